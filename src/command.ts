@@ -1,0 +1,233 @@
+/**
+ * The base of all commands and the one composition root: flags and
+ * configuration become the parts that the pipeline works with.
+ */
+import { Command } from '@oclif/core/command'
+import * as Flags from '@oclif/core/flags'
+import type { Loaded } from './config.js'
+import { exitCodes, InterruptedError, OwmError, toError } from './errors.js'
+import type { BreakerName, Outbox } from './outbox/outbox.js'
+import type { SinkDeps, SourceDeps } from './pipeline.js'
+import type { Logger, PluginContext } from './plugin.js'
+import type { Resilience } from './resilience.js'
+import { passwordsIn, redactor } from './secrets.js'
+import { harmless, ProgressBar } from './terminal.js'
+
+const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
+type LogLevel = (typeof logLevels)[number]
+
+export interface BaseFlags {
+  config?: string | undefined
+  source?: string | undefined
+  sink?: string | undefined
+  outbox?: string | undefined
+  set?: string[] | undefined
+  'log-level': LogLevel
+}
+
+/** What a command did: printed as JSON or as words, then the exit code is the first error's. */
+export interface Done<Result> {
+  result: Result
+  /** The human summary, a line each. */
+  summary: string[]
+  errors?: readonly OwmError[]
+}
+
+export abstract class OwmCommand<Result extends object> extends Command {
+  static override enableJsonFlag = true
+  static override baseFlags = {
+    config: Flags.string({ description: 'configuration file', helpValue: 'FILE', helpGroup: 'GLOBAL' }),
+    source: Flags.string({ description: "source: a built-in's name, a package or a path", helpValue: 'NAME', helpGroup: 'GLOBAL' }),
+    sink: Flags.string({ description: "sink: a built-in's name, a package or a path", helpValue: 'NAME', helpGroup: 'GLOBAL' }),
+    outbox: Flags.string({ description: 'file of the SQLite outbox', helpValue: 'PATH', helpGroup: 'GLOBAL' }),
+    set: Flags.string({
+      description: 'one setting, such as source.count=1000',
+      helpValue: 'PATH=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpGroup: 'GLOBAL',
+    }),
+    'log-level': Flags.option({ options: logLevels, default: 'warn' as const, description: 'how much is logged to standard error', helpGroup: 'GLOBAL' })(),
+  }
+
+  /** Aborted by SIGINT and SIGTERM. */
+  protected readonly abort = new AbortController()
+  /** Filled while the command works, so that `--json` has its shape whatever happens. */
+  protected abstract result: Result
+  protected bar = new ProgressBar(false)
+  #summaryToStandardError = false
+  #level: LogLevel = 'warn'
+  #secrets: string[] = []
+  #log: Logger | undefined
+  #received: 'SIGINT' | 'SIGTERM' | undefined
+
+  protected abstract work(): Promise<Done<Result>>
+
+  override async run(): Promise<void> {
+    const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+      const listener = (): void => {
+        // The second one is meant: the outbox is safe at any moment.
+        if (this.#received) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
+        this.#received = signal
+        this.abort.abort()
+      }
+      process.on(signal, listener)
+      return [signal, listener] as const
+    })
+    process.stdout.on('error', () => undefined) // a reader such as `head` may leave early
+    try {
+      const { result, summary, errors = [] } = await this.work()
+      this.result = result
+      this.bar.clear()
+      const error = this.#received ? new InterruptedError(this.#received) : worst(errors)
+      if (this.jsonEnabled()) this.#print(error)
+      else {
+        for (const line of summary) this.#say(line, this.#summaryToStandardError)
+        if (error) this.#complain(error, errors)
+      }
+      if (error) process.exitCode = error.exitCode
+    } finally {
+      for (const [signal, listener] of listeners) process.off(signal, listener)
+    }
+  }
+
+  protected override async catch(thrown: Error): Promise<void> {
+    this.bar.clear()
+    const error = this.#received && !(thrown instanceof OwmError) ? new InterruptedError(this.#received) : thrown
+    const oclifExit = 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null && 'exit' in error.oclif ? error.oclif.exit : undefined
+    process.exitCode = error instanceof OwmError ? error.exitCode : typeof oclifExit === 'number' ? oclifExit : 70
+    if (this.jsonEnabled()) this.#print(error)
+    else this.#complain(error, [])
+  }
+
+  /** Reads the flags that every command has. */
+  protected takeFlags(flags: BaseFlags): void {
+    this.#level = flags['log-level']
+    this.bar = new ProgressBar(process.stderr.isTTY && !this.jsonEnabled() && process.env['TERM'] !== 'dumb')
+  }
+
+  /** Reads the configuration; from here on its secrets are kept out of all output. */
+  protected async configure(flags: BaseFlags): Promise<Loaded> {
+    const { loadConfig } = await import('./config.js')
+    // Also when the configuration itself is what the error is about.
+    this.#secrets.push(...passwordsIn(process.env['OWM_REDIS_URL'] ?? ''))
+    for (const assignment of flags.set ?? []) this.#secrets.push(...passwordsIn(assignment.slice(assignment.indexOf('=') + 1)))
+    const loaded = await loadConfig(flags, process.env, process.cwd())
+    this.#secrets.push(...loaded.secrets, ...stringsIn(loaded.settings).flatMap(passwordsIn))
+    this.#summaryToStandardError = loaded.settings.sink?.['path'] === '-'
+    return loaded
+  }
+
+  protected async openOutbox(loaded: Loaded, wait: boolean): Promise<Outbox> {
+    const { Outbox } = await import('./outbox/outbox.js')
+    const { settings } = loaded
+    return Outbox.open(settings.outbox.path, {
+      command: `owm ${this.id?.replaceAll(':', ' ')}`,
+      wait,
+      batchSize: settings.flush.batchSize,
+      signal: this.abort.signal,
+      now: Date.now,
+    })
+  }
+
+  /** The sink with its options checked; opened only when there is something to hand over. */
+  protected async sinkOf(loaded: Loaded): Promise<SinkDeps> {
+    const [{ loadSink }, { pluginOptions, section }] = await Promise.all([import('./load-plugin.js'), import('./config.js')])
+    const { use } = section(loaded, 'sink')
+    const plugin = await loadSink(use, loaded.baseDir)
+    const options = pluginOptions(loaded, 'sink', plugin.options)
+    const context = await this.#context(loaded, (operation) => operation())
+    return { name: use, open: async () => plugin.open(options, context) }
+  }
+
+  /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
+  protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<SourceDeps> {
+    const [{ loadSource }, { pluginOptions, section }, { hash }] = await Promise.all([import('./load-plugin.js'), import('./config.js'), import('node:crypto')])
+    const { use, timeoutMs } = section(loaded, 'source')
+    const plugin = await loadSource(use, loaded.baseDir)
+    const options = pluginOptions(loaded, 'source', plugin.options)
+    let guard: Resilience | undefined
+    const context = await this.#context(loaded, async (operation) => {
+      guard ??= await this.resilience(loaded, 'source', outbox())
+      try {
+        return await guard.run(operation, this.abort.signal)
+      } finally {
+        await outbox()?.saveBreaker('source', guard.save())
+      }
+    })
+    return { name: use, digest: hash('sha1', JSON.stringify([use, options])), timeoutMs, open: async () => plugin.open(options, context) }
+  }
+
+  protected async resilience(loaded: Loaded, around: BreakerName, outbox: Outbox | undefined): Promise<Resilience> {
+    const { resilience } = await import('./resilience.js')
+    const log = await this.logger()
+    return resilience(loaded.settings, outbox?.breaker(around), {
+      onRetry: ({ error, attempt, delayMs }) => log.warn({ around, attempt, delayMs, reason: error.message }, 'a call failed and is tried again'),
+    })
+  }
+
+  protected async logger(): Promise<Logger> {
+    if (!this.#log) {
+      const { pino } = await import('pino')
+      const { bar } = this
+      this.#log = pino(
+        { level: this.#level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime },
+        {
+          write: (line: string) => {
+            bar.clear()
+            process.stderr.write(this.#redact(line))
+          },
+        },
+      )
+    }
+    return this.#log
+  }
+
+  async #context(loaded: Loaded, attempt: PluginContext['attempt']): Promise<PluginContext> {
+    return { signal: this.abort.signal, log: await this.logger(), baseDir: loaded.baseDir, attempt }
+  }
+
+  #redact(text: string): string {
+    return redactor(this.#secrets)(text)
+  }
+
+  #say(line: string, toStandardError: boolean): void {
+    const stream = toStandardError ? process.stderr : process.stdout
+    stream.write(`${this.#redact(line)}\n`)
+  }
+
+  #print(error: Error | undefined): void {
+    const shown = error
+      ? { ...this.result, error: { code: errorCode(error), message: error.message, hint: error instanceof OwmError ? error.hint : undefined } }
+      : this.result
+    process.stdout.write(`${this.#redact(JSON.stringify(shown, null, 2))}\n`)
+  }
+
+  #complain(error: Error, all: readonly OwmError[]): void {
+    const others = all.filter((other) => other !== error)
+    for (const one of [error, ...others]) {
+      this.#say(harmless(`owm: ${one.message}`), true)
+      if (one instanceof OwmError && one.hint) this.#say(harmless(`     ${one.hint}`), true)
+      if (['debug', 'trace'].includes(this.#level)) this.#say(traceOf(one), true)
+    }
+  }
+}
+
+/** Which error decides the exit code: what a retry can't help comes first. */
+function worst(errors: readonly OwmError[]): OwmError | undefined {
+  const order: readonly number[] = [exitCodes.configuration, exitCodes.outbox, exitCodes.notHandedOver]
+  const rank = (error: OwmError): number => (order.indexOf(error.exitCode) + order.length + 1) % (order.length + 1)
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0]
+}
+
+const errorCode = (error: Error): string => (error instanceof OwmError ? error.code : 'oclif' in error ? 'USAGE' : 'INTERNAL')
+
+function traceOf(error: Error): string {
+  const own = error.stack ?? error.message
+  return error.cause === undefined ? own : `${own}\ncaused by ${traceOf(toError(error.cause))}`
+}
+
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : []
+}

@@ -1,0 +1,129 @@
+/**
+ * Every error that owm raises on purpose, with the exit code it leads to.
+ *
+ * An error has a class, never a string to match: `transient` is tried again,
+ * `refused` sets a task aside as dead, `configuration` stops at once. What owm
+ * doesn't know is transient: a retry can do no harm, giving up can.
+ */
+
+/** Exit codes, as operators read them (sysexits.h where it has one). */
+export const exitCodes = {
+  ok: 0,
+  usage: 2,
+  inputRejected: 65,
+  outbox: 74,
+  notHandedOver: 75,
+  configuration: 78,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export interface OwmErrorOptions {
+  /** What the reader should do next: one sentence. */
+  hint?: string
+  cause?: unknown
+}
+
+/** Base of all errors with a message that is meant for an operator. */
+export abstract class OwmError extends Error {
+  /** Stable, upper case, for programs: `error.code` in `--json`. */
+  abstract readonly code: string
+  abstract readonly exitCode: number
+  readonly hint: string | undefined
+
+  constructor(message: string, options: OwmErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.hint = options.hint
+  }
+}
+
+/** Wrong flags or arguments. */
+export class UsageError extends OwmError {
+  override readonly code = 'USAGE'
+  override readonly exitCode = exitCodes.usage
+}
+
+/** A setting, a credential or a plugin is wrong: a retry won't help. */
+export class ConfigurationError extends OwmError {
+  override readonly code = 'CONFIGURATION'
+  override readonly exitCode = exitCodes.configuration
+}
+
+/** It may work next time: tried again, then left in the outbox. */
+export class TransientError extends OwmError {
+  override readonly code: string = 'NOT_HANDED_OVER'
+  override readonly exitCode = exitCodes.notHandedOver
+}
+
+/** A source failed for good in this run; the next start reads on where it stopped. */
+export class SourceError extends TransientError {
+  override readonly code = 'SOURCE'
+}
+
+/** A source can't read on from its resume point, because what it reads has changed: it's read anew, nothing twice. */
+export class ResumePointError extends TransientError {
+  override readonly code = 'RESUME_POINT'
+}
+
+/** The circuit is open: the sink wasn't asked. */
+export class CircuitOpenError extends TransientError {
+  override readonly code = 'CIRCUIT_OPEN'
+}
+
+/** The sink is full, by its own policy: the rest stays in the outbox. */
+export class SinkFullError extends TransientError {
+  override readonly code = 'SINK_FULL'
+}
+
+/** Another owm works on this outbox. */
+export class OutboxBusyError extends TransientError {
+  override readonly code = 'OUTBOX_BUSY'
+}
+
+/**
+ * What the sink remembers of this outbox isn't what the flusher expects:
+ * the pipeline asks for its position again before it goes on.
+ */
+export class FenceError extends TransientError {
+  override readonly code = 'FENCE'
+}
+
+/** The sink will never take this batch as it is; its tasks are tried one by one. */
+export class RefusedError extends OwmError {
+  override readonly code = 'REFUSED'
+  override readonly exitCode = exitCodes.notHandedOver
+}
+
+/** The outbox can't be read or written. */
+export class OutboxError extends OwmError {
+  override readonly code = 'OUTBOX'
+  override readonly exitCode = exitCodes.outbox
+}
+
+/** Locations were rejected and the caller asked to hear of it (`--strict`). */
+export class InputRejectedError extends OwmError {
+  override readonly code = 'INPUT_REJECTED'
+  override readonly exitCode = exitCodes.inputRejected
+}
+
+/** SIGINT or SIGTERM arrived. */
+export class InterruptedError extends OwmError {
+  override readonly code = 'INTERRUPTED'
+  override readonly exitCode: number
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`Interrupted by ${signal}.`, { hint: 'Run the same command again: it resumes where this one stopped.' })
+    this.exitCode = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated
+  }
+}
+
+/** What was thrown, as an error: anything can be thrown in JavaScript. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
+/** The `code` of a system or driver error ('' where it has none). */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
+}

@@ -1,0 +1,21 @@
+/** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm'`. */
+export { z } from 'zod'
+export { type Config, defineConfig } from './config.js'
+export { ConfigurationError, RefusedError, ResumePointError, TransientError } from './errors.js'
+export {
+  defineSink,
+  defineSource,
+  type Location,
+  type LocationBatch,
+  type Logger,
+  Malformed,
+  type Outcome,
+  type PluginContext,
+  type Sink,
+  type SinkPlugin,
+  type SinkPosition,
+  type Source,
+  type SourcePlugin,
+  type TaskBatch,
+} from './plugin.js'
+export type { Task } from './task.js'

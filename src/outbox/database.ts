@@ -1,0 +1,216 @@
+/** Opens the outbox's file and speaks SQL to it: the only file that knows the driver. */
+import { constants } from 'node:fs'
+import { lstat, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import sqlite3 from 'sqlite3'
+import { DataSource, type QueryRunner } from 'typeorm'
+import { codeOf, OutboxError, OwmError, toError } from '../errors.js'
+import { applicationId, migrations } from './migrations.js'
+import { entities } from './schema.js'
+
+/** Milliseconds that a statement waits for another process' statement. */
+const busyTimeout = 10_000
+
+export type Parameter = string | number | null
+
+/** One connection behind one mutex: a statement never joins somebody else's transaction. */
+export class Database {
+  readonly path: string
+  readonly #source: DataSource
+  readonly #runner: QueryRunner
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(path: string, source: DataSource) {
+    this.path = path
+    this.#source = source
+    this.#runner = source.createQueryRunner()
+  }
+
+  /** Opens for writing; makes the file (mode 0600) and brings its schema up to date. */
+  static async openForWriting(path: string): Promise<Database> {
+    return guarded(path, async () => {
+      await mkdir(dirname(path), { recursive: true })
+      await createPrivately(path)
+      const source = await connect(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_FULLMUTEX)
+      try {
+        const database = new Database(path, source)
+        await database.#checkSchema()
+        await database.query('PRAGMA journal_mode = WAL')
+        await database.query('PRAGMA synchronous = FULL')
+        await source.runMigrations({ transaction: 'each' })
+        await database.checkDurable()
+        return database
+      } catch (error) {
+        await source.destroy()
+        throw error
+      }
+    })
+  }
+
+  /** Opens to look only: changes nothing and holds nobody up. Undefined where there is no file, or nothing in it yet. */
+  static async openForReading(path: string): Promise<Database | undefined> {
+    return guarded(path, async () => {
+      if (!(await checkFile(path))) return undefined
+      const source = await connect(path, sqlite3.OPEN_READONLY | sqlite3.OPEN_FULLMUTEX)
+      const database = new Database(path, source)
+      if (await database.#checkSchema()) return database
+      await source.destroy()
+      return undefined
+    })
+  }
+
+  /** Rows of one statement. `UPDATE … RETURNING` gives none through this driver: use `WITH … UPDATE`. */
+  async query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
+    return this.#exclusively(() => this.#run<Row>(sql, parameters))
+  }
+
+  /**
+   * Runs `work` in one transaction, which is durable when the promise resolves.
+   * `committed` runs before anybody else's next statement: the place to change
+   * what memory holds of the file.
+   */
+  async transaction(
+    work: (query: <Row>(sql: string, parameters?: Parameter[]) => Promise<Row[]>) => Promise<void>,
+    committed: () => void = () => undefined,
+  ): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#run('BEGIN IMMEDIATE')
+      try {
+        await work((sql, parameters) => this.#run(sql, parameters))
+        await this.#run('COMMIT')
+        committed()
+      } catch (error) {
+        // After SQLITE_FULL and the like SQLite has rolled back by itself.
+        await this.#run('ROLLBACK').catch(() => undefined)
+        throw error
+      }
+    })
+  }
+
+  /** Reads back what durability rests on; throws where the file system didn't give it. */
+  async checkDurable(): Promise<void> {
+    const [journal] = await this.query<{ journal_mode: string }>('PRAGMA journal_mode')
+    const [sync] = await this.query<{ synchronous: number }>('PRAGMA synchronous')
+    if (journal?.journal_mode !== 'wal' || sync?.synchronous !== 2)
+      throw new OutboxError(`The outbox ${this.path} isn't durable: journal_mode is ${journal?.journal_mode}, synchronous is ${sync?.synchronous}.`, {
+        hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.',
+      })
+  }
+
+  async close(): Promise<void> {
+    await this.#exclusively(() => this.#source.destroy())
+  }
+
+  /** Whether the file has a schema; throws where it isn't one of this owm's. */
+  async #checkSchema(): Promise<boolean> {
+    const [head] = await this.query<{ app: number; version: number; tables: number }>(
+      `SELECT (SELECT application_id FROM pragma_application_id) AS app, (SELECT user_version FROM pragma_user_version) AS version,
+        (SELECT count(*) FROM sqlite_schema) AS tables`,
+    )
+    if (!head || head.tables === 0) return false
+    if (head.app !== applicationId)
+      throw new OutboxError(`${this.path} is a SQLite database, but not an owm outbox.`, { hint: 'Name another file with --outbox or outbox.path.' })
+    if (head.version > migrations.length)
+      throw new OutboxError(`The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`, {
+        hint: 'Update owm; the tasks in the outbox are untouched.',
+      })
+    return true
+  }
+
+  async #run<Row>(sql: string, parameters?: Parameter[]): Promise<Row[]> {
+    try {
+      const rows: unknown = await this.#runner.query(sql, parameters)
+      return isRows<Row>(rows) ? rows : []
+    } catch (error) {
+      throw asOutboxError(this.path, error)
+    }
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+/** What a SELECT gives; the caller's row type restates the statement beside it. */
+function isRows<Row>(rows: unknown): rows is Row[] {
+  return Array.isArray(rows)
+}
+
+async function connect(path: string, flags: number): Promise<DataSource> {
+  const source = new DataSource({
+    type: 'sqlite',
+    database: path,
+    flags,
+    busyTimeout,
+    entities,
+    migrations,
+    // verbose() would capture a stack trace a statement.
+    driver: {
+      ...sqlite3,
+      verbose() {
+        return this
+      },
+    },
+  })
+  return source.initialize()
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asOutboxError(path, error)
+  }
+}
+
+/** Whether there is a file that may be opened; throws where it's somebody else's or not a file. */
+async function checkFile(path: string): Promise<boolean> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (!found) return false
+  const hint = 'Name another file with --outbox or outbox.path.'
+  if (found.isSymbolicLink()) throw new OutboxError(`The outbox ${path} is a symbolic link: refused, it could lead anywhere.`, { hint })
+  if (!found.isFile()) throw new OutboxError(`The outbox ${path} isn't a file.`, { hint })
+  if (process.getuid && found.uid !== process.getuid())
+    throw new OutboxError(`The outbox ${path} belongs to user ${found.uid}, not to this one (${process.getuid()}): refused.`, { hint })
+  return true
+}
+
+/** SQLite gives `-wal` and `-shm` the mode of the file, so it's made before SQLite sees it. */
+export async function createPrivately(path: string): Promise<void> {
+  if (await checkFile(path)) return
+  const file = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW, 0o600).catch((error: unknown) => {
+    if (codeOf(error) === 'EEXIST') return undefined // another owm was faster
+    throw error
+  })
+  await file?.close()
+}
+
+const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
+  SQLITE_IOERR: ['the disk gave an input/output error', 'Look at the disk and its free space, then run again; what was stored before is safe.'],
+  SQLITE_READONLY: ['it can only be read', 'Make the file and its folder writable for this user.'],
+  SQLITE_CANTOPEN: ["it can't be opened", 'Make sure that its folder exists and is writable for this user.'],
+  SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
+  SQLITE_CORRUPT: ['the file is damaged', 'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.'],
+  SQLITE_NOTADB: ["the file isn't a SQLite database", 'Nothing was changed. Name another file with --outbox, or move this one away.'],
+  SQLITE_BUSY: ['another program keeps it locked', 'Find it (`fuser FILE`) and run again when it has ended.'],
+  EACCES: ['access is denied', 'Make the file and its folder writable for this user.'],
+  EROFS: ['its file system can only be read', 'Name another file with --outbox or outbox.path.'],
+  ENOSPC: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
+  ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
+  EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
+}
+
+/** TypeORM wraps the driver's error; its code says what the disk did. */
+export function asOutboxError(path: string, thrown: unknown): OwmError {
+  if (thrown instanceof OwmError) return thrown
+  const error = toError(thrown)
+  const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
+  const [what, hint] = causes[code] ?? [error.message, 'Look at the file and its disk; nothing was reported done that is not.']
+  return new OutboxError(`The outbox ${path} can't be used: ${what}${code ? ` (${code})` : ''}.`, { hint, cause: error })
+}

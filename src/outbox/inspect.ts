@@ -1,0 +1,173 @@
+/** What an operator may ask of an outbox: reads only, next to a running producer. */
+import { Database, type Parameter } from './database.js'
+import { breakersOf, readState } from './outbox.js'
+import type { RunState } from './schema.js'
+
+export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
+
+export interface Totals {
+  pending: number
+  dead: number
+  rejected: number
+  duplicates: number
+}
+
+export interface RunReport {
+  runId: string
+  slot: string
+  state: RunState
+  read: number
+  rejected: number
+  duplicates: number
+  persisted: number
+  delivered: number
+  dead: number
+  startedAt: string
+  finishedAt: string | null
+}
+
+export interface TaskReport {
+  /** Null for records that never became a task. */
+  seq: number | null
+  runId: string
+  state: TaskState
+  attempts: number
+  lastError: string | null
+  createdAt: string
+  /** The task; null for records that never became one. */
+  task: unknown
+  /** Rejected records only: where the record stood, and what it was. */
+  position?: string
+  value?: string
+}
+
+export interface Filter {
+  state: TaskState | undefined
+  /** A run's id, or its beginning. */
+  run: string | undefined
+  /** Text that the task or record must contain, in any case of ASCII letters. */
+  location: string | undefined
+  limit: number
+}
+
+const iso = (time: number): string => new Date(time).toISOString()
+
+export class Inspection {
+  readonly #database: Database | undefined
+
+  private constructor(database: Database | undefined) {
+    this.#database = database
+  }
+
+  /** Opens an outbox to look at it; a missing or empty one is no error. */
+  static async open(path: string): Promise<Inspection> {
+    return new Inspection(await Database.openForReading(path))
+  }
+
+  /** False where there is no outbox yet. */
+  get exists(): boolean {
+    return this.#database !== undefined
+  }
+
+  async totals(): Promise<Totals> {
+    const [row] = await this.#query<Totals>(
+      `SELECT last_seq - handed_seq AS pending, (SELECT count(*) FROM dead) AS dead,
+        (SELECT count(*) FROM rejected WHERE kind = 'rejected') AS rejected,
+        (SELECT count(*) FROM rejected WHERE kind = 'duplicate') AS duplicates FROM state`,
+    )
+    return row ?? { pending: 0, dead: 0, rejected: 0, duplicates: 0 }
+  }
+
+  async oldestPendingAt(): Promise<string | null> {
+    const [row] = await this.#query<{ createdAt: number }>(
+      'SELECT created_at AS createdAt FROM batch JOIN state WHERE first_seq <= handed_seq + 1 AND first_seq + count - 1 > handed_seq ORDER BY first_seq DESC LIMIT 1',
+    )
+    return row ? iso(row.createdAt) : null
+  }
+
+  /** Which circuit breakers are open, and since when. */
+  async breakers(): Promise<{ name: string; state: 'open' | 'closed'; failures: number; since: string | null }[]> {
+    if (!this.#database) return []
+    return Object.entries(breakersOf(await readState(this.#database))).map(([name, saved]) => {
+      const { ownState, breakerState }: { ownState?: { value?: number; openedAt?: number }; breakerState?: number } = JSON.parse(saved)
+      return { name, state: ownState?.value === 1 ? 'open' : 'closed', failures: breakerState ?? 0, since: ownState?.openedAt ? iso(ownState.openedAt) : null }
+    })
+  }
+
+  /** Runs, newest first. */
+  async runs(filter: Filter): Promise<RunReport[]> {
+    interface Row extends Omit<RunReport, 'startedAt' | 'finishedAt'> {
+      startedAt: number
+      finishedAt: number | null
+    }
+    const rows = await this.#query<Row>(
+      `SELECT run_id AS runId, slot, run.state, read, rejected, duplicates, persisted,
+        persisted - discarded - coalesce(waiting.n, 0) - coalesce(gone.n, 0) AS delivered, coalesce(gone.n, 0) AS dead,
+        started_at AS startedAt, finished_at AS finishedAt
+      FROM run
+      LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)) AS n FROM batch JOIN state
+        WHERE first_seq + count - 1 > handed_seq GROUP BY run) AS waiting ON waiting.run = run.id
+      LEFT JOIN (SELECT run, count(*) AS n FROM dead GROUP BY run) AS gone ON gone.run = run.id
+      WHERE run_id LIKE ? || '%' ORDER BY id DESC LIMIT ?`,
+      [filter.run ?? '', filter.limit],
+    )
+    return rows.map((row) => ({ ...row, startedAt: iso(row.startedAt), finishedAt: row.finishedAt === null ? null : iso(row.finishedAt) }))
+  }
+
+  /** Single tasks: the dead and the pending ones, or those of one state. */
+  async tasks(filter: Filter): Promise<TaskReport[]> {
+    const states: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
+    const found: TaskReport[] = []
+    for (const state of states) {
+      const left = filter.limit - found.length
+      if (left > 0) found.push(...(await this.#tasksIn(state, { ...filter, limit: left })))
+    }
+    return found
+  }
+
+  async #tasksIn(state: TaskState, { run, location, limit }: Filter): Promise<TaskReport[]> {
+    interface Row {
+      seq: number | null
+      runId: string
+      attempts: number
+      lastError: string | null
+      createdAt: number
+      task: string | null
+      position?: string
+      value?: string
+    }
+    const text = (location ?? '').toLowerCase()
+    // The batch is searched as a whole first, and cut into tasks only where it has the text. No sorting: rows come in key order.
+    const cut = (order: string, which: string, attempts: string): string =>
+      `SELECT first_seq + entry.key AS seq, run_id AS runId, ${attempts} AS attempts, last_error AS lastError, created_at AS createdAt, entry.value AS task
+        FROM state CROSS JOIN batch CROSS JOIN run ON run.id = batch.run CROSS JOIN json_each(batch.tasks) AS entry
+        WHERE ${which} AND run_id LIKE ?1 || '%' AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
+        ORDER BY first_seq ${order} LIMIT ?3`
+    const statements: Readonly<Record<TaskState, string>> = {
+      pending: cut('ASC', 'first_seq + count - 1 > handed_seq AND first_seq + entry.key > handed_seq', 'failures'),
+      delivered: cut(
+        'DESC',
+        'first_seq <= handed_seq AND first_seq + entry.key <= handed_seq AND first_seq + entry.key NOT IN (SELECT seq FROM dead)',
+        'failures + 1',
+      ),
+      dead: `SELECT seq, run_id AS runId, attempts, reason AS lastError, created_at AS createdAt, task FROM dead JOIN run ON run.id = dead.run
+        WHERE run_id LIKE ?1 || '%' AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
+      rejected: `SELECT NULL AS seq, run_id AS runId, 0 AS attempts, reason AS lastError, created_at AS createdAt, NULL AS task, position, value
+        FROM rejected JOIN run ON run.id = rejected.run WHERE run_id LIKE ?1 || '%' AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
+    }
+    const rows = await this.#query<Row>(statements[state], [run ?? '', text, limit])
+    return rows.map(({ task, createdAt, ...row }) => ({ ...row, state, createdAt: iso(createdAt), task: parsed(task) }))
+  }
+
+  async close(): Promise<void> {
+    await this.#database?.close()
+  }
+
+  async #query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
+    return this.#database ? this.#database.query<Row>(sql, parameters) : []
+  }
+}
+
+function parsed(task: string | null): unknown {
+  return task === null ? null : JSON.parse(task)
+}

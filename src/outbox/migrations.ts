@@ -1,0 +1,57 @@
+/** The outbox's schema, step by step: never change a step that was released, add one. */
+import { randomUUID } from 'node:crypto'
+import type { MigrationInterface, QueryRunner } from 'typeorm'
+
+/** In the header of the file: `owm1`. Tells an outbox from any other database. */
+export const applicationId = 0x6f776d31
+
+class Outbox1700000000001 implements MigrationInterface {
+  name = 'Outbox1700000000001'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      `CREATE TABLE state (
+        id INTEGER PRIMARY KEY CHECK (id = 1), outbox_id TEXT NOT NULL, handed_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL, breaker TEXT, holder TEXT)`,
+      `CREATE TABLE run (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, slot TEXT NOT NULL, source TEXT NOT NULL,
+        source_digest TEXT NOT NULL, state TEXT NOT NULL, resume TEXT, read INTEGER NOT NULL, rejected INTEGER NOT NULL,
+        duplicates INTEGER NOT NULL, persisted INTEGER NOT NULL, discarded INTEGER NOT NULL,
+        started_at INTEGER NOT NULL, finished_at INTEGER)`,
+      'CREATE INDEX run_slot ON run (slot)',
+      `CREATE INDEX run_open ON run (state) WHERE state <> 'done'`,
+      `CREATE TABLE batch (
+        first_seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES run (id),
+        failures INTEGER NOT NULL, last_error TEXT, created_at INTEGER NOT NULL, tasks TEXT NOT NULL)`,
+      // With the count, so that sums by run never touch the tasks.
+      'CREATE INDEX batch_run ON batch (run, count)',
+      `CREATE TABLE dead (
+        seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run (id), attempts INTEGER NOT NULL, reason TEXT NOT NULL,
+        created_at INTEGER NOT NULL, died_at INTEGER NOT NULL, task TEXT NOT NULL)`,
+      `CREATE TABLE rejected (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run (id), kind TEXT NOT NULL,
+        position TEXT NOT NULL, value TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL)`,
+      `CREATE TABLE suspect (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run (id),
+        position TEXT NOT NULL, task TEXT NOT NULL)`,
+      // For people with a sqlite3 shell: single tasks instead of batches.
+      `CREATE VIEW task AS
+        SELECT batch.first_seq + entry.key AS seq, run.run_id, run.slot,
+          CASE WHEN batch.first_seq + entry.key <= state.handed_seq THEN 'delivered' ELSE 'pending' END AS state,
+          batch.failures, batch.last_error, batch.created_at, entry.value AS task
+        FROM batch JOIN run ON run.id = batch.run JOIN state, json_each(batch.tasks) AS entry
+        WHERE batch.first_seq + entry.key NOT IN (SELECT seq FROM dead)`,
+      `PRAGMA application_id = ${applicationId}`,
+      'PRAGMA user_version = 1',
+    ]
+    for (const statement of statements) await runner.query(statement)
+    await runner.query('INSERT INTO state (id, outbox_id, handed_seq, last_seq) VALUES (1, ?, 0, 0)', [randomUUID()])
+  }
+
+  async down(): Promise<void> {
+    throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
+  }
+}
+
+/** In order; the schema's version is their number. */
+export const migrations = [Outbox1700000000001]

@@ -1,0 +1,457 @@
+/**
+ * The transactional outbox and its run ledger, held by one process at a time.
+ */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { OutboxBusyError, OutboxError } from '../errors.js'
+import type { SinkPosition, TaskBatch } from '../plugin.js'
+import { taskIdOf } from '../task.js'
+import { Database } from './database.js'
+import { OutboxLock } from './lock.js'
+import type { BatchRow, RunRow, StateRow, SuspectRow } from './schema.js'
+
+export type { RunRow } from './schema.js'
+
+/** Batches that may be handed over before the acknowledgement is written: the sink's fence makes that safe. */
+const lazyBatches = 10
+
+export type BreakerName = 'source' | 'sink'
+type Breakers = Partial<Record<BreakerName, string>>
+
+export interface Quarantined {
+  kind: 'rejected' | 'duplicate'
+  position: string
+  value: string
+  reason: string
+}
+
+export interface Suspect {
+  position: string
+  task: string
+}
+
+/** What one transaction moves from the source to the outbox. */
+export interface Intake {
+  /** The source's resume point after these records. */
+  resume: string | null
+  /** Records read, the quarantined and the suspects among them. */
+  read: number
+  tasks: readonly string[]
+  quarantined: readonly Quarantined[]
+  suspects: readonly Suspect[]
+  /** Earlier suspects of the run, up to this id, are decided by this intake. */
+  decided?: number
+  /** Duplicates of what an earlier run of the slot brought: counted, not quarantined, for nothing is wrong with them. */
+  repeated?: number
+}
+
+export interface PendingBatch extends TaskBatch {
+  readonly count: number
+}
+
+export interface OpenOptions {
+  /** What this process does, for the one that finds the outbox taken: `owm produce`. */
+  command: string
+  /** Wait for the lock instead of throwing. */
+  wait: boolean
+  /** Hand-over batch: tasks a row. */
+  batchSize: number
+  signal: AbortSignal
+  now(): number
+}
+
+export class Outbox {
+  readonly path: string
+  readonly #database: Database
+  readonly #lock: OutboxLock
+  readonly #batchSize: number
+  readonly #now: () => number
+  readonly #breakers: Breakers
+  #state: StateRow
+  /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
+  #handedOnDisk: number
+
+  private constructor(database: Database, lock: OutboxLock, state: StateRow, options: OpenOptions) {
+    this.path = database.path
+    this.#database = database
+    this.#lock = lock
+    this.#state = state
+    this.#handedOnDisk = state.handedSeq
+    this.#breakers = breakersOf(state)
+    this.#batchSize = options.batchSize
+    this.#now = options.now
+  }
+
+  /** Opens the outbox for this process alone. Throws OutboxBusyError, OutboxError. */
+  static async open(path: string, options: OpenOptions): Promise<Outbox> {
+    const lock = options.wait ? await OutboxLock.take(path, options.signal) : await OutboxLock.tryTake(path)
+    if (!lock) throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, { hint: 'Wait for its end, or start with --wait.' })
+    try {
+      const database = await Database.openForWriting(path)
+      try {
+        const holder = JSON.stringify({ pid: process.pid, host: hostname(), command: options.command, since: new Date(options.now()).toISOString() })
+        await database.query('UPDATE state SET holder = ?', [holder])
+        await database.checkDurable()
+        return new Outbox(database, lock, await readState(database), options)
+      } catch (error) {
+        await database.close()
+        throw error
+      }
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  get id(): string {
+    return this.#state.outboxId
+  }
+
+  get handedSeq(): number {
+    return this.#state.handedSeq
+  }
+
+  get lastSeq(): number {
+    return this.#state.lastSeq
+  }
+
+  /** Tasks that are stored and neither in the sink nor dead. */
+  get pending(): number {
+    return this.#state.lastSeq - this.#state.handedSeq
+  }
+
+  async dead(): Promise<number> {
+    const [row] = await this.#database.query<{ n: number }>('SELECT count(*) AS n FROM dead')
+    return row?.n ?? 0
+  }
+
+  // --- the run ledger ---
+
+  /** Runs whose source isn't read to its end, or whose suspects aren't decided, oldest first. */
+  async openRuns(): Promise<RunRow[]> {
+    return this.#database.query<RunRow>(`${selectRun} WHERE state IN ('reading', 'checking') ORDER BY id`)
+  }
+
+  async runsOfSlot(slot: string): Promise<RunRow[]> {
+    return this.#database.query<RunRow>(`${selectRun} WHERE slot = ? ORDER BY id`, [slot])
+  }
+
+  /** Enters a run into the ledger, before its source is opened. */
+  async startRun(run: { slot: string; source: string; sourceDigest: string }): Promise<RunRow> {
+    const runId = randomUUID()
+    await this.#database.query(insertRun, [runId, run.slot, run.source, run.sourceDigest, this.#now()])
+    return this.run(runId)
+  }
+
+  /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */
+  async supersede(run: RunRow, by: { source: string; sourceDigest: string }): Promise<RunRow> {
+    const runId = randomUUID()
+    await this.#database.transaction(async (query) => {
+      await query("UPDATE run SET state = 'checking', resume = NULL WHERE id = ?", [run.id])
+      await query(insertRun, [runId, run.slot, by.source, by.sourceDigest, this.#now()])
+    })
+    run.state = 'checking'
+    return this.run(runId)
+  }
+
+  async run(runId: string): Promise<RunRow> {
+    const [row] = await this.#database.query<RunRow>(`${selectRun} WHERE run_id = ?`, [runId])
+    if (!row) throw new OutboxError(`The outbox ${this.path} has no run ${runId}.`)
+    return row
+  }
+
+  /**
+   * Stores what was read, moves the run's resume point and writes down how far
+   * was handed over, all in one transaction that is durable when this resolves.
+   */
+  async persist(run: RunRow, intake: Intake): Promise<void> {
+    const { tasks, quarantined, suspects } = intake
+    const now = this.#now()
+    let lastSeq = 0
+    let handedSeq = 0
+    const quarantinedTwice = quarantined.filter((record) => record.kind === 'duplicate').length
+    const duplicates = quarantinedTwice + (intake.repeated ?? 0)
+    await this.#database.transaction(
+      async (query) => {
+        lastSeq = this.#state.lastSeq + tasks.length
+        handedSeq = this.#state.handedSeq
+        for (let first = 0; first < tasks.length; first += this.#batchSize) {
+          const part = tasks.slice(first, first + this.#batchSize)
+          await query('INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES (?, ?, ?, 0, ?, ?)', [
+            this.#state.lastSeq + first + 1,
+            part.length,
+            run.id,
+            now,
+            join(part),
+          ])
+        }
+        if (quarantined.length > 0)
+          await query(
+            `INSERT INTO rejected (run, kind, position, value, reason, created_at)
+            SELECT ?, value ->> 'kind', value ->> 'position', value ->> 'value', value ->> 'reason', ? FROM json_each(?)`,
+            [run.id, now, JSON.stringify(quarantined)],
+          )
+        if (intake.decided !== undefined) await query('DELETE FROM suspect WHERE run = ? AND id <= ?', [run.id, intake.decided])
+        if (suspects.length > 0)
+          await query("INSERT INTO suspect (run, position, task) SELECT ?, value ->> 'position', value ->> 'task' FROM json_each(?)", [
+            run.id,
+            JSON.stringify(suspects),
+          ])
+        await query(
+          `UPDATE run SET resume = ?, read = read + ?, rejected = rejected + ?, duplicates = duplicates + ?, persisted = persisted + ? WHERE id = ?`,
+          [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, tasks.length, run.id],
+        )
+        await query('UPDATE state SET last_seq = ?, handed_seq = ?', [lastSeq, handedSeq])
+      },
+      () => {
+        this.#state.lastSeq = lastSeq
+        this.#handedOnDisk = handedSeq
+      },
+    )
+  }
+
+  /** The source is read to its end: from here on only the suspects are open. */
+  async endReading(run: RunRow): Promise<void> {
+    await this.#database.query("UPDATE run SET state = 'checking', resume = NULL WHERE id = ?", [run.id])
+  }
+
+  /** Up to `most` tasks that may be duplicates. */
+  async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
+    return this.#database.query<SuspectRow>('SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?', [run.id, most])
+  }
+
+  /** All that the source gave is stored. */
+  async endChecking(run: RunRow): Promise<void> {
+    await this.#database.query("UPDATE run SET state = 'read' WHERE id = ?", [run.id])
+  }
+
+  /** The stored tasks of a slot, batch by batch, whichever run brought them. */
+  async *tasksOfSlot(slot: string): AsyncGenerator<{ run: number; tasks: readonly string[] }> {
+    for (let after = 0; ; ) {
+      const [row] = await this.#database.query<BatchRow>(
+        `${selectBatch} WHERE first_seq > ? AND run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
+        [after, slot],
+      )
+      if (!row) return
+      after = row.firstSeq
+      yield { run: row.run, tasks: split(row.tasks) }
+    }
+  }
+
+  /** How many tasks of a slot are no longer kept, so that they can't be compared. */
+  async forgottenOfSlot(slot: string): Promise<number> {
+    const [row] = await this.#database.query<{ n: number | null }>(
+      `SELECT (SELECT sum(persisted) FROM run WHERE slot = ?1)
+        - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM run WHERE slot = ?1)) AS n`,
+      [slot],
+    )
+    return row?.n ?? 0
+  }
+
+  /** Removes what was handed over long ago: all but the newest `keepTasks` tasks and `keepRuns` runs; nothing of `slot`. */
+  async forget(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
+    const old = `SELECT first_seq FROM batch WHERE first_seq + count - 1 <= ?
+      AND run IN (SELECT id FROM run WHERE state = 'done' AND slot <> ?) ORDER BY first_seq LIMIT 100`
+    const limit = Math.min(this.#handedOnDisk, this.#state.lastSeq - keep.tasks)
+    // In short transactions: an inspect beside it never waits, the write-ahead log stays small.
+    for (let more = limit > 0; more; ) {
+      const rows = await this.#database.query<{ first_seq: number }>(old, [limit, keep.slot])
+      more = rows.length > 0
+      if (more)
+        await this.#database.query(`DELETE FROM batch WHERE first_seq IN (SELECT value FROM json_each(?))`, [JSON.stringify(rows.map((row) => row.first_seq))])
+    }
+    const gone = `SELECT id FROM run WHERE state = 'done' AND slot <> ?1 AND id <= (SELECT max(id) FROM run) - ?2
+      AND id NOT IN (SELECT run FROM batch) AND id NOT IN (SELECT run FROM dead)`
+    const [stale] = await this.#database.query<{ n: number }>(`SELECT count(*) AS n FROM (${gone})`, [keep.slot, keep.runs])
+    if (stale?.n)
+      await this.#database.transaction(async (query) => {
+        await query(`DELETE FROM rejected WHERE run IN (${gone})`, [keep.slot, keep.runs])
+        await query(`DELETE FROM run WHERE id IN (${gone})`, [keep.slot, keep.runs])
+      })
+  }
+
+  // --- hand-over ---
+
+  /** The tasks behind `seq`, at most one stored batch and at most `most` tasks of it. */
+  async batchAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
+    const [row] = await this.#database.query<BatchRow & { runId: string }>(
+      `SELECT first_seq AS firstSeq, count, tasks, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
+        FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
+      [seq + 1],
+    )
+    if (!row || row.firstSeq + row.count <= seq + 1) return undefined
+    const from = seq + 1 - row.firstSeq
+    const all = split(row.tasks)
+    const tasks = from === 0 && all.length <= most ? all : all.slice(from, from + most)
+    return { outboxId: this.#state.outboxId, runId: row.runId, firstSeq: seq + 1, count: tasks.length, tasks }
+  }
+
+  /** Everything up to `seq` is in the sink. Written lazily: with the next intake, or every tenth batch. */
+  async acknowledge(seq: number): Promise<void> {
+    this.#state.handedSeq = seq
+    if (seq - this.#handedOnDisk >= lazyBatches * this.#batchSize) await this.writeAcknowledgement()
+  }
+
+  async writeAcknowledgement(): Promise<void> {
+    const handedSeq = this.#state.handedSeq
+    if (handedSeq === this.#handedOnDisk) return
+    await this.#database.query('UPDATE state SET handed_seq = ?', [handedSeq])
+    this.#handedOnDisk = handedSeq
+  }
+
+  /** Everything up to `seq` is in the sink but for the tasks at `refused`, which are dead from now on. Never lazy. */
+  async bury(seq: number, batch: PendingBatch, refused: ReadonlyMap<number, string>): Promise<void> {
+    const dead = [...refused].map(([index, reason]) => ({ seq: batch.firstSeq + index, reason, task: batch.tasks[index] }))
+    await this.#database.transaction(
+      async (query) => {
+        await query(
+          `INSERT OR REPLACE INTO dead (seq, run, attempts, reason, created_at, died_at, task)
+          SELECT value ->> 'seq', batch.run, batch.failures + 1, value ->> 'reason', batch.created_at, ?, value ->> 'task'
+          FROM json_each(?) JOIN batch ON batch.first_seq = (SELECT max(first_seq) FROM batch WHERE first_seq <= value ->> 'seq')`,
+          [this.#now(), JSON.stringify(dead)],
+        )
+        await query('UPDATE state SET handed_seq = ?', [seq])
+      },
+      () => this.#handedTo(seq),
+    )
+  }
+
+  /** Notes for `inspect` why the batch at `seq` isn't in the sink. */
+  async noteFailure(seq: number, error: string): Promise<void> {
+    await this.#database.query(
+      'UPDATE batch SET failures = failures + 1, last_error = ? WHERE first_seq = (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)',
+      [error, seq],
+    )
+  }
+
+  /** Runs whose every task is in the sink or dead are done. */
+  async settle(): Promise<void> {
+    await this.writeAcknowledgement()
+    await this.#database.query(
+      `UPDATE run SET state = 'done', finished_at = ? WHERE state = 'read' AND NOT EXISTS (
+        SELECT 1 FROM batch WHERE first_seq = (SELECT max(own.first_seq) FROM batch AS own WHERE own.run = run.id) AND first_seq + count - 1 > ?)`,
+      [this.#now(), this.#state.handedSeq],
+    )
+  }
+
+  /**
+   * Compares what a sink remembers with what this outbox does, and mends the difference.
+   *
+   * - The sink is ahead: a crash came before the acknowledgement. Nothing to do,
+   *   the sink's fence skips what it has.
+   * - The sink is behind: it lost tasks that it had taken (a failover to a
+   *   replica that lagged). They are handed over again from the history.
+   * - The sink remembers another task at that place: this file is an old or a
+   *   second copy. It goes on under a new id, so that nothing is skipped wrongly.
+   */
+  async reconcile(position: SinkPosition | undefined): Promise<Reconciled> {
+    if (!position) return { kind: 'same' }
+    const { seq, taskId } = position
+    const remembered = seq > this.#state.lastSeq ? undefined : await this.#taskAt(seq)
+    if (remembered === undefined && seq === this.#state.handedSeq) return { kind: 'same' }
+    if (remembered === undefined ? seq > this.#state.handedSeq : taskIdOf(remembered) !== taskId) {
+      const outboxId = randomUUID()
+      await this.#database.query('UPDATE state SET outbox_id = ?', [outboxId])
+      this.#state.outboxId = outboxId
+      return { kind: 'copy' }
+    }
+    if (seq >= this.#state.handedSeq) return { kind: 'same' }
+    const tasks = this.#state.handedSeq - seq
+    const [kept] = await this.#database.query<{ first: number | null }>(
+      'SELECT min(first_seq) AS first FROM batch WHERE first_seq + count - 1 > ? AND first_seq <= ?',
+      [seq, this.#state.handedSeq],
+    )
+    if (!kept?.first) return { kind: 'lost', tasks, again: 0 }
+    const from = Math.max(seq, kept.first - 1)
+    const again = this.#state.handedSeq - from
+    await this.#database.transaction(
+      async (query) => {
+        await query('UPDATE state SET handed_seq = ?', [from])
+        await query(
+          "UPDATE run SET state = 'read', finished_at = NULL WHERE state = 'done' AND id IN (SELECT run FROM batch WHERE first_seq + count - 1 > ?)",
+          [from],
+        )
+      },
+      () => this.#handedTo(from),
+    )
+    return { kind: 'lost', tasks, again }
+  }
+
+  #handedTo(seq: number): void {
+    this.#state.handedSeq = seq
+    this.#handedOnDisk = seq
+  }
+
+  async #taskAt(seq: number): Promise<string | undefined> {
+    return (await this.batchAfter(seq - 1, 1))?.tasks[0]
+  }
+
+  // --- the breaker's memory ---
+
+  /** The saved state of the breaker around `name`: `sink` or `source`. */
+  breaker(name: BreakerName): string | undefined {
+    return this.#breakers[name]
+  }
+
+  async saveBreaker(name: BreakerName, saved: string | undefined): Promise<void> {
+    if (saved === this.#breakers[name]) return
+    if (saved === undefined) delete this.#breakers[name]
+    else this.#breakers[name] = saved
+    await this.#database.query('UPDATE state SET breaker = ?', [Object.keys(this.#breakers).length > 0 ? JSON.stringify(this.#breakers) : null])
+  }
+
+  /** Writes the last acknowledgement and lets go of the file and the lock. */
+  async close(): Promise<void> {
+    try {
+      await this.writeAcknowledgement()
+    } finally {
+      await this.#database.close().finally(() => this.#lock.release())
+    }
+  }
+}
+
+export type Reconciled = { kind: 'same' } | { kind: 'copy' } | { kind: 'lost'; tasks: number; again: number }
+
+const selectRun = `SELECT id, run_id AS runId, slot, source, source_digest AS sourceDigest, state, resume, read, rejected, duplicates,
+  persisted, discarded, started_at AS startedAt, finished_at AS finishedAt FROM run`
+
+const insertRun = `INSERT INTO run (run_id, slot, source, source_digest, state, read, rejected, duplicates, persisted, discarded, started_at)
+  VALUES (?, ?, ?, ?, 'reading', 0, 0, 0, 0, 0, ?)`
+
+const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_error AS lastError, created_at AS createdAt, tasks FROM batch'
+
+/** A JSON array with a task a line: valid for SQLite's json_each, and cut without parsing, since JSON text has no raw line feed. */
+const join = (tasks: readonly string[]): string => `[${tasks.join(',\n')}]`
+const split = (joined: string): string[] => joined.slice(1, -1).split(',\n')
+
+export async function readState(database: Database): Promise<StateRow> {
+  const [state] = await database.query<StateRow>('SELECT id, outbox_id AS outboxId, handed_seq AS handedSeq, last_seq AS lastSeq, breaker, holder FROM state')
+  if (!state)
+    throw new OutboxError(`The outbox ${database.path} has lost its state row.`, { hint: 'Keep a copy of the file, then move it away to start a new one.' })
+  return state
+}
+
+export function breakersOf(state: StateRow): Breakers {
+  const saved: unknown = JSON.parse(state.breaker ?? '{}')
+  const breakers: Breakers = {}
+  if (typeof saved !== 'object' || saved === null) return breakers
+  if ('source' in saved && typeof saved.source === 'string') breakers.source = saved.source
+  if ('sink' in saved && typeof saved.sink === 'string') breakers.sink = saved.sink
+  return breakers
+}
+
+/** Who holds the outbox, in words. */
+async function holderOf(path: string): Promise<string> {
+  const database = await Database.openForReading(path).catch(() => undefined)
+  if (!database) return 'it has only just begun'
+  try {
+    const holder: unknown = JSON.parse((await readState(database)).holder ?? 'null')
+    if (typeof holder !== 'object' || holder === null || !('pid' in holder && 'host' in holder && 'command' in holder && 'since' in holder))
+      return 'it has only just begun'
+    return `process ${holder.pid} on ${holder.host}, \`${holder.command}\`, since ${holder.since}`
+  } catch {
+    return 'it has only just begun'
+  } finally {
+    await database.close()
+  }
+}

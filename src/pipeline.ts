@@ -1,0 +1,513 @@
+/**
+ * produce() and flush(): what owm is for. No vendor and no command line here.
+ *
+ * Reading and handing over run side by side. The reader stores batches and moves
+ * its run's resume point with them; the flusher takes what is stored, in order.
+ * Either may fail without the other: a dead sink doesn't keep locations from
+ * being stored, a dead source doesn't keep stored tasks from being handed over.
+ */
+import { channel } from 'node:diagnostics_channel'
+import { CircuitOpenError, ConfigurationError, FenceError, OwmError, RefusedError, ResumePointError, SourceError, TransientError, toError } from './errors.js'
+import type { Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
+import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type Source } from './plugin.js'
+import type { Resilience } from './resilience.js'
+import { SeenIds } from './seen.js'
+import { taskIdOf, taskMaker } from './task.js'
+
+/**
+ * Where a run stands, published on `node:diagnostics_channel` under `owm:step`
+ * as `{at: Step}`: for tracing, and for tests that end the process there.
+ */
+export type Step =
+  | 'run:started'
+  | 'intake:read'
+  | 'intake:persisted'
+  | 'reading:ended'
+  | 'checking:ended'
+  | 'batch:loaded'
+  | 'batch:sent'
+  | 'batch:answered'
+  | 'batch:acknowledged'
+  | 'flush:ended'
+  | 'settled'
+
+const steps = channel('owm:step')
+function step(at: Step): void {
+  if (steps.hasSubscribers) steps.publish({ at })
+}
+
+export interface Progress {
+  read: number
+  delivered: number
+  /** Locations that the source says it has, where it does. */
+  total: number | undefined
+}
+
+export interface Deps {
+  outbox: Outbox
+  sink: SinkDeps
+  /** Retries and breaker around the sink. */
+  resilience: Resilience
+  log: Logger
+  signal: AbortSignal
+  onProgress?(progress: Progress): void
+}
+
+export interface SinkDeps {
+  name: string
+  open(): Promise<Sink>
+}
+
+export interface SourceDeps {
+  name: string
+  /** Hash of name and options: says whether a resume point still fits. */
+  digest: string
+  /** Milliseconds that the source may take for a batch. */
+  timeoutMs: number
+  open(): Promise<Source>
+}
+
+export interface ProduceDeps extends Deps {
+  source: SourceDeps
+}
+
+export interface ProduceOptions {
+  slot: string
+  batchSize: number
+  /** False: store, don't hand over. */
+  flush: boolean
+  keepTasks: number
+  keepRuns: number
+}
+
+export interface HandedOver {
+  delivered: number
+  deduplicated: number
+  /** Entries that the sink's bound pushed out unread. */
+  evicted: number
+}
+
+export interface ProduceSummary extends HandedOver {
+  run: RunRow
+  /** Every reason why not everything that was read is in the sink; the first decides the exit code. */
+  errors: OwmError[]
+  /** True where the slot's history was forgotten, so that nothing was read. */
+  alreadyComplete: boolean
+}
+
+export interface FlushSummary extends HandedOver {
+  errors: OwmError[]
+}
+
+/** Reads every location of the source, stores its task and hands it over; first finishes what earlier runs left. */
+export async function produce(options: ProduceOptions, deps: ProduceDeps): Promise<ProduceSummary> {
+  const { outbox } = deps
+  const feed = new Feed()
+  const errors: OwmError[] = []
+  const progress: Progress = { read: 0, delivered: 0, total: undefined }
+  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0 }
+
+  const { run, complete } = await enterRun(options, deps)
+  step('run:started')
+
+  const flushing = options.flush
+    ? handOver(deps, { feed, limit: Number.POSITIVE_INFINITY, handed, progress }).catch((error: unknown) => {
+        errors.push(asOwm(error))
+      })
+    : Promise.resolve()
+  try {
+    await outbox.forget({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
+    for (const open of await outbox.openRuns()) {
+      const error = await finishRun(open, options, deps, feed, progress)
+      if (error) errors.unshift(error)
+      if (deps.signal.aborted || error instanceof ConfigurationError) break
+    }
+  } finally {
+    feed.end()
+    await flushing
+  }
+  await outbox.settle()
+  step('settled')
+  return { ...handed, run: await outbox.run(run.runId), errors, alreadyComplete: complete }
+}
+
+/** Hands over what is pending, at most `limit` tasks. */
+export async function flush(options: { limit: number }, deps: Deps): Promise<FlushSummary> {
+  const feed = new Feed()
+  feed.end()
+  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0 }
+  const errors: OwmError[] = []
+  const progress: Progress = { read: 0, delivered: 0, total: Math.min(options.limit, deps.outbox.pending) }
+  await handOver(deps, { feed, limit: options.limit, handed, progress }).catch((error: unknown) => {
+    errors.push(asOwm(error))
+  })
+  await deps.outbox.settle()
+  step('settled')
+  return { ...handed, errors }
+}
+
+/** Finds or makes this slot's row in the run ledger. */
+async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ run: RunRow; complete: boolean }> {
+  const { outbox, source, log } = deps
+  const earlier = await outbox.runsOfSlot(options.slot)
+  const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
+  if (open) return { run: open, complete: false }
+  const last = earlier.at(-1)
+  if (last && (await outbox.forgottenOfSlot(options.slot)) > 0) {
+    log.warn({ slot: options.slot, runId: last.runId }, 'this slot was handed over before and its history is forgotten: nothing is read again')
+    return { run: last, complete: true }
+  }
+  return { run: await outbox.startRun({ slot: options.slot, source: source.name, sourceDigest: source.digest }), complete: false }
+}
+
+/** Brings a run from wherever it stands to "read"; returns why it couldn't. */
+async function finishRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<OwmError | undefined> {
+  const { outbox, source, log } = deps
+  try {
+    if (run.state === 'reading') {
+      if (run.sourceDigest !== source.digest && run.resume !== null)
+        return await readAnew(run, 'the configuration of the source has changed', options, deps, feed, progress)
+      try {
+        await readRun(run, options, deps, feed, progress)
+      } catch (error) {
+        if (!(error instanceof ResumePointError)) throw error
+        return await readAnew(run, error.message, options, deps, feed, progress)
+      }
+    }
+    await decideSuspects(run, outbox)
+    feed.notify()
+    return undefined
+  } catch (thrown) {
+    // The outbox's own trouble ends everything; a source's stays with its run.
+    const error = asOwm(thrown)
+    if (deps.signal.aborted) return undefined
+    if (error instanceof ConfigurationError || error instanceof SourceError) return error
+    if (!(error instanceof TransientError)) throw error
+    log.debug({ err: thrown }, 'the source failed')
+    return new SourceError(`The source ${source.name} failed after ${progress.read} locations of slot ${run.slot}: ${error.message}`, {
+      hint: 'What was read is safe; the next `owm produce` reads on where this one stopped.',
+      cause: thrown,
+    })
+  }
+}
+
+/** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */
+async function readAnew(
+  run: RunRow,
+  reason: string,
+  options: ProduceOptions,
+  deps: ProduceDeps,
+  feed: Feed,
+  progress: Progress,
+): Promise<OwmError | undefined> {
+  deps.log.warn({ runId: run.runId, slot: run.slot, reason }, 'an interrupted run is read anew, from the start')
+  const fresh = await deps.outbox.supersede(run, { source: deps.source.name, sourceDigest: deps.source.digest })
+  await decideSuspects(run, deps.outbox)
+  return finishRun(fresh, options, deps, feed, progress)
+}
+
+async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
+  const { outbox, source, signal } = deps
+  const seen = new SeenIds()
+  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskIdOf(task))
+
+  const make = taskMaker(run.slot)
+  const opened = await source.open()
+  let stored: Promise<void> = Promise.resolve()
+  try {
+    progress.total = opened.total
+    let intake = new IntakeBuffer(run.resume)
+    const store = async (): Promise<void> => {
+      await stored
+      const full = intake
+      intake = new IntakeBuffer(full.resume)
+      step('intake:read')
+      // The next records are read while these are being written.
+      stored = outbox.persist(run, full).then(() => {
+        step('intake:persisted')
+        progress.read += full.read
+        feed.notify()
+        deps.onProgress?.(progress)
+      })
+      stored.catch(() => undefined) // awaited above or below
+    }
+    for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
+      batch.locations.forEach((location, index) => {
+        intake.take(location, make, seen, () => batch.position(index))
+      })
+      intake.resume = batch.resume
+      if (intake.tasks.length >= options.batchSize || intake.isOld()) await store()
+      if (signal.aborted) break
+    }
+    await store()
+    await stored
+  } finally {
+    await stored.catch(() => undefined)
+    await opened.close?.()
+  }
+  if (signal.aborted) return
+  await outbox.endReading(run)
+  run.state = 'checking'
+  step('reading:ended')
+}
+
+/** The batches of a source that may hang: each is waited for at most `timeoutMs`, and none once the signal aborts. */
+async function* bounded(batches: AsyncIterable<LocationBatch>, source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
+  const iterator = batches[Symbol.asyncIterator]()
+  let late: NodeJS.Timeout | undefined
+  let stop: () => void = () => undefined
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+    signal.addEventListener('abort', stop)
+  })
+  let pulling = false
+  try {
+    while (!signal.aborted) {
+      const timeout = new Promise<never>((_, reject) => {
+        late = setTimeout(() => reject(new TransientError(`it gave nothing for ${source.timeoutMs / 1000} s`)), source.timeoutMs)
+      })
+      pulling = true
+      const next = await Promise.race([iterator.next(), timeout, aborted])
+      clearTimeout(late)
+      if (next === undefined) return
+      pulling = false
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    clearTimeout(late)
+    signal.removeEventListener('abort', stop)
+    // A source that hangs can't be asked to end its iteration either.
+    const ended = iterator.return?.()
+    if (!pulling) await ended
+    else ended?.catch(() => undefined)
+  }
+}
+
+/** What was read and isn't stored yet. */
+class IntakeBuffer {
+  resume: string | null
+  read = 0
+  readonly tasks: string[] = []
+  readonly quarantined: Quarantined[] = []
+  readonly suspects: Suspect[] = []
+  readonly #since = Date.now()
+
+  constructor(resume: string | null) {
+    this.resume = resume
+  }
+
+  take(location: Location | Malformed, make: ReturnType<typeof taskMaker>, seen: SeenIds, position: () => string): void {
+    this.read++
+    if (location instanceof Malformed) {
+      this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(location.value), reason: location.reason })
+      return
+    }
+    const made = make(location)
+    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(JSON.stringify(location)), reason: made.reason })
+    else if (seen.add(taskIdOf(made.payload))) this.suspects.push({ position: position(), task: made.payload })
+    else this.tasks.push(made.payload)
+  }
+
+  /** A slow source's records don't wait for a full batch. */
+  isOld(): boolean {
+    return this.read > 0 && (this.quarantined.length + this.suspects.length >= 500 || Date.now() - this.#since > 1000)
+  }
+}
+
+const excerpt = (value: string): string => (value.length > 1000 ? `${value.slice(0, 1000)}… (${value.length} characters)` : value).toWellFormed()
+
+/** Compares a run's suspects with what its slot really has. */
+async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
+  if (run.state !== 'checking') return
+  for (;;) {
+    const suspects = await outbox.suspects(run, 20_000)
+    const last = suspects.at(-1)
+    if (!last) break
+    const suspected = new Set(suspects.map((suspect) => taskIdOf(suspect.task)))
+    const had = new Map<string, 'this run' | 'an earlier run'>()
+    for await (const batch of outbox.tasksOfSlot(run.slot)) {
+      for (const task of batch.tasks) {
+        const id = taskIdOf(task)
+        if (suspected.has(id)) had.set(id, batch.run === run.id ? 'this run' : 'an earlier run')
+      }
+    }
+    const tasks: string[] = []
+    const quarantined: Quarantined[] = []
+    let repeated = 0
+    for (const { task, position } of suspects) {
+      const id = taskIdOf(task)
+      const by = had.get(id)
+      if (by === undefined) tasks.push(task)
+      else if (by === 'an earlier run') repeated++
+      else quarantined.push({ kind: 'duplicate', position, value: excerpt(task), reason: `this run has the same location already (task ${id})` })
+      if (by === undefined) had.set(id, 'this run')
+    }
+    await outbox.persist(run, { resume: null, read: 0, tasks, quarantined, suspects: [], decided: last.id, repeated })
+  }
+  await outbox.endChecking(run)
+  run.state = 'read'
+  step('checking:ended')
+}
+
+/** Hands stored tasks over, in order, until there are none and no more will come. */
+async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: Feed; limit: number; handed: HandedOver; progress: Progress }): Promise<void> {
+  const { outbox, log, signal } = deps
+  let left = limit
+  let sink: Sink | undefined
+  let resyncs = 0
+  try {
+    for (;;) {
+      if (signal.aborted || left <= 0) return
+      // Both are taken before the look into the outbox, so that no news is missed during it.
+      const { ended, news } = feed
+      const batch = await outbox.batchAfter(outbox.handedSeq, left)
+      if (!batch) {
+        if (ended) return
+        await news
+        continue
+      }
+      step('batch:loaded')
+      if (!sink) {
+        sink = await deps.sink.open()
+        if (await reconcile(sink, deps)) continue
+      }
+      const done = await deliver(sink, batch, deps).catch(async (error: unknown) => {
+        if (!(error instanceof FenceError) || ++resyncs > 3) throw error
+        log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
+        return undefined
+      })
+      if (!done) {
+        await reconcile(sink, deps)
+        continue
+      }
+      const seq = batch.firstSeq + batch.count - 1
+      if (done.refused.size > 0) await outbox.bury(seq, batch, done.refused)
+      else await outbox.acknowledge(seq)
+      step('batch:acknowledged')
+      left -= batch.count
+      handed.delivered += done.delivered
+      handed.deduplicated += done.deduplicated
+      progress.delivered += batch.count
+      deps.onProgress?.(progress)
+    }
+  } finally {
+    step('flush:ended')
+    handed.evicted += sink?.evicted ?? 0
+    await sink?.close?.().catch((error: unknown) => log.warn({ err: toError(error) }, 'the sink could not be closed'))
+    await outbox.saveBreaker('sink', deps.resilience.save())
+  }
+}
+
+/** Finds what was lost on either side; true where the place to go on has changed. */
+async function reconcile(sink: Sink, deps: Deps): Promise<boolean> {
+  const { outbox, log } = deps
+  const ask = sink.position?.bind(sink)
+  if (!ask) return false
+  const found = await outbox.reconcile(await attempt(() => ask(outbox.id), outbox.handedSeq + 1, deps))
+  if (found.kind === 'same') return false
+  if (found.kind === 'copy') {
+    log.warn({ outbox: outbox.path }, 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id')
+    await attempt(() => ask(outbox.id), outbox.handedSeq + 1, deps)
+  } else {
+    log.warn({ lost: found.tasks, again: found.again }, 'the sink lost tasks that it had taken: those in the history are handed over again')
+  }
+  return true
+}
+
+interface Delivered {
+  delivered: number
+  deduplicated: number
+  /** Index in the batch -> reason. */
+  refused: Map<number, string>
+}
+
+async function deliver(sink: Sink, batch: PendingBatch, deps: Deps): Promise<Delivered> {
+  const { log } = deps
+  const outcomes = await attempt(
+    async () => {
+      step('batch:sent')
+      const outcomes = await deliverOrSplit(sink, batch, log)
+      if (outcomes.length !== batch.count)
+        throw new ConfigurationError(`The sink ${deps.sink.name} broke its contract: ${batch.count} tasks were given, ${outcomes.length} outcomes came back.`, {
+          hint: 'Its `deliver` must return one outcome a task, in order.',
+        })
+      return outcomes
+    },
+    batch.firstSeq,
+    deps,
+  )
+  step('batch:answered')
+  const result: Delivered = { delivered: 0, deduplicated: 0, refused: new Map() }
+  outcomes.forEach((outcome, index) => {
+    if (outcome === 'delivered') result.delivered++
+    else if (outcome === 'duplicate') result.deduplicated++
+    else result.refused.set(index, outcome.refused)
+  })
+  if (result.refused.size > 0) log.error({ tasks: result.refused.size, firstSeq: batch.firstSeq }, 'the sink refused tasks for good: they are dead')
+  return result
+}
+
+/** A batch that is refused as a whole is halved until the refused tasks stand alone. */
+async function deliverOrSplit(sink: Sink, batch: PendingBatch, log: Logger): Promise<readonly Outcome[]> {
+  try {
+    return await sink.deliver(batch)
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error
+    if (batch.count === 1) return [{ refused: error.message }]
+    log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
+    const middle = Math.ceil(batch.count / 2)
+    const half = (from: number, to: number): PendingBatch => ({
+      outboxId: batch.outboxId,
+      runId: batch.runId,
+      firstSeq: batch.firstSeq + from,
+      count: to - from,
+      tasks: batch.tasks.slice(from, to),
+    })
+    return [...(await deliverOrSplit(sink, half(0, middle), log)), ...(await deliverOrSplit(sink, half(middle, batch.count), log))]
+  }
+}
+
+/** A call to the sink under retries and breaker; a failure is noted in the outbox at `seq`. */
+async function attempt<T>(call: () => Promise<T>, seq: number, deps: Deps): Promise<T> {
+  try {
+    return await deps.resilience.run(call, deps.signal)
+  } catch (thrown) {
+    const error = asOwm(thrown)
+    if (!(error instanceof CircuitOpenError || error instanceof FenceError)) await deps.outbox.noteFailure(seq, error.message)
+    throw error
+  }
+}
+
+/** Tells the flusher that more is stored, or that no more will come. */
+class Feed {
+  ended = false
+  /** Resolves with the next notice. */
+  news: Promise<void> = Promise.resolve()
+  #wake: () => void = () => undefined
+
+  constructor() {
+    this.#arm()
+  }
+
+  notify(): void {
+    this.#wake()
+    this.#arm()
+  }
+
+  end(): void {
+    this.ended = true
+    this.#wake()
+  }
+
+  #arm(): void {
+    this.news = new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+/** Unknown errors are transient (semantics 9). */
+function asOwm(thrown: unknown): OwmError {
+  return thrown instanceof OwmError ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
+}

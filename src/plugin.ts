@@ -1,0 +1,142 @@
+/**
+ * The contracts between owm and its sources and sinks. The built-in ones come
+ * through this very door; nothing else is known about a plugin.
+ */
+import type { output, ZodType } from 'zod'
+
+/** What a plugin may log through: pino's shape, fields first. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What every plugin is given when it is opened. */
+export interface PluginContext {
+  /** Aborted on SIGINT and SIGTERM: stop soon, and let `close` clean up. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+  /**
+   * Runs a call to the outside under the configured retries and this plugin's
+   * circuit breaker. For sources; a sink's `deliver` runs under them anyway.
+   */
+  attempt<T>(operation: () => Promise<T>): Promise<T>
+  /** Relative paths in options start here: the configuration file's folder. */
+  readonly baseDir: string
+}
+
+/**
+ * One place to fetch weather for. `latitude` (degrees, -90..90), `longitude`
+ * (degrees, -180..180) and `city` (1..200 characters) are needed; `state`,
+ * `id` (the source's own, stable key), `forecast_duration_hours` and
+ * `historical_duration_hours` are known; any other key travels with the task
+ * under its snake_case name. owm checks all of it: a source needn't.
+ */
+export type Location = Readonly<Record<string, unknown>>
+
+/** A record that a source could not even read as a location, such as a CSV row that is too short. */
+export class Malformed {
+  readonly value: string
+  readonly reason: string
+
+  constructor(value: string, reason: string) {
+    this.value = value
+    this.reason = reason
+  }
+}
+
+/** A run of locations in the source's own order. */
+export interface LocationBatch {
+  readonly locations: readonly (Location | Malformed)[]
+  /** From where to read on when this batch is the last one that was stored: any text, given back to `read`. */
+  readonly resume: string
+  /** Where location `index` of this batch stands, in words that help to find it: `line 17`. */
+  position(index: number): string
+}
+
+/** An open source. */
+export interface Source {
+  /** How many locations there are in all, where that is known: for the progress bar only. */
+  readonly total?: number | undefined
+  /**
+   * Yields all locations, or those after `resume`. Throw a TransientError or
+   * anything else when it fails for good: the run then stays open and the next
+   * start reads on. Throw a ConfigurationError where a retry can't help.
+   */
+  read(resume: string | undefined): AsyncIterable<LocationBatch>
+  close?(): Promise<void>
+}
+
+/** A stretch of tasks, in `seq` order without gaps. */
+export interface TaskBatch {
+  /** Which outbox the tasks come from: a UUID. */
+  readonly outboxId: string
+  /** Which run of it: a UUID. A batch never mixes two runs. */
+  readonly runId: string
+  /** The `seq` of the first task; the others follow one by one. */
+  readonly firstSeq: number
+  /** Each task as its JSON text, the bytes that workers shall read. */
+  readonly tasks: readonly string[]
+}
+
+/** What became of one task. */
+export type Outcome = 'delivered' | 'duplicate' | { readonly refused: string }
+
+/** How far a sink got with an outbox: the last task that it took. */
+export interface SinkPosition {
+  readonly seq: number
+  readonly taskId: string
+}
+
+/** An open sink. */
+export interface Sink {
+  /** `exactly-once`: a batch that is handed over again adds nothing. `at-least-once`: it may. */
+  readonly guarantee: 'exactly-once' | 'at-least-once'
+  /** True where the sink writes its tasks to standard output, so that owm keeps its own words off it. */
+  readonly usesStandardOutput?: boolean
+  /** Entries that were pushed out before a consumer group had read them, since the sink was opened. */
+  readonly evicted?: number
+  /**
+   * Takes a batch and says, in order, what became of each task. Throw
+   * ConfigurationError (stop), RefusedError (never as it is) or anything else
+   * (try again); after a throw the batch may come again, whole or in parts.
+   */
+  deliver(batch: TaskBatch): Promise<readonly Outcome[]>
+  /**
+   * How far this sink got with an outbox, for sinks that remember: asked for
+   * before the first batch, to find what was lost on either side.
+   */
+  position?(outboxId: string): Promise<SinkPosition | undefined>
+  close?(): Promise<void>
+}
+
+/** A source plugin: what a module exports as `default`. */
+export interface SourcePlugin<Options extends ZodType = ZodType> {
+  readonly kind: 'source'
+  readonly name: string
+  readonly description: string
+  /** Everything that may stand beside `use`, each with `.describe()`. */
+  readonly options: Options
+  open(options: output<Options>, context: PluginContext): Source | Promise<Source>
+}
+
+/** A sink plugin: what a module exports as `default`. */
+export interface SinkPlugin<Options extends ZodType = ZodType> {
+  readonly kind: 'sink'
+  readonly name: string
+  readonly description: string
+  /** Everything that may stand beside `use`, each with `.describe()`. */
+  readonly options: Options
+  open(options: output<Options>, context: PluginContext): Sink | Promise<Sink>
+}
+
+/** States a source plugin; the types of its options follow from their schema. */
+export function defineSource<Options extends ZodType>(plugin: Omit<SourcePlugin<Options>, 'kind'>): SourcePlugin<Options> {
+  return { ...plugin, kind: 'source' }
+}
+
+/** States a sink plugin; the types of its options follow from their schema. */
+export function defineSink<Options extends ZodType>(plugin: Omit<SinkPlugin<Options>, 'kind'>): SinkPlugin<Options> {
+  return { ...plugin, kind: 'sink' }
+}

@@ -1,0 +1,5 @@
+/** The built-in sinks: loaded only when used. */
+export const sinks = {
+  'redis-stream': () => import('./redis-stream.js'),
+  jsonl: () => import('./jsonl.js'),
+}

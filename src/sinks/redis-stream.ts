@@ -1,0 +1,280 @@
+/**
+ * A Redis Stream. The whole batch goes in one script call, which also records
+ * how far this outbox got (the fence): a batch that is sent again adds only
+ * what is missing. So the hand-over is exactly-once.
+ */
+import { Redis } from 'ioredis'
+import { z } from 'zod'
+import { ConfigurationError, codeOf, FenceError, SinkFullError, TransientError, toError } from '../errors.js'
+import { defineSink, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../plugin.js'
+import { taskIdOf } from '../task.js'
+
+const timeout = z.number().int().min(1).max(3_600_000)
+
+const options = z.strictObject({
+  url: z
+    .string()
+    .regex(/^rediss?:\/\//, 'a URL that starts with redis:// or rediss:// is expected')
+    .default('redis://127.0.0.1:6379')
+    .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
+    .meta({ secret: true }),
+  stream: z.string().min(1).default('owm-ingestion-stream').describe('key of the stream'),
+  maxLength: z.number().int().min(1).default(100_000).describe('bound of the stream in entries, trimmed approximately'),
+  onFull: z
+    .enum(['trim', 'hold'])
+    .default('trim')
+    .describe('what happens to entries that a consumer group has not read: trim pushes them out and says how many, hold keeps the new tasks in the outbox'),
+  connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
+  commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),
+  healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
+})
+
+/**
+ * KEYS: stream, fence. ARGV: bound, policy, first seq, the fence as the client
+ * knows it (`seq:task_id` or empty), run id, then the tasks.
+ *
+ * Answers {added, skipped, unread entries pushed out}, or {'full', entries to
+ * push out}, or {'fence', what is there}. The fence is a hash: seq and task of
+ * the last task taken, run, and the id of that run's first entry.
+ *
+ * MULTI would not do: it doesn't roll back, and can't skip what is there already.
+ */
+const script = `
+local stream, fence = KEYS[1], KEYS[2]
+local bound, policy, first, known, run = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local offset = 5
+local count = #ARGV - offset
+local held = redis.call('HMGET', fence, 'seq', 'task', 'run', 'from')
+local seq = tonumber(held[1] or 0)
+local there = held[1] and (held[1] .. ':' .. held[2]) or ''
+
+local skip = 0
+if there == known then
+  skip = math.max(0, math.min(count, seq - first + 1))
+elseif seq >= first and seq < first + count and string.sub(ARGV[offset + seq - first + 1], 13, 48) == held[2] then
+  skip = seq - first + 1
+else
+  return {'fence', there}
+end
+if skip == count then return {0, skip, 0} end
+
+local function after(a, b)
+  local ams, aseq = string.match(a, '(%d+)-(%d+)')
+  local bms, bseq = string.match(b, '(%d+)-(%d+)')
+  if ams ~= bms then return tonumber(ams) > tonumber(bms) end
+  return tonumber(aseq) > tonumber(bseq)
+end
+
+local length = redis.pcall('XLEN', stream)
+if type(length) == 'table' then return length end
+local from = held[3] == run and held[4] or nil
+local unread = 0
+local over = length + count - skip - bound
+if over > 0 and length > 0 then
+  local victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
+  local read
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    for i = 1, #group, 2 do
+      if group[i] == 'last-delivered-id' and (not read or after(read, group[i + 1])) then read = group[i + 1] end
+    end
+  end
+  local own = false
+  for _, entry in ipairs(victims) do
+    local isUnread = read and after(entry[1], read)
+    if isUnread then unread = unread + 1 end
+    if from and (isUnread or not read) and not after(from, entry[1]) then own = true end
+  end
+  if own or (policy == 'hold' and unread > 0) then return {'full', over} end
+end
+
+for i = skip + 1, count do
+  local id = redis.pcall('XADD', stream, 'MAXLEN', '~', bound, '*', 'data', ARGV[offset + i])
+  if type(id) == 'table' then
+    if i > skip + 1 then
+      redis.call('HSET', fence, 'seq', first + i - 2, 'task', string.sub(ARGV[offset + i - 1], 13, 48), 'run', run, 'from', from)
+    end
+    return id
+  end
+  from = from or id
+end
+redis.call('HSET', fence, 'seq', string.format('%d', first + count - 1), 'task', string.sub(ARGV[offset + count], 13, 48), 'run', run, 'from', from)
+return {count - skip, skip, unread}
+`
+
+export default defineSink({
+  name: 'redis-stream',
+  description: 'a Redis Stream, exactly once, in atomic batches',
+  options,
+  open(settings, { log, signal }): Sink {
+    const { stream, maxLength } = settings
+    const fenceOf = (outboxId: string): string => `{${stream}}:owm:${outboxId}`
+    let client: Redis | undefined
+    /** The fence as this client knows it. */
+    let known = ''
+    let evicted = 0
+
+    async function connection(): Promise<Redis> {
+      if (client?.status === 'ready') return client
+      client?.disconnect()
+      client = await connect(settings)
+      return client
+    }
+
+    // A signal ends a connection attempt or a wait for an answer at once: whether the batch was applied, the fence knows.
+    const stop = (): void => client?.disconnect()
+
+    async function call(keys: string[], args: (string | number)[]): Promise<unknown> {
+      const redis = await connection()
+      try {
+        const answer: unknown = await redis.eval(script, keys.length, ...keys, ...args)
+        return answer
+      } catch (error) {
+        if (!isReply(error)) redis.disconnect() // a late answer must not be taken for the next one's
+        throw classed(error, settings.url)
+      }
+    }
+
+    async function add(batch: TaskBatch, from: number, to: number): Promise<Outcome[]> {
+      const tasks = batch.tasks.slice(from, to)
+      const last = tasks.at(-1)
+      if (last === undefined) return []
+      const answer = await call([stream, fenceOf(batch.outboxId)], [maxLength, settings.onFull, batch.firstSeq + from, known, batch.runId, ...tasks])
+      const [added, skipped, unread] = Array.isArray(answer) ? answer : []
+      if (added === 'fence') throw new FenceError(`The stream ${stream} holds the fence "${skipped}", but "${known}" was expected.`)
+      if (added === 'full')
+        throw new SinkFullError(
+          `The stream ${stream} is full (bound ${maxLength}): adding ${tasks.length} tasks would push out entries that nobody has read yet.`,
+          {
+            hint: 'Let the consumers catch up (or raise sink.maxLength), then run `owm flush`.',
+          },
+        )
+      if (typeof added !== 'number' || typeof skipped !== 'number' || typeof unread !== 'number')
+        throw new TransientError(`Redis answered something unexpected: ${JSON.stringify(answer)}`)
+      known = `${batch.firstSeq + to - 1}:${taskIdOf(last)}`
+      if (unread > 0) {
+        evicted += unread
+        log.warn({ stream, entries: unread }, 'the bound pushed out entries that a consumer group had not read')
+      }
+      return tasks.map((_, index) => (index < skipped ? 'duplicate' : 'delivered'))
+    }
+
+    return {
+      guarantee: 'exactly-once',
+      get evicted() {
+        return evicted
+      },
+      async deliver(batch) {
+        signal.addEventListener('abort', stop, { once: true })
+        try {
+          // More than the bound at once would push out itself: it goes in parts.
+          const outcomes: Outcome[] = []
+          for (let from = 0; from < batch.tasks.length; from += maxLength)
+            outcomes.push(...(await add(batch, from, Math.min(batch.tasks.length, from + maxLength))))
+          return outcomes
+        } finally {
+          signal.removeEventListener('abort', stop)
+        }
+      },
+      async position(outboxId): Promise<SinkPosition | undefined> {
+        const redis = await connection()
+        const [seq, taskId] = await redis.hmget(fenceOf(outboxId), 'seq', 'task').catch((error: unknown) => {
+          throw classed(error, settings.url)
+        })
+        if (!seq || !taskId) {
+          known = ''
+          return undefined
+        }
+        known = `${seq}:${taskId}`
+        return { seq: Number(seq), taskId }
+      },
+      async close() {
+        client?.disconnect()
+      },
+    }
+  },
+})
+
+type Settings = z.output<typeof options>
+
+/** One connection, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
+async function connect(settings: Settings): Promise<Redis> {
+  const redis = new Redis(settings.url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false, // PING says it, and needs no right to INFO
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: settings.connectTimeoutMs,
+    commandTimeout: settings.commandTimeoutMs,
+    connectionName: 'owm',
+  })
+  let trouble: Error | undefined
+  redis.on('error', (error: Error) => {
+    trouble = error
+  })
+  try {
+    await redis.connect()
+    await Promise.race([
+      redis.ping(),
+      new Promise((_, reject) => setTimeout(() => reject(new Error('Command timed out')), settings.healthCheckTimeoutMs).unref()),
+    ])
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw classed(trouble ?? error, settings.url)
+  }
+}
+
+const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+
+/** Redis' own error codes (the first word of an error reply) that a retry can't mend. */
+const configurationCodes: Readonly<Record<string, string>> = {
+  NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL.',
+  WRONGPASS: 'Correct the user or the password in sink.url or OWM_REDIS_URL.',
+  NOPERM: "Give the user +eval +ping +hmget +hset +xadd +xlen +xrange +xinfo on the stream's keys (ACL SETUSER).",
+  WRONGTYPE: 'The key is used for something else: correct sink.stream.',
+}
+
+/** Redis' error codes that pass, with what an operator can do meanwhile. */
+const transientCodes: Readonly<Record<string, string>> = {
+  LOADING: 'The server is reading its data set; it will answer when it has.',
+  READONLY: 'This server is a replica: name the new master, or wait for the failover to end.',
+  OOM: 'The server has reached its maxmemory: free memory or raise the limit; the tasks wait in the outbox.',
+  MISCONF: "The server can't write its snapshot to disk and refuses writes: look at its log and its disk.",
+  BUSY: 'A script keeps the server busy.',
+  MASTERDOWN: 'The replica has lost its master.',
+  NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write.',
+  CLUSTERDOWN: 'The cluster is down.',
+}
+
+const tlsCodes = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+])
+
+/** What Redis, or the way to it, says, as one of owm's classes. The address is named without its credentials. */
+function classed(thrown: unknown, url: string): Error {
+  const error = toError(thrown)
+  const { host } = new URL(url)
+  if (isReply(error)) {
+    const code = error.message.split(' ', 1)[0] ?? ''
+    const fix = configurationCodes[code]
+    if (fix) return new ConfigurationError(`Redis at ${host} refused: ${error.message}`, { hint: fix, cause: error })
+    const hint = transientCodes[code]
+    return new TransientError(`Redis at ${host} answered: ${error.message}`, hint ? { hint, cause: error } : { cause: error })
+  }
+  if (tlsCodes.has(codeOf(error)))
+    return new ConfigurationError(`The TLS certificate of Redis at ${host} is not trusted: ${error.message}`, {
+      hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
+      cause: error,
+    })
+  return new TransientError(`Redis at ${host} can't be reached: ${error.message}`, {
+    hint: 'Look whether the server runs and the address is right; the tasks wait in the outbox.',
+    cause: error,
+  })
+}

@@ -1,0 +1,5 @@
+/** The built-in sources: loaded only when used. */
+export const sources = {
+  'static-list': () => import('./static-list.js'),
+  'simulated-db': () => import('./simulated-db.js'),
+}

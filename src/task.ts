@@ -1,0 +1,191 @@
+/**
+ * Location -> task: pure, no clock, no randomness.
+ */
+import { hash } from 'node:crypto'
+import type { Location } from './plugin.js'
+
+/** What workers read, key by key; extra snake_case keys of the location may follow. */
+export interface Task {
+  /** UUIDv5 of slot and location, lower case. */
+  task_id: string
+  /** Degrees, -90..90. */
+  latitude_deg: number
+  /** Degrees, -180..180. */
+  longitude_deg: number
+  /** 1..200 characters. */
+  city: string
+  /** 0..200 characters: state, province or first-level region. */
+  state: string
+  /** Hours, whole, 0 or more. */
+  forecast_duration_hours: number
+  /** Hours, whole, 0 or more. */
+  historical_duration_hours: number
+  [extra: string]: unknown
+}
+
+/** Where a task's JSON text has its id: `{"task_id":"…"`. */
+export const taskIdStart = 12
+export const taskIdEnd = 48
+
+export const taskIdOf = (payload: string): string => payload.slice(taskIdStart, taskIdEnd)
+
+/** A task as its JSON text, or why the location can't be one. */
+export type Made = { readonly payload: string } | { readonly reason: string }
+
+const defaultHours = 72
+const maxExtraBytes = 64 * 1024
+
+/** UUIDv5 (RFC 9562, 5.5) of `urn:owm:task` in the URL namespace. */
+const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
+
+/**
+ * Makes the function that turns a location into the task of one slot.
+ *
+ * `task_id` = UUIDv5(owm's namespace, slot + location key), where the key is
+ * the location's `id` if it has one, else its coordinates, city and state. So
+ * one location gives one id a slot, on every machine.
+ *
+ * @param slot the scheduled time, as `normalSlot` writes it
+ */
+export function taskMaker(slot: string): (location: Location) => Made {
+  const prefix = Buffer.concat([namespace, Buffer.from(`${slot}\n`)])
+  let name = Buffer.alloc(4096)
+  prefix.copy(name)
+
+  function taskId(key: string): string {
+    const room = prefix.length + key.length * 3
+    if (room > name.length) {
+      name = Buffer.alloc(room)
+      prefix.copy(name)
+    }
+    const end = prefix.length + name.write(key, prefix.length)
+    const hex = hash('sha1', name.subarray(0, end), 'hex')
+    const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3]
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  }
+
+  return (location) => {
+    try {
+      const latitude = degrees(location, 'latitude', 90)
+      const longitude = degrees(location, 'longitude', 180)
+      const city = text(location['city'], 'city', 1)
+      const state = text(location['state'] ?? '', 'state', 0)
+      const forecast = hours(location, 'forecast_duration_hours')
+      const historical = hours(location, 'historical_duration_hours')
+      const id = ownId(location['id'])
+      const key = id === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${id}`
+      return {
+        payload:
+          `{"task_id":"${taskId(key)}","latitude_deg":${latitude},"longitude_deg":${longitude}` +
+          `,"city":${JSON.stringify(city)},"state":${JSON.stringify(state)}` +
+          `,"forecast_duration_hours":${forecast},"historical_duration_hours":${historical}` +
+          `${id === undefined ? '' : `,"location_id":${JSON.stringify(location['id'])}`}${extras(location)}}`,
+      }
+    } catch (error) {
+      if (error instanceof Unfit) return { reason: error.message }
+      throw error
+    }
+  }
+}
+
+/** Why a location can't be a task; never leaves this file. */
+class Unfit extends Error {}
+
+/** Keys that owm itself reads or writes: no extra may take their place. */
+const ownKeys = new Set([
+  'id',
+  'task_id',
+  'location_id',
+  'latitude',
+  'longitude',
+  'latitude_deg',
+  'longitude_deg',
+  'city',
+  'state',
+  'forecast_duration_hours',
+  'historical_duration_hours',
+])
+
+function shown(value: unknown): string {
+  const textual = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return textual.length > 60 ? `${textual.slice(0, 60)}…` : textual
+}
+
+/** CSV and databases give numbers as text: a plain decimal is one, `''`, `0x10` and `1,5` aren't. */
+function number(value: unknown): number {
+  if (typeof value === 'number') return value
+  if (typeof value === 'string' && /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(value)) return Number(value)
+  return Number.NaN
+}
+
+function degrees(location: Location, key: 'latitude' | 'longitude', limit: number): number {
+  const given = location[key] ?? location[`${key}_deg`]
+  if (given === undefined || given === null || given === '') throw new Unfit(`${key} is missing`)
+  const value = number(given)
+  if (!(value >= -limit && value <= limit)) throw new Unfit(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`)
+  return value + 0 // -0 is 0: one place, one id
+}
+
+function text(value: unknown, key: string, least: number): string {
+  if (value === undefined || value === null) throw new Unfit(`${key} is missing`)
+  if (typeof value !== 'string') throw new Unfit(`${key} must be text, not ${shown(value)}`)
+  // Workers count characters, not UTF-16 units.
+  if (value.length > 200 && (value.length > 400 || [...value].length > 200)) throw new Unfit(`${key} has more than 200 characters`)
+  if (least > 0 && value.trim() === '') throw new Unfit(`${key} is empty`)
+  if (!value.isWellFormed()) throw new Unfit(`${key} has a lone surrogate: it isn't valid Unicode`)
+  return value
+}
+
+function hours(location: Location, key: string): number {
+  const given = location[key]
+  if (given === undefined || given === null || given === '') return defaultHours
+  const value = number(given)
+  if (!Number.isSafeInteger(value) || value < 0) throw new Unfit(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`)
+  return value
+}
+
+function ownId(value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value !== 'string' && typeof value !== 'number') throw new Unfit(`id must be text or a number, not ${shown(value)}`)
+  return text(String(value), 'id', 1)
+}
+
+/** The location's other keys as `,"snake_case":value…`, empty ones left out. */
+function extras(location: Location): string {
+  let json = ''
+  const taken = new Set<string>()
+  for (const key of Object.keys(location)) {
+    const value = location[key]
+    if (value === undefined || value === null || value === '' || ownKeys.has(key)) continue
+    const name = snakeCase(key)
+    if (name === '' || ownKeys.has(name) || taken.has(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
+    taken.add(name)
+    const encoded = JSON.stringify(value)
+    if (encoded === undefined) continue
+    // JSON.stringify escapes surrogates only where they stand alone.
+    if (/(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded)) throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
+    if (json.length + encoded.length > maxExtraBytes) throw new Unfit(`its extra keys are longer than ${maxExtraBytes} characters`)
+    json += `,${JSON.stringify(name)}:${encoded}`
+  }
+  return json
+}
+
+const snakeCase = (key: string): string =>
+  /^[a-z][a-z0-9_]*$/.test(key)
+    ? key
+    : key
+        .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+        .replace(/[^\p{L}\p{N}]+/gu, '_')
+        .replace(/^_+|_+$/g, '')
+        .toLowerCase()
+
+/**
+ * A slot in the one way that owm writes it: UTC, seconds, and milliseconds only where there are any.
+ *
+ * @returns undefined where the text isn't an ISO 8601 time with a zone
+ */
+export function normalSlot(given: string): string | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/.test(given)) return undefined
+  const time = new Date(given)
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString().replace('.000Z', 'Z')
+}

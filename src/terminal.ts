@@ -1,0 +1,80 @@
+/** What a person sees: tables, counts, the progress bar. */
+import type { Progress } from './pipeline.js'
+
+/** Takes away what a terminal would obey: a city's name may hold escape sequences. */
+export function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+}
+
+export const count = (value: number): string => value.toLocaleString('en-US')
+
+export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
+
+export function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
+}
+
+/** How long ago, in the two largest units: `2 h 5 min`. */
+export function age(milliseconds: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ] as const
+  let rest = Math.max(0, milliseconds)
+  const parts: string[] = []
+  for (const [unit, size] of units) {
+    const whole = Math.floor(rest / size)
+    rest -= whole * size
+    if (whole > 0 && parts.length < 2) parts.push(`${whole} ${unit}`)
+  }
+  return parts.join(' ') || '0 s'
+}
+
+/** Rows under a head; the last column gives way where the line is too long for `width`. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
+  const cells = [head, ...rows].map((row) => row.map(harmless))
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  const last = head.length - 1
+  const others = widths.slice(0, last).reduce((sum, own) => sum + own + 2, 0)
+  widths[last] = Math.max(head[last]?.length ?? 0, Math.min(widths[last] ?? 0, width - others))
+  return cells.map((row) =>
+    row
+      .map((cell, column) => {
+        const own = widths[column] ?? 0
+        const cut = cell.length > own ? `${cell.slice(0, Math.max(0, own - 1))}…` : cell
+        return column === last ? cut : cut.padEnd(own)
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** One line on standard error that is written over; nothing where that isn't a terminal. */
+export class ProgressBar {
+  readonly #started = Date.now()
+  readonly #enabled: boolean
+  #last = 0
+
+  constructor(enabled: boolean) {
+    this.#enabled = enabled
+  }
+
+  update = (progress: Progress): void => {
+    const now = Date.now()
+    if (!this.#enabled || now - this.#last < 100) return
+    this.#last = now
+    const { read, delivered, total } = progress
+    const rate = Math.round((delivered || read) / Math.max(0.001, (now - this.#started) / 1000))
+    const share = total ? Math.min(1, delivered / total) : undefined
+    const bar = share === undefined ? '' : `[${'#'.repeat(Math.round(share * 20)).padEnd(20, '.')}] ${Math.floor(share * 100)} %  `
+    process.stderr.write(`\r\u001b[K${bar}${count(read)} read, ${count(delivered)} handed over, ${count(rate)}/s`)
+  }
+
+  /** Takes the line away, before other words. */
+  clear(): void {
+    if (this.#enabled && this.#last > 0) process.stderr.write('\r\u001b[K')
+  }
+}
