@@ -206,7 +206,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   #complain(error: Error, all: readonly OwmError[]): void {
     const others = all.filter((other) => other !== error)
     for (const one of [error, ...others]) {
-      this.#say(harmless(`owm: ${one.message}`), true)
+      for (const line of `owm: ${one.message}`.split('\n')) this.#say(harmless(line), true)
       if (one instanceof OwmError && one.hint) this.#say(harmless(`     ${one.hint}`), true)
       if (['debug', 'trace'].includes(this.#level)) this.#say(traceOf(one), true)
     }

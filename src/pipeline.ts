@@ -85,6 +85,8 @@ export interface HandedOver {
   deduplicated: number
   /** Entries that the sink's bound pushed out unread. */
   evicted: number
+  /** Tasks that the sink refused for good. */
+  refused: number
 }
 
 export interface ProduceSummary extends HandedOver {
@@ -105,7 +107,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const feed = new Feed()
   const errors: OwmError[] = []
   const progress: Progress = { read: 0, delivered: 0, total: undefined }
-  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0 }
+  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0, refused: 0 }
 
   const { run, complete } = await enterRun(options, deps)
   step('run:started')
@@ -128,14 +130,14 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   }
   await outbox.settle()
   step('settled')
-  return { ...handed, run: await outbox.run(run.runId), errors, alreadyComplete: complete }
+  return { ...handed, run: await outbox.run(run.runId), errors: [...errors, ...refusals(handed, deps)], alreadyComplete: complete }
 }
 
 /** Hands over what is pending, at most `limit` tasks. */
 export async function flush(options: { limit: number }, deps: Deps): Promise<FlushSummary> {
   const feed = new Feed()
   feed.end()
-  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0 }
+  const handed: HandedOver = { delivered: 0, deduplicated: 0, evicted: 0, refused: 0 }
   const errors: OwmError[] = []
   const progress: Progress = { read: 0, delivered: 0, total: Math.min(options.limit, deps.outbox.pending) }
   await handOver(deps, { feed, limit: options.limit, handed, progress }).catch((error: unknown) => {
@@ -143,7 +145,7 @@ export async function flush(options: { limit: number }, deps: Deps): Promise<Flu
   })
   await deps.outbox.settle()
   step('settled')
-  return { ...handed, errors }
+  return { ...handed, errors: [...errors, ...refusals(handed, deps)] }
 }
 
 /** Finds or makes this slot's row in the run ledger. */
@@ -388,6 +390,7 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
       left -= batch.count
       handed.delivered += done.delivered
       handed.deduplicated += done.deduplicated
+      handed.refused += done.refused.size
       progress.delivered += batch.count
       deps.onProgress?.(progress)
     }
@@ -397,6 +400,16 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
     await sink?.close?.().catch((error: unknown) => log.warn({ err: toError(error) }, 'the sink could not be closed'))
     await outbox.saveBreaker('sink', deps.resilience.save())
   }
+}
+
+/** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
+function refusals({ refused }: HandedOver, { sink }: Deps): OwmError[] {
+  if (refused === 0) return []
+  return [
+    new RefusedError(`The sink ${sink.name} refused ${refused} task${refused === 1 ? '' : 's'} for good: set aside as dead, the others went on.`, {
+      hint: '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, `owm outbox purge --dead` gives them up.',
+    }),
+  ]
 }
 
 /** Finds what was lost on either side; true where the place to go on has changed. */

@@ -12,6 +12,7 @@ import { entities } from './schema.js'
 const busyTimeout = 10_000
 
 export type Parameter = string | number | null
+export type Query = <Row>(sql: string, parameters?: Parameter[]) => Promise<Row[]>
 
 /** One connection behind one mutex: a statement never joins somebody else's transaction. */
 export class Database {
@@ -69,10 +70,7 @@ export class Database {
    * `committed` runs before anybody else's next statement: the place to change
    * what memory holds of the file.
    */
-  async transaction(
-    work: (query: <Row>(sql: string, parameters?: Parameter[]) => Promise<Row[]>) => Promise<void>,
-    committed: () => void = () => undefined,
-  ): Promise<void> {
+  async transaction(work: (query: Query) => Promise<void>, committed: () => void = () => undefined): Promise<void> {
     return this.#exclusively(async () => {
       await this.#run('BEGIN IMMEDIATE')
       try {

@@ -71,7 +71,7 @@ export class Inspection {
 
   async totals(): Promise<Totals> {
     const [row] = await this.#query<Totals>(
-      `SELECT last_seq - handed_seq AS pending, (SELECT count(*) FROM dead) AS dead,
+      `SELECT last_seq - handed_seq AS pending, (SELECT count(*) FROM dead WHERE fate = 'dead') AS dead,
         (SELECT count(*) FROM rejected WHERE kind = 'rejected') AS rejected,
         (SELECT count(*) FROM rejected WHERE kind = 'duplicate') AS duplicates FROM state`,
     )
@@ -107,7 +107,7 @@ export class Inspection {
       FROM run
       LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)) AS n FROM batch JOIN state
         WHERE first_seq + count - 1 > handed_seq GROUP BY run) AS waiting ON waiting.run = run.id
-      LEFT JOIN (SELECT run, count(*) AS n FROM dead GROUP BY run) AS gone ON gone.run = run.id
+      LEFT JOIN (SELECT run, count(*) AS n FROM dead WHERE fate = 'dead' GROUP BY run) AS gone ON gone.run = run.id
       WHERE run_id LIKE ? || '%' ORDER BY id DESC LIMIT ?`,
       [filter.run ?? '', filter.limit],
     )
@@ -151,7 +151,7 @@ export class Inspection {
         'failures + 1',
       ),
       dead: `SELECT seq, run_id AS runId, attempts, reason AS lastError, created_at AS createdAt, task FROM dead JOIN run ON run.id = dead.run
-        WHERE run_id LIKE ?1 || '%' AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
+        WHERE fate = 'dead' AND run_id LIKE ?1 || '%' AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
       rejected: `SELECT NULL AS seq, run_id AS runId, 0 AS attempts, reason AS lastError, created_at AS createdAt, NULL AS task, position, value
         FROM rejected JOIN run ON run.id = rejected.run WHERE run_id LIKE ?1 || '%' AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
     }

@@ -27,7 +27,8 @@ class Outbox1700000000001 implements MigrationInterface {
       'CREATE INDEX batch_run ON batch (run, count)',
       `CREATE TABLE dead (
         seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run (id), attempts INTEGER NOT NULL, reason TEXT NOT NULL,
-        created_at INTEGER NOT NULL, died_at INTEGER NOT NULL, task TEXT NOT NULL)`,
+        created_at INTEGER NOT NULL, died_at INTEGER NOT NULL, fate TEXT NOT NULL, task TEXT NOT NULL)`,
+      `CREATE INDEX dead_now ON dead (run) WHERE fate = 'dead'`,
       `CREATE TABLE rejected (
         id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run (id), kind TEXT NOT NULL,
         position TEXT NOT NULL, value TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL)`,

@@ -6,9 +6,10 @@ import { hostname } from 'node:os'
 import { OutboxBusyError, OutboxError } from '../errors.js'
 import type { SinkPosition, TaskBatch } from '../plugin.js'
 import { taskIdOf } from '../task.js'
-import { Database } from './database.js'
+import { Database, type Query } from './database.js'
 import { OutboxLock } from './lock.js'
 import type { BatchRow, RunRow, StateRow, SuspectRow } from './schema.js'
+import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } from './upkeep.js'
 
 export type { RunRow } from './schema.js'
 
@@ -121,7 +122,7 @@ export class Outbox {
   }
 
   async dead(): Promise<number> {
-    const [row] = await this.#database.query<{ n: number }>('SELECT count(*) AS n FROM dead')
+    const [row] = await this.#database.query<{ n: number }>("SELECT count(*) AS n FROM dead WHERE fate = 'dead'")
     return row?.n ?? 0
   }
 
@@ -173,18 +174,8 @@ export class Outbox {
     const duplicates = quarantinedTwice + (intake.repeated ?? 0)
     await this.#database.transaction(
       async (query) => {
-        lastSeq = this.#state.lastSeq + tasks.length
+        lastSeq = await this.#insertBatches(query, run.id, tasks)
         handedSeq = this.#state.handedSeq
-        for (let first = 0; first < tasks.length; first += this.#batchSize) {
-          const part = tasks.slice(first, first + this.#batchSize)
-          await query('INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES (?, ?, ?, 0, ?, ?)', [
-            this.#state.lastSeq + first + 1,
-            part.length,
-            run.id,
-            now,
-            join(part),
-          ])
-        }
         if (quarantined.length > 0)
           await query(
             `INSERT INTO rejected (run, kind, position, value, reason, created_at)
@@ -208,6 +199,22 @@ export class Outbox {
         this.#handedOnDisk = handedSeq
       },
     )
+  }
+
+  /** Stores tasks behind the last one; returns the new last `seq`, which holds once the transaction does. */
+  async #insertBatches(query: Query, run: number, tasks: readonly string[]): Promise<number> {
+    const { lastSeq } = this.#state
+    for (let first = 0; first < tasks.length; first += this.#batchSize) {
+      const part = tasks.slice(first, first + this.#batchSize)
+      await query('INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES (?, ?, ?, 0, ?, ?)', [
+        lastSeq + first + 1,
+        part.length,
+        run,
+        this.#now(),
+        join(part),
+      ])
+    }
+    return lastSeq + tasks.length
   }
 
   /** The source is read to its end: from here on only the suspects are open. */
@@ -248,26 +255,50 @@ export class Outbox {
     return row?.n ?? 0
   }
 
-  /** Removes what was handed over long ago: all but the newest `keepTasks` tasks and `keepRuns` runs; nothing of `slot`. */
+  // --- upkeep ---
+
+  /** Removes what was handed over long ago: all but the newest `tasks` tasks and `runs` runs; nothing of `slot`. */
   async forget(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
-    const old = `SELECT first_seq FROM batch WHERE first_seq + count - 1 <= ?
-      AND run IN (SELECT id FROM run WHERE state = 'done' AND slot <> ?) ORDER BY first_seq LIMIT 100`
-    const limit = Math.min(this.#handedOnDisk, this.#state.lastSeq - keep.tasks)
-    // In short transactions: an inspect beside it never waits, the write-ahead log stays small.
-    for (let more = limit > 0; more; ) {
-      const rows = await this.#database.query<{ first_seq: number }>(old, [limit, keep.slot])
-      more = rows.length > 0
-      if (more)
-        await this.#database.query(`DELETE FROM batch WHERE first_seq IN (SELECT value FROM json_each(?))`, [JSON.stringify(rows.map((row) => row.first_seq))])
+    await forgetDelivered(this.#database, {
+      upTo: Math.min(this.#handedOnDisk, this.#state.lastSeq - keep.tasks),
+      before: Number.MAX_SAFE_INTEGER,
+      slot: keep.slot,
+    })
+    await forgetRuns(this.#database, keep.runs, keep.slot)
+  }
+
+  /** Puts dead tasks back, at the end of the queue. Returns how many. */
+  async retryDead(which: DeadFilter): Promise<number> {
+    let retried = 0
+    for (const { run, tasks, seqs } of await deadByRun(this.#database, which)) {
+      await this.#append(run, tasks, seqs)
+      retried += tasks.length
     }
-    const gone = `SELECT id FROM run WHERE state = 'done' AND slot <> ?1 AND id <= (SELECT max(id) FROM run) - ?2
-      AND id NOT IN (SELECT run FROM batch) AND id NOT IN (SELECT run FROM dead)`
-    const [stale] = await this.#database.query<{ n: number }>(`SELECT count(*) AS n FROM (${gone})`, [keep.slot, keep.runs])
-    if (stale?.n)
-      await this.#database.transaction(async (query) => {
-        await query(`DELETE FROM rejected WHERE run IN (${gone})`, [keep.slot, keep.runs])
-        await query(`DELETE FROM run WHERE id IN (${gone})`, [keep.slot, keep.runs])
-      })
+    return retried
+  }
+
+  /** Removes delivered tasks stored before a time, and dead ones where told to; gives their space back to the disk. */
+  async purge(what: { before: number; dead: boolean }): Promise<{ delivered: number; dead: number }> {
+    await this.settle()
+    const delivered = await forgetDelivered(this.#database, { upTo: this.#handedOnDisk, before: what.before, slot: '' })
+    const dead = what.dead ? await discardDead(this.#database, what.before) : 0
+    await this.#database.query('VACUUM')
+    return { delivered, dead }
+  }
+
+  async #append(run: number, tasks: readonly string[], seqs: readonly number[]): Promise<void> {
+    let lastSeq = 0
+    await this.#database.transaction(
+      async (query) => {
+        lastSeq = await this.#insertBatches(query, run, tasks)
+        await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [JSON.stringify(seqs)])
+        await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
+        await query('UPDATE state SET last_seq = ?', [lastSeq])
+      },
+      () => {
+        this.#state.lastSeq = lastSeq
+      },
+    )
   }
 
   // --- hand-over ---
@@ -305,8 +336,8 @@ export class Outbox {
     await this.#database.transaction(
       async (query) => {
         await query(
-          `INSERT OR REPLACE INTO dead (seq, run, attempts, reason, created_at, died_at, task)
-          SELECT value ->> 'seq', batch.run, batch.failures + 1, value ->> 'reason', batch.created_at, ?, value ->> 'task'
+          `INSERT OR REPLACE INTO dead (seq, run, attempts, reason, created_at, died_at, fate, task)
+          SELECT value ->> 'seq', batch.run, batch.failures + 1, value ->> 'reason', batch.created_at, ?, 'dead', value ->> 'task'
           FROM json_each(?) JOIN batch ON batch.first_seq = (SELECT max(first_seq) FROM batch WHERE first_seq <= value ->> 'seq')`,
           [this.#now(), JSON.stringify(dead)],
         )

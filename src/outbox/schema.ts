@@ -67,6 +67,8 @@ export interface DeadRow {
   reason: string
   createdAt: number
   diedAt: number
+  /** What an operator did with it: `retried` lives on under another `seq`, `discarded` is given up. */
+  fate: 'dead' | 'retried' | 'discarded'
   task: string
 }
 
@@ -147,6 +149,7 @@ export const Dead = new EntitySchema<DeadRow>({
     reason: words,
     createdAt: { ...int, name: 'created_at' },
     diedAt: { ...int, name: 'died_at' },
+    fate: words,
     task: words,
   },
 })
