@@ -2,3 +2,5 @@
 import { execute } from '@oclif/core/execute'
 
 await execute({ dir: import.meta.url })
+// The work is done and said: a plugin that left something open must not keep a cron job alive.
+setTimeout(() => process.exit(), 2_000).unref()

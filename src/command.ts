@@ -5,7 +5,7 @@
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded } from './config.js'
-import { exitCodes, InterruptedError, OwmError, toError } from './errors.js'
+import { ConfigurationError, exitCodes, InterruptedError, OwmError, toError, UsageError } from './errors.js'
 import type { BreakerName, Outbox } from './outbox/outbox.js'
 import type { SinkDeps, SourceDeps } from './pipeline.js'
 import type { Logger, PluginContext } from './plugin.js'
@@ -93,9 +93,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   protected override async catch(thrown: Error): Promise<void> {
     this.bar.clear()
-    const error = this.#received && !(thrown instanceof OwmError) ? new InterruptedError(this.#received) : thrown
-    const oclifExit = 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null && 'exit' in error.oclif ? error.oclif.exit : undefined
-    process.exitCode = error instanceof OwmError ? error.exitCode : typeof oclifExit === 'number' ? oclifExit : 70
+    // A full disk stays one; what would pass by itself (another owm held the outbox) ended by the signal.
+    const passes = !(thrown instanceof OwmError) || thrown.exitCode === exitCodes.notHandedOver
+    const error = this.#received && passes ? new InterruptedError(this.#received) : asUsageError(thrown, this.id ?? '')
+    process.exitCode = error instanceof OwmError ? error.exitCode : 70
     if (this.jsonEnabled()) this.#print(error)
     else this.#complain(error, [])
   }
@@ -106,8 +107,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     this.bar = new ProgressBar(process.stderr.isTTY && !this.jsonEnabled() && process.env['TERM'] !== 'dumb')
   }
 
-  /** Reads the configuration; from here on its secrets are kept out of all output. */
-  protected async configure(flags: BaseFlags): Promise<Loaded> {
+  /** Reads the configuration; from here on its secrets are kept out of all output. `handsOver`: whether the sink will be written to. */
+  protected async configure(flags: BaseFlags, handsOver = false): Promise<Loaded> {
     const { loadConfig } = await import('./config.js')
     // Also when the configuration itself is what the error is about.
     this.#secrets.push(...passwordsIn(process.env['OWM_REDIS_URL'] ?? ''))
@@ -115,6 +116,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const loaded = await loadConfig(flags, process.env, process.cwd())
     this.#secrets.push(...loaded.secrets, ...stringsIn(loaded.settings).flatMap(passwordsIn))
     this.#summaryToStandardError = loaded.settings.sink?.['path'] === '-'
+    if (this.#summaryToStandardError && handsOver && this.jsonEnabled())
+      throw new ConfigurationError('The tasks and --json would both be written to standard output.', { hint: 'Leave --json out, or set sink.path to a file.' })
     return loaded
   }
 
@@ -162,6 +165,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const { resilience } = await import('./resilience.js')
     const log = await this.logger()
     return resilience(loaded.settings, outbox?.breaker(around), {
+      around,
       onRetry: ({ error, attempt, delayMs }) => log.warn({ around, attempt, delayMs, reason: error.message }, 'a call failed and is tried again'),
     })
   }
@@ -197,17 +201,17 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   #print(error: Error | undefined): void {
-    const shown = error
-      ? { ...this.result, error: { code: errorCode(error), message: error.message, hint: error instanceof OwmError ? error.hint : undefined } }
-      : this.result
-    process.stdout.write(`${this.#redact(JSON.stringify(shown, null, 2))}\n`)
+    const shown = error ? { ...this.result, error: { code: errorCode(error), message: error.message, hint: hintOf(error) } } : this.result
+    // Value by value: a secret that happens to read "sink" must not rename a key.
+    const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? this.#redact(value) : value)
+    process.stdout.write(`${JSON.stringify(shown, clean, 2)}\n`)
   }
 
   #complain(error: Error, all: readonly OwmError[]): void {
     const others = all.filter((other) => other !== error)
     for (const one of [error, ...others]) {
       for (const line of `owm: ${one.message}`.split('\n')) this.#say(harmless(line), true)
-      if (one instanceof OwmError && one.hint) this.#say(harmless(`     ${one.hint}`), true)
+      if (hintOf(one) !== '') this.#say(harmless(`     ${hintOf(one)}`), true)
       if (['debug', 'trace'].includes(this.#level)) this.#say(traceOf(one), true)
     }
   }
@@ -220,7 +224,17 @@ function worst(errors: readonly OwmError[]): OwmError | undefined {
   return errors.toSorted((a, b) => rank(a) - rank(b))[0]
 }
 
-const errorCode = (error: Error): string => (error instanceof OwmError ? error.code : 'oclif' in error ? 'USAGE' : 'INTERNAL')
+const errorCode = (error: Error): string => (error instanceof OwmError ? error.code : 'INTERNAL')
+
+const hintOf = (error: Error): string =>
+  error instanceof OwmError ? (error.hint ?? '') : 'This is a fault of owm itself: run again with --log-level debug, and report what it prints.'
+
+/** What oclif says about flags and arguments, in one line. */
+function asUsageError(error: Error, id: string): Error {
+  if (error instanceof OwmError || !('oclif' in error)) return error
+  const message = error.message.replace(/\s*See more help with --help\s*$/, '').replace(/\s+/g, ' ')
+  return new UsageError(message, { hint: `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`, cause: error })
+}
 
 function traceOf(error: Error): string {
   const own = error.stack ?? error.message

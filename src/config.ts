@@ -154,11 +154,12 @@ async function readFile(named: string | undefined, cwd: string): Promise<{ tree:
   const explorer = cosmiconfig('owm', {
     searchStrategy: 'project',
     // cosmiconfig's own loader for .ts writes beside the file, which may be read-only.
-    loaders: { ...defaultLoaders, '.ts': (path) => importModule(path), '.mts': (path) => importModule(path) },
+    loaders: { ...defaultLoaders, '.ts': defaultExport, '.mts': defaultExport },
   })
   const found = await (named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))).catch((thrown: unknown) => {
     const error = toError(thrown)
-    throw new ConfigurationError(`The configuration ${named ?? ''} can't be read: ${error.message}`.replace('  ', ' '), {
+    const file = 'filepath' in error ? error.filepath : (named ?? `in ${cwd}`)
+    throw new ConfigurationError(`The configuration ${file} can't be read: ${error.message}`, {
       hint: 'Correct the file, or name another one with --config.',
       cause: error,
     })
@@ -172,6 +173,11 @@ async function readFile(named: string | undefined, cwd: string): Promise<{ tree:
   return { tree, file: found.filepath }
 }
 
+async function defaultExport(path: string): Promise<unknown> {
+  const module = await importModule(path)
+  return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
+}
+
 /** Puts the environment's values for `${NAME}`. */
 function expand(value: unknown, key: string, file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
   if (typeof value === 'string')
@@ -181,7 +187,8 @@ function expand(value: unknown, key: string, file: string, env: NodeJS.ProcessEn
         throw new ConfigurationError(`${key} in ${file} needs the environment variable ${name}, which isn't set.`, {
           hint: `Set ${name}, or write the value itself.`,
         })
-      if (found.length > 3) secrets.push(found)
+      // The outbox's path is no secret, and programs read it in `--json`.
+      if (found.length > 3 && !key.startsWith('outbox.')) secrets.push(found)
       return found
     })
   if (Array.isArray(value)) return value.map((entry: unknown, index) => expand(entry, `${key}[${index}]`, file, env, secrets))
@@ -235,17 +242,23 @@ function explain(error: z.ZodError, type: z.ZodType, tree: Tree, where: string, 
     (inner, part) => (isTree(inner) ? inner[String(part)] : Array.isArray(inner) ? inner[Number(part)] : undefined),
     tree,
   )
-  const shown = value === undefined ? '' : ` (it is ${JSON.stringify(value)})`
+  const found = schemaAt(type, issue?.path ?? [])
+  const isSecret = found instanceof z.ZodType && found.meta()?.['secret'] === true
+  const shown = value === undefined || isSecret ? '' : ` (it is ${JSON.stringify(value)})`
   return new ConfigurationError(`${key} ${where} is wrong: ${issue?.message ?? error.message}${shown}.`, { hint: `Correct ${key}.` })
 }
 
-function knownKeys(type: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+function schemaAt(type: z.ZodType, path: readonly PropertyKey[]): unknown {
   let at: unknown = type
   for (const part of path) {
     const inner = unwrap(at)
     at = inner instanceof z.ZodObject ? inner.shape[String(part)] : undefined
   }
-  const object = unwrap(at)
+  return at
+}
+
+function knownKeys(type: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const object = unwrap(schemaAt(type, path))
   return object instanceof z.ZodObject ? Object.keys(object.shape) : []
 }
 

@@ -6,35 +6,14 @@
  * Either may fail without the other: a dead sink doesn't keep locations from
  * being stored, a dead source doesn't keep stored tasks from being handed over.
  */
-import { channel } from 'node:diagnostics_channel'
+import { inspect } from 'node:util'
 import { CircuitOpenError, ConfigurationError, FenceError, OwmError, RefusedError, ResumePointError, SourceError, TransientError, toError } from './errors.js'
 import type { Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type Source } from './plugin.js'
 import type { Resilience } from './resilience.js'
 import { SeenIds } from './seen.js'
+import { step } from './steps.js'
 import { taskIdOf, taskMaker } from './task.js'
-
-/**
- * Where a run stands, published on `node:diagnostics_channel` under `owm:step`
- * as `{at: Step}`: for tracing, and for tests that end the process there.
- */
-export type Step =
-  | 'run:started'
-  | 'intake:read'
-  | 'intake:persisted'
-  | 'reading:ended'
-  | 'checking:ended'
-  | 'batch:loaded'
-  | 'batch:sent'
-  | 'batch:answered'
-  | 'batch:acknowledged'
-  | 'flush:ended'
-  | 'settled'
-
-const steps = channel('owm:step')
-function step(at: Step): void {
-  if (steps.hasSubscribers) steps.publish({ at })
-}
 
 export interface Progress {
   read: number
@@ -306,7 +285,7 @@ class IntakeBuffer {
       return
     }
     const made = make(location)
-    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(JSON.stringify(location)), reason: made.reason })
+    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(wordsOf(location)), reason: made.reason })
     else if (seen.add(taskIdOf(made.payload))) this.suspects.push({ position: position(), task: made.payload })
     else this.tasks.push(made.payload)
   }
@@ -314,6 +293,15 @@ class IntakeBuffer {
   /** A slow source's records don't wait for a full batch. */
   isOld(): boolean {
     return this.read > 0 && (this.quarantined.length + this.suspects.length >= 500 || Date.now() - this.#since > 1000)
+  }
+}
+
+/** A plugin may give what JSON can't hold: that must not keep the row out of the quarantine. */
+function wordsOf(location: Location): string {
+  try {
+    return JSON.stringify(location)
+  } catch {
+    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
   }
 }
 
@@ -397,9 +385,20 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
   } finally {
     step('flush:ended')
     handed.evicted += sink?.evicted ?? 0
-    await sink?.close?.().catch((error: unknown) => log.warn({ err: toError(error) }, 'the sink could not be closed'))
+    if (sink) await closed(sink).catch((error: unknown) => log.warn({ err: toError(error) }, 'the sink could not be closed'))
     await outbox.saveBreaker('sink', deps.resilience.save())
   }
+}
+
+/** Milliseconds that a sink may take to close: what it took is safe by then. */
+const closeTimeoutMs = 5_000
+
+async function closed(sink: Sink): Promise<void> {
+  let late: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    late = setTimeout(() => reject(new Error(`it took longer than ${closeTimeoutMs / 1000} s`)), closeTimeoutMs)
+  })
+  await Promise.race([sink.close?.(), timeout]).finally(() => clearTimeout(late))
 }
 
 /** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
@@ -440,12 +439,7 @@ async function deliver(sink: Sink, batch: PendingBatch, deps: Deps): Promise<Del
   const outcomes = await attempt(
     async () => {
       step('batch:sent')
-      const outcomes = await deliverOrSplit(sink, batch, log)
-      if (outcomes.length !== batch.count)
-        throw new ConfigurationError(`The sink ${deps.sink.name} broke its contract: ${batch.count} tasks were given, ${outcomes.length} outcomes came back.`, {
-          hint: 'Its `deliver` must return one outcome a task, in order.',
-        })
-      return outcomes
+      return deliverOrSplit(sink, batch, deps)
     },
     batch.firstSeq,
     deps,
@@ -462,9 +456,18 @@ async function deliver(sink: Sink, batch: PendingBatch, deps: Deps): Promise<Del
 }
 
 /** A batch that is refused as a whole is halved until the refused tasks stand alone. */
-async function deliverOrSplit(sink: Sink, batch: PendingBatch, log: Logger): Promise<readonly Outcome[]> {
+async function deliverOrSplit(sink: Sink, batch: PendingBatch, deps: Deps): Promise<readonly Outcome[]> {
+  const { log } = deps
   try {
-    return await sink.deliver(batch)
+    // What a plugin answers is checked: a wrong answer must not count as handed over, nor as refused.
+    const outcomes: unknown = await sink.deliver(batch)
+    if (Array.isArray(outcomes) && outcomes.length === batch.count && outcomes.every(isOutcome)) return outcomes
+    const came = Array.isArray(outcomes) ? `${outcomes.length} outcomes came back` : 'no list of outcomes came back'
+    const wrong = Array.isArray(outcomes) ? outcomes.find((outcome) => !isOutcome(outcome)) : undefined
+    throw new ConfigurationError(
+      `The sink ${deps.sink.name} broke its contract: ${batch.count} tasks were given, ${came}${wrong === undefined ? '' : `, one of them ${JSON.stringify(wrong)}`}.`,
+      { hint: 'Its `deliver` must return one outcome a task, in order: "delivered", "duplicate" or {refused: reason}.' },
+    )
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
     if (batch.count === 1) return [{ refused: error.message }]
@@ -477,9 +480,14 @@ async function deliverOrSplit(sink: Sink, batch: PendingBatch, log: Logger): Pro
       count: to - from,
       tasks: batch.tasks.slice(from, to),
     })
-    return [...(await deliverOrSplit(sink, half(0, middle), log)), ...(await deliverOrSplit(sink, half(middle, batch.count), log))]
+    return [...(await deliverOrSplit(sink, half(0, middle), deps)), ...(await deliverOrSplit(sink, half(middle, batch.count), deps))]
   }
 }
+
+const isOutcome = (outcome: unknown): outcome is Outcome =>
+  outcome === 'delivered' ||
+  outcome === 'duplicate' ||
+  (typeof outcome === 'object' && outcome !== null && 'refused' in outcome && typeof outcome.refused === 'string')
 
 /** A call to the sink under retries and breaker; a failure is noted in the outbox at `seq`. */
 async function attempt<T>(call: () => Promise<T>, seq: number, deps: Deps): Promise<T> {
@@ -522,5 +530,6 @@ class Feed {
 
 /** Unknown errors are transient (semantics 9). */
 function asOwm(thrown: unknown): OwmError {
-  return thrown instanceof OwmError ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
+  if (thrown instanceof OwmError) return thrown
+  return new TransientError(toError(thrown).message, { hint: 'The tasks wait in the outbox: mend the cause, then run `owm flush`.', cause: thrown })
 }

@@ -38,7 +38,9 @@ export interface Resilience {
   save(): string | undefined
 }
 
-export interface ResilienceEvents {
+export interface ResilienceContext {
+  /** What the calls go to, for the message of an open circuit. */
+  around?: 'sink' | 'source'
   onRetry?(event: { error: Error; attempt: number; delayMs: number }): void
 }
 
@@ -65,7 +67,7 @@ class AttemptCounter implements IBreaker {
   }
 }
 
-export function resilience(options: ResilienceOptions, saved?: string, events: ResilienceEvents = {}): Resilience {
+export function resilience(options: ResilienceOptions, saved?: string, { around = 'sink', onRetry }: ResilienceContext = {}): Resilience {
   const counter = new AttemptCounter(options.breaker.failures)
   const circuit = circuitBreaker(handleWhen(isTransient), {
     halfOpenAfter: options.breaker.resetAfterMs,
@@ -91,7 +93,7 @@ export function resilience(options: ResilienceOptions, saved?: string, events: R
         counter.state++
         if (attempt >= most || signal.aborted) throw error
         wait = wait ? wait.next(undefined) : backoff.next()
-        events.onRetry?.({ error, attempt, delayMs: Math.round(wait.duration) })
+        onRetry?.({ error, attempt, delayMs: Math.round(wait.duration) })
         await sleep(wait.duration, undefined, { signal }).catch(() => {
           throw error
         })
@@ -105,8 +107,9 @@ export function resilience(options: ResilienceOptions, saved?: string, events: R
         return await circuit.execute(() => attempts(operation, signal), signal)
       } catch (error) {
         if (!(error instanceof BrokenCircuitError)) throw error
-        throw new CircuitOpenError('The circuit to the sink is open after repeated failures: it was not asked.', {
-          hint: `It is asked again ${options.breaker.resetAfterMs / 1000} s after the last failure; \`owm flush --force\` asks now.`,
+        const when = `It is asked again ${options.breaker.resetAfterMs / 1000} s after the last failure`
+        throw new CircuitOpenError(`The circuit to the ${around} is open after repeated failures: it was not asked.`, {
+          hint: around === 'sink' ? `${when}; \`owm flush --force\` asks now.` : `${when}, at the next start of \`owm produce\`.`,
         })
       }
     },

@@ -34,6 +34,8 @@ export type Made = { readonly payload: string } | { readonly reason: string }
 
 const defaultHours = 72
 const maxExtraBytes = 64 * 1024
+/** SQLite's JSON functions read 1,000 levels, Python's decoder about as many: nobody means that. */
+const maxExtraDepth = 64
 
 /** UUIDv5 (RFC 9562, 5.5) of `urn:owm:task` in the URL namespace. */
 const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
@@ -107,6 +109,8 @@ const ownKeys = new Set([
 ])
 
 function shown(value: unknown): string {
+  // Not String(value): an object's own toString may throw, or be none.
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object'
   const textual = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return textual.length > 60 ? `${textual.slice(0, 60)}…` : textual
 }
@@ -160,14 +164,29 @@ function extras(location: Location): string {
     const name = snakeCase(key)
     if (name === '' || ownKeys.has(name) || taken.has(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
     taken.add(name)
-    const encoded = JSON.stringify(value)
+    const encoded = jsonOf(value, name)
     if (encoded === undefined) continue
+    if (json.length + name.length + encoded.length > maxExtraBytes) throw new Unfit(`its extra keys are longer than ${maxExtraBytes} characters`)
     // JSON.stringify escapes surrogates only where they stand alone.
     if (/(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded)) throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
-    if (json.length + encoded.length > maxExtraBytes) throw new Unfit(`its extra keys are longer than ${maxExtraBytes} characters`)
     json += `,${JSON.stringify(name)}:${encoded}`
   }
   return json
+}
+
+/** Undefined for what JSON leaves out, such as a function. */
+function jsonOf(value: unknown, name: string): string | undefined {
+  if (isDeeperThan(maxExtraDepth, value)) throw new Unfit(`${name} is nested deeper than ${maxExtraDepth} levels`)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new Unfit(`${name} has no form in JSON`) // a bigint, say
+  }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
 }
 
 const snakeCase = (key: string): string =>

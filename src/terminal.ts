@@ -33,19 +33,23 @@ export function age(milliseconds: number): string {
   return parts.join(' ') || '0 s'
 }
 
-/** Rows under a head; the last column gives way where the line is too long for `width`. */
+/** Columns of the terminal; COLUMNS says it where standard output is none. */
+export const terminalWidth = (): number => Number(process.env['COLUMNS']) || process.stdout.columns || 120
+
+/** Rows under a head; the widest columns give way where the lines are too long for `width`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
   const cells = [head, ...rows].map((row) => row.map(harmless))
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
-  const last = head.length - 1
-  const others = widths.slice(0, last).reduce((sum, own) => sum + own + 2, 0)
-  widths[last] = Math.max(head[last]?.length ?? 0, Math.min(widths[last] ?? 0, width - others))
+  const gaps = (head.length - 1) * 2
+  for (let over = widths.reduce((sum, own) => sum + own, gaps) - width; over > 0; over--) {
+    const widest = Math.max(...widths)
+    widths[widths.lastIndexOf(widest)] = Math.max(1, widest - 1)
+  }
   return cells.map((row) =>
     row
       .map((cell, column) => {
         const own = widths[column] ?? 0
-        const cut = cell.length > own ? `${cell.slice(0, Math.max(0, own - 1))}…` : cell
-        return column === last ? cut : cut.padEnd(own)
+        return cell.length > own ? `${cell.slice(0, own - 1)}…` : cell.padEnd(own)
       })
       .join('  ')
       .trimEnd(),

@@ -35,7 +35,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     this.takeFlags(flags)
     const { result } = this
     const started = performance.now()
-    const loaded = await this.configure(flags)
+    const loaded = await this.configure(flags, !flags['dry-run'])
     const { settings } = loaded
     result.sink.name = settings.sink?.use ?? null
     result.outbox.path = settings.outbox.path

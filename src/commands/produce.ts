@@ -55,7 +55,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
         throw new UsageError(`--slot ${flags.slot} is no time.`, { hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.' })
       result.slot = slot
     }
-    const loaded = await this.configure(flags)
+    const loaded = await this.configure(flags, !flags['dry-run'])
     const { settings } = loaded
     result.source.name = settings.source?.use ?? null
     result.sink.name = settings.sink?.use ?? null

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import sqlite3 from 'sqlite3'
 import { DataSource, type QueryRunner } from 'typeorm'
 import { codeOf, OutboxError, OwmError, toError } from '../errors.js'
@@ -20,6 +21,7 @@ export class Database {
   readonly #source: DataSource
   readonly #runner: QueryRunner
   #last: Promise<unknown> = Promise.resolve()
+  #takenAtRest = false
 
   private constructor(path: string, source: DataSource) {
     this.path = path
@@ -35,7 +37,8 @@ export class Database {
       const source = await connect(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_FULLMUTEX)
       try {
         const database = new Database(path, source)
-        await database.#checkSchema()
+        // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
+        if (!(await database.#checkSchema())) await database.query(`PRAGMA application_id = ${applicationId}`)
         await database.query('PRAGMA journal_mode = WAL')
         await database.query('PRAGMA synchronous = FULL')
         await source.runMigrations({ transaction: 'each' })
@@ -52,12 +55,21 @@ export class Database {
   static async openForReading(path: string): Promise<Database | undefined> {
     return guarded(path, async () => {
       if (!(await checkFile(path))) return undefined
-      const source = await connect(path, sqlite3.OPEN_READONLY | sqlite3.OPEN_FULLMUTEX)
+      // SQLite would make both files of the write-ahead log beside an outbox at rest, or fail where it can't.
+      const isAtRest = !(await exists(`${path}-wal`))
+      const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_FULLMUTEX
+      const source = isAtRest ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI) : await connect(path, flags)
       const database = new Database(path, source)
+      database.#takenAtRest = isAtRest
       if (await database.#checkSchema()) return database
       await source.destroy()
       return undefined
     })
+  }
+
+  /** Whether somebody began to write to an outbox that was opened for reading while at rest: it must be opened again. */
+  async isStale(): Promise<boolean> {
+    return this.#takenAtRest && exists(`${this.path}-wal`)
   }
 
   /** Rows of one statement. `UPDATE … RETURNING` gives none through this driver: use `WITH … UPDATE`. */
@@ -112,7 +124,7 @@ export class Database {
       throw new OutboxError(`The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`, {
         hint: 'Update owm; the tasks in the outbox are untouched.',
       })
-    return true
+    return head.version > 0
   }
 
   async #run<Row>(sql: string, parameters?: Parameter[]): Promise<Row[]> {
@@ -130,6 +142,12 @@ export class Database {
     return turn
   }
 }
+
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  )
 
 /** What a SELECT gives; the caller's row type restates the statement beside it. */
 function isRows<Row>(rows: unknown): rows is Row[] {

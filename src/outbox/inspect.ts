@@ -53,7 +53,7 @@ export interface Filter {
 const iso = (time: number): string => new Date(time).toISOString()
 
 export class Inspection {
-  readonly #database: Database | undefined
+  #database: Database | undefined
 
   private constructor(database: Database | undefined) {
     this.#database = database
@@ -108,7 +108,7 @@ export class Inspection {
       LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)) AS n FROM batch JOIN state
         WHERE first_seq + count - 1 > handed_seq GROUP BY run) AS waiting ON waiting.run = run.id
       LEFT JOIN (SELECT run, count(*) AS n FROM dead WHERE fate = 'dead' GROUP BY run) AS gone ON gone.run = run.id
-      WHERE run_id LIKE ? || '%' ORDER BY id DESC LIMIT ?`,
+      WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT ?2`,
       [filter.run ?? '', filter.limit],
     )
     return rows.map((row) => ({ ...row, startedAt: iso(row.startedAt), finishedAt: row.finishedAt === null ? null : iso(row.finishedAt) }))
@@ -136,12 +136,13 @@ export class Inspection {
       position?: string
       value?: string
     }
-    const text = (location ?? '').toLowerCase()
+    // As SQLite's lower() does it: ASCII only.
+    const text = (location ?? '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
     // The batch is searched as a whole first, and cut into tasks only where it has the text. No sorting: rows come in key order.
     const cut = (order: string, which: string, attempts: string): string =>
       `SELECT first_seq + entry.key AS seq, run_id AS runId, ${attempts} AS attempts, last_error AS lastError, created_at AS createdAt, entry.value AS task
         FROM state CROSS JOIN batch CROSS JOIN run ON run.id = batch.run CROSS JOIN json_each(batch.tasks) AS entry
-        WHERE ${which} AND run_id LIKE ?1 || '%' AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
+        WHERE ${which} AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
         ORDER BY first_seq ${order} LIMIT ?3`
     const statements: Readonly<Record<TaskState, string>> = {
       pending: cut('ASC', 'first_seq + count - 1 > handed_seq AND first_seq + entry.key > handed_seq', 'failures'),
@@ -151,9 +152,9 @@ export class Inspection {
         'failures + 1',
       ),
       dead: `SELECT seq, run_id AS runId, attempts, reason AS lastError, created_at AS createdAt, task FROM dead JOIN run ON run.id = dead.run
-        WHERE fate = 'dead' AND run_id LIKE ?1 || '%' AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
+        WHERE fate = 'dead' AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
       rejected: `SELECT NULL AS seq, run_id AS runId, 0 AS attempts, reason AS lastError, created_at AS createdAt, NULL AS task, position, value
-        FROM rejected JOIN run ON run.id = rejected.run WHERE run_id LIKE ?1 || '%' AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
+        FROM rejected JOIN run ON run.id = rejected.run WHERE substr(run_id, 1, length(?1)) = ?1 AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
     }
     const rows = await this.#query<Row>(statements[state], [run ?? '', text, limit])
     return rows.map(({ task, createdAt, ...row }) => ({ ...row, state, createdAt: iso(createdAt), task: parsed(task) }))
@@ -164,7 +165,16 @@ export class Inspection {
   }
 
   async #query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
-    return this.#database ? this.#database.query<Row>(sql, parameters) : []
+    const database = this.#database
+    if (!database) return []
+    const rows = await database.query<Row>(sql, parameters).catch(async (error: unknown) => {
+      if (!(await database.isStale())) throw error
+      return []
+    })
+    if (!(await database.isStale())) return rows
+    await database.close()
+    this.#database = await Database.openForReading(database.path)
+    return this.#query(sql, parameters)
   }
 }
 

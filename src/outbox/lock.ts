@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import sqlite3 from 'sqlite3'
 import { codeOf } from '../errors.js'
+import { step } from '../steps.js'
 import { asOutboxError, createPrivately } from './database.js'
 
 /** Milliseconds between two tries of a waiting owm. */
@@ -46,6 +47,7 @@ export class OutboxLock {
     for (;;) {
       const lock = await OutboxLock.tryTake(path)
       if (lock || signal.aborted) return lock
+      step('outbox:waiting')
       await sleep(pollEvery, undefined, { signal }).catch(() => undefined)
     }
   }

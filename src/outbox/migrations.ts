@@ -1,6 +1,7 @@
 /** The outbox's schema, step by step: never change a step that was released, add one. */
 import { randomUUID } from 'node:crypto'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
+import { step } from '../steps.js'
 
 /** In the header of the file: `owm1`. Tells an outbox from any other database. */
 export const applicationId = 0x6f776d31
@@ -9,6 +10,7 @@ class Outbox1700000000001 implements MigrationInterface {
   name = 'Outbox1700000000001'
 
   async up(runner: QueryRunner): Promise<void> {
+    step('migration:begun')
     const statements = [
       `CREATE TABLE state (
         id INTEGER PRIMARY KEY CHECK (id = 1), outbox_id TEXT NOT NULL, handed_seq INTEGER NOT NULL,
@@ -47,6 +49,7 @@ class Outbox1700000000001 implements MigrationInterface {
     ]
     for (const statement of statements) await runner.query(statement)
     await runner.query('INSERT INTO state (id, outbox_id, handed_seq, last_seq) VALUES (1, ?, 0, 0)', [randomUUID()])
+    step('migration:written')
   }
 
   async down(): Promise<void> {

@@ -3,8 +3,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { OutboxBusyError, OutboxError } from '../errors.js'
+import { codeOf, OutboxBusyError, OutboxError } from '../errors.js'
 import type { SinkPosition, TaskBatch } from '../plugin.js'
+import { step } from '../steps.js'
 import { taskIdOf } from '../task.js'
 import { Database, type Query } from './database.js'
 import { OutboxLock } from './lock.js'
@@ -87,6 +88,7 @@ export class Outbox {
   static async open(path: string, options: OpenOptions): Promise<Outbox> {
     const lock = options.wait ? await OutboxLock.take(path, options.signal) : await OutboxLock.tryTake(path)
     if (!lock) throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, { hint: 'Wait for its end, or start with --wait.' })
+    step('outbox:locked')
     try {
       const database = await Database.openForWriting(path)
       try {
@@ -193,6 +195,7 @@ export class Outbox {
           [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, tasks.length, run.id],
         )
         await query('UPDATE state SET last_seq = ?, handed_seq = ?', [lastSeq, handedSeq])
+        step('intake:written')
       },
       () => {
         this.#state.lastSeq = lastSeq
@@ -328,6 +331,7 @@ export class Outbox {
     if (handedSeq === this.#handedOnDisk) return
     await this.#database.query('UPDATE state SET handed_seq = ?', [handedSeq])
     this.#handedOnDisk = handedSeq
+    step('acknowledgement:written')
   }
 
   /** Everything up to `seq` is in the sink but for the tasks at `refused`, which are dead from now on. Never lazy. */
@@ -374,9 +378,11 @@ export class Outbox {
    *   replica that lagged). They are handed over again from the history.
    * - The sink remembers another task at that place: this file is an old or a
    *   second copy. It goes on under a new id, so that nothing is skipped wrongly.
+   * - The sink remembers nothing: it's a new one, or it lost everything. Runs that
+   *   aren't done are handed over from their start, so that none is done with a gap.
    */
   async reconcile(position: SinkPosition | undefined): Promise<Reconciled> {
-    if (!position) return { kind: 'same' }
+    if (!position) return this.#handOverAgain(await this.#beforeOpenRuns())
     const { seq, taskId } = position
     const remembered = seq > this.#state.lastSeq ? undefined : await this.#taskAt(seq)
     if (remembered === undefined && seq === this.#state.handedSeq) return { kind: 'same' }
@@ -387,7 +393,21 @@ export class Outbox {
       return { kind: 'copy' }
     }
     if (seq >= this.#state.handedSeq) return { kind: 'same' }
+    return this.#handOverAgain(seq)
+  }
+
+  /** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
+  async #beforeOpenRuns(): Promise<number> {
+    const [open] = await this.#database.query<{ first: number | null }>(
+      "SELECT min(first_seq) AS first FROM batch WHERE run IN (SELECT id FROM run WHERE state <> 'done')",
+    )
+    return (open?.first ?? Number.POSITIVE_INFINITY) - 1
+  }
+
+  /** Goes back to `seq`, or as far towards it as the history goes. */
+  async #handOverAgain(seq: number): Promise<Reconciled> {
     const tasks = this.#state.handedSeq - seq
+    if (tasks <= 0) return { kind: 'same' }
     const [kept] = await this.#database.query<{ first: number | null }>(
       'SELECT min(first_seq) AS first FROM batch WHERE first_seq + count - 1 > ? AND first_seq <= ?',
       [seq, this.#state.handedSeq],
@@ -479,10 +499,20 @@ async function holderOf(path: string): Promise<string> {
     const holder: unknown = JSON.parse((await readState(database)).holder ?? 'null')
     if (typeof holder !== 'object' || holder === null || !('pid' in holder && 'host' in holder && 'command' in holder && 'since' in holder))
       return 'it has only just begun'
+    // The last one's name stays until the next one, which has the lock already, writes its own.
+    if (holder.host === hostname() && !isAlive(Number(holder.pid))) return 'it has only just begun'
     return `process ${holder.pid} on ${holder.host}, \`${holder.command}\`, since ${holder.since}`
   } catch {
     return 'it has only just begun'
   } finally {
     await database.close()
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) === 'EPERM' // somebody else's
   }
 }

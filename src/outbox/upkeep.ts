@@ -1,4 +1,5 @@
 /** What removes rows from the outbox, or puts dead tasks back: history, old runs, dead letters. */
+import { step } from '../steps.js'
 import type { Database } from './database.js'
 
 export interface DeadFilter {
@@ -21,6 +22,7 @@ export async function forgetDelivered(database: Database, which: { upTo: number;
     )
     if (rows.length === 0) return removed
     await database.query('DELETE FROM batch WHERE first_seq IN (SELECT value FROM json_each(?))', [JSON.stringify(rows.map((row) => row.first_seq))])
+    step('history:forgotten')
     removed += rows.reduce((sum, row) => sum + row.count, 0)
   }
 }
@@ -37,13 +39,14 @@ export async function forgetRuns(database: Database, keep: number, slot: string)
   await database.transaction(async (query) => {
     for (const table of ['rejected', 'dead']) await query(`DELETE FROM ${table} WHERE run IN (SELECT value FROM json_each(?))`, [ids])
     await query('DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))', [ids])
+    step('runs:forgotten')
   })
 }
 
 /** Dead tasks, oldest first, by their runs. */
 export async function deadByRun(database: Database, { run, seqs }: DeadFilter): Promise<{ run: number; seqs: number[]; tasks: string[] }[]> {
   const rows = await database.query<{ run: number; seq: number; task: string }>(
-    `SELECT dead.run, seq, task FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead' AND run_id LIKE ?1 || '%'
+    `SELECT dead.run, seq, task FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead' AND substr(run_id, 1, length(?1)) = ?1
       AND (?2 IS NULL OR seq IN (SELECT value FROM json_each(?2))) ORDER BY seq`,
     [run, seqs === undefined ? null : JSON.stringify(seqs)],
   )

@@ -19,8 +19,14 @@ export default defineSink({
     return {
       guarantee: 'at-least-once',
       async deliver(batch) {
-        await file.appendFile(lines(batch))
-        await file.datasync()
+        try {
+          await file.appendFile(lines(batch))
+          await file.datasync()
+        } catch (error) {
+          // The batch comes again: it must not go on in the middle of a line.
+          await cutHalfLine(file).catch(() => undefined)
+          throw error
+        }
         return delivered(batch)
       },
       close: () => file.close(),
@@ -41,10 +47,15 @@ async function openFile(path: string): Promise<FileHandle> {
     })
   })
   const { size } = await file.stat()
-  const whole = await endOfLastLine(file, size)
-  if (whole < size) await file.truncate(whole)
+  await cutHalfLine(file)
   if (size === 0) await syncFolder(dirname(path))
   return file
+}
+
+async function cutHalfLine(file: FileHandle): Promise<void> {
+  const { size } = await file.stat()
+  const whole = await endOfLastLine(file, size)
+  if (whole < size) await file.truncate(whole)
 }
 
 async function endOfLastLine(file: FileHandle, size: number): Promise<number> {

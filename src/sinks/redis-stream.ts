@@ -3,6 +3,7 @@
  * how far this outbox got (the fence): a batch that is sent again adds only
  * what is missing. So the hand-over is exactly-once.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { z } from 'zod'
 import { ConfigurationError, codeOf, FenceError, SinkFullError, TransientError, toError } from '../errors.js'
@@ -15,6 +16,10 @@ const options = z.strictObject({
   url: z
     .string()
     .regex(/^rediss?:\/\//, 'a URL that starts with redis:// or rediss:// is expected')
+    .refine((url) => URL.canParse(url) && /^\/?\d*$/.test(new URL(url).pathname), {
+      message: 'redis://user:password@host:port/db is expected; in user and password write / as %2F, : as %3A, @ as %40',
+      when: ({ value }) => String(value).startsWith('redis'),
+    })
     .default('redis://127.0.0.1:6379')
     .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
     .meta({ secret: true }),
@@ -68,23 +73,22 @@ end
 local length = redis.pcall('XLEN', stream)
 if type(length) == 'table' then return length end
 local from = held[3] == run and held[4] or nil
-local unread = 0
+local victims, read = {}, nil
 local over = length + count - skip - bound
 if over > 0 and length > 0 then
-  local victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
-  local read
+  victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     for i = 1, #group, 2 do
       if group[i] == 'last-delivered-id' and (not read or after(read, group[i + 1])) then read = group[i + 1] end
     end
   end
-  local own = false
+  local own, unread = false, false
   for _, entry in ipairs(victims) do
     local isUnread = read and after(entry[1], read)
-    if isUnread then unread = unread + 1 end
+    unread = unread or isUnread
     if from and (isUnread or not read) and not after(from, entry[1]) then own = true end
   end
-  if own or (policy == 'hold' and unread > 0) then return {'full', over} end
+  if own or (policy == 'hold' and unread) then return {'full', over} end
 end
 
 for i = skip + 1, count do
@@ -98,6 +102,13 @@ for i = skip + 1, count do
   from = from or id
 end
 redis.call('HSET', fence, 'seq', string.format('%d', first + count - 1), 'task', string.sub(ARGV[offset + count], 13, 48), 'run', run, 'from', from)
+
+-- Whole nodes go, so fewer entries than the bound asked for.
+local gone = length + count - skip - redis.call('XLEN', stream)
+local unread = 0
+for i = 1, math.min(gone, #victims) do
+  if read and after(victims[i][1], read) then unread = unread + 1 end
+end
 return {count - skip, skip, unread}
 `
 
@@ -115,21 +126,18 @@ export default defineSink({
 
     async function connection(): Promise<Redis> {
       if (client?.status === 'ready') return client
-      client?.disconnect()
-      client = await connect(settings)
+      drop(client)
+      client = await connect(settings, signal)
       return client
     }
 
-    // A signal ends a connection attempt or a wait for an answer at once: whether the batch was applied, the fence knows.
-    const stop = (): void => client?.disconnect()
-
-    async function call(keys: string[], args: (string | number)[]): Promise<unknown> {
+    async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
       const redis = await connection()
       try {
-        const answer: unknown = await redis.eval(script, keys.length, ...keys, ...args)
-        return answer
+        // A signal ends the wait at once: whether a batch was applied, the fence knows.
+        return await endedBy(signal, redis, () => question(redis))
       } catch (error) {
-        if (!isReply(error)) redis.disconnect() // a late answer must not be taken for the next one's
+        if (!isReply(error)) drop(redis) // it may be dead: the next attempt takes another one
         throw classed(error, settings.url)
       }
     }
@@ -138,7 +146,10 @@ export default defineSink({
       const tasks = batch.tasks.slice(from, to)
       const last = tasks.at(-1)
       if (last === undefined) return []
-      const answer = await call([stream, fenceOf(batch.outboxId)], [maxLength, settings.onFull, batch.firstSeq + from, known, batch.runId, ...tasks])
+      const answer = await ask((redis): Promise<unknown> => {
+        const keys = [stream, fenceOf(batch.outboxId)]
+        return redis.eval(script, keys.length, ...keys, maxLength, settings.onFull, batch.firstSeq + from, known, batch.runId, ...tasks)
+      })
       const [added, skipped, unread] = Array.isArray(answer) ? answer : []
       if (added === 'fence') throw new FenceError(`The stream ${stream} holds the fence "${skipped}", but "${known}" was expected.`)
       if (added === 'full')
@@ -150,7 +161,9 @@ export default defineSink({
         )
       if (typeof added !== 'number' || typeof skipped !== 'number' || typeof unread !== 'number')
         throw new TransientError(`Redis answered something unexpected: ${JSON.stringify(answer)}`)
-      known = `${batch.firstSeq + to - 1}:${taskIdOf(last)}`
+      // Where the fence is further on already (batches sent before a crash, and not acknowledged), it stays there.
+      const end = batch.firstSeq + to - 1
+      if (skipped < tasks.length || Number.parseInt(known, 10) < end || known === '') known = `${end}:${taskIdOf(last)}`
       if (unread > 0) {
         evicted += unread
         log.warn({ stream, entries: unread }, 'the bound pushed out entries that a consumer group had not read')
@@ -164,22 +177,14 @@ export default defineSink({
         return evicted
       },
       async deliver(batch) {
-        signal.addEventListener('abort', stop, { once: true })
-        try {
-          // More than the bound at once would push out itself: it goes in parts.
-          const outcomes: Outcome[] = []
-          for (let from = 0; from < batch.tasks.length; from += maxLength)
-            outcomes.push(...(await add(batch, from, Math.min(batch.tasks.length, from + maxLength))))
-          return outcomes
-        } finally {
-          signal.removeEventListener('abort', stop)
-        }
+        // More than the bound at once would push out itself: it goes in parts.
+        const outcomes: Outcome[] = []
+        for (let from = 0; from < batch.tasks.length; from += maxLength)
+          outcomes.push(...(await add(batch, from, Math.min(batch.tasks.length, from + maxLength))))
+        return outcomes
       },
       async position(outboxId): Promise<SinkPosition | undefined> {
-        const redis = await connection()
-        const [seq, taskId] = await redis.hmget(fenceOf(outboxId), 'seq', 'task').catch((error: unknown) => {
-          throw classed(error, settings.url)
-        })
+        const [seq, taskId] = await ask((redis) => redis.hmget(fenceOf(outboxId), 'seq', 'task'))
         if (!seq || !taskId) {
           known = ''
           return undefined
@@ -188,7 +193,7 @@ export default defineSink({
         return { seq: Number(seq), taskId }
       },
       async close() {
-        client?.disconnect()
+        drop(client)
       },
     }
   },
@@ -197,8 +202,12 @@ export default defineSink({
 type Settings = z.output<typeof options>
 
 /** One connection, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
-async function connect(settings: Settings): Promise<Redis> {
-  const redis = new Redis(settings.url, {
+async function connect(settings: Settings, signal: AbortSignal): Promise<Redis> {
+  // SELECT is sent below: ioredis' own, after a refused AUTH, is a rejection that nobody can handle.
+  const url = new URL(settings.url)
+  const db = url.pathname.slice(1)
+  url.pathname = ''
+  const redis = new Redis(url.href, {
     lazyConnect: true,
     retryStrategy: () => null,
     enableOfflineQueue: false,
@@ -207,22 +216,45 @@ async function connect(settings: Settings): Promise<Redis> {
     maxRetriesPerRequest: 0,
     connectTimeout: settings.connectTimeoutMs,
     commandTimeout: settings.commandTimeoutMs,
-    connectionName: 'owm',
+    disableClientInfo: true, // connect() would wait for it, longer than for the PING
   })
+  // What the server said explains more than the broken connection after it.
   let trouble: Error | undefined
   redis.on('error', (error: Error) => {
-    trouble = error
+    if (!isReply(trouble)) trouble = error
   })
   try {
-    await redis.connect()
-    await Promise.race([
-      redis.ping(),
-      new Promise((_, reject) => setTimeout(() => reject(new Error('Command timed out')), settings.healthCheckTimeoutMs).unref()),
-    ])
+    await endedBy(signal, redis, () => redis.connect())
+    // A server that has too many clients says so before it is asked, and closes: read that before a write fails.
+    await nextTurn()
+    await nextTurn()
+    if (db !== '') await redis.select(Number(db))
+    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('PING timed out')), settings.healthCheckTimeoutMs).unref())
+    await endedBy(signal, redis, () => Promise.race([redis.ping(), late]))
+    await nextTurn()
+    if (trouble) throw trouble // a wrong password: where the default user has none, the PING was answered all the same
+    redis.client('SETNAME', 'owm').catch(() => undefined) // for CLIENT LIST; a user may lack the right to it
     return redis
   } catch (error) {
-    redis.disconnect()
+    drop(redis)
     throw classed(trouble ?? error, settings.url)
+  }
+}
+
+/** Closes a connection. Where it is closed already, ioredis would set a timer that keeps the process for 2 s. */
+function drop(redis: Redis | undefined): void {
+  if (redis && redis.status !== 'end' && redis.status !== 'close') redis.disconnect()
+}
+
+/** Runs `work`; a signal closes the connection, which ends every wait on it. */
+async function endedBy<T>(signal: AbortSignal, redis: Redis, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const stop = (): void => drop(redis)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 
@@ -246,6 +278,7 @@ const transientCodes: Readonly<Record<string, string>> = {
   MASTERDOWN: 'The replica has lost its master.',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write.',
   CLUSTERDOWN: 'The cluster is down.',
+  MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
 }
 
 const tlsCodes = new Set([
@@ -257,16 +290,26 @@ const tlsCodes = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
 
+/** The code of an error reply: its first word. Redis 7 gives some of them only as words after a bare ERR. */
+function codeOfReply(message: string): string {
+  if (/^ERR (The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM'
+  if (message.startsWith('ERR max number of clients')) return 'MAXCLIENTS'
+  return message.split(' ', 1)[0] ?? ''
+}
+
 /** What Redis, or the way to it, says, as one of owm's classes. The address is named without its credentials. */
 function classed(thrown: unknown, url: string): Error {
   const error = toError(thrown)
   const { host } = new URL(url)
   if (isReply(error)) {
-    const code = error.message.split(' ', 1)[0] ?? ''
+    const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
     if (fix) return new ConfigurationError(`Redis at ${host} refused: ${error.message}`, { hint: fix, cause: error })
     const hint = transientCodes[code]
-    return new TransientError(`Redis at ${host} answered: ${error.message}`, hint ? { hint, cause: error } : { cause: error })
+    return new TransientError(`Redis at ${host} answered: ${error.message}`, {
+      hint: hint ?? 'The tasks wait in the outbox: mend the cause, then run `owm flush`.',
+      cause: error,
+    })
   }
   if (tlsCodes.has(codeOf(error)))
     return new ConfigurationError(`The TLS certificate of Redis at ${host} is not trusted: ${error.message}`, {

@@ -22,6 +22,8 @@ export interface RunOptions {
   cwd?: string
   /** Added to a small, fixed environment without any OWM_ variable. */
   env?: Record<string, string>
+  /** Another owm than the built one: its `bin/run.js`. */
+  script?: string
   /** Arguments to node itself, before the script. */
   node?: string[]
   /** Milliseconds after which the process is killed. */
@@ -43,7 +45,7 @@ export async function temporaryFolder(): Promise<string> {
 /** Starts owm; it is killed if it outlives its time. */
 export function startOwm(args: readonly string[], options: RunOptions = {}): Running {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [...(options.node ?? []), bin, ...args], {
+  const child = spawn(process.execPath, [...(options.node ?? []), options.script ?? bin, ...args], {
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

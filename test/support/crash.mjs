@@ -1,6 +1,6 @@
 /**
  * `node --import crash.mjs bin/run.js …`: ends the process with SIGKILL at the
- * n-th time that it reaches a step (see Step in src/pipeline.ts), or stops it
+ * n-th time that it reaches a step (see Step in src/steps.ts), or stops it
  * there. OWM_CRASH_AT=batch:answered:3 [OWM_CRASH_SIGNAL=SIGSTOP]
  */
 import { subscribe } from 'node:diagnostics_channel'

@@ -174,9 +174,8 @@ class LocalRedis implements RedisProcess {
   }
 
   async start(): Promise<void> {
-    const child = spawn('redis-server', [...['--bind', this.host, '--port', `${this.port}`, '--dir', this.directory], ...[...NOT_PERSISTENT, ...this.#args]], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const place = ['--bind', this.host, '--port', `${this.port}`, '--dir', this.directory]
+    const child = spawn('redis-server', [...place, ...NOT_PERSISTENT, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type Done, OwmCommand } from '../../command.js'
 import type { RunReport, TaskReport, TaskState, Totals } from '../../outbox/inspect.js'
-import { age, count, plural, table } from '../../terminal.js'
+import { age, count, plural, table, terminalWidth } from '../../terminal.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
 
@@ -65,7 +65,8 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
 
   #report(): string[] {
     const { path, totals, oldestPendingAt, breakers, runs, tasks } = this.result
-    const width = process.stdout.columns ?? 120
+    const width = terminalWidth()
+    const started = width >= 110 ? ['STARTED'] : [] // the first to go where room is short
     const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
     const lines = [
       `outbox ${path}`,
@@ -77,7 +78,7 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
       lines.push(
         '',
         ...table(
-          ['RUN', 'SLOT', 'STATE', 'READ', 'REJECTED', 'DUPL.', 'DELIVERED', 'DEAD', 'STARTED'],
+          ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...started],
           runs.map((run) => [
             run.runId.slice(0, 8),
             run.slot,
@@ -87,7 +88,7 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
             count(run.duplicates),
             count(run.delivered),
             count(run.dead),
-            run.startedAt,
+            ...(started.length > 0 ? [run.startedAt] : []),
           ]),
           width,
         ),

@@ -1,0 +1,524 @@
+/**
+ * Every fault that a Redis, or the way to it, can have: the right class, the
+ * right exit code, in bounded time, with a message that helps, and every task
+ * accounted for. Each test proves that its fault really happened.
+ */
+import { once } from 'node:events'
+import { mkdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { until } from '../support/cli.js'
+import { startProxy } from '../support/proxy.js'
+import { startRedisProcess } from '../support/redis.js'
+import {
+  administrator,
+  expectAccounted,
+  expectAllOnce,
+  redisScene,
+  retriesIn,
+  type Scene,
+  secret,
+  slot,
+  stream,
+  type Timed,
+  user,
+  userArgs,
+} from '../support/redis-scene.js'
+
+const produce = ['produce', '--slot', slot, '--log-level', 'debug']
+/** What a noisy machine may need to start and end a process. */
+const startUp = 20_000
+
+interface Produced {
+  sink: { delivered: number; deduplicated: number }
+  outbox: { pending: number; dead: number }
+}
+
+/** The longest that one call may take under the scenes' retries: attempts and the waits between them. */
+const budget = (attemptMs: number, attempts = 3, waitMs = 100): number => attempts * attemptMs + (attempts - 1) * waitMs + startUp
+
+/** Says in words what is wrong and what to do next, and nothing that only a programmer reads. */
+function expectHelp(ran: Timed, cause: RegExp, nextStep: RegExp): void {
+  const lines = ran.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+  const at = lines.findIndex((line) => line.startsWith('owm: '))
+  expect(lines[at], ran.stderr).toMatch(cause)
+  expect(lines[at + 1], ran.stderr).toMatch(/^ {5}\S/)
+  expect(lines[at + 1], ran.stderr).toMatch(nextStep)
+}
+
+/** The fault outlasts the retries: 75, all tasks safe; then it's mended, and `flush` brings the rest. */
+async function expectTransient(
+  scene: Scene,
+  fault: { cause: RegExp; nextStep: RegExp; within: number; mend: () => Promise<unknown> },
+  flags: readonly string[] = [],
+): Promise<void> {
+  const ran = await scene.owm([...produce, ...flags])
+  expect(ran.code, ran.stderr).toBe(75)
+  expect(retriesIn(ran)).toBe(2)
+  expect(ran.ms).toBeLessThan(fault.within)
+  expectHelp(ran, fault.cause, fault.nextStep)
+  await fault.mend()
+  scene.proxy.mend()
+  await scene.admin.ping()
+  const { pending } = await expectAccounted(scene)
+  expect(pending).toBeGreaterThan(0)
+  await expectFlushed(scene)
+}
+
+async function expectFlushed(scene: Scene): Promise<void> {
+  const { code, json, stderr } = await scene.owmJson<Produced>(['flush'])
+  expect({ code, pending: json.outbox.pending, dead: json.outbox.dead }, stderr).toEqual({ code: 0, pending: 0, dead: 0 })
+  await expectAllOnce(scene)
+}
+
+/** The fault passes within the retries: 0, and the counters say what the stream says. */
+async function expectRidden(scene: Scene, deduplicated: number): Promise<void> {
+  const { code, json, stderr } = await scene.owmJson<Produced>(produce)
+  expect(code, stderr).toBe(0)
+  await expectAllOnce(scene)
+  expect(json.outbox).toMatchObject({ pending: 0, dead: 0 })
+  expect(json.sink).toMatchObject({ delivered: scene.count - deduplicated, deduplicated })
+}
+
+/** A retry can't help: 78 at once, nothing sent, all tasks safe; then it's set right, and `flush` brings them. */
+async function expectConfiguration(
+  scene: Scene,
+  wrong: readonly string[],
+  { cause, nextStep }: { cause: RegExp; nextStep: RegExp },
+  mend: () => Promise<unknown> = async () => undefined,
+): Promise<void> {
+  const ran = await scene.owm([...produce, ...wrong])
+  expect(ran.code, ran.stderr).toBe(78)
+  expect(retriesIn(ran)).toBe(0)
+  expect(scene.proxy.counts.connections).toBe(1)
+  expect(ran.ms).toBeLessThan(startUp)
+  expectHelp(ran, cause, nextStep)
+  expect(await scene.pending()).toHaveLength(scene.count)
+  await mend()
+  await expectFlushed(scene)
+}
+
+/** Nothing is there to connect to: 75 after the retries, then `flush` with the right address. */
+async function expectUnreachable(scene: Scene, url: string, cause: RegExp): Promise<void> {
+  const ran = await scene.owm([...produce, '--set', `sink.url=${url}`])
+  expect(ran.code, ran.stderr).toBe(75)
+  expect(retriesIn(ran)).toBe(2)
+  expect(ran.ms).toBeLessThan(budget(15_000))
+  expectHelp(ran, cause, /address is right/)
+  expect(scene.proxy.counts.connections).toBe(0)
+  expect(await scene.pending()).toHaveLength(scene.count)
+  await expectFlushed(scene)
+}
+
+/** The answer to PING, errors included. */
+const ping = (scene: Scene): Promise<string> => scene.admin.ping().catch((error: unknown) => String(error))
+
+/** Enough for a server to start on a busy machine. */
+const patient = { attempts: 100, maxDelayMs: 500 }
+
+const keepsItsData = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+describe('the server dies', () => {
+  test('killed in the middle of a run and started again: the run rides it out', async () => {
+    const scene = await redisScene({ redis: keepsItsData, settings: { retry: patient } })
+    const before = scene.redis.pid
+    scene.proxy.onScript(3, {
+      before: async () => {
+        await scene.redis.kill('SIGKILL')
+        await scene.redis.restart()
+      },
+    })
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts.hooks).toBe(1)
+    expect(scene.redis.pid).not.toBe(before)
+  })
+
+  test('killed after a batch was applied, before its reply: nothing twice', async () => {
+    const scene = await redisScene({ redis: keepsItsData, settings: { retry: patient } })
+    const before = scene.redis.pid
+    scene.proxy.onScript(3, {
+      after: async () => {
+        await scene.redis.kill('SIGKILL')
+        await scene.redis.restart()
+      },
+    })
+    await expectRidden(scene, 500)
+    expect(scene.proxy.counts).toMatchObject({ hooks: 1, repliesDropped: 1 })
+    expect(scene.redis.pid).not.toBe(before)
+  })
+
+  test('killed and not started again: 75, and flush finishes when it is back', async () => {
+    const scene = await redisScene({ redis: keepsItsData })
+    scene.proxy.onScript(3, { before: () => scene.redis.kill('SIGKILL') })
+    await expectTransient(scene, {
+      cause: /Redis at 127\.0\.0\.1:\d+ can't be reached/,
+      nextStep: /whether the server runs/,
+      within: budget(5_000),
+      mend: async () => {
+        expect(scene.proxy.counts.hooks).toBe(1)
+        expect(scene.proxy.counts.unreachable).toBe(2)
+        await scene.redis.restart()
+      },
+    })
+  })
+
+  test('killed without a disk: what it lost is handed over again from the history', async () => {
+    const scene = await redisScene({ settings: { retry: patient } })
+    scene.proxy.onScript(3, {
+      before: async () => {
+        await scene.redis.kill('SIGKILL')
+        await scene.redis.restart()
+      },
+    })
+    const ran = await scene.owm(produce)
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(scene.proxy.counts.hooks).toBe(1)
+    await expectAllOnce(scene)
+  })
+
+  test('LOADING its data set, for longer than the retries', async () => {
+    const scene = await redisScene({ redis: slowLoading })
+    const loaded = await startLoading(scene)
+    await expectTransient(scene, {
+      cause: /LOADING/,
+      nextStep: /reading its data set/,
+      within: budget(5_000),
+      mend: async () => {
+        expect(await ping(scene)).toMatch(/LOADING/)
+        await scene.admin.config('SET', 'key-load-delay', '0')
+        await loaded.end
+      },
+    })
+  })
+
+  test('LOADING its data set, and done within the retries', async () => {
+    const scene = await redisScene({ redis: slowLoading, settings: { retry: patient } })
+    const loaded = await startLoading(scene)
+    const running = scene.owm(produce)
+    await until(() => scene.proxy.counts.connections >= 3)
+    expect(await ping(scene)).toMatch(/LOADING/)
+    await scene.admin.config('SET', 'key-load-delay', '0')
+    const ran = await running
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(retriesIn(ran)).toBeGreaterThanOrEqual(2)
+    await loaded.end
+    await expectAllOnce(scene)
+  })
+})
+
+// A key takes 5 ms to load, so that the test says how long it lasts.
+const slowLoading = ['--enable-debug-command', 'yes', '--key-load-delay', '5000', '--loading-process-events-interval-bytes', '1024']
+
+/** Resolves while the server is LOADING; `end` resolves when it has loaded. */
+async function startLoading(scene: Scene): Promise<{ end: Promise<void> }> {
+  await scene.admin.call('DEBUG', 'POPULATE', '5000', 'filler', '200')
+  await scene.admin.save()
+  const end = scene.redis.restart()
+  await until(async () => (await ping(scene)).includes('LOADING'))
+  return { end }
+}
+
+describe('the way to the server breaks', () => {
+  test('a reply is lost after the batch was applied: nothing twice', async () => {
+    const scene = await redisScene()
+    scene.proxy.onScript(2, 'drop-reply')
+    await expectRidden(scene, 500)
+    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, scripts: 6, scriptsAnswered: 6 })
+  })
+
+  test('every reply is lost: 75, the batch that was applied is not sent into the stream again', async () => {
+    const scene = await redisScene()
+    scene.proxy.fromScript(2, 'drop-reply')
+    await expectTransient(scene, { cause: /can't be reached/, nextStep: /whether the server runs/, within: budget(5_000), mend: async () => undefined })
+    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 3 })
+  })
+
+  test('a reply never comes, although the batch was applied: the command time-out ends it, nothing twice', async () => {
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000 } } })
+    scene.proxy.onScript(2, 'swallow-reply')
+    await expectRidden(scene, 500)
+    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, silenced: 1 })
+  })
+
+  test('a request is cut half-way: nothing of it is applied', async () => {
+    const scene = await redisScene()
+    scene.proxy.onScript(2, 'half')
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts).toMatchObject({ halved: 1, scripts: 6, scriptsAnswered: 5 })
+  })
+
+  test('the connection is reset before a batch, and in the middle of one', async () => {
+    const scene = await redisScene()
+    scene.proxy.onScript(2, 'reset')
+    scene.proxy.resetAfter(200_000)
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts).toMatchObject({ resets: 2, connections: 3 })
+  })
+
+  test('the connection is reset each time: 75', async () => {
+    const scene = await redisScene()
+    scene.proxy.fromScript(3, 'reset')
+    await expectTransient(scene, { cause: /can't be reached/, nextStep: /whether the server runs/, within: budget(5_000), mend: async () => undefined })
+    expect(scene.proxy.counts.resets).toBe(3)
+  })
+
+  test('a black hole from the start: the health check ends each attempt', async () => {
+    const scene = await redisScene({ settings: { sink: { healthCheckTimeoutMs: 500 } } })
+    scene.proxy.mode = 'black-hole'
+    await expectTransient(scene, {
+      cause: /timed out/,
+      nextStep: /whether the server runs/,
+      within: budget(500),
+      mend: async () => expect(scene.proxy.counts).toMatchObject({ connections: 3, silenced: 3 }),
+    })
+  })
+
+  test('a black hole in the middle: the command time-out ends it', async () => {
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 700, healthCheckTimeoutMs: 500 } } })
+    scene.proxy.onScript(3, {
+      before: async () => {
+        scene.proxy.mode = 'black-hole'
+      },
+    })
+    await expectTransient(scene, {
+      cause: /timed out/,
+      nextStep: /whether the server runs/,
+      within: budget(1_200),
+      mend: async () => {
+        expect(scene.proxy.counts.hooks).toBe(1)
+        expect(scene.proxy.counts.silenced).toBe(3)
+      },
+    })
+  })
+
+  test('one connection goes dead after the first answer: the next attempt takes another one', async () => {
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000, healthCheckTimeoutMs: 900 } } })
+    // PING passes; HMGET, which asks for the fence, is never answered.
+    scene.proxy.swallowNext('hmget')
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts).toMatchObject({ silenced: 1, connections: 2 })
+  })
+
+  test('latency is no fault', async () => {
+    const scene = await redisScene()
+    scene.proxy.latencyMs = 300
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts.delayed).toBeGreaterThanOrEqual(7)
+    expect(scene.proxy.counts).toMatchObject({ connections: 1, scripts: 5 })
+  })
+
+  test('nothing listens', async () => {
+    const scene = await redisScene()
+    const port = await freePort()
+    await expectUnreachable(scene, `redis://${user}:${secret}@127.0.0.1:${port}`, new RegExp(`127\\.0\\.0\\.1:${port} can't be reached: .*ECONNREFUSED`))
+  })
+
+  test('the host name is wrong', async () => {
+    const scene = await redisScene()
+    await expectUnreachable(
+      scene,
+      `redis://${user}:${secret}@no-such-host.invalid:6379`,
+      /no-such-host\.invalid:6379 can't be reached: .*(ENOTFOUND|EAI_AGAIN)/,
+    )
+  })
+})
+
+describe('the server answers, but does not work', () => {
+  test('READONLY: it has become a replica', async () => {
+    const scene = await redisScene()
+    scene.proxy.onScript(3, { before: async () => scene.admin.replicaof('127.0.0.1', await freePort()) })
+    await expectTransient(scene, {
+      cause: /READONLY/,
+      nextStep: /replica.*master/,
+      within: budget(5_000),
+      mend: async () => {
+        expect(await scene.admin.info('replication')).toContain('role:slave')
+        await scene.admin.replicaof('NO', 'ONE')
+      },
+    })
+  })
+
+  test('READONLY after a real failover: the rest goes to the new master', async () => {
+    const scene = await redisScene()
+    const replica = await startRedisProcess({ args: [...userArgs, '--replicaof', scene.redis.host, `${scene.redis.port}`] })
+    onTestFinished(() => replica.stop())
+    const other = administrator(replica)
+    await until(async () => (await other.info('replication')).includes('master_link_status:up'))
+    scene.proxy.onScript(3, {
+      before: async () => {
+        await until(async () => (await scene.admin.wait(1, 1_000)) === 1)
+        await other.replicaof('NO', 'ONE')
+        await scene.admin.replicaof(replica.host, replica.port)
+      },
+    })
+    const ran = await scene.owm(produce)
+    expect(ran.code, ran.stderr).toBe(75)
+    expect(scene.proxy.counts.hooks).toBe(1)
+    expectHelp(ran, /READONLY|LOADING|MASTERDOWN/, /master|data set/)
+
+    const proxy = await startProxy(replica)
+    onTestFinished(() => proxy.stop())
+    const { code, json, stderr } = await scene.owmJson<Produced>(['flush', '--set', `sink.url=redis://${user}:${secret}@127.0.0.1:${proxy.port}`])
+    expect(code, stderr).toBe(0)
+    expect(json.outbox.pending).toBe(0)
+    expect(proxy.counts.scripts).toBe(3)
+    await until(async () => (await scene.admin.xlen(stream)) === scene.count)
+    await expectAllOnce(scene)
+  })
+
+  test('OOM: maxmemory is reached and nothing may be evicted', async () => {
+    const scene = await redisScene({ redis: ['--maxmemory-policy', 'noeviction'] })
+    scene.proxy.onScript(3, { before: () => scene.admin.config('SET', 'maxmemory', '1') })
+    await expectTransient(scene, {
+      cause: /OOM/,
+      nextStep: /maxmemory.*(free memory|raise)/,
+      within: budget(5_000),
+      mend: async () => {
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scriptsAnswered: 5 })
+        await scene.admin.config('SET', 'maxmemory', '0')
+      },
+    })
+  })
+
+  test('MISCONF: the snapshot can not be written', async () => {
+    const scene = await redisScene({ redis: ['--enable-protected-configs', 'yes'] })
+    const gone = join(scene.redis.directory, 'gone')
+    scene.proxy.onScript(3, {
+      before: async () => {
+        await mkdir(gone)
+        await scene.admin.config('SET', 'dir', gone)
+        await rm(gone, { recursive: true })
+        await scene.admin.config('SET', 'save', '3600 1')
+        await scene.admin.bgsave()
+        await until(async () => (await scene.admin.info('persistence')).includes('rdb_last_bgsave_status:err'))
+      },
+    })
+    await expectTransient(scene, {
+      cause: /MISCONF/,
+      nextStep: /snapshot.*disk/,
+      within: budget(5_000),
+      mend: async () => {
+        expect(scene.proxy.counts.hooks).toBe(1)
+        await scene.admin.config('SET', 'dir', scene.redis.directory)
+        await scene.admin.bgsave()
+        await until(async () => (await scene.admin.info('persistence')).includes('rdb_last_bgsave_status:ok'))
+      },
+    })
+  })
+
+  test('CLIENT PAUSE of writes: the command time-out ends it', async () => {
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 700, healthCheckTimeoutMs: 500 } } })
+    scene.proxy.onScript(3, { before: () => scene.admin.client('PAUSE', 600_000, 'WRITE') })
+    await expectTransient(scene, {
+      cause: /timed out/,
+      nextStep: /whether the server runs/,
+      within: budget(1_200),
+      mend: async () => {
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: 5, scriptsAnswered: 2 })
+        await scene.admin.client('UNPAUSE')
+      },
+    })
+  })
+
+  test('CLIENT PAUSE of everything: the time-outs end it', async () => {
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 400, healthCheckTimeoutMs: 400 } } })
+    // Even the administrator can't end this one: it ends by itself, well after the retries.
+    const pausedMs = 6_000
+    let since = 0
+    scene.proxy.onScript(3, {
+      before: async () => {
+        await scene.admin.client('PAUSE', pausedMs, 'ALL')
+        since = performance.now()
+      },
+    })
+    await expectTransient(scene, {
+      cause: /timed out/,
+      nextStep: /whether the server runs/,
+      within: budget(400),
+      mend: async () => {
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: 3, scriptsAnswered: 2 })
+        await scene.admin.ping()
+        expect(performance.now() - since).toBeGreaterThan(pausedMs - 100)
+      },
+    })
+  })
+
+  test('SCRIPT FLUSH between batches', async () => {
+    const scene = await redisScene()
+    for (const n of [1, 2, 3, 4, 5]) scene.proxy.onScript(n, { before: () => scene.admin.script('FLUSH') })
+    await expectRidden(scene, 0)
+    expect(scene.proxy.counts.hooks).toBe(5)
+  })
+
+  test('too many clients', async () => {
+    const scene = await redisScene()
+    await scene.admin.config('SET', 'maxclients', '1')
+    // Without the proxy: a server that says why and hangs up is the fault, and the proxy would be the one to hear it.
+    const direct = `redis://${user}:${secret}@${scene.redis.host}:${scene.redis.port}`
+    await expectTransient(
+      scene,
+      {
+        cause: /max number of clients reached/,
+        nextStep: /maxclients/,
+        within: budget(5_000),
+        mend: async () => {
+          expect(await scene.admin.info('stats')).toMatch(/rejected_connections:3\r/)
+          await scene.admin.config('SET', 'maxclients', '100')
+        },
+      },
+      ['--set', `sink.url=${direct}`],
+    )
+  })
+})
+
+describe('the configuration is wrong', () => {
+  test('NOAUTH: a password is needed and none is given', async () => {
+    const scene = await redisScene({ redis: ['--requirepass', secret] })
+    const named = `redis://${scene.proxy.host}:${scene.proxy.port}`
+    await expectConfiguration(scene, ['--set', `sink.url=${named}`], { cause: /NOAUTH/, nextStep: /password/ })
+  })
+
+  test('WRONGPASS: the password is wrong', async () => {
+    const wrong = `${secret}-mistyped`
+    const scene = await redisScene()
+    const url = `redis://${user}:${wrong}@${scene.proxy.host}:${scene.proxy.port}`
+    await expectConfiguration(scene, ['--set', `sink.url=${url}`], { cause: /WRONGPASS/, nextStep: /password/ })
+    expect(await scene.admin.call('ACL', 'LOG')).toHaveLength(1)
+  })
+
+  test.each([
+    ['no script', ['~*', '+@all', '-eval']],
+    ['no command inside of the script', ['~*', '+@all', '-xadd']],
+    ['no look at the groups', ['~*', '+@all', '-xinfo']],
+    ['no question for the fence', ['~*', '+@all', '-hmget']],
+    ['not this key', [`%R~*`, '~other', '+@all']],
+  ])('NOPERM: the user may run %s', async (_, rights) => {
+    const scene = await redisScene({ count: 600 })
+    await scene.admin.xadd(stream, '*', 'data', '{"city":"earlier"}')
+    await scene.admin.call('ACL', 'SETUSER', 'narrow', 'on', `>${secret}`, '&*', ...rights)
+    const url = `redis://narrow:${secret}@${scene.proxy.host}:${scene.proxy.port}`
+    // A bound that makes the script look at the groups.
+    const flags = ['--set', `sink.url=${url}`, '--set', 'sink.maxLength=500']
+    await expectConfiguration(scene, flags, { cause: /NOPERM|can't (run|access)|ACL/, nextStep: /ACL SETUSER/ }, () => scene.admin.del(stream))
+    expect(await scene.admin.call('ACL', 'LOG')).not.toHaveLength(0)
+  })
+
+  test('WRONGTYPE: the key is used for something else', async () => {
+    const scene = await redisScene()
+    await scene.admin.set(stream, 'something else')
+    await expectConfiguration(scene, [], { cause: /WRONGTYPE/, nextStep: /sink\.stream/ }, () => scene.admin.del(stream))
+    expect(scene.proxy.counts.scripts).toBeGreaterThan(0)
+  })
+})
+
+/** A port that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
