@@ -146,7 +146,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
   protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<SourceDeps> {
     const [{ loadSource }, { pluginOptions, section }, { hash }] = await Promise.all([import('./load-plugin.js'), import('./config.js'), import('node:crypto')])
-    const { use, timeoutMs } = section(loaded, 'source')
+    const { use, timeoutMs, maxLocations } = section(loaded, 'source')
     const plugin = await loadSource(use, loaded.baseDir)
     const options = pluginOptions(loaded, 'source', plugin.options)
     let guard: Resilience | undefined
@@ -158,7 +158,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
         await outbox()?.saveBreaker('source', guard.save())
       }
     })
-    return { name: use, digest: hash('sha1', JSON.stringify([use, options])), timeoutMs, open: async () => plugin.open(options, context) }
+    return { name: use, digest: hash('sha1', JSON.stringify([use, options])), timeoutMs, maxLocations, open: async () => plugin.open(options, context) }
   }
 
   protected async resilience(loaded: Loaded, around: BreakerName, outbox: Outbox | undefined): Promise<Resilience> {

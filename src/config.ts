@@ -15,7 +15,10 @@ const plugin = z.looseObject({
 
 const schema = z.strictObject({
   source: plugin
-    .extend({ timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for the next locations, in milliseconds') })
+    .extend({
+      timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for the next locations, in milliseconds'),
+      maxLocations: z.number().int().min(1).default(100_000_000).describe('more than so many are taken for a source that never ends'),
+    })
     .optional()
     .describe("where the locations come from; the plugin's own options stand beside `use`"),
   sink: plugin.optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
@@ -127,7 +130,7 @@ export function section<Name extends Section>({ settings, file, cwd }: Loaded, n
 /** Checks a plugin's own options against its schema. */
 export function pluginOptions<S extends z.ZodType>(loaded: Loaded, name: Section, options: S): z.output<S> {
   const { use, ...own }: Tree = { ...section(loaded, name) }
-  if (name === 'source') delete own['timeoutMs']
+  if (name === 'source') for (const key of ['timeoutMs', 'maxLocations']) delete own[key]
   const checked = options.safeParse(own)
   if (checked.success) return checked.data
   throw explain(

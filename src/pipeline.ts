@@ -43,6 +43,8 @@ export interface SourceDeps {
   digest: string
   /** Milliseconds that the source may take for a batch. */
   timeoutMs: number
+  /** More locations than this in a run are taken for a source that never ends. */
+  maxLocations: number
   open(): Promise<Source>
 }
 
@@ -188,7 +190,7 @@ async function readAnew(
 }
 
 async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
-  const { outbox, source, signal } = deps
+  const { outbox, source, signal, log } = deps
   const seen = new SeenIds()
   for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskIdOf(task))
 
@@ -198,6 +200,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
   try {
     progress.total = opened.total
     let intake = new IntakeBuffer(run.resume)
+    let read = run.read
     const store = async (): Promise<void> => {
       await stored
       const full = intake
@@ -213,6 +216,11 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
       stored.catch(() => undefined) // awaited above or below
     }
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
+      read += batch.locations.length
+      if (read > source.maxLocations)
+        throw new ConfigurationError(`The source ${source.name} gave more than ${source.maxLocations} locations: it may never end.`, {
+          hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
+        })
       batch.locations.forEach((location, index) => {
         intake.take(location, make, seen, () => batch.position(index))
       })
@@ -224,7 +232,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
     await stored
   } finally {
     await stored.catch(() => undefined)
-    await opened.close?.()
+    await closed(opened, `the source ${source.name}`, log)
   }
   if (signal.aborted) return
   await outbox.endReading(run)
@@ -385,20 +393,27 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
   } finally {
     step('flush:ended')
     handed.evicted += sink?.evicted ?? 0
-    if (sink) await closed(sink).catch((error: unknown) => log.warn({ err: toError(error) }, 'the sink could not be closed'))
+    if (sink) await closed(sink, `the sink ${deps.sink.name}`, log)
     await outbox.saveBreaker('sink', deps.resilience.save())
   }
 }
 
-/** Milliseconds that a sink may take to close: what it took is safe by then. */
+/** Milliseconds that a plugin may take to close: what it gave or took is safe by then. */
 const closeTimeoutMs = 5_000
 
-async function closed(sink: Sink): Promise<void> {
+/** Closes a plugin; that it can't be closed, or hangs, changes nothing about the run. */
+async function closed(plugin: Source | Sink, name: string, log: Logger): Promise<void> {
   let late: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
     late = setTimeout(() => reject(new Error(`it took longer than ${closeTimeoutMs / 1000} s`)), closeTimeoutMs)
   })
-  await Promise.race([sink.close?.(), timeout]).finally(() => clearTimeout(late))
+  try {
+    await Promise.race([plugin.close?.(), timeout])
+  } catch (error) {
+    log.warn({ err: toError(error) }, `${name} could not be closed`)
+  } finally {
+    clearTimeout(late)
+  }
 }
 
 /** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
