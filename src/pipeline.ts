@@ -189,6 +189,9 @@ async function readAnew(
   return finishRun(fresh, options, deps, feed, progress)
 }
 
+/** Hand-over batches that may gather in memory while a transaction is being written. */
+const gatheredBatches = 8
+
 async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
   const { outbox, source, signal, log } = deps
   const seen = new SeenIds()
@@ -196,24 +199,26 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
 
   const make = taskMaker(run.slot)
   const opened = await source.open()
-  let stored: Promise<void> = Promise.resolve()
+  /** The transaction under way, if there is one. */
+  let storing: Promise<void> | undefined
   try {
     progress.total = opened.total
     let intake = new IntakeBuffer(run.resume)
     let read = run.read
-    const store = async (): Promise<void> => {
-      await stored
+    // The next records are read while these are being written; what gathers meanwhile goes in one transaction.
+    const store = (): void => {
       const full = intake
       intake = new IntakeBuffer(full.resume)
       step('intake:read')
-      // The next records are read while these are being written.
-      stored = outbox.persist(run, full).then(() => {
+      const writing = outbox.persist(run, full).then(() => {
+        storing = undefined
         step('intake:persisted')
         progress.read += full.read
         feed.notify()
         deps.onProgress?.(progress)
       })
-      stored.catch(() => undefined) // awaited above or below
+      writing.catch(() => undefined) // a failure is met where `storing` is awaited
+      storing = writing
     }
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
       read += batch.locations.length
@@ -225,13 +230,15 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
         intake.take(location, make, seen, () => batch.position(index))
       })
       intake.resume = batch.resume
-      if (intake.tasks.length >= options.batchSize || intake.isOld()) await store()
+      if (intake.size >= gatheredBatches * options.batchSize) await storing
+      if (!storing && (intake.size >= options.batchSize || intake.isOld())) store()
       if (signal.aborted) break
     }
-    await store()
-    await stored
+    await storing
+    store()
+    await storing
   } finally {
-    await stored.catch(() => undefined)
+    await storing?.catch(() => undefined)
     await closed(opened, `the source ${source.name}`, log)
   }
   if (signal.aborted) return
@@ -298,9 +305,14 @@ class IntakeBuffer {
     else this.tasks.push(made.payload)
   }
 
+  /** Records that will be written. */
+  get size(): number {
+    return this.tasks.length + this.quarantined.length + this.suspects.length
+  }
+
   /** A slow source's records don't wait for a full batch. */
   isOld(): boolean {
-    return this.read > 0 && (this.quarantined.length + this.suspects.length >= 500 || Date.now() - this.#since > 1000)
+    return this.read > 0 && Date.now() - this.#since > 1000
   }
 }
 
@@ -381,7 +393,7 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
       }
       const seq = batch.firstSeq + batch.count - 1
       if (done.refused.size > 0) await outbox.bury(seq, batch, done.refused)
-      else await outbox.acknowledge(seq)
+      else await outbox.acknowledge(seq, sink.guarantee === 'exactly-once')
       step('batch:acknowledged')
       left -= batch.count
       handed.delivered += done.delivered

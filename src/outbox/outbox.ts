@@ -14,8 +14,11 @@ import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } 
 
 export type { RunRow } from './schema.js'
 
-/** Batches that may be handed over before the acknowledgement is written: the sink's fence makes that safe. */
+/** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
+
+/** Batches that stay in memory after they were stored, for a flusher that keeps up; any other reads them back. */
+const recentBatches = 32
 
 export type BreakerName = 'source' | 'sink'
 type Breakers = Partial<Record<BreakerName, string>>
@@ -69,6 +72,8 @@ export class Outbox {
   readonly #batchSize: number
   readonly #now: () => number
   readonly #breakers: Breakers
+  /** Stored batches by their first `seq`, oldest first. */
+  readonly #recent = new Map<number, PendingBatch>()
   #state: StateRow
   /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
   #handedOnDisk: number
@@ -198,10 +203,22 @@ export class Outbox {
         step('intake:written')
       },
       () => {
+        this.#keep(run, this.#state.lastSeq + 1, tasks)
         this.#state.lastSeq = lastSeq
         this.#handedOnDisk = handedSeq
       },
     )
+  }
+
+  #keep(run: RunRow, firstSeq: number, stored: readonly string[]): void {
+    for (let first = 0; first < stored.length; first += this.#batchSize) {
+      const tasks = stored.slice(first, first + this.#batchSize)
+      this.#recent.set(firstSeq + first, { outboxId: this.#state.outboxId, runId: run.runId, firstSeq: firstSeq + first, count: tasks.length, tasks })
+    }
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recent.size <= recentBatches) return
+      this.#recent.delete(oldest)
+    }
   }
 
   /** Stores tasks behind the last one; returns the new last `seq`, which holds once the transaction does. */
@@ -308,6 +325,9 @@ export class Outbox {
 
   /** The tasks behind `seq`, at most one stored batch and at most `most` tasks of it. */
   async batchAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
+    const recent = this.#recent.get(seq + 1)
+    if (recent && recent.count <= most && recent.outboxId === this.#state.outboxId) return recent
+    if (seq >= this.#state.lastSeq) return undefined
     const [row] = await this.#database.query<BatchRow & { runId: string }>(
       `SELECT first_seq AS firstSeq, count, tasks, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
         FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
@@ -320,10 +340,13 @@ export class Outbox {
     return { outboxId: this.#state.outboxId, runId: row.runId, firstSeq: seq + 1, count: tasks.length, tasks }
   }
 
-  /** Everything up to `seq` is in the sink. Written lazily: with the next intake, or every tenth batch. */
-  async acknowledge(seq: number): Promise<void> {
+  /**
+   * Everything up to `seq` is in the sink. Where that may be `lazy`, it is
+   * written with the next intake or with every tenth batch.
+   */
+  async acknowledge(seq: number, lazy: boolean): Promise<void> {
     this.#state.handedSeq = seq
-    if (seq - this.#handedOnDisk >= lazyBatches * this.#batchSize) await this.writeAcknowledgement()
+    if (!lazy || seq - this.#handedOnDisk >= lazyBatches * this.#batchSize) await this.writeAcknowledgement()
   }
 
   async writeAcknowledgement(): Promise<void> {
