@@ -201,6 +201,12 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
   const opened = await source.open()
   /** The transaction under way, if there is one. */
   let storing: Promise<void> | undefined
+  let failure: { error: unknown } | undefined
+  const stored = async (): Promise<void> => {
+    while (storing) await storing
+    if (failure) throw failure.error
+  }
+  let lookAround: NodeJS.Timeout | undefined
   try {
     progress.total = opened.total
     let intake = new IntakeBuffer(run.resume)
@@ -210,16 +216,25 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
       const full = intake
       intake = new IntakeBuffer(full.resume)
       step('intake:read')
-      const writing = outbox.persist(run, full).then(() => {
-        storing = undefined
-        step('intake:persisted')
-        progress.read += full.read
-        feed.notify()
-        deps.onProgress?.(progress)
-      })
-      writing.catch(() => undefined) // a failure is met where `storing` is awaited
-      storing = writing
+      storing = outbox.persist(run, full).then(
+        () => {
+          storing = undefined
+          step('intake:persisted')
+          progress.read += full.read
+          feed.notify()
+          deps.onProgress?.(progress)
+          if (intake.size >= options.batchSize) store()
+        },
+        (error: unknown) => {
+          storing = undefined
+          failure = { error }
+        },
+      )
     }
+    // A slow source's records don't wait for a full batch, nor for the source.
+    lookAround = setInterval(() => {
+      if (!storing && !failure && intake.isOld()) store()
+    }, 250)
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
       read += batch.locations.length
       if (read > source.maxLocations)
@@ -230,15 +245,16 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
         intake.take(location, make, seen, () => batch.position(index))
       })
       intake.resume = batch.resume
-      if (intake.size >= gatheredBatches * options.batchSize) await storing
-      if (!storing && (intake.size >= options.batchSize || intake.isOld())) store()
+      if (failure || intake.size >= gatheredBatches * options.batchSize) await stored()
+      if (!storing && intake.size >= options.batchSize) store()
       if (signal.aborted) break
     }
-    await storing
+    await stored()
     store()
-    await storing
+    await stored()
   } finally {
-    await storing?.catch(() => undefined)
+    clearInterval(lookAround)
+    while (storing) await storing
     await closed(opened, `the source ${source.name}`, log)
   }
   if (signal.aborted) return
@@ -310,7 +326,7 @@ class IntakeBuffer {
     return this.tasks.length + this.quarantined.length + this.suspects.length
   }
 
-  /** A slow source's records don't wait for a full batch. */
+  /** Whether its first records have waited for a second. */
   isOld(): boolean {
     return this.read > 0 && Date.now() - this.#since > 1000
   }

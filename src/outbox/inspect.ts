@@ -71,7 +71,7 @@ export class Inspection {
 
   async totals(): Promise<Totals> {
     const [row] = await this.#query<Totals>(
-      `SELECT last_seq - handed_seq AS pending, (SELECT count(*) FROM dead WHERE fate = 'dead') AS dead,
+      `SELECT last_seq - handed_seq - (SELECT count(*) FROM dead WHERE seq > handed_seq) AS pending, (SELECT count(*) FROM dead WHERE fate = 'dead') AS dead,
         (SELECT count(*) FROM rejected WHERE kind = 'rejected') AS rejected,
         (SELECT count(*) FROM rejected WHERE kind = 'duplicate') AS duplicates FROM state`,
     )
@@ -105,7 +105,8 @@ export class Inspection {
         persisted - discarded - coalesce(waiting.n, 0) - coalesce(gone.n, 0) AS delivered, coalesce(gone.n, 0) AS dead,
         started_at AS startedAt, finished_at AS finishedAt
       FROM run
-      LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)) AS n FROM batch JOIN state
+      LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)
+          - (SELECT count(*) FROM dead WHERE seq BETWEEN max(first_seq, handed_seq + 1) AND first_seq + count - 1)) AS n FROM batch JOIN state
         WHERE first_seq + count - 1 > handed_seq GROUP BY run) AS waiting ON waiting.run = run.id
       LEFT JOIN (SELECT run, count(*) AS n FROM dead WHERE fate = 'dead' GROUP BY run) AS gone ON gone.run = run.id
       WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT ?2`,
@@ -145,7 +146,11 @@ export class Inspection {
         WHERE ${which} AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
         ORDER BY first_seq ${order} LIMIT ?3`
     const statements: Readonly<Record<TaskState, string>> = {
-      pending: cut('ASC', 'first_seq + count - 1 > handed_seq AND first_seq + entry.key > handed_seq', 'failures'),
+      pending: cut(
+        'ASC',
+        'first_seq + count - 1 > handed_seq AND first_seq + entry.key > handed_seq AND first_seq + entry.key NOT IN (SELECT seq FROM dead)',
+        'failures',
+      ),
       delivered: cut(
         'DESC',
         'first_seq <= handed_seq AND first_seq + entry.key <= handed_seq AND first_seq + entry.key NOT IN (SELECT seq FROM dead)',

@@ -77,13 +77,16 @@ export class Outbox {
   #state: StateRow
   /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
   #handedOnDisk: number
+  /** Dead tasks (retried and discarded ones too) above `handed_seq`: there are some only after it went back. Not handed over again. */
+  #passed: Set<number>
 
-  private constructor(database: Database, lock: OutboxLock, state: StateRow, options: OpenOptions) {
+  private constructor(database: Database, lock: OutboxLock, state: StateRow, passed: Set<number>, options: OpenOptions) {
     this.path = database.path
     this.#database = database
     this.#lock = lock
     this.#state = state
     this.#handedOnDisk = state.handedSeq
+    this.#passed = passed
     this.#breakers = breakersOf(state)
     this.#batchSize = options.batchSize
     this.#now = options.now
@@ -100,7 +103,8 @@ export class Outbox {
         const holder = JSON.stringify({ pid: process.pid, host: hostname(), command: options.command, since: new Date(options.now()).toISOString() })
         await database.query('UPDATE state SET holder = ?', [holder])
         await database.checkDurable()
-        return new Outbox(database, lock, await readState(database), options)
+        const state = await readState(database)
+        return new Outbox(database, lock, state, await deadAfter(database, state.handedSeq), options)
       } catch (error) {
         await database.close()
         throw error
@@ -125,7 +129,8 @@ export class Outbox {
 
   /** Tasks that are stored and neither in the sink nor dead. */
   get pending(): number {
-    return this.#state.lastSeq - this.#state.handedSeq
+    const { lastSeq, handedSeq } = this.#state
+    return lastSeq - handedSeq - [...this.#passed].filter((seq) => seq > handedSeq).length
   }
 
   async dead(): Promise<number> {
@@ -269,7 +274,8 @@ export class Outbox {
   async forgottenOfSlot(slot: string): Promise<number> {
     const [row] = await this.#database.query<{ n: number | null }>(
       `SELECT (SELECT sum(persisted) FROM run WHERE slot = ?1)
-        - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM run WHERE slot = ?1)) AS n`,
+        - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM run WHERE slot = ?1))
+        + (SELECT count(*) FROM dead WHERE fate = 'retried' AND run IN (SELECT id FROM run WHERE slot = ?1)) AS n`,
       [slot],
     )
     return row?.n ?? 0
@@ -323,8 +329,31 @@ export class Outbox {
 
   // --- hand-over ---
 
-  /** The tasks behind `seq`, at most one stored batch and at most `most` tasks of it. */
+  /**
+   * The next tasks to hand over behind `seq`, at most one stored batch and at most `most` tasks of it.
+   * Behind a `handed_seq` that went back lie dead tasks, and gaps in the history: both are passed over.
+   */
   async batchAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
+    for (const dead of this.#passed) if (dead <= seq) this.#passed.delete(dead)
+    for (let after = seq; ; ) {
+      while (this.#passed.has(after + 1)) after++
+      const { lastSeq } = this.#state
+      if (after >= lastSeq) {
+        if (after > this.#state.handedSeq) this.#state.handedSeq = after
+        return undefined
+      }
+      const batch = await this.#storedAfter(after, most)
+      if (batch) {
+        const dead = batch.tasks.findIndex((_, index) => this.#passed.has(batch.firstSeq + index))
+        return dead < 0 ? batch : { ...batch, count: dead, tasks: batch.tasks.slice(0, dead) }
+      }
+      const [next] = await this.#database.query<{ first: number | null }>('SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?', [after])
+      after = next?.first ? next.first - 1 : lastSeq
+    }
+  }
+
+  /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
+  async #storedAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
     const recent = this.#recent.get(seq + 1)
     if (recent && recent.count <= most && recent.outboxId === this.#state.outboxId) return recent
     if (seq >= this.#state.lastSeq) return undefined
@@ -415,7 +444,11 @@ export class Outbox {
       this.#state.outboxId = outboxId
       return { kind: 'copy' }
     }
-    if (seq >= this.#state.handedSeq) return { kind: 'same' }
+    // Behind the last task that it took, it may have refused some.
+    const dead = await deadAfter(this.#database, seq)
+    let reached = seq
+    while (dead.has(reached + 1)) reached++
+    if (reached >= this.#state.handedSeq) return { kind: 'same' }
     return this.#handOverAgain(seq)
   }
 
@@ -448,6 +481,7 @@ export class Outbox {
       },
       () => this.#handedTo(from),
     )
+    this.#passed = await deadAfter(this.#database, from)
     return { kind: 'lost', tasks, again }
   }
 
@@ -457,7 +491,7 @@ export class Outbox {
   }
 
   async #taskAt(seq: number): Promise<string | undefined> {
-    return (await this.batchAfter(seq - 1, 1))?.tasks[0]
+    return (await this.#storedAfter(seq - 1, 1))?.tasks[0]
   }
 
   // --- the breaker's memory ---
@@ -497,6 +531,12 @@ const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_er
 /** A JSON array with a task a line: valid for SQLite's json_each, and cut without parsing, since JSON text has no raw line feed. */
 const join = (tasks: readonly string[]): string => `[${tasks.join(',\n')}]`
 const split = (joined: string): string[] => joined.slice(1, -1).split(',\n')
+
+/** The tasks behind `seq` that were refused, whatever became of them since. */
+async function deadAfter(database: Database, seq: number): Promise<Set<number>> {
+  const rows = await database.query<{ seq: number }>('SELECT seq FROM dead WHERE seq > ?', [seq])
+  return new Set(rows.map((row) => row.seq))
+}
 
 export async function readState(database: Database): Promise<StateRow> {
   const [state] = await database.query<StateRow>('SELECT id, outbox_id AS outboxId, handed_seq AS handedSeq, last_seq AS lastSeq, breaker, holder FROM state')

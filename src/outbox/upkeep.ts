@@ -9,7 +9,10 @@ export interface DeadFilter {
   seqs: readonly number[] | undefined
 }
 
-/** Deletes handed-over batches up to a `seq`, stored before a time, of finished runs of other slots. Returns the tasks removed. */
+/**
+ * Deletes handed-over batches up to a `seq`, stored before a time, of finished runs of other slots. A slot that is
+ * being read keeps its own: what it hands over is compared with them. Returns the tasks removed.
+ */
 export async function forgetDelivered(database: Database, which: { upTo: number; before: number; slot: string }): Promise<number> {
   if (which.upTo <= 0) return 0
   let removed = 0
@@ -17,7 +20,8 @@ export async function forgetDelivered(database: Database, which: { upTo: number;
   for (;;) {
     const rows = await database.query<{ first_seq: number; count: number }>(
       `SELECT first_seq, count FROM batch WHERE first_seq + count - 1 <= ? AND created_at < ?
-        AND run IN (SELECT id FROM run WHERE state = 'done' AND slot <> ?) ORDER BY first_seq LIMIT 100`,
+        AND run IN (SELECT id FROM run WHERE state = 'done' AND slot <> ? AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking')))
+        ORDER BY first_seq LIMIT 100`,
       [which.upTo, which.before, which.slot],
     )
     if (rows.length === 0) return removed

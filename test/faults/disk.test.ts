@@ -297,7 +297,7 @@ describe('a deleted write-ahead log, after SIGKILL', () => {
     { rows: 1_500, at: 'batch:answered:5', checkpointed: false },
     { rows: 30_000, at: 'intake:persisted:55', checkpointed: true },
   ])('$rows rows: the same slot completes', async ({ rows, at, checkpointed }) => {
-    const scene = await newScene({ locations: { rows }, batchSize: 250 })
+    const scene = await newScene({ locations: { rows } })
     await scene.crash(at, produceArgs(0))
     expect((await stat(`${scene.outbox}-wal`)).size).toBeGreaterThan(0)
     // What was in it is gone with it; the file alone is the state of the last checkpoint.
