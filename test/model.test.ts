@@ -109,6 +109,8 @@ class Server {
   #time = 0
   lostAt = 0
   askedAt = 0
+  /** Whether the command under way was told that there is no fence. */
+  lookedNew = false
 
   constructor(fencing: Fencing) {
     this.fencing = fencing
@@ -116,7 +118,9 @@ class Server {
 
   position(outboxId: string): SinkPosition | undefined {
     this.askedAt = ++this.#time
-    return this.fences.get(outboxId)
+    const position = this.fences.get(outboxId)
+    this.lookedNew ||= position === undefined
+    return position
   }
 
   apply(batch: TaskBatch, known: string): Outcome[] {
@@ -408,6 +412,7 @@ class System {
       abort.abort()
     }
     server.faults = [...faults]
+    server.lookedNew = false
     subscribe('owm:step', watch)
     try {
       const summary = await work({
@@ -509,7 +514,7 @@ async function check(model: Model, real: System, { clean }: Claim): Promise<void
     const was = real.before.tasks.find((task) => task.id === id)
     if (counts.has(id)) server.lost.delete(id)
     // A sink without a fence looks like a new one: only runs that aren't done are handed over again. What isn't kept can't be.
-    else if (!at || (was?.state === 'done' && !fence)) model.excused.add(id)
+    else if (!at || (was?.state === 'done' && server.lookedNew)) model.excused.add(id)
   }
 
   if (clean) {
@@ -761,16 +766,22 @@ const commands = fc.commands(
   { maxCommands: 24, size: 'max' },
 )
 
-const histories = (fencing: Fencing) =>
-  fc.asyncProperty(commands, async (history) => {
-    vi.setSystemTime(Date.UTC(2026, 10, 23, 10))
-    const real = await System.start(fencing)
-    try {
-      await fc.asyncModelRun(() => ({ model: freshModel(), real }), history)
-    } finally {
-      await real.stop()
-    }
-  })
+async function live(fencing: Fencing, history: Iterable<Command>): Promise<void> {
+  vi.setSystemTime(Date.UTC(2026, 10, 23, 10))
+  const real = await System.start(fencing)
+  try {
+    await fc.asyncModelRun(() => ({ model: freshModel(), real }), history)
+  } finally {
+    await real.stop()
+  }
+}
+
+const histories = (fencing: Fencing) => fc.asyncProperty(commands, (history) => live(fencing, history))
+
+const plainly = { faults: [], crash: undefined }
+const produced = (slot: number, unlike: Partial<Producing> = {}): Command =>
+  producing({ slot, handOver: true, keepTasks: 1_000_000, pageSize: 10, sourceFault: undefined, ...plainly, ...unlike })
+const flushed = (): Command => flushing({ limit: undefined, ...plainly })
 
 describe('outbox and flusher against the model', () => {
   // Only what tells the time: the file's threads and the waits between turns are real.
@@ -787,6 +798,42 @@ describe('outbox and flusher against the model', () => {
 
   it(`an unfenced sink gets every task at least once (OWM_TEST_SEED=${seed})`, { timeout: 3_600_000 }, async () => {
     await fc.assert(histories('none'), { seed, numRuns: Math.ceil(runs / 3), ...timeLimit })
+  })
+
+  // What the model found once, in its own words.
+  it.each<[string, Command[]]>([
+    [
+      'the history of a slot that is read again is kept until it is read',
+      [produced(3), produced(3, { crash: { at: 'run:started', nth: 1, inFlight: 'lost' } }), produced(2, { keepTasks: 0 }), produced(2)],
+    ],
+    [
+      'a refused task at the end is not taken for a lost one',
+      [poisoning([1], true), produced(0), retrying(), flushed(), poisoning([], false), produced(2, { handOver: false }), flushed(), retrying(), flushed()],
+    ],
+    [
+      'a refused task that was retried is not handed over under its old number when the sink loses both',
+      [poisoning([4], false), produced(0), poisoning([], false), retrying(), flushed(), losing(2), produced(1)],
+    ],
+    ['a gap in the history does not stop the tasks behind it', [produced(0), produced(1), produced(0, { keepTasks: 0 }), losing(3), produced(2), flushed()]],
+    [
+      'a history that ends in a gap leaves nothing pending',
+      [produced(0), produced(1), produced(0, { keepTasks: 0 }), losing(3), produced(2, { handOver: false }), flushed()],
+    ],
+    [
+      'a slot with retried tasks is forgotten as soon as one of its tasks is',
+      [
+        changing([1, 2, 3, 4, 5, 6], false),
+        poisoning([4, 5, 6], false),
+        produced(0),
+        poisoning([], false),
+        retrying(),
+        flushed(),
+        produced(1, { keepTasks: 5 }),
+        produced(0),
+      ],
+    ],
+  ])('%s', async (_, history) => {
+    await live('on', history)
   })
 
   it('the model notices a sink whose fence is off', { timeout: 600_000 }, async () => {

@@ -273,9 +273,10 @@ export class Outbox {
   /** How many tasks of a slot are no longer kept, so that they can't be compared. */
   async forgottenOfSlot(slot: string): Promise<number> {
     const [row] = await this.#database.query<{ n: number | null }>(
-      `SELECT (SELECT sum(persisted) FROM run WHERE slot = ?1)
-        - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM run WHERE slot = ?1))
-        + (SELECT count(*) FROM dead WHERE fate = 'retried' AND run IN (SELECT id FROM run WHERE slot = ?1)) AS n`,
+      // A retried task is stored twice.
+      `WITH mine AS (SELECT id, persisted FROM run WHERE slot = ?)
+        SELECT (SELECT sum(persisted) FROM mine) + (SELECT count(*) FROM dead WHERE fate = 'retried' AND run IN (SELECT id FROM mine))
+          - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM mine)) AS n`,
       [slot],
     )
     return row?.n ?? 0

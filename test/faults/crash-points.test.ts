@@ -8,7 +8,7 @@ import type { Step } from '../../src/steps.js'
 import { expectGood, faultScene, produceArgs, type SceneOptions } from '../support/faults.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
-const isLong = process.env['OWM_TEST_CRASHES'] === 'all'
+const isLong = process.env['OWM_TEST_LONG'] === '1'
 
 /** Steps of a start that reads and hands over 1,500 rows in batches of 50: which occurrences of each to die at. */
 const ofProduce: Partial<Record<Step, readonly number[]>> = {

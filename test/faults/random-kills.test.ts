@@ -125,7 +125,7 @@ test(`${kills} kills at random moments lose nothing and hand nothing over twice`
   say(summary)
   await annotate(summary)
   // A suite that kills only sleepers proves nothing.
-  expect(died.reading + died['reading and handing over'] + died['handing over']).toBeGreaterThan(killed / 4)
+  expect(died.reading + died['reading and handing over'] + died['handing over']).toBeGreaterThan(killed / 10)
 })
 
 interface Standing {
