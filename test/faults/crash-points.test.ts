@@ -1,6 +1,6 @@
 /**
  * SIGKILL at every named step, one after another on the same outbox, and then a
- * start that must set all of it right. OWM_TEST_CRASHES=all takes many more
+ * start that must set all of it right. OWM_TEST_LONG=1 takes many more
  * occurrences of each step, each on an outbox of its own as well.
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
