@@ -1,6 +1,6 @@
 /**
  * What `npm test` and `npm run demo` need on a fresh clone, with nothing but Node and npm there:
- * dependencies, a build and, with --tests, a redis-server. Does only what is missing, says on stderr
+ * dependencies, a build and, with --tests, a redis-server and (on Linux) strace. Does only what is missing, says on stderr
  * what it does, and leaves stdout alone. No dependencies of its own: it installs them.
  */
 import { spawn } from 'node:child_process'
@@ -11,6 +11,34 @@ import { fileURLToPath } from 'node:url'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const HEARTBEAT_MS = 15_000
 
+/** What the tests start besides Node: the Debian package has the program's name. */
+const PROGRAMS = [
+  {
+    name: 'redis-server',
+    why: 'the tests stop, kill and restart a real redis-server',
+    isNeeded: true,
+    help: [
+      '  Debian, Ubuntu  sudo apt-get install redis-server',
+      '  Fedora          sudo dnf install redis',
+      '  Alpine          sudo apk add redis',
+      '  Arch            sudo pacman -S redis',
+      '  macOS           brew install redis',
+      '  Windows         run the tests in WSL',
+    ],
+  },
+  {
+    name: 'strace',
+    why: 'the tests watch what is synced to the disk, and when',
+    isNeeded: process.platform === 'linux', // there is none elsewhere, and no test that needs it
+    help: [
+      '  Debian, Ubuntu  sudo apt-get install strace',
+      '  Fedora          sudo dnf install strace',
+      '  Alpine          sudo apk add strace',
+      '  Arch            sudo pacman -S strace',
+    ],
+  },
+]
+
 /** A sentence for the user, and exit code 1. */
 class SetupError extends Error {}
 
@@ -19,7 +47,7 @@ try {
   if (unknown.length > 0) throw new SetupError(`unknown argument ${unknown.join(' ')}: setup.mjs [--tests]`)
   if (!dependenciesAreThere()) await installDependencies()
   if (!buildIsThere()) await build()
-  if (process.argv.includes('--tests') && !onPath('redis-server')) await installRedis()
+  if (process.argv.includes('--tests')) await installPrograms()
 } catch (error) {
   if (!(error instanceof SetupError)) throw error
   say(error.message)
@@ -92,34 +120,27 @@ async function build() {
   throw new SetupError('npm run build failed.')
 }
 
-async function installRedis() {
+async function installPrograms() {
+  const missing = PROGRAMS.filter(({ name, isNeeded }) => isNeeded && !onPath(name))
+  if (missing.length === 0) return
   if (!onPath('apt-get') || process.getuid?.() !== 0) {
-    throw new SetupError(
-      [
-        'the tests stop, kill and restart a real redis-server, and there is none on PATH. Install it:',
-        '  Debian, Ubuntu  sudo apt-get install redis-server',
-        '  Fedora          sudo dnf install redis',
-        '  Alpine          sudo apk add redis',
-        '  Arch            sudo pacman -S redis',
-        '  macOS           brew install redis',
-        '  Windows         run the tests in WSL',
-      ].join('\n'),
-    )
+    throw new SetupError(missing.flatMap(({ name, why, help }) => [`${why}, and there is no ${name} on PATH. Install it:`, ...help]).join('\n'))
   }
-  say('installing redis-server (apt-get). It is not started: each test starts its own.')
+  const names = missing.map(({ name }) => name)
+  say(`installing ${names.join(' and ')} (apt-get). No service is started: each test starts its own.`)
   const env = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
   const options = ['-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120']
   const allow = forbidServices()
   try {
     const heartbeat = 'apt-get'
-    for (const command of [['update'], ['install', '--yes', '--no-install-recommends', 'redis-server']]) {
+    for (const command of [['update'], ['install', '--yes', '--no-install-recommends', ...names]]) {
       const status = await run('apt-get', [...options, ...command], { heartbeat, env })
       if (status !== 0) throw new SetupError(`apt-get ${command.join(' ')} failed (exit code ${status}).`)
     }
   } finally {
     allow()
   }
-  if (!onPath('redis-server')) throw new SetupError('redis-server is installed, but not on PATH.')
+  for (const name of names) if (!onPath(name)) throw new SetupError(`${name} is installed, but not on PATH.`)
 }
 
 /** Debian's packages start their service unless this file says no. Returns the way back. */

@@ -83,7 +83,7 @@ const isTree = (value: unknown): value is Tree => typeof value === 'object' && v
 export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<Loaded> {
   const found = await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
   const secrets: string[] = []
-  const tree = found ? expand(found.tree, '', found.file, env, secrets) : {}
+  const tree = found ? expand(found.tree, [], found.file, env, secrets) : {}
   const merged: Tree = isTree(tree) ? tree : {}
 
   for (const [section, name] of [
@@ -107,7 +107,7 @@ export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, c
 
   const where = found ? `in ${found.file}` : 'among the flags and the environment'
   const checked = schema.safeParse(merged)
-  if (!checked.success) throw explain(checked.error, schema, merged, where)
+  if (!checked.success) throw explain(checked.error, schema, merged, where, { secrets })
   const baseDir = found ? baseDirOf(found.file) : cwd
   const settings = checked.data
   settings.outbox.path = resolve(baseDir, settings.outbox.path)
@@ -138,7 +138,7 @@ export function pluginOptions<S extends z.ZodType>(loaded: Loaded, name: Section
     options,
     own,
     `for the ${name} ${use} ${loaded.file === undefined ? 'among the flags and the environment' : `in ${loaded.file}`}`,
-    name,
+    { prefix: name, secrets: loaded.secrets },
   )
 }
 
@@ -154,12 +154,16 @@ const baseDirOf = (file: string): string => (dirname(file).endsWith('/.config') 
 
 async function readFile(named: string | undefined, cwd: string): Promise<{ tree: Tree; file: string } | undefined> {
   const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
-  const explorer = cosmiconfig('owm', {
-    searchStrategy: 'project',
-    // cosmiconfig's own loader for .ts writes beside the file, which may be read-only.
-    loaders: { ...defaultLoaders, '.ts': defaultExport, '.mts': defaultExport },
-  })
-  const found = await (named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))).catch((thrown: unknown) => {
+  // Inside a function: making an explorer reads the working directory's package.json, too.
+  const explore = async () => {
+    const explorer = cosmiconfig('owm', {
+      searchStrategy: 'project',
+      // cosmiconfig's own loader for .ts writes beside the file, which may be read-only.
+      loaders: { ...defaultLoaders, '.ts': defaultExport, '.mts': defaultExport },
+    })
+    return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
+  }
+  const found = await explore().catch((thrown: unknown) => {
     const error = toError(thrown)
     const file = 'filepath' in error ? error.filepath : (named ?? `in ${cwd}`)
     throw new ConfigurationError(`The configuration ${file} can't be read: ${error.message}`, {
@@ -181,8 +185,14 @@ async function defaultExport(path: string): Promise<unknown> {
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
 }
 
+const maxDepth = 100
+
 /** Puts the environment's values for `${NAME}`. */
-function expand(value: unknown, key: string, file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
+function expand(value: unknown, path: readonly string[], file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
+  const key = path.join('.').replaceAll('.[', '[')
+  // An alias that leads back to itself, too.
+  if (path.length > maxDepth)
+    throw new ConfigurationError(`${path[0]} in ${file} is nested deeper than ${maxDepth} levels.`, { hint: 'Look for an alias that refers to itself.' })
   if (typeof value === 'string')
     return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const found = env[name]
@@ -194,9 +204,8 @@ function expand(value: unknown, key: string, file: string, env: NodeJS.ProcessEn
       if (found.length > 3 && !key.startsWith('outbox.')) secrets.push(found)
       return found
     })
-  if (Array.isArray(value)) return value.map((entry: unknown, index) => expand(entry, `${key}[${index}]`, file, env, secrets))
-  if (isTree(value))
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expand(entry, key ? `${key}.${name}` : name, file, env, secrets)]))
+  if (Array.isArray(value)) return value.map((entry: unknown, index) => expand(entry, [...path, `[${index}]`], file, env, secrets))
+  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expand(entry, [...path, name], file, env, secrets)]))
   return value
 }
 
@@ -229,7 +238,13 @@ function literal(text: string): unknown {
 // --- errors ---
 
 /** The first thing that is wrong: which key, where, what it is, what it should be. */
-function explain(error: z.ZodError, type: z.ZodType, tree: Tree, where: string, prefix = ''): ConfigurationError {
+function explain(
+  error: z.ZodError,
+  type: z.ZodType,
+  tree: Tree,
+  where: string,
+  { prefix = '', secrets }: { prefix?: string; secrets: readonly string[] },
+): ConfigurationError {
   const issue = error.issues[0]
   const full = [...(prefix ? [prefix] : []), ...(issue?.path ?? []).map(String)]
   const key = full.join('.') || 'the configuration'
@@ -247,7 +262,9 @@ function explain(error: z.ZodError, type: z.ZodType, tree: Tree, where: string, 
   )
   const found = schemaAt(type, issue?.path ?? [])
   const isSecret = found instanceof z.ZodType && found.meta()?.['secret'] === true
-  const shown = value === undefined || isSecret ? '' : ` (it is ${JSON.stringify(value)})`
+  const text = JSON.stringify(value) ?? ''
+  const tells = isSecret || secrets.some((secret) => text.includes(JSON.stringify(secret).slice(1, -1)))
+  const shown = text === '' || tells ? '' : ` (it is ${text.length > 200 ? `${text.slice(0, 200)}…` : text})`
   return new ConfigurationError(`${key} ${where} is wrong: ${issue?.message ?? error.message}${shown}.`, { hint: `Correct ${key}.` })
 }
 

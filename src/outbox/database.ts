@@ -154,6 +154,8 @@ function isRows<Row>(rows: unknown): rows is Row[] {
   return Array.isArray(rows)
 }
 
+const silent = { logQuery() {}, logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} }
+
 async function connect(path: string, flags: number): Promise<DataSource> {
   const source = new DataSource({
     type: 'sqlite',
@@ -162,6 +164,8 @@ async function connect(path: string, flags: number): Promise<DataSource> {
     busyTimeout,
     entities,
     migrations,
+    // Its own one writes failed migrations to standard output, into the midst of --json.
+    logger: silent,
     // verbose() would capture a stack trace a statement.
     driver: {
       ...sqlite3,
@@ -221,6 +225,10 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
   EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
 }
+
+/** A row holds what no owm wrote. */
+export const damaged = (path: string, what: string): OutboxError =>
+  new OutboxError(`The outbox ${path} is damaged: ${what}.`, { hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.' })
 
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {

@@ -1,4 +1,5 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
+import { OutboxError } from '../errors.js'
 import { Database, type Parameter } from './database.js'
 import { breakersOf, readState } from './outbox.js'
 import type { RunState } from './schema.js'
@@ -50,7 +51,13 @@ export interface Filter {
   limit: number
 }
 
-const iso = (time: number): string => new Date(time).toISOString()
+function iso(time: number): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) throw new OutboxError(`The outbox is damaged: ${time} in it is no time.`, { hint: damageHint })
+  return date.toISOString()
+}
+
+const damageHint = 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.'
 
 export class Inspection {
   #database: Database | undefined
@@ -184,5 +191,10 @@ export class Inspection {
 }
 
 function parsed(task: string | null): unknown {
-  return task === null ? null : JSON.parse(task)
+  if (task === null) return null
+  try {
+    return JSON.parse(task)
+  } catch (cause) {
+    throw new OutboxError(`The outbox is damaged: a task in it is no JSON.`, { hint: damageHint, cause })
+  }
 }

@@ -7,7 +7,7 @@ import { codeOf, OutboxBusyError, OutboxError } from '../errors.js'
 import type { SinkPosition, TaskBatch } from '../plugin.js'
 import { step } from '../steps.js'
 import { taskIdOf } from '../task.js'
-import { Database, type Query } from './database.js'
+import { Database, damaged, type Query } from './database.js'
 import { OutboxLock } from './lock.js'
 import type { BatchRow, RunRow, StateRow, SuspectRow } from './schema.js'
 import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } from './upkeep.js'
@@ -266,7 +266,7 @@ export class Outbox {
       )
       if (!row) return
       after = row.firstSeq
-      yield { run: row.run, tasks: split(row.tasks) }
+      yield { run: row.run, tasks: tasksOf(row, this.path) }
     }
   }
 
@@ -365,7 +365,8 @@ export class Outbox {
     )
     if (!row || row.firstSeq + row.count <= seq + 1) return undefined
     const from = seq + 1 - row.firstSeq
-    const all = split(row.tasks)
+    const all = tasksOf(row, this.path)
+    if (typeof row.runId !== 'string') throw damaged(this.path, `the batch at ${row.firstSeq} belongs to no run`)
     const tasks = from === 0 && all.length <= most ? all : all.slice(from, from + most)
     return { outboxId: this.#state.outboxId, runId: row.runId, firstSeq: seq + 1, count: tasks.length, tasks }
   }
@@ -531,7 +532,12 @@ const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_er
 
 /** A JSON array with a task a line: valid for SQLite's json_each, and cut without parsing, since JSON text has no raw line feed. */
 const join = (tasks: readonly string[]): string => `[${tasks.join(',\n')}]`
-const split = (joined: string): string[] => joined.slice(1, -1).split(',\n')
+function tasksOf({ firstSeq, count, tasks }: BatchRow, path: string): string[] {
+  // A column of SQLite may hold anything; a batch that is cut wrongly would be handed over for ever, or not at all.
+  const found = typeof tasks === 'string' ? tasks.slice(1, -1).split(',\n') : []
+  if (found.length === count && found.every((task) => task.startsWith('{'))) return found
+  throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
+}
 
 /** The tasks behind `seq` that were refused, whatever became of them since. */
 async function deadAfter(database: Database, seq: number): Promise<Set<number>> {
@@ -543,16 +549,33 @@ export async function readState(database: Database): Promise<StateRow> {
   const [state] = await database.query<StateRow>('SELECT id, outbox_id AS outboxId, handed_seq AS handedSeq, last_seq AS lastSeq, breaker, holder FROM state')
   if (!state)
     throw new OutboxError(`The outbox ${database.path} has lost its state row.`, { hint: 'Keep a copy of the file, then move it away to start a new one.' })
+  const { outboxId, handedSeq, lastSeq } = state
+  if (typeof outboxId !== 'string' || !Number.isSafeInteger(handedSeq) || !Number.isSafeInteger(lastSeq) || handedSeq < 0 || handedSeq > lastSeq)
+    throw damaged(database.path, `its state row says that ${handedSeq} of ${lastSeq} tasks are handed over`)
   return state
 }
 
 export function breakersOf(state: StateRow): Breakers {
-  const saved: unknown = JSON.parse(state.breaker ?? '{}')
+  const saved = parsedOrNull(state.breaker)
   const breakers: Breakers = {}
   if (typeof saved !== 'object' || saved === null) return breakers
-  if ('source' in saved && typeof saved.source === 'string') breakers.source = saved.source
-  if ('sink' in saved && typeof saved.sink === 'string') breakers.sink = saved.sink
+  if ('source' in saved && isBreaker(saved.source)) breakers.source = saved.source
+  if ('sink' in saved && isBreaker(saved.sink)) breakers.sink = saved.sink
   return breakers
+}
+
+/** A breaker's memory can be done without: where it's damaged, the circuit is closed. */
+function isBreaker(saved: unknown): saved is string {
+  const state = typeof saved === 'string' ? parsedOrNull(saved) : null
+  return typeof state === 'object' && state !== null && 'ownState' in state && typeof state.ownState === 'object' && state.ownState !== null
+}
+
+function parsedOrNull(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
 }
 
 /** Who holds the outbox, in words. */

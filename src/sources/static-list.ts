@@ -160,12 +160,30 @@ async function delimiterOf(path: string, signal: AbortSignal): Promise<string> {
 }
 
 async function* readNdjson(path: string, signal: AbortSignal): AsyncGenerator<Entry> {
-  const { createInterface } = await import('node:readline')
   let number = 0
-  for await (const line of createInterface({ input: createReadStream(path, { signal }), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(path, signal)) {
     number++
     if (line.trim() !== '') yield { location: parsed(line.replace(/^\ufeff/, '')), position: `line ${number}` }
   }
+}
+
+/** Not node:readline: that one also ends a line at U+2028, which may stand in JSON, and drops half a character at the end. */
+async function* linesOf(path: string, signal: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  let parts: string[] = []
+  let endsInReturn = false
+  for await (const chunk of createReadStream(path, { signal })) {
+    let text = decoder.decode(chunk, { stream: true })
+    if (endsInReturn && text.startsWith('\n')) text = text.slice(1)
+    if (text !== '') endsInReturn = text.endsWith('\r')
+    const [first = '', ...lines] = text.split(/\r\n|\n|\r/)
+    parts.push(first)
+    for (const line of lines) {
+      yield parts.join('')
+      parts = [line]
+    }
+  }
+  yield parts.join('') + decoder.decode()
 }
 
 function parsed(line: string): Location | Malformed {
@@ -182,10 +200,11 @@ async function* readJson(path: string, signal: AbortSignal): AsyncGenerator<Entr
   const parser = new JSONParser({ paths: ['$.*'], keepStack: false })
   const ready: Entry[] = []
   let index = 0
-  let isArray = true
-  parser.onValue = ({ value, key }) => {
-    if (typeof key !== 'number') isArray = false
-    ready.push({ location: fromJson(value), position: `[${index++}]` })
+  let isArray: boolean | undefined
+  parser.onValue = ({ value }) => {
+    // What isn't UTF-8 was decoded to U+FFFD; wherever it stands, the record isn't what somebody wrote.
+    const isText = !JSON.stringify(value)?.includes('\ufffd')
+    ready.push({ location: isText ? fromJson(value) : new Malformed(JSON.stringify(value), "the record isn't valid UTF-8"), position: `[${index++}]` })
   }
   const wrong = (what: string): ConfigurationError =>
     new ConfigurationError(`The list ${path} ${what}.`, { hint: 'A JSON list is one array of objects; for one object a line, set source.format to ndjson.' })
@@ -195,7 +214,9 @@ async function* readJson(path: string, signal: AbortSignal): AsyncGenerator<Entr
     } catch (error) {
       throw wrong(`isn't valid JSON: ${toError(error).message}`)
     }
-    if (!isArray) throw wrong("isn't an array")
+    // Of `{}` or `1` the parser tells nothing.
+    isArray ??= chunk.toString().trim() === '' ? undefined : chunk.toString().trimStart().startsWith('[')
+    if (isArray === false) throw wrong("isn't an array")
     yield* ready.splice(0)
   }
   if (!parser.isEnded) throw wrong('ends before its array does')
