@@ -70,6 +70,8 @@ const { folder, owm, cwd } = scene()
 const began = Date.now()
 /** @type {string[]} */
 const missing = []
+/** @type {string[]} */
+const hurried = []
 
 /** The first Python that has what the classic peer needs; Debian's own has Debian's packages. */
 const pythons = [process.env.PYTHON ?? 'python3', '/usr/bin/python3']
@@ -198,7 +200,7 @@ const groups = [
   },
   {
     name: 'produce-16',
-    reps: Math.max(reps, quick ? 5 : 9),
+    reps: quick ? reps : Math.max(reps, 9),
     async sides() {
       const kept = fresh('kept.db')
       const asInCron = fresh('cron')
@@ -266,7 +268,10 @@ const groups = [
       return {
         owm: { label: 'owm', run: () => produce(bulk), ...lack(!redis && needsRedis) },
         classic: { label: 'classic.py', run: () => classic(bulk), ...lack(!redis && needsRedis, !classicPython && needsClassic) },
-        indexed: { label: 'classic.py --index', run: () => classic(bulk, '--index'), ...lack(!redis && needsRedis, !classicPython && needsClassic) },
+        // For information, so not in a hurry.
+        ...(quick
+          ? {}
+          : { indexed: { label: 'classic.py --index', run: () => classic(bulk, '--index'), ...lack(!redis && needsRedis, !classicPython && needsClassic) } }),
         bullmq: { label: 'BullMQ', run: bullmq, ...lack(!redis && needsRedis, !installed && 'bullmq could not be fetched (npm install bullmq@6 ioredis@5)') },
       }
     },
@@ -305,7 +310,7 @@ const groups = [
   },
   {
     name: 'inspect',
-    reps: Math.max(reps, quick ? 5 : 9),
+    reps: quick ? reps : Math.max(reps, 9),
     async sides() {
       const look = (/** @type {string} */ outbox) => async () => (await run(['outbox', 'inspect', '--outbox', outbox])).seconds
       const [small, large] = [await pendingOutbox(1_000), await pendingOutbox(big)]
@@ -454,13 +459,17 @@ function judged(row, results, bytes) {
 
 /** @param {Group} group @returns {Promise<string[][]>} */
 async function measured(group) {
+  // On a busy machine --quick keeps its word by repeating less, and says where.
+  const late = quick && flags.reps === undefined && Date.now() - began > 45_000
+  if (late) hurried.push(group.name)
+  const times = late ? 1 : group.reps
   say(`${group.name} …`)
   const sides = Object.entries(await group.sides())
   const able = sides.filter(([, side]) => side.missing === undefined)
   for (const [, side] of sides) if (side.missing !== undefined) missing.push(`${group.name}, ${side.label}: ${side.missing}`)
   /** @type {Map<string, number[]>} */
   const results = new Map(able.map(([key]) => [key, []]))
-  for (let turn = group.cold ? 1 : 0; turn <= group.reps; turn++) {
+  for (let turn = group.cold || late ? 1 : 0; turn <= times; turn++) {
     // Every second turn the other way round: nobody always comes after the same neighbour.
     for (const [key, side] of turn % 2 === 0 ? able : able.toReversed()) {
       const value = await side.run()
@@ -496,8 +505,9 @@ try {
   ]
   const title = [
     `\`${command.join(' ').replace(/ --$/, '')}\` on ${new Date().toISOString().slice(0, 10)}: ${machine}.`,
-    `Medians of ${reps} or more (least..most), whole processes, sides taking turns; load ${load.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after, ${Math.round((Date.now() - began) / 1000)} s in all.`,
+    `Medians of ${reps} or more (least..most)${hurried.length > 0 ? ', but for the ones named below' : ''}, whole processes, sides taking turns; load ${load.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after, ${Math.round((Date.now() - began) / 1000)} s in all.`,
     ...(quick ? ['Quick: fewer repetitions and smaller sizes than the goals name.'] : []),
+    ...(hurried.length > 0 ? [`The machine was slow: only one repetition, and no warm-up, for ${hurried.join(', ')}.`] : []),
     ...missing.map((one) => `Not run: ${one}.`),
   ].join('\n')
   const text = markdown(rows, title)

@@ -83,7 +83,7 @@ const isTree = (value: unknown): value is Tree => typeof value === 'object' && v
 export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<Loaded> {
   const found = await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
   const secrets: string[] = []
-  const tree = found ? expand(found.tree, [], found.file, env, secrets) : {}
+  const tree = found ? expand(found.tree, found.file, env, secrets) : {}
   const merged: Tree = isTree(tree) ? tree : {}
 
   for (const [section, name] of [
@@ -185,28 +185,43 @@ async function defaultExport(path: string): Promise<unknown> {
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
 }
 
-const maxDepth = 100
+/** Levels: what calls itself for each of them ends in a full stack somewhere above. */
+const maxDepth = 2_000
 
 /** Puts the environment's values for `${NAME}`. */
-function expand(value: unknown, path: readonly string[], file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
-  const key = path.join('.').replaceAll('.[', '[')
-  // An alias that leads back to itself, too.
-  if (path.length > maxDepth)
-    throw new ConfigurationError(`${path[0]} in ${file} is nested deeper than ${maxDepth} levels.`, { hint: 'Look for an alias that refers to itself.' })
-  if (typeof value === 'string')
-    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-      const found = env[name]
-      if (found === undefined)
-        throw new ConfigurationError(`${key} in ${file} needs the environment variable ${name}, which isn't set.`, {
-          hint: `Set ${name}, or write the value itself.`,
-        })
-      // The outbox's path is no secret, and programs read it in `--json`.
-      if (found.length > 3 && !key.startsWith('outbox.')) secrets.push(found)
-      return found
-    })
-  if (Array.isArray(value)) return value.map((entry: unknown, index) => expand(entry, [...path, `[${index}]`], file, env, secrets))
-  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expand(entry, [...path, name], file, env, secrets)]))
-  return value
+function expand(tree: Tree, file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
+  // YAML's aliases: the same object may stand in many places, or inside of itself.
+  const done = new Map<object, unknown>()
+  const inside = new Set<object>()
+
+  function expanded(value: unknown, key: string): unknown {
+    if (typeof value === 'string')
+      return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+        const found = env[name]
+        if (found === undefined)
+          throw new ConfigurationError(`${key} in ${file} needs the environment variable ${name}, which isn't set.`, {
+            hint: `Set ${name}, or write the value itself.`,
+          })
+        // The outbox's path is no secret, and programs read it in `--json`.
+        if (found.length > 3 && !key.startsWith('outbox.')) secrets.push(found)
+        return found
+      })
+    if (typeof value !== 'object' || value === null) return value
+    if (done.has(value)) return done.get(value)
+    if (inside.has(value)) throw new ConfigurationError(`${key} in ${file} contains itself.`, { hint: 'Look for an alias that refers to what it stands in.' })
+    if (inside.size > maxDepth)
+      throw new ConfigurationError(`The configuration ${file} is nested deeper than ${maxDepth} levels.`, { hint: 'Nobody means that.' })
+    inside.add(value)
+    const copy = Array.isArray(value)
+      ? value.map((entry: unknown, index) => expanded(entry, `${key}[${index}]`))
+      : isTree(value)
+        ? Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expanded(entry, key ? `${key}.${name}` : name)]))
+        : value
+    inside.delete(value)
+    done.set(value, copy)
+    return copy
+  }
+  return expanded(tree, '')
 }
 
 // --- merging ---

@@ -87,6 +87,8 @@ export type Outcome = 'delivered' | 'duplicate' | { readonly refused: string }
 export interface SinkPosition {
   readonly seq: number
   readonly taskId: string
+  /** The run of that task, where the sink remembers it: tells an older copy of an outbox that has served the same slot since. */
+  readonly runId?: string
 }
 
 /** An open sink. */

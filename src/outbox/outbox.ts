@@ -363,6 +363,7 @@ export class Outbox {
         FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
       [seq + 1],
     )
+    if (row && !(row.count >= 1)) throw damaged(this.path, `the batch at ${row.firstSeq} has ${row.count} tasks`)
     if (!row || row.firstSeq + row.count <= seq + 1) return undefined
     const from = seq + 1 - row.firstSeq
     const all = tasksOf(row, this.path)
@@ -437,10 +438,11 @@ export class Outbox {
    */
   async reconcile(position: SinkPosition | undefined): Promise<Reconciled> {
     if (!position) return this.#handOverAgain(await this.#beforeOpenRuns())
-    const { seq, taskId } = position
+    const { seq, taskId, runId } = position
     const remembered = seq > this.#state.lastSeq ? undefined : await this.#taskAt(seq)
     if (remembered === undefined && seq === this.#state.handedSeq) return { kind: 'same' }
-    if (remembered === undefined ? seq > this.#state.handedSeq : taskIdOf(remembered) !== taskId) {
+    const isOther = remembered !== undefined && (taskIdOf(remembered.task) !== taskId || (runId !== undefined && runId !== remembered.runId))
+    if (remembered === undefined ? seq > this.#state.handedSeq : isOther) {
       const outboxId = randomUUID()
       await this.#database.query('UPDATE state SET outbox_id = ?', [outboxId])
       this.#state.outboxId = outboxId
@@ -492,8 +494,10 @@ export class Outbox {
     this.#handedOnDisk = seq
   }
 
-  async #taskAt(seq: number): Promise<string | undefined> {
-    return (await this.#storedAfter(seq - 1, 1))?.tasks[0]
+  async #taskAt(seq: number): Promise<{ task: string; runId: string } | undefined> {
+    const found = await this.#storedAfter(seq - 1, 1)
+    const task = found?.tasks[0]
+    return found && task !== undefined ? { task, runId: found.runId } : undefined
   }
 
   // --- the breaker's memory ---

@@ -56,7 +56,7 @@ local there = held[1] and (held[1] .. ':' .. held[2]) or ''
 local skip = 0
 if there == known then
   skip = math.max(0, math.min(count, seq - first + 1))
-elseif seq >= first and seq < first + count and string.sub(ARGV[offset + seq - first + 1], 13, 48) == held[2] then
+elseif seq >= first and seq < first + count and held[3] == run and string.sub(ARGV[offset + seq - first + 1], 13, 48) == held[2] then
   skip = seq - first + 1
 else
   return {'fence', there}
@@ -184,13 +184,13 @@ export default defineSink({
         return outcomes
       },
       async position(outboxId): Promise<SinkPosition | undefined> {
-        const [seq, taskId] = await ask((redis) => redis.hmget(fenceOf(outboxId), 'seq', 'task'))
+        const [seq, taskId, runId] = await ask((redis) => redis.hmget(fenceOf(outboxId), 'seq', 'task', 'run'))
         if (!seq || !taskId) {
           known = ''
           return undefined
         }
         known = `${seq}:${taskId}`
-        return { seq: Number(seq), taskId }
+        return { seq: Number(seq), taskId, ...(runId ? { runId } : {}) }
       },
       async close() {
         drop(client)

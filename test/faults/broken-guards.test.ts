@@ -106,9 +106,9 @@ const guards: readonly Guard[] = [
   {
     name: 'the resume point moves before its batch',
     file: 'pipeline.js',
-    text: 'const writing = outbox.persist(run, full).then(',
+    text: 'storing = outbox.persist(run, full).then(',
     by:
-      'const writing = outbox.persist(run, { ...full, read: 0, tasks: [], quarantined: [], suspects: [] })' +
+      'storing = outbox.persist(run, { ...full, read: 0, tasks: [], quarantined: [], suspects: [] })' +
       ".then(() => step('intake:read')).then(() => outbox.persist(run, full)).then(",
     sink: 'redis-stream',
     fault: dieWhile('intake:read:2'),
