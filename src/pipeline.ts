@@ -268,18 +268,20 @@ async function* bounded(batches: AsyncIterable<LocationBatch>, source: SourceDep
   const iterator = batches[Symbol.asyncIterator]()
   let late: NodeJS.Timeout | undefined
   let stop: () => void = () => undefined
-  const aborted = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined)
-    signal.addEventListener('abort', stop)
-  })
+  const onAbort = (): void => stop()
+  signal.addEventListener('abort', onAbort)
+  // One promise a batch: a race against one that lives as long as the run would keep every batch in memory.
+  const pull = (): Promise<IteratorResult<LocationBatch> | undefined> =>
+    new Promise((resolve, reject) => {
+      stop = () => resolve(undefined)
+      late = setTimeout(() => reject(new TransientError(`it gave nothing for ${source.timeoutMs / 1000} s`)), source.timeoutMs)
+      iterator.next().then(resolve, reject)
+    })
   let pulling = false
   try {
     while (!signal.aborted) {
-      const timeout = new Promise<never>((_, reject) => {
-        late = setTimeout(() => reject(new TransientError(`it gave nothing for ${source.timeoutMs / 1000} s`)), source.timeoutMs)
-      })
       pulling = true
-      const next = await Promise.race([iterator.next(), timeout, aborted])
+      const next = await pull()
       clearTimeout(late)
       if (next === undefined) return
       pulling = false
@@ -288,7 +290,7 @@ async function* bounded(batches: AsyncIterable<LocationBatch>, source: SourceDep
     }
   } finally {
     clearTimeout(late)
-    signal.removeEventListener('abort', stop)
+    signal.removeEventListener('abort', onAbort)
     // A source that hangs can't be asked to end its iteration either.
     const ended = iterator.return?.()
     if (!pulling) await ended

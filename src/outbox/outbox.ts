@@ -249,7 +249,9 @@ export class Outbox {
 
   /** Up to `most` tasks that may be duplicates. */
   async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
-    return this.#database.query<SuspectRow>('SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?', [run.id, most])
+    const rows = await this.#database.query<SuspectRow>('SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?', [run.id, most])
+    if (!rows.every(({ task }) => isTask(task))) throw damaged(this.path, 'a record that may be a duplicate holds no task')
+    return rows
   }
 
   /** All that the source gave is stored. */
@@ -257,11 +259,11 @@ export class Outbox {
     await this.#database.query("UPDATE run SET state = 'read' WHERE id = ?", [run.id])
   }
 
-  /** The stored tasks of a slot, batch by batch, whichever run brought them. */
+  /** The stored tasks of a slot, batch by batch, whichever run brought them. (`+run`: in key order, never by an index and a sort.) */
   async *tasksOfSlot(slot: string): AsyncGenerator<{ run: number; tasks: readonly string[] }> {
     for (let after = 0; ; ) {
       const [row] = await this.#database.query<BatchRow>(
-        `${selectBatch} WHERE first_seq > ? AND run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
+        `${selectBatch} WHERE first_seq > ? AND +run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
         [after, slot],
       )
       if (!row) return
@@ -298,6 +300,7 @@ export class Outbox {
   async retryDead(which: DeadFilter): Promise<number> {
     let retried = 0
     for (const { run, tasks, seqs } of await deadByRun(this.#database, which)) {
+      if (!tasks.every(isTask)) throw damaged(this.path, 'a dead task holds no task')
       await this.#append(run, tasks, seqs)
       retried += tasks.length
     }
@@ -536,10 +539,13 @@ const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_er
 
 /** A JSON array with a task a line: valid for SQLite's json_each, and cut without parsing, since JSON text has no raw line feed. */
 const join = (tasks: readonly string[]): string => `[${tasks.join(',\n')}]`
+/** A column of SQLite may hold anything. */
+const isTask = (task: unknown): boolean => typeof task === 'string' && task.startsWith('{')
+
 function tasksOf({ firstSeq, count, tasks }: BatchRow, path: string): string[] {
-  // A column of SQLite may hold anything; a batch that is cut wrongly would be handed over for ever, or not at all.
+  // A batch that is cut wrongly would be handed over for ever, or not at all.
   const found = typeof tasks === 'string' ? tasks.slice(1, -1).split(',\n') : []
-  if (found.length === count && found.every((task) => task.startsWith('{'))) return found
+  if (found.length === count && found.every(isTask)) return found
   throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
 }
 
