@@ -215,6 +215,7 @@ const odd = [
   'source: {use: simulated-db, __proto__: {count: 1}}\n',
   'source: {use: __proto__}\nsink: {use: constructor}\n',
   '{"source":'.repeat(3_000),
+  `${'{"source":'.repeat(20_000)}1${'}'.repeat(20_000)}`,
   `source: ${'['.repeat(5_000)}${']'.repeat(5_000)}`,
   `{"source":{"use":"static-list","locations":[${'{"a":'.repeat(3_000)}1${'}'.repeat(3_000)}]}}`,
   '',
