@@ -275,7 +275,7 @@ describe('the way to the server breaks', () => {
   })
 
   test('a black hole in the middle: the command time-out ends it', async () => {
-    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 700, healthCheckTimeoutMs: 500 } } })
+    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 2_500, healthCheckTimeoutMs: 1_500 } } })
     scene.proxy.onScript(3, {
       before: async () => {
         scene.proxy.mode = 'black-hole'
@@ -284,7 +284,7 @@ describe('the way to the server breaks', () => {
     await expectTransient(scene, {
       cause: /timed out/,
       nextStep: /whether the server runs/,
-      within: budget(1_200),
+      within: budget(4_000),
       mend: async () => {
         expect(scene.proxy.counts.hooks).toBe(1)
         expect(scene.proxy.counts.silenced).toBe(3)
