@@ -137,7 +137,11 @@ export default defineSink({
         // A signal ends the wait at once: whether a batch was applied, the fence knows.
         return await endedBy(signal, redis, () => question(redis))
       } catch (error) {
-        if (!isReply(error)) drop(redis) // it may be dead: the next attempt takes another one
+        if (!isReply(error)) {
+          // It may be dead, and ioredis calls it ready until the other side has closed it: the next attempt takes another one.
+          drop(redis)
+          client = undefined
+        }
         throw classed(error, settings.url)
       }
     }
