@@ -1,6 +1,6 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
 import { OutboxError } from '../errors.js'
-import { Database, type Parameter } from './database.js'
+import { Database, damageHint, type Parameter } from './database.js'
 import { breakersOf, readState } from './outbox.js'
 import type { RunState } from './schema.js'
 
@@ -56,8 +56,6 @@ function iso(time: number): string {
   if (Number.isNaN(date.getTime())) throw new OutboxError(`The outbox is damaged: ${time} in it is no time.`, { hint: damageHint })
   return date.toISOString()
 }
-
-const damageHint = 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.'
 
 export class Inspection {
   #database: Database | undefined
