@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigurationError, codeOf, ResumePointError, toError } from '../errors.js'
-import { meaningOf } from '../fields.js'
+import { fieldMapper, meaningOf } from '../fields.js'
 import { defineSource, type Location, type LocationBatch, Malformed, type Source } from '../plugin.js'
 
 const formats = ['csv', 'json', 'ndjson'] as const
@@ -78,15 +78,7 @@ function formatOf(path: string): Format {
 }
 
 /** An object with owm's names for its keys. */
-function named(record: Readonly<Record<string, unknown>>): Location {
-  const keys = Object.keys(record)
-  const meanings = meaningOf(keys)
-  const location: Record<string, unknown> = Object.create(null)
-  keys.forEach((key, index) => {
-    location[meanings[index] ?? key] = record[key]
-  })
-  return location
-}
+const named = fieldMapper()
 
 function fromJson(value: unknown): Location | Malformed {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return named({ ...value })
