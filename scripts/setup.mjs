@@ -1,6 +1,6 @@
 /**
  * What `npm test` and `npm run demo` need on a fresh clone, with nothing but Node and npm there:
- * dependencies, a build and, with --tests, a redis-server and (on Linux) strace. Does only what is missing, says on stderr
+ * dependencies, a build and, with --tests, a redis-server, PostgreSQL, MariaDB and (on Linux) strace. Does only what is missing, says on stderr
  * what it does, and leaves stdout alone. No dependencies of its own: it installs them.
  */
 import { spawn } from 'node:child_process'
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const HEARTBEAT_MS = 15_000
 
-/** What the tests start besides Node: the Debian package has the program's name. */
+/** What the tests start besides Node: `name` is the Debian package, and the program where that isn't given. `folders`: besides PATH. */
 const PROGRAMS = [
   {
     name: 'redis-server',
@@ -24,6 +24,34 @@ const PROGRAMS = [
       '  Arch            sudo pacman -S redis',
       '  macOS           brew install redis',
       '  Windows         run the tests in WSL',
+    ],
+  },
+  {
+    name: 'postgresql',
+    program: 'postgres',
+    folders: () => (existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`) : []),
+    why: 'the tests read from a real PostgreSQL, and kill it',
+    isNeeded: true,
+    help: [
+      '  Debian, Ubuntu  sudo apt-get install postgresql',
+      '  Fedora          sudo dnf install postgresql-server',
+      '  Alpine          sudo apk add postgresql openssl',
+      '  Arch            sudo pacman -S postgresql',
+      '  macOS           brew install postgresql',
+    ],
+  },
+  {
+    name: 'mariadb-server',
+    program: 'mariadbd',
+    folders: () => ['/usr/sbin'],
+    why: 'the tests read from a real MariaDB, and kill it',
+    isNeeded: true,
+    help: [
+      '  Debian, Ubuntu  sudo apt-get install mariadb-server',
+      '  Fedora          sudo dnf install mariadb-server',
+      '  Alpine          sudo apk add mariadb',
+      '  Arch            sudo pacman -S mariadb',
+      '  macOS           brew install mariadb',
     ],
   },
   {
@@ -121,13 +149,13 @@ async function build() {
 }
 
 async function installPrograms() {
-  const missing = PROGRAMS.filter(({ name, isNeeded }) => isNeeded && !onPath(name))
+  const missing = PROGRAMS.filter((program) => program.isNeeded && !isThere(program))
   if (missing.length === 0) return
   if (!onPath('apt-get') || process.getuid?.() !== 0) {
-    throw new SetupError(missing.flatMap(({ name, why, help }) => [`${why}, and there is no ${name} on PATH. Install it:`, ...help]).join('\n'))
+    throw new SetupError(missing.flatMap(({ name, why, help }) => [`${why}, and ${name} isn't there. Install it:`, ...help]).join('\n'))
   }
   const names = missing.map(({ name }) => name)
-  say(`installing ${names.join(' and ')} (apt-get). No service is started: each test starts its own.`)
+  say(`installing ${names.join(', ')} (apt-get). No service is started: each test starts its own.`)
   const env = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
   const options = ['-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120']
   const allow = forbidServices()
@@ -140,7 +168,7 @@ async function installPrograms() {
   } finally {
     allow()
   }
-  for (const name of names) if (!onPath(name)) throw new SetupError(`${name} is installed, but not on PATH.`)
+  for (const program of missing) if (!isThere(program)) throw new SetupError(`${program.name} is installed, but its program can't be found.`)
 }
 
 /** Debian's packages start their service unless this file says no. Returns the way back. */
@@ -151,8 +179,12 @@ function forbidServices() {
   return () => rmSync(policy, { force: true })
 }
 
-function onPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+function isThere({ name, program = name, folders = () => [] }) {
+  return onPath(program, folders())
+}
+
+function onPath(program, folders = []) {
+  return [...folders, ...(process.env.PATH ?? '').split(delimiter)].some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)
       return true
