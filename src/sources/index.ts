@@ -2,4 +2,5 @@
 export const sources = {
   'static-list': () => import('./static-list.js'),
   'simulated-db': () => import('./simulated-db.js'),
+  sql: () => import('./sql.js'),
 }
