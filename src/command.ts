@@ -166,6 +166,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const log = await this.logger()
     return resilience(loaded.settings, outbox?.breaker(around), {
       around,
+      // No source may take longer anyway.
+      ...(around === 'source' && loaded.settings.source ? { maxRetryAfterMs: loaded.settings.source.timeoutMs } : {}),
       onRetry: ({ error, attempt, delayMs }) => log.warn({ around, attempt, delayMs, reason: error.message }, 'a call failed and is tried again'),
     })
   }

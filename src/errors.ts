@@ -54,6 +54,13 @@ export class ConfigurationError extends OwmError {
 export class TransientError extends OwmError {
   override readonly code: string = 'NOT_HANDED_OVER'
   override readonly exitCode = exitCodes.notHandedOver
+  /** Milliseconds for which the other side wants to be left alone, where it said so: no retry comes earlier. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, { retryAfterMs, ...options }: OwmErrorOptions & { retryAfterMs?: number | undefined } = {}) {
+    super(message, options)
+    this.retryAfterMs = retryAfterMs
+  }
 }
 
 /** A source failed for good in this run; the next start reads on where it stopped. */
@@ -127,3 +134,15 @@ export function toError(thrown: unknown): Error {
 export function codeOf(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
+
+const certificateCodes = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+])
+
+/** Whether a TLS certificate wasn't trusted: no retry helps. */
+export const isDistrusted = (thrown: unknown): boolean => certificateCodes.has(codeOf(thrown))

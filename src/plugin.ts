@@ -20,6 +20,8 @@ export interface PluginContext {
   /**
    * Runs a call to the outside under the configured retries and this plugin's
    * circuit breaker. For sources; a sink's `deliver` runs under them anyway.
+   * A TransientError's `retryAfterMs` is waited for, or, where it's longer than
+   * a source may take, thrown.
    */
   attempt<T>(operation: () => Promise<T>): Promise<T>
   /** Relative paths in options start here: the configuration file's folder. */

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BrokenCircuitError, CircuitState, circuitBreaker, ExponentialBackoff, fullJitterGenerator, handleWhen, type IBreaker } from 'cockatiel'
-import { CircuitOpenError, ConfigurationError, FenceError, RefusedError, SinkFullError, toError } from './errors.js'
+import { CircuitOpenError, ConfigurationError, FenceError, RefusedError, SinkFullError, TransientError, toError } from './errors.js'
 
 export interface ResilienceOptions {
   retry: {
@@ -41,6 +41,8 @@ export interface Resilience {
 export interface ResilienceContext {
   /** What the calls go to, for the message of an open circuit. */
   around?: 'sink' | 'source'
+  /** Milliseconds: who wants to be left alone for as long or longer (`retryAfterMs`) isn't waited for. */
+  maxRetryAfterMs?: number
   onRetry?(event: { error: Error; attempt: number; delayMs: number }): void
 }
 
@@ -67,7 +69,11 @@ class AttemptCounter implements IBreaker {
   }
 }
 
-export function resilience(options: ResilienceOptions, saved?: string, { around = 'sink', onRetry }: ResilienceContext = {}): Resilience {
+export function resilience(
+  options: ResilienceOptions,
+  saved?: string,
+  { around = 'sink', maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
+): Resilience {
   const counter = new AttemptCounter(options.breaker.failures)
   const circuit = circuitBreaker(handleWhen(isTransient), {
     halfOpenAfter: options.breaker.resetAfterMs,
@@ -91,10 +97,13 @@ export function resilience(options: ResilienceOptions, saved?: string, { around 
         const error = toError(thrown)
         if (!isTransient(error)) throw error
         counter.state++
-        if (attempt >= most || signal.aborted) throw error
+        const asked = (error instanceof TransientError && error.retryAfterMs) || 0
+        if (attempt >= most || signal.aborted || asked >= maxRetryAfterMs) throw error
         wait = wait ? wait.next(undefined) : backoff.next()
-        onRetry?.({ error, attempt, delayMs: Math.round(wait.duration) })
-        await sleep(wait.duration, undefined, { signal }).catch(() => {
+        // The jitter comes on top of what was asked for: all who were told the same shall not come at once.
+        const delay = asked + wait.duration
+        onRetry?.({ error, attempt, delayMs: Math.round(delay) })
+        await sleep(delay, undefined, { signal }).catch(() => {
           throw error
         })
       }

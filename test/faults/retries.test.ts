@@ -99,6 +99,19 @@ describe('how long', () => {
     expect((await delaysFor(0.5)).delays).toEqual([4, 8, 16, 25, 25, 25, 25])
   })
 
+  test('never shorter than the other side asks for; where it asks for too much, it is not tried again', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const delays: number[] = []
+    const guard = resilience(options, undefined, { maxRetryAfterMs: 100, onRetry: ({ delayMs }) => delays.push(delayMs) })
+    const asked = [30, 99, 100]
+    const operation = vi.fn(() => Promise.reject(new TransientError('busy', { retryAfterMs: asked.shift() })))
+    const started = performance.now()
+    await expect(guard.run(operation, new AbortController().signal)).rejects.toThrow('busy')
+    expect(delays).toEqual([30 + 4, 99 + 8])
+    expect(performance.now() - started).toBeGreaterThan(135)
+    expect(operation).toHaveBeenCalledTimes(3)
+  })
+
   test.each([
     ['configuration', new ConfigurationError('no')],
     ['refused', new RefusedError('no')],
