@@ -128,6 +128,7 @@ describe('imports', () => {
     ['cockatiel', 'resilience.ts'],
     ['ioredis', 'sinks'],
     ['csv-parse', 'sources'],
+    ['undici', 'sources'],
     ['jiti', 'load-plugin.ts'],
   ])('of %s: only in %s', (vendor, ...only) => {
     const found = imports.filter(({ to }) => to === vendor)
@@ -140,7 +141,7 @@ describe('imports', () => {
   })
 
   it.each(['command.ts', ...files.filter((file) => room(file) === 'commands')])('of %s start no heavy vendor', (file) => {
-    const heavy = ['typeorm', 'sqlite3', 'ioredis', 'zod', 'pino', 'cockatiel', 'cosmiconfig', 'csv-parse', 'jiti', '@streamparser/json']
+    const heavy = ['typeorm', 'sqlite3', 'ioredis', 'zod', 'pino', 'cockatiel', 'cosmiconfig', 'csv-parse', 'undici', 'jiti', '@streamparser/json']
     expect([...reach(file)].filter((to) => heavy.includes(to))).toEqual([])
   })
 })
