@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { execute } from '@oclif/core/execute'
+import { load, useCodeCache } from '../dist/load.js'
 
-await execute({ dir: import.meta.url })
+useCodeCache(process.argv[2])
+await load('cli').execute({ dir: import.meta.url })
 // The work is done and said: a plugin that left something open must not keep a cron job alive.
 setTimeout(() => process.exit(), 2_000).unref()

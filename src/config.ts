@@ -153,7 +153,9 @@ export function defineConfig(config: Config): Config {
 const baseDirOf = (file: string): string => (dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file))
 
 async function readFile(named: string | undefined, cwd: string): Promise<{ tree: Tree; file: string } | undefined> {
-  const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
+  const {
+    default: { cosmiconfig, defaultLoaders },
+  } = await import('cosmiconfig')
   // Inside a function: making an explorer reads the working directory's package.json, too.
   const explore = async () => {
     const explorer = cosmiconfig('owm', {

@@ -1,0 +1,105 @@
+/**
+ * The build. Two bundles, since Node takes longer to find and compile 1,500 files than a small run takes: `dist/cli.cjs` is oclif, `dist/owm.cjs` all
+ * the rest; src/load.ts runs them. Around them the small files that others import: a command a file for oclif, `index.js`, `testing.js`.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+
+/** Loaded only where they are there: `sqlite3` is native, the others are a user's choice. */
+const external = ['sqlite3', 'jiti', 'typescript', 'tsx', 'ts-node', 'pg', 'pg-native', 'pg-query-stream', 'mysql', 'mysql2', 'redis']
+
+/** TypeORM imports all of its drivers, zod all of its languages; owm has these. */
+const unused = {
+  name: 'unused',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]typeorm[\\/]driver[\\/][a-z-]+[\\/]/ }, ({ path }) => {
+      const [, driver] = /driver[\\/]([a-z-]+)[\\/]/.exec(path) ?? []
+      if (['sqlite', 'sqlite-abstract', 'postgres', 'mysql', 'types'].includes(driver)) return undefined
+      const file = path.split(/[\\/]/).at(-1).replace(/\.js$/, '')
+      return { contents: `exports.${file} = class {}`, loader: 'js' }
+    })
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]/ }, ({ path }) =>
+      /(en|index)\.js$/.test(path) ? undefined : { contents: 'export default () => ({})', loader: 'js' },
+    )
+  },
+}
+
+/** oclif is in the other bundle. */
+const oclifApart = {
+  name: 'oclif apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@oclif\/core\// }, () => ({ path: './cli.cjs', external: true }))
+  },
+}
+
+/** Writes `dist/` of the project at `root`, the type declarations left out. */
+export async function bundle(root) {
+  const dist = join(root, 'dist')
+  await rm(dist, { recursive: true, force: true })
+  const commands = (await readdir(join(root, 'src', 'commands'), { recursive: true })).filter((name) => name.endsWith('.ts')).map((name) => name.slice(0, -3))
+  const common = {
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    external,
+    define: { 'import.meta.url': '__url' },
+    banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
+    legalComments: 'none', // see LICENSES.txt
+    logLevel: 'warning',
+    metafile: true,
+    write: false,
+  }
+  const entry = (name, contents, plugins) =>
+    build({ ...common, outfile: join(dist, `${name}.cjs`), stdin: { contents, resolveDir: root, sourcefile: `${name}.js` }, plugins })
+  const bundles = await Promise.all([
+    entry('cli', "export * from '@oclif/core/execute'; export * from '@oclif/core/command'; export * from '@oclif/core/flags'", []),
+    entry(
+      'owm',
+      ['index', 'testing', ...commands.map((name) => `commands/${name}`)].map((name) => `exports['${name}'] = () => require('./src/${name}.ts')`).join('\n'),
+      [unused, oclifApart],
+    ),
+  ])
+  for (const { outputFiles } of bundles) for (const { path, text } of outputFiles) await write(path, text.replaceAll(/(?<![.\w])import\((?!\))/g, '__import('))
+  await build({ entryPoints: [join(root, 'src', 'load.ts')], outfile: join(dist, 'load.js'), format: 'esm', platform: 'node', target: 'node20.19' })
+
+  for (const name of commands) {
+    const up = '../'.repeat(name.split(/[\\/]/).length)
+    await write(join(dist, 'commands', `${name}.js`), `import { load } from '${up}load.js'\nexport default load('owm')['commands/${name}']().default\n`)
+  }
+  const { load } = await import(pathToFileURL(join(dist, 'load.js')).href)
+  for (const name of ['index', 'testing'])
+    await write(
+      join(dist, `${name}.js`),
+      `import { load } from './load.js'\nexport const { ${Object.keys(load('owm')[name]()).join(', ')} } = load('owm').${name}()\n`,
+    )
+  await write(
+    join(dist, 'LICENSES.txt'),
+    await licenses(
+      root,
+      bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+    ),
+  )
+}
+
+async function write(path, text) {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, text)
+}
+
+/** The licences of all the packages that are in the bundles. */
+async function licenses(root, inputs) {
+  const folders = new Set(inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter((folder) => folder !== undefined))
+  const texts = await Promise.all(
+    [...folders].sort().map(async (folder) => {
+      const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
+      const file = (await readdir(join(root, folder))).find((each) => /^(licen[cs]e|copying)/i.test(each))
+      return `${name} ${version} (${license})\n\n${file ? (await readFile(join(root, folder, file), 'utf8')).trim() : ''}`
+    }),
+  )
+  return `${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle(dirname(import.meta.dirname))
