@@ -6,9 +6,11 @@
  * our own that holds them all; then two producers at once, each with an outbox
  * and a stream of its own.
  */
+
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { tsImport } from 'tsx/esm/api'
 import { clear, root, scene, startRedis, timed } from './scene.mjs'
 
 if (process.argv[2] === '--suspects') {
@@ -136,7 +138,7 @@ try {
 }
 
 async function suspects() {
-  const { SeenIds } = await import(new URL('../dist/seen.js', import.meta.url).href)
+  const { SeenIds } = await tsImport('../src/seen.ts', import.meta.url)
   const seen = new SeenIds()
   let maybe = 0
   for (let at = 1; at <= 40_000_000; at++) {

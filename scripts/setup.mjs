@@ -125,8 +125,9 @@ function nodeHeaders() {
 }
 
 function buildIsThere() {
-  const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json'].map((path) => join(ROOT, path))
-  return newest([join(ROOT, 'dist')]) >= newest(inputs)
+  const inputs = ['src', 'scripts/build.mjs', 'tsconfig.json', 'tsconfig.build.json'].map((path) => join(ROOT, path))
+  // Not of the folder: owm keeps compiled code in it.
+  return newest([join(ROOT, 'dist', 'index.js'), join(ROOT, 'dist', 'index.d.ts')]) >= newest(inputs) && existsSync(join(ROOT, 'dist', 'index.d.ts'))
 }
 
 /** The latest change to any of these files and folders, or 0; a folder's own time tells of deleted files. */

@@ -38,10 +38,11 @@ export class Database {
       try {
         const database = new Database(path, source)
         // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
-        if (!(await database.#checkSchema())) await database.query(`PRAGMA application_id = ${applicationId}`)
+        const version = await database.#checkSchema()
+        if (version === 0) await database.query(`PRAGMA application_id = ${applicationId}`)
         await database.query('PRAGMA journal_mode = WAL')
         await database.query('PRAGMA synchronous = FULL')
-        await source.runMigrations({ transaction: 'each' })
+        if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
         await database.checkDurable()
         return database
       } catch (error) {
@@ -61,7 +62,7 @@ export class Database {
       const source = isAtRest ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI) : await connect(path, flags)
       const database = new Database(path, source)
       database.#takenAtRest = isAtRest
-      if (await database.#checkSchema()) return database
+      if ((await database.#checkSchema()) > 0) return database
       await source.destroy()
       return undefined
     })
@@ -111,20 +112,20 @@ export class Database {
     await this.#exclusively(() => this.#source.destroy())
   }
 
-  /** Whether the file has a schema; throws where it isn't one of this owm's. */
-  async #checkSchema(): Promise<boolean> {
+  /** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
+  async #checkSchema(): Promise<number> {
     const [head] = await this.query<{ app: number; version: number; tables: number }>(
       `SELECT (SELECT application_id FROM pragma_application_id) AS app, (SELECT user_version FROM pragma_user_version) AS version,
         (SELECT count(*) FROM sqlite_schema) AS tables`,
     )
-    if (!head || head.tables === 0) return false
+    if (!head || head.tables === 0) return 0
     if (head.app !== applicationId)
       throw new OutboxError(`${this.path} is a SQLite database, but not an owm outbox.`, { hint: 'Name another file with --outbox or outbox.path.' })
     if (head.version > migrations.length)
       throw new OutboxError(`The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`, {
         hint: 'Update owm; the tasks in the outbox are untouched.',
       })
-    return head.version > 0
+    return head.version
   }
 
   async #run<Row>(sql: string, parameters?: Parameter[]): Promise<Row[]> {

@@ -1,19 +1,18 @@
 /**
- * Does the suite notice? Each guard is taken out of a copy of the built owm, by
- * an exact replacement in its text, and the oracle must complain about a fault
+ * Does the suite notice? Each guard is taken out of a second build, by
+ * an exact replacement in its source, and the oracle must complain about a fault
  * that the real build survives.
  */
-import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Ran, root, temporaryFolder } from '../support/cli.js'
+import { brokenBuild } from '../support/broken.js'
+import type { Ran } from '../support/cli.js'
 import { faultScene, pidOf, produceArgs, type Scene, type SceneOptions } from '../support/faults.js'
 import { complaintsAtAnyMoment, complaintsWhenComplete } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 interface Guard {
   name: string
-  /** A file of the build, and what to replace in it: must be there exactly once. */
+  /** A file of src, and what to replace in it: must be there exactly once. */
   file: string
   text: string
   by: string
@@ -51,7 +50,7 @@ async function sleepWhileFlushing(scene: Scene): Promise<Ran[]> {
 const guards: readonly Guard[] = [
   {
     name: 'the fence is not looked at',
-    file: 'sinks/redis-stream.js',
+    file: 'sinks/redis-stream.ts',
     text: 'skip = math.max(0, math.min(count, seq - first + 1))',
     by: 'skip = 0',
     sink: 'redis-stream',
@@ -60,7 +59,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the fence is not moved',
-    file: 'sinks/redis-stream.js',
+    file: 'sinks/redis-stream.ts',
     text: "redis.call('HSET', fence, 'seq', string.format('%d', first + count - 1), 'task', string.sub(ARGV[offset + count], 13, 48), 'run', run, 'from', from)",
     by: '',
     sink: 'redis-stream',
@@ -69,8 +68,8 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'acknowledged before it is sent (redis-stream)',
-    file: 'pipeline.js',
-    text: "step('batch:loaded');",
+    file: 'pipeline.ts',
+    text: "step('batch:loaded')",
     by: "step('batch:loaded'); await outbox.acknowledge(batch.firstSeq + batch.count - 1); await outbox.writeAcknowledgement();",
     sink: 'redis-stream',
     fault: dieWhile('batch:sent:1'),
@@ -78,8 +77,8 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'acknowledged before it is sent (jsonl)',
-    file: 'pipeline.js',
-    text: "step('batch:loaded');",
+    file: 'pipeline.ts',
+    text: "step('batch:loaded')",
     by: "step('batch:loaded'); await outbox.acknowledge(batch.firstSeq + batch.count - 1); await outbox.writeAcknowledgement();",
     sink: 'jsonl',
     fault: dieWhile('batch:sent:7'),
@@ -87,7 +86,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'no lock',
-    file: 'outbox/lock.js',
+    file: 'outbox/lock.ts',
     text: "connection.exec('BEGIN IMMEDIATE'",
     by: "connection.exec('BEGIN'",
     sink: 'redis-stream',
@@ -96,7 +95,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the resume point stays behind its batch',
-    file: 'outbox/outbox.js',
+    file: 'outbox/outbox.ts',
     text: 'UPDATE run SET resume = ?, read',
     by: 'UPDATE run SET resume = CASE WHEN ? IS NULL THEN NULL END, read',
     sink: 'redis-stream',
@@ -105,7 +104,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the resume point moves before its batch',
-    file: 'pipeline.js',
+    file: 'pipeline.ts',
     text: 'storing = outbox.persist(run, full).then(',
     by:
       'storing = outbox.persist(run, { ...full, read: 0, tasks: [], quarantined: [], suspects: [] })' +
@@ -116,7 +115,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'a run that died is not finished',
-    file: 'pipeline.js',
+    file: 'pipeline.ts',
     text: 'of await outbox.openRuns())',
     by: 'of (await outbox.openRuns()).filter((open) => open.id === run.id))',
     sink: 'redis-stream',
@@ -125,7 +124,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'a repeated location is a second task',
-    file: 'pipeline.js',
+    file: 'pipeline.ts',
     text: 'else if (seen.add(taskIdOf(made.payload)))',
     by: 'else if (false)',
     sink: 'redis-stream',
@@ -141,18 +140,6 @@ beforeAll(async () => {
   redis = await startRedisProcess()
 })
 afterAll(() => redis.stop())
-
-/** The built owm with one text replaced: its `bin/run.js`. */
-async function without({ file, text, by }: Guard): Promise<string> {
-  const folder = await temporaryFolder()
-  for (const part of ['bin', 'dist', 'package.json', 'oclif.manifest.json']) await cp(join(root, part), join(folder, part), { recursive: true })
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
-  const path = join(folder, 'dist', file)
-  const parts = (await readFile(path, 'utf8')).split(text)
-  expect(parts.length - 1, `how often dist/${file} has: ${text}`).toBe(1)
-  await writeFile(path, parts.join(by))
-  return join(folder, 'bin', 'run.js')
-}
 
 /** What the oracle, and the exit codes, say after the fault. */
 async function verdict({ sink, fault }: Guard, script?: string): Promise<string[]> {
@@ -172,5 +159,5 @@ async function verdict({ sink, fault }: Guard, script?: string): Promise<string[
 for (const guard of guards)
   test(`caught: ${guard.name}`, async () => {
     expect(await verdict(guard)).toEqual([])
-    expect(await verdict(guard, await without(guard))).toContainEqual(expect.stringMatching(guard.complaint))
+    expect(await verdict(guard, await brokenBuild(guard.file, [[guard.text, guard.by]]))).toContainEqual(expect.stringMatching(guard.complaint))
   })

@@ -13,11 +13,12 @@
  * (Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace; Alpine: apk add strace; Arch: pacman -S strace).
  */
 import { execFile, spawnSync } from 'node:child_process'
-import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bin, folderWith, root, temporaryFolder } from '../support/cli.js'
+import { brokenBuild } from '../support/broken.js'
+import { bin, folderWith } from '../support/cli.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 const run = promisify(execFile)
@@ -213,22 +214,6 @@ function judge(lines: readonly string[], at: { folder: string; outbox: string; i
   }
 }
 
-/** The built owm with texts of it replaced: its `bin/run.js`. */
-async function broken(file: string, changes: readonly (readonly [text: string, by: string])[]): Promise<string> {
-  const folder = await temporaryFolder()
-  for (const part of ['bin', 'dist', 'package.json', 'oclif.manifest.json']) await cp(join(root, part), join(folder, part), { recursive: true })
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
-  const path = join(folder, 'dist', file)
-  let code = await readFile(path, 'utf8')
-  for (const [text, by] of changes) {
-    const parts = code.split(text)
-    expect(parts.length - 1, `how often dist/${file} has: ${text}`).toBe(1)
-    code = parts.join(by)
-  }
-  await writeFile(path, code)
-  return join(folder, 'bin', 'run.js')
-}
-
 describe.runIf(process.platform === 'linux')('a power failure', () => {
   beforeAll(async () => {
     const { error, stdout, stderr, status } = spawnSync('strace', ['-V'], { encoding: 'utf8' })
@@ -257,7 +242,7 @@ describe.runIf(process.platform === 'linux')('a power failure', () => {
       (['jsonl', 'redis-stream'] as const).map((sink) => ({
         what: `synchronous = ${level}, ${sink}`,
         sink,
-        file: 'outbox/database.js',
+        file: 'outbox/database.ts',
         changes: [
           ['PRAGMA synchronous = FULL', `PRAGMA synchronous = ${level}`] as const,
           ['sync?.synchronous !== 2', 'false'] as const, // what reads it back
@@ -269,7 +254,7 @@ describe.runIf(process.platform === 'linux')('a power failure', () => {
       what: 'synchronous = OFF, nothing is handed over',
       sink: 'jsonl',
       command: 'produce --no-flush',
-      file: 'outbox/database.js',
+      file: 'outbox/database.ts',
       changes: [
         ['PRAGMA synchronous = FULL', 'PRAGMA synchronous = OFF'],
         ['sync?.synchronous !== 2', 'false'],
@@ -279,12 +264,12 @@ describe.runIf(process.platform === 'linux')('a power failure', () => {
     {
       what: "the sink's file is not synced",
       sink: 'jsonl',
-      file: 'sinks/jsonl.js',
-      changes: [['await file.datasync();', '']],
+      file: 'sinks/jsonl.ts',
+      changes: [['await file.datasync()', '']],
       complaint: "acknowledged before the sink's file is synced",
     },
   ])('is noticed: $what', async ({ sink, command = 'produce', file, changes, complaint }) => {
-    const { complaints } = await trace(sink, [command], await broken(file, changes))
+    const { complaints } = await trace(sink, [command], await brokenBuild(file, changes))
     expect(complaints).toContain(complaint)
   })
 })
