@@ -384,12 +384,16 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
   let left = limit
   let sink: Sink | undefined
   let resyncs = 0
+  /** The batch behind the one that is waited for, on its way already: a sink that takes two never waits for owm. */
+  let ahead: Sent | undefined
   try {
     for (;;) {
       if (signal.aborted || left <= 0) return
       // Both are taken before the look into the outbox, so that no news is missed during it.
       const { ended, news } = feed
-      const batch = await outbox.batchAfter(outbox.handedSeq, left)
+      const sent: Sent | undefined = ahead
+      ahead = undefined
+      const batch: PendingBatch | undefined = sent?.batch ?? (await outbox.batchAfter(outbox.handedSeq, left))
       if (!batch) {
         if (ended) return
         await news
@@ -400,7 +404,11 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
         sink = await deps.sink.open()
         if (await reconcile(sink, deps)) continue
       }
-      const done = await deliver(sink, batch, deps).catch(async (error: unknown) => {
+      const head = sent ?? new Sent(sink, batch, deps)
+      const next = sink.takesTwo ? await outbox.batchBehind(batch, left - batch.count) : undefined
+      if (next && !head.failed) ahead = new Sent(sink, next, deps)
+      const done = await deliver(sink, head, ahead, deps).catch(async (error: unknown) => {
+        ahead = undefined
         if (!(error instanceof FenceError) || ++resyncs > 3) throw error
         log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
         return undefined
@@ -409,6 +417,8 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
         await reconcile(sink, deps)
         continue
       }
+      // What was on its way behind a batch that failed was sent in vain: that is no failure of its own.
+      if (ahead?.failed) ahead = undefined
       const seq = batch.firstSeq + batch.count - 1
       if (done.refused.size > 0) await outbox.bury(seq, batch, done.refused)
       else await outbox.acknowledge(seq, sink.guarantee === 'exactly-once')
@@ -421,6 +431,7 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
       deps.onProgress?.(progress)
     }
   } finally {
+    await ahead?.answer
     step('flush:ended')
     handed.evicted += sink?.evicted ?? 0
     if (sink) await closed(sink, `the sink ${deps.sink.name}`, log)
@@ -479,12 +490,38 @@ interface Delivered {
   refused: Map<number, string>
 }
 
-async function deliver(sink: Sink, batch: PendingBatch, deps: Deps): Promise<Delivered> {
+/** A batch that was handed to the sink once. */
+class Sent {
+  readonly batch: PendingBatch
+  /** Never rejects: nobody may be waiting yet. */
+  readonly answer: Promise<{ outcomes: readonly Outcome[] } | { error: unknown }>
+  failed = false
+
+  constructor(sink: Sink, batch: PendingBatch, deps: Deps) {
+    this.batch = batch
+    step('batch:sent')
+    this.answer = deliverOrSplit(sink, batch, deps).then(
+      (outcomes) => ({ outcomes }),
+      (error: unknown) => {
+        this.failed = true
+        return { error }
+      },
+    )
+  }
+}
+
+/** Waits for a batch that was sent, and sends it again where that failed and may pass. */
+async function deliver(sink: Sink, sent: Sent, behind: Sent | undefined, deps: Deps): Promise<Delivered> {
   const { log } = deps
+  const { batch } = sent
+  let last: Sent | undefined = sent
   const outcomes = await attempt(
     async () => {
-      step('batch:sent')
-      return deliverOrSplit(sink, batch, deps)
+      const found = await (last ?? new Sent(sink, batch, deps)).answer
+      last = undefined
+      if ('outcomes' in found) return found.outcomes
+      await behind?.answer // the sink is asked again only when it has no more on its hands
+      throw found.error
     },
     batch.firstSeq,
     deps,

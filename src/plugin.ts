@@ -99,6 +99,11 @@ export interface Sink {
   readonly guarantee: 'exactly-once' | 'at-least-once'
   /** True where the sink writes its tasks to standard output, so that owm keeps its own words off it. */
   readonly usesStandardOutput?: boolean
+  /**
+   * True where `deliver` may be called with the next batch before it has answered for the one before. Such a
+   * sink takes batches in order: it must refuse the second one (any error) where it doesn't take the first one.
+   */
+  readonly takesTwo?: boolean
   /** Entries that were pushed out before a consumer group had read them, since the sink was opened. */
   readonly evicted?: number
   /**

@@ -356,6 +356,11 @@ export class Outbox {
     }
   }
 
+  /** The batch behind one that isn't acknowledged yet, where that is plain to see. */
+  async batchBehind({ firstSeq, count }: PendingBatch, most: number): Promise<PendingBatch | undefined> {
+    return this.#passed.size === 0 && most > 0 ? this.#storedAfter(firstSeq + count - 1, most) : undefined
+  }
+
   /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
   async #storedAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
     const recent = this.#recent.get(seq + 1)

@@ -186,7 +186,7 @@ describe('a Redis that forgot', () => {
     const server = await ownServer()
     const scene = await newScene(server)
     const running = await scene.stopAt('batch:answered:6', produceArgs(0))
-    expect(await countIn(scene.sink)).toBe(300)
+    expect(await countIn(scene.sink)).toBeOneOf([300, 350]) // two batches may be under way
     await server.kill('SIGKILL')
     await server.restart()
     expect(await countIn(scene.sink)).toBe(0)

@@ -72,13 +72,17 @@ async function expectFlushed(scene: Scene): Promise<void> {
   await expectAllOnce(scene)
 }
 
-/** The fault passes within the retries: 0, and the counters say what the stream says. */
-async function expectRidden(scene: Scene, deduplicated: number): Promise<void> {
+/**
+ * The fault passes within the retries: 0, and the counters say what the stream says. Two batches may be under way
+ * when it comes: what it cuts off is one of them, or both.
+ */
+async function expectRidden(scene: Scene, ...deduplicated: number[]): Promise<void> {
   const { code, json, stderr } = await scene.owmJson<Produced>(produce)
   expect(code, stderr).toBe(0)
   await expectAllOnce(scene)
   expect(json.outbox).toMatchObject({ pending: 0, dead: 0 })
-  expect(json.sink).toMatchObject({ delivered: scene.count - deduplicated, deduplicated })
+  expect(deduplicated).toContain(json.sink.deduplicated)
+  expect(json.sink.delivered).toBe(scene.count - json.sink.deduplicated)
 }
 
 /** A retry can't help: 78 at once, nothing sent, all tasks safe; then it's set right, and `flush` brings them. */
@@ -129,7 +133,7 @@ describe('the server dies', () => {
         await scene.redis.restart()
       },
     })
-    await expectRidden(scene, 0)
+    await expectRidden(scene, 0, 500)
     expect(scene.proxy.counts.hooks).toBe(1)
     expect(scene.redis.pid).not.toBe(before)
   })
@@ -143,7 +147,7 @@ describe('the server dies', () => {
         await scene.redis.restart()
       },
     })
-    await expectRidden(scene, 500)
+    await expectRidden(scene, 500, 1000)
     expect(scene.proxy.counts).toMatchObject({ hooks: 1, repliesDropped: 1 })
     expect(scene.redis.pid).not.toBe(before)
   })
@@ -223,7 +227,7 @@ describe('the way to the server breaks', () => {
   test('a reply is lost after the batch was applied: nothing twice', async () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'drop-reply')
-    await expectRidden(scene, 500)
+    await expectRidden(scene, 500, 1000)
     expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, scripts: 6, scriptsAnswered: 6 })
   })
 
@@ -237,7 +241,7 @@ describe('the way to the server breaks', () => {
   test('a reply never comes, although the batch was applied: the command time-out ends it, nothing twice', async () => {
     const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000 } } })
     scene.proxy.onScript(2, 'swallow-reply')
-    await expectRidden(scene, 500)
+    await expectRidden(scene, 500, 1000)
     expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, silenced: 1 })
   })
 
@@ -245,7 +249,7 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'half')
     await expectRidden(scene, 0)
-    expect(scene.proxy.counts).toMatchObject({ halved: 1, scripts: 6, scriptsAnswered: 5 })
+    expect(scene.proxy.counts).toMatchObject({ halved: 1, scripts: 6, scriptsAnswered: expect.toBeOneOf([5, 6]) })
   })
 
   test('the connection is reset before a batch, and in the middle of one', async () => {
@@ -296,14 +300,14 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000, healthCheckTimeoutMs: 900 } } })
     // PING passes; HMGET, which asks for the fence, is never answered.
     scene.proxy.swallowNext('hmget')
-    await expectRidden(scene, 0)
+    await expectRidden(scene, 0, 500)
     expect(scene.proxy.counts).toMatchObject({ silenced: 1, connections: 2 })
   })
 
   test('latency is no fault', async () => {
     const scene = await redisScene()
     scene.proxy.latencyMs = 300
-    await expectRidden(scene, 0)
+    await expectRidden(scene, 0, 500)
     expect(scene.proxy.counts.delayed).toBeGreaterThanOrEqual(7)
     expect(scene.proxy.counts).toMatchObject({ connections: 1, scripts: 5 })
   })
@@ -375,7 +379,7 @@ describe('the server answers, but does not work', () => {
       nextStep: /maxmemory.*(free memory|raise)/,
       within: budget(5_000),
       mend: async () => {
-        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scriptsAnswered: 5 })
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scriptsAnswered: expect.toBeOneOf([5, 6]) })
         await scene.admin.config('SET', 'maxmemory', '0')
       },
     })
@@ -415,7 +419,7 @@ describe('the server answers, but does not work', () => {
       nextStep: /whether the server runs/,
       within: budget(1_200),
       mend: async () => {
-        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: 5, scriptsAnswered: 2 })
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: expect.toBeOneOf([5, 6]), scriptsAnswered: expect.toBeOneOf([1, 2]) })
         await scene.admin.client('UNPAUSE')
       },
     })
@@ -437,7 +441,7 @@ describe('the server answers, but does not work', () => {
       nextStep: /whether the server runs/,
       within: budget(400),
       mend: async () => {
-        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: 3, scriptsAnswered: 2 })
+        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: expect.toBeOneOf([3, 4]), scriptsAnswered: expect.toBeOneOf([1, 2]) })
         await scene.admin.ping()
         expect(performance.now() - since).toBeGreaterThan(pausedMs - 100)
       },

@@ -50,7 +50,7 @@ describe('how often', () => {
     scene.proxy.fromScript(2, 'reset')
     const { code } = await scene.owmJson<Answer>(produce)
     expect(code).toBe(75)
-    expect(scene.proxy.counts).toMatchObject({ scripts: 1 + 8, scriptsAnswered: 1, resets: 8, connections: 8 })
+    expect(scene.proxy.counts).toMatchObject({ scripts: 1 + 8, scriptsAnswered: expect.toBeOneOf([0, 1]), resets: 8, connections: 8 })
     await expectAccounted(scene)
   })
 
