@@ -248,7 +248,7 @@ describe('the way to the server breaks', () => {
   test('a request is cut half-way: nothing of it is applied', async () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'half')
-    await expectRidden(scene, 0)
+    await expectRidden(scene, 0, 500)
     expect(scene.proxy.counts).toMatchObject({ halved: 1, scripts: 6, scriptsAnswered: expect.toBeOneOf([5, 6]) })
   })
 
@@ -256,7 +256,7 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'reset')
     scene.proxy.resetAfter(200_000)
-    await expectRidden(scene, 0)
+    await expectRidden(scene, 0, 500)
     expect(scene.proxy.counts).toMatchObject({ resets: 2, connections: 3 })
   })
 
@@ -300,14 +300,14 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000, healthCheckTimeoutMs: 900 } } })
     // PING passes; HMGET, which asks for the fence, is never answered.
     scene.proxy.swallowNext('hmget')
-    await expectRidden(scene, 0, 500)
+    await expectRidden(scene, 0)
     expect(scene.proxy.counts).toMatchObject({ silenced: 1, connections: 2 })
   })
 
   test('latency is no fault', async () => {
     const scene = await redisScene()
     scene.proxy.latencyMs = 300
-    await expectRidden(scene, 0, 500)
+    await expectRidden(scene, 0)
     expect(scene.proxy.counts.delayed).toBeGreaterThanOrEqual(7)
     expect(scene.proxy.counts).toMatchObject({ connections: 1, scripts: 5 })
   })
