@@ -18,7 +18,7 @@ export type { RunRow } from './schema.js'
 const lazyBatches = 10
 
 /** Batches that stay in memory after they were stored, for a flusher that keeps up; any other reads them back. */
-const recentBatches = 32
+const recentBatches = 12
 
 export type BreakerName = 'source' | 'sink'
 type Breakers = Partial<Record<BreakerName, string>>
