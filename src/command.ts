@@ -5,10 +5,11 @@
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded } from './config.js'
-import { ConfigurationError, exitCodes, InterruptedError, OwmError, toError, UsageError } from './errors.js'
+import { ConfigurationError, exitCodes, InterruptedError, OutboxBusyError, OwmError, toError, UsageError } from './errors.js'
+import type { Tally } from './filters.js'
 import type { BreakerName, Outbox } from './outbox/outbox.js'
 import type { SinkDeps, SourceDeps } from './pipeline.js'
-import type { Logger, PluginContext } from './plugin.js'
+import type { Logger, PluginContext, Source } from './plugin.js'
 import type { Resilience } from './resilience.js'
 import { passwordsIn, redactor } from './secrets.js'
 import { harmless, ProgressBar } from './terminal.js'
@@ -18,11 +19,17 @@ type LogLevel = (typeof logLevels)[number]
 
 export interface BaseFlags {
   config?: string | undefined
+  pipeline?: string | undefined
   source?: string | undefined
   sink?: string | undefined
   outbox?: string | undefined
   set?: string[] | undefined
   'log-level': LogLevel
+}
+
+/** What `sourceOf` gives: with filters, also what they have left out. */
+export interface ChosenSource extends SourceDeps {
+  readonly tally: Tally | undefined
 }
 
 /** What a command did: printed as JSON or as words, then the exit code is the first error's. */
@@ -37,6 +44,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   static override enableJsonFlag = true
   static override baseFlags = {
     config: Flags.string({ description: 'configuration file', helpValue: 'FILE', helpGroup: 'GLOBAL' }),
+    pipeline: Flags.string({ description: 'which one of several pipelines', helpValue: 'NAME', helpGroup: 'GLOBAL' }),
     source: Flags.string({ description: "source: a built-in's name, a package or a path", helpValue: 'NAME', helpGroup: 'GLOBAL' }),
     sink: Flags.string({ description: "sink: a built-in's name, a package or a path", helpValue: 'NAME', helpGroup: 'GLOBAL' }),
     outbox: Flags.string({ description: 'file of the SQLite outbox', helpValue: 'PATH', helpGroup: 'GLOBAL' }),
@@ -108,14 +116,15 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** Reads the configuration; from here on its secrets are kept out of all output. `handsOver`: whether the sink will be written to. */
-  protected async configure(flags: BaseFlags, handsOver = false): Promise<Loaded> {
+  protected async configure(flags: BaseFlags & { shard?: string | undefined }, handsOver = false): Promise<Loaded> {
     const { loadConfig } = await import('./config.js')
     // Also when the configuration itself is what the error is about.
     this.#secrets.push(...passwordsIn(process.env['OWM_REDIS_URL'] ?? ''))
     for (const assignment of flags.set ?? []) this.#secrets.push(...passwordsIn(assignment.slice(assignment.indexOf('=') + 1)))
     const loaded = await loadConfig(flags, process.env, process.cwd())
     this.#secrets.push(...loaded.secrets, ...stringsIn(loaded.settings).flatMap(passwordsIn))
-    this.#summaryToStandardError = loaded.settings.sink?.['path'] === '-'
+    // What is said about the configuration is what was asked for: no task comes between.
+    this.#summaryToStandardError = loaded.settings.sink?.['path'] === '-' && !this.id?.startsWith('config:')
     if (this.#summaryToStandardError && handsOver && this.jsonEnabled())
       throw new ConfigurationError('The tasks and --json would both be written to standard output.', { hint: 'Leave --json out, or set sink.path to a file.' })
     return loaded
@@ -135,20 +144,26 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** The sink with its options checked; opened only when there is something to hand over. */
   protected async sinkOf(loaded: Loaded): Promise<SinkDeps> {
-    const [{ loadSink }, { pluginOptions, section }] = await Promise.all([import('./load-plugin.js'), import('./config.js')])
+    const [{ loadSink }, { located, pluginOptions, section }] = await Promise.all([import('./load-plugin.js'), import('./config.js')])
     const { use } = section(loaded, 'sink')
-    const plugin = await loadSink(use, loaded.baseDir)
-    const options = pluginOptions(loaded, 'sink', plugin.options)
+    const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
+    const options = await pluginOptions(loaded, 'sink', plugin.options)
     const context = await this.#context(loaded, (operation) => operation())
     return { name: use, open: async () => plugin.open(options, context) }
   }
 
   /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
-  protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<SourceDeps> {
-    const [{ loadSource }, { pluginOptions, section }, { hash }] = await Promise.all([import('./load-plugin.js'), import('./config.js'), import('node:crypto')])
+  protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<ChosenSource> {
+    const [{ loadSource }, { filtersOf, located, pluginOptions, section }, { filtered, sourceDigest }] = await Promise.all([
+      import('./load-plugin.js'),
+      import('./config.js'),
+      import('./filters.js'),
+    ])
     const { use, timeoutMs, maxLocations } = section(loaded, 'source')
-    const plugin = await loadSource(use, loaded.baseDir)
-    const options = pluginOptions(loaded, 'source', plugin.options)
+    const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
+    const options = await pluginOptions(loaded, 'source', plugin.options)
+    const filters = await filtersOf(loaded, process.env)
+    const tally = filters && { leftOut: 0, limitReached: false }
     let guard: Resilience | undefined
     const context = await this.#context(loaded, async (operation) => {
       guard ??= await this.resilience(loaded, 'source', outbox())
@@ -158,7 +173,28 @@ export abstract class OwmCommand<Result extends object> extends Command {
         await outbox()?.saveBreaker('source', guard.save())
       }
     })
-    return { name: use, digest: hash('sha1', JSON.stringify([use, options])), timeoutMs, maxLocations, open: async () => plugin.open(options, context) }
+    const open = async (): Promise<Source> => {
+      const source = await plugin.open(options, context)
+      return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
+    }
+    return { name: use, digest: sourceDigest(use, options, filters), timeoutMs, maxLocations, open, tally }
+  }
+
+  /** Where shards have one outbox: what another one has not finished is left to it, for read by this one its locations would be missed. */
+  protected async leaveOtherShards(outbox: Outbox, { digest }: ChosenSource, slot: string): Promise<void> {
+    const { otherShare } = await import('./filters.js')
+    const hint = 'Give each shard an outbox of its own: --outbox.'
+    for (const run of await outbox.openRuns()) {
+      const share = run.state === 'reading' ? otherShare(run.sourceDigest, digest) : undefined
+      if (share === undefined) continue
+      const [whose, flag] = share === '' ? ['a producer of all locations', ''] : [`the shard ${share}`, ` --shard ${share}`]
+      throw new OutboxBusyError(`The outbox ${outbox.path} holds an interrupted run of ${whose} (slot ${run.slot}), which this shard can't finish.`, {
+        hint: `Finish it with \`owm produce${flag}\`. ${hint}`,
+      })
+    }
+    const served = await outbox.runsOfSlot(slot)
+    if (served.length > 0 && served.every((run) => otherShare(run.sourceDigest, digest) !== undefined) && (await outbox.forgottenOfSlot(slot)) > 0)
+      throw new OutboxBusyError(`Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is forgotten.`, { hint })
   }
 
   protected async resilience(loaded: Loaded, around: BreakerName, outbox: Outbox | undefined): Promise<Resilience> {

@@ -2,69 +2,33 @@
  * One configuration out of flags, environment, file and defaults (in this
  * order): the only room that knows cosmiconfig.
  */
-import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
-import { ConfigurationError, toError, UsageError } from './errors.js'
+import { basename, dirname, extname, resolve } from 'node:path'
+import type { Loader } from 'cosmiconfig'
+import type { z } from 'zod'
+import { ConfigurationError, ConfigurationErrors, toError, UsageError } from './errors.js'
+import { explain } from './explain.js'
+import type { Filters, Shard } from './filters.js'
 import { importModule } from './load-plugin.js'
-import { nearest } from './nearest.js'
-
-const milliseconds = z.number().int().min(0).max(86_400_000)
-const plugin = z.looseObject({
-  use: z.string().min(1).describe("a built-in's name, a package, or a path to a module"),
-})
-
-const schema = z.strictObject({
-  source: plugin
-    .extend({
-      timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for the next locations, in milliseconds'),
-      maxLocations: z.number().int().min(1).default(100_000_000).describe('more than so many are taken for a source that never ends'),
-    })
-    .optional()
-    .describe("where the locations come from; the plugin's own options stand beside `use`"),
-  sink: plugin.optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
-  outbox: z
-    .strictObject({
-      path: z.string().min(1).default('/tmp/owm_producer_tasks.db').describe('file of the SQLite outbox'),
-      keepTasks: z.number().int().min(0).default(100_000).describe('delivered tasks that are kept for `outbox inspect`'),
-      keepRuns: z.number().int().min(1).default(1_000).describe('finished runs that are kept in the ledger'),
-    })
-    .prefault({}),
-  flush: z
-    .strictObject({
-      batchSize: z.number().int().min(1).max(10_000).default(500).describe('tasks that are handed over in one atomic batch'),
-    })
-    .prefault({}),
-  retry: z
-    .strictObject({
-      attempts: z.number().int().min(1).max(100).default(8).describe('attempts in all'),
-      initialDelayMs: milliseconds.default(1_000).describe('bound of the first wait, in milliseconds; doubles each time, full jitter'),
-      maxDelayMs: milliseconds.default(10_000).describe('bound of every wait, in milliseconds'),
-    })
-    .prefault({}),
-  breaker: z
-    .strictObject({
-      failures: z.number().int().min(1).default(5).describe('failed attempts in a row that open the circuit'),
-      resetAfterMs: milliseconds.default(30_000).describe('milliseconds until an open circuit is probed'),
-    })
-    .prefault({}),
-})
-
-export type Settings = z.output<typeof schema>
-
-/** What a configuration file may export: `export default defineConfig({…})`. */
-export type Config = z.input<typeof schema>
+import { at, type Found, isTree, jsonMistake, Origins, type SyntaxMistake } from './origins.js'
+import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
+import { commonKeys, type Settings, settingsSchema } from './settings.js'
 
 export interface Overrides {
   config?: string | undefined
+  pipeline?: string | undefined
   source?: string | undefined
   sink?: string | undefined
   outbox?: string | undefined
+  /** `i/n` */
+  shard?: string | undefined
   /** `PATH=VALUE`, each. */
   set?: readonly string[] | undefined
 }
 
 export interface Loaded {
   settings: Settings
+  /** Which one of several, if there are several. */
+  pipeline: string | undefined
   /** The file that was read, if any. */
   file: string | undefined
   /** Where relative paths in options start. */
@@ -73,45 +37,68 @@ export interface Loaded {
   cwd: string
   /** Values that came out of the environment through `${NAME}`: not to be shown. */
   secrets: readonly string[]
+  origins: Origins
 }
 
 type Tree = Record<string, unknown>
 
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Reads the configuration. Throws ConfigurationError, UsageError. */
+/** Reads the configuration of one pipeline. Throws ConfigurationError, UsageError. */
 export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<Loaded> {
   const found = await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
+  const baseDir = found ? baseDirOf(found.file) : cwd
+  const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
+  const origins = new Origins(found, pipeline)
   const secrets: string[] = []
-  const tree = found ? expand(found.tree, found.file, env, secrets) : {}
-  const merged: Tree = isTree(tree) ? tree : {}
+  origins.merged = found ? partOf(found.tree, pipeline) : {}
+  const merged = await expand(origins, env, secrets)
+  origins.merged = merged
 
-  for (const [section, name] of [
-    ['source', overrides.source ?? env['OWM_SOURCE']],
-    ['sink', overrides.sink ?? env['OWM_SINK']],
-  ] as const)
-    if (name) merged[section] = choose(merged[section], name)
+  for (const [section, flag] of [
+    ['source', overrides.source],
+    ['sink', overrides.sink],
+  ] as const) {
+    const variable = `OWM_${section.toUpperCase()}`
+    const name = flag ?? env[variable]
+    if (!name) continue
+    merged[section] = choose(section, merged[section], name)
+    origins.note([section, 'use'], flag === undefined ? { from: 'environment', name: variable } : { from: 'flag', name: `--${section}` })
+  }
   const path = overrides.outbox ?? env['OWM_OUTBOX']
-  if (path) put(merged, ['outbox', 'path'], resolve(cwd, path))
+  if (path) {
+    put(merged, ['outbox', 'path'], resolve(cwd, path))
+    origins.note(['outbox', 'path'], overrides.outbox === undefined ? { from: 'environment', name: 'OWM_OUTBOX' } : { from: 'flag', name: '--outbox' })
+  }
   const url = env['OWM_REDIS_URL']
   if (url) {
+    const origin = { from: 'environment', name: 'OWM_REDIS_URL' } as const
+    if (merged['sink'] === undefined) origins.note(['sink', 'use'], origin)
     merged['sink'] ??= { use: 'redis-stream' }
     const sink = merged['sink']
-    if (isTree(sink) && sink['use'] === 'redis-stream') sink['url'] = url
+    if (isTree(sink) && sink['use'] === 'redis-stream') {
+      sink['url'] = url
+      origins.note(['sink', 'url'], origin)
+    }
   }
   for (const assignment of overrides.set ?? []) {
     const equals = assignment.indexOf('=')
     if (equals < 1) throw new UsageError(`--set ${assignment}: PATH=VALUE is expected.`, { hint: 'For example: --set source.count=1000' })
-    put(merged, assignment.slice(0, equals).split('.'), literal(assignment.slice(equals + 1)))
+    const key = assignment.slice(0, equals).split('.')
+    put(merged, key, literal(assignment.slice(equals + 1)))
+    origins.note(key, { from: 'flag', name: `--set ${key.join('.')}` })
   }
+  if (overrides.shard !== undefined) putShard(merged, overrides.shard, origins)
 
-  const where = found ? `in ${found.file}` : 'among the flags and the environment'
-  const checked = schema.safeParse(merged)
-  if (!checked.success) throw explain(checked.error, schema, merged, where, { secrets })
-  const baseDir = found ? baseDirOf(found.file) : cwd
+  const checked = settingsSchema.safeParse(merged)
+  if (!checked.success) throw explain(checked.error, { value: merged, type: settingsSchema, prefix: [], placeOf: await origins.places(), secrets })
   const settings = checked.data
-  settings.outbox.path = resolve(baseDir, settings.outbox.path)
-  return { settings, file: found?.file, baseDir, cwd, secrets }
+  const outbox = resolve(baseDir, settings.outbox.path)
+  settings.outbox.path = pipeline !== undefined && origins.isShared(['outbox', 'path']) ? namedAfter(pipeline, outbox) : outbox
+  return { settings, pipeline, file: found?.file, baseDir, cwd, secrets, origins }
+}
+
+/** The names of all pipelines, in the file's order; none where the file has no `pipelines:`. */
+export async function pipelinesOf(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<string[]> {
+  return Object.keys(pipelinesIn(await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)))
 }
 
 type Section = 'source' | 'sink'
@@ -127,24 +114,53 @@ export function section<Name extends Section>({ settings, file, cwd }: Loaded, n
     : new ConfigurationError(`No ${name} is configured in ${file}.`, { hint: `Add \`${name}: {use: …}\`, or name one with --${name}.` })
 }
 
-/** Checks a plugin's own options against its schema. */
-export function pluginOptions<S extends z.ZodType>(loaded: Loaded, name: Section, options: S): z.output<S> {
-  const { use, ...own }: Tree = { ...section(loaded, name) }
-  if (name === 'source') for (const key of ['timeoutMs', 'maxLocations']) delete own[key]
-  const checked = options.safeParse(own)
-  if (checked.success) return checked.data
-  throw explain(
-    checked.error,
-    options,
-    own,
-    `for the ${name} ${use} ${loaded.file === undefined ? 'among the flags and the environment' : `in ${loaded.file}`}`,
-    { prefix: name, secrets: loaded.secrets },
-  )
+/** A plugin's own options, as they stand there: without owm's. */
+export function ownOptions(loaded: Loaded, name: Section): Tree {
+  const given = Object.entries(section(loaded, name))
+  return Object.fromEntries(given.filter(([key]) => key !== 'use' && !commonKeys[name].includes(key)))
 }
 
-/** Types a configuration file: `export default defineConfig({…})`. */
-export function defineConfig(config: Config): Config {
-  return config
+/** Checks a plugin's own options against its schema. */
+export async function pluginOptions<S extends z.ZodType>(loaded: Loaded, name: Section, options: S): Promise<z.output<S>> {
+  const own = ownOptions(loaded, name)
+  const checked = options.safeParse(own)
+  if (checked.success) return checked.data
+  throw explain(checked.error, { value: own, type: options, prefix: [name], placeOf: await loaded.origins.places(), secrets: loaded.secrets })
+}
+
+/** Names the place of `use` where that's what is wrong. */
+export async function located<Plugin>(loaded: Loaded, name: Section, loading: Promise<Plugin>): Promise<Plugin> {
+  return loading.catch(async (error: unknown) => {
+    if (!(error instanceof ConfigurationError)) throw error
+    const message = `${error.message.replace(/\.$/, '')} (${name}.use ${await loaded.origins.place([name, 'use'])}).`
+    throw new ConfigurationError(message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) })
+  })
+}
+
+/** Which locations are taken; undefined where all are. */
+export async function filtersOf(loaded: Loaded, env: NodeJS.ProcessEnv): Promise<Filters | undefined> {
+  const { where: { bbox, ...fields } = {}, sample, limit, shard: given, shards } = section(loaded, 'source')
+  const wrong = async (key: string, what: string, hint: string): Promise<ConfigurationError> =>
+    new ConfigurationError(`source.${key} ${await loaded.origins.place(['source', key])} ${what}`, { hint })
+  let shard = given === undefined ? undefined : shardOf(given)
+  if (shards !== undefined) {
+    if (shard) throw await wrong('shards', 'and source.shard are both set.', 'Leave one of them out.')
+    const index = env['JOB_COMPLETION_INDEX'] ?? ''
+    const hint = `A Kubernetes Job with completionMode: Indexed and completions: ${shards} sets it; elsewhere use --shard i/${shards}.`
+    if (!/^\d+$/.test(index))
+      throw await wrong('shards', `needs the environment variable JOB_COMPLETION_INDEX, which ${index === '' ? "isn't set" : `is "${index}"`}.`, hint)
+    if (Number(index) >= shards) throw await wrong('shards', `is ${shards}, but JOB_COMPLETION_INDEX is ${index}: 0 to ${shards - 1} is expected.`, hint)
+    shard = { index: Number(index), count: shards }
+  }
+  if (shard?.count === 1) shard = undefined
+  if (Object.keys(fields).length === 0 && !bbox && sample === undefined && limit === undefined && !shard) return undefined
+  const wanted = Object.entries(fields).map(([field, values]): [string, string[]] => [field, [values].flat().map(String)])
+  return { fields: Object.fromEntries(wanted), bbox, sample, limit, shard }
+}
+
+function shardOf(given: string): Shard {
+  const [index = 0, count = 1] = given.split('/').map(Number)
+  return { index, count }
 }
 
 // --- files ---
@@ -152,23 +168,33 @@ export function defineConfig(config: Config): Config {
 /** `.config/owmrc.yaml` is about the folder that `.config` stands in. */
 const baseDirOf = (file: string): string => (dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file))
 
-async function readFile(named: string | undefined, cwd: string): Promise<{ tree: Tree; file: string } | undefined> {
+async function readFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
   const {
     default: { cosmiconfig, defaultLoaders },
   } = await import('cosmiconfig')
+  const texts = new Map<unknown, string>()
+  const kept = Object.entries(defaultLoaders).map(([ending, load]): [string, Loader] => [
+    ending,
+    (path, text) => {
+      texts.set(path, text)
+      return load(path, text)
+    },
+  ])
   // Inside a function: making an explorer reads the working directory's package.json, too.
   const explore = async () => {
     const explorer = cosmiconfig('owm', {
       searchStrategy: 'project',
       // cosmiconfig's own loader for .ts writes beside the file, which may be read-only.
-      loaders: { ...defaultLoaders, '.ts': defaultExport, '.mts': defaultExport },
+      loaders: { ...Object.fromEntries(kept), '.ts': defaultExport, '.mts': defaultExport },
     })
     return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
   }
-  const found = await explore().catch((thrown: unknown) => {
+  const found = await explore().catch(async (thrown: unknown) => {
     const error = toError(thrown)
-    const file = 'filepath' in error ? error.filepath : (named ?? `in ${cwd}`)
-    throw new ConfigurationError(`The configuration ${file} can't be read: ${error.message}`, {
+    const file = 'filepath' in error ? String(error.filepath) : (named ?? `in ${cwd}`)
+    const mistake = yamlMistake(error) ?? (extname(file) === '.json' ? await jsonMistake(texts.get(file) ?? '') : undefined)
+    const [place, message] = mistake ? [`:${mistake.line}:${mistake.column}`, mistake.message] : ['', error.message]
+    throw new ConfigurationError(`The configuration ${file}${place} can't be read: ${message}`, {
       hint: 'Correct the file, or name another one with --config.',
       cause: error,
     })
@@ -179,7 +205,16 @@ async function readFile(named: string | undefined, cwd: string): Promise<{ tree:
     throw new ConfigurationError(`The configuration ${found.filepath} must be a mapping of sections, such as \`source:\` and \`sink:\`.`, {
       hint: '`owm init` writes an example.',
     })
-  return { tree, file: found.filepath }
+  const file = found.filepath
+  // What is no text for people has no line that leads anywhere.
+  const text = /\.[cm]?[jt]s$/.test(file) ? undefined : texts.get(file)
+  return { tree, file, text, prefix: basename(file) === 'package.json' ? ['owm'] : [] }
+}
+
+/** Where js-yaml stopped. Its message would show the line, in which a password may stand. */
+function yamlMistake(error: Error): SyntaxMistake | undefined {
+  const [line, column, message] = [at(error, ['mark', 'line']), at(error, ['mark', 'column']), at(error, ['reason'])]
+  return typeof line === 'number' && typeof column === 'number' ? { line: line + 1, column: column + 1, message: String(message) } : undefined
 }
 
 async function defaultExport(path: string): Promise<unknown> {
@@ -190,46 +225,49 @@ async function defaultExport(path: string): Promise<unknown> {
 /** Levels: what calls itself for each of them ends in a full stack somewhere above. */
 const maxDepth = 2_000
 
-/** Puts the environment's values for `${NAME}`. */
-function expand(tree: Tree, file: string, env: NodeJS.ProcessEnv, secrets: string[]): unknown {
+/** What the file says to this pipeline, with the environment's values for `${NAME}`. */
+async function expand(origins: Origins, env: NodeJS.ProcessEnv, secrets: string[]): Promise<Tree> {
   // YAML's aliases: the same object may stand in many places, or inside of itself.
   const done = new Map<object, unknown>()
   const inside = new Set<object>()
+  const wrong = new Map<readonly string[], { what: string; hint: string }>()
 
-  function expanded(value: unknown, key: string): unknown {
+  function expanded(value: unknown, path: readonly string[]): unknown {
     if (typeof value === 'string')
       return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
         const found = env[name]
         if (found === undefined)
-          throw new ConfigurationError(`${key} in ${file} needs the environment variable ${name}, which isn't set.`, {
-            hint: `Set ${name}, or write the value itself.`,
-          })
+          wrong.set(path, { what: `needs the environment variable ${name}, which isn't set.`, hint: `Set ${name}, or write the value itself.` })
         // The outbox's path is no secret, and programs read it in `--json`.
-        if (found.length > 3 && !key.startsWith('outbox.')) secrets.push(found)
-        return found
+        else if (found.length > 3 && path[0] !== 'outbox') secrets.push(found)
+        return found ?? ''
       })
     if (typeof value !== 'object' || value === null) return value
     if (done.has(value)) return done.get(value)
-    if (inside.has(value)) throw new ConfigurationError(`${key} in ${file} contains itself.`, { hint: 'Look for an alias that refers to what it stands in.' })
-    if (inside.size > maxDepth)
-      throw new ConfigurationError(`The configuration ${file} is nested deeper than ${maxDepth} levels.`, { hint: 'Nobody means that.' })
+    if (inside.has(value)) wrong.set(path, { what: 'contains itself.', hint: 'Look for an alias that refers to what it stands in.' })
+    if (inside.size > maxDepth) wrong.set(path.slice(0, 1), { what: `is nested deeper than ${maxDepth} levels.`, hint: 'Nobody means that.' })
+    if (inside.has(value) || inside.size > maxDepth) return undefined
     inside.add(value)
     const copy = Array.isArray(value)
-      ? value.map((entry: unknown, index) => expanded(entry, `${key}[${index}]`))
+      ? value.map((entry: unknown, index) => expanded(entry, [...path, String(index)]))
       : isTree(value)
-        ? Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expanded(entry, key ? `${key}.${name}` : name)]))
+        ? Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, expanded(entry, [...path, name])]))
         : value
     inside.delete(value)
     done.set(value, copy)
     return copy
   }
-  return expanded(tree, '')
+
+  const tree = expanded(origins.merged, [])
+  if (wrong.size > 0) {
+    const placeOf = await origins.places()
+    const errors = [...wrong].map(([path, { what, hint }]) => new ConfigurationError(`${path.join('.')} ${placeOf(path)} ${what}`, { hint }))
+    throw errors.length === 1 ? errors[0] : new ConfigurationErrors(errors)
+  }
+  return isTree(tree) ? tree : {}
 }
 
 // --- merging ---
-
-/** Another plugin than the file's doesn't get that one's options. */
-const choose = (section: unknown, name: string): Tree => (isTree(section) && section['use'] === name ? section : { use: name })
 
 function put(tree: Tree, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path
@@ -252,54 +290,14 @@ function literal(text: string): unknown {
   }
 }
 
-// --- errors ---
-
-/** The first thing that is wrong: which key, where, what it is, what it should be. */
-function explain(
-  error: z.ZodError,
-  type: z.ZodType,
-  tree: Tree,
-  where: string,
-  { prefix = '', secrets }: { prefix?: string; secrets: readonly string[] },
-): ConfigurationError {
-  const issue = error.issues[0]
-  const full = [...(prefix ? [prefix] : []), ...(issue?.path ?? []).map(String)]
-  const key = full.join('.') || 'the configuration'
-  if (issue?.code === 'unrecognized_keys') {
-    const unknown = issue.keys[0] ?? ''
-    const known = knownKeys(type, issue.path)
-    const near = nearest(unknown, known)
-    return new ConfigurationError(`${[...full, unknown].join('.')} is not a known key ${where}.`, {
-      hint: near ? `Did you mean \`${near}\`?` : `Known keys here: ${known.join(', ') || 'none'}.`,
-    })
-  }
-  const value = (issue?.path ?? []).reduce<unknown>(
-    (inner, part) => (isTree(inner) ? inner[String(part)] : Array.isArray(inner) ? inner[Number(part)] : undefined),
-    tree,
-  )
-  const found = schemaAt(type, issue?.path ?? [])
-  const isSecret = found instanceof z.ZodType && found.meta()?.['secret'] === true
-  const text = JSON.stringify(value) ?? ''
-  const tells = isSecret || secrets.some((secret) => text.includes(JSON.stringify(secret).slice(1, -1)))
-  const shown = text === '' || tells ? '' : ` (it is ${text.length > 200 ? `${text.slice(0, 200)}…` : text})`
-  return new ConfigurationError(`${key} ${where} is wrong: ${issue?.message ?? error.message}${shown}.`, { hint: `Correct ${key}.` })
-}
-
-function schemaAt(type: z.ZodType, path: readonly PropertyKey[]): unknown {
-  let at: unknown = type
-  for (const part of path) {
-    const inner = unwrap(at)
-    at = inner instanceof z.ZodObject ? inner.shape[String(part)] : undefined
-  }
-  return at
-}
-
-function knownKeys(type: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  const object = unwrap(schemaAt(type, path))
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : []
-}
-
-/** The object behind defaults. */
-function unwrap(type: unknown): unknown {
-  return type instanceof z.ZodDefault || type instanceof z.ZodPrefault || type instanceof z.ZodOptional ? unwrap(type.unwrap()) : type
+/** `--shard i/n` stands for both settings. */
+function putShard(merged: Tree, given: string, origins: Origins): void {
+  const [index = 0, count = 0] = /^\d{1,6}\/\d{1,6}$/.test(given) ? given.split('/').map(Number) : []
+  if (index >= count)
+    throw new UsageError(`--shard ${given}: i/n is expected, with i from 0 to n-1.`, { hint: 'For example: --shard 0/3, --shard 1/3 and --shard 2/3.' })
+  const { source } = merged
+  if (!isTree(source)) return // that there is none will be said
+  source['shard'] = given
+  delete source['shards']
+  origins.note(['source', 'shard'], { from: 'flag', name: '--shard' })
 }

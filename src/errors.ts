@@ -50,6 +50,18 @@ export class ConfigurationError extends OwmError {
   override readonly exitCode = exitCodes.configuration
 }
 
+/** Several settings are wrong: each is told. */
+export class ConfigurationErrors extends ConfigurationError {
+  readonly all: readonly ConfigurationError[]
+
+  constructor(all: readonly ConfigurationError[]) {
+    const shown = all.slice(0, 20).map(({ message, hint }) => `- ${message}${hint === undefined ? '' : ` ${hint}`}`)
+    const rest = all.length > shown.length ? [`and ${all.length - shown.length} more`] : []
+    super([`The configuration has ${all.length} mistakes:`, ...shown, ...rest].join('\n'), { hint: 'Correct them, then let `owm config check` look again.' })
+    this.all = all
+  }
+}
+
 /** It may work next time: tried again, then left in the outbox. */
 export class TransientError extends OwmError {
   override readonly code: string = 'NOT_HANDED_OVER'

@@ -1,6 +1,5 @@
 /** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm'`. */
 export { z } from 'zod'
-export { type Config, defineConfig } from './config.js'
 export { ConfigurationError, RefusedError, ResumePointError, TransientError } from './errors.js'
 export {
   defineSink,
@@ -18,4 +17,5 @@ export {
   type SourcePlugin,
   type TaskBatch,
 } from './plugin.js'
+export { type Config, defineConfig } from './settings.js'
 export type { Task } from './task.js'

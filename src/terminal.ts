@@ -12,6 +12,12 @@ export const count = (value: number): string => String(value).replace(/\B(?=(\d{
 
 export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
 
+/** `50 locations read (950 left out by filters)` */
+export function locationsRead({ read, leftOut = 0, limitReached = false }: { read: number; leftOut?: number; limitReached?: boolean }): string {
+  const filters = [...(leftOut > 0 ? [`${count(leftOut)} left out by filters`] : []), ...(limitReached ? ['limit reached'] : [])]
+  return `${plural(read, 'location')} read${filters.length > 0 ? ` (${filters.join(', ')})` : ''}`
+}
+
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
 }

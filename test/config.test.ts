@@ -1,7 +1,11 @@
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { folderWith, owm, owmJson, type Ran, type RunOptions, temporaryFolder } from './support/cli.js'
+import { type Loaded, loadConfig, type Overrides, pluginOptions } from '../src/config.js'
+import { ConfigurationError, ConfigurationErrors } from '../src/errors.js'
+import { loadSink, loadSource } from '../src/load-plugin.js'
+import { defineConfig } from '../src/settings.js'
+import { folderWith, owm, owmJson, type Ran, type RunOptions, root, temporaryFolder } from './support/cli.js'
 
 /** What a dry run tells about the configuration in force. */
 interface Seen {
@@ -321,4 +325,225 @@ it('without any configuration nothing is guessed: 78, and owm init is named', as
   expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
   expect(stderr).toContain('owm init')
   expect(await readdir(cwd)).toEqual([])
+})
+
+// --- in this process: no command is needed to see what a configuration means ---
+
+/** What the configuration in a folder means, its plugins' options included; or what is wrong with it. */
+async function settingsOf(files: Record<string, string>, overrides: Overrides = {}, env: Record<string, string> = {}): Promise<Loaded> {
+  const loaded = await loadConfig(overrides, env, await folderOf(files))
+  for (const kind of ['source', 'sink'] as const) {
+    const { use } = loaded.settings[kind] ?? {}
+    if (use !== undefined) await pluginOptions(loaded, kind, (await (kind === 'source' ? loadSource : loadSink)(use, loaded.baseDir)).options)
+  }
+  return loaded
+}
+
+/** Its messages and hints, without the folder. */
+async function mistakesOf(...given: Parameters<typeof settingsOf>): Promise<string[]> {
+  const error: unknown = await settingsOf(...given).catch((thrown: unknown) => thrown)
+  if (!(error instanceof ConfigurationError)) throw new Error(`a ConfigurationError was expected, not ${error}`)
+  const all = error instanceof ConfigurationErrors ? error.all : [error]
+  return all.map(({ message, hint }) => `${message} ${hint ?? ''}`.trim().replaceAll(/\/\S*owm-test-[^/]*\//g, ''))
+}
+
+describe('an error leads to the line and the key', () => {
+  it('in YAML, all of them at once, with the value and the nearest name', async () => {
+    const text = [
+      '# first line',
+      'source:',
+      '  use: simulated-db',
+      '  count: 3',
+      'sink: {use: jsonl, path: "-"}',
+      'retry:',
+      '  attempts: many',
+      '  maxdelayms: 5',
+      'flush: {batchSize: 0}',
+      'outbx: {}',
+      '',
+    ].join('\n')
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(/^flush\.batchSize in \.owmrc\.yaml:9 is wrong: .* \(it is 0\)\.$/),
+      expect.stringMatching(/^retry\.attempts in \.owmrc\.yaml:7 is wrong: .*number.* \(it is "many"\)\.$/),
+      'retry.maxdelayms in .owmrc.yaml:8 is not a known key. Did you mean `maxDelayMs`?',
+      'outbx in .owmrc.yaml:10 is not a known key. Did you mean `outbox`?',
+    ])
+  })
+
+  it.each([
+    ['.owmrc', 'source:\n  use: simulated-db\n  cuont: 1\n', '.owmrc:3'],
+    ['.owmrc.yml', 'sink: &all {use: simulated-db,\n  cuont: 1}\nsource: *all\n', '.owmrc.yml:2'],
+    ['.owmrc.yaml', '\nsource:\n  <<: {use: simulated-db,\n    cuont: 1}\n', '.owmrc.yaml:2'],
+    ['.owmrc.json', '{\n\t"source": {\n\t\t"use": "simulated-db",\n\t\t"cuont": 1\n\t}\n}', '.owmrc.json:4'],
+    ['package.json', '{\n "name": "x",\n "source": {"cuont": 1},\n "owm": {\n  "source": {\n   "use": "simulated-db",\n   "cuont": 1}}}', 'package.json:7'],
+    ['.config/owmrc.yaml', '\n\nsource: {use: simulated-db,\n  cuont: 1}\n', '.config/owmrc.yaml:4'],
+    ['owm.config.mjs', 'export default {\n  source: {\n    use: "simulated-db",\n    cuont: 1 } }', 'owm.config.mjs is'],
+  ])('of %s', async (file, text, place) => {
+    const mistakes = await mistakesOf({ [file]: text })
+    expect(mistakes.find((mistake) => mistake.startsWith('source.cuont'))).toContain(`source.cuont in ${place}`)
+  })
+
+  it('of what encloses a value that is missing', async () => {
+    expect(await mistakesOf({ '.owmrc.yaml': 'source: {use: simulated-db}\nsink:\n  use: jsonl\n' })).toEqual([
+      expect.stringMatching(/^sink\.path in \.owmrc\.yaml:2 is wrong: .*Correct this value\.$/),
+    ])
+  })
+
+  it('or to the flag or the variable that gave the value', async () => {
+    const files = { '.owmrc.yaml': inYaml }
+    const mistakes = async (overrides: Overrides, env = {}): Promise<string[]> => mistakesOf(files, overrides, env)
+    expect(await mistakes({ set: ['source.count=many'] })).toEqual([expect.stringContaining('source.count from --set source.count is wrong')])
+    expect(await mistakes({ set: ['source={"use":"simulated-db","count":"many"}'] })).toEqual([
+      expect.stringContaining('source.count from --set source is wrong'),
+    ])
+    expect(await mistakes({ sink: 'redis-stream' }, { OWM_REDIS_URL: 'http://x' })).toEqual([expect.stringContaining('sink.url from OWM_REDIS_URL is wrong')])
+    expect(await mistakes({ source: 'static-list' })).toEqual([expect.stringContaining('source from --source is wrong')])
+  })
+
+  it('also to those of a plugin, the nearest of the values that it knows', async () => {
+    const text = 'source: {use: simulated-db}\nsink:\n  use: redis-stream\n  onFull: trimm\n  maxLenght: 5\n'
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(/^sink\.onFull in \.owmrc\.yaml:4 is wrong: .*trim.* \(it is "trimm"\)\. Did you mean `trim`\?$/),
+      'sink.maxLenght in .owmrc.yaml:5 is not a known key. Did you mean `maxLength`?',
+    ])
+  })
+
+  it('and to every variable that is missing', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: that is owm's own notation
+    const text = `${inYaml}outbox:\n  path: \${HERE}/\${THERE}.db\n`.replace('tasks.jsonl', '${TASKS}')
+    expect(await mistakesOf({ '.owmrc.yaml': text }, {}, { THERE: 'x' })).toEqual([
+      expect.stringContaining('sink.path in .owmrc.yaml:6 needs the environment variable TASKS'),
+      expect.stringContaining('outbox.path in .owmrc.yaml:8 needs the environment variable HERE'),
+    ])
+  })
+
+  it.each([
+    ['.owmrc.yaml', 'source:\n  use: x\nsink: [a, b\n', /\.owmrc\.yaml:4:1 can't be read/],
+    ['.owmrc.yaml', 'source:\n  use: x\n use: redis://:hunter2hunter2@h\n', /\.owmrc\.yaml:3:\d+ can't be read/],
+    ['.owmrc.json', '{\n  "source": {"use": "x", "url": "redis://:hunter2hunter2@h"\n  "sink": 1}', /\.owmrc\.json:\d:\d+ can't be read/],
+    ['.owmrc.json', '{"source": }', /\.owmrc\.json:1:12 can't be read/],
+  ])('%s that cannot be parsed: %j', async (file, text, expected) => {
+    const [mistake = ''] = await mistakesOf({ [file]: text })
+    expect(mistake).toMatch(expected)
+    expect(mistake).not.toContain('hunter2')
+  })
+
+  it('but never to a secret', async () => {
+    const plugin = `import { z } from '${join(root, 'node_modules', 'zod', 'index.js')}'
+      export default { kind: 'source', name: 'mine', description: '', open: () => ({}), options: z.strictObject({
+        auth: z.strictObject({ user: z.string(), key: z.number().meta({ secret: true }).optional() }),
+        pass: z.union([z.number(), z.array(z.number())]).optional().meta({ secret: true }), password: z.number().optional(), note: z.number().optional(),
+      }) }`
+    const wrong =
+      'source: {use: ./mine.mjs, auth: {user: 5, key: hunter2a}, pass: hunter2b, password: hunter2c, note: "postgres://u:hunter2d@h/db"}\nsink: {use: jsonl, path: x}\n'
+    const mistakes = await mistakesOf({ '.owmrc.yaml': wrong, 'mine.mjs': plugin })
+    expect(mistakes.map((mistake) => mistake.split(' ')[0])).toEqual(['source.auth.user', 'source.auth.key', 'source.pass', 'source.password', 'source.note'])
+    expect(mistakes.join()).not.toContain('hunter2')
+    expect(mistakes[2]).toContain('expected number or array')
+    const [whole = ''] = await mistakesOf({ '.owmrc.yaml': 'source: {use: ./mine.mjs, auth: [{key: hunter2a, password: hunter2c}]}\n', 'mine.mjs': plugin })
+    expect(whole).toContain('source.auth')
+    expect(whole).not.toContain('hunter2')
+  })
+})
+
+describe('pipelines', () => {
+  const shared = {
+    source: { use: 'simulated-db', pageSize: 7, limit: 3 },
+    sink: { use: 'jsonl', path: 'tasks.jsonl' },
+    retry: { attempts: 2 },
+    pipelines: {
+      hourly: { source: { count: 50 }, retry: { maxDelayMs: 5 } },
+      daily: { source: { use: 'static-list', locations: [] }, outbox: { path: './mine.db' } },
+      idle: null,
+    },
+  }
+  const files = (config: unknown): Record<string, string> => ({ '.owmrc.json': JSON.stringify(config, null, 1) })
+
+  it('each have what they say, then what all share, then the defaults', async () => {
+    const { settings, pipeline, baseDir } = await settingsOf(files(shared), { pipeline: 'hourly' })
+    expect({ pipeline, ...settings }).toMatchObject({
+      pipeline: 'hourly',
+      source: { use: 'simulated-db', pageSize: 7, count: 50, limit: 3 },
+      sink: { use: 'jsonl', path: 'tasks.jsonl' },
+      outbox: { path: '/tmp/owm_producer_tasks-hourly.db', keepRuns: 1_000 },
+      retry: { attempts: 2, maxDelayMs: 5, initialDelayMs: 1_000 },
+    })
+    expect(baseDir).toContain('owm-test-')
+    expect((await settingsOf(files(shared), { pipeline: 'idle' })).settings.retry).toMatchObject({ attempts: 2, maxDelayMs: 10_000 })
+  })
+
+  it("another plugin than that of all doesn't get its options, but owm's own", async () => {
+    const { settings, baseDir } = await settingsOf(files(shared), {}, { OWM_PIPELINE: 'daily' })
+    expect(settings.source).toEqual({ use: 'static-list', locations: [], limit: 3, timeoutMs: 60_000, maxLocations: 100_000_000 })
+    expect(settings.outbox.path).toBe(join(baseDir, 'mine.db'))
+  })
+
+  it('never share an outbox by accident', async () => {
+    const config = { ...shared, outbox: { path: './o.db' } }
+    const { settings, baseDir } = await settingsOf(files(config), { pipeline: 'hourly' })
+    expect(settings.outbox.path).toBe(join(baseDir, 'o-hourly.db'))
+    const same = { ...shared, pipelines: { ...shared.pipelines, hourly: { outbox: { path: 'x/../mine.db' } } } }
+    expect(await mistakesOf(files(same), { pipeline: 'hourly' })).toEqual([expect.stringMatching(/hourly and daily .* have the same outbox/)])
+  })
+
+  it('flag, environment, file, default: the first that says something wins here, too', async () => {
+    const env = { OWM_PIPELINE: 'daily', OWM_OUTBOX: '/in/the/environment.db', OWM_SINK: 'redis-stream' }
+    const overrides = { pipeline: 'hourly', set: ['source.count=9'] }
+    const { settings, pipeline } = await settingsOf(files(shared), overrides, env)
+    expect({ pipeline, ...settings }).toMatchObject({
+      pipeline: 'hourly',
+      source: { count: 9 },
+      sink: { use: 'redis-stream' },
+      outbox: { path: '/in/the/environment.db' },
+    })
+    expect((await settingsOf(files(shared), { ...overrides, outbox: '/in/a/flag.db' }, env)).settings.outbox.path).toBe('/in/a/flag.db')
+  })
+
+  it('that is not named: the only one is meant, of several their names are said', async () => {
+    expect((await settingsOf(files({ ...shared, pipelines: { only: {} } }))).pipeline).toBe('only')
+    expect(await mistakesOf(files(shared))).toEqual([expect.stringMatching(/hourly, daily, idle\. Name one with --pipeline or OWM_PIPELINE\.$/)])
+  })
+
+  it.each([
+    ['a name that is not there', shared, { pipeline: 'hurly' }, /no pipeline hurly .*Did you mean `hourly`\?/],
+    ['a name that resembles none', shared, { pipeline: 'x' }, /no pipeline x .*hourly, daily, idle/],
+    ['a name, but no pipelines', minimal, { pipeline: 'hourly' }, /no pipeline hourly/],
+    ['a list', { ...shared, pipelines: [1] }, {}, /pipelines in \.owmrc\.json must be a mapping/],
+    ['a pipeline that is none', { ...shared, pipelines: { hourly: 5 } }, {}, /pipelines\.hourly in \.owmrc\.json:\d+ must be/],
+    ['a name that leads elsewhere', { ...shared, pipelines: { '../x': {} } }, {}, /"\.\.\/x" in \.owmrc\.json:\d+ needs another name/],
+    ['a key that is not known', { ...shared, pipelines: { hourly: { source: { cuont: 1 } } } }, {}, /source\.cuont in \.owmrc\.json:17 .*`count`/],
+    ['a section that is not known', { ...shared, pipelines: { hourly: { sorce: {} } } }, {}, /^sorce in \.owmrc\.json:16 .*`source`/],
+  ])('%s is wrong', async (_, config, overrides, expected) => {
+    expect(await mistakesOf(files(config), overrides)).toEqual([expect.stringMatching(expected)])
+  })
+
+  it('run by themselves, each with an outbox of its own', async () => {
+    const cwd = await folderWith({
+      sink: { use: 'jsonl', path: 'tasks.jsonl' },
+      outbox: { path: 'o.db' },
+      source: { use: 'simulated-db', count: 5 },
+      pipelines: { hourly: {}, daily: { source: { count: 3 } } },
+    })
+    for (const [name, read] of Object.entries({ hourly: 5, daily: 3 })) {
+      const { code, json } = await owmJson<Seen>(['produce', '--pipeline', name], { cwd })
+      expect({ code, read: json.source.read, outbox: json.outbox.path }).toEqual({ code: 0, read, outbox: join(cwd, `o-${name}.db`) })
+    }
+  })
+
+  it('are typed in owm.config.ts', () => {
+    const part = { source: { use: 'simulated-db', count: 5 } }
+    expect(defineConfig({ pipelines: { hourly: part, daily: {} }, sink: { use: 'jsonl', path: '-' } }).pipelines).toHaveProperty('hourly', part)
+    expect(defineConfig({ ...part, sink: { use: 'jsonl' }, flush: { batchSize: 5 } }).pipelines).toBeUndefined()
+    const wrong = [
+      // @ts-expect-error a source needs a plugin
+      defineConfig({ source: { count: 5 } }),
+      // @ts-expect-error batchsize is no key
+      defineConfig({ flush: { batchsize: 5 } }),
+      // @ts-expect-error nor in a pipeline
+      defineConfig({ pipelines: { hourly: { flush: { batchsize: 5 } } } }),
+      // @ts-expect-error a box has four sides
+      defineConfig({ source: { use: 'x', where: { bbox: [1, 2] } } }),
+    ]
+    expect(wrong).toHaveLength(4)
+  })
 })

@@ -4,13 +4,14 @@ import { InputRejectedError, UsageError } from '../errors.js'
 import type { Outbox } from '../outbox/outbox.js'
 import type { ProduceSummary } from '../pipeline.js'
 import { normalSlot } from '../task.js'
-import { count, harmless, plural, seconds } from '../terminal.js'
+import { count, harmless, locationsRead, plural, seconds } from '../terminal.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
   runId: string | null
   slot: string
-  source: { name: string | null; read: number; rejected: number; duplicates: number }
+  /** With filters also how many locations they left out, and whether reading ended at the limit. */
+  source: { name: string | null; read: number; rejected: number; duplicates: number; leftOut?: number; limitReached?: boolean }
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
   durationMs: number
@@ -29,6 +30,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
   ]
   static override flags = {
     slot: Flags.string({ description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given', helpValue: 'TIME' }),
+    shard: Flags.string({ description: 'read only the share i of n, such as 0/3: n producers cover each location once', helpValue: 'I/N' }),
     strict: Flags.boolean({ description: 'exit 65 when a location was rejected' }),
     'dry-run': Flags.boolean({ description: 'write nothing anywhere; show what would be sent', exclusive: ['no-flush'] }),
     'no-flush': Flags.boolean({ description: 'store the tasks, leave the hand-over to `owm flush`' }),
@@ -67,10 +69,10 @@ export default class Produce extends OwmCommand<ProduceResult> {
     if (flags['dry-run']) {
       const { dryRun } = await import('../dry-run.js')
       const { preview, ...counts } = await dryRun(source, result.slot, this.abort.signal)
-      result.source = { ...result.source, ...counts }
+      result.source = { ...result.source, ...counts, ...source.tally }
       result.durationMs = Math.round(performance.now() - started)
       const rest = counts.read - counts.rejected - counts.duplicates
-      const line = `dry run of slot ${result.slot}: ${plural(counts.read, 'location')} read, ${count(counts.rejected)} rejected, ${plural(counts.duplicates, 'duplicate')}, ${plural(rest, 'task')} would be handed over to ${result.sink.name}`
+      const line = `dry run of slot ${result.slot}: ${locationsRead(result.source)}, ${count(counts.rejected)} rejected, ${plural(counts.duplicates, 'duplicate')}, ${plural(rest, 'task')} would be handed over to ${result.sink.name}`
       return {
         result: { ...result, tasks: preview.map((task): unknown => JSON.parse(task)) },
         summary: [...preview.map(harmless), line],
@@ -81,6 +83,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const { produce } = await import('../pipeline.js')
     outbox = await this.openOutbox(loaded, flags.wait)
     try {
+      await this.leaveOtherShards(outbox, source, result.slot)
       const { keepTasks, keepRuns } = settings.outbox
       const summary = await produce(
         { slot: result.slot, batchSize: settings.flush.batchSize, flush: !flags['no-flush'], keepTasks, keepRuns },
@@ -96,7 +99,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       )
       const { run } = summary
       result.runId = run.runId
-      result.source = { ...result.source, read: run.read, rejected: run.rejected, duplicates: run.duplicates }
+      result.source = { ...result.source, ...source.tally, read: run.read, rejected: run.rejected, duplicates: run.duplicates }
       result.outbox = { ...result.outbox, persisted: run.persisted, pending: outbox.pending, dead: await outbox.dead() }
       result.sink = { ...result.sink, delivered: summary.delivered, deduplicated: summary.deduplicated, evicted: summary.evicted }
       result.durationMs = Math.round(performance.now() - started)
@@ -121,7 +124,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const { slot, outbox, sink, durationMs } = this.result
     if (alreadyComplete) return `slot ${slot}: handed over before (run ${run.runId}), nothing to do`
     return [
-      `slot ${slot}: ${plural(run.read, 'location')} read`,
+      `slot ${slot}: ${locationsRead(this.result.source)}`,
       ...(run.rejected > 0 ? [`${count(run.rejected)} rejected`] : []),
       ...(run.duplicates > 0 ? [plural(run.duplicates, 'duplicate')] : []),
       `${plural(delivered, 'task')} handed over to ${sink.name}`,

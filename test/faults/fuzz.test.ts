@@ -296,7 +296,7 @@ describe('configuration files', () => {
         const loaded = await loadConfig({}, configEnv, folder)
         for (const kind of ['source', 'sink'] as const) {
           const plugin = await (kind === 'source' ? loadSource : loadSink)(loaded.settings[kind]?.use ?? '', loaded.baseDir)
-          pluginOptions(loaded, kind, plugin.options)
+          await pluginOptions(loaded, kind, plugin.options)
         }
         outcomes.read++
       } catch (error) {
