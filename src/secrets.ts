@@ -1,6 +1,7 @@
 /**
  * Makes the function that takes secrets out of whatever is about to be shown:
- * the given values, and user names and passwords in any URL.
+ * the given values, and user names and passwords in any URL but the one that
+ * shows where they go, `redis://user:password@host`.
  */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const forms = new Set(
@@ -8,7 +9,8 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   )
   // The longest first, so that a secret which contains another one goes as a whole.
   const values = [...forms].sort((a, b) => b.length - a.length)
-  return (text) => values.reduce((rest, value) => rest.replaceAll(value, '***'), text).replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1***@')
+  return (text) =>
+    values.reduce((rest, value) => rest.replaceAll(value, '***'), text).replace(/([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^\s/@"']*@/gi, '$1***@')
 }
 
 /** The password of a URL, decoded and as written; nothing where there is none. */

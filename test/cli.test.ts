@@ -397,7 +397,7 @@ describe('owm init', () => {
   it('writes a file that produce accepts', async () => {
     const cwd = await temporaryFolder()
     expect((await owm(['init'], { cwd })).code).toBe(0)
-    expect(await readdir(cwd)).toEqual(['.owmrc.yaml'])
+    expect(await readdir(cwd)).toEqual(['.owmrc.yaml', 'owm.schema.json'])
     const { code, json } = await owmJson<Counts>(['produce', '--dry-run'], { cwd })
     expect({ code, error: json.error }).toEqual({ code: 0, error: undefined })
     expect(json.source.read).toBeGreaterThan(0)

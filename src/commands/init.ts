@@ -6,10 +6,13 @@ import { ConfigurationError, codeOf, toError } from '../errors.js'
 /** What `owm init --json` prints. */
 export interface InitResult {
   path: string
+  /** The JSON Schema that the starter refers to. */
+  schema: string
 }
 
-const starter = `# owm: where the locations come from and where the tasks go.
-# The README explains every key; \`owm produce --dry-run\` shows what would be sent.
+const starter = `# yaml-language-server: $schema=./owm.schema.json
+# owm: where the locations come from and where the tasks go.
+# The README explains every key; \`owm config check\` looks whether all is right, \`owm produce --dry-run\` shows what would be sent.
 
 source:
   use: static-list            # a built-in's name, a package, or a path to a module
@@ -47,18 +50,24 @@ export default class Init extends OwmCommand<InitResult> {
   static override summary = 'Write a commented starter .owmrc.yaml into this folder.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
 
-  protected result: InitResult = { path: resolve('.owmrc.yaml') }
+  protected result: InitResult = { path: resolve('.owmrc.yaml'), schema: resolve('owm.schema.json') }
 
   protected async work(): Promise<Done<InitResult>> {
     const { flags } = await this.parse(Init)
     this.takeFlags(flags)
-    const { path } = this.result
+    const { path, schema } = this.result
+    const { configSchema } = await import('../json-schema.js')
     await writeFile(path, starter, { flag: 'wx' }).catch((thrown: unknown) => {
       const error = toError(thrown)
       throw codeOf(error) === 'EEXIST'
         ? new ConfigurationError(`${path} exists already: it isn't overwritten.`, { hint: 'Edit it, or move it away first.', cause: error })
         : new ConfigurationError(`${path} can't be written: ${error.message}`, { hint: 'Start owm init in a folder that you may write to.', cause: error })
     })
-    return { result: this.result, summary: [`Wrote ${path}. Edit it, then look at \`owm produce --dry-run\`.`] }
+    // An older one is overwritten: nobody edits it.
+    await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
+    return {
+      result: this.result,
+      summary: [`Wrote ${path}, and ${schema}, with which editors complete it. Edit the first, then look at \`owm produce --dry-run\`.`],
+    }
   }
 }
