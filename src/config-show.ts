@@ -1,9 +1,10 @@
 /** The settings in force, one by one, each with where it came from; without secrets. */
-import { type Loaded, ownOptions, pluginOptions } from './config.js'
+import { type Loaded, located, pluginOptions } from './config.js'
 import { OwmError } from './errors.js'
 import { masked } from './explain.js'
 import { loadSink, loadSource } from './load-plugin.js'
 import { isTree, type Origin } from './origins.js'
+import type { SinkPlugin, SourcePlugin } from './plugin.js'
 
 export interface Shown {
   /** `source.timeoutMs` */
@@ -24,7 +25,15 @@ export async function settingsIn(loaded: Loaded): Promise<{ values: Shown[]; err
     for (const [key, entry] of inner) show(entry, [...path, key])
     if (inner.length > 0 || value === undefined) return
     const tells = typeof value === 'string' && secrets.some((secret) => value.includes(secret))
-    values.push({ key: path.join('.'), value: tells ? origins.written(path) : value, origin: originOf(path) })
+    values.push({ key: path.join('.'), value: tells ? masked(origins.written(path), []) : value, origin: originOf(path) })
+  }
+
+  async function told<T>(work: Promise<T>): Promise<T | undefined> {
+    return work.catch((error: unknown) => {
+      if (!(error instanceof OwmError)) throw error
+      errors.push(error)
+      return undefined
+    })
   }
 
   for (const [name, section] of Object.entries(settings)) {
@@ -32,16 +41,11 @@ export async function settingsIn(loaded: Loaded): Promise<{ values: Shown[]; err
       show(masked(section, []), [name])
       continue
     }
-    try {
-      const plugin = await (name === 'source' ? loadSource : loadSink)(settings[name]?.use ?? '', baseDir)
-      const options = await pluginOptions(loaded, name, plugin.options)
-      const own = masked(isTree(options) ? options : ownOptions(loaded, name), [plugin.options])
-      show({ ...section, ...(isTree(own) ? own : {}) }, [name])
-    } catch (error) {
-      if (!(error instanceof OwmError)) throw error
-      errors.push(error)
-      show(masked(section, []), [name])
-    }
+    const plugin = await told(located<SourcePlugin | SinkPlugin>(loaded, name, (name === 'source' ? loadSource : loadSink)(settings[name]?.use ?? '', baseDir)))
+    const types = plugin ? [plugin.options] : []
+    const options = plugin && masked(await told(pluginOptions(loaded, name, plugin.options)), types)
+    const written = masked(section, types)
+    show({ ...(isTree(written) ? written : {}), ...(isTree(options) ? options : {}) }, [name])
   }
   return { values, errors }
 }

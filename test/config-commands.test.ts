@@ -74,9 +74,10 @@ describe('owm config show', () => {
   })
 
   it("says what it can where a plugin's options are wrong, or the plugin isn't there", async () => {
-    const cwd = await folderWith({ source: { use: 'simulated-db', count: 'many' }, sink: { use: './gone.mjs', token: password } })
+    const cwd = await folderWith({ source: { use: 'http', url: `https://h/x?key=${password}`, count: 'many' }, sink: { use: './gone.mjs', token: password } })
     const { code, json, stdout } = await owmJson<Shown>(['config', 'show'], { cwd })
     expect({ code, error: json.error?.code }).toEqual({ code: 78, error: 'CONFIGURATION' })
+    expect(json.values).toContainEqual({ key: 'source.url', value: '***', origin: expect.objectContaining({ line: 1 }) })
     expect(json.values).toContainEqual({ key: 'source.count', value: 'many', origin: expect.objectContaining({ line: 1 }) })
     expect(json.values).toContainEqual({ key: 'sink.token', value: '***', origin: expect.anything() })
     expect(stdout).not.toContain('hunter2')
