@@ -223,7 +223,7 @@ async function defaultExport(path: string): Promise<unknown> {
 }
 
 /** Levels: what calls itself for each of them ends in a full stack somewhere above. */
-const maxDepth = 2_000
+const maxDepth = 500
 
 /** What the file says to this pipeline, with the environment's values for `${NAME}`. */
 async function expand(origins: Origins, env: NodeJS.ProcessEnv, secrets: string[]): Promise<Tree> {
@@ -239,7 +239,7 @@ async function expand(origins: Origins, env: NodeJS.ProcessEnv, secrets: string[
         if (found === undefined)
           wrong.set(path, { what: `needs the environment variable ${name}, which isn't set.`, hint: `Set ${name}, or write the value itself.` })
         // The outbox's path is no secret, and programs read it in `--json`.
-        else if (found.length > 3 && path[0] !== 'outbox') secrets.push(found)
+        else if (found.length > 3 && path.join('.') !== 'outbox.path') secrets.push(found)
         return found ?? ''
       })
     if (typeof value !== 'object' || value === null) return value

@@ -446,6 +446,11 @@ describe('an error leads to the line and the key', () => {
   })
 })
 
+it('a JSON file may name its schema, for editors', async () => {
+  const { settings } = await settingsOf({ '.owmrc.json': JSON.stringify({ $schema: './owm.schema.json', ...minimal }) })
+  expect(settings).toMatchObject(minimal)
+})
+
 describe('pipelines', () => {
   const shared = {
     source: { use: 'simulated-db', pageSize: 7, limit: 3 },

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import fc, { type Arbitrary } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { loadConfig, pluginOptions } from '../../src/config.js'
+import { filtersOf, loadConfig, pluginOptions } from '../../src/config.js'
 import { exitCodes, OwmError } from '../../src/errors.js'
 import { loadSink, loadSource } from '../../src/load-plugin.js'
 import { Inspection } from '../../src/outbox/inspect.js'
@@ -162,6 +162,11 @@ const tree = fc.record(
       failureRate: fc.constantFrom<unknown>(0, 0.5, 1, 2, '1'),
       timeoutMs: fc.constantFrom<unknown>(1_000, 60_000, 0, -1, 1e308, 'x'),
       maxLocations: fc.constantFrom<unknown>(100, 1, 0, 'x'),
+      where: perhaps({ city: 'A' }, { bbox: [0, 0, 1, 1] }, { bbox: [0, 0] }),
+      sample: perhaps(0, 0.5, 2),
+      limit: perhaps(1, 5, 0),
+      shard: perhaps('0/2', '2/2'),
+      shards: perhaps(1, 2),
     }),
     sink: section({
       use: perhaps('jsonl', 'jsonl', 'jsonl', 'jsnol', './sink.js'),
@@ -175,6 +180,7 @@ const tree = fc.record(
       maxDelayMs: fc.constantFrom<unknown>(0, 5, -5, 1e9),
     }),
     breaker: section({ failures: perhaps(1, 5), resetAfterMs: perhaps(0, 1_000) }),
+    pipelines: perhaps({ hourly: null }, { hourly: { source: { count: 5 } } }, { a: {}, b: {} }, { '': {} }, []),
   },
   { requiredKeys: [] },
 )
@@ -298,6 +304,7 @@ describe('configuration files', () => {
           const plugin = await (kind === 'source' ? loadSource : loadSink)(loaded.settings[kind]?.use ?? '', loaded.baseDir)
           await pluginOptions(loaded, kind, plugin.options)
         }
+        await filtersOf(loaded, configEnv)
         outcomes.read++
       } catch (error) {
         outcomes.refused++
