@@ -210,9 +210,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   protected async logger(): Promise<Logger> {
     if (!this.#log) {
-      const {
-        default: { pino },
-      } = await import('pino')
+      const { pino } = await import('pino')
       const { bar } = this
       this.#log = pino(
         { level: this.#level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime },

@@ -169,9 +169,7 @@ function shardOf(given: string): Shard {
 const baseDirOf = (file: string): string => (dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file))
 
 async function readFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
-  const {
-    default: { cosmiconfig, defaultLoaders },
-  } = await import('cosmiconfig')
+  const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
   const texts = new Map<unknown, string>()
   const kept = Object.entries(defaultLoaders).map(([ending, load]): [string, Loader] => [
     ending,

@@ -227,10 +227,9 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
 }
 
-export const damageHint = 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.'
-
 /** A row holds what no owm wrote. */
-export const damaged = (path: string, what: string): OutboxError => new OutboxError(`The outbox ${path} is damaged: ${what}.`, { hint: damageHint })
+export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
+  new OutboxError(`The outbox ${path} is damaged: ${what}.`, { hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.', cause })
 
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {

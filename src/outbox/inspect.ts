@@ -1,6 +1,6 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
 import { OutboxError } from '../errors.js'
-import { Database, damageHint, type Parameter } from './database.js'
+import { Database, damaged, type Parameter } from './database.js'
 import { breakersOf, readState } from './outbox.js'
 import type { RunState } from './schema.js'
 
@@ -51,9 +51,9 @@ export interface Filter {
   limit: number
 }
 
-function iso(time: number): string {
+function iso(time: number, path: string): string {
   const date = new Date(time)
-  if (Number.isNaN(date.getTime())) throw new OutboxError(`The outbox is damaged: ${time} in it is no time.`, { hint: damageHint })
+  if (Number.isNaN(date.getTime())) throw damaged(path, `${time} in it is no time`)
   return date.toISOString()
 }
 
@@ -74,6 +74,10 @@ export class Inspection {
     return this.#database !== undefined
   }
 
+  get #path(): string {
+    return this.#database?.path ?? ''
+  }
+
   async totals(): Promise<Totals> {
     const [row] = await this.#query<Totals>(
       `SELECT last_seq - handed_seq - (SELECT count(*) FROM dead WHERE seq > handed_seq) AS pending, (SELECT count(*) FROM dead WHERE fate = 'dead') AS dead,
@@ -87,7 +91,7 @@ export class Inspection {
     const [row] = await this.#query<{ createdAt: number }>(
       'SELECT created_at AS createdAt FROM batch JOIN state WHERE first_seq <= handed_seq + 1 AND first_seq + count - 1 > handed_seq ORDER BY first_seq DESC LIMIT 1',
     )
-    return row ? iso(row.createdAt) : null
+    return row ? iso(row.createdAt, this.#path) : null
   }
 
   /** Which circuit breakers are open, and since when. */
@@ -95,7 +99,12 @@ export class Inspection {
     if (!this.#database) return []
     return Object.entries(breakersOf(await readState(this.#database))).map(([name, saved]) => {
       const { ownState, breakerState }: { ownState?: { value?: number; openedAt?: number }; breakerState?: number } = JSON.parse(saved)
-      return { name, state: ownState?.value === 1 ? 'open' : 'closed', failures: breakerState ?? 0, since: ownState?.openedAt ? iso(ownState.openedAt) : null }
+      return {
+        name,
+        state: ownState?.value === 1 ? 'open' : 'closed',
+        failures: breakerState ?? 0,
+        since: ownState?.openedAt ? iso(ownState.openedAt, this.#path) : null,
+      }
     })
   }
 
@@ -117,7 +126,11 @@ export class Inspection {
       WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT ?2`,
       [filter.run ?? '', filter.limit],
     )
-    return rows.map((row) => ({ ...row, startedAt: iso(row.startedAt), finishedAt: row.finishedAt === null ? null : iso(row.finishedAt) }))
+    return rows.map((row) => ({
+      ...row,
+      startedAt: iso(row.startedAt, this.#path),
+      finishedAt: row.finishedAt === null ? null : iso(row.finishedAt, this.#path),
+    }))
   }
 
   /** Single tasks: the dead and the pending ones, or those of one state. */
@@ -167,7 +180,7 @@ export class Inspection {
         FROM rejected JOIN run ON run.id = rejected.run WHERE substr(run_id, 1, length(?1)) = ?1 AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
     }
     const rows = await this.#query<Row>(statements[state], [run ?? '', text, limit])
-    return rows.map(({ task, createdAt, ...row }) => ({ ...row, state, createdAt: iso(createdAt), task: parsed(task) }))
+    return rows.map(({ task, createdAt, ...row }) => ({ ...row, state, createdAt: iso(createdAt, this.#path), task: parsed(task, this.#path) }))
   }
 
   async close(): Promise<void> {
@@ -188,11 +201,11 @@ export class Inspection {
   }
 }
 
-function parsed(task: string | null): unknown {
+function parsed(task: string | null, path: string): unknown {
   if (task === null) return null
   try {
     return JSON.parse(task)
   } catch (cause) {
-    throw new OutboxError(`The outbox is damaged: a task in it is no JSON.`, { hint: damageHint, cause })
+    throw damaged(path, 'a task in it is no JSON', cause)
   }
 }

@@ -14,6 +14,12 @@ import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } 
 
 export type { RunRow } from './schema.js'
 
+/** A hand-over batch that is to be stored. */
+interface Cut {
+  firstSeq: number
+  tasks: readonly string[]
+}
+
 /** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
 
@@ -180,13 +186,16 @@ export class Outbox {
   async persist(run: RunRow, intake: Intake): Promise<void> {
     const { tasks, quarantined, suspects } = intake
     const now = this.#now()
+    let batches: Cut[] = []
     let lastSeq = 0
     let handedSeq = 0
     const quarantinedTwice = quarantined.filter((record) => record.kind === 'duplicate').length
     const duplicates = quarantinedTwice + (intake.repeated ?? 0)
     await this.#database.transaction(
       async (query) => {
-        lastSeq = await this.#insertBatches(query, run.id, tasks)
+        batches = this.#cut(tasks)
+        lastSeq = this.#state.lastSeq + tasks.length
+        await this.#insert(query, run.id, batches)
         handedSeq = this.#state.handedSeq
         if (quarantined.length > 0)
           await query(
@@ -208,38 +217,40 @@ export class Outbox {
         step('intake:written')
       },
       () => {
-        this.#keep(run, this.#state.lastSeq + 1, tasks)
+        this.#keep(run, batches)
         this.#state.lastSeq = lastSeq
         this.#handedOnDisk = handedSeq
       },
     )
   }
 
-  #keep(run: RunRow, firstSeq: number, stored: readonly string[]): void {
-    for (let first = 0; first < stored.length; first += this.#batchSize) {
-      const tasks = stored.slice(first, first + this.#batchSize)
-      this.#recent.set(firstSeq + first, { outboxId: this.#state.outboxId, runId: run.runId, firstSeq: firstSeq + first, count: tasks.length, tasks })
-    }
+  /** Keeps what was just stored in memory, for a flusher that is close behind. */
+  #keep({ runId }: RunRow, batches: readonly Cut[]): void {
+    const { outboxId } = this.#state
+    for (const { firstSeq, tasks } of batches) this.#recent.set(firstSeq, { outboxId, runId, firstSeq, count: tasks.length, tasks })
     for (const oldest of this.#recent.keys()) {
       if (this.#recent.size <= recentBatches) return
       this.#recent.delete(oldest)
     }
   }
 
-  /** Stores tasks behind the last one; returns the new last `seq`, which holds once the transaction does. */
-  async #insertBatches(query: Query, run: number, tasks: readonly string[]): Promise<number> {
-    const { lastSeq } = this.#state
-    for (let first = 0; first < tasks.length; first += this.#batchSize) {
-      const part = tasks.slice(first, first + this.#batchSize)
+  /** Hand-over batches of tasks that come behind the last one. */
+  #cut(tasks: readonly string[]): Cut[] {
+    const batches: Cut[] = []
+    for (let first = 0; first < tasks.length; first += this.#batchSize)
+      batches.push({ firstSeq: this.#state.lastSeq + first + 1, tasks: tasks.slice(first, first + this.#batchSize) })
+    return batches
+  }
+
+  async #insert(query: Query, run: number, batches: readonly Cut[]): Promise<void> {
+    for (const { firstSeq, tasks } of batches)
       await query('INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES (?, ?, ?, 0, ?, ?)', [
-        lastSeq + first + 1,
-        part.length,
+        firstSeq,
+        tasks.length,
         run,
         this.#now(),
-        join(part),
+        join(tasks),
       ])
-    }
-    return lastSeq + tasks.length
   }
 
   /** The source is read to its end: from here on only the suspects are open. */
@@ -320,7 +331,8 @@ export class Outbox {
     let lastSeq = 0
     await this.#database.transaction(
       async (query) => {
-        lastSeq = await this.#insertBatches(query, run, tasks)
+        lastSeq = this.#state.lastSeq + tasks.length
+        await this.#insert(query, run, this.#cut(tasks))
         await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [JSON.stringify(seqs)])
         await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
         await query('UPDATE state SET last_seq = ?', [lastSeq])
