@@ -200,7 +200,7 @@ describe('only looks', () => {
   })
 
   it('at a running producer, which it neither changes nor waits for', async () => {
-    const cwd = await folderWith({ ...base, source: { use: 'simulated-db', count: 2_000 }, flush: { batchSize: 100 } })
+    const cwd = await folderWith({ ...base, source: { use: 'simulated-db', count: 2_000, pageSize: 100, latencyMs: 50 }, flush: { batchSize: 100 } })
     const crash = ['--import', join(root, 'test', 'support', 'crash.mjs')]
     const producer = startOwm(['produce', '--json'], { cwd, node: crash, env: { OWM_CRASH_AT: 'batch:sent:3', OWM_CRASH_SIGNAL: 'SIGSTOP' } })
     await until(async () => (await promisify(execFile)('ps', ['-o', 'stat=', '-p', `${producer.child.pid}`])).stdout.startsWith('T'))

@@ -1,5 +1,4 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
-import { OutboxError } from '../errors.js'
 import { Database, damaged, type Parameter } from './database.js'
 import { breakersOf, readState } from './outbox.js'
 import type { RunState } from './schema.js'
