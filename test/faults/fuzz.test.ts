@@ -440,10 +440,12 @@ const sourceOf = (path: string, format?: Format): SourceDeps => ({
   timeoutMs: 10_000,
   maxLocations: 100_000,
   open: async () =>
-    staticList.open(
-      { file: path, ...(format === undefined ? {} : { format }) },
-      { signal: new AbortController().signal, log, baseDir: dirname(path), attempt: (work) => work() },
-    ),
+    staticList.open(staticList.options.parse({ file: path, format }), {
+      signal: new AbortController().signal,
+      log,
+      baseDir: dirname(path),
+      attempt: (work) => work(),
+    }),
 })
 
 /** A sink in memory: it takes everything. */
