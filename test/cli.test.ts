@@ -49,9 +49,9 @@ const shapes = {
 }
 
 /** The tasks that the jsonl sink has written. */
-async function tasksIn(folder: string): Promise<{ task_id: string; city: string }[]> {
+async function tasksIn(folder: string): Promise<{ task_id: string; city: string; location_id?: number }[]> {
   const lines = (await readFile(join(folder, 'tasks.jsonl'), 'utf8')).split('\n').slice(0, -1)
-  return lines.map((line): { task_id: string; city: string } => JSON.parse(line))
+  return lines.map((line): { task_id: string; city: string; location_id?: number } => JSON.parse(line))
 }
 
 /** Every file below a folder with its time and content. */
@@ -478,7 +478,7 @@ describe('in steps', () => {
       const { code, json } = await owmJson<Counts>(['flush', '--limit', `${limit}`], { cwd })
       expect({ code, json }).toMatchObject({ code: 0, json: { sink: { delivered }, outbox: { pending } } })
     }
-    expect((await tasksIn(cwd)).map((task) => task.city)).toEqual(Array.from({ length: 20 }, (_, index) => `city-${index + 1}`))
+    expect((await tasksIn(cwd)).map((task) => task.location_id)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
   })
 
   it('flush --limit --dry-run says how many', async () => {

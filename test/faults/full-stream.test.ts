@@ -7,7 +7,7 @@
  */
 import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
-import { administrator, cities, citiesOf, expectAllOnce, redisScene, type Scene, type SceneOptions, stream } from '../support/redis-scene.js'
+import { administrator, expectAllOnce, places, placesOf, redisScene, type Scene, type SceneOptions, stream } from '../support/redis-scene.js'
 
 interface Answer {
   error?: { code: string; message: string; hint?: string }
@@ -46,7 +46,7 @@ class Consumer {
       const [found] = (await this.#redis.xreadgroup('GROUP', this.#group, 'worker', 'COUNT', count, 'STREAMS', stream, '>')) ?? []
       const entries = found === undefined ? [] : entriesOf(found)
       if (entries.length === 0) break
-      this.read.push(...citiesOf(entries))
+      this.read.push(...placesOf(entries))
       await this.#redis.xack(stream, this.#group, ...entries.map(([id]) => id))
       sum += entries.length
     }
@@ -101,7 +101,7 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     expectHeld(first)
     expect(first.json.sink.evicted).toBe(0)
     expect(await pushedOut(scene)).toBe(0)
-    expect(await scene.delivered()).toEqual(cities(1_000))
+    expect(await scene.delivered()).toEqual(places(1_000))
     expect(first.json.outbox.pending).toBe(1_500)
 
     // As long as nobody reads, nothing moves, and nothing is lost either.
@@ -109,14 +109,14 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     expect(await pushedOut(scene)).toBe(0)
 
     await finish(scene, [consumer])
-    expect(consumer.read).toEqual(cities(2_500))
+    expect(consumer.read).toEqual(places(2_500))
   })
 
   test('and without any consumer group: holds as well', async () => {
     const scene = await boundScene(onFull)
     const first = await scene.owmJson<Answer>(hourly(10))
     expectHeld(first)
-    expect(await scene.delivered()).toEqual(cities(1_000))
+    expect(await scene.delivered()).toEqual(places(1_000))
     expectHeld(await scene.owmJson<Answer>(['flush']))
     // More room, and it ends.
     const { code, stderr } = await scene.owmJson<Answer>(['flush', '--set', 'sink.maxLength=5000'])
@@ -131,7 +131,7 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     expectHeld(first)
     expect(await pushedOut(scene)).toBe(0)
     await finish(scene, [consumer])
-    expect(consumer.read).toEqual(cities(700))
+    expect(consumer.read).toEqual(places(700))
   })
 
   test('with two groups: the slower one decides', async () => {
@@ -144,8 +144,8 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     expect(await fast.catchUp()).toBe(0)
 
     await finish(scene, [fast, slow])
-    expect(fast.read).toEqual(cities(2_500))
-    expect(slow.read).toEqual(cities(2_500))
+    expect(fast.read).toEqual(places(2_500))
+    expect(slow.read).toEqual(places(2_500))
   })
 
   test('with a group that reads all along: nothing is held for ever, nothing is lost', async () => {
@@ -158,7 +158,7 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     expect(json.sink).toMatchObject({ delivered: 2_500, evicted: 0 })
     expect(scene.proxy.counts.hooks).toBe(5)
     await consumer.catchUp()
-    expect(consumer.read).toEqual(cities(2_500))
+    expect(consumer.read).toEqual(places(2_500))
     expect(await scene.admin.xlen(stream)).toBeLessThan(1_100)
   })
 })
@@ -174,7 +174,7 @@ describe('later slots, onFull: trim', () => {
     const left = await scene.delivered()
     expect(left.length).toBeGreaterThanOrEqual(1_000)
     expect(left.length).toBeLessThan(1_100)
-    expect(left.slice(-800)).toEqual(cities(800))
+    expect(left.slice(-800)).toEqual(places(800))
   })
 
   test('with a group that read everything: nothing unread is pushed out, nothing is said', async () => {
@@ -187,7 +187,7 @@ describe('later slots, onFull: trim', () => {
       expect(stderr).toBe('')
       await consumer.catchUp()
     }
-    expect(consumer.read).toEqual([...cities(800), ...cities(800), ...cities(800)])
+    expect(consumer.read).toEqual([...places(800), ...places(800), ...places(800)])
     expect(await pushedOut(scene)).toBeGreaterThan(0)
   })
 
@@ -232,7 +232,7 @@ describe('later slots, onFull: hold', () => {
     expect(second.stderr).toMatch(/`owm flush`/)
     expect(await pushedOut(scene)).toBe(0)
     await finish(scene, [stalled, other])
-    expect(stalled.read).toEqual([...cities(800), ...cities(800)])
+    expect(stalled.read).toEqual([...places(800), ...places(800)])
     expect(other.read).toEqual(stalled.read)
   })
 
@@ -257,7 +257,7 @@ describe('later slots, onFull: hold', () => {
     expect(held.stderr).not.toContain('tried again')
     expect(scene.proxy.counts).toMatchObject({ connections: 1, scripts: expect.toBeOneOf([3, 4]) })
     await finish(scene, [consumer])
-    expect(consumer.read).toEqual(cities(2_500))
+    expect(consumer.read).toEqual(places(2_500))
   })
 })
 
@@ -271,7 +271,7 @@ test.runIf(process.env['OWM_TEST_LONG'] === '1')(
     expect(await scene.admin.xlen(stream)).toBe(100_000)
     expect(first.json.outbox.pending).toBe(150_000)
     await finish(scene, [consumer])
-    expect(consumer.read).toEqual(cities(250_000))
+    expect(consumer.read).toEqual(places(250_000))
   },
   900_000,
 )

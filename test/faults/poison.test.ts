@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { folderWith, owm, owmJson, type Ran, root } from '../support/cli.js'
-import { cities, retriesIn, slot } from '../support/redis-scene.js'
+import { places, retriesIn, slot } from '../support/redis-scene.js'
 
 const produce = ['produce', '--slot', slot]
 const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)
@@ -23,12 +23,12 @@ interface Answer {
 interface Inspected {
   totals: { pending: number; dead: number }
   runs: { state: string; delivered: number; dead: number; read: number }[]
-  tasks: { seq: number; state: string; attempts: number; lastError: string | null; task: { city: string } }[]
+  tasks: { seq: number; state: string; attempts: number; lastError: string | null; task: { location_id: number } }[]
 }
 
 interface Scene {
   folder: string
-  /** What the sink wrote down: the cities that it took, in order. */
+  /** What the sink wrote down: the places that it took, in order. */
   taken(): Promise<string[]>
   /** What it noted of its life: `open`, `deliver 1-500`, `close`. */
   diary(): Promise<string[]>
@@ -37,7 +37,7 @@ interface Scene {
 
 /**
  * A folder with a sink of the test's own. `body` is the source text of its methods; `take(task)` writes a
- * task down for `taken()`, `city(task)` names it, `note(text)` is for the diary.
+ * task down for `taken()`, `place(task)` names it, `note(text)` is for the diary.
  */
 async function sceneWith(body: string, { count = 1_250, open = '' } = {}): Promise<Scene> {
   const folder = await folderWith({
@@ -53,7 +53,7 @@ async function sceneWith(body: string, { count = 1_250, open = '' } = {}): Promi
     const folder = ${JSON.stringify(folder)}
     const note = (text) => appendFileSync(folder + '/diary', text + '\\n')
     const take = (task) => (appendFileSync(folder + '/taken', task + '\\n'), 'delivered')
-    const city = (task) => JSON.parse(task).city
+    const place = (task) => 'place ' + JSON.parse(task).location_id
     export default defineSink({
       name: 'own', description: 'of this test', options: z.strictObject({}),
       async open() {
@@ -70,15 +70,15 @@ async function sceneWith(body: string, { count = 1_250, open = '' } = {}): Promi
   const lines = async (name: string): Promise<string[]> => (await readFile(join(folder, name), 'utf8').catch(() => '')).split('\n').slice(0, -1)
   return {
     folder,
-    taken: async () => (await lines('taken')).map((line) => String(JSON.parse(line).city)),
+    taken: async () => (await lines('taken')).map((line) => `place ${JSON.parse(line).location_id}`),
     diary: () => lines('diary'),
     inspect: async (...args) => (await owmJson<Inspected>(['outbox', 'inspect', '--limit', '100000', ...args], { cwd: folder })).json,
   }
 }
 
-const poison = ['city-7', 'city-499', 'city-777']
-const rest = (count: number): string[] => cities(count).filter((city) => !poison.includes(city))
-const isPoison = `const isPoison = (task) => ${JSON.stringify(poison)}.includes(city(task))`
+const poison = ['place 7', 'place 499', 'place 777']
+const rest = (count: number): string[] => places(count).filter((place) => !poison.includes(place))
+const isPoison = `const isPoison = (task) => ${JSON.stringify(poison)}.includes(place(task))`
 
 /** Not everything that was read is in the sink: 75, and where to look. */
 function expectDeadTold(ran: Ran & { json: Answer }): void {
@@ -88,29 +88,29 @@ function expectDeadTold(ran: Ran & { json: Answer }): void {
 }
 
 /** The refused ones are dead with their reason, all others arrived, once and in order. */
-async function expectSetAside(scene: Scene, reason: (city: string) => string): Promise<void> {
+async function expectSetAside(scene: Scene, reason: (place: string) => string): Promise<void> {
   expect(await scene.taken()).toEqual(rest(1_250))
   const { totals, runs, tasks } = await scene.inspect('--state', 'dead')
   expect(totals).toMatchObject({ pending: 0, dead: 3 })
   expect(runs).toMatchObject([{ state: 'done', read: 1_250, delivered: 1_247, dead: 3 }])
-  expect(tasks.map(({ seq, state, lastError, task }) => ({ seq, state, lastError, city: task.city }))).toEqual([
-    { seq: 7, state: 'dead', lastError: reason('city-7'), city: 'city-7' },
-    { seq: 499, state: 'dead', lastError: reason('city-499'), city: 'city-499' },
-    { seq: 777, state: 'dead', lastError: reason('city-777'), city: 'city-777' },
+  expect(tasks.map(({ seq, state, lastError, task }) => ({ seq, state, lastError, id: task.location_id }))).toEqual([
+    { seq: 7, state: 'dead', lastError: reason('place 7'), id: 7 },
+    { seq: 499, state: 'dead', lastError: reason('place 499'), id: 499 },
+    { seq: 777, state: 'dead', lastError: reason('place 777'), id: 777 },
   ])
 }
 
 describe('tasks that the sink refuses for good', () => {
   const byOutcome = `async deliver({ tasks }) {
     ${isPoison}
-    return tasks.map((task) => (isPoison(task) ? { refused: city(task) + ' is unknown' } : take(task)))
+    return tasks.map((task) => (isPoison(task) ? { refused: place(task) + ' is unknown' } : take(task)))
   }`
 
   test('named one by one: the others of the batch arrive, once and in order', async () => {
     const scene = await sceneWith(byOutcome)
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     expect(ran.json.sink.delivered).toBe(1_247)
-    await expectSetAside(scene, (city) => `${city} is unknown`)
+    await expectSetAside(scene, (place) => `${place} is unknown`)
     expectDeadTold(ran)
   })
 
@@ -145,7 +145,7 @@ describe('tasks that the sink refuses for good', () => {
     await owm(produce, { cwd: scene.folder })
     const { stdout } = await owm(['outbox', 'inspect', '--state', 'dead'], { cwd: scene.folder })
     expect(stdout).toMatch(/3 dead/)
-    for (const city of poison) expect(stdout).toContain(`${city} is unknown`)
+    for (const place of poison) expect(stdout).toContain(`${place} is unknown`)
   })
 
   test('are not offered again by themselves, and do not block the next slot', async () => {
@@ -169,7 +169,7 @@ describe('tasks that the sink refuses for good', () => {
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     expect(ran.stderr).toContain('the network went away')
     expect(new Set(await scene.taken())).toEqual(new Set(rest(1_250)))
-    expect((await scene.inspect('--state', 'dead')).tasks.map(({ task }) => task.city)).toEqual(poison)
+    expect((await scene.inspect('--state', 'dead')).tasks.map(({ task }) => `place ${task.location_id}`)).toEqual(poison)
     expectDeadTold(ran)
   })
 
@@ -192,7 +192,7 @@ describe('sinks that misbehave', () => {
     expect((await scene.inspect()).totals).toMatchObject({ pending: 1_250, dead: 0 })
     const mended = await owmJson<Answer>(['flush', '--sink', 'jsonl', '--set', 'sink.path=./taken'], { cwd: scene.folder })
     expect(mended.code, mended.stderr).toBe(0)
-    expect(await scene.taken()).toEqual(cities(1_250))
+    expect(await scene.taken()).toEqual(places(1_250))
   }
 
   test.each([
@@ -241,7 +241,7 @@ describe('sinks that misbehave', () => {
   ])('%s: what was handed over counts, the process ends, a warning says why', async (_, close) => {
     const scene = await sceneWith(`async deliver({ tasks }) { return tasks.map(take) }, ${close}`)
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder, timeout: 30_000 })
-    expect(await scene.taken()).toEqual(cities(1_250))
+    expect(await scene.taken()).toEqual(places(1_250))
     expect({ code: ran.code, signal: ran.signal }, ran.stderr).toEqual({ code: 0, signal: null })
     expect(ran.json).toMatchObject({ outbox: { pending: 0 }, sink: { delivered: 1_250 } })
     expect(ran.stderr).toMatch(/could not be closed/)

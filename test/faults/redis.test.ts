@@ -499,7 +499,7 @@ describe('the configuration is wrong', () => {
     ['not this key', [`%R~*`, '~other', '+@all']],
   ])('NOPERM: the user may run %s', async (_, rights) => {
     const scene = await redisScene({ count: 600 })
-    await scene.admin.xadd(stream, '*', 'data', '{"city":"earlier"}')
+    await scene.admin.xadd(stream, '*', 'data', '{"location_id":"earlier"}')
     await scene.admin.call('ACL', 'SETUSER', 'narrow', 'on', `>${secret}`, '&*', ...rights)
     const url = `redis://narrow:${secret}@${scene.proxy.host}:${scene.proxy.port}`
     // A bound that makes the script look at the groups.

@@ -113,14 +113,14 @@ describe('a source that', () => {
 
 test('every location that can not be used is quarantined with its place, its value and the reason', async () => {
   const folder = await temporaryFolder()
-  const rows: [row: string | Buffer, reason: RegExp][] = [
-    ['1,Too Far North,,91,0', /latitude must be/],
-    ['2,Too Far West,,0,-180.5', /longitude must be/],
-    ['3,No Number,,NaN,0', /latitude must be/],
-    ['4,,,1,1', /city is (missing|empty)/],
-    ['5,Nowhere,,,1', /latitude is missing/],
+  const rows: [row: string | Buffer, reason: RegExp, column?: string][] = [
+    ['1,Too Far North,,91,0', /latitude must be/, 'latitude'],
+    ['2,Too Far West,,0,-180.5', /longitude must be/, 'longitude'],
+    ['3,No Number,,NaN,0', /latitude must be/, 'latitude'],
+    ['4,,,1,1', /city is (missing|empty)/, 'city'],
+    ['5,Nowhere,,,1', /latitude is missing/, 'latitude'],
     ['0,Same Id,,1,1', /same location already/],
-    [`7,${'x'.repeat(1_000_000)},,1,1`, /more than 200 characters/],
+    [`7,${'x'.repeat(1_000_000)},,1,1`, /more than 200 characters/, 'city'],
     [Buffer.from('8,M\xfcnchen,,1,1', 'latin1'), /isn't valid UTF-8/],
     ['9,Too Short,,1', /has 4 columns, the header 5/],
   ]
@@ -132,8 +132,8 @@ test('every location that can not be used is quarantined with its place, its val
   const csv = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.csv', ...slot(1)], { cwd: folder })
   expect(csv.json.source).toMatchObject({ read: 10, rejected: 8, duplicates: 1 })
   const shown = await owmJson<InspectResult>(['outbox', 'inspect', '--outbox', 'outbox.db', '--state', 'rejected'], { cwd: folder })
-  for (const [index, [row, reason]] of rows.entries()) {
-    const line = `line ${index + 3}`
+  for (const [index, [row, reason, column]] of rows.entries()) {
+    const line = `line ${index + 3}${column === undefined ? '' : `, column "${column}"`}`
     const found = shown.json.tasks.find(({ position }) => position === line)
     expect(found?.lastError, line).toMatch(reason)
     expect(found?.value, line).toContain(String(row).slice(2, 5).replace('\u{fc}', '\ufffd').slice(0, 1))

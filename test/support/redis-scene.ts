@@ -29,7 +29,7 @@ export interface Settings {
 }
 
 export interface SceneOptions {
-  /** Locations of the source: city-1, city-2, … */
+  /** Locations of the source: 1, 2, … */
   count?: number
   /** More arguments for redis-server. */
   redis?: readonly string[]
@@ -52,9 +52,9 @@ export interface Scene {
   /** Runs owm in the folder; checks each time that it told nobody the secret. */
   owm(args: readonly string[], options?: RunOptions): Promise<Timed>
   owmJson<T>(args: readonly string[], options?: RunOptions): Promise<Timed & { json: T }>
-  /** The city of each stream entry, in the stream's order. */
+  /** The place of each stream entry, in the stream's order. */
   delivered(): Promise<string[]>
-  /** The city of each task that `outbox inspect` calls pending. */
+  /** The place of each task that `outbox inspect` calls pending. */
   pending(): Promise<string[]>
 }
 
@@ -93,12 +93,12 @@ export async function redisScene({ count = 2_500, redis: args = [], settings = {
     url,
     owm: (args, options) => watched(() => owm(args, { cwd: folder, ...options })),
     owmJson: <T>(args: readonly string[], options?: RunOptions) => watched(() => owmJson<T>(args, { cwd: folder, ...options })),
-    delivered: async () => citiesOf(await admin.xrange(stream, '-', '+')),
+    delivered: async () => placesOf(await admin.xrange(stream, '-', '+')),
     async pending() {
-      const { json } = await owmJson<{ tasks: { task: { city: string } }[] }>(['outbox', 'inspect', '--state', 'pending', '--limit', '1000000'], {
+      const { json } = await owmJson<{ tasks: { task: { location_id: number } }[] }>(['outbox', 'inspect', '--state', 'pending', '--limit', '1000000'], {
         cwd: folder,
       })
-      return json.tasks.map(({ task }) => task.city)
+      return json.tasks.map(({ task }) => `place ${task.location_id}`)
     },
   }
 }
@@ -111,31 +111,31 @@ export function administrator({ host, port }: { host: string; port: number }): R
   return admin
 }
 
-export function citiesOf(entries: readonly [id: string, fields: string[]][]): string[] {
+export function placesOf(entries: readonly [id: string, fields: string[]][]): string[] {
   return entries.map(([, [field, data]]) => {
     const task: unknown = JSON.parse(field === 'data' && data !== undefined ? data : 'null')
-    if (typeof task === 'object' && task !== null && 'city' in task && typeof task.city === 'string') return task.city
+    if (typeof task === 'object' && task !== null && 'location_id' in task) return `place ${task.location_id}`
     throw new Error(`an entry is no task: ${field} ${data}`)
   })
 }
 
-/** city-1 … city-`count`: what `simulated-db` gives, in its order. */
-export const cities = (count: number): string[] => Array.from({ length: count }, (_, index) => `city-${index + 1}`)
+/** `place 1` … `place count`: the ids that `simulated-db` gives, in its order; its names aren't unique. */
+export const places = (count: number): string[] => Array.from({ length: count }, (_, index) => `place ${index + 1}`)
 
 /** How often owm said on standard error that it tries again. */
 export const retriesIn = ({ stderr }: Ran): number => stderr.split('a call failed and is tried again').length - 1
 
 /** Every location is in the stream, once, in order. */
 export async function expectAllOnce(scene: Scene): Promise<void> {
-  expect(await scene.delivered()).toEqual(cities(scene.count))
+  expect(await scene.delivered()).toEqual(places(scene.count))
 }
 
 /** Nothing is in the stream twice, and what isn't there is still pending in the outbox. */
 export async function expectAccounted(scene: Scene): Promise<{ delivered: number; pending: number }> {
   const delivered = await scene.delivered()
   const pending = await scene.pending()
-  expect(delivered).toEqual(cities(delivered.length))
-  expect(new Set([...delivered, ...pending])).toEqual(new Set(cities(scene.count)))
+  expect(delivered).toEqual(places(delivered.length))
+  expect(new Set([...delivered, ...pending])).toEqual(new Set(places(scene.count)))
   expect(new Set(pending).size).toBe(pending.length)
   return { delivered: delivered.length, pending: pending.length }
 }
