@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSink, loadSource } from '../src/load-plugin.js'
@@ -28,15 +29,32 @@ const csv = [
   'id,city,state,lat,lon',
   ...places.map(({ id, city, latitude, longitude }) => `${id},"${city.replaceAll('"', '""')}",,${latitude},${longitude}`),
 ].join('\r\n')
+const features = places.map(({ latitude, longitude, ...properties }) => ({
+  type: 'Feature',
+  geometry: { type: 'Point', coordinates: [longitude, latitude] },
+  properties,
+}))
+const ndjson = (records: readonly object[]): string => records.map((record) => JSON.stringify(record)).join('\n')
+const lists = {
+  'list.csv': `\ufeff${csv}`,
+  'list.tsv': csv.replaceAll(',', '\t'),
+  'list.json': JSON.stringify(places, null, 1),
+  'object.json': JSON.stringify({ total: places.length, cities: places }),
+  'list.ndjson': ndjson(places),
+  'list.geojson': JSON.stringify({ type: 'FeatureCollection', features }),
+  'list.geojsonl': ndjson(features),
+  'list.yaml': places.map((place) => `- ${JSON.stringify(place)}\n`).join(''),
+}
 
 let baseDir = ''
 let redis: TestRedis | undefined
 
 beforeAll(async () => {
   baseDir = await mkdtemp(join(tmpdir(), 'owm-test-'))
-  await writeFile(join(baseDir, 'list.csv'), `\ufeff${csv}`)
-  await writeFile(join(baseDir, 'list.json'), JSON.stringify(places, null, 1))
-  await writeFile(join(baseDir, 'list.ndjson'), places.map((place) => JSON.stringify(place)).join('\n'))
+  for (const [name, content] of Object.entries(lists)) {
+    await writeFile(join(baseDir, name), content)
+    await writeFile(join(baseDir, `${name}.gz`), gzipSync(content))
+  }
   redis = await startRedis()
 })
 afterAll(async () => {
@@ -54,9 +72,11 @@ function suite(name: string, checks: () => Check[]): void {
 describe('sources', () => {
   const count = places.length
   suite('static-list, inline', () => sourceChecks({ plugin: staticList, options: { locations: places }, count }))
-  for (const file of ['list.csv', 'list.json', 'list.ndjson'])
+  for (const file of Object.keys(lists).flatMap((name) => [name, `${name}.gz`]))
     suite(`static-list, ${file}`, () => sourceChecks({ plugin: staticList, options: { file }, count, baseDir }))
   suite('simulated-db', () => sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100 }, count: 1_234 }))
+  suite('simulated-db, with bad rows', () =>
+    sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100, duplicateRate: 0.1, invalidRate: 0.1 }, count: 1_234 }))
   suite('examples/plugins/capitals-source.mjs', () => sourceChecks({ plugin: capitals, options: {}, count: 8 }))
 
   test('the suite finds a source that ignores its resume point', async () => {

@@ -4,9 +4,10 @@
  * Every list is a stream of bytes that becomes text and then, chunk by chunk, arrays of records: nothing
  * grows with its length (but YAML, which is one document), and no record costs a step of an iterator.
  */
-import { constants, createReadStream } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
-import { extname, resolve } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, mkdtemp, open as openFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join, resolve } from 'node:path'
 import { addAbortSignal, pipeline } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
@@ -167,9 +168,10 @@ async function fileList(given: Options, path: string, signal: AbortSignal): Prom
   })
   if (found.isDirectory()) throw unreadable('it is a folder')
   if (!found.isFile()) throw unreadable('it is a pipe or a device, not a file; `file: "-"` reads what is piped into owm')
-  await access(path, constants.R_OK).catch((thrown: unknown) => {
-    throw unreadable('permission is denied', thrown)
+  const handle = await openFile(path).catch((thrown: unknown) => {
+    throw unreadable(codeOf(thrown) === 'EACCES' ? 'permission is denied' : toError(thrown).message, thrown)
   })
+  await handle.close()
   const plain = path.replace(/\.gz$/i, '')
   const format = given.format ?? endings[extname(plain).slice(1).toLowerCase()]
   if (format === undefined)
@@ -184,7 +186,26 @@ async function fileList(given: Options, path: string, signal: AbortSignal): Prom
   }
 }
 
-let standardInputIsRead = false
+/** What standard input gave, for a start that finishes an earlier run before its own: in a file that has no name any more. */
+let kept: { file: FileHandle; isWhole: boolean } | undefined
+
+async function* standardInputBytes(signal: AbortSignal): AsyncGenerator<Buffer> {
+  if (kept) {
+    if (!kept.isWhole) throw new TransientError('standard input could not be read to its end by an earlier run')
+    yield* kept.file.createReadStream({ start: 0, autoClose: false, signal })
+    return
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'owm-'))
+  const file = await openFile(join(folder, 'standard-input'), 'wx+', 0o600)
+  await rm(folder, { recursive: true })
+  const keeping = { file, isWhole: false }
+  kept = keeping
+  for await (const chunk of addAbortSignal(signal, process.stdin)) {
+    await file.write(chunk)
+    yield chunk
+  }
+  keeping.isWhole = true
+}
 
 function standardInput(given: Options, signal: AbortSignal): List {
   const { format } = given
@@ -197,13 +218,7 @@ function standardInput(given: Options, signal: AbortSignal): List {
   return {
     name: 'standard input',
     format,
-    text() {
-      // Once a process: an earlier run that was finished first has taken it.
-      if (standardInputIsRead)
-        throw new TransientError("standard input was read for an earlier slot's run, which is finished now; start owm again, with the list, for this one")
-      standardInputIsRead = true
-      return decoded(unzipped(addAbortSignal(signal, process.stdin), 'standard input', false), given.encoding)
-    },
+    text: () => decoded(unzipped(standardInputBytes(signal), 'standard input', false), given.encoding),
     again: false,
     version: async () => 'standard input',
     resumable(resume) {
@@ -481,9 +496,14 @@ function columnsOf(header: readonly string[], { fields: chosen = {}, header: giv
     const near = nearest(column, names)
     throw wrong(`has no column "${column}", which source.fields names for the ${key}`, near ? `Did you mean "${near}"?` : 'Correct source.fields.')
   }
-  for (const needed of ['latitude', 'longitude', 'city']) {
+  for (const [needed, likely] of [
+    ['latitude', /lat|^y$/i],
+    ['longitude', /lon|lng|^x$/i],
+    ['city', /name|city|town|place/i],
+  ] as const) {
     if (meanings.includes(needed)) continue
-    const near = nearest(needed, names)
+    const free = names.filter((name, index) => meanings[index] === name)
+    const near = free.find((name) => likely.test(name)) ?? nearest(needed, free)
     throw wrong(
       `has no column for the ${needed}`,
       `${near ? `Is it "${near}"? ` : ''}Map it, fields: {${needed}: ${near ?? 'COLUMN'}}${given ? '' : ', or name the columns with source.header if the file has no header'}.`,
@@ -674,18 +694,19 @@ async function* readYaml({ name, text, format }: List, given: Options): AsyncGen
     if (error) throw damaged(name, `isn't valid YAML: ${error.message.split('\n', 1)[0]}`, 'A YAML list is one sequence of mappings.', error)
     const { contents } = document
     if (contents === null) continue
-    let sequence: unknown = contents
+    let items: readonly unknown[] | undefined = isSeq(contents) ? contents.items : undefined
     if (isMap(contents)) {
-      const held = contents.items.flatMap(({ key, value }): [string, Held][] =>
-        isSeq(value) ? [[String(key), value.items.some(isMap) ? 'objects' : value.items.length === 0 ? 'nothing' : 'something else']] : [],
-      )
-      const found = new Map(held)
-      const items = given.items ?? (documents.length > 1 ? undefined : onlyOne(found, name))
-      sequence = items === undefined ? { items: [contents] } : document.getIn(items.split('.'))
-      if (items !== undefined && !isSeq(sequence)) throw noList(items, found, name)
+      const found = new Map<string, Held>()
+      for (const { key, value } of contents.items)
+        if (isSeq(value)) found.set(String(key), value.items.some(isMap) ? 'objects' : value.items.length === 0 ? 'nothing' : 'something else')
+      const path = given.items ?? (documents.length > 1 ? undefined : onlyOne(found, name))
+      const list = path === undefined ? undefined : document.getIn(path.split('.'))
+      if (path !== undefined && !isSeq(list)) throw noList(path, found, name)
+      // A document a record, or a list.
+      items = isSeq(list) ? list.items : [contents]
     }
-    if (!isSeq(sequence)) throw damaged(name, "isn't a sequence", 'A YAML list is one sequence of mappings.')
-    for (const item of sequence.items) {
+    if (!items) throw damaged(name, "isn't a sequence", 'A YAML list is one sequence of mappings.')
+    for (const item of items) {
       const value: unknown = isNode(item) ? item.toJS(document) : item
       const isText = !JSON.stringify(value)?.includes('\ufffd')
       records.push(isText ? locationOf(value) : new Malformed(JSON.stringify(value), misread('record', given)))

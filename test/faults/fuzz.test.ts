@@ -153,7 +153,7 @@ const tree = fc.record(
       use: perhaps('simulated-db', 'static-list', 'simulated-dp', './plugin.js', 'fs', 'node:fs'),
       file: fc.oneof(inside, fc.integer()),
       locations: perhaps([], [{}], [null], [{ latitude: 1, longitude: 2, city: 'A' }], [{ lat: 1e9, lng: {}, name: [] }]),
-      format: perhaps('csv', 'json', 'ndjson'),
+      format: perhaps(...formats),
       delimiter: perhaps(',', ';', '""'),
       count: fc.constantFrom<unknown>(0, 1, 20, -1, 1.5, '20', null, 2 ** 53),
       pageSize: perhaps(1, 10),
@@ -335,7 +335,7 @@ describe('configuration files', () => {
 
 // --- location files ---
 
-const formats = ['csv', 'json', 'ndjson'] as const
+const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
 type Format = (typeof formats)[number]
 
 const cell = fc.oneof(
@@ -379,6 +379,12 @@ const quoted = (value: unknown): string => {
   return /[",;|\t\r\n]/.test(text) || text === '' || text.trim() !== text ? `"${text.replaceAll('"', '""')}"` : text
 }
 
+const feature = ({ latitude, longitude, ...properties }: Row): object => ({
+  type: 'Feature',
+  geometry: { type: 'Point', coordinates: [longitude, latitude] },
+  properties,
+})
+
 const wellMade: Arbitrary<List> = fc
   .record({
     format: fc.constantFrom(...formats),
@@ -389,11 +395,13 @@ const wellMade: Arbitrary<List> = fc
     last: fc.boolean(),
   })
   .map(({ format, rows, eol, bom, delimiter, last }) => {
+    const separator = format === 'tsv' ? '\t' : delimiter
     const lines =
-      format === 'csv'
-        ? [columns.join(delimiter), ...rows.map((one) => columns.map((name) => quoted(one[name])).join(delimiter))]
-        : rows.map((one) => JSON.stringify(one))
-    const text = format === 'json' ? `[${lines.join(`,${eol}`)}]` : lines.join(eol)
+      format === 'csv' || format === 'tsv'
+        ? [columns.join(separator), ...rows.map((one) => columns.map((name) => quoted(one[name])).join(separator))]
+        : rows.map((one) => (format === 'yaml' ? '- ' : '') + JSON.stringify(format === 'geojson' ? feature(one) : one))
+    const list = `[${lines.join(`,${eol}`)}]`
+    const text = format === 'json' ? list : format === 'geojson' ? `{"type":"FeatureCollection","features":${list}}` : lines.join(eol)
     return { format, text: Buffer.from(`${bom ? '\ufeff' : ''}${text}${last ? eol : ''}`), records: rows.length }
   })
 
@@ -419,9 +427,11 @@ const anyList: Arbitrary<List> = fc.oneof(
 
 /** How many records a list has, by rules of our own; undefined where nobody can say. */
 function recordsIn({ format, text }: List): number | undefined {
+  // UTF-16 (a byte order mark, or a zero beside the first character) and what looks like gzip's.
+  if (text[0] === 0 || text[1] === 0 || (text[0] ?? 0) >= 0xfe || text[0] === 0x1f) return undefined
   const plain = text.toString()
   if (format === 'ndjson') return plain.split(/\r\n|\n|\r/).filter((line) => line.trim() !== '').length
-  if (format === 'csv') return undefined
+  if (format !== 'json') return undefined
   try {
     const value: unknown = JSON.parse(plain.replace(/^[ \t\r\n]*\ufeff/, ''))
     return Array.isArray(value) ? value.length : undefined
