@@ -81,9 +81,9 @@ type Options = z.output<typeof options>
 
 /** Records a batch: small enough to stay flat, large enough to cost nothing. */
 const batchSize = 500
-/** Bytes or characters of one record: more is a quote or a bracket that is never closed. */
+/** Characters of one record: more is a quote or a bracket that is never closed. */
 const maxRecord = 8 * 1024 * 1024
-/** Characters of a YAML list, which is read as a whole: about 60 times as much memory. */
+/** Characters of a YAML list, which is read as a whole: about 80 times as much memory. */
 const maxYaml = 8 * 1024 * 1024
 
 export default defineSource({

@@ -153,7 +153,7 @@ const tree = fc.record(
       use: perhaps('simulated-db', 'static-list', 'simulated-dp', './plugin.js', 'fs', 'node:fs'),
       file: fc.oneof(inside, fc.integer()),
       locations: perhaps([], [{}], [null], [{ latitude: 1, longitude: 2, city: 'A' }], [{ lat: 1e9, lng: {}, name: [] }]),
-      format: perhaps(...formats),
+      format: perhaps('csv', 'json', 'ndjson', 'yaml'),
       delimiter: perhaps(',', ';', '""'),
       count: fc.constantFrom<unknown>(0, 1, 20, -1, 1.5, '20', null, 2 ** 53),
       pageSize: perhaps(1, 10),
