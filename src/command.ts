@@ -144,20 +144,25 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** The sink with its options checked; opened only when there is something to hand over. */
   protected async sinkOf(loaded: Loaded): Promise<SinkDeps> {
-    const [{ loadSink }, { located, pluginOptions, section }] = await Promise.all([import('./load-plugin.js'), import('./config.js')])
-    const { use } = section(loaded, 'sink')
+    const [{ loadSink }, { located, pluginOptions, section }, { heldSink }] = await Promise.all([
+      import('./load-plugin.js'),
+      import('./config.js'),
+      import('./contract.js'),
+    ])
+    const { use, timeoutMs } = section(loaded, 'sink')
     const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
     const options = await pluginOptions(loaded, 'sink', plugin.options)
     const context = await this.#context(loaded, (operation) => operation())
-    return { name: use, open: async () => plugin.open(options, context) }
+    return { name: use, open: () => heldSink({ name: use, timeoutMs, signal: this.abort.signal }, () => plugin.open(options, context)) }
   }
 
   /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
   protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<ChosenSource> {
-    const [{ loadSource }, { filtersOf, located, pluginOptions, section }, { filtered, sourceDigest }] = await Promise.all([
+    const [{ loadSource }, { filtersOf, located, pluginOptions, section }, { filtered, sourceDigest }, { heldSource }] = await Promise.all([
       import('./load-plugin.js'),
       import('./config.js'),
       import('./filters.js'),
+      import('./contract.js'),
     ])
     const { use, timeoutMs, maxLocations } = section(loaded, 'source')
     const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
@@ -174,7 +179,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       }
     })
     const open = async (): Promise<Source> => {
-      const source = await plugin.open(options, context)
+      const source = await heldSource({ name: use, timeoutMs, signal: this.abort.signal }, () => plugin.open(options, context))
       return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
     }
     return { name: use, digest: sourceDigest(use, options, filters), timeoutMs, maxLocations, open, tally }

@@ -13,6 +13,9 @@ import { at, type Found, isTree, jsonMistake, Origins, type SyntaxMistake } from
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { commonKeys, type Settings, settingsSchema } from './settings.js'
 
+/** The environment's variables; not `NodeJS.ProcessEnv`, so that owm's types need no other package. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 export interface Overrides {
   config?: string | undefined
   pipeline?: string | undefined
@@ -43,7 +46,7 @@ export interface Loaded {
 type Tree = Record<string, unknown>
 
 /** Reads the configuration of one pipeline. Throws ConfigurationError, UsageError. */
-export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<Loaded> {
+export async function loadConfig(overrides: Overrides, env: Environment, cwd: string): Promise<Loaded> {
   const found = await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
@@ -97,7 +100,7 @@ export async function loadConfig(overrides: Overrides, env: NodeJS.ProcessEnv, c
 }
 
 /** The names of all pipelines, in the file's order; none where the file has no `pipelines:`. */
-export async function pipelinesOf(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Promise<string[]> {
+export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: string): Promise<string[]> {
   return Object.keys(pipelinesIn(await readFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)))
 }
 
@@ -138,7 +141,7 @@ export async function located<Plugin>(loaded: Loaded, name: Section, loading: Pr
 }
 
 /** Which locations are taken; undefined where all are. */
-export async function filtersOf(loaded: Loaded, env: NodeJS.ProcessEnv): Promise<Filters | undefined> {
+export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filters | undefined> {
   const { where: { bbox, ...fields } = {}, sample, limit, shard: given, shards } = section(loaded, 'source')
   const wrong = async (key: string, what: string, hint: string): Promise<ConfigurationError> =>
     new ConfigurationError(`source.${key} ${await loaded.origins.place(['source', key])} ${what}`, { hint })
@@ -224,7 +227,7 @@ async function defaultExport(path: string): Promise<unknown> {
 const maxDepth = 500
 
 /** What the file says to this pipeline, with the environment's values for `${NAME}`. */
-async function expand(origins: Origins, env: NodeJS.ProcessEnv, secrets: string[]): Promise<Tree> {
+async function expand(origins: Origins, env: Environment, secrets: string[]): Promise<Tree> {
   // YAML's aliases: the same object may stand in many places, or inside of itself.
   const done = new Map<object, unknown>()
   const inside = new Set<object>()

@@ -24,8 +24,20 @@ export interface OwmErrorOptions {
   cause?: unknown
 }
 
+/** On the classes of every copy of owm: a plugin often brings its own copy, and its errors must count all the same. */
+const brand = Symbol.for('owm.error')
+
 /** Base of all errors with a message that is meant for an operator. */
 export abstract class OwmError extends Error {
+  static readonly [brand] = true
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== 'object' || value === null) return false
+    for (let type: unknown = value.constructor; typeof type === 'function'; type = Object.getPrototypeOf(type))
+      if (type === this || (type.name === this.name && brand in type)) return true
+    return false
+  }
+
   /** Stable, upper case, for programs: `error.code` in `--json`. */
   abstract readonly code: string
   abstract readonly exitCode: number

@@ -1,7 +1,7 @@
 /** From the name after `use:` to a plugin: built-ins, packages and paths go through the same door. */
 import { createRequire } from 'node:module'
 import { extname, isAbsolute, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ConfigurationError, codeOf, toError } from './errors.js'
 import { nearest } from './nearest.js'
 import type { SinkPlugin, SourcePlugin } from './plugin.js'
@@ -24,10 +24,20 @@ type Plugin = SourcePlugin | SinkPlugin
 
 async function load(kind: Plugin['kind'], use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<Plugin> {
   const module = await find(kind, use, baseDir, builtIns)
-  const plugin = typeof module === 'object' && module !== null && 'default' in module ? module.default : module
-  if (!isPlugin(plugin)) throw wrongShape(kind, use, 'its default export has no kind, name, options or open()')
-  return plugin
+  let missing: string | undefined
+  try {
+    const exported = defaultOf(module)
+    // What TypeScript makes of a default export in CommonJS.
+    const plugin = typeof exported === 'object' && exported !== null && '__esModule' in exported ? defaultOf(exported) : exported
+    if (isPlugin(plugin)) return plugin
+    missing = missingOf(plugin)
+  } catch (error) {
+    throw wrongShape(kind, use, `reading its properties threw: ${toError(error).message}`)
+  }
+  throw wrongShape(kind, use, `its default export has no ${missing}`)
 }
+
+const defaultOf = (module: unknown): unknown => (typeof module === 'object' && module !== null && 'default' in module ? module.default : module)
 
 async function find(kind: Plugin['kind'], use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<unknown> {
   const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
@@ -35,7 +45,7 @@ async function find(kind: Plugin['kind'], use: string, baseDir: string, builtIns
   const isPath = use.startsWith('.') || isAbsolute(use)
   let file: string
   try {
-    file = isPath ? resolve(baseDir, use) : createRequire(join(baseDir, 'owm.js')).resolve(use)
+    file = isPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
   } catch (error) {
     const near = nearest(use, Object.keys(builtIns))
     throw new ConfigurationError(`There is no ${kind} "${use}": it's neither built in nor a package that ${baseDir} can reach.`, {
@@ -55,6 +65,18 @@ async function find(kind: Plugin['kind'], use: string, baseDir: string, builtIns
   }
 }
 
+async function packageFile(name: string, baseDir: string): Promise<string> {
+  const from = join(baseDir, 'owm.js')
+  try {
+    return createRequire(from).resolve(name)
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error
+    // Its `exports` may be for `import` alone, which Node resolves only from the importing module itself.
+    const { createJiti } = await import('jiti')
+    return fileURLToPath(createJiti(from).esmResolve(name))
+  }
+}
+
 /** Imports a module by its path; TypeScript through jiti where this Node can't by itself. */
 export async function importModule(file: string): Promise<unknown> {
   const needsJiti = ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
@@ -67,22 +89,17 @@ export async function importModule(file: string): Promise<unknown> {
   return module
 }
 
-function isPlugin(value: unknown): value is Plugin {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    (value.kind === 'source' || value.kind === 'sink') &&
-    'name' in value &&
-    typeof value.name === 'string' &&
-    'options' in value &&
-    typeof value.options === 'object' &&
-    value.options !== null &&
-    'safeParse' in value.options &&
-    'open' in value &&
-    typeof value.open === 'function'
-  )
+/** What a plugin needs and this hasn't; undefined where it has everything. May throw what a getter throws. */
+function missingOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'object'
+  if (!('kind' in value) || (value.kind !== 'source' && value.kind !== 'sink')) return 'kind "source" or "sink"'
+  if (!('name' in value) || typeof value.name !== 'string') return 'name'
+  const options: unknown = 'options' in value ? value.options : undefined
+  if (typeof options !== 'object' || options === null || !('safeParse' in options)) return 'options: a zod schema'
+  return 'open' in value && typeof value.open === 'function' ? undefined : 'function open'
 }
+
+const isPlugin = (value: unknown): value is Plugin => missingOf(value) === undefined
 
 const wrongShape = (kind: string, use: string, what: string): ConfigurationError =>
   new ConfigurationError(`The ${kind} ${use} isn't a ${kind} plugin: ${what}.`, {

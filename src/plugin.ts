@@ -37,10 +37,21 @@ export interface PluginContext {
  */
 export type Location = Readonly<Record<string, unknown>>
 
+/** On every copy's records: a plugin often brings its own copy of owm. */
+const malformed = Symbol.for('owm.malformed')
+
 /** A record that a source could not even read as a location, such as a CSV row that is too short. */
 export class Malformed {
   readonly value: string
   readonly reason: string
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && malformed in value
+  }
+
+  get [malformed](): true {
+    return true
+  }
 
   constructor(value: string, reason: string) {
     this.value = value

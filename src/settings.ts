@@ -41,7 +41,11 @@ export const sourceKeys = {
     .describe('in how many shares a Kubernetes Indexed Job reads; JOB_COMPLETION_INDEX says which one is read here'),
 }
 
-export const commonKeys: Readonly<Record<'source' | 'sink', readonly string[]>> = { source: Object.keys(sourceKeys), sink: [] }
+const sinkKeys = {
+  timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for an answer of the sink, in milliseconds'),
+}
+
+export const commonKeys: Readonly<Record<'source' | 'sink', readonly string[]>> = { source: Object.keys(sourceKeys), sink: Object.keys(sinkKeys) }
 
 /** Where an outbox is unless something says otherwise. */
 export const defaultOutbox = '/tmp/owm_producer_tasks.db'
@@ -81,14 +85,14 @@ const upkeep = {
 /** One pipeline, complete. */
 export const settingsSchema = z.strictObject({
   source: plugin.extend(sourceKeys).optional().describe("where the locations come from; the plugin's own options stand beside `use`"),
-  sink: plugin.optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
+  sink: plugin.extend(sinkKeys).optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
   ...upkeep,
 })
 
 /** What several pipelines share, and each of them: the one completes the other. */
 export const partSchema = z.strictObject({
   source: plugin.partial().extend(sourceKeys).optional().describe("where the locations come from; the plugin's own options stand beside `use`"),
-  sink: plugin.partial().optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
+  sink: plugin.partial().extend(sinkKeys).optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
   ...upkeep,
 })
 

@@ -158,7 +158,7 @@ describe('exit 2: wrong flags', () => {
 
   it.each([['prodcue'], ['produce', 'surplus']])('no such command: %j %j', async (...args) => {
     const { code, stdout, stderr } = await owm(args, { cwd: await folderWith(base) })
-    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining('not found') })
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining('There is no command') })
   })
 })
 
