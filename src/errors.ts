@@ -32,10 +32,8 @@ export abstract class OwmError extends Error {
   static readonly [brand] = true
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== 'object' || value === null) return false
-    for (let type: unknown = value.constructor; typeof type === 'function'; type = Object.getPrototypeOf(type))
-      if (type === this || (type.name === this.name && brand in type)) return true
-    return false
+    // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, such as TransientError
+    return isOf(this, value)
   }
 
   /** Stable, upper case, for programs: `error.code` in `--json`. */
@@ -48,6 +46,13 @@ export abstract class OwmError extends Error {
     this.name = new.target.name
     this.hint = options.hint
   }
+}
+
+function isOf(asked: { name: string }, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  for (let type: unknown = value.constructor; typeof type === 'function'; type = Object.getPrototypeOf(type))
+    if (type === asked || (type.name === asked.name && brand in type)) return true
+  return false
 }
 
 /** Wrong flags or arguments. */

@@ -20,9 +20,17 @@ export async function loadSink(use: string, baseDir: string): Promise<SinkPlugin
   throw wrongShape('sink', use, `it is a ${plugin.kind}`)
 }
 
-type Plugin = SourcePlugin | SinkPlugin
+export type Plugin = SourcePlugin | SinkPlugin
 
-async function load(kind: Plugin['kind'], use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<Plugin> {
+/** Loads a plugin of either kind. */
+export async function loadPlugin(use: string, baseDir: string): Promise<Plugin> {
+  return load('plugin', use, baseDir, { ...sources, ...sinks })
+}
+
+/** What was asked for, in an error's words. */
+type Asked = Plugin['kind'] | 'plugin'
+
+async function load(kind: Asked, use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<Plugin> {
   const module = await find(kind, use, baseDir, builtIns)
   let missing: string | undefined
   try {
@@ -39,7 +47,7 @@ async function load(kind: Plugin['kind'], use: string, baseDir: string, builtIns
 
 const defaultOf = (module: unknown): unknown => (typeof module === 'object' && module !== null && 'default' in module ? module.default : module)
 
-async function find(kind: Plugin['kind'], use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<unknown> {
+async function find(kind: Asked, use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<unknown> {
   const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
   if (builtIn) return builtIn()
   const isPath = use.startsWith('.') || isAbsolute(use)
@@ -81,12 +89,43 @@ async function packageFile(name: string, baseDir: string): Promise<string> {
 export async function importModule(file: string): Promise<unknown> {
   const needsJiti = ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
   if (!needsJiti) {
+    if (!reachesOwm(file)) await provideOwm()
     const module: unknown = await import(pathToFileURL(file).href)
     return module
   }
   const { createJiti } = await import('jiti')
-  const module: unknown = await createJiti(import.meta.url, { fsCache: false, moduleCache: false }).import(file)
+  const alias = reachesOwm(file) ? {} : Object.fromEntries(Object.entries(own).map(([name, url]) => [name, fileURLToPath(url)]))
+  const module: unknown = await createJiti(import.meta.url, { fsCache: false, moduleCache: false, alias }).import(file)
   return module
+}
+
+/** What a plugin imports of owm. */
+const own = { owm: new URL('./index.js', import.meta.url).href, 'owm/testing': new URL('./testing.js', import.meta.url).href }
+
+function reachesOwm(file: string): boolean {
+  try {
+    createRequire(file).resolve('owm')
+    return true
+  } catch {
+    return false
+  }
+}
+
+let provided = false
+
+/** A file beside a configuration may `import … from 'owm'` where owm is installed globally: then it gets this one. */
+async function provideOwm(): Promise<void> {
+  if (provided) return
+  provided = true
+  const module = await import('node:module')
+  // Newer Nodes have hooks without a thread of their own.
+  const registerHooks: unknown = Reflect.get(module, 'registerHooks')
+  if (typeof registerHooks !== 'function') module.register('./resolve-owm.js', import.meta.url, { data: own })
+  else {
+    const { initialize, resolve } = await import('./resolve-owm.js')
+    initialize(own)
+    registerHooks({ resolve })
+  }
 }
 
 /** What a plugin needs and this hasn't; undefined where it has everything. May throw what a getter throws. */
@@ -101,7 +140,7 @@ function missingOf(value: unknown): string | undefined {
 
 const isPlugin = (value: unknown): value is Plugin => missingOf(value) === undefined
 
-const wrongShape = (kind: string, use: string, what: string): ConfigurationError =>
-  new ConfigurationError(`The ${kind} ${use} isn't a ${kind} plugin: ${what}.`, {
-    hint: `Its module must have \`export default define${kind === 'source' ? 'Source' : 'Sink'}({name, description, options, open})\`.`,
+const wrongShape = (kind: Asked, use: string, what: string): ConfigurationError =>
+  new ConfigurationError(`The ${kind} ${use} isn't a ${kind === 'plugin' ? 'plugin' : `${kind} plugin`}: ${what}.`, {
+    hint: `Its module must have \`export default ${kind === 'sink' ? 'defineSink' : kind === 'source' ? 'defineSource' : 'defineSource or defineSink'}({name, description, options, open})\`.`,
   })

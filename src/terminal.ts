@@ -63,6 +63,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   )
 }
 
+/** An option's default as it would be written, or nothing; `required` where there can be none. */
+export const defaultOf = (option: { default?: unknown; required: boolean }): string =>
+  option.default === undefined ? (option.required ? 'required' : '') : typeof option.default === 'string' ? option.default : JSON.stringify(option.default)
+
 /** One line on standard error that is written over; nothing where that isn't a terminal. */
 export class ProgressBar {
   readonly #started = Date.now()

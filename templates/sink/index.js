@@ -1,0 +1,36 @@
+import { mkdir, open, rename } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { ConfigurationError, defineSink, z } from 'owm'
+
+export default defineSink({
+  name: '__NAME__',
+  description: 'a file a batch, in a folder',
+  // Everything that may stand beside `use:` in a configuration. owm checks it, and shows it in `owm plugins`.
+  options: z.strictObject({
+    folder: z.string().min(1).describe('the folder; made if it is missing'),
+  }),
+  async open({ folder }, { baseDir }) {
+    const path = resolve(baseDir, folder)
+    await mkdir(path, { recursive: true }).catch((cause) => {
+      // What a retry can't help.
+      throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, { hint: 'Correct sink.folder.', cause })
+    })
+    return {
+      // `exactly-once` only where a batch that comes again adds nothing, whoever sends it.
+      guarantee: 'at-least-once',
+      async deliver({ outboxId, firstSeq, tasks }) {
+        const name = join(path, `${outboxId}-${String(firstSeq).padStart(12, '0')}.ndjson`)
+        const file = await open(`${name}.part`, 'w')
+        try {
+          await file.writeFile(`${tasks.join('\n')}\n`)
+          await file.sync() // only what is safe counts as delivered
+        } finally {
+          await file.close()
+        }
+        await rename(`${name}.part`, name)
+        // Of each task, in order: 'delivered', 'duplicate' or {refused: 'why it never will be'}. Throw, and the batch comes again.
+        return tasks.map(() => 'delivered')
+      },
+    }
+  },
+})

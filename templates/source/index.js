@@ -1,0 +1,42 @@
+import { defineSource, z } from 'owm'
+
+/** Instead of this list: your database, your API, your file. */
+const places = [
+  { id: 1, city: 'Nairobi', state: 'Nairobi County', latitude: -1.28333, longitude: 36.81667 },
+  { id: 2, city: 'Reykjavík', state: 'Capital Region', latitude: 64.13548, longitude: -21.89541 },
+  { id: 3, city: 'Quito', state: 'Pichincha', latitude: -0.22985, longitude: -78.52495 },
+  { id: 4, city: 'Oslo', state: 'Oslo', latitude: 59.91273, longitude: 10.74609 },
+  { id: 5, city: 'Suva', state: 'Central', latitude: -18.14161, longitude: 178.44149 },
+]
+
+export default defineSource({
+  name: '__NAME__',
+  description: 'what it reads, in one line',
+  // Everything that may stand beside `use:` in a configuration. owm checks it, and shows it in `owm plugins`.
+  options: z.strictObject({
+    pageSize: z.number().int().min(1).max(10_000).default(2).describe('locations that are read at once'),
+  }),
+  async open({ pageSize }, { attempt, signal }) {
+    // What can be wrong for good (no such file, no such table) belongs here, as a ConfigurationError with a hint.
+    async function page(first) {
+      signal.throwIfAborted()
+      return places.slice(first, first + pageSize)
+    }
+    return {
+      async *read(resume) {
+        for (let first = Number(resume ?? 0); ; first += pageSize) {
+          // Under the configured retries. What still fails is thrown: owm keeps what it has and reads on next time.
+          const locations = await attempt(() => page(first))
+          if (locations.length === 0) return
+          yield {
+            locations,
+            // From where to read on when this batch is the last one that was stored.
+            resume: String(first + pageSize),
+            // Where a location stands, for whoever looks for a bad one.
+            position: (index) => `place ${first + index + 1}`,
+          }
+        }
+      },
+    }
+  },
+})
