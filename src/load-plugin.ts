@@ -67,7 +67,7 @@ async function find(kind: Asked, use: string, baseDir: string, builtIns: Readonl
     return await importModule(file)
   } catch (thrown) {
     const error = toError(thrown)
-    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && isPath && error.message.includes(file))
+    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && isPath && error.message.includes(`'${file}'`))
       throw new ConfigurationError(`There is no ${kind} module at ${file}.`, { hint: `The path ${use} starts at ${baseDir}.`, cause: error })
     throw new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, { hint: `Look at ${file}.`, cause: error })
   }
@@ -89,7 +89,8 @@ async function packageFile(name: string, baseDir: string): Promise<string> {
 export async function importModule(file: string): Promise<unknown> {
   const needsJiti = ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
   if (!needsJiti) {
-    if (!reachesOwm(file)) await provideOwm()
+    if (!reachesOwm(file)) provided ??= provideOwm()
+    await provided
     const module: unknown = await import(pathToFileURL(file).href)
     return module
   }
@@ -99,8 +100,11 @@ export async function importModule(file: string): Promise<unknown> {
   return module
 }
 
+/** As built: from this file's place in src, too. */
+const built = (name: string): string => new URL(`../dist/${name}.js`, import.meta.url).href
+
 /** What a plugin imports of owm. */
-const own = { owm: new URL('./index.js', import.meta.url).href, 'owm/testing': new URL('./testing.js', import.meta.url).href }
+const own = { owm: built('index'), 'owm/testing': built('testing') }
 
 function reachesOwm(file: string): boolean {
   try {
@@ -111,16 +115,14 @@ function reachesOwm(file: string): boolean {
   }
 }
 
-let provided = false
+let provided: Promise<void> | undefined
 
 /** A file beside a configuration may `import … from 'owm'` where owm is installed globally: then it gets this one. */
 async function provideOwm(): Promise<void> {
-  if (provided) return
-  provided = true
   const module = await import('node:module')
   // Newer Nodes have hooks without a thread of their own.
   const registerHooks: unknown = Reflect.get(module, 'registerHooks')
-  if (typeof registerHooks !== 'function') module.register('./resolve-owm.js', import.meta.url, { data: own })
+  if (typeof registerHooks !== 'function') module.register(built('resolve-owm'), { data: own })
   else {
     const { initialize, resolve } = await import('./resolve-owm.js')
     initialize(own)

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -11,12 +12,14 @@ import redisStream from '../src/sinks/redis-stream.js'
 import simulatedDb from '../src/sources/simulated-db.js'
 import staticList from '../src/sources/static-list.js'
 import { type Check, sinkChecks, sourceChecks } from '../src/testing.js'
+import { root } from './support/cli.js'
 import { startRedis, type TestRedis } from './support/redis.js'
 
 // Through the door that a configuration uses.
 const examples = join(import.meta.dirname, '..', 'examples', 'plugins')
-const capitals = await loadSource('./capitals-source.mjs', examples)
-const folder = await loadSink('./folder-sink.mjs', examples)
+const [capitalsModule, folderModule] = [join(examples, 'capitals-source.mjs'), join(examples, 'folder-sink.mjs')]
+const capitals = await loadSource(capitalsModule, examples)
+const folder = await loadSink(folderModule, examples)
 
 const places = Array.from({ length: 1_234 }, (_, index) => ({
   id: index + 1,
@@ -77,18 +80,59 @@ describe('sources', () => {
   suite('simulated-db', () => sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100 }, count: 1_234 }))
   suite('simulated-db, with bad rows', () =>
     sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100, duplicateRate: 0.1, invalidRate: 0.1 }, count: 1_234 }))
-  suite('examples/plugins/capitals-source.mjs', () => sourceChecks({ plugin: capitals, options: {}, count: 8 }))
+  suite('examples/plugins/capitals-source.mjs', () => sourceChecks({ plugin: capitals, module: capitalsModule, options: {}, count: 8 }))
 
-  test('the suite finds a source that ignores its resume point', async () => {
-    const forgetful = defineSource({
-      ...simulatedDb,
-      async open(options, context) {
-        const source = await simulatedDb.open(options, context)
-        return { read: () => source.read(undefined) }
-      },
-    })
-    const checks = sourceChecks({ plugin: forgetful, options: { count: 30, pageSize: 10 }, count: 30 })
-    await expect(checks.find(({ name }) => name.includes('resume points'))?.run()).rejects.toThrow('after 10 locations')
+  /** simulated-db with something changed; as a module of its own, since some checks load it in another process. */
+  async function broken(change: string, check: string): Promise<void> {
+    const path = join(baseDir, `broken-${changes++}.mjs`)
+    await writeFile(
+      path,
+      `import { setTimeout as sleep } from 'node:timers/promises'
+       import { loadSource } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'load-plugin.js')).href)}
+       const good = await loadSource('simulated-db', '.')
+       let calls = 0
+       export default { ...good, async open(options, context) {
+         const source = await good.open(options, context)
+         const { attempt, signal } = context
+         return { ...source, ${change} }
+       } }`,
+    )
+    const plugin = await loadSource(path, baseDir)
+    const checks = sourceChecks({ plugin, module: path, options: { count: 30, pageSize: 10 }, count: 30 })
+    await checks.find(({ name }) => name.includes(check))?.run()
+  }
+  let changes = 0
+  const place = '{ city: "x", latitude: 1, longitude: 1 }'
+
+  test.concurrent.each([
+    ['ignores its resume point', 'read: () => source.read(undefined)', 'resume points', /it gave more than its 30|after 10 locations/],
+    ['loses a batch when it resumes', 'read: (from) => source.read(from && String(Number(from) + 10))', 'killed', /deeply equal|deep-equal/],
+    ['remembers in memory where it is', 'read: () => source.read(String(10 * calls++))', 'same order', /30/],
+    ['never ends', `async *read() { for (;;) yield { locations: [${place}], resume: '', position: () => 'x' } }`, 'all of its locations', /does it ever end/],
+    ['gives nothing without end', "async *read() { for (;;) yield { locations: [], resume: '', position: () => 'x' } }", 'all of its locations', /ever end/],
+    [
+      'passes a half of itself for the whole',
+      'async *read(from) { try { yield* source.read(from) } catch {} }',
+      'fails for good',
+      /call 1 failed, and it ended as if it were complete after 0 of 30/,
+    ],
+    [
+      'goes on in spite of an abort',
+      "async *read() { for (;;) yield (await sleep(100), { locations: [], resume: '', position: () => 'x' }) }",
+      'aborted',
+      /ever end|went on/,
+    ],
+    ['hangs in close', 'close: () => new Promise(() => {})', 'left in the middle', /hangs in `close`/],
+    ['miscounts', 'total: 31', 'how many', /31/],
+    ['yields garbage', 'async *read() { yield 1 }', 'all of its locations', /broke its contract: it gave 1 instead of a batch/],
+  ])('the suite finds a source that %s', async (_, change, check, message) => {
+    await expect(broken(change, check)).rejects.toThrow(message)
+  })
+
+  test('without its module, the checks that kill say what they need', async () => {
+    const mine = defineSource({ ...simulatedDb, name: 'mine' })
+    const check = sourceChecks({ plugin: mine, options: {}, count: 1 }).find(({ name }) => name.includes('killed'))
+    await expect(check?.run()).rejects.toThrow(/import\.meta\.resolve/)
   })
 })
 
@@ -113,9 +157,44 @@ describe('sinks', () => {
         }
       },
     }))
+  /** A sink that appends to a file, as it shouldn't. */
+  async function broken(body: string, check: string): Promise<void> {
+    const path = join(baseDir, `broken-sink-${changes++}.mjs`)
+    const taken = `${path}.taken`
+    await writeFile(
+      path,
+      `import { appendFileSync } from 'node:fs'
+       import { defineSink, z } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)}
+       const take = (task) => (appendFileSync(${JSON.stringify(taken)}, task + '\\n'), 'delivered')
+       export default defineSink({ name: 'broken', description: 'broken', options: z.strictObject({}), open: () => ({ ${body} }) })`,
+    )
+    const arrived = async (): Promise<string[]> => (await readFile(taken, 'utf8').catch(() => '')).split('\n').slice(0, -1)
+    const checks = sinkChecks({ plugin: await loadSink(path, baseDir), module: path, options: {}, arrived })
+    await checks.find(({ name }) => name.includes(check))?.run()
+  }
+  let changes = 0
+  const naive = 'async deliver({ tasks }) { return tasks.map(take) }'
+
+  test.concurrent.each([
+    ['lies of exactly-once, to itself', `guarantee: 'exactly-once', ${naive}`, 'comes again, from the same', /duplicate/],
+    ['lies of exactly-once, across a kill', `guarantee: 'exactly-once', ${naive}`, 'killed', /more than once/],
+    [
+      'only keeps in memory until it is closed',
+      "guarantee: 'at-least-once', held: [], async deliver({ tasks }) { this.held.push(...tasks); return tasks.map(() => 'delivered') }, async close() { this.held.map(take) }",
+      'killed',
+      /tasks are missing/,
+    ],
+    ['says too little', "guarantee: 'at-least-once', async deliver({ tasks }) { tasks.map(take); return [] }", 'byte by byte', /deep-equal|deeply equal/],
+    ['hangs in close', `guarantee: 'at-least-once', ${naive}, close: () => new Promise(() => {})`, 'before anything', /hangs in `close`/],
+    ['promises nothing', naive, 'before anything', /broke its contract: its `guarantee` was undefined/],
+  ])('the suite finds a sink that %s', async (_, body, check, message) => {
+    await expect(broken(body, check)).rejects.toThrow(message)
+  })
+
   suite('examples/plugins/folder-sink.mjs', () =>
     sinkChecks({
       plugin: folder,
+      module: folderModule,
       options: { folder: './tasks' },
       baseDir,
       arrived: async () => {
