@@ -123,9 +123,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     for (const assignment of flags.set ?? []) this.#secrets.push(...passwordsIn(assignment.slice(assignment.indexOf('=') + 1)))
     const loaded = await loadConfig(flags, process.env, process.cwd())
     this.#secrets.push(...loaded.secrets, ...stringsIn(loaded.settings).flatMap(passwordsIn))
-    // What is said about the configuration is what was asked for: no task comes between.
-    this.#summaryToStandardError = loaded.settings.sink?.['path'] === '-' && !this.id?.startsWith('config:')
-    if (this.#summaryToStandardError && handsOver && this.jsonEnabled())
+    this.#summaryToStandardError = handsOver && loaded.settings.sink?.['path'] === '-'
+    if (this.#summaryToStandardError && this.jsonEnabled())
       throw new ConfigurationError('The tasks and --json would both be written to standard output.', { hint: 'Leave --json out, or set sink.path to a file.' })
     return loaded
   }
