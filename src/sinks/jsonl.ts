@@ -6,12 +6,16 @@ import { ConfigurationError, codeOf, TransientError, toError } from '../errors.j
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../plugin.js'
 
 const options = z.strictObject({
-  path: z.string().min(1).describe('the file to append to, or - for standard output'),
+  path: z
+    .string()
+    .min(1)
+    .describe('the file to append to, or - for standard output')
+    .meta({ examples: ['./tasks.jsonl'] }),
 })
 
 export default defineSink({
   name: 'jsonl',
-  description: 'one task a line in a file (synced to the disk before it counts) or on standard output',
+  description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
   async open({ path }, { baseDir }): Promise<Sink> {
     if (path === '-') return { guarantee: 'at-least-once', usesStandardOutput: true, deliver: toStandardOutput }

@@ -77,6 +77,7 @@ const options = z
     header: z.array(z.string()).min(1).optional().describe('the names of the columns of a CSV file that has no header line'),
   })
   .refine(({ locations, file }) => (locations === undefined) !== (file === undefined), 'give either `locations` or `file`')
+  .meta({ examples: [{ file: './locations.csv' }] })
 type Options = z.output<typeof options>
 
 /** Records a batch: small enough to stay flat, large enough to cost nothing. */
