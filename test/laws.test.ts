@@ -107,7 +107,7 @@ describe('imports', () => {
     for (const to of reach('pipeline.ts')) expect(isNode(to) || isOwn(to), to).toBe(true)
   })
 
-  it.each(['plugin.ts', 'errors.ts', 'task.ts', 'fields.ts', 'seen.ts'])('of %s lead nowhere but to other contracts', (contract) => {
+  it.each(['plugin.ts', 'contract.ts', 'errors.ts', 'task.ts', 'fields.ts', 'seen.ts'])('of %s lead nowhere but to other contracts', (contract) => {
     const allowed = ['plugin.ts', 'errors.ts', 'task.ts', 'fields.ts', ...(contract === 'fields.ts' ? ['zod'] : [])]
     expect(shown(imports.filter(({ from, to, how }) => from === contract && how !== 'type' && !isNode(to) && !allowed.includes(to)))).toEqual([])
   })

@@ -1,10 +1,10 @@
 /** owm on a newer Node than the one that runs the tests: the npm package `node` brings the binary. */
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { bin, temporaryFolder } from './support/cli.js'
+import { bin, root, temporaryFolder } from './support/cli.js'
 
 const run = promisify(execFile)
 
@@ -31,4 +31,8 @@ test('runs on Node 24, with the sqlite3 that was built for this one', async () =
   expect(stdout).toMatch(/1,234 tasks handed over/)
   expect(stderr).toBe('')
   expect((await readFile(join(folder, 'tasks.jsonl'), 'utf8')).split('\n')).toHaveLength(1_235)
+  // Newer Nodes give a lone plugin its owm in another way.
+  await cp(join(root, 'examples', 'plugins', 'capitals-source.mjs'), join(folder, 'lone.mjs'))
+  const lone = await run(node, [bin, 'plugins', 'show', './lone.mjs'], { cwd: folder })
+  expect(lone.stdout).toMatch(/some capitals/)
 }, 120_000)

@@ -77,3 +77,21 @@ it("is a module that a plugin's author can import", async () => {
   const { stdout } = await run(owm, ['produce'], { cwd: project, env: { PATH, HOME } })
   expect(JSON.parse(stdout)).toMatchObject({ city: 'Here' })
 })
+
+it('uses a lone plugin, beside which nothing is installed, and starts a project for one', async () => {
+  const cwd = join(folder, 'lone')
+  await mkdir(cwd)
+  await cp(join(root, 'examples', 'plugins', 'capitals-source.mjs'), join(cwd, 'capitals.mjs'))
+  const { stdout } = await run(owm, ['produce', '--source', './capitals.mjs', '--sink', 'jsonl', '--set', 'sink.path=-', '--outbox', 'o.db'], {
+    cwd,
+    env: { PATH, HOME },
+  })
+  expect(stdout.trim().split('\n')).toHaveLength(8)
+  for (const kind of ['source', 'sink']) {
+    await run(owm, ['plugins', 'new', kind, `own-${kind}`], { cwd, env: { PATH, HOME } })
+    const names = await readdir(join(root, 'templates', kind))
+    expect(await readdir(join(cwd, `own-${kind}`))).toEqual(names)
+    const { devDependencies }: { devDependencies: object } = JSON.parse(await readFile(join(cwd, `own-${kind}`, 'package.json'), 'utf8'))
+    expect(devDependencies).toEqual({ owm: `file:${installed}` })
+  }
+})
