@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 
@@ -53,7 +53,12 @@ const oclifApart = {
 export async function bundle(root) {
   const dist = join(root, 'dist')
   await rm(dist, { recursive: true, force: true })
-  const commands = (await readdir(join(root, 'src', 'commands'), { recursive: true })).filter((name) => name.endsWith('.ts')).map((name) => name.slice(0, -3))
+  const folders = await Promise.all(['commands', 'hooks'].map((folder) => readdir(join(root, 'src', folder), { recursive: true, withFileTypes: true })))
+  const files = folders.flat().filter((entry) => entry.isFile())
+  /** What others import from the bundle, each under its own file. */
+  const modules = ['index', 'testing', 'testing-runner', 'load-plugin'].concat(
+    files.map((entry) => relative(join(root, 'src'), join(entry.parentPath, entry.name)).replaceAll('\\', '/').replace(/\.ts$/, '')),
+  )
   const common = {
     bundle: true,
     format: 'cjs',
@@ -72,32 +77,30 @@ export async function bundle(root) {
     build({ ...common, outfile: join(dist, `${name}.cjs`), stdin: { contents, resolveDir: root, sourcefile: `${name}.js` }, plugins })
   const bundles = await Promise.all([
     entry('cli', "export * from '@oclif/core/execute'; export * from '@oclif/core/command'; export * from '@oclif/core/flags'", [unused]),
-    entry(
-      'owm',
-      ['index', 'testing', ...commands.map((name) => `commands/${name}`)].map((name) => `exports['${name}'] = () => require('./src/${name}.ts')`).join('\n'),
-      [unused, oclifApart],
-    ),
+    entry('owm', modules.map((name) => `exports['${name}'] = () => require('./src/${name}.ts')`).join('\n'), [unused, oclifApart]),
   ])
   for (const { outputFiles } of bundles) for (const { path, text } of outputFiles) await write(path, text.replaceAll(/(?<![.\w])import\((?!\))/g, '__import('))
   const texts = bundles.flatMap(({ outputFiles }) => outputFiles.map(({ text }) => text))
   await build({
-    entryPoints: [join(root, 'src', 'load.ts')],
-    outfile: join(dist, 'load.js'),
+    // Node itself loads these two.
+    entryPoints: [join(root, 'src', 'load.ts'), join(root, 'src', 'resolve-owm.ts')],
+    outdir: dist,
     format: 'esm',
     target: 'node20.19',
     define: { build: JSON.stringify(hash('sha1', texts.join('')).slice(0, 12)) },
   })
 
-  for (const name of commands) {
-    const up = '../'.repeat(name.split(/[\\/]/).length)
-    await write(join(dist, 'commands', `${name}.js`), `import { load } from '${up}load.js'\nexport default load('owm')['commands/${name}']().default\n`)
-  }
   const { load } = await import(pathToFileURL(join(dist, 'load.js')).href)
-  for (const name of ['index', 'testing'])
-    await write(
-      join(dist, `${name}.js`),
-      `import { load } from './load.js'\nexport const { ${Object.keys(load('owm')[name]()).join(', ')} } = load('owm').${name}()\n`,
-    )
+  for (const name of modules) {
+    const { default: main, ...named } = load('owm')[name]()
+    const lines = [
+      `import { load } from './${'../'.repeat(name.split('/').length - 1)}load.js'`,
+      `const module = load('owm')['${name}']()`,
+      ...(main === undefined ? [] : ['export default module.default']),
+      ...(Object.keys(named).length === 0 ? [] : [`export const { ${Object.keys(named).join(', ')} } = module`]),
+    ]
+    await write(join(dist, `${name}.js`), `${lines.join('\n')}\n`)
+  }
   await write(
     join(dist, 'LICENSES.txt'),
     await licenses(

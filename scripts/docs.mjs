@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exampleOf, optionRows } from '../dist/options.js'
-import { sinks } from '../dist/sinks/index.js'
-import { sources } from '../dist/sources/index.js'
-import { defaultOf } from '../dist/terminal.js'
+import { exampleOf, optionRows } from '../src/options.ts'
+import { sinks } from '../src/sinks/index.ts'
+import { sources } from '../src/sources/index.ts'
+import { defaultOf } from '../src/terminal.ts'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
