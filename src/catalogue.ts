@@ -28,9 +28,10 @@ export interface PluginReport {
   error: string | null
 }
 
-/** All plugins that a configuration may use. */
-export async function pluginsAt({ baseDir, settings }: Loaded): Promise<PluginReport[]> {
-  const used = [settings.source?.use, settings.sink?.use].filter((use) => use !== undefined)
+/** All plugins that a configuration may use, with those that its pipelines name. */
+export async function pluginsAt(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
+  const baseDir = pipelines[0]?.baseDir ?? process.cwd()
+  const used = pipelines.flatMap(({ settings }) => [settings.source?.use, settings.sink?.use]).filter((use) => use !== undefined)
   const installed = await packagesAt(baseDir)
   const builtIns = [...Object.keys(sources), ...Object.keys(sinks)]
   const others = [...new Set(used)].filter((use) => !builtIns.includes(use) && !installed.has(use))

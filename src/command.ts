@@ -129,6 +129,20 @@ export abstract class OwmCommand<Result extends object> extends Command {
     return loaded
   }
 
+  /** The pipeline that was named, or each there is; [undefined] where there are none. */
+  protected async pipelines(flags: BaseFlags): Promise<(string | undefined)[]> {
+    const { pipelinesOf } = await import('./config.js')
+    const named = flags.pipeline ?? (process.env['OWM_PIPELINE'] || undefined)
+    const names = named === undefined ? await pipelinesOf(flags, process.env, process.cwd()) : []
+    return names.length > 0 ? names : [named]
+  }
+
+  /** The configuration of each of them. */
+  protected async configureAll(flags: BaseFlags): Promise<Loaded[]> {
+    const pipelines = await this.pipelines(flags)
+    return Promise.all(pipelines.map((pipeline) => this.configure({ ...flags, pipeline })))
+  }
+
   protected async openOutbox(loaded: Loaded, wait: boolean): Promise<Outbox> {
     const { Outbox } = await import('./outbox/outbox.js')
     const { settings } = loaded

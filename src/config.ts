@@ -185,8 +185,8 @@ async function readFile(named: string | undefined, cwd: string): Promise<Found |
   const explore = async () => {
     const explorer = cosmiconfig('owm', {
       searchStrategy: 'project',
-      // cosmiconfig's own loader for .ts writes beside the file, which may be read-only.
-      loaders: { ...Object.fromEntries(kept), '.ts': defaultExport, '.mts': defaultExport },
+      // cosmiconfig's own loader for .ts writes beside the file, which may be read-only; and none of its own finds a global owm.
+      loaders: { ...Object.fromEntries(kept), ...Object.fromEntries(['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, defaultExport])) },
     })
     return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
   }

@@ -83,20 +83,32 @@ export async function heldSink(terms: Terms, open: () => Sink | Promise<Sink>): 
     `its \`guarantee\` was ${shown(guarantee)}`,
     'It is "exactly-once" where a batch that comes again adds nothing, else "at-least-once".',
   )
-  /** Settles with the call that is under way: one that hangs must end before the next one begins. */
-  let underWay: Promise<unknown> = Promise.resolve()
+  const takesTwo = party.look('takesTwo', () => sink.takesTwo) === true
+  /** The calls that didn't answer in time: they must end before another one begins. */
+  const hanging = new Set<Promise<unknown>>()
   return {
     guarantee,
     usesStandardOutput,
+    takesTwo,
     get evicted() {
       return sink.evicted
     },
     async deliver(batch) {
-      await party.within(underWay, 'is still busy with an earlier batch')
+      if (hanging.size > 0) await party.within(Promise.allSettled(hanging), 'is still busy with an earlier batch')
       const answer = party.ask(() => sink.deliver(batch))
-      underWay = answer.catch(() => undefined)
-      // There the reader sets the pace.
-      return usesStandardOutput ? answer : party.within(answer, 'did not answer')
+      if (usesStandardOutput) return answer // there the reader sets the pace
+      let isOver = false
+      const over = (): void => {
+        isOver = true
+        hanging.delete(answer)
+      }
+      answer.then(over, over)
+      try {
+        return await party.within(answer, 'did not answer')
+      } catch (error) {
+        if (!isOver) hanging.add(answer)
+        throw error
+      }
     },
     ...(position && {
       position: async (outboxId: string) =>

@@ -1,6 +1,6 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { TransientError, toError } from './errors.js'
-import type { SourceDeps } from './pipeline.js'
+import { bounded, type SourceDeps } from './pipeline.js'
 import { Malformed } from './plugin.js'
 import { SeenIds } from './seen.js'
 import { taskIdOf, taskMaker } from './task.js'
@@ -23,7 +23,7 @@ export async function dryRun(source: SourceDeps, slot: string, signal: AbortSign
   const found: DryRun = { read: 0, rejected: 0, duplicates: 0, preview: [] }
   const opened = await source.open()
   try {
-    for await (const batch of opened.read(undefined)) {
+    for await (const batch of bounded(opened.read(undefined), source, signal)) {
       for (const location of batch.locations) {
         found.read++
         const made = location instanceof Malformed ? location : make(location)
@@ -31,7 +31,6 @@ export async function dryRun(source: SourceDeps, slot: string, signal: AbortSign
         else if (seen.add(taskIdOf(made.payload))) found.duplicates++
         else if (found.preview.length < shown) found.preview.push(made.payload)
       }
-      if (signal.aborted) break
     }
   } catch (error) {
     throw error instanceof Error && 'exitCode' in error

@@ -264,7 +264,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
 }
 
 /** The batches of a source that may hang: each is waited for at most `timeoutMs`, and none once the signal aborts. */
-async function* bounded(batches: AsyncIterable<LocationBatch>, source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
+export async function* bounded(batches: AsyncIterable<LocationBatch>, source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
   const iterator = batches[Symbol.asyncIterator]()
   let late: NodeJS.Timeout | undefined
   let stop: () => void = () => undefined

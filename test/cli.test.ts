@@ -293,7 +293,6 @@ describe('exit 78: configuration', () => {
     { where: 'a wrong password', sink: { url: 'redis://:Hunter2-s3cret@REDIS' } },
     { where: 'a wrong password and a database', sink: { url: 'redis://:Hunter2-s3cret@REDIS/1' } },
     { where: 'no number of a database', sink: { url: 'redis://:Hunter2-s3cret@REDIS/notanumber' } },
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: owm's own notation
     { where: 'a variable', sink: { url: 'redis://:${PASSWORD}@127.0.0.1:1' }, env: { PASSWORD: 'correct-horse' } },
     { where: 'OWM_REDIS_URL', env: { OWM_REDIS_URL: 'redis://owner:Hunter2-s3cret@127.0.0.1:1' } },
     { where: 'OWM_REDIS_URL of another scheme', env: { OWM_REDIS_URL: 'http://owner:Hunter2-s3cret@127.0.0.1:1' } },

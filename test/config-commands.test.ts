@@ -27,7 +27,6 @@ interface Checked {
 const password = 'hunter2-and-a-half'
 
 describe('owm config show', () => {
-  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is owm's own notation
   const yaml = [
     'source:',
     '  use: simulated-db',
@@ -43,7 +42,6 @@ describe('owm config show', () => {
     '  daily: {}',
     '',
   ].join('\n')
-  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
   it('says of every setting what it is and where it came from, but no secret', async () => {
     const cwd = await temporaryFolder()
@@ -207,7 +205,6 @@ describe('the JSON Schema', () => {
     for (const config of configs) expect({ config, mistakes: mistakes(config) }).toEqual({ config, mistakes: [] })
   })
 
-  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is owm's own notation
   it.each([
     base,
     { ...base, $schema: './owm.schema.json' },
@@ -219,7 +216,6 @@ describe('the JSON Schema', () => {
   ])('takes %j', (config) => {
     expect(mistakes(config)).toEqual([])
   })
-  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
   it.each([
     [{ ...base, sorce: {} }, ' must NOT have additional properties'],

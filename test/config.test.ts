@@ -208,7 +208,6 @@ describe('--set', () => {
   })
 })
 
-// biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is owm's own notation
 describe('${NAME}', () => {
   const place = (city: string): object => ({
     ...minimal,
@@ -239,7 +238,6 @@ describe('${NAME}', () => {
   })
 })
 
-// biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
 describe('what is wrong is named:', () => {
   it.each([
@@ -409,7 +407,6 @@ describe('an error leads to the line and the key', () => {
   })
 
   it('and to every variable that is missing', async () => {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: that is owm's own notation
     const text = `${inYaml}outbox:\n  path: \${HERE}/\${THERE}.db\n`.replace('tasks.jsonl', '${TASKS}')
     expect(await mistakesOf({ '.owmrc.yaml': text }, {}, { THERE: 'x' })).toEqual([
       expect.stringContaining('sink.path in .owmrc.yaml:6 needs the environment variable TASKS'),

@@ -56,48 +56,50 @@ const pagination = z
   .prefault({})
   .describe('how the list is cut into pages')
 
-const options = z.strictObject({
-  url: z
-    .string()
-    .refine(isPlainUrl, 'http://host/path or https://host/path is expected; user and password belong into `auth`')
-    .describe("the list, with whatever query it needs beside the pagination's")
-    .meta(secret),
-  pagination,
-  items: path.describe('path in the answer to the list of items, such as data.cities; found where there is only one list of objects'),
-  total: z
-    .union([z.literal(false), z.string().min(1)])
-    .optional()
-    .describe('path in the answer to the number of all items; usual names and the header X-Total-Count are known; false: there is none to rely on'),
-  next: path.describe('path in the answer to the next cursor or link; usual names and the header Link are known'),
-  headers: z
-    .record(name, z.string())
-    .refine(areHeaders, 'names and values of HTTP headers are expected')
-    .optional()
-    .describe('more request headers; like `auth` they go to the origin of `url` only')
-    .meta(secret),
-  auth: z
-    .strictObject({
-      bearer: z.string().min(1).optional().describe('token of the bearer scheme: better the name of an environment variable than itself').meta(secret),
-      user: z.string().min(1).optional().describe('user of the basic scheme'),
-      password: z.string().optional().describe('password of the basic scheme: likewise').meta(secret),
-    })
-    .refine(
-      ({ bearer, user, password }) => (bearer === undefined) === (user !== undefined && password !== undefined),
-      'give `bearer`, or `user` and `password`',
-    )
-    .optional()
-    .describe('who asks')
-    .meta(secret),
-  fields,
-  requestTimeoutMs: z.int().min(1).max(3_600_000).default(10_000).describe('longest time for a whole answer, in milliseconds').meta({ unit: 'ms' }),
-  maxBodyBytes: z
-    .int()
-    .min(1)
-    .max(256 * 2 ** 20)
-    .default(16 * 2 ** 20)
-    .describe('longest answer that is read, in bytes after decompression')
-    .meta({ unit: 'bytes' }),
-})
+const options = z
+  .strictObject({
+    url: z
+      .string()
+      .refine(isPlainUrl, 'http://host/path or https://host/path is expected; user and password belong into `auth`')
+      .describe("the list, with whatever query it needs beside the pagination's")
+      .meta(secret),
+    pagination,
+    items: path.describe('path in the answer to the list of items, such as data.cities; found where there is only one list of objects'),
+    total: z
+      .union([z.literal(false), z.string().min(1)])
+      .optional()
+      .describe('path in the answer to the number of all items; usual names and the header X-Total-Count are known; false: there is none to rely on'),
+    next: path.describe('path in the answer to the next cursor or link; usual names and the header Link are known'),
+    headers: z
+      .record(name, z.string())
+      .refine(areHeaders, 'names and values of HTTP headers are expected')
+      .optional()
+      .describe('more request headers; like `auth` they go to the origin of `url` only')
+      .meta(secret),
+    auth: z
+      .strictObject({
+        bearer: z.string().min(1).optional().describe('token of the bearer scheme: better the name of an environment variable than itself').meta(secret),
+        user: z.string().min(1).optional().describe('user of the basic scheme'),
+        password: z.string().optional().describe('password of the basic scheme: likewise').meta(secret),
+      })
+      .refine(
+        ({ bearer, user, password }) => (bearer === undefined) === (user !== undefined && password !== undefined),
+        'give `bearer`, or `user` and `password`',
+      )
+      .optional()
+      .describe('who asks')
+      .meta(secret),
+    fields,
+    requestTimeoutMs: z.int().min(1).max(3_600_000).default(10_000).describe('longest time for a whole answer, in milliseconds').meta({ unit: 'ms' }),
+    maxBodyBytes: z
+      .int()
+      .min(1)
+      .max(256 * 2 ** 20)
+      .default(16 * 2 ** 20)
+      .describe('longest answer that is read, in bytes after decompression')
+      .meta({ unit: 'bytes' }),
+  })
+  .meta({ examples: [{ url: 'https://api.example.com/v1/cities/', pagination: { type: 'page', limit: 100 }, auth: { bearer: '${API_TOKEN}' } }] })
 
 /** Where a page is: its number, its offset, its cursor or its link; undefined before the first cursor or link. */
 type Place = number | string | undefined

@@ -57,6 +57,7 @@ const options = z
   })
   .refine(({ table, query }) => (table === undefined) !== (query === undefined), 'give either `table` or `query`')
   .refine(({ table, schema }) => table !== undefined || schema === undefined, '`schema` goes with `table`')
+  .meta({ examples: [{ url: 'postgres://owm@db.example/geo', password: '${DB_PASSWORD}', table: 'cities', key: 'id' }] })
 
 type Settings = Omit<z.output<typeof options>, 'key'> & { readonly key: readonly string[] }
 

@@ -22,12 +22,12 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
   protected async work(): Promise<Done<CheckResult>> {
     const { flags } = await this.parse(ConfigCheck)
     this.takeFlags(flags)
-    const [{ checkConfig }, { pipelinesOf }] = await Promise.all([import('../../config-check.js'), import('../../config.js')])
+    const { checkConfig } = await import('../../config-check.js')
     const wrong: OwmError[] = []
     const summary: string[] = []
     // A file that can't be read is told of below.
-    const names = (flags.pipeline ?? process.env['OWM_PIPELINE']) ? [] : await pipelinesOf(flags, process.env, process.cwd()).catch(() => [])
-    for (const pipeline of names.length > 0 ? names : [flags.pipeline]) {
+    const pipelines = await this.pipelines(flags).catch(() => [undefined])
+    for (const pipeline of pipelines) {
       const findings = await checkConfig(
         {
           configure: () => this.configure({ ...flags, pipeline }),

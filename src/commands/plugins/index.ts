@@ -19,7 +19,7 @@ export default class Plugins extends OwmCommand<PluginsResult> {
     const { flags } = await this.parse(Plugins)
     this.takeFlags(flags)
     const { pluginsAt } = await import('../../catalogue.js')
-    this.result.plugins = await pluginsAt(await this.configure(flags))
+    this.result.plugins = await pluginsAt(await this.configureAll(flags))
     return { result: this.result, summary: this.result.plugins.flatMap((plugin, index) => [...(index > 0 ? [''] : []), ...lines(plugin)]) }
   }
 }

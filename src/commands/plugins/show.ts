@@ -21,7 +21,7 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
     const { flags, args } = await this.parse(PluginsShow)
     this.takeFlags(flags)
     const { isPath, pluginsAt, reportOf } = await import('../../catalogue.js')
-    const loaded = await this.configure(flags)
+    const loaded = await this.configureAll(flags)
     const { name } = args
     if (isPath(name)) this.result.plugin = await reportOf(name, 'local', process.cwd())
     else {
@@ -32,7 +32,7 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
           name,
           all.map((plugin) => plugin.use),
         )
-        throw new UsageError(`There is no plugin "${name}" that ${loaded.baseDir} can reach.`, {
+        throw new UsageError(`There is no plugin "${name}" that ${loaded[0]?.baseDir} can reach.`, {
           hint: near === undefined ? '`owm plugins` lists those there are.' : `Did you mean \`${near}\`?`,
         })
       }
