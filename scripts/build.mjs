@@ -1,51 +1,64 @@
 /**
- * The build. Two bundles, since Node takes longer to find and compile 1,500 files than a small run takes: `dist/cli.cjs` is oclif, `dist/owm.cjs` all
- * the rest; src/load.ts runs them. Around them the small files that others import: a command a file for oclif, `index.js`, `testing.js`.
+ * The build. Bundles, since Node takes longer to find and compile 1,500 files than a small run takes: `dist/cli.cjs` is oclif, `dist/owm.cjs` all
+ * that most runs need, the others are vendors of some sources; src/load.ts runs them. Around them the small files that others import: a command a file for oclif, `index.js`, `testing.js`.
  */
 import { hash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 
-/** Loaded only where they are there: `sqlite3` is native, the others are a user's choice. */
-const external = ['sqlite3', 'jiti', 'typescript', 'tsx', 'ts-node', 'pg', 'pg-native', 'pg-query-stream', 'mysql', 'mysql2', 'redis']
+/** What can't be bundled, and what is loaded only where a user has it. */
+const external = ['*.node', 'jiti', 'typescript', 'tsx', 'ts-node', 'pg', 'pg-native', 'pg-query-stream', 'mysql', 'mysql2', 'redis']
 
-/** The Redis commands that owm and ioredis itself send as methods. */
-const commands = ['auth', 'client', 'eval', 'hmget', 'info', 'ping', 'quit', 'select']
+/** What the start would pay for and owm doesn't need: in which file of a vendor, what, and what instead. */
+const shortcuts = [
+  // ioredis makes two methods of each of Redis' 400 commands; owm and ioredis itself use these.
+  [/ioredis\/built\/utils\/Commander\.js$/, 'commands_1.list.filter(', "['auth', 'client', 'eval', 'hmget', 'info', 'ping', 'quit', 'select'].filter("],
+  // Command ids are ASCII: a collator for them takes 8 ms to load.
+  [/@oclif\/core\/lib\/config\/plugin\.js$/, '.sort((a, b) => a.id.localeCompare(b.id))', '.sort((a, b) => (a.id < b.id ? -1 : 1))'],
+  // To find entities by a pattern of paths; owm's are given.
+  [/typeorm\/util\/DirectoryExportedClassesLoader\.js$/, 'require("glob")', '{}'],
+  // For flags that are read from standard input: there are none.
+  [/@oclif\/core\/lib\/parser\/parse\.js$/, 'require("node:readline")', 'undefined'],
+  // Its own way to look for the binary tries a dozen places.
+  [/sqlite3\/lib\/sqlite3-binding\.js$/, "require('bindings')('node_sqlite3.node')", "require('sqlite3/build/Release/node_sqlite3.node')"],
+]
 
-/** What the start would pay for and owm never uses. */
-const unused = {
-  name: 'unused',
+/** Takes the shortcuts, and leaves out TypeORM's drivers and zod's languages that owm hasn't. `taken` collects the shortcuts. */
+const lean = (taken, drivers) => ({
+  name: 'lean',
   setup({ onLoad }) {
-    const shorten = (filter, from, to) =>
+    for (const [filter, from, to] of shortcuts)
       onLoad({ filter }, async ({ path }) => {
+        taken.add(from)
         const parts = (await readFile(path, 'utf8')).split(from)
         if (parts.length !== 2) throw new Error(`${path} has "${from}" ${parts.length - 1} times`)
         return { contents: parts.join(to), loader: 'js' }
       })
-    // ioredis makes two methods of each of Redis' 400 commands.
-    shorten(/[\\/]ioredis[\\/]built[\\/]utils[\\/]Commander\.js$/, 'commands_1.list.filter(', `${JSON.stringify(commands)}.filter(`)
-    // Command names are ASCII: a collator for them takes 8 ms to load.
-    shorten(/[\\/]oclif[\\/]core[\\/]lib[\\/]config[\\/]plugin\.js$/, '.sort((a, b) => a.id.localeCompare(b.id))', '.sort((a, b) => (a.id < b.id ? -1 : 1))')
-    // TypeORM imports all of its drivers, zod all of its languages.
-    onLoad({ filter: /[\\/]typeorm[\\/]driver[\\/][a-z-]+[\\/]/ }, ({ path }) => {
-      const [, driver] = /driver[\\/]([a-z-]+)[\\/]/.exec(path) ?? []
-      if (['sqlite', 'sqlite-abstract', 'postgres', 'mysql', 'types'].includes(driver)) return undefined
-      const file = path.split(/[\\/]/).at(-1).replace(/\.js$/, '')
-      return { contents: `exports.${file} = class {}`, loader: 'js' }
+    onLoad({ filter: /\/typeorm\/driver\/[a-z-]+\// }, ({ path }) => {
+      const [, driver] = /driver\/([a-z-]+)\//.exec(path) ?? []
+      if (drivers.includes(driver)) return undefined
+      return { contents: `exports.${basename(path, '.js')} = class {}`, loader: 'js' }
     })
-    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]/ }, ({ path }) =>
+    onLoad({ filter: /\/zod\/v4\/locales\// }, ({ path }) =>
       /(en|index)\.js$/.test(path) ? undefined : { contents: 'export default () => ({})', loader: 'js' },
     )
   },
-}
+})
 
-/** oclif is in the other bundle. */
-const oclifApart = {
-  name: 'oclif apart',
+/** Vendors of some sources only: each a bundle of its own, that is loaded where it's needed. */
+const vendors = { undici: 'undici', yaml: 'yaml', csv: 'csv-parse', json: '@streamparser/json', typeorm: 'typeorm' }
+
+/** What is in another bundle. The outbox' TypeORM has SQLite alone; the one with all drivers is for the source `sql`. */
+const apart = {
+  name: 'apart',
   setup({ onResolve }) {
     onResolve({ filter: /^@oclif\/core\// }, () => ({ path: './cli.cjs', external: true }))
+    for (const [name, vendor] of Object.entries(vendors))
+      onResolve({ filter: new RegExp(`^${vendor}$`) }, ({ importer }) =>
+        /\/src\//.test(importer) && (name !== 'typeorm' || importer.endsWith('sql.ts')) ? { path: `./${name}.cjs`, external: true } : undefined,
+      )
   },
 }
 
@@ -75,11 +88,19 @@ export async function bundle(root) {
   }
   const entry = (name, contents, plugins) =>
     build({ ...common, outfile: join(dist, `${name}.cjs`), stdin: { contents, resolveDir: root, sourcefile: `${name}.js` }, plugins })
+  const taken = new Set()
   const bundles = await Promise.all([
-    entry('cli', "export * from '@oclif/core/execute'; export * from '@oclif/core/command'; export * from '@oclif/core/flags'", [unused]),
-    entry('owm', modules.map((name) => `exports['${name}'] = () => require('./src/${name}.ts')`).join('\n'), [unused, oclifApart]),
+    entry('cli', "export * from '@oclif/core/execute'; export * from '@oclif/core/command'; export * from '@oclif/core/flags'", [lean(taken, [])]),
+    ...Object.entries(vendors).map(([name, vendor]) =>
+      entry(name, `module.exports = require('${vendor}')`, [lean(new Set(), ['sqlite', 'sqlite-abstract', 'types', 'postgres', 'mysql'])]),
+    ),
+    entry('owm', modules.map((name) => `exports['${name}'] = () => require('./src/${name}.ts')`).join('\n'), [
+      lean(taken, ['sqlite', 'sqlite-abstract', 'types']),
+      apart,
+    ]),
   ])
   for (const { outputFiles } of bundles) for (const { path, text } of outputFiles) await write(path, text.replaceAll(/(?<![.\w])import\((?!\))/g, '__import('))
+  for (const [, from] of shortcuts) if (!taken.has(from)) throw new Error(`no vendor's file with "${from}" was found`)
   const texts = bundles.flatMap(({ outputFiles }) => outputFiles.map(({ text }) => text))
   await build({
     // Node itself loads these two.

@@ -6,7 +6,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
 
@@ -38,7 +38,7 @@ export function load(name: string): unknown {
   const module = { exports: {} }
   loaded.set(name, module.exports)
   const fromFile = createRequire(file)
-  const require = (id: string): unknown => (id === './cli.cjs' ? load('cli') : fromFile(id))
+  const require = (id: string): unknown => (id.startsWith('./') ? load(basename(id, '.cjs')) : fromFile(id))
   // A script has no import() of its own.
   script.runInThisContext()(module.exports, Object.assign(require, fromFile), module, file, import.meta.dirname, (id: string): Promise<unknown> => import(id))
   loaded.set(name, module.exports)

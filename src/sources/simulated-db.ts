@@ -60,15 +60,22 @@ export default defineSource({
 interface Tongue {
   /** 8 words that stand before some of them. */
   readonly before: readonly string[]
-  /** 2,048 names. */
-  readonly names: readonly string[]
+  /** The name of a number from 0 to 2,047. */
+  name(number: number): string
 }
 
 /** Out of 8 words before, and of 16 beginnings, 8 middles and 16 ends; `_` is a space and `-` alone is nothing. */
 function tongue(before: string, first: string, middle: string, last: string): Tongue {
   const words = (list: string): string[] => list.split(' ').map((word) => (word === '-' ? '' : word.replace('_', ' ')))
-  const names = words(first).flatMap((begin) => words(middle).flatMap((inner) => words(last).map((end) => begin + inner + end)))
-  return { before: words(before), names }
+  const [begin, inner, end] = [words(first), words(middle), words(last)]
+  const names: string[] = []
+  return {
+    before: words(before),
+    name(number) {
+      names[number] ??= `${begin[number >>> 7]}${inner[(number >>> 4) & 7]}${end[number & 15]}`
+      return names[number]
+    },
+  }
 }
 
 const german = tongue(
@@ -179,8 +186,8 @@ function placesOf(seed: number): (number: number) => Location {
     const b = mix(number, seed + 1)
     const c = Math.imul(b ^ (b >>> 15), 0x2c1b3c6d)
     const centre = centres[centreOf[a & (slotCount - 1)] ?? 0] ?? never()
-    const { before, names } = centre.tongue
-    const name = names[(a >>> 12) & 2_047] ?? ''
+    const { before } = centre.tongue
+    const name = centre.tongue.name((a >>> 12) & 2_047)
     return {
       id: number + 1,
       latitude: Math.round((centre.latitude + normal(b) * centre.radius) * 10_000) / 10_000,
