@@ -241,9 +241,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
         throw new ConfigurationError(`The source ${source.name} gave more than ${source.maxLocations} locations: it may never end.`, {
           hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
         })
-      batch.locations.forEach((location, index) => {
-        intake.take(location, make, seen, () => batch.position(index))
-      })
+      for (let index = 0; index < batch.locations.length; index++) intake.take(batch, index, make, seen)
       intake.resume = batch.resume
       if (failure || intake.size >= gatheredBatches * options.batchSize) await stored()
       if (!storing && intake.size >= options.batchSize) store()
@@ -311,15 +309,16 @@ class IntakeBuffer {
     this.resume = resume
   }
 
-  take(location: Location | Malformed, make: ReturnType<typeof taskMaker>, seen: SeenIds, position: () => string): void {
+  take(batch: LocationBatch, index: number, make: ReturnType<typeof taskMaker>, seen: SeenIds): void {
+    const location = batch.locations[index] ?? {}
     this.read++
     if (location instanceof Malformed) {
-      this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(location.value), reason: location.reason })
+      this.quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(location.value), reason: location.reason })
       return
     }
     const made = make(location)
-    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: position(), value: excerpt(wordsOf(location)), reason: made.reason })
-    else if (seen.add(taskIdOf(made.payload))) this.suspects.push({ position: position(), task: made.payload })
+    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(wordsOf(location)), reason: made.reason })
+    else if (seen.add(made.id)) this.suspects.push({ position: batch.position(index), task: made.payload })
     else this.tasks.push(made.payload)
   }
 

@@ -30,7 +30,7 @@ export const taskIdEnd = 48
 export const taskIdOf = (payload: string): string => payload.slice(taskIdStart, taskIdEnd)
 
 /** A task as its JSON text, or why the location can't be one. */
-export type Made = { readonly payload: string } | { readonly reason: string }
+export type Made = { readonly id: string; readonly payload: string } | { readonly reason: string }
 
 const defaultHours = 72
 const maxExtraBytes = 64 * 1024
@@ -74,14 +74,15 @@ export function taskMaker(slot: string): (location: Location) => Made {
       const state = text(location['state'] ?? '', 'state', 0)
       const forecast = hours(location, 'forecast_duration_hours')
       const historical = hours(location, 'historical_duration_hours')
-      const id = ownId(location['id'])
-      const key = id === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${id}`
+      const own = ownId(location['id'])
+      const id = taskId(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
       return {
+        id,
         payload:
-          `{"task_id":"${taskId(key)}","latitude_deg":${latitude},"longitude_deg":${longitude}` +
+          `{"task_id":"${id}","latitude_deg":${latitude},"longitude_deg":${longitude}` +
           `,"city":${JSON.stringify(city)},"state":${JSON.stringify(state)}` +
           `,"forecast_duration_hours":${forecast},"historical_duration_hours":${historical}` +
-          `${id === undefined ? '' : `,"location_id":${JSON.stringify(location['id'])}`}${extras(location)}}`,
+          `${own === undefined ? '' : `,"location_id":${JSON.stringify(location['id'])}`}${extras(location)}}`,
       }
     } catch (error) {
       if (error instanceof Unfit) return { reason: error.message }
@@ -157,21 +158,36 @@ function ownId(value: unknown): string | undefined {
 /** The location's other keys as `,"snake_case":value…`, empty ones left out. */
 function extras(location: Location): string {
   let json = ''
-  const taken = new Set<string>()
-  for (const key of Object.keys(location)) {
+  const taken: string[] = []
+  for (const key in location) {
     const value = location[key]
-    if (value === undefined || value === null || value === '' || ownKeys.has(key)) continue
-    const name = snakeCase(key)
-    if (name === '' || ownKeys.has(name) || taken.has(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
-    taken.add(name)
+    if (value === undefined || value === null || value === '' || ownKeys.has(key) || !Object.hasOwn(location, key)) continue
+    const { name, start } = extraOf(key)
+    if (name === '' || ownKeys.has(name) || taken.includes(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
+    taken.push(name)
     const encoded = jsonOf(value, name)
     if (encoded === undefined) continue
     if (json.length + name.length + encoded.length > maxExtraBytes) throw new Unfit(`its extra keys are longer than ${maxExtraBytes} characters`)
     // JSON.stringify escapes surrogates only where they stand alone.
-    if (/(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded)) throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
-    json += `,${JSON.stringify(name)}:${encoded}`
+    if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
+      throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
+    json += start + encoded
   }
   return json
+}
+
+/** Keys that came lately, since a source has the same ones in all of its rows. */
+const extraKeys = new Map<string, { name: string; start: string }>()
+
+/** What a key is called in a task, and how it begins there: `,"name":`. */
+function extraOf(key: string): { name: string; start: string } {
+  const known = extraKeys.get(key)
+  if (known) return known
+  const name = snakeCase(key)
+  const extra = { name, start: `,${JSON.stringify(name)}:` }
+  if (extraKeys.size === 1_000) extraKeys.clear()
+  extraKeys.set(key, extra)
+  return extra
 }
 
 /** Undefined for what JSON leaves out, such as a function. */
