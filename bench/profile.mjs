@@ -1,10 +1,12 @@
 /**
  * `node bench/profile.mjs [COUNT]`: where the time of one `owm produce` of COUNT (100,000) simulated locations goes, by V8's own sampling.
  * A sample belongs to the innermost function that lies in a module of owm or of a vendor, so that what Node does for it counts as its own.
+ *
+ * `node bench/profile.mjs --start`: how long Node takes to import each vendor that a run needs, as npm installs it.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { clear, scene, startRedis, timed } from './scene.mjs'
+import { clear, root, scene, startRedis, timed } from './scene.mjs'
 
 const count = Number(process.argv[2] ?? 100_000)
 const { folder, owm, cwd } = scene()
@@ -35,7 +37,26 @@ function modulesOf(/** @type {string} */ bundle) {
   return (/** @type {number} */ line) => found.findLast((one) => one.line <= line)?.module ?? bundle
 }
 
+/** Median of whole processes, interleaved. */
+async function start() {
+  const vendors = ['', '@oclif/core/execute', 'zod', 'cosmiconfig', 'pino', 'cockatiel', 'ioredis', 'sqlite3', 'typeorm']
+  const seconds = new Map(vendors.map((vendor) => [vendor, /** @type {number[]} */ ([])]))
+  for (let rep = 0; rep < 9; rep++)
+    for (const [vendor, took] of seconds)
+      took.push((await timed([process.execPath, '--input-type=module', '-e', vendor && `import '${vendor}'`], { cwd: root })).seconds)
+  const median = (/** @type {string} */ vendor) => (seconds.get(vendor) ?? []).toSorted((a, b) => a - b)[4] ?? Number.NaN
+  process.stdout.write('| import | ms more than an empty module |\n| --- | --- |\n')
+  for (const vendor of vendors.slice(1)) process.stdout.write(`| ${vendor} | ${((median(vendor) - median('')) * 1000).toFixed(0)} |\n`)
+}
+
 try {
+  if (process.argv[2] === '--start') await start()
+  else await profile()
+} finally {
+  clear()
+}
+
+async function profile() {
   const redis = await startRedis()
   const profiles = join(folder, 'profile')
   mkdirSync(profiles)
@@ -87,6 +108,4 @@ try {
   process.stdout.write(`\n| Redis' own time | ms | µs a task |\n| --- | --- | --- |\n`)
   print('scripts', Number(scripts?.[2]))
   print('of them XADD itself', Number(adds?.[1]))
-} finally {
-  clear()
 }
