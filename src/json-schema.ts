@@ -1,6 +1,6 @@
 /** The JSON Schema of a configuration file, the built-in plugins' options included: with it an editor completes and checks the file. */
 import { z } from 'zod'
-import { pipelineName, settingsSchema, sourceKeys } from './settings.js'
+import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './settings.js'
 import { sinks } from './sinks/index.js'
 import { sources } from './sources/index.js'
 
@@ -10,10 +10,9 @@ type Properties = Record<string, z.core.JSONSchema._JSONSchema>
 /** Draft 7, which the editors know best. */
 export async function configSchema(): Promise<Schema> {
   const { properties: sections = {} } = schemaOf(settingsSchema)
-  const { properties: common = {} } = schemaOf(z.object(sourceKeys))
-  const kinds = [
-    { kind: 'source', common: refs(common, '#/definitions/common/properties'), plugins: await pluginsOf(sources), description: described(sections['source']) },
-    { kind: 'sink', common: {}, plugins: await pluginsOf(sinks), description: described(sections['sink']) },
+  const kinds: Kind[] = [
+    { name: 'source', keys: sourceKeys, plugins: await pluginsOf(sources), description: described(sections['source']) },
+    { name: 'sink', keys: sinkKeys, plugins: await pluginsOf(sinks), description: described(sections['sink']) },
   ]
   const upkeep = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'source' && name !== 'sink'))
   const ref = (name: string): Schema => ({ $ref: `#/definitions/${name}` })
@@ -41,15 +40,13 @@ export async function configSchema(): Promise<Schema> {
     // biome-ignore lint/suspicious/noThenProperty: that is its name in JSON Schema
     then: { properties: parts },
     else: { properties: { source: ref('source'), sink: ref('sink') } },
-    definitions: {
-      common: { properties: common },
-      ...Object.fromEntries(
-        kinds.flatMap(({ kind, ...of }) => [
-          [kind, sectionOf(of, true)],
-          [`${kind}Part`, sectionOf(of, false)],
-        ]),
-      ),
-    },
+    definitions: Object.fromEntries(
+      kinds.flatMap((kind) => [
+        [`${kind.name}Keys`, { properties: schemaOf(z.object(kind.keys)).properties }],
+        [kind.name, sectionOf(kind, true)],
+        [`${kind.name}Part`, sectionOf(kind, false)],
+      ]),
+    ),
   }
 }
 
@@ -60,13 +57,16 @@ interface Described {
 }
 
 interface Kind {
-  common: Properties
+  name: 'source' | 'sink'
+  /** What may stand in each of them. */
+  keys: z.ZodRawShape
   plugins: readonly Described[]
   description: string
 }
 
 /** One form for each built-in plugin, told apart by `use`, and an open one for all others. */
-function sectionOf({ common, plugins, description }: Kind, isComplete: boolean): Schema {
+function sectionOf({ name, keys, plugins, description }: Kind, isComplete: boolean): Schema {
+  const common = refs(keys, `#/definitions/${name}Keys/properties`)
   const builtIn = plugins.map((plugin): Schema => {
     const { properties, required = [], additionalProperties } = schemaOf(plugin.options)
     const use = { const: plugin.name, description: plugin.description }
@@ -84,8 +84,7 @@ function sectionOf({ common, plugins, description }: Kind, isComplete: boolean):
   return { description, anyOf: [...builtIn, other, ...(isComplete ? [] : [shared])] }
 }
 
-const refs = (properties: Properties, from: string): Properties =>
-  Object.fromEntries(Object.keys(properties).map((name) => [name, { $ref: `${from}/${name}` }]))
+const refs = (properties: object, from: string): Properties => Object.fromEntries(Object.keys(properties).map((name) => [name, { $ref: `${from}/${name}` }]))
 
 async function pluginsOf(builtIns: Readonly<Record<string, () => Promise<{ default: Described }>>>): Promise<Described[]> {
   return Promise.all(Object.values(builtIns).map(async (load) => (await load()).default))

@@ -41,7 +41,8 @@ export const sourceKeys = {
     .describe('in how many shares a Kubernetes Indexed Job reads; JOB_COMPLETION_INDEX says which one is read here'),
 }
 
-const sinkKeys = {
+/** What may stand beside `use` in every sink. */
+export const sinkKeys = {
   timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for an answer of the sink, in milliseconds'),
 }
 

@@ -139,7 +139,7 @@ describe('owm config check', () => {
     const admin = new Redis(redis.url)
     onTestFinished(() => admin.disconnect())
     const cwd = await folderWith({
-      source: { use: 'simulated-db', count: 5_000, pageSize: 70, where: { city: ['city-1', 'city-2'] } },
+      source: { use: 'simulated-db', count: 5_000, pageSize: 70, where: { id: [1, 2] } },
       sink: { use: 'redis-stream', url: redis.url },
       outbox: { path: 'sub/o.db' },
     })
@@ -223,6 +223,7 @@ describe('the JSON Schema', () => {
     [{ ...base, source: { use: 'simulated-db', count: 'many' } }, '/source/count must be integer'],
     [{ ...base, source: { count: 5 } }, "/source must have required property 'use'"],
     [{ ...base, source: { use: './mine.ts', limit: 0 } }, '/source/limit must be >= 1'],
+    [{ ...base, sink: { use: './mine.ts', timeoutMs: 0 } }, '/sink/timeoutMs must be >= 1'],
     [{ ...base, sink: { use: 'jsonl' } }, "/sink must have required property 'path'"],
     [{ ...base, sink: { use: 'redis-stream', onFull: 'panic' } }, '/sink/onFull must be equal to one of the allowed values'],
     [{ ...base, sink: { use: 'redis-stream', url: 'http://x' } }, '/sink/url must match pattern "^rediss?:\\/\\/"'],

@@ -238,7 +238,6 @@ describe('${NAME}', () => {
   })
 })
 
-
 describe('what is wrong is named:', () => {
   it.each([
     ['a section', { sorce: { use: 'simulated-db' } }, 'sorce', 'source'],

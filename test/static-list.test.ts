@@ -381,7 +381,8 @@ describe('lists that are wrong as a whole', () => {
     expect((await failure(readPath(join(folder, 'link.csv')))).message).toMatch(/there is no such file/)
     // Root may read everything: as somebody else.
     const script = `
-      const { default: list } = await import(${JSON.stringify(join(root, 'dist/sources/static-list.js'))})
+      const { loadSource } = await import(${JSON.stringify(join(root, 'dist/load-plugin.js'))})
+      const list = await loadSource('static-list', '.')
       if (process.getuid() === 0) process.seteuid(65534)
       await list.open({ file: 'secret.csv', quote: '"' }, { baseDir: '.' }).catch((error) => console.log(error.code, error.message))`
     await promisify(execFile)('chmod', ['755', folder])
@@ -508,7 +509,8 @@ test('memory is flat: 250,000 rows in a heap that has no room for them', async (
   await writeFile(join(folder, 'list.ndjson.gz'), gzipSync(lines(records), { level: 1 }))
   await writeFile(join(folder, 'list.json'), `{"cities":${JSON.stringify(records)}}`)
   const reader = `
-    const { default: list } = await import(${JSON.stringify(join(root, 'dist/sources/static-list.js'))})
+    const { loadSource } = await import(${JSON.stringify(join(root, 'dist/load-plugin.js'))})
+    const list = await loadSource('static-list', '.')
     const kept = []
     let count = 0
     const source = await list.open({ file: process.argv[1], quote: '"' }, { baseDir: '.', signal: new AbortController().signal, log: console })
