@@ -12,6 +12,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { output, ZodType } from 'zod'
 import { heldSink, heldSource } from './contract.js'
@@ -390,6 +391,31 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
         )
         await opened((open) => open.deliver(batch))
         await assertArrived(batch.tasks)
+      },
+    },
+    {
+      name: 'if it takes two batches at once: in order, and never the second without the first, also where it is interrupted',
+      async run() {
+        if (!(await opened(async ({ takesTwo }) => takesTwo))) return
+        // Not at all, at once, and when they are further on their way.
+        for (const abortsAfter of [undefined, 0, 1, 2, 4, 8]) {
+          const batches = [next(300), next(1)]
+          const tasks = batches.flatMap((batch) => batch.tasks)
+          const abort = new AbortController()
+          await opened(async (open) => {
+            const answers = Promise.allSettled(batches.map((batch) => open.deliver(batch)))
+            for (let turn = 0; turn < (abortsAfter ?? 0); turn++) await nextTurn()
+            if (abortsAfter !== undefined) abort.abort()
+            for (const answer of await answers) if (answer.status === 'rejected' && abortsAfter === undefined) throw answer.reason
+          }, abort.signal)
+          const found = await copies(tasks)
+          assert.deepEqual(found, tasks.slice(0, abortsAfter === undefined ? tasks.length : found.length), 'what arrived is not the beginning of both batches')
+          await opened(async (open) => {
+            for (const batch of batches) await open.deliver(batch)
+          })
+          await assertArrived(tasks)
+          assert.deepEqual([...new Set(await copies(tasks))], tasks)
+        }
       },
     },
     {

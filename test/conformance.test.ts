@@ -166,13 +166,14 @@ describe('sinks', () => {
       `import { appendFileSync } from 'node:fs'
        import { defineSink, z } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)}
        const take = (task) => (appendFileSync(${JSON.stringify(taken)}, task + '\\n'), 'delivered')
-       export default defineSink({ name: 'broken', description: 'broken', options: z.strictObject({}), open: () => ({ ${body} }) })`,
+       export default defineSink({ name: 'broken', description: 'broken', options: z.strictObject({}), open: (_, { signal }) => ({ ${body} }) })`,
     )
     const arrived = async (): Promise<string[]> => (await readFile(taken, 'utf8').catch(() => '')).split('\n').slice(0, -1)
     const checks = sinkChecks({ plugin: await loadSink(path, baseDir), module: path, options: {}, arrived })
     await checks.find(({ name }) => name.includes(check))?.run()
   }
   let changes = 0
+  const two = "guarantee: 'at-least-once', takesTwo: true"
   const naive = 'async deliver({ tasks }) { return tasks.map(take) }'
 
   test.concurrent.each([
@@ -186,6 +187,22 @@ describe('sinks', () => {
     ],
     ['says too little', "guarantee: 'at-least-once', async deliver({ tasks }) { tasks.map(take); return [] }", 'byte by byte', /deep-equal|deeply equal/],
     ['hangs in close', `guarantee: 'at-least-once', ${naive}, close: () => new Promise(() => {})`, 'before anything', /hangs in `close`/],
+    [
+      'takes two batches in any order',
+      `${two}, deliver: ({ tasks }) => new Promise((done) => setTimeout(() => done(tasks.map(take)), tasks.length))`,
+      'takes two',
+      /not the beginning of both/,
+    ],
+    [
+      'takes the second of two batches though the first has failed',
+      `${two}, before: undefined, deliver({ tasks }) {
+         const isSecond = this.before !== undefined
+         const work = () => { if (!isSecond) signal.throwIfAborted(); return tasks.map(take) }
+         return this.before = Promise.allSettled([this.before]).then(work)
+       }`,
+      'takes two',
+      /not the beginning of both/,
+    ],
     ['promises nothing', naive, 'before anything', /broke its contract: its `guarantee` was undefined/],
   ])('the suite finds a sink that %s', async (_, body, check, message) => {
     await expect(broken(body, check)).rejects.toThrow(message)
