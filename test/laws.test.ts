@@ -161,6 +161,14 @@ describe('files', () => {
     expect(text.split('\n').length).toBeLessThanOrEqual(140)
   })
 
+  it.each(files.filter((file) => room(file) === 'commands'))(
+    '%s takes no argument from standard input: that may be anything, where cron starts it',
+    async (file) => {
+      const { default: command }: { default: { args?: Record<string, { ignoreStdin?: boolean }> } } = await import(join(src, file))
+      for (const [name, { ignoreStdin }] of Object.entries(command.args ?? {})) expect({ name, ignoreStdin }).toEqual({ name, ignoreStdin: true })
+    },
+  )
+
   it.each(['sources', 'sinks'])('of %s are all in its map, under their own names', async (kind) => {
     const map: Record<string, Record<string, () => Promise<{ default: { name: string } }>>> = await import(`../src/${kind}/index.ts`)
     const entries = Object.entries(map[kind] ?? {})

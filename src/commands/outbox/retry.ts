@@ -19,7 +19,7 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
     '<%= config.bin %> <%= command.id %> --all',
   ]
   static override strict = false
-  static override args = { seq: Args.string({ description: 'a dead task, by its SEQ; more may follow' }) }
+  static override args = { seq: Args.string({ ignoreStdin: true, description: 'a dead task, by its SEQ; more may follow' }) }
   static override flags = {
     run: Flags.string({ description: 'the dead tasks of this run: its id, or the beginning of it', helpValue: 'ID' }),
     all: Flags.boolean({ description: 'every dead task' }),

@@ -15,8 +15,8 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
   static override description = 'A package with the plugin, a test that runs the conformance suite, and a README. Nothing is overwritten.'
   static override examples = ['<%= config.bin %> <%= command.id %> source ./owm-source-stations', '<%= config.bin %> <%= command.id %> sink ./owm-sink-queue']
   static override args = {
-    kind: Args.string({ description: 'what it shall be', options: ['source', 'sink'], required: true }),
-    dir: Args.string({ description: 'folder of the project; its last part names the plugin', required: true }),
+    kind: Args.string({ ignoreStdin: true, description: 'what it shall be', options: ['source', 'sink'], required: true }),
+    dir: Args.string({ ignoreStdin: true, description: 'folder of the project; its last part names the plugin', required: true }),
   }
 
   protected result: NewPluginResult = { path: null, package: null, files: [] }

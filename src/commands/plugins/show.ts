@@ -13,7 +13,7 @@ export interface PluginResult {
 export default class PluginsShow extends OwmCommand<PluginResult> {
   static override summary = 'Show one source or sink: what it does, every option, an example.'
   static override examples = ['<%= config.bin %> <%= command.id %> static-list', '<%= config.bin %> <%= command.id %> ./my-source.js']
-  static override args = { name: Args.string({ description: "a built-in's name, a package or a path", required: true }) }
+  static override args = { name: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }) }
 
   protected result: PluginResult = { plugin: null }
 
