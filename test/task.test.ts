@@ -272,7 +272,9 @@ describe('whatever a source may give', () => {
     }
     expect(made.payload.isWellFormed()).toBe(true)
     const task: Record<string, unknown> = JSON.parse(made.payload)
-    expect(Object.keys(task).slice(0, 7)).toEqual(ownKeys)
+    // An object has keys that are whole numbers first, wherever they stood in the text.
+    const keys = Object.keys(task).filter((key) => !/^\d+$/.test(key))
+    expect(keys.slice(0, 7)).toEqual(ownKeys)
     expect(task['task_id']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(Math.abs(Number(task['latitude_deg']))).toBeLessThanOrEqual(90)
     expect(Math.abs(Number(task['longitude_deg']))).toBeLessThanOrEqual(180)
