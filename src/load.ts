@@ -39,8 +39,9 @@ export function load(name: string): unknown {
   loaded.set(name, module.exports)
   const fromFile = createRequire(file)
   const require = (id: string): unknown => (id.startsWith('./') ? load(basename(id, '.cjs')) : fromFile(id))
-  // A script has no import() of its own.
-  script.runInThisContext()(module.exports, Object.assign(require, fromFile), module, file, import.meta.dirname, (id: string): Promise<unknown> => import(id))
+  // A script has no import() of its own; and another bundle is no module that Node could import.
+  const imported = async (id: string): Promise<unknown> => (id.startsWith('./') ? require(id) : import(id))
+  script.runInThisContext()(module.exports, Object.assign(require, fromFile), module, file, import.meta.dirname, imported)
   loaded.set(name, module.exports)
   return module.exports
 }
