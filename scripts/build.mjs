@@ -19,7 +19,7 @@ const shortcuts = [
   [/@oclif\/core\/lib\/config\/plugin\.js$/, '.sort((a, b) => a.id.localeCompare(b.id))', '.sort((a, b) => (a.id < b.id ? -1 : 1))'],
   // To find entities by a pattern of paths; owm's are given.
   [/typeorm\/util\/DirectoryExportedClassesLoader\.js$/, 'require("glob")', '{}'],
-  // For flags that are read from standard input: there are none.
+  // For flags and arguments that are read from standard input: there are none.
   [/@oclif\/core\/lib\/parser\/parse\.js$/, 'require("node:readline")', 'undefined'],
   // Its own way to look for the binary tries a dozen places.
   [/sqlite3\/lib\/sqlite3-binding\.js$/, "require('bindings')('node_sqlite3.node')", "require('sqlite3/build/Release/node_sqlite3.node')"],
@@ -48,7 +48,7 @@ const lean = (taken, drivers) => ({
 })
 
 /** Vendors of some sources only: each a bundle of its own, that is loaded where it's needed. */
-const vendors = { undici: 'undici', yaml: 'yaml', csv: 'csv-parse', json: '@streamparser/json', typeorm: 'typeorm' }
+const vendors = { undici: 'undici', yaml: 'yaml', csv: 'csv-parse/sync', json: '@streamparser/json', typeorm: 'typeorm' }
 
 /** What is in another bundle. The outbox' TypeORM has SQLite alone; the one with all drivers is for the source `sql`. */
 const apart = {
