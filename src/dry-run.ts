@@ -3,7 +3,7 @@ import { TransientError, toError } from './errors.js'
 import { bounded, type SourceDeps } from './pipeline.js'
 import { Malformed } from './plugin.js'
 import { SeenIds } from './seen.js'
-import { taskMaker } from './task.js'
+import { taskIdOf, taskMaker } from './task.js'
 
 /** So many tasks are shown. */
 const shown = 10
@@ -28,7 +28,7 @@ export async function dryRun(source: SourceDeps, slot: string, signal: AbortSign
         found.read++
         const made = location instanceof Malformed ? location : make(location)
         if ('reason' in made) found.rejected++
-        else if (seen.add(made.id)) found.duplicates++
+        else if (seen.add(taskIdOf(made.payload))) found.duplicates++
         else if (found.preview.length < shown) found.preview.push(made.payload)
       }
     }

@@ -30,7 +30,7 @@ export const taskIdEnd = 48
 export const taskIdOf = (payload: string): string => payload.slice(taskIdStart, taskIdEnd)
 
 /** A task as its JSON text, or why the location can't be one. */
-export type Made = { readonly id: string; readonly payload: string } | { readonly reason: string }
+export type Made = { readonly payload: string } | { readonly reason: string }
 
 const defaultHours = 72
 const maxExtraBytes = 64 * 1024
@@ -77,7 +77,6 @@ export function taskMaker(slot: string): (location: Location) => Made {
       const own = ownId(location['id'])
       const id = taskId(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
       return {
-        id,
         payload:
           `{"task_id":"${id}","latitude_deg":${latitude},"longitude_deg":${longitude}` +
           `,"city":${JSON.stringify(city)},"state":${JSON.stringify(state)}` +

@@ -68,12 +68,15 @@ interface Tongue {
 function tongue(before: string, first: string, middle: string, last: string): Tongue {
   const words = (list: string): string[] => list.split(' ').map((word) => (word === '-' ? '' : word.replace('_', ' ')))
   const [begin, inner, end] = [words(first), words(middle), words(last)]
-  const names: string[] = []
+  const names = new Array<string | undefined>(2_048).fill(undefined)
   return {
     before: words(before),
     name(number) {
-      names[number] ??= `${begin[number >>> 7]}${inner[(number >>> 4) & 7]}${end[number & 15]}`
-      return names[number]
+      const known = names[number]
+      if (known !== undefined) return known
+      const name = [begin[number >>> 7], inner[(number >>> 4) & 7], end[number & 15]].join('')
+      names[number] = name
+      return name
     },
   }
 }

@@ -125,7 +125,7 @@ const guards: readonly Guard[] = [
   {
     name: 'a repeated location is a second task',
     file: 'pipeline.ts',
-    text: 'else if (seen.add(made.id))',
+    text: 'else if (seen.add(taskIdOf(made.payload)))',
     by: 'else if (false)',
     sink: 'redis-stream',
     fault: async (scene) => [await scene.produce(0)],
