@@ -156,21 +156,23 @@ export class Inspection {
     }
     // As SQLite's lower() does it: ASCII only.
     const text = (location ?? '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-    // The batch is searched as a whole first, and cut into tasks only where it has the text. No sorting: rows come in key order.
+    // The batch is searched as a whole first, and cut into tasks only where it has the text. No sorting: rows come in key order, as long as `batch` is
+    // the outermost table.
     const cut = (order: string, which: string, attempts: string): string =>
       `SELECT first_seq + entry.key AS seq, run_id AS runId, ${attempts} AS attempts, last_error AS lastError, created_at AS createdAt, entry.value AS task
-        FROM state CROSS JOIN batch CROSS JOIN run ON run.id = batch.run CROSS JOIN json_each(batch.tasks) AS entry
+        FROM batch CROSS JOIN run ON run.id = batch.run CROSS JOIN json_each(batch.tasks) AS entry
         WHERE ${which} AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
         ORDER BY first_seq ${order} LIMIT ?3`
+    const handed = '(SELECT handed_seq FROM state)'
     const statements: Readonly<Record<TaskState, string>> = {
       pending: cut(
         'ASC',
-        'first_seq + count - 1 > handed_seq AND first_seq + entry.key > handed_seq AND first_seq + entry.key NOT IN (SELECT seq FROM dead)',
+        `first_seq + count - 1 > ${handed} AND first_seq + entry.key > ${handed} AND first_seq + entry.key NOT IN (SELECT seq FROM dead)`,
         'failures',
       ),
       delivered: cut(
         'DESC',
-        'first_seq <= handed_seq AND first_seq + entry.key <= handed_seq AND first_seq + entry.key NOT IN (SELECT seq FROM dead)',
+        `first_seq <= ${handed} AND first_seq + entry.key <= ${handed} AND first_seq + entry.key NOT IN (SELECT seq FROM dead)`,
         'failures + 1',
       ),
       dead: `SELECT seq, run_id AS runId, attempts, reason AS lastError, created_at AS createdAt, task FROM dead JOIN run ON run.id = dead.run
