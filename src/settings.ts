@@ -1,6 +1,9 @@
 /** What may stand in a configuration: its sections, their keys and defaults. */
 import { z } from 'zod'
 
+// A schema is used once or twice a run: compiling it into code of its own takes longer than that saves.
+z.config({ jitless: true })
+
 const milliseconds = z.number().int().min(0).max(86_400_000).meta({ unit: 'ms' })
 const plugin = z.looseObject({
   use: z.string().min(1).describe("a built-in's name, a package, or a path to a module"),
