@@ -6,6 +6,7 @@
  * Either may fail without the other: a dead sink doesn't keep locations from
  * being stored, a dead source doesn't keep stored tasks from being handed over.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { CircuitOpenError, ConfigurationError, FenceError, OwmError, RefusedError, ResumePointError, SourceError, TransientError, toError } from './errors.js'
 import type { Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
@@ -243,8 +244,12 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
         })
       for (let index = 0; index < batch.locations.length; index++) intake.take(batch, index, make, seen)
       intake.resume = batch.resume
-      if (failure || intake.size >= gatheredBatches * options.batchSize) await stored()
+      // For the transaction under way, not for the one behind it that takes what has gathered: reading goes on beside that.
+      if (intake.size >= gatheredBatches * options.batchSize) await storing
+      if (failure) throw failure.error
       if (!storing && intake.size >= options.batchSize) store()
+      // A source that never waits for anything would keep SQLite's and Redis' answers waiting.
+      await nextTurn()
       if (signal.aborted) break
     }
     await stored()
