@@ -1,10 +1,10 @@
 /** Which plugins there are: built in, installed beside the configuration, or local to it. */
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Loaded } from './config.js'
 import { toError } from './errors.js'
-import { loadPlugin } from './load-plugin.js'
+import { isPath, loadPlugin } from './load-plugin.js'
 import { exampleOf, type OptionRow, optionRows } from './options.js'
 import { sinks } from './sinks/index.js'
 import { sources } from './sources/index.js'
@@ -52,8 +52,6 @@ export async function reportOf(use: string, origin: Origin, baseDir: string, ver
     return { ...report, error: toError(error).message }
   }
 }
-
-export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
 
 /** Packages that say they are plugins, by name or keyword, wherever Node would look for them: name -> version. */
 async function packagesAt(baseDir: string): Promise<Map<string, string | null>> {

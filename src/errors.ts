@@ -175,3 +175,9 @@ const certificateCodes = new Set([
 
 /** Whether a TLS certificate wasn't trusted: no retry helps. */
 export const isDistrusted = (thrown: unknown): boolean => certificateCodes.has(codeOf(thrown))
+
+/** More locations came than `source.maxLocations` allows. */
+export const endlessSource = (name: string, maxLocations: number): ConfigurationError =>
+  new ConfigurationError(`The source ${name} gave more than ${maxLocations} locations: it may never end.`, {
+    hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
+  })

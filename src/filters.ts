@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { ConfigurationError } from './errors.js'
+import { endlessSource } from './errors.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Source } from './plugin.js'
 import { taskIdOf, taskMaker } from './task.js'
 
@@ -63,10 +63,7 @@ export function filtered(source: Source, filters: Filters, { name, maxLocations,
         const kept: { location: Location | Malformed; index: number }[] = []
         for (const [index, location] of batch.locations.entries()) {
           if (through >= limit) break
-          if (++seen > maxLocations)
-            throw new ConfigurationError(`The source ${name} gave more than ${maxLocations} locations: it may never end.`, {
-              hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
-            })
+          if (++seen > maxLocations) throw endlessSource(name, maxLocations)
           for (const field of unseen) if (!(location instanceof Malformed) && location[field] !== undefined) unseen.delete(field)
           if (!wanted(location)) continue
           through++

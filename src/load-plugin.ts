@@ -47,13 +47,16 @@ async function load(kind: Asked, use: string, baseDir: string, builtIns: Readonl
 
 const defaultOf = (module: unknown): unknown => (typeof module === 'object' && module !== null && 'default' in module ? module.default : module)
 
+/** Whether `use:` names a file and not a package or a built-in. */
+export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
+
 async function find(kind: Asked, use: string, baseDir: string, builtIns: Readonly<Record<string, () => Promise<unknown>>>): Promise<unknown> {
   const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
   if (builtIn) return builtIn()
-  const isPath = use.startsWith('.') || isAbsolute(use)
+  const fromPath = isPath(use)
   let file: string
   try {
-    file = isPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
+    file = fromPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
   } catch (error) {
     const near = nearest(use, Object.keys(builtIns))
     throw new ConfigurationError(`There is no ${kind} "${use}": it's neither built in nor a package that ${baseDir} can reach.`, {
@@ -67,7 +70,7 @@ async function find(kind: Asked, use: string, baseDir: string, builtIns: Readonl
     return await importModule(file)
   } catch (thrown) {
     const error = toError(thrown)
-    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && isPath && error.message.includes(`'${file}'`))
+    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
       throw new ConfigurationError(`There is no ${kind} module at ${file}.`, { hint: `The path ${use} starts at ${baseDir}.`, cause: error })
     throw new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, { hint: `Look at ${file}.`, cause: error })
   }

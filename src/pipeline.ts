@@ -8,7 +8,18 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { CircuitOpenError, ConfigurationError, FenceError, OwmError, RefusedError, ResumePointError, SourceError, TransientError, toError } from './errors.js'
+import {
+  CircuitOpenError,
+  ConfigurationError,
+  endlessSource,
+  FenceError,
+  OwmError,
+  RefusedError,
+  ResumePointError,
+  SourceError,
+  TransientError,
+  toError,
+} from './errors.js'
 import type { Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type Source } from './plugin.js'
 import type { Resilience } from './resilience.js'
@@ -238,10 +249,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
     }, 250)
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
       read += batch.locations.length
-      if (read > source.maxLocations)
-        throw new ConfigurationError(`The source ${source.name} gave more than ${source.maxLocations} locations: it may never end.`, {
-          hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
-        })
+      if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
       for (let index = 0; index < batch.locations.length; index++) intake.take(batch, index, make, seen)
       intake.resume = batch.resume
       // For the transaction under way, not for the one behind it that takes what has gathered: reading goes on beside that.

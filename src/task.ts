@@ -158,9 +158,9 @@ function ownId(value: unknown): string | undefined {
 function extras(location: Location): string {
   let json = ''
   const taken: string[] = []
-  for (const key in location) {
+  for (const key of Object.keys(location)) {
     const value = location[key]
-    if (value === undefined || value === null || value === '' || ownKeys.has(key) || !Object.hasOwn(location, key)) continue
+    if (value === undefined || value === null || value === '' || ownKeys.has(key)) continue
     const { name, start } = extraOf(key)
     if (name === '' || ownKeys.has(name) || taken.includes(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
     taken.push(name)

@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { z } from 'zod'
-import { ConfigurationError, codeOf, FenceError, SinkFullError, TransientError, toError } from '../errors.js'
+import { ConfigurationError, FenceError, isDistrusted, SinkFullError, TransientError, toError } from '../errors.js'
 import { defineSink, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../plugin.js'
 import { taskIdOf } from '../task.js'
 
@@ -322,15 +322,6 @@ const transientCodes: Readonly<Record<string, string>> = {
   MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
 }
 
-const tlsCodes = new Set([
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-])
-
 /** The code of an error reply: its first word. Redis 7 gives some of them only as words after a bare ERR. */
 function codeOfReply(message: string): string {
   if (/^ERR (The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM'
@@ -352,7 +343,7 @@ function classed(thrown: unknown, url: string): Error {
       cause: error,
     })
   }
-  if (tlsCodes.has(codeOf(error)))
+  if (isDistrusted(error))
     return new ConfigurationError(`The TLS certificate of Redis at ${host} is not trusted: ${error.message}`, {
       hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
       cause: error,

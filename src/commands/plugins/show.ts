@@ -20,7 +20,7 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
   protected async work(): Promise<Done<PluginResult>> {
     const { flags, args } = await this.parse(PluginsShow)
     this.takeFlags(flags)
-    const { isPath, pluginsAt, reportOf } = await import('../../catalogue.js')
+    const [{ pluginsAt, reportOf }, { isPath }] = await Promise.all([import('../../catalogue.js'), import('../../load-plugin.js')])
     const loaded = await this.configureAll(flags)
     const { name } = args
     if (isPath(name)) this.result.plugin = await reportOf(name, 'local', process.cwd())
