@@ -140,10 +140,23 @@ const graceMs = 5_000
 class Party {
   readonly terms: Terms
   readonly #who: string
+  /**
+   * The calls that are waited for. One listener on the signal for all of them: Node links a signal's listeners,
+   * the removed ones too, so that with one a call each would keep the next one's batch from the garbage collector.
+   */
+  readonly #waits = new Set<(ms: number) => void>()
 
   constructor(kind: 'source' | 'sink', terms: Terms) {
     this.terms = terms
     this.#who = `The ${kind} ${terms.name}`
+    terms.signal.addEventListener('abort', () => {
+      for (const endIn of this.#waits) endIn(this.#patience)
+    })
+  }
+
+  get #patience(): number {
+    const { timeoutMs, signal } = this.terms
+    return signal.aborted ? Math.min(timeoutMs, graceMs) : timeoutMs
   }
 
   must(holds: boolean, rule: string, hint: string): void {
@@ -187,24 +200,22 @@ class Party {
 
   /** Waits so long as the plugin may take, and little longer once the run is interrupted. */
   async within<T>(work: Promise<T>, what: string): Promise<T> {
-    const { timeoutMs, signal } = this.terms
     let timer: NodeJS.Timeout | undefined
-    let onAbort = (): void => undefined
+    let endIn = (_: number): void => undefined
     const late = new Promise<never>((_, reject) => {
-      const endIn = (ms: number): void => {
+      endIn = (ms) => {
         clearTimeout(timer)
-        const error = new TransientError(`${this.#who} ${what} within ${ms / 1000} s.`, { hint: 'Look at what it talks to; its `timeoutMs` is the limit.' })
-        timer = setTimeout(() => reject(error), ms)
+        const hint = 'Look at what it talks to; its `timeoutMs` is the limit.'
+        timer = setTimeout(() => reject(new TransientError(`${this.#who} ${what} within ${ms / 1000} s.`, { hint })), ms)
       }
-      onAbort = () => endIn(Math.min(timeoutMs, graceMs))
-      endIn(signal.aborted ? Math.min(timeoutMs, graceMs) : timeoutMs)
-      signal.addEventListener('abort', onAbort)
     })
+    endIn(this.#patience)
+    this.#waits.add(endIn)
     try {
       return await Promise.race([work, late])
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
+      this.#waits.delete(endIn)
     }
   }
 }

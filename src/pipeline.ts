@@ -8,6 +8,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
+import { type Batch, BatchWriter } from './batch.js'
 import {
   CircuitOpenError,
   ConfigurationError,
@@ -20,12 +21,12 @@ import {
   TransientError,
   toError,
 } from './errors.js'
-import type { Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
+import type { Intake, Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type Source } from './plugin.js'
 import type { Resilience } from './resilience.js'
 import { SeenIds } from './seen.js'
 import { step } from './steps.js'
-import { taskIdOf, taskMaker } from './task.js'
+import { taskIdOf, taskWriter } from './task.js'
 
 export interface Progress {
   read: number
@@ -202,14 +203,13 @@ async function readAnew(
 }
 
 /** Hand-over batches that may gather in memory while a transaction is being written. */
-const gatheredBatches = 8
+const gatheredBatches = 16
 
 async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
   const { outbox, source, signal, log } = deps
   const seen = new SeenIds()
-  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskIdOf(task))
+  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskIdOf(task).replaceAll('-', ''))
 
-  const make = taskMaker(run.slot)
   const opened = await source.open()
   /** The transaction under way, if there is one. */
   let storing: Promise<void> | undefined
@@ -221,12 +221,11 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
   let lookAround: NodeJS.Timeout | undefined
   try {
     progress.total = opened.total
-    let intake = new IntakeBuffer(run.resume)
+    const intake = new IntakeBuffer(run, options.batchSize, seen)
     let read = run.read
     // The next records are read while these are being written; what gathers meanwhile goes in one transaction.
     const store = (): void => {
-      const full = intake
-      intake = new IntakeBuffer(full.resume)
+      const full = intake.taken()
       step('intake:read')
       storing = outbox.persist(run, full).then(
         () => {
@@ -250,8 +249,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
       read += batch.locations.length
       if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
-      for (let index = 0; index < batch.locations.length; index++) intake.take(batch, index, make, seen)
-      intake.resume = batch.resume
+      intake.add(batch)
       // For the transaction under way, not for the one behind it that takes what has gathered: reading goes on beside that.
       if (intake.size >= gatheredBatches * options.batchSize) await storing
       if (failure) throw failure.error
@@ -311,39 +309,61 @@ export async function* bounded(batches: AsyncIterable<LocationBatch>, source: So
 
 /** What was read and isn't stored yet. */
 class IntakeBuffer {
-  resume: string | null
-  read = 0
-  readonly tasks: string[] = []
-  readonly quarantined: Quarantined[] = []
-  readonly suspects: Suspect[] = []
-  readonly #since = Date.now()
+  /** Records that will be written. */
+  size = 0
+  readonly #batchSize: number
+  readonly #seen: SeenIds
+  readonly #write: ReturnType<typeof taskWriter>
+  readonly #tasks = new BatchWriter()
+  #resume: string | null
+  #read = 0
+  #since = 0
+  #batches: Batch[] = []
+  #quarantined: Quarantined[] = []
+  #suspects: Suspect[] = []
 
-  constructor(resume: string | null) {
-    this.resume = resume
+  constructor({ slot, resume }: RunRow, batchSize: number, seen: SeenIds) {
+    this.#batchSize = batchSize
+    this.#seen = seen
+    this.#write = taskWriter(slot)
+    this.#resume = resume
   }
 
-  take(batch: LocationBatch, index: number, make: ReturnType<typeof taskMaker>, seen: SeenIds): void {
+  add(batch: LocationBatch): void {
+    if (this.#read === 0) this.#since = Date.now()
+    for (let index = 0; index < batch.locations.length; index++) this.#take(batch, index)
+    this.#resume = batch.resume
+  }
+
+  #take(batch: LocationBatch, index: number): void {
     const location = batch.locations[index] ?? {}
-    this.read++
+    this.#read++
+    this.size++
     if (location instanceof Malformed) {
-      this.quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(location.value), reason: location.reason })
+      this.#quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(location.value), reason: location.reason })
       return
     }
-    const made = make(location)
-    if ('reason' in made) this.quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(wordsOf(location)), reason: made.reason })
-    // Looking into the text also makes it one piece: kept as the two dozen pieces that it was made of, it costs the garbage collector a fifth of a run.
-    else if (seen.add(taskIdOf(made.payload))) this.suspects.push({ position: batch.position(index), task: made.payload })
-    else this.tasks.push(made.payload)
+    const tasks = this.#tasks
+    const written = this.#write(location, tasks.next())
+    if ('reason' in written) {
+      tasks.drop()
+      this.#quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(wordsOf(location)), reason: written.reason })
+    } else if (this.#seen.add(written.digits)) this.#suspects.push({ position: batch.position(index), task: tasks.drop() })
+    else if (tasks.keep() === this.#batchSize) this.#batches.push(tasks.take())
   }
 
-  /** Records that will be written. */
-  get size(): number {
-    return this.tasks.length + this.quarantined.length + this.suspects.length
+  /** All of it, and begins anew. */
+  taken(): Intake {
+    if (this.#tasks.count > 0) this.#batches.push(this.#tasks.take())
+    const intake = { resume: this.#resume, read: this.#read, batches: this.#batches, quarantined: this.#quarantined, suspects: this.#suspects }
+    this.size = this.#read = 0
+    ;[this.#batches, this.#quarantined, this.#suspects] = [[], [], []]
+    return intake
   }
 
   /** Whether its first records have waited for a second. */
   isOld(): boolean {
-    return this.read > 0 && Date.now() - this.#since > 1000
+    return this.#read > 0 && Date.now() - this.#since > 1000
   }
 }
 
@@ -384,7 +404,7 @@ async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
       else quarantined.push({ kind: 'duplicate', position, value: excerpt(task), reason: `this run has the same location already (task ${id})` })
       if (by === undefined) had.set(id, 'this run')
     }
-    await outbox.persist(run, { resume: null, read: 0, tasks, quarantined, suspects: [], decided: last.id, repeated })
+    await outbox.persist(run, { resume: null, read: 0, batches: outbox.cut(tasks), quarantined, suspects: [], decided: last.id, repeated })
   }
   await outbox.endChecking(run)
   run.state = 'read'

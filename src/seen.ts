@@ -14,12 +14,12 @@ const probes = 8
 export class SeenIds {
   readonly #words = new Uint32Array(bits / 32)
 
-  /** Notes a lower-case UUIDv5; true where it may have been noted before. */
+  /** Notes an id, by its 32 lower-case hexadecimal digits; true where it may have been noted before. */
   add(id: string): boolean {
-    // A UUIDv5 is a hash already: its hexadecimal digits are the randomness.
-    const block = (Number.parseInt(id.slice(0, 8), 16) % blocks) * 16
-    let first = Number.parseInt(id.slice(24, 30), 16)
-    const step = Number.parseInt(id.slice(30, 36), 16) | 1
+    // A UUIDv5 is a hash already: its digits are the randomness, but for those of its version and variant.
+    const block = (digits(id, 0, 8) % blocks) * 16
+    let first = digits(id, 20, 26)
+    const step = digits(id, 26, 32) | 1
     let seen = true
     for (let probe = 0; probe < probes; probe++) {
       const bit = (first >>> 4) & 511
@@ -34,4 +34,14 @@ export class SeenIds {
     }
     return seen
   }
+}
+
+/** `Number.parseInt(id.slice(from, to), 16)`, without a string for it. */
+function digits(id: string, from: number, to: number): number {
+  let value = 0
+  for (let index = from; index < to; index++) {
+    const code = id.charCodeAt(index)
+    value = value * 16 + code - (code > 0x60 ? 0x57 : 0x30)
+  }
+  return value
 }

@@ -3,6 +3,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Location } from './plugin.js'
+import { Utf8 } from './utf8.js'
 
 /** What workers read, key by key; extra snake_case keys of the location may follow. */
 export interface Task {
@@ -33,15 +34,21 @@ export const taskIdOf = (payload: string): string => payload.slice(taskIdStart, 
 export type Made = { readonly payload: string } | { readonly reason: string }
 
 const defaultHours = 72
-const maxExtraBytes = 64 * 1024
+const maxExtraChars = 64 * 1024
+/** The extras and, with room to spare, all the rest: three bytes a character, six characters for one that JSON escapes. */
+export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
 /** SQLite's JSON functions read 1,000 levels, Python's decoder about as many: nobody means that. */
 const maxExtraDepth = 64
 
 /** UUIDv5 (RFC 9562, 5.5) of `urn:owm:task` in the URL namespace. */
 const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
 
+/** What `taskWriter` says of a task: 32 hexadecimal digits that are its id's but for version and variant; or why there is none. */
+export type Written = { readonly digits: string } | { readonly reason: string }
+
 /**
- * Makes the function that turns a location into the task of one slot.
+ * Makes the function that writes a location's task, for one slot, as JSON text
+ * of up to `maxTaskBytes`. What it wrote before it found a reason is left there.
  *
  * `task_id` = UUIDv5(owm's namespace, slot + location key), where the key is
  * the location's `id` if it has one, else its coordinates, city and state. So
@@ -49,44 +56,78 @@ const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
  *
  * @param slot the scheduled time, as `normalSlot` writes it
  */
-export function taskMaker(slot: string): (location: Location) => Made {
-  const prefix = Buffer.concat([namespace, Buffer.from(`${slot}\n`)])
-  let name = Buffer.alloc(4096)
-  prefix.copy(name)
+export function taskWriter(slot: string): (location: Location, task: Utf8) => Written {
+  const name = new Utf8(8 * 1024)
+  name.put(namespace)
+  name.text(`${slot}\n`)
+  const nameStart = name.end
+  /** The name's first bytes by their number: to make such a view anew takes as long as to hash it. */
+  const views: Uint8Array[] = []
 
-  function taskId(key: string): string {
-    const room = prefix.length + key.length * 3
-    if (room > name.length) {
-      name = Buffer.alloc(room)
-      prefix.copy(name)
+  function write(location: Location, task: Utf8): string {
+    const latitude = String(degrees(location, 'latitude', 90))
+    const longitude = String(degrees(location, 'longitude', 180))
+    const city = text(location['city'], 'city', 1)
+    const state = text(location['state'] ?? '', 'state', 0)
+    const forecast = hours(location, 'forecast_duration_hours')
+    const historical = hours(location, 'historical_duration_hours')
+    const own = ownId(location['id'])
+    name.end = nameStart
+    name.text(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
+    views[name.end] ??= name.bytes.subarray(0, name.end)
+    const digits = hash('sha1', views[name.end] ?? name.bytes, 'hex')
+    task.put(startOfTask)
+    task.uuid(digits)
+    task.put(latitudeKey)
+    task.text(latitude)
+    task.put(longitudeKey)
+    task.text(longitude)
+    task.put(cityKey)
+    task.json(city)
+    task.put(stateKey)
+    task.json(state)
+    task.put(forecastKey)
+    task.text(String(forecast))
+    task.put(historicalKey)
+    task.text(String(historical))
+    if (own !== undefined) {
+      task.put(locationIdKey)
+      task.text(JSON.stringify(location['id']))
     }
-    const end = prefix.length + name.write(key, prefix.length)
-    const hex = hash('sha1', name.subarray(0, end), 'hex')
-    const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3]
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+    writeExtras(location, task)
+    task.put(endOfTask)
+    return digits
   }
 
-  return (location) => {
+  return (location, task) => {
     try {
-      const latitude = degrees(location, 'latitude', 90)
-      const longitude = degrees(location, 'longitude', 180)
-      const city = text(location['city'], 'city', 1)
-      const state = text(location['state'] ?? '', 'state', 0)
-      const forecast = hours(location, 'forecast_duration_hours')
-      const historical = hours(location, 'historical_duration_hours')
-      const own = ownId(location['id'])
-      const id = taskId(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
-      return {
-        payload:
-          `{"task_id":"${id}","latitude_deg":${latitude},"longitude_deg":${longitude}` +
-          `,"city":${JSON.stringify(city)},"state":${JSON.stringify(state)}` +
-          `,"forecast_duration_hours":${forecast},"historical_duration_hours":${historical}` +
-          `${own === undefined ? '' : `,"location_id":${JSON.stringify(location['id'])}`}${extras(location)}}`,
-      }
+      return { digits: write(location, task) }
     } catch (error) {
       if (error instanceof Unfit) return { reason: error.message }
       throw error
     }
+  }
+}
+
+const keyOf = (name: string): Uint8Array => Buffer.from(`,${JSON.stringify(name)}:`)
+const startOfTask = Buffer.from('{"task_id":"')
+const latitudeKey = Buffer.concat([Buffer.from('"'), keyOf('latitude_deg')])
+const longitudeKey = keyOf('longitude_deg')
+const cityKey = keyOf('city')
+const stateKey = keyOf('state')
+const forecastKey = keyOf('forecast_duration_hours')
+const historicalKey = keyOf('historical_duration_hours')
+const locationIdKey = keyOf('location_id')
+const endOfTask = Buffer.from('}')
+
+/** Makes the function that turns a location into the task of one slot. See `taskWriter`. */
+export function taskMaker(slot: string): (location: Location) => Made {
+  const write = taskWriter(slot)
+  const task = new Utf8(maxTaskBytes)
+  return (location) => {
+    task.end = 0
+    const written = write(location, task)
+    return 'reason' in written ? written : { payload: task.toString() }
   }
 }
 
@@ -154,36 +195,38 @@ function ownId(value: unknown): string | undefined {
   return text(String(value), 'id', 1)
 }
 
-/** The location's other keys as `,"snake_case":value…`, empty ones left out. */
-function extras(location: Location): string {
-  let json = ''
+/** Appends the location's other keys, snake_case, empty ones left out. */
+function writeExtras(location: Location, task: Utf8): void {
+  let length = 0
   const taken: string[] = []
   for (const key of Object.keys(location)) {
+    if (ownKeys.has(key)) continue
     const value = location[key]
-    if (value === undefined || value === null || value === '' || ownKeys.has(key)) continue
+    if (value === undefined || value === null || value === '') continue
     const { name, start } = extraOf(key)
     if (name === '' || ownKeys.has(name) || taken.includes(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
     taken.push(name)
     const encoded = jsonOf(value, name)
     if (encoded === undefined) continue
-    if (json.length + name.length + encoded.length > maxExtraBytes) throw new Unfit(`its extra keys are longer than ${maxExtraBytes} characters`)
+    if (length + name.length + encoded.length > maxExtraChars) throw new Unfit(`its extra keys are longer than ${maxExtraChars} characters`)
     // JSON.stringify escapes surrogates only where they stand alone.
     if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
       throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
-    json += start + encoded
+    task.put(start)
+    task.text(encoded)
+    length += `,"${name}":`.length + encoded.length
   }
-  return json
 }
 
 /** Keys that came lately, since a source has the same ones in all of its rows. */
-const extraKeys = new Map<string, { name: string; start: string }>()
+const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
 
 /** What a key is called in a task, and how it begins there: `,"name":`. */
-function extraOf(key: string): { name: string; start: string } {
+function extraOf(key: string): { name: string; start: Uint8Array } {
   const known = extraKeys.get(key)
   if (known) return known
   const name = snakeCase(key)
-  const extra = { name, start: `,${JSON.stringify(name)}:` }
+  const extra = { name, start: keyOf(name) }
   if (extraKeys.size === 1_000) extraKeys.clear()
   extraKeys.set(key, extra)
   return extra

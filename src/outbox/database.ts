@@ -12,7 +12,7 @@ import { entities } from './schema.js'
 /** Milliseconds that a statement waits for another process' statement. */
 const busyTimeout = 10_000
 
-export type Parameter = string | number | null
+export type Parameter = string | number | Buffer | null
 export type Query = <Row>(sql: string, parameters?: Parameter[]) => Promise<Row[]>
 
 /** One connection behind one mutex: a statement never joins somebody else's transaction. */
@@ -76,6 +76,11 @@ export class Database {
   /** Rows of one statement. `UPDATE … RETURNING` gives none through this driver: use `WITH … UPDATE`. */
   async query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
     return this.#exclusively(() => this.#run<Row>(sql, parameters))
+  }
+
+  /** Runs `work` when nobody else's statement or transaction is under way, for what it decides by then. */
+  async inTurn(work: (query: Query) => Promise<void>): Promise<void> {
+    return this.#exclusively(() => work((sql, parameters) => this.#run(sql, parameters)))
   }
 
   /**

@@ -3,6 +3,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { type Batch, batchOf, tasksIn } from '../batch.js'
 import { codeOf, OutboxBusyError, OutboxError } from '../errors.js'
 import type { SinkPosition, TaskBatch } from '../plugin.js'
 import { step } from '../steps.js'
@@ -14,17 +15,21 @@ import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } 
 
 export type { RunRow } from './schema.js'
 
-/** A hand-over batch that is to be stored. */
-interface Cut {
+/** A batch in its place. */
+interface Stored extends Batch {
   firstSeq: number
-  tasks: readonly string[]
+  run: number
+  runId: string
 }
+
+/** What hand-over needs of a stored batch. */
+type StoredRow = Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'> & { runId: string }
 
 /** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
 
 /** Batches that stay in memory after they were stored, for a flusher that keeps up; any other reads them back. */
-const recentBatches = 12
+const recentBatches = 40
 
 export type BreakerName = 'source' | 'sink'
 type Breakers = Partial<Record<BreakerName, string>>
@@ -47,7 +52,7 @@ export interface Intake {
   resume: string | null
   /** Records read, the quarantined and the suspects among them. */
   read: number
-  tasks: readonly string[]
+  batches: readonly Batch[]
   quarantined: readonly Quarantined[]
   suspects: readonly Suspect[]
   /** Earlier suspects of the run, up to this id, are decided by this intake. */
@@ -79,10 +84,12 @@ export class Outbox {
   readonly #now: () => number
   readonly #breakers: Breakers
   /** Stored batches by their first `seq`, oldest first. */
-  readonly #recent = new Map<number, PendingBatch>()
+  readonly #recent = new Map<number, Stored>()
   #state: StateRow
   /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
   #handedOnDisk: number
+  /** An acknowledgement that nobody waits for. */
+  #acknowledging: Promise<void> | undefined
   /** Dead tasks (retried and discarded ones too) above `handed_seq`: there are some only after it went back. Not handed over again. */
   #passed: Set<number>
 
@@ -184,18 +191,19 @@ export class Outbox {
    * was handed over, all in one transaction that is durable when this resolves.
    */
   async persist(run: RunRow, intake: Intake): Promise<void> {
-    const { tasks, quarantined, suspects } = intake
+    const { quarantined, suspects } = intake
+    const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
     const now = this.#now()
-    let batches: Cut[] = []
+    let batches: Stored[] = []
     let lastSeq = 0
     let handedSeq = 0
     const quarantinedTwice = quarantined.filter((record) => record.kind === 'duplicate').length
     const duplicates = quarantinedTwice + (intake.repeated ?? 0)
     await this.#database.transaction(
       async (query) => {
-        batches = this.#cut(tasks)
-        lastSeq = this.#state.lastSeq + tasks.length
-        await this.#insert(query, run.id, batches)
+        batches = this.#numbered(run.id, intake.batches, run.runId)
+        lastSeq = this.#state.lastSeq + persisted
+        await this.#insert(query, batches)
         handedSeq = this.#state.handedSeq
         if (quarantined.length > 0)
           await query(
@@ -211,13 +219,13 @@ export class Outbox {
           ])
         await query(
           `UPDATE run SET resume = ?, read = read + ?, rejected = rejected + ?, duplicates = duplicates + ?, persisted = persisted + ? WHERE id = ?`,
-          [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, tasks.length, run.id],
+          [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, persisted, run.id],
         )
         await query('UPDATE state SET last_seq = ?, handed_seq = ?', [lastSeq, handedSeq])
         step('intake:written')
       },
       () => {
-        this.#keep(run, batches)
+        this.#keep(batches)
         this.#state.lastSeq = lastSeq
         this.#handedOnDisk = handedSeq
       },
@@ -225,32 +233,40 @@ export class Outbox {
   }
 
   /** Keeps what was just stored in memory, for a flusher that is close behind. */
-  #keep({ runId }: RunRow, batches: readonly Cut[]): void {
-    const { outboxId } = this.#state
-    for (const { firstSeq, tasks } of batches) this.#recent.set(firstSeq, { outboxId, runId, firstSeq, count: tasks.length, tasks })
+  #keep(batches: readonly Stored[]): void {
+    for (const batch of batches) this.#recent.set(batch.firstSeq, batch)
     for (const oldest of this.#recent.keys()) {
       if (this.#recent.size <= recentBatches) return
       this.#recent.delete(oldest)
     }
   }
 
-  /** Hand-over batches of tasks that come behind the last one. */
-  #cut(tasks: readonly string[]): Cut[] {
-    const batches: Cut[] = []
-    for (let first = 0; first < tasks.length; first += this.#batchSize)
-      batches.push({ firstSeq: this.#state.lastSeq + first + 1, tasks: tasks.slice(first, first + this.#batchSize) })
+  /** Tasks as hand-over batches. */
+  cut(tasks: readonly string[]): Batch[] {
+    const batches: Batch[] = []
+    for (let from = 0; from < tasks.length; from += this.#batchSize) batches.push(batchOf(tasks.slice(from, from + this.#batchSize)))
     return batches
   }
 
-  async #insert(query: Query, run: number, batches: readonly Cut[]): Promise<void> {
-    for (const { firstSeq, tasks } of batches)
-      await query('INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES (?, ?, ?, 0, ?, ?)', [
-        firstSeq,
-        tasks.length,
-        run,
-        this.#now(),
-        join(tasks),
-      ])
+  /** Batches that come behind the last one. */
+  #numbered(run: number, batches: readonly Batch[], runId = ''): Stored[] {
+    let seq = this.#state.lastSeq + 1
+    return batches.map((batch) => {
+      const firstSeq = seq
+      seq += batch.count
+      return { ...batch, firstSeq, run, runId }
+    })
+  }
+
+  async #insert(query: Query, batches: readonly Stored[]): Promise<void> {
+    // Many in one statement, since each one waits until the reader has made its batch; SQLite takes 32,766 parameters.
+    for (let from = 0; from < batches.length; from += 1_000) {
+      const some = batches.slice(from, from + 1_000)
+      await query(
+        `INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES ${some.map(() => '(?, ?, ?, 0, ?, CAST(? AS TEXT))').join(', ')}`,
+        some.flatMap(({ firstSeq, count, run, text }) => [firstSeq, count, run, this.#now(), text]),
+      )
+    }
   }
 
   /** The source is read to its end: from here on only the suspects are open. */
@@ -332,7 +348,7 @@ export class Outbox {
     await this.#database.transaction(
       async (query) => {
         lastSeq = this.#state.lastSeq + tasks.length
-        await this.#insert(query, run, this.#cut(tasks))
+        await this.#insert(query, this.#numbered(run, this.cut(tasks)))
         await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [JSON.stringify(seqs)])
         await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
         await query('UPDATE state SET last_seq = ?', [lastSeq])
@@ -375,14 +391,8 @@ export class Outbox {
 
   /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
   async #storedAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
-    const recent = this.#recent.get(seq + 1)
-    if (recent && recent.count <= most && recent.outboxId === this.#state.outboxId) return recent
     if (seq >= this.#state.lastSeq) return undefined
-    const [row] = await this.#database.query<BatchRow & { runId: string }>(
-      `SELECT first_seq AS firstSeq, count, tasks, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
-        FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
-      [seq + 1],
-    )
+    const row = this.#inMemory(seq + 1) ?? (await this.#onDisk(seq + 1))
     if (row && !(row.count >= 1)) throw damaged(this.path, `the batch at ${row.firstSeq} has ${row.count} tasks`)
     if (!row || row.firstSeq + row.count <= seq + 1) return undefined
     const from = seq + 1 - row.firstSeq
@@ -392,21 +402,50 @@ export class Outbox {
     return { outboxId: this.#state.outboxId, runId: row.runId, firstSeq: seq + 1, count: tasks.length, tasks }
   }
 
+  #inMemory(firstSeq: number): StoredRow | undefined {
+    const recent = this.#recent.get(firstSeq)
+    return recent && { ...recent, tasks: recent.text.toString() }
+  }
+
+  /** The stored batch that has `seq`, or the last one before it. */
+  async #onDisk(seq: number): Promise<StoredRow | undefined> {
+    const [row] = await this.#database.query<StoredRow>(
+      `SELECT first_seq AS firstSeq, count, tasks, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
+        FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
+      [seq],
+    )
+    return row
+  }
+
   /**
    * Everything up to `seq` is in the sink. Where that may be `lazy`, it is
    * written with the next intake or with every tenth batch.
    */
   async acknowledge(seq: number, lazy: boolean): Promise<void> {
     this.#state.handedSeq = seq
-    if (!lazy || seq - this.#handedOnDisk >= lazyBatches * this.#batchSize) await this.writeAcknowledgement()
+    for (const firstSeq of this.#recent.keys()) {
+      if (firstSeq > seq) break
+      this.#recent.delete(firstSeq)
+    }
+    if (!lazy) return this.writeAcknowledgement()
+    const behind = (seq - this.#handedOnDisk) / this.#batchSize
+    if (behind < lazyBatches) return
+    // Nobody waits for it: behind a transaction of the reader's, the sink would wait for the next batch as well.
+    this.#acknowledging ??= this.writeAcknowledgement().finally(() => {
+      this.#acknowledging = undefined
+    })
+    this.#acknowledging.catch(() => undefined)
+    if (behind >= 2 * lazyBatches) await this.#acknowledging
   }
 
   async writeAcknowledgement(): Promise<void> {
-    const handedSeq = this.#state.handedSeq
-    if (handedSeq === this.#handedOnDisk) return
-    await this.#database.query('UPDATE state SET handed_seq = ?', [handedSeq])
-    this.#handedOnDisk = handedSeq
-    step('acknowledgement:written')
+    await this.#database.inTurn(async (query) => {
+      const { handedSeq } = this.#state
+      if (handedSeq === this.#handedOnDisk) return // the intake before it has written it
+      await query('UPDATE state SET handed_seq = ?', [handedSeq])
+      this.#handedOnDisk = handedSeq
+      step('acknowledgement:written')
+    })
   }
 
   /** Everything up to `seq` is in the sink but for the tasks at `refused`, which are dead from now on. Never lazy. */
@@ -554,14 +593,12 @@ const insertRun = `INSERT INTO run (run_id, slot, source, source_digest, state, 
 
 const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_error AS lastError, created_at AS createdAt, tasks FROM batch'
 
-/** A JSON array with a task a line: valid for SQLite's json_each, and cut without parsing, since JSON text has no raw line feed. */
-const join = (tasks: readonly string[]): string => `[${tasks.join(',\n')}]`
 /** A column of SQLite may hold anything. */
 const isTask = (task: unknown): boolean => typeof task === 'string' && task.startsWith('{')
 
-function tasksOf({ firstSeq, count, tasks }: BatchRow, path: string): string[] {
+function tasksOf({ firstSeq, count, tasks }: Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'>, path: string): string[] {
   // A batch that is cut wrongly would be handed over for ever, or not at all.
-  const found = typeof tasks === 'string' ? tasks.slice(1, -1).split(',\n') : []
+  const found = typeof tasks === 'string' ? tasksIn(tasks) : []
   if (found.length === count && found.every(isTask)) return found
   throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
 }

@@ -107,7 +107,7 @@ const guards: readonly Guard[] = [
     file: 'pipeline.ts',
     text: 'storing = outbox.persist(run, full).then(',
     by:
-      'storing = outbox.persist(run, { ...full, read: 0, tasks: [], quarantined: [], suspects: [] })' +
+      'storing = outbox.persist(run, { ...full, read: 0, batches: [], quarantined: [], suspects: [] })' +
       ".then(() => step('intake:read')).then(() => outbox.persist(run, full)).then(",
     sink: 'redis-stream',
     fault: dieWhile('intake:read:2'),
@@ -119,13 +119,13 @@ const guards: readonly Guard[] = [
     text: 'of await outbox.openRuns())',
     by: 'of (await outbox.openRuns()).filter((open) => open.id === run.id))',
     sink: 'redis-stream',
-    fault: dieWhile('intake:persisted:2'),
+    fault: dieWhile('intake:persisted:1'),
     complaint: /^lost: /,
   },
   {
     name: 'a repeated location is a second task',
     file: 'pipeline.ts',
-    text: 'else if (seen.add(taskIdOf(made.payload)))',
+    text: 'else if (this.#seen.add(written.digits))',
     by: 'else if (false)',
     sink: 'redis-stream',
     fault: async (scene) => [await scene.produce(0)],

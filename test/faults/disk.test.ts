@@ -295,7 +295,7 @@ describe('a file that is not ours to take', () => {
 describe('a deleted write-ahead log, after SIGKILL', () => {
   test.each([
     { rows: 1_500, at: 'batch:answered:5', checkpointed: false },
-    { rows: 30_000, at: 'intake:persisted:55', checkpointed: true },
+    { rows: 30_000, at: 'batch:answered:250', checkpointed: true },
   ])('$rows rows: the same slot completes', async ({ rows, at, checkpointed }) => {
     const scene = await newScene({ locations: { rows } })
     await scene.crash(at, produceArgs(0))

@@ -583,7 +583,7 @@ async function makeOutbox(folder: string): Promise<void> {
   await outbox.persist(run, {
     resume: null,
     read: 40,
-    tasks: Array.from({ length: 35 }, (_, index) => task(index)),
+    batches: outbox.cut(Array.from({ length: 35 }, (_, index) => task(index))),
     quarantined: [],
     suspects: [{ position: 'line 3', task: task(3) }],
   })

@@ -1,0 +1,72 @@
+/**
+ * Text under construction, as UTF-8 in a buffer that is used again and again.
+ * As strings, a task's two dozen pieces took half as long again to join, and
+ * lived just long enough to be moved twice by the garbage collector.
+ */
+const [quote, backslash, hyphen] = [0x22, 0x5c, 0x2d]
+
+export class Utf8 {
+  bytes: Buffer
+  /** Bytes that are written. */
+  end = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.alloc(size)
+  }
+
+  /** Makes sure that so many more bytes fit. Nothing else looks. */
+  reserve(more: number): void {
+    if (this.end + more <= this.bytes.length) return
+    this.bytes = Buffer.concat([this.bytes.subarray(0, this.end)], 2 * (this.end + more))
+  }
+
+  put(more: Uint8Array): void {
+    const { bytes, end } = this
+    // A loop, here and below: a call into Node's own code takes longer for so few bytes.
+    for (let index = 0; index < more.length; index++) bytes[end + index] = more[index] ?? 0
+    this.end = end + more.length
+  }
+
+  text(text: string): void {
+    const { bytes, end } = this
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      if (code > 0x7f) {
+        this.end = end + bytes.write(text, end)
+        return
+      }
+      bytes[end + index] = code
+    }
+    this.end = end + text.length
+  }
+
+  /** A string as JSON writes it. */
+  json(text: string): void {
+    const { bytes } = this
+    const start = this.end + 1
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      if (code < 0x20 || code > 0x7f || code === quote || code === backslash) {
+        this.text(JSON.stringify(text))
+        return
+      }
+      bytes[start + index] = code
+    }
+    bytes[start - 1] = quote
+    bytes[start + text.length] = quote
+    this.end = start + text.length + 1
+  }
+
+  /** The UUIDv5 of the first 32 hexadecimal digits of a SHA-1: 36 characters (RFC 9562, 5.5). */
+  uuid(digits: string): void {
+    const { bytes, end } = this
+    for (let at = 0, digit = 0; at < 36; at++) bytes[end + at] = at === 8 || at === 13 || at === 18 || at === 23 ? hyphen : digits.charCodeAt(digit++)
+    bytes[end + 14] = '5'.charCodeAt(0)
+    bytes[end + 19] = '89ab'.charCodeAt(Number.parseInt(digits.charAt(16), 16) & 3)
+    this.end = end + 36
+  }
+
+  toString(start = 0): string {
+    return this.bytes.toString('utf8', start, this.end)
+  }
+}
