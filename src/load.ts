@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
 
@@ -32,8 +33,14 @@ export function load(name: string): unknown {
   const cachedData = cache && readCache(cache)
   // ASCII, as esbuild writes it: a byte a character, the fastest for V8 to take.
   const script = new Script(source.toString('latin1'), { filename: file, ...(cachedData && { cachedData }) })
-  // At the end: by then it has what this command needed.
-  if (cache && (!cachedData || script.cachedDataRejected)) process.once('exit', (code) => code === 0 && writeCache(cache, script.createCachedData()))
+  if (cache && (!cachedData || script.cachedDataRejected)) {
+    // At the end: by then it has what this command needed, and still has it, since a long run must not forget the code of its start.
+    setFlagsFromString('--no-flush-bytecode')
+    process.once('exit', (code) => {
+      setFlagsFromString('--flush-bytecode') // a cache belongs to the flags it was made with
+      if (code === 0) writeCache(cache, script.createCachedData())
+    })
+  }
 
   const module = { exports: {} }
   loaded.set(name, module.exports)

@@ -28,7 +28,7 @@ type StoredRow = Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'> & { runId: strin
 /** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
 
-/** Batches that stay in memory after they were stored, for a flusher that keeps up; any other reads them back. */
+/** Batches that may stay in memory after they were stored, until they are handed over; all others are read back. */
 const recentBatches = 40
 
 export type BreakerName = 'source' | 'sink'
@@ -232,13 +232,13 @@ export class Outbox {
     )
   }
 
-  /** Keeps what was just stored in memory, for a flusher that is close behind. */
+  /** Keeps what was just stored in memory where there is room, for a flusher that is close behind: it takes the oldest first. */
   #keep(batches: readonly Stored[]): void {
-    for (const batch of batches) this.#recent.set(batch.firstSeq, batch)
-    for (const oldest of this.#recent.keys()) {
-      if (this.#recent.size <= recentBatches) return
-      this.#recent.delete(oldest)
-    }
+    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
+  }
+
+  #dropUpTo(seq: number): void {
+    for (const firstSeq of this.#recent.keys()) if (firstSeq <= seq) this.#recent.delete(firstSeq)
   }
 
   /** Tasks as hand-over batches. */
@@ -259,9 +259,10 @@ export class Outbox {
   }
 
   async #insert(query: Query, batches: readonly Stored[]): Promise<void> {
-    // Many in one statement, since each one waits until the reader has made its batch; SQLite takes 32,766 parameters.
-    for (let from = 0; from < batches.length; from += 1_000) {
-      const some = batches.slice(from, from + 1_000)
+    // Each statement waits until the reader has made its batch, so they aren't stored one by one; and SQLite and its driver copy what
+    // one statement brings, in whichever thread runs it, so they aren't stored all at once.
+    for (let from = 0; from < batches.length; from += 4) {
+      const some = batches.slice(from, from + 4)
       await query(
         `INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES ${some.map(() => '(?, ?, ?, 0, ?, CAST(? AS TEXT))').join(', ')}`,
         some.flatMap(({ firstSeq, count, run, text }) => [firstSeq, count, run, this.#now(), text]),
@@ -423,10 +424,7 @@ export class Outbox {
    */
   async acknowledge(seq: number, lazy: boolean): Promise<void> {
     this.#state.handedSeq = seq
-    for (const firstSeq of this.#recent.keys()) {
-      if (firstSeq > seq) break
-      this.#recent.delete(firstSeq)
-    }
+    this.#dropUpTo(seq)
     if (!lazy) return this.writeAcknowledgement()
     const behind = (seq - this.#handedOnDisk) / this.#batchSize
     if (behind < lazyBatches) return
@@ -549,6 +547,7 @@ export class Outbox {
   }
 
   #handedTo(seq: number): void {
+    this.#dropUpTo(seq)
     this.#state.handedSeq = seq
     this.#handedOnDisk = seq
   }

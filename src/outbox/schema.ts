@@ -5,7 +5,7 @@
  * its key is the `seq` of the first. `seq` has no gaps, so "handed over" is one
  * number (`state.handed_seq`) and acknowledging a batch writes no row of it.
  */
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from 'typeorm/entity-schema/EntitySchema.js'
 
 /** The one row that says who this outbox is and how far it was handed over. */
 export interface StateRow {
