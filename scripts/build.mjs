@@ -17,6 +17,12 @@ const shortcuts = [
   [/ioredis\/built\/utils\/Commander\.js$/, 'commands_1.list.filter(', "['auth', 'client', 'eval', 'hmget', 'info', 'ping', 'quit', 'select'].filter("],
   // Command ids are ASCII: a collator for them takes 8 ms to load.
   [/@oclif\/core\/lib\/config\/plugin\.js$/, '.sort((a, b) => a.id.localeCompare(b.id))', '.sort((a, b) => (a.id < b.id ? -1 : 1))'],
+  // Commands are found by the manifest, and plugins are named, not matched.
+  [/@oclif\/core\/lib\/config\/plugin\.js$/, 'require("tinyglobby")', 'undefined'],
+  [/@oclif\/core\/lib\/config\/plugin-loader\.js$/, 'require("minimatch")', '{ minimatch: (name, pattern) => name === pattern }'],
+  // To colour SQL in a log, and to read dates: there are neither.
+  [/typeorm\/platform\/PlatformTools\.js$/, 'require("@sqltools/formatter")', 'undefined'],
+  [/typeorm\/util\/DateUtils\.js$/, 'require("dayjs")', 'undefined'],
   // To find entities by a pattern of paths; owm's are given.
   [/typeorm\/util\/DirectoryExportedClassesLoader\.js$/, 'require("glob")', '{}'],
   // For flags and arguments that are read from standard input: there are none.
@@ -29,12 +35,16 @@ const shortcuts = [
 const lean = (taken, drivers) => ({
   name: 'lean',
   setup({ onLoad }) {
-    for (const [filter, from, to] of shortcuts)
+    for (const [filter] of shortcuts)
       onLoad({ filter }, async ({ path }) => {
-        taken.add(from)
-        const parts = (await readFile(path, 'utf8')).split(from)
-        if (parts.length !== 2) throw new Error(`${path} has "${from}" ${parts.length - 1} times`)
-        return { contents: parts.join(to), loader: 'js' }
+        let contents = await readFile(path, 'utf8')
+        for (const [, from, to] of shortcuts.filter(([file]) => file.test(path))) {
+          taken.add(from)
+          const parts = contents.split(from)
+          if (parts.length !== 2) throw new Error(`${path} has "${from}" ${parts.length - 1} times`)
+          contents = parts.join(to)
+        }
+        return { contents, loader: 'js' }
       })
     onLoad({ filter: /\/typeorm\/driver\/[a-z-]+\// }, ({ path }) => {
       const [, driver] = /driver\/([a-z-]+)\//.exec(path) ?? []
