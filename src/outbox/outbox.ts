@@ -420,7 +420,8 @@ export class Outbox {
 
   /**
    * Everything up to `seq` is in the sink. Where that may be `lazy`, it is
-   * written with the next intake or with every tenth batch.
+   * written with the next intake or after ten batches, while the next ones are
+   * handed over; never more than twenty aren't written.
    */
   async acknowledge(seq: number, lazy: boolean): Promise<void> {
     this.#state.handedSeq = seq
