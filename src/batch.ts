@@ -47,7 +47,7 @@ export class BatchWriter {
   take(): Batch {
     const text = this.#text
     text.put(end)
-    const batch = { count: this.count, text: Buffer.from(text.bytes.subarray(0, text.end)) }
+    const batch = { count: this.count, text: Buffer.from(text.written()) }
     text.end = 0
     this.count = 0
     return batch

@@ -74,8 +74,8 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     const own = ownId(location['id'])
     name.end = nameStart
     name.text(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
-    views[name.end] ??= name.bytes.subarray(0, name.end)
-    const digits = hash('sha1', views[name.end] ?? name.bytes, 'hex')
+    views[name.end] ??= name.written()
+    const digits = hash('sha1', views[name.end] ?? name.written(), 'hex')
     task.put(startOfTask)
     task.uuid(digits)
     task.put(latitudeKey)

@@ -6,29 +6,31 @@
 const [quote, backslash, hyphen] = [0x22, 0x5c, 0x2d]
 
 export class Utf8 {
-  bytes: Buffer
-  /** Bytes that are written. */
+  /** Bytes that are written; may be set back. */
   end = 0
+  #bytes: Buffer
 
   constructor(size: number) {
-    this.bytes = Buffer.alloc(size)
+    this.#bytes = Buffer.alloc(size)
   }
 
   /** Makes sure that so many more bytes fit. Nothing else looks. */
   reserve(more: number): void {
-    if (this.end + more <= this.bytes.length) return
-    this.bytes = Buffer.concat([this.bytes.subarray(0, this.end)], 2 * (this.end + more))
+    if (this.end + more <= this.#bytes.length) return
+    this.#bytes = Buffer.concat([this.written()], 2 * (this.end + more))
   }
 
   put(more: Uint8Array): void {
-    const { bytes, end } = this
+    const bytes = this.#bytes
+    const { end } = this
     // A loop, here and below: a call into Node's own code takes longer for so few bytes.
     for (let index = 0; index < more.length; index++) bytes[end + index] = more[index] ?? 0
     this.end = end + more.length
   }
 
   text(text: string): void {
-    const { bytes, end } = this
+    const bytes = this.#bytes
+    const { end } = this
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
       if (code > 0x7f) {
@@ -42,7 +44,7 @@ export class Utf8 {
 
   /** A string as JSON writes it. */
   json(text: string): void {
-    const { bytes } = this
+    const bytes = this.#bytes
     const start = this.end + 1
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
@@ -59,14 +61,20 @@ export class Utf8 {
 
   /** The UUIDv5 of the first 32 hexadecimal digits of a SHA-1: 36 characters (RFC 9562, 5.5). */
   uuid(digits: string): void {
-    const { bytes, end } = this
+    const bytes = this.#bytes
+    const { end } = this
     for (let at = 0, digit = 0; at < 36; at++) bytes[end + at] = at === 8 || at === 13 || at === 18 || at === 23 ? hyphen : digits.charCodeAt(digit++)
     bytes[end + 14] = '5'.charCodeAt(0)
     bytes[end + 19] = '89ab'.charCodeAt(Number.parseInt(digits.charAt(16), 16) & 3)
     this.end = end + 36
   }
 
+  /** A view of them; `reserve` may leave it behind. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.end)
+  }
+
   toString(start = 0): string {
-    return this.bytes.toString('utf8', start, this.end)
+    return this.#bytes.toString('utf8', start, this.end)
   }
 }

@@ -654,7 +654,7 @@ describe('owm produce', () => {
 
   it.each([postgres, mariadb])('leaves the run open where $name goes away for good, and the next start reads on', async (engine) => {
     const { cwd, tasks } = await scene(engine, 'redis')
-    const running = startOwm(['produce', '--json'], { cwd, ...at('intake:persisted:2', 'SIGSTOP') })
+    const running = startOwm(['produce', '--json'], { cwd, ...at('intake:persisted:1', 'SIGSTOP') })
     await untilStopped(running)
     await serverOf(engine).kill()
     running.child.kill('SIGCONT')
