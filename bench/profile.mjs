@@ -14,11 +14,11 @@ const { folder, owm, cwd } = scene()
 /** What a module is for, the first that fits. */
 const phases = [
   ['generate (simulated-db)', /^src\/sources\//],
-  ['validate, serialise, id (task, hash)', /^src\/task\.ts/],
+  ['validate, serialise, id (task, hash)', /^src\/(task|utf8)\.ts/],
   ['duplicates (seen)', /^src\/seen\.ts/],
-  ['hold plugins to their contract', /^src\/contract\.ts/],
+  ['hold plugins to their contract', /^src\/(contract|plugin)\.ts/],
   ['hand-over and reader (pipeline, retries)', /^src\/(pipeline|resilience)|^cockatiel/],
-  ['SQLite: cutting and joining batches', /^src\/outbox\/(outbox|schema)/],
+  ['batches: cutting, joining, taking apart', /^src\/(batch|outbox\/(outbox|schema))/],
   ['SQLite: TypeORM and driver, main thread', /^src\/outbox|^typeorm|^sqlite3/],
   ['wire: ioredis, encoding, sockets', /^ioredis|^redis-|^@ioredis|^src\/sinks/],
   ['configuration', /^src\/(config|settings|origins|explain|pipelines|filters)|^zod|^cosmiconfig|^js-yaml/],
