@@ -14,7 +14,7 @@ const external = ['*.node', 'jiti', 'typescript', 'tsx', 'ts-node', 'pg', 'pg-na
 /** What the start would pay for and owm doesn't need: in which file of a vendor, what, and what instead. */
 const shortcuts = [
   // ioredis makes two methods of each of Redis' 400 commands; owm and ioredis itself use these.
-  [/ioredis\/built\/utils\/Commander\.js$/, 'commands_1.list.filter(', "['auth', 'client', 'eval', 'hmget', 'info', 'ping', 'quit', 'select'].filter("],
+  [/ioredis\/built\/utils\/Commander\.js$/, 'commands_1.list.filter(', "['auth', 'client', 'hmget', 'info', 'ping', 'quit', 'select'].filter("],
   // Command ids are ASCII: a collator for them takes 8 ms to load.
   [/@oclif\/core\/lib\/config\/plugin\.js$/, '.sort((a, b) => a.id.localeCompare(b.id))', '.sort((a, b) => (a.id < b.id ? -1 : 1))'],
   // Commands are found by the manifest, and plugins are named, not matched.
