@@ -309,14 +309,13 @@ export async function* bounded(batches: AsyncIterable<LocationBatch>, source: So
 
 /** What was read and isn't stored yet. */
 class IntakeBuffer {
-  /** Records that will be written. */
+  /** Records read, each of which will be written. */
   size = 0
   readonly #batchSize: number
   readonly #seen: SeenIds
   readonly #write: ReturnType<typeof taskWriter>
   readonly #tasks = new BatchWriter()
   #resume: string | null
-  #read = 0
   #since = 0
   #batches: Batch[] = []
   #quarantined: Quarantined[] = []
@@ -330,14 +329,13 @@ class IntakeBuffer {
   }
 
   add(batch: LocationBatch): void {
-    if (this.#read === 0) this.#since = Date.now()
+    if (this.size === 0) this.#since = Date.now()
     for (let index = 0; index < batch.locations.length; index++) this.#take(batch, index)
     this.#resume = batch.resume
   }
 
   #take(batch: LocationBatch, index: number): void {
     const location = batch.locations[index] ?? {}
-    this.#read++
     this.size++
     if (location instanceof Malformed) {
       this.#quarantined.push({ kind: 'rejected', position: batch.position(index), value: excerpt(location.value), reason: location.reason })
@@ -355,15 +353,17 @@ class IntakeBuffer {
   /** All of it, and begins anew. */
   taken(): Intake {
     if (this.#tasks.count > 0) this.#batches.push(this.#tasks.take())
-    const intake = { resume: this.#resume, read: this.#read, batches: this.#batches, quarantined: this.#quarantined, suspects: this.#suspects }
-    this.size = this.#read = 0
-    ;[this.#batches, this.#quarantined, this.#suspects] = [[], [], []]
+    const intake = { resume: this.#resume, read: this.size, batches: this.#batches, quarantined: this.#quarantined, suspects: this.#suspects }
+    this.size = 0
+    this.#batches = []
+    this.#quarantined = []
+    this.#suspects = []
     return intake
   }
 
   /** Whether its first records have waited for a second. */
   isOld(): boolean {
-    return this.#read > 0 && Date.now() - this.#since > 1000
+    return this.size > 0 && Date.now() - this.#since > 1000
   }
 }
 

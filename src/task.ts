@@ -74,8 +74,9 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     const own = ownId(location['id'])
     name.end = nameStart
     name.text(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
-    views[name.end] ??= name.written()
-    const digits = hash('sha1', views[name.end] ?? name.written(), 'hex')
+    const view = views[name.end] ?? name.written()
+    views[name.end] = view
+    const digits = hash('sha1', view, 'hex')
     task.put(startOfTask)
     task.uuid(digits)
     task.put(latitudeKey)
@@ -208,13 +209,14 @@ function writeExtras(location: Location, task: Utf8): void {
     taken.push(name)
     const encoded = jsonOf(value, name)
     if (encoded === undefined) continue
-    if (length + name.length + encoded.length > maxExtraChars) throw new Unfit(`its extra keys are longer than ${maxExtraChars} characters`)
+    const added = name.length + encoded.length
+    if (length + added > maxExtraChars) throw new Unfit(`its extra keys are longer than ${maxExtraChars} characters`)
     // JSON.stringify escapes surrogates only where they stand alone.
     if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
       throw new Unfit(`${name} has a lone surrogate: it isn't valid Unicode`)
     task.put(start)
     task.text(encoded)
-    length += `,"${name}":`.length + encoded.length
+    length += added + ',"":'.length
   }
 }
 

@@ -90,15 +90,15 @@ export class Database {
    * what memory holds of the file.
    */
   async transaction(work: (query: Query) => Promise<void>, committed: () => void = () => undefined): Promise<void> {
-    return this.#exclusively(async () => {
-      await this.#run('BEGIN IMMEDIATE')
+    return this.inTurn(async (query) => {
+      await query('BEGIN IMMEDIATE')
       try {
-        await work((sql, parameters) => this.#run(sql, parameters))
-        await this.#run('COMMIT')
+        await work(query)
+        await query('COMMIT')
         committed()
       } catch (error) {
         // After SQLITE_FULL and the like SQLite has rolled back by itself.
-        await this.#run('ROLLBACK').catch(() => undefined)
+        await query('ROLLBACK').catch(() => undefined)
         throw error
       }
     })

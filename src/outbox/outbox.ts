@@ -16,10 +16,8 @@ import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } 
 export type { RunRow } from './schema.js'
 
 /** A batch in its place. */
-interface Stored extends Batch {
+interface Numbered extends Batch {
   firstSeq: number
-  run: number
-  runId: string
 }
 
 /** What hand-over needs of a stored batch. */
@@ -27,6 +25,12 @@ type StoredRow = Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'> & { runId: strin
 
 /** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
+
+/**
+ * Batches that one statement stores. Each statement waits until the reader has made its batch, so they aren't stored one by one; and
+ * SQLite and its driver copy what a statement brings, in whichever thread runs it, so they aren't stored all at once.
+ */
+const batchesAStatement = 4
 
 /** Batches that may stay in memory after they were stored, until they are handed over; all others are read back. */
 const recentBatches = 40
@@ -84,7 +88,7 @@ export class Outbox {
   readonly #now: () => number
   readonly #breakers: Breakers
   /** Stored batches by their first `seq`, oldest first. */
-  readonly #recent = new Map<number, Stored>()
+  readonly #recent = new Map<number, Numbered & { runId: string }>()
   #state: StateRow
   /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
   #handedOnDisk: number
@@ -194,16 +198,16 @@ export class Outbox {
     const { quarantined, suspects } = intake
     const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
     const now = this.#now()
-    let batches: Stored[] = []
+    let batches: Numbered[] = []
     let lastSeq = 0
     let handedSeq = 0
     const quarantinedTwice = quarantined.filter((record) => record.kind === 'duplicate').length
     const duplicates = quarantinedTwice + (intake.repeated ?? 0)
     await this.#database.transaction(
       async (query) => {
-        batches = this.#numbered(run.id, intake.batches, run.runId)
+        batches = this.#numbered(intake.batches)
         lastSeq = this.#state.lastSeq + persisted
-        await this.#insert(query, batches)
+        await this.#insert(query, run.id, batches)
         handedSeq = this.#state.handedSeq
         if (quarantined.length > 0)
           await query(
@@ -225,7 +229,7 @@ export class Outbox {
         step('intake:written')
       },
       () => {
-        this.#keep(batches)
+        this.#keep(run, batches)
         this.#state.lastSeq = lastSeq
         this.#handedOnDisk = handedSeq
       },
@@ -233,8 +237,8 @@ export class Outbox {
   }
 
   /** Keeps what was just stored in memory where there is room, for a flusher that is close behind: it takes the oldest first. */
-  #keep(batches: readonly Stored[]): void {
-    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
+  #keep({ runId }: RunRow, batches: readonly Numbered[]): void {
+    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, { ...batch, runId })
   }
 
   #dropUpTo(seq: number): void {
@@ -249,23 +253,21 @@ export class Outbox {
   }
 
   /** Batches that come behind the last one. */
-  #numbered(run: number, batches: readonly Batch[], runId = ''): Stored[] {
-    let seq = this.#state.lastSeq + 1
+  #numbered(batches: readonly Batch[]): Numbered[] {
+    let next = this.#state.lastSeq + 1
     return batches.map((batch) => {
-      const firstSeq = seq
-      seq += batch.count
-      return { ...batch, firstSeq, run, runId }
+      const firstSeq = next
+      next += batch.count
+      return { ...batch, firstSeq }
     })
   }
 
-  async #insert(query: Query, batches: readonly Stored[]): Promise<void> {
-    // Each statement waits until the reader has made its batch, so they aren't stored one by one; and SQLite and its driver copy what
-    // one statement brings, in whichever thread runs it, so they aren't stored all at once.
-    for (let from = 0; from < batches.length; from += 4) {
-      const some = batches.slice(from, from + 4)
+  async #insert(query: Query, run: number, batches: readonly Numbered[]): Promise<void> {
+    for (let from = 0; from < batches.length; from += batchesAStatement) {
+      const some = batches.slice(from, from + batchesAStatement)
       await query(
         `INSERT INTO batch (first_seq, count, run, failures, created_at, tasks) VALUES ${some.map(() => '(?, ?, ?, 0, ?, CAST(? AS TEXT))').join(', ')}`,
-        some.flatMap(({ firstSeq, count, run, text }) => [firstSeq, count, run, this.#now(), text]),
+        some.flatMap(({ firstSeq, count, text }) => [firstSeq, count, run, this.#now(), text]),
       )
     }
   }
@@ -349,7 +351,7 @@ export class Outbox {
     await this.#database.transaction(
       async (query) => {
         lastSeq = this.#state.lastSeq + tasks.length
-        await this.#insert(query, this.#numbered(run, this.cut(tasks)))
+        await this.#insert(query, run, this.#numbered(this.cut(tasks)))
         await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [JSON.stringify(seqs)])
         await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
         await query('UPDATE state SET last_seq = ?', [lastSeq])
