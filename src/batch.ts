@@ -1,8 +1,9 @@
 /**
  * A hand-over batch as the outbox stores it: a JSON array with a task a line.
  * SQLite's json_each reads it, and it's cut without parsing, since JSON text has
- * no raw line feed.
+ * no raw line feed. And as a sink gets it.
  */
+import type { TaskBatch } from './plugin.js'
 import { maxTaskBytes } from './task.js'
 import { Utf8 } from './utf8.js'
 
@@ -58,5 +59,64 @@ export function batchOf(tasks: readonly string[]): Batch {
   return { count: tasks.length, text: Buffer.from(`[${tasks.join(',\n')}]`) }
 }
 
-/** The tasks of a batch's text. */
-export const tasksIn = (text: string): string[] => text.slice(1, -1).split(',\n')
+/** Tasks as bytes: for a sink that sends bytes. */
+export interface TaskBytes {
+  readonly text: Buffer
+  /** Where each task begins in `text`, and one more: each ends two bytes before the next one. */
+  readonly starts: readonly number[]
+}
+
+const [comma, lineFeed, brace] = [0x2c, 0x0a, 0x7b]
+
+/** Cuts a batch's text; undefined where it doesn't hold `count` tasks. */
+export function cutText(text: Buffer, count: number): TaskBytes | undefined {
+  const starts = [start.length]
+  for (let at = text.indexOf(lineFeed); at >= 0; at = text.indexOf(lineFeed, at + 1)) {
+    if (text[at - 1] !== comma) return undefined
+    starts.push(at + 1)
+  }
+  if (starts.length !== count || !starts.every((at) => text[at] === brace)) return undefined
+  starts.push(text.length - end.length + between.length)
+  return { text, starts }
+}
+
+/** The tasks of a batch, or the part from `from` to `to`. */
+export function stringsOf({ text, starts }: TaskBytes): string[] {
+  const [first = 0, last = 0] = [starts[0], starts.at(-1)]
+  return text.toString('utf8', first, last - between.length).split(between.toString())
+}
+
+export interface PendingBatch extends TaskBatch {
+  readonly count: number
+}
+
+/** What batches were made from; a sink that doesn't send bytes never asks. */
+const made = new WeakMap<TaskBatch, TaskBytes>()
+
+/** A batch for a sink. Most of its strings' cost is in making them, so that is done when somebody reads `tasks`. */
+export function pendingBatch(place: Omit<TaskBatch, 'tasks'>, bytes: TaskBytes): PendingBatch {
+  let tasks: string[] | undefined
+  const batch = {
+    ...place,
+    count: bytes.starts.length - 1,
+    get tasks() {
+      tasks ??= stringsOf(bytes)
+      return tasks
+    },
+  }
+  made.set(batch, bytes)
+  return batch
+}
+
+export function bytesOf(batch: TaskBatch): TaskBytes {
+  const bytes = made.get(batch) ?? cutText(batchOf(batch.tasks).text, batch.tasks.length)
+  if (!bytes) throw new TypeError(`The batch at ${batch.firstSeq} holds something else than JSON objects.`)
+  return bytes
+}
+
+/** The tasks from index `from` to `to`, at most to the end. */
+export function partOf(batch: TaskBatch, from: number, to: number): PendingBatch {
+  const { outboxId, runId, firstSeq } = batch
+  const { text, starts } = bytesOf(batch)
+  return pendingBatch({ outboxId, runId, firstSeq: firstSeq + from }, { text, starts: starts.slice(from, to + 1) })
+}

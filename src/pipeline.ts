@@ -8,7 +8,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { type Batch, BatchWriter } from './batch.js'
+import { type Batch, BatchWriter, type PendingBatch, partOf } from './batch.js'
 import {
   CircuitOpenError,
   ConfigurationError,
@@ -21,7 +21,7 @@ import {
   TransientError,
   toError,
 } from './errors.js'
-import type { Intake, Outbox, PendingBatch, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
+import type { Intake, Outbox, Quarantined, RunRow, Suspect } from './outbox/outbox.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type Source } from './plugin.js'
 import type { Resilience } from './resilience.js'
 import { SeenIds } from './seen.js'
@@ -588,14 +588,8 @@ async function deliverOrSplit(sink: Sink, batch: PendingBatch, deps: Deps): Prom
     if (batch.count === 1) return [{ refused: error.message }]
     log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
     const middle = Math.ceil(batch.count / 2)
-    const half = (from: number, to: number): PendingBatch => ({
-      outboxId: batch.outboxId,
-      runId: batch.runId,
-      firstSeq: batch.firstSeq + from,
-      count: to - from,
-      tasks: batch.tasks.slice(from, to),
-    })
-    return [...(await deliverOrSplit(sink, half(0, middle), deps)), ...(await deliverOrSplit(sink, half(middle, batch.count), deps))]
+    const halves = [partOf(batch, 0, middle), partOf(batch, middle, batch.count)] as const
+    return [...(await deliverOrSplit(sink, halves[0], deps)), ...(await deliverOrSplit(sink, halves[1], deps))]
   }
 }
 

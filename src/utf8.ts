@@ -28,6 +28,12 @@ export class Utf8 {
     this.end = end + more.length
   }
 
+  /** Text from elsewhere, byte `from` to `to`. */
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    this.#bytes.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from), this.end)
+    this.end += to - from
+  }
+
   text(text: string): void {
     const bytes = this.#bytes
     const { end } = this

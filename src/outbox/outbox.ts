@@ -3,14 +3,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Batch, batchOf, tasksIn } from '../batch.js'
+import { type Batch, batchOf, cutText, type PendingBatch, partOf, pendingBatch, stringsOf, type TaskBytes } from '../batch.js'
 import { codeOf, OutboxBusyError, OutboxError } from '../errors.js'
-import type { SinkPosition, TaskBatch } from '../plugin.js'
+import type { SinkPosition } from '../plugin.js'
 import { step } from '../steps.js'
 import { taskIdOf } from '../task.js'
 import { Database, damaged, type Query } from './database.js'
 import { OutboxLock } from './lock.js'
-import type { BatchRow, RunRow, StateRow, SuspectRow } from './schema.js'
+import type { RunRow, StateRow, SuspectRow } from './schema.js'
 import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } from './upkeep.js'
 
 export type { RunRow } from './schema.js'
@@ -21,7 +21,9 @@ interface Numbered extends Batch {
 }
 
 /** What hand-over needs of a stored batch. */
-type StoredRow = Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'> & { runId: string }
+interface StoredRow extends Numbered {
+  runId: string
+}
 
 /** Batches that may be handed over before the acknowledgement is written, where the sink's fence makes that safe. */
 const lazyBatches = 10
@@ -34,6 +36,9 @@ const batchesAStatement = 4
 
 /** Batches that may stay in memory after they were stored, until they are handed over; all others are read back. */
 const recentBatches = 40
+
+/** Batches that are read back at once, and as long as there are fewer in memory behind the one that is asked for. */
+const readAheadBatches = 8
 
 export type BreakerName = 'source' | 'sink'
 type Breakers = Partial<Record<BreakerName, string>>
@@ -65,10 +70,6 @@ export interface Intake {
   repeated?: number
 }
 
-export interface PendingBatch extends TaskBatch {
-  readonly count: number
-}
-
 export interface OpenOptions {
   /** What this process does, for the one that finds the outbox taken: `owm produce`. */
   command: string
@@ -87,8 +88,9 @@ export class Outbox {
   readonly #batchSize: number
   readonly #now: () => number
   readonly #breakers: Breakers
-  /** Stored batches by their first `seq`, oldest first. */
-  readonly #recent = new Map<number, Numbered & { runId: string }>()
+  /** Stored batches by their first `seq`: those that were stored just now, and those that were read ahead. */
+  readonly #recent = new Map<number, StoredRow>()
+  #reading: Promise<unknown> | undefined
   #state: StateRow
   /** As far as the file says; `#state.handedSeq` may be ahead by some batches. */
   #handedOnDisk: number
@@ -292,13 +294,14 @@ export class Outbox {
   /** The stored tasks of a slot, batch by batch, whichever run brought them. (`+run`: in key order, never by an index and a sort.) */
   async *tasksOfSlot(slot: string): AsyncGenerator<{ run: number; tasks: readonly string[] }> {
     for (let after = 0; ; ) {
-      const [row] = await this.#database.query<BatchRow>(
-        `${selectBatch} WHERE first_seq > ? AND +run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
+      const [row] = await this.#database.query<Numbered & { run: number }>(
+        `SELECT first_seq AS firstSeq, count, run, CAST(tasks AS BLOB) AS text FROM batch
+          WHERE first_seq > ? AND +run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
         [after, slot],
       )
       if (!row) return
       after = row.firstSeq
-      yield { run: row.run, tasks: tasksOf(row, this.path) }
+      yield { run: row.run, tasks: stringsOf(tasksOf(row, this.path)) }
     }
   }
 
@@ -379,8 +382,9 @@ export class Outbox {
       }
       const batch = await this.#storedAfter(after, most)
       if (batch) {
-        const dead = batch.tasks.findIndex((_, index) => this.#passed.has(batch.firstSeq + index))
-        return dead < 0 ? batch : { ...batch, count: dead, tasks: batch.tasks.slice(0, dead) }
+        let alive = 0
+        while (alive < batch.count && !this.#passed.has(batch.firstSeq + alive)) alive++
+        return alive === batch.count ? batch : partOf(batch, 0, alive)
       }
       const [next] = await this.#database.query<{ first: number | null }>('SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?', [after])
       after = next?.first ? next.first - 1 : lastSeq
@@ -389,35 +393,57 @@ export class Outbox {
 
   /** The batch behind one that isn't acknowledged yet, where that is plain to see. */
   async batchBehind({ firstSeq, count }: PendingBatch, most: number): Promise<PendingBatch | undefined> {
-    return this.#passed.size === 0 && most > 0 ? this.#storedAfter(firstSeq + count - 1, most) : undefined
+    if (this.#passed.size > 0 || most <= 0) return undefined
+    this.#readAhead(firstSeq + count)
+    return this.#storedAfter(firstSeq + count - 1, most)
   }
 
   /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
   async #storedAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
     if (seq >= this.#state.lastSeq) return undefined
-    const row = this.#inMemory(seq + 1) ?? (await this.#onDisk(seq + 1))
+    const row = this.#recent.get(seq + 1) ?? (await this.#onDisk(seq + 1))
     if (row && !(row.count >= 1)) throw damaged(this.path, `the batch at ${row.firstSeq} has ${row.count} tasks`)
     if (!row || row.firstSeq + row.count <= seq + 1) return undefined
-    const from = seq + 1 - row.firstSeq
-    const all = tasksOf(row, this.path)
     if (typeof row.runId !== 'string') throw damaged(this.path, `the batch at ${row.firstSeq} belongs to no run`)
-    const tasks = from === 0 && all.length <= most ? all : all.slice(from, from + most)
-    return { outboxId: this.#state.outboxId, runId: row.runId, firstSeq: seq + 1, count: tasks.length, tasks }
+    const { firstSeq, runId } = row
+    const batch = pendingBatch({ outboxId: this.#state.outboxId, runId, firstSeq }, tasksOf(row, this.path))
+    const from = seq + 1 - firstSeq
+    return from === 0 && most >= batch.count ? batch : partOf(batch, from, from + most)
   }
 
-  #inMemory(firstSeq: number): StoredRow | undefined {
-    const recent = this.#recent.get(firstSeq)
-    return recent && { ...recent, tasks: recent.text.toString() }
+  /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */
+  #readAhead(seq: number): void {
+    let next = seq
+    for (let ready = 0; ready < readAheadBatches; ready++) {
+      const batch = this.#recent.get(next)
+      if (!batch) break
+      next += batch.count
+      if (ready === readAheadBatches - 1) return
+    }
+    if (this.#reading || next > this.#state.lastSeq) return
+    // An error isn't lost: who asks for the batch reads it again.
+    this.#reading = this.#load(next)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#reading = undefined
+      })
   }
 
   /** The stored batch that has `seq`, or the last one before it. */
   async #onDisk(seq: number): Promise<StoredRow | undefined> {
-    const [row] = await this.#database.query<StoredRow>(
-      `SELECT first_seq AS firstSeq, count, tasks, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
-        FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1`,
+    await this.#reading
+    return this.#recent.get(seq) ?? (await this.#load(seq))
+  }
+
+  /** Reads the batch that has `seq`, or the last one before it, and some behind it. */
+  async #load(seq: number): Promise<StoredRow | undefined> {
+    const rows = await this.#database.query<StoredRow>(
+      `SELECT first_seq AS firstSeq, count, CAST(tasks AS BLOB) AS text, (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
+        FROM batch WHERE first_seq >= (SELECT max(first_seq) FROM batch WHERE first_seq <= ?) ORDER BY first_seq LIMIT ${readAheadBatches}`,
       [seq],
     )
-    return row
+    for (const row of rows) this.#recent.set(row.firstSeq, row)
+    return rows[0]
   }
 
   /**
@@ -593,15 +619,13 @@ const selectRun = `SELECT id, run_id AS runId, slot, source, source_digest AS so
 const insertRun = `INSERT INTO run (run_id, slot, source, source_digest, state, read, rejected, duplicates, persisted, discarded, started_at)
   VALUES (?, ?, ?, ?, 'reading', 0, 0, 0, 0, 0, ?)`
 
-const selectBatch = 'SELECT first_seq AS firstSeq, count, run, failures, last_error AS lastError, created_at AS createdAt, tasks FROM batch'
-
 /** A column of SQLite may hold anything. */
 const isTask = (task: unknown): boolean => typeof task === 'string' && task.startsWith('{')
 
-function tasksOf({ firstSeq, count, tasks }: Pick<BatchRow, 'firstSeq' | 'count' | 'tasks'>, path: string): string[] {
+function tasksOf({ firstSeq, count, text }: Numbered, path: string): TaskBytes {
   // A batch that is cut wrongly would be handed over for ever, or not at all.
-  const found = typeof tasks === 'string' ? tasksIn(tasks) : []
-  if (found.length === count && found.every(isTask)) return found
+  const tasks = text instanceof Uint8Array ? cutText(text, count) : undefined
+  if (tasks) return tasks
   throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
 }
 

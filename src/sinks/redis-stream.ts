@@ -6,9 +6,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis } from 'ioredis'
 import { z } from 'zod'
+import { bytesOf, type PendingBatch, partOf, type TaskBytes } from '../batch.js'
 import { ConfigurationError, FenceError, isDistrusted, SinkFullError, TransientError, toError } from '../errors.js'
-import { defineSink, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../plugin.js'
-import { taskIdOf } from '../task.js'
+import { defineSink, type Outcome, type Sink, type SinkPosition } from '../plugin.js'
+import { taskIdEnd, taskIdStart } from '../task.js'
+import { Utf8 } from '../utf8.js'
 
 const timeout = z.number().int().min(1).max(3_600_000)
 
@@ -165,30 +167,25 @@ export default defineSink({
       }
     }
 
-    async function add(batch: TaskBatch, from: number, to: number): Promise<Outcome[]> {
-      const tasks = batch.tasks.slice(from, to)
-      const last = tasks.at(-1)
-      if (last === undefined) return []
+    async function add(batch: PendingBatch): Promise<Outcome[]> {
+      const { firstSeq, count } = batch
+      const { text, starts } = bytesOf(batch)
       const fence = expected ?? known
+      const end = firstSeq + count - 1
+      const endId = (starts[count - 1] ?? 0) + taskIdStart
       // Where the fence is further on already (batches sent before a crash, and not acknowledged), it stays there.
-      const end = batch.firstSeq + to - 1
-      const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${taskIdOf(last)}`
+      const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${text.toString('latin1', endId, endId + taskIdEnd - taskIdStart)}`
       expected = after
       const answer = await ask(async (redis) => {
         const keys = [stream, fenceOf(batch.outboxId)]
-        const words = [script, keys.length, ...keys, maxLength, settings.onFull, batch.firstSeq + from, fence, batch.runId, ...tasks]
-        // Not redis.eval(): what was given to that outlives the young generation, 2 to 3 MiB at each collection, and the process grows.
-        return redis.sendCommand(new Command('eval', words, { replyEncoding: 'utf8' }))
+        return redis.sendCommand(new EvalOfTasks([script, keys.length, ...keys, maxLength, settings.onFull, firstSeq, fence, batch.runId], { text, starts }))
       })
       const [added, skipped, unread] = Array.isArray(answer) ? answer : []
       if (added === 'fence') throw new FenceError(`The stream ${stream} holds the fence "${skipped}", but "${fence}" was expected.`)
       if (added === 'full')
-        throw new SinkFullError(
-          `The stream ${stream} is full (bound ${maxLength}): adding ${tasks.length} tasks would push out entries that nobody has read yet.`,
-          {
-            hint: 'Let the consumers catch up (or raise sink.maxLength), then run `owm flush`.',
-          },
-        )
+        throw new SinkFullError(`The stream ${stream} is full (bound ${maxLength}): adding ${count} tasks would push out entries that nobody has read yet.`, {
+          hint: 'Let the consumers catch up (or raise sink.maxLength), then run `owm flush`.',
+        })
       if (typeof added !== 'number' || typeof skipped !== 'number' || typeof unread !== 'number')
         throw new TransientError(`Redis answered something unexpected: ${JSON.stringify(answer)}`)
       known = after
@@ -196,7 +193,7 @@ export default defineSink({
         evicted += unread
         log.warn({ stream, entries: unread }, 'the bound pushed out entries that a consumer group had not read')
       }
-      return tasks.map((_, index) => (index < skipped ? 'duplicate' : 'delivered'))
+      return Array.from({ length: count }, (_, index) => (index < skipped ? 'duplicate' : 'delivered'))
     }
 
     return {
@@ -211,11 +208,11 @@ export default defineSink({
         for (const firstSeq of failed) if (firstSeq < batch.firstSeq) throw new TransientError(`The batch at ${firstSeq}, before this one, has failed.`)
         // More than the bound at once would push out itself: it goes in parts, and what comes behind it waits.
         const outcomes: Outcome[] = []
+        const count = bytesOf(batch).starts.length - 1
         let done = (): void => undefined
-        if (batch.tasks.length > maxLength) parts = new Promise((resolve) => (done = resolve))
+        if (count > maxLength) parts = new Promise((resolve) => (done = resolve))
         try {
-          for (let from = 0; from < batch.tasks.length; from += maxLength)
-            outcomes.push(...(await add(batch, from, Math.min(batch.tasks.length, from + maxLength))))
+          for (let from = 0; from < count; from += maxLength) outcomes.push(...(await add(partOf(batch, from, from + maxLength))))
           failed.delete(batch.firstSeq)
           return outcomes
         } catch (error) {
@@ -243,6 +240,36 @@ export default defineSink({
     }
   },
 })
+
+/**
+ * EVAL with the tasks as its last arguments, copied from a batch's bytes. As
+ * strings they were cut, joined and encoded, which took longer than to hand them over.
+ */
+class EvalOfTasks extends Command {
+  readonly #tasks: TaskBytes
+
+  constructor(words: (string | number)[], tasks: TaskBytes) {
+    super('eval', words, { replyEncoding: 'utf8' })
+    this.#tasks = tasks
+  }
+
+  /** An array of bulk strings: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
+  override toWritable(socket: object): Buffer {
+    const { text, starts } = this.#tasks
+    const count = starts.length - 1
+    const head = String(super.toWritable(socket)).replace(/^\*\d+/, `*${1 + this.args.length + count}`)
+    const bytes = new Utf8(3 * head.length + text.length + count * '$1000000\r\n\r\n'.length)
+    bytes.text(head)
+    for (let index = 0; index < count; index++) {
+      const [from = 0, next = 0] = [starts[index], starts[index + 1]]
+      bytes.text(`$${next - 2 - from}\r\n`)
+      bytes.copy(text, from, next - 2)
+      bytes.text('\r\n')
+    }
+    const { buffer, byteOffset, byteLength } = bytes.written()
+    return Buffer.from(buffer, byteOffset, byteLength)
+  }
+}
 
 type Settings = z.output<typeof options>
 
