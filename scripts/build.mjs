@@ -20,6 +20,12 @@ const shortcuts = [
   // Commands are found by the manifest, and plugins are named, not matched.
   [/@oclif\/core\/lib\/config\/plugin\.js$/, 'require("tinyglobby")', 'undefined'],
   [/@oclif\/core\/lib\/config\/plugin-loader\.js$/, 'require("minimatch")', '{ minimatch: (name, pattern) => name === pattern }'],
+  // Whether it's Linux inside of Windows makes no difference to owm.
+  [/@oclif\/core\/lib\/util\/os\.js$/, "(await import('wsl-utils')).isWsl ? 'wsl' : ", ''],
+  // owm logs in its own thread.
+  [/pino\/lib\/tools\.js$/, "require('./transport')", 'undefined'],
+  [/pino\/lib\/tools\.js$/, "require('worker_threads')", '{ isMainThread: true }'],
+  [/pino\/pino\.js$/, "require('./lib/transport')", 'undefined'],
   // To colour SQL in a log, and to read dates: there are neither.
   [/typeorm\/platform\/PlatformTools\.js$/, 'require("@sqltools/formatter")', 'undefined'],
   [/typeorm\/util\/DateUtils\.js$/, 'require("dayjs")', 'undefined'],
@@ -31,29 +37,38 @@ const shortcuts = [
   [/sqlite3\/lib\/sqlite3-binding\.js$/, "require('bindings')('node_sqlite3.node')", "require('sqlite3/build/Release/node_sqlite3.node')"],
 ]
 
+/**
+ * TypeScript's requires, each done when what it brings is first used: a quarter of TypeORM ever is. The parentheses are for `new`.
+ */
+function lazily(text) {
+  for (const [statement, name, required] of text.matchAll(/^const (\w+_\d+) = (\S*require\("[^"]+"\)\)?);$/gm)) {
+    if (name === 'tslib_1') continue
+    const [before, after] = text.split(statement)
+    const uses = (part) => part.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(${name}())`)
+    text = `${uses(before)}let ${name}_; const ${name} = () => ${name}_ ??= ${required};${uses(after)}`
+  }
+  return text
+}
+
 /** Takes the shortcuts, and leaves out TypeORM's drivers and zod's languages that owm hasn't. `taken` collects the shortcuts. */
 const lean = (taken, drivers) => ({
   name: 'lean',
   setup({ onLoad }) {
-    for (const [filter] of shortcuts)
-      onLoad({ filter }, async ({ path }) => {
-        let contents = await readFile(path, 'utf8')
-        for (const [, from, to] of shortcuts.filter(([file]) => file.test(path))) {
-          taken.add(from)
-          const parts = contents.split(from)
-          if (parts.length !== 2) throw new Error(`${path} has "${from}" ${parts.length - 1} times`)
-          contents = parts.join(to)
-        }
-        return { contents, loader: 'js' }
-      })
-    onLoad({ filter: /\/typeorm\/driver\/[a-z-]+\// }, ({ path }) => {
-      const [, driver] = /driver\/([a-z-]+)\//.exec(path) ?? []
-      if (drivers.includes(driver)) return undefined
-      return { contents: `exports.${basename(path, '.js')} = class {}`, loader: 'js' }
-    })
     onLoad({ filter: /\/zod\/v4\/locales\// }, ({ path }) =>
       /(en|index)\.js$/.test(path) ? undefined : { contents: 'export default () => ({})', loader: 'js' },
     )
+    onLoad({ filter: /\/node_modules\/(typeorm|ioredis|@oclif\/core|cockatiel|pino|sqlite3)\/.*\.js$/ }, async ({ path }) => {
+      const [, driver] = /\/typeorm\/driver\/([a-z-]+)\//.exec(path) ?? []
+      if (driver && !drivers.includes(driver)) return { contents: `exports.${basename(path, '.js')} = class {}`, loader: 'js' }
+      let contents = await readFile(path, 'utf8')
+      for (const [, from, to] of shortcuts.filter(([file]) => file.test(path))) {
+        taken.add(from)
+        const parts = contents.split(from)
+        if (parts.length !== 2) throw new Error(`${path} has "${from}" ${parts.length - 1} times`)
+        contents = parts.join(to)
+      }
+      return { contents: lazily(contents), loader: 'js' }
+    })
   },
 })
 
