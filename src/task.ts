@@ -65,8 +65,8 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
   const views: Uint8Array[] = []
 
   function write(location: Location, task: Utf8): string {
-    const latitude = String(degrees(location, 'latitude', 90))
-    const longitude = String(degrees(location, 'longitude', 180))
+    const latitude = degrees(location, 'latitude', 90)
+    const longitude = degrees(location, 'longitude', 180)
     const city = text(location['city'], 'city', 1)
     const state = text(location['state'] ?? '', 'state', 0)
     const forecast = hours(location, 'forecast_duration_hours')
@@ -80,17 +80,17 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     task.put(startOfTask)
     task.uuid(digits)
     task.put(latitudeKey)
-    task.text(latitude)
+    task.number(latitude)
     task.put(longitudeKey)
-    task.text(longitude)
+    task.number(longitude)
     task.put(cityKey)
     task.json(city)
     task.put(stateKey)
     task.json(state)
     task.put(forecastKey)
-    task.text(String(forecast))
+    task.number(forecast)
     task.put(historicalKey)
-    task.text(String(historical))
+    task.number(historical)
     if (own !== undefined) {
       task.put(locationIdKey)
       task.text(JSON.stringify(location['id']))

@@ -34,6 +34,28 @@ function reasonOf(location: Location): string {
   return made.reason
 }
 
+describe('numbers', () => {
+  const decimal = (places: number, most: number): fc.Arbitrary<number> =>
+    fc.integer({ min: -most * 10 ** places, max: most * 10 ** places }).map((number) => number / 10 ** places)
+  const degrees = (most: number): fc.Arbitrary<number> =>
+    fc.oneof(
+      ...[0, 1, 4, 6, 7, 9].map((places) => decimal(places, most)),
+      fc.double({ min: -most, max: most, noNaN: true }),
+      fc.constantFrom(0, -0, 1e-6, 1e-7, 5e-324, most, -most),
+    )
+
+  it('are written as JSON.stringify writes them', () => {
+    fc.assert(
+      fc.property(degrees(90), degrees(180), fc.oneof(fc.nat(1_000), fc.maxSafeNat()), (latitude, longitude, hours) => {
+        const text = payloadOf({ ...berlin, latitude, longitude, forecast_duration_hours: hours })
+        expect(text).toContain(`"latitude_deg":${JSON.stringify(latitude)},"longitude_deg":${JSON.stringify(longitude)},`)
+        expect(text).toContain(`"forecast_duration_hours":${JSON.stringify(hours)},`)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+})
+
 describe('the id', () => {
   it('is the UUIDv5 of slot and place', () => {
     expect(taskOf(berlin)['task_id']).toBe(uuid5(`${slot}\nat\n52.52\n13.405\nBerlin\nBerlin`))

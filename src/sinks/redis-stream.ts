@@ -134,6 +134,8 @@ export default defineSink({
     /** Resolves when a batch that goes in parts is through. */
     let parts: Promise<void> | undefined
     let evicted = 0
+    /** Memory of commands that were answered, and so were sent: to touch new memory takes as long as to fill it. */
+    const spare: Utf8[] = []
     // A signal ends every wait at once: whether a batch was applied, the fence knows.
     signal.addEventListener('abort', () => drop(client), { once: true })
 
@@ -176,10 +178,10 @@ export default defineSink({
       // Where the fence is further on already (batches sent before a crash, and not acknowledged), it stays there.
       const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${text.toString('latin1', endId, endId + taskIdEnd - taskIdStart)}`
       expected = after
-      const answer = await ask(async (redis) => {
-        const keys = [stream, fenceOf(batch.outboxId)]
-        return redis.sendCommand(new EvalOfTasks([script, keys.length, ...keys, maxLength, settings.onFull, firstSeq, fence, batch.runId], { text, starts }))
-      })
+      const words = [script, 2, stream, fenceOf(batch.outboxId), maxLength, settings.onFull, firstSeq, fence, batch.runId]
+      const memory = spare.pop() ?? new Utf8(0)
+      const answer = await ask(async (redis) => redis.sendCommand(new EvalOfTasks(words, { text, starts }, memory)))
+      spare.push(memory)
       const [added, skipped, unread] = Array.isArray(answer) ? answer : []
       if (added === 'fence') throw new FenceError(`The stream ${stream} holds the fence "${skipped}", but "${fence}" was expected.`)
       if (added === 'full')
@@ -247,10 +249,12 @@ export default defineSink({
  */
 class EvalOfTasks extends Command {
   readonly #tasks: TaskBytes
+  readonly #memory: Utf8
 
-  constructor(words: (string | number)[], tasks: TaskBytes) {
+  constructor(words: (string | number)[], tasks: TaskBytes, memory: Utf8) {
     super('eval', words, { replyEncoding: 'utf8' })
     this.#tasks = tasks
+    this.#memory = memory
   }
 
   /** An array of bulk strings: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
@@ -258,7 +262,9 @@ class EvalOfTasks extends Command {
     const { text, starts } = this.#tasks
     const count = starts.length - 1
     const head = String(super.toWritable(socket)).replace(/^\*\d+/, `*${1 + this.args.length + count}`)
-    const bytes = new Utf8(3 * head.length + text.length + count * '$1000000\r\n\r\n'.length)
+    const bytes = this.#memory
+    bytes.end = 0
+    bytes.reserve(3 * head.length + text.length + count * '$1000000\r\n\r\n'.length)
     bytes.text(head)
     for (let index = 0; index < count; index++) {
       const [from = 0, next = 0] = [starts[index], starts[index + 1]]
