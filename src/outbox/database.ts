@@ -38,9 +38,13 @@ export class Database {
       const source = await connect(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_FULLMUTEX)
       try {
         const database = new Database(path, source)
-        // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
         const version = await database.#checkSchema()
-        if (version === 0) await database.query(`PRAGMA application_id = ${applicationId}`)
+        if (version === 0) {
+          // A batch is about 100 KiB: in larger pages than SQLite's 4 KiB, it takes a quarter of the writes.
+          await database.query('PRAGMA page_size = 16384')
+          // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
+          await database.query(`PRAGMA application_id = ${applicationId}`)
+        }
         await database.query('PRAGMA journal_mode = WAL')
         await database.query('PRAGMA synchronous = FULL')
         if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
