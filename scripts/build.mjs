@@ -37,9 +37,7 @@ const shortcuts = [
   [/sqlite3\/lib\/sqlite3-binding\.js$/, "require('bindings')('node_sqlite3.node')", "require('sqlite3/build/Release/node_sqlite3.node')"],
 ]
 
-/**
- * TypeScript's requires, each done when what it brings is first used: a quarter of TypeORM ever is. The parentheses are for `new`.
- */
+/** TypeScript's requires, each done when what it brings is first used: a quarter of TypeORM ever is. The parentheses are for `new`. */
 function lazily(text) {
   for (const [statement, name, required] of text.matchAll(/^const (\w+_\d+) = (\S*require\("[^"]+"\)\)?);$/gm)) {
     if (name === 'tslib_1') continue
