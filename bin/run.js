@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { load, useCodeCache } from '../dist/load.js'
 
-useCodeCache(process.argv[2])
+useCodeCache(process.argv.slice(2))
 await load('cli').execute({ dir: import.meta.url })
 // The work is done and said: a plugin that left something open must not keep a cron job alive.
 setTimeout(() => process.exit(), 2_000).unref()

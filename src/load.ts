@@ -18,9 +18,13 @@ const loaded = new Map<string, unknown>()
 /** Which cache: one for each command holds no more than what that one runs. */
 let cacheOf: string | undefined
 
-/** Called by the program itself: whoever only imports owm writes nothing beside it. */
-export function useCodeCache(command = 'owm'): void {
-  if (/^(-|[a-z]+$)/.test(command) && !process.env['NODE_DISABLE_COMPILE_CACHE']) cacheOf = command.startsWith('-') ? 'owm' : command
+/** With these a command does less. A cache that such a run made would lack the rest for good. */
+const less = ['--dry-run', '--help', '--no-flush']
+
+/** Called by the program itself, with its arguments: whoever only imports owm writes nothing beside it. */
+export function useCodeCache([command = 'owm', ...flags]: readonly string[]): void {
+  if (!/^(-|[a-z]+$)/.test(command) || process.env['NODE_DISABLE_COMPILE_CACHE']) return
+  cacheOf = command.startsWith('-') ? 'owm' : [command, ...less.filter((flag) => flags.includes(flag))].join('')
 }
 
 /** The exports of a bundle, by its name without ending. */

@@ -73,7 +73,16 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     const historical = hours(location, 'historical_duration_hours')
     const own = ownId(location['id'])
     name.end = nameStart
-    name.text(own === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${own}`)
+    if (own === undefined) {
+      name.text('at\n')
+      name.number(latitude)
+      name.text('\n')
+      name.number(longitude)
+      name.text(`\n${city}\n${state}`)
+    } else {
+      name.text('id\n')
+      name.text(own)
+    }
     const view = views[name.end] ?? name.written()
     views[name.end] = view
     const digits = hash('sha1', view, 'hex')
@@ -93,7 +102,8 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     task.number(historical)
     if (own !== undefined) {
       task.put(locationIdKey)
-      task.text(JSON.stringify(location['id']))
+      if (typeof location['id'] === 'string') task.json(own)
+      else task.text(own)
     }
     writeExtras(location, task)
     task.put(endOfTask)
@@ -192,7 +202,7 @@ function hours(location: Location, key: string): number {
 
 function ownId(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined
-  if (typeof value !== 'string' && typeof value !== 'number') throw new Unfit(`id must be text or a number, not ${shown(value)}`)
+  if (typeof value !== 'string' && !Number.isFinite(value)) throw new Unfit(`id must be text or a number, not ${shown(value)}`)
   return text(String(value), 'id', 1)
 }
 

@@ -14,26 +14,34 @@ async function fresh(): Promise<{ script: string; caches: string }> {
   return { script: join(folder, 'bin', 'run.js'), caches }
 }
 
-const produce = async (script: string) => {
+const produce = async (script: string, ...flags: string[]) => {
   const cwd = await temporaryFolder()
   const { code, stdout, stderr } = await owm(
-    ['produce', '--json', '--source', 'simulated-db', '--set', 'source.count=3', '--sink', 'jsonl', '--set', 'sink.path=t', '--outbox', 'o.db'],
+    ['produce', '--json', '--source', 'simulated-db', '--set', 'source.count=3', '--sink', 'jsonl', '--set', 'sink.path=t', '--outbox', 'o.db', ...flags],
     { cwd, script },
   )
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(JSON.parse(stdout)).toMatchObject({ sink: { delivered: 3 } })
+  expect(JSON.parse(stdout)).toMatchObject({ source: { read: 3 }, sink: { delivered: flags.length > 0 ? 0 : 3 } })
 }
+
+const namesIn = async (caches: string): Promise<string[]> => (await readdir(caches)).map((name) => name.replace(/-[0-9a-f]{12}-.*/, '')).sort()
 
 it('keeps what was compiled for a command, once', async () => {
   const { script, caches } = await fresh()
   await produce(script)
   const names = await readdir(caches)
-  expect(names.map((name) => name.replace(/-[0-9a-f]{12}-.*/, '')).sort()).toEqual(['cli-produce', 'owm-produce'])
+  expect(await namesIn(caches)).toEqual(['cli-produce', 'owm-produce'])
   const [name = ''] = names
   const first = await readFile(join(caches, name))
   await produce(script)
   expect(await readdir(caches)).toEqual(names)
   expect((await readFile(join(caches, name))).equals(first)).toBe(true)
+})
+
+it.each(['--dry-run', '--no-flush'])('of a run with %s is not that of a whole one', async (flag) => {
+  const { script, caches } = await fresh()
+  await produce(script, flag)
+  expect(await namesIn(caches)).toEqual([`cli-produce${flag}`, `owm-produce${flag}`])
 })
 
 it('is not misled by a damaged cache, and mends it', async () => {

@@ -66,6 +66,10 @@ describe('the id', () => {
     expect(taskOf({ ...berlin, id: 2950159 })['task_id']).toBe(uuid5(`${slot}\nid\n2950159`))
   })
 
+  it("isn't made of a number that is none: every such location would be the same one", () => {
+    for (const id of [Number.NaN, Number.POSITIVE_INFINITY]) expect(reasonOf({ ...berlin, id })).toMatch(/^id must be text or a number/)
+  })
+
   it('hashes UTF-8', () => {
     const place = { latitude: 35.6895, longitude: 139.69171, city: '東京 🗼', state: 'とうきょう' }
     expect(taskOf(place)['task_id']).toBe(uuid5(`${slot}\nat\n35.6895\n139.69171\n東京 🗼\nとうきょう`))
