@@ -16,17 +16,17 @@ export interface Batch {
 
 const [start, between, end] = [Buffer.from('['), Buffer.from(',\n'), Buffer.from(']')]
 
-/** Tasks one behind the other: `next`, then `keep` or `drop`. */
+/** Tasks one behind the other: `next`, then `keep` or `drop`. What is neither kept nor dropped is gone. */
 export class BatchWriter {
   count = 0
   readonly #text = new Utf8(2 * maxTaskBytes)
-  /** Where what came before the last task ends. */
-  #before = 0
+  /** Where what was kept ends. */
+  #kept = 0
 
   /** Where one more task is to be written. */
   next(): Utf8 {
     const text = this.#text
-    this.#before = text.end
+    text.end = this.#kept
     text.reserve(maxTaskBytes)
     text.put(this.count === 0 ? start : between)
     return text
@@ -34,22 +34,24 @@ export class BatchWriter {
 
   /** Keeps what was written since `next`; says how many tasks there are now. */
   keep(): number {
+    this.#kept = this.#text.end
     return ++this.count
   }
 
   /** Takes out what was written since `next`, and returns it. */
   drop(): string {
-    const task = this.#text.toString(this.#before + (this.count === 0 ? start : between).length)
-    this.#text.end = this.#before
+    const task = this.#text.toString(this.#kept + (this.count === 0 ? start : between).length)
+    this.#text.end = this.#kept
     return task
   }
 
   /** All that was kept, and begins anew. */
   take(): Batch {
     const text = this.#text
+    text.end = this.#kept
     text.put(end)
     const batch = { count: this.count, text: Buffer.from(text.written()) }
-    text.end = 0
+    this.#kept = 0
     this.count = 0
     return batch
   }

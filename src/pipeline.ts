@@ -330,7 +330,12 @@ class IntakeBuffer {
 
   add(batch: LocationBatch): void {
     if (this.size === 0) this.#since = Date.now()
-    for (let index = 0; index < batch.locations.length; index++) this.#take(batch, index)
+    try {
+      for (let index = 0; index < batch.locations.length; index++) this.#take(batch, index)
+    } catch (error) {
+      this.taken() // Half of a batch has no resume point: all since the last one that is stored is read again.
+      throw error
+    }
     this.#resume = batch.resume
   }
 

@@ -60,6 +60,29 @@ describe('a module that is no plugin: 78', () => {
 })
 
 describe('a source that breaks its contract', () => {
+  test('in the midst of a batch: no half of it is stored, so nothing is read twice', async () => {
+    const folder = await folderWith({
+      source: { use: './bad.mjs' },
+      sink: { use: 'jsonl', path: 'tasks.jsonl' },
+      outbox: { path: 'outbox.db' },
+    })
+    await writeFile(
+      join(folder, 'bad.mjs'),
+      source(`{ async *read(resume) {
+        const places = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => (${place(0).replace('0', 'from + index')}))
+        const position = (index) => 'place ' + index
+        if (resume === undefined) yield { locations: places(1, 500), resume: '500', position }
+        const rest = places(501, 1100)
+        if (!process.env.MENDED) Object.defineProperty(rest[599], 'city', { get() { throw new Error('boom') } })
+        yield { locations: rest, resume: '1100', position }
+      } }`),
+    )
+    const args = ['produce', '--json', '--slot', '2026-11-23T10:00:00Z']
+    expect((await owm(args, { cwd: folder })).code).toBe(75)
+    const { code, stdout } = await owm(args, { cwd: folder, env: { MENDED: '1' } })
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, source: { read: 1100, rejected: 0, duplicates: 0 }, outbox: { persisted: 1100 } })
+  })
+
   test.each([
     ['has no read', '{}', 78, /broke its contract: `open` gave an object without a function `read`/],
     ['has a getter that throws', "{ get read() { throw new Error('boom') } }", 78, /broke its contract: reading its `read` threw: boom/],
