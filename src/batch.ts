@@ -116,9 +116,10 @@ export function bytesOf(batch: TaskBatch): TaskBytes {
   return bytes
 }
 
-/** The tasks from index `from` to `to`, at most to the end. */
-export function partOf(batch: TaskBatch, from: number, to: number): PendingBatch {
+/** The tasks from index `from` to `to`, at most to the end; the batch itself where that is all of them. */
+export function partOf<B extends TaskBatch>(batch: B, from: number, to: number): B | PendingBatch {
   const { outboxId, runId, firstSeq } = batch
   const { text, starts } = bytesOf(batch)
+  if (from === 0 && to >= starts.length - 1) return batch
   return pendingBatch({ outboxId, runId, firstSeq: firstSeq + from }, { text, starts: starts.slice(from, to + 1) })
 }

@@ -593,8 +593,8 @@ async function deliverOrSplit(sink: Sink, batch: PendingBatch, deps: Deps): Prom
     if (batch.count === 1) return [{ refused: error.message }]
     log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
     const middle = Math.ceil(batch.count / 2)
-    const halves = [partOf(batch, 0, middle), partOf(batch, middle, batch.count)] as const
-    return [...(await deliverOrSplit(sink, halves[0], deps)), ...(await deliverOrSplit(sink, halves[1], deps))]
+    const [first, second] = [partOf(batch, 0, middle), partOf(batch, middle, batch.count)]
+    return [...(await deliverOrSplit(sink, first, deps)), ...(await deliverOrSplit(sink, second, deps))]
   }
 }
 

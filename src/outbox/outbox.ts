@@ -384,7 +384,7 @@ export class Outbox {
       if (batch) {
         let alive = 0
         while (alive < batch.count && !this.#passed.has(batch.firstSeq + alive)) alive++
-        return alive === batch.count ? batch : partOf(batch, 0, alive)
+        return partOf(batch, 0, alive)
       }
       const [next] = await this.#database.query<{ first: number | null }>('SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?', [after])
       after = next?.first ? next.first - 1 : lastSeq
@@ -408,19 +408,15 @@ export class Outbox {
     const { firstSeq, runId } = row
     const batch = pendingBatch({ outboxId: this.#state.outboxId, runId, firstSeq }, tasksOf(row, this.path))
     const from = seq + 1 - firstSeq
-    return from === 0 && most >= batch.count ? batch : partOf(batch, from, from + most)
+    return partOf(batch, from, from + most)
   }
 
   /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */
   #readAhead(seq: number): void {
+    let ready = 0
     let next = seq
-    for (let ready = 0; ready < readAheadBatches; ready++) {
-      const batch = this.#recent.get(next)
-      if (!batch) break
-      next += batch.count
-      if (ready === readAheadBatches - 1) return
-    }
-    if (this.#reading || next > this.#state.lastSeq) return
+    for (; ready < readAheadBatches && this.#recent.has(next); ready++) next += this.#recent.get(next)?.count ?? 0
+    if (ready === readAheadBatches || this.#reading || next > this.#state.lastSeq) return
     // An error isn't lost: who asks for the batch reads it again.
     this.#reading = this.#load(next)
       .catch(() => undefined)

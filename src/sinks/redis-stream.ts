@@ -6,10 +6,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis } from 'ioredis'
 import { z } from 'zod'
-import { bytesOf, type PendingBatch, partOf, type TaskBytes } from '../batch.js'
+import { bytesOf, partOf, type TaskBytes } from '../batch.js'
 import { ConfigurationError, FenceError, isDistrusted, SinkFullError, TransientError, toError } from '../errors.js'
-import { defineSink, type Outcome, type Sink, type SinkPosition } from '../plugin.js'
-import { taskIdEnd, taskIdStart } from '../task.js'
+import { defineSink, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../plugin.js'
+import { taskIdOf } from '../task.js'
 import { Utf8 } from '../utf8.js'
 
 const timeout = z.number().int().min(1).max(3_600_000)
@@ -169,14 +169,14 @@ export default defineSink({
       }
     }
 
-    async function add(batch: PendingBatch): Promise<Outcome[]> {
-      const { firstSeq, count } = batch
+    async function add(batch: TaskBatch): Promise<Outcome[]> {
+      const { firstSeq } = batch
       const { text, starts } = bytesOf(batch)
+      const count = starts.length - 1
       const fence = expected ?? known
       const end = firstSeq + count - 1
-      const endId = (starts[count - 1] ?? 0) + taskIdStart
       // Where the fence is further on already (batches sent before a crash, and not acknowledged), it stays there.
-      const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${text.toString('latin1', endId, endId + taskIdEnd - taskIdStart)}`
+      const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${taskIdOf(text.toString('latin1', starts[count - 1], starts[count]))}`
       expected = after
       const words = [script, 2, stream, fenceOf(batch.outboxId), maxLength, settings.onFull, firstSeq, fence, batch.runId]
       const memory = spare.pop() ?? new Utf8(0)
