@@ -7,39 +7,51 @@
  * Bloom Filters" (2007): all bits of an id lie in one cache line. At 10 million
  * ids about 1 in 200 is a false suspect, at 1 million less than 1 in 100,000.
  */
-const bits = 2 ** 27 // 16 MiB
-const blocks = bits / 512
 const probes = 8
+const blocks = 2 ** 18 // of 512 bits: 16 MiB
+/** The first ids keep to 2 MiB of their own: to touch memory for the first time takes longer than all the rest here. */
+const [earlyIds, earlyBlocks] = [2 ** 17, 2 ** 15]
 
 export class SeenIds {
-  readonly #words = new Uint32Array(bits / 32)
+  readonly #early = new Uint32Array(earlyBlocks * 16)
+  #others: Uint32Array | undefined
+  #count = 0
 
   /** Notes an id, by its 32 lower-case hexadecimal digits; true where it may have been noted before. */
   add(id: string): boolean {
     // A UUIDv5 is a hash already: its digits are the randomness, but for those of its version and variant.
-    const block = (digits(id, 0, 8) % blocks) * 16
-    let first = digits(id, 20, 26)
-    const step = digits(id, 26, 32) | 1
-    let seen = true
-    for (let probe = 0; probe < probes; probe++) {
-      const bit = (first >>> 4) & 511
-      const word = block + (bit >>> 5)
-      const mask = 1 << (bit & 31)
-      const held = this.#words[word] ?? 0
-      if ((held & mask) === 0) {
-        seen = false
-        this.#words[word] = held | mask
-      }
-      first = (Math.imul(first, 0x9e3779b1) + step) >>> 0
-    }
-    return seen
+    const block = digits(id, 0)
+    const first = digits(id, 20)
+    const step = digits(id, 26) | 1
+    if (this.#count++ < earlyIds) return look(this.#early, block % earlyBlocks, first, step, true)
+    this.#others ??= new Uint32Array(blocks * 16)
+    return look(this.#early, block % earlyBlocks, first, step, false) || look(this.#others, block % blocks, first, step, true)
   }
 }
 
-/** `Number.parseInt(id.slice(from, to), 16)`, without a string for it. */
-function digits(id: string, from: number, to: number): number {
+/** Whether all bits of an id are set in its block; sets them where told to. */
+function look(words: Uint32Array, block: number, first: number, step: number, set: boolean): boolean {
+  let seen = true
+  let at = first
+  for (let probe = 0; probe < probes; probe++) {
+    const bit = (at >>> 4) & 511
+    const word = block * 16 + (bit >>> 5)
+    const mask = 1 << (bit & 31)
+    const held = words[word] ?? 0
+    if ((held & mask) === 0) {
+      seen = false
+      if (!set) break
+      words[word] = held | mask
+    }
+    at = (Math.imul(at, 0x9e3779b1) + step) >>> 0
+  }
+  return seen
+}
+
+/** Six digits as a number: `Number.parseInt(id.slice(from, from + 6), 16)`, without a string for it. */
+function digits(id: string, from: number): number {
   let value = 0
-  for (let index = from; index < to; index++) {
+  for (let index = from; index < from + 6; index++) {
     const code = id.charCodeAt(index)
     value = value * 16 + code - (code > 0x60 ? 0x57 : 0x30)
   }
