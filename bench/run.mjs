@@ -26,7 +26,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { finished } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
-import { clear, readAlong, root, scene, startRedis, timed, works } from './scene.mjs'
+import { clear, extraCertificates, readAlong, root, scene, startRedis, timed, works } from './scene.mjs'
 
 /**
  * @typedef {object} Side
@@ -172,7 +172,9 @@ async function installBullmq() {
   const into = join(folder, 'bullmq')
   mkdirSync(into)
   const install = ['install', '--prefix', into, '--no-audit', '--no-fund', '--ignore-scripts', 'bullmq@6', 'ioredis@5']
-  const done = await timed(['npm', ...install]).catch(() => undefined)
+  // Here it may be needed: who has one often reaches the registry through a proxy.
+  const env = extraCertificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: extraCertificates }
+  const done = await timed(['npm', ...install], { env }).catch(() => undefined)
   return done ? into : undefined
 }
 
@@ -508,6 +510,7 @@ try {
     `Medians of ${reps} or more (least..most)${hurried.length > 0 ? ', but for the ones named below' : ''}, whole processes, sides taking turns; load ${load.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after, ${Math.round((Date.now() - began) / 1000)} s in all.`,
     ...(quick ? ['Quick: fewer repetitions and smaller sizes than the goals name.'] : []),
     ...(hurried.length > 0 ? [`The machine was slow: only one repetition, and no warm-up, for ${hurried.join(', ')}.`] : []),
+    ...(extraCertificates === undefined ? [] : ['NODE_EXTRA_CA_CERTS, which is set here, was not: it costs each start of Node some 40 ms.']),
     ...missing.map((one) => `Not run: ${one}.`),
   ].join('\n')
   const text = markdown(rows, title)
