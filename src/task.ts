@@ -65,12 +65,12 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
   const views: Uint8Array[] = []
 
   function write(location: Location, task: Utf8): string {
-    const latitude = degrees(location, 'latitude', 90)
-    const longitude = degrees(location, 'longitude', 180)
+    const latitude = degrees(location['latitude'] ?? location['latitude_deg'], 'latitude', 90)
+    const longitude = degrees(location['longitude'] ?? location['longitude_deg'], 'longitude', 180)
     const city = text(location['city'], 'city', 1)
     const state = text(location['state'] ?? '', 'state', 0)
-    const forecast = hours(location, 'forecast_duration_hours')
-    const historical = hours(location, 'historical_duration_hours')
+    const forecast = hours(location['forecast_duration_hours'], 'forecast_duration_hours')
+    const historical = hours(location['historical_duration_hours'], 'historical_duration_hours')
     const own = ownId(location['id'])
     name.end = nameStart
     if (own === undefined) {
@@ -83,8 +83,11 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
       name.text('id\n')
       name.text(own)
     }
-    const view = views[name.end] ?? name.written()
-    views[name.end] = view
+    let view = views[name.end]
+    if (!view) {
+      view = name.written()
+      views[name.end] = view
+    }
     const digits = hash('sha1', view, 'hex')
     task.put(startOfTask)
     task.uuid(digits)
@@ -174,8 +177,7 @@ function number(value: unknown): number {
   return Number.NaN
 }
 
-function degrees(location: Location, key: 'latitude' | 'longitude', limit: number): number {
-  const given = location[key] ?? location[`${key}_deg`]
+function degrees(given: unknown, key: string, limit: number): number {
   if (given === undefined || given === null || given === '') throw new Unfit(`${key} is missing`)
   const value = number(given)
   if (!(value >= -limit && value <= limit)) throw new Unfit(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`)
@@ -192,8 +194,7 @@ function text(value: unknown, key: string, least: number): string {
   return value
 }
 
-function hours(location: Location, key: string): number {
-  const given = location[key]
+function hours(given: unknown, key: string): number {
   if (given === undefined || given === null || given === '') return defaultHours
   const value = number(given)
   if (!Number.isSafeInteger(value) || value < 0) throw new Unfit(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`)
