@@ -195,7 +195,7 @@ export default defineSink({
         evicted += unread
         log.warn({ stream, entries: unread }, 'the bound pushed out entries that a consumer group had not read')
       }
-      return Array.from({ length: count }, (_, index) => (index < skipped ? 'duplicate' : 'delivered'))
+      return new Array<Outcome>(count).fill('delivered').fill('duplicate', 0, skipped)
     }
 
     return {
@@ -243,6 +243,8 @@ export default defineSink({
   },
 })
 
+const [bulk, endOfLine] = [Buffer.from('$'), Buffer.from('\r\n')]
+
 /**
  * EVAL with the tasks as its last arguments, copied from a batch's bytes. As
  * strings they were cut, joined and encoded, which took longer than to hand them over.
@@ -268,9 +270,11 @@ class EvalOfTasks extends Command {
     bytes.text(head)
     for (let index = 0; index < count; index++) {
       const [from = 0, next = 0] = [starts[index], starts[index + 1]]
-      bytes.text(`$${next - 2 - from}\r\n`)
+      bytes.put(bulk)
+      bytes.number(next - 2 - from)
+      bytes.put(endOfLine)
       bytes.copy(text, from, next - 2)
-      bytes.text('\r\n')
+      bytes.put(endOfLine)
     }
     const { buffer, byteOffset, byteLength } = bytes.written()
     return Buffer.from(buffer, byteOffset, byteLength)

@@ -41,7 +41,9 @@ export default defineSource({
       const query = ++queries
       if (mix(seed + first, query) / 2 ** 32 < failureRate) throw new TransientError(`the simulated query of locations ${first} to ${first + pageSize} failed`)
       if (chance(seed + first, 14 + query, hangRate)) await sleep(2 ** 31 - 1, undefined, { signal, ref: false })
-      return Array.from({ length: Math.min(pageSize, count - first) }, (_, index) => rowOf(first + index))
+      const rows: Location[] = []
+      for (let number = first; number < Math.min(count, first + pageSize); number++) rows.push(rowOf(number))
+      return rows
     }
 
     return {
