@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundle } from '../scripts/build.mjs'
 import { clear, root, scene, startRedis, timed } from './scene.mjs'
 
 const count = Number(process.argv[2] ?? 100_000)
@@ -26,15 +27,15 @@ const phases = [
 ]
 
 /** Line of a bundle -> module, by the comments that the build leaves. */
-function modulesOf(/** @type {string} */ bundle) {
+function modulesOf(/** @type {string} */ name) {
   const found = []
-  for (const [line, text] of readFileSync(join(folder, 'owm/dist', bundle), 'utf8')
+  for (const [line, text] of readFileSync(join(folder, 'owm/dist', name), 'utf8')
     .split('\n')
     .entries()) {
     const [, path] = /^\s*\/\/ ((?:src|.*node_modules)\/\S+)$/.exec(text) ?? []
     if (path !== undefined) found.push({ line, module: path.replace(/^.*node_modules\/((?:@[^/]+\/)?[^/]+)\/.*/, '$1') })
   }
-  return (/** @type {number} */ line) => found.findLast((one) => one.line <= line)?.module ?? bundle
+  return (/** @type {number} */ line) => found.findLast((one) => one.line <= line)?.module ?? name
 }
 
 /** Median of whole processes, interleaved. */
@@ -57,6 +58,7 @@ try {
 }
 
 async function profile() {
+  await bundle(root, { dist: join(folder, 'owm/dist'), readable: true })
   const redis = await startRedis()
   const profiles = join(folder, 'profile')
   mkdirSync(profiles)
@@ -85,12 +87,12 @@ async function profile() {
     for (let at = id; at !== undefined; at = parents.get(at)) {
       const { url = '', lineNumber = 0, functionName = '' } = nodes.get(at)?.callFrame ?? {}
       if (functionName === 'load' && url.endsWith('dist/load.js')) return 'start: loading the bundles'
-      const [, bundle = ''] = /dist\/(\w+\.cjs)$/.exec(url) ?? []
+      const [, name = ''] = /dist\/(\w+\.cjs)$/.exec(url) ?? []
       // The outermost lines of a bundle are its modules' own, when they load.
       if (functionName.includes('node_modules/') || functionName.startsWith('src/')) return 'start: running modules'
-      const module = bundles.get(bundle)?.(lineNumber)
+      const module = bundles.get(name)?.(lineNumber)
       if (module === undefined) continue
-      return phases.find(([, pattern]) => pattern.test(module))?.[0] ?? (bundle === 'cli.cjs' ? 'command line (oclif)' : `other: ${module}`)
+      return phases.find(([, pattern]) => pattern.test(module))?.[0] ?? (name === 'cli.cjs' ? 'command line (oclif)' : `other: ${module}`)
     }
     return 'Node itself: start, streams, timers'
   }
