@@ -99,10 +99,13 @@ export function taskWriter(slot: string): (location: Location, task: Utf8) => Wr
     task.json(city)
     task.put(stateKey)
     task.json(state)
-    task.put(forecastKey)
-    task.number(forecast)
-    task.put(historicalKey)
-    task.number(historical)
+    if (forecast === defaultHours && historical === defaultHours) task.put(defaultDurations)
+    else {
+      task.put(forecastKey)
+      task.number(forecast)
+      task.put(historicalKey)
+      task.number(historical)
+    }
     if (own !== undefined) {
       task.put(locationIdKey)
       if (typeof location['id'] === 'string') task.json(own)
@@ -131,6 +134,7 @@ const cityKey = keyOf('city')
 const stateKey = keyOf('state')
 const forecastKey = keyOf('forecast_duration_hours')
 const historicalKey = keyOf('historical_duration_hours')
+const defaultDurations = Buffer.concat([forecastKey, Buffer.from(String(defaultHours)), historicalKey, Buffer.from(String(defaultHours))])
 const locationIdKey = keyOf('location_id')
 const endOfTask = Buffer.from('}')
 
@@ -209,15 +213,15 @@ function ownId(value: unknown): string | undefined {
 
 /** Appends the location's other keys, snake_case, empty ones left out. */
 function writeExtras(location: Location, task: Utf8): void {
+  const { extras, mayClash } = shapeOf(location)
+  const taken: string[] | undefined = mayClash ? [] : undefined
   let length = 0
-  const taken: string[] = []
-  for (const key of Object.keys(location)) {
-    if (ownKeys.has(key)) continue
+  for (const key of extras) {
     const value = location[key]
     if (value === undefined || value === null || value === '') continue
     const { name, start } = extraOf(key)
-    if (name === '' || ownKeys.has(name) || taken.includes(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
-    taken.push(name)
+    if (name === '' || ownKeys.has(name) || taken?.includes(name)) throw new Unfit(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
+    taken?.push(name)
     const encoded = jsonOf(value, name)
     if (encoded === undefined) continue
     const added = name.length + encoded.length
@@ -231,7 +235,25 @@ function writeExtras(location: Location, task: Utf8): void {
   }
 }
 
-/** Keys that came lately, since a source has the same ones in all of its rows. */
+interface Shape {
+  readonly keys: readonly string[]
+  readonly extras: readonly string[]
+  /** Whether two of the extras may have one name in a task. */
+  readonly mayClash: boolean
+}
+
+/** Of the latest location: a source mostly has the same keys in all of its rows. */
+let latest: Shape = { keys: [], extras: [], mayClash: false }
+
+function shapeOf(location: Location): Shape {
+  const keys = Object.keys(location)
+  if (keys.length === latest.keys.length && keys.every((key, index) => key === latest.keys[index])) return latest
+  const extras = keys.filter((key) => !ownKeys.has(key))
+  latest = { keys, extras, mayClash: extras.some((key) => snakeCase(key) !== key) }
+  return latest
+}
+
+/** Keys that came lately. */
 const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
 
 /** What a key is called in a task, and how it begins there: `,"name":`. */
