@@ -7,6 +7,7 @@
  */
 import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { administrator, expectAllOnce, places, placesOf, redisScene, type Scene, type SceneOptions, stream } from '../support/redis-scene.js'
 
 interface Answer {
@@ -216,6 +217,27 @@ describe('later slots, onFull: trim', () => {
     // What the stalled group can still read is what the account says.
     await stalled.catchUp()
     expect(stalled.read).toHaveLength(2_400 - (gone - 230) - more)
+  })
+})
+
+describe('later slots, onFull: trim, a group of which the server can not say how far it lags', () => {
+  test('they look themselves, and count as exactly', async () => {
+    const scene = await boundScene('trim', { count: 800 })
+    const consumer = await Consumer.join(scene, 'workers')
+    expect((await scene.owmJson<Answer>(hourly(10))).code).toBe(0)
+    await consumer.catchUp(700)
+    const [unread] = await scene.admin.xrevrange(stream, '+', '-', 'COUNT', 1)
+    expect(await scene.admin.xdel(stream, unread?.[0] ?? '')).toBe(1)
+    const [group] = z.array(z.array(z.unknown())).parse(await scene.admin.xinfo('GROUPS', stream))
+    expect(group?.[group.indexOf('lag') + 1]).toBeNull()
+
+    // 599 of the 700 that it has read have to go, and later the rest and some that it has not.
+    expect((await scene.owmJson<Answer>(hourly(11))).json.sink.evicted).toBe(0)
+    expect(await pushedOut(scene)).toBeGreaterThan(500)
+    const third = await scene.owmJson<Answer>(hourly(12))
+    const gone = (await pushedOut(scene)) - 1 // one was deleted
+    expect(gone).toBeGreaterThan(1_200)
+    expect(third.json.sink.evicted).toBe(gone - 700)
   })
 })
 
