@@ -147,7 +147,7 @@ async function suspects() {
       Math.floor(Math.random() * 2 ** 32)
         .toString(16)
         .padStart(8, '0')
-    if (seen.add(`${random()}-0000-5000-8000-${random()}${random().slice(0, 4)}`)) maybe++
+    if (seen.add(`${random()}000050008000${random()}${random().slice(0, 4)}`)) maybe++
     if ([1_000_000, 10_000_000, 20_000_000, 40_000_000].includes(at))
       process.stdout.write(`${at.toLocaleString('en').padStart(12)} locations: ${maybe.toLocaleString('en')} suspects\n`)
   }

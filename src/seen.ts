@@ -34,7 +34,8 @@ function look(words: Uint32Array, block: number, first: number, step: number, se
   let seen = true
   let at = first
   for (let probe = 0; probe < probes; probe++) {
-    const bit = (at >>> 4) & 511
+    at = (Math.imul(at, 0x9e3779b1) + step) | 0
+    const bit = at >>> 23 // the highest nine depend on all below them
     const word = block * 16 + (bit >>> 5)
     const mask = 1 << (bit & 31)
     const held = words[word] ?? 0
@@ -43,7 +44,6 @@ function look(words: Uint32Array, block: number, first: number, step: number, se
       if (!set) break
       words[word] = held | mask
     }
-    at = (Math.imul(at, 0x9e3779b1) + step) >>> 0
   }
   return seen
 }
