@@ -45,6 +45,7 @@ const options = z.strictObject({
  * the last task taken, run, and the id of that run's first entry.
  *
  * MULTI would not do: it doesn't roll back, and can't skip what is there already.
+ * A group's lag: https://redis.io/docs/latest/commands/xinfo-groups/
  */
 const script = `
 local stream, fence = KEYS[1], KEYS[2]
