@@ -13,7 +13,7 @@ const isLong = process.env['OWM_TEST_LONG'] === '1'
 /** Steps of a start that reads and hands over 1,500 rows in batches of 50: which occurrences of each to die at. */
 const ofProduce: Partial<Record<Step, readonly number[]>> = {
   'run:started': [1],
-  'intake:read': [1, 2, 4],
+  'intake:read': [1, 2, 3], // the file is read in two chunks, and what is left at the end is a third
   'intake:written': [1, 2, 3],
   'intake:persisted': [1, 2, 3],
   'reading:ended': [1],
