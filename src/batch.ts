@@ -82,7 +82,7 @@ export function cutText(text: Buffer, count: number): TaskBytes | undefined {
   return { text, starts }
 }
 
-/** The tasks of a batch, or the part from `from` to `to`. */
+/** The same as strings. */
 export function stringsOf({ text, starts }: TaskBytes): string[] {
   const [first = 0, last = 0] = [starts[0], starts.at(-1)]
   return text.toString('utf8', first, last - between.length).split(between.toString())

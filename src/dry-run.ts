@@ -3,7 +3,7 @@ import { TransientError, toError } from './errors.js'
 import { bounded, type SourceDeps } from './pipeline.js'
 import { Malformed } from './plugin.js'
 import { SeenIds } from './seen.js'
-import { taskIdOf, taskMaker } from './task.js'
+import { taskDigitsOf, taskMaker } from './task.js'
 
 /** So many tasks are shown. */
 const shown = 10
@@ -11,7 +11,7 @@ const shown = 10
 export interface DryRun {
   read: number
   rejected: number
-  /** Without an outbox to compare with, a false duplicate is possible: 1 in 200 at 10 million locations, next to none below 1 million. */
+  /** Without an outbox to compare with, a false duplicate is possible: 1 in 3,000 of 10 million locations, next to none of 1 million. */
   duplicates: number
   /** The first tasks, as JSON text. */
   preview: string[]
@@ -28,7 +28,7 @@ export async function dryRun(source: SourceDeps, slot: string, signal: AbortSign
         found.read++
         const made = location instanceof Malformed ? location : make(location)
         if ('reason' in made) found.rejected++
-        else if (seen.add(taskIdOf(made.payload))) found.duplicates++
+        else if (seen.add(taskDigitsOf(made.payload))) found.duplicates++
         else if (found.preview.length < shown) found.preview.push(made.payload)
       }
     }

@@ -26,7 +26,7 @@ import { type Location, type LocationBatch, type Logger, Malformed, type Outcome
 import type { Resilience } from './resilience.js'
 import { SeenIds } from './seen.js'
 import { step } from './steps.js'
-import { taskIdOf, taskWriter } from './task.js'
+import { taskDigitsOf, taskIdOf, taskWriter } from './task.js'
 
 export interface Progress {
   read: number
@@ -208,7 +208,7 @@ const gatheredBatches = 16
 async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
   const { outbox, source, signal, log } = deps
   const seen = new SeenIds()
-  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskIdOf(task).replaceAll('-', ''))
+  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskDigitsOf(task))
 
   const opened = await source.open()
   /** The transaction under way, if there is one. */

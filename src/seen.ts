@@ -4,8 +4,8 @@
  * suspect, which the outbox decides exactly once the run is read.
  *
  * Blocked after Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient
- * Bloom Filters" (2007): all bits of an id lie in one cache line. At 10 million
- * ids about 1 in 200 is a false suspect, at 1 million less than 1 in 100,000.
+ * Bloom Filters" (2007): all bits of an id lie in one cache line. Of 10 million
+ * ids about 1 in 3,000 is a false suspect, of 1 million next to none.
  */
 const probes = 8
 const blocks = 2 ** 18 // of 512 bits: 16 MiB

@@ -24,11 +24,11 @@ export interface Task {
   [extra: string]: unknown
 }
 
-/** Where a task's JSON text has its id: `{"task_id":"…"`. */
-export const taskIdStart = 12
-export const taskIdEnd = 48
+/** A task's JSON text begins with `{"task_id":"…"`. */
+export const taskIdOf = (payload: string): string => payload.slice(12, 48)
 
-export const taskIdOf = (payload: string): string => payload.slice(taskIdStart, taskIdEnd)
+/** The 32 hexadecimal digits of a task's id. */
+export const taskDigitsOf = (payload: string): string => taskIdOf(payload).replaceAll('-', '')
 
 /** A task as its JSON text, or why the location can't be one. */
 export type Made = { readonly payload: string } | { readonly reason: string }
