@@ -49,7 +49,7 @@ export class Database {
         await database.query('PRAGMA synchronous = FULL')
         await database.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: what is left when the outbox is closed is waited for
         if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
-        await database.checkDurable()
+        await database.#checkDurable()
         return database
       } catch (error) {
         await source.destroy()
@@ -110,11 +110,12 @@ export class Database {
   }
 
   /** Reads back what durability rests on; throws where the file system didn't give it. */
-  async checkDurable(): Promise<void> {
-    const [journal] = await this.query<{ journal_mode: string }>('PRAGMA journal_mode')
-    const [sync] = await this.query<{ synchronous: number }>('PRAGMA synchronous')
-    if (journal?.journal_mode !== 'wal' || sync?.synchronous !== 2)
-      throw new OutboxError(`The outbox ${this.path} isn't durable: journal_mode is ${journal?.journal_mode}, synchronous is ${sync?.synchronous}.`, {
+  async #checkDurable(): Promise<void> {
+    const [is] = await this.query<{ journal: string; sync: number }>(
+      'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
+    )
+    if (is?.journal !== 'wal' || is.sync !== 2)
+      throw new OutboxError(`The outbox ${this.path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`, {
         hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.',
       })
   }

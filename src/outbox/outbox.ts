@@ -121,7 +121,6 @@ export class Outbox {
       try {
         const holder = JSON.stringify({ pid: process.pid, host: hostname(), command: options.command, since: new Date(options.now()).toISOString() })
         await database.query('UPDATE state SET holder = ?', [holder])
-        await database.checkDurable()
         const state = await readState(database)
         return new Outbox(database, lock, state, await deadAfter(database, state.handedSeq), options)
       } catch (error) {
