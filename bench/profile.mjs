@@ -86,7 +86,7 @@ async function profile() {
     if (own === '(garbage collector)') return 'garbage collection'
     for (let at = id; at !== undefined; at = parents.get(at)) {
       const { url = '', lineNumber = 0, functionName = '' } = nodes.get(at)?.callFrame ?? {}
-      if (functionName === 'load' && url.endsWith('dist/load.js')) return 'start: loading the bundles'
+      if (functionName === 'load' && url.endsWith('dist/load.cjs')) return 'start: loading the bundles'
       const [, name = ''] = /dist\/(\w+\.cjs)$/.exec(url) ?? []
       // The outermost lines of a bundle are its modules' own, when they load.
       if (functionName.includes('node_modules/') || functionName.startsWith('src/')) return 'start: running modules'

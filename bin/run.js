@@ -1,9 +1,13 @@
 #!/usr/bin/env node
-import { load, useCodeCache } from '../dist/load.js'
+const { join } = require('node:path')
+const { load, useCodeCache } = require('../dist/load.cjs')
 
-useCodeCache(process.argv.slice(2))
-await load('cli').execute({ dir: import.meta.url })
-// Once nothing is left to wait for: to take V8's heap apart takes longer than to leave it.
-process.once('beforeExit', () => process.exit())
-// The work is done and said: a plugin that left something open must not keep a cron job alive.
-setTimeout(() => process.exit(), 2_000).unref()
+async function run() {
+  useCodeCache(process.argv.slice(2))
+  await load('cli').execute({ dir: join(__dirname, '..') })
+  // Once nothing is left to wait for: to take V8's heap apart takes longer than to leave it.
+  process.once('beforeExit', () => process.exit())
+  // The work is done and said: a plugin that left something open must not keep a cron job alive.
+  setTimeout(() => process.exit(), 2_000).unref()
+}
+void run()

@@ -55,7 +55,7 @@ const lean = (taken, drivers) => ({
     onLoad({ filter: /\/zod\/v4\/locales\// }, ({ path }) =>
       /(en|index)\.js$/.test(path) ? undefined : { contents: 'export default () => ({})', loader: 'js' },
     )
-    onLoad({ filter: /\/node_modules\/(typeorm|ioredis|@oclif\/core|cockatiel|pino|sqlite3)\/.*\.js$/ }, async ({ path }) => {
+    onLoad({ filter: /\/node_modules\/(typeorm|ioredis|@oclif\/core|cockatiel|cosmiconfig|pino|sqlite3)\/.*\.js$/ }, async ({ path }) => {
       const [, driver] = /\/typeorm\/driver\/([a-z-]+)\//.exec(path) ?? []
       if (driver && !drivers.includes(driver)) return { contents: `exports.${basename(path, '.js')} = class {}`, loader: 'js' }
       let contents = await readFile(path, 'utf8')
@@ -126,20 +126,27 @@ export async function bundle(root, { dist = join(root, 'dist'), readable = false
   for (const { outputFiles } of bundles) for (const { path, text } of outputFiles) await write(path, text.replaceAll(/(?<![.\w])import\((?!\))/g, '__import('))
   for (const [, from] of shortcuts) if (!taken.has(from)) throw new Error(`no vendor's file with "${from}" was found`)
   const texts = bundles.flatMap(({ outputFiles }) => outputFiles.map(({ text }) => text))
+  // Node itself loads these two.
+  const options = { outdir: dist, target: 'node20.19', platform: 'node' }
+  await build({ ...options, entryPoints: [join(root, 'src', 'resolve-owm.ts')], format: 'esm' })
   await build({
-    // Node itself loads these two.
-    entryPoints: [join(root, 'src', 'load.ts'), join(root, 'src', 'resolve-owm.ts')],
-    outdir: dist,
-    format: 'esm',
-    target: 'node20.19',
-    define: { build: JSON.stringify(hash('sha1', texts.join('')).slice(0, 12)) },
+    ...options,
+    entryPoints: [join(root, 'src', 'load.ts')],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { build: JSON.stringify(hash('sha1', texts.join('')).slice(0, 12)), 'import.meta.dirname': '__dirname' },
   })
 
-  const { load } = await import(pathToFileURL(join(dist, 'load.js')).href)
+  const { load } = await import(pathToFileURL(join(dist, 'load.cjs')).href)
   for (const name of modules) {
+    const from = `./${'../'.repeat(name.split('/').length - 1)}load.cjs`
+    if (/^(commands|hooks)\//.test(name)) {
+      await write(join(dist, `${name}.cjs`), `exports.default = require('${from}').load('owm')['${name}']().default\n`)
+      continue
+    }
     const { default: main, ...named } = load('owm')[name]()
     const lines = [
-      `import { load } from './${'../'.repeat(name.split('/').length - 1)}load.js'`,
+      `import { load } from '${from}'`,
       `const module = load('owm')['${name}']()`,
       ...(main === undefined ? [] : ['export default module.default']),
       ...(Object.keys(named).length === 0 ? [] : [`export const { ${Object.keys(named).join(', ')} } = module`]),

@@ -182,7 +182,10 @@ async function readFile(named: string | undefined, cwd: string): Promise<Found |
     },
   ])
   // cosmiconfig's own loader for .ts writes beside the file, which may be read-only; and none of its own finds a global owm.
-  const withModules = (load: Loader) => ({ ...Object.fromEntries(kept), ...Object.fromEntries(['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, load])) })
+  const withModules = (load: Loader) => ({
+    ...Object.fromEntries(kept),
+    ...Object.fromEntries(['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, load])),
+  })
   // Inside a function: making an explorer reads the working directory's package.json, too.
   const explore = async () => {
     const options = { searchStrategy: 'project', searchPlaces: getDefaultSearchPlaces('owm') } as const

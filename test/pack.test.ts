@@ -34,7 +34,7 @@ it('holds what is needed to run, and nothing of the workshop', async () => {
   const names = await readdir(installed)
   expect(names).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'dist', 'oclif.manifest.json', 'node_modules']))
   for (const name of ['src', 'test', 'bench', 'scripts', '.ci']) expect(names).not.toContain(name)
-  expect(await readdir(join(installed, 'bin'))).toEqual(['run.js'])
+  expect(await readdir(join(installed, 'bin'))).toEqual(['package.json', 'run.js'])
   const { stdout, stderr } = await run(owm, ['--version'], { env: { PATH, HOME } })
   expect(stdout).toContain(`owm/${version}`)
   expect(stderr).toBe('')
