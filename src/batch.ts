@@ -73,11 +73,12 @@ const [comma, lineFeed, brace] = [0x2c, 0x0a, 0x7b]
 /** Cuts a batch's text; undefined where it doesn't hold `count` tasks. */
 export function cutText(text: Buffer, count: number): TaskBytes | undefined {
   const starts = [start.length]
+  if (text[start.length] !== brace) return undefined
   for (let at = text.indexOf(lineFeed); at >= 0; at = text.indexOf(lineFeed, at + 1)) {
-    if (text[at - 1] !== comma) return undefined
+    if (text[at - 1] !== comma || text[at + 1] !== brace) return undefined
     starts.push(at + 1)
   }
-  if (starts.length !== count || !starts.every((at) => text[at] === brace)) return undefined
+  if (starts.length !== count) return undefined
   starts.push(text.length - end.length + between.length)
   return { text, starts }
 }

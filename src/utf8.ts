@@ -37,6 +37,10 @@ export class Utf8 {
   text(text: string): void {
     const bytes = this.#bytes
     const { end } = this
+    if (text.length > 1000) {
+      this.end = end + bytes.write(text, end)
+      return
+    }
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
       if (code > 0x7f) {
