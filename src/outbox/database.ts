@@ -8,7 +8,6 @@ import type { QueryRunner } from 'typeorm'
 import { DataSource } from 'typeorm/data-source/DataSource.js'
 import { codeOf, OutboxError, OwmError, toError } from '../errors.js'
 import { applicationId, migrations } from './migrations.js'
-import { entities } from './schema.js'
 
 /** Milliseconds that a statement waits for another process' statement. */
 const busyTimeout = 10_000
@@ -175,7 +174,6 @@ async function connect(path: string, flags: number): Promise<DataSource> {
     database: path,
     flags,
     busyTimeout,
-    entities,
     migrations,
     // Its own one writes failed migrations to standard output, into the midst of --json.
     logger: silent,

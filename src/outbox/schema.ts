@@ -1,12 +1,10 @@
 /**
- * The outbox's tables, as TypeORM knows them.
+ * The rows of the outbox's tables, which src/outbox/migrations.ts makes.
  *
  * The unit is the hand-over batch: one row holds up to `flush.batchSize` tasks,
  * its key is the `seq` of the first. `seq` has no gaps, so "handed over" is one
  * number (`state.handed_seq`) and acknowledging a batch writes no row of it.
  */
-import { EntitySchema } from 'typeorm/entity-schema/EntitySchema.js'
-
 /** The one row that says who this outbox is and how far it was handed over. */
 export interface StateRow {
   id: 1
@@ -90,91 +88,3 @@ export interface SuspectRow {
   position: string
   task: string
 }
-
-const int = { type: 'integer' } as const
-const words = { type: 'text' } as const
-const wordsOrNull = { type: 'text', nullable: true } as const
-
-export const State = new EntitySchema<StateRow>({
-  name: 'state',
-  columns: {
-    id: { type: 'integer', primary: true },
-    outboxId: { ...words, name: 'outbox_id' },
-    handedSeq: { ...int, name: 'handed_seq' },
-    lastSeq: { ...int, name: 'last_seq' },
-    breaker: wordsOrNull,
-    holder: wordsOrNull,
-  },
-})
-
-export const Run = new EntitySchema<RunRow>({
-  name: 'run',
-  columns: {
-    id: { type: 'integer', primary: true, generated: true },
-    runId: { ...words, name: 'run_id' },
-    slot: words,
-    source: words,
-    sourceDigest: { ...words, name: 'source_digest' },
-    state: words,
-    resume: wordsOrNull,
-    read: int,
-    rejected: int,
-    duplicates: int,
-    persisted: int,
-    discarded: int,
-    startedAt: { ...int, name: 'started_at' },
-    finishedAt: { type: 'integer', nullable: true, name: 'finished_at' },
-  },
-})
-
-export const Batch = new EntitySchema<BatchRow>({
-  name: 'batch',
-  columns: {
-    firstSeq: { type: 'integer', primary: true, name: 'first_seq' },
-    count: int,
-    run: int,
-    failures: int,
-    lastError: { ...wordsOrNull, name: 'last_error' },
-    createdAt: { ...int, name: 'created_at' },
-    tasks: words,
-  },
-})
-
-export const Dead = new EntitySchema<DeadRow>({
-  name: 'dead',
-  columns: {
-    seq: { type: 'integer', primary: true },
-    run: int,
-    attempts: int,
-    reason: words,
-    createdAt: { ...int, name: 'created_at' },
-    diedAt: { ...int, name: 'died_at' },
-    fate: words,
-    task: words,
-  },
-})
-
-export const Rejected = new EntitySchema<RejectedRow>({
-  name: 'rejected',
-  columns: {
-    id: { type: 'integer', primary: true, generated: true },
-    run: int,
-    kind: words,
-    position: words,
-    value: words,
-    reason: words,
-    createdAt: { ...int, name: 'created_at' },
-  },
-})
-
-export const Suspect = new EntitySchema<SuspectRow>({
-  name: 'suspect',
-  columns: {
-    id: { type: 'integer', primary: true, generated: true },
-    run: int,
-    position: words,
-    task: words,
-  },
-})
-
-export const entities = [State, Run, Batch, Dead, Rejected, Suspect]
