@@ -192,7 +192,11 @@ async function readFile(named: string | undefined, cwd: string): Promise<Found |
     // The search looks for two dozen files a folder, one by one: synchronously that takes a quarter of the time. Only a module needs the other way.
     let isModule = false
     if (named === undefined) {
-      const found = cosmiconfigSync('owm', { ...options, loaders: withModules(() => (isModule = true)) }).search(cwd)
+      const noted = (): boolean => {
+        isModule = true
+        return true
+      }
+      const found = cosmiconfigSync('owm', { ...options, loaders: withModules(noted) }).search(cwd)
       if (!isModule) return found
     }
     const explorer = cosmiconfig('owm', { ...options, loaders: withModules(defaultExport) })
