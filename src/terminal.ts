@@ -18,6 +18,12 @@ export function locationsRead({ read, leftOut = 0, limitReached = false }: { rea
   return `${plural(read, 'location')} read${filters.length > 0 ? ` (${filters.join(', ')})` : ''}`
 }
 
+/** Tells the milliseconds since this call. Not by `performance`, whose modules Node takes a millisecond to load. */
+export function stopwatch(): () => number {
+  const started = process.uptime()
+  return () => Math.round((process.uptime() - started) * 1000)
+}
+
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
 }

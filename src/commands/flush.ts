@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import { type Done, OwmCommand } from '../command.js'
-import { count, plural, seconds } from '../terminal.js'
+import { count, plural, seconds, stopwatch } from '../terminal.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
@@ -34,7 +34,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     const { flags } = await this.parse(Flush)
     this.takeFlags(flags)
     const { result } = this
-    const started = performance.now()
+    const elapsed = stopwatch()
     const loaded = await this.configure(flags, !flags['dry-run'])
     const { settings } = loaded
     result.sink.name = settings.sink?.use ?? null
@@ -68,7 +68,7 @@ export default class Flush extends OwmCommand<FlushResult> {
       )
       result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.dead() }
       result.sink = { ...result.sink, delivered: summary.delivered, deduplicated: summary.deduplicated, evicted: summary.evicted }
-      result.durationMs = Math.round(performance.now() - started)
+      result.durationMs = elapsed()
       const line = [
         `${plural(summary.delivered, 'task')} handed over to ${result.sink.name}`,
         ...(summary.deduplicated > 0 ? [`${count(summary.deduplicated)} were there already`] : []),

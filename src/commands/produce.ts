@@ -4,7 +4,7 @@ import { InputRejectedError, UsageError } from '../errors.js'
 import type { Outbox } from '../outbox/outbox.js'
 import type { ProduceSummary } from '../pipeline.js'
 import { normalSlot } from '../task.js'
-import { count, harmless, locationsRead, plural, seconds } from '../terminal.js'
+import { count, harmless, locationsRead, plural, seconds, stopwatch } from '../terminal.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -50,7 +50,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const { flags } = await this.parse(Produce)
     this.takeFlags(flags)
     const { result } = this
-    const started = performance.now()
+    const elapsed = stopwatch()
     if (flags.slot !== undefined) {
       const slot = normalSlot(flags.slot)
       if (slot === undefined)
@@ -70,7 +70,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       const { dryRun } = await import('../dry-run.js')
       const { preview, ...counts } = await dryRun(source, result.slot, this.abort.signal)
       result.source = { ...result.source, ...counts, ...source.tally }
-      result.durationMs = Math.round(performance.now() - started)
+      result.durationMs = elapsed()
       const rest = counts.read - counts.rejected - counts.duplicates
       const line = `dry run of slot ${result.slot}: ${locationsRead(result.source)}, ${count(counts.rejected)} rejected, ${plural(counts.duplicates, 'duplicate')}, ${plural(rest, 'task')} would be handed over to ${result.sink.name}`
       return {
@@ -102,7 +102,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       result.source = { ...result.source, ...source.tally, read: run.read, rejected: run.rejected, duplicates: run.duplicates }
       result.outbox = { ...result.outbox, persisted: run.persisted, pending: outbox.pending, dead: await outbox.dead() }
       result.sink = { ...result.sink, delivered: summary.delivered, deduplicated: summary.deduplicated, evicted: summary.evicted }
-      result.durationMs = Math.round(performance.now() - started)
+      result.durationMs = elapsed()
       return { result, summary: [this.#line(summary)], errors: [...summary.errors, ...this.#rejections(flags.strict)] }
     } finally {
       await outbox.close()
