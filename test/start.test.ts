@@ -1,6 +1,8 @@
-/** The code cache (src/load.ts): it may make owm faster, never wrong. */
+/** The code cache (src/load.ts): it may make owm faster, never wrong. And what a start does without. */
+import { execFile } from 'node:child_process'
 import { chmod, cp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { owm, root, temporaryFolder } from './support/cli.js'
 
@@ -67,4 +69,19 @@ it('does without where it may not write', async () => {
   await chmod(caches, 0o400)
   await produce(script)
   expect(await readFile(caches, 'utf8')).toBe('no folder can be made here')
+})
+
+it("needs neither Node's loader for ES modules nor what is behind `performance`", async () => {
+  const cwd = await temporaryFolder()
+  const hook = join(cwd, 'loaded.cjs')
+  await writeFile(hook, "process.on('exit', () => require('fs').writeSync(2, process.moduleLoadList.join('\\n')))")
+  const bare = await promisify(execFile)(process.execPath, ['--require', hook, '-e', '0'])
+  const start = ['produce', '--source', 'simulated-db', '--set', 'source.count=3', '--sink', 'jsonl', '--set', 'sink.path=t', '--outbox', 'o.db']
+  const { code, stderr } = await owm(start, { cwd, node: ['--require', hook] })
+  expect(code).toBe(0)
+  // Newer Nodes have it in their snapshot.
+  const loaded = stderr.split('\n').filter((name) => !bare.stderr.split('\n').includes(name))
+  expect(loaded).toContain('NativeModule crypto') // it's a list of them
+  expect(loaded).not.toContain('NativeModule internal/modules/esm/translators')
+  expect(loaded).not.toContain('NativeModule perf_hooks')
 })
