@@ -20,6 +20,8 @@ const shortcuts = [
   // Commands are found by the manifest, and plugins are named, not matched.
   [/@oclif\/core\/lib\/config\/plugin\.js$/, 'require("tinyglobby")', 'undefined'],
   [/@oclif\/core\/lib\/config\/plugin-loader\.js$/, 'require("minimatch")', '{ minimatch: (name, pattern) => name === pattern }'],
+  // A plugin is found by its folder as well: Node's own resolution takes 2 ms to look at its exports.
+  [/@oclif\/core\/lib\/util\/find-root\.js$/, 'pkgPath = require.resolve(name, { paths: [root] })', ''],
   // Whether it's Linux inside of Windows makes no difference to owm.
   [/@oclif\/core\/lib\/util\/os\.js$/, "(await import('wsl-utils')).isWsl ? 'wsl' : ", ''],
   // owm logs in its own thread.

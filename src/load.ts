@@ -25,7 +25,8 @@ const less = ['--dry-run', '--help', '--no-flush']
 /** Called by the program itself, with its arguments: whoever only imports owm writes nothing beside it. */
 export function useCodeCache([command = 'owm', ...flags]: readonly string[]): void {
   if (!/^(-|[a-z]+$)/.test(command) || process.env['NODE_DISABLE_COMPILE_CACHE']) return
-  cacheOf = command.startsWith('-') ? 'owm' : [command, ...less.filter((flag) => flags.includes(flag))].join('')
+  if (command === '--version') cacheOf = 'version'
+  else cacheOf = command.startsWith('-') ? 'owm' : [command, ...less.filter((flag) => flags.includes(flag))].join('')
 }
 
 /** The exports of a bundle, by its name without ending. */
