@@ -202,6 +202,9 @@ async function readAnew(
   return finishRun(fresh, options, deps, feed, progress)
 }
 
+/** Records between two turns of the event loop: meanwhile SQLite's and Redis' answers wait. */
+const recordsATurn = 100
+
 /** Hand-over batches that may gather in memory while a transaction is being written. */
 const gatheredBatches = 16
 
@@ -234,7 +237,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
           progress.read += full.read
           feed.notify()
           deps.onProgress?.(progress)
-          if (intake.size >= options.batchSize) store()
+          if (intake.isWhole && intake.size >= options.batchSize) store()
         },
         (error: unknown) => {
           storing = undefined
@@ -249,7 +252,7 @@ async function readRun(run: RunRow, options: ProduceOptions, deps: ProduceDeps, 
     for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
       read += batch.locations.length
       if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
-      intake.add(batch)
+      await intake.add(batch)
       // For the transaction under way, not for the one behind it that takes what has gathered: reading goes on beside that.
       if (intake.size >= gatheredBatches * options.batchSize) await storing
       if (failure) throw failure.error
@@ -311,6 +314,8 @@ export async function* bounded(batches: AsyncIterable<LocationBatch>, source: So
 class IntakeBuffer {
   /** Records read, each of which will be written. */
   size = 0
+  /** False while a batch is being added: half of one has no resume point. */
+  isWhole = true
   readonly #batchSize: number
   readonly #seen: SeenIds
   readonly #write: ReturnType<typeof taskWriter>
@@ -328,15 +333,20 @@ class IntakeBuffer {
     this.#resume = resume
   }
 
-  add(batch: LocationBatch): void {
+  async add(batch: LocationBatch): Promise<void> {
     if (this.size === 0) this.#since = Date.now()
+    this.isWhole = false
     try {
-      for (let index = 0; index < batch.locations.length; index++) this.#take(batch, index)
+      for (let from = 0; from < batch.locations.length; from += recordsATurn) {
+        if (from > 0) await nextTurn()
+        for (let index = from; index < Math.min(from + recordsATurn, batch.locations.length); index++) this.#take(batch, index)
+      }
     } catch (error) {
-      this.taken() // Half of a batch has no resume point: all since the last one that is stored is read again.
+      this.taken() // All since the last resume point that is stored is read again.
       throw error
     }
     this.#resume = batch.resume
+    this.isWhole = true
   }
 
   #take(batch: LocationBatch, index: number): void {
@@ -368,7 +378,7 @@ class IntakeBuffer {
 
   /** Whether its first records have waited for a second. */
   isOld(): boolean {
-    return this.size > 0 && Date.now() - this.#since > 1000
+    return this.isWhole && this.size > 0 && Date.now() - this.#since > 1000
   }
 }
 
