@@ -103,6 +103,15 @@ const guards: readonly Guard[] = [
     complaint: /1500 rows, .* but/,
   },
   {
+    name: 'half of what the source gave is stored',
+    file: 'pipeline.ts',
+    text: 'if (from > 0) await nextTurn()',
+    by: 'this.isWhole = true; if (from > 0) await new Promise((done) => setTimeout(done, 20))', // until the transaction before it is through
+    sink: 'redis-stream',
+    fault: dieWhile('intake:persisted:2'),
+    complaint: /1500 rows, .* but/,
+  },
+  {
     name: 'the resume point moves before its batch',
     file: 'pipeline.ts',
     text: 'storing = outbox.persist(run, full).then(',
