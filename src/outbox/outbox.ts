@@ -38,7 +38,7 @@ const batchesAStatement = 4
 const recentBatches = 40
 
 /** Batches that are read back at once, and as long as there are fewer in memory behind the one that is asked for. */
-const readAheadBatches = 8
+const readAheadBatches = 4
 
 export type BreakerName = 'source' | 'sink'
 type Breakers = Partial<Record<BreakerName, string>>

@@ -2,8 +2,10 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { bytesOf } from '../batch.js'
 import { ConfigurationError, codeOf, TransientError, toError } from '../errors.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../plugin.js'
+import { Utf8 } from '../utf8.js'
 
 const options = z.strictObject({
   path: z
@@ -18,13 +20,14 @@ export default defineSink({
   description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
   async open({ path }, { baseDir }): Promise<Sink> {
-    if (path === '-') return { guarantee: 'at-least-once', usesStandardOutput: true, deliver: toStandardOutput }
+    const memory = new Utf8(0)
+    if (path === '-') return { guarantee: 'at-least-once', usesStandardOutput: true, deliver: (batch) => toStandardOutput(batch, memory) }
     const file = await openFile(resolve(baseDir, path))
     return {
       guarantee: 'at-least-once',
       async deliver(batch) {
         try {
-          await file.appendFile(lines(batch))
+          await file.appendFile(lines(batch, memory))
           await file.datasync()
         } catch (error) {
           // The batch comes again: it must not go on in the middle of a line.
@@ -38,8 +41,22 @@ export default defineSink({
   },
 })
 
-const lines = (batch: TaskBatch): string => `${batch.tasks.join('\n')}\n`
-const delivered = (batch: TaskBatch): Outcome[] => batch.tasks.map(() => 'delivered')
+const lineFeed = Buffer.from('\n')
+
+/** A task a line, in memory that is used again: as strings, a batch would be joined, encoded and collected anew each time. */
+function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
+  const { text, starts } = bytesOf(batch)
+  memory.end = 0
+  memory.reserve(text.length)
+  for (let index = 1; index < starts.length; index++) {
+    const [from = 0, next = 0] = [starts[index - 1], starts[index]]
+    memory.copy(text, from, next - 2)
+    memory.put(lineFeed)
+  }
+  return memory.written()
+}
+
+const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(bytesOf(batch).starts.length - 1).fill('delivered')
 
 /** Opens for appending; what a crash left of a half-written line is cut off, since its task comes again. */
 async function openFile(path: string): Promise<FileHandle> {
@@ -80,9 +97,9 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync().finally(() => folder.close())
 }
 
-async function toStandardOutput(batch: TaskBatch): Promise<Outcome[]> {
+async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome[]> {
   await new Promise<void>((written, failed) => {
-    process.stdout.write(lines(batch), (error) => {
+    process.stdout.write(lines(batch, memory), (error) => {
       if (!error) written()
       else failed(codeOf(error) === 'EPIPE' ? new TransientError('the reader of standard output has gone', { cause: error }) : error)
     })
