@@ -8,35 +8,43 @@
  * ids about 1 in 3,000 is a false suspect, of 1 million next to none.
  */
 const probes = 8
-const blocks = 2 ** 18 // of 512 bits: 16 MiB
-/** The first ids keep to 2 MiB of their own: to touch memory for the first time takes longer than all the rest here. */
-const [earlyIds, earlyBlocks] = [2 ** 17, 2 ** 15]
+/** The first filter has 2 MiB, those that begin at a count of ids 4 and 16: to touch memory for the first time takes longer than all the rest here. */
+const later = [
+  { from: 2 ** 17, MiB: 4 },
+  { from: 2 ** 20, MiB: 16 },
+]
+const filter = (MiB: number): Uint32Array => new Uint32Array(MiB * 2 ** 18)
 
 export class SeenIds {
-  readonly #early = new Uint32Array(earlyBlocks * 16)
-  #others: Uint32Array | undefined
+  readonly #full: Uint32Array[] = []
+  #filling = filter(2)
   #count = 0
 
   /** Notes an id, by its 32 lower-case hexadecimal digits; true where it may have been noted before. */
   add(id: string): boolean {
+    const next = later[this.#full.length]
+    if (this.#count++ === next?.from) {
+      this.#full.push(this.#filling)
+      this.#filling = filter(next.MiB)
+    }
     // A UUIDv5 is a hash already: its digits are the randomness, but for those of its version and variant.
     const block = digits(id, 0)
     const first = digits(id, 20)
     const step = digits(id, 26) | 1
-    if (this.#count++ < earlyIds) return look(this.#early, block % earlyBlocks, first, step, true)
-    this.#others ??= new Uint32Array(blocks * 16)
-    return look(this.#early, block % earlyBlocks, first, step, false) || look(this.#others, block % blocks, first, step, true)
+    for (const words of this.#full) if (look(words, block, first, step, false)) return true
+    return look(this.#filling, block, first, step, true)
   }
 }
 
 /** Whether all bits of an id are set in its block; sets them where told to. */
 function look(words: Uint32Array, block: number, first: number, step: number, set: boolean): boolean {
+  const start = (block * 16) % words.length // blocks of 512 bits
   let seen = true
   let at = first
   for (let probe = 0; probe < probes; probe++) {
     at = (Math.imul(at, 0x9e3779b1) + step) | 0
     const bit = at >>> 23 // the highest nine depend on all below them
-    const word = block * 16 + (bit >>> 5)
+    const word = start + (bit >>> 5)
     const mask = 1 << (bit & 31)
     const held = words[word] ?? 0
     if ((held & mask) === 0) {
