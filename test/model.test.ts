@@ -498,7 +498,9 @@ async function check(model: Model, real: System, { clean }: Claim): Promise<void
     const delivered = sum('persisted') - sum('discarded') - waiting - dying
     assert.ok(delivered >= 0, `${slot}: ${sum('persisted')} persisted, but ${waiting} pending, ${dying} dead, ${sum('discarded')} given up`)
     if (model.restored) continue
-    const taken = new Set([...possible].filter((id) => (counts.has(id) || server.lost.has(id)) && !pending.has(id) && !dead.has(id)))
+    // One that was lost, refused when it came again, and given up is no delivered one any more.
+    const wasTaken = (id: string): boolean => counts.has(id) || (server.lost.has(id) && !model.stored.discarded.has(id))
+    const taken = new Set([...possible].filter((id) => wasTaken(id) && !pending.has(id) && !dead.has(id)))
     const here = [...model.places].filter((place) => taken.has(expectedTaskId(slot, `L${place}`))).length
     // An unfenced sink may have taken a task, lost the answer and refused it when it came again.
     if (server.fencing === 'on') assert.equal(delivered, here, `${slot}: ${delivered} tasks count as delivered, ${here} are or were in the sink`)
@@ -823,6 +825,10 @@ describe('outbox and flusher against the model', () => {
     [
       'a refused task that was retried is not handed over under its old number when the sink loses both',
       [poisoning([4], false), produced(0), poisoning([], false), retrying(), flushed(), losing(2), produced(1)],
+    ],
+    [
+      'a lost task that is refused when it comes again, and given up, counts as neither delivered nor dead',
+      [produced(0), losing(1), poisoning([1, 2, 3, 4, 5, 6], false), produced(1), purging(true)],
     ],
     [
       'a gap in the history does not stop the tasks behind it',

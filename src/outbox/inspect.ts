@@ -188,13 +188,15 @@ export class Inspection {
     await this.#database?.close()
   }
 
-  async #query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
+  async #query<Row extends object>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
     const database = this.#database
     if (!database) return []
     const rows = await database.query<Row>(sql, parameters).catch(async (error: unknown) => {
       if (!(await database.isStale())) throw error
       return []
     })
+    // SQLite keeps bytes in any column.
+    if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array))) throw damaged(database.path, 'it holds bytes in place of a text')
     if (!(await database.isStale())) return rows
     await database.close()
     this.#database = await Database.openForReading(database.path)

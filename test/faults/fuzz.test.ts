@@ -738,6 +738,16 @@ describe('database files', () => {
     }
   }
 
+  // The fuzzer found it once.
+  test.each(['dead SET reason', 'rejected SET position', 'run SET slot'])('bytes in place of a text are told: UPDATE %s', async (column) => {
+    const path = join(home, 'bytes.db')
+    await damaged({ kind: 'sql', statements: [`UPDATE ${column} = zeroblob(100)`] }, path)
+    const state = column.startsWith('rejected') ? 'rejected' : 'dead'
+    const { code, stderr } = await owm(['outbox', 'inspect', '--state', state, '--outbox', path], { cwd: home, timeout: patience })
+    expect(code, stderr).toBe(exitCodes.outbox)
+    expect(stderr).toMatch(/bytes\.db is damaged: it holds bytes in place of a text/)
+  })
+
   test('are handed over, or refused with exit 74; 0 means that nothing is pending', { timeout }, async () => {
     await always(damage, runs * 3, async (given, folder) => {
       const path = join(folder, 'outbox.db')

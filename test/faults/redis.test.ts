@@ -351,7 +351,7 @@ describe('the server answers, but does not work', () => {
     await until(async () => (await other.info('replication')).includes('master_link_status:up'))
     scene.proxy.onScript(3, {
       before: async () => {
-        await until(async () => (await scene.admin.wait(1, 1_000)) === 1)
+        await until(async () => (await other.xlen(stream)) === 1_000) // two batches
         await other.replicaof('NO', 'ONE')
         await scene.admin.replicaof(replica.host, replica.port)
       },
