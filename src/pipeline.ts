@@ -443,9 +443,15 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
       ahead = undefined
       const batch: PendingBatch | undefined = sent?.batch ?? (await outbox.batchAfter(outbox.handedSeq, left))
       if (!batch) {
-        if (ended) return
-        await news
-        continue
+        if (!ended) {
+          await news
+          continue
+        }
+        // Nothing is pending, but a sink that lost what it took shall have it again.
+        if (sink || outbox.handedSeq === 0) return
+        sink = await deps.sink.open()
+        if (await reconcile(sink, deps)) continue
+        return
       }
       step('batch:loaded')
       if (!sink) {

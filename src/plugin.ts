@@ -125,7 +125,7 @@ export interface Sink {
   deliver(batch: TaskBatch): Promise<readonly Outcome[]>
   /**
    * How far this sink got with an outbox, for sinks that remember: asked for
-   * before the first batch, to find what was lost on either side.
+   * before the first batch, and where there is none, to find what was lost on either side.
    */
   position?(outboxId: string): Promise<SinkPosition | undefined>
   close?(): Promise<void>

@@ -167,6 +167,20 @@ describe('a Redis that forgot', () => {
     await scene.complete()
   })
 
+  test.each([['flush'], ['the same slot again']])('its last batches, and nothing is pending: %s hands them over again', async (command) => {
+    const server = await ownServer()
+    const scene = await newScene(server)
+    expectGood(await scene.produce(0))
+    const older = await snapshot(server)
+    expectGood(await scene.produce(1))
+    await goBack(server, older)
+    const ran = await (command === 'flush' ? scene.owm(['flush']) : scene.produce(1))
+    expectGood(ran)
+    expect(ran.stderr).toContain('the sink lost tasks that it had taken')
+    await scene.complete()
+    expect((await scene.owm(['flush'])).stderr).not.toContain('the sink lost')
+  })
+
   test('its last batches, in the middle of a run', async () => {
     const server = await ownServer()
     const scene = await newScene(server)

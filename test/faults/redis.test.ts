@@ -318,6 +318,23 @@ describe('the way to the server breaks', () => {
     await expectUnreachable(scene, `redis://${user}:${secret}@127.0.0.1:${port}`, new RegExp(`127\\.0\\.0\\.1:${port} can't be reached: .*ECONNREFUSED`))
   })
 
+  test('nothing listens any more, and nothing is pending: nobody knows whether all is still there', async () => {
+    const scene = await redisScene({ count: 600 })
+    const ran = await scene.owm(produce)
+    expect(ran.code, ran.stderr).toBe(0)
+    const gone = ['--set', `sink.url=redis://${user}:${secret}@127.0.0.1:${await freePort()}`]
+    for (const args of [
+      ['flush', ...gone],
+      [...produce, ...gone],
+    ]) {
+      const asked = await scene.owm(args)
+      expect(asked.code, asked.stderr).toBe(75)
+      expectHelp(asked, /can't be reached/, /server runs/)
+    }
+    expect((await scene.owm(['flush'])).code).toBe(0)
+    await expectAllOnce(scene)
+  })
+
   test('the host name is wrong', async () => {
     const scene = await redisScene()
     await expectUnreachable(
