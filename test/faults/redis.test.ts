@@ -235,7 +235,8 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene()
     scene.proxy.fromScript(2, 'drop-reply')
     await expectTransient(scene, { cause: /can't be reached/, nextStep: /whether the server runs/, within: budget(5_000), mend: async () => undefined })
-    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 3 })
+    // The first time, another batch may be under way behind it.
+    expect(scene.proxy.counts.repliesDropped).toBeOneOf([3, 4])
   })
 
   test('a reply never comes, although the batch was applied: the command time-out ends it, nothing twice', async () => {
