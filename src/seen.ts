@@ -5,7 +5,7 @@
  *
  * Blocked after Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient
  * Bloom Filters" (2007): all bits of an id lie in one cache line. Of 10 million
- * ids about 1 in 3,000 is a false suspect, of 1 million next to none.
+ * ids about 1 in 5,000 is a false suspect, of 1 million next to none.
  */
 const probes = 8
 /** The first filter has 2 MiB, those that begin at a count of ids 4 and 16: to touch memory for the first time takes longer than all the rest here. */
