@@ -447,17 +447,14 @@ async function handOver(deps: Deps, { feed, limit, handed, progress }: { feed: F
           await news
           continue
         }
-        // Nothing is pending, but a sink that lost what it took shall have it again.
         if (sink || outbox.handedSeq === 0) return
-        sink = await deps.sink.open()
-        if (await reconcile(sink, deps)) continue
-        return
-      }
-      step('batch:loaded')
+      } else step('batch:loaded')
+      // Also where nothing is pending: a sink that lost what it took shall have it again.
       if (!sink) {
         sink = await deps.sink.open()
         if (await reconcile(sink, deps)) continue
       }
+      if (!batch) return
       const head = sent ?? new Sent(sink, batch, deps)
       const next = sink.takesTwo ? await outbox.batchBehind(batch, left - batch.count) : undefined
       if (next && !head.failed) ahead = new Sent(sink, next, deps)

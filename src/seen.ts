@@ -1,5 +1,5 @@
 /**
- * Which task ids a slot has had: a Bloom filter of fixed size, so that memory
+ * Which task ids a slot has had: Bloom filters of 22 MiB at most, so that memory
  * doesn't grow with the number of locations. "No" is certain; "maybe" makes a
  * suspect, which the outbox decides exactly once the run is read.
  *

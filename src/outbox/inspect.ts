@@ -195,12 +195,14 @@ export class Inspection {
       if (!(await database.isStale())) throw error
       return []
     })
+    if (await database.isStale()) {
+      await database.close()
+      this.#database = await Database.openForReading(database.path)
+      return this.#query(sql, parameters)
+    }
     // SQLite keeps bytes in any column.
     if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array))) throw damaged(database.path, 'it holds bytes in place of a text')
-    if (!(await database.isStale())) return rows
-    await database.close()
-    this.#database = await Database.openForReading(database.path)
-    return this.#query(sql, parameters)
+    return rows
   }
 }
 

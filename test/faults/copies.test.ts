@@ -3,6 +3,7 @@ import { copyFile, cp, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Ran } from '../support/cli.js'
 import { expectGood, faultScene, pidOf, produceArgs, type Scene, slotAt } from '../support/faults.js'
 import { type Case, complaintsAtAnyMoment, complaintsWhenComplete, countIn } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
@@ -153,7 +154,11 @@ describe('a Redis that forgot', () => {
     expect(await complaintsWhenComplete({ ...scene.case(), ledgers: [{ ...scene.ledger, slots: slotMap(scene, [1]) }] })).toEqual([])
   })
 
-  test('its last batches, which it had confirmed, between two runs: they are handed over again, and owm says so', async () => {
+  test.each<[string, (scene: Scene) => Promise<Ran>]>([
+    ['the next slot', (scene) => scene.produce(2)],
+    ['the same slot again', (scene) => scene.produce(1)],
+    ['flush', (scene) => scene.owm(['flush'])],
+  ])('its last batches, which it had confirmed, between two runs: %s hands them over again, and owm says so', async (_, run) => {
     const server = await ownServer()
     const scene = await newScene(server)
     expectGood(await scene.produce(0))
@@ -161,20 +166,7 @@ describe('a Redis that forgot', () => {
     expectGood(await scene.produce(1))
     await goBack(server, older)
     expect(await countIn(scene.sink)).toBe(scene.locations.valid.length)
-    const ran = await scene.produce(2)
-    expectGood(ran)
-    expect(ran.stderr).toContain('the sink lost tasks that it had taken')
-    await scene.complete()
-  })
-
-  test.each([['flush'], ['the same slot again']])('its last batches, and nothing is pending: %s hands them over again', async (command) => {
-    const server = await ownServer()
-    const scene = await newScene(server)
-    expectGood(await scene.produce(0))
-    const older = await snapshot(server)
-    expectGood(await scene.produce(1))
-    await goBack(server, older)
-    const ran = await (command === 'flush' ? scene.owm(['flush']) : scene.produce(1))
+    const ran = await run(scene)
     expectGood(ran)
     expect(ran.stderr).toContain('the sink lost tasks that it had taken')
     await scene.complete()
