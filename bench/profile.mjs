@@ -33,21 +33,37 @@ function modulesOf(/** @type {string} */ name) {
     .split('\n')
     .entries()) {
     const [, path] = /^\s*\/\/ ((?:src|.*node_modules)\/\S+)$/.exec(text) ?? []
-    if (path !== undefined) found.push({ line, module: path.replace(/^.*node_modules\/((?:@[^/]+\/)?[^/]+)\/.*/, '$1') })
+    if (path !== undefined)
+      found.push({ line, module: path.replace(/^.*node_modules\/((?:@[^/]+\/)?[^/]+)\/.*/, '$1') })
   }
   return (/** @type {number} */ line) => found.findLast((one) => one.line <= line)?.module ?? name
 }
 
 /** Median of whole processes, interleaved. */
 async function start() {
-  const vendors = ['', '@oclif/core/execute', 'zod', 'cosmiconfig', 'pino', 'cockatiel', 'ioredis', 'sqlite3', 'typeorm']
+  const vendors = [
+    '',
+    '@oclif/core/execute',
+    'zod',
+    'cosmiconfig',
+    'pino',
+    'cockatiel',
+    'ioredis',
+    'sqlite3',
+    'typeorm',
+  ]
   const seconds = new Map(vendors.map((vendor) => [vendor, /** @type {number[]} */ ([])]))
   for (let rep = 0; rep < 9; rep++)
     for (const [vendor, took] of seconds)
-      took.push((await timed([process.execPath, '--input-type=module', '-e', vendor && `import '${vendor}'`], { cwd: root })).seconds)
-  const median = (/** @type {string} */ vendor) => (seconds.get(vendor) ?? []).toSorted((a, b) => a - b)[4] ?? Number.NaN
+      took.push(
+        (await timed([process.execPath, '--input-type=module', '-e', vendor && `import '${vendor}'`], { cwd: root }))
+          .seconds,
+      )
+  const median = (/** @type {string} */ vendor) =>
+    (seconds.get(vendor) ?? []).toSorted((a, b) => a - b)[4] ?? Number.NaN
   process.stdout.write('| import | ms more than an empty module |\n| --- | --- |\n')
-  for (const vendor of vendors.slice(1)) process.stdout.write(`| ${vendor} | ${((median(vendor) - median('')) * 1000).toFixed(0)} |\n`)
+  for (const vendor of vendors.slice(1))
+    process.stdout.write(`| ${vendor} | ${((median(vendor) - median('')) * 1000).toFixed(0)} |\n`)
 }
 
 try {
@@ -63,7 +79,17 @@ async function profile() {
   const profiles = join(folder, 'profile')
   mkdirSync(profiles)
   const outbox = join(folder, 'outbox.db')
-  const produce = ['produce', '--source', 'simulated-db', '--set', `source.count=${count}`, '--sink', 'redis-stream', '--set', `sink.url=${redis.url}`]
+  const produce = [
+    'produce',
+    '--source',
+    'simulated-db',
+    '--set',
+    `source.count=${count}`,
+    '--sink',
+    'redis-stream',
+    '--set',
+    `sink.url=${redis.url}`,
+  ]
   await timed([process.execPath, owm, ...produce, '--outbox', join(folder, 'warm.db')], { cwd })
   await redis.client.flushall('SYNC')
   await redis.client.config('RESETSTAT')
@@ -92,7 +118,10 @@ async function profile() {
       if (functionName.includes('node_modules/') || functionName.startsWith('src/')) return 'start: running modules'
       const module = bundles.get(name)?.(lineNumber)
       if (module === undefined) continue
-      return phases.find(([, pattern]) => pattern.test(module))?.[0] ?? (name === 'cli.cjs' ? 'command line (oclif)' : `other: ${module}`)
+      return (
+        phases.find(([, pattern]) => pattern.test(module))?.[0] ??
+        (name === 'cli.cjs' ? 'command line (oclif)' : `other: ${module}`)
+      )
     }
     return 'Node itself: start, streams, timers'
   }
@@ -105,7 +134,9 @@ async function profile() {
   })
   const print = (/** @type {string} */ what, /** @type {number} */ micros) =>
     process.stdout.write(`| ${what} | ${(micros / 1000).toFixed(0)} | ${(micros / count).toFixed(2)} |\n`)
-  process.stdout.write(`${seconds.toFixed(2)} s for ${count}, with the profiler's own cost\n\n| main thread | ms | µs a task |\n| --- | --- | --- |\n`)
+  process.stdout.write(
+    `${seconds.toFixed(2)} s for ${count}, with the profiler's own cost\n\n| main thread | ms | µs a task |\n| --- | --- | --- |\n`,
+  )
   for (const [phase, micros] of [...sums].sort((a, b) => b[1] - a[1])) if (micros > 2000) print(phase, micros)
   process.stdout.write(`\n| Redis' own time | ms | µs a task |\n| --- | --- | --- |\n`)
   print('scripts', Number(scripts?.[2]))

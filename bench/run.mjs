@@ -106,7 +106,8 @@ async function emptyRedis() {
 async function expectEntries(count) {
   const there = await redis?.client.xlen(stream)
   // Trimming is approximate: up to a node more may stay.
-  if (there === undefined || there < Math.min(count, 100_000) || there > count) throw new Error(`${count} tasks were handed over, ${there} are in the stream`)
+  if (there === undefined || there < Math.min(count, 100_000) || there > count)
+    throw new Error(`${count} tasks were handed over, ${there} are in the stream`)
 }
 
 /** `owm produce` of simulated locations into an empty Redis, with an outbox that doesn't exist yet. */
@@ -122,7 +123,14 @@ async function produce(/** @type {number} */ count) {
 async function classic(/** @type {number} */ count, /** @type {string[]} */ ...options) {
   await emptyRedis()
   const outbox = fresh('classic.db')
-  const { seconds } = await timed([classicPython ?? '', join(root, 'bench/peers/classic.py'), String(count), outbox, redis?.port ?? '', ...options])
+  const { seconds } = await timed([
+    classicPython ?? '',
+    join(root, 'bench/peers/classic.py'),
+    String(count),
+    outbox,
+    redis?.port ?? '',
+    ...options,
+  ])
   await expectEntries(count)
   remove(outbox)
   return seconds
@@ -131,7 +139,17 @@ async function classic(/** @type {number} */ count, /** @type {string[]} */ ...o
 /** An outbox with so many pending tasks. */
 async function pendingOutbox(/** @type {number} */ count) {
   const outbox = fresh(`pending-${count}.db`)
-  await run(['produce', '--no-flush', ...simulated(count), '--sink', 'jsonl', '--set', 'sink.path=-', '--outbox', outbox])
+  await run([
+    'produce',
+    '--no-flush',
+    ...simulated(count),
+    '--sink',
+    'jsonl',
+    '--set',
+    'sink.path=-',
+    '--outbox',
+    outbox,
+  ])
   return outbox
 }
 
@@ -218,12 +236,22 @@ const groups = [
           run: async () => (await timed([process.execPath, owm, 'produce'], { cwd: asInCron })).seconds,
           ...(redis ? {} : { missing: needsRedis }),
         },
-        classic: { label: 'classic.py', run: () => classic(16), ...lack(!redis && needsRedis, !classicPython && needsClassic) },
+        classic: {
+          label: 'classic.py',
+          run: () => classic(16),
+          ...lack(!redis && needsRedis, !classicPython && needsClassic),
+        },
       }
     },
     rows: [
       { what: '`produce` of 16', a: 'owm', against: 'classic producer', b: 'classic', goal: { atMost: 1.5 } },
-      { what: '`produce` of 16 as in cron: outbox and .owmrc.yaml are there', a: 'kept', against: 'classic producer', b: 'classic', goal: undefined },
+      {
+        what: '`produce` of 16 as in cron: outbox and .owmrc.yaml are there',
+        a: 'kept',
+        against: 'classic producer',
+        b: 'classic',
+        goal: undefined,
+      },
     ],
   },
   {
@@ -248,11 +276,21 @@ const groups = [
       }
       return {
         owm: { label: 'owm', run: () => produce(100_000), ...lack(!redis && needsRedis) },
-        floor: { label: 'floor.py', run: floor, ...lack(!redis && needsRedis, !hasRedisCli && needsRedisCli, !floorPython && needsPython) },
+        floor: {
+          label: 'floor.py',
+          run: floor,
+          ...lack(!redis && needsRedis, !hasRedisCli && needsRedisCli, !floorPython && needsPython),
+        },
       }
     },
     rows: [
-      { what: '`produce` of 100,000', a: 'owm', against: 'floor: SQLite and `redis-cli --pipe` alone, by its own clock', b: 'floor', goal: { atMost: 2 } },
+      {
+        what: '`produce` of 100,000',
+        a: 'owm',
+        against: 'floor: SQLite and `redis-cli --pipe` alone, by its own clock',
+        b: 'floor',
+        goal: { atMost: 2 },
+      },
     ],
   },
   {
@@ -262,25 +300,63 @@ const groups = [
       const installed = redis ? await installBullmq() : undefined
       const bullmq = async () => {
         await emptyRedis()
-        const { seconds } = await timed([process.execPath, join(root, 'bench/peers/bullmq.mjs'), installed ?? '', String(bulk), redis?.port ?? ''])
+        const { seconds } = await timed([
+          process.execPath,
+          join(root, 'bench/peers/bullmq.mjs'),
+          installed ?? '',
+          String(bulk),
+          redis?.port ?? '',
+        ])
         const there = await redis?.client.llen('bull:owm:wait')
         if (there !== bulk) throw new Error(`BullMQ was given ${bulk} jobs, ${there} wait`)
         return seconds
       }
       return {
         owm: { label: 'owm', run: () => produce(bulk), ...lack(!redis && needsRedis) },
-        classic: { label: 'classic.py', run: () => classic(bulk), ...lack(!redis && needsRedis, !classicPython && needsClassic) },
+        classic: {
+          label: 'classic.py',
+          run: () => classic(bulk),
+          ...lack(!redis && needsRedis, !classicPython && needsClassic),
+        },
         // For information, so not in a hurry.
         ...(quick
           ? {}
-          : { indexed: { label: 'classic.py --index', run: () => classic(bulk, '--index'), ...lack(!redis && needsRedis, !classicPython && needsClassic) } }),
-        bullmq: { label: 'BullMQ', run: bullmq, ...lack(!redis && needsRedis, !installed && 'bullmq could not be fetched (npm install bullmq@6 ioredis@5)') },
+          : {
+              indexed: {
+                label: 'classic.py --index',
+                run: () => classic(bulk, '--index'),
+                ...lack(!redis && needsRedis, !classicPython && needsClassic),
+              },
+            }),
+        bullmq: {
+          label: 'BullMQ',
+          run: bullmq,
+          ...lack(!redis && needsRedis, !installed && 'bullmq could not be fetched (npm install bullmq@6 ioredis@5)'),
+        },
       }
     },
     rows: [
-      { what: `\`produce\` of ${words(bulk)}`, a: 'owm', against: 'classic producer', b: 'classic', goal: { timesAsFast: 15 } },
-      { what: `\`produce\` of ${words(bulk)}`, a: 'owm', against: 'classic producer with an index', b: 'indexed', goal: undefined },
-      { what: `\`produce\` of ${words(bulk)}`, a: 'owm', against: 'BullMQ `addBulk` of 500, no outbox', b: 'bullmq', goal: { timesAsFast: 1 } },
+      {
+        what: `\`produce\` of ${words(bulk)}`,
+        a: 'owm',
+        against: 'classic producer',
+        b: 'classic',
+        goal: { timesAsFast: 15 },
+      },
+      {
+        what: `\`produce\` of ${words(bulk)}`,
+        a: 'owm',
+        against: 'classic producer with an index',
+        b: 'indexed',
+        goal: undefined,
+      },
+      {
+        what: `\`produce\` of ${words(bulk)}`,
+        a: 'owm',
+        against: 'BullMQ `addBulk` of 500, no outbox',
+        b: 'bullmq',
+        goal: { timesAsFast: 1 },
+      },
     ],
   },
   {
@@ -299,7 +375,9 @@ const groups = [
       }
       const pipe = async () => {
         await emptyRedis()
-        const { seconds } = await timed(['redis-cli', '-p', redis?.port ?? '', '--pipe'], { stdin: ready?.commands ?? '' })
+        const { seconds } = await timed(['redis-cli', '-p', redis?.port ?? '', '--pipe'], {
+          stdin: ready?.commands ?? '',
+        })
         await expectEntries(100_000)
         return seconds
       }
@@ -308,17 +386,34 @@ const groups = [
         pipe: { label: 'redis-cli --pipe', run: pipe, ...lack(!redis && needsRedis, !hasRedisCli && needsRedisCli) },
       }
     },
-    rows: [{ what: '`flush` of 100,000 pending', a: 'owm', against: '`redis-cli --pipe` of the same XADDs', b: 'pipe', goal: { atMost: 2 } }],
+    rows: [
+      {
+        what: '`flush` of 100,000 pending',
+        a: 'owm',
+        against: '`redis-cli --pipe` of the same XADDs',
+        b: 'pipe',
+        goal: { atMost: 2 },
+      },
+    ],
   },
   {
     name: 'inspect',
     reps: quick ? reps : Math.max(reps, 9),
     async sides() {
-      const look = (/** @type {string} */ outbox) => async () => (await run(['outbox', 'inspect', '--outbox', outbox])).seconds
+      const look = (/** @type {string} */ outbox) => async () =>
+        (await run(['outbox', 'inspect', '--outbox', outbox])).seconds
       const [small, large] = [await pendingOutbox(1_000), await pendingOutbox(big)]
       return { small: { label: '1,000', run: look(small) }, large: { label: words(big), run: look(large) } }
     },
-    rows: [{ what: `\`outbox inspect\` with ${words(big)} pending`, a: 'large', against: 'with 1,000 pending', b: 'small', goal: { atMost: 2 } }],
+    rows: [
+      {
+        what: `\`outbox inspect\` with ${words(big)} pending`,
+        a: 'large',
+        against: 'with 1,000 pending',
+        b: 'small',
+        goal: { atMost: 2 },
+      },
+    ],
   },
   {
     name: 'linear',
@@ -330,7 +425,10 @@ const groups = [
       await csvOf(big, list)
       await emptyRedis()
       keepUp = await readAlong(redis.client, stream)
-      await timed([process.execPath, owm, 'produce', ...simulated(110_000), ...toRedis, '--outbox', fresh('filler.db')], { cwd })
+      await timed(
+        [process.execPath, owm, 'produce', ...simulated(110_000), ...toRedis, '--outbox', fresh('filler.db')],
+        { cwd },
+      )
       const full = (/** @type {readonly string[]} */ source) => async () => {
         const outbox = fresh('outbox.db')
         const { seconds } = await run(['produce', ...source, ...toRedis, '--outbox', outbox])
@@ -352,7 +450,13 @@ const groups = [
         goal: { atMost: 1.15 },
         scale: big / medium,
       },
-      { what: `\`produce\` of a CSV of ${words(big)}`, a: 'csv', against: `simulated-db, ${words(big)}`, b: 'large', goal: { atMost: 2 } },
+      {
+        what: `\`produce\` of a CSV of ${words(big)}`,
+        a: 'csv',
+        against: `simulated-db, ${words(big)}`,
+        b: 'large',
+        goal: { atMost: 2 },
+      },
     ],
     async after() {
       await keepUp?.()
@@ -365,9 +469,23 @@ const groups = [
     async sides() {
       const peak = (/** @type {number} */ count) => async () => {
         const [outbox, tasks, report] = [fresh('outbox.db'), fresh('tasks.jsonl'), fresh('peak')]
-        const args = ['produce', ...simulated(count), '--sink', 'jsonl', '--set', `sink.path=${tasks}`, '--outbox', outbox]
-        const { seconds } = await timed([process.execPath, '--import', join(root, 'bench/usage.mjs'), owm, ...args], { cwd, env: { OWM_BENCH_PEAK: report } })
-        say(`  ${words(count)} through jsonl: ${seconds.toFixed(1)} s, files ${Math.round((statSync(tasks).size + statSync(outbox).size) / MiB)} MiB`)
+        const args = [
+          'produce',
+          ...simulated(count),
+          '--sink',
+          'jsonl',
+          '--set',
+          `sink.path=${tasks}`,
+          '--outbox',
+          outbox,
+        ]
+        const { seconds } = await timed([process.execPath, '--import', join(root, 'bench/usage.mjs'), owm, ...args], {
+          cwd,
+          env: { OWM_BENCH_PEAK: report },
+        })
+        say(
+          `  ${words(count)} through jsonl: ${seconds.toFixed(1)} s, files ${Math.round((statSync(tasks).size + statSync(outbox).size) / MiB)} MiB`,
+        )
         remove(outbox)
         rmSync(tasks)
         return Number(readFileSync(report, 'utf8'))
@@ -377,13 +495,43 @@ const groups = [
     },
     rows: quick
       ? [
-          { what: 'peak memory, 150,000 through jsonl', a: '150000', against: 'that of 50,000', b: '50000', goal: { atMost: 1.25 } },
-          { what: 'peak memory, 150,000 through jsonl', a: '150000', against: '200 MiB', b: '', goal: { bytes: 200 * MiB } },
+          {
+            what: 'peak memory, 150,000 through jsonl',
+            a: '150000',
+            against: 'that of 50,000',
+            b: '50000',
+            goal: { atMost: 1.25 },
+          },
+          {
+            what: 'peak memory, 150,000 through jsonl',
+            a: '150000',
+            against: '200 MiB',
+            b: '',
+            goal: { bytes: 200 * MiB },
+          },
         ]
       : [
-          { what: 'peak memory, 1,000,000 through jsonl', a: '1000000', against: 'that of 100,000', b: '100000', goal: { atMost: 1.25 } },
-          { what: 'peak memory, 10,000,000 through jsonl', a: '10000000', against: 'that of 100,000', b: '100000', goal: undefined },
-          { what: 'peak memory, 10,000,000 through jsonl', a: '10000000', against: '200 MiB', b: '', goal: { bytes: 200 * MiB } },
+          {
+            what: 'peak memory, 1,000,000 through jsonl',
+            a: '1000000',
+            against: 'that of 100,000',
+            b: '100000',
+            goal: { atMost: 1.25 },
+          },
+          {
+            what: 'peak memory, 10,000,000 through jsonl',
+            a: '10000000',
+            against: 'that of 100,000',
+            b: '100000',
+            goal: undefined,
+          },
+          {
+            what: 'peak memory, 10,000,000 through jsonl',
+            a: '10000000',
+            against: '200 MiB',
+            b: '',
+            goal: { bytes: 200 * MiB },
+          },
         ],
   },
 ]
@@ -398,7 +546,8 @@ async function csvOf(/** @type {number} */ count, /** @type {string} */ file) {
   out.write('id,latitude,longitude,city,state\n')
   for await (const line of createInterface({ input: createReadStream(tasks) })) {
     const { location_id, latitude_deg, longitude_deg, city, state } = JSON.parse(line)
-    if (!out.write(`${location_id},${latitude_deg},${longitude_deg},${city},${state}\n`)) await new Promise((resolve) => out.once('drain', resolve))
+    if (!out.write(`${location_id},${latitude_deg},${longitude_deg},${city},${state}\n`))
+      await new Promise((resolve) => out.once('drain', resolve))
   }
   await finished(out.end())
 }
@@ -437,7 +586,15 @@ function judged(row, results, bytes) {
   if (!a || (!b && row.b !== '')) return undefined
   const ofA = shown(a, bytes)
   if (row.goal && 'bytes' in row.goal)
-    return [row.what, row.against, ofA, '', (median(a) / row.goal.bytes).toFixed(2), 'at most 1', median(a) <= row.goal.bytes ? 'met' : '**not met**']
+    return [
+      row.what,
+      row.against,
+      ofA,
+      '',
+      (median(a) / row.goal.bytes).toFixed(2),
+      'at most 1',
+      median(a) <= row.goal.bytes ? 'met' : '**not met**',
+    ]
   const ratio = median(a) / median(b ?? []) / (row.scale ?? 1)
   // What else runs on the machine only ever adds: the best of each side says how much of the ratio is noise.
   const best = Math.min(...a) / Math.min(...(b ?? [])) / (row.scale ?? 1)
@@ -446,7 +603,15 @@ function judged(row, results, bytes) {
   if ('timesAsFast' in row.goal) {
     const goal = row.goal.timesAsFast === 1 ? 'faster' : `at least ${row.goal.timesAsFast}x as fast`
     const met = row.goal.timesAsFast === 1 ? ratio < 1 : 1 / ratio >= row.goal.timesAsFast
-    return [row.what, row.against, ofA, ofB, `${(1 / ratio).toFixed(1)}x as fast (${(1 / best).toFixed(1)})`, goal, met ? 'met' : '**not met**']
+    return [
+      row.what,
+      row.against,
+      ofA,
+      ofB,
+      `${(1 / ratio).toFixed(1)}x as fast (${(1 / best).toFixed(1)})`,
+      goal,
+      met ? 'met' : '**not met**',
+    ]
   }
   return [
     row.what,
@@ -468,7 +633,8 @@ async function measured(group) {
   say(`${group.name} …`)
   const sides = Object.entries(await group.sides())
   const able = sides.filter(([, side]) => side.missing === undefined)
-  for (const [, side] of sides) if (side.missing !== undefined) missing.push(`${group.name}, ${side.label}: ${side.missing}`)
+  for (const [, side] of sides)
+    if (side.missing !== undefined) missing.push(`${group.name}, ${side.label}: ${side.missing}`)
   /** @type {Map<string, number[]>} */
   const results = new Map(able.map(([key]) => [key, []]))
   for (let turn = group.cold || late ? 1 : 0; turn <= times; turn++) {
@@ -497,20 +663,32 @@ try {
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(' ')}: there are ${names.join(', ')}`)
   const load = loadavg()[0] ?? 0
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}${redis ? `, Redis ${redis.version}` : ''}`
-  say(`${machine}; load ${load.toFixed(1)}${quick ? '; QUICK: fewer repetitions and smaller sizes than the goals name' : ''}`)
+  say(
+    `${machine}; load ${load.toFixed(1)}${quick ? '; QUICK: fewer repetitions and smaller sizes than the goals name' : ''}`,
+  )
   /** @type {string[][]} */
   const rows = []
-  for (const group of groups) if (flags.only.length === 0 || flags.only.includes(group.name)) rows.push(...(await measured(group)))
+  for (const group of groups)
+    if (flags.only.length === 0 || flags.only.includes(group.name)) rows.push(...(await measured(group)))
   const command = [
     'npm run bench',
-    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2).filter((word, at, all) => word !== '--markdown' && all[at - 1] !== '--markdown')] : []),
+    ...(process.argv.length > 2
+      ? [
+          '--',
+          ...process.argv.slice(2).filter((word, at, all) => word !== '--markdown' && all[at - 1] !== '--markdown'),
+        ]
+      : []),
   ]
   const title = [
     `\`${command.join(' ').replace(/ --$/, '')}\` on ${new Date().toISOString().slice(0, 10)}: ${machine}.`,
     `Medians of ${reps} or more (least..most)${hurried.length > 0 ? ', but for the ones named below' : ''}, whole processes, sides taking turns; load ${load.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after, ${Math.round((Date.now() - began) / 1000)} s in all.`,
     ...(quick ? ['Quick: fewer repetitions and smaller sizes than the goals name.'] : []),
-    ...(hurried.length > 0 ? [`The machine was slow: only one repetition, and no warm-up, for ${hurried.join(', ')}.`] : []),
-    ...(extraCertificates === undefined ? [] : ['NODE_EXTRA_CA_CERTS, which is set here, was not: it costs each start of Node some 40 ms.']),
+    ...(hurried.length > 0
+      ? [`The machine was slow: only one repetition, and no warm-up, for ${hurried.join(', ')}.`]
+      : []),
+    ...(extraCertificates === undefined
+      ? []
+      : ['NODE_EXTRA_CA_CERTS, which is set here, was not: it costs each start of Node some 40 ms.']),
     ...missing.map((one) => `Not run: ${one}.`),
   ].join('\n')
   const text = markdown(rows, title)

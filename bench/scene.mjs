@@ -1,7 +1,17 @@
 /** What a benchmark plays on: a folder on the disk, owm as it would be installed, a Redis of its own, and a clock around whole processes. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,10 +29,12 @@ let folder
 /** A folder inside the clone, so on a disk like the user's; gone at the end. */
 export function scene() {
   folder = mkdtempSync(join(root, 'node_modules', '.bench-'))
-  if (statfsSync(folder).type === tmpfs) process.stderr.write('bench: this clone lies in memory (tmpfs): nothing here says what a disk would.\n')
+  if (statfsSync(folder).type === tmpfs)
+    process.stderr.write('bench: this clone lies in memory (tmpfs): nothing here says what a disk would.\n')
   // What `npm pack` would take, so that a build that runs beside it changes nothing, and found like an installed package.
   const files = ['package.json', ...JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).files]
-  for (const file of files) if (existsSync(join(root, file))) cpSync(join(root, file), join(folder, 'owm', file), { recursive: true })
+  for (const file of files)
+    if (existsSync(join(root, file))) cpSync(join(root, file), join(folder, 'owm', file), { recursive: true })
   mkdirSync(join(folder, 'cwd'))
   writeFileSync(join(folder, 'cwd', 'package.json'), '{}\n') // the search for a configuration ends here
   return { folder, owm: join(folder, 'owm', 'bin', 'run.js'), cwd: join(folder, 'cwd') }
@@ -44,7 +56,9 @@ export const extraCertificates = process.env.NODE_EXTRA_CA_CERTS
 
 /** Environment of every side: nothing of the user's own owm, nor of this user's Node. */
 const own = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS']
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OWM_') && !own.includes(name)))
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('OWM_') && !own.includes(name)),
+)
 
 /**
  * Runs a program to its end; anything but exit code 0 ends the benchmark.
@@ -89,12 +103,32 @@ export async function startRedis() {
   const port = typeof address === 'object' && address ? address.port : 0
   server.close()
   await once(server, 'close')
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder ?? '.']
+  const options = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder ?? '.',
+  ]
   const child = spawn('redis-server', options, { stdio: 'ignore' })
   children.add(child)
-  const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: null })
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    lazyConnect: true,
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: null,
+  })
   client.on('error', () => undefined) // it isn't up yet
-  await Promise.race([client.ping(), once(child, 'exit').then(() => Promise.reject(new Error('redis-server ended at once')))])
+  await Promise.race([
+    client.ping(),
+    once(child, 'exit').then(() => Promise.reject(new Error('redis-server ended at once'))),
+  ])
   const version = /redis_version:(\S+)/.exec(await client.info('server'))?.[1] ?? ''
   const stop = async () => {
     client.disconnect()

@@ -32,13 +32,25 @@ const print = (what, value, unit) => process.stdout.write(`${what.padEnd(62)} ${
 async function run(command, name, tasks, copy = 0, maxLength = 100_000_000, of = name) {
   const outbox = join(folder, `${of}-${tasks}-${copy}.db`)
   const usage = `${report}-${name}-${copy}`
-  const sink = ['--sink', 'redis-stream', '--set', `sink.url=${redis.url}`, '--set', `sink.stream=${name}-${copy}`, '--set', `sink.maxLength=${maxLength}`]
+  const sink = [
+    '--sink',
+    'redis-stream',
+    '--set',
+    `sink.url=${redis.url}`,
+    '--set',
+    `sink.stream=${name}-${copy}`,
+    '--set',
+    `sink.maxLength=${maxLength}`,
+  ]
   const source = ['--source', 'simulated-db', '--set', `source.count=${tasks}`]
   const preload = ['--import', join(root, 'bench/usage.mjs')]
-  const { seconds } = await timed([process.execPath, ...preload, owm, ...command.split(' '), ...source, ...sink, '--outbox', outbox], {
-    cwd,
-    env: { OWM_BENCH_USAGE: usage },
-  })
+  const { seconds } = await timed(
+    [process.execPath, ...preload, owm, ...command.split(' '), ...source, ...sink, '--outbox', outbox],
+    {
+      cwd,
+      env: { OWM_BENCH_USAGE: usage },
+    },
+  )
   return { outbox, seconds, cpu: Number(readFileSync(usage, 'utf8')) }
 }
 
@@ -97,7 +109,11 @@ try {
   const after = await counters()
   print('wire: bytes into Redis, a task', (after.bytesIn - before.bytesIn) / count, 'B')
   print('Redis: bytes of memory, a task (INFO used_memory)', (after.memory - before.memory) / count, 'B')
-  print('Redis: bytes of memory, a task (MEMORY USAGE of the stream)', Number(await redis.client.memory('USAGE', 'sized-0', 'SAMPLES', 0)) / count, 'B')
+  print(
+    'Redis: bytes of memory, a task (MEMORY USAGE of the stream)',
+    Number(await redis.client.memory('USAGE', 'sized-0', 'SAMPLES', 0)) / count,
+    'B',
+  )
   print('Redis: CPU of the process, a task', ((after.cpu - before.cpu) / count) * 1e6, 'us')
   for (const name of ['eval', 'evalsha', 'xadd']) {
     const usec = (after.commands[name]?.usec ?? 0) - (before.commands[name]?.usec ?? 0)
@@ -121,7 +137,11 @@ try {
   await run('produce', 'sized', count, 0, count, 'again')
   const again = await counters()
   print('Redis: CPU of the process, adding to a full stream, a task', ((again.cpu - read.cpu) / count) * 1e6, 'us')
-  print('Redis: eval, adding to a full stream, a task', ((again.commands['eval']?.usec ?? 0) - (read.commands['eval']?.usec ?? 0)) / count, 'us')
+  print(
+    'Redis: eval, adding to a full stream, a task',
+    ((again.commands['eval']?.usec ?? 0) - (read.commands['eval']?.usec ?? 0)) / count,
+    'us',
+  )
 
   await redis.client.flushall('SYNC')
   const small = await run('produce', 'small', few)
@@ -131,14 +151,18 @@ try {
   print('one producer: CPU, a task', ((one.cpu - small.cpu) / (count - few)) * 1e6, 'us')
   await redis.client.flushall('SYNC')
   const both = await Promise.all([run('produce', 'pair', count, 1), run('produce', 'pair', count, 2)])
-  print('two producers at once: tasks a second of both', (2 * count) / Math.max(...both.map((each) => each.seconds)), '/s')
+  print(
+    'two producers at once: tasks a second of both',
+    (2 * count) / Math.max(...both.map((each) => each.seconds)),
+    '/s',
+  )
 } finally {
   await redis.stop()
   clear()
 }
 
 async function suspects() {
-  const { SeenIds } = await tsImport('../src/seen.ts', import.meta.url)
+  const { SeenIds } = await tsImport('../src/tasks/seen.ts', import.meta.url)
   const seen = new SeenIds()
   let maybe = 0
   for (let at = 1; at <= 40_000_000; at++) {
@@ -149,6 +173,8 @@ async function suspects() {
         .padStart(8, '0')
     if (seen.add(`${random()}000050008000${random()}${random().slice(0, 4)}`)) maybe++
     if ([1_000_000, 10_000_000, 20_000_000, 40_000_000].includes(at))
-      process.stdout.write(`${at.toLocaleString('en').padStart(12)} locations: ${maybe.toLocaleString('en')} suspects\n`)
+      process.stdout.write(
+        `${at.toLocaleString('en').padStart(12)} locations: ${maybe.toLocaleString('en')} suspects\n`,
+      )
   }
 }

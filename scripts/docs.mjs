@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exampleOf, optionRows } from '../src/options.ts'
+import { defaultOf } from '../src/cli/terminal.ts'
+import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'
-import { defaultOf } from '../src/terminal.ts'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
@@ -32,7 +32,9 @@ export async function documents() {
 }
 
 async function sectionsOf(kind, plugins) {
-  const sections = await Promise.all(Object.entries(plugins).map(async ([use, load]) => sectionOf(kind, use, (await load()).default)))
+  const sections = await Promise.all(
+    Object.entries(plugins).map(async ([use, load]) => sectionOf(kind, use, (await load()).default)),
+  )
   return sections.join('\n')
 }
 
@@ -49,7 +51,12 @@ function sectionOf(kind, use, { description, options }) {
     '',
     `${description[0].toUpperCase()}${description.slice(1)}.`,
     '',
-    ...table.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`.replaceAll(/ {2,}/g, ' ')),
+    ...table.map((cells) =>
+      `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`.replaceAll(
+        / {2,}/g,
+        ' ',
+      ),
+    ),
     '',
     '```yaml',
     exampleOf(kind, use, options),
@@ -58,4 +65,5 @@ function sectionOf(kind, use, { description, options }) {
   ].join('\n')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) for (const [path, text] of Object.entries(await documents())) await writeFile(path, text)
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [path, text] of Object.entries(await documents())) await writeFile(path, text)

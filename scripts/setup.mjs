@@ -29,7 +29,10 @@ const PROGRAMS = [
   {
     name: 'postgresql',
     program: 'postgres',
-    folders: () => (existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`) : []),
+    folders: () =>
+      existsSync('/usr/lib/postgresql')
+        ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`)
+        : [],
     why: 'the tests read from a real PostgreSQL, and kill it',
     isNeeded: true,
     help: [
@@ -127,7 +130,10 @@ function nodeHeaders() {
 function buildIsThere() {
   const inputs = ['src', 'scripts/build.mjs', 'tsconfig.json', 'tsconfig.build.json'].map((path) => join(ROOT, path))
   // Not of the folder: owm keeps compiled code in it.
-  return newest([join(ROOT, 'dist', 'index.js'), join(ROOT, 'dist', 'index.d.ts')]) >= newest(inputs) && existsSync(join(ROOT, 'dist', 'index.d.ts'))
+  return (
+    newest([join(ROOT, 'dist', 'index.js'), join(ROOT, 'dist', 'index.d.ts')]) >= newest(inputs) &&
+    existsSync(join(ROOT, 'dist', 'index.d.ts'))
+  )
 }
 
 /** The latest change to any of these files and folders, or 0; a folder's own time tells of deleted files. */
@@ -153,7 +159,9 @@ async function installPrograms() {
   const missing = PROGRAMS.filter((program) => program.isNeeded && !isThere(program))
   if (missing.length === 0) return
   if (!onPath('apt-get') || process.getuid?.() !== 0) {
-    throw new SetupError(missing.flatMap(({ name, why, help }) => [`${why}, and ${name} isn't there. Install it:`, ...help]).join('\n'))
+    throw new SetupError(
+      missing.flatMap(({ name, why, help }) => [`${why}, and ${name} isn't there. Install it:`, ...help]).join('\n'),
+    )
   }
   const names = missing.map(({ name }) => name)
   say(`installing ${names.join(', ')} (apt-get). No service is started: each test starts its own.`)
@@ -169,7 +177,8 @@ async function installPrograms() {
   } finally {
     allow()
   }
-  for (const program of missing) if (!isThere(program)) throw new SetupError(`${program.name} is installed, but its program can't be found.`)
+  for (const program of missing)
+    if (!isThere(program)) throw new SetupError(`${program.name} is installed, but its program can't be found.`)
 }
 
 /** Debian's packages start their service unless this file says no. Returns the way back. */

@@ -1,6 +1,7 @@
 /** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm'`. */
 export { z } from 'zod'
-export { ConfigurationError, RefusedError, ResumePointError, TransientError } from './errors.js'
+export { type Config, defineConfig } from './config/schema.js'
+export { ConfigurationError, RefusedError, ResumePointError, TransientError } from './errors/index.js'
 export {
   defineSink,
   defineSource,
@@ -17,5 +18,4 @@ export {
   type SourcePlugin,
   type TaskBatch,
 } from './plugin.js'
-export { type Config, defineConfig } from './settings.js'
-export type { Task } from './task.js'
+export type { Task } from './tasks/task.js'

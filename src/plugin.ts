@@ -152,7 +152,9 @@ export interface SinkPlugin<Options extends ZodType = ZodType> {
 }
 
 /** States a source plugin; the types of its options follow from their schema. */
-export function defineSource<Options extends ZodType>(plugin: Omit<SourcePlugin<Options>, 'kind'>): SourcePlugin<Options> {
+export function defineSource<Options extends ZodType>(
+  plugin: Omit<SourcePlugin<Options>, 'kind'>,
+): SourcePlugin<Options> {
   return { ...plugin, kind: 'source' }
 }
 

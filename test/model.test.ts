@@ -27,19 +27,40 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ConfigurationError, FenceError, type OwmError, RefusedError, ResumePointError, SinkFullError, TransientError } from '../src/errors.js'
+import {
+  ConfigurationError,
+  FenceError,
+  type OwmError,
+  RefusedError,
+  ResumePointError,
+  SinkFullError,
+  TransientError,
+} from '../src/errors/index.js'
 import { Outbox } from '../src/outbox/outbox.js'
-import { type Deps, flush, produce } from '../src/pipeline.js'
-import { type Location, type LocationBatch, type Logger, Malformed, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../src/plugin.js'
-import { resilience } from '../src/resilience.js'
-import type { Step } from '../src/steps.js'
+import { type Deps, flush, produce } from '../src/pipeline/produce.js'
+import { resilience } from '../src/pipeline/retry.js'
+import {
+  type Location,
+  type LocationBatch,
+  type Logger,
+  Malformed,
+  type Outcome,
+  type Sink,
+  type SinkPosition,
+  type TaskBatch,
+} from '../src/plugin.js'
+import type { Step } from '../src/trace.js'
 import { expectedTaskId, openDatabase } from './support/oracle.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
-const seed = Number(process.env['OWM_TEST_SEED'] ?? (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123))
+const seed = Number(
+  process.env['OWM_TEST_SEED'] ??
+    (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
+)
 const runs = Number(process.env['OWM_TEST_MODEL_RUNS'] ?? 60)
 /** The default stops in time on a busy machine, whatever it has reached; a number of runs that was asked for is kept. */
-const within = (milliseconds: number) => (process.env['OWM_TEST_MODEL_RUNS'] === undefined ? { interruptAfterTimeLimit: milliseconds } : {})
+const within = (milliseconds: number) =>
+  process.env['OWM_TEST_MODEL_RUNS'] === undefined ? { interruptAfterTimeLimit: milliseconds } : {}
 
 const batchSize = 3
 const slotOf = (number: number): string => `2026-11-23T1${number}:00:00Z`
@@ -70,14 +91,24 @@ interface SourceFault {
 }
 
 /** Pages of a list; its resume points hold for one version of the list, as those of a file do. */
-async function* pagesOf(list: List, pageSize: number, fault: SourceFault | undefined, resume: string | undefined): AsyncGenerator<LocationBatch> {
+async function* pagesOf(
+  list: List,
+  pageSize: number,
+  fault: SourceFault | undefined,
+  resume: string | undefined,
+): AsyncGenerator<LocationBatch> {
   const [version, index] = (resume ?? `${list.version}:0`).split(':').map(Number)
   if (version !== list.version) throw new ResumePointError('the list has changed')
   for (let from = index ?? 0, page = 0; from < list.items.length; from += pageSize, page++) {
-    if (page === fault?.page) throw fault.kind === 'transient' ? new Error('the source broke down') : new ResumePointError('the cursor is gone')
+    if (page === fault?.page)
+      throw fault.kind === 'transient' ? new Error('the source broke down') : new ResumePointError('the cursor is gone')
     await turn()
     const items = list.items.slice(from, from + pageSize)
-    yield { locations: items.map(locationOf), resume: `${list.version}:${from + items.length}`, position: (at) => `item ${from + at}` }
+    yield {
+      locations: items.map(locationOf),
+      resume: `${list.version}:${from + items.length}`,
+      position: (at) => `item ${from + at}`,
+    }
   }
 }
 
@@ -144,7 +175,9 @@ class Server {
       if (count === 1) this.#refused.add(`${outboxId}:${firstSeq}`)
       throw new RefusedError('poison')
     }
-    const outcomes = tasks.map((_, index): Outcome => (refusedAt(index) ? { refused: 'poison' } : index < skip ? 'duplicate' : 'delivered'))
+    const outcomes = tasks.map(
+      (_, index): Outcome => (refusedAt(index) ? { refused: 'poison' } : index < skip ? 'duplicate' : 'delivered'),
+    )
     const last = tasks.at(-1)
     if (skip === count || !last) return outcomes
     this.#journal.push({ length: this.entries.length, outboxId, fence })
@@ -176,7 +209,8 @@ const wordOf = (position: SinkPosition | undefined): string => (position ? `${po
 
 function read(payload: string): { id: string; place: string } {
   const task: unknown = JSON.parse(payload)
-  if (typeof task !== 'object' || task === null || !('task_id' in task && 'location_id' in task)) throw new Error(`not a task: ${payload}`)
+  if (typeof task !== 'object' || task === null || !('task_id' in task && 'location_id' in task))
+    throw new Error(`not a task: ${payload}`)
   return { id: String(task.task_id), place: String(task.location_id) }
 }
 
@@ -223,7 +257,8 @@ class Line {
       const outcomes = await ask(() => server.apply(batch, sent))
       const last = batch.tasks.at(-1)
       const end = batch.firstSeq + batch.tasks.length - 1
-      if (last !== undefined && (outcomes.includes('delivered') || Number.parseInt(known, 10) < end || known === '')) known = `${end}:${read(last).id}`
+      if (last !== undefined && (outcomes.includes('delivered') || Number.parseInt(known, 10) < end || known === ''))
+        known = `${end}:${read(last).id}`
       return outcomes
     }
     if (server.fencing === 'none') return { guarantee: 'at-least-once', deliver }
@@ -297,7 +332,9 @@ async function factsOf(path: string): Promise<Facts> {
       tasks: await all<TaskFacts>(`SELECT first_seq + entry.key AS seq, slot, state, entry.value ->> 'task_id' AS id
         FROM batch JOIN run ON run.id = batch.run, json_each(batch.tasks) AS entry
         WHERE first_seq + entry.key NOT IN (SELECT seq FROM dead) ORDER BY 1`),
-      dead: await all<DeadFacts>("SELECT slot, task ->> 'task_id' AS id, died_at AS diedAt FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead'"),
+      dead: await all<DeadFacts>(
+        "SELECT slot, task ->> 'task_id' AS id, died_at AS diedAt FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead'",
+      ),
     }
   } finally {
     await all.close()
@@ -388,7 +425,8 @@ class System {
 
   #copied(): string {
     const path = join(this.#folder, `${++this.#files}.db`)
-    for (const end of ['', '-wal']) if (existsSync(`${this.outbox.path}${end}`)) copyFileSync(`${this.outbox.path}${end}`, `${path}${end}`)
+    for (const end of ['', '-wal'])
+      if (existsSync(`${this.outbox.path}${end}`)) copyFileSync(`${this.outbox.path}${end}`, `${path}${end}`)
     return path
   }
 
@@ -406,19 +444,31 @@ class System {
     assert.ok(this.#copy)
     await this.outbox.close()
     const path = join(this.#folder, `${++this.#files}.db`)
-    for (const end of ['', '-wal']) if (existsSync(`${this.#copy}${end}`)) copyFileSync(`${this.#copy}${end}`, `${path}${end}`)
+    for (const end of ['', '-wal'])
+      if (existsSync(`${this.#copy}${end}`)) copyFileSync(`${this.#copy}${end}`, `${path}${end}`)
     this.outbox = await opened(path)
   }
 
   /** Runs a command as a process would: with a line of its own to the sink, to its end or to a crash. */
-  async run<S extends { errors: readonly OwmError[] }>({ faults, crash }: Circumstances, work: (deps: Deps) => Promise<S>): Promise<Ended & { summary?: S }> {
+  async run<S extends { errors: readonly OwmError[] }>(
+    { faults, crash }: Circumstances,
+    work: (deps: Deps) => Promise<S>,
+  ): Promise<Ended & { summary?: S }> {
     const { server, outbox } = this
     const line = new Line()
     const abort = new AbortController()
     let left = crash?.nth ?? 0
     let rescued: string | undefined
     const watch = (message: unknown): void => {
-      if (rescued !== undefined || !crash || typeof message !== 'object' || message === null || !('at' in message) || message.at !== crash.at) return
+      if (
+        rescued !== undefined ||
+        !crash ||
+        typeof message !== 'object' ||
+        message === null ||
+        !('at' in message) ||
+        message.at !== crash.at
+      )
+        return
       if (--left > 0) return
       rescued = this.#copied()
       line.cut = crash.at === 'batch:sent' ? crash.inFlight : 'lost'
@@ -441,7 +491,8 @@ class System {
         // What a dead process would have thrown, nobody hears.
         if (rescued === undefined) throw error
       })
-      if (rescued === undefined) return summary ? { crashed: false, errors: summary.errors, summary } : { crashed: false, errors: [] }
+      if (rescued === undefined)
+        return summary ? { crashed: false, errors: summary.errors, summary } : { crashed: false, errors: [] }
       await outbox.close().catch(() => undefined)
       this.outbox = await opened(rescued)
       return { crashed: true, errors: [] }
@@ -457,7 +508,13 @@ class System {
 }
 
 const opened = (path: string): Promise<Outbox> =>
-  Outbox.open(path, { command: 'model', wait: false, batchSize, signal: new AbortController().signal, now: () => Date.now() })
+  Outbox.open(path, {
+    command: 'model',
+    wait: false,
+    batchSize,
+    signal: new AbortController().signal,
+    now: () => Date.now(),
+  })
 
 // --- what must hold ---
 
@@ -477,16 +534,25 @@ async function check(model: Model, real: System, { clean }: Claim): Promise<void
 
   // The ledger of runs.
   for (const run of facts.runs) {
-    assert.equal(run.read, run.persisted + run.rejected + run.duplicates + run.suspects, `read isn't the sum of what became of it: ${JSON.stringify(run)}`)
+    assert.equal(
+      run.read,
+      run.persisted + run.rejected + run.duplicates + run.suspects,
+      `read isn't the sum of what became of it: ${JSON.stringify(run)}`,
+    )
     assert.equal(run.rejected, run.quarantined, `not every rejected record is in quarantine: ${JSON.stringify(run)}`)
   }
 
   // The sink has what was read and nothing else, and a fenced one has it once.
-  const possible = new Set([...model.slots].flatMap((slot) => [...model.places].map((place) => expectedTaskId(slot, `L${place}`))))
+  const possible = new Set(
+    [...model.slots].flatMap((slot) => [...model.places].map((place) => expectedTaskId(slot, `L${place}`))),
+  )
   for (const [id, count] of counts) {
     assert.ok(possible.has(id), `in the sink, but never read: ${id}`)
     if (server.fencing === 'none' || count === 1) continue
-    assert.ok(model.mayRepeat.has(id) || (model.restored && server.cameLate.has(id)), `${count} times in a sink that is exactly-once: ${id}`)
+    assert.ok(
+      model.mayRepeat.has(id) || (model.restored && server.cameLate.has(id)),
+      `${count} times in a sink that is exactly-once: ${id}`,
+    )
     assert.ok(
       real.warnings.some((warning) => /copy of one that the sink knows/.test(warning)),
       `handed over again after an old copy was put back, without a warning: ${id}`,
@@ -500,14 +566,18 @@ async function check(model: Model, real: System, { clean }: Claim): Promise<void
     const waiting = facts.tasks.filter((task) => task.slot === slot && task.seq > facts.handed).length
     const dying = facts.dead.filter((task) => task.slot === slot).length
     const delivered = sum('persisted') - sum('discarded') - waiting - dying
-    assert.ok(delivered >= 0, `${slot}: ${sum('persisted')} persisted, but ${waiting} pending, ${dying} dead, ${sum('discarded')} given up`)
+    assert.ok(
+      delivered >= 0,
+      `${slot}: ${sum('persisted')} persisted, but ${waiting} pending, ${dying} dead, ${sum('discarded')} given up`,
+    )
     if (model.restored) continue
     // One that was lost, refused when it came again, and given up is no delivered one any more.
     const wasTaken = (id: string): boolean => counts.has(id) || (server.lost.has(id) && !model.stored.discarded.has(id))
     const taken = new Set([...possible].filter((id) => wasTaken(id) && !pending.has(id) && !dead.has(id)))
     const here = [...model.places].filter((place) => taken.has(expectedTaskId(slot, `L${place}`))).length
     // An unfenced sink may have taken a task, lost the answer and refused it when it came again.
-    if (server.fencing === 'on') assert.equal(delivered, here, `${slot}: ${delivered} tasks count as delivered, ${here} are or were in the sink`)
+    if (server.fencing === 'on')
+      assert.equal(delivered, here, `${slot}: ${delivered} tasks count as delivered, ${here} are or were in the sink`)
   }
 
   // handed_seq <= fence <= last seq.
@@ -554,8 +624,13 @@ async function noteReadings(model: Model, real: System, clean: boolean): Promise
     const isOpen = (run: RunFacts): boolean => run.slot === slot && run.state === 'reading'
     const rows = (of: Facts): number => of.runs.filter((run) => run.slot === slot).length
     const wasReading = real.before.runs.some(isOpen) || rows(facts) > rows(real.before)
-    if (clean) assert.ok(!facts.runs.some((run) => run.slot === slot && (run.state === 'reading' || run.state === 'checking')), `${slot} isn't read to its end`)
-    if (wasReading && !facts.runs.some(isOpen)) required.set(slot, new Set([...(required.get(slot) ?? []), ...validIn(model.list.items)]))
+    if (clean)
+      assert.ok(
+        !facts.runs.some((run) => run.slot === slot && (run.state === 'reading' || run.state === 'checking')),
+        `${slot} isn't read to its end`,
+      )
+    if (wasReading && !facts.runs.some(isOpen))
+      required.set(slot, new Set([...(required.get(slot) ?? []), ...validIn(model.list.items)]))
   }
   model.stored = { ...model.stored, required }
 }
@@ -708,11 +783,18 @@ const restoring = (): Command =>
     (model) => model.copy !== undefined,
   )
 
-const sometimes = <T>(value: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined, freq })
+const sometimes = <T>(value: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined, freq })
 const place = fc.integer({ min: 1, max: 12 })
-const items = fc.array(fc.oneof({ weight: 8, arbitrary: place }, { weight: 1, arbitrary: fc.constantFrom<Item>('out of range', 'malformed') }), {
-  maxLength: 16,
-})
+const items = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: place },
+    { weight: 1, arbitrary: fc.constantFrom<Item>('out of range', 'malformed') },
+  ),
+  {
+    maxLength: 16,
+  },
+)
 const faults = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Fault[]>([]) },
   {
@@ -758,7 +840,10 @@ const commands = fc.commands(
           keepTasks: fc.constantFrom(1_000_000, 1_000_000, 5, 0),
           pageSize: fc.integer({ min: 1, max: 5 }),
           sourceFault: sometimes(
-            fc.record<SourceFault>({ page: fc.integer({ min: 0, max: 4 }), kind: fc.constantFrom<SourceFault['kind']>('transient', 'resume point') }),
+            fc.record<SourceFault>({
+              page: fc.integer({ min: 0, max: 4 }),
+              kind: fc.constantFrom<SourceFault['kind']>('transient', 'resume point'),
+            }),
             3,
           ),
           faults,
@@ -767,10 +852,14 @@ const commands = fc.commands(
         .map(producing),
     ),
     ...Array.from({ length: 2 }, () =>
-      fc.record<Flushing>({ limit: sometimes(fc.integer({ min: 1, max: 8 })), faults, crash: sometimes(crash) }).map(flushing),
+      fc
+        .record<Flushing>({ limit: sometimes(fc.integer({ min: 1, max: 8 })), faults, crash: sometimes(crash) })
+        .map(flushing),
     ),
     fc.tuple(items, fc.boolean()).map(([given, isNewDigest]) => changing(given, isNewDigest)),
-    fc.tuple(fc.array(place, { maxLength: 3 }), fc.boolean()).map(([places, refusesBatches]) => poisoning(places, refusesBatches)),
+    fc
+      .tuple(fc.array(place, { maxLength: 3 }), fc.boolean())
+      .map(([places, refusesBatches]) => poisoning(places, refusesBatches)),
     fc.constant(undefined).map(retrying),
     fc.boolean().map(purging),
     fc.integer({ min: 1, max: 4 }).map(losing),
@@ -820,11 +909,26 @@ describe('outbox and flusher against the model', () => {
   it.each<[string, Command[]]>([
     [
       'the history of a slot that is read again is kept until it is read',
-      [produced(3), produced(3, { crash: { at: 'run:started', nth: 1, inFlight: 'lost' } }), produced(2, { keepTasks: 0 }), produced(2)],
+      [
+        produced(3),
+        produced(3, { crash: { at: 'run:started', nth: 1, inFlight: 'lost' } }),
+        produced(2, { keepTasks: 0 }),
+        produced(2),
+      ],
     ],
     [
       'a refused task at the end is not taken for a lost one',
-      [poisoning([1], true), produced(0), retrying(), flushed(), poisoning([], false), produced(2, { handOver: false }), flushed(), retrying(), flushed()],
+      [
+        poisoning([1], true),
+        produced(0),
+        retrying(),
+        flushed(),
+        poisoning([], false),
+        produced(2, { handOver: false }),
+        flushed(),
+        retrying(),
+        flushed(),
+      ],
     ],
     [
       'a refused task that was retried is not handed over under its old number when the sink loses both',
@@ -836,7 +940,15 @@ describe('outbox and flusher against the model', () => {
     ],
     [
       'an old copy with nothing pending is compared with a sink that lost what it took',
-      [produced(0, { pageSize: 1 }), copying(), losing(1), produced(1, { handOver: false }), flushing({ limit: 1, ...plainly }), restoring(), flushed()],
+      [
+        produced(0, { pageSize: 1 }),
+        copying(),
+        losing(1),
+        produced(1, { handOver: false }),
+        flushing({ limit: 1, ...plainly }),
+        restoring(),
+        flushed(),
+      ],
     ],
     [
       'a gap in the history does not stop the tasks behind it',
@@ -844,7 +956,15 @@ describe('outbox and flusher against the model', () => {
     ],
     [
       'a history that ends in a gap leaves nothing pending',
-      [produced(0), produced(1), produced(0, { keepTasks: 0 }), losing(3), reopening(), produced(2, { handOver: false }), flushed()],
+      [
+        produced(0),
+        produced(1),
+        produced(0, { keepTasks: 0 }),
+        losing(3),
+        reopening(),
+        produced(2, { handOver: false }),
+        flushed(),
+      ],
     ],
     [
       'a slot with retried tasks is forgotten as soon as one of its tasks is',

@@ -13,7 +13,10 @@ const [folder = '.', count = '0', port = ''] = process.argv.slice(2)
 const { Queue } = createRequire(join(folder, 'package.json'))('bullmq')
 const queue = new Queue('owm', { connection: { host: '127.0.0.1', port: Number(port) } })
 for (let first = 0; first < Number(count); first += 500) {
-  const jobs = Array.from({ length: Math.min(500, Number(count) - first) }, (_, index) => ({ name: 'ingest', data: task(first + index) }))
+  const jobs = Array.from({ length: Math.min(500, Number(count) - first) }, (_, index) => ({
+    name: 'ingest',
+    data: task(first + index),
+  }))
   await queue.addBulk(jobs)
 }
 await queue.close()

@@ -17,7 +17,10 @@ export default defineSink({
   async open({ folder }, { baseDir }) {
     const path = resolve(baseDir, folder)
     await mkdir(path, { recursive: true }).catch((cause) => {
-      throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, { hint: 'Correct sink.folder.', cause })
+      throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, {
+        hint: 'Correct sink.folder.',
+        cause,
+      })
     })
     return {
       guarantee: 'at-least-once',

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
-import { type Done, OwmCommand } from '../command.js'
-import { count, plural, seconds, stopwatch } from '../terminal.js'
+import { type Done, OwmCommand } from '../cli/command.js'
+import { count, plural, seconds, stopwatch } from '../cli/terminal.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
@@ -11,7 +11,8 @@ export interface FlushResult {
 
 export default class Flush extends OwmCommand<FlushResult> {
   static override summary = 'Hand over what is pending in the outbox.'
-  static override description = 'Manual recovery, safe at any time: next to a running owm it says who holds the outbox and exits 75, or waits.'
+  static override description =
+    'Manual recovery, safe at any time: next to a running owm it says who holds the outbox and exits 75, or waits.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --limit 1000',
@@ -51,7 +52,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     }
 
     const sink = await this.sinkOf(loaded)
-    const { flush } = await import('../pipeline.js')
+    const { flush } = await import('../pipeline/produce.js')
     const outbox = await this.openOutbox(loaded, flags.wait)
     try {
       if (flags.force) await outbox.saveBreaker('sink', undefined)
@@ -67,7 +68,12 @@ export default class Flush extends OwmCommand<FlushResult> {
         },
       )
       result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.dead() }
-      result.sink = { ...result.sink, delivered: summary.delivered, deduplicated: summary.deduplicated, evicted: summary.evicted }
+      result.sink = {
+        ...result.sink,
+        delivered: summary.delivered,
+        deduplicated: summary.deduplicated,
+        evicted: summary.evicted,
+      }
       result.durationMs = elapsed()
       const line = [
         `${plural(summary.delivered, 'task')} handed over to ${result.sink.name}`,

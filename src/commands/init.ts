@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Done, OwmCommand } from '../command.js'
-import { ConfigurationError, codeOf, toError } from '../errors.js'
+import { type Done, OwmCommand } from '../cli/command.js'
+import { ConfigurationError, codeOf, toError } from '../errors/index.js'
 
 /** What `owm init --json` prints. */
 export interface InitResult {
@@ -56,18 +56,26 @@ export default class Init extends OwmCommand<InitResult> {
     const { flags } = await this.parse(Init)
     this.takeFlags(flags)
     const { path, schema } = this.result
-    const { configSchema } = await import('../json-schema.js')
+    const { configSchema } = await import('../config/json-schema.js')
     await writeFile(path, starter, { flag: 'wx' }).catch((thrown: unknown) => {
       const error = toError(thrown)
       throw codeOf(error) === 'EEXIST'
-        ? new ConfigurationError(`${path} exists already: it isn't overwritten.`, { hint: 'Edit it, or move it away first.', cause: error })
-        : new ConfigurationError(`${path} can't be written: ${error.message}`, { hint: 'Start owm init in a folder that you may write to.', cause: error })
+        ? new ConfigurationError(`${path} exists already: it isn't overwritten.`, {
+            hint: 'Edit it, or move it away first.',
+            cause: error,
+          })
+        : new ConfigurationError(`${path} can't be written: ${error.message}`, {
+            hint: 'Start owm init in a folder that you may write to.',
+            cause: error,
+          })
     })
     // An older one is overwritten: nobody edits it.
     await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
     return {
       result: this.result,
-      summary: [`Wrote ${path}, and ${schema}, with which editors complete it. Edit the first, then look at \`owm produce --dry-run\`.`],
+      summary: [
+        `Wrote ${path}, and ${schema}, with which editors complete it. Edit the first, then look at \`owm produce --dry-run\`.`,
+      ],
     }
   }
 }

@@ -1,17 +1,24 @@
 import * as Flags from '@oclif/core/flags'
-import { type Done, OwmCommand } from '../command.js'
-import { InputRejectedError, UsageError } from '../errors.js'
+import { type Done, OwmCommand } from '../cli/command.js'
+import { count, harmless, locationsRead, plural, seconds, stopwatch } from '../cli/terminal.js'
+import { InputRejectedError, UsageError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
-import type { ProduceSummary } from '../pipeline.js'
-import { normalSlot } from '../task.js'
-import { count, harmless, locationsRead, plural, seconds, stopwatch } from '../terminal.js'
+import type { ProduceSummary } from '../pipeline/produce.js'
+import { normalSlot } from '../tasks/task.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
   runId: string | null
   slot: string
   /** With filters also how many locations they left out, and whether reading ended at the limit. */
-  source: { name: string | null; read: number; rejected: number; duplicates: number; leftOut?: number; limitReached?: boolean }
+  source: {
+    name: string | null
+    read: number
+    rejected: number
+    duplicates: number
+    leftOut?: number
+    limitReached?: boolean
+  }
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
   durationMs: number
@@ -29,10 +36,19 @@ export default class Produce extends OwmCommand<ProduceResult> {
     '<%= config.bin %> <%= command.id %> --dry-run',
   ]
   static override flags = {
-    slot: Flags.string({ description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given', helpValue: 'TIME' }),
-    shard: Flags.string({ description: 'read only the share i of n, such as 0/3: n producers cover each location once', helpValue: 'I/N' }),
+    slot: Flags.string({
+      description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given',
+      helpValue: 'TIME',
+    }),
+    shard: Flags.string({
+      description: 'read only the share i of n, such as 0/3: n producers cover each location once',
+      helpValue: 'I/N',
+    }),
     strict: Flags.boolean({ description: 'exit 65 when a location was rejected' }),
-    'dry-run': Flags.boolean({ description: 'write nothing anywhere; show what would be sent', exclusive: ['no-flush'] }),
+    'dry-run': Flags.boolean({
+      description: 'write nothing anywhere; show what would be sent',
+      exclusive: ['no-flush'],
+    }),
     'no-flush': Flags.boolean({ description: 'store the tasks, leave the hand-over to `owm flush`' }),
     wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
   }
@@ -54,7 +70,9 @@ export default class Produce extends OwmCommand<ProduceResult> {
     if (flags.slot !== undefined) {
       const slot = normalSlot(flags.slot)
       if (slot === undefined)
-        throw new UsageError(`--slot ${flags.slot} is no time.`, { hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.' })
+        throw new UsageError(`--slot ${flags.slot} is no time.`, {
+          hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
+        })
       result.slot = slot
     }
     const loaded = await this.configure(flags, !flags['dry-run'])
@@ -67,7 +85,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const source = await this.sourceOf(loaded, () => outbox)
     const sink = await this.sinkOf(loaded)
     if (flags['dry-run']) {
-      const { dryRun } = await import('../dry-run.js')
+      const { dryRun } = await import('../pipeline/dry-run.js')
       const { preview, ...counts } = await dryRun(source, result.slot, this.abort.signal)
       result.source = { ...result.source, ...counts, ...source.tally }
       result.durationMs = elapsed()
@@ -80,7 +98,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       }
     }
 
-    const { produce } = await import('../pipeline.js')
+    const { produce } = await import('../pipeline/produce.js')
     outbox = await this.openOutbox(loaded, flags.wait)
     try {
       await this.leaveOtherShards(outbox, source, result.slot)
@@ -99,9 +117,20 @@ export default class Produce extends OwmCommand<ProduceResult> {
       )
       const { run } = summary
       result.runId = run.runId
-      result.source = { ...result.source, ...source.tally, read: run.read, rejected: run.rejected, duplicates: run.duplicates }
+      result.source = {
+        ...result.source,
+        ...source.tally,
+        read: run.read,
+        rejected: run.rejected,
+        duplicates: run.duplicates,
+      }
       result.outbox = { ...result.outbox, persisted: run.persisted, pending: outbox.pending, dead: await outbox.dead() }
-      result.sink = { ...result.sink, delivered: summary.delivered, deduplicated: summary.deduplicated, evicted: summary.evicted }
+      result.sink = {
+        ...result.sink,
+        delivered: summary.delivered,
+        deduplicated: summary.deduplicated,
+        evicted: summary.evicted,
+      }
       result.durationMs = elapsed()
       return { result, summary: [this.#line(summary)], errors: [...summary.errors, ...this.#rejections(flags.strict)] }
     } finally {
@@ -113,9 +142,12 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const { rejected } = this.result.source
     return strict && rejected > 0
       ? [
-          new InputRejectedError(`${plural(rejected, 'location')} of the source ${this.result.source.name} can't be used.`, {
-            hint: '`owm outbox inspect --state rejected` shows which and why.',
-          }),
+          new InputRejectedError(
+            `${plural(rejected, 'location')} of the source ${this.result.source.name} can't be used.`,
+            {
+              hint: '`owm outbox inspect --state rejected` shows which and why.',
+            },
+          ),
         ]
       : []
   }

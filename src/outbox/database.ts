@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import sqlite3 from 'sqlite3'
 import type { QueryRunner } from 'typeorm'
 import { DataSource } from 'typeorm/data-source/DataSource.js'
-import { codeOf, OutboxError, OwmError, toError } from '../errors.js'
+import { codeOf, OutboxError, OwmError, toError } from '../errors/index.js'
 import { applicationId, migrations } from './migrations.js'
 
 /** Milliseconds that a statement waits for another process' statement. */
@@ -64,7 +64,9 @@ export class Database {
       // SQLite would make both files of the write-ahead log beside an outbox at rest, or fail where it can't.
       const isAtRest = !(await exists(`${path}-wal`))
       const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_FULLMUTEX
-      const source = isAtRest ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI) : await connect(path, flags)
+      const source = isAtRest
+        ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI)
+        : await connect(path, flags)
       const database = new Database(path, source)
       database.#takenAtRest = isAtRest
       if ((await database.#checkSchema()) > 0) return database
@@ -114,9 +116,12 @@ export class Database {
       'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
     )
     if (is?.journal !== 'wal' || is.sync !== 2)
-      throw new OutboxError(`The outbox ${this.path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`, {
-        hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.',
-      })
+      throw new OutboxError(
+        `The outbox ${this.path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`,
+        {
+          hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.',
+        },
+      )
   }
 
   async close(): Promise<void> {
@@ -131,11 +136,16 @@ export class Database {
     )
     if (!head || head.tables === 0) return 0
     if (head.app !== applicationId)
-      throw new OutboxError(`${this.path} is a SQLite database, but not an owm outbox.`, { hint: 'Name another file with --outbox or outbox.path.' })
-    if (head.version > migrations.length)
-      throw new OutboxError(`The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`, {
-        hint: 'Update owm; the tasks in the outbox are untouched.',
+      throw new OutboxError(`${this.path} is a SQLite database, but not an owm outbox.`, {
+        hint: 'Name another file with --outbox or outbox.path.',
       })
+    if (head.version > migrations.length)
+      throw new OutboxError(
+        `The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`,
+        {
+          hint: 'Update owm; the tasks in the outbox are untouched.',
+        },
+      )
     return head.version
   }
 
@@ -166,7 +176,14 @@ function isRows<Row>(rows: unknown): rows is Row[] {
   return Array.isArray(rows)
 }
 
-const silent = { logQuery() {}, logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} }
+const silent = {
+  logQuery() {},
+  logQueryError() {},
+  logQuerySlow() {},
+  logSchemaBuild() {},
+  logMigration() {},
+  log() {},
+}
 
 async function connect(path: string, flags: number): Promise<DataSource> {
   const source = new DataSource({
@@ -204,17 +221,25 @@ async function checkFile(path: string): Promise<boolean> {
   })
   if (!found) return false
   const hint = 'Name another file with --outbox or outbox.path.'
-  if (found.isSymbolicLink()) throw new OutboxError(`The outbox ${path} is a symbolic link: refused, it could lead anywhere.`, { hint })
+  if (found.isSymbolicLink())
+    throw new OutboxError(`The outbox ${path} is a symbolic link: refused, it could lead anywhere.`, { hint })
   if (!found.isFile()) throw new OutboxError(`The outbox ${path} isn't a file.`, { hint })
   if (process.getuid && found.uid !== process.getuid())
-    throw new OutboxError(`The outbox ${path} belongs to user ${found.uid}, not to this one (${process.getuid()}): refused.`, { hint })
+    throw new OutboxError(
+      `The outbox ${path} belongs to user ${found.uid}, not to this one (${process.getuid()}): refused.`,
+      { hint },
+    )
   return true
 }
 
 /** SQLite gives `-wal` and `-shm` the mode of the file, so it's made before SQLite sees it. */
 export async function createPrivately(path: string): Promise<void> {
   if (await checkFile(path)) return
-  const file = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW, 0o600).catch((error: unknown) => {
+  const file = await open(
+    path,
+    constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW,
+    0o600,
+  ).catch((error: unknown) => {
     if (codeOf(error) === 'EEXIST') return undefined // another owm was faster
     throw error
   })
@@ -223,12 +248,21 @@ export async function createPrivately(path: string): Promise<void> {
 
 const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
-  SQLITE_IOERR: ['the disk gave an input/output error', 'Look at the disk and its free space, then run again; what was stored before is safe.'],
+  SQLITE_IOERR: [
+    'the disk gave an input/output error',
+    'Look at the disk and its free space, then run again; what was stored before is safe.',
+  ],
   SQLITE_READONLY: ['it can only be read', 'Make the file and its folder writable for this user.'],
   SQLITE_CANTOPEN: ["it can't be opened", 'Make sure that its folder exists and is writable for this user.'],
   SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
-  SQLITE_CORRUPT: ['the file is damaged', 'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.'],
-  SQLITE_NOTADB: ["the file isn't a SQLite database", 'Nothing was changed. Name another file with --outbox, or move this one away.'],
+  SQLITE_CORRUPT: [
+    'the file is damaged',
+    'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.',
+  ],
+  SQLITE_NOTADB: [
+    "the file isn't a SQLite database",
+    'Nothing was changed. Name another file with --outbox, or move this one away.',
+  ],
   SQLITE_BUSY: ['another program keeps it locked', 'Find it (`fuser FILE`) and run again when it has ended.'],
   EACCES: ['access is denied', 'Make the file and its folder writable for this user.'],
   EROFS: ['its file system can only be read', 'Name another file with --outbox or outbox.path.'],
@@ -239,13 +273,22 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
 
 /** A row holds what no owm wrote. */
 export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
-  new OutboxError(`The outbox ${path} is damaged: ${what}.`, { hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.', cause })
+  new OutboxError(`The outbox ${path} is damaged: ${what}.`, {
+    hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.',
+    cause,
+  })
 
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (thrown instanceof OwmError) return thrown
   const error = toError(thrown)
   const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
-  const [what, hint] = causes[code] ?? [error.message, 'Look at the file and its disk; nothing was reported done that is not.']
-  return new OutboxError(`The outbox ${path} can't be used: ${what}${code ? ` (${code})` : ''}.`, { hint, cause: error })
+  const [what, hint] = causes[code] ?? [
+    error.message,
+    'Look at the file and its disk; nothing was reported done that is not.',
+  ]
+  return new OutboxError(`The outbox ${path} can't be used: ${what}${code ? ` (${code})` : ''}.`, {
+    hint,
+    cause: error,
+  })
 }

@@ -1,7 +1,7 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
 import { Database, damaged, type Parameter } from './database.js'
+import type { RunState } from './entities.js'
 import { breakersOf, readState } from './outbox.js'
-import type { RunState } from './schema.js'
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 
@@ -97,7 +97,8 @@ export class Inspection {
   async breakers(): Promise<{ name: string; state: 'open' | 'closed'; failures: number; since: string | null }[]> {
     if (!this.#database) return []
     return Object.entries(breakersOf(await readState(this.#database))).map(([name, saved]) => {
-      const { ownState, breakerState }: { ownState?: { value?: number; openedAt?: number }; breakerState?: number } = JSON.parse(saved)
+      const { ownState, breakerState }: { ownState?: { value?: number; openedAt?: number }; breakerState?: number } =
+        JSON.parse(saved)
       return {
         name,
         state: ownState?.value === 1 ? 'open' : 'closed',
@@ -181,7 +182,12 @@ export class Inspection {
         FROM rejected JOIN run ON run.id = rejected.run WHERE substr(run_id, 1, length(?1)) = ?1 AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
     }
     const rows = await this.#query<Row>(statements[state], [run ?? '', text, limit])
-    return rows.map(({ task, createdAt, ...row }) => ({ ...row, state, createdAt: iso(createdAt, this.#path), task: parsed(task, this.#path) }))
+    return rows.map(({ task, createdAt, ...row }) => ({
+      ...row,
+      state,
+      createdAt: iso(createdAt, this.#path),
+      task: parsed(task, this.#path),
+    }))
   }
 
   async close(): Promise<void> {
@@ -201,7 +207,8 @@ export class Inspection {
       return this.#query(sql, parameters)
     }
     // SQLite keeps bytes in any column.
-    if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array))) throw damaged(database.path, 'it holds bytes in place of a text')
+    if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
+      throw damaged(database.path, 'it holds bytes in place of a text')
     return rows
   }
 }

@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import sqlite3 from 'sqlite3'
-import { codeOf } from '../errors.js'
-import { step } from '../steps.js'
+import { codeOf } from '../errors/index.js'
+import { step } from '../trace.js'
 import { asOutboxError, createPrivately } from './database.js'
 
 /** Milliseconds between two tries of a waiting owm. */
@@ -25,12 +25,16 @@ export class OutboxLock {
     try {
       await createPrivately(file)
       const connection = await new Promise<sqlite3.Database>((resolve, reject) => {
-        const opened: sqlite3.Database = new sqlite3.Database(file, sqlite3.OPEN_READWRITE, (error) => (error ? reject(error) : resolve(opened)))
+        const opened: sqlite3.Database = new sqlite3.Database(file, sqlite3.OPEN_READWRITE, (error) =>
+          error ? reject(error) : resolve(opened),
+        )
       })
       connection.configure('busyTimeout', 0)
       const lock = new OutboxLock(connection)
       try {
-        await new Promise<void>((resolve, reject) => connection.exec('BEGIN IMMEDIATE', (error) => (error ? reject(error) : resolve())))
+        await new Promise<void>((resolve, reject) =>
+          connection.exec('BEGIN IMMEDIATE', (error) => (error ? reject(error) : resolve())),
+        )
         return lock
       } catch (error) {
         await lock.release()

@@ -1,7 +1,7 @@
 /** The outbox's schema, step by step: never change a step that was released, add one. */
 import { randomUUID } from 'node:crypto'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
-import { step } from '../steps.js'
+import { step } from '../trace.js'
 
 /** In the header of the file: `owm1`. Tells an outbox from any other database. */
 export const applicationId = 0x6f776d31

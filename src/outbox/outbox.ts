@@ -3,17 +3,26 @@
  */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Batch, batchOf, cutText, type PendingBatch, partOf, pendingBatch, stringsOf, type TaskBytes } from '../batch.js'
-import { codeOf, OutboxBusyError, OutboxError } from '../errors.js'
+import { codeOf, OutboxBusyError, OutboxError } from '../errors/index.js'
 import type { SinkPosition } from '../plugin.js'
-import { step } from '../steps.js'
-import { taskIdOf } from '../task.js'
+import {
+  type Batch,
+  batchOf,
+  cutText,
+  type PendingBatch,
+  partOf,
+  pendingBatch,
+  stringsOf,
+  type TaskBytes,
+} from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/task.js'
+import { step } from '../trace.js'
 import { Database, damaged, type Query } from './database.js'
+import type { RunRow, StateRow, SuspectRow } from './entities.js'
 import { OutboxLock } from './lock.js'
-import type { RunRow, StateRow, SuspectRow } from './schema.js'
-import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } from './upkeep.js'
+import { type DeadFilter, deadByRun, discardDead, forgetDelivered, forgetRuns } from './retention.js'
 
-export type { RunRow } from './schema.js'
+export type { RunRow } from './entities.js'
 
 /** A batch in its place. */
 interface Numbered extends Batch {
@@ -99,7 +108,13 @@ export class Outbox {
   /** Dead tasks (retried and discarded ones too) above `handed_seq`: there are some only after it went back. Not handed over again. */
   #passed: Set<number>
 
-  private constructor(database: Database, lock: OutboxLock, state: StateRow, passed: Set<number>, options: OpenOptions) {
+  private constructor(
+    database: Database,
+    lock: OutboxLock,
+    state: StateRow,
+    passed: Set<number>,
+    options: OpenOptions,
+  ) {
     this.path = database.path
     this.#database = database
     this.#lock = lock
@@ -114,12 +129,20 @@ export class Outbox {
   /** Opens the outbox for this process alone. Throws OutboxBusyError, OutboxError. */
   static async open(path: string, options: OpenOptions): Promise<Outbox> {
     const lock = options.wait ? await OutboxLock.take(path, options.signal) : await OutboxLock.tryTake(path)
-    if (!lock) throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, { hint: 'Wait for its end, or start with --wait.' })
+    if (!lock)
+      throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, {
+        hint: 'Wait for its end, or start with --wait.',
+      })
     step('outbox:locked')
     try {
       const database = await Database.openForWriting(path)
       try {
-        const holder = JSON.stringify({ pid: process.pid, host: hostname(), command: options.command, since: new Date(options.now()).toISOString() })
+        const holder = JSON.stringify({
+          pid: process.pid,
+          host: hostname(),
+          command: options.command,
+          since: new Date(options.now()).toISOString(),
+        })
         await database.query('UPDATE state SET holder = ?', [holder])
         const state = await readState(database)
         return new Outbox(database, lock, state, await deadAfter(database, state.handedSeq), options)
@@ -216,12 +239,13 @@ export class Outbox {
             SELECT ?, value ->> 'kind', value ->> 'position', value ->> 'value', value ->> 'reason', ? FROM json_each(?)`,
             [run.id, now, JSON.stringify(quarantined)],
           )
-        if (intake.decided !== undefined) await query('DELETE FROM suspect WHERE run = ? AND id <= ?', [run.id, intake.decided])
+        if (intake.decided !== undefined)
+          await query('DELETE FROM suspect WHERE run = ? AND id <= ?', [run.id, intake.decided])
         if (suspects.length > 0)
-          await query("INSERT INTO suspect (run, position, task) SELECT ?, value ->> 'position', value ->> 'task' FROM json_each(?)", [
-            run.id,
-            JSON.stringify(suspects),
-          ])
+          await query(
+            "INSERT INTO suspect (run, position, task) SELECT ?, value ->> 'position', value ->> 'task' FROM json_each(?)",
+            [run.id, JSON.stringify(suspects)],
+          )
         await query(
           `UPDATE run SET resume = ?, read = read + ?, rejected = rejected + ?, duplicates = duplicates + ?, persisted = persisted + ? WHERE id = ?`,
           [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, persisted, run.id],
@@ -239,7 +263,8 @@ export class Outbox {
 
   /** Keeps what was just stored in memory where there is room, for a flusher that is close behind: it takes the oldest first. */
   #keep({ runId }: RunRow, batches: readonly Numbered[]): void {
-    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, { ...batch, runId })
+    for (const batch of batches)
+      if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, { ...batch, runId })
   }
 
   #dropUpTo(seq: number): void {
@@ -249,7 +274,8 @@ export class Outbox {
   /** Tasks as hand-over batches. */
   cut(tasks: readonly string[]): Batch[] {
     const batches: Batch[] = []
-    for (let from = 0; from < tasks.length; from += this.#batchSize) batches.push(batchOf(tasks.slice(from, from + this.#batchSize)))
+    for (let from = 0; from < tasks.length; from += this.#batchSize)
+      batches.push(batchOf(tasks.slice(from, from + this.#batchSize)))
     return batches
   }
 
@@ -280,8 +306,12 @@ export class Outbox {
 
   /** Up to `most` tasks that may be duplicates. */
   async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
-    const rows = await this.#database.query<SuspectRow>('SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?', [run.id, most])
-    if (!rows.every(({ task }) => isTask(task))) throw damaged(this.path, 'a record that may be a duplicate holds no task')
+    const rows = await this.#database.query<SuspectRow>(
+      'SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?',
+      [run.id, most],
+    )
+    if (!rows.every(({ task }) => isTask(task)))
+      throw damaged(this.path, 'a record that may be a duplicate holds no task')
     return rows
   }
 
@@ -354,7 +384,9 @@ export class Outbox {
       async (query) => {
         lastSeq = this.#state.lastSeq + tasks.length
         await this.#insert(query, run, this.#numbered(this.cut(tasks)))
-        await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [JSON.stringify(seqs)])
+        await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [
+          JSON.stringify(seqs),
+        ])
         await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
         await query('UPDATE state SET last_seq = ?', [lastSeq])
       },
@@ -385,7 +417,10 @@ export class Outbox {
         while (alive < batch.count && !this.#passed.has(batch.firstSeq + alive)) alive++
         return partOf(batch, 0, alive)
       }
-      const [next] = await this.#database.query<{ first: number | null }>('SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?', [after])
+      const [next] = await this.#database.query<{ first: number | null }>(
+        'SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?',
+        [after],
+      )
       after = next?.first ? next.first - 1 : lastSeq
     }
   }
@@ -472,7 +507,11 @@ export class Outbox {
 
   /** Everything up to `seq` is in the sink but for the tasks at `refused`, which are dead from now on. Never lazy. */
   async bury(seq: number, batch: PendingBatch, refused: ReadonlyMap<number, string>): Promise<void> {
-    const dead = [...refused].map(([index, reason]) => ({ seq: batch.firstSeq + index, reason, task: batch.tasks[index] }))
+    const dead = [...refused].map(([index, reason]) => ({
+      seq: batch.firstSeq + index,
+      reason,
+      task: batch.tasks[index],
+    }))
     await this.#database.transaction(
       async (query) => {
         await query(
@@ -522,7 +561,9 @@ export class Outbox {
     const { seq, taskId, runId } = position
     const remembered = seq > this.#state.lastSeq ? undefined : await this.#taskAt(seq)
     if (remembered === undefined && seq === this.#state.handedSeq) return { kind: 'same' }
-    const isOther = remembered !== undefined && (taskIdOf(remembered.task) !== taskId || (runId !== undefined && runId !== remembered.runId))
+    const isOther =
+      remembered !== undefined &&
+      (taskIdOf(remembered.task) !== taskId || (runId !== undefined && runId !== remembered.runId))
     if (remembered === undefined ? seq > this.#state.handedSeq : isOther) {
       const outboxId = randomUUID()
       await this.#database.query('UPDATE state SET outbox_id = ?', [outboxId])
@@ -593,7 +634,9 @@ export class Outbox {
     if (saved === this.#breakers[name]) return
     if (saved === undefined) delete this.#breakers[name]
     else this.#breakers[name] = saved
-    await this.#database.query('UPDATE state SET breaker = ?', [Object.keys(this.#breakers).length > 0 ? JSON.stringify(this.#breakers) : null])
+    await this.#database.query('UPDATE state SET breaker = ?', [
+      Object.keys(this.#breakers).length > 0 ? JSON.stringify(this.#breakers) : null,
+    ])
   }
 
   /** Writes the last acknowledgement and lets go of the file and the lock. */
@@ -631,11 +674,21 @@ async function deadAfter(database: Database, seq: number): Promise<Set<number>> 
 }
 
 export async function readState(database: Database): Promise<StateRow> {
-  const [state] = await database.query<StateRow>('SELECT id, outbox_id AS outboxId, handed_seq AS handedSeq, last_seq AS lastSeq, breaker, holder FROM state')
+  const [state] = await database.query<StateRow>(
+    'SELECT id, outbox_id AS outboxId, handed_seq AS handedSeq, last_seq AS lastSeq, breaker, holder FROM state',
+  )
   if (!state)
-    throw new OutboxError(`The outbox ${database.path} has lost its state row.`, { hint: 'Keep a copy of the file, then move it away to start a new one.' })
+    throw new OutboxError(`The outbox ${database.path} has lost its state row.`, {
+      hint: 'Keep a copy of the file, then move it away to start a new one.',
+    })
   const { outboxId, handedSeq, lastSeq } = state
-  if (typeof outboxId !== 'string' || !Number.isSafeInteger(handedSeq) || !Number.isSafeInteger(lastSeq) || handedSeq < 0 || handedSeq > lastSeq)
+  if (
+    typeof outboxId !== 'string' ||
+    !Number.isSafeInteger(handedSeq) ||
+    !Number.isSafeInteger(lastSeq) ||
+    handedSeq < 0 ||
+    handedSeq > lastSeq
+  )
     throw damaged(database.path, `its state row says that ${handedSeq} of ${lastSeq} tasks are handed over`)
   return state
 }
@@ -652,7 +705,13 @@ export function breakersOf(state: StateRow): Breakers {
 /** A breaker's memory can be done without: where it's damaged, the circuit is closed. */
 function isBreaker(saved: unknown): saved is string {
   const state = typeof saved === 'string' ? parsedOrNull(saved) : null
-  return typeof state === 'object' && state !== null && 'ownState' in state && typeof state.ownState === 'object' && state.ownState !== null
+  return (
+    typeof state === 'object' &&
+    state !== null &&
+    'ownState' in state &&
+    typeof state.ownState === 'object' &&
+    state.ownState !== null
+  )
 }
 
 function parsedOrNull(text: string | null): unknown {
@@ -669,7 +728,11 @@ async function holderOf(path: string): Promise<string> {
   if (!database) return 'it has only just begun'
   try {
     const holder: unknown = JSON.parse((await readState(database)).holder ?? 'null')
-    if (typeof holder !== 'object' || holder === null || !('pid' in holder && 'host' in holder && 'command' in holder && 'since' in holder))
+    if (
+      typeof holder !== 'object' ||
+      holder === null ||
+      !('pid' in holder && 'host' in holder && 'command' in holder && 'since' in holder)
+    )
       return 'it has only just begun'
     // The last one's name stays until the next one, which has the lock already, writes its own.
     if (holder.host === hostname() && !isAlive(Number(holder.pid))) return 'it has only just begun'

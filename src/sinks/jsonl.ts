@@ -2,10 +2,10 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { bytesOf } from '../batch.js'
-import { ConfigurationError, codeOf, TransientError, toError } from '../errors.js'
+import { ConfigurationError, codeOf, TransientError, toError } from '../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../plugin.js'
-import { Utf8 } from '../utf8.js'
+import { bytesOf } from '../tasks/batch.js'
+import { Utf8 } from '../tasks/bytes.js'
 
 const options = z.strictObject({
   path: z
@@ -21,7 +21,12 @@ export default defineSink({
   options,
   async open({ path }, { baseDir }): Promise<Sink> {
     const memory = new Utf8(0)
-    if (path === '-') return { guarantee: 'at-least-once', usesStandardOutput: true, deliver: (batch) => toStandardOutput(batch, memory) }
+    if (path === '-')
+      return {
+        guarantee: 'at-least-once',
+        usesStandardOutput: true,
+        deliver: (batch) => toStandardOutput(batch, memory),
+      }
     const file = await openFile(resolve(baseDir, path))
     return {
       guarantee: 'at-least-once',
@@ -56,7 +61,8 @@ function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
   return memory.written()
 }
 
-const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(bytesOf(batch).starts.length - 1).fill('delivered')
+const delivered = (batch: TaskBatch): Outcome[] =>
+  new Array<Outcome>(bytesOf(batch).starts.length - 1).fill('delivered')
 
 /** Opens for appending; what a crash left of a half-written line is cut off, since its task comes again. */
 async function openFile(path: string): Promise<FileHandle> {
@@ -101,7 +107,12 @@ async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome
   await new Promise<void>((written, failed) => {
     process.stdout.write(lines(batch, memory), (error) => {
       if (!error) written()
-      else failed(codeOf(error) === 'EPIPE' ? new TransientError('the reader of standard output has gone', { cause: error }) : error)
+      else
+        failed(
+          codeOf(error) === 'EPIPE'
+            ? new TransientError('the reader of standard output has gone', { cause: error })
+            : error,
+        )
     })
   })
   return delivered(batch)

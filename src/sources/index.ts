@@ -1,7 +1,7 @@
 /** The built-in sources: loaded only when used. */
 export const sources = {
-  'static-list': () => import('./static-list.js'),
-  http: () => import('./http.js'),
+  'static-list': () => import('./static-list/index.js'),
+  http: () => import('./http/index.js'),
   'simulated-db': () => import('./simulated-db.js'),
-  sql: () => import('./sql.js'),
+  sql: () => import('./sql/index.js'),
 }

@@ -1,7 +1,7 @@
 /** A database of places that doesn't exist: for trying owm, for tests and for benchmarks. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { TransientError } from '../errors.js'
+import { TransientError } from '../errors/index.js'
 import { defineSource, type Location, type LocationBatch } from '../plugin.js'
 
 const probability = z.number().min(0).max(1).default(0)
@@ -23,7 +23,8 @@ export default defineSource({
   open({ count, pageSize, seed, latencyMs, failureRate, hangRate, duplicateRate, invalidRate }, { signal, attempt }) {
     const place = placesOf(seed)
     let queries = 0
-    const chance = (number: number, what: number, rate: number): boolean => rate > 0 && mix(number, seed + what) / 2 ** 32 < rate
+    const chance = (number: number, what: number, rate: number): boolean =>
+      rate > 0 && mix(number, seed + what) / 2 ** 32 < rate
     // The first row is a good one, so that there is one to repeat.
     const repeats = (number: number): boolean => number > 0 && chance(number, 11, duplicateRate)
     const isInvalid = (number: number): boolean => number > 0 && chance(number, 12, invalidRate)
@@ -39,7 +40,8 @@ export default defineSource({
     async function page(first: number): Promise<Location[]> {
       if (latencyMs > 0) await sleep(latencyMs, undefined, { signal })
       const query = ++queries
-      if (mix(seed + first, query) / 2 ** 32 < failureRate) throw new TransientError(`the simulated query of locations ${first} to ${first + pageSize} failed`)
+      if (mix(seed + first, query) / 2 ** 32 < failureRate)
+        throw new TransientError(`the simulated query of locations ${first} to ${first + pageSize} failed`)
       if (chance(seed + first, 14 + query, hangRate)) await sleep(2 ** 31 - 1, undefined, { signal, ref: false })
       const rows: Location[] = []
       for (let number = first; number < Math.min(count, first + pageSize); number++) rows.push(rowOf(number))
@@ -133,7 +135,13 @@ const african = tongue(
 )
 
 /** Country, its middle (degrees), how far its towns spread around that (degrees), how it names them: the most populous first. */
-const countries: readonly (readonly [country: string, latitude: number, longitude: number, spread: number, tongue: Tongue])[] = [
+const countries: readonly (readonly [
+  country: string,
+  latitude: number,
+  longitude: number,
+  spread: number,
+  tongue: Tongue,
+])[] = [
   ['CN', 32, 112, 5, asian],
   ['IN', 22, 79, 4.5, indian],
   ['US', 38, -92, 6, english],
@@ -173,7 +181,8 @@ const shapes = ['Province', 'Plains', 'Highlands', 'Coast', 'Valley', 'Lakes', '
 function placesOf(seed: number): (number: number) => Location {
   const countryOf = zipf(countries.length, centreCount)
   const centres = Array.from({ length: centreCount }, (_, index) => {
-    const [country, latitude, longitude, spread, tongue] = countries[countryOf[mix(index, seed + 3) % centreCount] ?? 0] ?? countries[0] ?? never()
+    const [country, latitude, longitude, spread, tongue] =
+      countries[countryOf[mix(index, seed + 3) % centreCount] ?? 0] ?? countries[0] ?? never()
     const words = mix(index, seed + 6)
     return {
       country,

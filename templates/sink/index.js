@@ -13,7 +13,10 @@ export default defineSink({
     const path = resolve(baseDir, folder)
     await mkdir(path, { recursive: true }).catch((cause) => {
       // What a retry can't help.
-      throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, { hint: 'Correct sink.folder.', cause })
+      throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, {
+        hint: 'Correct sink.folder.',
+        cause,
+      })
     })
     return {
       // `exactly-once` only where a batch that comes again adds nothing, whoever sends it.

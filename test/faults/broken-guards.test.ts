@@ -50,7 +50,7 @@ async function sleepWhileFlushing(scene: Scene): Promise<Ran[]> {
 const guards: readonly Guard[] = [
   {
     name: 'the fence is not looked at',
-    file: 'sinks/redis-stream.ts',
+    file: 'sinks/redis-stream/index.ts',
     text: 'skip = math.max(0, math.min(count, seq - first + 1))',
     by: 'skip = 0',
     sink: 'redis-stream',
@@ -59,7 +59,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the fence is not moved',
-    file: 'sinks/redis-stream.ts',
+    file: 'sinks/redis-stream/index.ts',
     text: "redis.call('HSET', fence, 'seq', string.format('%d', first + count - 1), 'task', string.sub(ARGV[offset + count], 13, 48), 'run', run, 'from', from)",
     by: '',
     sink: 'redis-stream',
@@ -68,7 +68,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'acknowledged before it is sent (redis-stream)',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: "step('batch:loaded')",
     by: "step('batch:loaded'); await outbox.acknowledge(batch.firstSeq + batch.count - 1); await outbox.writeAcknowledgement();",
     sink: 'redis-stream',
@@ -77,7 +77,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'acknowledged before it is sent (jsonl)',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: "step('batch:loaded')",
     by: "step('batch:loaded'); await outbox.acknowledge(batch.firstSeq + batch.count - 1); await outbox.writeAcknowledgement();",
     sink: 'jsonl',
@@ -104,7 +104,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'half of what the source gave is stored',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: 'if (from > 0) await nextTurn()',
     by: 'this.isWhole = true; if (from > 0) await new Promise((done) => setTimeout(done, 20))', // until the transaction before it is through
     sink: 'redis-stream',
@@ -113,7 +113,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the resume point moves before its batch',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: 'storing = outbox.persist(run, full).then(',
     by:
       'storing = outbox.persist(run, { ...full, read: 0, batches: [], quarantined: [], suspects: [] })' +
@@ -124,7 +124,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'a run that died is not finished',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: 'of await outbox.openRuns())',
     by: 'of (await outbox.openRuns()).filter((open) => open.id === run.id))',
     sink: 'redis-stream',
@@ -133,7 +133,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'a repeated location is a second task',
-    file: 'pipeline.ts',
+    file: 'pipeline/produce.ts',
     text: 'else if (this.#seen.add(written.digits))',
     by: 'else if (false)',
     sink: 'redis-stream',
@@ -152,7 +152,9 @@ afterAll(() => redis.stop())
 
 /** What the oracle, and the exit codes, say after the fault. */
 async function verdict({ sink, fault }: Guard, script?: string): Promise<string[]> {
-  const options: SceneOptions = { sink: sink === 'jsonl' ? sink : { url: redis.url, stream: `broken-guards-${++streams}` } }
+  const options: SceneOptions = {
+    sink: sink === 'jsonl' ? sink : { url: redis.url, stream: `broken-guards-${++streams}` },
+  }
   const scene = await faultScene(script === undefined ? options : { ...options, script })
   const complaints: string[] = []
   const look = async (): Promise<void> => void complaints.push(...(await complaintsAtAnyMoment(scene.case())))
@@ -161,12 +163,16 @@ async function verdict({ sink, fault }: Guard, script?: string): Promise<string[
   return [
     ...complaints,
     ...(await complaintsWhenComplete(scene.case())),
-    ...ran.filter(({ code }) => code !== 0).map(({ code, signal, stderr }) => `ended with ${code ?? signal}: ${stderr}`),
+    ...ran
+      .filter(({ code }) => code !== 0)
+      .map(({ code, signal, stderr }) => `ended with ${code ?? signal}: ${stderr}`),
   ]
 }
 
 for (const guard of guards)
   test(`caught: ${guard.name}`, async () => {
     expect(await verdict(guard)).toEqual([])
-    expect(await verdict(guard, await brokenBuild(guard.file, [[guard.text, guard.by]]))).toContainEqual(expect.stringMatching(guard.complaint))
+    expect(await verdict(guard, await brokenBuild(guard.file, [[guard.text, guard.by]]))).toContainEqual(
+      expect.stringMatching(guard.complaint),
+    )
   })

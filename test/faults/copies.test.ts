@@ -16,10 +16,12 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 
-const newScene = (on = redis): Promise<Scene> => faultScene({ sink: { url: on.url, stream: `copies-${++streams}` }, locations: { rows: 1_200 } })
+const newScene = (on = redis): Promise<Scene> =>
+  faultScene({ sink: { url: on.url, stream: `copies-${++streams}` }, locations: { rows: 1_200 } })
 
 /** The file and what lies beside it, but not the lock. */
-const filesOf = async (scene: Scene): Promise<string[]> => (await readdir(scene.folder)).filter((name) => /^outbox\.db(-wal|-shm)?$/.test(name))
+const filesOf = async (scene: Scene): Promise<string[]> =>
+  (await readdir(scene.folder)).filter((name) => /^outbox\.db(-wal|-shm)?$/.test(name))
 
 async function copyOutbox(scene: Scene): Promise<string> {
   const to = join(scene.folder, 'backup')
@@ -44,7 +46,8 @@ async function administrator(server: RedisProcess): Promise<Redis> {
   return admin
 }
 
-const fenceOf = async (admin: Redis, scene: Scene): Promise<string[]> => admin.keys(`{${scene.sink.kind === 'redis-stream' ? scene.sink.stream : ''}}:owm:*`)
+const fenceOf = async (admin: Redis, scene: Scene): Promise<string[]> =>
+  admin.keys(`{${scene.sink.kind === 'redis-stream' ? scene.sink.stream : ''}}:owm:*`)
 
 describe('an outbox that was copied', () => {
   test('before a run and restored after it: it says so, and skips nothing', async () => {
@@ -119,7 +122,8 @@ describe('an outbox that was copied', () => {
   })
 })
 
-const slotMap = (scene: Scene, hours: readonly number[]) => new Map(hours.map((hour) => [slotAt(hour), scene.locations]))
+const slotMap = (scene: Scene, hours: readonly number[]) =>
+  new Map(hours.map((hour) => [slotAt(hour), scene.locations]))
 
 describe('a Redis that forgot', () => {
   test('the fence, between two runs', async () => {
@@ -151,27 +155,32 @@ describe('a Redis that forgot', () => {
     expect(await countIn(scene.sink)).toBe(0)
     const ran = await scene.produce(1)
     expectGood(ran)
-    expect(await complaintsWhenComplete({ ...scene.case(), ledgers: [{ ...scene.ledger, slots: slotMap(scene, [1]) }] })).toEqual([])
+    expect(
+      await complaintsWhenComplete({ ...scene.case(), ledgers: [{ ...scene.ledger, slots: slotMap(scene, [1]) }] }),
+    ).toEqual([])
   })
 
   test.each<[string, (scene: Scene) => Promise<Ran>]>([
     ['the next slot', (scene) => scene.produce(2)],
     ['the same slot again', (scene) => scene.produce(1)],
     ['flush', (scene) => scene.owm(['flush'])],
-  ])('its last batches, which it had confirmed, between two runs: %s hands them over again, and owm says so', async (_, run) => {
-    const server = await ownServer()
-    const scene = await newScene(server)
-    expectGood(await scene.produce(0))
-    const older = await snapshot(server)
-    expectGood(await scene.produce(1))
-    await goBack(server, older)
-    expect(await countIn(scene.sink)).toBe(scene.locations.valid.length)
-    const ran = await run(scene)
-    expectGood(ran)
-    expect(ran.stderr).toContain('the sink lost tasks that it had taken')
-    await scene.complete()
-    expect((await scene.owm(['flush'])).stderr).not.toContain('the sink lost')
-  })
+  ])(
+    'its last batches, which it had confirmed, between two runs: %s hands them over again, and owm says so',
+    async (_, run) => {
+      const server = await ownServer()
+      const scene = await newScene(server)
+      expectGood(await scene.produce(0))
+      const older = await snapshot(server)
+      expectGood(await scene.produce(1))
+      await goBack(server, older)
+      expect(await countIn(scene.sink)).toBe(scene.locations.valid.length)
+      const ran = await run(scene)
+      expectGood(ran)
+      expect(ran.stderr).toContain('the sink lost tasks that it had taken')
+      await scene.complete()
+      expect((await scene.owm(['flush'])).stderr).not.toContain('the sink lost')
+    },
+  )
 
   test('its last batches, in the middle of a run', async () => {
     const server = await ownServer()

@@ -4,7 +4,7 @@
  * occurrences of each step, each on an outbox of its own as well.
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import type { Step } from '../../src/steps.js'
+import type { Step } from '../../src/trace.js'
 import { expectGood, faultScene, produceArgs, type SceneOptions } from '../support/faults.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
@@ -57,7 +57,8 @@ const chain = (occurrences: readonly number[]): readonly number[] => (occurrence
 
 describe('SIGKILL during produce, into redis-stream', () => {
   for (const [step, occurrences] of stepsOf(ofProduce)) {
-    test(`at ${step}, ${chain(occurrences).join(', ')}`, () => dieAndRecover(step, chain(occurrences), { sink: stream() }))
+    test(`at ${step}, ${chain(occurrences).join(', ')}`, () =>
+      dieAndRecover(step, chain(occurrences), { sink: stream() }))
     // In one start: a file of several chunks, each of which is more than may gather, has a fourth intake for certain.
     if (isLong)
       for (let n = 1; n <= (occurrences.at(-1) ?? 1); n++)
@@ -69,7 +70,10 @@ describe('SIGKILL during produce, into jsonl', () => {
   for (const [step, occurrences] of stepsOf(ofProduce))
     if (isLong || ofJsonl.includes(step))
       test(`at ${step}, ${chain(occurrences).join(', ')}`, () =>
-        dieAndRecover(step, chain(occurrences), { sink: 'jsonl', locations: { rows: 1_500, file: 'locations.ndjson' } }))
+        dieAndRecover(step, chain(occurrences), {
+          sink: 'jsonl',
+          locations: { rows: 1_500, file: 'locations.ndjson' },
+        }))
 })
 
 describe('SIGKILL during flush', () => {

@@ -1,11 +1,33 @@
 /** The disk fails, the file is wrong, the clock lies. */
 import { execFile, execFileSync } from 'node:child_process'
-import { appendFile, chmod, chown, copyFile, lstat, mkdir, open, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  chown,
+  copyFile,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Ran, root, temporaryFolder } from '../support/cli.js'
-import { expectGood, faultScene, pidOf, produceArgs, type Scene, type SceneOptions, untilSaid } from '../support/faults.js'
+import {
+  expectGood,
+  faultScene,
+  pidOf,
+  produceArgs,
+  type Scene,
+  type SceneOptions,
+  untilSaid,
+} from '../support/faults.js'
 import { complaintsWhenComplete, entriesIn, openDatabase } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
@@ -22,7 +44,8 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 
-const newScene = (options: Partial<SceneOptions> = {}): Promise<Scene> => faultScene({ sink: { url: redis.url, stream: `disk-${++streams}` }, ...options })
+const newScene = (options: Partial<SceneOptions> = {}): Promise<Scene> =>
+  faultScene({ sink: { url: redis.url, stream: `disk-${++streams}` }, ...options })
 
 /** 74, in words for an operator: what happened, what is safe, nothing of the inside. */
 function expectDiskTrouble(ran: Ran, cause: RegExp, nextStep: RegExp): void {
@@ -36,7 +59,8 @@ function expectDiskTrouble(ran: Ran, cause: RegExp, nextStep: RegExp): void {
 // --- full disks ---
 
 /** A process may not make any file longer than this from now on. */
-const limitFiles = (pid: number, bytes: number | 'unlimited'): Promise<unknown> => run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`])
+const limitFiles = (pid: number, bytes: number | 'unlimited'): Promise<unknown> =>
+  run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`])
 
 describe.runIf(isLinux)('a file that can grow no more (RLIMIT_FSIZE)', () => {
   test('while persisting', async () => {
@@ -100,7 +124,10 @@ async function fill(folder: string, leave = 0): Promise<() => Promise<void>> {
 }
 
 describe.runIf(canMount)('a full disk', () => {
-  async function onSmallDisk(megabytes: number, options: Partial<SceneOptions> = {}): Promise<{ scene: Scene; disk: string }> {
+  async function onSmallDisk(
+    megabytes: number,
+    options: Partial<SceneOptions> = {},
+  ): Promise<{ scene: Scene; disk: string }> {
     const scene = await newScene({ outbox: { path: './disk/outbox.db' }, ...options })
     const disk = join(scene.folder, 'disk')
     await mountAt(disk, megabytes)
@@ -194,7 +221,8 @@ describe('a folder that can only be read', () => {
     onTestFinished(async () => void (await unprotect()))
     await expect(appendFile(join(disk, 'probe'), '')).rejects.toThrow(/EROFS|EACCES/)
     const before = there ? await readFile(scene.outbox) : undefined
-    for (const args of [produceArgs(1), ['flush']]) expectDiskTrouble(await scene.owm(args), /outbox .* can't be used/, /writable|--outbox/)
+    for (const args of [produceArgs(1), ['flush']])
+      expectDiskTrouble(await scene.owm(args), /outbox .* can't be used/, /writable|--outbox/)
     if (before) expect(await readFile(scene.outbox)).toEqual(before)
     await unprotect()
     expectGood(await scene.produce(1))
@@ -221,7 +249,11 @@ async function statement(path: string, sql: string): Promise<void> {
 
 describe('a file that is no outbox of this owm: exit 74, and not a byte of it changes', () => {
   test.each<{ what: string; cause: RegExp; make: (path: string) => Promise<void> }>([
-    { what: 'a text file', cause: /isn't a SQLite database/, make: (path) => writeFile(path, 'id,latitude,longitude\n'.repeat(500)) },
+    {
+      what: 'a text file',
+      cause: /isn't a SQLite database/,
+      make: (path) => writeFile(path, 'id,latitude,longitude\n'.repeat(500)),
+    },
     {
       what: "somebody else's database",
       cause: /not an owm outbox/,
@@ -231,10 +263,26 @@ describe('a file that is no outbox of this owm: exit 74, and not a byte of it ch
         await statement(path, 'CREATE TABLE customers (name TEXT)')
       },
     },
-    { what: 'a damaged header', cause: /isn't a SQLite database|damaged/, make: (path) => overwrite(path, 0, noise.subarray(0, 100)) },
-    { what: 'a damaged first page', cause: /isn't a SQLite database|damaged/, make: (path) => overwrite(path, 100, noise.subarray(100)) },
-    { what: 'the first half only', cause: /damaged/, make: async (path) => truncate(path, Math.floor((await stat(path)).size / 8192) * 4096) },
-    { what: 'the first 1,000 bytes only', cause: /damaged|isn't a SQLite database/, make: (path) => truncate(path, 1_000) },
+    {
+      what: 'a damaged header',
+      cause: /isn't a SQLite database|damaged/,
+      make: (path) => overwrite(path, 0, noise.subarray(0, 100)),
+    },
+    {
+      what: 'a damaged first page',
+      cause: /isn't a SQLite database|damaged/,
+      make: (path) => overwrite(path, 100, noise.subarray(100)),
+    },
+    {
+      what: 'the first half only',
+      cause: /damaged/,
+      make: async (path) => truncate(path, Math.floor((await stat(path)).size / 8192) * 4096),
+    },
+    {
+      what: 'the first 1,000 bytes only',
+      cause: /damaged|isn't a SQLite database/,
+      make: (path) => truncate(path, 1_000),
+    },
     { what: 'a newer schema', cause: /newer owm/, make: (path) => statement(path, 'PRAGMA user_version = 99') },
   ])('$what', async ({ cause, make }) => {
     const scene = await newScene()
@@ -256,10 +304,13 @@ describe('a file that is no outbox of this owm: exit 74, and not a byte of it ch
     expectGood(await scene.produce(0, ['--no-flush']))
     await copyFile(scene.outbox, join(scene.folder, 'good.db'))
     const all = await openDatabase(scene.outbox)
-    const [page] = await all<{ at: number }>("SELECT (rootpage - 1) * page_size AS at FROM sqlite_schema, pragma_page_size WHERE name = 'batch'")
+    const [page] = await all<{ at: number }>(
+      "SELECT (rootpage - 1) * page_size AS at FROM sqlite_schema, pragma_page_size WHERE name = 'batch'",
+    )
     await all.close()
     await overwrite(scene.outbox, page?.at ?? 0, noise)
-    for (const args of [['flush'], produceArgs(1)]) expectDiskTrouble(await scene.owm(args), /the file is damaged/, /recover/)
+    for (const args of [['flush'], produceArgs(1)])
+      expectDiskTrouble(await scene.owm(args), /the file is damaged/, /recover/)
     expect(await entriesIn(scene.sink)).toEqual([])
     await copyFile(join(scene.folder, 'good.db'), scene.outbox)
     expectGood(await scene.produce(1))
@@ -328,7 +379,14 @@ describe('a clock that goes backwards', () => {
 
   test('a circuit that opened in what is now the future turns away one start, not all', async () => {
     const scene = await newScene()
-    const dead = ['--set', 'sink.url=redis://127.0.0.1:1', '--set', 'breaker.failures=1', '--set', 'breaker.resetAfterMs=1']
+    const dead = [
+      '--set',
+      'sink.url=redis://127.0.0.1:1',
+      '--set',
+      'breaker.failures=1',
+      '--set',
+      'breaker.resetAfterMs=1',
+    ]
     const failed = await scene.produce(0, dead, shifted(2 * day))
     expect(failed, failed.stderr).toMatchObject({ code: 75 })
     const first = await scene.produce(0, ['--set', 'breaker.resetAfterMs=1'])

@@ -8,7 +8,16 @@
 import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { administrator, expectAllOnce, places, placesOf, redisScene, type Scene, type SceneOptions, stream } from '../support/redis-scene.js'
+import {
+  administrator,
+  expectAllOnce,
+  places,
+  placesOf,
+  redisScene,
+  type Scene,
+  type SceneOptions,
+  stream,
+} from '../support/redis-scene.js'
 
 interface Answer {
   error?: { code: string; message: string; hint?: string }
@@ -20,7 +29,10 @@ const hourly = (hour: number): string[] => ['produce', '--slot', new Date(Date.U
 
 /** A scene whose stream holds 1,000 entries. */
 const boundScene = (onFull: 'trim' | 'hold', options: SceneOptions = {}): Promise<Scene> =>
-  redisScene({ ...options, settings: { ...options.settings, sink: { maxLength: 1_000, onFull, ...options.settings?.sink } } })
+  redisScene({
+    ...options,
+    settings: { ...options.settings, sink: { maxLength: 1_000, onFull, ...options.settings?.sink } },
+  })
 
 /** A worker of a consumer group, which keeps its own account of what it read. */
 class Consumer {
@@ -44,7 +56,8 @@ class Consumer {
     let sum = 0
     while (sum < most) {
       const count = Math.min(5_000, most - sum)
-      const [found] = (await this.#redis.xreadgroup('GROUP', this.#group, 'worker', 'COUNT', count, 'STREAMS', stream, '>')) ?? []
+      const [found] =
+        (await this.#redis.xreadgroup('GROUP', this.#group, 'worker', 'COUNT', count, 'STREAMS', stream, '>')) ?? []
       const entries = found === undefined ? [] : entriesOf(found)
       if (entries.length === 0) break
       this.read.push(...placesOf(entries))
@@ -57,9 +70,11 @@ class Consumer {
 
 /** The entries in an answer to XREADGROUP, whose type ioredis leaves open. */
 function entriesOf(answer: unknown): [id: string, fields: string[]][] {
-  if (!Array.isArray(answer) || !Array.isArray(answer[1])) throw new Error(`XREADGROUP answered ${JSON.stringify(answer)}`)
+  if (!Array.isArray(answer) || !Array.isArray(answer[1]))
+    throw new Error(`XREADGROUP answered ${JSON.stringify(answer)}`)
   return answer[1].map((entry: unknown) => {
-    if (!Array.isArray(entry) || typeof entry[0] !== 'string' || !Array.isArray(entry[1])) throw new Error(`no entry: ${JSON.stringify(entry)}`)
+    if (!Array.isArray(entry) || typeof entry[0] !== 'string' || !Array.isArray(entry[1]))
+      throw new Error(`no entry: ${JSON.stringify(entry)}`)
     return [entry[0], entry[1].map(String)]
   })
 }

@@ -14,20 +14,23 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import fc, { type Arbitrary } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { filtersOf, loadConfig, pluginOptions } from '../../src/config.js'
-import { exitCodes, OwmError } from '../../src/errors.js'
-import { loadSink, loadSource } from '../../src/load-plugin.js'
+import { filtersOf, loadConfig, pluginOptions } from '../../src/config/load.js'
+import { exitCodes, OwmError } from '../../src/errors/index.js'
 import { Inspection } from '../../src/outbox/inspect.js'
 import { Outbox } from '../../src/outbox/outbox.js'
-import { flush, type ProduceSummary, produce, type SourceDeps } from '../../src/pipeline.js'
+import { flush, type ProduceSummary, produce, type SourceDeps } from '../../src/pipeline/produce.js'
+import { resilience } from '../../src/pipeline/retry.js'
 import type { Logger, Sink } from '../../src/plugin.js'
-import { resilience } from '../../src/resilience.js'
-import staticList from '../../src/sources/static-list.js'
+import { loadSink, loadSource } from '../../src/plugins/load.js'
+import staticList from '../../src/sources/static-list/index.js'
 import { owm, type Ran } from '../support/cli.js'
 import { openDatabase } from '../support/oracle.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
-const seed = Number(process.env['OWM_TEST_SEED'] ?? (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123))
+const seed = Number(
+  process.env['OWM_TEST_SEED'] ??
+    (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
+)
 const runs = Number(process.env['OWM_TEST_FUZZ_RUNS'] ?? 60)
 const processes = Math.ceil(runs / 12)
 /** Milliseconds that one run may take: what takes longer hangs. */
@@ -52,7 +55,11 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }))
 
 /** Runs `check` on many inputs, each with a folder of its own. */
-async function always<Input>(input: Arbitrary<Input>, numRuns: number, check: (input: Input, folder: string) => Promise<void>): Promise<void> {
+async function always<Input>(
+  input: Arbitrary<Input>,
+  numRuns: number,
+  check: (input: Input, folder: string) => Promise<void>,
+): Promise<void> {
   const property = fc.asyncProperty(input, async (given) => {
     const folder = join(home, String(++rounds))
     await mkdir(folder)
@@ -62,7 +69,13 @@ async function always<Input>(input: Arbitrary<Input>, numRuns: number, check: (i
       await rm(folder, { recursive: true, force: true })
     }
   })
-  await fc.assert(property, { seed, numRuns, timeout: patience * 3, interruptAfterTimeLimit: 60_000 + numRuns * 5_000, markInterruptAsFailure: true })
+  await fc.assert(property, {
+    seed,
+    numRuns,
+    timeout: patience * 3,
+    interruptAfterTimeLimit: 60_000 + numRuns * 5_000,
+    markInterruptAsFailure: true,
+  })
 }
 
 const timeout = 120_000 + runs * 10_000
@@ -135,7 +148,9 @@ const section = (keys: Record<string, Arbitrary<unknown>>): Arbitrary<unknown> =
   fc.oneof(
     { arbitrary: fc.record(keys, { requiredKeys: 'use' in keys ? ['use'] : [] }), weight: 12 },
     {
-      arbitrary: fc.tuple(fc.record(keys, { requiredKeys: [] }), fc.string({ maxLength: 8 }), wild).map(([own, key, value]) => ({ ...own, [key]: value })),
+      arbitrary: fc
+        .tuple(fc.record(keys, { requiredKeys: [] }), fc.string({ maxLength: 8 }), wild)
+        .map(([own, key, value]) => ({ ...own, [key]: value })),
       weight: 2,
     },
     { arbitrary: wild, weight: 1 },
@@ -143,7 +158,16 @@ const section = (keys: Record<string, Arbitrary<unknown>>): Arbitrary<unknown> =
 
 /** No path leaves the test's folder, no source is long, no server is asked for. */
 const inside = fc.oneof(
-  fc.constantFrom('./a', './b/c', './x.csv', './.owmrc.json', '.', './\u0000', `./${fromEnv('OWM_FUZZ_NAME')}`, `./${'long'.repeat(100)}`),
+  fc.constantFrom(
+    './a',
+    './b/c',
+    './x.csv',
+    './.owmrc.json',
+    '.',
+    './\u0000',
+    `./${fromEnv('OWM_FUZZ_NAME')}`,
+    `./${'long'.repeat(100)}`,
+  ),
   fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => `./${text.replaceAll('..', '')}`),
 )
 
@@ -152,7 +176,13 @@ const tree = fc.record(
     source: section({
       use: perhaps('simulated-db', 'static-list', 'simulated-dp', './plugin.js', 'fs', 'node:fs'),
       file: fc.oneof(inside, fc.integer()),
-      locations: perhaps([], [{}], [null], [{ latitude: 1, longitude: 2, city: 'A' }], [{ lat: 1e9, lng: {}, name: [] }]),
+      locations: perhaps(
+        [],
+        [{}],
+        [null],
+        [{ latitude: 1, longitude: 2, city: 'A' }],
+        [{ lat: 1e9, lng: {}, name: [] }],
+      ),
       format: perhaps('csv', 'json', 'ndjson', 'yaml'),
       delimiter: perhaps(',', ';', '""'),
       count: fc.constantFrom<unknown>(0, 1, 20, -1, 1.5, '20', null, 2 ** 53),
@@ -243,8 +273,11 @@ const configText: Arbitrary<Buffer> = fc
 function asYaml(value: Record<string, unknown>): string {
   return Object.entries(value)
     .map(([key, inner]) => {
-      if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return `${key}: ${JSON.stringify(inner) ?? ''}\n`
-      const lines = Object.entries(inner).map(([name, entry]) => `  ${JSON.stringify(name)}: ${JSON.stringify(entry) ?? ''}\n`)
+      if (typeof inner !== 'object' || inner === null || Array.isArray(inner))
+        return `${key}: ${JSON.stringify(inner) ?? ''}\n`
+      const lines = Object.entries(inner).map(
+        ([name, entry]) => `  ${JSON.stringify(name)}: ${JSON.stringify(entry) ?? ''}\n`,
+      )
       return `${key}:\n${lines.join('')}`
     })
     .join('')
@@ -258,7 +291,27 @@ const change: Arbitrary<Change> = fc.record({
   bytes: fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 8 }),
     fc
-      .constantFrom('\u0000', '"', '""', '\n', '\r', '\r\n', ',', '\\', '{', '}', '[', ']', '\ufeff', '\u2028', '\ufffd', '\\ud800', ' ', '#', "'")
+      .constantFrom(
+        '\u0000',
+        '"',
+        '""',
+        '\n',
+        '\r',
+        '\r\n',
+        ',',
+        '\\',
+        '{',
+        '}',
+        '[',
+        ']',
+        '\ufeff',
+        '\u2028',
+        '\ufffd',
+        '\\ud800',
+        ' ',
+        '#',
+        "'",
+      )
       .map((text) => Buffer.from(text)),
     fc.constantFrom([0xff, 0xfe], [0xed, 0xa0, 0x80], [0xe9], [0xf0, 0x9f]).map((bytes) => Uint8Array.from(bytes)),
   ),
@@ -282,12 +335,22 @@ function changed(bytes: Buffer, { at, kind, bytes: more }: Change): Buffer {
   return Buffer.concat([before, more.subarray(0, behind.length), behind.subarray(more.length)])
 }
 
-const configName = fc.constantFrom('.owmrc', '.owmrc.json', '.owmrc.yaml', '.owmrc.yml', '.config/owmrc.yaml', 'package.json')
+const configName = fc.constantFrom(
+  '.owmrc',
+  '.owmrc.json',
+  '.owmrc.yaml',
+  '.owmrc.yml',
+  '.config/owmrc.yaml',
+  'package.json',
+)
 const configEnv = { OWM_FUZZ_SECRET: secret, OWM_FUZZ_NAME: 'name' }
 
 async function writeConfig(folder: string, name: string, text: Buffer): Promise<void> {
   await mkdir(dirname(join(folder, name)), { recursive: true })
-  const wrapped = basename(name) === 'package.json' ? Buffer.concat([Buffer.from('{"name":"x","owm":'), text, Buffer.from('}')]) : text
+  const wrapped =
+    basename(name) === 'package.json'
+      ? Buffer.concat([Buffer.from('{"name":"x","owm":'), text, Buffer.from('}')])
+      : text
   await writeFile(join(folder, name), wrapped)
 }
 
@@ -301,7 +364,10 @@ describe('configuration files', () => {
       try {
         const loaded = await loadConfig({}, configEnv, folder)
         for (const kind of ['source', 'sink'] as const) {
-          const plugin = await (kind === 'source' ? loadSource : loadSink)(loaded.settings[kind]?.use ?? '', loaded.baseDir)
+          const plugin = await (kind === 'source' ? loadSource : loadSink)(
+            loaded.settings[kind]?.use ?? '',
+            loaded.baseDir,
+          )
           await pluginOptions(loaded, kind, plugin.options)
         }
         await filtersOf(loaded, configEnv)
@@ -324,12 +390,16 @@ describe('configuration files', () => {
       ['flush', '--json'],
       ['outbox', 'inspect', '--json'],
     )
-    await always(fc.record({ name: configName, text: configText, command }), processes, async ({ name, text, command: args }, folder) => {
-      await writeConfig(folder, name, text)
-      // Not the default outbox: that one isn't the test's.
-      const ran = await owm([...args, '--outbox', './fuzz.db'], { cwd: folder, env: configEnv, timeout: patience })
-      expectGoodEnd(ran, args.includes('--json'))
-    })
+    await always(
+      fc.record({ name: configName, text: configText, command }),
+      processes,
+      async ({ name, text, command: args }, folder) => {
+        await writeConfig(folder, name, text)
+        // Not the default outbox: that one isn't the test's.
+        const ran = await owm([...args, '--outbox', './fuzz.db'], { cwd: folder, env: configEnv, timeout: patience })
+        expectGoodEnd(ran, args.includes('--json'))
+      },
+    )
   })
 })
 
@@ -339,7 +409,26 @@ const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
 type Format = (typeof formats)[number]
 
 const cell = fc.oneof(
-  { arbitrary: fc.constantFrom('A', 'Åre', '東京', 'a,b', '"q"', "L'Aquila", 'x;y', ' ', '-0', '1e3', '0x10', '=1+1', '\u2028', '\u0085', 'a\nb'), weight: 80 },
+  {
+    arbitrary: fc.constantFrom(
+      'A',
+      'Åre',
+      '東京',
+      'a,b',
+      '"q"',
+      "L'Aquila",
+      'x;y',
+      ' ',
+      '-0',
+      '1e3',
+      '0x10',
+      '=1+1',
+      '\u2028',
+      '\u0085',
+      'a\nb',
+    ),
+    weight: 80,
+  },
   { arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }), weight: 80 },
   { arbitrary: fc.string({ unit: 'binary', maxLength: 6 }), weight: 20 },
   { arbitrary: fc.constant('x'.repeat(1 << 20)), weight: 1 },
@@ -357,8 +446,14 @@ interface Row {
 const row: Arbitrary<Row> = fc.record(
   {
     id: fc.oneof(fc.integer({ min: 1, max: 30 }), cell),
-    latitude: fc.oneof({ arbitrary: fc.double({ min: -90, max: 90, noNaN: true }), weight: 9 }, fc.constantFrom<unknown>('', 'x', 91, null, [], 'NaN', 1e308)),
-    longitude: fc.oneof({ arbitrary: fc.double({ min: -180, max: 180, noNaN: true }), weight: 9 }, fc.constantFrom<unknown>('', '1,5', 181, null)),
+    latitude: fc.oneof(
+      { arbitrary: fc.double({ min: -90, max: 90, noNaN: true }), weight: 9 },
+      fc.constantFrom<unknown>('', 'x', 91, null, [], 'NaN', 1e308),
+    ),
+    longitude: fc.oneof(
+      { arbitrary: fc.double({ min: -180, max: 180, noNaN: true }), weight: 9 },
+      fc.constantFrom<unknown>('', '1,5', 181, null),
+    ),
     city: cell,
     state: cell,
     population: fc.oneof(cell, fc.integer()),
@@ -401,7 +496,12 @@ const wellMade: Arbitrary<List> = fc
         ? [columns.join(separator), ...rows.map((one) => columns.map((name) => quoted(one[name])).join(separator))]
         : rows.map((one) => (format === 'yaml' ? '- ' : '') + JSON.stringify(format === 'geojson' ? feature(one) : one))
     const list = `[${lines.join(`,${eol}`)}]`
-    const text = format === 'json' ? list : format === 'geojson' ? `{"type":"FeatureCollection","features":${list}}` : lines.join(eol)
+    const text =
+      format === 'json'
+        ? list
+        : format === 'geojson'
+          ? `{"type":"FeatureCollection","features":${list}}`
+          : lines.join(eol)
     return { format, text: Buffer.from(`${bom ? '\ufeff' : ''}${text}${last ? eol : ''}`), records: rows.length }
   })
 
@@ -417,7 +517,9 @@ const misencoded: Arbitrary<List> = fc
 const anyList: Arbitrary<List> = fc.oneof(
   {
     arbitrary: wellMade.chain((list) =>
-      fc.array(change, { minLength: 1, maxLength: 6 }).map((changes) => ({ ...list, text: changes.reduce(changed, list.text), records: undefined })),
+      fc
+        .array(change, { minLength: 1, maxLength: 6 })
+        .map((changes) => ({ ...list, text: changes.reduce(changed, list.text), records: undefined })),
     ),
     weight: 6,
   },
@@ -442,7 +544,10 @@ function recordsIn({ format, text }: List): number | undefined {
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const slot = '2026-11-23T10:00:00Z'
-const guard = { retry: { attempts: 2, initialDelayMs: 0, maxDelayMs: 0 }, breaker: { failures: 1_000, resetAfterMs: 0 } }
+const guard = {
+  retry: { attempts: 2, initialDelayMs: 0, maxDelayMs: 0 },
+  breaker: { failures: 1_000, resetAfterMs: 0 },
+}
 
 const sourceOf = (path: string, format?: Format): SourceDeps => ({
   name: 'static-list',
@@ -478,7 +583,13 @@ function memory(): { tasks: string[]; sink: { name: string; open(): Promise<Sink
 }
 
 const openOutbox = (path: string): Promise<Outbox> =>
-  Outbox.open(path, { command: 'fuzz', wait: false, batchSize: 10, signal: new AbortController().signal, now: Date.now })
+  Outbox.open(path, {
+    command: 'fuzz',
+    wait: false,
+    batchSize: 10,
+    signal: new AbortController().signal,
+    now: Date.now,
+  })
 
 interface Produced {
   summary: ProduceSummary
@@ -504,7 +615,12 @@ function expectTasks(tasks: readonly string[]): void {
   const ids = new Set<unknown>()
   for (const text of tasks) {
     const task: unknown = JSON.parse(text)
-    expect(task).toMatchObject({ task_id: expect.any(String), latitude_deg: expect.any(Number), longitude_deg: expect.any(Number), city: expect.any(String) })
+    expect(task).toMatchObject({
+      task_id: expect.any(String),
+      latitude_deg: expect.any(Number),
+      longitude_deg: expect.any(Number),
+      city: expect.any(String),
+    })
     expect(text.isWellFormed() && !text.includes('\ufffd')).toBe(true)
     if (typeof task === 'object' && task !== null && 'task_id' in task) ids.add(task.task_id)
   }
@@ -551,8 +667,14 @@ describe('location files', () => {
       await writeFile(join(folder, '.owmrc.json'), JSON.stringify(config))
       const ran = await owm(['produce', '--json', ...(strict ? ['--strict'] : [])], { cwd: folder, timeout: patience })
       expectGoodEnd(ran, true)
-      const { source, outbox }: { source: Record<'read' | 'rejected' | 'duplicates', number>; outbox: { persisted: number } } = JSON.parse(ran.stdout)
-      if (ran.code === 0 || ran.code === exitCodes.inputRejected) expect(source.read).toBe(outbox.persisted + source.rejected + source.duplicates)
+      const {
+        source,
+        outbox,
+      }: { source: Record<'read' | 'rejected' | 'duplicates', number>; outbox: { persisted: number } } = JSON.parse(
+        ran.stdout,
+      )
+      if (ran.code === 0 || ran.code === exitCodes.inputRejected)
+        expect(source.read).toBe(outbox.persisted + source.rejected + source.duplicates)
       expectGoodEnd(await owm(['outbox', 'inspect', '--state', 'rejected'], { cwd: folder, timeout: patience }), false)
     })
   })
@@ -572,7 +694,10 @@ let killed: Files
 /** An outbox with something of everything: runs that are done, read and open, dead, rejected, duplicate, suspect, pending. */
 async function makeOutbox(folder: string): Promise<void> {
   const list = join(folder, 'list.csv')
-  const rows = Array.from({ length: 60 }, (_, index) => `${index % 55},${index === 7 ? 99 : index},${index},City ${index},State`)
+  const rows = Array.from(
+    { length: 60 },
+    (_, index) => `${index % 55},${index === 7 ? 99 : index},${index},City ${index},State`,
+  )
   await writeFile(list, `id,latitude,longitude,city,state\n${rows.join('\n')}\n`)
   const path = join(folder, 'outbox.db')
   await produceInto(path, sourceOf(list))
@@ -627,9 +752,19 @@ const value = fc.constantFrom(
 )
 const column = fc.constantFrom(
   ...['outbox_id', 'handed_seq', 'last_seq', 'breaker', 'holder'].map((name) => `state SET ${name}`),
-  ...['run_id', 'slot', 'source_digest', 'state', 'resume', 'read', 'rejected', 'persisted', 'discarded', 'started_at', 'finished_at'].map(
-    (name) => `run SET ${name}`,
-  ),
+  ...[
+    'run_id',
+    'slot',
+    'source_digest',
+    'state',
+    'resume',
+    'read',
+    'rejected',
+    'persisted',
+    'discarded',
+    'started_at',
+    'finished_at',
+  ].map((name) => `run SET ${name}`),
   ...['first_seq', 'count', 'run', 'failures', 'last_error', 'created_at', 'tasks'].map((name) => `batch SET ${name}`),
   ...['run', 'attempts', 'reason', 'created_at', 'fate', 'task'].map((name) => `dead SET ${name}`),
   ...['run', 'kind', 'position', 'value', 'created_at'].map((name) => `rejected SET ${name}`),
@@ -642,8 +777,18 @@ const sql: Arbitrary<string> = fc.oneof(
       .map(([set, to, where]) => `UPDATE OR REPLACE ${set} = ${to}${where.replace('{}', set.split(' ')[0] ?? '')}`),
     weight: 8,
   },
-  { arbitrary: fc.constantFrom('state', 'run', 'batch', 'dead', 'rejected', 'migrations').map((table) => `DELETE FROM ${table}`), weight: 2 },
-  { arbitrary: fc.constantFrom('state', 'run', 'batch', 'dead', 'suspect', 'migrations').map((table) => `DROP TABLE ${table}`), weight: 1 },
+  {
+    arbitrary: fc
+      .constantFrom('state', 'run', 'batch', 'dead', 'rejected', 'migrations')
+      .map((table) => `DELETE FROM ${table}`),
+    weight: 2,
+  },
+  {
+    arbitrary: fc
+      .constantFrom('state', 'run', 'batch', 'dead', 'suspect', 'migrations')
+      .map((table) => `DROP TABLE ${table}`),
+    weight: 1,
+  },
   {
     arbitrary: fc.constantFrom(
       'DELETE FROM batch WHERE first_seq > 60 AND first_seq < 80',
@@ -671,7 +816,10 @@ const damage: Arbitrary<Damage> = fc.oneof(
     from: fc.constantFrom('at rest' as const, 'killed' as const),
     part: fc.constantFrom<Part>('', '', '', '-wal', '-shm'),
     changes: fc.array(fc.oneof(change, change, block), { minLength: 1, maxLength: 12 }),
-    garbage: fc.oneof({ arbitrary: fc.constant(undefined), weight: 5 }, { arbitrary: fc.uint8Array({ maxLength: 5_000, size: 'max' }), weight: 1 }),
+    garbage: fc.oneof(
+      { arbitrary: fc.constant(undefined), weight: 5 },
+      { arbitrary: fc.uint8Array({ maxLength: 5_000, size: 'max' }), weight: 1 },
+    ),
   }),
   fc.record({ kind: fc.constant('sql' as const), statements: fc.array(sql, { minLength: 1, maxLength: 3 }) }),
 )
@@ -679,7 +827,12 @@ const damage: Arbitrary<Damage> = fc.oneof(
 async function damaged(given: Damage, path: string): Promise<void> {
   const files = new Map(given.kind === 'sql' || given.from === 'at rest' ? atRest : killed)
   if (given.kind === 'bytes')
-    files.set(given.part, given.garbage === undefined ? given.changes.reduce(changed, files.get(given.part) ?? Buffer.alloc(0)) : Buffer.from(given.garbage))
+    files.set(
+      given.part,
+      given.garbage === undefined
+        ? given.changes.reduce(changed, files.get(given.part) ?? Buffer.alloc(0))
+        : Buffer.from(given.garbage),
+    )
   for (const [part, bytes] of files) await writeFile(`${path}${part}`, bytes, { mode: 0o600 })
   if (given.kind === 'bytes') return
   const all = await openDatabase(path)
@@ -731,7 +884,8 @@ describe('database files', () => {
         await inspection.breakers(),
         await inspection.runs({ ...filter, state: undefined }),
       ]
-      for (const state of ['pending', 'dead', 'rejected', 'delivered'] as const) found.push(await inspection.tasks({ ...filter, state }))
+      for (const state of ['pending', 'dead', 'rejected', 'delivered'] as const)
+        found.push(await inspection.tasks({ ...filter, state }))
       JSON.stringify(found)
     } finally {
       await inspection.close()
@@ -739,20 +893,27 @@ describe('database files', () => {
   }
 
   // The fuzzer found it once.
-  test.each(['dead SET reason', 'rejected SET position', 'run SET slot'])('bytes in place of a text are told: UPDATE %s', async (column) => {
-    const path = join(home, 'bytes.db')
-    await damaged({ kind: 'sql', statements: [`UPDATE ${column} = zeroblob(100)`] }, path)
-    const state = column.startsWith('rejected') ? 'rejected' : 'dead'
-    const { code, stderr } = await owm(['outbox', 'inspect', '--state', state, '--outbox', path], { cwd: home, timeout: patience })
-    expect(code, stderr).toBe(exitCodes.outbox)
-    expect(stderr).toMatch(/bytes\.db is damaged: it holds bytes in place of a text/)
-  })
+  test.each(['dead SET reason', 'rejected SET position', 'run SET slot'])(
+    'bytes in place of a text are told: UPDATE %s',
+    async (column) => {
+      const path = join(home, 'bytes.db')
+      await damaged({ kind: 'sql', statements: [`UPDATE ${column} = zeroblob(100)`] }, path)
+      const state = column.startsWith('rejected') ? 'rejected' : 'dead'
+      const { code, stderr } = await owm(['outbox', 'inspect', '--state', state, '--outbox', path], {
+        cwd: home,
+        timeout: patience,
+      })
+      expect(code, stderr).toBe(exitCodes.outbox)
+      expect(stderr).toMatch(/bytes\.db is damaged: it holds bytes in place of a text/)
+    },
+  )
 
   test('are handed over, or refused with exit 74; 0 means that nothing is pending', { timeout }, async () => {
     await always(damage, runs * 3, async (given, folder) => {
       const path = join(folder, 'outbox.db')
       await damaged(given, path)
-      const own = (error: unknown): void => expectOwn(error, [exitCodes.outbox, exitCodes.notHandedOver, exitCodes.configuration])
+      const own = (error: unknown): void =>
+        expectOwn(error, [exitCodes.outbox, exitCodes.notHandedOver, exitCodes.configuration])
       await inspectAll(path).catch(own)
       for (const step of [
         async () => flushAll(path),

@@ -67,12 +67,14 @@ async function sceneWith(body: string, { count = 1_250, open = '' } = {}): Promi
       },
     })`
   await writeFile(join(folder, 'sink.mjs'), module)
-  const lines = async (name: string): Promise<string[]> => (await readFile(join(folder, name), 'utf8').catch(() => '')).split('\n').slice(0, -1)
+  const lines = async (name: string): Promise<string[]> =>
+    (await readFile(join(folder, name), 'utf8').catch(() => '')).split('\n').slice(0, -1)
   return {
     folder,
     taken: async () => (await lines('taken')).map((line) => `place ${JSON.parse(line).location_id}`),
     diary: () => lines('diary'),
-    inspect: async (...args) => (await owmJson<Inspected>(['outbox', 'inspect', '--limit', '100000', ...args], { cwd: folder })).json,
+    inspect: async (...args) =>
+      (await owmJson<Inspected>(['outbox', 'inspect', '--limit', '100000', ...args], { cwd: folder })).json,
   }
 }
 
@@ -169,7 +171,9 @@ describe('tasks that the sink refuses for good', () => {
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     expect(ran.stderr).toContain('the network went away')
     expect(new Set(await scene.taken())).toEqual(new Set(rest(1_250)))
-    expect((await scene.inspect('--state', 'dead')).tasks.map(({ task }) => `place ${task.location_id}`)).toEqual(poison)
+    expect((await scene.inspect('--state', 'dead')).tasks.map(({ task }) => `place ${task.location_id}`)).toEqual(
+      poison,
+    )
     expectDeadTold(ran)
   })
 
@@ -183,14 +187,20 @@ describe('tasks that the sink refuses for good', () => {
 
 describe('sinks that misbehave', () => {
   /** All tasks are still pending; then the sink is mended, and flush brings them. */
-  async function expectSafe(scene: Scene, ran: Ran & { json: Answer }, expected: { code: number; retries?: number; message: RegExp }): Promise<void> {
+  async function expectSafe(
+    scene: Scene,
+    ran: Ran & { json: Answer },
+    expected: { code: number; retries?: number; message: RegExp },
+  ): Promise<void> {
     expect(ran.code, ran.stderr).toBe(expected.code)
     if (expected.retries !== undefined) expect(retriesIn(ran)).toBe(expected.retries)
     expect(ran.json.error?.message).toMatch(expected.message)
     expect(ran.json.error?.hint).toMatch(/\w+/)
     expect(ran.json.source.read).toBe(1_250)
     expect((await scene.inspect()).totals).toMatchObject({ pending: 1_250, dead: 0 })
-    const mended = await owmJson<Answer>(['flush', '--sink', 'jsonl', '--set', 'sink.path=./taken'], { cwd: scene.folder })
+    const mended = await owmJson<Answer>(['flush', '--sink', 'jsonl', '--set', 'sink.path=./taken'], {
+      cwd: scene.folder,
+    })
     expect(mended.code, mended.stderr).toBe(0)
     expect(await scene.taken()).toEqual(places(1_250))
   }
@@ -215,14 +225,18 @@ describe('sinks that misbehave', () => {
   })
 
   test('throws a ConfigurationError while it is opened: 78', async () => {
-    const scene = await sceneWith('async deliver() {}', { open: 'throw new ConfigurationError("no such door", { hint: "Knock." })' })
+    const scene = await sceneWith('async deliver() {}', {
+      open: 'throw new ConfigurationError("no such door", { hint: "Knock." })',
+    })
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     await expectSafe(scene, ran, { code: 78, retries: 0, message: /no such door/ })
     expect(ran.json.error?.hint).toBe('Knock.')
   })
 
   test('throws a ConfigurationError for a batch: 78 at once', async () => {
-    const scene = await sceneWith('async deliver() { throw new ConfigurationError("no such table", { hint: "Make it." }) }')
+    const scene = await sceneWith(
+      'async deliver() { throw new ConfigurationError("no such table", { hint: "Make it." }) }',
+    )
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     await expectSafe(scene, ran, { code: 78, retries: 0, message: /no such table/ })
   })
@@ -236,7 +250,10 @@ describe('sinks that misbehave', () => {
 
   test.each([
     ['hangs in close', 'close: () => new Promise(() => undefined)'],
-    ['hangs in close and keeps the process alive', 'close() { setInterval(() => undefined, 1000); return new Promise(() => undefined) }'],
+    [
+      'hangs in close and keeps the process alive',
+      'close() { setInterval(() => undefined, 1000); return new Promise(() => undefined) }',
+    ],
     ['throws in close', 'async close() { throw new Error("stuck") }'],
   ])('%s: what was handed over counts, the process ends, a warning says why', async (_, close) => {
     const scene = await sceneWith(`async deliver({ tasks }) { return tasks.map(take) }, ${close}`)

@@ -27,7 +27,8 @@ const run = promisify(execFile)
 const batchSize = 5
 const count = 60
 
-const install = 'Install strace: Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace; Alpine: apk add strace; Arch: pacman -S strace.'
+const install =
+  'Install strace: Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace; Alpine: apk add strace; Arch: pacman -S strace.'
 
 type Sink = 'jsonl' | 'redis-stream'
 
@@ -44,7 +45,10 @@ let streams = 0
 async function trace(sink: Sink, commands: readonly string[], script = bin): Promise<Traced> {
   const folder = await folderWith({
     source: { use: 'simulated-db', count, pageSize: batchSize, latencyMs: 10 },
-    sink: sink === 'jsonl' ? { use: sink, path: './tasks.jsonl' } : { use: sink, url: redis.url, stream: `power-loss-${++streams}` },
+    sink:
+      sink === 'jsonl'
+        ? { use: sink, path: './tasks.jsonl' }
+        : { use: sink, url: redis.url, stream: `power-loss-${++streams}` },
     outbox: { path: './outbox.db' },
     flush: { batchSize },
   })
@@ -65,7 +69,10 @@ async function trace(sink: Sink, commands: readonly string[], script = bin): Pro
   return judge(lines, {
     folder,
     outbox: join(folder, 'outbox.db'),
-    isSink: (name) => (sink === 'jsonl' ? name === join(folder, 'tasks.jsonl') : name.startsWith('TCP') && name.endsWith(`:${redis.port}]`)),
+    isSink: (name) =>
+      sink === 'jsonl'
+        ? name === join(folder, 'tasks.jsonl')
+        : name.startsWith('TCP') && name.endsWith(`:${redis.port}]`),
     syncsSink: sink === 'jsonl',
   })
 }
@@ -105,7 +112,8 @@ function callOf(text: string): Call | undefined {
   return name === undefined ? undefined : { name, target, text }
 }
 
-const idsIn = (text: string): string[] => [...text.matchAll(/task_id\\":\\"([0-9a-f-]{36})\\"/g)].map(([, id = '']) => id)
+const idsIn = (text: string): string[] =>
+  [...text.matchAll(/task_id\\":\\"([0-9a-f-]{36})\\"/g)].map(([, id = '']) => id)
 
 /** The bytes that a call of the trace wrote: strace shows them as a C string. */
 function bytesOf({ text }: Call): Buffer {
@@ -167,7 +175,10 @@ class Disk<Item> {
 const isSync = ({ name }: Call): boolean => name === 'fsync' || name === 'fdatasync'
 const isWrite = ({ name }: Call): boolean => /^(p?writev?(64)?|send(to|msg))$/.test(name)
 
-function judge(lines: readonly string[], at: { folder: string; outbox: string; isSink(name: string): boolean; syncsSink: boolean }): Traced {
+function judge(
+  lines: readonly string[],
+  at: { folder: string; outbox: string; isSink(name: string): boolean; syncsSink: boolean },
+): Traced {
   const complaints = new Set<string>()
   const log = new Disk<string>()
   const tasks = new Disk<string>()
@@ -181,9 +192,11 @@ function judge(lines: readonly string[], at: { folder: string; outbox: string; i
     const { call } = event
     const begins = event.at === 'begin'
     if (call.name === 'openat' && !begins && event.succeeded && call.text.includes('O_CREAT')) {
-      for (const made of [at.outbox, `${at.outbox}-wal`, join(at.folder, 'tasks.jsonl')]) if (call.text.includes(`"${made}"`)) names.see(event, [made])
+      for (const made of [at.outbox, `${at.outbox}-wal`, join(at.folder, 'tasks.jsonl')])
+        if (call.text.includes(`"${made}"`)) names.see(event, [made])
     } else if (call.name.startsWith('unlink')) {
-      if (begins && call.text.includes(`"${at.outbox}-wal"`) && main.dirty) complaints.add('the write-ahead log is removed before the outbox is synced')
+      if (begins && call.text.includes(`"${at.outbox}-wal"`) && main.dirty)
+        complaints.add('the write-ahead log is removed before the outbox is synced')
     } else if (!isSync(call) && !isWrite(call)) {
       // reads nothing of interest
     } else if (call.target === at.folder) names.see(event, [])
@@ -210,14 +223,21 @@ function judge(lines: readonly string[], at: { folder: string; outbox: string; i
   }
   return {
     complaints: [...complaints],
-    seen: { logWrites: log.writes, logSyncs: log.syncs, sinkWrites: sent.size / batchSize, sinkSyncs: tasks.syncs, acknowledgements },
+    seen: {
+      logWrites: log.writes,
+      logSyncs: log.syncs,
+      sinkWrites: sent.size / batchSize,
+      sinkSyncs: tasks.syncs,
+      acknowledgements,
+    },
   }
 }
 
 describe.runIf(process.platform === 'linux')('a power failure', () => {
   beforeAll(async () => {
     const { error, stdout, stderr, status } = spawnSync('strace', ['-V'], { encoding: 'utf8' })
-    if (error || status !== 0) throw new Error(`strace is needed to see what is synced (${error?.message ?? stdout + stderr}). ${install}`)
+    if (error || status !== 0)
+      throw new Error(`strace is needed to see what is synced (${error?.message ?? stdout + stderr}). ${install}`)
     redis = await startRedisProcess()
   })
   afterAll(() => redis?.stop())
@@ -237,7 +257,14 @@ describe.runIf(process.platform === 'linux')('a power failure', () => {
     if (sink === 'jsonl') expect(seen.sinkSyncs).toBe(count / batchSize)
   })
 
-  test.each<{ what: string; sink: Sink; command?: string; file: string; changes: (readonly [string, string])[]; complaint: string }>([
+  test.each<{
+    what: string
+    sink: Sink
+    command?: string
+    file: string
+    changes: (readonly [string, string])[]
+    complaint: string
+  }>([
     ...(['OFF', 'NORMAL'] as const).flatMap((level) =>
       (['jsonl', 'redis-stream'] as const).map((sink) => ({
         what: `synchronous = ${level}, ${sink}`,

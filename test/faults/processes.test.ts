@@ -1,7 +1,17 @@
 /** Several owm on one outbox, several outboxes on one stream, and signals. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Ran, Running } from '../support/cli.js'
-import { expectGood, faultScene, pidOf, produceArgs, type Scene, type SceneOptions, slotAt, timelineModule, untilSaid } from '../support/faults.js'
+import {
+  expectGood,
+  faultScene,
+  pidOf,
+  produceArgs,
+  type Scene,
+  type SceneOptions,
+  slotAt,
+  timelineModule,
+  untilSaid,
+} from '../support/faults.js'
 import { complaintsWhenComplete, countIn, factsOf } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
@@ -13,7 +23,8 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 
-const newScene = (options: Partial<SceneOptions> = {}): Promise<Scene> => faultScene({ sink: { url: redis.url, stream: `processes-${++streams}` }, ...options })
+const newScene = (options: Partial<SceneOptions> = {}): Promise<Scene> =>
+  faultScene({ sink: { url: redis.url, stream: `processes-${++streams}` }, ...options })
 
 /** Exits 75, says who holds the outbox and what to do. */
 function expectTurnedAway(ran: Ran, holder: number): void {
@@ -34,13 +45,17 @@ describe('two at once', () => {
     const scene = await newScene()
     const holder = await scene.stopAt('batch:answered:2', produceArgs(0))
     const before = performance.now()
-    for (const args of [produceArgs(1), ['flush'], ['outbox', 'purge'], ['outbox', 'retry', '--all']]) expectTurnedAway(await scene.owm(args), pidOf(holder))
+    for (const args of [produceArgs(1), ['flush'], ['outbox', 'purge'], ['outbox', 'retry', '--all']])
+      expectTurnedAway(await scene.owm(args), pidOf(holder))
     expect(performance.now() - before).toBeLessThan(20_000)
     const turnedAway = await scene.owm([...produceArgs(1), '--json'])
     expect(turnedAway.code).toBe(75)
     expect(JSON.parse(turnedAway.stdout)).toMatchObject({ error: { code: 'OUTBOX_BUSY' }, slot: slotAt(1) })
 
-    const [waiting, alsoWaiting] = await Promise.all([startWaiting(scene, produceArgs(1)), startWaiting(scene, ['flush'])])
+    const [waiting, alsoWaiting] = await Promise.all([
+      startWaiting(scene, produceArgs(1)),
+      startWaiting(scene, ['flush']),
+    ])
     process.kill(pidOf(holder), 'SIGCONT')
     for (const one of [holder, waiting, alsoWaiting]) expectGood(await one.ended)
     await scene.complete()
@@ -50,21 +65,24 @@ describe('two at once', () => {
     { at: 'outbox:locked', there: false },
     { at: 'outbox:locked', there: true },
     { at: 'migration:begun', there: false },
-  ])('a holder that has only just begun ($at, an outbox there: $there) is not taken for the last one', async ({ at, there }) => {
-    const scene = await newScene()
-    if (there) await scene.crash('batch:answered:2', produceArgs(0))
-    const holder = await scene.stopAt(at, produceArgs(0))
-    for (const args of [produceArgs(1), ['flush']]) {
-      const ran = await scene.owm(args)
-      expect(ran, ran.stderr).toMatchObject({ code: 75 })
-      expect(ran.stderr).toContain('it has only just begun')
-    }
-    expectGood(await scene.owm(['outbox', 'inspect']))
-    process.kill(pidOf(holder), 'SIGCONT')
-    expectGood(await holder.ended)
-    expectGood(await scene.produce(1))
-    await scene.complete()
-  })
+  ])(
+    'a holder that has only just begun ($at, an outbox there: $there) is not taken for the last one',
+    async ({ at, there }) => {
+      const scene = await newScene()
+      if (there) await scene.crash('batch:answered:2', produceArgs(0))
+      const holder = await scene.stopAt(at, produceArgs(0))
+      for (const args of [produceArgs(1), ['flush']]) {
+        const ran = await scene.owm(args)
+        expect(ran, ran.stderr).toMatchObject({ code: 75 })
+        expect(ran.stderr).toContain('it has only just begun')
+      }
+      expectGood(await scene.owm(['outbox', 'inspect']))
+      process.kill(pidOf(holder), 'SIGCONT')
+      expectGood(await holder.ended)
+      expectGood(await scene.produce(1))
+      await scene.complete()
+    },
+  )
 
   test('SIGKILL frees the outbox at once', async () => {
     const scene = await newScene()
@@ -140,10 +158,15 @@ describe('eight at once', () => {
 
 test('different outboxes into one stream, at the same time, one of them killed half-way', async () => {
   const sink = { url: redis.url, stream: 'processes-shared' }
-  const scenes = await Promise.all(['A', 'B', 'C'].map((prefix) => faultScene({ sink, locations: { rows: 1_500, prefix } })))
+  const scenes = await Promise.all(
+    ['A', 'B', 'C'].map((prefix) => faultScene({ sink, locations: { rows: 1_500, prefix } })),
+  )
   const [first, ...others] = scenes
   if (!first) throw new Error('there are three')
-  await Promise.all([first.crash('batch:answered:7', produceArgs(0)), ...others.map(async (scene) => expectGood(await scene.produce(0)))])
+  await Promise.all([
+    first.crash('batch:answered:7', produceArgs(0)),
+    ...others.map(async (scene) => expectGood(await scene.produce(0))),
+  ])
   await Promise.all(scenes.map(async (scene) => expectGood(await scene.produce(1))))
   expect(await complaintsWhenComplete(first.case(others.map(({ ledger }) => ledger)))).toEqual([])
 })
@@ -193,7 +216,13 @@ describe.each([
   test('while waiting to try again', async () => {
     const scene = await newScene({ retry: { attempts: 8, initialDelayMs: 60_000, maxDelayMs: 60_000 } })
     // Full jitter may draw a short wait: what counts is that it is far from its last attempt.
-    const running = scene.start([...produceArgs(0), '--set', 'sink.url=redis://127.0.0.1:1', '--set', 'breaker.failures=100'])
+    const running = scene.start([
+      ...produceArgs(0),
+      '--set',
+      'sink.url=redis://127.0.0.1:1',
+      '--set',
+      'breaker.failures=100',
+    ])
     await untilSaid(running, 'is tried again')
     running.child.kill(signal)
     await expectPrompt(running)

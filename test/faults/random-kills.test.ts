@@ -48,7 +48,8 @@ function argsOf(kind: Kind, hour: number): string[] {
 async function measured(scene: Scene, kind: Kind, hour: number): Promise<Timeline> {
   const ran = await scene.owm(argsOf(kind, hour), { node: ['--import', timelineModule] })
   expectGood(ran)
-  const at = (step: string): number => Number(new RegExp(`^owm:step ${step} (.*)$`, 'm').exec(ran.stderr)?.[1] ?? Number.NaN)
+  const at = (step: string): number =>
+    Number(new RegExp(`^owm:step ${step} (.*)$`, 'm').exec(ran.stderr)?.[1] ?? Number.NaN)
   return { begun: at(kind === 'flush' ? 'batch:loaded' : 'run:started'), ended: at('settled') }
 }
 
@@ -61,14 +62,21 @@ async function reached(step: string, { child }: Running): Promise<void> {
   await until(() => said.includes(`owm:step ${step} `) || child.exitCode !== null || child.signalCode !== null)
 }
 
-test(`${kills} kills at random moments lose nothing and hand nothing over twice`, { timeout: 120_000 + kills * 10_000 }, async ({ annotate }) => {
+test(`${kills} kills at random moments lose nothing and hand nothing over twice`, {
+  timeout: 120_000 + kills * 10_000,
+}, async ({ annotate }) => {
   const say = (line: string): void => void process.stderr.write(`random-kills: ${line}\n`)
   say(`OWM_TEST_SEED=${seed} OWM_TEST_KILLS=${kills}`)
   const random = randomFrom(seed)
-  const pick = <T>(first: T, ...others: T[]): T => [first, ...others][Math.floor(random() * (others.length + 1))] ?? first
+  const pick = <T>(first: T, ...others: T[]): T =>
+    [first, ...others][Math.floor(random() * (others.length + 1))] ?? first
 
   const newScene = (stream: string): Promise<Scene> =>
-    faultScene({ sink: { url: redis.url, stream }, locations: { rows, file: pick('locations.csv', 'locations.ndjson') }, batchSize: pick(50, 100, 500) })
+    faultScene({
+      sink: { url: redis.url, stream },
+      locations: { rows, file: pick('locations.csv', 'locations.ndjson') },
+      batchSize: pick(50, 100, 500),
+    })
 
   const trial = await newScene('random-kills-trial')
   const times: Record<Kind, Timeline> = {
@@ -76,17 +84,25 @@ test(`${kills} kills at random moments lose nothing and hand nothing over twice`
     store: await measured(trial, 'store', 1),
     flush: await measured(trial, 'flush', 1),
   }
-  for (const [kind, { begun, ended }] of Object.entries(times)) say(`${kind} begins its work at ${begun} ms and ends at ${ended} ms`)
+  for (const [kind, { begun, ended }] of Object.entries(times))
+    say(`${kind} begins its work at ${begun} ms and ends at ${ended} ms`)
 
   let killed = 0
   let late = 0
-  const died = { 'before its work': 0, reading: 0, 'reading and handing over': 0, 'handing over': 0, 'all handed over': 0 }
+  const died = {
+    'before its work': 0,
+    reading: 0,
+    'reading and handing over': 0,
+    'handing over': 0,
+    'all handed over': 0,
+  }
   for (let outbox = 1; killed < kills; outbox++) {
     const scene = await newScene(`random-kills-${outbox}`)
     let hour = 0
     let before: Standing = { stored: 0, pending: 0, isReading: false, sent: 0, runs: 0 }
     for (let left = Math.min(kills - killed, 2 + Math.floor(random() * 5)); left > 0; ) {
-      const kind = before.pending > 0 ? pick<Kind>('produce', 'flush', 'flush') : pick<Kind>('produce', 'produce', 'store')
+      const kind =
+        before.pending > 0 ? pick<Kind>('produce', 'flush', 'flush') : pick<Kind>('produce', 'produce', 'store')
       // A start that died before it entered its run owes nothing; cron would not start it again, this test does.
       if (random() < 0.25 && hour < 2 && before.runs > hour) hour++
       const time = times[kind]

@@ -36,7 +36,8 @@ interface Produced {
 }
 
 /** The longest that one call may take under the scenes' retries: attempts and the waits between them. */
-const budget = (attemptMs: number, attempts = 3, waitMs = 100): number => attempts * attemptMs + (attempts - 1) * waitMs + startUp
+const budget = (attemptMs: number, attempts = 3, waitMs = 100): number =>
+  attempts * attemptMs + (attempts - 1) * waitMs + startUp
 
 /** Says in words what is wrong and what to do next, and nothing that only a programmer reads. */
 function expectHelp(ran: Timed, cause: RegExp, nextStep: RegExp): void {
@@ -68,7 +69,11 @@ async function expectTransient(
 
 async function expectFlushed(scene: Scene): Promise<void> {
   const { code, json, stderr } = await scene.owmJson<Produced>(['flush'])
-  expect({ code, pending: json.outbox.pending, dead: json.outbox.dead }, stderr).toEqual({ code: 0, pending: 0, dead: 0 })
+  expect({ code, pending: json.outbox.pending, dead: json.outbox.dead }, stderr).toEqual({
+    code: 0,
+    pending: 0,
+    dead: 0,
+  })
   await expectAllOnce(scene)
 }
 
@@ -212,7 +217,14 @@ describe('the server dies', () => {
 })
 
 // A key takes 5 ms to load, so that the test says how long it lasts.
-const slowLoading = ['--enable-debug-command', 'yes', '--key-load-delay', '5000', '--loading-process-events-interval-bytes', '1024']
+const slowLoading = [
+  '--enable-debug-command',
+  'yes',
+  '--key-load-delay',
+  '5000',
+  '--loading-process-events-interval-bytes',
+  '1024',
+]
 
 /** Resolves while the server is LOADING; `end` resolves when it has loaded. */
 async function startLoading(scene: Scene): Promise<{ end: Promise<void> }> {
@@ -228,13 +240,22 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'drop-reply')
     await expectRidden(scene, 500, 1000)
-    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, scripts: expect.toBeOneOf([6, 7, 8]), scriptsAnswered: expect.toBeOneOf([6, 7, 8]) })
+    expect(scene.proxy.counts).toMatchObject({
+      repliesDropped: 1,
+      scripts: expect.toBeOneOf([6, 7, 8]),
+      scriptsAnswered: expect.toBeOneOf([6, 7, 8]),
+    })
   })
 
   test('every reply is lost: 75, the batch that was applied is not sent into the stream again', async () => {
     const scene = await redisScene()
     scene.proxy.fromScript(2, 'drop-reply')
-    await expectTransient(scene, { cause: /can't be reached/, nextStep: /whether the server runs/, within: budget(5_000), mend: async () => undefined })
+    await expectTransient(scene, {
+      cause: /can't be reached/,
+      nextStep: /whether the server runs/,
+      within: budget(5_000),
+      mend: async () => undefined,
+    })
     // The first time, another batch may be under way behind it.
     expect(scene.proxy.counts.repliesDropped).toBeOneOf([3, 4])
   })
@@ -250,7 +271,11 @@ describe('the way to the server breaks', () => {
     const scene = await redisScene()
     scene.proxy.onScript(2, 'half')
     await expectRidden(scene, 0, 500)
-    expect(scene.proxy.counts).toMatchObject({ halved: 1, scripts: expect.toBeOneOf([6, 7, 8]), scriptsAnswered: expect.toBeOneOf([5, 6, 7]) })
+    expect(scene.proxy.counts).toMatchObject({
+      halved: 1,
+      scripts: expect.toBeOneOf([6, 7, 8]),
+      scriptsAnswered: expect.toBeOneOf([5, 6, 7]),
+    })
   })
 
   test('the connection is reset before a batch, and in the middle of one', async () => {
@@ -264,7 +289,12 @@ describe('the way to the server breaks', () => {
   test('the connection is reset each time: 75', async () => {
     const scene = await redisScene()
     scene.proxy.fromScript(3, 'reset')
-    await expectTransient(scene, { cause: /can't be reached/, nextStep: /whether the server runs/, within: budget(5_000), mend: async () => undefined })
+    await expectTransient(scene, {
+      cause: /can't be reached/,
+      nextStep: /whether the server runs/,
+      within: budget(5_000),
+      mend: async () => undefined,
+    })
     expect(scene.proxy.counts.resets).toBe(3)
   })
 
@@ -316,7 +346,11 @@ describe('the way to the server breaks', () => {
   test('nothing listens', async () => {
     const scene = await redisScene()
     const port = await freePort()
-    await expectUnreachable(scene, `redis://${user}:${secret}@127.0.0.1:${port}`, new RegExp(`127\\.0\\.0\\.1:${port} can't be reached: .*ECONNREFUSED`))
+    await expectUnreachable(
+      scene,
+      `redis://${user}:${secret}@127.0.0.1:${port}`,
+      new RegExp(`127\\.0\\.0\\.1:${port} can't be reached: .*ECONNREFUSED`),
+    )
   })
 
   test('nothing listens any more, and nothing is pending: nobody knows whether all is still there', async () => {
@@ -363,7 +397,9 @@ describe('the server answers, but does not work', () => {
 
   test('READONLY after a real failover: the rest goes to the new master', async () => {
     const scene = await redisScene()
-    const replica = await startRedisProcess({ args: [...userArgs, '--replicaof', scene.redis.host, `${scene.redis.port}`] })
+    const replica = await startRedisProcess({
+      args: [...userArgs, '--replicaof', scene.redis.host, `${scene.redis.port}`],
+    })
     onTestFinished(() => replica.stop())
     const other = administrator(replica)
     await until(async () => (await other.info('replication')).includes('master_link_status:up'))
@@ -381,7 +417,11 @@ describe('the server answers, but does not work', () => {
 
     const proxy = await startProxy(replica)
     onTestFinished(() => proxy.stop())
-    const { code, json, stderr } = await scene.owmJson<Produced>(['flush', '--set', `sink.url=redis://${user}:${secret}@127.0.0.1:${proxy.port}`])
+    const { code, json, stderr } = await scene.owmJson<Produced>([
+      'flush',
+      '--set',
+      `sink.url=redis://${user}:${secret}@127.0.0.1:${proxy.port}`,
+    ])
     expect(code, stderr).toBe(0)
     expect(json.outbox.pending).toBe(0)
     expect(proxy.counts.scripts).toBe(3)
@@ -437,7 +477,11 @@ describe('the server answers, but does not work', () => {
       nextStep: /whether the server runs/,
       within: budget(1_200),
       mend: async () => {
-        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: expect.toBeOneOf([5, 6]), scriptsAnswered: expect.toBeOneOf([1, 2]) })
+        expect(scene.proxy.counts).toMatchObject({
+          hooks: 1,
+          scripts: expect.toBeOneOf([5, 6]),
+          scriptsAnswered: expect.toBeOneOf([1, 2]),
+        })
         await scene.admin.client('UNPAUSE')
       },
     })
@@ -459,7 +503,11 @@ describe('the server answers, but does not work', () => {
       nextStep: /whether the server runs/,
       within: budget(400),
       mend: async () => {
-        expect(scene.proxy.counts).toMatchObject({ hooks: 1, scripts: expect.toBeOneOf([3, 4]), scriptsAnswered: expect.toBeOneOf([1, 2]) })
+        expect(scene.proxy.counts).toMatchObject({
+          hooks: 1,
+          scripts: expect.toBeOneOf([3, 4]),
+          scriptsAnswered: expect.toBeOneOf([1, 2]),
+        })
         await scene.admin.ping()
         expect(performance.now() - since).toBeGreaterThan(pausedMs - 100)
       },
@@ -522,14 +570,18 @@ describe('the configuration is wrong', () => {
     const url = `redis://narrow:${secret}@${scene.proxy.host}:${scene.proxy.port}`
     // A bound that makes the script look at the groups.
     const flags = ['--set', `sink.url=${url}`, '--set', 'sink.maxLength=500']
-    await expectConfiguration(scene, flags, { cause: /NOPERM|can't (run|access)|ACL/, nextStep: /ACL SETUSER/ }, () => scene.admin.del(stream))
+    await expectConfiguration(scene, flags, { cause: /NOPERM|can't (run|access)|ACL/, nextStep: /ACL SETUSER/ }, () =>
+      scene.admin.del(stream),
+    )
     expect(await scene.admin.call('ACL', 'LOG')).not.toHaveLength(0)
   })
 
   test('WRONGTYPE: the key is used for something else', async () => {
     const scene = await redisScene()
     await scene.admin.set(stream, 'something else')
-    await expectConfiguration(scene, [], { cause: /WRONGTYPE/, nextStep: /sink\.stream/ }, () => scene.admin.del(stream))
+    await expectConfiguration(scene, [], { cause: /WRONGTYPE/, nextStep: /sink\.stream/ }, () =>
+      scene.admin.del(stream),
+    )
     expect(scene.proxy.counts.scripts).toBeGreaterThan(0)
   })
 })

@@ -5,8 +5,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { ConfigurationError, FenceError, RefusedError, SinkFullError, TransientError } from '../../src/errors.js'
-import { resilience } from '../../src/resilience.js'
+import { ConfigurationError, FenceError, RefusedError, SinkFullError, TransientError } from '../../src/errors/index.js'
+import { resilience } from '../../src/pipeline/retry.js'
 import { folderWith, owmJson, startOwm, until } from '../support/cli.js'
 import { expectAccounted, expectAllOnce, redisScene, type Scene, slot } from '../support/redis-scene.js'
 
@@ -50,7 +50,12 @@ describe('how often', () => {
     scene.proxy.fromScript(2, 'reset')
     const { code } = await scene.owmJson<Answer>(produce)
     expect(code).toBe(75)
-    expect(scene.proxy.counts).toMatchObject({ scripts: 1 + 8, scriptsAnswered: expect.toBeOneOf([0, 1]), resets: 8, connections: 8 })
+    expect(scene.proxy.counts).toMatchObject({
+      scripts: 1 + 8,
+      scriptsAnswered: expect.toBeOneOf([0, 1]),
+      resets: 8,
+      connections: 8,
+    })
     await expectAccounted(scene)
   })
 
@@ -71,7 +76,10 @@ describe('how often', () => {
 describe('how long', () => {
   afterEach(() => vi.restoreAllMocks())
 
-  const options = { retry: { attempts: 8, initialDelayMs: 8, maxDelayMs: 50 }, breaker: { failures: 100, resetAfterMs: 1_000 } }
+  const options = {
+    retry: { attempts: 8, initialDelayMs: 8, maxDelayMs: 50 },
+    breaker: { failures: 100, resetAfterMs: 1_000 },
+  }
 
   async function delaysFor(random: number): Promise<{ delays: number[]; calls: number; ms: number }> {
     vi.spyOn(Math, 'random').mockReturnValue(random)
@@ -102,7 +110,10 @@ describe('how long', () => {
   test('never shorter than the other side asks for; where it asks for too much, it is not tried again', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const delays: number[] = []
-    const guard = resilience(options, undefined, { maxRetryAfterMs: 100, onRetry: ({ delayMs }) => delays.push(delayMs) })
+    const guard = resilience(options, undefined, {
+      maxRetryAfterMs: 100,
+      onRetry: ({ delayMs }) => delays.push(delayMs),
+    })
     const asked = [30, 99, 100]
     const operation = vi.fn(() => Promise.reject(new TransientError('busy', { retryAfterMs: asked.shift() })))
     const started = performance.now()
@@ -136,9 +147,13 @@ describe('how long', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.9)
     const abort = new AbortController()
     const error = new TransientError('no')
-    const guard = resilience({ ...options, retry: { attempts: 8, initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 } }, undefined, {
-      onRetry: () => abort.abort(),
-    })
+    const guard = resilience(
+      { ...options, retry: { attempts: 8, initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 } },
+      undefined,
+      {
+        onRetry: () => abort.abort(),
+      },
+    )
     const operation = vi.fn(() => Promise.reject(error))
     await expect(guard.run(operation, abort.signal)).rejects.toBe(error)
     expect(operation).toHaveBeenCalledTimes(1)
@@ -199,7 +214,8 @@ describe('the circuit breaker', () => {
   const never = ['--set', 'breaker.resetAfterMs=86400000']
   const atOnce = ['--set', 'breaker.resetAfterMs=0']
 
-  const breakersOf = async (scene: Scene): Promise<Breaker[]> => (await scene.owmJson<{ breakers: Breaker[] }>(['outbox', 'inspect'])).json.breakers
+  const breakersOf = async (scene: Scene): Promise<Breaker[]> =>
+    (await scene.owmJson<{ breakers: Breaker[] }>(['outbox', 'inspect'])).json.breakers
 
   async function expectOpen(scene: Scene, args: readonly string[]): Promise<void> {
     const before = scene.proxy.counts.connections
@@ -212,7 +228,10 @@ describe('the circuit breaker', () => {
   }
 
   test('opens after so many failures, over several processes, and stays open in the next ones', async () => {
-    const scene = await redisScene({ count: 600, settings: { retry: { ...fast, attempts: 2 }, breaker: { failures: 4 } } })
+    const scene = await redisScene({
+      count: 600,
+      settings: { retry: { ...fast, attempts: 2 }, breaker: { failures: 4 } },
+    })
     scene.proxy.mode = 'refuse'
     expect((await scene.owmJson<Answer>([...produce, ...never])).json.error?.code).toBe('NOT_HANDED_OVER')
     expect(await breakersOf(scene)).toEqual([{ name: 'sink', state: 'closed', failures: 2, since: null }])

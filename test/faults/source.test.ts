@@ -59,9 +59,15 @@ describe('a source that', () => {
   for (const how of ['throws', 'hangs'])
     test(`${how} half-way: 75, the run stays open, the next start reads the rest under its slot`, async () => {
       const { folder, mend } = await scene(how, { timeoutMs: 500 })
-      const broken = await owmJson<ProduceResult & { error: { code: string; message: string } }>(['produce', ...slot(1)], { cwd: folder })
+      const broken = await owmJson<ProduceResult & { error: { code: string; message: string } }>(
+        ['produce', ...slot(1)],
+        { cwd: folder },
+      )
       expect(broken.code).toBe(75)
-      expect(broken.json.error).toMatchObject({ code: 'SOURCE', message: expect.stringMatching(how === 'throws' ? /went away/ : /nothing for 0.5 s/) })
+      expect(broken.json.error).toMatchObject({
+        code: 'SOURCE',
+        message: expect.stringMatching(how === 'throws' ? /went away/ : /nothing for 0.5 s/),
+      })
       expect(broken.json.source.read).toBeLessThan(1000)
       expect(broken.json.outbox.pending, 'what was read is handed over').toBe(0)
       const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })
@@ -88,7 +94,9 @@ describe('a source that', () => {
 
   test('never ends: 78, and what it gave is safe', async () => {
     const { folder } = await scene('endless', { maxLocations: 2500 })
-    const ran = await owmJson<ProduceResult & { error: { code: string; message: string } }>(['produce', ...slot(1)], { cwd: folder })
+    const ran = await owmJson<ProduceResult & { error: { code: string; message: string } }>(['produce', ...slot(1)], {
+      cwd: folder,
+    })
     expect(ran.code).toBe(78)
     expect(ran.json.error.message).toMatch(/more than 2500 locations/)
     expect(ran.json.outbox.persisted).toBeLessThanOrEqual(2500)
@@ -98,7 +106,9 @@ describe('a source that', () => {
   test('hangs and is interrupted: 143 at once', async () => {
     const { folder } = await scene('hangs')
     const { child, ended } = startOwm(['produce', ...slot(1)], { cwd: folder })
-    await until(async () => (await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })).json.runs[0]?.read === 600)
+    await until(
+      async () => (await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })).json.runs[0]?.read === 600,
+    )
     child.kill('SIGTERM')
     expect(await ended).toMatchObject({ code: 143 })
   })
@@ -125,13 +135,23 @@ test('every location that can not be used is quarantined with its place, its val
     ['9,Too Short,,1', /has 4 columns, the header 5/],
   ]
   const lines = ['id,city,state,latitude,longitude', '0,Good,,1,1', ...rows.map(([row]) => row)]
-  await writeFile(join(folder, 'list.csv'), Buffer.concat(lines.map((line) => Buffer.concat([Buffer.from(line), Buffer.from('\n')]))))
-  await writeFile(join(folder, 'list.ndjson'), '{"city":"lone \\ud800","latitude":1,"longitude":1}\n["no object"]\n{"city":"half')
+  await writeFile(
+    join(folder, 'list.csv'),
+    Buffer.concat(lines.map((line) => Buffer.concat([Buffer.from(line), Buffer.from('\n')]))),
+  )
+  await writeFile(
+    join(folder, 'list.ndjson'),
+    '{"city":"lone \\ud800","latitude":1,"longitude":1}\n["no object"]\n{"city":"half',
+  )
   const args = ['--source', 'static-list', '--sink', 'jsonl', '--set', 'sink.path=tasks.jsonl', '--outbox', 'outbox.db']
 
-  const csv = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.csv', ...slot(1)], { cwd: folder })
+  const csv = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.csv', ...slot(1)], {
+    cwd: folder,
+  })
   expect(csv.json.source).toMatchObject({ read: 10, rejected: 8, duplicates: 1 })
-  const shown = await owmJson<InspectResult>(['outbox', 'inspect', '--outbox', 'outbox.db', '--state', 'rejected'], { cwd: folder })
+  const shown = await owmJson<InspectResult>(['outbox', 'inspect', '--outbox', 'outbox.db', '--state', 'rejected'], {
+    cwd: folder,
+  })
   for (const [index, [row, reason, column]] of rows.entries()) {
     const line = `line ${index + 3}${column === undefined ? '' : `, column "${column}"`}`
     const found = shown.json.tasks.find(({ position }) => position === line)
@@ -140,7 +160,9 @@ test('every location that can not be used is quarantined with its place, its val
     expect(found?.value?.length, line).toBeLessThan(1100)
   }
 
-  const ndjson = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.ndjson', ...slot(2)], { cwd: folder })
+  const ndjson = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.ndjson', ...slot(2)], {
+    cwd: folder,
+  })
   expect(ndjson.json.source).toMatchObject({ read: 3, rejected: 3 })
   const { stdout } = await owm(['outbox', 'inspect', '--outbox', 'outbox.db', '--state', 'rejected'], { cwd: folder })
   expect(stdout).toMatch(/line 1 .*lone surrogate/)

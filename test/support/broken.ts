@@ -7,9 +7,13 @@ import { expect } from 'vitest'
 import { root, temporaryFolder } from './cli.js'
 
 /** Builds owm with texts of `src/<file>` replaced, each of which must be there exactly once: its `bin/run.js`. */
-export async function brokenBuild(file: string, changes: readonly (readonly [text: string, by: string])[]): Promise<string> {
+export async function brokenBuild(
+  file: string,
+  changes: readonly (readonly [text: string, by: string])[],
+): Promise<string> {
   const folder = await temporaryFolder()
-  for (const part of ['bin', 'src', 'package.json', 'oclif.manifest.json']) await cp(join(root, part), join(folder, part), { recursive: true })
+  for (const part of ['bin', 'src', 'package.json', 'oclif.manifest.json'])
+    await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const path = join(folder, 'src', file)
   let code = await readFile(path, 'utf8')

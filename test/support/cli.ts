@@ -74,7 +74,9 @@ export async function owmJson<T>(args: readonly string[], options: RunOptions = 
   try {
     return { ...ran, json: JSON.parse(ran.stdout) }
   } catch (error) {
-    throw new Error(`owm ${args.join(' ')} printed no JSON (exit ${ran.code}):\n${ran.stdout}\n${ran.stderr}`, { cause: error })
+    throw new Error(`owm ${args.join(' ')} printed no JSON (exit ${ran.code}):\n${ran.stdout}\n${ran.stderr}`, {
+      cause: error,
+    })
   }
 }
 
@@ -86,7 +88,10 @@ export async function folderWith(config: unknown): Promise<string> {
 }
 
 /** Resolves once `condition` gives something; throws when it hasn't after `timeout` milliseconds. */
-export async function until<T>(condition: () => T | undefined | false | Promise<T | undefined | false>, timeout = 30_000): Promise<T> {
+export async function until<T>(
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  timeout = 30_000,
+): Promise<T> {
   for (const deadline = Date.now() + timeout; ; ) {
     const found = await condition()
     if (found !== undefined && found !== false) return found

@@ -54,12 +54,27 @@ const ids: Ids = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 const postgres: Kind = {
   type: 'postgres',
-  folders: () => (existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`) : []),
+  folders: () =>
+    existsSync('/usr/lib/postgresql')
+      ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`)
+      : [],
   install: 'Install PostgreSQL (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql).',
   async create(folder, password) {
     const secret = join(folder, 'password')
     await writeFile(secret, password, { mode: 0o644 })
-    const settings = ['--username', 'owm', '--auth', 'scram-sha-256', '--pwfile', secret, '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
+    const settings = [
+      '--username',
+      'owm',
+      '--auth',
+      'scram-sha-256',
+      '--pwfile',
+      secret,
+      '--encoding',
+      'UTF8',
+      '--locale',
+      'C',
+      '--no-sync',
+    ]
     await run(find('initdb', this), ['-D', join(folder, 'data'), ...settings], ids)
   },
   serve(folder, port) {
@@ -73,7 +88,10 @@ const postgres: Kind = {
       ssl_cert_file: join(folder, 'cert.pem'),
       ssl_key_file: join(folder, 'key.pem'),
     }
-    return [find('postgres', this), ['-D', join(folder, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]]
+    return [
+      find('postgres', this),
+      ['-D', join(folder, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    ]
   },
   // Of SIGKILL its other processes would not hear at once, and a new server waits for their end.
   signal: 'SIGQUIT',
@@ -91,23 +109,46 @@ const mariadb: Kind = {
        GRANT ALL ON *.* TO owm@'127.0.0.1' WITH GRANT OPTION;
        GRANT ALL ON *.* TO owm@localhost;\n`.replace(/\n\s+/g, '\n'),
     )
-    await run(find('mariadb-install-db', this), ['--no-defaults', `--datadir=${join(folder, 'data')}`, '--skip-test-db', '--skip-name-resolve'], ids)
+    await run(
+      find('mariadb-install-db', this),
+      ['--no-defaults', `--datadir=${join(folder, 'data')}`, '--skip-test-db', '--skip-name-resolve'],
+      ids,
+    )
   },
   serve(folder, port) {
     // 2: what is committed outlives the server, if not the machine.
-    const fast = ['--skip-log-bin', '--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=16M', '--skip-name-resolve']
+    const fast = [
+      '--skip-log-bin',
+      '--innodb-flush-log-at-trx-commit=2',
+      '--innodb-buffer-pool-size=16M',
+      '--skip-name-resolve',
+    ]
     const tls = [`--ssl-cert=${join(folder, 'cert.pem')}`, `--ssl-key=${join(folder, 'key.pem')}`]
-    const place = [`--datadir=${join(folder, 'data')}`, `--socket=${join(folder, 'socket')}`, `--pid-file=${join(folder, 'pid')}`]
+    const place = [
+      `--datadir=${join(folder, 'data')}`,
+      `--socket=${join(folder, 'socket')}`,
+      `--pid-file=${join(folder, 'pid')}`,
+    ]
     return [
       find('mariadbd', this),
-      ['--no-defaults', '--bind-address=127.0.0.1', `--port=${port}`, ...place, ...tls, ...fast, `--init-file=${join(folder, 'init.sql')}`],
+      [
+        '--no-defaults',
+        '--bind-address=127.0.0.1',
+        `--port=${port}`,
+        ...place,
+        ...tls,
+        ...fast,
+        `--init-file=${join(folder, 'init.sql')}`,
+      ],
     ]
   },
   signal: 'SIGKILL',
 }
 
 function find(program: string, { folders, install }: Kind): string {
-  const found = [...folders().toSorted().toReversed(), ...(process.env['PATH'] ?? '').split(delimiter)].map((folder) => join(folder, program)).find(existsSync)
+  const found = [...folders().toSorted().toReversed(), ...(process.env['PATH'] ?? '').split(delimiter)]
+    .map((folder) => join(folder, program))
+    .find(existsSync)
   if (found === undefined) throw new Error(`There is no ${program}. ${install}`)
   return found
 }
@@ -122,7 +163,11 @@ async function start(kind: Kind): Promise<TestDatabase> {
   try {
     // PostgreSQL's package on Debian brings openssl with it.
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(folder, 'key.pem')]
-    await run('openssl', ['req', '-x509', ...key, '-days', '2', '-subj', '/CN=database.test', '-out', server.certificate], ids)
+    await run(
+      'openssl',
+      ['req', '-x509', ...key, '-days', '2', '-subj', '/CN=database.test', '-out', server.certificate],
+      ids,
+    )
     await kind.create(folder, server.password, ids)
     await server.start()
     return server
@@ -162,7 +207,12 @@ class Server implements TestDatabase {
   }
 
   async query<Row>(sql: string): Promise<Row[]> {
-    this.#source ??= await new DataSource({ type: this.#kind.type, url: this.url, logging: false, poolSize: 2 }).initialize()
+    this.#source ??= await new DataSource({
+      type: this.#kind.type,
+      url: this.url,
+      logging: false,
+      poolSize: 2,
+    }).initialize()
     return this.#source.query(sql)
   }
 

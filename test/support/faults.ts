@@ -26,7 +26,8 @@ const crashModule = join(root, 'test', 'support', 'crash.mjs')
 export const timelineModule = join(root, 'test', 'support', 'timeline.mjs')
 
 /** The hours of one day: slot 0 is 2026-11-23T00:00:00Z. */
-export const slotAt = (hour: number): string => new Date(Date.UTC(2026, 10, 23, hour)).toISOString().replace('.000Z', 'Z')
+export const slotAt = (hour: number): string =>
+  new Date(Date.UTC(2026, 10, 23, hour)).toISOString().replace('.000Z', 'Z')
 
 export interface SceneOptions {
   /** Where the tasks go: a Redis' URL, or a file. */
@@ -62,8 +63,18 @@ export interface Scene {
   case(more?: readonly Ledger[]): Case
 }
 
-export async function faultScene({ sink: given, locations: list, batchSize = 50, outbox: outboxOptions, retry, script }: SceneOptions): Promise<Scene> {
-  const sinkOptions = given === 'jsonl' ? { use: 'jsonl', path: './tasks.jsonl' } : { use: 'redis-stream', maxLength: 10_000_000, ...given }
+export async function faultScene({
+  sink: given,
+  locations: list,
+  batchSize = 50,
+  outbox: outboxOptions,
+  retry,
+  script,
+}: SceneOptions): Promise<Scene> {
+  const sinkOptions =
+    given === 'jsonl'
+      ? { use: 'jsonl', path: './tasks.jsonl' }
+      : { use: 'redis-stream', maxLength: 10_000_000, ...given }
   const { file = 'locations.csv', ...how } = list ?? { rows: 1_500 }
   const { path: outboxPath = './outbox.db' } = outboxOptions ?? {}
   const folder = await folderWith({
@@ -78,7 +89,9 @@ export async function faultScene({ sink: given, locations: list, batchSize = 50,
   const slots = new Map<string, Locations>()
   const ledger: Ledger = { outbox, slots, forgotten: new Set() }
   const sink: SinkPlace =
-    given === 'jsonl' ? { kind: 'jsonl', path: join(folder, 'tasks.jsonl') } : { kind: 'redis-stream', url: given.url, stream: given.stream }
+    given === 'jsonl'
+      ? { kind: 'jsonl', path: join(folder, 'tasks.jsonl') }
+      : { kind: 'redis-stream', url: given.url, stream: given.stream }
 
   const start = (args: readonly string[], options: RunOptions = {}): Running => {
     const [, slot] = args[0] === 'produce' ? (/--slot=(\S+)/.exec(args.join(' ')) ?? []) : []
@@ -108,7 +121,11 @@ export async function faultScene({ sink: given, locations: list, batchSize = 50,
     produce: (hour, args = [], options = {}) => start([...produceArgs(hour), ...args], options).ended,
     async crash(at, args, options = {}) {
       const ran = await start(args, preloaded(at, 'SIGKILL', options)).ended
-      expect(ran, `SIGKILL at ${at}: ${ran.stdout}${ran.stderr}`).toMatchObject({ signal: 'SIGKILL', code: null, stdout: '' })
+      expect(ran, `SIGKILL at ${at}: ${ran.stdout}${ran.stderr}`).toMatchObject({
+        signal: 'SIGKILL',
+        code: null,
+        stdout: '',
+      })
       return ran
     },
     async stopAt(at, args, options = {}) {

@@ -41,7 +41,18 @@ export interface LocationOptions {
   bad?: boolean
 }
 
-const words = ['Nairobi', 'São Paulo', 'Åre', '東京', 'Washington, D.C.', 'الرياض', "L'Aquila", 'Ürümqi', '"Quoted"', '🏝 Malé']
+const words = [
+  'Nairobi',
+  'São Paulo',
+  'Åre',
+  '東京',
+  'Washington, D.C.',
+  'الرياض',
+  "L'Aquila",
+  'Ürümqi',
+  '"Quoted"',
+  '🏝 Malé',
+]
 
 function place(prefix: string, number: number): Place {
   return {
@@ -54,13 +65,18 @@ function place(prefix: string, number: number): Place {
 }
 
 /** Writes a list, as CSV or as NDJSON by its name's ending: every 97th row is out of range, every 101st repeats the one 40 rows above. */
-export async function writeLocations(path: string, { rows, prefix = 'L', bad = true }: LocationOptions): Promise<Locations> {
+export async function writeLocations(
+  path: string,
+  { rows, prefix = 'L', bad = true }: LocationOptions,
+): Promise<Locations> {
   const valid: Place[] = []
   const lines: string[] = []
   const isCsv = path.endsWith('.csv')
   const cell = (value: string | number): string => `"${String(value).replaceAll('"', '""')}"`
   const line = (of: Place): string =>
-    isCsv ? [of.id, of.latitude, of.longitude, of.city, of.state, rows].map(cell).join(',') : JSON.stringify({ ...of, population: rows })
+    isCsv
+      ? [of.id, of.latitude, of.longitude, of.city, of.state, rows].map(cell).join(',')
+      : JSON.stringify({ ...of, population: rows })
   let rejected = 0
   let duplicates = 0
   for (let number = 1; number <= rows; number++) {
@@ -101,7 +117,9 @@ export const expectedTaskId = (slot: string, id: string): string => uuid5(owmNam
 
 // --- what is there ---
 
-export type SinkPlace = { readonly kind: 'redis-stream'; readonly url: string; readonly stream: string } | { readonly kind: 'jsonl'; readonly path: string }
+export type SinkPlace =
+  | { readonly kind: 'redis-stream'; readonly url: string; readonly stream: string }
+  | { readonly kind: 'jsonl'; readonly path: string }
 
 /** Every task in the sink, as text, in its order. */
 export async function entriesIn(sink: SinkPlace): Promise<string[]> {
@@ -119,7 +137,8 @@ export async function entriesIn(sink: SinkPlace): Promise<string[]> {
       const page = await client.xrange(sink.stream, from, '+', 'COUNT', 10_000)
       for (const [id, fields] of page) {
         const [name, value] = fields
-        if (fields.length !== 2 || name !== 'data' || value === undefined) throw new Error(`the entry ${id} isn't one field "data": ${fields.join(' ')}`)
+        if (fields.length !== 2 || name !== 'data' || value === undefined)
+          throw new Error(`the entry ${id} isn't one field "data": ${fields.join(' ')}`)
         found.push(value)
         from = `(${id}`
       }
@@ -174,11 +193,15 @@ export async function factsOf(outbox: string): Promise<OutboxFacts | undefined> 
     await copied(`${outbox}-wal`, `${copy}-wal`)
     const all = await openDatabase(copy)
     try {
-      const tables = await all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'state'")
+      const tables = await all<{ name: string }>(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'state'",
+      )
       if (tables.length === 0) return undefined
       const [check] = await all<{ integrity_check: string }>('PRAGMA integrity_check')
       if (check?.integrity_check !== 'ok') throw new Error(`the outbox is damaged: ${check?.integrity_check}`)
-      const [state] = await all<{ handed: number; last: number }>('SELECT handed_seq AS handed, last_seq AS last FROM state')
+      const [state] = await all<{ handed: number; last: number }>(
+        'SELECT handed_seq AS handed, last_seq AS last FROM state',
+      )
       if (!state) throw new Error('the outbox has no state row')
       const dead = await all<{ seq: number }>("SELECT seq FROM dead WHERE fate = 'dead'")
       return {
@@ -218,11 +241,14 @@ interface AllRows {
 /** Plain statements on a SQLite file, without owm. */
 export async function openDatabase(path: string): Promise<AllRows> {
   const database = await new Promise<sqlite3.Database>((resolve, reject) => {
-    const opened: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) => (error ? reject(error) : resolve(opened)))
+    const opened: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
+      error ? reject(error) : resolve(opened),
+    )
   })
   const all = <Row>(sql: string): Promise<Row[]> =>
     new Promise((resolve, reject) => database.all<Row>(sql, (error, rows) => (error ? reject(error) : resolve(rows))))
-  const close = (): Promise<void> => new Promise((resolve, reject) => database.close((error) => (error ? reject(error) : resolve())))
+  const close = (): Promise<void> =>
+    new Promise((resolve, reject) => database.close((error) => (error ? reject(error) : resolve())))
   return Object.assign(all, { close })
 }
 
@@ -264,16 +290,22 @@ function expectations(ledgers: readonly Ledger[]): Map<string, Expected> {
   for (const { slots } of ledgers)
     for (const [slot, list] of slots) {
       const ids = idsOf(slot, list)
-      for (const [index, own] of list.valid.entries()) expected.set(ids[index] ?? '', { slot, place: own, population: list.rows })
+      for (const [index, own] of list.valid.entries())
+        expected.set(ids[index] ?? '', { slot, place: own, population: list.rows })
     }
   return expected
 }
 
 /** At most a few of a long list: a failing test should be readable. */
-const some = (found: readonly string[]): string => `${found.slice(0, 5).join(', ')}${found.length > 5 ? `, … (${found.length})` : ''}`
+const some = (found: readonly string[]): string =>
+  `${found.slice(0, 5).join(', ')}${found.length > 5 ? `, … (${found.length})` : ''}`
 
 /** Counts each task id in the sink, and complains about every entry that no location gives or that says something else. */
-function countEntries(entries: readonly string[], expected: ReadonlyMap<string, Expected>, complaints: string[]): Map<string, number> {
+function countEntries(
+  entries: readonly string[],
+  expected: ReadonlyMap<string, Expected>,
+  complaints: string[],
+): Map<string, number> {
   const counts = new Map<string, number>()
   for (const text of entries) {
     let task: unknown
@@ -283,13 +315,17 @@ function countEntries(entries: readonly string[], expected: ReadonlyMap<string, 
       complaints.push(`not JSON in the sink: ${text.slice(0, 200)}`)
       continue
     }
-    const id = typeof task === 'object' && task !== null && 'task_id' in task && typeof task.task_id === 'string' ? task.task_id : ''
+    const id =
+      typeof task === 'object' && task !== null && 'task_id' in task && typeof task.task_id === 'string'
+        ? task.task_id
+        : ''
     const wanted = expected.get(id)
     if (!wanted) {
       complaints.push(`in the sink, but never read: ${text.slice(0, 200)}`)
       continue
     }
-    if (JSON.stringify(sorted(task)) !== JSON.stringify(sorted(taskOf(id, wanted)))) complaints.push(`changed on its way: ${text.slice(0, 300)}`)
+    if (JSON.stringify(sorted(task)) !== JSON.stringify(sorted(taskOf(id, wanted))))
+      complaints.push(`changed on its way: ${text.slice(0, 300)}`)
     counts.set(id, (counts.get(id) ?? 0) + 1)
   }
   return counts
@@ -328,15 +364,21 @@ export async function complaintsAtAnyMoment({ sink, guarantee, ledgers }: Case):
     if (!fact) continue
     hasForgotten ||= (ledger.forgotten?.size ?? 0) > 0
     for (const run of fact.runs) {
-      if (run.read !== run.persisted + run.rejected + run.duplicates + run.suspects) complaints.push(`the run's sums are wrong: ${JSON.stringify(run)}`)
+      if (run.read !== run.persisted + run.rejected + run.duplicates + run.suspects)
+        complaints.push(`the run's sums are wrong: ${JSON.stringify(run)}`)
       if (run.quarantined !== run.rejected) complaints.push(`counted as rejected, but not kept: ${JSON.stringify(run)}`)
     }
-    if (fact.handedSeq > fact.lastSeq) complaints.push(`handed over up to ${fact.handedSeq}, but stored only up to ${fact.lastSeq}`)
+    if (fact.handedSeq > fact.lastSeq)
+      complaints.push(`handed over up to ${fact.handedSeq}, but stored only up to ${fact.lastSeq}`)
     const before = stored.size
     for (const { taskId } of fact.tasks) stored.add(taskId)
-    if (stored.size - before !== fact.tasks.length) complaints.push(`stored twice: ${fact.tasks.length - (stored.size - before)} tasks`)
-    const ahead = fact.tasks.filter(({ seq, taskId }) => seq <= fact.handedSeq && !fact.dead.has(seq) && !counts.has(taskId))
-    if (ahead.length > 0) complaints.push(`acknowledged, but not in the sink: seq ${some(ahead.map(({ seq }) => String(seq)))}`)
+    if (stored.size - before !== fact.tasks.length)
+      complaints.push(`stored twice: ${fact.tasks.length - (stored.size - before)} tasks`)
+    const ahead = fact.tasks.filter(
+      ({ seq, taskId }) => seq <= fact.handedSeq && !fact.dead.has(seq) && !counts.has(taskId),
+    )
+    if (ahead.length > 0)
+      complaints.push(`acknowledged, but not in the sink: seq ${some(ahead.map(({ seq }) => String(seq)))}`)
     const alien = fact.tasks.filter(({ taskId }) => !expected.has(taskId))
     if (alien.length > 0) complaints.push(`stored, but never read: seq ${some(alien.map(({ seq }) => String(seq)))}`)
   }
@@ -361,10 +403,16 @@ export async function complaintsWhenComplete(of: Case): Promise<string[]> {
   return complaints
 }
 
-function complainOfTwice(counts: ReadonlyMap<string, number>, expected: ReadonlyMap<string, Expected>, complaints: string[]): void {
+function complainOfTwice(
+  counts: ReadonlyMap<string, number>,
+  expected: ReadonlyMap<string, Expected>,
+  complaints: string[],
+): void {
   const twice = [...counts].filter(([, count]) => count > 1)
   if (twice.length > 0)
-    complaints.push(`more than once: ${some(twice.map(([id, count]) => `${expected.get(id)?.place.id} of ${expected.get(id)?.slot} x${count}`))}`)
+    complaints.push(
+      `more than once: ${some(twice.map(([id, count]) => `${expected.get(id)?.place.id} of ${expected.get(id)?.slot} x${count}`))}`,
+    )
 }
 
 /** read = valid + rejected + duplicates, valid = delivered + pending + dead, where "delivered" is what we counted in the sink. */
@@ -388,15 +436,21 @@ async function accounts({ outbox, slots, forgotten }: Ledger, counts: ReadonlyMa
     const dead = own.filter(({ seq }) => facts.dead.has(seq)).length
     const pending = own.filter(({ seq }) => seq > facts.handedSeq && !facts.dead.has(seq)).length
     const delivered = idsOf(slot, list).filter((id) => counts.has(id)).length
-    if (persisted !== list.valid.length) complaints.push(`slot ${slot}: ${list.valid.length} valid locations, ${persisted} tasks stored: ${says}`)
+    if (persisted !== list.valid.length)
+      complaints.push(`slot ${slot}: ${list.valid.length} valid locations, ${persisted} tasks stored: ${says}`)
     if (persisted !== delivered + pending + dead)
-      complaints.push(`slot ${slot}: ${persisted} stored, but ${delivered} delivered + ${pending} pending + ${dead} dead: ${says}`)
-    if (last.read !== list.rows || last.rejected !== list.rejected) complaints.push(`slot ${slot}: ${list.rows} rows, ${list.rejected} bad ones, but ${says}`)
-    if (runs.length === 1 && last.duplicates !== list.duplicates) complaints.push(`slot ${slot}: ${list.duplicates} duplicates, but ${says}`)
+      complaints.push(
+        `slot ${slot}: ${persisted} stored, but ${delivered} delivered + ${pending} pending + ${dead} dead: ${says}`,
+      )
+    if (last.read !== list.rows || last.rejected !== list.rejected)
+      complaints.push(`slot ${slot}: ${list.rows} rows, ${list.rejected} bad ones, but ${says}`)
+    if (runs.length === 1 && last.duplicates !== list.duplicates)
+      complaints.push(`slot ${slot}: ${list.duplicates} duplicates, but ${says}`)
     for (const run of runs) {
       if (run.read !== run.persisted + run.rejected + run.duplicates || run.suspects > 0)
         complaints.push(`slot ${slot}: the run's sums are wrong: ${JSON.stringify(run)}`)
-      if (run.quarantined !== run.rejected) complaints.push(`slot ${slot}: counted as rejected, but not kept: ${JSON.stringify(run)}`)
+      if (run.quarantined !== run.rejected)
+        complaints.push(`slot ${slot}: counted as rejected, but not kept: ${JSON.stringify(run)}`)
       if (run.state !== 'done') complaints.push(`slot ${slot}: its run is still ${run.state}`)
     }
   }

@@ -22,7 +22,14 @@ import { setTimeout as delay } from 'node:timers/promises'
  * - `before`: runs first, then the call goes on to the server.
  * - `after`: the server applies it and answers; this runs, then the answer is thrown away and the connection reset.
  */
-export type ScriptFault = 'reset' | 'half' | 'drop-reply' | 'swallow' | 'swallow-reply' | { before: () => Promise<unknown> } | { after: () => Promise<unknown> }
+export type ScriptFault =
+  | 'reset'
+  | 'half'
+  | 'drop-reply'
+  | 'swallow'
+  | 'swallow-reply'
+  | { before: () => Promise<unknown> }
+  | { after: () => Promise<unknown> }
 
 /** `refuse`: a new connection is reset at once. `black-hole`: it's accepted; nothing more is said on any connection, ever. */
 export type ProxyMode = 'pass' | 'refuse' | 'black-hole'
@@ -160,7 +167,8 @@ class CountingProxy implements FaultProxy {
     if (!this.#server.listening) return
     this.#server.close()
     await once(this.#server, 'close')
-    if (this.#failedHooks.length > 0) throw new AggregateError(this.#failedHooks, `a fault could not be made: ${this.#failedHooks.join('; ')}`)
+    if (this.#failedHooks.length > 0)
+      throw new AggregateError(this.#failedHooks, `a fault could not be made: ${this.#failedHooks.join('; ')}`)
   }
 
   async hook(run: () => Promise<unknown>): Promise<void> {

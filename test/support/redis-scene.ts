@@ -59,7 +59,11 @@ export interface Scene {
 }
 
 /** A server, a proxy, a configuration; all of it goes when the test ends. */
-export async function redisScene({ count = 2_500, redis: args = [], settings = {} }: SceneOptions = {}): Promise<Scene> {
+export async function redisScene({
+  count = 2_500,
+  redis: args = [],
+  settings = {},
+}: SceneOptions = {}): Promise<Scene> {
   const redis = await startRedisProcess({ args: [...userArgs, ...args] })
   onTestFinished(() => redis.stop())
   const proxy = await startProxy(redis)
@@ -92,12 +96,16 @@ export async function redisScene({ count = 2_500, redis: args = [], settings = {
     folder,
     url,
     owm: (args, options) => watched(() => owm(args, { cwd: folder, ...options })),
-    owmJson: <T>(args: readonly string[], options?: RunOptions) => watched(() => owmJson<T>(args, { cwd: folder, ...options })),
+    owmJson: <T>(args: readonly string[], options?: RunOptions) =>
+      watched(() => owmJson<T>(args, { cwd: folder, ...options })),
     delivered: async () => placesOf(await admin.xrange(stream, '-', '+')),
     async pending() {
-      const { json } = await owmJson<{ tasks: { task: { location_id: number } }[] }>(['outbox', 'inspect', '--state', 'pending', '--limit', '1000000'], {
-        cwd: folder,
-      })
+      const { json } = await owmJson<{ tasks: { task: { location_id: number } }[] }>(
+        ['outbox', 'inspect', '--state', 'pending', '--limit', '1000000'],
+        {
+          cwd: folder,
+        },
+      )
       return json.tasks.map(({ task }) => `place ${task.location_id}`)
     },
   }
@@ -105,7 +113,15 @@ export async function redisScene({ count = 2_500, redis: args = [], settings = {
 
 /** A connection of the test's own. */
 export function administrator({ host, port }: { host: string; port: number }): Redis {
-  const admin = new Redis({ host, port, username: user, password: secret, enableReadyCheck: false, maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  const admin = new Redis({
+    host,
+    port,
+    username: user,
+    password: secret,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+  })
   admin.on('error', () => undefined) // the server is killed on purpose
   onTestFinished(() => admin.disconnect())
   return admin

@@ -87,7 +87,9 @@ export async function startRedisProcess(options: RedisOptions = {}): Promise<Red
 async function startRedisContainer(image: string, options: RedisOptions): Promise<RedisInContainer> {
   const { RedisContainer } = await import('@testcontainers/redis')
   // The command replaces the image's own, and outside connections need protected mode off.
-  const container = await new RedisContainer(image).withCommand(['redis-server', '--protected-mode', 'no', ...NOT_PERSISTENT, ...(options.args ?? [])]).start()
+  const container = await new RedisContainer(image)
+    .withCommand(['redis-server', '--protected-mode', 'no', ...NOT_PERSISTENT, ...(options.args ?? [])])
+    .start()
   const id = container.getId()
   const { OWM_TEST_REDIS_TRACE: trace } = process.env
   if (trace) await appendFile(trace, `container ${image} ${id}\n`)
@@ -175,7 +177,9 @@ class LocalRedis implements RedisProcess {
 
   async start(): Promise<void> {
     const place = ['--bind', this.host, '--port', `${this.port}`, '--dir', this.directory]
-    const child = spawn('redis-server', [...place, ...NOT_PERSISTENT, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('redis-server', [...place, ...NOT_PERSISTENT, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

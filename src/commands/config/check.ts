@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
-import { type Done, OwmCommand } from '../../command.js'
-import { ConfigurationError, exitCodes, OwmError, TransientError } from '../../errors.js'
-import { harmless, plural } from '../../terminal.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+import { harmless, plural } from '../../cli/terminal.js'
+import { ConfigurationError, exitCodes, OwmError, TransientError } from '../../errors/index.js'
 
 /** What `owm config check --json` prints. */
 export interface CheckResult {
@@ -14,7 +14,9 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
     'Reads the configuration, checks the options of its plugins, looks for files and for the folder of the outbox. Changes nothing. Without --pipeline: all pipelines.'
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --connect']
   static override flags = {
-    connect: Flags.boolean({ description: "also read the source's first batch and ask the sink, without changing anything" }),
+    connect: Flags.boolean({
+      description: "also read the source's first batch and ask the sink, without changing anything",
+    }),
   }
 
   protected result: CheckResult = { findings: [] }
@@ -22,7 +24,7 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
   protected async work(): Promise<Done<CheckResult>> {
     const { flags } = await this.parse(ConfigCheck)
     this.takeFlags(flags)
-    const { checkConfig } = await import('../../config-check.js')
+    const { checkConfig } = await import('../../config/check.js')
     const wrong: OwmError[] = []
     const summary: string[] = []
     // A file that can't be read is told of below.
@@ -40,13 +42,23 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
         const ok = !(outcome instanceof OwmError)
         const [message, hint] = ok ? [outcome, undefined] : [outcome.message, outcome.hint]
         this.result.findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null })
-        summary.push(`${ok ? 'ok   ' : 'wrong'} ${pipeline === undefined ? '' : `${pipeline}: `}${about}: ${message}${hint === undefined ? '' : ` ${hint}`}`)
+        summary.push(
+          `${ok ? 'ok   ' : 'wrong'} ${pipeline === undefined ? '' : `${pipeline}: `}${about}: ${message}${hint === undefined ? '' : ` ${hint}`}`,
+        )
         if (!ok) wrong.push(outcome)
       }
     }
-    const Kind = wrong.some(({ exitCode }) => exitCode !== exitCodes.notHandedOver) ? ConfigurationError : TransientError
+    const Kind = wrong.some(({ exitCode }) => exitCode !== exitCodes.notHandedOver)
+      ? ConfigurationError
+      : TransientError
     const errors =
-      wrong.length > 0 ? [new Kind(`${plural(wrong.length, 'check')} failed: see above.`, { hint: 'Correct what is wrong, then check again.' })] : []
+      wrong.length > 0
+        ? [
+            new Kind(`${plural(wrong.length, 'check')} failed: see above.`, {
+              hint: 'Correct what is wrong, then check again.',
+            }),
+          ]
+        : []
     return { result: this.result, summary: summary.map(harmless), errors }
   }
 }

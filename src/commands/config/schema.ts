@@ -1,4 +1,4 @@
-import { type Done, OwmCommand } from '../../command.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
 
 export default class ConfigSchema extends OwmCommand<object> {
   static override summary = 'Print the JSON Schema of a configuration file, for editors.'
@@ -11,7 +11,7 @@ export default class ConfigSchema extends OwmCommand<object> {
   protected async work(): Promise<Done<object>> {
     const { flags } = await this.parse(ConfigSchema)
     this.takeFlags(flags)
-    const { configSchema } = await import('../../json-schema.js')
+    const { configSchema } = await import('../../config/json-schema.js')
     this.result = await configSchema()
     return { result: this.result, summary: [JSON.stringify(this.result, null, 2)] }
   }

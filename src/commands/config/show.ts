@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
-import { type Done, OwmCommand } from '../../command.js'
-import type { Shown } from '../../config-show.js'
-import { table } from '../../terminal.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+import { table } from '../../cli/terminal.js'
+import type { Shown } from '../../config/show.js'
 
 /** What `owm config show --json` prints. */
 export interface ShowResult {
@@ -12,15 +12,22 @@ export interface ShowResult {
 
 export default class ConfigShow extends OwmCommand<ShowResult> {
   static override summary = 'Show the settings in force, each with where it came from.'
-  static override description = "A flag, an environment variable, a line of the file or a default; the plugins' own options are among them, secrets aren't."
-  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --set source.count=5 --json']
+  static override description =
+    "A flag, an environment variable, a line of the file or a default; the plugins' own options are among them, secrets aren't."
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --set source.count=5 --json',
+  ]
 
   protected result: ShowResult = { file: null, pipeline: null, values: [] }
 
   protected async work(): Promise<Done<ShowResult>> {
     const { flags } = await this.parse(ConfigShow)
     this.takeFlags(flags)
-    const [{ settingsIn }, { wordsOf }] = await Promise.all([import('../../config-show.js'), import('../../origins.js')])
+    const [{ settingsIn }, { wordsOf }] = await Promise.all([
+      import('../../config/show.js'),
+      import('../../config/origins.js'),
+    ])
     const loaded = await this.configure(flags)
     const { values, errors } = await settingsIn(loaded)
     this.result = { file: loaded.file ?? null, pipeline: loaded.pipeline ?? null, values }

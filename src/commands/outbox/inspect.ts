@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
-import { type Done, OwmCommand } from '../../command.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+import { age, count, plural, table, terminalWidth } from '../../cli/terminal.js'
 import type { RunReport, TaskReport, TaskState, Totals } from '../../outbox/inspect.js'
-import { age, count, plural, table, terminalWidth } from '../../terminal.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
 
@@ -27,7 +27,12 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
     state: Flags.option({ options: states, description: 'only tasks in this state' })(),
     run: Flags.string({ description: 'only this run: its id, or the beginning of it', helpValue: 'ID' }),
     location: Flags.string({ description: 'only tasks that contain this text', helpValue: 'TEXT' }),
-    limit: Flags.integer({ description: 'at most so many runs and so many tasks', min: 1, default: 20, helpValue: 'N' }),
+    limit: Flags.integer({
+      description: 'at most so many runs and so many tasks',
+      min: 1,
+      default: 20,
+      helpValue: 'N',
+    }),
   }
 
   protected result: InspectResult = {
@@ -47,7 +52,11 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
     this.result.path = path
     const inspection = await Inspection.open(path)
     try {
-      if (!inspection.exists) return { result: this.result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
+      if (!inspection.exists)
+        return {
+          result: this.result,
+          summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`],
+        }
       const filter = { state: flags.state, run: flags.run, location: flags.location, limit: flags.limit }
       this.result = {
         path,
@@ -73,7 +82,9 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
       `${count(totals.pending)} pending${oldest}, ${count(totals.dead)} dead, ${count(totals.rejected)} rejected, ${plural(totals.duplicates, 'duplicate')}`,
     ]
     for (const { name, state, failures, since } of breakers)
-      lines.push(`circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${since === null ? '' : `, open since ${since}`}`)
+      lines.push(
+        `circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${since === null ? '' : `, open since ${since}`}`,
+      )
     if (runs.length > 0)
       lines.push(
         '',

@@ -1,6 +1,6 @@
-import type { PluginReport } from '../../catalogue.js'
-import { type Done, OwmCommand } from '../../command.js'
-import { defaultOf, harmless, table, terminalWidth } from '../../terminal.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+import { defaultOf, harmless, table, terminalWidth } from '../../cli/terminal.js'
+import type { PluginReport } from '../../plugins/catalogue.js'
 
 /** What `owm plugins --json` prints. */
 export interface PluginsResult {
@@ -18,16 +18,28 @@ export default class Plugins extends OwmCommand<PluginsResult> {
   protected async work(): Promise<Done<PluginsResult>> {
     const { flags } = await this.parse(Plugins)
     this.takeFlags(flags)
-    const { pluginsAt } = await import('../../catalogue.js')
+    const { pluginsAt } = await import('../../plugins/catalogue.js')
     this.result.plugins = await pluginsAt(await this.configureAll(flags))
-    return { result: this.result, summary: this.result.plugins.flatMap((plugin, index) => [...(index > 0 ? [''] : []), ...lines(plugin)]) }
+    return {
+      result: this.result,
+      summary: this.result.plugins.flatMap((plugin, index) => [...(index > 0 ? [''] : []), ...lines(plugin)]),
+    }
   }
 }
 
 function lines({ use, kind, origin, version, description, options, error }: PluginReport): string[] {
   const title = `${use} (${[kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')})`
   if (error !== null) return [harmless(title), `  ${harmless(`can't be used: ${error}`)}`]
-  const rows = options.map((option) => [option.name, option.type, option.unit ?? '', defaultOf(option), option.description])
-  const shown = rows.length === 0 ? ['no options'] : table(['OPTION', 'TYPE', 'UNIT', 'DEFAULT', 'DESCRIPTION'], rows, terminalWidth() - 2)
+  const rows = options.map((option) => [
+    option.name,
+    option.type,
+    option.unit ?? '',
+    defaultOf(option),
+    option.description,
+  ])
+  const shown =
+    rows.length === 0
+      ? ['no options']
+      : table(['OPTION', 'TYPE', 'UNIT', 'DEFAULT', 'DESCRIPTION'], rows, terminalWidth() - 2)
   return [harmless(`${title}: ${description}`), ...shown.map((line) => `  ${line}`)]
 }

@@ -1,9 +1,9 @@
 import * as Args from '@oclif/core/args'
-import type { PluginReport } from '../../catalogue.js'
-import { type Done, OwmCommand } from '../../command.js'
-import { ConfigurationError, UsageError } from '../../errors.js'
-import { nearest } from '../../nearest.js'
-import { defaultOf, harmless } from '../../terminal.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+import { defaultOf, harmless } from '../../cli/terminal.js'
+import { ConfigurationError, UsageError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
+import type { PluginReport } from '../../plugins/catalogue.js'
 
 /** What `owm plugins show --json` prints. */
 export interface PluginResult {
@@ -12,21 +12,30 @@ export interface PluginResult {
 
 export default class PluginsShow extends OwmCommand<PluginResult> {
   static override summary = 'Show one source or sink: what it does, every option, an example.'
-  static override examples = ['<%= config.bin %> <%= command.id %> static-list', '<%= config.bin %> <%= command.id %> ./my-source.js']
-  static override args = { name: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }) }
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> static-list',
+    '<%= config.bin %> <%= command.id %> ./my-source.js',
+  ]
+  static override args = {
+    name: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }),
+  }
 
   protected result: PluginResult = { plugin: null }
 
   protected async work(): Promise<Done<PluginResult>> {
     const { flags, args } = await this.parse(PluginsShow)
     this.takeFlags(flags)
-    const [{ pluginsAt, reportOf }, { isPath }] = await Promise.all([import('../../catalogue.js'), import('../../load-plugin.js')])
+    const [{ pluginsAt, reportOf }, { isPath }] = await Promise.all([
+      import('../../plugins/catalogue.js'),
+      import('../../plugins/load.js'),
+    ])
     const loaded = await this.configureAll(flags)
     const { name } = args
     if (isPath(name)) this.result.plugin = await reportOf(name, 'local', process.cwd())
     else {
       const all = await pluginsAt(loaded)
-      this.result.plugin = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name) ?? null
+      this.result.plugin =
+        all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name) ?? null
       if (!this.result.plugin) {
         const near = nearest(
           name,
@@ -38,7 +47,8 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
       }
     }
     const { plugin } = this.result
-    if (plugin.error !== null) throw new ConfigurationError(plugin.error, { hint: 'Correct the plugin, or name another one.' })
+    if (plugin.error !== null)
+      throw new ConfigurationError(plugin.error, { hint: 'Correct the plugin, or name another one.' })
     return { result: this.result, summary: lines(plugin) }
   }
 }
@@ -48,7 +58,11 @@ function lines({ use, kind, origin, version, description, options, example }: Pl
   for (const option of options) {
     const { name, type, unit, required, description } = option
     const fallback = defaultOf(option)
-    const about = [type, ...(unit === null ? [] : [unit]), ...(fallback === '' ? [] : [required ? fallback : `default ${fallback}`])]
+    const about = [
+      type,
+      ...(unit === null ? [] : [unit]),
+      ...(fallback === '' ? [] : [required ? fallback : `default ${fallback}`]),
+    ]
     found.push(`${name}  (${about.join('; ')})`, `    ${description}`)
   }
   return [...found, '', ...example.split('\n')].map(harmless)

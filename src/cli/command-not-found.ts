@@ -1,0 +1,27 @@
+/** What owm says to a command that it doesn't have. Not oclif's plugin for it, which asks questions and exits 127. */
+import { exitCodes } from '../errors/index.js'
+import { nearest } from '../errors/suggest.js'
+import { harmless } from './terminal.js'
+
+interface Unknown {
+  /** The words, joined by colons. */
+  id: string
+  argv?: readonly string[]
+  config: { commands: readonly { id: string; hidden: boolean }[] }
+}
+
+export default async function commandNotFound({ id, argv = [], config }: Unknown): Promise<void> {
+  const known = config.commands.filter(({ hidden }) => !hidden).map((command) => command.id.replaceAll(':', ' '))
+  const given = id.replaceAll(':', ' ')
+  const command = known.filter((name) => given.startsWith(`${name} `)).toSorted((a, b) => b.length - a.length)[0]
+  const near = nearest(given, known)
+  const message = `There is no command \`owm ${given}\`.`
+  const hint =
+    near === undefined
+      ? `\`owm ${command === undefined ? '' : `${command} `}--help\` lists what there is.`
+      : `Did you mean \`owm ${near}\`?`
+  process.exitCode = exitCodes.usage
+  if (argv.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ error: { code: 'USAGE', message, hint } }, null, 2)}\n`)
+  else process.stderr.write(`owm: ${harmless(message)}\n     ${hint}\n`)
+}

@@ -1,0 +1,132 @@
+/** The JSON Schema of a configuration file, the built-in plugins' options included: with it an editor completes and checks the file. */
+import { z } from 'zod'
+import { sinks } from '../sinks/index.js'
+import { sources } from '../sources/index.js'
+import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
+
+type Schema = z.core.JSONSchema.BaseSchema
+type Properties = Record<string, z.core.JSONSchema._JSONSchema>
+
+/** Draft 7, which the editors know best. */
+export async function configSchema(): Promise<Schema> {
+  const { properties: sections = {} } = schemaOf(settingsSchema)
+  const kinds: Kind[] = [
+    { name: 'source', keys: sourceKeys, plugins: await pluginsOf(sources), description: described(sections['source']) },
+    { name: 'sink', keys: sinkKeys, plugins: await pluginsOf(sinks), description: described(sections['sink']) },
+  ]
+  const upkeep = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'source' && name !== 'sink'))
+  const ref = (name: string): Schema => ({ $ref: `#/definitions/${name}` })
+  const parts = { source: ref('sourcePart'), sink: ref('sinkPart') }
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'owm',
+    description: 'the configuration of owm: .owmrc.yaml and the like',
+    type: 'object',
+    properties: {
+      $schema: { type: 'string', description: 'for editors: the path to this schema' },
+      source: true,
+      sink: true,
+      ...upkeep,
+      pipelines: {
+        type: 'object',
+        description:
+          'several pipelines, each under its name; the sections beside this one are defaults for all of them',
+        propertyNames: { pattern: pipelineName.source },
+        additionalProperties: {
+          type: ['object', 'null'],
+          properties: { ...parts, ...refs(upkeep, '#/properties') },
+          additionalProperties: false,
+        },
+      },
+    },
+    additionalProperties: false,
+    // What pipelines share may be incomplete.
+    if: { required: ['pipelines'] },
+    // biome-ignore lint/suspicious/noThenProperty: that is its name in JSON Schema
+    then: { properties: parts },
+    else: { properties: { source: ref('source'), sink: ref('sink') } },
+    definitions: Object.fromEntries(
+      kinds.flatMap((kind) => [
+        [`${kind.name}Keys`, { properties: schemaOf(z.object(kind.keys)).properties }],
+        [kind.name, sectionOf(kind, true)],
+        [`${kind.name}Part`, sectionOf(kind, false)],
+      ]),
+    ),
+  }
+}
+
+interface Described {
+  readonly name: string
+  readonly description: string
+  readonly options: z.ZodType
+}
+
+interface Kind {
+  name: 'source' | 'sink'
+  /** What may stand in each of them. */
+  keys: z.ZodRawShape
+  plugins: readonly Described[]
+  description: string
+}
+
+/** One form for each built-in plugin, told apart by `use`, and an open one for all others. */
+function sectionOf({ name, keys, plugins, description }: Kind, isComplete: boolean): Schema {
+  const common = refs(keys, `#/definitions/${name}Keys/properties`)
+  const builtIn = plugins.map((plugin): Schema => {
+    const { properties, required = [], additionalProperties } = schemaOf(plugin.options)
+    const use = { const: plugin.name, description: plugin.description }
+    return {
+      title: plugin.name,
+      type: 'object',
+      properties: { use, ...common, ...properties },
+      required: ['use', ...(isComplete ? required : [])],
+      ...(additionalProperties === undefined ? {} : { additionalProperties }),
+    }
+  })
+  const use: Schema = {
+    type: 'string',
+    minLength: 1,
+    not: { enum: plugins.map(({ name }) => name) },
+    description: 'a package, or a path to a module',
+  }
+  const other: Schema = { title: 'another plugin', type: 'object', properties: { use, ...common }, required: ['use'] }
+  const shared: Schema = { title: 'as the pipelines share it', type: 'object', properties: { use: false, ...common } }
+  return { description, anyOf: [...builtIn, other, ...(isComplete ? [] : [shared])] }
+}
+
+const refs = (properties: object, from: string): Properties =>
+  Object.fromEntries(Object.keys(properties).map((name) => [name, { $ref: `${from}/${name}` }]))
+
+async function pluginsOf(
+  builtIns: Readonly<Record<string, () => Promise<{ default: Described }>>>,
+): Promise<Described[]> {
+  return Promise.all(Object.values(builtIns).map(async (load) => (await load()).default))
+}
+
+const described = (schema: z.core.JSONSchema._JSONSchema | undefined): string =>
+  typeof schema === 'object' ? (schema.description ?? '') : ''
+
+function schemaOf(type: z.ZodType): Schema {
+  const schema = z.toJSONSchema(type, {
+    target: 'draft-07',
+    io: 'input',
+    unrepresentable: 'any',
+    override({ jsonSchema }) {
+      // owm's own marks, and bounds that only say what a double can hold.
+      for (const key of ['unit', 'secret']) delete jsonSchema[key]
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      const { pattern, format } = jsonSchema
+      if (pattern === undefined && format === undefined) return
+      // Any text may come out of the environment.
+      delete jsonSchema.pattern
+      delete jsonSchema.format
+      jsonSchema.anyOf = [
+        { ...(pattern === undefined ? {} : { pattern }), ...(format === undefined ? {} : { format }) },
+        { pattern: '\\$\\{\\w+\\}' },
+      ]
+    },
+  })
+  delete schema.$schema
+  return schema
+}

@@ -1,0 +1,183 @@
+/** Where a setting came from, in words that lead there: a flag, a variable, a line of a file. */
+import { toError } from '../errors/index.js'
+
+export type Origin =
+  | { readonly from: 'flag' | 'environment'; readonly name: string }
+  | { readonly from: 'file'; readonly file: string; readonly line?: number }
+  | { readonly from: 'default' }
+
+/** `.owmrc.yaml:7`, `--set source.count`, `OWM_OUTBOX`, `default`. */
+export function wordsOf(origin: Origin): string {
+  if (origin.from === 'file') return origin.line === undefined ? origin.file : `${origin.file}:${origin.line}`
+  return origin.from === 'default' ? 'default' : origin.name
+}
+
+/** A configuration file as it stands there. */
+export interface Found {
+  readonly tree: Tree
+  readonly file: string
+  /** Of a file that is YAML or JSON. */
+  readonly text: string | undefined
+  /** Where in the file the configuration begins: `owm` in a package.json. */
+  readonly prefix: readonly string[]
+}
+
+/** Knows of every setting of one pipeline where it came from. */
+export class Origins {
+  /** What flags, environment and file say together. */
+  merged: Tree
+  readonly #found: Found | undefined
+  readonly #pipeline: string | undefined
+  readonly #noted = new Map<string, Origin>()
+  #lines: Promise<Lines> | undefined
+
+  constructor(found: Found | undefined, pipeline: string | undefined) {
+    this.merged = found?.tree ?? {}
+    this.#found = found
+    this.#pipeline = pipeline
+  }
+
+  /** Says that a flag or a variable gave what stands at `path`. */
+  note(path: readonly string[], origin: Origin): void {
+    const key = path.join('.')
+    for (const other of this.#noted.keys()) if (other.startsWith(`${key}.`)) this.#noted.delete(other)
+    this.#noted.set(key, origin)
+  }
+
+  /** Whether a pipeline has a value that isn't its own: it's from the sections for all, or a default. */
+  isShared(path: readonly string[]): boolean {
+    return !this.#notedAt(path) && at(this.#own, path) === undefined
+  }
+
+  /** The answer for any path into the settings. */
+  async all(): Promise<(path: readonly string[]) => Origin> {
+    const lines = await this.#linesOfFile()
+    return (path) => this.#notedAt(path) ?? this.#inFile(path, lines) ?? { from: 'default' }
+  }
+
+  /** The answer in words for what is wrong at a path: `in .owmrc.yaml:7`, or where what it is missing from stands. */
+  async places(): Promise<(path: readonly string[]) => string> {
+    const lines = await this.#linesOfFile()
+    return (path) => {
+      for (let length = path.length; length > 0; length--) {
+        const part = path.slice(0, length)
+        const origin = this.#notedAt(part) ?? this.#noted.get([...part, 'use'].join('.')) ?? this.#inFile(part, lines)
+        if (origin) return origin.from === 'file' ? `in ${wordsOf(origin)}` : `from ${wordsOf(origin)}`
+      }
+      return this.#found ? `in ${this.#found.file}` : 'among the flags and the environment'
+    }
+  }
+
+  async place(path: readonly string[]): Promise<string> {
+    return (await this.places())(path)
+  }
+
+  /** The text that stands in the file, where the environment's values have no place yet; undefined where it isn't the file's. */
+  written(path: readonly string[]): unknown {
+    const key = this.#notedAt(path) ? undefined : this.#keyInFile(path)
+    return key && at(this.#found?.tree, key)
+  }
+
+  get #own(): unknown {
+    return this.#pipeline === undefined ? undefined : at(this.#found?.tree, ['pipelines', this.#pipeline])
+  }
+
+  #notedAt(path: readonly string[]): Origin | undefined {
+    for (let length = path.length; length > 0; length--) {
+      const noted = this.#noted.get(path.slice(0, length).join('.'))
+      if (noted) return noted
+    }
+    return undefined
+  }
+
+  #inFile(path: readonly string[], lines: Lines): Origin | undefined {
+    const key = this.#keyInFile(path)
+    if (!key || !this.#found) return undefined
+    const line = lines([...this.#found.prefix, ...key])
+    return { from: 'file', file: this.#found.file, ...(line === undefined ? {} : { line }) }
+  }
+
+  /** Where the file has it: in the pipeline's own part, or in that for all. */
+  #keyInFile(path: readonly string[]): readonly string[] | undefined {
+    // What the file says to another plugin than the one that was chosen isn't said to this one.
+    if (at(this.merged, path) === undefined) return undefined
+    if (this.#pipeline !== undefined && at(this.#own, path) !== undefined) return ['pipelines', this.#pipeline, ...path]
+    return at(this.#found?.tree, path) === undefined ? undefined : path
+  }
+
+  #linesOfFile(): Promise<Lines> {
+    const text = this.#found?.text
+    this.#lines ??= text === undefined ? Promise.resolve(() => undefined) : linesOf(text)
+    return this.#lines
+  }
+}
+
+/** Finds the line (from 1) of a key, or of the nearest thing around it. */
+export type Lines = (path: readonly string[]) => number | undefined
+
+/** Reads YAML, or JSON, once more, now with its positions: only where something is wrong or shown, for that takes a larger parser. */
+export async function linesOf(text: string): Promise<Lines> {
+  const { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } = (await import('yaml')).default
+  const lineCounter = new LineCounter()
+  const document = parsed(() =>
+    parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', uniqueKeys: false, merge: true }),
+  )
+  return (path) => {
+    let node: unknown = document?.contents
+    let start: number | undefined
+    for (const part of path) {
+      if (document && isAlias(node)) node = node.resolve(document)
+      const pair = isMap(node)
+        ? node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part)
+        : undefined
+      const place: unknown = pair ? pair.key : isSeq(node) ? node.items[Number(part)] : undefined
+      if (!isNode(place)) break
+      start = place.range?.[0] ?? start
+      node = pair ? pair.value : place
+    }
+    return start === undefined ? undefined : lineCounter.linePos(start).line
+  }
+}
+
+export interface SyntaxMistake {
+  /** From 1. */
+  readonly line: number
+  /** From 1. */
+  readonly column: number
+  readonly message: string
+}
+
+/** What is wrong with JSON that can't be read; undefined where nothing is found. Without its text, in which a password may stand. */
+export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
+  const { LineCounter, parseDocument } = (await import('yaml')).default
+  const lineCounter = new LineCounter()
+  const error = parsed(() =>
+    parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', schema: 'json' }),
+  )?.errors[0]
+  if (!error) return undefined
+  const { line, col } = lineCounter.linePos(error.pos[0])
+  return { line, column: col, message: error.message.replace('Unresolved plain scalar', 'this is no value in JSON:') }
+}
+
+/** Undefined for what is nested too deeply to be read. */
+function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (toError(error) instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+type Tree = Record<string, unknown>
+
+export const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What stands at a path, if anything does. */
+export function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce((inner: unknown, key) => {
+    if (Array.isArray(inner)) return inner[Number(key)]
+    return isTree(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined
+  }, value)
+}

@@ -1,0 +1,113 @@
+/** Several pipelines in one file: which one is meant, and what is its own of what they share. */
+import { format, parse, resolve } from 'node:path'
+import { ConfigurationError } from '../errors/index.js'
+import { nearest } from '../errors/suggest.js'
+import { at, type Found, isTree, Origins } from './origins.js'
+import { commonKeys, defaultOutbox, pipelineName } from './schema.js'
+
+type Tree = Record<string, unknown>
+
+/** Name -> its own sections, in the file's order; empty where the file has no `pipelines:`. */
+export function pipelinesIn(found: Found | undefined): Tree {
+  const pipelines = found?.tree['pipelines'] ?? {}
+  if (isTree(pipelines)) return pipelines
+  throw new ConfigurationError(`pipelines in ${found?.file} must be a mapping of names to sections.`, {
+    hint: 'For example: `pipelines: {hourly: {source: {use: …}}}`.',
+  })
+}
+
+/** The pipeline that is meant: undefined where there are none to choose from. Throws ConfigurationError. */
+export async function choosePipeline(
+  found: Found | undefined,
+  name: string | undefined,
+  baseDir: string,
+): Promise<string | undefined> {
+  const pipelines = pipelinesIn(found)
+  const names = Object.keys(pipelines)
+  if (!found || names.length === 0) {
+    if (name === undefined) return undefined
+    throw new ConfigurationError(
+      `There is no pipeline ${name}: ${found ? `${found.file} has no \`pipelines:\`` : 'there is no configuration file'}.`,
+      {
+        hint: 'Leave --pipeline and OWM_PIPELINE out, or add the pipeline.',
+      },
+    )
+  }
+  const place = (key: string): Promise<string> => new Origins(found, undefined).place(['pipelines', key])
+  for (const key of names) {
+    const own = pipelines[key]
+    if (!pipelineName.test(key))
+      throw new ConfigurationError(`The pipeline "${key}" ${await place(key)} needs another name.`, {
+        hint: 'Letters, digits, _ and - are expected, a letter first: it becomes a part of the name of its outbox.',
+      })
+    if (own !== null && !isTree(own))
+      throw new ConfigurationError(
+        `pipelines.${key} ${await place(key)} must be a mapping of sections, such as \`source:\`.`,
+      )
+  }
+  distinctOutboxes(found, baseDir)
+  const [only] = names
+  if (name === undefined && names.length > 1)
+    throw new ConfigurationError(`${found.file} has several pipelines: ${names.join(', ')}.`, {
+      hint: 'Name one with --pipeline or OWM_PIPELINE.',
+    })
+  const chosen = name ?? only ?? ''
+  if (names.includes(chosen)) return chosen
+  const near = nearest(chosen, names)
+  throw new ConfigurationError(`There is no pipeline ${chosen} in ${found.file}.`, {
+    hint: near ? `Did you mean \`${near}\`?` : `There are: ${names.join(', ')}.`,
+  })
+}
+
+/** One outbox for two pipelines would hand the one's tasks to the other's sink. */
+function distinctOutboxes(found: Found, baseDir: string): void {
+  const taken = new Map<string, string>()
+  const pathIn = (part: unknown): string | undefined => {
+    const path = at(part, ['outbox', 'path'])
+    return typeof path === 'string' ? resolve(baseDir, path) : undefined
+  }
+  for (const [name, own] of Object.entries(pipelinesIn(found))) {
+    const path = pathIn(own) ?? namedAfter(name, pathIn(found.tree) ?? defaultOutbox)
+    const other = taken.get(path)
+    if (other !== undefined)
+      throw new ConfigurationError(
+        `The pipelines ${other} and ${name} in ${found.file} have the same outbox ${path}.`,
+        {
+          hint: 'Give each its own: the tasks of one must not go to the sink of another.',
+        },
+      )
+    taken.set(path, name)
+  }
+}
+
+/** `/var/lib/owm/outbox.db` of the pipeline hourly: `/var/lib/owm/outbox-hourly.db`. */
+export function namedAfter(pipeline: string, path: string): string {
+  const { dir, name, ext } = parse(path)
+  return format({ dir, name: `${name}-${pipeline}`, ext })
+}
+
+/** A pipeline's sections, completed by those beside `pipelines`. Another plugin than theirs doesn't get that one's options. */
+export function partOf({ $schema, pipelines, ...shared }: Tree, name: string | undefined): Tree {
+  const own = name === undefined ? undefined : at(pipelines, [name])
+  if (!isTree(own)) return shared
+  const merge = (key: string, mine: unknown): unknown => {
+    const common = shared[key]
+    if (mine === undefined || !isTree(common)) return mine ?? common
+    if (!isTree(mine)) return mine
+    const use = mine['use'] ?? common['use']
+    return {
+      ...((key === 'source' || key === 'sink') && typeof use === 'string' ? choose(key, common, use) : common),
+      ...mine,
+    }
+  }
+  return Object.fromEntries(
+    [...new Set([...Object.keys(shared), ...Object.keys(own)])].map((key) => [key, merge(key, own[key])]),
+  )
+}
+
+/** A section for this very plugin: another one's options go, owm's own stay. */
+export function choose(key: 'source' | 'sink', section: unknown, use: string): Tree {
+  if (!isTree(section)) return { use }
+  if (section['use'] === use || section['use'] === undefined) return { ...section, use }
+  return { ...Object.fromEntries(Object.entries(section).filter(([name]) => commonKeys[key].includes(name))), use }
+}

@@ -1,0 +1,161 @@
+/**
+ * Retries and the circuit breaker: the only room that knows cockatiel.
+ *
+ * The breaker counts failed *attempts* in a row, but is asked only before an
+ * operation: a first failure may use its whole retry budget, and every later
+ * start against the same dead sink costs one probe, not the budget again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  BrokenCircuitError,
+  CircuitState,
+  circuitBreaker,
+  ExponentialBackoff,
+  fullJitterGenerator,
+  handleWhen,
+  type IBreaker,
+} from 'cockatiel'
+import {
+  CircuitOpenError,
+  ConfigurationError,
+  FenceError,
+  RefusedError,
+  SinkFullError,
+  TransientError,
+  toError,
+} from '../errors/index.js'
+
+export interface ResilienceOptions {
+  retry: {
+    /** Attempts in all, 1 or more. */
+    attempts: number
+    /** Milliseconds. */
+    initialDelayMs: number
+    /** Milliseconds, cap of a single wait. */
+    maxDelayMs: number
+  }
+  breaker: {
+    /** Failed attempts in a row that open the circuit. */
+    failures: number
+    /** Milliseconds from opening to the next probe. */
+    resetAfterMs: number
+  }
+}
+
+export interface Resilience {
+  /**
+   * Runs `operation` until it succeeds, fails with an error that isn't
+   * transient, or the attempts are used up; then throws the last error.
+   * Throws CircuitOpenError at once while the circuit is open. Waits end when
+   * `signal` aborts.
+   */
+  run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** The breaker's state for the next process; undefined while it's closed and unharmed. */
+  save(): string | undefined
+}
+
+export interface ResilienceContext {
+  /** What the calls go to, for the message of an open circuit. */
+  around?: 'sink' | 'source'
+  /** Milliseconds: who wants to be left alone for as long or longer (`retryAfterMs`) isn't waited for. */
+  maxRetryAfterMs?: number
+  onRetry?(event: { error: Error; attempt: number; delayMs: number }): void
+}
+
+/** Whether a retry can help. What isn't known is transient. */
+export function isTransient(error: Error): boolean {
+  return !(
+    error instanceof ConfigurationError ||
+    error instanceof RefusedError ||
+    error instanceof FenceError ||
+    error instanceof SinkFullError
+  )
+}
+
+/** Counts the failed attempts inside operations; cockatiel asks it once an operation. */
+class AttemptCounter implements IBreaker {
+  state = 0
+  readonly #threshold: number
+
+  constructor(threshold: number) {
+    this.#threshold = threshold
+  }
+
+  success(): void {
+    this.state = 0
+  }
+
+  failure(): boolean {
+    return this.state >= this.#threshold
+  }
+}
+
+export function resilience(
+  options: ResilienceOptions,
+  saved?: string,
+  { around = 'sink', maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
+): Resilience {
+  const counter = new AttemptCounter(options.breaker.failures)
+  const circuit = circuitBreaker(handleWhen(isTransient), {
+    halfOpenAfter: options.breaker.resetAfterMs,
+    breaker: counter,
+    ...(saved === undefined ? {} : { initialState: readState(saved) }),
+  })
+  const backoff = new ExponentialBackoff({
+    generator: fullJitterGenerator,
+    initialDelay: options.retry.initialDelayMs,
+    maxDelay: options.retry.maxDelayMs,
+  })
+
+  async function attempts<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    // Let through although the circuit was open: a probe, which is one attempt.
+    const most = circuit.state === CircuitState.Closed ? options.retry.attempts : 1
+    let wait: ReturnType<typeof backoff.next> | undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation()
+      } catch (thrown) {
+        const error = toError(thrown)
+        if (!isTransient(error)) throw error
+        counter.state++
+        const asked = (error instanceof TransientError && error.retryAfterMs) || 0
+        if (attempt >= most || signal.aborted || asked >= maxRetryAfterMs) throw error
+        wait = wait ? wait.next(undefined) : backoff.next()
+        // The jitter comes on top of what was asked for: all who were told the same shall not come at once.
+        const delay = asked + wait.duration
+        onRetry?.({ error, attempt, delayMs: Math.round(delay) })
+        await sleep(delay, undefined, { signal }).catch(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  return {
+    async run(operation, signal) {
+      try {
+        return await circuit.execute(() => attempts(operation, signal), signal)
+      } catch (error) {
+        if (!(error instanceof BrokenCircuitError)) throw error
+        const when = `It is asked again ${options.breaker.resetAfterMs / 1000} s after the last failure`
+        throw new CircuitOpenError(`The circuit to the ${around} is open after repeated failures: it was not asked.`, {
+          hint:
+            around === 'sink'
+              ? `${when}; \`owm flush --force\` asks now.`
+              : `${when}, at the next start of \`owm produce\`.`,
+        })
+      }
+    },
+    save() {
+      return circuit.state === CircuitState.Closed && counter.state === 0 ? undefined : JSON.stringify(circuit.toJSON())
+    },
+  }
+}
+
+/** cockatiel takes its own serialisation as unknown; a clock that went backwards must not hold the circuit open. */
+function readState(saved: string): unknown {
+  const state: unknown = JSON.parse(saved, (key, value: unknown) =>
+    key === 'openedAt' && typeof value === 'number' ? Math.min(value, Date.now()) : value,
+  )
+  return state
+}

@@ -1,0 +1,117 @@
+/** Which plugins there are: built in, installed beside the configuration, or local to it. */
+import { readdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import type { Loaded } from '../config/load.js'
+import { toError } from '../errors/index.js'
+import { sinks } from '../sinks/index.js'
+import { sources } from '../sources/index.js'
+import { exampleOf, type OptionRow, optionRows } from './describe.js'
+import { isPath, loadPlugin } from './load.js'
+
+export type Origin = 'built in' | 'installed' | 'local'
+
+export interface PluginReport {
+  /** What stands after `use:`. */
+  use: string
+  /** What the plugin calls itself; null where it doesn't load. */
+  name: string | null
+  kind: 'source' | 'sink' | null
+  origin: Origin
+  /** Of its package. */
+  version: string | null
+  description: string
+  options: OptionRow[]
+  /** YAML for a configuration. */
+  example: string
+  /** Why it can't be used, where it can't. */
+  error: string | null
+}
+
+/** All plugins that a configuration may use, with those that its pipelines name. */
+export async function pluginsAt(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
+  const baseDir = pipelines[0]?.baseDir ?? process.cwd()
+  const used = pipelines
+    .flatMap(({ settings }) => [settings.source?.use, settings.sink?.use])
+    .filter((use) => use !== undefined)
+  const installed = await packagesAt(baseDir)
+  const builtIns = [...Object.keys(sources), ...Object.keys(sinks)]
+  const others = [...new Set(used)].filter((use) => !builtIns.includes(use) && !installed.has(use))
+  return Promise.all([
+    ...builtIns.map((use) => reportOf(use, 'built in', baseDir)),
+    ...[...installed].sort().map(([use, version]) => reportOf(use, 'installed', baseDir, version)),
+    ...others.map((use) => reportOf(use, isPath(use) ? 'local' : 'installed', baseDir)),
+  ])
+}
+
+/** One plugin by what stands after `use:`, whether or not a configuration names it. */
+export async function reportOf(
+  use: string,
+  origin: Origin,
+  baseDir: string,
+  version: string | null = null,
+): Promise<PluginReport> {
+  const report: PluginReport = {
+    use,
+    name: null,
+    kind: null,
+    origin,
+    version,
+    description: '',
+    options: [],
+    example: '',
+    error: null,
+  }
+  try {
+    const { name, kind, description, options } = await loadPlugin(use, baseDir)
+    return {
+      ...report,
+      name,
+      kind,
+      description: String(description ?? ''),
+      options: optionRows(options),
+      example: exampleOf(kind, use, options),
+    }
+  } catch (error) {
+    return { ...report, error: toError(error).message }
+  }
+}
+
+/** Packages that say they are plugins, by name or keyword, wherever Node would look for them: name -> version. */
+async function packagesAt(baseDir: string): Promise<Map<string, string | null>> {
+  const found = new Map<string, string | null>()
+  for (const folder of createRequire(join(baseDir, 'owm.js')).resolve.paths('owm') ?? []) {
+    const names = (await entriesOf(folder)).filter((name) => !name.startsWith('.'))
+    const scoped = await Promise.all(
+      names
+        .filter((name) => name.startsWith('@'))
+        .map(async (scope) => (await entriesOf(join(folder, scope))).map((name) => `${scope}/${name}`)),
+    )
+    await Promise.all(
+      [...names.filter((name) => !name.startsWith('@')), ...scoped.flat()].map(async (name) => {
+        const about = await manifestOf(resolve(folder, name))
+        // The nearest one wins, as it does for Node.
+        if (
+          about &&
+          !found.has(name) &&
+          (/^(@[^/]+\/)?owm-(source|sink)-/.test(name) || about.keywords.includes('owm-plugin'))
+        )
+          found.set(name, about.version)
+      }),
+    )
+  }
+  return found
+}
+
+const entriesOf = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])
+
+async function manifestOf(folder: string): Promise<{ version: string | null; keywords: unknown[] } | undefined> {
+  try {
+    const manifest: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+    if (typeof manifest !== 'object' || manifest === null) return undefined
+    const version = 'version' in manifest && typeof manifest.version === 'string' ? manifest.version : null
+    return { version, keywords: 'keywords' in manifest && Array.isArray(manifest.keywords) ? manifest.keywords : [] }
+  } catch {
+    return undefined // no package, or none that npm could read
+  }
+}

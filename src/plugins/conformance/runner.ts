@@ -1,0 +1,105 @@
+/**
+ * The child process of the conformance suites' crash checks: one `produce` or
+ * `flush` of the real pipeline on a real outbox, ended by SIGKILL at a step where
+ * that is asked for. Started by src/testing.ts alone, which sends a Job.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import { toError } from '../../errors/index.js'
+import { Outbox } from '../../outbox/outbox.js'
+import { flush, produce, type SinkDeps, type SourceDeps } from '../../pipeline/produce.js'
+import { resilience } from '../../pipeline/retry.js'
+import type { PluginContext } from '../../plugin.js'
+import type { Step } from '../../trace.js'
+import { loadSink, loadSource } from '../load.js'
+import { heldSink, heldSource } from '../supervise.js'
+
+export interface PluginChoice {
+  use: string
+  options: Record<string, unknown>
+  /** Where `use` and relative paths in options start. */
+  baseDir: string
+}
+
+export interface Job {
+  what: 'produce' | 'flush'
+  outbox: string
+  slot: string
+  source: PluginChoice
+  sink: PluginChoice
+  /** False: store, don't hand over. */
+  handOver: boolean
+  /** Tasks in a hand-over batch. */
+  batchSize: number
+  /** So many that were read are written together. */
+  storeSize: number
+  /** Ends the process at the n-th time that it reaches this step. */
+  kill?: { at: Step; time: number }
+}
+
+/** What a run that wasn't killed did. */
+export interface Report {
+  errors: string[]
+  read: number
+}
+
+const signal = new AbortController().signal
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+
+process.once('message', async (job: Job) => {
+  let left = job.kill?.time
+  subscribe('owm:step', (message) => {
+    if (
+      left !== undefined &&
+      typeof message === 'object' &&
+      message !== null &&
+      'at' in message &&
+      message.at === job.kill?.at &&
+      --left === 0
+    )
+      process.kill(process.pid, 'SIGKILL')
+  })
+  const report = await run(job).catch((error: unknown) => ({ errors: [toError(error).stack ?? ''], read: 0 }))
+  process.send?.(report, () => process.exit())
+})
+
+async function run({ what, slot, outbox: path, source, sink, handOver, batchSize, storeSize }: Job): Promise<Report> {
+  const outbox = await Outbox.open(path, { command: 'owm/testing', wait: true, batchSize, signal, now: Date.now })
+  try {
+    const guard = resilience({
+      retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 100 },
+      breaker: { failures: 100, resetAfterMs: 1 },
+    })
+    const deps = { outbox, sink: await sinkOf(sink), resilience: guard, log, signal }
+    if (what === 'flush')
+      return {
+        errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),
+        read: 0,
+      }
+    const options = { slot, batchSize: storeSize, flush: handOver, keepTasks: 100_000, keepRuns: 10 }
+    const summary = await produce(options, { ...deps, source: await sourceOf(source) })
+    return { errors: summary.errors.map(({ message }) => message), read: summary.run.read }
+  } finally {
+    await outbox.close()
+  }
+}
+
+const context = (baseDir: string): PluginContext => ({ baseDir, signal, log, attempt: (operation) => operation() })
+const terms = (name: string) => ({ name, timeoutMs: 30_000, signal })
+
+async function sourceOf({ use, options, baseDir }: PluginChoice): Promise<SourceDeps> {
+  const plugin = await loadSource(use, baseDir)
+  const open = () => plugin.open(plugin.options.parse(options), context(baseDir))
+  return {
+    name: plugin.name,
+    digest: '',
+    timeoutMs: 30_000,
+    maxLocations: 1_000_000,
+    open: () => heldSource(terms(plugin.name), open),
+  }
+}
+
+async function sinkOf({ use, options, baseDir }: PluginChoice): Promise<SinkDeps> {
+  const plugin = await loadSink(use, baseDir)
+  const open = () => plugin.open(plugin.options.parse(options), context(baseDir))
+  return { name: plugin.name, open: () => heldSink(terms(plugin.name), open) }
+}

@@ -1,0 +1,171 @@
+/** From the name after `use:` to a plugin: built-ins, packages and paths go through the same door. */
+import { createRequire } from 'node:module'
+import { extname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ConfigurationError, codeOf, toError } from '../errors/index.js'
+import { nearest } from '../errors/suggest.js'
+import type { SinkPlugin, SourcePlugin } from '../plugin.js'
+import { sinks } from '../sinks/index.js'
+import { sources } from '../sources/index.js'
+import { builtFile, ownModules } from './installation.js'
+
+export async function loadSource(use: string, baseDir: string): Promise<SourcePlugin> {
+  const plugin = await load('source', use, baseDir, sources)
+  if (plugin.kind === 'source') return plugin
+  throw wrongShape('source', use, `it is a ${plugin.kind}`)
+}
+
+export async function loadSink(use: string, baseDir: string): Promise<SinkPlugin> {
+  const plugin = await load('sink', use, baseDir, sinks)
+  if (plugin.kind === 'sink') return plugin
+  throw wrongShape('sink', use, `it is a ${plugin.kind}`)
+}
+
+export type Plugin = SourcePlugin | SinkPlugin
+
+/** Loads a plugin of either kind. */
+export async function loadPlugin(use: string, baseDir: string): Promise<Plugin> {
+  return load('plugin', use, baseDir, { ...sources, ...sinks })
+}
+
+/** What was asked for, in an error's words. */
+type Asked = Plugin['kind'] | 'plugin'
+
+async function load(
+  kind: Asked,
+  use: string,
+  baseDir: string,
+  builtIns: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<Plugin> {
+  const module = await find(kind, use, baseDir, builtIns)
+  let missing: string | undefined
+  try {
+    const exported = defaultOf(module)
+    // What TypeScript makes of a default export in CommonJS.
+    const plugin =
+      typeof exported === 'object' && exported !== null && '__esModule' in exported ? defaultOf(exported) : exported
+    if (isPlugin(plugin)) return plugin
+    missing = missingOf(plugin)
+  } catch (error) {
+    throw wrongShape(kind, use, `reading its properties threw: ${toError(error).message}`)
+  }
+  throw wrongShape(kind, use, `its default export has no ${missing}`)
+}
+
+const defaultOf = (module: unknown): unknown =>
+  typeof module === 'object' && module !== null && 'default' in module ? module.default : module
+
+/** Whether `use:` names a file and not a package or a built-in. */
+export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
+
+async function find(
+  kind: Asked,
+  use: string,
+  baseDir: string,
+  builtIns: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<unknown> {
+  const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
+  if (builtIn) return builtIn()
+  const fromPath = isPath(use)
+  let file: string
+  try {
+    file = fromPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
+  } catch (error) {
+    const near = nearest(use, Object.keys(builtIns))
+    throw new ConfigurationError(
+      `There is no ${kind} "${use}": it's neither built in nor a package that ${baseDir} can reach.`,
+      {
+        hint: near
+          ? `Did you mean \`${near}\`?`
+          : `Built in: ${Object.keys(builtIns).join(', ')}. A package: \`npm install ${use}\`. A file: start its path with ./`,
+        cause: error,
+      },
+    )
+  }
+  try {
+    return await importModule(file)
+  } catch (thrown) {
+    const error = toError(thrown)
+    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
+      throw new ConfigurationError(`There is no ${kind} module at ${file}.`, {
+        hint: `The path ${use} starts at ${baseDir}.`,
+        cause: error,
+      })
+    throw new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, {
+      hint: `Look at ${file}.`,
+      cause: error,
+    })
+  }
+}
+
+async function packageFile(name: string, baseDir: string): Promise<string> {
+  const from = join(baseDir, 'owm.js')
+  try {
+    return createRequire(from).resolve(name)
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error
+    // Its `exports` may be for `import` alone, which Node resolves only from the importing module itself.
+    const { createJiti } = await import('jiti')
+    return fileURLToPath(createJiti(from).esmResolve(name))
+  }
+}
+
+/** Imports a module by its path; TypeScript through jiti where this Node can't by itself. */
+export async function importModule(file: string): Promise<unknown> {
+  const needsJiti =
+    ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
+  if (!needsJiti) {
+    if (!reachesOwm(file)) provided ??= provideOwm()
+    await provided
+    const module: unknown = await import(pathToFileURL(file).href)
+    return module
+  }
+  const { createJiti } = await import('jiti')
+  const alias = reachesOwm(file)
+    ? {}
+    : Object.fromEntries(Object.entries(ownModules).map(([name, url]) => [name, fileURLToPath(url)]))
+  const module: unknown = await createJiti(import.meta.url, { fsCache: false, moduleCache: false, alias }).import(file)
+  return module
+}
+
+function reachesOwm(file: string): boolean {
+  try {
+    createRequire(file).resolve('owm')
+    return true
+  } catch {
+    return false
+  }
+}
+
+let provided: Promise<void> | undefined
+
+/** A file beside a configuration may `import … from 'owm'` where owm is installed globally: then it gets this one. */
+async function provideOwm(): Promise<void> {
+  const module = await import('node:module')
+  // Newer Nodes have hooks without a thread of their own.
+  const registerHooks: unknown = Reflect.get(module, 'registerHooks')
+  if (typeof registerHooks !== 'function')
+    module.register(pathToFileURL(builtFile('plugins/resolve-owm')), { data: ownModules })
+  else {
+    const { initialize, resolve } = await import('./resolve-owm.js')
+    initialize(ownModules)
+    registerHooks({ resolve })
+  }
+}
+
+/** What a plugin needs and this hasn't; undefined where it has everything. May throw what a getter throws. */
+function missingOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'object'
+  if (!('kind' in value) || (value.kind !== 'source' && value.kind !== 'sink')) return 'kind "source" or "sink"'
+  if (!('name' in value) || typeof value.name !== 'string') return 'name'
+  const options: unknown = 'options' in value ? value.options : undefined
+  if (typeof options !== 'object' || options === null || !('safeParse' in options)) return 'options: a zod schema'
+  return 'open' in value && typeof value.open === 'function' ? undefined : 'function open'
+}
+
+const isPlugin = (value: unknown): value is Plugin => missingOf(value) === undefined
+
+const wrongShape = (kind: Asked, use: string, what: string): ConfigurationError =>
+  new ConfigurationError(`The ${kind} ${use} isn't a ${kind === 'plugin' ? 'plugin' : `${kind} plugin`}: ${what}.`, {
+    hint: `Its module must have \`export default ${kind === 'sink' ? 'defineSink' : kind === 'source' ? 'defineSource' : 'defineSource or defineSink'}({name, description, options, open})\`.`,
+  })

@@ -1,0 +1,21 @@
+/** Module hooks: `import … from 'owm'` finds the owm that runs. For plugins that have none beside them, as under a global installation. */
+interface Found {
+  url: string
+  shortCircuit?: boolean
+}
+
+let own: Readonly<Record<string, string>> = {}
+
+/** @param modules specifier -> URL */
+export function initialize(modules: Readonly<Record<string, string>>): void {
+  own = modules
+}
+
+export function resolve<Context, Result>(
+  specifier: string,
+  context: Context,
+  next: (specifier: string, context: Context) => Result,
+): Result | Found {
+  const url = own[specifier]
+  return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+}

@@ -1,0 +1,295 @@
+/** `owm plugins …`, as a process, in folders with plugins of each origin. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import type { ProduceResult } from '../../src/commands/produce.js'
+import type { PluginReport } from '../../src/plugins/catalogue.js'
+import { folderWith, owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+
+const run = promisify(execFile)
+
+const sourceModule = (name: string): string => `
+  import { defineSource, z } from 'owm'
+  export default defineSource({
+    name: '${name}',
+    description: 'places of ${name}',
+    options: z.strictObject({
+      url: z.url().describe('where it is').meta({ secret: true }),
+      reach: z.number().min(0).default(5).describe('how far to look').meta({ unit: 'km' }),
+      pages: z.discriminatedUnion('type', [
+        z.strictObject({ type: z.literal('page'), limit: z.number().int().default(10).describe('places a page') }),
+        z.strictObject({ type: z.literal('cursor'), path: z.string().describe('where the cursor is') }),
+      ]).optional().describe('how to read on'),
+    }),
+    open: () => ({ async *read() { yield { locations: [{ city: '${name}', latitude: 1, longitude: 2 }], resume: '1', position: () => 'the only one' } } }),
+  })`
+
+async function install(folder: string, name: string, manifest: object, module: string): Promise<void> {
+  const path = join(folder, 'node_modules', name)
+  await mkdir(path, { recursive: true })
+  await writeFile(join(path, 'package.json'), JSON.stringify({ name, version: '1.2.3', type: 'module', ...manifest }))
+  await writeFile(join(path, 'index.js'), module)
+}
+
+/** A configuration's folder that has everything; no owm can be found from it but the one that runs. */
+async function richFolder(): Promise<string> {
+  const folder = await folderWith({
+    source: { use: './local.mjs', url: 'https://example.com' },
+    sink: { use: 'jsonl', path: '-' },
+    outbox: { path: 'o.db' },
+  })
+  await writeFile(join(folder, 'local.mjs'), sourceModule('local'))
+  await install(folder, 'owm-source-stations', { exports: { '.': { import: './index.js' } } }, sourceModule('stations'))
+  await install(
+    folder,
+    '@acme/owm-sink-queue',
+    { exports: './index.js' },
+    "throw new Error('no queue on this machine')",
+  )
+  await install(folder, 'weather-places', { keywords: ['owm-plugin'], exports: './index.js' }, sourceModule('places'))
+  await install(folder, 'left-pad', { exports: './index.js' }, 'export default () => {}')
+  return folder
+}
+
+interface Answer {
+  plugins: PluginReport[]
+  error?: { code: string; message: string; hint: string }
+}
+
+describe('owm plugins', () => {
+  it('lists what is built in, installed and local, with every option', async () => {
+    const folder = await richFolder()
+    const { code, json } = await owmJson<Answer>(['plugins'], { cwd: folder })
+    expect(code).toBe(0)
+    expect(json.plugins.map(({ use, kind, origin, version }) => [use, kind, origin, version])).toEqual([
+      ...json.plugins
+        .filter(({ origin }) => origin === 'built in')
+        .map(({ use, kind }) => [use, kind, 'built in', null]),
+      ['@acme/owm-sink-queue', null, 'installed', '1.2.3'],
+      ['owm-source-stations', 'source', 'installed', '1.2.3'],
+      ['weather-places', 'source', 'installed', '1.2.3'],
+      ['./local.mjs', 'source', 'local', null],
+    ])
+    const names = json.plugins.map(({ name }) => name)
+    expect(names).toEqual(
+      expect.arrayContaining(['static-list', 'simulated-db', 'redis-stream', 'jsonl', 'stations', 'places', 'local']),
+    )
+    expect(json.plugins.find(({ use }) => use === '@acme/owm-sink-queue')).toMatchObject({
+      error: expect.stringContaining('no queue on this machine'),
+    })
+    expect(json.plugins.find(({ use }) => use === 'owm-source-stations')?.options).toEqual([
+      { name: 'url', type: 'URL', unit: null, required: true, secret: true, description: 'where it is' },
+      {
+        name: 'reach',
+        type: 'number, 0 or more',
+        unit: 'km',
+        required: false,
+        secret: false,
+        description: 'how far to look',
+        default: 5,
+      },
+      { name: 'pages', type: 'object', unit: null, required: false, secret: false, description: 'how to read on' },
+      { name: 'pages.type', type: 'page or cursor', unit: null, required: true, secret: false, description: '' },
+      {
+        name: 'pages.limit',
+        type: 'integer',
+        unit: null,
+        required: false,
+        secret: false,
+        description: 'with `type: page`: places a page',
+        default: 10,
+      },
+      {
+        name: 'pages.path',
+        type: 'text',
+        unit: null,
+        required: false,
+        secret: false,
+        description: 'with `type: cursor`, required: where the cursor is',
+      },
+    ])
+
+    const { stdout, stderr } = await owm(['plugins'], { cwd: folder, env: { COLUMNS: '110' } })
+    expect(stderr).toBe('')
+    expect(stdout).toContain('owm-source-stations (source, installed, 1.2.3): places of stations')
+    expect(stdout).toMatch(/^ {2}reach +number, 0 or more +km +5 +how far to look$/m)
+    expect(stdout).toMatch(
+      /^@acme\/owm-sink-queue \(plugin, installed, 1\.2\.3\)\n {2}can't be used: .*no queue on this machine/m,
+    )
+    for (const line of stdout.split('\n').filter((text) => text.startsWith('  ') && !text.includes("can't")))
+      expect(line.length).toBeLessThanOrEqual(110)
+
+    // An installed one is used by its package's name.
+    const produced = await owm(
+      ['produce', '--source', 'owm-source-stations', '--set', 'source.url=https://example.com'],
+      { cwd: folder },
+    )
+    expect(JSON.parse(produced.stdout)).toMatchObject({ city: 'stations' })
+  })
+
+  it('needs no configuration', async () => {
+    const { code, json } = await owmJson<Answer>(['plugins'], { cwd: await temporaryFolder() })
+    expect(code).toBe(0)
+    expect(new Set(json.plugins.map(({ origin }) => origin))).toEqual(new Set(['built in']))
+  })
+})
+
+describe('owm plugins show', () => {
+  it('one plugin, all options, an example that works', async () => {
+    const folder = await richFolder()
+    const { code, stdout } = await owm(['plugins', 'show', 'owm-source-stations'], { cwd: folder })
+    expect(code).toBe(0)
+    expect(stdout).toContain('reach  (number, 0 or more; km; default 5)\n    how far to look\n')
+    const example = stdout.slice(stdout.indexOf('source:'))
+    expect(example).toBe(`source:\n  use: owm-source-stations\n  url: \${URL}\n  # reach: 5\n`)
+    await writeFile(join(folder, 'shown.yaml'), example)
+    const dry = await owm(
+      ['produce', '--config', 'shown.yaml', '--dry-run', '--sink', 'jsonl', '--set', 'sink.path=x'],
+      {
+        cwd: folder,
+        env: { URL: 'https://example.com' },
+      },
+    )
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('1 location read') })
+    // By the plugin's own name, and by a path from here.
+    for (const name of ['stations', './local.mjs'])
+      expect((await owm(['plugins', 'show', name], { cwd: folder })).code).toBe(0)
+  })
+
+  it.each([
+    ['simulated', 2, /no plugin "simulated"/, /Did you mean `simulated-db`\?/],
+    ['nothing-like-it', 2, /no plugin "nothing-like-it"/, /`owm plugins` lists/],
+    ['@acme/owm-sink-queue', 78, /no queue on this machine/, /Correct the plugin/],
+    ['./nope.mjs', 78, /no plugin module at .*nope\.mjs/, /\w/],
+  ])('%s: exit %i', async (name, exit, message, hint) => {
+    const folder = await richFolder()
+    const { code, json } = await owmJson<Answer>(['plugins', 'show', name], { cwd: folder })
+    expect(code).toBe(exit)
+    expect(json.error?.message).toMatch(message)
+    expect(json.error?.hint).toMatch(hint)
+  })
+})
+
+describe('owm plugins new', () => {
+  it.each([
+    ['source', 'owm-source-stations', 'stations'],
+    ['sink', 'Big Queue', 'big-queue'],
+  ] as const)('%s: a project whose tests pass, and that owm can use', async (kind, dir, name) => {
+    const folder = await temporaryFolder()
+    const project = join(folder, dir)
+    const { code, json } = await owmJson<{ path: string; package: string; files: string[] }>(
+      ['plugins', 'new', kind, dir],
+      { cwd: folder },
+    )
+    expect({ code, json }).toEqual({
+      code: 0,
+      json: { path: project, package: `owm-${kind}-${name}`, files: await readdir(project) },
+    })
+    for (const file of json.files) expect(await readFile(join(project, file), 'utf8')).not.toMatch(/__[A-Z]+__/)
+
+    // Where no registry answers: owm comes from where it stands, as a link.
+    await run('npm', ['install', '--offline', '--no-audit', '--no-fund'], { cwd: project })
+    const tested = await run('npm', ['test'], { cwd: project })
+    expect(tested.stdout).toMatch(/^\S+ pass 1\d\n\S+ fail 0\n/m)
+
+    const args =
+      kind === 'source' ? ['--source', `./${dir}/index.js`, '--sink', 'jsonl', '--set', 'sink.path=t.jsonl'] : []
+    const more =
+      kind === 'sink' ? ['--source', 'simulated-db', '--sink', `./${dir}/index.js`, '--set', 'sink.folder=tasks'] : []
+    const produced = await owmJson<ProduceResult>(['produce', '--outbox', 'o.db', ...args, ...more], { cwd: folder })
+    expect(produced.code, produced.stderr).toBe(0)
+    expect(produced.json.sink.delivered).toBe(kind === 'source' ? 5 : 1_000)
+  })
+
+  it('overwrites nothing', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'mine.txt'), 'mine')
+    for (const dir of ['.', 'mine.txt']) {
+      const { code, stderr } = await owm(['plugins', 'new', 'source', dir], { cwd: folder })
+      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringMatching(/isn't empty|is no folder/) })
+    }
+    expect(await readdir(folder)).toEqual(['mine.txt'])
+  })
+
+  it.each([
+    [['plugins', 'new', 'sauce', 'x'], /one of: source, sink/],
+    [['plugins', 'new', 'source'], /dir/],
+    [['plugins', 'new', 'source', '!!!'], /gives the plugin no name/],
+  ])('%j: 2', async (args, message) => {
+    const folder = await temporaryFolder()
+    const { code, stderr } = await owm(args, { cwd: folder })
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
+it('a copy of owm that a plugin brings counts as this one', async () => {
+  const folder = await folderWith({
+    source: { use: './own.mjs' },
+    sink: { use: 'jsonl', path: 't.jsonl' },
+    outbox: { path: 'o.db' },
+  })
+  const copy = join(folder, 'node_modules', 'owm')
+  await mkdir(copy, { recursive: true })
+  for (const part of ['dist', 'package.json']) await cp(join(root, part), join(copy, part), { recursive: true })
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await writeFile(
+    join(folder, 'own.mjs'),
+    `import { ConfigurationError, defineSource, Malformed, z } from 'owm'
+     export default defineSource({ name: 'own', description: 'own', options: z.strictObject({ fails: z.boolean().default(false) }), open: ({ fails }, { attempt }) => ({ async *read() {
+       await attempt(async () => { if (fails) throw new ConfigurationError('for good', { hint: 'Mend it.' }) })
+       yield { locations: [new Malformed('a,b', 'too short')], resume: '1', position: () => 'line 1' }
+     } }) })`,
+  )
+  const failed = await owmJson<ProduceResult & { error: object }>(['produce', '--set', 'source.fails=true'], {
+    cwd: folder,
+  })
+  expect(failed).toMatchObject({ code: 78, stderr: '', json: { error: { message: 'for good', hint: 'Mend it.' } } })
+  const { json } = await owmJson<ProduceResult>(['produce', '--outbox', 'o.db'], { cwd: folder })
+  expect(json.source).toMatchObject({ read: 1, rejected: 1 })
+  const { stdout } = await owm(['outbox', 'inspect', '--state', 'rejected'], { cwd: folder })
+  expect(stdout).toMatch(/line 1 .*a,b +too short/)
+})
+
+describe('a command that is not there: 2, on standard error, without a question', () => {
+  it.each([
+    [['prodcue'], 'Did you mean `owm produce`?'],
+    [['outbox', 'inspct'], 'Did you mean `owm outbox inspect`?'],
+    [['plugins', 'shwo'], 'Did you mean `owm plugins show`?'],
+    [['produce', 'everything'], '`owm produce --help` lists what there is.'],
+    [['xyzzy'], '`owm --help` lists what there is.'],
+  ])('%j', async (args, hint) => {
+    const cwd = await temporaryFolder()
+    expect(await owm(args, { cwd })).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: `owm: There is no command \`owm ${args.join(' ')}\`.\n     ${hint}\n`,
+    })
+    const { code, json, stderr } = await owmJson<object>(args, { cwd })
+    expect({ code, json, stderr }).toEqual({
+      code: 2,
+      json: { error: { code: 'USAGE', message: expect.any(String), hint } },
+      stderr: '',
+    })
+  })
+})
+
+it('completes commands and flags in a shell', async () => {
+  const cache = await temporaryFolder()
+  const { code, stdout } = await owm(['autocomplete', 'script', 'bash'], {
+    env: { XDG_CACHE_HOME: cache, XDG_DATA_HOME: cache },
+  })
+  expect(code).toBe(0)
+  const made = await owm(['autocomplete', '--refresh-cache'], {
+    env: { XDG_CACHE_HOME: cache, XDG_DATA_HOME: cache, SHELL: '/bin/bash' },
+  })
+  expect(made.code, made.stderr).toBe(0)
+  const setup = join(cache, 'owm', 'autocomplete', 'bash_setup')
+  expect(stdout).toContain(setup)
+  const complete = `source ${setup}; COMP_WORDS=(owm plugins sh); COMP_CWORD=2; COMP_LINE='owm plugins sh'; COMP_POINT=14; _owm_autocomplete; echo "\${COMPREPLY[@]}"`
+  const { stdout: completed } = await run('bash', ['-c', complete])
+  expect(completed).toMatch(/show/)
+})

@@ -1,0 +1,298 @@
+/**
+ * Plugins that break their contract, with owm as a process: the error names the
+ * plugin and the rule, and what was read is safe. tests/faults has what a good
+ * plugin meets outside of itself.
+ */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { ConfigurationError } from '../../src/errors/index.js'
+import { loadSink, loadSource } from '../../src/plugins/load.js'
+import { heldSink, heldSource } from '../../src/plugins/supervise.js'
+import { folderWith, owm, type Ran, root, temporaryFolder } from '../support/cli.js'
+
+const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)
+const place = (id: number): string => `{ id: ${id}, city: 'city ${id}', latitude: 1, longitude: 2 }`
+const batch = `{ locations: [${place(1)}], resume: '1', position: () => 'the first' }`
+
+/** Runs `owm produce` with a plugin that is this module. */
+async function produceWith(kind: 'source' | 'sink', module: string, ...more: string[]): Promise<Ran> {
+  const folder = await folderWith({
+    source: kind === 'source' ? { use: './bad.mjs', timeoutMs: 400 } : { use: 'simulated-db', count: 5 },
+    sink: kind === 'sink' ? { use: './bad.mjs', timeoutMs: 400 } : { use: 'jsonl', path: 'tasks.jsonl' },
+    outbox: { path: 'outbox.db' },
+    retry: { attempts: 2, initialDelayMs: 1, maxDelayMs: 1 },
+  })
+  await writeFile(join(folder, 'bad.mjs'), module)
+  return owm(['produce', ...more], { cwd: folder, timeout: 40_000 })
+}
+
+const defined = (kind: 'Source' | 'Sink', open: string): string => `
+  import { define${kind}, z } from ${library}
+  const hang = () => new Promise(() => setInterval(() => {}, 1000))
+  export default define${kind}({ name: 'bad', description: 'bad', options: z.strictObject({}), ${open} })`
+const source = (opened: string): string => defined('Source', `open: () => (${opened})`)
+const sink = (opened: string): string => defined('Sink', `open: () => (${opened})`)
+
+function expectError(ran: Ran, code: number, rule: RegExp): void {
+  expect(ran.code, ran.stderr).toBe(code)
+  expect(ran.stderr).toMatch(rule)
+  expect(ran.stderr, 'a hint').toMatch(/^owm: .*\n {5}\S/m)
+  expect(ran.stderr).not.toMatch(/^\s+at /m)
+}
+
+describe('a module that is no plugin: 78', () => {
+  test.each([
+    ['exports nothing', '', /The source \.\/bad\.mjs isn't a source plugin: its default export has no kind/],
+    ['is a sink', sink('{}'), /source \.\/bad\.mjs isn't a source plugin: it is a sink/],
+    [
+      'has no open',
+      `import { z } from ${library}\nexport default { kind: 'source', name: 'bad', options: z.object({}) }`,
+      /has no function open/,
+    ],
+    [
+      'has a getter that throws',
+      "export default { kind: 'source', get name() { throw new Error('boom') } }",
+      /\.\/bad\.mjs .*reading its properties threw: boom/,
+    ],
+    ['throws when it is loaded', "throw new Error('boom')", /The source \.\/bad\.mjs can't be loaded: boom/],
+    [
+      'imports what is not there',
+      "import 'no-such-package'",
+      /The source \.\/bad\.mjs can't be loaded: Cannot find package 'no-such-package'/,
+    ],
+  ])('%s', async (_, module, rule) => {
+    expectError(await produceWith('source', module), 78, rule)
+  })
+})
+
+describe('a source that breaks its contract', () => {
+  test('in the midst of a batch: no half of it is stored, so nothing is read twice', async () => {
+    const folder = await folderWith({
+      source: { use: './bad.mjs' },
+      sink: { use: 'jsonl', path: 'tasks.jsonl' },
+      outbox: { path: 'outbox.db' },
+    })
+    await writeFile(
+      join(folder, 'bad.mjs'),
+      source(`{ async *read(resume) {
+        const places = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => (${place(0).replace('0', 'from + index')}))
+        const position = (index) => 'place ' + index
+        if (resume === undefined) yield { locations: places(1, 500), resume: '500', position }
+        const rest = places(501, 1100)
+        if (!process.env.MENDED) Object.defineProperty(rest[599], 'city', { get() { throw new Error('boom') } })
+        yield { locations: rest, resume: '1100', position }
+      } }`),
+    )
+    const args = ['produce', '--json', '--slot', '2026-11-23T10:00:00Z']
+    expect((await owm(args, { cwd: folder })).code).toBe(75)
+    const { code, stdout } = await owm(args, { cwd: folder, env: { MENDED: '1' } })
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+      code: 0,
+      source: { read: 1100, rejected: 0, duplicates: 0 },
+      outbox: { persisted: 1100 },
+    })
+  })
+
+  test.each([
+    ['has no read', '{}', 78, /broke its contract: `open` gave an object without a function `read`/],
+    [
+      'has a getter that throws',
+      "{ get read() { throw new Error('boom') } }",
+      78,
+      /broke its contract: reading its `read` threw: boom/,
+    ],
+    ['yields garbage', '{ async *read() { yield 42 } }', 78, /broke its contract: it gave 42 instead of a batch/],
+    [
+      'has a resume that is no text',
+      `{ async *read() { yield { ...${batch}, resume: 7 } } }`,
+      78,
+      /the `resume` of a batch was 7, not text/,
+    ],
+    [
+      'rejects in read',
+      "{ async *read() { throw new Error('boom') } }",
+      75,
+      /The source \.\/bad\.mjs failed after 0 locations of slot .*: boom/,
+    ],
+    [
+      'throws in read, which is no generator',
+      "{ read() { throw new Error('boom') } }",
+      75,
+      /The source \.\/bad\.mjs failed after 0 .*: boom/,
+    ],
+    [
+      'has a location whose getter throws',
+      `{ async *read() { yield { ...${batch}, locations: [{ get city() { throw new Error('boom') }, latitude: 1, longitude: 1 }] } } }`,
+      75,
+      /The source \.\/bad\.mjs failed after 0 locations .*boom/,
+    ],
+    [
+      'gives batches of nothing without end',
+      "{ async *read() { for (;;) yield { locations: [], resume: '', position: () => '' } } }",
+      75,
+      /The source \.\/bad\.mjs failed .*nothing but empty batches for 0\.4 s/,
+    ],
+    [
+      'hangs in read',
+      '{ async *read() { await hang() } }',
+      75,
+      /The source \.\/bad\.mjs failed .*it gave nothing for 0\.4 s/,
+    ],
+  ])('%s', async (_, opened, code, rule) => {
+    expectError(await produceWith('source', source(opened)), code, rule)
+  })
+
+  test('throws in open: 75', async () => {
+    const ran = await produceWith('source', defined('Source', "open() { throw new Error('boom') }"))
+    expectError(ran, 75, /The source \.\/bad\.mjs failed .*couldn't be opened: boom/)
+  })
+
+  test('hangs in open: 75', async () => {
+    expectError(
+      await produceWith('source', defined('Source', 'open: hang')),
+      75,
+      /The source \.\/bad\.mjs did not open within 0\.4 s/,
+    )
+  })
+
+  test('hangs in open, in a dry run: 75', async () => {
+    expectError(
+      await produceWith('source', defined('Source', 'open: hang'), '--dry-run'),
+      75,
+      /The source \.\/bad\.mjs did not open within 0\.4 s/,
+    )
+  })
+
+  test('hangs in close: what it gave counts, and a warning names it', async () => {
+    const ran = await produceWith('source', source(`{ async *read() { yield ${batch} }, close: hang }`))
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('1 location read, 1 task handed over') })
+    expect(ran.stderr).toMatch(/it took longer than 5 s.*the source \.\/bad\.mjs could not be closed/)
+  })
+
+  test('gives locations that are no objects: they are quarantined, the others go on', async () => {
+    const ran = await produceWith(
+      'source',
+      source(`{ async *read() { yield { ...${batch}, locations: [null, ${place(1)}, 7, 'x'] } } }`),
+      '--strict',
+    )
+    expect(ran).toMatchObject({
+      code: 65,
+      stdout: expect.stringContaining('4 locations read, 3 rejected, 1 task handed over'),
+    })
+  })
+})
+
+describe('a sink that breaks its contract: nothing counts as handed over', () => {
+  const naive = "guarantee: 'at-least-once', async deliver({ tasks }) { return tasks.map(() => 'delivered') }"
+  test.each([
+    ['promises nothing', `{ ${naive}, guarantee: 'maybe' }`, 78, /its `guarantee` was "maybe"/],
+    [
+      'has a getter that throws',
+      `{ ${naive}, get guarantee() { throw new Error('boom') } }`,
+      78,
+      /reading its `guarantee` threw: boom/,
+    ],
+    [
+      'returns too few results',
+      `{ ${naive}, deliver: async () => ['delivered'] }`,
+      78,
+      /The sink \.\/bad\.mjs broke its contract: 5 tasks were given, 1 outcomes came back/,
+    ],
+    [
+      'rejects in deliver',
+      `{ ${naive}, async deliver() { throw new Error('boom') } }`,
+      75,
+      /The sink \.\/bad\.mjs failed: boom/,
+    ],
+    ['hangs in deliver', `{ ${naive}, deliver: hang }`, 75, /The sink \.\/bad\.mjs .* within 0\.4 s/],
+    [
+      'hangs in position',
+      `{ ${naive}, position: hang }`,
+      75,
+      /The sink \.\/bad\.mjs did not tell its position within 0\.4 s/,
+    ],
+  ])('%s', async (_, opened, code, rule) => {
+    const ran = await produceWith('sink', sink(opened))
+    expectError(ran, code, rule)
+    expect(ran.stdout).toMatch(/5 locations read, 0 tasks handed over .*5 pending/)
+  })
+
+  test('throws in open: 75', async () => {
+    const ran = await produceWith('sink', defined('Sink', "open() { throw 'a string' }"))
+    expectError(ran, 75, /The sink \.\/bad\.mjs couldn't be opened: a string/)
+  })
+
+  test('hangs in open: 75', async () => {
+    expectError(
+      await produceWith('sink', defined('Sink', 'open: hang')),
+      75,
+      /The sink \.\/bad\.mjs did not open within 0\.4 s/,
+    )
+  })
+})
+
+test('every rule, without a process of its own', async () => {
+  const folder = await temporaryFolder()
+  const terms = { name: './bad.mjs', timeoutMs: 400, signal: new AbortController().signal }
+  const context = {
+    baseDir: folder,
+    signal: terms.signal,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    attempt: <T>(call: () => Promise<T>) => call(),
+  }
+  let files = 0
+
+  async function use(kind: 'source' | 'sink', module: string): Promise<void> {
+    const file = `./bad-${files++}.mjs`
+    await writeFile(join(folder, file), module)
+    if (kind === 'source') {
+      const plugin = await loadSource(file, folder)
+      const opened = await heldSource(terms, () => plugin.open({}, context))
+      for await (const { position } of opened.read(undefined)) position(0)
+    } else {
+      const plugin = await loadSink(file, folder)
+      const opened = await heldSink(terms, () => plugin.open({}, context))
+      await opened.position?.('an outbox')
+    }
+  }
+
+  const rules: [kind: 'source' | 'sink', module: string, rule: RegExp][] = [
+    ['source', 'export default class Bad {}', /bad-\d+\.mjs isn't a source plugin: its default export has no object/],
+    [
+      'source',
+      "export default { kind: 'source', name: 'bad', options: {}, open() {} }",
+      /has no options: a zod schema/,
+    ],
+    ['source', source('undefined'), /`open` gave undefined/],
+    ['source', source('{ read: async () => [] }'), /`read` gave an object/],
+    ['source', source(`{ async *read() { yield [${place(1)}] } }`), /the `locations` of a batch were undefined/],
+    [
+      'source',
+      source(`{ async *read() { yield { ...${batch}, position: 1 } } }`),
+      /a batch had no function `position`/,
+    ],
+    ['source', source(`{ async *read() { yield { ...${batch}, position: () => 1 } } }`), /`position` gave 1, not text/],
+    [
+      'source',
+      source(`{ async *read() { yield { ...${batch}, position() { throw new Error('boom') } } } }`),
+      /reading its `position` threw: boom/,
+    ],
+    [
+      'source',
+      source("{ async *read() { yield { get locations() { throw new Error('boom') } } } }"),
+      /reading its `locations` threw: boom/,
+    ],
+    ['sink', sink('null'), /`open` gave null/],
+    ['sink', sink("{ guarantee: 'at-least-once' }"), /an object without a function `deliver`/],
+    ['sink', sink("{ guarantee: 'at-least-once', deliver() {}, position: async () => 5 }"), /`position` gave 5/],
+  ]
+  for (const [kind, module, rule] of rules) {
+    const error = await use(kind, module).catch((thrown: unknown) => thrown)
+    expect(error, module).toBeInstanceOf(ConfigurationError)
+    expect(String(error), module).toMatch(rule)
+    expect(String(error), module).toMatch(/bad(-\d+)?\.mjs/)
+    expect(error).toHaveProperty('hint', expect.stringMatching(/\S/))
+  }
+})

@@ -1,0 +1,19 @@
+import { hash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { SeenIds } from '../../src/tasks/seen.js'
+
+const id = (number: number): string => hash('sha1', String(number), 'hex').slice(0, 32)
+
+describe('ids that were seen', () => {
+  it('are all known again, on both sides of the places where the next filter begins', () => {
+    const seen = new SeenIds()
+    const count = 1_200_000
+    let suspected = 0
+    for (let number = 0; number < count; number++) if (seen.add(id(number))) suspected++
+    // 1 in a million at most is expected, a few times as many is still no fault.
+    expect(suspected).toBeLessThan(5)
+    let forgotten = 0
+    for (let number = 0; number < count; number++) if (!seen.add(id(number))) forgotten++
+    expect(forgotten).toBe(0)
+  })
+})
