@@ -218,7 +218,8 @@ const baseDirOf = (file: string): string =>
   dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file)
 
 async function readFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
-  const { cosmiconfig, cosmiconfigSync, defaultLoadersSync, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
+  const { cosmiconfig, cosmiconfigSync, defaultLoadersSync, getDefaultSearchPlaces } = (await import('cosmiconfig'))
+    .default
   const texts = new Map<unknown, string>()
   const kept = Object.entries(defaultLoadersSync).map(([ending, load]): [string, LoaderSync] => [
     ending,

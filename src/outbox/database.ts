@@ -45,6 +45,7 @@ export class Database {
           await database.query(`PRAGMA application_id = ${applicationId}`)
         }
         await database.query('PRAGMA journal_mode = WAL')
+        // guard: synchronous-full
         await database.query('PRAGMA synchronous = FULL')
         await database.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: what is left when the outbox is closed is waited for
         if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
@@ -115,6 +116,7 @@ export class Database {
     const [is] = await this.query<{ journal: string; sync: number }>(
       'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
     )
+    // guard: durability-verified
     if (is?.journal !== 'wal' || is.sync !== 2)
       throw new OutboxError(
         `The outbox ${this.path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`,

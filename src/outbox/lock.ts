@@ -33,6 +33,7 @@ export class OutboxLock {
       const lock = new OutboxLock(connection)
       try {
         await new Promise<void>((resolve, reject) =>
+          // guard: one-process
           connection.exec('BEGIN IMMEDIATE', (error) => (error ? reject(error) : resolve())),
         )
         return lock

@@ -220,6 +220,8 @@ export class Outbox {
    */
   async persist(run: RunRow, intake: Intake): Promise<void> {
     const { quarantined, suspects } = intake
+    // guard: checkpoint-moves
+    const { resume } = intake
     const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
     const now = this.#now()
     let batches: Numbered[] = []
@@ -248,7 +250,7 @@ export class Outbox {
           )
         await query(
           `UPDATE run SET resume = ?, read = read + ?, rejected = rejected + ?, duplicates = duplicates + ?, persisted = persisted + ? WHERE id = ?`,
-          [intake.resume, intake.read, quarantined.length - quarantinedTwice, duplicates, persisted, run.id],
+          [resume, intake.read, quarantined.length - quarantinedTwice, duplicates, persisted, run.id],
         )
         await query('UPDATE state SET last_seq = ?, handed_seq = ?', [lastSeq, handedSeq])
         step('intake:written')

@@ -121,7 +121,9 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     : Promise.resolve()
   try {
     await outbox.forget({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
-    for (const open of await outbox.openRuns()) {
+    // guard: open-runs-finished
+    const openRuns = await outbox.openRuns()
+    for (const open of openRuns) {
       const error = await finishRun(open, options, deps, feed, progress)
       if (error) errors.unshift(error)
       if (deps.signal.aborted || error instanceof ConfigurationError) break
@@ -264,7 +266,9 @@ async function readRun(
     const store = (): void => {
       const full = intake.taken()
       step('intake:read')
-      storing = outbox.persist(run, full).then(
+      // guard: checkpoint-with-batch
+      const persisted = outbox.persist(run, full)
+      storing = persisted.then(
         () => {
           storing = undefined
           step('intake:persisted')
@@ -379,6 +383,7 @@ class IntakeBuffer {
     this.isWhole = false
     try {
       for (let from = 0; from < batch.locations.length; from += recordsATurn) {
+        // guard: no-half-page
         if (from > 0) await nextTurn()
         for (let index = from; index < Math.min(from + recordsATurn, batch.locations.length); index++)
           this.#take(batch, index)
@@ -413,8 +418,11 @@ class IntakeBuffer {
         value: excerpt(wordsOf(location)),
         reason: written.reason,
       })
-    } else if (this.#seen.add(written.digits))
-      this.#suspects.push({ position: batch.position(index), task: tasks.drop() })
+      return
+    }
+    // guard: seen-before
+    const seen = this.#seen.add(written.digits)
+    if (seen) this.#suspects.push({ position: batch.position(index), task: tasks.drop() })
     else if (tasks.keep() === this.#batchSize) this.#batches.push(tasks.take())
   }
 
@@ -532,6 +540,7 @@ async function handOver(
         if (await reconcile(sink, deps)) continue
       }
       if (!batch) return
+      // guard: sent-before-acknowledged
       const head = sent ?? new Sent(sink, batch, deps)
       const next = sink.takesTwo ? await outbox.batchBehind(batch, left - batch.count) : undefined
       if (next && !head.failed) ahead = new Sent(sink, next, deps)

@@ -33,6 +33,7 @@ export default defineSink({
       async deliver(batch) {
         try {
           await file.appendFile(lines(batch, memory))
+          // guard: file-synced
           await file.datasync()
         } catch (error) {
           // The batch comes again: it must not go on in the middle of a line.

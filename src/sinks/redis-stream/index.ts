@@ -68,6 +68,7 @@ local there = held[1] and (held[1] .. ':' .. held[2]) or ''
 
 local skip = 0
 if there == known then
+  -- guard: fence-skips
   skip = math.max(0, math.min(count, seq - first + 1))
 elseif seq >= first and seq < first + count and held[3] == run and string.sub(ARGV[offset + seq - first + 1], 13, 48) == held[2] then
   skip = seq - first + 1
@@ -118,6 +119,7 @@ for i = skip + 1, count do
   end
   from = from or id
 end
+-- guard: fence-moves
 redis.call('HSET', fence, 'seq', string.format('%d', first + count - 1), 'task', string.sub(ARGV[offset + count], 13, 48), 'run', run, 'from', from)
 
 -- Whole nodes go, so fewer entries than the bound asked for.
