@@ -483,7 +483,7 @@ class System {
         sink: { name: 'scripted', open: async () => line.open(server) },
         resilience: resilience(
           { retry: { attempts: 3, initialDelayMs: 0, maxDelayMs: 0 }, breaker: { failures: 5, resetAfterMs: 30_000 } },
-          outbox.breaker('sink'),
+          outbox.breakers.saved('sink'),
         ),
         log: this.#log(),
         signal: abort.signal,
@@ -674,7 +674,7 @@ const producing = (given: Producing): Command =>
     let { sourceFault } = given
     const ended = await real.run(given, (deps) =>
       produce(
-        { slot, batchSize, flush: given.handOver, keepTasks: given.keepTasks, keepRuns: 1_000 },
+        { slot, flush: given.handOver, keepTasks: given.keepTasks, keepRuns: 1_000 },
         {
           ...deps,
           source: {
@@ -728,8 +728,8 @@ const poisoning = (places: number[], refusesBatches: boolean): Command =>
 const retrying = (): Command =>
   command('retryDead', undefined, async (_, real) => {
     const { dead } = real.before
-    assert.equal(await real.outbox.retryDead({ run: '', seqs: undefined }), dead.length)
-    assert.equal(await real.outbox.dead(), 0)
+    assert.equal(await real.outbox.deadLetters.retry({ run: '', seqs: undefined }), dead.length)
+    assert.equal(await real.outbox.deadLetters.count(), 0)
     return quiet
   })
 

@@ -216,7 +216,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       try {
         return await guard.run(operation, this.abort.signal)
       } finally {
-        await outbox()?.saveBreaker('source', guard.save())
+        await outbox()?.breakers.save('source', guard.save())
       }
     })
     const open = async (): Promise<Source> => {
@@ -232,7 +232,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected async leaveOtherShards(outbox: Outbox, { digest }: ChosenSource, slot: string): Promise<void> {
     const { otherShare } = await import('../pipeline/filters.js')
     const hint = 'Give each shard an outbox of its own: --outbox.'
-    for (const run of await outbox.openRuns()) {
+    for (const run of await outbox.ledger.open()) {
       const share = run.state === 'reading' ? otherShare(run.sourceDigest, digest) : undefined
       if (share === undefined) continue
       const [whose, flag] =
@@ -244,11 +244,11 @@ export abstract class OwmCommand<Result extends object> extends Command {
         },
       )
     }
-    const served = await outbox.runsOfSlot(slot)
+    const served = await outbox.ledger.ofSlot(slot)
     if (
       served.length > 0 &&
       served.every((run) => otherShare(run.sourceDigest, digest) !== undefined) &&
-      (await outbox.forgottenOfSlot(slot)) > 0
+      (await outbox.intake.forgottenOfSlot(slot)) > 0
     )
       throw new OutboxBusyError(
         `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is forgotten.`,
@@ -259,7 +259,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected async resilience(loaded: Loaded, around: BreakerName, outbox: Outbox | undefined): Promise<Resilience> {
     const { resilience } = await import('../pipeline/retry.js')
     const log = await this.logger()
-    return resilience(loaded.settings, outbox?.breaker(around), {
+    return resilience(loaded.settings, outbox?.breakers.saved(around), {
       around,
       // No source may take longer anyway.
       ...(around === 'source' && loaded.settings.source ? { maxRetryAfterMs: loaded.settings.source.timeoutMs } : {}),

@@ -55,7 +55,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     const { flush } = await import('../pipeline/produce.js')
     const outbox = await this.openOutbox(loaded, flags.wait)
     try {
-      if (flags.force) await outbox.saveBreaker('sink', undefined)
+      if (flags.force) await outbox.breakers.save('sink', undefined)
       const summary = await flush(
         { limit },
         {
@@ -67,7 +67,7 @@ export default class Flush extends OwmCommand<FlushResult> {
           onProgress: this.bar.update,
         },
       )
-      result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.dead() }
+      result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.deadLetters.count() }
       result.sink = {
         ...result.sink,
         delivered: summary.delivered,

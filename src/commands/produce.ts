@@ -104,7 +104,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       await this.leaveOtherShards(outbox, source, result.slot)
       const { keepTasks, keepRuns } = settings.outbox
       const summary = await produce(
-        { slot: result.slot, batchSize: settings.flush.batchSize, flush: !flags['no-flush'], keepTasks, keepRuns },
+        { slot: result.slot, flush: !flags['no-flush'], keepTasks, keepRuns },
         {
           source,
           sink,
@@ -124,7 +124,12 @@ export default class Produce extends OwmCommand<ProduceResult> {
         rejected: run.rejected,
         duplicates: run.duplicates,
       }
-      result.outbox = { ...result.outbox, persisted: run.persisted, pending: outbox.pending, dead: await outbox.dead() }
+      result.outbox = {
+        ...result.outbox,
+        persisted: run.persisted,
+        pending: outbox.pending,
+        dead: await outbox.deadLetters.count(),
+      }
       result.sink = {
         ...result.sink,
         delivered: summary.delivered,

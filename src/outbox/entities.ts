@@ -2,7 +2,7 @@
  * The rows of the outbox's tables, which src/outbox/migrations.ts makes.
  *
  * The unit is the hand-over batch: one row holds up to `flush.batchSize` tasks,
- * its key is the `seq` of the first. `seq` has no gaps, so "handed over" is one
+ * its key is the `seq` of the first. `seq` has no gaps, so "acknowledged" is one
  * number (`state.handed_seq`) and acknowledging a batch writes no row of it.
  */
 /** The one row that says who this outbox is and how far it was handed over. */
@@ -11,7 +11,7 @@ export interface StateRow {
   /** UUID: the name that sinks remember this outbox by. */
   outboxId: string
   /** Every task up to this `seq` is in the sink or dead; 0 at the start. */
-  handedSeq: number
+  ackedSeq: number
   /** The last `seq` that was ever given out. */
   lastSeq: number
   /** The circuit breakers' states between two starts, JSON by name; null while all are closed. */
@@ -34,7 +34,7 @@ export interface RunRow {
   /** Hash of the source's name and options: a resume point is only good for the same ones. */
   sourceDigest: string
   state: RunState
-  resume: string | null
+  checkpoint: string | null
   read: number
   rejected: number
   duplicates: number

@@ -1,7 +1,9 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
+
+import { breakersOf } from './breakers.js'
 import { Database, damaged, type Parameter } from './database.js'
 import type { RunState } from './entities.js'
-import { breakersOf, readState } from './outbox.js'
+import { readState } from './state.js'
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 

@@ -20,7 +20,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
-import type { Intake, Outbox, Quarantined, RunRow, Suspect } from '../outbox/outbox.js'
+import type { Intake, Outbox, Rejection, RunRow, Suspect } from '../outbox/outbox.js'
 import {
   type Location,
   type LocationBatch,
@@ -75,7 +75,6 @@ export interface ProduceDeps extends Deps {
 
 export interface ProduceOptions {
   slot: string
-  batchSize: number
   /** False: store, don't hand over. */
   flush: boolean
   keepTasks: number
@@ -120,11 +119,11 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
       })
     : Promise.resolve()
   try {
-    await outbox.forget({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
+    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
     // guard: open-runs-finished
-    const openRuns = await outbox.openRuns()
+    const openRuns = await outbox.ledger.open()
     for (const open of openRuns) {
-      const error = await finishRun(open, options, deps, feed, progress)
+      const error = await finishRun(open, deps, feed, progress)
       if (error) errors.unshift(error)
       if (deps.signal.aborted || error instanceof ConfigurationError) break
     }
@@ -136,7 +135,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   step('settled')
   return {
     ...handed,
-    run: await outbox.run(run.runId),
+    run: await outbox.ledger.run(run.runId),
     errors: [...errors, ...refusals(handed, deps)],
     alreadyComplete: complete,
   }
@@ -160,11 +159,11 @@ export async function flush(options: { limit: number }, deps: Deps): Promise<Flu
 /** Finds or makes this slot's row in the run ledger. */
 async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ run: RunRow; complete: boolean }> {
   const { outbox, source, log } = deps
-  const earlier = await outbox.runsOfSlot(options.slot)
+  const earlier = await outbox.ledger.ofSlot(options.slot)
   const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
   if (open) return { run: open, complete: false }
   const last = earlier.at(-1)
-  if (last && (await outbox.forgottenOfSlot(options.slot)) > 0) {
+  if (last && (await outbox.intake.forgottenOfSlot(options.slot)) > 0) {
     log.warn(
       { slot: options.slot, runId: last.runId },
       'this slot was handed over before and its history is forgotten: nothing is read again',
@@ -172,7 +171,7 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
     return { run: last, complete: true }
   }
   return {
-    run: await outbox.startRun({ slot: options.slot, source: source.name, sourceDigest: source.digest }),
+    run: await outbox.ledger.start({ slot: options.slot, source: source.name, sourceDigest: source.digest }),
     complete: false,
   }
 }
@@ -180,7 +179,6 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
 /** Brings a run from wherever it stands to "read"; returns why it couldn't. */
 async function finishRun(
   run: RunRow,
-  options: ProduceOptions,
   deps: ProduceDeps,
   feed: Feed,
   progress: Progress,
@@ -188,13 +186,13 @@ async function finishRun(
   const { outbox, source, log } = deps
   try {
     if (run.state === 'reading') {
-      if (run.sourceDigest !== source.digest && run.resume !== null)
-        return await readAnew(run, 'the configuration of the source has changed', options, deps, feed, progress)
+      if (run.sourceDigest !== source.digest && run.checkpoint !== null)
+        return await readAnew(run, 'the configuration of the source has changed', deps, feed, progress)
       try {
-        await readRun(run, options, deps, feed, progress)
+        await readRun(run, deps, feed, progress)
       } catch (error) {
         if (!(error instanceof ResumePointError)) throw error
-        return await readAnew(run, error.message, options, deps, feed, progress)
+        return await readAnew(run, error.message, deps, feed, progress)
       }
     }
     await decideSuspects(run, outbox)
@@ -221,15 +219,14 @@ async function finishRun(
 async function readAnew(
   run: RunRow,
   reason: string,
-  options: ProduceOptions,
   deps: ProduceDeps,
   feed: Feed,
   progress: Progress,
 ): Promise<OwmError | undefined> {
   deps.log.warn({ runId: run.runId, slot: run.slot, reason }, 'an interrupted run is read anew, from the start')
-  const fresh = await deps.outbox.supersede(run, { source: deps.source.name, sourceDigest: deps.source.digest })
+  const fresh = await deps.outbox.ledger.supersede(run, { source: deps.source.name, sourceDigest: deps.source.digest })
   await decideSuspects(run, deps.outbox)
-  return finishRun(fresh, options, deps, feed, progress)
+  return finishRun(fresh, deps, feed, progress)
 }
 
 /** Records between two turns of the event loop: meanwhile SQLite's and Redis' answers wait. */
@@ -238,16 +235,11 @@ const recordsATurn = 100
 /** Hand-over batches that may gather in memory while a transaction is being written. */
 const gatheredBatches = 16
 
-async function readRun(
-  run: RunRow,
-  options: ProduceOptions,
-  deps: ProduceDeps,
-  feed: Feed,
-  progress: Progress,
-): Promise<void> {
+async function readRun(run: RunRow, deps: ProduceDeps, feed: Feed, progress: Progress): Promise<void> {
   const { outbox, source, signal, log } = deps
   const seen = new SeenIds()
-  for await (const { tasks } of outbox.tasksOfSlot(run.slot)) for (const task of tasks) seen.add(taskDigitsOf(task))
+  for await (const { tasks } of outbox.intake.tasksOfSlot(run.slot))
+    for (const task of tasks) seen.add(taskDigitsOf(task))
 
   const opened = await source.open()
   /** The transaction under way, if there is one. */
@@ -260,14 +252,14 @@ async function readRun(
   let lookAround: NodeJS.Timeout | undefined
   try {
     progress.total = opened.total
-    const intake = new IntakeBuffer(run, options.batchSize, seen)
+    const intake = new IntakeBuffer(run, outbox.batchSize, seen)
     let read = run.read
     // The next records are read while these are being written; what gathers meanwhile goes in one transaction.
     const store = (): void => {
       const full = intake.taken()
       step('intake:read')
       // guard: checkpoint-with-batch
-      const persisted = outbox.persist(run, full)
+      const persisted = outbox.intake.write(run, full)
       storing = persisted.then(
         () => {
           storing = undefined
@@ -275,7 +267,7 @@ async function readRun(
           progress.read += full.read
           feed.notify()
           deps.onProgress?.(progress)
-          if (intake.isWhole && intake.size >= options.batchSize) store()
+          if (intake.isWhole && intake.size >= outbox.batchSize) store()
         },
         (error: unknown) => {
           storing = undefined
@@ -287,14 +279,14 @@ async function readRun(
     lookAround = setInterval(() => {
       if (!storing && !failure && intake.isOld()) store()
     }, 250)
-    for await (const batch of bounded(opened.read(run.resume ?? undefined), source, signal)) {
+    for await (const batch of bounded(opened.read(run.checkpoint ?? undefined), source, signal)) {
       read += batch.locations.length
       if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
       await intake.add(batch)
       // For the transaction under way, not for the one behind it that takes what has gathered: reading goes on beside that.
-      if (intake.size >= gatheredBatches * options.batchSize) await storing
+      if (intake.size >= gatheredBatches * outbox.batchSize) await storing
       if (failure) throw failure.error
-      if (!storing && intake.size >= options.batchSize) store()
+      if (!storing && intake.size >= outbox.batchSize) store()
       // A source that never waits for anything would keep SQLite's and Redis' answers waiting.
       await nextTurn()
       if (signal.aborted) break
@@ -308,8 +300,7 @@ async function readRun(
     await closed(opened, `the source ${source.name}`, log)
   }
   if (signal.aborted) return
-  await outbox.endReading(run)
-  run.state = 'checking'
+  await outbox.ledger.endReading(run)
   step('reading:ended')
 }
 
@@ -365,17 +356,17 @@ class IntakeBuffer {
   readonly #seen: SeenIds
   readonly #write: ReturnType<typeof taskWriter>
   readonly #tasks = new BatchWriter()
-  #resume: string | null
+  #checkpoint: string | null
   #since = 0
   #batches: Batch[] = []
-  #quarantined: Quarantined[] = []
+  #rejections: Rejection[] = []
   #suspects: Suspect[] = []
 
-  constructor({ slot, resume }: RunRow, batchSize: number, seen: SeenIds) {
+  constructor({ slot, checkpoint }: RunRow, batchSize: number, seen: SeenIds) {
     this.#batchSize = batchSize
     this.#seen = seen
     this.#write = taskWriter(slot)
-    this.#resume = resume
+    this.#checkpoint = checkpoint
   }
 
   async add(batch: LocationBatch): Promise<void> {
@@ -392,7 +383,7 @@ class IntakeBuffer {
       this.taken() // All since the last resume point that is stored is read again.
       throw error
     }
-    this.#resume = batch.resume
+    this.#checkpoint = batch.resume
     this.isWhole = true
   }
 
@@ -400,7 +391,7 @@ class IntakeBuffer {
     const location = batch.locations[index] ?? {}
     this.size++
     if (location instanceof Malformed) {
-      this.#quarantined.push({
+      this.#rejections.push({
         kind: 'rejected',
         position: batch.position(index),
         value: excerpt(location.value),
@@ -412,7 +403,7 @@ class IntakeBuffer {
     const written = this.#write(location, tasks.next())
     if ('reason' in written) {
       tasks.drop()
-      this.#quarantined.push({
+      this.#rejections.push({
         kind: 'rejected',
         position: batch.position(index),
         value: excerpt(wordsOf(location)),
@@ -430,15 +421,15 @@ class IntakeBuffer {
   taken(): Intake {
     if (this.#tasks.count > 0) this.#batches.push(this.#tasks.take())
     const intake = {
-      resume: this.#resume,
+      checkpoint: this.#checkpoint,
       read: this.size,
       batches: this.#batches,
-      quarantined: this.#quarantined,
+      rejections: this.#rejections,
       suspects: this.#suspects,
     }
     this.size = 0
     this.#batches = []
-    this.#quarantined = []
+    this.#rejections = []
     this.#suspects = []
     return intake
   }
@@ -449,7 +440,7 @@ class IntakeBuffer {
   }
 }
 
-/** A plugin may give what JSON can't hold: that must not keep the row out of the quarantine. */
+/** A plugin may give what JSON can't hold: that must not keep the row from being stored with its reason. */
 function wordsOf(location: Location): string {
   try {
     return JSON.stringify(location)
@@ -465,19 +456,19 @@ const excerpt = (value: string): string =>
 async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
   if (run.state !== 'checking') return
   for (;;) {
-    const suspects = await outbox.suspects(run, 20_000)
+    const suspects = await outbox.intake.suspects(run, 20_000)
     const last = suspects.at(-1)
     if (!last) break
     const suspected = new Set(suspects.map((suspect) => taskIdOf(suspect.task)))
     const had = new Map<string, 'this run' | 'an earlier run'>()
-    for await (const batch of outbox.tasksOfSlot(run.slot)) {
+    for await (const batch of outbox.intake.tasksOfSlot(run.slot)) {
       for (const task of batch.tasks) {
         const id = taskIdOf(task)
         if (suspected.has(id)) had.set(id, batch.run === run.id ? 'this run' : 'an earlier run')
       }
     }
     const tasks: string[] = []
-    const quarantined: Quarantined[] = []
+    const rejections: Rejection[] = []
     let repeated = 0
     for (const { task, position } of suspects) {
       const id = taskIdOf(task)
@@ -485,7 +476,7 @@ async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
       if (by === undefined) tasks.push(task)
       else if (by === 'an earlier run') repeated++
       else
-        quarantined.push({
+        rejections.push({
           kind: 'duplicate',
           position,
           value: excerpt(task),
@@ -493,18 +484,17 @@ async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
         })
       if (by === undefined) had.set(id, 'this run')
     }
-    await outbox.persist(run, {
-      resume: null,
+    await outbox.intake.write(run, {
+      checkpoint: null,
       read: 0,
       batches: outbox.cut(tasks),
-      quarantined,
+      rejections,
       suspects: [],
       decided: last.id,
       repeated,
     })
   }
-  await outbox.endChecking(run)
-  run.state = 'read'
+  await outbox.ledger.endChecking(run)
   step('checking:ended')
 }
 
@@ -526,13 +516,13 @@ async function handOver(
       const { ended, news } = feed
       const sent: Sent | undefined = ahead
       ahead = undefined
-      const batch: PendingBatch | undefined = sent?.batch ?? (await outbox.batchAfter(outbox.handedSeq, left))
+      const batch: PendingBatch | undefined = sent?.batch ?? (await outbox.queue.after(outbox.ackedSeq, left))
       if (!batch) {
         if (!ended) {
           await news
           continue
         }
-        if (sink || outbox.handedSeq === 0) return
+        if (sink || outbox.ackedSeq === 0) return
       } else step('batch:loaded')
       // Also where nothing is pending: a sink that lost what it took shall have it again.
       if (!sink) {
@@ -542,7 +532,7 @@ async function handOver(
       if (!batch) return
       // guard: sent-before-acknowledged
       const head = sent ?? new Sent(sink, batch, deps)
-      const next = sink.takesTwo ? await outbox.batchBehind(batch, left - batch.count) : undefined
+      const next = sink.takesTwo ? await outbox.queue.behind(batch, left - batch.count) : undefined
       if (next && !head.failed) ahead = new Sent(sink, next, deps)
       const done = await deliver(sink, head, ahead, deps).catch(async (error: unknown) => {
         ahead = undefined
@@ -556,9 +546,8 @@ async function handOver(
       }
       // What was on its way behind a batch that failed was sent in vain: that is no failure of its own.
       if (ahead?.failed) ahead = undefined
-      const seq = batch.firstSeq + batch.count - 1
-      if (done.refused.size > 0) await outbox.bury(seq, batch, done.refused)
-      else await outbox.acknowledge(seq, sink.guarantee === 'exactly-once')
+      if (done.refused.size > 0) await outbox.deadLetters.add(batch, done.refused)
+      else await outbox.acknowledge(batch, sink.guarantee === 'exactly-once')
       step('batch:acknowledged')
       left -= batch.count
       handed.delivered += done.delivered
@@ -572,7 +561,7 @@ async function handOver(
     step('flush:ended')
     handed.evicted += sink?.evicted ?? 0
     if (sink) await closed(sink, `the sink ${deps.sink.name}`, log)
-    await outbox.saveBreaker('sink', deps.resilience.save())
+    await outbox.breakers.save('sink', deps.resilience.save())
   }
 }
 
@@ -612,14 +601,14 @@ async function reconcile(sink: Sink, deps: Deps): Promise<boolean> {
   const { outbox, log } = deps
   const ask = sink.position?.bind(sink)
   if (!ask) return false
-  const found = await outbox.reconcile(await attempt(() => ask(outbox.id), outbox.handedSeq + 1, deps))
+  const found = await outbox.reconcile(await attempt(() => ask(outbox.id), outbox.ackedSeq + 1, deps))
   if (found.kind === 'same') return false
   if (found.kind === 'copy') {
     log.warn(
       { outbox: outbox.path },
       'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id',
     )
-    await attempt(() => ask(outbox.id), outbox.handedSeq + 1, deps)
+    await attempt(() => ask(outbox.id), outbox.ackedSeq + 1, deps)
   } else {
     log.warn(
       { lost: found.tasks, again: found.again },

@@ -44,8 +44,7 @@ async function sleepWhileFlushing(scene: Scene): Promise<Ran[]> {
 }
 
 const acknowledgedFirst: Changes = {
-  'sent-before-acknowledged': (sending) =>
-    `await outbox.acknowledge(batch.firstSeq + batch.count - 1); await outbox.writeAcknowledgement(); ${sending}`,
+  'sent-before-acknowledged': (sending) => `await outbox.acknowledge(batch, false); ${sending}`,
 }
 
 const guards: readonly Guard[] = [
@@ -86,7 +85,7 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'the checkpoint stays behind its batch',
-    changes: { 'checkpoint-moves': 'const resume = null' },
+    changes: { 'checkpoint-moves': 'const checkpoint = null' },
     sink: 'redis-stream',
     fault: dieWhile('intake:persisted:2'),
     complaint: /1500 rows, .* but/,
@@ -106,9 +105,9 @@ const guards: readonly Guard[] = [
     changes: {
       'checkpoint-with-batch': `
         const persisted = outbox
-          .persist(run, { ...full, read: 0, batches: [], quarantined: [], suspects: [] })
+          .intake.write(run, { ...full, read: 0, batches: [], rejections: [], suspects: [] })
           .then(() => step('intake:read'))
-          .then(() => outbox.persist(run, full))`,
+          .then(() => outbox.intake.write(run, full))`,
     },
     sink: 'redis-stream',
     fault: dieWhile('intake:read:2'),
@@ -116,7 +115,9 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'a run that died is not finished',
-    changes: { 'open-runs-finished': 'const openRuns = (await outbox.openRuns()).filter(({ id }) => id === run.id)' },
+    changes: {
+      'open-runs-finished': 'const openRuns = (await outbox.ledger.open()).filter(({ id }) => id === run.id)',
+    },
     sink: 'redis-stream',
     fault: dieWhile('intake:persisted:1'),
     complaint: /^lost: /,

@@ -602,10 +602,10 @@ async function produceInto(path: string, source: SourceDeps, at = slot): Promise
   const outbox = await openOutbox(path)
   try {
     const summary = await produce(
-      { slot: at, batchSize: 10, flush: true, keepTasks: 100_000, keepRuns: 1_000 },
+      { slot: at, flush: true, keepTasks: 100_000, keepRuns: 1_000 },
       { source, sink, outbox, resilience: resilience(guard), log, signal: new AbortController().signal },
     )
-    return { summary, suspects: (await outbox.suspects(summary.run, 100_000)).length, tasks }
+    return { summary, suspects: (await outbox.intake.suspects(summary.run, 100_000)).length, tasks }
   } finally {
     await outbox.close()
   }
@@ -702,21 +702,21 @@ async function makeOutbox(folder: string): Promise<void> {
   const path = join(folder, 'outbox.db')
   await produceInto(path, sourceOf(list))
   const outbox = await openOutbox(path)
-  const run = await outbox.startRun({ slot: '2026-11-23T11:00:00Z', source: 'static-list', sourceDigest: 'fuzz' })
+  const run = await outbox.ledger.start({ slot: '2026-11-23T11:00:00Z', source: 'static-list', sourceDigest: 'fuzz' })
   const task = (index: number): string =>
     `{"task_id":"00000000-0000-5000-8000-0000000000${index + 10}","latitude_deg":1,"longitude_deg":2,"city":"P${index}","state":""}`
-  await outbox.persist(run, {
-    resume: null,
+  await outbox.intake.write(run, {
+    checkpoint: null,
     read: 40,
     batches: outbox.cut(Array.from({ length: 35 }, (_, index) => task(index))),
-    quarantined: [],
+    rejections: [],
     suspects: [{ position: 'line 3', task: task(3) }],
   })
-  const batch = await outbox.batchAfter(outbox.handedSeq, 10)
+  const batch = await outbox.queue.after(outbox.ackedSeq, 10)
   if (!batch) throw new Error('there is nothing pending')
-  await outbox.bury(batch.firstSeq + batch.count - 1, batch, new Map([[2, 'refused by the test']]))
+  await outbox.deadLetters.add(batch, new Map([[2, 'refused by the test']]))
   await outbox.noteFailure(batch.firstSeq + batch.count, 'it failed')
-  await outbox.saveBreaker('sink', '{"ownState":{"value":1,"openedAt":1700000000000},"breakerState":3}')
+  await outbox.breakers.save('sink', '{"ownState":{"value":1,"openedAt":1700000000000},"breakerState":3}')
   killed = await filesOf(path)
   await outbox.close()
   atRest = await filesOf(path)

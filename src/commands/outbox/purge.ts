@@ -43,7 +43,10 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
     const outbox = await this.openOutbox(await this.configure(flags), flags.wait)
     try {
       const removed = await outbox.purge({ before: Date.now() - Number(number) * size, dead: flags.dead })
-      this.result = { outbox: { path: outbox.path, pending: outbox.pending, dead: await outbox.dead() }, removed }
+      this.result = {
+        outbox: { path: outbox.path, pending: outbox.pending, dead: await outbox.deadLetters.count() },
+        removed,
+      }
       return {
         result: this.result,
         summary: [`${plural(removed.delivered, 'delivered task')} and ${plural(removed.dead, 'dead task')} removed`],

@@ -46,8 +46,11 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
       })
     const outbox = await this.openOutbox(await this.configure(flags), flags.wait)
     try {
-      const retried = await outbox.retryDead({ run: flags.run ?? '', seqs: seqs.length > 0 ? seqs : undefined })
-      this.result = { outbox: { path: outbox.path, pending: outbox.pending, dead: await outbox.dead() }, retried }
+      const retried = await outbox.deadLetters.retry({ run: flags.run ?? '', seqs: seqs.length > 0 ? seqs : undefined })
+      this.result = {
+        outbox: { path: outbox.path, pending: outbox.pending, dead: await outbox.deadLetters.count() },
+        retried,
+      }
       const { pending, dead } = this.result.outbox
       return {
         result: this.result,

@@ -273,9 +273,8 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
             source: choiceOf(source, 'source'),
             sink: { use: 'jsonl', options: { path: join(folder, 'tasks.jsonl') }, baseDir: folder },
             handOver: false,
-            batchSize: 500,
-            // Every batch of the source is written as it comes.
-            storeSize: 1,
+            // Every page of the source is written as it comes.
+            batchSize: 1,
           }
           // A batch is stored; the next one is not, nor the resume point with it.
           const wasKilled = [
@@ -283,7 +282,7 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
             await runJob({ ...job, kill: { at: 'intake:written', time: 2 } }),
           ]
           if (count > 0) assert.equal(wasKilled[0], 'killed', 'nothing was ever stored')
-          const report = await runJob({ ...job, handOver: true, storeSize: 500 })
+          const report = await runJob({ ...job, handOver: true, batchSize: 500 })
           assert.deepEqual(report === 'killed' ? report : report.errors, [])
           const make = taskMaker(slot)
           const expected = new Set<string>()
@@ -454,7 +453,6 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
             sink: choiceOf(sink, 'sink'),
             handOver: true,
             batchSize: 4,
-            storeSize: 4,
           }
           // Once with a batch that was taken and not acknowledged, once before one is sent.
           const killed = [

@@ -28,10 +28,8 @@ export interface Job {
   sink: PluginChoice
   /** False: store, don't hand over. */
   handOver: boolean
-  /** Tasks in a hand-over batch. */
+  /** Tasks in a batch. */
   batchSize: number
-  /** So many that were read are written together. */
-  storeSize: number
   /** Ends the process at the n-th time that it reaches this step. */
   kill?: { at: Step; time: number }
 }
@@ -62,7 +60,7 @@ process.once('message', async (job: Job) => {
   process.send?.(report, () => process.exit())
 })
 
-async function run({ what, slot, outbox: path, source, sink, handOver, batchSize, storeSize }: Job): Promise<Report> {
+async function run({ what, slot, outbox: path, source, sink, handOver, batchSize }: Job): Promise<Report> {
   const outbox = await Outbox.open(path, { command: 'owm/testing', wait: true, batchSize, signal, now: Date.now })
   try {
     const guard = resilience({
@@ -75,7 +73,7 @@ async function run({ what, slot, outbox: path, source, sink, handOver, batchSize
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),
         read: 0,
       }
-    const options = { slot, batchSize: storeSize, flush: handOver, keepTasks: 100_000, keepRuns: 10 }
+    const options = { slot, flush: handOver, keepTasks: 100_000, keepRuns: 10 }
     const summary = await produce(options, { ...deps, source: await sourceOf(source) })
     return { errors: summary.errors.map(({ message }) => message), read: summary.run.read }
   } finally {

@@ -1,0 +1,55 @@
+/**
+ * How far the outbox is delivered: one number, since batches go in order.
+ *
+ * Where the sink's fence makes it safe, the acknowledgement is lazy: it moves in memory at once, and in the file with
+ * the next intake or after ten batches, while the next ones are delivered. The file is never more than twenty behind.
+ */
+import { step } from '../trace.js'
+import type { Database } from './database.js'
+import type { Queue } from './queue.js'
+import type { OutboxState } from './state.js'
+
+/** Batches that may be acknowledged before that is written. */
+const lazyBatches = 10
+
+export class Acknowledgement {
+  readonly #database: Database
+  readonly #state: OutboxState
+  readonly #queue: Queue
+  /** A write that nobody waits for. */
+  #writing: Promise<void> | undefined
+
+  constructor(database: Database, state: OutboxState, queue: Queue) {
+    this.#database = database
+    this.#state = state
+    this.#queue = queue
+  }
+
+  /** One more batch, the one that ends at `seq`, is in the sink. */
+  async moveTo(seq: number, lazy: boolean): Promise<void> {
+    const state = this.#state
+    state.acked = { seq, batches: state.acked.batches + 1 }
+    this.#queue.drop(seq)
+    if (!lazy) return this.write()
+    const behind = state.acked.batches - state.ackedOnDisk.batches
+    if (behind < lazyBatches) return
+    // Nobody waits for it: behind a transaction of the reader's, the sink would wait for the next batch as well.
+    this.#writing ??= this.write().finally(() => {
+      this.#writing = undefined
+    })
+    this.#writing.catch(() => undefined)
+    if (behind >= 2 * lazyBatches) await this.#writing
+  }
+
+  /** Writes it down, where the file doesn't say it yet. */
+  async write(): Promise<void> {
+    const state = this.#state
+    await this.#database.inTurn(async (query) => {
+      const { acked } = state
+      if (acked.seq === state.ackedOnDisk.seq) return // the intake before it has written it
+      await query('UPDATE state SET handed_seq = ?', [acked.seq])
+      state.ackedOnDisk = acked
+      step('acknowledgement:written')
+    })
+  }
+}

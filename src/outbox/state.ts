@@ -1,0 +1,76 @@
+/** The outbox's one row of state: read and checked here, and held in memory by OutboxState. */
+import { OutboxError } from '../errors/index.js'
+import { type Database, damaged } from './database.js'
+import type { StateRow } from './entities.js'
+
+/** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
+export interface Acknowledged {
+  readonly seq: number
+  readonly batches: number
+}
+
+/** Who this outbox is and how far it is delivered, as memory knows it. */
+export class OutboxState {
+  outboxId: string
+  /** The last `seq` that was ever given out. */
+  lastSeq: number
+  /** Every task up to here is in the sink or dead. */
+  acked: Acknowledged
+  /** What the file says of it: behind `acked` by some batches where the acknowledgement is lazy. */
+  ackedOnDisk: Acknowledged
+  /**
+   * Tasks above `acked` that died before (retried and discarded ones too). There are some only after
+   * the acknowledgement went back. They aren't delivered again.
+   */
+  passed: Set<number>
+
+  private constructor({ outboxId, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
+    this.outboxId = outboxId
+    this.lastSeq = lastSeq
+    this.acked = { seq: ackedSeq, batches: 0 }
+    this.ackedOnDisk = this.acked
+    this.passed = passed
+  }
+
+  static async of(database: Database, row: StateRow): Promise<OutboxState> {
+    return new OutboxState(row, await deadAfter(database, row.ackedSeq))
+  }
+
+  /** Tasks that are stored and neither in the sink nor dead. */
+  get pending(): number {
+    const { lastSeq, acked } = this
+    return lastSeq - acked.seq - [...this.passed].filter((seq) => seq > acked.seq).length
+  }
+
+  /** The file says `seq` now. */
+  writtenAs(seq: number): void {
+    this.acked = { seq, batches: this.acked.batches }
+    this.ackedOnDisk = this.acked
+  }
+}
+
+/** Dead tasks above a `seq`, whatever became of them since. */
+export async function deadAfter(database: Database, seq: number): Promise<Set<number>> {
+  const rows = await database.query<{ seq: number }>('SELECT seq FROM dead WHERE seq > ?', [seq])
+  return new Set(rows.map((row) => row.seq))
+}
+
+/** Throws OutboxError where the row is missing or makes no sense. */
+export async function readState(database: Database): Promise<StateRow> {
+  const [state] = await database.query<StateRow>(
+    'SELECT id, outbox_id AS outboxId, handed_seq AS ackedSeq, last_seq AS lastSeq, breaker, holder FROM state',
+  )
+  if (!state)
+    throw new OutboxError(`The outbox ${database.path} has lost its state row.`, {
+      hint: 'Keep a copy of the file, then move it away to start a new one.',
+    })
+  const { outboxId, ackedSeq, lastSeq } = state
+  const isSound =
+    typeof outboxId === 'string' &&
+    Number.isSafeInteger(ackedSeq) &&
+    Number.isSafeInteger(lastSeq) &&
+    ackedSeq >= 0 &&
+    ackedSeq <= lastSeq
+  if (!isSound) throw damaged(database.path, `its state row says that ${ackedSeq} of ${lastSeq} tasks are acknowledged`)
+  return state
+}
