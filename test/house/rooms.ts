@@ -1,0 +1,143 @@
+/** The rooms of `src/`, whom each may import, and what the files really import. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import ts from 'typescript'
+import { root } from '../support/cli.js'
+
+interface Room {
+  /** Rooms whose code this one may use. */
+  imports: readonly string[]
+  /** Rooms of which it may only name types. */
+  types?: readonly string[]
+  /** Packages that it may use. */
+  vendors?: readonly string[]
+}
+
+/** Every room may import `trace.ts`, and itself. Where a path fits two rooms it belongs to the longer one. */
+export const rooms: Readonly<Record<string, Room>> = {
+  errors: { imports: [], vendors: ['fastest-levenshtein'] },
+  'plugin.ts': { imports: ['errors'], vendors: ['zod'] },
+  'trace.ts': { imports: [] },
+  tasks: { imports: ['errors', 'plugin.ts'] },
+  sources: {
+    imports: ['errors', 'plugin.ts', 'tasks'],
+    vendors: ['zod', 'csv-parse', 'yaml', '@streamparser/json', 'undici', 'typeorm', 'sqlite3'],
+  },
+  sinks: { imports: ['errors', 'plugin.ts', 'tasks'], vendors: ['zod', 'ioredis'] },
+  outbox: { imports: ['errors', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
+  pipeline: { imports: ['errors', 'plugin.ts', 'tasks', 'outbox'], vendors: ['cockatiel'] },
+  plugins: {
+    imports: ['errors', 'plugin.ts', 'tasks', 'sources/index.ts', 'sinks/index.ts'],
+    vendors: ['zod', 'jiti', 'yaml'],
+  },
+  'plugins/conformance': {
+    imports: ['errors', 'plugin.ts', 'tasks', 'plugins', 'pipeline', 'outbox', 'sources/index.ts', 'sinks/index.ts'],
+    vendors: ['zod'],
+  },
+  config: {
+    imports: ['errors', 'plugins'],
+    types: ['plugin.ts', 'pipeline'],
+    vendors: ['zod', 'cosmiconfig', 'yaml'],
+  },
+  cli: {
+    imports: ['errors', 'plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
+    vendors: ['@oclif/core', 'pino'],
+  },
+  commands: {
+    imports: ['cli'],
+    types: ['errors', 'plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
+    vendors: ['@oclif/core'],
+  },
+  'index.ts': { imports: ['errors', 'plugin.ts', 'config'], types: ['tasks'], vendors: ['zod'] },
+  // The maps of what comes with owm are rooms of their own: whoever reads one doesn't load a plugin.
+  'sources/index.ts': { imports: ['sources'] },
+  'sinks/index.ts': { imports: ['sinks'] },
+}
+
+export interface Import {
+  /** A file of src: `sources/fields.ts`. */
+  from: string
+  /** Another file of src, or the name of a package or of a module of Node's. */
+  to: string
+  how: 'type' | 'static' | 'dynamic'
+}
+
+export const src = join(root, 'src')
+export const files: readonly string[] = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.(ts|lua)$/.test(path))
+  .map((path) => path.replaceAll(sep, '/'))
+  .sort()
+export const textOf = (file: string): string => readFileSync(join(src, file), 'utf8')
+export const imports: readonly Import[] = files.filter((file) => file.endsWith('.ts')).flatMap(importsOf)
+
+export const isOwn = ({ to }: Import): boolean => files.includes(to)
+export const isNode = ({ to }: Import): boolean => to.startsWith('node:')
+export const shown = ({ from, to, how }: Import): string => `${from} -> ${to} (${how})`
+
+/** The room of a file, as it stands in the table; undefined where the table has none. */
+export function roomOf(file: string): string | undefined {
+  return Object.keys(rooms)
+    .filter((room) => file === room || file.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0]
+}
+
+/** Whether the table allows this import of a file or a package. */
+export function isAllowed(one: Import): boolean {
+  const from = roomOf(one.from)
+  const room = from === undefined ? undefined : rooms[from]
+  if (!room) return false
+  if (isNode(one)) return true
+  if (!isOwn(one)) return room.vendors?.includes(one.to) ?? false
+  const to = roomOf(one.to)
+  if (to === undefined) return false
+  const isOpen = to === from || to === 'trace.ts' || room.imports.includes(to)
+  return isOpen || (one.how === 'type' && (room.types?.includes(to) ?? false))
+}
+
+/** All that `file` loads with itself, directly or not; what `import()` loads later is left out. */
+export function reach(file: string, seen = new Set<string>()): Set<string> {
+  for (const { from, to, how } of imports) {
+    if (from !== file || how !== 'static' || seen.has(to)) continue
+    seen.add(to)
+    reach(to, seen)
+  }
+  return seen
+}
+
+function importsOf(from: string): Import[] {
+  const found: Import[] = []
+  const add = (specifier: ts.Node | undefined, how: Import['how']): void => {
+    if (specifier && ts.isStringLiteralLike(specifier)) found.push({ from, to: target(from, specifier.text), how })
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeOnly(node.importClause) ? 'type' : 'static')
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, isTypeOnly(node) ? 'type' : 'static')
+    else if (ts.isImportTypeNode(node))
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, 'type')
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], 'dynamic')
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(from, textOf(from), ts.ScriptTarget.Latest))
+  return found
+}
+
+/** What an import's text names: a file of src, a package without the path in it, or a module of Node's. */
+function target(from: string, name: string): string {
+  if (name.startsWith('node:')) return name
+  if (!name.startsWith('.')) return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
+  const path = relative(src, join(src, dirname(from), name)).replaceAll(sep, '/')
+  return path.replace(/\.js$/, '.ts')
+}
+
+function isTypeOnly(of: ts.ImportClause | ts.ExportDeclaration | undefined): boolean {
+  if (!of) return false
+  if (ts.isExportDeclaration(of)) {
+    const names = of.exportClause && ts.isNamedExports(of.exportClause) ? of.exportClause.elements : undefined
+    return of.isTypeOnly || (names?.every((name) => name.isTypeOnly) ?? false)
+  }
+  const names = of.namedBindings && ts.isNamedImports(of.namedBindings) ? of.namedBindings.elements : undefined
+  return (
+    of.phaseModifier === ts.SyntaxKind.TypeKeyword || (!of.name && (names?.every((name) => name.isTypeOnly) ?? false))
+  )
+}
