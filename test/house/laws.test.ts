@@ -3,15 +3,13 @@
  *
  * What doesn't keep a law yet stands in not-yet.json: for each law the excess that a room may still have.
  */
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { join, sep } from 'node:path'
-import { promisify } from 'node:util'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { root, temporaryFolder } from '../support/cli.js'
+import { root } from '../support/cli.js'
 import {
   files,
   type Import,
@@ -285,22 +283,19 @@ describe('commands', () => {
     for (const [name, { ignoreStdin }] of Object.entries(command.default.args ?? {}))
       expect({ name, ignoreStdin }).toEqual({ name, ignoreStdin: true })
   })
+})
 
-  it('are what oclif.manifest.json says', async () => {
-    const copy = await temporaryFolder()
-    for (const name of ['package.json', 'bin']) await cp(join(root, name), join(copy, name), { recursive: true })
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
-    await mkdir(join(copy, 'dist'))
-    await cp(join(root, 'dist'), join(copy, 'dist'), { recursive: true })
-    await promisify(execFile)(process.execPath, [join(root, 'node_modules', 'oclif', 'bin', 'run.js'), 'manifest'], {
-      cwd: copy,
-      env: { ...process.env, OCLIF_SKIP_UPDATE_CHECK: 'true' },
-    })
-    const [made, committed] = await Promise.all(
-      [copy, root].map((folder) => readFile(join(folder, 'oclif.manifest.json'), 'utf8')),
-    )
-    expect(JSON.parse(committed ?? '')).toEqual(JSON.parse(made ?? ''))
-  })
+it('unit tests start no server and no process', () => {
+  const isUnit = (path: string): boolean =>
+    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|model\.test)/.test(path)
+  const starting = [
+    /^import .* from 'node:child_process'/m,
+    /^import .* from '.*\/support\/(?!cli)/m,
+    /^import \{[^}]*\b(owm|owmJson|startOwm)\b[^}]*\} from '.*\/support\/cli/m,
+  ]
+  const unit = ours.filter(({ path }) => isUnit(path))
+  expect(unit.length).toBeGreaterThan(3)
+  expect(unit.filter(({ text }) => starting.some((word) => word.test(text))).map(({ path }) => path)).toEqual([])
 })
 
 /** The map of the built-in sources or sinks: name -> loader. */
