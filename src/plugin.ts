@@ -81,16 +81,26 @@ export interface Source {
   close?(): Promise<void>
 }
 
-/** A stretch of tasks, in `seq` order without gaps. */
+/** Tasks in `seq` order, without gaps. Every sink gets the same kind of batch, built in or not. */
 export interface TaskBatch {
   /** Which outbox the tasks come from: a UUID. */
   readonly outboxId: string
   /** Which run of it: a UUID. A batch never mixes two runs. */
   readonly runId: string
-  /** The `seq` of the first task; the others follow one by one. */
+  /** The `seq` of the first task, 1 or more; the others follow one by one. */
   readonly firstSeq: number
-  /** Each task as its JSON text, the bytes that workers shall read. */
+  /** The `seq` of the last task. */
+  readonly lastSeq: number
+  /** How many tasks there are, 1 or more. */
+  readonly count: number
+  /** Each task as its JSON text, as workers shall read it. Made when it is first asked for. */
   readonly tasks: readonly string[]
+  /** The same as UTF-8, for a sink that sends bytes: task `i` stands from `starts[i]` to `starts[i + 1] - 2`. */
+  readonly bytes: Uint8Array
+  /** `count + 1` offsets into `bytes`. */
+  readonly starts: readonly number[]
+  /** The tasks from index `from` to `to`, at most to the end, as a batch. */
+  slice(from: number, to: number): TaskBatch
 }
 
 /** What became of one task. */

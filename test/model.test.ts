@@ -37,7 +37,9 @@ import {
   TransientError,
 } from '../src/errors/index.js'
 import { Outbox } from '../src/outbox/outbox.js'
-import { type Deps, flush, produce } from '../src/pipeline/produce.js'
+import { flush } from '../src/pipeline/flush.js'
+import type { Deps } from '../src/pipeline/parts.js'
+import { produce } from '../src/pipeline/produce.js'
 import { resilience } from '../src/pipeline/retry.js'
 import {
   type Location,

@@ -17,7 +17,7 @@ import {
 } from '../errors/index.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Tally } from '../pipeline/filters.js'
-import type { SinkDeps, SourceDeps } from '../pipeline/produce.js'
+import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { Logger, PluginContext, Source } from '../plugin.js'
 import { harmless, ProgressBar } from './terminal.js'
@@ -181,7 +181,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** The sink with its options checked; opened only when there is something to hand over. */
   protected async sinkOf(loaded: Loaded): Promise<SinkDeps> {
-    const [{ loadSink }, { located, pluginOptions, section }, { heldSink }] = await Promise.all([
+    const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
       import('../plugins/load.js'),
       import('../config/load.js'),
       import('../plugins/supervise.js'),
@@ -192,19 +192,26 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const context = await this.#context(loaded, (operation) => operation())
     return {
       name: use,
-      open: () => heldSink({ name: use, timeoutMs, signal: this.abort.signal }, () => plugin.open(options, context)),
+      open: () =>
+        superviseSink({ name: use, timeoutMs, signal: this.abort.signal, log: context.log }, () =>
+          plugin.open(options, context),
+        ),
     }
   }
 
   /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
   protected async sourceOf(loaded: Loaded, outbox: () => Outbox | undefined): Promise<ChosenSource> {
-    const [{ loadSource }, { filtersOf, located, pluginOptions, section }, { filtered, sourceDigest }, { heldSource }] =
-      await Promise.all([
-        import('../plugins/load.js'),
-        import('../config/load.js'),
-        import('../pipeline/filters.js'),
-        import('../plugins/supervise.js'),
-      ])
+    const [
+      { loadSource },
+      { filtersOf, located, pluginOptions, section },
+      { filtered, sourceDigest },
+      { superviseSource },
+    ] = await Promise.all([
+      import('../plugins/load.js'),
+      import('../config/load.js'),
+      import('../pipeline/filters.js'),
+      import('../plugins/supervise.js'),
+    ])
     const { use, timeoutMs, maxLocations } = section(loaded, 'source')
     const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
     const options = await pluginOptions(loaded, 'source', plugin.options)
@@ -220,7 +227,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       }
     })
     const open = async (): Promise<Source> => {
-      const source = await heldSource({ name: use, timeoutMs, signal: this.abort.signal }, () =>
+      const source = await superviseSource({ name: use, timeoutMs, signal: this.abort.signal, log: context.log }, () =>
         plugin.open(options, context),
       )
       return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source

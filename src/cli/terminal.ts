@@ -1,5 +1,5 @@
 /** What a person sees: tables, counts, the progress bar. */
-import type { Progress } from '../pipeline/produce.js'
+import type { Progress } from '../pipeline/parts.js'
 
 /** Takes away what a terminal would obey: a city's name may hold escape sequences. */
 export function harmless(text: string): string {

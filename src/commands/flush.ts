@@ -52,7 +52,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     }
 
     const sink = await this.sinkOf(loaded)
-    const { flush } = await import('../pipeline/produce.js')
+    const { flush } = await import('../pipeline/flush.js')
     const outbox = await this.openOutbox(loaded, flags.wait)
     try {
       if (flags.force) await outbox.breakers.save('sink', undefined)

@@ -4,7 +4,7 @@ import { count, harmless, locationsRead, plural, seconds, stopwatch } from '../c
 import { InputRejectedError, UsageError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
 import type { ProduceSummary } from '../pipeline/produce.js'
-import { normalSlot } from '../tasks/task.js'
+import { normalSlot } from '../tasks/slot.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -86,7 +86,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     const sink = await this.sinkOf(loaded)
     if (flags['dry-run']) {
       const { dryRun } = await import('../pipeline/dry-run.js')
-      const { preview, ...counts } = await dryRun(source, result.slot, this.abort.signal)
+      const { preview, ...counts } = await dryRun(source, result.slot)
       result.source = { ...result.source, ...counts, ...source.tally }
       result.durationMs = elapsed()
       const rest = counts.read - counts.rejected - counts.duplicates

@@ -13,7 +13,7 @@ import {
   UsageError,
 } from '../errors/index.js'
 import type { Tally } from '../pipeline/filters.js'
-import type { SinkDeps, SourceDeps } from '../pipeline/produce.js'
+import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import { type Loaded, ownOptions } from './load.js'
 
 type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }

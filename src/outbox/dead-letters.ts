@@ -4,7 +4,7 @@
  *     pending --refused--> dead --retry--> retried (pending again, under a new seq)
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
-import type { PendingBatch } from '../tasks/batch.js'
+import type { Batch } from '../tasks/batch.js'
 import { type Database, damaged } from './database.js'
 import { cut, placed } from './intake.js'
 import { isTask, type Queue } from './queue.js'
@@ -49,8 +49,8 @@ export class DeadLetters {
    * Everything up to the end of `batch` is in the sink but for the tasks at `refused` (index in the batch -> reason),
    * which are dead from now on. Durable when this resolves.
    */
-  async add(batch: PendingBatch, refused: ReadonlyMap<number, string>): Promise<void> {
-    const seq = batch.firstSeq + batch.count - 1
+  async add(batch: Batch, refused: ReadonlyMap<number, string>): Promise<void> {
+    const seq = batch.lastSeq
     const dead = [...refused].map(([index, reason]) => ({
       seq: batch.firstSeq + index,
       reason,
@@ -127,7 +127,7 @@ export class DeadLetters {
     await this.#database.transaction(
       async (query) => {
         lastSeq = state.lastSeq + tasks.length
-        await storeBatches(query, run, placed(cut(tasks, this.#batchSize), state.lastSeq), this.#now())
+        await storeBatches(query, run, placed(cut(tasks, this.#batchSize), '', state), this.#now())
         await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [
           JSON.stringify(seqs),
         ])

@@ -2,13 +2,14 @@
  * From the source into the outbox: one transaction stores what was read and moves the run's checkpoint and counts
  * with it. Also what a slot holds already, for the comparison with it.
  */
-import { type Batch, batchOf, stringsOf } from '../tasks/batch.js'
+import { Batch } from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { type Database, damaged, type Query } from './database.js'
 import type { RunRow, SuspectRow } from './entities.js'
-import { isTask, type Queue, tasksOf } from './queue.js'
+import { isTask, type Queue } from './queue.js'
 import type { OutboxState } from './state.js'
-import { nextBatchOfSlot, type PlacedBatch, storeBatches } from './statements.js'
+import { nextBatchOfSlot, storeBatches } from './statements.js'
 
 /** A location that became no task of its own, and why. */
 export interface Rejection {
@@ -40,20 +41,20 @@ export interface Intake {
   repeated?: number
 }
 
-/** Tasks as batches of at most `size`. */
+/** Tasks as batches of at most `size`, which have no place yet. */
 export function cut(tasks: readonly string[], size: number): Batch[] {
   const batches: Batch[] = []
-  for (let from = 0; from < tasks.length; from += size) batches.push(batchOf(tasks.slice(from, from + size)))
+  for (let from = 0; from < tasks.length; from += size) batches.push(Batch.of(tasks.slice(from, from + size)))
   return batches
 }
 
-/** Batches with the seqs that follow `lastSeq`. */
-export function placed(batches: readonly Batch[], lastSeq: number): PlacedBatch[] {
+/** The batches of a run, behind all that is stored. */
+export function placed(batches: readonly Batch[], runId: string, { outboxId, lastSeq }: OutboxState): Batch[] {
   let next = lastSeq + 1
   return batches.map((batch) => {
     const firstSeq = next
     next += batch.count
-    return { ...batch, firstSeq }
+    return batch.at({ outboxId, runId, firstSeq })
   })
 }
 
@@ -77,11 +78,11 @@ export class IntakeWriter {
   async write(run: RunRow, intake: Intake): Promise<void> {
     const state = this.#state
     const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
-    let batches: PlacedBatch[] = []
+    let batches: Batch[] = []
     let { lastSeq, acked } = state
     await this.#database.transaction(
       async (query) => {
-        batches = placed(intake.batches, state.lastSeq)
+        batches = placed(intake.batches, run.runId, state)
         lastSeq = state.lastSeq + persisted
         await storeBatches(query, run.id, batches, this.#now())
         acked = state.acked
@@ -91,7 +92,7 @@ export class IntakeWriter {
         step('intake:written')
       },
       () => {
-        this.#queue.keep(run.runId, batches)
+        this.#queue.keep(batches)
         state.lastSeq = lastSeq
         state.ackedOnDisk = acked
       },
@@ -125,14 +126,15 @@ export class IntakeWriter {
     return rows
   }
 
-  /** The stored tasks of a slot, batch by batch, whichever run brought them. */
-  async *tasksOfSlot(slot: string): AsyncGenerator<{ run: number; tasks: readonly string[] }> {
+  /** The ids of a slot's stored tasks, batch by batch, whichever run brought them. */
+  async *idsOfSlot(slot: string): AsyncGenerator<{ run: number; ids: readonly string[] }> {
+    const { path } = this.#database
     const query: Query = (sql, parameters) => this.#database.query(sql, parameters)
     for (let after = 0; ; ) {
-      const row = await nextBatchOfSlot(query, slot, after)
-      if (!row) return
-      after = row.firstSeq
-      yield { run: row.run, tasks: stringsOf(tasksOf(row, this.#database.path)) }
+      const found = await nextBatchOfSlot(query, { path, outboxId: this.#state.outboxId }, slot, after)
+      if (!found) return
+      after = found.batch.firstSeq
+      yield { run: found.run, ids: found.batch.tasks.map((task) => idIn(task, path)) }
     }
   }
 
@@ -160,4 +162,12 @@ async function moveRun(query: Query, run: RunRow, intake: Intake, persisted: num
       persisted = persisted + ? WHERE id = ?`,
     [checkpoint, intake.read, rejected, duplicates, persisted, run.id],
   )
+}
+
+function idIn(task: string, path: string): string {
+  try {
+    return taskIdOf(task)
+  } catch (error) {
+    throw damaged(path, 'a task in it has no id', error)
+  }
 }

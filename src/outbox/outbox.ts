@@ -10,7 +10,7 @@
 import { hostname } from 'node:os'
 import { codeOf, OutboxBusyError } from '../errors/index.js'
 import type { SinkPosition } from '../plugin.js'
-import type { Batch, PendingBatch } from '../tasks/batch.js'
+import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
 import { Acknowledgement } from './acknowledge.js'
 import { Breakers } from './breakers.js'
@@ -121,8 +121,8 @@ export class Outbox {
   }
 
   /** `batch` is in the sink. Where that may be `lazy`, nobody waits until it is written (acknowledge.ts). */
-  async acknowledge({ firstSeq, count }: PendingBatch, lazy: boolean): Promise<void> {
-    await this.#acknowledgement.moveTo(firstSeq + count - 1, lazy)
+  async acknowledge({ lastSeq }: Batch, lazy: boolean): Promise<void> {
+    await this.#acknowledgement.moveTo(lastSeq, lazy)
   }
 
   /** Notes for `inspect` why the batch at `seq` isn't in the sink. */

@@ -12,10 +12,10 @@
  * that and starts the read-ahead, so that a relay with several batches under way finds the next one in memory.
  * Where the acknowledgement went back, dead tasks and gaps in the history lie in between: both are passed over.
  */
-import { cutText, type PendingBatch, partOf, pendingBatch, type TaskBytes } from '../tasks/batch.js'
-import { type Database, damaged } from './database.js'
+import type { Batch } from '../tasks/batch.js'
+import type { Database } from './database.js'
 import type { OutboxState } from './state.js'
-import { batchesFrom, type PlacedBatch, type StoredBatch } from './statements.js'
+import { batchesFrom } from './statements.js'
 
 /** Batches that may stay in memory after they were stored, until they are delivered; all others are read back. */
 const recentBatches = 40
@@ -27,7 +27,7 @@ export class Queue {
   readonly #database: Database
   readonly #state: OutboxState
   /** Stored batches by their first `seq`: those that were stored just now, and those that were read ahead. */
-  readonly #recent = new Map<number, StoredBatch>()
+  readonly #recent = new Map<number, Batch>()
   #reading: Promise<unknown> | undefined
 
   constructor(database: Database, state: OutboxState) {
@@ -36,9 +36,13 @@ export class Queue {
   }
 
   /** Keeps what was just stored in memory where there is room: a relay takes the oldest first. */
-  keep(runId: string, batches: readonly PlacedBatch[]): void {
-    for (const batch of batches)
-      if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, { ...batch, runId })
+  keep(batches: readonly Batch[]): void {
+    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
+  }
+
+  /** The outbox has another id now, which the batches in memory don't bear. */
+  clear(): void {
+    this.#recent.clear()
   }
 
   /** Batches that begin at or before `seq` needn't stay in memory. */
@@ -47,7 +51,7 @@ export class Queue {
   }
 
   /** The next tasks to deliver behind `seq`, at most one stored batch and at most `most` tasks of it. */
-  async after(seq: number, most: number): Promise<PendingBatch | undefined> {
+  async after(seq: number, most: number): Promise<Batch | undefined> {
     const state = this.#state
     for (const dead of state.passed) if (dead <= seq) state.passed.delete(dead)
     for (let after = seq; ; ) {
@@ -60,7 +64,7 @@ export class Queue {
       if (batch) {
         let alive = 0
         while (alive < batch.count && !state.passed.has(batch.firstSeq + alive)) alive++
-        return partOf(batch, 0, alive)
+        return batch.slice(0, alive)
       }
       const [next] = await this.#database.query<{ first: number | null }>(
         'SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?',
@@ -71,10 +75,10 @@ export class Queue {
   }
 
   /** The batch behind one that isn't acknowledged yet, where that is plain to see. */
-  async behind({ firstSeq, count }: PendingBatch, most: number): Promise<PendingBatch | undefined> {
+  async behind({ lastSeq }: Batch, most: number): Promise<Batch | undefined> {
     if (this.#state.passed.size > 0 || most <= 0) return undefined
-    this.#readAhead(firstSeq + count)
-    return this.#storedAfter(firstSeq + count - 1, most)
+    this.#readAhead(lastSeq + 1)
+    return this.#storedAfter(lastSeq, most)
   }
 
   /** The stored task at `seq` and its run; undefined where it's no longer kept. */
@@ -85,17 +89,12 @@ export class Queue {
   }
 
   /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
-  async #storedAfter(seq: number, most: number): Promise<PendingBatch | undefined> {
+  async #storedAfter(seq: number, most: number): Promise<Batch | undefined> {
     if (seq >= this.#state.lastSeq) return undefined
-    const { path } = this.#database
-    const row = this.#recent.get(seq + 1) ?? (await this.#onDisk(seq + 1))
-    if (row && !(row.count >= 1)) throw damaged(path, `the batch at ${row.firstSeq} has ${row.count} tasks`)
-    if (!row || row.firstSeq + row.count <= seq + 1) return undefined
-    if (typeof row.runId !== 'string') throw damaged(path, `the batch at ${row.firstSeq} belongs to no run`)
-    const { firstSeq, runId } = row
-    const batch = pendingBatch({ outboxId: this.#state.outboxId, runId, firstSeq }, tasksOf(row, path))
-    const from = seq + 1 - firstSeq
-    return partOf(batch, from, from + most)
+    const batch = this.#recent.get(seq + 1) ?? (await this.#onDisk(seq + 1))
+    if (!batch || batch.lastSeq <= seq) return undefined
+    const from = seq + 1 - batch.firstSeq
+    return batch.slice(from, from + most)
   }
 
   /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */
@@ -113,25 +112,24 @@ export class Queue {
   }
 
   /** The stored batch that has `seq`, or the last one before it. */
-  async #onDisk(seq: number): Promise<StoredBatch | undefined> {
+  async #onDisk(seq: number): Promise<Batch | undefined> {
     await this.#reading
     return this.#recent.get(seq) ?? (await this.#load(seq))
   }
 
   /** Reads the batch that has `seq`, or the last one before it, and some behind it. */
-  async #load(seq: number): Promise<StoredBatch | undefined> {
-    const rows = await batchesFrom((sql, parameters) => this.#database.query(sql, parameters), seq, readAheadBatches)
-    for (const row of rows) this.#recent.set(row.firstSeq, row)
-    return rows[0]
+  async #load(seq: number): Promise<Batch | undefined> {
+    const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
+    const batches = await batchesFrom(
+      (sql, parameters) => this.#database.query(sql, parameters),
+      outbox,
+      seq,
+      readAheadBatches,
+    )
+    for (const batch of batches) this.#recent.set(batch.firstSeq, batch)
+    return batches[0]
   }
 }
 
 /** A column of SQLite may hold anything. */
 export const isTask = (task: unknown): boolean => typeof task === 'string' && task.startsWith('{')
-
-/** A stored batch, cut into tasks. A batch that is cut wrongly would be delivered for ever, or not at all. */
-export function tasksOf({ firstSeq, count, text }: PlacedBatch, path: string): TaskBytes {
-  const tasks = text instanceof Uint8Array ? cutText(text, count) : undefined
-  if (tasks) return tasks
-  throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
-}

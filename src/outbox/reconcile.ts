@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { SinkPosition } from '../plugin.js'
-import { taskIdOf } from '../tasks/task.js'
+import { taskIdOf } from '../tasks/id.js'
 import type { Database } from './database.js'
 import type { Queue } from './queue.js'
 import { deadAfter, type OutboxState } from './state.js'
@@ -39,6 +39,7 @@ export async function reconcile(outbox: Parts, position: SinkPosition | undefine
     const outboxId = randomUUID()
     await database.query('UPDATE state SET outbox_id = ?', [outboxId])
     state.outboxId = outboxId
+    queue.clear()
     return { kind: 'copy' }
   }
   // Behind the last task that it took, it may have refused some.

@@ -1,9 +1,11 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { TransientError, toError } from '../errors/index.js'
 import { Malformed } from '../plugin.js'
+import { taskMaker } from '../tasks/encode.js'
+import { taskIdOf } from '../tasks/id.js'
+import { Rejection } from '../tasks/rejection.js'
 import { SeenIds } from '../tasks/seen.js'
-import { taskDigitsOf, taskMaker } from '../tasks/task.js'
-import { bounded, type SourceDeps } from './produce.js'
+import type { SourceDeps } from './parts.js'
 
 /** So many tasks are shown. */
 const shown = 10
@@ -11,25 +13,25 @@ const shown = 10
 export interface DryRun {
   read: number
   rejected: number
-  /** Without an outbox to compare with, a false duplicate is possible: 1 in 3,000 of 10 million locations, next to none of 1 million. */
+  /** Without an outbox to compare with, a false duplicate is possible: see tasks/seen for how rarely. */
   duplicates: number
   /** The first tasks, as JSON text. */
   preview: string[]
 }
 
-export async function dryRun(source: SourceDeps, slot: string, signal: AbortSignal): Promise<DryRun> {
+export async function dryRun(source: SourceDeps, slot: string): Promise<DryRun> {
   const make = taskMaker(slot)
   const seen = new SeenIds()
   const found: DryRun = { read: 0, rejected: 0, duplicates: 0, preview: [] }
   const opened = await source.open()
   try {
-    for await (const batch of bounded(opened.read(undefined), source, signal)) {
-      for (const location of batch.locations) {
+    for await (const page of opened.read(undefined)) {
+      for (const location of page.locations) {
         found.read++
-        const made = location instanceof Malformed ? location : make(location)
-        if ('reason' in made) found.rejected++
-        else if (seen.add(taskDigitsOf(made.payload))) found.duplicates++
-        else if (found.preview.length < shown) found.preview.push(made.payload)
+        const task = location instanceof Malformed ? location : make(location)
+        if (task instanceof Malformed || task instanceof Rejection) found.rejected++
+        else if (seen.add(taskIdOf(task).replaceAll('-', ''))) found.duplicates++
+        else if (found.preview.length < shown) found.preview.push(task)
       }
     }
   } catch (error) {

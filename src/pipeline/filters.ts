@@ -7,7 +7,9 @@ import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { endlessSource } from '../errors/index.js'
 import { type Location, type LocationBatch, type Logger, Malformed, type Source } from '../plugin.js'
-import { taskIdOf, taskMaker } from '../tasks/task.js'
+import { idDigits } from '../tasks/id.js'
+import { type Place, placeOf } from '../tasks/place.js'
+import { Rejection } from '../tasks/rejection.js'
 
 export interface Shard {
   /** 0..count-1. */
@@ -43,90 +45,140 @@ export interface FilterContext {
   readonly log: Logger
 }
 
-/** A source that gives only what the filters let through; its batches may be empty, for they move the resume point. */
-export function filtered(source: Source, filters: Filters, { name, maxLocations, tally, log }: FilterContext): Source {
-  const { limit = Number.POSITIVE_INFINITY } = filters
-  const [wanted, ours] = [chooser(filters), filters.shard ? sharer(filters.shard) : () => true]
+/** A page whose locations were checked already, where the filters had to: index for index. */
+export interface PlacedBatch extends LocationBatch {
+  readonly places?: readonly (Place | Rejection | undefined)[]
+}
+
+/** A source that gives only what the filters let through; its batches may be empty, for they move the checkpoint. */
+export function filtered(source: Source, filters: Filters, context: FilterContext): Source {
   return {
-    async *read(resume): AsyncGenerator<LocationBatch> {
-      // Records read, let through (which the limit counts), taken (of those, in this shard); then the source's own.
-      const [, was = '0', had = '0', gave = '0', inner] = /^(\d+) (\d+) (\d+) (.*)$/s.exec(resume ?? '') ?? []
-      let [seen, through, taken] = [Number(was), Number(had), Number(gave)]
-      const unseen = new Set(resume === undefined ? Object.keys(filters.fields) : [])
-      const count = (): void => {
-        tally.leftOut = seen - taken
-        tally.limitReached = through >= limit
+    async *read(resume): AsyncGenerator<PlacedBatch> {
+      const filter = new Filter(filters, context, resume)
+      if (filter.isFull) return
+      for await (const page of source.read(filter.inner)) {
+        yield filter.take(page)
+        if (filter.isFull) return
       }
-      count()
-      if (tally.limitReached) return
-      for await (const batch of source.read(inner)) {
-        const kept: { location: Location | Malformed; index: number }[] = []
-        for (const [index, location] of batch.locations.entries()) {
-          if (through >= limit) break
-          if (++seen > maxLocations) throw endlessSource(name, maxLocations)
-          for (const field of unseen)
-            if (!(location instanceof Malformed) && location[field] !== undefined) unseen.delete(field)
-          if (!wanted(location)) continue
-          through++
-          if (!ours(location)) continue
-          taken++
-          kept.push({ location, index })
-        }
-        count()
-        yield {
-          locations: kept.map(({ location }) => location),
-          resume: `${seen} ${through} ${taken} ${batch.resume}`,
-          position: (index) => batch.position(kept[index]?.index ?? 0),
-        }
-        if (tally.limitReached) return
-      }
-      if (seen > 0)
-        for (const field of unseen) log.warn({ field: `source.where.${field}` }, 'no location has this field')
+      filter.end()
     },
     close: async () => source.close?.(),
   }
 }
 
-/** No slot: the shares stay the same from run to run. */
-const make = taskMaker('shard')
+/** The filters on their way through a source. */
+class Filter {
+  /** The source's own checkpoint, from which it is to be read. */
+  readonly inner: string | undefined
+  readonly #filters: Filters
+  readonly #context: FilterContext
+  readonly #matches: (location: Location) => boolean
+  /** Locations that were read. */
+  #read: number
+  /** Those that were let through, which the limit counts. */
+  #through: number
+  /** Of those, the ones in this shard. */
+  #taken: number
+  /** Fields that no location has had so far. */
+  readonly #unseen: Set<string>
 
-/**
- * Hexadecimal digits, evenly spread, the same for two spellings of a location
- * that would be the same task. What can't be a task has those of its content:
- * it's in one share as well, and quarantined there.
- */
-function identityOf(location: Location | Malformed): string {
-  const made = location instanceof Malformed ? undefined : make(location)
-  if (made && 'payload' in made) return taskIdOf(made.payload)
-  return hash('sha1', location instanceof Malformed ? location.value : inspect(location, { depth: 5 }), 'hex')
+  constructor(filters: Filters, context: FilterContext, resume: string | undefined) {
+    this.#filters = filters
+    this.#context = context
+    this.#matches = matcher(filters.fields)
+    const [, read = '0', through = '0', taken = '0', inner] = /^(\d+) (\d+) (\d+) (.*)$/s.exec(resume ?? '') ?? []
+    this.#read = Number(read)
+    this.#through = Number(through)
+    this.#taken = Number(taken)
+    this.inner = inner
+    this.#unseen = new Set(resume === undefined ? Object.keys(filters.fields) : [])
+    this.#count()
+  }
+
+  /** Whether the limit is reached. */
+  get isFull(): boolean {
+    return this.#through >= (this.#filters.limit ?? Number.POSITIVE_INFINITY)
+  }
+
+  take(page: LocationBatch): PlacedBatch {
+    const { name, maxLocations } = this.#context
+    const kept: { location: Location | Malformed; place: Place | Rejection | undefined; index: number }[] = []
+    for (const [index, location] of page.locations.entries()) {
+      if (this.isFull) break
+      if (++this.#read > maxLocations) throw endlessSource(name, maxLocations)
+      const checked = this.#lets(location)
+      if (checked !== undefined)
+        kept.push({ location, place: checked instanceof Malformed ? undefined : checked, index })
+    }
+    this.#count()
+    return {
+      locations: kept.map(({ location }) => location),
+      places: kept.map(({ place }) => place),
+      resume: `${this.#read} ${this.#through} ${this.#taken} ${page.resume}`,
+      position: (index) => page.position(kept[index]?.index ?? 0),
+    }
+  }
+
+  /** The location, checked, where it is taken; undefined where it is left out. */
+  #lets(location: Location | Malformed): Checked | undefined {
+    const { bbox, sample, shard } = this.#filters
+    if (!(location instanceof Malformed)) {
+      for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
+      if (!this.#matches(location)) return undefined
+    }
+    const checked = location instanceof Malformed ? location : placeOf(location)
+    // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
+    const isPlace = !(checked instanceof Malformed || checked instanceof Rejection)
+    if (bbox && isPlace && !isInside(checked, bbox)) return undefined
+    const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
+    // Other digits than the shard's: a sample is spread evenly over the shards.
+    if (sample !== undefined && share(digits.slice(20, 32)) >= sample) return undefined
+    this.#through++
+    if (shard && Number.parseInt(digits.slice(0, 8), 16) % shard.count !== shard.index) return undefined
+    this.#taken++
+    return checked
+  }
+
+  /** The source has come to its end. */
+  end(): void {
+    if (this.#read === 0) return
+    for (const field of this.#unseen)
+      this.#context.log.warn({ field: `source.where.${field}` }, 'no location has this field')
+  }
+
+  #count(): void {
+    this.#context.tally.leftOut = this.#read - this.#taken
+    this.#context.tally.limitReached = this.isFull
+  }
 }
 
-const sharer =
-  ({ index, count }: Shard) =>
-  (location: Location | Malformed): boolean =>
-    Number.parseInt(identityOf(location).slice(0, 8), 16) % count === index
+/** A location as the filters see it: checked, or why it can't be a task. */
+type Checked = Place | Rejection | Malformed
 
-function chooser({ fields, bbox, sample }: Filters): (location: Location | Malformed) => boolean {
+/** Not of a slot: the shares stay the same from run to run. */
+const digitsOf = idDigits('shard')
+
+/**
+ * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't
+ * be a task has those of its content: it's in one share as well, and rejected there.
+ */
+function identityOf(location: Location | Malformed, checked: Checked): string {
+  if (checked instanceof Malformed) return hash('sha1', checked.value, 'hex')
+  return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : digitsOf(checked.key)
+}
+
+const share = (digits: string): number => Number.parseInt(digits, 16) / 16 ** digits.length
+
+function matcher(fields: Filters['fields']): (location: Location) => boolean {
   const matches = Object.entries(fields).map(([field, values]) => ({ field, values: new Set(values) }))
-  const matched = (location: Location): boolean =>
+  return (location) =>
     matches.every(({ field, values }) => {
       const own = location[field] ?? ''
       return typeof own !== 'object' && values.has(String(own))
     })
-  return (location) => {
-    // Of what can't be read nobody knows whether it's meant: it goes on, into the quarantine.
-    if (!(location instanceof Malformed)) {
-      if (!matched(location)) return false
-      if (bbox && !isInside(location, bbox) && 'payload' in make(location)) return false
-    }
-    // Other digits than the shard's: a sample is spread evenly over the shards.
-    return sample === undefined || Number.parseInt(identityOf(location).slice(24, 36), 16) / 16 ** 12 < sample
-  }
 }
 
-function isInside(location: Location, [west, south, east, north]: NonNullable<Filters['bbox']>): boolean {
-  const latitude = Number(location['latitude'] ?? location['latitude_deg'])
-  const longitude = Number(location['longitude'] ?? location['longitude_deg'])
+function isInside({ latitude, longitude }: Place, [west, south, east, north]: NonNullable<Filters['bbox']>): boolean {
   const between = (degrees: number): boolean =>
     west <= east ? west <= degrees && degrees <= east : degrees >= west || degrees <= east
   return (
@@ -136,7 +188,7 @@ function isInside(location: Location, [west, south, east, north]: NonNullable<Fi
   )
 }
 
-/** What a resume point belongs to. The shard stands behind the hash as words: see `otherShare`. */
+/** What a checkpoint belongs to. The shard stands behind the hash as words: see `otherShare`. */
 export function sourceDigest(use: string, options: unknown, filters: Filters | undefined): string {
   const digest = hash('sha1', JSON.stringify(filters ? [use, options, filters] : [use, options]), 'hex')
   return filters?.shard ? `${digest} ${filters.shard.index}/${filters.shard.count}` : digest

@@ -1,10 +1,20 @@
 /**
- * Holds open plugins to their contract (src/plugin.ts): whatever one does instead
- * of what it promised ends in an error that names the plugin and the rule.
+ * The one supervision of everything that a plugin does: an open source or sink is held to its contract (plugin.ts)
+ * and to its time. Whatever it does instead of what it promised ends in an error that names the plugin and the rule.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigurationError, OwmError, TransientError, toError } from '../errors/index.js'
-import { type Location, type LocationBatch, Malformed, type Sink, type SinkPosition, type Source } from '../plugin.js'
+import {
+  type Location,
+  type LocationBatch,
+  type Logger,
+  Malformed,
+  type Outcome,
+  type Sink,
+  type SinkPosition,
+  type Source,
+  type TaskBatch,
+} from '../plugin.js'
 
 export interface Terms {
   /** As the configuration names the plugin. */
@@ -12,69 +22,99 @@ export interface Terms {
   /** Milliseconds that it may take for an answer. */
   timeoutMs: number
   signal: AbortSignal
+  log: Logger
 }
+
+/** Milliseconds that a call may still take once the run was interrupted. */
+const graceMs = 5_000
+
+/** Milliseconds that a plugin may take to close: what it gave or took is safe by then. */
+const closeMs = 5_000
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
 
-/** Opens a source; what it gives from then on is checked. Throws ConfigurationError for a breach, TransientError where it doesn't open. */
-export async function heldSource(terms: Terms, open: () => Source | Promise<Source>): Promise<Source> {
-  const party = new Party('source', terms)
-  const source = await party.open(open)
-  party.mustHave(
+/** Opens a source. Throws ConfigurationError for a breach of contract, TransientError where it doesn't open. */
+export async function superviseSource(terms: Terms, open: () => Source | Promise<Source>): Promise<Source> {
+  const supervisor = new Supervisor('source', terms)
+  const source = await supervisor.open(open)
+  supervisor.mustHave(
     source,
     'read',
     'Its `open` must give {read(resume), close?, total?}, and `read` is written as `async *read(resume) { … yield … }`.',
   )
-  const total = party.look('total', () => source.total)
+  const total = supervisor.look('total', () => source.total)
   return {
     // For the progress bar only: no reason to stop.
     total: typeof total === 'number' && total >= 0 ? total : undefined,
-    read: (resume) => batches(party, source, resume),
-    close: async () => source.close?.(),
+    read: (resume) => pages(supervisor, source, resume),
+    close: () => supervisor.close(source),
   }
 }
 
-async function* batches(party: Party, source: Source, resume: string | undefined): AsyncGenerator<LocationBatch> {
-  const { timeoutMs } = party.terms
+/** The pages of a source that may hang: each is waited for within its time, and none once the signal aborts. */
+async function* pages(
+  supervisor: Supervisor,
+  source: Source,
+  resume: string | undefined,
+): AsyncGenerator<LocationBatch> {
+  const { timeoutMs, signal } = supervisor.terms
   const given = source.read(resume)
-  party.must(
+  supervisor.must(
     isObject(given) && Symbol.asyncIterator in given,
     `\`read\` gave ${shown(given)}`,
     'Write it as `async *read(resume) { … yield … }`.',
   )
+  const iterator = given[Symbol.asyncIterator]()
+  let pulling = false
   let emptySince: number | undefined
-  for await (const batch of given) {
-    const whole = checked(party, batch)
-    if (whole.locations.length > 0) emptySince = undefined
-    else {
-      // Without this turn, batches of nothing would keep signals and timers from being heard.
-      await nextTurn()
-      emptySince ??= performance.now()
-      if (performance.now() - emptySince > timeoutMs)
-        throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
+  try {
+    while (!signal.aborted) {
+      pulling = true
+      const next = await supervisor.pull(() => iterator.next())
+      if (next === undefined) return
+      pulling = false
+      if (next.done) return
+      const page = checkedPage(supervisor, next.value)
+      if (page.locations.length > 0) emptySince = undefined
+      else {
+        // Without this turn, pages of nothing would keep signals and timers from being heard.
+        await nextTurn()
+        emptySince ??= performance.now()
+        if (performance.now() - emptySince > timeoutMs)
+          throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
+      }
+      yield page
     }
-    yield whole
+  } finally {
+    // A source that hangs can't be asked to end its iteration either.
+    const ended = iterator.return?.()
+    if (!pulling) await ended
+    else ended?.catch(() => undefined)
   }
 }
 
-function checked(party: Party, batch: LocationBatch): LocationBatch {
-  party.must(isObject(batch), `it gave ${shown(batch)} instead of a batch`, batchShape)
-  const locations = party.look('locations', () => batch.locations)
-  const resume = party.look('resume', () => batch.resume)
-  party.must(Array.isArray(locations), `the \`locations\` of a batch were ${shown(locations)}, not a list`, batchShape)
-  party.must(typeof resume === 'string', `the \`resume\` of a batch was ${shown(resume)}, not text`, batchShape)
-  party.must(
-    typeof party.look('position', () => batch.position) === 'function',
+function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch {
+  supervisor.must(isObject(page), `it gave ${shown(page)} instead of a batch`, batchShape)
+  const locations = supervisor.look('locations', () => page.locations)
+  const resume = supervisor.look('resume', () => page.resume)
+  supervisor.must(
+    Array.isArray(locations),
+    `the \`locations\` of a batch were ${shown(locations)}, not a list`,
+    batchShape,
+  )
+  supervisor.must(typeof resume === 'string', `the \`resume\` of a batch was ${shown(resume)}, not text`, batchShape)
+  supervisor.must(
+    typeof supervisor.look('position', () => page.position) === 'function',
     'a batch had no function `position`',
     batchShape,
   )
   return {
-    // Bad input is quarantined, whoever let it through.
+    // Bad input is set aside, whoever let it through.
     locations: locations.every((location) => isObject(location)) ? locations : locations.map(objectOrMalformed),
     resume,
     position(index) {
-      const place: unknown = party.look('position', () => batch.position(index))
-      party.must(typeof place === 'string', `\`position\` gave ${shown(place)}, not text`, batchShape)
+      const place: unknown = supervisor.look('position', () => page.position(index))
+      supervisor.must(typeof place === 'string', `\`position\` gave ${shown(place)}, not text`, batchShape)
       return String(place)
     },
   }
@@ -83,22 +123,21 @@ function checked(party: Party, batch: LocationBatch): LocationBatch {
 const objectOrMalformed = (location: Location | Malformed): Location | Malformed =>
   isObject(location) ? location : new Malformed(shown(location), 'a location must be an object')
 
-/** Opens a sink; how and when it answers from then on is checked. What became of each task is compared where it was sent. */
-export async function heldSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
-  const party = new Party('sink', terms)
-  const sink = await party.open(open)
-  party.mustHave(sink, 'deliver', 'Its `open` must give {guarantee, deliver(batch), position?, close?}.')
-  const guarantee = party.look('guarantee', () => sink.guarantee)
-  const usesStandardOutput = party.look('usesStandardOutput', () => sink.usesStandardOutput) === true
-  const position = party.look('position', () => sink.position?.bind(sink))
-  party.must(
+/** Opens a sink; what, how and when it answers from then on is checked. */
+export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
+  const supervisor = new Supervisor('sink', terms)
+  const sink = await supervisor.open(open)
+  supervisor.mustHave(sink, 'deliver', 'Its `open` must give {guarantee, deliver(batch), position?, close?}.')
+  const guarantee = supervisor.look('guarantee', () => sink.guarantee)
+  const usesStandardOutput = supervisor.look('usesStandardOutput', () => sink.usesStandardOutput) === true
+  const position = supervisor.look('position', () => sink.position?.bind(sink))
+  supervisor.must(
     guarantee === 'exactly-once' || guarantee === 'at-least-once',
     `its \`guarantee\` was ${shown(guarantee)}`,
     'It is "exactly-once" where a batch that comes again adds nothing, else "at-least-once".',
   )
-  const takesTwo = party.look('takesTwo', () => sink.takesTwo) === true
-  /** The calls that didn't answer in time: they must end before another one begins. */
-  const hanging = new Set<Promise<unknown>>()
+  const takesTwo = supervisor.look('takesTwo', () => sink.takesTwo) === true
+  const calls = new Calls(supervisor)
   return {
     guarantee,
     usesStandardOutput,
@@ -107,39 +146,69 @@ export async function heldSink(terms: Terms, open: () => Sink | Promise<Sink>): 
       return sink.evicted
     },
     async deliver(batch) {
-      if (hanging.size > 0) await party.within(Promise.allSettled(hanging), 'is still busy with an earlier batch')
-      const answer = party.ask(() => sink.deliver(batch))
-      if (usesStandardOutput) return answer // there the reader sets the pace
-      let isOver = false
-      const over = (): void => {
-        isOver = true
-        hanging.delete(answer)
-      }
-      answer.then(over, over)
-      try {
-        return await party.within(answer, 'did not answer')
-      } catch (error) {
-        if (!isOver) hanging.add(answer)
-        throw error
-      }
+      const answer = () => supervisor.ask(() => sink.deliver(batch))
+      // On standard output the reader sets the pace.
+      const outcomes = usesStandardOutput ? await answer() : await calls.make(answer)
+      return checkedOutcomes(supervisor, batch, outcomes)
     },
     ...(position && {
-      position: async (outboxId: string) =>
-        known(
-          party,
-          await party.within(
-            party.ask(() => position(outboxId)),
-            'did not tell its position',
-          ),
-        ),
+      position: async (outboxId: string) => {
+        const answer = supervisor.ask(() => position(outboxId))
+        return checkedPosition(supervisor, await supervisor.within(answer, 'did not tell its position'))
+      },
     }),
-    close: async () => sink.close?.(),
+    close: () => supervisor.close(sink),
   }
 }
 
-function known(party: Party, position: SinkPosition | undefined): SinkPosition | undefined {
+/** Calls of a sink, some of which may not have answered in time: they must end before another one begins. */
+class Calls {
+  readonly #supervisor: Supervisor
+  readonly #hanging = new Set<Promise<unknown>>()
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor
+  }
+
+  async make<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#hanging.size > 0)
+      await this.#supervisor.within(Promise.allSettled(this.#hanging), 'is still busy with an earlier batch')
+    const answer = call()
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      this.#hanging.delete(answer)
+    }
+    answer.then(over, over)
+    try {
+      return await this.#supervisor.within(answer, 'did not answer')
+    } catch (error) {
+      if (!isOver) this.#hanging.add(answer)
+      throw error
+    }
+  }
+}
+
+/** A wrong answer must count neither as delivered nor as refused. */
+function checkedOutcomes(supervisor: Supervisor, { count }: TaskBatch, outcomes: unknown): readonly Outcome[] {
+  if (Array.isArray(outcomes) && outcomes.length === count && outcomes.every(isOutcome)) return outcomes
+  const came = Array.isArray(outcomes) ? `${outcomes.length} outcomes came back` : 'no list of outcomes came back'
+  const wrong = Array.isArray(outcomes) ? outcomes.find((outcome) => !isOutcome(outcome)) : undefined
+  const which = wrong === undefined ? '' : `, one of them ${JSON.stringify(wrong)}`
+  return supervisor.fail(
+    `${count} tasks were given, ${came}${which}`,
+    'Its `deliver` must return one outcome a task, in order: "delivered", "duplicate" or {refused: reason}.',
+  )
+}
+
+const isOutcome = (outcome: unknown): outcome is Outcome =>
+  outcome === 'delivered' ||
+  outcome === 'duplicate' ||
+  (isObject(outcome) && 'refused' in outcome && typeof outcome.refused === 'string')
+
+function checkedPosition(supervisor: Supervisor, position: SinkPosition | undefined): SinkPosition | undefined {
   const isOne = isObject(position) && Number.isSafeInteger(position.seq) && typeof position.taskId === 'string'
-  party.must(
+  supervisor.must(
     position === undefined || isOne,
     `\`position\` gave ${shown(position)}`,
     'It is {seq: a whole number, taskId: "text", runId?: "text"}, or undefined.',
@@ -147,33 +216,30 @@ function known(party: Party, position: SinkPosition | undefined): SinkPosition |
   return position
 }
 
-/** Milliseconds that a call may still take once the run was interrupted. */
-const graceMs = 5_000
-
-class Party {
+/** Calls one plugin, and waits for it so long as it may take. */
+class Supervisor {
   readonly terms: Terms
   readonly #who: string
   /**
-   * The calls that are waited for. One listener on the signal for all of them: Node links a signal's listeners,
-   * the removed ones too, so that with one a call each would keep the next one's batch from the garbage collector.
+   * The calls that are waited for. One listener on the signal for all of them: Node links a signal's listeners, the
+   * removed ones too, so that with one a call each would keep the next one's batch from the garbage collector.
    */
-  readonly #waits = new Set<(ms: number) => void>()
+  readonly #waits = new Set<() => void>()
 
   constructor(kind: 'source' | 'sink', terms: Terms) {
     this.terms = terms
-    this.#who = `The ${kind} ${terms.name}`
+    this.#who = `${kind} ${terms.name}`
     terms.signal.addEventListener('abort', () => {
-      for (const endIn of this.#waits) endIn(this.#patience)
+      for (const onAbort of this.#waits) onAbort()
     })
   }
 
-  get #patience(): number {
-    const { timeoutMs, signal } = this.terms
-    return signal.aborted ? Math.min(timeoutMs, graceMs) : timeoutMs
+  must(holds: boolean, rule: string, hint: string): void {
+    if (!holds) this.fail(rule, hint)
   }
 
-  must(holds: boolean, rule: string, hint: string): void {
-    if (!holds) throw new ConfigurationError(`${this.#who} broke its contract: ${rule}.`, { hint })
+  fail(rule: string, hint: string): never {
+    throw new ConfigurationError(`The ${this.#who} broke its contract: ${rule}.`, { hint })
   }
 
   mustHave(opened: object, method: string, hint: string): void {
@@ -188,11 +254,8 @@ class Party {
       return read()
     } catch (error) {
       throw new ConfigurationError(
-        `${this.#who} broke its contract: reading its \`${property}\` threw: ${toError(error).message}.`,
-        {
-          hint: 'What can fail belongs into `open`, `read` and `deliver`.',
-          cause: error,
-        },
+        `The ${this.#who} broke its contract: reading its \`${property}\` threw: ${toError(error).message}.`,
+        { hint: 'What can fail belongs into `open`, `read` and `deliver`.', cause: error },
       )
     }
   }
@@ -207,7 +270,7 @@ class Party {
       return await call()
     } catch (error) {
       if (error instanceof OwmError) throw error
-      throw new TransientError(`${this.#who} ${what}: ${toError(error).message}`, {
+      throw new TransientError(`The ${this.#who} ${what}: ${toError(error).message}`, {
         hint: 'What is stored is safe: mend the cause and start again.',
         cause: error,
       })
@@ -216,26 +279,74 @@ class Party {
 
   /** Waits so long as the plugin may take, and little longer once the run is interrupted. */
   async within<T>(work: Promise<T>, what: string): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    let endIn = (_: number): void => undefined
-    const late = new Promise<never>((_, reject) => {
-      endIn = (ms) => {
-        clearTimeout(timer)
-        const hint = 'Look at what it talks to; its `timeoutMs` is the limit.'
-        timer = setTimeout(
-          () => reject(new TransientError(`${this.#who} ${what} within ${ms / 1000} s.`, { hint })),
-          ms,
-        )
-      }
+    const { timeoutMs, signal } = this.terms
+    const afterAbortMs = Math.min(timeoutMs, graceMs)
+    const hint = 'Look at what it talks to; its `timeoutMs` is the limit.'
+    const deadline = new Deadline(
+      signal.aborted ? afterAbortMs : timeoutMs,
+      (ms) => new TransientError(`The ${this.#who} ${what} within ${ms / 1000} s.`, { hint }),
+    )
+    return this.#race(work, deadline, () => deadline.begin(afterAbortMs))
+  }
+
+  /** Asks for the next page: undefined once the signal aborts, for nobody waits for it any more. */
+  async pull<T>(next: () => Promise<T>): Promise<T | undefined> {
+    let stop: () => void = () => undefined
+    const stopped = new Promise<undefined>((resolve) => {
+      stop = () => resolve(undefined)
     })
-    endIn(this.#patience)
-    this.#waits.add(endIn)
+    const late = (ms: number): Error => new TransientError(`it gave nothing for ${ms / 1000} s`)
+    return this.#race(Promise.race([next(), stopped]), new Deadline(this.terms.timeoutMs, late), stop)
+  }
+
+  /** Closes a plugin; that it can't be closed, or hangs, changes nothing about the run. */
+  async close(plugin: Source | Sink): Promise<void> {
+    const deadline = new Deadline(closeMs, (ms) => new Error(`it took longer than ${ms / 1000} s`))
     try {
-      return await Promise.race([work, late])
-    } finally {
-      clearTimeout(timer)
-      this.#waits.delete(endIn)
+      await this.#race(
+        this.ask(async () => plugin.close?.()),
+        deadline,
+        () => undefined,
+      )
+    } catch (error) {
+      this.terms.log.warn({ err: toError(error) }, `the ${this.#who} could not be closed`)
     }
+  }
+
+  /** Waits for `work` or the deadline. One promise a call: both are let go of when either has come. */
+  async #race<T>(work: Promise<T>, deadline: Deadline, onAbort: () => void): Promise<T> {
+    this.#waits.add(onAbort)
+    try {
+      return await Promise.race([work, deadline.passed])
+    } finally {
+      deadline.end()
+      this.#waits.delete(onAbort)
+    }
+  }
+}
+
+/** Rejects `passed` after a time, which can be set anew. */
+class Deadline {
+  readonly passed: Promise<never>
+  #timer: NodeJS.Timeout | undefined
+  #reject: (error: Error) => void = () => undefined
+  readonly #error: (ms: number) => Error
+
+  constructor(ms: number, error: (ms: number) => Error) {
+    this.#error = error
+    this.passed = new Promise((_, reject) => {
+      this.#reject = reject
+    })
+    this.begin(ms)
+  }
+
+  begin(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#reject(this.#error(ms)), ms)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
   }
 }
 

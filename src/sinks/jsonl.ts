@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigurationError, codeOf, TransientError, toError } from '../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../plugin.js'
-import { bytesOf } from '../tasks/batch.js'
 import { Utf8 } from '../tasks/bytes.js'
 
 const options = z.strictObject({
@@ -51,19 +50,18 @@ const lineFeed = Buffer.from('\n')
 
 /** A task a line, in memory that is used again: as strings, a batch would be joined, encoded and collected anew each time. */
 function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
-  const { text, starts } = bytesOf(batch)
+  const { bytes, starts } = batch
   memory.end = 0
-  memory.reserve(text.length)
+  memory.reserve(bytes.length)
   for (let index = 1; index < starts.length; index++) {
     const [from = 0, next = 0] = [starts[index - 1], starts[index]]
-    memory.copy(text, from, next - 2)
+    memory.copy(bytes, from, next - 2)
     memory.put(lineFeed)
   }
   return memory.written()
 }
 
-const delivered = (batch: TaskBatch): Outcome[] =>
-  new Array<Outcome>(bytesOf(batch).starts.length - 1).fill('delivered')
+const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(batch.count).fill('delivered')
 
 /** Opens for appending; what a crash left of a half-written line is cut off, since its task comes again. */
 async function openFile(path: string): Promise<FileHandle> {

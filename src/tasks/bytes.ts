@@ -52,8 +52,14 @@ export class Utf8 {
     this.end = end + text.length
   }
 
+  /** A string or a finite number as JSON writes it. */
+  json(value: string | number): void {
+    if (typeof value === 'number') this.number(value)
+    else this.quoted(value)
+  }
+
   /** A string as JSON writes it. */
-  json(text: string): void {
+  quoted(text: string): void {
     const bytes = this.#bytes
     const start = this.end + 1
     for (let index = 0; index < text.length; index++) {

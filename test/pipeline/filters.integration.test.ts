@@ -7,7 +7,8 @@ import { filtersOf, loadConfig, type Overrides } from '../../src/config/load.js'
 import { ConfigurationError, UsageError } from '../../src/errors/index.js'
 import { type Filters, filtered, type Tally } from '../../src/pipeline/filters.js'
 import { type Location, type LocationBatch, Malformed, type Source } from '../../src/plugin.js'
-import { taskIdOf, taskMaker } from '../../src/tasks/task.js'
+import { taskMaker } from '../../src/tasks/encode.js'
+import { taskIdOf } from '../../src/tasks/id.js'
 import { folderWith, owm, owmJson, type RunOptions, root, temporaryFolder } from '../support/cli.js'
 import { startRedisProcess } from '../support/redis.js'
 
@@ -113,7 +114,7 @@ describe('shards', () => {
             ...new Set(
               own
                 .flatMap((record) => (record instanceof Malformed ? [] : [make(record)]))
-                .flatMap((made) => ('payload' in made ? [taskIdOf(made.payload)] : [])),
+                .flatMap((made) => (typeof made === 'string' ? [taskIdOf(made)] : [])),
             ),
           ])
           expect(new Set(taskIds).size).toBe(taskIds.length)

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
 import { loadSink, loadSource } from '../../src/plugins/load.js'
-import { heldSink, heldSource } from '../../src/plugins/supervise.js'
+import { superviseSink, superviseSource } from '../../src/plugins/supervise.js'
 import { folderWith, owm, type Ran, root, temporaryFolder } from '../support/cli.js'
 
 const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)
@@ -235,11 +235,16 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
 
 test('every rule, without a process of its own', async () => {
   const folder = await temporaryFolder()
-  const terms = { name: './bad.mjs', timeoutMs: 400, signal: new AbortController().signal }
+  const terms = {
+    name: './bad.mjs',
+    timeoutMs: 400,
+    signal: new AbortController().signal,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  }
   const context = {
     baseDir: folder,
     signal: terms.signal,
-    log: { debug() {}, info() {}, warn() {}, error() {} },
+    log: terms.log,
     attempt: <T>(call: () => Promise<T>) => call(),
   }
   let files = 0
@@ -249,11 +254,11 @@ test('every rule, without a process of its own', async () => {
     await writeFile(join(folder, file), module)
     if (kind === 'source') {
       const plugin = await loadSource(file, folder)
-      const opened = await heldSource(terms, () => plugin.open({}, context))
+      const opened = await superviseSource(terms, () => plugin.open({}, context))
       for await (const { position } of opened.read(undefined)) position(0)
     } else {
       const plugin = await loadSink(file, folder)
-      const opened = await heldSink(terms, () => plugin.open({}, context))
+      const opened = await superviseSink(terms, () => plugin.open({}, context))
       await opened.position?.('an outbox')
     }
   }

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { TransientError } from '../../src/errors/index.js'
 import simulatedDb from '../../src/sources/simulated-db.js'
-import { taskIdOf, taskMaker } from '../../src/tasks/task.js'
+import { taskMaker } from '../../src/tasks/encode.js'
+import { taskIdOf } from '../../src/tasks/id.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
 
 interface Place {
@@ -54,7 +55,7 @@ describe.each([1, 2, 0xffffffff])('seed %i', (seed) => {
     const make = taskMaker('2026-11-23T10:00:00Z')
     const ids = found.map((place) => {
       const made = make({ ...place })
-      return 'payload' in made ? taskIdOf(made.payload) : made.reason
+      return typeof made === 'string' ? taskIdOf(made) : made.reason
     })
     expect(new Set(ids).size).toBe(count)
     expect(ids.filter((id) => !/^[0-9a-f-]{36}$/.test(id))).toEqual([])

@@ -28,11 +28,13 @@ import {
 } from '../../plugin.js'
 import { sinks } from '../../sinks/index.js'
 import { sources } from '../../sources/index.js'
-import { taskIdOf, taskMaker } from '../../tasks/task.js'
+import { Batch } from '../../tasks/batch.js'
+import { taskMaker } from '../../tasks/encode.js'
+import { taskIdOf } from '../../tasks/id.js'
 import { optionRows } from '../describe.js'
 import { builtFile } from '../installation.js'
 import { loadSource } from '../load.js'
-import { heldSink, heldSource } from '../supervise.js'
+import { superviseSink, superviseSource } from '../supervise.js'
 import type { Job, PluginChoice, Report } from './runner.js'
 
 /** One rule of a contract. `run` rejects with an AssertionError where it's broken. */
@@ -85,17 +87,15 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
   const { plugin, options, count, baseDir = process.cwd() } = source
 
   async function opened<T>(
-    use: (source: Source) => Promise<T>,
+    use: (source: Source, bare: Source) => Promise<T>,
     { attempt = once, signal = new AbortController().signal }: { attempt?: Attempt; signal?: AbortSignal } = {},
   ): Promise<T> {
-    const terms = { name: plugin.name, timeoutMs: answerMs, signal }
-    const open = await heldSource(terms, () =>
-      plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt }),
-    )
+    const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
+    const bare = await plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt })
     try {
-      return await use(open)
+      return await use(await superviseSource(terms, () => bare), bare)
     } finally {
-      await closed(open)
+      await closed(bare)
     }
   }
 
@@ -223,10 +223,10 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
     {
       name: 'can be closed while a read is under way',
       run: () =>
-        opened(async (open) => {
-          const reading = open.read(undefined)[Symbol.asyncIterator]()
+        opened(async (_, bare) => {
+          const reading = bare.read(undefined)[Symbol.asyncIterator]()
           const next = reading.next().catch(() => undefined)
-          await closed(open)
+          await closed(bare)
           // Whether it still comes is the source's business: nobody waits for it any more.
           void next.then(() => reading.return?.()).catch(() => undefined)
         }),
@@ -239,9 +239,9 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
           await withinSeconds(
             soon,
             opened(
-              async (open) => {
+              async (_, bare) => {
                 let batches = 0
-                const reading = open.read(undefined)[Symbol.asyncIterator]()
+                const reading = bare.read(undefined)[Symbol.asyncIterator]()
                 try {
                   for (;;) {
                     const next = reading.next()
@@ -290,7 +290,7 @@ export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Op
             for await (const { locations } of open.read(undefined))
               for (const location of locations) {
                 const made = location instanceof Malformed ? location : make(location)
-                if ('payload' in made) expected.add(made.payload)
+                if (typeof made === 'string') expected.add(made)
               }
           })
           const tasks = (await readFile(join(folder, 'tasks.jsonl'), 'utf8').catch(() => '')).split('\n').slice(0, -1)
@@ -310,15 +310,14 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
   let lastSeq = 0
 
   async function opened<T>(use: (sink: Sink) => Promise<T>, signal = new AbortController().signal): Promise<T> {
-    const terms = { name: plugin.name, timeoutMs: answerMs, signal }
-    const open = await heldSink(terms, () =>
-      plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt: once }),
-    )
+    const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
+    const bare = await plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt: once })
     try {
+      const open = await superviseSink(terms, () => bare)
       await open.position?.(outboxId)
       return await use(open)
     } finally {
-      await closed(open)
+      await closed(bare)
     }
   }
 
@@ -327,10 +326,10 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     lastSeq += count
     const tasks = Array.from({ length: count }, (_, index) => {
       const made = make({ latitude: 1, longitude: 2, city: `Łódź "${firstSeq + index}"\n`, state: '' })
-      assert.ok('payload' in made)
-      return made.payload
+      assert.ok(typeof made === 'string')
+      return made
     })
-    return { outboxId, runId, firstSeq, tasks }
+    return Batch.of(tasks, { outboxId, runId, firstSeq })
   }
 
   /** What arrived of these tasks: other tests may write to the same place. */
@@ -378,10 +377,10 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
       name: 'loses nothing when a batch comes again, whole or in parts',
       async run() {
         const batch = next(6)
-        const second: TaskBatch = { ...batch, firstSeq: batch.firstSeq + 3, tasks: batch.tasks.slice(3) }
+        const second = batch.slice(3, 6)
         await opened((open) => open.deliver(batch))
         await opened(async (open) => {
-          await open.deliver({ ...batch, tasks: batch.tasks.slice(0, 3) })
+          await open.deliver(batch.slice(0, 3))
           await open.deliver(second)
         })
         await assertArrived(batch.tasks)
@@ -483,7 +482,7 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
       name: 'adds only what is missing when a part of a batch was taken before',
       async run() {
         const whole = next(5)
-        await opened((open) => open.deliver({ ...whole, tasks: whole.tasks.slice(0, 2) }))
+        await opened((open) => open.deliver(whole.slice(0, 2)))
         await opened(async (open) =>
           assert.deepEqual(await open.deliver(whole), [
             'duplicate',
@@ -575,7 +574,7 @@ async function tasksOf(slot: string, count: number): Promise<string[]> {
   for await (const { locations } of source.read(undefined))
     for (const location of locations) {
       const made = location instanceof Malformed ? location : make(location)
-      if ('payload' in made) tasks.push(made.payload)
+      if (typeof made === 'string') tasks.push(made)
     }
   return tasks
 }

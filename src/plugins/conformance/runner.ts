@@ -6,12 +6,14 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { toError } from '../../errors/index.js'
 import { Outbox } from '../../outbox/outbox.js'
-import { flush, produce, type SinkDeps, type SourceDeps } from '../../pipeline/produce.js'
+import { flush } from '../../pipeline/flush.js'
+import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
+import { produce } from '../../pipeline/produce.js'
 import { resilience } from '../../pipeline/retry.js'
 import type { PluginContext } from '../../plugin.js'
 import type { Step } from '../../trace.js'
 import { loadSink, loadSource } from '../load.js'
-import { heldSink, heldSource } from '../supervise.js'
+import { superviseSink, superviseSource } from '../supervise.js'
 
 export interface PluginChoice {
   use: string
@@ -82,7 +84,7 @@ async function run({ what, slot, outbox: path, source, sink, handOver, batchSize
 }
 
 const context = (baseDir: string): PluginContext => ({ baseDir, signal, log, attempt: (operation) => operation() })
-const terms = (name: string) => ({ name, timeoutMs: 30_000, signal })
+const terms = (name: string) => ({ name, timeoutMs: 30_000, signal, log })
 
 async function sourceOf({ use, options, baseDir }: PluginChoice): Promise<SourceDeps> {
   const plugin = await loadSource(use, baseDir)
@@ -92,12 +94,12 @@ async function sourceOf({ use, options, baseDir }: PluginChoice): Promise<Source
     digest: '',
     timeoutMs: 30_000,
     maxLocations: 1_000_000,
-    open: () => heldSource(terms(plugin.name), open),
+    open: () => superviseSource(terms(plugin.name), open),
   }
 }
 
 async function sinkOf({ use, options, baseDir }: PluginChoice): Promise<SinkDeps> {
   const plugin = await loadSink(use, baseDir)
   const open = () => plugin.open(plugin.options.parse(options), context(baseDir))
-  return { name: plugin.name, open: () => heldSink(terms(plugin.name), open) }
+  return { name: plugin.name, open: () => superviseSink(terms(plugin.name), open) }
 }

@@ -15,9 +15,8 @@ import {
   toError,
 } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type SinkPosition, type TaskBatch } from '../../plugin.js'
-import { bytesOf, partOf, type TaskBytes } from '../../tasks/batch.js'
 import { Utf8 } from '../../tasks/bytes.js'
-import { taskIdOf } from '../../tasks/task.js'
+import { taskIdOf } from '../../tasks/id.js'
 
 const timeout = z.number().int().min(1).max(3_600_000)
 
@@ -187,15 +186,11 @@ export default defineSink({
 
     async function add(batch: TaskBatch): Promise<Outcome[]> {
       const { firstSeq } = batch
-      const { text, starts } = bytesOf(batch)
-      const count = starts.length - 1
+      const { count } = batch
       const fence = expected ?? known
       const end = firstSeq + count - 1
       // Where the fence is further on already (batches sent before a crash, and not acknowledged), it stays there.
-      const after =
-        Number.parseInt(fence, 10) >= end
-          ? fence
-          : `${end}:${taskIdOf(text.toString('latin1', starts[count - 1], starts[count]))}`
+      const after = Number.parseInt(fence, 10) >= end ? fence : `${end}:${taskIdOf(batch.tasks[count - 1] ?? '')}`
       expected = after
       const words = [
         script,
@@ -209,7 +204,7 @@ export default defineSink({
         batch.runId,
       ]
       const memory = spare.pop() ?? new Utf8(0)
-      const answer = await ask(async (redis) => redis.sendCommand(new EvalOfTasks(words, { text, starts }, memory)))
+      const answer = await ask(async (redis) => redis.sendCommand(new EvalOfTasks(words, batch, memory)))
       spare.push(memory)
       const [added, skipped, unread] = Array.isArray(answer) ? answer : []
       if (added === 'fence')
@@ -245,12 +240,12 @@ export default defineSink({
             throw new TransientError(`The batch at ${firstSeq}, before this one, has failed.`)
         // More than the bound at once would push out itself: it goes in parts, and what comes behind it waits.
         const outcomes: Outcome[] = []
-        const count = bytesOf(batch).starts.length - 1
+        const count = batch.count
         let done = (): void => undefined
         if (count > maxLength) parts = new Promise((resolve) => (done = resolve))
         try {
           for (let from = 0; from < count; from += maxLength)
-            outcomes.push(...(await add(partOf(batch, from, from + maxLength))))
+            outcomes.push(...(await add(batch.slice(from, from + maxLength))))
           failed.delete(batch.firstSeq)
           return outcomes
         } catch (error) {
@@ -286,10 +281,10 @@ const endOfLine = Buffer.from('\r\n')
  * strings they were cut, joined and encoded, which took longer than to hand them over.
  */
 class EvalOfTasks extends Command {
-  readonly #tasks: TaskBytes
+  readonly #tasks: TaskBatch
   readonly #memory: Utf8
 
-  constructor(words: (string | number)[], tasks: TaskBytes, memory: Utf8) {
+  constructor(words: (string | number)[], tasks: TaskBatch, memory: Utf8) {
     super('eval', words, { replyEncoding: 'utf8' })
     this.#tasks = tasks
     this.#memory = memory
@@ -297,8 +292,7 @@ class EvalOfTasks extends Command {
 
   /** An array of bulk strings: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
   override toWritable(socket: object): Buffer {
-    const { text, starts } = this.#tasks
-    const count = starts.length - 1
+    const { bytes: text, count } = this.#tasks
     const head = String(super.toWritable(socket)).replace(/^\*\d+/, `*${1 + this.args.length + count}`)
     const bytes = this.#memory
     bytes.end = 0
@@ -314,7 +308,7 @@ class EvalOfTasks extends Command {
 const heads: Buffer[] = []
 
 /** Bulk strings, a task each. A function of its own, since V8 takes a core for 10 ms to optimise what it is part of, and Redis needs it. */
-function putTasks({ text, starts }: TaskBytes, bytes: Utf8): void {
+function putTasks({ bytes: text, starts }: TaskBatch, bytes: Utf8): void {
   for (let index = 1; index < starts.length; index++) {
     const [from = 0, next = 0] = [starts[index - 1], starts[index]]
     const length = next - 2 - from

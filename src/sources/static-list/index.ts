@@ -15,7 +15,8 @@ import { z } from 'zod'
 import { ConfigurationError, codeOf, ResumePointError, TransientError, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { defineSource, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
-import { taskMaker } from '../../tasks/task.js'
+import { placeOf } from '../../tasks/place.js'
+import { Rejection } from '../../tasks/rejection.js'
 import { Bare, fieldMapper, fields, meaningOf } from '../fields.js'
 
 const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
@@ -430,7 +431,6 @@ interface Columns {
 async function* readCsv({ name, format, text }: List, given: Options): AsyncGenerator<Records> {
   const { parse } = await import('csv-parse/sync')
   const { quote } = given
-  const place = taskMaker('')
   let delimiter = given.delimiter ?? (format === 'tsv' ? '\t' : undefined)
   let columns = given.header && columnsOf(given.header, given, name)
   let line = 0
@@ -537,7 +537,7 @@ async function* readCsv({ name, format, text }: List, given: Options): AsyncGene
       work()
     }
     const { records, lines } = found
-    return { records, position: (index) => `line ${lines[index]}${columnWords(records[index], columns, place)}` }
+    return { records, position: (index) => `line ${lines[index]}${columnWords(records[index], columns)}` }
   }
 
   for await (const lines of linesOf(text(), name)) {
@@ -635,14 +635,10 @@ function rowOf(
 }
 
 /** `, column "lat"` where that is what keeps a row from being a task: its reason begins with the name of the field. */
-function columnWords(
-  record: Location | Malformed | undefined,
-  columns: Columns | undefined,
-  place: ReturnType<typeof taskMaker>,
-): string {
+function columnWords(record: Location | Malformed | undefined, columns: Columns | undefined): string {
   if (record === undefined || record instanceof Malformed || !columns) return ''
-  const made = place(record)
-  const column = 'reason' in made ? columns.meanings.indexOf(made.reason.split(' ', 1)[0] ?? '') : -1
+  const place = placeOf(record)
+  const column = place instanceof Rejection ? columns.meanings.indexOf(place.field ?? '') : -1
   return column < 0 ? '' : `, column "${columns.names[column]}"`
 }
 

@@ -1,0 +1,25 @@
+/** `owm flush`: delivers what is pending, for manual recovery. */
+import type { OwmError } from '../errors/index.js'
+import { step } from '../trace.js'
+import { Feed } from './feed.js'
+import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress } from './parts.js'
+import { refusals, relay } from './relay.js'
+
+export interface FlushSummary extends Delivered {
+  errors: OwmError[]
+}
+
+/** Delivers what is pending, at most `limit` tasks. */
+export async function flush({ limit }: { limit: number }, deps: Deps): Promise<FlushSummary> {
+  const feed = new Feed()
+  feed.end()
+  const delivered = nothingDelivered()
+  const errors: OwmError[] = []
+  const progress: Progress = { read: 0, delivered: 0, total: Math.min(limit, deps.outbox.pending) }
+  await relay(deps, { feed, limit, delivered, progress }).catch((error: unknown) => {
+    errors.push(asOwmError(error))
+  })
+  await deps.outbox.settle()
+  step('settled')
+  return { ...delivered, errors: [...errors, ...refusals(delivered, deps)] }
+}

@@ -1,0 +1,136 @@
+/** What was read and isn't stored yet: tasks in batches, and what was set aside. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../outbox/outbox.js'
+import { type Location, type LocationBatch, Malformed } from '../plugin.js'
+import { type Batch, BatchWriter } from '../tasks/batch.js'
+import { taskEncoder } from '../tasks/encode.js'
+import { placeOf } from '../tasks/place.js'
+import { Rejection } from '../tasks/rejection.js'
+import type { SeenIds } from '../tasks/seen.js'
+import type { PlacedBatch } from './filters.js'
+
+/** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
+const recordsATurn = 100
+
+/** Milliseconds that a record waits for a batch to fill. */
+const oldAfterMs = 1000
+
+export interface IntakeOptions {
+  run: RunRow
+  /** Tasks in a batch. */
+  batchSize: number
+  /** The ids that the run's slot has had. */
+  seen: SeenIds
+}
+
+export class IntakeBuffer {
+  /** Records read, each of which will be written. */
+  size = 0
+  /** False while a page is being added: half of one has no checkpoint. */
+  isWhole = true
+  readonly #batchSize: number
+  readonly #seen: SeenIds
+  readonly #encode: ReturnType<typeof taskEncoder>
+  readonly #tasks: BatchWriter
+  #checkpoint: string | null
+  #since = 0
+  #batches: Batch[] = []
+  #rejections: SetAside[] = []
+  #suspects: Suspect[] = []
+
+  constructor({ run, batchSize, seen }: IntakeOptions) {
+    this.#batchSize = batchSize
+    this.#seen = seen
+    this.#encode = taskEncoder(run.slot)
+    this.#tasks = new BatchWriter()
+    this.#checkpoint = run.checkpoint
+  }
+
+  /** Takes a page of the source, whole or, where it throws, not at all. */
+  async add(page: PlacedBatch): Promise<void> {
+    if (this.size === 0) this.#since = Date.now()
+    this.isWhole = false
+    try {
+      for (let from = 0; from < page.locations.length; from += recordsATurn) {
+        // guard: no-half-page
+        if (from > 0) await nextTurn()
+        const to = Math.min(from + recordsATurn, page.locations.length)
+        for (let index = from; index < to; index++) this.#take(page, index)
+      }
+    } catch (error) {
+      this.take() // all since the checkpoint that is stored is read again
+      throw error
+    }
+    this.#checkpoint = page.resume
+    this.isWhole = true
+  }
+
+  #take(page: PlacedBatch, index: number): void {
+    const location = page.locations[index] ?? {}
+    this.size++
+    if (location instanceof Malformed) {
+      this.#reject(page, index, location.value, location.reason)
+      return
+    }
+    const place = page.places?.[index] ?? placeOf(location)
+    if (place instanceof Rejection) {
+      this.#reject(page, index, wordsOf(location), place.reason)
+      return
+    }
+    const tasks = this.#tasks
+    const digits = this.#encode(place, location, tasks.next())
+    if (digits instanceof Rejection) {
+      tasks.drop()
+      this.#reject(page, index, wordsOf(location), digits.reason)
+      return
+    }
+    // guard: seen-before
+    const seen = this.#seen.add(digits)
+    if (seen) {
+      this.#suspects.push({ position: page.position(index), task: tasks.drop() })
+      return
+    }
+    tasks.keep()
+    if (tasks.count === this.#batchSize) this.#batches.push(tasks.take())
+  }
+
+  #reject(page: LocationBatch, index: number, value: string, reason: string): void {
+    this.#rejections.push({ kind: 'rejected', position: page.position(index), value: excerpt(value), reason })
+  }
+
+  /** All of it, for one transaction; then begins anew. */
+  take(): Intake {
+    if (this.#tasks.count > 0) this.#batches.push(this.#tasks.take())
+    const intake = {
+      checkpoint: this.#checkpoint,
+      read: this.size,
+      batches: this.#batches,
+      rejections: this.#rejections,
+      suspects: this.#suspects,
+    }
+    this.size = 0
+    this.#batches = []
+    this.#rejections = []
+    this.#suspects = []
+    return intake
+  }
+
+  /** Whether its first records have waited long enough. */
+  isOld(): boolean {
+    return this.isWhole && this.size > 0 && Date.now() - this.#since > oldAfterMs
+  }
+}
+
+/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
+function wordsOf(location: Location): string {
+  try {
+    return JSON.stringify(location)
+  } catch {
+    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  }
+}
+
+/** The first 1,000 characters of a record. */
+export const excerpt = (value: string): string =>
+  (value.length > 1000 ? `${value.slice(0, 1000)}… (${value.length} characters)` : value).toWellFormed()

@@ -1,0 +1,65 @@
+/** What the pipeline works with, as the composition root puts it together. */
+import { OwmError, TransientError, toError } from '../errors/index.js'
+import type { Outbox } from '../outbox/outbox.js'
+import type { Logger, Sink, Source } from '../plugin.js'
+import type { Resilience } from './retry.js'
+
+export interface Progress {
+  read: number
+  delivered: number
+  /** Locations that the source says it has, where it does. */
+  total: number | undefined
+}
+
+export interface Deps {
+  outbox: Outbox
+  sink: SinkDeps
+  /** Retries and breaker around the sink. */
+  resilience: Resilience
+  log: Logger
+  signal: AbortSignal
+  onProgress?(progress: Progress): void
+}
+
+export interface SinkDeps {
+  name: string
+  /** A supervised sink: see plugins/supervise. */
+  open(): Promise<Sink>
+}
+
+export interface SourceDeps {
+  name: string
+  /** Hash of name and options: tells whether a checkpoint still fits. */
+  digest: string
+  /** Milliseconds that the source may take for a batch. */
+  timeoutMs: number
+  /** More locations than this in one run are an error: a guard against a source that never ends. */
+  maxLocations: number
+  /** A supervised source: see plugins/supervise. */
+  open(): Promise<Source>
+}
+
+export interface ProduceDeps extends Deps {
+  source: SourceDeps
+}
+
+/** What became of the tasks that were sent. */
+export interface Delivered {
+  delivered: number
+  deduplicated: number
+  /** Entries that the sink's bound trimmed before anybody had read them. */
+  evicted: number
+  /** Tasks that the sink refused for good. */
+  refused: number
+}
+
+export const nothingDelivered = (): Delivered => ({ delivered: 0, deduplicated: 0, evicted: 0, refused: 0 })
+
+/** Unknown errors are transient: a retry can do no harm, giving up can. */
+export function asOwmError(thrown: unknown): OwmError {
+  if (thrown instanceof OwmError) return thrown
+  return new TransientError(toError(thrown).message, {
+    hint: 'The tasks wait in the outbox: mend the cause, then run `owm flush`.',
+    cause: thrown,
+  })
+}

@@ -1,0 +1,82 @@
+/** From a checked place to the bytes of its task: pure. */
+import type { Location } from '../plugin.js'
+import { Utf8 } from './bytes.js'
+import { keyBytes, maxExtraChars, writeExtras } from './extras.js'
+import { idDigits } from './id.js'
+import { defaultHours, type Place, placeOf } from './place.js'
+import { orRejection, Rejection } from './rejection.js'
+
+/** The extras and, with room to spare, all the rest: three bytes a character, six characters where JSON escapes one. */
+export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
+
+/**
+ * Makes the function that writes a location's task, for one slot, as JSON text of up to `maxTaskBytes`, and returns
+ * the 32 hexadecimal digits of its id (see `idDigits`). What it wrote before it found a Rejection is left there.
+ *
+ * @param slot the scheduled time, as `normalSlot` writes it
+ */
+export function taskEncoder(slot: string): (place: Place, location: Location, task: Utf8) => string | Rejection {
+  const digitsOf = idDigits(slot)
+  return (place, location, task) =>
+    orRejection(() => {
+      const digits = digitsOf(place.key)
+      task.put(startOfTask)
+      task.uuid(digits)
+      task.put(latitudeKey)
+      task.number(place.latitude)
+      task.put(longitudeKey)
+      task.number(place.longitude)
+      task.put(cityKey)
+      task.json(place.city)
+      task.put(stateKey)
+      task.json(place.state)
+      writeHours(place, task)
+      if (place.id !== undefined) {
+        task.put(locationIdKey)
+        task.json(place.id)
+      }
+      writeExtras(location, task)
+      task.put(endOfTask)
+      return digits
+    })
+}
+
+function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void {
+  if (forecastHours === defaultHours && historicalHours === defaultHours) {
+    task.put(defaultDurations)
+    return
+  }
+  task.put(forecastKey)
+  task.number(forecastHours)
+  task.put(historicalKey)
+  task.number(historicalHours)
+}
+
+/** Makes the function that turns a location into its task in one slot, as JSON text. */
+export function taskMaker(slot: string): (location: Location) => string | Rejection {
+  const encode = taskEncoder(slot)
+  const task = new Utf8(maxTaskBytes)
+  return (location) => {
+    const place = placeOf(location)
+    if (place instanceof Rejection) return place
+    task.end = 0
+    const digits = encode(place, location, task)
+    return digits instanceof Rejection ? digits : task.toString()
+  }
+}
+
+const startOfTask = Buffer.from('{"task_id":"')
+const latitudeKey = Buffer.concat([Buffer.from('"'), keyBytes('latitude_deg')])
+const longitudeKey = keyBytes('longitude_deg')
+const cityKey = keyBytes('city')
+const stateKey = keyBytes('state')
+const forecastKey = keyBytes('forecast_duration_hours')
+const historicalKey = keyBytes('historical_duration_hours')
+const defaultDurations = Buffer.concat([
+  forecastKey,
+  Buffer.from(String(defaultHours)),
+  historicalKey,
+  Buffer.from(String(defaultHours)),
+])
+const locationIdKey = keyBytes('location_id')
+const endOfTask = Buffer.from('}')

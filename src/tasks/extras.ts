@@ -1,0 +1,95 @@
+/** A location's extra keys: those that owm doesn't know travel with the task, under snake_case names. */
+import type { Location } from '../plugin.js'
+import type { Utf8 } from './bytes.js'
+import { Rejection, shown } from './rejection.js'
+import { ownKeys } from './task.js'
+
+/** Characters of all extra keys and values of a task together. */
+export const maxExtraChars = 64 * 1024
+/** SQLite's JSON functions read 1,000 levels, Python's decoder about as many: nobody means that. */
+const maxExtraDepth = 64
+
+/** How a key begins inside a task: `,"name":`. */
+export const keyBytes = (name: string): Uint8Array => Buffer.from(`,${JSON.stringify(name)}:`)
+
+/** Appends the location's other keys, snake_case, empty ones left out. */
+export function writeExtras(location: Location, task: Utf8): void {
+  const { extras, mayClash } = shapeOf(location)
+  const taken: string[] | undefined = mayClash ? [] : undefined
+  let length = 0
+  for (const key of extras) {
+    const value = location[key]
+    if (value === undefined || value === null || value === '') continue
+    const { name, start } = extraOf(key)
+    if (name === '' || ownKeys.has(name) || taken?.includes(name))
+      throw new Rejection(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
+    taken?.push(name)
+    const encoded = jsonOf(value, name)
+    if (encoded === undefined) continue
+    const added = name.length + encoded.length
+    if (length + added > maxExtraChars)
+      throw new Rejection(`its extra keys are longer than ${maxExtraChars} characters`)
+    // JSON.stringify escapes surrogates only where they stand alone.
+    if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
+      throw new Rejection(`${name} has a lone surrogate: it isn't valid Unicode`)
+    task.put(start)
+    task.text(encoded)
+    length += added + ',"":'.length
+  }
+}
+
+interface Shape {
+  readonly keys: readonly string[]
+  readonly extras: readonly string[]
+  /** Whether two of the extras may have one name in a task. */
+  readonly mayClash: boolean
+}
+
+/** Of the latest location: a source mostly has the same keys in all of its rows. */
+let latest: Shape = { keys: [], extras: [], mayClash: false }
+
+function shapeOf(location: Location): Shape {
+  const keys = Object.keys(location)
+  if (keys.length === latest.keys.length && keys.every((key, index) => key === latest.keys[index])) return latest
+  const extras = keys.filter((key) => !ownKeys.has(key))
+  latest = { keys, extras, mayClash: extras.some((key) => snakeCase(key) !== key) }
+  return latest
+}
+
+/** Keys that came lately. */
+const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
+
+/** What a key is called in a task, and how it begins there: `,"name":`. */
+function extraOf(key: string): { name: string; start: Uint8Array } {
+  const known = extraKeys.get(key)
+  if (known) return known
+  const name = snakeCase(key)
+  const extra = { name, start: keyBytes(name) }
+  if (extraKeys.size === 1_000) extraKeys.clear()
+  extraKeys.set(key, extra)
+  return extra
+}
+
+/** Undefined for what JSON leaves out, such as a function. */
+function jsonOf(value: unknown, name: string): string | undefined {
+  if (isDeeperThan(maxExtraDepth, value)) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new Rejection(`${name} has no form in JSON`) // a bigint, say
+  }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
+}
+
+const snakeCase = (key: string): string =>
+  /^[a-z][a-z0-9_]*$/.test(key)
+    ? key
+    : key
+        .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+        .replace(/[^\p{L}\p{N}]+/gu, '_')
+        .replace(/^_+|_+$/g, '')
+        .toLowerCase()

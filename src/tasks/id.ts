@@ -1,0 +1,38 @@
+/**
+ * Task ids: `task_id` = UUIDv5(owm's namespace, slot + place key), so that one location has one id a slot, on every
+ * machine (RFC 9562, 5.5).
+ */
+import { hash } from 'node:crypto'
+import { Utf8 } from './bytes.js'
+
+/** UUIDv5 of `urn:owm:task` in the URL namespace. */
+const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
+
+/** Room for a key: 200 characters for each of city and state, and the numbers. */
+const keyBytes = 8 * 1024
+
+/**
+ * Makes the function that turns a place's key into 32 hexadecimal digits: those of its id in this slot, but for the
+ * digits of version and variant.
+ *
+ * @param slot the scheduled time as `normalSlot` writes it, or another word where the digits serve another end
+ */
+export function idDigits(slot: string): (key: string) => string {
+  const name = new Utf8(keyBytes)
+  name.put(namespace)
+  name.text(`${slot}\n`)
+  const start = name.end
+  return (key) => {
+    name.end = start
+    name.text(key)
+    return hash('sha1', name.written(), 'hex')
+  }
+}
+
+/** The id in a task's JSON text. */
+export function taskIdOf(task: string): string {
+  const parsed: unknown = JSON.parse(task)
+  if (typeof parsed === 'object' && parsed !== null && 'task_id' in parsed && typeof parsed.task_id === 'string')
+    return parsed.task_id
+  throw new TypeError('the text is no task: it has no task_id')
+}

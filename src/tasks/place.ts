@@ -1,0 +1,81 @@
+/** From a location, as a source gives it, to a checked place: pure, no clock, no randomness. */
+import type { Location } from '../plugin.js'
+import { orRejection, Rejection, shown } from './rejection.js'
+
+/** What owm itself needs of a location, checked. */
+export interface Place {
+  /** Degrees, -90..90. */
+  readonly latitude: number
+  /** Degrees, -180..180. */
+  readonly longitude: number
+  /** 1..200 characters. */
+  readonly city: string
+  /** 0..200 characters. */
+  readonly state: string
+  /** Hours, whole, 0 or more. */
+  readonly forecastHours: number
+  /** Hours, whole, 0 or more. */
+  readonly historicalHours: number
+  /** The source's own id; undefined where it has none. A number stays one in the task. */
+  readonly id: string | number | undefined
+  /** What makes it this place and no other: its id if it has one, else its coordinates, city and state. */
+  readonly key: string
+}
+
+export const defaultHours = 72
+
+/** Checks a location. */
+export const placeOf = (location: Location): Place | Rejection => orRejection(() => read(location))
+
+function read(location: Location): Place {
+  const latitude = degrees(location['latitude'] ?? location['latitude_deg'], 'latitude', 90)
+  const longitude = degrees(location['longitude'] ?? location['longitude_deg'], 'longitude', 180)
+  const city = text(location['city'], 'city', 1)
+  const state = text(location['state'] ?? '', 'state', 0)
+  const forecastHours = hours(location['forecast_duration_hours'], 'forecast_duration_hours')
+  const historicalHours = hours(location['historical_duration_hours'], 'historical_duration_hours')
+  const id = idOf(location['id'])
+  const key = id === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${id}`
+  return { latitude, longitude, city, state, forecastHours, historicalHours, id, key }
+}
+
+/** CSV and databases give numbers as text: a plain decimal is one; `''`, `0x10` and `1,5` aren't. */
+function number(value: unknown): number {
+  if (typeof value === 'number') return value
+  if (typeof value === 'string' && /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(value)) return Number(value)
+  return Number.NaN
+}
+
+function degrees(given: unknown, key: string, limit: number): number {
+  if (given === undefined || given === null || given === '') throw new Rejection(`${key} is missing`, key)
+  const value = number(given)
+  if (!(value >= -limit && value <= limit))
+    throw new Rejection(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`, key)
+  return value + 0 // -0 is 0: one place, one id
+}
+
+function text(value: unknown, key: string, least: number): string {
+  if (value === undefined || value === null) throw new Rejection(`${key} is missing`, key)
+  if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
+  // Workers count characters, not UTF-16 units.
+  if (value.length > 200 && (value.length > 400 || [...value].length > 200))
+    throw new Rejection(`${key} has more than 200 characters`, key)
+  if (least > 0 && value.trim() === '') throw new Rejection(`${key} is empty`, key)
+  if (!value.isWellFormed()) throw new Rejection(`${key} has a lone surrogate: it isn't valid Unicode`, key)
+  return value
+}
+
+function hours(given: unknown, key: string): number {
+  if (given === undefined || given === null || given === '') return defaultHours
+  const value = number(given)
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new Rejection(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`, key)
+  return value
+}
+
+function idOf(value: unknown): string | number | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
+  return text(value, 'id', 1)
+}

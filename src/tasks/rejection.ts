@@ -1,0 +1,30 @@
+/** Why a location can't become a task. Thrown inside this room, given back by it. */
+export class Rejection extends Error {
+  readonly reason: string
+  /** The location's field that it is about, where it is about one. */
+  readonly field: string | undefined
+
+  constructor(reason: string, field?: string) {
+    super(reason)
+    this.reason = reason
+    this.field = field
+  }
+}
+
+/** What `work` gives, or the Rejection that it throws. */
+export function orRejection<T>(work: () => T): T | Rejection {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Rejection) return error
+    throw error
+  }
+}
+
+/** A value in a reason: short, and harmless whatever it is. */
+export function shown(value: unknown): string {
+  // Not String(value): an object's own toString may throw, or be missing.
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object'
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
