@@ -1,17 +1,15 @@
 /**
- * The build: esbuild's bundles of owm and its libraries, since Node takes longer to find and compile 1,500 files
- * than a small run takes. Whatever several entry points share goes into `dist/chunks`.
+ * `node scripts/build.mjs [ROOT]`: makes `dist/` (without type declarations) and THIRD_PARTY_LICENSES.
+ *
+ * esbuild bundles owm with its libraries, since Node takes longer to find and compile 1,500 files than a small run
+ * takes. What several entry points share goes into `dist/chunks`.
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-/** Native, or loaded only where a user has installed it. */
-const external = ['sqlite3', 'jiti', 'typescript', 'pg', 'pg-query-stream', 'mysql2']
-
-const commonJs = `import { createRequire as requireFrom } from 'node:module'
-const require = requireFrom(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname`
+const root = process.argv[2] ?? dirname(import.meta.dirname)
+const src = join(root, 'src')
 
 /** Entry points besides the commands, as paths in `src/` without their ending. */
 const entries = [
@@ -23,59 +21,55 @@ const entries = [
   'plugins/conformance/index',
   'plugins/conformance/runner',
 ]
+const commands = (await readdir(join(src, 'commands'), { recursive: true })).filter((file) => file.endsWith('.ts'))
 
-/** Writes `dist/` of the project at `root`, type declarations excepted. */
-export async function bundle(root, { outdir = join(root, 'dist'), minify = true } = {}) {
-  const src = join(root, 'src')
-  const commands = await readdir(join(src, 'commands'), { recursive: true })
-  await rm(outdir, { recursive: true, force: true })
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: [
-      ...entries.map((entry) => join(src, `${entry}.ts`)),
-      ...commands.filter((file) => file.endsWith('.ts')).map((file) => join(src, 'commands', file)),
-    ],
-    outdir,
-    outbase: src,
-    chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    external: [...external, ...(await driversOfTypeorm(root))],
-    // Most libraries are CommonJS, and use what an ES module hasn't.
-    banner: { js: commonJs },
-    legalComments: 'none', // THIRD_PARTY_LICENSES has them
-    minifyWhitespace: minify,
-    metafile: true,
-    logLevel: 'warning',
+/** Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. */
+const { peerDependencies } = await packageOf('node_modules/typeorm')
+const external = ['sqlite3', 'jiti', 'typescript', ...Object.keys(peerDependencies)].filter(
+  (name) => name !== 'ioredis',
+)
+
+await rm(join(root, 'dist'), { recursive: true, force: true })
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: [...entries.map((entry) => `src/${entry}.ts`), ...commands.map((file) => `src/commands/${file}`)],
+  outdir: 'dist',
+  outbase: 'src',
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  external,
+  preserveSymlinks: true, // the same program wherever node_modules is
+  // Most libraries are CommonJS, and use what an ES module hasn't.
+  banner: {
+    js: [
+      "import { createRequire as requireFrom } from 'node:module'",
+      'const require = requireFrom(import.meta.url)',
+      'const __filename = import.meta.filename, __dirname = import.meta.dirname',
+    ].join('\n'),
+  },
+  legalComments: 'none', // THIRD_PARTY_LICENSES has them
+  minifyWhitespace: true,
+  metafile: true,
+  logLevel: 'warning',
+})
+await writeFile(join(root, 'THIRD_PARTY_LICENSES'), await licenses(Object.keys(metafile.inputs)))
+
+/** The licences of the packages that these files are from. */
+async function licenses(files) {
+  const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0])
+  const texts = [...new Set(folders)].filter(Boolean).map(async (folder) => {
+    const { name, version, license } = await packageOf(folder)
+    const file = (await readdir(join(root, folder))).find((each) => /^(licen[cs]e|copying)/i.test(each))
+    const text = file ? await readFile(join(root, folder, file), 'utf8') : ''
+    return `${name} ${version} (${license})\n\n${text.trim()}\n`
   })
-  await writeFile(join(root, 'THIRD_PARTY_LICENSES'), await licenses(root, Object.keys(metafile.inputs)))
+  return (await Promise.all(texts)).sort().join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-/** Packages for other databases, which TypeORM would require if it were told to use them. */
-async function driversOfTypeorm(root) {
-  const { peerDependencies } = JSON.parse(await readFile(join(root, 'node_modules/typeorm/package.json'), 'utf8'))
-  return Object.keys(peerDependencies).filter((name) => name !== 'ioredis')
+async function packageOf(folder) {
+  return JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
 }
-
-/** The licences of all packages that are in the bundles. */
-async function licenses(root, inputs) {
-  const folders = new Set(
-    inputs
-      .map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
-      .filter((folder) => folder !== undefined),
-  )
-  const texts = await Promise.all(
-    [...folders].sort().map(async (folder) => {
-      const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
-      const file = (await readdir(join(root, folder))).find((each) => /^(licen[cs]e|copying)/i.test(each))
-      const text = file ? (await readFile(join(root, folder, file), 'utf8')).trim() : ''
-      return `${name} ${version} (${license})\n\n${text}`
-    }),
-  )
-  return `${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle(process.argv[2] ?? dirname(import.meta.dirname))
