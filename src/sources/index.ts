@@ -2,6 +2,6 @@
 export const sources = {
   'static-list': () => import('./static-list/index.js'),
   http: () => import('./http/index.js'),
-  'simulated-db': () => import('./simulated-db.js'),
+  'simulated-db': () => import('./simulated-db/index.js'),
   sql: () => import('./sql/index.js'),
 }

@@ -10,7 +10,7 @@ import { type Check, sinkChecks, sourceChecks } from '../../src/plugins/conforma
 import { loadSink, loadSource } from '../../src/plugins/load.js'
 import jsonl from '../../src/sinks/jsonl.js'
 import redisStream from '../../src/sinks/redis-stream/index.js'
-import simulatedDb from '../../src/sources/simulated-db.js'
+import simulatedDb from '../../src/sources/simulated-db/index.js'
 import staticList from '../../src/sources/static-list/index.js'
 import { root } from '../support/cli.js'
 import { startRedis, type TestRedis } from '../support/redis.js'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { TransientError } from '../../src/errors/index.js'
-import simulatedDb from '../../src/sources/simulated-db.js'
+import simulatedDb from '../../src/sources/simulated-db/index.js'
 import { taskMaker } from '../../src/tasks/encode.js'
 import { taskIdOf } from '../../src/tasks/id.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'

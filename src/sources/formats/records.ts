@@ -1,0 +1,36 @@
+/** What every reader of a format takes and gives. */
+import { ConfigurationError } from '../../errors/index.js'
+import type { Location, Malformed } from '../../plugin.js'
+
+export const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
+export type Format = (typeof formats)[number]
+
+/** A list as text. */
+export interface TextList {
+  /** As messages have it: a path, or `standard input`. */
+  readonly name: string
+  readonly format: Format
+  /** The text from its start; more than once only where `again` is true. */
+  text(): AsyncGenerator<string>
+  readonly again: boolean
+}
+
+/** The records of one chunk of a list, and where in the list each of them stands. */
+export interface Records {
+  readonly records: readonly (Location | Malformed)[]
+  position(index: number): string
+}
+
+/** Characters of one record: a longer one has a quote or a bracket that is never closed. */
+export const maxRecord = 8 * 1024 * 1024
+
+/** A list that can't be read as a whole. */
+export const damaged = (list: string, what: string, hint: string, cause?: unknown): ConfigurationError =>
+  new ConfigurationError(`The list ${list} ${what}.`, { hint, cause })
+
+/** Why a record is rejected in which something wasn't valid in the list's encoding. */
+export const misread = (what: string, { encoding }: { readonly encoding?: string | undefined }): string =>
+  `the ${what} isn't valid ${encoding?.toUpperCase() ?? 'UTF-8'}: source.encoding names another encoding`
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,0 +1,106 @@
+/** From the bytes of a list to its text: gzip, encodings, lines. */
+import { pipeline } from 'node:stream'
+import { TextDecoder } from 'node:util'
+import { createGunzip } from 'node:zlib'
+import { codeOf, toError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
+import { damaged, maxRecord } from './records.js'
+
+/** Names that a misspelt encoding is compared with. */
+const usualEncodings = [
+  ...['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'macintosh', 'koi8-r', 'koi8-u', 'ibm866'],
+  ...['gbk', 'gb18030', 'big5', 'shift_jis', 'euc-jp', 'euc-kr'],
+  ...Array.from({ length: 9 }, (_, page) => `windows-${1250 + page}`),
+  ...Array.from({ length: 16 }, (_, part) => `iso-8859-${part + 1}`),
+]
+
+export function isEncoding(name: string): boolean {
+  try {
+    return new TextDecoder(name).encoding !== ''
+  } catch {
+    return false
+  }
+}
+
+export const nearestEncoding = (name: string): string =>
+  nearest(name, usualEncodings) ?? 'utf-8, or another of the WHATWG Encoding Standard'
+
+/** Joins the first chunks until `isEnough` of them are there. */
+export async function* merged<T extends Buffer | string>(
+  chunks: AsyncIterable<T>,
+  join: (parts: T[]) => T,
+  isEnough: (head: T) => boolean,
+): AsyncGenerator<T> {
+  let parts: T[] | undefined = []
+  for await (const chunk of chunks) {
+    if (!parts) yield chunk
+    else {
+      parts.push(chunk)
+      const head = join(parts)
+      if (!isEnough(head)) continue
+      parts = undefined
+      yield head
+    }
+  }
+  if (parts && parts.length > 0) yield join(parts)
+}
+
+export const joined = (parts: string[]): string => parts.join('')
+const hasLine = (text: string): boolean => text.includes('\n') || text.length >= 65_536
+
+/** Expands what gzip has compressed, whatever the file is called. */
+export async function* unzipped(input: AsyncIterable<Buffer>, name: string, mustBe: boolean): AsyncGenerator<Buffer> {
+  const chunks = merged(input, Buffer.concat, (head) => head.length >= 2)
+  const first = await chunks.next()
+  const isZipped = first.value?.[0] === 0x1f && first.value[1] === 0x8b
+  const hint = 'Make the file again, or fetch it again.'
+  if (mustBe && !isZipped)
+    throw damaged(name, `${first.done ? 'is empty' : "isn't gzip's"}, though its name ends in .gz`, hint)
+  async function* all(): AsyncGenerator<Buffer> {
+    if (!first.done) yield first.value
+    yield* chunks
+  }
+  if (!isZipped) return yield* all()
+  try {
+    yield* pipeline(all(), createGunzip({ chunkSize: 65_536 }), () => undefined)
+  } catch (error) {
+    throw codeOf(error).startsWith('Z_')
+      ? damaged(name, `is damaged or incomplete: ${toError(error).message}`, hint, error)
+      : error
+  }
+}
+
+/** Text without its byte order mark. What isn't valid in the encoding becomes U+FFFD. */
+export async function* decoded(bytes: AsyncIterable<Buffer>, encoding: string | undefined): AsyncGenerator<string> {
+  let decoder: TextDecoder | undefined
+  for await (const chunk of merged(bytes, Buffer.concat, (head) => head.length >= 2)) {
+    decoder ??= new TextDecoder(encoding ?? encodingOf(chunk))
+    yield decoder.decode(chunk, { stream: true })
+  }
+  const rest = decoder?.decode()
+  if (rest) yield rest
+}
+
+/** By the byte order mark, or by the zero beside the first character, which is ASCII in nearly every list. */
+function encodingOf([first, second]: Buffer): string {
+  if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) return 'utf-16le'
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return 'utf-16be'
+  return 'utf-8'
+}
+
+/** Arrays of whole lines, without their ends; of CRLF the CR stays. */
+export async function* linesOf(text: AsyncIterable<string>, list: string): AsyncGenerator<string[]> {
+  let end: string | undefined
+  let rest = ''
+  let done = 0
+  for await (const chunk of merged(text, joined, hasLine)) {
+    end ??= chunk.includes('\n') || !chunk.includes('\r') ? '\n' : '\r'
+    const lines = (rest + chunk).split(end)
+    rest = lines.pop() ?? ''
+    done += lines.length
+    if (rest.length > maxRecord)
+      throw damaged(list, `has a line ${done + 1} of more than ${maxRecord} characters`, 'Is source.format right?')
+    yield lines
+  }
+  if (rest !== '') yield [rest]
+}

@@ -1,0 +1,29 @@
+/** The checkpoint: where the next page is, and how much came before it. */
+import { hash } from 'node:crypto'
+import { z } from 'zod'
+import { ResumePointError } from '../../errors/index.js'
+import type { Options } from './options.js'
+
+const schema = z.strictObject({
+  /** Hash of what the list is. */
+  of: z.string(),
+  /** Null after the last page. */
+  next: z.union([z.number(), z.string(), z.null()]),
+  count: z.number(),
+  total: z.number().optional(),
+})
+export type Checkpoint = z.output<typeof schema>
+
+export const identityOf = ({ url, pagination, items }: Options): string =>
+  hash('sha256', JSON.stringify([url, pagination, items])).slice(0, 16)
+
+/** Throws ResumePointError where the checkpoint is another list's, or another source's. */
+export function parseCheckpoint(resume: string, identity: string): Checkpoint {
+  try {
+    const point = schema.parse(JSON.parse(resume))
+    if (point.of === identity) return point
+  } catch {
+    // It is another source's.
+  }
+  throw new ResumePointError('the list is another one now')
+}

@@ -1,0 +1,133 @@
+/** The options of the source `http`. */
+import { z } from 'zod'
+import { fields } from '../fields/options.js'
+
+const name = z.string().min(1)
+const path = z.string().min(1).optional()
+const secret = { secret: true }
+
+const pagination = z
+  .strictObject({
+    type: z
+      .enum(['page', 'offset', 'cursor', 'link'])
+      .default('page')
+      .describe(
+        'how the next page is asked for: by its number, by the items before it, ' +
+          'by a cursor or a link that the answer gives (no link: all in one answer)',
+      ),
+    limit: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe('items to ask for at once; 100, or with links what the server gives by itself')
+      .meta({ unit: 'items' }),
+    start: z
+      .union([z.int().min(0), z.string().min(1)])
+      .optional()
+      .describe('number of the first page, or first offset (0); cursor of the first page (none)'),
+    parameters: z
+      .strictObject({
+        page: name.default('page').describe("query parameter for the page's number"),
+        offset: name.default('offset').describe('query parameter for the offset'),
+        cursor: name.default('cursor').describe('query parameter for the cursor'),
+        limit: name.default('limit').describe('query parameter for the limit'),
+      })
+      .prefault({})
+      .describe("the server's own names of the query parameters"),
+  })
+  .refine(
+    ({ type, start }) => start === undefined || type === 'cursor' || (typeof start === 'number' && type !== 'link'),
+    {
+      path: ['start'],
+      message: 'a whole number is expected; text only for a cursor, nothing for links',
+    },
+  )
+  .prefault({})
+  .describe('how the list is cut into pages')
+
+export const options = z
+  .strictObject({
+    url: z
+      .string()
+      .refine(isPlainUrl, 'http://host/path or https://host/path is expected; user and password belong into `auth`')
+      .describe("the list, with whatever query it needs beside the pagination's")
+      .meta(secret),
+    pagination,
+    items: path.describe(
+      'path in the answer to the list of items, such as data.cities; found where there is only one list of objects',
+    ),
+    total: z
+      .union([z.literal(false), z.string().min(1)])
+      .optional()
+      .describe(
+        'path in the answer to the number of all items; usual names and the header X-Total-Count are known; ' +
+          'false: there is none to rely on',
+      ),
+    next: path.describe('path in the answer to the next cursor or link; usual names and the header Link are known'),
+    headers: z
+      .record(name, z.string())
+      .refine(areHeaders, 'names and values of HTTP headers are expected')
+      .optional()
+      .describe('more request headers; like `auth` they go to the origin of `url` only')
+      .meta(secret),
+    auth: z
+      .strictObject({
+        bearer: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('token of the bearer scheme: better the name of an environment variable than itself')
+          .meta(secret),
+        user: z.string().min(1).optional().describe('user of the basic scheme'),
+        password: z.string().optional().describe('password of the basic scheme: likewise').meta(secret),
+      })
+      .refine(
+        ({ bearer, user, password }) => (bearer === undefined) === (user !== undefined && password !== undefined),
+        'give `bearer`, or `user` and `password`',
+      )
+      .optional()
+      .describe('who asks')
+      .meta(secret),
+    fields,
+    requestTimeoutMs: z
+      .int()
+      .min(1)
+      .max(3_600_000)
+      .default(10_000)
+      .describe('longest time for a whole answer, in milliseconds')
+      .meta({ unit: 'ms' }),
+    maxBodyBytes: z
+      .int()
+      .min(1)
+      .max(256 * 2 ** 20)
+      .default(16 * 2 ** 20)
+      .describe('longest answer that is read, in bytes after decompression')
+      .meta({ unit: 'bytes' }),
+  })
+  .meta({
+    examples: [
+      {
+        url: 'https://api.example.com/v1/cities/',
+        pagination: { type: 'page', limit: 100 },
+        auth: { bearer: '${API_TOKEN}' },
+      },
+    ],
+  })
+
+export type Options = z.output<typeof options>
+
+export function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password } = new URL(text)
+  return (protocol === 'http:' || protocol === 'https:') && username === '' && password === ''
+}
+
+function areHeaders(headers: Readonly<Record<string, string>>): boolean {
+  try {
+    new Headers(headers)
+    return true
+  } catch {
+    return false
+  }
+}

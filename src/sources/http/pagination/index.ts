@@ -1,0 +1,12 @@
+/** The ways to cut a list into pages, by the name that `pagination.type` gives them. */
+import type { Options } from '../options.js'
+import { ByOffset, ByPage } from './counted.js'
+import { ByCursor } from './cursor.js'
+import { ByLink } from './link.js'
+import type { Pagination } from './pagination.js'
+
+const types = { page: ByPage, offset: ByOffset, cursor: ByCursor, link: ByLink }
+
+export const paginationOf = (given: Options): Pagination => new types[given.pagination.type](given)
+
+export type { Page, Pagination, Place } from './pagination.js'

@@ -1,0 +1,118 @@
+/** One request, and where it is redirected to. */
+import { promisify } from 'node:util'
+import { unzip } from 'node:zlib'
+import type { Dispatcher } from 'undici'
+import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
+import { classed, TooLong } from './errors.js'
+import { isPlainUrl, type Options } from './options.js'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+  /** Where it came from in the end. */
+  readonly url: URL
+}
+
+export const isGood = (status: number): boolean => status >= 200 && status < 300
+
+export const headerOf = (headers: Answer['headers'], name: string): string => [headers[name] ?? []].flat().join(', ')
+
+const commonHeaders = { accept: 'application/json', 'accept-encoding': 'gzip', 'user-agent': 'owm' }
+const redirects = [301, 302, 303, 307, 308]
+const mostRedirects = 5
+
+export class Client {
+  readonly #given: Options
+  readonly #origin: string
+  /** The configured headers, the credentials among them. */
+  readonly #own: Readonly<Record<string, string>>
+  readonly #dispatcher: Dispatcher
+  readonly #closing = new AbortController()
+  readonly #ended: AbortSignal
+
+  constructor(given: Options, own: Readonly<Record<string, string>>, dispatcher: Dispatcher, signal: AbortSignal) {
+    this.#given = given
+    this.#origin = new URL(given.url).origin
+    this.#own = own
+    this.#dispatcher = dispatcher
+    this.#ended = AbortSignal.any([signal, this.#closing.signal])
+  }
+
+  /**
+   * Asks for a page, whatever its status is. Throws TransientError or ConfigurationError.
+   *
+   * @param where the page, in words
+   */
+  async get(url: URL, where: string): Promise<Answer> {
+    const { requestTimeoutMs } = this.#given
+    const stop = new AbortController()
+    const late = setTimeout(
+      () => stop.abort(new TransientError(`${where} gave no whole answer within ${requestTimeoutMs / 1000} s`)),
+      requestTimeoutMs,
+    )
+    const end = (): void => stop.abort(this.#ended.reason)
+    this.#ended.addEventListener('abort', end)
+    try {
+      this.#ended.throwIfAborted()
+      return await this.#follow(url, where, stop.signal)
+    } catch (error) {
+      throw classed(error, where)
+    } finally {
+      clearTimeout(late)
+      this.#ended.removeEventListener('abort', end)
+    }
+  }
+
+  async #follow(first: URL, where: string, signal: AbortSignal): Promise<Answer> {
+    let url = first
+    for (let hops = 0; hops <= mostRedirects; hops++) {
+      if (!isPlainUrl(url.href))
+        throw new ConfigurationError(`${where} leads to what isn't a plain http or https URL.`, {
+          hint: 'Correct source.url.',
+        })
+      const {
+        statusCode: status,
+        headers,
+        body,
+      } = await this.#dispatcher.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: 'GET',
+        signal,
+        // No other origin than the configured one gets secrets, whether a redirect or a link leads there.
+        headers: { ...commonHeaders, ...(url.origin === this.#origin ? this.#own : {}) },
+      })
+      const location = headerOf(headers, 'location')
+      if (!redirects.includes(status) || location === '') {
+        // The status says what is wrong; the body only helps.
+        const read = bodyOf(body, headers, this.#given.maxBodyBytes)
+        return { status, headers, url, body: await (isGood(status) ? read : read.catch(() => Buffer.alloc(0))) }
+      }
+      await body.dump()
+      url = new URL(location, url)
+    }
+    throw new ConfigurationError(`${where} is redirected again and again.`, { hint: 'Correct source.url.' })
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#dispatcher.destroy()
+  }
+}
+
+/** The whole body, decompressed; never more than `most` bytes of it. */
+async function bodyOf(stream: AsyncIterable<Buffer>, headers: Answer['headers'], most: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > most) throw new TooLong(most)
+    chunks.push(chunk)
+  }
+  const body = Buffer.concat(chunks)
+  if (!/^(x-)?gzip$|^deflate$/i.test(headerOf(headers, 'content-encoding'))) return body
+  return promisify(unzip)(body, { maxOutputLength: most }).catch((error: unknown) => {
+    throw codeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? new TooLong(most) : error
+  })
+}

@@ -1,0 +1,99 @@
+/** One connection to a database. */
+import type { DataSource, QueryRunner } from 'typeorm'
+import { TransientError } from '../../errors/index.js'
+import type { Dialect, Target } from './dialect/dialect.js'
+import { classed } from './errors.js'
+import type { Statement } from './statements.js'
+
+const silent = {
+  logQuery() {},
+  logQueryError() {},
+  logQuerySlow() {},
+  logSchemaBuild() {},
+  logMigration() {},
+  log() {},
+}
+
+/** Made when it's needed, and dropped after any failure: the next attempt makes a new one. */
+export class Connection {
+  readonly #dialect: Dialect
+  readonly #target: Target
+  readonly #connectTimeoutMs: number
+  readonly #signal: AbortSignal
+  #source: DataSource | undefined
+  #connecting: Promise<unknown> | undefined
+  #runner: QueryRunner | undefined
+
+  constructor(dialect: Dialect, target: Target, connectTimeoutMs: number, signal: AbortSignal) {
+    this.#dialect = dialect
+    this.#target = target
+    this.#connectTimeoutMs = connectTimeoutMs
+    this.#signal = signal
+  }
+
+  /** What one statement gives, in a read-only transaction of its own. */
+  async rows({ sql, values }: Statement): Promise<Record<string, unknown>[]> {
+    const { begin, patienceMs } = this.#dialect
+    try {
+      const runner = this.#runner ?? (await this.#connect())
+      if (begin) await this.#within(patienceMs, 'a statement', runner.query(begin))
+      const rows: Record<string, unknown>[] = await this.#within(patienceMs, 'a statement', runner.query(sql, values))
+      if (begin) await this.#within(patienceMs, 'a statement', runner.query('COMMIT'))
+      return rows
+    } catch (error) {
+      this.#drop()
+      throw classed(error, this.#dialect)
+    }
+  }
+
+  async close(): Promise<void> {
+    const source = this.#source
+    this.#source = undefined
+    await this.#connecting?.catch(() => undefined)
+    await source?.driver.disconnect()
+  }
+
+  async #connect(): Promise<QueryRunner> {
+    const { DataSource } = await import('typeorm')
+    const source = new DataSource({ ...this.#dialect.options, logger: silent })
+    this.#source = source
+    this.#connecting = source.initialize()
+    await this.#within(this.#connectTimeoutMs, 'connecting', this.#connecting)
+    const runner = source.createQueryRunner()
+    this.#runner = runner
+    await this.#within(this.#dialect.patienceMs, 'a statement', this.#dialect.prepare(runner, this.#target))
+    return runner
+  }
+
+  /** Waits at most so long, and not once the signal aborts: a driver may wait for a silent server for ever. */
+  async #within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+    let stop: (reason: unknown) => void = () => undefined
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject
+    })
+    const late = setTimeout(
+      () => stop(new TransientError(`${this.#dialect.title}: ${what} took longer than ${ms / 1000} s`)),
+      ms,
+    )
+    const onAbort = (): void => stop(this.#signal.reason)
+    this.#signal.addEventListener('abort', onAbort)
+    if (this.#signal.aborted) onAbort()
+    try {
+      return await Promise.race([work, stopped])
+    } finally {
+      clearTimeout(late)
+      this.#signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #drop(): void {
+    const { cut } = this.#dialect
+    const [source, connecting, runner] = [this.#source, this.#connecting, this.#runner]
+    this.#source = this.#connecting = this.#runner = undefined
+    void (async () => {
+      await connecting?.catch(() => undefined)
+      if (runner) cut(await runner.connect())
+      await source?.driver.disconnect()
+    })().catch(() => undefined)
+  }
+}

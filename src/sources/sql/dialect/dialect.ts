@@ -1,0 +1,36 @@
+/** What one kind of database does differently from the others. */
+import type { DataSourceOptions, QueryRunner } from 'typeorm'
+
+/** Milliseconds that a server gets to say by itself that a statement takes too long. */
+export const graceMs = 2_000
+
+export interface Dialect {
+  /** For messages: neither user nor password. */
+  readonly title: string
+  readonly options: DataSourceOptions
+  quoted(name: string): string
+  /** Makes a new connection ready. */
+  prepare(runner: QueryRunner, target: Target): Promise<unknown>
+  /** Opens a page's transaction, where not all of the connection's are read-only. */
+  readonly begin?: string
+  /** SQL that writes the key's column number `index` as text, nothing lost. */
+  written(column: string, index: number): string
+  /** SQL for the value that was written so; throws ResumePointError where it can't have been. */
+  literal(text: string, index: number, values: unknown[]): string
+  limit(rows: number, values: unknown[]): string
+  /** Whether `(a, b) > (1, 2)` makes use of an index. */
+  readonly comparesTuples: boolean
+  /** Where a driver rounds whole numbers beyond 2^53: the one that was written so. */
+  wholeNumber?(written: string): string | undefined
+  /** Ends what the driver's connection is at. */
+  cut(raw: { destroy?(): void; stream?: { destroy(): void }; interrupt?(): void }): void
+  /** Milliseconds that this side waits for a statement. */
+  readonly patienceMs: number
+}
+
+/** What is read, in SQL. */
+export interface Target {
+  readonly from: string
+  /** The key. */
+  readonly columns: readonly string[]
+}

@@ -1,0 +1,110 @@
+/** MySQL and MariaDB. */
+import { ConfigurationError } from '../../../errors/index.js'
+import { foreignKey } from '../checkpoint.js'
+import { type Settings, schemeOf } from '../options.js'
+import type { Server } from '../server.js'
+import { type Dialect, graceMs } from './dialect.js'
+
+interface MysqlField {
+  readonly columnType: number
+  readonly flags: number
+  readonly characterSet: number
+}
+/** TypeORM passes on the rows alone. */
+type MysqlQuery = (
+  sql: string,
+  done: (error: Error | null, rows: unknown, fields: readonly MysqlField[]) => void,
+) => void
+
+/** How the key's columns are compared; by MySQL's numbers for types, flags and character sets. */
+const mysqlTypes = {
+  numbers: [0, 1, 2, 3, 5, 8, 9, 13, 246],
+  times: [7, 10, 11, 12, 14],
+  strings: [15, 249, 250, 251, 252, 253, 254],
+}
+const enumOrSet = 256 | 2048
+const binaryCharset = 63
+
+export function mysql(
+  { url, statementTimeoutMs, connectTimeoutMs, key }: Settings,
+  server: Server,
+  driver: object,
+): Dialect {
+  const { host, port, socket, username, password, database, ssl } = server
+  const title = `${schemeOf(url) === 'mariadb' ? 'MariaDB' : 'MySQL'} at ${server.title}`
+  let kinds: ('number' | 'text' | 'binary')[] = []
+  return {
+    title,
+    options: {
+      type: 'mysql',
+      driver,
+      connectorPackage: 'mysql2',
+      host,
+      ...(port === undefined ? {} : { port }),
+      ...(socket === undefined ? {} : { socketPath: socket }),
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      database,
+      charset: 'UTF8MB4_GENERAL_CI',
+      dateStrings: true,
+      supportBigNumbers: true,
+      bigNumberStrings: false,
+      connectTimeout: connectTimeoutMs,
+      poolSize: 1,
+      ...(ssl ? { ssl } : {}),
+    },
+    quoted: (name) => `\`${name.replaceAll('`', '``')}\``,
+    async prepare(runner, { from, columns }) {
+      const [{ version }]: [{ version: string }] = await runner.query('SELECT VERSION() AS version')
+      const timeout = version.includes('MariaDB')
+        ? `max_statement_time = ${statementTimeoutMs / 1000}`
+        : `max_execution_time = ${statementTimeoutMs}`
+      // In a local time zone an hour a year is there twice.
+      await runner.query(`SET SESSION time_zone = '+00:00', ${timeout}`)
+      await runner.query('SET SESSION TRANSACTION READ ONLY')
+      const raw: { query: MysqlQuery } = await runner.connect()
+      const fields = await new Promise<readonly MysqlField[]>((resolve, reject) => {
+        raw.query(`SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`, (error, _, fields) =>
+          error ? reject(error) : resolve(fields),
+        )
+      })
+      kinds = fields.map((field, index) => mysqlKind(field, key[index] ?? '', title))
+    },
+    written: (column, index) => (kinds[index] === 'binary' ? `HEX(${column})` : `CAST(${column} AS CHAR)`),
+    literal(text, index) {
+      const kind = kinds[index]
+      // A text beside a number would be compared as a double.
+      if (kind === 'number' && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return text
+      if (kind === 'binary' && /^([0-9A-F]{2})*$/i.test(text)) return `X'${text}'`
+      // As hex digits: whether \ escapes is a matter of the server's settings.
+      if (kind === 'text') return `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`
+      throw foreignKey(`${text.slice(0, 100)} is no ${kind}`)
+    },
+    limit: (rows) => String(rows),
+    comparesTuples: false,
+    cut(raw) {
+      // destroy() alone says goodbye and waits for the server, which is at work.
+      raw.destroy?.()
+      raw.stream?.destroy()
+    },
+    patienceMs: statementTimeoutMs + graceMs,
+  }
+}
+
+function mysqlKind(
+  { columnType, flags, characterSet }: MysqlField,
+  column: string,
+  title: string,
+): 'number' | 'text' | 'binary' {
+  if (mysqlTypes.numbers.includes(columnType)) return 'number'
+  if (mysqlTypes.times.includes(columnType)) return 'text'
+  if (mysqlTypes.strings.includes(columnType) && (flags & enumOrSet) === 0)
+    return characterSet === binaryCharset ? 'binary' : 'text'
+  throw new ConfigurationError(
+    `The key ${column} can't be read along in ${title}: ` +
+      "a FLOAT, ENUM, SET, BIT, JSON or GEOMETRY isn't ordered as it is compared.",
+    {
+      hint: 'Set source.key to another unique column, or in a query to CAST(… AS CHAR).',
+    },
+  )
+}

@@ -1,0 +1,70 @@
+/** PostgreSQL. */
+import { ConfigurationError } from '../../../errors/index.js'
+import type { Settings } from '../options.js'
+import type { Server } from '../server.js'
+import { type Dialect, graceMs } from './dialect.js'
+
+export interface Pg {
+  readonly Pool: unknown
+  readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown }
+}
+
+/**
+ * Dates, times and intervals, and lists of them: pg would put them into the process' time zone, and cut them at
+ * milliseconds.
+ */
+const timeOids = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270])
+const int8Oid = 20
+
+export function postgres(
+  { statementTimeoutMs, connectTimeoutMs }: Settings,
+  server: Server,
+  { Pool, types }: Pg,
+): Dialect {
+  const { title, host, port, socket, username, database, ssl } = server
+  const password = server.password ?? process.env['PGPASSWORD']
+  const getTypeParser = (oid: number, format?: string): ((text: string) => unknown) => {
+    if (timeOids.has(oid)) return (text) => text
+    if (oid === int8Oid) return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text)
+    return types.getTypeParser(oid, format)
+  }
+  return {
+    title: `PostgreSQL at ${title}`,
+    options: {
+      type: 'postgres',
+      driver: { Pool }, // without `native`: TypeORM would take that
+      host: socket ?? host,
+      ...(port === undefined ? {} : { port }),
+      ...(username === undefined ? {} : { username }),
+      password: () => {
+        // Asked for where the server wants one.
+        if (password !== undefined) return password
+        throw new ConfigurationError(`PostgreSQL at ${title} wants a password.`, {
+          hint: 'Put one into source.url or source.password.',
+        })
+      },
+      database,
+      connectTimeoutMS: connectTimeoutMs,
+      poolSize: 1,
+      applicationName: 'owm',
+      extra: { types: { getTypeParser }, ...(ssl ? { ssl } : {}) },
+    },
+    quoted: (name) => `"${name.replaceAll('"', '""')}"`,
+    prepare: async () => undefined,
+    // All of it ends with the transaction: between us and the server there may be a pool that shares connections.
+    begin: [
+      'BEGIN READ ONLY',
+      `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
+      "SET LOCAL TimeZone = 'UTC'",
+      "SET LOCAL DateStyle = 'ISO'",
+      'SET LOCAL extra_float_digits = 3',
+    ].join('; '),
+    written: (column) => `${column}::text`,
+    literal: (text, _, values) => `$${values.push(text)}`,
+    // Never without a parameter: several statements in one are taken only then.
+    limit: (rows, values) => `$${values.push(rows)}`,
+    comparesTuples: true,
+    cut: () => undefined, // pg ends the socket itself where a statement runs
+    patienceMs: statementTimeoutMs + graceMs,
+  }
+}

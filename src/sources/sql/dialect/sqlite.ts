@@ -1,0 +1,55 @@
+/** SQLite. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
+import { foreignKey } from '../checkpoint.js'
+import type { Settings } from '../options.js'
+import type { Dialect } from './dialect.js'
+
+export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: string): Promise<Dialect> {
+  const path = resolve(baseDir, url.replace(/^sqlite:(\/\/)?/i, ''))
+  const title = `SQLite at ${path}`
+  await stat(path).catch((error: unknown) => {
+    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message
+    throw new ConfigurationError(`The database ${path} can't be read: ${why}.`, {
+      hint: 'Correct source.url; a relative path starts at the configuration file.',
+      cause: error,
+    })
+  })
+  const { default: sqlite3 } = await import('sqlite3')
+  return {
+    title,
+    options: {
+      type: 'sqlite',
+      // As a URI, or TypeORM would make the folder.
+      database: pathToFileURL(path).href,
+      flags: sqlite3.OPEN_READONLY | sqlite3.OPEN_URI | sqlite3.OPEN_FULLMUTEX,
+      busyTimeout: Math.min(statementTimeoutMs, 10_000),
+      driver: {
+        ...sqlite3,
+        verbose() {
+          return this
+        },
+      },
+    },
+    quoted: (name) => `"${name.replaceAll('"', '""')}"`,
+    prepare: (runner) => runner.query('PRAGMA query_only = ON'),
+    // A column may hold values of all types. Text as hex: it need not be valid.
+    written: (column) =>
+      `typeof(${column}) || ':' || ` +
+      `CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`,
+    literal(text, _, values) {
+      const [, type, value = ''] = /^(integer|real|text|blob):(.*)$/.exec(text) ?? []
+      if (type === undefined) throw foreignKey(`${text.slice(0, 100)} is no value of SQLite`)
+      const parameter = `?${values.push(type === 'text' || type === 'blob' ? Buffer.from(value, 'hex') : value)}`
+      // The plus takes the affinity away, which would make other values of a column look like numbers.
+      return type === 'blob' ? parameter : `+CAST(${parameter} AS ${type})`
+    },
+    limit: (rows) => String(rows),
+    comparesTuples: true,
+    wholeNumber: (written) => /^integer:(.*)$/.exec(written)?.[1],
+    cut: (raw) => raw.interrupt?.(),
+    patienceMs: statementTimeoutMs,
+  }
+}

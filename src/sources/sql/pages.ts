@@ -1,0 +1,91 @@
+/** Reads a table or query page by page, along its key. */
+import { isDeepStrictEqual } from 'node:util'
+import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+import type { LocationBatch, PluginContext } from '../../plugin.js'
+import { fieldMapper } from '../fields/mapper.js'
+import { checkpointOf, foreignKey, lastKeyOf } from './checkpoint.js'
+import type { Connection } from './connection.js'
+import type { Dialect, Target } from './dialect/dialect.js'
+import { stateOf } from './errors.js'
+import type { Settings } from './options.js'
+import { checkColumns, locationOf, positionOf, type Row, rowOf } from './rows.js'
+import { anyStatement, pageStatement } from './statements.js'
+
+export interface Table {
+  readonly dialect: Dialect
+  readonly target: Target
+  readonly connection: Connection
+}
+
+export async function* read(
+  settings: Settings,
+  table: Table,
+  { attempt, signal }: PluginContext,
+  resume: string | undefined,
+): AsyncGenerator<LocationBatch> {
+  const { key, pageSize } = settings
+  const { dialect } = table
+  const toLocation = fieldMapper(settings.fields)
+  await attempt(() => hasNoNulls(table, key))
+
+  let last: readonly string[] | undefined = resume === undefined ? undefined : lastKeyOf(resume, key)
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    const limit = last ? pageSize + 1 : pageSize
+    const found = await attempt(() => pageAfter(table, last, limit)).catch((error: unknown) => {
+      // 22, a data exception: 'Berlin' is no number, so the key was of another type when it was written.
+      if (isFirst && last && stateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
+      throw error
+    })
+    const rows = newRows(found, last, key, dialect)
+    const final = rows.at(-1)
+    if (!final) return
+    const locations = rows.map((row) => locationOf(row, key, dialect, toLocation))
+    if (isFirst) checkColumns(locations, final, dialect)
+    last = final.key
+    yield {
+      locations,
+      resume: checkpointOf(key, last),
+      position: (index) => positionOf(rows[index] ?? final, key),
+    }
+    if (found.length < limit) return
+  }
+}
+
+const wrongKey = (key: readonly string[], { title }: Dialect, what: string): ConfigurationError =>
+  new ConfigurationError(`The key ${key.join(', ')} can't be read along in ${title}: ${what}.`, {
+    hint: 'Set source.key to a column, or a list of columns, that is unique and never NULL, such as the primary key.',
+  })
+
+async function hasNoNulls({ dialect, target, connection }: Table, key: readonly string[]): Promise<void> {
+  const isNull = target.columns.map((column) => `${column} IS NULL`).join(' OR ')
+  const [lost] = await connection.rows(anyStatement(target, dialect, isNull))
+  if (lost) throw wrongKey(key, dialect, 'it is NULL in some rows')
+}
+
+/** The page after a key, which that key's own row leads. */
+async function pageAfter(
+  { dialect, target, connection }: Table,
+  last: readonly string[] | undefined,
+  limit: number,
+): Promise<Row[]> {
+  const raw = await connection.rows(pageStatement(target, last, limit, dialect))
+  if (raw.length === 0 && last && (await connection.rows(anyStatement(target, dialect))).length === 0)
+    throw new TransientError(
+      `${dialect.title}: all rows are gone since this read began; it looks as if they were being replaced.`,
+    )
+  return raw.map(rowOf)
+}
+
+/** A page's rows without the one that led it. Throws ConfigurationError where two rows have one key. */
+function newRows(
+  found: readonly Row[],
+  last: readonly string[] | undefined,
+  key: readonly string[],
+  dialect: Dialect,
+): Row[] {
+  const rows = found.filter((row) => row.isNew || !isDeepStrictEqual(row.key, last))
+  const again =
+    found.filter((row) => !row.isNew)[1] ?? rows.find((row, index) => isDeepStrictEqual(row.key, rows[index - 1]?.key))
+  if (again) throw wrongKey(key, dialect, `${positionOf(again, key)} is there more than once`)
+  return rows
+}

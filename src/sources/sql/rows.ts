@@ -1,0 +1,61 @@
+/** The rows of a page, and the locations in them. */
+import { ConfigurationError } from '../../errors/index.js'
+import { type Location, Malformed } from '../../plugin.js'
+import type { Dialect } from './dialect/dialect.js'
+import { isNewColumn, keyPrefix } from './statements.js'
+
+export interface Row {
+  readonly record: Readonly<Record<string, unknown>>
+  /** The key's columns, written as text. */
+  readonly key: readonly string[]
+  /** False for the last row of the page before, and for any other that has the same key. */
+  readonly isNew: boolean
+}
+
+export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
+  const record: Record<string, unknown> = Object.create(null)
+  const key: string[] = []
+  for (const [column, value] of Object.entries(raw))
+    if (column.startsWith(keyPrefix)) key.push(String(value))
+    else if (column !== isNewColumn) record[column] = value
+  return { record, key, isNew: Boolean(Number(raw[isNewColumn])) }
+}
+
+export function positionOf({ record, key }: Row, columns: readonly string[]): string {
+  return columns.map((column, index) => `${column} = ${plain(record[column]) ?? key[index]}`).join(', ')
+}
+
+/** Bytes as hex digits: what a driver calls a Buffer has no better form in JSON. */
+const plain = (value: unknown): unknown => (Buffer.isBuffer(value) ? value.toString('hex') : value)
+
+export function locationOf(
+  { record, key }: Row,
+  columns: readonly string[],
+  { wholeNumber }: Dialect,
+  toLocation: (record: Location) => Location,
+): Location | Malformed {
+  const values: Record<string, unknown> = Object.create(null)
+  for (const [column, value] of Object.entries(record)) {
+    values[column] = plain(value)
+    if (!wholeNumber || !Number.isInteger(value) || Number.isSafeInteger(value)) continue
+    const exact = wholeNumber(key[columns.indexOf(column)] ?? '')
+    if (exact === undefined)
+      return new Malformed(
+        JSON.stringify(record),
+        `${column} is a number beyond 2^53, which arrives rounded: read it with a query, as CAST(${column} AS TEXT)`,
+      )
+    values[column] = exact
+  }
+  return toLocation(values)
+}
+
+/** Throws ConfigurationError where no row at all has a latitude, say: that is no fault of the rows. */
+export function checkColumns(locations: readonly (Location | Malformed)[], { record }: Row, { title }: Dialect): void {
+  const readable = locations.filter((location) => !(location instanceof Malformed))
+  for (const needed of ['latitude', 'longitude', 'city'])
+    if (readable.length > 0 && !readable.some((location) => needed in location))
+      throw new ConfigurationError(
+        `No column of ${title} is the ${needed}: there are ${Object.keys(record).join(', ').slice(0, 300)}.`,
+        { hint: `Say which one it is with source.fields: \`${needed}: COLUMN\`.` },
+      )
+}

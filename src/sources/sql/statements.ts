@@ -1,0 +1,66 @@
+/** The statements of a keyset read. */
+import type { Dialect, Target } from './dialect/dialect.js'
+import type { Settings } from './options.js'
+
+export function targetOf({ table, schema, query, key }: Settings, { quoted }: Dialect): Target {
+  const path = schema === undefined ? (table ?? '').split('.') : [schema, table ?? '']
+  // On a line of its own, the bracket doesn't fall to a comment.
+  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${query.replace(/[\s;]+$/, '')}\n)`
+  return {
+    from: `${from} AS q`,
+    columns: key.map((column) => `q.${quoted(column)}`),
+  }
+}
+
+export interface Statement {
+  readonly sql: string
+  readonly values: unknown[]
+}
+
+/**
+ * A page from the last key on, that one included: if more than one row turns out to have it, a page border went
+ * through them, and what lies behind it would be lost without a word.
+ */
+export function pageStatement(
+  { from, columns }: Target,
+  last: readonly string[] | undefined,
+  limit: number,
+  dialect: Dialect,
+): Statement {
+  const values: unknown[] = []
+  const literals = last?.map((text, index) => dialect.literal(text, index, values))
+  const isNew = literals ? comparison(columns, '>', literals, dialect) : '1 = 1'
+  const where = literals ? `WHERE ${comparison(columns, '>=', literals, dialect)} ` : ''
+  const keys = columns.map(
+    (column, index) => `${dialect.written(column, index)} AS ${dialect.quoted(`${keyPrefix}${index}`)}`,
+  )
+  const selected = ['q.*', ...keys, `(${isNew}) AS ${dialect.quoted(isNewColumn)}`]
+  const order = `ORDER BY ${columns.join(', ')} LIMIT ${dialect.limit(limit, values)}`
+  return { sql: `SELECT ${selected.join(', ')} FROM ${from} ${where}${order}`, values }
+}
+
+/** Whether there is any row, or one like this. */
+export function anyStatement({ from }: Target, dialect: Dialect, condition = '1 = 1'): Statement {
+  const values: unknown[] = []
+  return { sql: `SELECT 1 FROM ${from} WHERE ${condition} LIMIT ${dialect.limit(1, values)}`, values }
+}
+
+/** Names that no column of anybody's has. */
+export const keyPrefix = 'owm: key '
+export const isNewColumn = 'owm: is new'
+
+function comparison(
+  columns: readonly string[],
+  operator: '>' | '>=',
+  literals: readonly string[],
+  { comparesTuples }: Dialect,
+): string {
+  if (columns.length === 1) return `${columns[0]} ${operator} ${literals[0]}`
+  if (comparesTuples) return `(${columns.join(', ')}) ${operator} (${literals.join(', ')})`
+  const end = columns.length - 1
+  const ranges = columns.map((column, index) => {
+    const same = columns.slice(0, index).map((before, at) => `${before} = ${literals[at]}`)
+    return `(${[...same, `${column} ${index === end ? operator : '>'} ${literals[index]}`].join(' AND ')})`
+  })
+  return `(${ranges.join(' OR ')})`
+}

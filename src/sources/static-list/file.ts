@@ -1,0 +1,78 @@
+/** A list in a file. */
+import { createReadStream } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
+import { type Format, formats, type TextList } from '../formats/records.js'
+import { decoded, unzipped } from '../formats/text.js'
+import type { Options } from './options.js'
+
+const endings: Readonly<Record<string, Format>> = {
+  csv: 'csv',
+  tsv: 'tsv',
+  tab: 'tsv',
+  json: 'json',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  geojson: 'geojson',
+  geojsonl: 'ndjson',
+  geojsons: 'ndjson',
+  ndgeojson: 'ndjson',
+  yaml: 'yaml',
+  yml: 'yaml',
+}
+
+/** A list with a version, so that half of one and half of another is noticed. */
+export interface List extends TextList {
+  /** Another text once the list has been changed. */
+  version(): Promise<string>
+  /** The checkpoint; throws ResumePointError where reading can't go on anywhere. */
+  resumable(resume: string | undefined): string | undefined
+}
+
+/** Throws TransientError where the list isn't the version any more that was read. */
+export async function unchanged(list: List, version: string): Promise<void> {
+  const now = await list.version().catch(() => 'gone')
+  if (now !== version)
+    throw new TransientError(
+      `the list ${list.name} was changed while it was read; ` +
+        'the next start reads it again from the start (write a new list beside it, then rename it)',
+    )
+}
+
+export async function fileList(given: Options, path: string, signal: AbortSignal): Promise<List> {
+  await readable(path)
+  const plain = path.replace(/\.gz$/i, '')
+  const format = given.format ?? endings[extname(plain).slice(1).toLowerCase()]
+  if (format === undefined)
+    throw new ConfigurationError(`The ending of ${path} doesn't say what format it has.`, {
+      hint: `Set source.format to one of ${formats.join(', ')}.`,
+    })
+  return {
+    name: path,
+    format,
+    text: () => decoded(unzipped(createReadStream(path, { signal }), path, plain !== path), given.encoding),
+    again: true,
+    version: () => stat(path).then(({ size, mtimeMs }) => `${size} ${mtimeMs}`),
+    resumable: (resume) => resume,
+  }
+}
+
+/** Throws ConfigurationError where this is no file that can be read. */
+async function readable(path: string): Promise<void> {
+  const unreadable = (why: string, cause?: unknown): ConfigurationError =>
+    new ConfigurationError(`The list ${path} can't be read: ${why}.`, {
+      hint: 'Correct source.file; a relative path starts at the configuration file.',
+      cause,
+    })
+  const found = await stat(path).catch((thrown: unknown) => {
+    throw unreadable(codeOf(thrown) === 'ENOENT' ? 'there is no such file' : toError(thrown).message, thrown)
+  })
+  if (found.isDirectory()) throw unreadable('it is a folder')
+  if (!found.isFile())
+    throw unreadable('it is a pipe or a device, not a file; `file: "-"` reads what is piped into owm')
+  const handle = await open(path).catch((thrown: unknown) => {
+    throw unreadable(codeOf(thrown) === 'EACCES' ? 'permission is denied' : toError(thrown).message, thrown)
+  })
+  await handle.close()
+}

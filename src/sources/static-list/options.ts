@@ -1,0 +1,58 @@
+/** The options of the source `static-list`. */
+import { z } from 'zod'
+import { fields } from '../fields/options.js'
+import { formats } from '../formats/records.js'
+import { isEncoding, nearestEncoding } from '../formats/text.js'
+
+export const options = z
+  .strictObject({
+    locations: z.array(z.looseObject({})).optional().describe('the locations themselves'),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'a file of locations, as CSV, TSV, JSON, NDJSON, GeoJSON or YAML, each also compressed by gzip; ' +
+          '`-` is standard input, which needs `format`',
+      ),
+    format: z.enum(formats).optional().describe("the file's format, where its ending (before `.gz`) doesn't say"),
+    fields,
+    items: z
+      .string()
+      .regex(/^[^.*]+(\.[^.*]+)*$/, 'names with dots between them are expected')
+      .optional()
+      .describe('where in a JSON or YAML object the list is, `data.cities`; found where there is only one'),
+    encoding: z
+      .string()
+      .refine(isEncoding, {
+        error: ({ input }) => `there is no such encoding; the nearest is ${nearestEncoding(String(input))}`,
+      })
+      .optional()
+      .describe(
+        "the file's encoding, such as latin1, windows-1252 or utf-16le; by default " +
+          'what a byte order mark says, or UTF-8',
+      ),
+    delimiter: z
+      .string()
+      .min(1)
+      .max(4)
+      .optional()
+      .describe('what separates CSV columns; by default found in the first line'),
+    quote: z
+      .string()
+      .max(1)
+      .default('"')
+      .describe('what encloses CSV values that hold a delimiter or a line break; empty where nothing does'),
+    header: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('the names of the columns of a CSV file that has no header line'),
+  })
+  .refine(
+    ({ locations, file }) => (locations === undefined) !== (file === undefined),
+    'give either `locations` or `file`',
+  )
+  .meta({ examples: [{ file: './locations.csv' }] })
+
+export type Options = z.output<typeof options>
