@@ -15,7 +15,7 @@ const nextNames = {
 }
 
 /** What doesn't fit in an answer is the configuration's fault while nothing has come, else a server's bad moment. */
-type Unfit = (what: string, hint: string) => Error
+type Wrong = (what: string, hint: string) => Error
 
 export class Reader {
   readonly #given: Options
@@ -41,11 +41,11 @@ export class Reader {
     if (answer.status === 204) return { items: [], total: undefined, next: undefined }
     const json = this.#json(answer, text, where)
     const Class = isFirst ? ConfigurationError : TransientError
-    const unfit: Unfit = (what, hint) => new Class(`The answer of ${where} ${what}.`, { hint })
+    const wrong: Wrong = (what, hint) => new Class(`The answer of ${where} ${what}.`, { hint })
     return {
-      items: this.#items(json, unfit),
-      total: this.#total(json, answer, isFirst, unfit),
-      next: this.#type === 'cursor' || this.#type === 'link' ? this.#next(json, answer, this.#type, unfit) : undefined,
+      items: this.#items(json, wrong),
+      total: this.#total(json, answer, isFirst, wrong),
+      next: this.#type === 'cursor' || this.#type === 'link' ? this.#next(json, answer, this.#type, wrong) : undefined,
     }
   }
 
@@ -58,44 +58,44 @@ export class Reader {
     }
   }
 
-  #items(json: unknown, unfit: Unfit): readonly unknown[] {
+  #items(json: unknown, wrong: Wrong): readonly unknown[] {
     if (this.#itemsAt === undefined && !Array.isArray(json)) {
       const lists = find(json, (value) => Array.isArray(value) && value.some(isTree))
       const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
-      this.#itemsAt = only('items', lists.length > 0 ? lists : empty(), unfit)?.at
+      this.#itemsAt = only('items', lists.length > 0 ? lists : empty(), wrong)?.at
       if (this.#itemsAt === undefined)
-        throw unfit(`has no list of objects; ${shapeOf(json)}`, 'Name where the items are in source.items.')
+        throw wrong(`has no list of objects; ${shapeOf(json)}`, 'Name where the items are in source.items.')
     }
     const list = this.#itemsAt === undefined ? json : valueAt(json, this.#itemsAt)
     const items: unknown = list === null ? [] : list // as some servers write an empty list
-    if (!Array.isArray(items)) throw unfit(`has no list at ${this.#itemsAt}; ${shapeOf(json)}`, 'Correct source.items.')
+    if (!Array.isArray(items)) throw wrong(`has no list at ${this.#itemsAt}; ${shapeOf(json)}`, 'Correct source.items.')
     return items
   }
 
-  #total(json: unknown, { headers }: Answer, isFirst: boolean, unfit: Unfit): number | undefined {
+  #total(json: unknown, { headers }: Answer, isFirst: boolean, wrong: Wrong): number | undefined {
     const { total: path } = this.#given
     if (path === false) return undefined
     if (path !== undefined) {
       const total = wholeOf(valueAt(json, path))
       // Some servers count for the first page only.
       if (total === undefined && isFirst)
-        throw unfit(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
+        throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
       return total
     }
     const counted = (value: unknown): boolean => wholeOf(value) !== undefined
     return (
       wholeOf(headerOf(headers, 'x-total-count')) ??
-      wholeOf(only('total', find(json, counted, totalNames), unfit)?.value)
+      wholeOf(only('total', find(json, counted, totalNames), wrong)?.value)
     )
   }
 
-  #next(json: unknown, { headers, url }: Answer, type: 'cursor' | 'link', unfit: Unfit): string | undefined {
+  #next(json: unknown, { headers, url }: Answer, type: 'cursor' | 'link', wrong: Wrong): string | undefined {
     const { next: path } = this.#given
-    const header = type === 'link' && path === undefined ? linked(headerOf(headers, 'link'), unfit) : undefined
+    const header = type === 'link' && path === undefined ? linked(headerOf(headers, 'link'), wrong) : undefined
     const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
     const found =
       path === undefined
-        ? (header ?? only('next', find(json, leadsOn, nextNames[type]), unfit)?.value)
+        ? (header ?? only('next', find(json, leadsOn, nextNames[type]), wrong)?.value)
         : valueAt(json, path)
     const next = nextOf(found)
     return type === 'link' && next !== undefined ? new URL(next, url).href : next
@@ -103,11 +103,11 @@ export class Reader {
 }
 
 /** The target of `rel="next"` in a `Link` header. */
-function linked(header: string, unfit: Unfit): string | undefined {
+function linked(header: string, wrong: Wrong): string | undefined {
   try {
     return linkTo('next', header)
   } catch (error) {
-    throw unfit(
+    throw wrong(
       `has a Link header that can't be read: ${toError(error).message}`,
       'Name in source.next where the answer itself has its next link.',
     )
@@ -115,9 +115,9 @@ function linked(header: string, unfit: Unfit): string | undefined {
 }
 
 /** The one candidate for an option. Throws where there are several, with different values. */
-function only(option: 'items' | 'total' | 'next', found: readonly Found[], unfit: Unfit): Found | undefined {
+function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
   if (new Set(found.map(({ value }) => value)).size <= 1) return found[0]
-  throw unfit(
+  throw wrong(
     `has more than one that may be its ${option}: ${found.map(({ at }) => at).join(', ')}`,
     `Name the right one in source.${option}.`,
   )
