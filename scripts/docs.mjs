@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defaultOf } from '../src/cli/terminal.ts'
+import { defaultOf } from '../src/cli/format.ts'
 import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'

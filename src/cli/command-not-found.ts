@@ -1,7 +1,7 @@
 /** What owm says to a command that it doesn't have. Not oclif's plugin for it, which asks questions and exits 127. */
 import { exitCodes } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
-import { harmless } from './terminal.js'
+import { harmless } from './format.js'
 
 interface Unknown {
   /** The words, joined by colons. */

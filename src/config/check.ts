@@ -1,16 +1,16 @@
-/** Is a pipeline as it should be? Looks at everything, changes nothing. */
+/** Checks a pipeline: looks at everything, changes nothing. */
 import { randomUUID } from 'node:crypto'
 import { access, constants, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { locationsRead } from '../cli/terminal.js'
 import {
   ConfigurationError,
-  ConfigurationErrors,
   codeOf,
-  OwmError,
+  isOwmError,
+  kindOf,
+  mistakesIn,
+  type OwmError,
   TransientError,
   toError,
-  UsageError,
 } from '../errors/index.js'
 import type { Tally } from '../pipeline/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
@@ -24,90 +24,81 @@ export interface Parts {
   sinkOf(loaded: Loaded): Promise<SinkDeps>
 }
 
-/** What was looked at, and what is right with it, or what is wrong. */
+/** What was looked at, and the result: in words, or the error. */
 export interface Finding {
   readonly about: 'configuration' | 'source' | 'sink' | 'outbox'
   readonly outcome: string | OwmError
 }
 
-/** @param connect also opens the source and reads its first batch, opens the sink and asks how far it is */
+/** @param connect also opens the source and reads its first batch, opens the sink and asks for its position */
 export async function checkConfig({ configure, sourceOf, sinkOf }: Parts, connect: boolean): Promise<Finding[]> {
   const found: Finding[] = []
-  async function look<T>(
+  const look = async <T>(
     about: Finding['about'],
     work: () => Promise<T>,
     words: (value: T) => string,
-  ): Promise<T | undefined> {
+  ): Promise<T | undefined> => {
     try {
       const value = await work()
       found.push({ about, outcome: words(value) })
       return value
     } catch (thrown) {
-      if (thrown instanceof UsageError) throw thrown
-      const error = thrown instanceof OwmError ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
-      for (const outcome of error instanceof ConfigurationErrors ? error.all : [error]) found.push({ about, outcome })
+      if (kindOf(thrown) === 'usage') throw thrown
+      const error = isOwmError(thrown) ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
+      for (const outcome of mistakesIn(error)) found.push({ about, outcome })
       return undefined
     }
   }
 
-  const loaded = await look(
-    'configuration',
-    configure,
-    ({ file, cwd }) => file ?? `no file in ${cwd}: flags and environment only`,
-  )
+  const loaded = await look('configuration', configure, fileOf)
   if (!loaded) return found
   const { settings } = loaded
   // Somebody waits for the answer: one attempt.
   const once = { ...loaded, settings: { ...settings, retry: { ...settings.retry, attempts: 1 } } }
-  const source = await look(
-    'source',
-    () => sourceOf(once),
-    ({ name }) => `${name}: its options are right`,
-  )
-  const sink = await look(
-    'sink',
-    () => sinkOf(loaded),
-    ({ name }) => `${name}: its options are right`,
-  )
-  if (source) await lookAtFile('source', 'file')
-  if (sink?.name === 'jsonl') await lookAtFile('sink', 'path')
+  const right = ({ name }: { name: string }): string => `${name}: its options are right`
+  const source = await look('source', () => sourceOf(once), right)
+  const sink = await look('sink', () => sinkOf(loaded), right)
+  const list = source && pathIn(loaded, 'source', 'file')
+  if (list)
+    await look(
+      'source',
+      () => readable(list),
+      () => `${list} can be read`,
+    )
+  const target = sink?.name === 'jsonl' && pathIn(loaded, 'sink', 'path')
+  if (target)
+    await look(
+      'sink',
+      () => writable(target, 'sink.path', false),
+      () => `${target} can be written`,
+    )
+  const outbox = settings.outbox.path
   await look(
     'outbox',
-    () => writable(settings.outbox.path, 'outbox.path'),
-    (path) => `${path} can be written`,
+    () => writable(outbox, 'outbox.path', true),
+    () => `${outbox} can be written`,
   )
-  if (!connect) return found
-  if (source)
+  if (connect && source)
     await look(
       'source',
       () => firstBatch(source),
       (words) => `${source.name} was opened; first batch: ${words}`,
     )
-  if (sink)
+  if (connect && sink)
     await look(
       'sink',
       () => position(sink),
       (words) => words,
     )
   return found
+}
 
-  async function lookAtFile(about: 'source' | 'sink', key: 'file' | 'path'): Promise<void> {
-    const path = loaded && ownOptions(loaded, about)[key]
-    if (typeof path !== 'string' || path === '-') return
-    const file = resolve(loaded?.baseDir ?? '', path)
-    if (about === 'source')
-      await look(
-        about,
-        () => readable(file),
-        () => `${file} can be read`,
-      )
-    else
-      await look(
-        about,
-        () => writable(file, 'sink.path', false),
-        () => `${file} can be written`,
-      )
-  }
+const fileOf = ({ file, cwd }: Loaded): string => file ?? `no file in ${cwd}: flags and environment only`
+
+/** A file that a plugin's option names; undefined for other options and for a standard stream. */
+function pathIn(loaded: Loaded, section: 'source' | 'sink', key: string): string | undefined {
+  const path = ownOptions(loaded, section)[key]
+  return typeof path === 'string' && path !== '-' ? resolve(loaded.baseDir, path) : undefined
 }
 
 async function readable(file: string): Promise<void> {
@@ -116,23 +107,20 @@ async function readable(file: string): Promise<void> {
   } catch (error) {
     throw new ConfigurationError(
       `The file ${file} can't be read: ${codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message}.`,
-      {
-        hint: 'Correct source.file; a relative path starts at the configuration file.',
-        cause: error,
-      },
+      { hint: 'Correct source.file; a relative path starts at the configuration file.', cause: error },
     )
   }
   throw new ConfigurationError(`${file} is a folder.`, { hint: 'Name a file in source.file.' })
 }
 
-/** The file, or the folder in which it would be made; `withFolders`: or the one in which that would be made. */
-async function writable(file: string, key: string, withFolders = true): Promise<string> {
+/** Looks at the file, or at the folder in which it would be made; with `withFolders` that may be missing, too. */
+async function writable(file: string, key: string, withFolders: boolean): Promise<void> {
   for (let path = file; ; path = dirname(path)) {
     try {
       const isFolder = (await stat(path)).isDirectory()
       await access(path, constants.W_OK)
-      if (isFolder === (path !== file)) return file
-      throw new Error(isFolder ? 'it is a folder' : `${path} is no folder`)
+      if (isFolder === (path !== file)) return
+      throw new Error(isFolder ? 'it is a folder' : `${path} is not a folder`)
     } catch (error) {
       const isMissing = codeOf(error) === 'ENOENT' && path !== dirname(path) && (withFolders || path === file)
       if (!isMissing)
@@ -157,13 +145,15 @@ async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource): Prom
   try {
     const first = await Promise.race([batches.next(), timeout])
     await Promise.race([batches.return?.(), timeout])
-    return locationsRead({ read: first.done ? 0 : first.value.locations.length, ...tally })
+    const read = first.done ? 0 : first.value.locations.length
+    const leftOut = tally && tally.leftOut > 0 ? ` (${tally.leftOut} left out by filters)` : ''
+    return `${read} location${read === 1 ? '' : 's'} read${leftOut}`
   } finally {
     await Promise.race([source.close?.(), timeout]).finally(() => clearTimeout(late))
   }
 }
 
-/** Only a sink that remembers can be asked without being written to: another one makes its file, say, when it's opened. */
+/** Only a sink that remembers can be asked without being written to; another one may make its file when it is opened. */
 async function position({ name, open }: SinkDeps): Promise<string> {
   if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
   const sink = await open()

@@ -1,7 +1,6 @@
 /** The JSON Schema of a configuration file, the built-in plugins' options included: with it an editor completes and checks the file. */
 import { z } from 'zod'
-import { sinks } from '../sinks/index.js'
-import { sources } from '../sources/index.js'
+import { builtIns, type Plugin } from '../plugins/load.js'
 import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
 
 type Schema = z.core.JSONSchema.BaseSchema
@@ -11,8 +10,8 @@ type Properties = Record<string, z.core.JSONSchema._JSONSchema>
 export async function configSchema(): Promise<Schema> {
   const { properties: sections = {} } = schemaOf(settingsSchema)
   const kinds: Kind[] = [
-    { name: 'source', keys: sourceKeys, plugins: await pluginsOf(sources), description: described(sections['source']) },
-    { name: 'sink', keys: sinkKeys, plugins: await pluginsOf(sinks), description: described(sections['sink']) },
+    { name: 'source', keys: sourceKeys, plugins: await builtIns('source'), description: described(sections['source']) },
+    { name: 'sink', keys: sinkKeys, plugins: await builtIns('sink'), description: described(sections['sink']) },
   ]
   const upkeep = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'source' && name !== 'sink'))
   const ref = (name: string): Schema => ({ $ref: `#/definitions/${name}` })
@@ -55,17 +54,11 @@ export async function configSchema(): Promise<Schema> {
   }
 }
 
-interface Described {
-  readonly name: string
-  readonly description: string
-  readonly options: z.ZodType
-}
-
 interface Kind {
   name: 'source' | 'sink'
   /** What may stand in each of them. */
   keys: z.ZodRawShape
-  plugins: readonly Described[]
+  plugins: readonly Plugin[]
   description: string
 }
 
@@ -96,12 +89,6 @@ function sectionOf({ name, keys, plugins, description }: Kind, isComplete: boole
 
 const refs = (properties: object, from: string): Properties =>
   Object.fromEntries(Object.keys(properties).map((name) => [name, { $ref: `${from}/${name}` }]))
-
-async function pluginsOf(
-  builtIns: Readonly<Record<string, () => Promise<{ default: Described }>>>,
-): Promise<Described[]> {
-  return Promise.all(Object.values(builtIns).map(async (load) => (await load()).default))
-}
 
 const described = (schema: z.core.JSONSchema._JSONSchema | undefined): string =>
   typeof schema === 'object' ? (schema.description ?? '') : ''

@@ -1,5 +1,5 @@
 /** Where a setting came from, in words that lead there: a flag, a variable, a line of a file. */
-import { toError } from '../errors/index.js'
+import { type Lines, linesOf } from './file.js'
 
 export type Origin =
   | { readonly from: 'flag' | 'environment'; readonly name: string }
@@ -109,63 +109,6 @@ export class Origins {
     const text = this.#found?.text
     this.#lines ??= text === undefined ? Promise.resolve(() => undefined) : linesOf(text)
     return this.#lines
-  }
-}
-
-/** Finds the line (from 1) of a key, or of the nearest thing around it. */
-export type Lines = (path: readonly string[]) => number | undefined
-
-/** Reads YAML, or JSON, once more, now with its positions: only where something is wrong or shown, for that takes a larger parser. */
-export async function linesOf(text: string): Promise<Lines> {
-  const { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } = (await import('yaml')).default
-  const lineCounter = new LineCounter()
-  const document = parsed(() =>
-    parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', uniqueKeys: false, merge: true }),
-  )
-  return (path) => {
-    let node: unknown = document?.contents
-    let start: number | undefined
-    for (const part of path) {
-      if (document && isAlias(node)) node = node.resolve(document)
-      const pair = isMap(node)
-        ? node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part)
-        : undefined
-      const place: unknown = pair ? pair.key : isSeq(node) ? node.items[Number(part)] : undefined
-      if (!isNode(place)) break
-      start = place.range?.[0] ?? start
-      node = pair ? pair.value : place
-    }
-    return start === undefined ? undefined : lineCounter.linePos(start).line
-  }
-}
-
-export interface SyntaxMistake {
-  /** From 1. */
-  readonly line: number
-  /** From 1. */
-  readonly column: number
-  readonly message: string
-}
-
-/** What is wrong with JSON that can't be read; undefined where nothing is found. Without its text, in which a password may stand. */
-export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
-  const { LineCounter, parseDocument } = (await import('yaml')).default
-  const lineCounter = new LineCounter()
-  const error = parsed(() =>
-    parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', schema: 'json' }),
-  )?.errors[0]
-  if (!error) return undefined
-  const { line, col } = lineCounter.linePos(error.pos[0])
-  return { line, column: col, message: error.message.replace('Unresolved plain scalar', 'this is no value in JSON:') }
-}
-
-/** Undefined for what is nested too deeply to be read. */
-function parsed<T>(parse: () => T): T | undefined {
-  try {
-    return parse()
-  } catch (error) {
-    if (toError(error) instanceof RangeError) return undefined
-    throw error
   }
 }
 

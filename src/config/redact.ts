@@ -1,3 +1,5 @@
+/** Secrets are kept out of whatever is printed. */
+
 /**
  * Makes the function that takes secrets out of whatever is about to be shown:
  * the given values, and user names and passwords in any URL but the one that

@@ -1,22 +1,28 @@
 /**
  * Every error that owm raises on purpose, with the exit code it leads to.
  *
- * An error has a class, never a string to match: `transient` is tried again,
- * `refused` sets a task aside as dead, `configuration` stops at once. What owm
- * doesn't know is transient: a retry can do no harm, giving up can.
+ * What happens after an error depends on its kind, which is data on the error: `transient` is tried again, `refused`
+ * makes a task a dead letter, `configuration` stops at once. An unknown error is transient: a retry does no harm,
+ * giving up might.
  */
 
-/** Exit codes, as operators read them (sysexits.h where it has one). */
+/** Exit codes, as operators read them (those of sysexits.h where it has one). */
 export const exitCodes = {
   ok: 0,
   usage: 2,
   inputRejected: 65,
+  internal: 70,
   outbox: 74,
-  notHandedOver: 75,
+  notDelivered: 75,
   configuration: 78,
   interrupted: 130,
   terminated: 143,
 } as const
+
+export type ErrorKind = 'usage' | 'configuration' | 'transient' | 'refused' | 'outbox' | 'input' | 'interrupted'
+
+/** Where an error carries its kind: the same key in every copy of owm, since a plugin often brings its own copy. */
+const mark = Symbol.for('owm.error')
 
 export interface OwmErrorOptions {
   /** What the reader should do next: one sentence. */
@@ -24,22 +30,20 @@ export interface OwmErrorOptions {
   cause?: unknown
 }
 
-/** On the classes of every copy of owm: a plugin often brings its own copy, and its errors must count all the same. */
-const brand = Symbol.for('owm.error')
-
-/** Base of all errors with a message that is meant for an operator. */
+/** Base of all errors whose message is meant for an operator. */
 export abstract class OwmError extends Error {
-  static readonly [brand] = true
+  /** For copies of owm that knew errors by their classes. */
+  static readonly [mark] = true
+  abstract readonly [mark]: ErrorKind
+  /** Stable, upper case, for programs: `error.code` in `--json`. */
+  abstract readonly code: string
+  abstract readonly exitCode: number
+  readonly hint: string | undefined
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, such as TransientError
     return isOf(this, value)
   }
-
-  /** Stable, upper case, for programs: `error.code` in `--json`. */
-  abstract readonly code: string
-  abstract readonly exitCode: number
-  readonly hint: string | undefined
 
   constructor(message: string, options: OwmErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -51,23 +55,25 @@ export abstract class OwmError extends Error {
 function isOf(asked: { name: string }, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   for (let type: unknown = value.constructor; typeof type === 'function'; type = Object.getPrototypeOf(type))
-    if (type === asked || (type.name === asked.name && brand in type)) return true
+    if (type === asked || (type.name === asked.name && mark in type)) return true
   return false
 }
 
 /** Wrong flags or arguments. */
 export class UsageError extends OwmError {
+  override readonly [mark] = 'usage'
   override readonly code = 'USAGE'
   override readonly exitCode = exitCodes.usage
 }
 
 /** A setting, a credential or a plugin is wrong: a retry won't help. */
 export class ConfigurationError extends OwmError {
+  override readonly [mark] = 'configuration'
   override readonly code = 'CONFIGURATION'
   override readonly exitCode = exitCodes.configuration
 }
 
-/** Several settings are wrong: each is told. */
+/** Several settings are wrong: the message lists them all. */
 export class ConfigurationErrors extends ConfigurationError {
   readonly all: readonly ConfigurationError[]
 
@@ -75,17 +81,22 @@ export class ConfigurationErrors extends ConfigurationError {
     const shown = all.slice(0, 20).map(({ message, hint }) => `- ${message}${hint === undefined ? '' : ` ${hint}`}`)
     const rest = all.length > shown.length ? [`and ${all.length - shown.length} more`] : []
     super([`The configuration has ${all.length} mistakes:`, ...shown, ...rest].join('\n'), {
-      hint: 'Correct them, then let `owm config check` look again.',
+      hint: 'Correct them, then run `owm config check` again.',
     })
     this.all = all
   }
 }
 
+/** Each of several mistakes, or the one. */
+export const mistakesIn = (error: OwmError): readonly OwmError[] =>
+  error instanceof ConfigurationErrors ? error.all : [error]
+
 /** It may work next time: tried again, then left in the outbox. */
 export class TransientError extends OwmError {
+  override readonly [mark] = 'transient'
   override readonly code: string = 'NOT_HANDED_OVER'
-  override readonly exitCode = exitCodes.notHandedOver
-  /** Milliseconds for which the other side wants to be left alone, where it said so: no retry comes earlier. */
+  override readonly exitCode = exitCodes.notDelivered
+  /** Milliseconds for which the other side asked to be left alone, where it did: no retry comes earlier. */
   readonly retryAfterMs: number | undefined
 
   constructor(
@@ -102,7 +113,7 @@ export class SourceError extends TransientError {
   override readonly code = 'SOURCE'
 }
 
-/** A source can't read on from its resume point, because what it reads has changed: it's read anew, nothing twice. */
+/** A source can't read on from its checkpoint, since what it reads has changed: it is read anew, and nothing twice. */
 export class ResumePointError extends TransientError {
   override readonly code = 'RESUME_POINT'
 }
@@ -122,34 +133,35 @@ export class OutboxBusyError extends TransientError {
   override readonly code = 'OUTBOX_BUSY'
 }
 
-/**
- * What the sink remembers of this outbox isn't what the flusher expects:
- * the pipeline asks for its position again before it goes on.
- */
+/** The sink's position differs from what the relay expects: the pipeline asks for it again before it goes on. */
 export class FenceError extends TransientError {
   override readonly code = 'FENCE'
 }
 
 /** The sink will never take this batch as it is; its tasks are tried one by one. */
 export class RefusedError extends OwmError {
+  override readonly [mark] = 'refused'
   override readonly code = 'REFUSED'
-  override readonly exitCode = exitCodes.notHandedOver
+  override readonly exitCode = exitCodes.notDelivered
 }
 
 /** The outbox can't be read or written. */
 export class OutboxError extends OwmError {
+  override readonly [mark] = 'outbox'
   override readonly code = 'OUTBOX'
   override readonly exitCode = exitCodes.outbox
 }
 
-/** Locations were rejected and the caller asked to hear of it (`--strict`). */
+/** Locations were rejected, and the caller asked to be told by the exit code (`--strict`). */
 export class InputRejectedError extends OwmError {
+  override readonly [mark] = 'input'
   override readonly code = 'INPUT_REJECTED'
   override readonly exitCode = exitCodes.inputRejected
 }
 
 /** SIGINT or SIGTERM arrived. */
 export class InterruptedError extends OwmError {
+  override readonly [mark] = 'interrupted'
   override readonly code = 'INTERRUPTED'
   override readonly exitCode: number
 
@@ -159,12 +171,41 @@ export class InterruptedError extends OwmError {
   }
 }
 
+/** The kind of an error that some copy of owm raised; undefined for all others. */
+export function kindOf(thrown: unknown): ErrorKind | undefined {
+  if (!(thrown instanceof Error)) return undefined
+  const kind: unknown = mark in thrown ? thrown[mark] : undefined
+  if (isKind(kind)) return kind
+  // A copy from before errors had a kind marks their classes, and the errors have their exit code.
+  const isMarked = typeof thrown.constructor === 'function' && mark in thrown.constructor
+  return isMarked && 'exitCode' in thrown ? kindBefore(thrown.exitCode, codeOf(thrown)) : undefined
+}
+
+const kinds: readonly unknown[] = [
+  'usage',
+  'configuration',
+  'transient',
+  'refused',
+  'outbox',
+  'input',
+  'interrupted',
+] satisfies ErrorKind[]
+const isKind = (value: unknown): value is ErrorKind => kinds.includes(value)
+
+function kindBefore(exitCode: unknown, code: string): ErrorKind | undefined {
+  if (exitCode === exitCodes.notDelivered) return code === 'REFUSED' ? 'refused' : 'transient'
+  return exitCode === exitCodes.configuration ? 'configuration' : undefined
+}
+
+/** Whether an error was raised on purpose, by this copy of owm or by a plugin's own. */
+export const isOwmError = (thrown: unknown): thrown is OwmError => kindOf(thrown) !== undefined
+
 /** What was thrown, as an error: anything can be thrown in JavaScript. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
-/** The `code` of a system or driver error ('' where it has none). */
+/** The `code` of an error of owm, the system or a driver ('' where it has none). */
 export function codeOf(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
@@ -184,5 +225,5 @@ export const isDistrusted = (thrown: unknown): boolean => certificateCodes.has(c
 /** More locations came than `source.maxLocations` allows. */
 export const endlessSource = (name: string, maxLocations: number): ConfigurationError =>
   new ConfigurationError(`The source ${name} gave more than ${maxLocations} locations: it may never end.`, {
-    hint: 'Look at the source; if there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
+    hint: 'If there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
   })

@@ -2,7 +2,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
-import type { Loaded } from '../config/load.js'
 import { toError } from '../errors/index.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
@@ -28,12 +27,12 @@ export interface PluginReport {
   error: string | null
 }
 
-/** All plugins that a configuration may use, with those that its pipelines name. */
-export async function pluginsAt(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
-  const baseDir = pipelines[0]?.baseDir ?? process.cwd()
-  const used = pipelines
-    .flatMap(({ settings }) => [settings.source?.use, settings.sink?.use])
-    .filter((use) => use !== undefined)
+/**
+ * All plugins that a configuration may use.
+ * @param baseDir the folder of the configuration
+ * @param used what it names after `use:`
+ */
+export async function pluginsAt(baseDir: string, used: readonly string[]): Promise<PluginReport[]> {
   const installed = await packagesAt(baseDir)
   const builtIns = [...Object.keys(sources), ...Object.keys(sinks)]
   const others = [...new Set(used)].filter((use) => !builtIns.includes(use) && !installed.has(use))

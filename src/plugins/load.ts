@@ -28,6 +28,12 @@ export async function loadPlugin(use: string, baseDir: string): Promise<Plugin> 
   return load('plugin', use, baseDir, { ...sources, ...sinks })
 }
 
+/** All plugins of a kind that come with owm. */
+export async function builtIns(kind: Plugin['kind']): Promise<Plugin[]> {
+  const names = Object.keys(kind === 'source' ? sources : sinks)
+  return Promise.all(names.map((name) => loadPlugin(name, '.')))
+}
+
 /** What was asked for, in an error's words. */
 type Asked = Plugin['kind'] | 'plugin'
 

@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import fc, { type Arbitrary } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { filtersOf, loadConfig, pluginOptions } from '../../src/config/load.js'
+import { filtersOf } from '../../src/config/filters.js'
+import { loadConfig, pluginOptions } from '../../src/config/load.js'
 import { exitCodes, OwmError } from '../../src/errors/index.js'
 import { Inspection } from '../../src/outbox/inspect.js'
 import { Outbox } from '../../src/outbox/outbox.js'
@@ -42,7 +43,7 @@ const documented: readonly (number | null)[] = [
   exitCodes.usage,
   exitCodes.inputRejected,
   exitCodes.outbox,
-  exitCodes.notHandedOver,
+  exitCodes.notDelivered,
   exitCodes.configuration,
 ]
 const secret = 'tr0ub4dor-and-a-half'
@@ -635,7 +636,7 @@ describe('location files', () => {
     await writeFile(path, list.text)
     const { summary, suspects, tasks } = await produceInto(join(folder, 'outbox.db'), sourceOf(path))
     const { run, errors, delivered } = summary
-    for (const error of errors) expectOwn(error, [exitCodes.configuration, exitCodes.notHandedOver])
+    for (const error of errors) expectOwn(error, [exitCodes.configuration, exitCodes.notDelivered])
     expect(run.read).toBe(run.persisted + run.rejected + run.duplicates + suspects)
     expect(delivered).toBe(run.persisted)
     expect(tasks).toHaveLength(run.persisted)
@@ -915,7 +916,7 @@ describe('database files', () => {
       const path = join(folder, 'outbox.db')
       await damaged(given, path)
       const own = (error: unknown): void =>
-        expectOwn(error, [exitCodes.outbox, exitCodes.notHandedOver, exitCodes.configuration])
+        expectOwn(error, [exitCodes.outbox, exitCodes.notDelivered, exitCodes.configuration])
       await inspectAll(path).catch(own)
       for (const step of [
         async () => flushAll(path),

@@ -137,7 +137,7 @@ describe('tasks that the sink refuses for good', () => {
   test('are said in words as well', async () => {
     const scene = await sceneWith(byOutcome)
     const { code, stdout, stderr } = await owm(produce, { cwd: scene.folder })
-    expect(stdout).toMatch(/1,250 locations read, 1,247 tasks handed over to .*, 3 dead/)
+    expect(stdout).toMatch(/1,250 locations read, 1,247 tasks delivered to .*, 3 dead/)
     expect(stderr).toContain('owm outbox inspect --state dead')
     expect(code).toBe(75)
   })

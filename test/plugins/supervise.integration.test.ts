@@ -167,7 +167,7 @@ describe('a source that breaks its contract', () => {
 
   test('hangs in close: what it gave counts, and a warning names it', async () => {
     const ran = await produceWith('source', source(`{ async *read() { yield ${batch} }, close: hang }`))
-    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('1 location read, 1 task handed over') })
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('1 location read, 1 task delivered') })
     expect(ran.stderr).toMatch(/it took longer than 5 s.*the source \.\/bad\.mjs could not be closed/)
   })
 
@@ -179,7 +179,7 @@ describe('a source that breaks its contract', () => {
     )
     expect(ran).toMatchObject({
       code: 65,
-      stdout: expect.stringContaining('4 locations read, 3 rejected, 1 task handed over'),
+      stdout: expect.stringContaining('4 locations read, 3 rejected, 1 task delivered'),
     })
   })
 })
@@ -216,7 +216,7 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
   ])('%s', async (_, opened, code, rule) => {
     const ran = await produceWith('sink', sink(opened))
     expectError(ran, code, rule)
-    expect(ran.stdout).toMatch(/5 locations read, 0 tasks handed over .*5 pending/)
+    expect(ran.stdout).toMatch(/5 locations read, 0 tasks delivered .*5 pending/)
   })
 
   test('throws in open: 75', async () => {

@@ -1,14 +1,9 @@
 import { resolve } from 'node:path'
 import * as Args from '@oclif/core/args'
+import { create, type NewPluginResult } from '../../cli/actions/plugins.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 
-/** What `owm plugins new --json` prints. */
-export interface NewPluginResult {
-  path: string | null
-  /** Name of its package. */
-  package: string | null
-  files: string[]
-}
+export type { NewPluginResult } from '../../cli/actions/plugins.js'
 
 export default class PluginsNew extends OwmCommand<NewPluginResult> {
   static override summary = 'Write a ready project for a source or sink of your own.'
@@ -37,19 +32,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
   protected async work(): Promise<Done<NewPluginResult>> {
     const { flags, args } = await this.parse(PluginsNew)
     this.takeFlags(flags)
-    const { writeProject } = await import('../../plugins/scaffold.js')
     this.result.path = resolve(args.dir)
-    const { name, files } = await writeProject(args.kind === 'sink' ? 'sink' : 'source', this.result.path, {
-      root: this.config.root,
-      version: this.config.version,
-    })
-    this.result = { ...this.result, package: name, files }
-    return {
-      result: this.result,
-      summary: [
-        `Wrote ${name} to ${this.result.path}: ${files.join(', ')}.`,
-        'Go there, then `npm install` and `npm test`.',
-      ],
-    }
+    return create(args.kind, this.result.path, this.config)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The child process of the conformance suites' crash checks: one `produce` or
  * `flush` of the real pipeline on a real outbox, ended by SIGKILL at a step where
- * that is asked for. Started by src/testing.ts alone, which sends a Job.
+ * that is asked for. Started by jobs.ts alone, which sends it a Job.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { toError } from '../../errors/index.js'
@@ -28,8 +28,8 @@ export interface Job {
   slot: string
   source: PluginChoice
   sink: PluginChoice
-  /** False: store, don't hand over. */
-  handOver: boolean
+  /** False: store only. */
+  deliver: boolean
   /** Tasks in a batch. */
   batchSize: number
   /** Ends the process at the n-th time that it reaches this step. */
@@ -62,7 +62,7 @@ process.once('message', async (job: Job) => {
   process.send?.(report, () => process.exit())
 })
 
-async function run({ what, slot, outbox: path, source, sink, handOver, batchSize }: Job): Promise<Report> {
+async function run({ what, slot, outbox: path, source, sink, deliver, batchSize }: Job): Promise<Report> {
   const outbox = await Outbox.open(path, { command: 'owm/testing', wait: true, batchSize, signal, now: Date.now })
   try {
     const guard = resilience({
@@ -75,7 +75,7 @@ async function run({ what, slot, outbox: path, source, sink, handOver, batchSize
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),
         read: 0,
       }
-    const options = { slot, flush: handOver, keepTasks: 100_000, keepRuns: 10 }
+    const options = { slot, flush: deliver, keepTasks: 100_000, keepRuns: 10 }
     const summary = await produce(options, { ...deps, source: await sourceOf(source) })
     return { errors: summary.errors.map(({ message }) => message), read: summary.run.read }
   } finally {

@@ -1,0 +1,168 @@
+/** `owm config …` and `owm init`: the configuration, shown, checked and begun. */
+import { writeFile } from 'node:fs/promises'
+import { relative } from 'node:path'
+import type { Finding } from '../../config/check.js'
+import type { Loaded } from '../../config/load.js'
+import type { Shown } from '../../config/show.js'
+import {
+  ConfigurationError,
+  codeOf,
+  exitCodes,
+  isOwmError,
+  type OwmError,
+  TransientError,
+  toError,
+} from '../../errors/index.js'
+import type { Done } from '../command.js'
+import { type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import { harmless, plural } from '../format.js'
+import { table } from '../table.js'
+
+/** What `owm config show --json` prints. */
+export interface ShowResult {
+  file: string | null
+  pipeline: string | null
+  values: Shown[]
+}
+
+export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
+  const [{ settingsIn }, { wordsOf }] = await Promise.all([
+    import('../../config/show.js'),
+    import('../../config/origins.js'),
+  ])
+  const { values, errors } = await settingsIn(loaded)
+  const rows = values.map(({ key, value, origin }) => {
+    const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+    const from = origin.from === 'file' ? { ...origin, file: relative(loaded.cwd, origin.file) } : origin
+    return [key, text.length > 80 ? `${text.slice(0, 79)}…` : text, wordsOf(from)]
+  })
+  return {
+    result: { file: loaded.file ?? null, pipeline: loaded.pipeline ?? null, values },
+    summary: table(['KEY', 'VALUE', 'FROM'], rows, Number.POSITIVE_INFINITY),
+    errors,
+  }
+}
+
+/** What `owm config check --json` prints. */
+export interface CheckResult {
+  findings: { pipeline: string | null; about: string; ok: boolean; message: string; hint: string | null }[]
+}
+
+/**
+ * Fills `result` while it works.
+ * @param configure reads the configuration of one of the pipelines
+ */
+export async function check(
+  result: CheckResult,
+  pipelines: readonly (string | undefined)[],
+  connect: boolean,
+  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<CheckResult>> {
+  const { checkConfig } = await import('../../config/check.js')
+  const wrong: OwmError[] = []
+  const summary: string[] = []
+  for (const pipeline of pipelines) {
+    const parts = {
+      configure: () => configure(pipeline),
+      sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
+      sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
+    }
+    for (const finding of await checkConfig(parts, connect)) {
+      summary.push(harmless(note(result, pipeline, finding)))
+      if (isOwmError(finding.outcome)) wrong.push(finding.outcome)
+    }
+  }
+  return { result, summary, errors: failed(wrong) }
+}
+
+/** Adds a finding to the result, and gives it in words. */
+function note({ findings }: CheckResult, pipeline: string | undefined, { about, outcome }: Finding): string {
+  const ok = typeof outcome === 'string'
+  const [message, hint] = ok ? [outcome, undefined] : [outcome.message, outcome.hint]
+  findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null })
+  const where = pipeline === undefined ? about : `${pipeline}: ${about}`
+  return `${ok ? 'ok   ' : 'wrong'} ${where}: ${message}${hint === undefined ? '' : ` ${hint}`}`
+}
+
+function failed(wrong: readonly OwmError[]): OwmError[] {
+  if (wrong.length === 0) return []
+  const message = `${plural(wrong.length, 'check')} failed: see above.`
+  const hint = 'Correct what is wrong, then check again.'
+  const isTransient = wrong.every(({ exitCode }) => exitCode === exitCodes.notDelivered)
+  return [isTransient ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })]
+}
+
+/** The JSON Schema of a configuration file. */
+export async function schema(): Promise<Done<object>> {
+  const { configSchema } = await import('../../config/json-schema.js')
+  const result = await configSchema()
+  return { result, summary: [JSON.stringify(result, null, 2)] }
+}
+
+/** What `owm init --json` prints. */
+export interface InitResult {
+  path: string
+  /** The JSON Schema that the starter refers to. */
+  schema: string
+}
+
+export async function init(result: InitResult): Promise<Done<InitResult>> {
+  const { path, schema } = result
+  const { configSchema } = await import('../../config/json-schema.js')
+  await writeFile(path, starter, { flag: 'wx' }).catch((thrown: unknown) => {
+    const cause = toError(thrown)
+    throw codeOf(cause) === 'EEXIST'
+      ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
+          hint: 'Edit it, or move it away first.',
+          cause,
+        })
+      : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
+          hint: 'Start owm init in a folder that you may write to.',
+          cause,
+        })
+  })
+  // An older one is overwritten: nobody edits it.
+  await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
+  const summary = [
+    `Wrote ${path}, and ${schema}, with which editors complete it.`,
+    'Edit the first, then try `owm produce --dry-run`.',
+  ]
+  return { result, summary }
+}
+
+const starter = `# yaml-language-server: $schema=./owm.schema.json
+# owm: where the locations come from and where the tasks go.
+# The README explains every key. \`owm config check\` checks this file; \`owm produce --dry-run\` shows what would be sent.
+
+source:
+  use: static-list            # a built-in's name, a package, or a path to a module
+  locations:                  # or \`file: ./locations.csv\` (CSV, JSON or NDJSON) instead of this list
+    - {city: Nairobi, state: Nairobi County, latitude: -1.28333, longitude: 36.81667}
+    - {city: Reykjavík, state: Capital Region, latitude: 64.13548, longitude: -21.89541}
+
+sink:
+  use: redis-stream
+  url: redis://127.0.0.1:6379 # rediss://user:\${REDIS_PASSWORD}@host for TLS and a password from the environment
+  stream: owm-ingestion-stream
+  maxLength: 100000           # entries; trimmed approximately
+  onFull: trim                # or hold: never trim what a consumer group hasn't read
+# To try it without Redis:
+# sink:
+#   use: jsonl
+#   path: ./tasks.jsonl       # or - for standard output
+
+outbox:
+  path: ./owm-outbox.db       # on a local disk that survives a restart
+
+# These are the defaults:
+# flush:
+#   batchSize: 500            # tasks that are delivered in one atomic batch
+# retry:
+#   attempts: 8
+#   initialDelayMs: 1000
+#   maxDelayMs: 10000
+# breaker:
+#   failures: 5
+#   resetAfterMs: 30000
+`

@@ -1,0 +1,77 @@
+/** `owm flush`: what is pending in the outbox goes to the sink. */
+import type { Loaded } from '../../config/load.js'
+import type { Done } from '../command.js'
+import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { count, plural, seconds, stopwatch } from '../format.js'
+import { tasksDelivered } from '../words.js'
+
+/** What `owm flush --json` prints. */
+export interface FlushResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
+  durationMs: number
+}
+
+export interface FlushFlags {
+  limit?: number | undefined
+  'dry-run': boolean
+  force: boolean
+  wait: boolean
+}
+
+export const nothingFlushed = (): FlushResult => ({
+  outbox: { path: null, pending: 0, dead: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0 },
+  durationMs: 0,
+})
+
+/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+export async function flush(
+  result: FlushResult,
+  { limit = Number.POSITIVE_INFINITY, ...flags }: FlushFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<FlushResult>> {
+  const elapsed = stopwatch()
+  const loaded = await configure()
+  const { path } = loaded.settings.outbox
+  result.sink.name = loaded.settings.sink?.use ?? null
+  result.outbox.path = path
+  if (flags['dry-run']) return dryRun(result, path, limit)
+
+  const sink = await sinkOf(loaded, around)
+  const { flush } = await import('../../pipeline/flush.js')
+  const outbox = await openOutbox(loaded, around, flags.wait)
+  try {
+    if (flags.force) await outbox.breakers.save('sink', undefined)
+    const resilience = await resilienceOf(loaded, around, 'sink', outbox)
+    const { signal, onProgress } = around
+    const deps = { sink, outbox, resilience, log: await around.logger(), signal, onProgress }
+    const { errors, delivered, deduplicated, evicted } = await flush({ limit }, deps)
+    result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
+    result.sink = { ...result.sink, delivered, deduplicated, evicted }
+    result.durationMs = elapsed()
+    return { result, summary: [lineOf(result)], errors }
+  } finally {
+    await outbox.close()
+  }
+}
+
+async function dryRun(result: FlushResult, path: string, limit: number): Promise<Done<FlushResult>> {
+  const { Inspection } = await import('../../outbox/inspect.js')
+  const inspection = await Inspection.open(path)
+  const { pending, dead } = await inspection.totals()
+  await inspection.close()
+  result.outbox = { path, pending, dead }
+  const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
+  return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }
+}
+
+function lineOf({ outbox, sink, durationMs }: FlushResult): string {
+  return [
+    ...tasksDelivered(sink),
+    `${count(outbox.pending)} pending`,
+    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    seconds(durationMs),
+  ].join(', ')
+}

@@ -1,0 +1,201 @@
+/** `owm outbox …`: what an operator sees of the outbox, and does to it. */
+import type { Loaded } from '../../config/load.js'
+import { UsageError } from '../../errors/index.js'
+import type { RunReport, TaskReport, TaskState, Totals } from '../../outbox/inspect.js'
+import type { Done } from '../command.js'
+import { openOutbox, type Surroundings } from '../compose.js'
+import { age, count, plural } from '../format.js'
+import { table, terminalWidth } from '../table.js'
+
+/** What `owm outbox inspect --json` prints. */
+export interface InspectResult {
+  path: string | null
+  totals: Totals
+  oldestPendingAt: string | null
+  breakers: { name: string; state: 'open' | 'closed'; failures: number; since: string | null }[]
+  runs: RunReport[]
+  tasks: TaskReport[]
+}
+
+export interface InspectFlags {
+  state?: TaskState | undefined
+  run?: string | undefined
+  location?: string | undefined
+  limit: number
+}
+
+export const nothingInspected = (): InspectResult => ({
+  path: null,
+  totals: { pending: 0, dead: 0, rejected: 0, duplicates: 0 },
+  oldestPendingAt: null,
+  breakers: [],
+  runs: [],
+  tasks: [],
+})
+
+export async function inspect(
+  result: InspectResult,
+  { state, run, location, limit }: InspectFlags,
+  configure: () => Promise<Loaded>,
+): Promise<Done<InspectResult>> {
+  const { Inspection } = await import('../../outbox/inspect.js')
+  const { path } = (await configure()).settings.outbox
+  result.path = path
+  const inspection = await Inspection.open(path)
+  try {
+    if (!inspection.exists)
+      return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
+    const filter = { state, run, location, limit }
+    const found: InspectResult = {
+      path,
+      totals: await inspection.totals(),
+      oldestPendingAt: await inspection.oldestPendingAt(),
+      breakers: await inspection.breakers(),
+      runs: await inspection.runs(filter),
+      tasks: await inspection.tasks(filter),
+    }
+    return { result: found, summary: reportOf(found) }
+  } finally {
+    await inspection.close()
+  }
+}
+
+function reportOf({ path, totals, oldestPendingAt, breakers, runs, tasks }: InspectResult): string[] {
+  const width = terminalWidth()
+  const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
+  const counts = [
+    `${count(totals.pending)} pending${oldest}`,
+    `${count(totals.dead)} dead`,
+    `${count(totals.rejected)} rejected`,
+    plural(totals.duplicates, 'duplicate'),
+  ]
+  return [
+    `outbox ${path}`,
+    counts.join(', '),
+    ...breakers.map(({ name, state, failures, since }) => {
+      const open = since === null ? '' : `, open since ${since}`
+      return `circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${open}`
+    }),
+    ...(runs.length > 0 ? ['', ...tableOfRuns(runs, width)] : []),
+    ...(tasks.length > 0 ? ['', ...tableOfTasks(tasks, width)] : []),
+  ]
+}
+
+function tableOfRuns(runs: readonly RunReport[], width: number): string[] {
+  const hasRoom = width >= 110 // STARTED is the first column to go
+  const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...(hasRoom ? ['STARTED'] : [])]
+  const rows = runs.map(({ runId, slot, state, startedAt, ...run }) => [
+    runId.slice(0, 8),
+    slot,
+    state,
+    ...[run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count),
+    ...(hasRoom ? [startedAt] : []),
+  ])
+  return table(head, rows, width)
+}
+
+function tableOfTasks(tasks: readonly TaskReport[], width: number): string[] {
+  const rows = tasks.map((task) => [
+    task.seq === null ? (task.position ?? '') : String(task.seq),
+    task.runId.slice(0, 8),
+    task.state,
+    String(task.attempts),
+    placeOf(task),
+    task.lastError ?? '',
+  ])
+  return table(['SEQ', 'RUN', 'STATE', 'TRIES', 'LOCATION', 'LAST ERROR'], rows, width)
+}
+
+function placeOf({ task, value }: TaskReport): string {
+  const text =
+    typeof task === 'object' && task !== null && 'city' in task && 'latitude_deg' in task && 'longitude_deg' in task
+      ? `${task.city} (${task.latitude_deg}, ${task.longitude_deg})`
+      : (value ?? '')
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text
+}
+
+/** What `owm outbox purge --json` prints. */
+export interface PurgeResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  removed: { delivered: number; dead: number }
+}
+
+export interface PurgeFlags {
+  'older-than': string
+  dead: boolean
+  wait: boolean
+}
+
+export async function purge(
+  flags: PurgeFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<PurgeResult>> {
+  const oldest = Date.now() - millisecondsOf(flags['older-than'])
+  const outbox = await openOutbox(await configure(), around, flags.wait)
+  try {
+    const removed = await outbox.purge({ before: oldest, dead: flags.dead })
+    const dead = await outbox.deadLetters.count()
+    return {
+      result: { outbox: { path: outbox.path, pending: outbox.pending, dead }, removed },
+      summary: [`${plural(removed.delivered, 'delivered task')} and ${plural(removed.dead, 'dead task')} removed`],
+    }
+  } finally {
+    await outbox.close()
+  }
+}
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Of an age such as `7d`. Throws UsageError. */
+function millisecondsOf(age: string): number {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(age) ?? []
+  const size = units[unit ?? '']
+  if (size !== undefined) return Number(number) * size
+  throw new UsageError(`--older-than ${age} is not an age.`, {
+    hint: 'A number and a unit are expected: 90s, 30m, 12h or 7d.',
+  })
+}
+
+/** What `owm outbox retry --json` prints. */
+export interface RetryResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  retried: number
+}
+
+export interface RetryFlags {
+  run?: string | undefined
+  all: boolean
+  wait: boolean
+}
+
+/** @param seqs as they were given on the command line */
+export async function retry(
+  seqs: readonly unknown[],
+  { run, all, wait }: RetryFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<RetryResult>> {
+  const wrong = seqs.find((seq) => !Number.isSafeInteger(Number(seq)) || Number(seq) < 1)
+  if (wrong !== undefined)
+    throw new UsageError(`${String(wrong)} is not a SEQ.`, {
+      hint: 'A SEQ is a whole number, 1 or more: see `owm outbox inspect --state dead`.',
+    })
+  if ([seqs.length > 0, run !== undefined, all].filter(Boolean).length !== 1)
+    throw new UsageError('Which dead tasks? Name one or more SEQ, or --run ID, or --all.', {
+      hint: '`owm outbox inspect --state dead` shows them.',
+    })
+  const outbox = await openOutbox(await configure(), around, wait)
+  try {
+    const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
+    const retried = await outbox.deadLetters.retry(chosen)
+    const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
+    const next = retried > 0 ? ': `owm flush` delivers them' : ''
+    return {
+      result: { outbox: { path: outbox.path, pending, dead }, retried },
+      summary: [`${plural(retried, 'dead task')} put back, ${count(pending)} pending, ${count(dead)} dead${next}`],
+    }
+  } finally {
+    await outbox.close()
+  }
+}

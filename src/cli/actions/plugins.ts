@@ -1,0 +1,115 @@
+/** `owm plugins …`: the sources and sinks that there are, and new ones. */
+import type { Loaded } from '../../config/load.js'
+import { ConfigurationError, UsageError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
+import type { PluginReport } from '../../plugins/catalogue.js'
+import type { Done } from '../command.js'
+import { defaultOf, harmless } from '../format.js'
+import { table, terminalWidth } from '../table.js'
+
+/** What `owm plugins --json` prints. */
+export interface PluginsResult {
+  plugins: PluginReport[]
+}
+
+export async function list(pipelines: readonly Loaded[]): Promise<Done<PluginsResult>> {
+  const plugins = await reachable(pipelines)
+  const summary = plugins.flatMap((plugin, index) => [...(index > 0 ? [''] : []), ...overview(plugin)])
+  return { result: { plugins }, summary }
+}
+
+/** All plugins that these pipelines may use. */
+async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
+  const { pluginsAt } = await import('../../plugins/catalogue.js')
+  const uses = pipelines.flatMap(({ settings }) => [settings.source?.use, settings.sink?.use])
+  return pluginsAt(
+    pipelines[0]?.baseDir ?? process.cwd(),
+    uses.filter((use) => use !== undefined),
+  )
+}
+
+function overview({ use, kind, origin, version, description, options, error }: PluginReport): string[] {
+  const title = `${use} (${[kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')})`
+  if (error !== null) return [harmless(title), `  ${harmless(`can't be used: ${error}`)}`]
+  const rows = options.map((option) => [
+    option.name,
+    option.type,
+    option.unit ?? '',
+    defaultOf(option),
+    option.description,
+  ])
+  const head = ['OPTION', 'TYPE', 'UNIT', 'DEFAULT', 'DESCRIPTION']
+  const shown = rows.length === 0 ? ['no options'] : table(head, rows, terminalWidth() - 2)
+  return [harmless(`${title}: ${description}`), ...shown.map((line) => `  ${line}`)]
+}
+
+/** What `owm plugins show --json` prints. */
+export interface PluginResult {
+  plugin: PluginReport | null
+}
+
+/** Fills `result` also where the plugin can't be used. */
+export async function show(
+  result: PluginResult,
+  name: string,
+  pipelines: readonly Loaded[],
+): Promise<Done<PluginResult>> {
+  const plugin = await find(name, pipelines)
+  result.plugin = plugin
+  if (plugin.error !== null)
+    throw new ConfigurationError(plugin.error, { hint: 'Correct the plugin, or name another one.' })
+  return { result, summary: details(plugin) }
+}
+
+/** A plugin by its path, by what stands after `use:`, or by its own name. */
+async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginReport> {
+  const [{ reportOf }, { isPath }] = await Promise.all([
+    import('../../plugins/catalogue.js'),
+    import('../../plugins/load.js'),
+  ])
+  if (isPath(name)) return reportOf(name, 'local', process.cwd())
+  const all = await reachable(pipelines)
+  const found = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)
+  if (found) return found
+  const near = nearest(
+    name,
+    all.map(({ use }) => use),
+  )
+  throw new UsageError(`There is no plugin "${name}" that ${pipelines[0]?.baseDir} can reach.`, {
+    hint: near === undefined ? '`owm plugins` lists all of them.' : `Did you mean \`${near}\`?`,
+  })
+}
+
+function details({ use, kind, origin, version, description, options, example }: PluginReport): string[] {
+  const found = [`${use}: ${description}`, `${kind}, ${origin}${version === null ? '' : ` ${version}`}`, '']
+  for (const option of options) {
+    const { name, type, unit, required, description } = option
+    const fallback = defaultOf(option)
+    const about = [
+      type,
+      ...(unit === null ? [] : [unit]),
+      ...(fallback === '' ? [] : [required ? fallback : `default ${fallback}`]),
+    ]
+    found.push(`${name}  (${about.join('; ')})`, `    ${description}`)
+  }
+  return [...found, '', ...example.split('\n')].map(harmless)
+}
+
+/** What `owm plugins new --json` prints. */
+export interface NewPluginResult {
+  path: string | null
+  /** Name of its package. */
+  package: string | null
+  files: string[]
+}
+
+export async function create(
+  kind: string,
+  path: string,
+  owm: { root: string; version: string },
+): Promise<Done<NewPluginResult>> {
+  const { writeProject } = await import('../../plugins/scaffold.js')
+  const { name, files } = await writeProject(kind === 'sink' ? 'sink' : 'source', path, owm)
+  const summary = [`Wrote ${name} to ${path}: ${files.join(', ')}.`, 'Go there, then `npm install` and `npm test`.']
+  return { result: { path, package: name, files }, summary }
+}

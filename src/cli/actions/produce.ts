@@ -1,0 +1,166 @@
+/** `owm produce`: a configuration's parts put to work, and what they did. */
+import type { Loaded } from '../../config/load.js'
+import { InputRejectedError, UsageError } from '../../errors/index.js'
+import type { Outbox } from '../../outbox/outbox.js'
+import type { SinkDeps } from '../../pipeline/parts.js'
+import type { ProduceSummary } from '../../pipeline/produce.js'
+import { normalSlot } from '../../tasks/slot.js'
+import type { Done } from '../command.js'
+import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import { count, harmless, plural, seconds, stopwatch } from '../format.js'
+import { locationsRead, tasksDelivered } from '../words.js'
+
+/** What `owm produce --json` prints. */
+export interface ProduceResult {
+  runId: string | null
+  slot: string
+  /** With filters also how many locations they left out, and whether reading ended at the limit. */
+  source: {
+    name: string | null
+    read: number
+    rejected: number
+    duplicates: number
+    leftOut?: number
+    limitReached?: boolean
+  }
+  outbox: { path: string | null; persisted: number; pending: number; dead: number }
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
+  durationMs: number
+  /** The first tasks that would be sent (`--dry-run`). */
+  tasks?: unknown[]
+}
+
+export interface ProduceFlags {
+  slot?: string | undefined
+  strict: boolean
+  'dry-run': boolean
+  'no-flush': boolean
+  wait: boolean
+}
+
+export const nothingProduced = (): ProduceResult => ({
+  runId: null,
+  slot: normalSlot(new Date().toISOString()) ?? '',
+  source: { name: null, read: 0, rejected: 0, duplicates: 0 },
+  outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0 },
+  durationMs: 0,
+})
+
+/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+export async function produce(
+  result: ProduceResult,
+  flags: ProduceFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<ProduceResult>> {
+  const elapsed = stopwatch()
+  result.slot = slotOf(flags.slot) ?? result.slot
+  const loaded = await configure()
+  const { settings } = loaded
+  result.source.name = settings.source?.use ?? null
+  result.sink.name = settings.sink?.use ?? null
+  result.outbox.path = settings.outbox.path
+  let outbox: Outbox | undefined
+  // Wrong settings are reported before anything is touched.
+  const source = await sourceOf(loaded, around, () => outbox)
+  const sink = await sinkOf(loaded, around)
+  if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed)
+  outbox = await openOutbox(loaded, around, flags.wait)
+  try {
+    const summary = await run(result.slot, loaded, { source, sink, outbox }, !flags['no-flush'], around)
+    await note(result, summary, source, outbox)
+    result.durationMs = elapsed()
+    const errors = [...summary.errors, ...rejections(result, flags.strict)]
+    return { result, summary: [lineOf(result, summary)], errors }
+  } finally {
+    await outbox.close()
+  }
+}
+
+/** The slot that the flag names; undefined where there is none. Throws UsageError. */
+function slotOf(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined
+  const slot = normalSlot(given)
+  if (slot !== undefined) return slot
+  throw new UsageError(`--slot ${given} is not a time.`, {
+    hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
+  })
+}
+
+async function run(
+  slot: string,
+  loaded: Loaded,
+  parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
+  flush: boolean,
+  around: Surroundings,
+): Promise<ProduceSummary> {
+  const [{ produce }, { leaveOtherShards }] = await Promise.all([
+    import('../../pipeline/produce.js'),
+    import('../../pipeline/shards.js'),
+  ])
+  await leaveOtherShards(parts.outbox, parts.source, slot)
+  const { keepTasks, keepRuns } = loaded.settings.outbox
+  const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
+  const { signal, onProgress } = around
+  return produce(
+    { slot, flush, keepTasks, keepRuns },
+    { ...parts, resilience, log: await around.logger(), signal, onProgress },
+  )
+}
+
+async function note(
+  result: ProduceResult,
+  { run, delivered, deduplicated, evicted }: ProduceSummary,
+  { tally }: ChosenSource,
+  outbox: Outbox,
+): Promise<void> {
+  const { read, rejected, duplicates, persisted } = run
+  result.runId = run.runId
+  result.source = { ...result.source, ...tally, read, rejected, duplicates }
+  result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
+  result.sink = { ...result.sink, delivered, deduplicated, evicted }
+}
+
+async function dryRun(
+  result: ProduceResult,
+  source: ChosenSource,
+  strict: boolean,
+  elapsed: () => number,
+): Promise<Done<ProduceResult>> {
+  const { dryRun } = await import('../../pipeline/dry-run.js')
+  const { preview, ...counts } = await dryRun(source, result.slot)
+  result.source = { ...result.source, ...counts, ...source.tally }
+  result.durationMs = elapsed()
+  const line = [
+    `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
+    `${count(counts.rejected)} rejected`,
+    plural(counts.duplicates, 'duplicate'),
+    `${plural(counts.read - counts.rejected - counts.duplicates, 'task')} would be delivered to ${result.sink.name}`,
+  ].join(', ')
+  return {
+    result: { ...result, tasks: preview.map((task): unknown => JSON.parse(task)) },
+    summary: [...preview.map(harmless), line],
+    errors: rejections(result, strict),
+  }
+}
+
+function rejections({ source: { name, rejected } }: ProduceResult, strict: boolean): InputRejectedError[] {
+  if (!strict || rejected === 0) return []
+  const hint = '`owm outbox inspect --state rejected` shows which and why.'
+  return [new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used.`, { hint })]
+}
+
+function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary): string {
+  const { slot, source, outbox, sink, durationMs } = result
+  if (alreadyComplete) return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
+  return [
+    `slot ${slot}: ${locationsRead(source)}`,
+    ...(run.rejected > 0 ? [`${count(run.rejected)} rejected`] : []),
+    ...(run.duplicates > 0 ? [plural(run.duplicates, 'duplicate')] : []),
+    ...tasksDelivered(sink),
+    ...(outbox.pending > 0 ? [`${count(outbox.pending)} pending`] : []),
+    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    seconds(durationMs),
+  ].join(', ')
+}

@@ -1,0 +1,116 @@
+/** The composition root: what turns a configuration into the parts that the pipeline works with. */
+import type { Loaded } from '../config/load.js'
+import type { BreakerName, Outbox } from '../outbox/outbox.js'
+import type { Tally } from '../pipeline/filters.js'
+import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
+import type { Resilience } from '../pipeline/retry.js'
+import type { Logger, PluginContext, Source } from '../plugin.js'
+
+/** What the parts get from the command that they work for. */
+export interface Surroundings {
+  /** As it is called, such as `owm produce`: another owm that finds the outbox locked names it. */
+  readonly command: string
+  readonly signal: AbortSignal
+  readonly env: Readonly<Record<string, string | undefined>>
+  logger(): Promise<Logger>
+  onProgress(progress: Progress): void
+}
+
+/** A source, and with filters also what they have left out. */
+export interface ChosenSource extends SourceDeps {
+  readonly tally: Tally | undefined
+}
+
+export async function openOutbox(
+  { settings }: Loaded,
+  { command, signal }: Surroundings,
+  wait: boolean,
+): Promise<Outbox> {
+  const { Outbox } = await import('../outbox/outbox.js')
+  const { batchSize } = settings.flush
+  return Outbox.open(settings.outbox.path, { command, wait, batchSize, signal, now: Date.now })
+}
+
+/** The sink with its options checked; opened only when there is something to deliver. */
+export async function sinkOf(loaded: Loaded, around: Surroundings): Promise<SinkDeps> {
+  const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
+    import('../plugins/load.js'),
+    import('../config/load.js'),
+    import('../plugins/supervise.js'),
+  ])
+  const { use, timeoutMs } = section(loaded, 'sink')
+  const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
+  const options = await pluginOptions(loaded, 'sink', plugin.options)
+  const context = await contextOf(loaded, around, (operation) => operation())
+  const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
+  return {
+    name: use,
+    open: () => superviseSink(terms, () => plugin.open(options, context)),
+  }
+}
+
+/** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
+export async function sourceOf(
+  loaded: Loaded,
+  around: Surroundings,
+  outbox: () => Outbox | undefined,
+): Promise<ChosenSource> {
+  const [{ loadSource }, { located, pluginOptions, section }, { filtersOf }, { filtered, sourceDigest }, supervise] =
+    await Promise.all([
+      import('../plugins/load.js'),
+      import('../config/load.js'),
+      import('../config/filters.js'),
+      import('../pipeline/filters.js'),
+      import('../plugins/supervise.js'),
+    ])
+  const { use, timeoutMs, maxLocations } = section(loaded, 'source')
+  const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
+  const options = await pluginOptions(loaded, 'source', plugin.options)
+  const filters = await filtersOf(loaded, around.env)
+  const tally = filters && { leftOut: 0, limitReached: false }
+  const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
+  const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
+  const open = async (): Promise<Source> => {
+    const source = await supervise.superviseSource(terms, () => plugin.open(options, context))
+    return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
+  }
+  return { name: use, digest: sourceDigest(use, options, filters), timeoutMs, maxLocations, open, tally }
+}
+
+/** The source's `attempt`: retries and a breaker, whose state is saved after each call. */
+function retrying(loaded: Loaded, around: Surroundings, outbox: () => Outbox | undefined): PluginContext['attempt'] {
+  let guard: Resilience | undefined
+  return async (operation) => {
+    guard ??= await resilienceOf(loaded, around, 'source', outbox())
+    try {
+      return await guard.run(operation, around.signal)
+    } finally {
+      await outbox()?.breakers.save('source', guard.save())
+    }
+  }
+}
+
+export async function resilienceOf(
+  { settings }: Loaded,
+  { logger }: Surroundings,
+  name: BreakerName,
+  outbox: Outbox | undefined,
+): Promise<Resilience> {
+  const { resilience } = await import('../pipeline/retry.js')
+  const log = await logger()
+  return resilience(settings, outbox?.breakers.saved(name), {
+    around: name,
+    // No source may take longer anyway.
+    ...(name === 'source' && settings.source ? { maxRetryAfterMs: settings.source.timeoutMs } : {}),
+    onRetry: ({ error, attempt, delayMs }) =>
+      log.warn({ around: name, attempt, delayMs, reason: error.message }, 'a call failed and is tried again'),
+  })
+}
+
+async function contextOf(
+  { baseDir }: Loaded,
+  { signal, logger }: Surroundings,
+  attempt: PluginContext['attempt'],
+): Promise<PluginContext> {
+  return { signal, log: await logger(), baseDir, attempt }
+}

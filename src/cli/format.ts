@@ -1,0 +1,47 @@
+/** Numbers and texts as people read them. */
+
+/** Replaces what a terminal would obey: a city's name may hold escape sequences. */
+export function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+}
+
+/** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
+export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
+
+export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
+
+/** `1.4 s`, `12 s` */
+export function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
+}
+
+/** How long ago, in the two largest units: `2 h 5 min`. */
+export function age(milliseconds: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ] as const
+  let rest = Math.max(0, milliseconds)
+  const parts: string[] = []
+  for (const [unit, size] of units) {
+    const whole = Math.floor(rest / size)
+    rest -= whole * size
+    if (whole > 0 && parts.length < 2) parts.push(`${whole} ${unit}`)
+  }
+  return parts.join(' ') || '0 s'
+}
+
+/** Tells the milliseconds since this call. Not by `performance`: Node takes a millisecond to load its modules. */
+export function stopwatch(): () => number {
+  const started = process.uptime()
+  return () => Math.round((process.uptime() - started) * 1000)
+}
+
+/** An option's default as a configuration would have it; `required` where it needs a value, else nothing. */
+export function defaultOf(option: { default?: unknown; required: boolean }): string {
+  if (option.default === undefined) return option.required ? 'required' : ''
+  return typeof option.default === 'string' ? option.default : JSON.stringify(option.default)
+}

@@ -1,0 +1,112 @@
+/** What a command prints: its summary, its errors and its logs, without secrets. */
+import { passwordsIn, redactor } from '../config/redact.js'
+import { exitCodes, isOwmError, type OwmError, toError, UsageError } from '../errors/index.js'
+import type { Logger } from '../plugin.js'
+import { harmless } from './format.js'
+import { ProgressBar } from './progress.js'
+
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export class Report {
+  readonly bar: ProgressBar
+  /** Where tasks go to standard output, the summary doesn't. */
+  summaryToStandardError = false
+  readonly #level: LogLevel
+  readonly #secrets: string[] = []
+  #log: Logger | undefined
+
+  constructor(level: LogLevel, isJson: boolean) {
+    this.#level = level
+    this.bar = new ProgressBar(process.stderr.isTTY && !isJson && process.env['TERM'] !== 'dumb')
+  }
+
+  /** Keeps these values out of everything that is printed from now on. */
+  hide(secrets: readonly string[]): void {
+    this.#secrets.push(...secrets)
+  }
+
+  /** Keeps the passwords of all URLs in these values out of what is printed. */
+  hidePasswordsIn(values: unknown): void {
+    this.hide(stringsIn(values).flatMap(passwordsIn))
+  }
+
+  summary(lines: readonly string[]): void {
+    for (const line of lines) this.#write(this.summaryToStandardError ? process.stderr : process.stdout, line)
+  }
+
+  /** The result as JSON, with the error where there is one. */
+  json(result: object, error: Error | undefined): void {
+    const shown = error
+      ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
+      : result
+    // Value by value: a secret that happens to read "sink" must not rename a key.
+    const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? this.#redact(value) : value)
+    process.stdout.write(`${JSON.stringify(shown, clean, 2)}\n`)
+  }
+
+  /** Errors on standard error, the first one first, each with its hint. */
+  errors(errors: readonly Error[]): void {
+    for (const error of errors) {
+      for (const line of `owm: ${error.message}`.split('\n')) this.#write(process.stderr, harmless(line))
+      if (hintOf(error) !== '') this.#write(process.stderr, harmless(`     ${hintOf(error)}`))
+      if (['debug', 'trace'].includes(this.#level)) this.#write(process.stderr, traceOf(error))
+    }
+  }
+
+  /** JSON lines on standard error. */
+  async logger(): Promise<Logger> {
+    if (this.#log) return this.#log
+    const { default: pino } = await import('pino')
+    const write = (line: string): void => {
+      this.bar.clear()
+      process.stderr.write(this.#redact(line))
+    }
+    this.#log ??= pino(
+      { level: this.#level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime },
+      { write },
+    )
+    return this.#log
+  }
+
+  #write(stream: NodeJS.WriteStream, line: string): void {
+    stream.write(`${this.#redact(line)}\n`)
+  }
+
+  #redact(text: string): string {
+    return redactor(this.#secrets)(text)
+  }
+}
+
+/** The error that decides the exit code: what a retry can't help comes first. */
+export function worst(errors: readonly OwmError[]): OwmError | undefined {
+  const order: readonly number[] = [exitCodes.configuration, exitCodes.outbox, exitCodes.notDelivered]
+  const rank = (error: OwmError): number => (order.indexOf(error.exitCode) + order.length + 1) % (order.length + 1)
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0]
+}
+
+export const exitCodeOf = (error: Error): number => (isOwmError(error) ? error.exitCode : exitCodes.internal)
+
+const codeIn = (error: Error): string => (isOwmError(error) ? error.code : 'INTERNAL')
+
+const hintOf = (error: Error): string =>
+  isOwmError(error)
+    ? (error.hint ?? '')
+    : 'This is a fault of owm itself: run again with --log-level debug, and report what it prints.'
+
+/** What oclif says about flags and arguments, in one line; any other error as it is. */
+export function asUsageError(error: Error, id: string): Error {
+  if (isOwmError(error) || !('oclif' in error)) return error
+  const message = error.message.replace(/\s*See more help with --help\s*$/, '').replace(/\s+/g, ' ')
+  return new UsageError(message, { hint: `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`, cause: error })
+}
+
+function traceOf(error: Error): string {
+  const own = error.stack ?? error.message
+  return error.cause === undefined ? own : `${own}\ncaused by ${traceOf(toError(error.cause))}`
+}
+
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : []
+}

@@ -1,0 +1,148 @@
+/** The configuration file, found and read: the only module that knows cosmiconfig, and the one parser of YAML. */
+import { basename, dirname, extname, resolve } from 'node:path'
+import type { Loader } from 'cosmiconfig'
+import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
+import { ConfigurationError, toError } from '../errors/index.js'
+import { importModule } from '../plugins/load.js'
+import { type Found, isTree } from './origins.js'
+
+/** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
+export const baseDirOf = (file: string): string =>
+  dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file)
+
+/** Reads the file that was named, or the one that is found from a folder upwards. Throws ConfigurationError. */
+export async function readConfigFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
+  // Inside a function: making an explorer reads the working directory's package.json, too.
+  const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
+  const texts = new Map<string, string>()
+  const explorer = cosmiconfig('owm', {
+    searchStrategy: 'project',
+    searchPlaces: getDefaultSearchPlaces('owm'),
+    loaders: loaders(texts),
+  })
+  const found = await (named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))).catch(
+    (thrown: unknown) => {
+      throw unreadable(toError(thrown), named ?? `in ${cwd}`)
+    },
+  )
+  if (!found) return undefined
+  const { filepath: file } = found
+  const tree: unknown = found.isEmpty ? {} : found.config
+  if (!isTree(tree))
+    throw new ConfigurationError(
+      `The configuration ${file} must be a mapping of sections, such as \`source:\` and \`sink:\`.`,
+      { hint: '`owm init` writes an example.' },
+    )
+  return { tree, file, text: texts.get(file), prefix: basename(file) === 'package.json' ? ['owm'] : [] }
+}
+
+/** @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none. */
+function loaders(texts: Map<string, string>): Record<string, Loader> {
+  const yaml: Loader = (path, text) => {
+    texts.set(path, text)
+    return parseYaml(text)
+  }
+  const json: Loader = async (path, text) => {
+    texts.set(path, text)
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      throw (await jsonMistake(text)) ?? error
+    }
+  }
+  // cosmiconfig's own loader for .ts writes beside the file, which may be read-only; and none of its own finds a global owm.
+  const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, defaultExport])
+  return { noExt: yaml, '.yaml': yaml, '.yml': yaml, '.json': json, ...Object.fromEntries(modules) }
+}
+
+async function defaultExport(path: string): Promise<unknown> {
+  const module = await importModule(path)
+  return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
+}
+
+function unreadable(error: Error, named: string): ConfigurationError {
+  const file = 'filepath' in error ? String(error.filepath) : named
+  const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
+  // JSON.parse quotes what it can't read, and a password may stand there.
+  const isQuoted = error instanceof SyntaxError && extname(file) === '.json'
+  return new ConfigurationError(
+    `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : error.message}`,
+    { hint: 'Correct the file, or name another one with --config.', cause: isQuoted ? undefined : error },
+  )
+}
+
+// --- YAML and JSON, with their places ---
+
+/** Where a text can't be read, and why. The message never quotes the text: a password may stand there. */
+export class SyntaxMistake extends Error {
+  /** From 1. */
+  readonly line: number
+  /** From 1. */
+  readonly column: number
+
+  constructor(message: string, { line, col }: { line: number; col: number }) {
+    super(message)
+    this.line = line
+    this.column = col
+  }
+}
+
+/** Reads YAML; undefined where it holds nothing but comments. Throws SyntaxMistake. */
+export async function parseYaml(text: string): Promise<unknown> {
+  const { document, lines } = await parsed(text, { merge: true })
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
+  if (document.contents === null) return undefined
+  // More aliases than this are meant to fill the memory.
+  const value: unknown = document.toJS({ maxAliasCount: 100_000 })
+  return value
+}
+
+/** What is wrong with JSON that can't be read; undefined where nothing is found. */
+export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
+  const { document, lines } = await parsed(text, { schema: 'json' })
+  const [error] = document.errors
+  return error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
+}
+
+/** Finds the line (from 1) of a key, or of the nearest thing around it. */
+export type Lines = (path: readonly string[]) => number | undefined
+
+/** Reads YAML or JSON for the places of its keys. */
+export async function linesOf(text: string): Promise<Lines> {
+  const { isAlias, isMap, isNode, isScalar, isSeq } = (await import('yaml')).default
+  const { document, lines } = await parsed(text, { uniqueKeys: false, merge: true })
+  return (path) => {
+    let node: unknown = document.contents
+    let start: number | undefined
+    for (const part of path) {
+      if (isAlias(node)) node = node.resolve(document)
+      const pair = isMap(node)
+        ? node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part)
+        : undefined
+      const place: unknown = pair ? pair.key : isSeq(node) ? node.items[Number(part)] : undefined
+      if (!isNode(place)) break
+      start = place.range?.[0] ?? start
+      node = pair ? pair.value : place
+    }
+    return start === undefined ? undefined : lines.linePos(start).line
+  }
+}
+
+async function parsed(
+  text: string,
+  options: ParseOptions & DocumentOptions & SchemaOptions,
+): Promise<{ document: Document; lines: LineCounter }> {
+  const { LineCounter, parseDocument } = (await import('yaml')).default
+  const lines = new LineCounter()
+  try {
+    return { document: parseDocument(text, { lineCounter: lines, prettyErrors: false, ...options }), lines }
+  } catch (error) {
+    if (toError(error) instanceof RangeError) throw new SyntaxMistake('it is nested too deeply', { line: 1, col: 1 })
+    throw error
+  }
+}
+
+/** Without what the parser quotes. */
+const unquoted = (message: string): string =>
+  message.replace(/:? ".*"?$/s, '').replace(/^Unresolved plain scalar.*/s, 'this is no value in JSON')

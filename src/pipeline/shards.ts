@@ -1,0 +1,31 @@
+/** Several shards that use one outbox, one after the other. */
+import { OutboxBusyError } from '../errors/index.js'
+import type { Outbox } from '../outbox/outbox.js'
+import { otherShare } from './filters.js'
+
+const hint = 'Give each shard an outbox of its own: --outbox.'
+
+/**
+ * Throws OutboxBusyError where the outbox holds work of another shard: its unfinished run is left to it, since this
+ * shard would read other locations, and a slot whose history is gone can't tell whose locations were delivered.
+ */
+export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
+  for (const run of await outbox.ledger.open()) {
+    const share = run.state === 'reading' ? otherShare(run.sourceDigest, digest) : undefined
+    if (share === undefined) continue
+    const [whose, flag] =
+      share === '' ? ['a producer of all locations', ''] : [`the shard ${share}`, ` --shard ${share}`]
+    throw new OutboxBusyError(
+      `The outbox ${outbox.path} holds an interrupted run of ${whose} (slot ${run.slot}), ` +
+        `which this shard can't finish.`,
+      { hint: `Finish it with \`owm produce${flag}\`. ${hint}` },
+    )
+  }
+  const served = await outbox.ledger.ofSlot(slot)
+  const isForeign = served.length > 0 && served.every((run) => otherShare(run.sourceDigest, digest) !== undefined)
+  if (isForeign && (await outbox.intake.forgottenOfSlot(slot)) > 0)
+    throw new OutboxBusyError(
+      `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,
+      { hint },
+    )
+}

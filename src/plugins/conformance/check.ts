@@ -1,0 +1,132 @@
+/** What all checks share: their form, their time, how a plugin is opened and closed. */
+import assert from 'node:assert/strict'
+import type { output, ZodType } from 'zod'
+import type { PluginContext, Sink, SinkPlugin, Source, SourcePlugin } from '../../plugin.js'
+import { optionRows } from '../describe.js'
+import { superviseSink, superviseSource } from '../supervise.js'
+
+/** One rule of a contract. `run` rejects with an AssertionError where it's broken. */
+export interface Check {
+  readonly name: string
+  run(): Promise<void>
+}
+
+export interface UnderTest {
+  /** As they would stand in a configuration, beside `use`; for the checks that kill they must survive JSON. */
+  options: Record<string, unknown>
+  /** Where relative paths in the options start; the working directory, if not given. */
+  baseDir?: string
+  /**
+   * URL or path of the plugin's module, `import.meta.resolve('./index.js')`: the checks that kill load it in another
+   * process.
+   */
+  module?: string
+}
+
+export interface SourceUnderTest<Options extends ZodType> extends UnderTest {
+  plugin: SourcePlugin<Options>
+  /** How many locations these options give, at least three batches of them for the best test. */
+  count: number
+}
+
+export interface SinkUnderTest<Options extends ZodType> extends UnderTest {
+  plugin: SinkPlugin<Options>
+  /** All tasks that have arrived so far, as JSON text, in order. */
+  arrived(): Promise<string[]>
+}
+
+/** Seconds for one check; a plugin that hangs fails it. */
+export const checkSeconds = 50
+const answerMs = 20_000
+/** Seconds that owm waits for a plugin to close, or to end once it is interrupted. */
+export const soon = 5
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+export type Attempt = PluginContext['attempt']
+const once: Attempt = (operation) => operation()
+
+interface Conditions {
+  attempt?: Attempt | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** Opens a source as owm does, and closes it. `use` gets it supervised, and bare. */
+export async function withSource<Options extends ZodType, T>(
+  { plugin, options, baseDir = process.cwd() }: SourceUnderTest<Options>,
+  use: (source: Source, bare: Source) => Promise<T>,
+  { attempt = once, signal = new AbortController().signal }: Conditions = {},
+): Promise<T> {
+  const bare = await plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt })
+  try {
+    const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
+    return await use(await superviseSource(terms, () => bare), bare)
+  } finally {
+    await closed(bare)
+  }
+}
+
+/** Opens a sink as owm does, and closes it. */
+export async function withSink<Options extends ZodType, T>(
+  { plugin, options, baseDir = process.cwd() }: SinkUnderTest<Options>,
+  outboxId: string,
+  use: (sink: Sink) => Promise<T>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<T> {
+  const bare = await plugin.open(optionsOf(plugin, options), { baseDir, signal, log: silent, attempt: once })
+  try {
+    const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
+    const open = await superviseSink(terms, () => bare)
+    await open.position?.(outboxId)
+    return await use(open)
+  } finally {
+    await closed(bare)
+  }
+}
+
+function optionsOf<Options extends ZodType>(
+  plugin: { options: Options },
+  options: Record<string, unknown>,
+): output<Options> {
+  return plugin.options.parse(options)
+}
+
+/** owm waits as long, then goes on without. */
+export async function closed(plugin: Source | Sink): Promise<void> {
+  await withinSeconds(soon, Promise.resolve(plugin.close?.()), 'it hangs in `close`')
+}
+
+export const timed = ({ name, run }: Check): Check => ({
+  name,
+  run: () => withinSeconds(checkSeconds, run(), 'the check was not done in time: does it hang?'),
+})
+
+export async function withinSeconds<T>(seconds: number, work: Promise<T>, rule: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${rule} (${seconds} s)` })), seconds * 1000)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** What the schema of a plugin's options must do. */
+export function optionChecks({ plugin, options }: { plugin: { options: ZodType }; options: object }): Check[] {
+  return [
+    {
+      name: 'refuses an option that it does not know',
+      async run() {
+        const { success } = plugin.options.safeParse({ ...options, thisOptionDoesNotExist: 1 })
+        assert.equal(success, false, 'its schema must be strict')
+      },
+    },
+    {
+      name: 'describes each of its options',
+      async run() {
+        const bare = optionRows(plugin.options)
+          .filter(({ name, description }) => description === '' && !/[.[]/.test(name))
+          .map(({ name }) => name)
+        assert.deepEqual(bare, [], 'give these a `.describe()`')
+      },
+    },
+  ]
+}

@@ -1,0 +1,87 @@
+/** For the checks that kill: the real pipeline in a process of its own, in a temporary folder. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Malformed, type Source } from '../../plugin.js'
+import { sinks } from '../../sinks/index.js'
+import { sources } from '../../sources/index.js'
+import { taskMaker } from '../../tasks/encode.js'
+import { builtFile } from '../installation.js'
+import { checkSeconds, type UnderTest } from './check.js'
+import type { Job, PluginChoice, Report } from './runner.js'
+
+/** How another process finds the plugin. */
+export function choiceOf(
+  { plugin, module, options, baseDir = process.cwd() }: UnderTest & { plugin: { name: string } },
+  kind: 'source' | 'sink',
+): PluginChoice {
+  const builtIns = kind === 'source' ? sources : sinks
+  if (module === undefined)
+    assert.ok(
+      plugin.name in builtIns,
+      "say where the plugin's module is, so that another process can load it: " +
+        "`module: import.meta.resolve('./index.js')`",
+    )
+  const use = module === undefined ? plugin.name : module.startsWith('file:') ? fileURLToPath(module) : module
+  return { use, options, baseDir }
+}
+
+/** Runs a job in a process of its own, to its end or until it is killed. */
+export async function runJob(job: Job): Promise<Report | 'killed'> {
+  const child: ChildProcess = fork(builtFile('plugins/conformance/runner'), {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  let report: Report | undefined
+  child.on('message', (message: Report) => {
+    report = message
+  })
+  child.send(job)
+  const late = setTimeout(() => child.kill('SIGTERM'), checkSeconds * 1000)
+  const signal = await new Promise<NodeJS.Signals | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (_, endedBy) => resolve(endedBy))
+  })
+  clearTimeout(late)
+  if (signal === 'SIGKILL') return 'killed'
+  if (report) return report
+  throw new assert.AssertionError({ message: `the process ended without a word: ${said}` })
+}
+
+/** Runs a job to its end; what it reports as an error fails the check. */
+export async function runJobToItsEnd(job: Job): Promise<void> {
+  const report = await runJob(job)
+  assert.deepEqual(report === 'killed' ? report : report.errors, [])
+}
+
+export async function inTemporaryFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'owm-check-'))
+  try {
+    await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Another one each time: what is asserted of its tasks holds for this run alone. */
+export const someSlot = (): string =>
+  new Date(Math.floor(Math.random() * 4e9) * 1000).toISOString().replace('.000Z', 'Z')
+
+/** The tasks that an open source's locations become in a slot, as JSON text. */
+export async function tasksOf(source: Source, slot: string): Promise<string[]> {
+  const make = taskMaker(slot)
+  const tasks: string[] = []
+  for await (const { locations } of source.read(undefined))
+    for (const location of locations) {
+      const made = location instanceof Malformed ? location : make(location)
+      if (typeof made === 'string') tasks.push(made)
+    }
+  return tasks
+}

@@ -1,0 +1,253 @@
+/** What every sink must do, and more of those that say `exactly-once`. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ZodType } from 'zod'
+import type { Sink, TaskBatch } from '../../plugin.js'
+import { Batch } from '../../tasks/batch.js'
+import { taskMaker } from '../../tasks/encode.js'
+import { taskIdOf } from '../../tasks/id.js'
+import { loadSource } from '../load.js'
+import {
+  type Check,
+  optionChecks,
+  type SinkUnderTest,
+  soon,
+  timed,
+  withinSeconds,
+  withSink,
+  withSource,
+} from './check.js'
+import { choiceOf, inTemporaryFolder, runJob, runJobToItsEnd, someSlot, tasksOf } from './jobs.js'
+import type { Job } from './runner.js'
+
+export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>): Check[] {
+  const probe = new Probe(sink)
+  const exactlyOnce = exactlyOnceChecks(probe).map(({ name, run }) => ({
+    name: `if exactly-once: ${name}`,
+    run: async () => {
+      if ((await probe.guarantee()) === 'exactly-once') await run()
+    },
+  }))
+  const checks = [
+    ...optionChecks(sink),
+    ...deliveryChecks(probe),
+    abortCheck(probe),
+    twoAtOnceCheck(probe),
+    killCheck(sink, probe),
+    ...exactlyOnce,
+  ]
+  return checks.map(timed)
+}
+
+/** One sink with an outbox of its own: makes batches in order, and sees what arrived of them. */
+class Probe {
+  readonly outboxId = randomUUID()
+  readonly runId = randomUUID()
+  readonly opened: <T>(use: (sink: Sink) => Promise<T>, signal?: AbortSignal) => Promise<T>
+  readonly #arrived: () => Promise<string[]>
+  readonly #make = taskMaker(`2026-01-01T00:00:00Z ${this.outboxId}`)
+  #lastSeq = 0
+
+  constructor(sink: SinkUnderTest<ZodType>) {
+    this.opened = (use, signal) => withSink(sink, this.outboxId, use, signal)
+    this.#arrived = () => sink.arrived()
+  }
+
+  /** The next batch of `count` tasks. */
+  next(count: number): TaskBatch {
+    const firstSeq = this.#lastSeq + 1
+    this.#lastSeq += count
+    const tasks = Array.from({ length: count }, (_, index) => {
+      const made = this.#make({ latitude: 1, longitude: 2, city: `Łódź "${firstSeq + index}"\n`, state: '' })
+      assert.ok(typeof made === 'string')
+      return made
+    })
+    return Batch.of(tasks, { outboxId: this.outboxId, runId: this.runId, firstSeq })
+  }
+
+  /** What arrived of these tasks: other tests may write to the same place. */
+  async copies(tasks: readonly string[]): Promise<string[]> {
+    const wanted = new Set(tasks)
+    return (await this.#arrived()).filter((task) => wanted.has(task))
+  }
+
+  guarantee(): Promise<Sink['guarantee']> {
+    return this.opened(async (open) => open.guarantee)
+  }
+
+  /** Each task is there; only once where the sink says so. */
+  async assertArrived(tasks: readonly string[]): Promise<void> {
+    const found = await this.copies(tasks)
+    const missing = tasks.filter((task) => !found.includes(task))
+    assert.deepEqual(missing, [], `${missing.length} of ${tasks.length} tasks are missing`)
+    if ((await this.guarantee()) === 'exactly-once')
+      assert.equal(found.length, tasks.length, 'a task is there more than once')
+  }
+}
+
+function deliveryChecks(probe: Probe): Check[] {
+  return [
+    {
+      name: 'takes batches in order, byte by byte, and says what became of each task',
+      run: () =>
+        probe.opened(async (open) => {
+          const [first, second] = [probe.next(3), probe.next(500)]
+          assert.deepEqual(await open.deliver(first), ['delivered', 'delivered', 'delivered'])
+          assert.equal((await open.deliver(second)).length, 500)
+          const tasks = [...first.tasks, ...second.tasks]
+          assert.deepEqual(await probe.copies(tasks), tasks)
+        }),
+    },
+    {
+      name: 'keeps what it took when it is opened again',
+      async run() {
+        const batch = probe.next(2)
+        await probe.opened((open) => open.deliver(batch))
+        await probe.opened(async () => undefined)
+        assert.deepEqual(await probe.copies(batch.tasks), [...batch.tasks])
+      },
+    },
+    {
+      name: 'loses nothing when a batch comes again, whole or in parts',
+      async run() {
+        const batch = probe.next(6)
+        await probe.opened((open) => open.deliver(batch))
+        await probe.opened(async (open) => {
+          await open.deliver(batch.slice(0, 3))
+          await open.deliver(batch.slice(3, 6))
+        })
+        await probe.assertArrived(batch.tasks)
+      },
+    },
+    {
+      name: 'can be closed before anything was delivered',
+      run: () => probe.opened(async () => undefined),
+    },
+  ]
+}
+
+function abortCheck(probe: Probe): Check {
+  return {
+    name: 'ends soon when it is aborted, and the batch can come again',
+    async run() {
+      const batch = probe.next(100)
+      const abort = new AbortController()
+      const interrupted = probe.opened(async (open) => {
+        const answer = open.deliver(batch)
+        abort.abort()
+        await answer
+      }, abort.signal)
+      await withinSeconds(
+        soon,
+        interrupted.catch(() => undefined),
+        'it went on after it was aborted',
+      )
+      await probe.opened((open) => open.deliver(batch))
+      await probe.assertArrived(batch.tasks)
+    },
+  }
+}
+
+function twoAtOnceCheck(probe: Probe): Check {
+  return {
+    name: 'if it takes two batches at once: in order, and never the second without the first, also where it is interrupted',
+    async run() {
+      if (!(await probe.opened(async ({ takesTwo }) => takesTwo))) return
+      // Not at all, at once, and when they are further on their way.
+      for (const abortsAfter of [undefined, 0, 1, 2, 4, 8]) await assertInOrder(probe, abortsAfter)
+    },
+  }
+}
+
+/** Delivers two batches at once; aborts after so many turns of the event loop, or not at all. */
+async function assertInOrder(probe: Probe, abortsAfter: number | undefined): Promise<void> {
+  const batches = [probe.next(300), probe.next(1)]
+  const tasks = batches.flatMap((batch) => batch.tasks)
+  const abort = new AbortController()
+  await probe.opened(async (open) => {
+    const answers = Promise.allSettled(batches.map((batch) => open.deliver(batch)))
+    for (let turn = 0; turn < (abortsAfter ?? 0); turn++) await nextTurn()
+    if (abortsAfter !== undefined) abort.abort()
+    for (const answer of await answers)
+      if (answer.status === 'rejected' && abortsAfter === undefined) throw answer.reason
+  }, abort.signal)
+  const found = await probe.copies(tasks)
+  const expected = tasks.slice(0, abortsAfter === undefined ? tasks.length : found.length)
+  assert.deepEqual(found, expected, 'what arrived is not the beginning of both batches')
+  await probe.opened(async (open) => {
+    for (const batch of batches) await open.deliver(batch)
+  })
+  await probe.assertArrived(tasks)
+  assert.deepEqual([...new Set(await probe.copies(tasks))], tasks)
+}
+
+function killCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe: Probe): Check {
+  return {
+    name: 'gets each task when the process that delivers is killed between batches',
+    run: () =>
+      inTemporaryFolder(async (folder) => {
+        const [slot, count] = [someSlot(), 20]
+        const job: Job = {
+          what: 'produce',
+          outbox: join(folder, 'outbox.db'),
+          slot,
+          source: { use: 'simulated-db', options: { count }, baseDir: folder },
+          sink: choiceOf(sink, 'sink'),
+          deliver: true,
+          batchSize: 4,
+        }
+        // Once with a batch that was taken and not acknowledged, once before one is sent.
+        const killed = [
+          await runJob({ ...job, kill: { at: 'batch:answered', time: 2 } }),
+          await runJob({ ...job, what: 'flush', kill: { at: 'batch:sent', time: 2 } }),
+        ]
+        assert.deepEqual(killed, ['killed', 'killed'])
+        await runJobToItsEnd({ ...job, what: 'flush' })
+        const source = { plugin: await loadSource('simulated-db', folder), options: { count }, count }
+        await probe.assertArrived(await withSource(source, (open) => tasksOf(open, slot)))
+      }),
+  }
+}
+
+function exactlyOnceChecks(probe: Probe): Check[] {
+  return [
+    {
+      name: 'adds nothing when a batch comes again, from the same or from another process',
+      async run() {
+        const batch = probe.next(4)
+        const again = Array(4).fill('duplicate')
+        await probe.opened(async (open) => {
+          await open.deliver(batch)
+          assert.deepEqual(await open.deliver(batch), again)
+        })
+        await probe.opened(async (open) => assert.deepEqual(await open.deliver(batch), again))
+        assert.deepEqual(await probe.copies(batch.tasks), [...batch.tasks])
+      },
+    },
+    {
+      name: 'adds only what is missing when a part of a batch was taken before',
+      async run() {
+        const whole = probe.next(5)
+        const outcomes = ['duplicate', 'duplicate', 'delivered', 'delivered', 'delivered']
+        await probe.opened((open) => open.deliver(whole.slice(0, 2)))
+        await probe.opened(async (open) => assert.deepEqual(await open.deliver(whole), outcomes))
+        assert.deepEqual(await probe.copies(whole.tasks), [...whole.tasks])
+      },
+    },
+    {
+      name: 'remembers the last task of each outbox',
+      async run() {
+        const batch = probe.next(2)
+        await probe.opened(async (open) => {
+          await open.deliver(batch)
+          const position = await open.position?.(probe.outboxId)
+          assert.deepEqual([position?.seq, position?.taskId], [batch.firstSeq + 1, taskIdOf(batch.tasks[1] ?? '')])
+          assert.ok(position?.runId === undefined || position.runId === probe.runId)
+          assert.equal(await open.position?.(randomUUID()), undefined)
+        })
+      },
+    },
+  ]
+}

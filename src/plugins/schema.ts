@@ -1,0 +1,158 @@
+/** The one walker of schemas: a zod schema as JSON Schema, and what may stand where in it. */
+import { z } from 'zod'
+
+export type Node = z.core.JSONSchema.BaseSchema
+
+/** What may be written for a schema, with the marks of `.meta({unit, secret})`. */
+export const jsonSchemaOf = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+
+export const isNode = (value: unknown): value is Node =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A property of an object, or of some of the objects that a value may be. */
+export interface Property {
+  readonly name: string
+  readonly place: Place
+  readonly required: boolean
+  /** The alternatives that have it, where not all do: `type: page`. */
+  readonly only?: string | undefined
+}
+
+/** One place in a schema: a node, with the root that its references lead into. */
+export class Place {
+  readonly node: Node
+  readonly #root: Node
+
+  constructor(given: unknown, root: Node) {
+    this.#root = root
+    this.node = behind(given, root)
+  }
+
+  static of(schema: z.ZodType): Place {
+    const root = jsonSchemaOf(schema)
+    return new Place(root, root)
+  }
+
+  get isSecret(): boolean {
+    return this.node['secret'] === true || this.alternatives.some(({ isSecret }) => isSecret)
+  }
+
+  /** What the value may be instead of one thing: the parts of a union or an intersection. */
+  get alternatives(): Place[] {
+    const { anyOf = [], oneOf = [], allOf = [] } = this.node
+    return [...anyOf, ...oneOf, ...allOf].map((one) => this.#place(one))
+  }
+
+  /** Of a list: what each entry is. */
+  get items(): Place | undefined {
+    return isNode(this.node.items) ? this.#place(this.node.items) : undefined
+  }
+
+  /** Of an object: what stands under a key that isn't one of its properties. */
+  get others(): Place | undefined {
+    const { additionalProperties } = this.node
+    return isNode(additionalProperties) ? this.#place(additionalProperties) : undefined
+  }
+
+  /** The keys that are known here, whatever the value turns out to be. */
+  get keys(): string[] {
+    const own = Object.keys(this.node.properties ?? {})
+    return [...new Set([...own, ...this.alternatives.flatMap(({ keys }) => keys)])]
+  }
+
+  /** The places that a path may lead to: several where alternatives leave it open, none where nothing is known. */
+  at(path: readonly string[]): Place[] {
+    const [part, ...rest] = path
+    return part === undefined ? [this] : this.#under(part).flatMap((place) => place.at(rest))
+  }
+
+  #under(part: string): Place[] {
+    const { properties = {}, prefixItems } = this.node
+    const entry: unknown = Array.isArray(prefixItems) ? prefixItems[Number(part)] : undefined
+    const own = Object.hasOwn(properties, part)
+      ? this.#place(properties[part])
+      : isNode(entry)
+        ? this.#place(entry)
+        : (this.items ?? this.others)
+    return [...(own ? [own] : []), ...this.alternatives.flatMap((place) => place.#under(part))]
+  }
+
+  /** The properties of an object, or of all objects that the value may be. */
+  get properties(): Property[] {
+    const own = Object.entries(this.node.properties ?? {}).map(([name, node]) => ({
+      name,
+      place: this.#place(node),
+      required: this.node.required?.includes(name) ?? false,
+    }))
+    return [...own, ...this.#propertiesOfAlternatives()]
+  }
+
+  #propertiesOfAlternatives(): Property[] {
+    const variants = this.alternatives.filter(({ node }) => node.properties)
+    const key = discriminator(variants)
+    const merged = new Map<string, { name: string; place: Place; required: boolean; of: string[] }>()
+    for (const variant of variants) {
+      const constant = key === undefined ? '' : String(variant.constantOf(key))
+      for (const { name, place, required } of variant.properties) {
+        // Properties of one name that differ have a row for each kind of object, where a constant tells these apart.
+        const id = key === undefined || name === key ? name : `${name} ${JSON.stringify(place.node)}`
+        const known = merged.get(id)
+        if (known) {
+          known.of.push(constant)
+          known.required &&= required
+          known.place = known.place.#or(place)
+        } else merged.set(id, { name, place, required, of: [constant] })
+      }
+    }
+    return [...merged.values()].map(({ name, place, required, of }) => {
+      if (of.length === variants.length) return { name, place, required }
+      return key === undefined
+        ? { name, place, required: false }
+        : { name, place, required, only: `${key}: ${listed(of)}` }
+    })
+  }
+
+  /** The constant that stands under a key; undefined where there is none. */
+  constantOf(key: string): unknown {
+    return this.#place(this.node.properties?.[key]).node.const
+  }
+
+  #or({ node }: Place): Place {
+    if (JSON.stringify(this.node) === JSON.stringify(node)) return this
+    const description = this.node.description ?? node.description
+    return this.#place({
+      ...(description !== undefined && { description }),
+      anyOf: [...(this.node.anyOf ?? [this.node]), node],
+    })
+  }
+
+  #place(node: unknown): Place {
+    return new Place(node, this.#root)
+  }
+}
+
+/** The property that tells alternatives apart: a constant in each of them. */
+export function discriminator(variants: readonly Place[]): string | undefined {
+  const [first, ...others] = variants
+  if (others.length === 0) return undefined
+  return Object.keys(first?.node.properties ?? {}).find((name) =>
+    variants.every((variant) => variant.constantOf(name) !== undefined),
+  )
+}
+
+/** `a`, `a or b`, `a, b or c`; each once. */
+export function listed(given: readonly string[]): string {
+  const words = [...new Set(given)]
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+/** Behind a reference, which a schema has that contains itself. */
+function behind(given: unknown, root: Node): Node {
+  if (!isNode(given)) return {}
+  if (typeof given.$ref !== 'string') return given
+  const found = given.$ref
+    .split('/')
+    .slice(1)
+    .reduce<unknown>((at, part) => (isNode(at) ? at[part] : undefined), root)
+  return { ...(isNode(found) ? found : {}), ...given, $ref: undefined }
+}
