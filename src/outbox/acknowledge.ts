@@ -6,6 +6,7 @@
  */
 import { step } from '../trace.js'
 import type { Database } from './database.js'
+import { states } from './entities.js'
 import type { Queue } from './queue.js'
 import type { OutboxState } from './state.js'
 
@@ -44,10 +45,10 @@ export class Acknowledgement {
   /** Writes it down, where the file doesn't say it yet. */
   async write(): Promise<void> {
     const state = this.#state
-    await this.#database.inTurn(async (query) => {
+    await this.#database.inTurn(async (manager) => {
       const { acked } = state
       if (acked.seq === state.ackedOnDisk.seq) return // the intake before it has written it
-      await query('UPDATE state SET handed_seq = ?', [acked.seq])
+      await manager.update(states, { id: 1 }, { ackedSeq: acked.seq })
       state.ackedOnDisk = acked
       step('acknowledgement:written')
     })

@@ -1,57 +1,68 @@
-/** What the circuit breakers remember between two starts. */
+/** What the circuit breakers remember between two starts: a record for each, as JSON in the state row. */
 import type { Database } from './database.js'
-import type { StateRow } from './entities.js'
+import { type StateRow, states } from './entities.js'
+
+/**
+ * closed: calls go through; `failures` counts the attempts that failed since one succeeded.
+ * open: nobody is asked, until a while after `openedAt`. How they move is pipeline/retry.ts' business.
+ */
+export interface BreakerRecord {
+  state: 'open' | 'closed'
+  /** Failed attempts in a row, 0 or more. */
+  failures: number
+  /** Milliseconds since 1970; null while closed. */
+  openedAt: number | null
+}
 
 export type BreakerName = 'source' | 'sink'
 
-export type SavedBreakers = Partial<Record<BreakerName, string>>
+export type BreakerRecords = Partial<Record<BreakerName, BreakerRecord>>
 
 export class Breakers {
   readonly #database: Database
-  readonly #saved: SavedBreakers
+  readonly #saved: BreakerRecords
 
   constructor(database: Database, state: StateRow) {
     this.#database = database
-    this.#saved = breakersOf(state)
+    this.#saved = breakersOf(state.breaker)
   }
 
   /** What the breaker around `name` saved; undefined where it's closed and unharmed. */
-  saved(name: BreakerName): string | undefined {
+  saved(name: BreakerName): BreakerRecord | undefined {
     return this.#saved[name]
   }
 
-  async save(name: BreakerName, saved: string | undefined): Promise<void> {
-    if (saved === this.#saved[name]) return
+  async save(name: BreakerName, saved: BreakerRecord | undefined): Promise<void> {
+    const before = breakersText(this.#saved)
     if (saved === undefined) delete this.#saved[name]
     else this.#saved[name] = saved
-    await this.#database.query('UPDATE state SET breaker = ?', [
-      Object.keys(this.#saved).length > 0 ? JSON.stringify(this.#saved) : null,
-    ])
+    const breaker = breakersText(this.#saved)
+    if (breaker !== before) await this.#database.inTurn((manager) => manager.update(states, { id: 1 }, { breaker }))
   }
 }
 
-export function breakersOf(state: StateRow): SavedBreakers {
-  const saved = parsedOrNull(state.breaker)
-  const breakers: SavedBreakers = {}
-  if (typeof saved !== 'object' || saved === null) return breakers
-  if ('source' in saved && isBreaker(saved.source)) breakers.source = saved.source
-  if ('sink' in saved && isBreaker(saved.sink)) breakers.sink = saved.sink
-  return breakers
+/** The column's text; null where all breakers are closed and unharmed. */
+export const breakersText = (records: BreakerRecords): string | null =>
+  Object.keys(records).length > 0 ? JSON.stringify(records) : null
+
+/** The column's records. A breaker's memory can be done without: where it's damaged, the circuit is closed. */
+export function breakersOf(text: string | null): BreakerRecords {
+  const saved = parsed(text)
+  const records: BreakerRecords = {}
+  if (typeof saved !== 'object' || saved === null) return records
+  if ('source' in saved && isRecord(saved.source)) records.source = saved.source
+  if ('sink' in saved && isRecord(saved.sink)) records.sink = saved.sink
+  return records
 }
 
-/** A breaker's memory can be done without: where it's damaged, the circuit is closed. */
-function isBreaker(saved: unknown): saved is string {
-  const state = typeof saved === 'string' ? parsedOrNull(saved) : null
-  return (
-    typeof state === 'object' &&
-    state !== null &&
-    'ownState' in state &&
-    typeof state.ownState === 'object' &&
-    state.ownState !== null
-  )
+function isRecord(saved: unknown): saved is BreakerRecord {
+  if (typeof saved !== 'object' || saved === null) return false
+  if (!('state' in saved && 'failures' in saved && 'openedAt' in saved)) return false
+  const { state, failures, openedAt } = saved
+  return Number.isSafeInteger(failures) && (state === 'open' ? Number.isSafeInteger(openedAt) : state === 'closed')
 }
 
-function parsedOrNull(text: string | null): unknown {
+function parsed(text: string | null): unknown {
   try {
     return JSON.parse(text ?? 'null')
   } catch {

@@ -1,30 +1,33 @@
-/** Opens the outbox's file and speaks SQL to it: the only file that knows the driver. */
+/**
+ * The outbox's file and its one connection: the only place that knows the driver. TypeORM has one connection a
+ * DataSource, so whatever is issued while a transaction is open joins it; hence the mutex around all work.
+ */
 import { constants } from 'node:fs'
 import { lstat, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import sqlite3 from 'sqlite3'
-import type { QueryRunner } from 'typeorm'
-import { DataSource } from 'typeorm/data-source/DataSource.js'
-import { codeOf, OutboxError, OwmError, toError } from '../errors/index.js'
+import { DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
+import { codeOf, OutboxError } from '../errors/index.js'
+import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
+import { asOutboxError } from './trouble.js'
 
 /** Milliseconds that a statement waits for another process' statement. */
 const busyTimeout = 10_000
 
-export type Parameter = string | number | Buffer | null
-export type Query = <Row>(sql: string, parameters?: Parameter[]) => Promise<Row[]>
-
-/** One connection behind one mutex: a statement never joins somebody else's transaction. */
 export class Database {
   readonly path: string
+  /** The schema's version that the file has: how many of the migrations it has had. */
+  readonly version: number
   readonly #source: DataSource
   readonly #runner: QueryRunner
   #last: Promise<unknown> = Promise.resolve()
   #takenAtRest = false
 
-  private constructor(path: string, source: DataSource) {
+  private constructor(path: string, source: DataSource, version: number) {
     this.path = path
+    this.version = version
     this.#source = source
     this.#runner = source.createQueryRunner()
   }
@@ -36,21 +39,20 @@ export class Database {
       await createPrivately(path)
       const source = await connect(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_FULLMUTEX)
       try {
-        const database = new Database(path, source)
-        const version = await database.#checkSchema()
+        const version = await schemaOf(path, source)
         if (version === 0) {
-          // A batch is about 100 KiB: in pages of 16 KiB it takes a quarter of the writes that it takes in SQLite's 4 KiB.
-          await database.query('PRAGMA page_size = 16384')
+          // A batch is about 100 KiB: in pages of 16 KiB it takes a quarter of the writes that it takes in 4 KiB.
+          await source.query('PRAGMA page_size = 16384')
           // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
-          await database.query(`PRAGMA application_id = ${applicationId}`)
+          await source.query(`PRAGMA application_id = ${applicationId}`)
         }
-        await database.query('PRAGMA journal_mode = WAL')
+        await source.query('PRAGMA journal_mode = WAL')
         // guard: synchronous-full
-        await database.query('PRAGMA synchronous = FULL')
-        await database.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: what is left when the outbox is closed is waited for
+        await source.query('PRAGMA synchronous = FULL')
+        await source.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: closing waits for what is left
         if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
-        await database.#checkDurable()
-        return database
+        await checkDurable(path, source)
+        return new Database(path, source, migrations.length)
       } catch (error) {
         await source.destroy()
         throw error
@@ -58,7 +60,10 @@ export class Database {
     })
   }
 
-  /** Opens to look only: changes nothing and holds nobody up. Undefined where there is no file, or nothing in it yet. */
+  /**
+   * Opens to look only: changes nothing and holds nobody up. Undefined where there is no file, or nothing in it yet.
+   * Its schema may be an older one: see `version`.
+   */
   static async openForReading(path: string): Promise<Database | undefined> {
     return guarded(path, async () => {
       if (!(await checkFile(path))) return undefined
@@ -68,9 +73,17 @@ export class Database {
       const source = isAtRest
         ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI)
         : await connect(path, flags)
-      const database = new Database(path, source)
-      database.#takenAtRest = isAtRest
-      if ((await database.#checkSchema()) > 0) return database
+      try {
+        const version = await schemaOf(path, source)
+        if (version > 0) {
+          const database = new Database(path, source, version)
+          database.#takenAtRest = isAtRest
+          return database
+        }
+      } catch (error) {
+        await source.destroy()
+        throw error
+      }
       await source.destroy()
       return undefined
     })
@@ -81,90 +94,87 @@ export class Database {
     return this.#takenAtRest && exists(`${this.path}-wal`)
   }
 
-  /** Rows of one statement. `UPDATE … RETURNING` gives none through this driver: use `WITH … UPDATE`. */
-  async query<Row>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
-    return this.#exclusively(() => this.#run<Row>(sql, parameters))
-  }
-
-  /** Runs `work` when nobody else's statement or transaction is under way, for what it decides by then. */
-  async inTurn(work: (query: Query) => Promise<void>): Promise<void> {
-    return this.#exclusively(() => work((sql, parameters) => this.#run(sql, parameters)))
+  /**
+   * Runs `work` when no other work is under way, so that what it decides by still holds when it's done.
+   * (`UPDATE … RETURNING` gives no rows through this driver: use `WITH … UPDATE`.)
+   */
+  async inTurn<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const begin = (): Promise<T> =>
+      work(this.#runner.manager).catch((error: unknown) => {
+        throw error instanceof QueryFailedError ? asOutboxError(this.path, error) : error
+      })
+    const turn = this.#last.then(begin, begin)
+    this.#last = turn.catch(() => undefined)
+    return turn
   }
 
   /**
-   * Runs `work` in one transaction, which is durable when the promise resolves.
-   * `committed` runs before anybody else's next statement: the place to change
-   * what memory holds of the file.
+   * Runs `work` in one transaction, which is durable when the promise resolves. `committed` gets its result before
+   * anybody else's turn: the place to change what memory holds of the file.
    */
-  async transaction(work: (query: Query) => Promise<void>, committed: () => void = () => undefined): Promise<void> {
-    return this.inTurn(async (query) => {
-      await query('BEGIN IMMEDIATE')
+  async transaction<T>(
+    work: (manager: EntityManager) => Promise<T>,
+    committed: (result: T) => void = () => undefined,
+  ): Promise<T> {
+    return this.inTurn(async (manager) => {
+      // TypeORM's own transactions take the write lock with their first write only, when it may be too late for that.
+      await manager.query('BEGIN IMMEDIATE')
       try {
-        await work(query)
-        await query('COMMIT')
-        committed()
+        const result = await work(manager)
+        await manager.query('COMMIT')
+        committed(result)
+        return result
       } catch (error) {
         // After SQLITE_FULL and the like SQLite has rolled back by itself.
-        await query('ROLLBACK').catch(() => undefined)
+        await manager.query('ROLLBACK').catch(() => undefined)
         throw error
       }
     })
   }
 
-  /** Reads back what durability rests on; throws where the file system didn't give it. */
-  async #checkDurable(): Promise<void> {
-    const [is] = await this.query<{ journal: string; sync: number }>(
-      'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
-    )
-    // guard: durability-verified
-    if (is?.journal !== 'wal' || is.sync !== 2)
-      throw new OutboxError(
-        `The outbox ${this.path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`,
-        {
-          hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.',
-        },
-      )
+  /** Runs `work`, which only reads, so that all of it sees the file as it was at one moment. */
+  async snapshot<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.inTurn(async (manager) => {
+      await manager.query('BEGIN')
+      return work(manager).finally(() => manager.query('ROLLBACK'))
+    })
   }
 
   async close(): Promise<void> {
-    await this.#exclusively(() => this.#source.destroy())
+    await this.inTurn(() => this.#source.destroy())
   }
+}
 
-  /** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
-  async #checkSchema(): Promise<number> {
-    const [head] = await this.query<{ app: number; version: number; tables: number }>(
-      `SELECT (SELECT application_id FROM pragma_application_id) AS app, (SELECT user_version FROM pragma_user_version) AS version,
-        (SELECT count(*) FROM sqlite_schema) AS tables`,
+/** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
+async function schemaOf(path: string, source: DataSource): Promise<number> {
+  const [head] = await source.query<{ app: number; version: number; tables: number }[]>(
+    `SELECT (SELECT application_id FROM pragma_application_id) AS app,
+      (SELECT user_version FROM pragma_user_version) AS version, (SELECT count(*) FROM sqlite_schema) AS tables`,
+  )
+  if (!head || head.tables === 0) return 0
+  if (head.app !== applicationId)
+    throw new OutboxError(`${path} is a SQLite database, but not an owm outbox.`, {
+      hint: 'Name another file with --outbox or outbox.path.',
+    })
+  if (head.version > migrations.length)
+    throw new OutboxError(
+      `The outbox ${path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`,
+      { hint: 'Update owm; the tasks in the outbox are untouched.' },
     )
-    if (!head || head.tables === 0) return 0
-    if (head.app !== applicationId)
-      throw new OutboxError(`${this.path} is a SQLite database, but not an owm outbox.`, {
-        hint: 'Name another file with --outbox or outbox.path.',
-      })
-    if (head.version > migrations.length)
-      throw new OutboxError(
-        `The outbox ${this.path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`,
-        {
-          hint: 'Update owm; the tasks in the outbox are untouched.',
-        },
-      )
-    return head.version
-  }
+  return head.version
+}
 
-  async #run<Row>(sql: string, parameters?: Parameter[]): Promise<Row[]> {
-    try {
-      const rows: unknown = await this.#runner.query(sql, parameters)
-      return isRows<Row>(rows) ? rows : []
-    } catch (error) {
-      throw asOutboxError(this.path, error)
-    }
-  }
-
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work, work)
-    this.#last = turn.catch(() => undefined)
-    return turn
-  }
+/** Reads back what durability rests on; throws where the file system didn't give it. */
+async function checkDurable(path: string, source: DataSource): Promise<void> {
+  const [is] = await source.query<{ journal: string; sync: number }[]>(
+    'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
+  )
+  // guard: durability-verified
+  if (is?.journal !== 'wal' || is.sync !== 2)
+    throw new OutboxError(
+      `The outbox ${path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`,
+      { hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.' },
+    )
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -172,11 +182,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
-
-/** What a SELECT gives; the caller's row type restates the statement beside it. */
-function isRows<Row>(rows: unknown): rows is Row[] {
-  return Array.isArray(rows)
-}
 
 const silent = {
   logQuery() {},
@@ -193,6 +198,7 @@ async function connect(path: string, flags: number): Promise<DataSource> {
     database: path,
     flags,
     busyTimeout,
+    entities,
     migrations,
     // Its own one writes failed migrations to standard output, into the midst of --json.
     logger: silent,
@@ -246,51 +252,4 @@ export async function createPrivately(path: string): Promise<void> {
     throw error
   })
   await file?.close()
-}
-
-const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-  SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
-  SQLITE_IOERR: [
-    'the disk gave an input/output error',
-    'Look at the disk and its free space, then run again; what was stored before is safe.',
-  ],
-  SQLITE_READONLY: ['it can only be read', 'Make the file and its folder writable for this user.'],
-  SQLITE_CANTOPEN: ["it can't be opened", 'Make sure that its folder exists and is writable for this user.'],
-  SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
-  SQLITE_CORRUPT: [
-    'the file is damaged',
-    'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.',
-  ],
-  SQLITE_NOTADB: [
-    "the file isn't a SQLite database",
-    'Nothing was changed. Name another file with --outbox, or move this one away.',
-  ],
-  SQLITE_BUSY: ['another program keeps it locked', 'Find it (`fuser FILE`) and run again when it has ended.'],
-  EACCES: ['access is denied', 'Make the file and its folder writable for this user.'],
-  EROFS: ['its file system can only be read', 'Name another file with --outbox or outbox.path.'],
-  ENOSPC: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
-  ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
-  EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
-}
-
-/** A row holds what no owm wrote. */
-export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
-  new OutboxError(`The outbox ${path} is damaged: ${what}.`, {
-    hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.',
-    cause,
-  })
-
-/** TypeORM wraps the driver's error; its code says what the disk did. */
-export function asOutboxError(path: string, thrown: unknown): OwmError {
-  if (thrown instanceof OwmError) return thrown
-  const error = toError(thrown)
-  const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
-  const [what, hint] = causes[code] ?? [
-    error.message,
-    'Look at the file and its disk; nothing was reported done that is not.',
-  ]
-  return new OutboxError(`The outbox ${path} can't be used: ${what}${code ? ` (${code})` : ''}.`, {
-    hint,
-    cause: error,
-  })
 }

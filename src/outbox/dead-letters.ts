@@ -4,12 +4,16 @@
  *     pending --refused--> dead --retry--> retried (pending again, under a new seq)
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
+import { LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
-import { type Database, damaged } from './database.js'
+import { among, ofRun } from './criteria.js'
+import type { Database } from './database.js'
+import { batches, deadTasks, runs, states } from './entities.js'
 import { cut, placed } from './intake.js'
 import { isTask, type Queue } from './queue.js'
 import type { OutboxState } from './state.js'
 import { storeBatches } from './statements.js'
+import { damaged } from './trouble.js'
 
 /** Which dead tasks. */
 export interface DeadFilter {
@@ -24,6 +28,9 @@ interface DeadOfRun {
   seqs: number[]
   tasks: string[]
 }
+
+/** Rows that one statement inserts: SQLite takes 32,766 parameters. */
+const rowsAtOnce = 1_000
 
 export class DeadLetters {
   readonly #database: Database
@@ -41,8 +48,7 @@ export class DeadLetters {
   }
 
   async count(): Promise<number> {
-    const [row] = await this.#database.query<{ n: number }>("SELECT count(*) AS n FROM dead WHERE fate = 'dead'")
-    return row?.n ?? 0
+    return this.#database.inTurn((manager) => manager.countBy(deadTasks, { fate: 'dead' }))
   }
 
   /**
@@ -51,22 +57,22 @@ export class DeadLetters {
    */
   async add(batch: Batch, refused: ReadonlyMap<number, string>): Promise<void> {
     const seq = batch.lastSeq
-    const dead = [...refused].map(([index, reason]) => ({
-      seq: batch.firstSeq + index,
-      reason,
-      task: batch.tasks[index],
-    }))
     await this.#database.transaction(
-      async (query) => {
-        await query(
-          `INSERT OR REPLACE INTO dead (seq, run, attempts, reason, created_at, died_at, fate, task)
-            SELECT value ->> 'seq', batch.run, batch.failures + 1, value ->> 'reason', batch.created_at, ?, 'dead',
-              value ->> 'task'
-            FROM json_each(?) JOIN batch
-              ON batch.first_seq = (SELECT max(first_seq) FROM batch WHERE first_seq <= value ->> 'seq')`,
-          [this.#now(), JSON.stringify(dead)],
-        )
-        await query('UPDATE state SET handed_seq = ?', [seq])
+      async (manager) => {
+        // A batch that is delivered may be the end of a stored one.
+        const stored = await manager.findOne(batches, {
+          where: { firstSeq: LessThanOrEqual(batch.firstSeq) },
+          order: { firstSeq: 'DESC' },
+        })
+        if (!stored) throw damaged(this.#database.path, `the batch at ${batch.firstSeq} is gone`)
+        const { run, failures, createdAt } = stored
+        const fate = { run, attempts: failures + 1, createdAt, diedAt: this.#now(), fate: 'dead' } as const
+        const dead = [...refused].map(([index, reason]) => {
+          return { ...fate, seq: batch.firstSeq + index, reason, task: batch.tasks[index] ?? '' }
+        })
+        for (let from = 0; from < dead.length; from += rowsAtOnce)
+          await manager.upsert(deadTasks, dead.slice(from, from + rowsAtOnce), ['seq'])
+        await manager.update(states, { id: 1 }, { ackedSeq: seq })
       },
       () => {
         this.#queue.drop(seq)
@@ -88,29 +94,25 @@ export class DeadLetters {
 
   /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */
   async discard(before: number): Promise<number> {
-    let discarded = 0
-    await this.#database.transaction(async (query) => {
-      const rows = await query<{ run: number; n: number }>(
-        "SELECT run, count(*) AS n FROM dead WHERE fate = 'dead' AND died_at < ? GROUP BY run",
-        [before],
-      )
-      for (const { run, n } of rows) {
-        discarded += n
-        await query('UPDATE run SET discarded = discarded + ? WHERE id = ?', [n, run])
-      }
-      await query("UPDATE dead SET fate = 'discarded', task = '' WHERE fate = 'dead' AND died_at < ?", [before])
+    const old = { fate: 'dead', diedAt: LessThan(before) } as const
+    return this.#database.transaction(async (manager) => {
+      const counts = await manager
+        .createQueryBuilder(deadTasks, 'dead')
+        .select('dead.run', 'run')
+        .addSelect('count(*)', 'n')
+        .where(old)
+        .groupBy('dead.run')
+        .getRawMany<{ run: number; n: number }>()
+      for (const { run, n } of counts) await manager.increment(runs, { id: run }, 'discarded', n)
+      await manager.update(deadTasks, old, { fate: 'discarded', task: '' })
+      return counts.reduce((sum, { n }) => sum + n, 0)
     })
-    return discarded
   }
 
   /** Dead tasks, oldest first, by their runs. */
   async #byRun({ run, seqs }: DeadFilter): Promise<DeadOfRun[]> {
-    const rows = await this.#database.query<{ run: number; seq: number; task: string }>(
-      `SELECT dead.run, seq, task FROM dead JOIN run ON run.id = dead.run
-        WHERE fate = 'dead' AND substr(run_id, 1, length(?1)) = ?1
-          AND (?2 IS NULL OR seq IN (SELECT value FROM json_each(?2))) ORDER BY seq`,
-      [run, seqs === undefined ? null : JSON.stringify(seqs)],
-    )
+    const where = { fate: 'dead', run: ofRun(run), ...(seqs && { seq: among(seqs) }) } as const
+    const rows = await this.#database.inTurn((manager) => manager.find(deadTasks, { where, order: { seq: 'ASC' } }))
     const groups = new Map<number, DeadOfRun>()
     for (const { run: id, seq, task } of rows) {
       const group = groups.get(id) ?? { run: id, seqs: [], tasks: [] }
@@ -123,18 +125,16 @@ export class DeadLetters {
 
   async #append(run: number, tasks: readonly string[], seqs: readonly number[]): Promise<void> {
     const state = this.#state
-    let lastSeq = 0
     await this.#database.transaction(
-      async (query) => {
-        lastSeq = state.lastSeq + tasks.length
-        await storeBatches(query, run, placed(cut(tasks, this.#batchSize), '', state), this.#now())
-        await query("UPDATE dead SET fate = 'retried' WHERE seq IN (SELECT value FROM json_each(?))", [
-          JSON.stringify(seqs),
-        ])
-        await query("UPDATE run SET state = 'read', finished_at = NULL WHERE id = ? AND state = 'done'", [run])
-        await query('UPDATE state SET last_seq = ?', [lastSeq])
+      async (manager) => {
+        const lastSeq = state.lastSeq + tasks.length
+        await storeBatches(manager, run, placed(cut(tasks, this.#batchSize), '', state), this.#now())
+        await manager.update(deadTasks, { seq: among(seqs) }, { fate: 'retried' })
+        await manager.update(runs, { id: run, state: 'done' }, { state: 'read', finishedAt: null })
+        await manager.update(states, { id: 1 }, { lastSeq })
+        return lastSeq
       },
-      () => {
+      (lastSeq) => {
         state.lastSeq = lastSeq
       },
     )

@@ -1,56 +1,93 @@
 /**
- * The rows of the outbox's tables, which src/outbox/migrations.ts makes.
+ * The outbox's tables, which src/outbox/migrations.ts makes, as TypeORM's entities.
  *
- * The unit is the hand-over batch: one row holds up to `flush.batchSize` tasks,
- * its key is the `seq` of the first. `seq` has no gaps, so "acknowledged" is one
- * number (`state.handed_seq`) and acknowledging a batch writes no row of it.
+ * The unit is the batch: one row holds up to `flush.batchSize` tasks, its key is the `seq` of the first. `seq` has no
+ * gaps, so "acknowledged" is one number (`state.handed_seq`), and acknowledging a batch writes no row of it.
+ * Columns keep the names that files have had from the first version on; properties have the words of the code.
+ * Times are milliseconds since 1970.
  */
-/** The one row that says who this outbox is and how far it was handed over. */
+import { EntitySchema } from 'typeorm'
+
+/** The one row that says who this outbox is and how far it is delivered. */
 export interface StateRow {
-  id: 1
+  id: number
   /** UUID: the name that sinks remember this outbox by. */
   outboxId: string
   /** Every task up to this `seq` is in the sink or dead; 0 at the start. */
   ackedSeq: number
   /** The last `seq` that was ever given out. */
   lastSeq: number
-  /** The circuit breakers' states between two starts, JSON by name; null while all are closed. */
+  /** What the circuit breakers remember between two starts: JSON, see breakers.ts; null while all are closed. */
   breaker: string | null
   /** Who holds, or last held, the lock: JSON `{pid, host, command, since}`. */
   holder: string | null
 }
 
-/**
- * reading: the source isn't read to its end. checking: read; suspected duplicates
- * are being compared. read: all of its tasks are in the outbox. done: and handed over.
- */
+export const states = new EntitySchema<StateRow>({
+  name: 'state',
+  columns: {
+    id: { type: 'integer', primary: true },
+    outboxId: { name: 'outbox_id', type: 'text' },
+    ackedSeq: { name: 'handed_seq', type: 'integer' },
+    lastSeq: { name: 'last_seq', type: 'integer' },
+    breaker: { type: 'text', nullable: true },
+    holder: { type: 'text', nullable: true },
+  },
+})
+
+/** See ledger.ts. */
 export type RunState = 'reading' | 'checking' | 'read' | 'done'
 
 export interface RunRow {
   id: number
+  /** UUID. */
   runId: string
   slot: string
   source: string
-  /** Hash of the source's name and options: a resume point is only good for the same ones. */
+  /** Hash of the source's name and options: a checkpoint is only good for the same ones. */
   sourceDigest: string
   state: RunState
+  /** The source's word for where to read on; null at the start, and once it's read to its end. */
   checkpoint: string | null
+  /** Locations that the source gave. */
   read: number
   rejected: number
   duplicates: number
+  /** Tasks that were stored. */
   persisted: number
-  /** Dead tasks of this run that an operator removed. */
+  /** Dead tasks of this run that an operator gave up. */
   discarded: number
-  /** Milliseconds since 1970. */
   startedAt: number
   finishedAt: number | null
 }
 
+export const runs = new EntitySchema<RunRow>({
+  name: 'run',
+  columns: {
+    id: { type: 'integer', primary: true, generated: 'increment' },
+    runId: { name: 'run_id', type: 'text' },
+    slot: { type: 'text' },
+    source: { type: 'text' },
+    sourceDigest: { name: 'source_digest', type: 'text' },
+    state: { type: 'text' },
+    checkpoint: { name: 'resume', type: 'text', nullable: true },
+    read: { type: 'integer' },
+    rejected: { type: 'integer' },
+    duplicates: { type: 'integer' },
+    persisted: { type: 'integer' },
+    discarded: { type: 'integer' },
+    startedAt: { name: 'started_at', type: 'integer' },
+    finishedAt: { name: 'finished_at', type: 'integer', nullable: true },
+  },
+})
+
 export interface BatchRow {
   firstSeq: number
+  /** Tasks in it, 1 or more. */
   count: number
+  /** A run's `id`. */
   run: number
-  /** How often the hand-over of this batch failed. */
+  /** How often its delivery failed. */
   failures: number
   lastError: string | null
   createdAt: number
@@ -58,22 +95,57 @@ export interface BatchRow {
   tasks: string
 }
 
+export const batches = new EntitySchema<BatchRow>({
+  name: 'batch',
+  columns: {
+    firstSeq: { name: 'first_seq', type: 'integer', primary: true },
+    count: { type: 'integer' },
+    run: { type: 'integer' },
+    failures: { type: 'integer' },
+    lastError: { name: 'last_error', type: 'text', nullable: true },
+    createdAt: { name: 'created_at', type: 'integer' },
+    // Megabytes: read where it's asked for (statements.ts).
+    tasks: { type: 'text', select: false },
+  },
+})
+
 export interface DeadRow {
   seq: number
+  /** A run's `id`. */
   run: number
+  /** How often it was sent. */
   attempts: number
   reason: string
+  /** When the task was stored. */
   createdAt: number
   diedAt: number
-  /** What an operator did with it: `retried` lives on under another `seq`, `discarded` is given up. */
+  /** What an operator did with it: see dead-letters.ts. */
   fate: 'dead' | 'retried' | 'discarded'
+  /** JSON; empty once it's discarded. */
   task: string
 }
 
+export const deadTasks = new EntitySchema<DeadRow>({
+  name: 'dead',
+  columns: {
+    seq: { type: 'integer', primary: true },
+    run: { type: 'integer' },
+    attempts: { type: 'integer' },
+    reason: { type: 'text' },
+    createdAt: { name: 'created_at', type: 'integer' },
+    diedAt: { name: 'died_at', type: 'integer' },
+    fate: { type: 'text' },
+    task: { type: 'text' },
+  },
+})
+
+/** A location that became no task of its own. */
 export interface RejectedRow {
   id: number
+  /** A run's `id`. */
   run: number
   kind: 'rejected' | 'duplicate'
+  /** Where it stood in the source, such as `line 17`. */
   position: string
   /** The record as it was, cut at 1,000 characters. */
   value: string
@@ -81,10 +153,37 @@ export interface RejectedRow {
   createdAt: number
 }
 
+export const rejectedRecords = new EntitySchema<RejectedRow>({
+  name: 'rejected',
+  columns: {
+    id: { type: 'integer', primary: true, generated: 'increment' },
+    run: { type: 'integer' },
+    kind: { type: 'text' },
+    position: { type: 'text' },
+    value: { type: 'text' },
+    reason: { type: 'text' },
+    createdAt: { name: 'created_at', type: 'integer' },
+  },
+})
+
 /** A task that may be a duplicate: decided once its run is read. */
 export interface SuspectRow {
   id: number
+  /** A run's `id`. */
   run: number
   position: string
+  /** JSON. */
   task: string
 }
+
+export const suspects = new EntitySchema<SuspectRow>({
+  name: 'suspect',
+  columns: {
+    id: { type: 'integer', primary: true, generated: 'increment' },
+    run: { type: 'integer' },
+    position: { type: 'text' },
+    task: { type: 'text' },
+  },
+})
+
+export const entities = [states, runs, batches, deadTasks, rejectedRecords, suspects]

@@ -1,9 +1,15 @@
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
+import { type EntityManager, MoreThan } from 'typeorm'
+import type { OutboxError } from '../errors/index.js'
+import { type BreakerRecord, breakersOf } from './breakers.js'
+import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './criteria.js'
+import { Database } from './database.js'
+import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './entities.js'
+import { breakersOfVersion1 } from './migrations.js'
+import { tasksIn } from './statements.js'
+import { damaged } from './trouble.js'
 
-import { breakersOf } from './breakers.js'
-import { Database, damaged, type Parameter } from './database.js'
-import type { RunState } from './entities.js'
-import { readState } from './state.js'
+/** What an operator may ask of an outbox: reads only, next to a running producer. */
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 
@@ -26,6 +32,14 @@ export interface RunReport {
   dead: number
   startedAt: string
   finishedAt: string | null
+}
+
+export interface BreakerReport {
+  name: string
+  state: BreakerRecord['state']
+  failures: number
+  /** ISO 8601; null while it's closed. */
+  since: string | null
 }
 
 export interface TaskReport {
@@ -52,11 +66,20 @@ export interface Filter {
   limit: number
 }
 
-function iso(time: number, path: string): string {
-  const date = new Date(time)
-  if (Number.isNaN(date.getTime())) throw damaged(path, `${time} in it is no time`)
-  return date.toISOString()
-}
+/** Columns that every version of the schema has: what is only looked at isn't brought up to date. */
+const runColumns = {
+  id: true,
+  runId: true,
+  slot: true,
+  state: true,
+  read: true,
+  rejected: true,
+  duplicates: true,
+  persisted: true,
+  discarded: true,
+  startedAt: true,
+  finishedAt: true,
+} as const
 
 export class Inspection {
   #database: Database | undefined
@@ -65,7 +88,7 @@ export class Inspection {
     this.#database = database
   }
 
-  /** Opens an outbox to look at it; a missing or empty one is no error. */
+  /** Opens an outbox to look at it; a missing or empty one is no error. Throws OutboxError. */
   static async open(path: string): Promise<Inspection> {
     return new Inspection(await Database.openForReading(path))
   }
@@ -75,120 +98,81 @@ export class Inspection {
     return this.#database !== undefined
   }
 
-  get #path(): string {
-    return this.#database?.path ?? ''
-  }
-
   async totals(): Promise<Totals> {
-    const [row] = await this.#query<Totals>(
-      `SELECT last_seq - handed_seq - (SELECT count(*) FROM dead WHERE seq > handed_seq) AS pending, (SELECT count(*) FROM dead WHERE fate = 'dead') AS dead,
-        (SELECT count(*) FROM rejected WHERE kind = 'rejected') AS rejected,
-        (SELECT count(*) FROM rejected WHERE kind = 'duplicate') AS duplicates FROM state`,
-    )
-    return row ?? { pending: 0, dead: 0, rejected: 0, duplicates: 0 }
-  }
-
-  async oldestPendingAt(): Promise<string | null> {
-    const [row] = await this.#query<{ createdAt: number }>(
-      'SELECT created_at AS createdAt FROM batch JOIN state WHERE first_seq <= handed_seq + 1 AND first_seq + count - 1 > handed_seq ORDER BY first_seq DESC LIMIT 1',
-    )
-    return row ? iso(row.createdAt, this.#path) : null
-  }
-
-  /** Which circuit breakers are open, and since when. */
-  async breakers(): Promise<{ name: string; state: 'open' | 'closed'; failures: number; since: string | null }[]> {
-    if (!this.#database) return []
-    return Object.entries(breakersOf(await readState(this.#database))).map(([name, saved]) => {
-      const { ownState, breakerState }: { ownState?: { value?: number; openedAt?: number }; breakerState?: number } =
-        JSON.parse(saved)
+    const totals = await this.#read(async (manager) => {
+      const { ackedSeq, lastSeq } = await positionOf(manager)
       return {
-        name,
-        state: ownState?.value === 1 ? 'open' : 'closed',
-        failures: breakerState ?? 0,
-        since: ownState?.openedAt ? iso(ownState.openedAt, this.#path) : null,
+        pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
+        dead: await manager.countBy(deadTasks, { fate: 'dead' }),
+        rejected: await manager.countBy(rejectedRecords, { kind: 'rejected' }),
+        duplicates: await manager.countBy(rejectedRecords, { kind: 'duplicate' }),
       }
     })
+    return totals ?? { pending: 0, dead: 0, rejected: 0, duplicates: 0 }
+  }
+
+  /** When the oldest pending task was stored, ISO 8601. */
+  async oldestPendingAt(): Promise<string | null> {
+    const oldest = await this.#read(async (manager) => {
+      const { ackedSeq } = await positionOf(manager)
+      const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
+      return firstSeq === null ? null : manager.findOneBy(batches, { firstSeq })
+    })
+    return oldest ? this.#iso(oldest.createdAt) : null
+  }
+
+  /** Circuit breakers that are open or have failures to remember. */
+  async breakers(): Promise<BreakerReport[]> {
+    const saved = await this.#read(async (manager, version) => {
+      const [state] = await manager.find(states, { select: { id: true, breaker: true } })
+      return (version < 2 ? breakersOfVersion1 : breakersOf)(state?.breaker ?? null)
+    })
+    return Object.entries(saved ?? {}).map(([name, { state, failures, openedAt }]) => ({
+      name,
+      state,
+      failures,
+      since: openedAt ? this.#iso(openedAt) : null,
+    }))
   }
 
   /** Runs, newest first. */
   async runs(filter: Filter): Promise<RunReport[]> {
-    interface Row extends Omit<RunReport, 'startedAt' | 'finishedAt'> {
-      startedAt: number
-      finishedAt: number | null
-    }
-    const rows = await this.#query<Row>(
-      `SELECT run_id AS runId, slot, run.state, read, rejected, duplicates, persisted,
-        persisted - discarded - coalesce(waiting.n, 0) - coalesce(gone.n, 0) AS delivered, coalesce(gone.n, 0) AS dead,
-        started_at AS startedAt, finished_at AS finishedAt
-      FROM run
-      LEFT JOIN (SELECT run, sum(min(count, first_seq + count - 1 - handed_seq)
-          - (SELECT count(*) FROM dead WHERE seq BETWEEN max(first_seq, handed_seq + 1) AND first_seq + count - 1)) AS n FROM batch JOIN state
-        WHERE first_seq + count - 1 > handed_seq GROUP BY run) AS waiting ON waiting.run = run.id
-      LEFT JOIN (SELECT run, count(*) AS n FROM dead WHERE fate = 'dead' GROUP BY run) AS gone ON gone.run = run.id
-      WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT ?2`,
-      [filter.run ?? '', filter.limit],
-    )
-    return rows.map((row) => ({
-      ...row,
-      startedAt: iso(row.startedAt, this.#path),
-      finishedAt: row.finishedAt === null ? null : iso(row.finishedAt, this.#path),
-    }))
+    const found = await this.#read(async (manager) => {
+      const where = { runId: beginningWith(filter.run ?? '') }
+      const rows = await manager.find(runs, { select: runColumns, where, order: { id: 'DESC' }, take: filter.limit })
+      return { rows: this.#texts(rows), pending: await pendingByRun(manager), dead: await deadByRun(manager) }
+    })
+    if (!found) return []
+    return found.rows.map(({ id, discarded, startedAt, finishedAt, ...row }) => {
+      const dead = found.dead.get(id) ?? 0
+      return {
+        ...row,
+        delivered: row.persisted - discarded - dead - (found.pending.get(id) ?? 0),
+        dead,
+        startedAt: this.#iso(startedAt),
+        finishedAt: finishedAt === null ? null : this.#iso(finishedAt),
+      }
+    })
   }
 
   /** Single tasks: the dead and the pending ones, or those of one state. */
   async tasks(filter: Filter): Promise<TaskReport[]> {
-    const states: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
+    const wanted: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
     const found: TaskReport[] = []
-    for (const state of states) {
+    for (const state of wanted) {
       const left = filter.limit - found.length
       if (left > 0) found.push(...(await this.#tasksIn(state, { ...filter, limit: left })))
     }
     return found
   }
 
-  async #tasksIn(state: TaskState, { run, location, limit }: Filter): Promise<TaskReport[]> {
-    interface Row {
-      seq: number | null
-      runId: string
-      attempts: number
-      lastError: string | null
-      createdAt: number
-      task: string | null
-      position?: string
-      value?: string
-    }
-    // As SQLite's lower() does it: ASCII only.
-    const text = (location ?? '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-    // The batch is searched as a whole first, and cut into tasks only where it has the text. No sorting: rows come in key order, as long as `batch` is
-    // the outermost table.
-    const cut = (order: string, which: string, attempts: string): string =>
-      `SELECT first_seq + entry.key AS seq, run_id AS runId, ${attempts} AS attempts, last_error AS lastError, created_at AS createdAt, entry.value AS task
-        FROM batch CROSS JOIN run ON run.id = batch.run CROSS JOIN json_each(batch.tasks) AS entry
-        WHERE ${which} AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(tasks), ?2) AND instr(lower(entry.value), ?2)
-        ORDER BY first_seq ${order} LIMIT ?3`
-    const handed = '(SELECT handed_seq FROM state)'
-    const statements: Readonly<Record<TaskState, string>> = {
-      pending: cut(
-        'ASC',
-        `first_seq + count - 1 > ${handed} AND first_seq + entry.key > ${handed} AND first_seq + entry.key NOT IN (SELECT seq FROM dead)`,
-        'failures',
-      ),
-      delivered: cut(
-        'DESC',
-        `first_seq <= ${handed} AND first_seq + entry.key <= ${handed} AND first_seq + entry.key NOT IN (SELECT seq FROM dead)`,
-        'failures + 1',
-      ),
-      dead: `SELECT seq, run_id AS runId, attempts, reason AS lastError, created_at AS createdAt, task FROM dead JOIN run ON run.id = dead.run
-        WHERE fate = 'dead' AND substr(run_id, 1, length(?1)) = ?1 AND instr(lower(task), ?2) ORDER BY seq LIMIT ?3`,
-      rejected: `SELECT NULL AS seq, run_id AS runId, 0 AS attempts, reason AS lastError, created_at AS createdAt, NULL AS task, position, value
-        FROM rejected JOIN run ON run.id = rejected.run WHERE substr(run_id, 1, length(?1)) = ?1 AND instr(lower(value), ?2) ORDER BY rejected.id DESC LIMIT ?3`,
-    }
-    const rows = await this.#query<Row>(statements[state], [run ?? '', text, limit])
-    return rows.map(({ task, createdAt, ...row }) => ({
+  async #tasksIn(state: TaskState, filter: Filter): Promise<TaskReport[]> {
+    const rows = await this.#read(async (manager) => this.#texts(await rowsIn(manager, state, filter)))
+    return (rows ?? []).map(({ task, createdAt, ...row }) => ({
       ...row,
       state,
-      createdAt: iso(createdAt, this.#path),
-      task: parsed(task, this.#path),
+      createdAt: this.#iso(createdAt),
+      task: task === null ? null : this.#parsed(task),
     }))
   }
 
@@ -196,30 +180,114 @@ export class Inspection {
     await this.#database?.close()
   }
 
-  async #query<Row extends object>(sql: string, parameters: Parameter[] = []): Promise<Row[]> {
-    const database = this.#database
-    if (!database) return []
-    const rows = await database.query<Row>(sql, parameters).catch(async (error: unknown) => {
-      if (!(await database.isStale())) throw error
-      return []
-    })
-    if (await database.isStale()) {
+  /** Reads in one snapshot; undefined where there is no outbox. */
+  async #read<T>(work: (manager: EntityManager, version: number) => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      const database = this.#database
+      if (!database) return undefined
+      const read = await database
+        .snapshot((manager) => work(manager, database.version))
+        .then(
+          (value) => ({ value }),
+          (error: unknown) => ({ error }),
+        )
+      if (!(await database.isStale())) {
+        if ('error' in read) throw read.error
+        return read.value
+      }
       await database.close()
       this.#database = await Database.openForReading(database.path)
-      return this.#query(sql, parameters)
     }
-    // SQLite keeps bytes in any column.
+  }
+
+  /** SQLite keeps bytes in any column. */
+  #texts<Row extends object>(rows: Row[]): Row[] {
     if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
-      throw damaged(database.path, 'it holds bytes in place of a text')
+      throw this.#damaged('it holds bytes in place of a text')
     return rows
+  }
+
+  #iso(time: number): string {
+    const date = new Date(time)
+    if (Number.isNaN(date.getTime())) throw this.#damaged(`${time} in it is no time`)
+    return date.toISOString()
+  }
+
+  #parsed(task: string): unknown {
+    try {
+      return JSON.parse(task)
+    } catch (cause) {
+      throw this.#damaged('a task in it is no JSON', cause)
+    }
+  }
+
+  #damaged(what: string, cause?: unknown): OutboxError {
+    return damaged(this.#database?.path ?? '', what, cause)
   }
 }
 
-function parsed(task: string | null, path: string): unknown {
-  if (task === null) return null
-  try {
-    return JSON.parse(task)
-  } catch (cause) {
-    throw damaged(path, 'a task in it is no JSON', cause)
+async function positionOf(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
+  const [state] = await manager.find(states, { select: { id: true, ackedSeq: true, lastSeq: true } })
+  return state ?? { ackedSeq: 0, lastSeq: 0 }
+}
+
+type CountsByRun = Map<number, number>
+
+const byRun = (rows: { run: number; n: number }[]): CountsByRun => new Map(rows.map(({ run, n }) => [run, n]))
+
+async function deadByRun(manager: EntityManager): Promise<CountsByRun> {
+  const dead = manager.createQueryBuilder(deadTasks, 'dead').select('dead.run', 'run').addSelect('count(*)', 'n')
+  return byRun(await dead.where({ fate: 'dead' }).groupBy('dead.run').getRawMany())
+}
+
+/** Tasks behind the acknowledged ones, but for those that died before the acknowledgement went back. */
+async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
+  const { ackedSeq } = await positionOf(manager)
+  const stored = await manager
+    .createQueryBuilder(batches, 'batch')
+    .select('batch.run', 'run')
+    .addSelect('sum(min(batch.count, batch.firstSeq + batch.count - 1 - :ackedSeq))', 'n')
+    .where('batch.firstSeq + batch.count - 1 > :ackedSeq', { ackedSeq })
+    .groupBy('batch.run')
+    .getRawMany()
+  const pending = byRun(stored)
+  for (const { run } of await manager.find(deadTasks, {
+    select: { seq: true, run: true },
+    where: { seq: MoreThan(ackedSeq) },
+  }))
+    pending.set(run, (pending.get(run) ?? 0) - 1)
+  return pending
+}
+
+type Row = Omit<TaskReport, 'createdAt' | 'state' | 'task'> & { createdAt: number; task: string | null }
+
+async function rowsIn(
+  manager: EntityManager,
+  state: TaskState,
+  { run = '', location = '', limit }: Filter,
+): Promise<Row[]> {
+  if (state === 'pending' || state === 'delivered')
+    return tasksIn(manager, state, { run, text: lowerAscii(location), limit })
+  if (state === 'dead') {
+    const where = { fate: 'dead', run: ofRun(run), task: containing(location) } as const
+    const rows = await manager.find(deadTasks, { where, order: { seq: 'ASC' }, take: limit })
+    const runId = await runIdsOf(manager, rows)
+    return rows.map(({ seq, run, attempts, reason, createdAt, task }) => {
+      return { seq, runId: runId(run), attempts, lastError: reason, createdAt, task }
+    })
   }
+  const where = { run: ofRun(run), value: containing(location) }
+  const rows = await manager.find(rejectedRecords, { where, order: { id: 'DESC' }, take: limit })
+  const runId = await runIdsOf(manager, rows)
+  return rows.map(({ run, reason, createdAt, position, value }) => {
+    return { seq: null, runId: runId(run), attempts: 0, lastError: reason, createdAt, task: null, position, value }
+  })
+}
+
+/** From a run's row id to its UUID. */
+async function runIdsOf(manager: EntityManager, rows: { run: number }[]): Promise<(run: number) => string> {
+  const where = { id: among(rows.map(({ run }) => run)) }
+  const found = await manager.find(runs, { select: { id: true, runId: true }, where })
+  const runIds = new Map(found.map(({ id, runId }) => [id, runId]))
+  return (run) => runIds.get(run) ?? ''
 }

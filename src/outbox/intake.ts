@@ -2,14 +2,16 @@
  * From the source into the outbox: one transaction stores what was read and moves the run's checkpoint and counts
  * with it. Also what a slot holds already, for the comparison with it.
  */
+import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
-import { type Database, damaged, type Query } from './database.js'
-import type { RunRow, SuspectRow } from './entities.js'
+import type { Database } from './database.js'
+import { batches as batchRows, deadTasks, type RunRow, runs, type SuspectRow, states, suspects } from './entities.js'
 import { isTask, type Queue } from './queue.js'
 import type { OutboxState } from './state.js'
-import { nextBatchOfSlot, storeBatches } from './statements.js'
+import { nextBatchOfSlot, storeBatches, storeRejections, storeSuspects } from './statements.js'
+import { damaged } from './trouble.js'
 
 /** A location that became no task of its own, and why. */
 export interface Rejection {
@@ -78,20 +80,23 @@ export class IntakeWriter {
   async write(run: RunRow, intake: Intake): Promise<void> {
     const state = this.#state
     const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
-    let batches: Batch[] = []
-    let { lastSeq, acked } = state
     await this.#database.transaction(
-      async (query) => {
-        batches = placed(intake.batches, run.runId, state)
-        lastSeq = state.lastSeq + persisted
-        await storeBatches(query, run.id, batches, this.#now())
-        acked = state.acked
-        await this.#writeRecords(query, run, intake)
-        await moveRun(query, run, intake, persisted)
-        await query('UPDATE state SET last_seq = ?, handed_seq = ?', [lastSeq, acked.seq])
+      async (manager) => {
+        const now = this.#now()
+        const lastSeq = state.lastSeq + persisted
+        const batches = placed(intake.batches, run.runId, state)
+        await storeBatches(manager, run.id, batches, now)
+        const { acked } = state
+        if (intake.rejections.length > 0) await storeRejections(manager, run.id, intake.rejections, now)
+        if (intake.decided !== undefined)
+          await manager.delete(suspects, { run: run.id, id: LessThanOrEqual(intake.decided) })
+        if (intake.suspects.length > 0) await storeSuspects(manager, run.id, intake.suspects)
+        await moveRun(manager, run, intake, persisted)
+        await manager.update(states, { id: 1 }, { lastSeq, ackedSeq: acked.seq })
         step('intake:written')
+        return { batches, lastSeq, acked }
       },
-      () => {
+      ({ batches, lastSeq, acked }) => {
         this.#queue.keep(batches)
         state.lastSeq = lastSeq
         state.ackedOnDisk = acked
@@ -99,28 +104,10 @@ export class IntakeWriter {
     )
   }
 
-  async #writeRecords(query: Query, run: RunRow, { rejections, suspects, decided }: Intake): Promise<void> {
-    if (rejections.length > 0)
-      await query(
-        `INSERT INTO rejected (run, kind, position, value, reason, created_at)
-          SELECT ?, value ->> 'kind', value ->> 'position', value ->> 'value', value ->> 'reason', ? FROM json_each(?)`,
-        [run.id, this.#now(), JSON.stringify(rejections)],
-      )
-    if (decided !== undefined) await query('DELETE FROM suspect WHERE run = ? AND id <= ?', [run.id, decided])
-    if (suspects.length > 0)
-      await query(
-        `INSERT INTO suspect (run, position, task)
-          SELECT ?, value ->> 'position', value ->> 'task' FROM json_each(?)`,
-        [run.id, JSON.stringify(suspects)],
-      )
-  }
-
   /** Up to `most` tasks of a run that may be duplicates. */
   async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
-    const rows = await this.#database.query<SuspectRow>(
-      'SELECT id, run, position, task FROM suspect WHERE run = ? ORDER BY id LIMIT ?',
-      [run.id, most],
-    )
+    const oldest = { where: { run: run.id }, order: { id: 'ASC' }, take: most } as const
+    const rows = await this.#database.inTurn((manager) => manager.find(suspects, oldest))
     if (!rows.every(({ task }) => isTask(task)))
       throw damaged(this.#database.path, 'a record that may be a duplicate holds no task')
     return rows
@@ -129,9 +116,9 @@ export class IntakeWriter {
   /** The ids of a slot's stored tasks, batch by batch, whichever run brought them. */
   async *idsOfSlot(slot: string): AsyncGenerator<{ run: number; ids: readonly string[] }> {
     const { path } = this.#database
-    const query: Query = (sql, parameters) => this.#database.query(sql, parameters)
+    const outbox = { path, outboxId: this.#state.outboxId }
     for (let after = 0; ; ) {
-      const found = await nextBatchOfSlot(query, { path, outboxId: this.#state.outboxId }, slot, after)
+      const found = await this.#database.inTurn((manager) => nextBatchOfSlot(manager, outbox, slot, after))
       if (!found) return
       after = found.batch.firstSeq
       yield { run: found.run, ids: found.batch.tasks.map((task) => idIn(task, path)) }
@@ -140,28 +127,30 @@ export class IntakeWriter {
 
   /** How many tasks of a slot are no longer kept, so that they can't be compared. */
   async forgottenOfSlot(slot: string): Promise<number> {
-    const [row] = await this.#database.query<{ n: number | null }>(
-      // A retried task is stored twice.
-      `WITH mine AS (SELECT id, persisted FROM run WHERE slot = ?)
-        SELECT (SELECT sum(persisted) FROM mine)
-          + (SELECT count(*) FROM dead WHERE fate = 'retried' AND run IN (SELECT id FROM mine))
-          - (SELECT coalesce(sum(count), 0) FROM batch WHERE run IN (SELECT id FROM mine)) AS n`,
-      [slot],
-    )
-    return row?.n ?? 0
+    return this.#database.inTurn(async (manager) => {
+      const ids = await manager.find(runs, { select: { id: true, persisted: true }, where: { slot } })
+      const run = In(ids.map(({ id }) => id))
+      const persisted = ids.reduce((sum, row) => sum + row.persisted, 0)
+      const retried = await manager.countBy(deadTasks, { run, fate: 'retried' }) // stored twice
+      const kept = await manager.sum(batchRows, 'count', { run })
+      return persisted + retried - (kept ?? 0)
+    })
   }
 }
 
-async function moveRun(query: Query, run: RunRow, intake: Intake, persisted: number): Promise<void> {
+async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, persisted: number): Promise<void> {
   // guard: checkpoint-moves
   const { checkpoint } = intake
   const rejected = intake.rejections.filter(({ kind }) => kind === 'rejected').length
   const duplicates = intake.rejections.length - rejected + (intake.repeated ?? 0)
-  await query(
-    `UPDATE run SET resume = ?, read = read + ?, rejected = rejected + ?, duplicates = duplicates + ?,
-      persisted = persisted + ? WHERE id = ?`,
-    [checkpoint, intake.read, rejected, duplicates, persisted, run.id],
-  )
+  const moved = {
+    checkpoint,
+    read: () => `read + ${intake.read}`,
+    rejected: () => `rejected + ${rejected}`,
+    duplicates: () => `duplicates + ${duplicates}`,
+    persisted: () => `persisted + ${persisted}`,
+  }
+  await manager.update(runs, { id: run.id }, moved)
 }
 
 function idIn(task: string, path: string): string {

@@ -11,16 +11,17 @@
  * - done: and each of its tasks is in the sink or dead.
  */
 import { randomUUID } from 'node:crypto'
+import { type EntityManager, type FindOptionsWhere, In } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
 import type { Database } from './database.js'
-import type { RunRow } from './entities.js'
+import { type RunRow, runs } from './entities.js'
 
-const selectRun = `SELECT id, run_id AS runId, slot, source, source_digest AS sourceDigest, state, resume AS checkpoint,
-  read, rejected, duplicates, persisted, discarded, started_at AS startedAt, finished_at AS finishedAt FROM run`
-
-const insertRun = `INSERT INTO run
-  (run_id, slot, source, source_digest, state, read, rejected, duplicates, persisted, discarded, started_at)
-  VALUES (?, ?, ?, ?, 'reading', 0, 0, 0, 0, 0, ?)`
+/** What a run is known by before it's read. */
+export interface NewRun {
+  slot: string
+  source: string
+  sourceDigest: string
+}
 
 export class Ledger {
   readonly #database: Database
@@ -33,33 +34,30 @@ export class Ledger {
 
   /** Runs whose source isn't read to its end, or whose suspects aren't decided, oldest first. */
   async open(): Promise<RunRow[]> {
-    return this.#database.query<RunRow>(`${selectRun} WHERE state IN ('reading', 'checking') ORDER BY id`)
+    return this.#find({ state: In(['reading', 'checking']) })
   }
 
   async ofSlot(slot: string): Promise<RunRow[]> {
-    return this.#database.query<RunRow>(`${selectRun} WHERE slot = ? ORDER BY id`, [slot])
+    return this.#find({ slot })
   }
 
   /** Throws OutboxError where there is no such run. */
   async run(runId: string): Promise<RunRow> {
-    const [row] = await this.#database.query<RunRow>(`${selectRun} WHERE run_id = ?`, [runId])
-    if (!row) throw new OutboxError(`The outbox ${this.#database.path} has no run ${runId}.`)
-    return row
+    const [run] = await this.#find({ runId })
+    if (!run) throw new OutboxError(`The outbox ${this.#database.path} has no run ${runId}.`)
+    return run
   }
 
   /** Enters a run, before its source is opened. */
-  async start(run: { slot: string; source: string; sourceDigest: string }): Promise<RunRow> {
-    const runId = randomUUID()
-    await this.#database.query(insertRun, [runId, run.slot, run.source, run.sourceDigest, this.#now()])
-    return this.run(runId)
+  async start(run: NewRun): Promise<RunRow> {
+    return this.run(await this.#database.inTurn((manager) => this.#insert(manager, run)))
   }
 
   /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */
-  async supersede(run: RunRow, by: { source: string; sourceDigest: string }): Promise<RunRow> {
-    const runId = randomUUID()
-    await this.#database.transaction(async (query) => {
-      await query("UPDATE run SET state = 'checking', resume = NULL WHERE id = ?", [run.id])
-      await query(insertRun, [runId, run.slot, by.source, by.sourceDigest, this.#now()])
+  async supersede(run: RunRow, by: Omit<NewRun, 'slot'>): Promise<RunRow> {
+    const runId = await this.#database.transaction(async (manager) => {
+      await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })
+      return this.#insert(manager, { ...by, slot: run.slot })
     })
     run.state = 'checking'
     return this.run(runId)
@@ -67,23 +65,38 @@ export class Ledger {
 
   /** The source is read to its end: from here on only the suspects are open. */
   async endReading(run: RunRow): Promise<void> {
-    await this.#database.query("UPDATE run SET state = 'checking', resume = NULL WHERE id = ?", [run.id])
+    const ended = { state: 'checking', checkpoint: null } as const
+    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, ended))
     run.state = 'checking'
   }
 
   /** All that the source gave is stored. */
   async endChecking(run: RunRow): Promise<void> {
-    await this.#database.query("UPDATE run SET state = 'read' WHERE id = ?", [run.id])
+    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, { state: 'read' }))
     run.state = 'read'
   }
 
   /** Runs that are read and whose every task is at or before `ackedSeq` are done. */
   async finish(ackedSeq: number): Promise<void> {
-    await this.#database.query(
-      `UPDATE run SET state = 'done', finished_at = ? WHERE state = 'read' AND NOT EXISTS (
-        SELECT 1 FROM batch WHERE first_seq + count - 1 > ?
-          AND first_seq = (SELECT max(own.first_seq) FROM batch AS own WHERE own.run = run.id))`,
-      [this.#now(), ackedSeq],
+    await this.#database.inTurn((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(runs)
+        .set({ state: 'done', finishedAt: this.#now() })
+        .where({ state: 'read' })
+        .andWhere('id NOT IN (SELECT run FROM batch WHERE first_seq + count - 1 > :ackedSeq)', { ackedSeq })
+        .execute(),
     )
+  }
+
+  async #find(where: FindOptionsWhere<RunRow>): Promise<RunRow[]> {
+    return this.#database.inTurn((manager) => manager.find(runs, { where, order: { id: 'ASC' } }))
+  }
+
+  async #insert(manager: EntityManager, run: NewRun): Promise<string> {
+    const runId = randomUUID()
+    const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0 }
+    await manager.insert(runs, { ...run, ...counts, runId, state: 'reading', startedAt: this.#now() })
+    return runId
   }
 }

@@ -1,7 +1,12 @@
-/** The outbox's schema, step by step: never change a step that was released, add one. */
+/**
+ * The outbox's schema, step by step. Never change a step that was released: add one, which ends with
+ * `PRAGMA user_version`, the number by which an older owm refuses the file. (TypeORM's table `migrations` says the
+ * same to TypeORM alone.)
+ */
 import { randomUUID } from 'node:crypto'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
 import { step } from '../trace.js'
+import { type BreakerName, type BreakerRecords, breakersOf, breakersText } from './breakers.js'
 
 /** In the header of the file: `owm1`. Tells an outbox from any other database. */
 export const applicationId = 0x6f776d31
@@ -52,10 +57,46 @@ class Outbox1700000000001 implements MigrationInterface {
     step('migration:written')
   }
 
-  async down(): Promise<void> {
-    throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
+  down = neverBack
+}
+
+interface SavedByVersion1 {
+  ownState: { value: number; openedAt?: number }
+  breakerState: number
+}
+
+/** Until version 1 the column `breaker` held a vendor's JSON, as text in JSON, by the breaker's name. */
+export function breakersOfVersion1(text: string | null): BreakerRecords {
+  const records: BreakerRecords = {}
+  for (const name of ['source', 'sink'] as const) {
+    try {
+      const saved: Partial<Record<BreakerName, string>> = JSON.parse(text ?? '{}')
+      const { ownState, breakerState }: SavedByVersion1 = JSON.parse(saved[name] ?? '')
+      const isOpen = ownState.value === 1
+      const openedAt = isOpen ? (ownState.openedAt ?? 0) : null
+      records[name] = { state: isOpen ? 'open' : 'closed', failures: breakerState, openedAt }
+    } catch {
+      // Damaged, or not there: the circuit is closed.
+    }
   }
+  return breakersOf(breakersText(records))
+}
+
+class Breakers1700000000002 implements MigrationInterface {
+  name = 'Breakers1700000000002'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const rows: { breaker: string | null }[] = await runner.query('SELECT breaker FROM state')
+    await runner.query('UPDATE state SET breaker = ?', [breakersText(breakersOfVersion1(rows[0]?.breaker ?? null))])
+    await runner.query('PRAGMA user_version = 2')
+  }
+
+  down = neverBack
+}
+
+async function neverBack(): Promise<void> {
+  throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
 
 /** In order; the schema's version is their number. */
-export const migrations = [Outbox1700000000001]
+export const migrations = [Outbox1700000000001, Breakers1700000000002]

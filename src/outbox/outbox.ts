@@ -8,6 +8,7 @@
  *     breakers         what the circuit breakers remember between two starts
  */
 import { hostname } from 'node:os'
+import { LessThanOrEqual } from 'typeorm'
 import { codeOf, OutboxBusyError } from '../errors/index.js'
 import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
@@ -16,7 +17,7 @@ import { Acknowledgement } from './acknowledge.js'
 import { Breakers } from './breakers.js'
 import { Database } from './database.js'
 import { DeadLetters } from './dead-letters.js'
-import type { StateRow } from './entities.js'
+import { batches, type StateRow, states } from './entities.js'
 import { cut, IntakeWriter } from './intake.js'
 import { Ledger } from './ledger.js'
 import { OutboxLock } from './lock.js'
@@ -87,7 +88,7 @@ export class Outbox {
           command: options.command,
           since: new Date(options.now()).toISOString(),
         })
-        await database.query('UPDATE state SET holder = ?', [holder])
+        await database.inTurn((manager) => manager.update(states, { id: 1 }, { holder }))
         const row = await readState(database)
         return new Outbox(database, lock, row, await OutboxState.of(database, row), options)
       } catch (error) {
@@ -127,11 +128,11 @@ export class Outbox {
 
   /** Notes for `inspect` why the batch at `seq` isn't in the sink. */
   async noteFailure(seq: number, error: string): Promise<void> {
-    await this.#database.query(
-      `UPDATE batch SET failures = failures + 1, last_error = ?
-        WHERE first_seq = (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)`,
-      [error, seq],
-    )
+    await this.#database.inTurn(async (manager) => {
+      const firstSeq = await manager.maximum(batches, 'firstSeq', { firstSeq: LessThanOrEqual(seq) })
+      const failed = { failures: () => 'failures + 1', lastError: error }
+      if (firstSeq !== null) await manager.update(batches, { firstSeq }, failed)
+    })
   }
 
   /** Compares what a sink remembers with what this outbox does, and mends the difference (reconcile.ts). */

@@ -12,8 +12,10 @@
  * that and starts the read-ahead, so that a relay with several batches under way finds the next one in memory.
  * Where the acknowledgement went back, dead tasks and gaps in the history lie in between: both are passed over.
  */
+import { MoreThan } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
 import type { Database } from './database.js'
+import { batches } from './entities.js'
 import type { OutboxState } from './state.js'
 import { batchesFrom } from './statements.js'
 
@@ -36,8 +38,8 @@ export class Queue {
   }
 
   /** Keeps what was just stored in memory where there is room: a relay takes the oldest first. */
-  keep(batches: readonly Batch[]): void {
-    for (const batch of batches) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
+  keep(stored: readonly Batch[]): void {
+    for (const batch of stored) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
   }
 
   /** The outbox has another id now, which the batches in memory don't bear. */
@@ -66,11 +68,9 @@ export class Queue {
         while (alive < batch.count && !state.passed.has(batch.firstSeq + alive)) alive++
         return batch.slice(0, alive)
       }
-      const [next] = await this.#database.query<{ first: number | null }>(
-        'SELECT min(first_seq) AS first FROM batch WHERE first_seq > ?',
-        [after],
-      )
-      after = next?.first ? next.first - 1 : state.lastSeq
+      const behind = { firstSeq: MoreThan(after) }
+      const next = await this.#database.inTurn((manager) => manager.minimum(batches, 'firstSeq', behind))
+      after = next ? next - 1 : state.lastSeq
     }
   }
 
@@ -120,14 +120,9 @@ export class Queue {
   /** Reads the batch that has `seq`, or the last one before it, and some behind it. */
   async #load(seq: number): Promise<Batch | undefined> {
     const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
-    const batches = await batchesFrom(
-      (sql, parameters) => this.#database.query(sql, parameters),
-      outbox,
-      seq,
-      readAheadBatches,
-    )
-    for (const batch of batches) this.#recent.set(batch.firstSeq, batch)
-    return batches[0]
+    const found = await this.#database.inTurn((manager) => batchesFrom(manager, outbox, seq, readAheadBatches))
+    for (const batch of found) this.#recent.set(batch.firstSeq, batch)
+    return found[0]
   }
 }
 

@@ -10,9 +10,12 @@
  *   start, so that none is done with a gap.
  */
 import { randomUUID } from 'node:crypto'
+import { And, In, LessThanOrEqual, Not } from 'typeorm'
 import type { SinkPosition } from '../plugin.js'
 import { taskIdOf } from '../tasks/id.js'
+import { endingAfter } from './criteria.js'
 import type { Database } from './database.js'
+import { batches, runs, states } from './entities.js'
 import type { Queue } from './queue.js'
 import { deadAfter, type OutboxState } from './state.js'
 
@@ -37,7 +40,7 @@ export async function reconcile(outbox: Parts, position: SinkPosition | undefine
     (taskIdOf(remembered.task) !== taskId || (runId !== undefined && runId !== remembered.runId))
   if (remembered === undefined ? seq > ackedSeq : isOther) {
     const outboxId = randomUUID()
-    await database.query('UPDATE state SET outbox_id = ?', [outboxId])
+    await database.inTurn((manager) => manager.update(states, { id: 1 }, { outboxId }))
     state.outboxId = outboxId
     queue.clear()
     return { kind: 'copy' }
@@ -52,10 +55,11 @@ export async function reconcile(outbox: Parts, position: SinkPosition | undefine
 
 /** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
 async function beforeOpenRuns(database: Database): Promise<number> {
-  const [open] = await database.query<{ first: number | null }>(
-    "SELECT min(first_seq) AS first FROM batch WHERE run IN (SELECT id FROM run WHERE state <> 'done')",
-  )
-  return (open?.first ?? Number.POSITIVE_INFINITY) - 1
+  const first = await database.inTurn(async (manager) => {
+    const open = await manager.find(runs, { select: { id: true }, where: { state: Not('done') } })
+    return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
+  })
+  return (first ?? Number.POSITIVE_INFINITY) - 1
 }
 
 /** Goes back to `seq`, or as far towards it as the history goes. */
@@ -63,20 +67,16 @@ async function deliverAgain({ database, state, queue }: Parts, seq: number): Pro
   const ackedSeq = state.acked.seq
   const tasks = ackedSeq - seq
   if (tasks <= 0) return { kind: 'same' }
-  const [kept] = await database.query<{ first: number | null }>(
-    'SELECT min(first_seq) AS first FROM batch WHERE first_seq + count - 1 > ? AND first_seq <= ?',
-    [seq, ackedSeq],
-  )
-  if (!kept?.first) return { kind: 'lost', tasks, again: 0 }
-  const from = Math.max(seq, kept.first - 1)
+  const kept = And(LessThanOrEqual(ackedSeq), endingAfter(seq))
+  const first = await database.inTurn((manager) => manager.minimum(batches, 'firstSeq', { firstSeq: kept }))
+  if (!first) return { kind: 'lost', tasks, again: 0 }
+  const from = Math.max(seq, first - 1)
   await database.transaction(
-    async (query) => {
-      await query('UPDATE state SET handed_seq = ?', [from])
-      await query(
-        `UPDATE run SET state = 'read', finished_at = NULL
-          WHERE state = 'done' AND id IN (SELECT run FROM batch WHERE first_seq + count - 1 > ?)`,
-        [from],
-      )
+    async (manager) => {
+      await manager.update(states, { id: 1 }, { ackedSeq: from })
+      const again = await manager.find(batches, { select: { run: true }, where: { firstSeq: endingAfter(from) } })
+      const ids = [...new Set(again.map(({ run }) => run))]
+      await manager.update(runs, { state: 'done', id: In(ids) }, { state: 'read', finishedAt: null })
     },
     () => {
       queue.drop(from)

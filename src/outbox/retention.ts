@@ -1,11 +1,17 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
 import { step } from '../trace.js'
+import { among } from './criteria.js'
 import type { Database } from './database.js'
 import type { DeadLetters } from './dead-letters.js'
+import { batches, deadTasks, rejectedRecords, runs } from './entities.js'
 import type { OutboxState } from './state.js'
 
 /** Batches that one transaction deletes: an inspect beside it never waits, the write-ahead log stays small. */
 const batchesAtOnce = 100
+
+/** Of other slots than `:slot`, and not of one that is being read: what that stores is compared with them. */
+const finishedRuns = `SELECT id FROM run WHERE state = 'done' AND slot <> :slot
+  AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking'))`
 
 export class Retention {
   readonly #database: Database
@@ -30,29 +36,32 @@ export class Retention {
   async purge({ before, dead }: { before: number; dead: boolean }): Promise<{ delivered: number; dead: number }> {
     const delivered = await this.#deleteDelivered({ upTo: this.#state.ackedOnDisk.seq, before, slot: '' })
     const discarded = dead ? await this.#deadLetters.discard(before) : 0
-    await this.#database.query('VACUUM')
+    await this.#database.inTurn((manager) => manager.query('VACUUM'))
     return { delivered, dead: discarded }
   }
 
   /**
-   * Deletes acknowledged batches up to a `seq`, stored before a time, of finished runs of other slots. A slot that is
-   * being read keeps its own: what it stores is compared with them. Returns the tasks deleted.
+   * Deletes acknowledged batches up to a `seq`, stored before a time, of finished runs of other slots. Returns the
+   * tasks deleted.
    */
   async #deleteDelivered(which: { upTo: number; before: number; slot: string }): Promise<number> {
     if (which.upTo <= 0) return 0
     let deleted = 0
     for (;;) {
-      const rows = await this.#database.query<{ first_seq: number; count: number }>(
-        `SELECT first_seq, count FROM batch WHERE first_seq + count - 1 <= ? AND created_at < ? AND run IN (
-            SELECT id FROM run WHERE state = 'done' AND slot <> ?
-              AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking')))
-          ORDER BY first_seq LIMIT ${batchesAtOnce}`,
-        [which.upTo, which.before, which.slot],
+      const rows = await this.#database.inTurn((manager) =>
+        manager
+          .createQueryBuilder(batches, 'batch')
+          .select(['batch.firstSeq', 'batch.count'])
+          .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
+          .andWhere(`batch.run IN (${finishedRuns})`, which)
+          .orderBy('batch.firstSeq')
+          .limit(batchesAtOnce)
+          .getMany(),
       )
       if (rows.length === 0) return deleted
-      await this.#database.query('DELETE FROM batch WHERE first_seq IN (SELECT value FROM json_each(?))', [
-        JSON.stringify(rows.map((row) => row.first_seq)),
-      ])
+      await this.#database.inTurn((manager) =>
+        manager.delete(batches, { firstSeq: among(rows.map((row) => row.firstSeq)) }),
+      )
       step('history:forgotten')
       deleted += rows.reduce((sum, row) => sum + row.count, 0)
     }
@@ -60,17 +69,21 @@ export class Retention {
 
   /** Deletes finished runs that hold nothing any more, but for the newest `keep`, with what was rejected in them. */
   async #deleteRuns(keep: number, slot: string): Promise<void> {
-    const empty = await this.#database.query<{ id: number }>(
-      `SELECT id FROM run WHERE state = 'done' AND slot <> ?1 AND id <= (SELECT max(id) FROM run) - ?2
-        AND id NOT IN (SELECT run FROM batch) AND id NOT IN (SELECT run FROM dead WHERE fate = 'dead')`,
-      [slot, keep],
+    const empty = await this.#database.inTurn((manager) =>
+      manager
+        .createQueryBuilder(runs, 'run')
+        .select('run.id')
+        .where("run.state = 'done' AND run.slot <> :slot", { slot })
+        .andWhere('run.id <= (SELECT max(id) FROM run) - :keep', { keep })
+        .andWhere('run.id NOT IN (SELECT run FROM batch)')
+        .andWhere("run.id NOT IN (SELECT run FROM dead WHERE fate = 'dead')")
+        .getMany(),
     )
     if (empty.length === 0) return
-    const ids = JSON.stringify(empty.map((row) => row.id))
-    await this.#database.transaction(async (query) => {
-      for (const table of ['rejected', 'dead'])
-        await query(`DELETE FROM ${table} WHERE run IN (SELECT value FROM json_each(?))`, [ids])
-      await query('DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))', [ids])
+    const these = among(empty.map(({ id }) => id))
+    await this.#database.transaction(async (manager) => {
+      for (const table of [rejectedRecords, deadTasks]) await manager.delete(table, { run: these })
+      await manager.delete(runs, { id: these })
       step('runs:forgotten')
     })
   }

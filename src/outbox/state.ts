@@ -1,7 +1,9 @@
 /** The outbox's one row of state: read and checked here, and held in memory by OutboxState. */
+import { MoreThan } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
-import { type Database, damaged } from './database.js'
-import type { StateRow } from './entities.js'
+import type { Database } from './database.js'
+import { deadTasks, type StateRow, states } from './entities.js'
+import { damaged } from './trouble.js'
 
 /** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
 export interface Acknowledged {
@@ -51,15 +53,14 @@ export class OutboxState {
 
 /** Dead tasks above a `seq`, whatever became of them since. */
 export async function deadAfter(database: Database, seq: number): Promise<Set<number>> {
-  const rows = await database.query<{ seq: number }>('SELECT seq FROM dead WHERE seq > ?', [seq])
+  const above = { select: { seq: true }, where: { seq: MoreThan(seq) } } as const
+  const rows = await database.inTurn((manager) => manager.find(deadTasks, above))
   return new Set(rows.map((row) => row.seq))
 }
 
 /** Throws OutboxError where the row is missing or makes no sense. */
 export async function readState(database: Database): Promise<StateRow> {
-  const [state] = await database.query<StateRow>(
-    'SELECT id, outbox_id AS outboxId, handed_seq AS ackedSeq, last_seq AS lastSeq, breaker, holder FROM state',
-  )
+  const [state] = await database.inTurn((manager) => manager.find(states))
   if (!state)
     throw new OutboxError(`The outbox ${database.path} has lost its state row.`, {
       hint: 'Keep a copy of the file, then move it away to start a new one.',

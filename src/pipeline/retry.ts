@@ -1,9 +1,14 @@
 /**
- * Retries and the circuit breaker: the only room that knows cockatiel.
+ * Retries and the circuit breaker: the only file that knows cockatiel.
  *
- * The breaker counts failed *attempts* in a row, but is asked only before an
- * operation: a first failure may use its whole retry budget, and every later
- * start against the same dead sink costs one probe, not the budget again.
+ *     closed --`failures` attempts in a row failed, and so the operation--> open
+ *     open --asked before `resetAfterMs` have passed--> open, CircuitOpenError
+ *     open --asked later--> half open: one attempt, a probe
+ *     half open --it fails--> open, from now on; --it succeeds, or fails for another reason--> closed
+ *
+ * The breaker counts failed attempts, but is asked only before an operation: a first failure may use all its retries,
+ * and every later start against the same dead sink costs one probe. What it knows outlives the process: `save` gives
+ * it as a BreakerRecord, which the outbox keeps.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -24,6 +29,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
+import type { BreakerRecord } from '../outbox/breakers.js'
 
 export interface ResilienceOptions {
   retry: {
@@ -50,8 +56,8 @@ export interface Resilience {
    * `signal` aborts.
    */
   run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T>
-  /** The breaker's state for the next process; undefined while it's closed and unharmed. */
-  save(): string | undefined
+  /** The breaker's state for the next process; undefined while it's closed and without failures. */
+  save(): BreakerRecord | undefined
 }
 
 export interface ResilienceContext {
@@ -92,14 +98,19 @@ class AttemptCounter implements IBreaker {
 
 export function resilience(
   options: ResilienceOptions,
-  saved?: string,
+  saved?: BreakerRecord,
   { around = 'sink', maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
 ): Resilience {
+  // A clock that went backwards must not hold the circuit open.
+  let openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
   const counter = new AttemptCounter(options.breaker.failures)
   const circuit = circuitBreaker(handleWhen(isTransient), {
     halfOpenAfter: options.breaker.resetAfterMs,
     breaker: counter,
-    ...(saved === undefined ? {} : { initialState: readState(saved) }),
+    ...(saved === undefined ? {} : { initialState: stateOf(saved, openedAt) }),
+  })
+  circuit.onBreak(() => {
+    openedAt = Date.now()
   })
   const backoff = new ExponentialBackoff({
     generator: fullJitterGenerator,
@@ -147,15 +158,15 @@ export function resilience(
       }
     },
     save() {
-      return circuit.state === CircuitState.Closed && counter.state === 0 ? undefined : JSON.stringify(circuit.toJSON())
+      if (circuit.state !== CircuitState.Closed) return { state: 'open', failures: counter.state, openedAt }
+      return counter.state === 0 ? undefined : { state: 'closed', failures: counter.state, openedAt: null }
     },
   }
 }
 
-/** cockatiel takes its own serialisation as unknown; a clock that went backwards must not hold the circuit open. */
-function readState(saved: string): unknown {
-  const state: unknown = JSON.parse(saved, (key, value: unknown) =>
-    key === 'openedAt' && typeof value === 'number' ? Math.min(value, Date.now()) : value,
-  )
-  return state
+/** A record as what cockatiel's `toJSON` gives. */
+function stateOf({ state, failures }: BreakerRecord, openedAt: number | null): unknown {
+  const ownState =
+    state === 'open' ? { value: CircuitState.Open, openedAt, attemptNo: 1 } : { value: CircuitState.Closed }
+  return { ownState, breakerState: failures }
 }

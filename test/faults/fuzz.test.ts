@@ -719,7 +719,7 @@ async function makeOutbox(folder: string): Promise<void> {
   if (!batch) throw new Error('there is nothing pending')
   await outbox.deadLetters.add(batch, new Map([[2, 'refused by the test']]))
   await outbox.noteFailure(batch.firstSeq + batch.count, 'it failed')
-  await outbox.breakers.save('sink', '{"ownState":{"value":1,"openedAt":1700000000000},"breakerState":3}')
+  await outbox.breakers.save('sink', { state: 'open', failures: 3, openedAt: 1_700_000_000_000 })
   killed = await filesOf(path)
   await outbox.close()
   atRest = await filesOf(path)

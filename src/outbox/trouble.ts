@@ -1,0 +1,49 @@
+/** What goes wrong with the outbox's file, in words: what happened, and what to do. */
+import { codeOf, OutboxError, OwmError, toError } from '../errors/index.js'
+
+const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
+  SQLITE_IOERR: [
+    'the disk gave an input/output error',
+    'Look at the disk and its free space, then run again; what was stored before is safe.',
+  ],
+  SQLITE_READONLY: ['it can only be read', 'Make the file and its folder writable for this user.'],
+  SQLITE_CANTOPEN: ["it can't be opened", 'Make sure that its folder exists and is writable for this user.'],
+  SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
+  SQLITE_CORRUPT: [
+    'the file is damaged',
+    'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.',
+  ],
+  SQLITE_NOTADB: [
+    "the file isn't a SQLite database",
+    'Nothing was changed. Name another file with --outbox, or move this one away.',
+  ],
+  SQLITE_BUSY: ['another program keeps it locked', 'Find it (`fuser FILE`) and run again when it has ended.'],
+  EACCES: ['access is denied', 'Make the file and its folder writable for this user.'],
+  EROFS: ['its file system can only be read', 'Name another file with --outbox or outbox.path.'],
+  ENOSPC: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
+  ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
+  EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
+}
+
+/** A row holds what no owm wrote. */
+export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
+  new OutboxError(`The outbox ${path} is damaged: ${what}.`, {
+    hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.',
+    cause,
+  })
+
+/** TypeORM wraps the driver's error; its code says what the disk did. */
+export function asOutboxError(path: string, thrown: unknown): OwmError {
+  if (thrown instanceof OwmError) return thrown
+  const error = toError(thrown)
+  const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
+  const [what, hint] = causes[code] ?? [
+    error.message,
+    'Look at the file and its disk; nothing was reported done that is not.',
+  ]
+  return new OutboxError(`The outbox ${path} can't be used: ${what}${code ? ` (${code})` : ''}.`, {
+    hint,
+    cause: error,
+  })
+}
