@@ -43,6 +43,7 @@ export async function relay(
         if (await reconcile(sink, deps)) continue
       }
       if (!batch) return
+      if (!sent) deps.resilience.admit()
       // guard: sent-before-acknowledged
       const head = sent ?? new Sent(sink, batch, deps)
       const next = sink.takesTwo ? await outbox.queue.behind(batch, left - batch.count) : undefined

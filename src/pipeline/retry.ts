@@ -56,6 +56,8 @@ export interface Resilience {
    * `signal` aborts.
    */
   run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** Throws CircuitOpenError where `run` would: for a call that is made before `run` waits for its answer. */
+  admit(): void
   /** The breaker's state for the next process; undefined while it's closed and without failures. */
   save(): BreakerRecord | undefined
 }
@@ -147,21 +149,26 @@ export function resilience(
       try {
         return await circuit.execute(() => attempts(operation, signal), signal)
       } catch (error) {
-        if (!(error instanceof BrokenCircuitError)) throw error
-        const when = `It is asked again ${options.breaker.resetAfterMs / 1000} s after the last failure`
-        throw new CircuitOpenError(`The circuit to the ${around} is open after repeated failures: it was not asked.`, {
-          hint:
-            around === 'sink'
-              ? `${when}; \`owm flush --force\` asks now.`
-              : `${when}, at the next start of \`owm produce\`.`,
-        })
+        throw error instanceof BrokenCircuitError ? circuitOpen(around, options) : error
       }
+    },
+    admit() {
+      const isOpen = circuit.state === CircuitState.Open && Date.now() - (openedAt ?? 0) < options.breaker.resetAfterMs
+      if (isOpen) throw circuitOpen(around, options)
     },
     save() {
       if (circuit.state !== CircuitState.Closed) return { state: 'open', failures: counter.state, openedAt }
       return counter.state === 0 ? undefined : { state: 'closed', failures: counter.state, openedAt: null }
     },
   }
+}
+
+function circuitOpen(around: 'sink' | 'source', { breaker }: ResilienceOptions): CircuitOpenError {
+  const when = `It is asked again ${breaker.resetAfterMs / 1000} s after the last failure`
+  return new CircuitOpenError(`The circuit to the ${around} is open after repeated failures: it was not asked.`, {
+    hint:
+      around === 'sink' ? `${when}; \`owm flush --force\` asks now.` : `${when}, at the next start of \`owm produce\`.`,
+  })
 }
 
 /** A record as what cockatiel's `toJSON` gives. */

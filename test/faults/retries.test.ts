@@ -2,7 +2,7 @@
  * Retries and the circuit breaker: how often, how long, who ends them, and what
  * of it the next process knows. The proxy counts the attempts; owm isn't asked.
  */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ConfigurationError, FenceError, RefusedError, SinkFullError, TransientError } from '../../src/errors/index.js'
@@ -322,6 +322,30 @@ describe('the circuit breaker', () => {
     await expectOpen(scene, ['flush'])
     await until(async () => (await scene.owmJson<Answer>(['flush', '--set', 'breaker.resetAfterMs=1500'])).code === 0)
     await expectAllOnce(scene)
+  })
+
+  test('an open one keeps batches from a sink that is never asked for its position, too', async () => {
+    const folder = await folderWith({
+      source: { use: 'simulated-db', count: 20 },
+      sink: { use: './sink.mjs' },
+      outbox: { path: './outbox.db' },
+      flush: { batchSize: 5 },
+      retry: { ...fast, attempts: 2 },
+      breaker: { failures: 2 },
+    })
+    const calls = join(folder, 'calls.txt')
+    await writeFile(
+      join(folder, 'sink.mjs'),
+      `import { appendFileSync } from 'node:fs'
+       const options = { safeParse: (data) => ({ success: true, data }) }
+       const deliver = async () => { appendFileSync(${JSON.stringify(calls)}, 'x'); throw new Error('down') }
+       export default { kind: 'sink', name: 'down', description: '', options, open: () => ({ guarantee: 'at-least-once', deliver }) }`,
+    )
+    expect((await owmJson<Answer>([...produce, ...never], { cwd: folder })).code).toBe(75)
+    expect(await readFile(calls, 'utf8')).toBe('xx')
+    const { code, json } = await owmJson<Answer>(['flush', ...never], { cwd: folder })
+    expect({ code, error: json.error?.code }).toEqual({ code: 75, error: 'CIRCUIT_OPEN' })
+    expect(await readFile(calls, 'utf8')).toBe('xx')
   })
 
   test('stands around a source as well, and says so', async () => {
