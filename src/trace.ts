@@ -26,8 +26,8 @@ export type Step =
   | 'acknowledgement:written'
   | 'batch:acknowledged'
   // After a stretch of the history is deleted; before the commit that deletes old runs.
-  | 'history:forgotten'
-  | 'runs:forgotten'
+  | 'history:deleted'
+  | 'runs:deleted'
   | 'flush:ended'
   | 'settled'
 

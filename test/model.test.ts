@@ -824,7 +824,7 @@ const crash = fc.record<Crash>({
     'batch:answered',
     'acknowledgement:written',
     'batch:acknowledged',
-    'history:forgotten',
+    'history:deleted',
     'flush:ended',
     'settled',
   ),

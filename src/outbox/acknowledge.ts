@@ -5,9 +5,9 @@
  * the next intake or after ten batches, while the next ones are delivered. The file is never more than twenty behind.
  */
 import { step } from '../trace.js'
-import type { Database } from './database.js'
-import { states } from './entities.js'
 import type { Queue } from './queue.js'
+import type { Database } from './sqlite/database.js'
+import { states } from './sqlite/entities.js'
 import type { OutboxState } from './state.js'
 
 /** Batches that may be acknowledged before that is written. */

@@ -1,6 +1,6 @@
 /** What the circuit breakers remember between two starts: a record for each, as JSON in the state row. */
-import type { Database } from './database.js'
-import { type StateRow, states } from './entities.js'
+import type { Database } from './sqlite/database.js'
+import { type StateRow, states } from './sqlite/entities.js'
 
 /**
  * closed: calls go through; `failures` counts the attempts that failed since one succeeded.

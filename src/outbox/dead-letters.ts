@@ -6,14 +6,14 @@
  */
 import { LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
-import { among, ofRun } from './criteria.js'
-import type { Database } from './database.js'
-import { batches, deadTasks, runs, states } from './entities.js'
 import { cut, placed } from './intake.js'
 import { isTask, type Queue } from './queue.js'
+import { among, ofRun } from './sqlite/criteria.js'
+import type { Database } from './sqlite/database.js'
+import { batches, deadTasks, runs, states } from './sqlite/entities.js'
+import { storeBatches } from './sqlite/statements.js'
+import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
-import { storeBatches } from './statements.js'
-import { damaged } from './trouble.js'
 
 /** Which dead tasks. */
 export interface DeadFilter {

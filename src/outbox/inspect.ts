@@ -2,12 +2,12 @@
 import { type EntityManager, MoreThan } from 'typeorm'
 import type { OutboxError } from '../errors/index.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
-import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './criteria.js'
-import { Database } from './database.js'
-import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './entities.js'
-import { breakersOfVersion1 } from './migrations.js'
-import { tasksIn } from './statements.js'
-import { damaged } from './trouble.js'
+import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
+import { Database } from './sqlite/database.js'
+import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './sqlite/entities.js'
+import { breakersOfVersion1 } from './sqlite/migrations.js'
+import { tasksIn } from './sqlite/statements.js'
+import { damaged } from './sqlite/trouble.js'
 
 /** What an operator may ask of an outbox: reads only, next to a running producer. */
 

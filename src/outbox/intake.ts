@@ -6,12 +6,20 @@ import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
-import type { Database } from './database.js'
-import { batches as batchRows, deadTasks, type RunRow, runs, type SuspectRow, states, suspects } from './entities.js'
 import { isTask, type Queue } from './queue.js'
+import type { Database } from './sqlite/database.js'
+import {
+  batches as batchRows,
+  deadTasks,
+  type RunRow,
+  runs,
+  type SuspectRow,
+  states,
+  suspects,
+} from './sqlite/entities.js'
+import { nextBatchOfSlot, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
+import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
-import { nextBatchOfSlot, storeBatches, storeRejections, storeSuspects } from './statements.js'
-import { damaged } from './trouble.js'
 
 /** A location that became no task of its own, and why. */
 export interface Rejection {
@@ -126,7 +134,7 @@ export class IntakeWriter {
   }
 
   /** How many tasks of a slot are no longer kept, so that they can't be compared. */
-  async forgottenOfSlot(slot: string): Promise<number> {
+  async deletedOfSlot(slot: string): Promise<number> {
     return this.#database.inTurn(async (manager) => {
       const ids = await manager.find(runs, { select: { id: true, persisted: true }, where: { slot } })
       const run = In(ids.map(({ id }) => id))

@@ -13,8 +13,8 @@
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
-import type { Database } from './database.js'
-import { type RunRow, runs } from './entities.js'
+import type { Database } from './sqlite/database.js'
+import { type RunRow, runs } from './sqlite/entities.js'
 
 /** What a run is known by before it's read. */
 export interface NewRun {

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import sqlite3 from 'sqlite3'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
-import { createPrivately } from './database.js'
-import { asOutboxError } from './trouble.js'
+import { createPrivately } from './sqlite/database.js'
+import { asOutboxError } from './sqlite/trouble.js'
 
 /** Milliseconds between two tries of a waiting owm. */
 const pollEvery = 100

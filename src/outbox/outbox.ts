@@ -15,20 +15,20 @@ import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
 import { Acknowledgement } from './acknowledge.js'
 import { Breakers } from './breakers.js'
-import { Database } from './database.js'
 import { DeadLetters } from './dead-letters.js'
-import { batches, type StateRow, states } from './entities.js'
 import { cut, IntakeWriter } from './intake.js'
 import { Ledger } from './ledger.js'
 import { OutboxLock } from './lock.js'
 import { Queue } from './queue.js'
 import { type Reconciled, reconcile } from './reconcile.js'
 import { Retention } from './retention.js'
+import { Database } from './sqlite/database.js'
+import { batches, type StateRow, states } from './sqlite/entities.js'
 import { OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
-export type { RunRow } from './entities.js'
 export type { Intake, Rejection, Suspect } from './intake.js'
+export type { RunRow } from './sqlite/entities.js'
 
 export interface OpenOptions {
   /** What this process does, for the one that finds the outbox taken: `owm produce`. */
@@ -146,7 +146,7 @@ export class Outbox {
     await this.ledger.finish(this.ackedSeq)
   }
 
-  /** Deletes delivered tasks but for the newest `tasks`, and finished runs but for the newest `runs`; nothing of `slot`. */
+  /** Deletes delivered tasks but for the newest `tasks`, finished runs but for the newest `runs`; none of `slot`. */
   async retain(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
     await this.#retention.retain(keep)
   }

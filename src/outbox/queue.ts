@@ -14,10 +14,10 @@
  */
 import { MoreThan } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
-import type { Database } from './database.js'
-import { batches } from './entities.js'
+import type { Database } from './sqlite/database.js'
+import { batches } from './sqlite/entities.js'
+import { batchesFrom } from './sqlite/statements.js'
 import type { OutboxState } from './state.js'
-import { batchesFrom } from './statements.js'
 
 /** Batches that may stay in memory after they were stored, until they are delivered; all others are read back. */
 const recentBatches = 40

@@ -13,10 +13,10 @@ import { randomUUID } from 'node:crypto'
 import { And, In, LessThanOrEqual, Not } from 'typeorm'
 import type { SinkPosition } from '../plugin.js'
 import { taskIdOf } from '../tasks/id.js'
-import { endingAfter } from './criteria.js'
-import type { Database } from './database.js'
-import { batches, runs, states } from './entities.js'
 import type { Queue } from './queue.js'
+import { endingAfter } from './sqlite/criteria.js'
+import type { Database } from './sqlite/database.js'
+import { batches, runs, states } from './sqlite/entities.js'
 import { deadAfter, type OutboxState } from './state.js'
 
 export type Reconciled = { kind: 'same' } | { kind: 'copy' } | { kind: 'lost'; tasks: number; again: number }

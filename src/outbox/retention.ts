@@ -1,9 +1,9 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
 import { step } from '../trace.js'
-import { among } from './criteria.js'
-import type { Database } from './database.js'
 import type { DeadLetters } from './dead-letters.js'
-import { batches, deadTasks, rejectedRecords, runs } from './entities.js'
+import { among } from './sqlite/criteria.js'
+import type { Database } from './sqlite/database.js'
+import { batches, deadTasks, rejectedRecords, runs } from './sqlite/entities.js'
 import type { OutboxState } from './state.js'
 
 /** Batches that one transaction deletes: an inspect beside it never waits, the write-ahead log stays small. */
@@ -62,7 +62,7 @@ export class Retention {
       await this.#database.inTurn((manager) =>
         manager.delete(batches, { firstSeq: among(rows.map((row) => row.firstSeq)) }),
       )
-      step('history:forgotten')
+      step('history:deleted')
       deleted += rows.reduce((sum, row) => sum + row.count, 0)
     }
   }
@@ -84,7 +84,7 @@ export class Retention {
     await this.#database.transaction(async (manager) => {
       for (const table of [rejectedRecords, deadTasks]) await manager.delete(table, { run: these })
       await manager.delete(runs, { id: these })
-      step('runs:forgotten')
+      step('runs:deleted')
     })
   }
 }

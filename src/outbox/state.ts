@@ -1,9 +1,9 @@
 /** The outbox's one row of state: read and checked here, and held in memory by OutboxState. */
 import { MoreThan } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
-import type { Database } from './database.js'
-import { deadTasks, type StateRow, states } from './entities.js'
-import { damaged } from './trouble.js'
+import type { Database } from './sqlite/database.js'
+import { deadTasks, type StateRow, states } from './sqlite/entities.js'
+import { damaged } from './sqlite/trouble.js'
 
 /** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
 export interface Acknowledged {

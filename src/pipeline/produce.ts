@@ -82,7 +82,7 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
   const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
   if (open) return { run: open, complete: false }
   const last = earlier.at(-1)
-  if (last && (await outbox.intake.forgottenOfSlot(options.slot)) > 0) {
+  if (last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
     log.warn(
       { slot: options.slot, runId: last.runId },
       'this slot was delivered before and its history is forgotten: nothing is read again',

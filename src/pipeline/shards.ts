@@ -23,7 +23,7 @@ export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: str
   }
   const served = await outbox.ledger.ofSlot(slot)
   const isForeign = served.length > 0 && served.every((run) => otherShare(run.sourceDigest, digest) !== undefined)
-  if (isForeign && (await outbox.intake.forgottenOfSlot(slot)) > 0)
+  if (isForeign && (await outbox.intake.deletedOfSlot(slot)) > 0)
     throw new OutboxBusyError(
       `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,
       { hint },

@@ -116,13 +116,13 @@ describe('SIGKILL during the first migration', () => {
 describe('SIGKILL during clean-up of the history', () => {
   const small: Partial<SceneOptions> = { batchSize: 5, outbox: { keepTasks: 200, keepRuns: 1 } }
 
-  test('at history:forgotten, 1, 2', async () => {
+  test('at history:deleted, 1, 2', async () => {
     const scene = await faultScene({ sink: stream(), ...small })
     expectGood(await scene.produce(0))
     scene.ledger.forgotten?.add([...scene.slots.keys()].join())
-    await scene.crash('history:forgotten:1', produceArgs(1))
+    await scene.crash('history:deleted:1', produceArgs(1))
     await scene.holds()
-    await scene.crash('history:forgotten:2', produceArgs(1))
+    await scene.crash('history:deleted:2', produceArgs(1))
     await scene.holds()
     expectGood(await scene.produce(1))
     // A slot whose history is half forgotten is known all the same.
@@ -130,22 +130,22 @@ describe('SIGKILL during clean-up of the history', () => {
     await scene.complete()
   })
 
-  test('at runs:forgotten', async () => {
+  test('at runs:deleted', async () => {
     const scene = await faultScene({ sink: stream(), ...small, outbox: { keepTasks: 0, keepRuns: 1 } })
     for (const hour of [0, 1]) expectGood(await scene.produce(hour))
     for (const slot of scene.slots.keys()) scene.ledger.forgotten?.add(slot)
-    await scene.crash('runs:forgotten', produceArgs(2))
+    await scene.crash('runs:deleted', produceArgs(2))
     await scene.holds()
     expectGood(await scene.produce(2))
     await scene.complete()
   })
 
-  test('at history:forgotten of outbox purge, with tasks pending', async () => {
+  test('at history:deleted of outbox purge, with tasks pending', async () => {
     const scene = await faultScene({ sink: stream(), batchSize: 5 })
     expectGood(await scene.produce(0))
     expectGood(await scene.produce(1, ['--no-flush']))
     scene.ledger.forgotten?.add([...scene.slots.keys()][0] ?? '')
-    await scene.crash('history:forgotten:1', ['outbox', 'purge'])
+    await scene.crash('history:deleted:1', ['outbox', 'purge'])
     await scene.holds()
     expectGood(await scene.owm(['outbox', 'purge']))
     await scene.holds()

@@ -339,7 +339,8 @@ describe('the circuit breaker', () => {
       `import { appendFileSync } from 'node:fs'
        const options = { safeParse: (data) => ({ success: true, data }) }
        const deliver = async () => { appendFileSync(${JSON.stringify(calls)}, 'x'); throw new Error('down') }
-       export default { kind: 'sink', name: 'down', description: '', options, open: () => ({ guarantee: 'at-least-once', deliver }) }`,
+       const open = () => ({ guarantee: 'at-least-once', deliver })
+       export default { kind: 'sink', name: 'down', description: '', options, open }`,
     )
     expect((await owmJson<Answer>([...produce, ...never], { cwd: folder })).code).toBe(75)
     expect(await readFile(calls, 'utf8')).toBe('xx')

@@ -46,8 +46,11 @@ const base = {
 const deadSink = { use: 'redis-stream', url: 'redis://127.0.0.1:1' }
 
 /** A sink that refuses what has "Bad" in it for good. */
-const picky = `export default { kind: 'sink', name: 'picky', description: '', options: { safeParse: (data) => ({ success: true, data }) },
-  open: () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => tasks.map((task) => (task.includes('Bad') ? { refused: 'too bad' } : 'delivered')) }) }`
+const picky = `
+  const options = { safeParse: (data) => ({ success: true, data }) }
+  const outcome = (task) => (task.includes('Bad') ? { refused: 'too bad' } : 'delivered')
+  const open = () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => tasks.map(outcome) })
+  export default { kind: 'sink', name: 'picky', description: '', options, open }`
 
 async function inspect(cwd: string, ...args: string[]): Promise<Inspected> {
   const { code, stderr, json } = await owmJson<Inspected>(['outbox', 'inspect', ...args], { cwd })

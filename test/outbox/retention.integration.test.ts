@@ -18,10 +18,12 @@ async function withDead(): Promise<string> {
     join(folder, 'sink.mjs'),
     `import { appendFile } from 'node:fs/promises'
      import { defineSink, z } from '${new URL('../../dist/index.js', import.meta.url).href}'
-     export default defineSink({ name: 'picky', description: '', options: z.strictObject({ mended: z.boolean().default(false) }), open: ({ mended }, { baseDir }) => ({
+     const options = z.strictObject({ mended: z.boolean().default(false) })
+     export default defineSink({ name: 'picky', description: '', options, open: ({ mended }, { baseDir }) => ({
        guarantee: 'at-least-once',
        async deliver({ firstSeq, tasks }) {
-         const outcomes = tasks.map((_, index) => (!mended && (firstSeq + index) % 10 === 0 ? { refused: 'I take no tens' } : 'delivered'))
+         const isRefused = (index) => !mended && (firstSeq + index) % 10 === 0
+         const outcomes = tasks.map((_, index) => (isRefused(index) ? { refused: 'I take no tens' } : 'delivered'))
          const taken = tasks.filter((_, index) => outcomes[index] === 'delivered')
          await appendFile(baseDir + '/tasks.jsonl', taken.map((task) => task + '\\n').join(''))
          return outcomes

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import sqlite3 from 'sqlite3'
 import { DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
-import { codeOf, OutboxError } from '../errors/index.js'
+import { codeOf, OutboxError } from '../../errors/index.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
 import { asOutboxError } from './trouble.js'
@@ -89,7 +89,7 @@ export class Database {
     })
   }
 
-  /** Whether somebody began to write to an outbox that was opened for reading while at rest: it must be opened again. */
+  /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
   async isStale(): Promise<boolean> {
     return this.#takenAtRest && exists(`${this.path}-wal`)
   }

@@ -1,5 +1,5 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
-import { codeOf, OutboxError, OwmError, toError } from '../errors/index.js'
+import { codeOf, OutboxError, OwmError, toError } from '../../errors/index.js'
 
 const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],

@@ -1,5 +1,5 @@
 /**
- * The outbox's tables, which src/outbox/migrations.ts makes, as TypeORM's entities.
+ * The outbox's tables, which migrations.ts makes, as TypeORM's entities.
  *
  * The unit is the batch: one row holds up to `flush.batchSize` tasks, its key is the `seq` of the first. `seq` has no
  * gaps, so "acknowledged" is one number (`state.handed_seq`), and acknowledging a batch writes no row of it.

@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
-import { step } from '../trace.js'
-import { type BreakerName, type BreakerRecords, breakersOf, breakersText } from './breakers.js'
+import { step } from '../../trace.js'
+import { type BreakerName, type BreakerRecords, breakersOf, breakersText } from '../breakers.js'
 
 /** In the header of the file: `owm1`. Tells an outbox from any other database. */
 export const applicationId = 0x6f776d31
@@ -33,8 +33,9 @@ class Outbox1700000000001 implements MigrationInterface {
       // With the count, so that sums by run never touch the tasks.
       'CREATE INDEX batch_run ON batch (run, count)',
       `CREATE TABLE dead (
-        seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run (id), attempts INTEGER NOT NULL, reason TEXT NOT NULL,
-        created_at INTEGER NOT NULL, died_at INTEGER NOT NULL, fate TEXT NOT NULL, task TEXT NOT NULL)`,
+        seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run (id), attempts INTEGER NOT NULL,
+        reason TEXT NOT NULL, created_at INTEGER NOT NULL, died_at INTEGER NOT NULL, fate TEXT NOT NULL,
+        task TEXT NOT NULL)`,
       `CREATE INDEX dead_now ON dead (run) WHERE fate = 'dead'`,
       `CREATE TABLE rejected (
         id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run (id), kind TEXT NOT NULL,

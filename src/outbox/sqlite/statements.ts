@@ -7,7 +7,7 @@
  * has no words for.
  */
 import type { EntityManager } from 'typeorm'
-import { Batch } from '../tasks/batch.js'
+import { Batch } from '../../tasks/batch.js'
 import { damaged } from './trouble.js'
 
 /** What a batch is read from; a column of SQLite may hold anything. */

@@ -9,7 +9,7 @@ import { gunzip } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import type { RetryResult } from '../../src/commands/outbox/retry.js'
-import { migrations } from '../../src/outbox/migrations.js'
+import { migrations } from '../../src/outbox/sqlite/migrations.js'
 import { owm, owmJson, temporaryFolder } from '../support/cli.js'
 import { openDatabase } from '../support/oracle.js'
 
