@@ -37,27 +37,23 @@ export interface PluginContext {
  */
 export type Location = Readonly<Record<string, unknown>>
 
-/** On every copy's records: a plugin often brings its own copy of owm. */
-const malformed = Symbol.for('owm.malformed')
+/** The same key in every copy of owm, since a plugin often brings its own copy. */
+const mark = Symbol.for('owm.malformed')
 
 /** A record that a source could not even read as a location, such as a CSV row that is too short. */
 export class Malformed {
+  readonly [mark] = true
   readonly value: string
   readonly reason: string
-
-  static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && malformed in value
-  }
-
-  get [malformed](): true {
-    return true
-  }
 
   constructor(value: string, reason: string) {
     this.value = value
     this.reason = reason
   }
 }
+
+/** Whether this is a Malformed, of this copy of owm or of a plugin's own. */
+export const isMalformed = (value: object): value is Malformed => mark in value
 
 /** A run of locations in the source's own order. */
 export interface LocationBatch {

@@ -32,7 +32,7 @@ export interface OwmErrorOptions {
 
 /** Base of all errors whose message is meant for an operator. */
 export abstract class OwmError extends Error {
-  /** For copies of owm that knew errors by their classes. */
+  /** Older copies of owm look for the mark on the class. */
   static readonly [mark] = true
   abstract readonly [mark]: ErrorKind
   /** Stable, upper case, for programs: `error.code` in `--json`. */
@@ -40,23 +40,11 @@ export abstract class OwmError extends Error {
   abstract readonly exitCode: number
   readonly hint: string | undefined
 
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, such as TransientError
-    return isOf(this, value)
-  }
-
   constructor(message: string, options: OwmErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = new.target.name
     this.hint = options.hint
   }
-}
-
-function isOf(asked: { name: string }, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  for (let type: unknown = value.constructor; typeof type === 'function'; type = Object.getPrototypeOf(type))
-    if (type === asked || (type.name === asked.name && mark in type)) return true
-  return false
 }
 
 /** Wrong flags or arguments. */
@@ -197,8 +185,13 @@ function kindBefore(exitCode: unknown, code: string): ErrorKind | undefined {
   return exitCode === exitCodes.configuration ? 'configuration' : undefined
 }
 
-/** Whether an error was raised on purpose, by this copy of owm or by a plugin's own. */
-export const isOwmError = (thrown: unknown): thrown is OwmError => kindOf(thrown) !== undefined
+/** Whether an error was raised on purpose, by this copy of owm or by a plugin's own; with `code`, that very error. */
+export const isOwmError = (thrown: unknown, code?: string): thrown is OwmError =>
+  kindOf(thrown) !== undefined && (code === undefined || codeOf(thrown) === code)
+
+/** Milliseconds for which the other side asked to be left alone; 0 where it didn't. */
+export const retryAfterOf = (thrown: unknown): number =>
+  isOwmError(thrown) && 'retryAfterMs' in thrown && typeof thrown.retryAfterMs === 'number' ? thrown.retryAfterMs : 0
 
 /** What was thrown, as an error: anything can be thrown in JavaScript. */
 export function toError(thrown: unknown): Error {

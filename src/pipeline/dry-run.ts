@@ -1,9 +1,8 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
-import { TransientError, toError } from '../errors/index.js'
-import { Malformed } from '../plugin.js'
+import { isOwmError, TransientError, toError } from '../errors/index.js'
+import { isMalformed } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
-import { Rejection } from '../tasks/rejection.js'
 import { SeenIds } from '../tasks/seen.js'
 import type { SourceDeps } from './parts.js'
 
@@ -28,14 +27,14 @@ export async function dryRun(source: SourceDeps, slot: string): Promise<DryRun> 
     for await (const page of opened.read(undefined)) {
       for (const location of page.locations) {
         found.read++
-        const task = location instanceof Malformed ? location : make(location)
-        if (task instanceof Malformed || task instanceof Rejection) found.rejected++
+        const task = isMalformed(location) ? location : make(location)
+        if (typeof task !== 'string') found.rejected++
         else if (seen.add(taskIdOf(task).replaceAll('-', ''))) found.duplicates++
         else if (found.preview.length < shown) found.preview.push(task)
       }
     }
   } catch (error) {
-    throw error instanceof Error && 'exitCode' in error
+    throw isOwmError(error)
       ? error
       : new TransientError(`The source ${source.name} failed: ${toError(error).message}`, { cause: error })
   } finally {

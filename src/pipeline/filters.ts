@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { endlessSource } from '../errors/index.js'
-import { type Location, type LocationBatch, type Logger, Malformed, type Source } from '../plugin.js'
+import { isMalformed, type Location, type LocationBatch, type Logger, type Malformed, type Source } from '../plugin.js'
 import { idDigits } from '../tasks/id.js'
 import { type Place, placeOf } from '../tasks/place.js'
 import { Rejection } from '../tasks/rejection.js'
@@ -107,8 +107,7 @@ class Filter {
       if (this.isFull) break
       if (++this.#read > maxLocations) throw endlessSource(name, maxLocations)
       const checked = this.#lets(location)
-      if (checked !== undefined)
-        kept.push({ location, place: checked instanceof Malformed ? undefined : checked, index })
+      if (checked !== undefined) kept.push({ location, place: isMalformed(checked) ? undefined : checked, index })
     }
     this.#count()
     return {
@@ -122,13 +121,13 @@ class Filter {
   /** The location, checked, where it is taken; undefined where it is left out. */
   #lets(location: Location | Malformed): Checked | undefined {
     const { bbox, sample, shard } = this.#filters
-    if (!(location instanceof Malformed)) {
+    if (!isMalformed(location)) {
       for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
       if (!this.#matches(location)) return undefined
     }
-    const checked = location instanceof Malformed ? location : placeOf(location)
+    const checked = isMalformed(location) ? location : placeOf(location)
     // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
-    const isPlace = !(checked instanceof Malformed || checked instanceof Rejection)
+    const isPlace = !(isMalformed(checked) || checked instanceof Rejection)
     if (bbox && isPlace && !isInside(checked, bbox)) return undefined
     const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
     // Other digits than the shard's: a sample is spread evenly over the shards.
@@ -163,7 +162,7 @@ const digitsOf = idDigits('shard')
  * be a task has those of its content: it's in one share as well, and rejected there.
  */
 function identityOf(location: Location | Malformed, checked: Checked): string {
-  if (checked instanceof Malformed) return hash('sha1', checked.value, 'hex')
+  if (isMalformed(checked)) return hash('sha1', checked.value, 'hex')
   return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : digitsOf(checked.key)
 }
 

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../outbox/outbox.js'
-import { type Location, type LocationBatch, Malformed } from '../plugin.js'
+import { isMalformed, type Location, type LocationBatch } from '../plugin.js'
 import { type Batch, BatchWriter } from '../tasks/batch.js'
 import { taskEncoder } from '../tasks/encode.js'
 import { placeOf } from '../tasks/place.js'
@@ -69,7 +69,7 @@ export class IntakeBuffer {
   #take(page: PlacedBatch, index: number): void {
     const location = page.locations[index] ?? {}
     this.size++
-    if (location instanceof Malformed) {
+    if (isMalformed(location)) {
       this.#reject(page, index, location.value, location.reason)
       return
     }

@@ -1,5 +1,5 @@
 /** What the pipeline works with, as the composition root puts it together. */
-import { OwmError, TransientError, toError } from '../errors/index.js'
+import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
 import type { Logger, Sink, Source } from '../plugin.js'
 import type { Resilience } from './retry.js'
@@ -57,7 +57,7 @@ export const nothingDelivered = (): Delivered => ({ delivered: 0, deduplicated: 
 
 /** Unknown errors are transient: a retry can do no harm, giving up can. */
 export function asOwmError(thrown: unknown): OwmError {
-  if (thrown instanceof OwmError) return thrown
+  if (isOwmError(thrown)) return thrown
   return new TransientError(toError(thrown).message, {
     hint: 'The tasks wait in the outbox: mend the cause, then run `owm flush`.',
     cause: thrown,

@@ -11,7 +11,7 @@
  *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
  *     read     -> done      each of them is in the sink or dead
  */
-import { ConfigurationError, type OwmError, ResumePointError, SourceError, TransientError } from '../errors/index.js'
+import { isOwmError, kindOf, type OwmError, SourceError } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { decideSuspects } from './duplicates.js'
@@ -59,7 +59,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     for (const open of openRuns) {
       const error = await finishRun(open, deps, { feed, progress })
       if (error) errors.unshift(error)
-      if (deps.signal.aborted || error instanceof ConfigurationError) break
+      if (deps.signal.aborted || kindOf(error) === 'configuration') break
     }
   } finally {
     feed.end()
@@ -103,7 +103,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
       try {
         await readRun(run, deps, options)
       } catch (error) {
-        if (!(error instanceof ResumePointError)) throw error
+        if (!isOwmError(error, 'RESUME_POINT')) throw error
         return await readAnew(run, error.message, deps, options)
       }
     }
@@ -119,8 +119,8 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
 /** The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown. */
 function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, progress: Progress): OwmError {
   const error = asOwmError(thrown)
-  if (error instanceof ConfigurationError || error instanceof SourceError) return error
-  if (!(error instanceof TransientError)) throw error
+  if (kindOf(error) === 'configuration' || error instanceof SourceError) return error
+  if (kindOf(error) !== 'transient') throw error
   log.debug({ err: thrown }, 'the source failed')
   return new SourceError(
     `The source ${source.name} failed after ${progress.read} locations of slot ${run.slot}: ${error.message}`,

@@ -4,7 +4,7 @@
  *     for each pending batch, in order of seq (from memory or from disk: the queue's business):
  *       when it is answered: acknowledge, or set the refused ones aside, or try again, or compare with the sink
  */
-import { CircuitOpenError, FenceError, type OwmError, RefusedError } from '../errors/index.js'
+import { CircuitOpenError, FenceError, isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index.js'
 import type { Outcome, Sink } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
@@ -178,7 +178,7 @@ async function deliverOrSplit(sink: Sink, batch: Batch, deps: Deps): Promise<rea
   try {
     return await sink.deliver(batch)
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error
+    if (!isOwmError(error) || kindOf(error) !== 'refused') throw error
     if (batch.count === 1) return [{ refused: error.message }]
     log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
     const middle = Math.ceil(batch.count / 2)

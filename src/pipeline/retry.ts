@@ -20,15 +20,7 @@ import {
   handleWhen,
   type IBreaker,
 } from 'cockatiel'
-import {
-  CircuitOpenError,
-  ConfigurationError,
-  FenceError,
-  RefusedError,
-  SinkFullError,
-  TransientError,
-  toError,
-} from '../errors/index.js'
+import { CircuitOpenError, FenceError, kindOf, retryAfterOf, SinkFullError, toError } from '../errors/index.js'
 import type { BreakerRecord } from '../outbox/breakers.js'
 
 export interface ResilienceOptions {
@@ -72,11 +64,9 @@ export interface ResilienceContext {
 
 /** Whether a retry can help. What isn't known is transient. */
 export function isTransient(error: Error): boolean {
-  return !(
-    error instanceof ConfigurationError ||
-    error instanceof RefusedError ||
-    error instanceof FenceError ||
-    error instanceof SinkFullError
+  const kind = kindOf(error) ?? 'transient'
+  return (
+    kind !== 'configuration' && kind !== 'refused' && !(error instanceof FenceError || error instanceof SinkFullError)
   )
 }
 
@@ -131,7 +121,7 @@ export function resilience(
         const error = toError(thrown)
         if (!isTransient(error)) throw error
         counter.state++
-        const asked = (error instanceof TransientError && error.retryAfterMs) || 0
+        const asked = retryAfterOf(error)
         if (attempt >= most || signal.aborted || asked >= maxRetryAfterMs) throw error
         wait = wait ? wait.next(undefined) : backoff.next()
         // The jitter comes on top of what was asked for: all who were told the same shall not come at once.

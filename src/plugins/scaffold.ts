@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ConfigurationError, codeOf, toError, UsageError } from '../errors/index.js'
+import { ConfigurationError, codeOf, isOwmError, toError, UsageError } from '../errors/index.js'
 
 export interface Owm {
   /** Where owm is installed. */
@@ -51,7 +51,7 @@ export async function writeProject(
     }
   } catch (thrown) {
     const error = toError(thrown)
-    if (error instanceof ConfigurationError) throw error
+    if (isOwmError(error)) throw error
     const what = ['EEXIST', 'ENOTDIR'].includes(codeOf(error))
       ? `${path} is no folder`
       : `${path} can't be written: ${error.message}`

@@ -3,7 +3,7 @@
  * and to its time. Whatever it does instead of what it promised ends in an error that names the plugin and the rule.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { ConfigurationError, OwmError, TransientError, toError } from '../errors/index.js'
+import { ConfigurationError, isOwmError, TransientError, toError } from '../errors/index.js'
 import {
   type Location,
   type LocationBatch,
@@ -269,7 +269,7 @@ class Supervisor {
     try {
       return await call()
     } catch (error) {
-      if (error instanceof OwmError) throw error
+      if (isOwmError(error)) throw error
       throw new TransientError(`The ${this.#who} ${what}: ${toError(error).message}`, {
         hint: 'What is stored is safe: mend the cause and start again.',
         cause: error,

@@ -1,5 +1,5 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
-import { codeOf, OutboxError, OwmError, toError } from '../../errors/index.js'
+import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
 
 const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
@@ -35,7 +35,7 @@ export const damaged = (path: string, what: string, cause?: unknown): OutboxErro
 
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
-  if (thrown instanceof OwmError) return thrown
+  if (isOwmError(thrown)) return thrown
   const error = toError(thrown)
   const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
   const [what, hint] = causes[code] ?? [

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Malformed, type Source } from '../../plugin.js'
+import { isMalformed, type Source } from '../../plugin.js'
 import { sinks } from '../../sinks/index.js'
 import { sources } from '../../sources/index.js'
 import { taskMaker } from '../../tasks/encode.js'
@@ -80,7 +80,7 @@ export async function tasksOf(source: Source, slot: string): Promise<string[]> {
   const tasks: string[] = []
   for await (const { locations } of source.read(undefined))
     for (const location of locations) {
-      const made = location instanceof Malformed ? location : make(location)
+      const made = isMalformed(location) ? location : make(location)
       if (typeof made === 'string') tasks.push(made)
     }
   return tasks

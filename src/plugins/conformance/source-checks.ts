@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ZodType } from 'zod'
 import { TransientError } from '../../errors/index.js'
-import { type Location, Malformed, type Source } from '../../plugin.js'
+import { isMalformed, type Location, type Malformed, type Source } from '../../plugin.js'
 import {
   type Attempt,
   type Check,
@@ -37,7 +37,7 @@ interface Given {
 }
 
 const keyOf = (location: Location | Malformed): string =>
-  JSON.stringify(location instanceof Malformed ? { malformed: location.value } : location)
+  JSON.stringify(isMalformed(location) ? { malformed: location.value } : location)
 
 /** Reads on where `given` ends, and adds to it: what came before a failure is there then. */
 async function readInto(given: Given, open: Source, count: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What goes wrong on the way to a server, or with a status, as owm's classes. */
 import { STATUS_CODES } from 'node:http'
-import { ConfigurationError, codeOf, isDistrusted, OwmError, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
 import { type Answer, headerOf } from './request.js'
 
 /** The server doesn't know this page; where it knew the page before a crash, the list is read again. */
@@ -16,7 +16,7 @@ export class TooLong extends Error {
 /** A failed request. */
 export function classed(thrown: unknown, where: string): Error {
   const error = toError(thrown)
-  if (error instanceof OwmError) return error
+  if (isOwmError(error)) return error
   const said = error.message || codeOf(error)
   if (error instanceof TooLong)
     return new ConfigurationError(`The answer of ${where} is ${said}.`, {

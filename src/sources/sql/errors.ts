@@ -1,5 +1,5 @@
 /** Errors of drivers and databases, as owm's classes. */
-import { ConfigurationError, codeOf, OwmError, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 import type { Dialect } from './dialect/dialect.js'
 
 /** SQLSTATE's classes against which a retry doesn't help, in PostgreSQL and MySQL alike. */
@@ -43,7 +43,7 @@ export function stateOf(thrown: unknown): string {
 function driverErrorOf(thrown: unknown): Error {
   const error = toError(thrown)
   if ('driverError' in error) return toError(error.driverError)
-  return error instanceof OwmError && error.cause !== undefined ? driverErrorOf(error.cause) : error
+  return isOwmError(error) && error.cause !== undefined ? driverErrorOf(error.cause) : error
 }
 
 /** mysql2 gives every failure of a TLS handshake the same code; those of the network still have the socket's marks. */
@@ -51,7 +51,7 @@ const isCertificateError = (error: Error): boolean =>
   codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error)
 
 export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): OwmError {
-  if (thrown instanceof OwmError) return thrown
+  if (isOwmError(thrown)) return thrown
   const error = driverErrorOf(thrown)
   const state = stateOf(error)
   const errno = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0

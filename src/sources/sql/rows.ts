@@ -1,6 +1,6 @@
 /** The rows of a page, and the locations in them. */
 import { ConfigurationError } from '../../errors/index.js'
-import { type Location, Malformed } from '../../plugin.js'
+import { isMalformed, type Location, Malformed } from '../../plugin.js'
 import type { Dialect } from './dialect/dialect.js'
 import { isNewColumn, keyPrefix } from './statements.js'
 
@@ -51,7 +51,7 @@ export function locationOf(
 
 /** Throws ConfigurationError where no row at all has a latitude, say: that is no fault of the rows. */
 export function checkColumns(locations: readonly (Location | Malformed)[], { record }: Row, { title }: Dialect): void {
-  const readable = locations.filter((location) => !(location instanceof Malformed))
+  const readable = locations.filter((location) => !isMalformed(location))
   for (const needed of ['latitude', 'longitude', 'city'])
     if (readable.length > 0 && !readable.some((location) => needed in location))
       throw new ConfigurationError(

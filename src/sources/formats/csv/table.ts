@@ -5,7 +5,7 @@
  * quote too many costs the line that it stands in, not all up to the next one, and lines without any cost little.
  */
 import type { parse } from 'csv-parse/sync'
-import { type Location, Malformed } from '../../../plugin.js'
+import { isMalformed, type Location, Malformed } from '../../../plugin.js'
 import { placeOf } from '../../../tasks/place.js'
 import { Rejection } from '../../../tasks/rejection.js'
 import { Bare } from '../../fields/names.js'
@@ -203,7 +203,7 @@ function rowOf(
 
 /** `, column "lat"` where that column keeps a row from being a task. */
 function columnWords(record: Location | Malformed | undefined, columns: Columns | undefined): string {
-  if (record === undefined || record instanceof Malformed || !columns) return ''
+  if (record === undefined || isMalformed(record) || !columns) return ''
   const place = placeOf(record)
   const column = place instanceof Rejection ? columns.meanings.indexOf(place.field ?? '') : -1
   return column < 0 ? '' : `, column "${columns.names[column]}"`
