@@ -1,0 +1,38 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Outbox } from '../../src/outbox/outbox.js'
+import { temporaryFolder } from '../support/cli.js'
+import { openDatabase } from '../support/oracle.js'
+
+test('a lazy acknowledgement is written after some batches, however small they are', async () => {
+  const path = join(await temporaryFolder(), 'outbox.db')
+  const { signal } = new AbortController()
+  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
+  const onDisk = async (): Promise<number | undefined> => {
+    const all = await openDatabase(path)
+    const [state] = await all<{ handed_seq: number }>('SELECT handed_seq FROM state')
+    await all.close()
+    return state?.handed_seq
+  }
+  const slot = '2026-11-23T10:00:00Z'
+  const run = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
+  const task = (seq: number): string => `{"task_id":"00000000-0000-5000-8000-${String(seq).padStart(12, '0')}"}`
+  // As a slow source's locations come: one by one, each a batch of its own.
+  const batches = Array.from({ length: 30 }, (_, index) => outbox.cut([task(index + 1)])).flat()
+  const nothing = { rejections: [], suspects: [], read: 0, checkpoint: null }
+  await outbox.intake.write(run, { ...nothing, batches })
+
+  const written: (number | undefined)[] = []
+  for (let seq = 0; seq < 30; seq++) {
+    const batch = await outbox.queue.after(seq, 500)
+    if (!batch) throw new Error(`nothing is stored behind ${seq}`)
+    await outbox.acknowledge(batch, true)
+    written.push(await onDisk())
+  }
+  expect(written[8]).toBe(0) // it is lazy,
+  written.forEach((seq, index) => {
+    expect(index + 1 - (seq ?? 0)).toBeLessThanOrEqual(20) // but not for ever
+  })
+  await outbox.close()
+  expect(await onDisk()).toBe(30)
+})
