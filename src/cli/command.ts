@@ -4,6 +4,7 @@ import * as Flags from '@oclif/core/flags'
 import type { Loaded } from '../config/load.js'
 import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError } from '../errors/index.js'
 import type { Surroundings } from './compose.js'
+import { secrets } from './output.js'
 import { asUsageError, exitCodeOf, type LogLevel, logLevels, Report, worst } from './report.js'
 
 export interface BaseFlags {
@@ -131,12 +132,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    */
   protected async configure(flags: BaseFlags & { shard?: string | undefined }, delivers = false): Promise<Loaded> {
     const { loadConfig } = await import('../config/load.js')
-    // Also when the configuration itself is what the error is about.
-    const assigned = (flags.set ?? []).map((assignment) => assignment.slice(assignment.indexOf('=') + 1))
-    this.report.hidePasswordsIn([process.env['OWM_REDIS_URL'] ?? '', ...assigned])
-    const loaded = await loadConfig(flags, process.env, process.cwd())
-    this.report.hide(loaded.secrets)
-    this.report.hidePasswordsIn(loaded.settings)
+    const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
     this.report.summaryToStandardError = usesStandardOutput
     if (usesStandardOutput && this.jsonEnabled())

@@ -1,8 +1,8 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
-import { passwordsIn, redactor } from '../config/redact.js'
 import { exitCodes, isOwmError, type OwmError, toError, UsageError } from '../errors/index.js'
 import type { Logger } from '../plugin.js'
 import { harmless } from './format.js'
+import { secrets } from './output.js'
 import { ProgressBar } from './progress.js'
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
@@ -13,22 +13,11 @@ export class Report {
   /** Where tasks go to standard output, the summary doesn't. */
   summaryToStandardError = false
   readonly #level: LogLevel
-  readonly #secrets: string[] = []
   #log: Logger | undefined
 
   constructor(level: LogLevel, isJson: boolean) {
     this.#level = level
     this.bar = new ProgressBar(process.stderr.isTTY && !isJson && process.env['TERM'] !== 'dumb')
-  }
-
-  /** Keeps these values out of everything that is printed from now on. */
-  hide(secrets: readonly string[]): void {
-    this.#secrets.push(...secrets)
-  }
-
-  /** Keeps the passwords of all URLs in these values out of what is printed. */
-  hidePasswordsIn(values: unknown): void {
-    this.hide(stringsIn(values).flatMap(passwordsIn))
   }
 
   summary(lines: readonly string[]): void {
@@ -41,7 +30,7 @@ export class Report {
       ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
       : result
     // Value by value: a secret that happens to read "sink" must not rename a key.
-    const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? this.#redact(value) : value)
+    const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.redact(value) : value)
     process.stdout.write(`${JSON.stringify(shown, clean, 2)}\n`)
   }
 
@@ -60,7 +49,7 @@ export class Report {
     const { default: pino } = await import('pino')
     const write = (line: string): void => {
       this.bar.clear()
-      process.stderr.write(this.#redact(line))
+      process.stderr.write(line)
     }
     this.#log ??= pino(
       { level: this.#level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime },
@@ -70,11 +59,7 @@ export class Report {
   }
 
   #write(stream: NodeJS.WriteStream, line: string): void {
-    stream.write(`${this.#redact(line)}\n`)
-  }
-
-  #redact(text: string): string {
-    return redactor(this.#secrets)(text)
+    stream.write(`${secrets.redact(line)}\n`)
   }
 }
 
@@ -104,9 +89,4 @@ export function asUsageError(error: Error, id: string): Error {
 function traceOf(error: Error): string {
   const own = error.stack ?? error.message
   return error.cause === undefined ? own : `${own}\ncaused by ${traceOf(toError(error.cause))}`
-}
-
-function stringsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : []
 }

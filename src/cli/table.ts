@@ -1,13 +1,19 @@
-/** Tables of text. */
+/** Tables of text, in columns as a terminal shows them. */
 import { harmless } from './format.js'
 
-/** Columns of the terminal; COLUMNS overrides it, 120 where standard output is no terminal. */
-export const terminalWidth = (): number => Number(process.env['COLUMNS']) || process.stdout.columns || 120
+/** Columns of the terminal; COLUMNS overrides them. In a pipe nothing is cut. */
+export const terminalWidth = (): number =>
+  Number(process.env['COLUMNS']) || process.stdout.columns || Number.POSITIVE_INFINITY
 
 /** Rows under a head; the widest columns give way where the lines are longer than `width`. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
-  const cells = [head, ...rows].map((row) => row.map(harmless))
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+export async function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): Promise<string[]> {
+  const { default: widthOf } = await import('string-width')
+  const cells = [head, ...rows].map((row) => row.map(harmless).map((text) => ({ text, width: widthOf(text) })))
+  const widths = head.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.width ?? 0), 0))
   const gaps = (head.length - 1) * 2
   for (let over = widths.reduce((sum, own) => sum + own, gaps) - width; over > 0; over--) {
     const widest = Math.max(...widths)
@@ -17,9 +23,22 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     row
       .map((cell, column) => {
         const own = widths[column] ?? 0
-        return cell.length > own ? `${cell.slice(0, own - 1)}…` : cell.padEnd(own)
+        const { text, width } = cell.width > own ? cut(cell.text, own, widthOf) : cell
+        return text + ' '.repeat(own - width)
       })
       .join('  ')
       .trimEnd(),
   )
+}
+
+/** The beginning of a text, with an ellipsis, in `most` columns. */
+function cut(text: string, most: number, widthOf: (text: string) => number): { text: string; width: number } {
+  let [shown, width] = ['', 1]
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const own = widthOf(segment)
+    if (width + own > most) break
+    shown += segment
+    width += own
+  }
+  return { text: `${shown}…`, width }
 }

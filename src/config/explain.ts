@@ -4,7 +4,7 @@ import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { Place } from '../plugins/schema.js'
 import { at } from './origins.js'
-import { redactor } from './redact.js'
+import { isSecretName, Secrets, secretsInUrl } from './redact.js'
 
 export interface Explained {
   /** The value that was checked, and its schema. */
@@ -15,7 +15,7 @@ export interface Explained {
   /** Where a key stands: `in .owmrc.yaml:7`. */
   placeOf(path: readonly string[]): string
   /** Not to be shown, wherever they occur. */
-  readonly secrets: readonly string[]
+  readonly secrets: Secrets
 }
 
 /** Everything that is wrong, in one error. */
@@ -57,8 +57,8 @@ function unknownKeys(
   { type, prefix, placeOf }: Explained,
 ): ConfigurationError[] {
   const path = issue.path.map(String)
-  const known = Place.of(type)
-    .at(path)
+  const known = Place.rootOf(type)
+    .flatMap((root) => root.at(path))
     .flatMap(({ keys }) => keys)
   return issue.keys.map((unknown) => {
     const key = [...prefix, ...path, unknown]
@@ -75,7 +75,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   // Where the form is wrong nobody knows which part is the secret; in a wrong address not even where the password is.
   const isPlain = ['string', 'number', 'boolean'].includes(typeof found) && at(masked(value, type), path) === found
   const shown = isPlain ? JSON.stringify(found) : ''
-  const tells = shown === '' || secrets.some((secret) => shown.includes(JSON.stringify(secret).slice(1, -1)))
+  const tells = shown === '' || secrets.isIn(shown)
   const it = tells ? '' : ` (it is ${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown})`
   // Of a value with several forms: the names that tell them apart.
   const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
@@ -90,20 +90,17 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
 
 // --- secrets ---
 
-/** Keys that a plugin's author may have forgotten to mark. */
-const secretName = /passw|secret|token|api[-_]?key|authorization|credential/i
-
 /**
  * A copy without its secrets: what the schema marks with `.meta({secret: true})`, what has the name of a secret, and
  * passwords in URLs. Without a schema nothing is known to be marked.
  */
 export function masked(value: unknown, type?: z.ZodType): unknown {
-  return mask(value, type ? [Place.of(type)] : [], '')
+  return mask(value, type ? Place.rootOf(type) : [], '')
 }
 
 function mask(value: unknown, places: readonly Place[], key: string): unknown {
-  const isSecret = secretName.test(key) || places.some((place) => place.isSecret)
-  if (typeof value === 'string') return isSecret ? withoutSecret(value) : redactor([])(value)
+  const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
+  if (typeof value === 'string') return isSecret ? withoutSecret(value) : new Secrets().redact(value)
   if (typeof value !== 'object' || value === null)
     return isSecret && value !== undefined && value !== null ? '***' : value
   const inner = (name: string): Place[] => places.flatMap((place) => place.at([name]))
@@ -112,6 +109,30 @@ function mask(value: unknown, places: readonly Place[], key: string): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, entry]) => [name, mask(entry, inner(name), isSecret ? 'secret' : name)]),
   )
+}
+
+/** What must not be shown of a value: what `masked` masks in it, of URLs the parts that are secret. */
+export function secretsIn(value: unknown, type?: z.ZodType): string[] {
+  const found: string[] = []
+  const visit = (value: unknown, places: readonly Place[], key: string): void => {
+    const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
+    if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
+    else if (typeof value === 'number' && isSecret) found.push(String(value))
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, entry] of Object.entries(value))
+        visit(
+          entry,
+          places.flatMap((place) => place.at([name])),
+          isSecret ? 'secret' : name,
+        )
+  }
+  visit(value, type ? Place.rootOf(type) : [], '')
+  return found
+}
+
+/** All of it; of an address, whose host and path help to find what is wrong, the query. */
+function secretsInText(text: string): string[] {
+  return URL.canParse(text) && new URL(text).host !== '' ? [text, new URL(text).search.slice(1)] : [text]
 }
 
 /** Of a secret address, such as a server's with its password, the rest may be known, and helps. */

@@ -2,12 +2,14 @@
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
-import { explain } from './explain.js'
+import { Place } from '../plugins/schema.js'
+import { explain, secretsIn } from './explain.js'
 import { baseDirOf, readConfigFile } from './file.js'
 import { isTree, Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
+import { isSecretName, Secrets } from './redact.js'
 import { commonKeys, type Settings, settingsSchema } from './schema.js'
-import { expand } from './variables.js'
+import { expand, type Variable } from './variables.js'
 
 /** The environment's variables; not `NodeJS.ProcessEnv`, so that owm's types need no other package. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -34,24 +36,31 @@ export interface Loaded {
   baseDir: string
   /** Where the file was looked for. */
   cwd: string
-  /** Values that came out of the environment through `${NAME}`: not to be shown. */
-  secrets: readonly string[]
+  /** What must not be shown. */
+  secrets: Secrets
+  /** What came out of the environment. */
+  variables: readonly Variable[]
   origins: Origins
 }
 
 type Tree = Record<string, unknown>
 
 /** Reads the configuration of one pipeline. Throws ConfigurationError, UsageError. */
-export async function loadConfig(overrides: Overrides, env: Environment, cwd: string): Promise<Loaded> {
+export async function loadConfig(
+  overrides: Overrides,
+  env: Environment,
+  cwd: string,
+  secrets = new Secrets(),
+): Promise<Loaded> {
   const found = await readConfigFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
-  const secrets: string[] = []
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const merged = await expand(origins, env, secrets)
+  const { tree: merged, variables } = await expand(origins, env, secrets)
   origins.merged = merged
   override(merged, overrides, env, cwd, origins)
+  secrets.add(...secretsIn(merged))
 
   const checked = settingsSchema.safeParse(merged)
   if (!checked.success) {
@@ -59,10 +68,31 @@ export async function loadConfig(overrides: Overrides, env: Environment, cwd: st
     throw explain(checked.error, { value: merged, type: settingsSchema, prefix: [], placeOf, secrets })
   }
   const settings = checked.data
+  clear(
+    variables.filter(({ path }) => isOwn(path)),
+    settingsSchema,
+    0,
+    secrets,
+  )
   const path = resolve(baseDir, settings.outbox.path)
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
   settings.outbox.path = isShared ? namedAfter(pipeline, path) : path
-  return { settings, pipeline, file: found?.file, baseDir, cwd, secrets, origins }
+  return { settings, pipeline, file: found?.file, baseDir, cwd, secrets, variables, origins }
+}
+
+/** Whether a path leads to one of owm's own settings, not to a plugin's option. */
+function isOwn([section, key = '']: readonly string[]): boolean {
+  return (section !== 'source' && section !== 'sink') || key === 'use' || commonKeys[section].includes(key)
+}
+
+/** What stands where the schema knows of no secret is none. `depth`: of the schema's root in the paths. */
+function clear(variables: readonly Variable[], type: z.ZodType, depth: number, secrets: Secrets): void {
+  if (variables.length === 0) return
+  const root = Place.rootOf(type)
+  for (const { path, value } of variables) {
+    const places = root.flatMap((place) => place.at(path.slice(depth)))
+    if (places.length > 0 && !places.some(({ isSecret }) => isSecret) && !path.some(isSecretName)) secrets.clear(value)
+  }
 }
 
 /** The names of all pipelines, in the file's order; none where the file has no `pipelines:`. */
@@ -190,6 +220,13 @@ export async function pluginOptions<S extends z.ZodType>(
   options: S,
 ): Promise<z.output<S>> {
   const own = ownOptions(loaded, name)
+  loaded.secrets.add(...secretsIn(own, options))
+  clear(
+    loaded.variables.filter(({ path }) => path[0] === name && !isOwn(path)),
+    options,
+    1,
+    loaded.secrets,
+  )
   const checked = options.safeParse(own)
   if (checked.success) return checked.data
   throw explain(checked.error, {

@@ -1,32 +1,114 @@
 /** Secrets are kept out of whatever is printed. */
 
-/**
- * Makes the function that takes secrets out of whatever is about to be shown:
- * the given values, and user names and passwords in any URL but the one that
- * shows where they go, `redis://user:password@host`.
- */
-export function redactor(secrets: readonly string[]): (text: string) => string {
-  const forms = new Set(
-    secrets
-      .filter((secret) => secret.length > 3)
-      .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]),
-  )
-  // The longest first, so that a secret which contains another one goes as a whole.
-  const values = [...forms].sort((a, b) => b.length - a.length)
-  return (text) =>
-    values
-      .reduce((rest, value) => rest.replaceAll(value, '***'), text)
-      .replace(/([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^\s/@"']*@/gi, '$1***@')
+/** Shorter values would mask half of every text. */
+const shortest = 4
+
+/** Names of keys and variables that hold a secret, also where nobody marked them. */
+const secretName = /passw|passphrase|pwd|secret|token|api[-_]?key|authorization|credential|private[-_]?key/i
+
+export const isSecretName = (name: string): boolean => secretName.test(name)
+
+/** User and password in any URL but the one that shows where they go, `redis://user:password@host`. */
+const credentials = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)(?!user:password@)[^\s/@"']*@/gi
+
+/** Each form of a value, with its table for the search. */
+type Words = Map<string, Uint32Array>
+
+/** The values that must not be shown. */
+export class Secrets {
+  readonly #known: Words = new Map()
+  readonly #suspected: Words = new Map()
+
+  /** Notes secrets; those with several lines line by line, too. */
+  add(...values: readonly string[]): void {
+    note(this.#known, values)
+  }
+
+  /** Notes values that may be secrets: nobody knows yet. */
+  suspect(...values: readonly string[]): void {
+    note(this.#suspected, values)
+  }
+
+  /** Values that were only suspected are no secrets. */
+  clear(...values: readonly string[]): void {
+    for (const form of values.flatMap(formsOf)) this.#suspected.delete(form)
+  }
+
+  isIn(text: string): boolean {
+    return this.#words.some(([word, borders]) => places(text, word, borders).length > 0)
+  }
+
+  /** The text with `***` for each secret, and for user and password in URLs. Linear in the length of the text. */
+  redact(text: string): string {
+    const found = this.#words.flatMap(([word, borders]) => places(text, word, borders))
+    let [clean, end] = ['', 0]
+    for (const [from, to] of found.sort(([a], [b]) => a - b)) {
+      if (from >= end) clean += `${text.slice(end, from)}***`
+      end = Math.max(end, to)
+    }
+    return (clean + text.slice(end)).replace(credentials, '$1***@')
+  }
+
+  get #words(): [string, Uint32Array][] {
+    return [...this.#known, ...this.#suspected]
+  }
 }
 
-/** The password of a URL, decoded and as written; nothing where there is none. */
-export function passwordsIn(text: string): string[] {
+function note(words: Words, values: readonly string[]): void {
+  for (const form of values.flatMap(formsOf))
+    if (form.length >= shortest && !words.has(form)) words.set(form, bordersOf(form))
+}
+
+/** A value and each of its lines: as it is, as a part of a URL, as a part of JSON. */
+function formsOf(value: string): string[] {
+  return [...new Set([value, ...value.split(/\r?\n/)])].flatMap((text) => {
+    const inJson = JSON.stringify(text).slice(1, -1)
+    return text.isWellFormed() ? [text, encodeURIComponent(text), inJson] : [text, inJson]
+  })
+}
+
+/**
+ * Where a word stands in a text, by Knuth, Morris and Pratt: the engine's own search takes the product of both lengths
+ * for texts such as "aaaa…", which a stranger may send.
+ */
+function places(text: string, word: string, borders: Uint32Array): [from: number, to: number][] {
+  const found: [number, number][] = []
+  for (let at = 0, matched = 0; at < text.length; at++) {
+    while (matched > 0 && text.charCodeAt(at) !== word.charCodeAt(matched)) matched = borders[matched - 1] ?? 0
+    if (text.charCodeAt(at) === word.charCodeAt(matched)) matched++
+    if (matched < word.length) continue
+    found.push([at + 1 - word.length, at + 1])
+    matched = borders[matched - 1] ?? 0
+  }
+  return found
+}
+
+/** For each beginning of a word the length of its longest proper beginning that is its end as well. */
+function bordersOf(word: string): Uint32Array {
+  const borders = new Uint32Array(word.length)
+  for (let at = 1, length = 0; at < word.length; at++) {
+    while (length > 0 && word.charCodeAt(at) !== word.charCodeAt(length)) length = borders[length - 1] ?? 0
+    if (word.charCodeAt(at) === word.charCodeAt(length)) length++
+    borders[at] = length
+  }
+  return borders
+}
+
+/** Parameters of a query that hold a secret, besides those with its name: `appid=…`, `sig=…`. */
+const secretParameter = /^(.*key|appid|app_id|sig|signature|auth|access|code|session)$/i
+
+/** What must not be shown of a URL: its password, decoded and as written, and what its query has of secrets. */
+export function secretsInUrl(text: string): string[] {
   if (!URL.canParse(text)) return []
-  const { password } = new URL(text)
-  if (password === '') return []
+  const { password, searchParams } = new URL(text)
+  const parameters = [...searchParams].filter(([name]) => isSecretName(name) || secretParameter.test(name))
+  return [...(password === '' ? [] : [password, decoded(password)]), ...parameters.map(([, value]) => value)]
+}
+
+function decoded(text: string): string {
   try {
-    return [password, decodeURIComponent(password)]
+    return decodeURIComponent(text)
   } catch {
-    return [password]
+    return text
   }
 }

@@ -24,7 +24,7 @@ export async function settingsIn(loaded: Loaded): Promise<{ values: Shown[]; err
     const inner = isTree(value) ? Object.entries(value) : []
     for (const [key, entry] of inner) show(entry, [...path, key])
     if (inner.length > 0 || value === undefined) return
-    const tells = typeof value === 'string' && secrets.some((secret) => value.includes(secret))
+    const tells = typeof value === 'string' && secrets.isIn(value)
     const shown = tells ? masked(origins.written(path)) : value
     values.push({ key: path.join('.'), value: shown, origin: originOf(path) })
   }

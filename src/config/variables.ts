@@ -2,6 +2,7 @@
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import type { Environment } from './load.js'
 import { isTree, type Origins } from './origins.js'
+import { isSecretName, type Secrets } from './redact.js'
 
 /** Levels. What is nested much deeper ends in a full stack somewhere. */
 const maxDepth = 500
@@ -11,11 +12,22 @@ interface Problem {
   hint: string
 }
 
+/** A value out of the environment, and where it went. */
+export interface Variable {
+  readonly path: readonly string[]
+  readonly value: string
+}
+
 /**
  * What the file says to this pipeline, with the environment's values for `${NAME}`. They are not looked through for
- * variables again. `secrets` gets each value. Throws ConfigurationError.
+ * variables again. Each is noted in `secrets`: as one, or as suspected until a schema says that its place is no secret.
+ * Throws ConfigurationError.
  */
-export async function expand(origins: Origins, env: Environment, secrets: string[]): Promise<Record<string, unknown>> {
+export async function expand(
+  origins: Origins,
+  env: Environment,
+  secrets: Secrets,
+): Promise<{ tree: Record<string, unknown>; variables: readonly Variable[] }> {
   const expansion = new Expansion(env, secrets)
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
@@ -25,18 +37,19 @@ export async function expand(origins: Origins, env: Environment, secrets: string
     )
     throw errors.length === 1 ? errors[0] : new ConfigurationErrors(errors)
   }
-  return isTree(tree) ? tree : {}
+  return { tree: isTree(tree) ? tree : {}, variables: expansion.variables }
 }
 
 class Expansion {
   readonly problems = new Map<readonly string[], Problem>()
+  readonly variables: Variable[] = []
   readonly #env: Environment
-  readonly #secrets: string[]
+  readonly #secrets: Secrets
   // With YAML's aliases the same object may stand in many places, or inside of itself.
   readonly #done = new Map<object, unknown>()
   readonly #inside = new Set<object>()
 
-  constructor(env: Environment, secrets: string[]) {
+  constructor(env: Environment, secrets: Secrets) {
     this.#env = env
     this.#secrets = secrets
   }
@@ -76,8 +89,11 @@ class Expansion {
           what: `needs the environment variable ${name}, which isn't set.`,
           hint: `Set ${name}, or write the value itself.`,
         })
-      // The outbox's path is no secret, and programs read it in `--json`.
-      else if (found.length > 3 && path.join('.') !== 'outbox.path') this.#secrets.push(found)
+      else if (isSecretName(name)) this.#secrets.add(found)
+      else {
+        this.#secrets.suspect(found)
+        this.variables.push({ path, value: found })
+      }
       return found ?? ''
     })
   }

@@ -33,6 +33,15 @@ export class Place {
     return new Place(root, root)
   }
 
+  /** The root of a schema as a list of one; empty where it can't be walked, so that nothing in it is known. */
+  static rootOf(schema: z.ZodType): Place[] {
+    try {
+      return [Place.of(schema)]
+    } catch {
+      return []
+    }
+  }
+
   get isSecret(): boolean {
     return this.node['secret'] === true || this.alternatives.some(({ isSecret }) => isSecret)
   }

@@ -41,7 +41,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     imports: ['errors', 'plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
-    vendors: ['@oclif/core', 'pino'],
+    vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {
     imports: ['cli'],

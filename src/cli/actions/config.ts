@@ -38,7 +38,7 @@ export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
   })
   return {
     result: { file: loaded.file ?? null, pipeline: loaded.pipeline ?? null, values },
-    summary: table(['KEY', 'VALUE', 'FROM'], rows, Number.POSITIVE_INFINITY),
+    summary: await table(['KEY', 'VALUE', 'FROM'], rows, Number.POSITIVE_INFINITY),
     errors,
   }
 }

@@ -54,13 +54,14 @@ export async function inspect(
       runs: await inspection.runs(filter),
       tasks: await inspection.tasks(filter),
     }
-    return { result: found, summary: reportOf(found) }
+    return { result: found, summary: await reportOf(found) }
   } finally {
     await inspection.close()
   }
 }
 
-function reportOf({ path, totals, oldestPendingAt, breakers, runs, tasks }: InspectResult): string[] {
+async function reportOf(found: InspectResult): Promise<string[]> {
+  const { path, totals, oldestPendingAt, breakers, runs, tasks } = found
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
   const counts = [
@@ -76,12 +77,12 @@ function reportOf({ path, totals, oldestPendingAt, breakers, runs, tasks }: Insp
       const open = since === null ? '' : `, open since ${since}`
       return `circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${open}`
     }),
-    ...(runs.length > 0 ? ['', ...tableOfRuns(runs, width)] : []),
-    ...(tasks.length > 0 ? ['', ...tableOfTasks(tasks, width)] : []),
+    ...(runs.length > 0 ? ['', ...(await tableOfRuns(runs, width))] : []),
+    ...(tasks.length > 0 ? ['', ...(await tableOfTasks(tasks, width))] : []),
   ]
 }
 
-function tableOfRuns(runs: readonly RunReport[], width: number): string[] {
+function tableOfRuns(runs: readonly RunReport[], width: number): Promise<string[]> {
   const hasRoom = width >= 110 // STARTED is the first column to go
   const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...(hasRoom ? ['STARTED'] : [])]
   const rows = runs.map(({ runId, slot, state, startedAt, ...run }) => [
@@ -94,7 +95,7 @@ function tableOfRuns(runs: readonly RunReport[], width: number): string[] {
   return table(head, rows, width)
 }
 
-function tableOfTasks(tasks: readonly TaskReport[], width: number): string[] {
+function tableOfTasks(tasks: readonly TaskReport[], width: number): Promise<string[]> {
   const rows = tasks.map((task) => [
     task.seq === null ? (task.position ?? '') : String(task.seq),
     task.runId.slice(0, 8),

@@ -14,8 +14,8 @@ export interface PluginsResult {
 
 export async function list(pipelines: readonly Loaded[]): Promise<Done<PluginsResult>> {
   const plugins = await reachable(pipelines)
-  const summary = plugins.flatMap((plugin, index) => [...(index > 0 ? [''] : []), ...overview(plugin)])
-  return { result: { plugins }, summary }
+  const overviews = await Promise.all(plugins.map(overview))
+  return { result: { plugins }, summary: overviews.flatMap((lines, index) => (index > 0 ? ['', ...lines] : lines)) }
 }
 
 /** All plugins that these pipelines may use. */
@@ -28,7 +28,8 @@ async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> 
   )
 }
 
-function overview({ use, kind, origin, version, description, options, error }: PluginReport): string[] {
+async function overview(plugin: PluginReport): Promise<string[]> {
+  const { use, kind, origin, version, description, options, error } = plugin
   const title = `${use} (${[kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')})`
   if (error !== null) return [harmless(title), `  ${harmless(`can't be used: ${error}`)}`]
   const rows = options.map((option) => [
@@ -39,7 +40,7 @@ function overview({ use, kind, origin, version, description, options, error }: P
     option.description,
   ])
   const head = ['OPTION', 'TYPE', 'UNIT', 'DEFAULT', 'DESCRIPTION']
-  const shown = rows.length === 0 ? ['no options'] : table(head, rows, terminalWidth() - 2)
+  const shown = rows.length === 0 ? ['no options'] : await table(head, rows, terminalWidth() - 2)
   return [harmless(`${title}: ${description}`), ...shown.map((line) => `  ${line}`)]
 }
 
