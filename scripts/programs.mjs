@@ -1,0 +1,52 @@
+/** The programs that the tests start besides Node and owm, and which test files need them. */
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+
+const root = dirname(import.meta.dirname)
+const postgres = '/usr/lib/postgresql'
+
+/**
+ * name: the program. debian, brew: its package. folders: where it may be besides PATH.
+ * usedBy: what stands in the test files that need it.
+ */
+const programs = [
+  { name: 'redis-server', debian: 'redis-server', brew: 'redis', usedBy: /support\/redis[\w-]*\.js'/ },
+  {
+    name: 'postgres',
+    debian: 'postgresql',
+    brew: 'postgresql',
+    folders: existsSync(postgres) ? readdirSync(postgres).map((version) => join(postgres, version, 'bin')) : [],
+    usedBy: /support\/databases\.js'/,
+  },
+  { name: 'mariadbd', debian: 'mariadb-server', brew: 'mariadb', usedBy: /support\/databases\.js'/ },
+  { name: 'openssl', debian: 'openssl', brew: 'openssl', usedBy: /support\/databases\.js'|'openssl'/ },
+  ...(process.platform === 'linux' ? [{ name: 'strace', debian: 'strace', usedBy: /'strace'/ }] : []),
+  { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
+]
+
+/** Those that aren't on this machine. */
+export const missingPrograms = () => programs.filter(({ name, folders = [] }) => !isThere(name, folders))
+
+/** The test files that can't run without these programs: their paths in the project, and the programs' names. */
+export function filesWithout(missing) {
+  if (missing.length === 0) return []
+  const files = readdirSync(join(root, 'test'), { recursive: true }).filter((file) => file.endsWith('.test.ts'))
+  return files.sort().flatMap((name) => {
+    const file = join('test', name)
+    const text = readFileSync(join(root, file), 'utf8')
+    const needs = missing.filter(({ usedBy }) => usedBy.test(text)).map((program) => program.name)
+    return needs.length > 0 ? [{ file, needs }] : []
+  })
+}
+
+export function isThere(name, folders = []) {
+  const path = [...folders, '/usr/sbin', '/sbin', ...(process.env.PATH ?? '').split(delimiter)]
+  return path.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
