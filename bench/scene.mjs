@@ -1,4 +1,7 @@
-/** What a benchmark plays on: a folder on the disk, owm as it would be installed, a Redis of its own, and a clock around whole processes. */
+/**
+ * Where a benchmark runs: in a folder on the disk, with owm as it would be installed, a Redis of its own, and a clock
+ * around whole processes.
+ */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -31,7 +34,7 @@ export function scene() {
   folder = mkdtempSync(join(root, 'node_modules', '.bench-'))
   if (statfsSync(folder).type === tmpfs)
     process.stderr.write('bench: this clone lies in memory (tmpfs): nothing here says what a disk would.\n')
-  // What `npm pack` would take, so that a build that runs beside it changes nothing, and found like an installed package.
+  // What `npm pack` would take, in a place of its own, as an installation is: a build beside it changes nothing.
   const files = ['package.json', ...JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).files]
   for (const file of files)
     if (existsSync(join(root, file))) cpSync(join(root, file), join(folder, 'owm', file), { recursive: true })

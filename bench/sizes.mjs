@@ -7,158 +7,131 @@
  * and a stream of its own.
  */
 
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { tsImport } from 'tsx/esm/api'
-import { clear, root, scene, startRedis, timed } from './scene.mjs'
+import { clear, root } from './scene.mjs'
+import { folder, run as owm, redis, simulated, toFile, toRedis } from './work.mjs'
 
-if (process.argv[2] === '--suspects') {
-  await suspects()
-  process.exit()
-}
-
-const count = Number(process.argv[2] ?? 200_000)
+const [first = '200000'] = process.argv.slice(2)
+const count = Number(first)
 const few = 1_000
-const { folder, owm, cwd } = scene()
-const redis = await startRedis()
-const report = join(folder, 'usage.json')
 const words = (/** @type {number} */ value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en'))
 
 /** @param {string} what @param {number} value @param {string} unit */
 const print = (what, value, unit) => process.stdout.write(`${what.padEnd(62)} ${words(value).padStart(10)} ${unit}\n`)
 
-/** @param {string} command @param {string} name @param {number} tasks @param {number} [copy] @param {number} [maxLength] @param {string} [of] name of the outbox, where it is another one's */
-async function run(command, name, tasks, copy = 0, maxLength = 100_000_000, of = name) {
-  const outbox = join(folder, `${of}-${tasks}-${copy}.db`)
-  const usage = `${report}-${name}-${copy}`
-  const sink = [
-    '--sink',
-    'redis-stream',
-    '--set',
-    `sink.url=${redis.url}`,
-    '--set',
-    `sink.stream=${name}-${copy}`,
-    '--set',
-    `sink.maxLength=${maxLength}`,
-  ]
-  const source = ['--source', 'simulated-db', '--set', `source.count=${tasks}`]
-  const preload = ['--import', join(root, 'bench/usage.mjs')]
-  const { seconds } = await timed(
-    [process.execPath, ...preload, owm, ...command.split(' '), ...source, ...sink, '--outbox', outbox],
-    {
-      cwd,
-      env: { OWM_BENCH_USAGE: usage },
-    },
-  )
+try {
+  if (!redis) throw new Error('no redis-server on PATH (Debian: apt-get install redis-server)')
+  if (first === '--suspects') await suspects()
+  else await sizes(redis.client)
+} finally {
+  await redis?.stop()
+  clear()
+}
+
+/**
+ * Runs owm into a stream of this name.
+ *
+ * @param {string} command
+ * @param {string} name of the outbox and, with the copy's number, of the stream
+ * @param {number} tasks
+ * @param {{copy?: number, maxLength?: number, outboxOf?: string}} [options] outboxOf: the outbox is another name's
+ */
+async function run(command, name, tasks, { copy = 0, maxLength = 100_000_000, outboxOf = name } = {}) {
+  const outbox = join(folder, `${outboxOf}-${tasks}-${copy}.db`)
+  const usage = join(folder, `usage-${name}-${copy}`)
+  const sink = [...toRedis, '--set', `sink.stream=${name}-${copy}`, '--set', `sink.maxLength=${maxLength}`]
+  const { seconds } = await owm([...command.split(' '), ...simulated(tasks), ...sink, '--outbox', outbox], {
+    before: ['--import', join(root, 'bench/usage.mjs')],
+    env: { OWM_BENCH_USAGE: usage },
+  })
   return { outbox, seconds, cpu: Number(readFileSync(usage, 'utf8')) }
 }
 
-/** Redis' counters. */
-async function counters() {
-  const info = await redis.client.info('all')
+/** Redis' counters. @param {import('ioredis').Redis} client */
+async function counters(client) {
+  const info = await client.info('all')
   const number = (/** @type {string} */ name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1])
+  const commands = info.matchAll(/^cmdstat_(\S+?):calls=\d+,usec=(\d+)/gm)
   return {
     bytesIn: number('total_net_input_bytes'),
     memory: number('used_memory'),
     cpu: number('used_cpu_user') + number('used_cpu_sys'),
-    commands: Object.fromEntries(
-      Array.from(info.matchAll(/^cmdstat_(\S+?):calls=(\d+),usec=(\d+)/gm), ([, name = '', calls, usec]) => [
-        name,
-        { calls: Number(calls), usec: Number(usec) },
-      ]),
-    ),
+    /** @type {Record<string, number>} microseconds, by command */
+    spent: Object.fromEntries(Array.from(commands, ([, name, usec]) => [name, Number(usec)])),
   }
 }
 
-try {
-  process.stdout.write(
-    `${count.toLocaleString('en')} tasks; ${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.versions.node}, Redis ${redis.version}\n`,
-  )
+/** @param {import('ioredis').Redis} client */
+async function sizes(client) {
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.versions.node}`
+  process.stdout.write(`${count.toLocaleString('en')} tasks; ${machine}, Redis ${redis?.version}\n`)
+  const each = (/** @type {number} */ seconds) => (seconds / count) * 1e6
+  const beyondStart = (/** @type {number} */ seconds) => (seconds / (count - few)) * 1e6
   await run('produce', 'warm', few)
-  await redis.client.flushall('SYNC')
+  await client.flushall('SYNC')
 
   const start = await run('produce --no-flush', 'start', few)
   const stored = await run('produce --no-flush', 'sized', count)
   print('outbox: bytes of the file, a pending task', statSync(stored.outbox).size / count, 'B')
   const lines = join(folder, 'one.jsonl')
-  writeFileSync(lines, '')
-  await timed(
-    [
-      process.execPath,
-      owm,
-      'produce',
-      '--source',
-      'simulated-db',
-      '--set',
-      `source.count=${few}`,
-      '--sink',
-      'jsonl',
-      '--set',
-      `sink.path=${lines}`,
-      '--outbox',
-      join(folder, 'jsonl.db'),
-    ],
-    { cwd },
-  )
+  await owm(['produce', ...simulated(few), ...toFile(lines), '--outbox', join(folder, 'jsonl.db')])
   print('task: bytes of its JSON', statSync(lines).size / few - 1, 'B')
-  print('store: CPU of the producer, a task', ((stored.cpu - start.cpu) / (count - few)) * 1e6, 'us')
+  print('store: CPU of the producer, a task', beyondStart(stored.cpu - start.cpu), 'us')
 
-  const before = await counters()
+  const before = await counters(client)
   await run('flush', 'sized', count)
-  const after = await counters()
+  const after = await counters(client)
   print('wire: bytes into Redis, a task', (after.bytesIn - before.bytesIn) / count, 'B')
   print('Redis: bytes of memory, a task (INFO used_memory)', (after.memory - before.memory) / count, 'B')
-  print(
-    'Redis: bytes of memory, a task (MEMORY USAGE of the stream)',
-    Number(await redis.client.memory('USAGE', 'sized-0', 'SAMPLES', 0)) / count,
-    'B',
-  )
-  print('Redis: CPU of the process, a task', ((after.cpu - before.cpu) / count) * 1e6, 'us')
+  const usage = Number(await client.memory('USAGE', 'sized-0', 'SAMPLES', 0))
+  print('Redis: bytes of memory, a task (MEMORY USAGE of the stream)', usage / count, 'B')
+  print('Redis: CPU of the process, a task', each(after.cpu - before.cpu), 'us')
   for (const name of ['eval', 'evalsha', 'xadd']) {
-    const usec = (after.commands[name]?.usec ?? 0) - (before.commands[name]?.usec ?? 0)
-    if (usec > 0) print(`Redis: ${name}, a task (INFO commandstats)`, usec / count, 'us')
+    const spent = (after.spent[name] ?? 0) - (before.spent[name] ?? 0)
+    if (spent > 0) print(`Redis: ${name}, a task (INFO commandstats)`, spent / count, 'us')
   }
 
-  // As a worker does: 500 entries at a time, then their acknowledgement.
-  const full = await counters()
-  await redis.client.xgroup('CREATE', 'sized-0', 'workers', '0')
-  for (;;) {
-    const [[, entries] = []] = /** @type {[string, [string, string[]][]][]} */ (
-      (await redis.client.xreadgroup('GROUP', 'workers', 'one', 'COUNT', 500, 'STREAMS', 'sized-0', '>')) ?? []
-    )
-    if (!entries) break
-    await redis.client.xack('sized-0', 'workers', ...entries.map(([id]) => id))
-  }
-  const read = await counters()
-  print('Redis: CPU of the process for reading and XACK, a task', ((read.cpu - full.cpu) / count) * 1e6, 'us')
+  const full = await counters(client)
+  await readAll(client)
+  const read = await counters(client)
+  print('Redis: CPU of the process for reading and XACK, a task', each(read.cpu - full.cpu), 'us')
 
   // The same again into the stream that is at its bound now, and read: for each new entry an old one goes.
-  await run('produce', 'sized', count, 0, count, 'again')
-  const again = await counters()
-  print('Redis: CPU of the process, adding to a full stream, a task', ((again.cpu - read.cpu) / count) * 1e6, 'us')
+  await run('produce', 'sized', count, { maxLength: count, outboxOf: 'again' })
+  const again = await counters(client)
+  print('Redis: CPU of the process, adding to a full stream, a task', each(again.cpu - read.cpu), 'us')
+  const scripts = (/** @type {Record<string, number>} */ spent) => (spent.eval ?? 0) + (spent.evalsha ?? 0)
   print(
-    'Redis: eval, adding to a full stream, a task',
-    ((again.commands['eval']?.usec ?? 0) - (read.commands['eval']?.usec ?? 0)) / count,
+    'Redis: the script, adding to a full stream, a task',
+    (scripts(again.spent) - scripts(read.spent)) / count,
     'us',
   )
 
-  await redis.client.flushall('SYNC')
+  await client.flushall('SYNC')
   const small = await run('produce', 'small', few)
   const one = await run('produce', 'single', count)
   print('one producer: tasks a second, its start included', count / one.seconds, '/s')
   print('one producer: tasks a second, its start taken off', (count - few) / (one.seconds - small.seconds), '/s')
-  print('one producer: CPU, a task', ((one.cpu - small.cpu) / (count - few)) * 1e6, 'us')
-  await redis.client.flushall('SYNC')
-  const both = await Promise.all([run('produce', 'pair', count, 1), run('produce', 'pair', count, 2)])
-  print(
-    'two producers at once: tasks a second of both',
-    (2 * count) / Math.max(...both.map((each) => each.seconds)),
-    '/s',
-  )
-} finally {
-  await redis.stop()
-  clear()
+  print('one producer: CPU, a task', beyondStart(one.cpu - small.cpu), 'us')
+  await client.flushall('SYNC')
+  const both = await Promise.all([1, 2].map((copy) => run('produce', 'pair', count, { copy })))
+  const longest = Math.max(...both.map(({ seconds }) => seconds))
+  print('two producers at once: tasks a second of both', (2 * count) / longest, '/s')
+}
+
+/** As a worker does: 500 entries at a time, then their acknowledgement. @param {import('ioredis').Redis} client */
+async function readAll(client) {
+  await client.xgroup('CREATE', 'sized-0', 'workers', '0')
+  for (;;) {
+    const [[, entries] = []] = /** @type {[string, [string, string[]][]][]} */ (
+      (await client.xreadgroup('GROUP', 'workers', 'one', 'COUNT', 500, 'STREAMS', 'sized-0', '>')) ?? []
+    )
+    if (!entries) return
+    await client.xack('sized-0', 'workers', ...entries.map(([id]) => id))
+  }
 }
 
 async function suspects() {

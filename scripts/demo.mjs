@@ -21,7 +21,8 @@ owm('outbox', 'inspect', '--outbox', outbox, '--limit', '3', '--state', 'deliver
 console.log()
 if (redis)
   console.log(
-    'The tasks are in the stream owm-ingestion-stream. Look with: redis-cli -u "$OWM_REDIS_URL" XRANGE owm-ingestion-stream - + COUNT 2',
+    'The tasks are in the stream owm-ingestion-stream. To look at two of them:\n' +
+      'redis-cli -u "$OWM_REDIS_URL" XRANGE owm-ingestion-stream - + COUNT 2',
   )
 else {
   const lines = readFileSync(join(root, tasks), 'utf8').trimEnd().split('\n')

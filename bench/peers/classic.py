@@ -76,7 +76,8 @@ def main(count, path, port, *options):
     outbox.execute("PRAGMA journal_mode = WAL")
     outbox.execute("PRAGMA synchronous = FULL")
     outbox.execute(
-        "CREATE TABLE IF NOT EXISTS tasks (task_id TEXT PRIMARY KEY, data TEXT NOT NULL, status TEXT NOT NULL, stored_at REAL NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS tasks"
+        " (task_id TEXT PRIMARY KEY, data TEXT NOT NULL, status TEXT NOT NULL, stored_at REAL NOT NULL)"
     )
     if "--index" in options:
         outbox.execute("CREATE INDEX IF NOT EXISTS by_age ON tasks (status, stored_at, task_id)")
