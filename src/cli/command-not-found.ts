@@ -1,4 +1,4 @@
-/** What owm says to a command that it doesn't have. Not oclif's plugin for it, which asks questions and exits 127. */
+/** For a command that owm doesn't have. oclif's own plugin for this asks questions and exits 127. */
 import { exitCodes } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { harmless } from './format.js'

@@ -7,8 +7,8 @@ export type { ProduceResult } from '../cli/actions/produce.js'
 export default class Produce extends OwmCommand<ProduceResult> {
   static override summary = 'Make a task of every configured location and deliver it.'
   static override description = [
-    'Finishes what earlier runs left, reads every location of the source, stores its task in the outbox and delivers it',
-    'to the sink. Exits 0 only when everything that was read is there.',
+    'Finishes what earlier runs left, then reads every location of the source, stores its task in the outbox and',
+    'delivers it to the sink. Exits 0 only when everything that was read is there.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

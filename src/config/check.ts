@@ -105,10 +105,11 @@ async function readable(file: string): Promise<void> {
   try {
     if (!(await stat(file)).isDirectory()) return await access(file, constants.R_OK)
   } catch (error) {
-    throw new ConfigurationError(
-      `The file ${file} can't be read: ${codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message}.`,
-      { hint: 'Correct source.file; a relative path starts at the configuration file.', cause: error },
-    )
+    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message
+    throw new ConfigurationError(`The file ${file} can't be read: ${why}.`, {
+      hint: 'Correct source.file; a relative path starts at the configuration file.',
+      cause: error,
+    })
   }
   throw new ConfigurationError(`${file} is a folder.`, { hint: 'Name a file in source.file.' })
 }
@@ -153,7 +154,7 @@ async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource): Prom
   }
 }
 
-/** Only a sink that remembers can be asked without being written to; another one may make its file when it is opened. */
+/** Only a sink that remembers can be asked without being written to; others may make a file when they are opened. */
 async function position({ name, open }: SinkDeps): Promise<string> {
   if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
   const sink = await open()

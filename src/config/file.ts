@@ -50,7 +50,8 @@ function loaders(texts: Map<string, string>): Record<string, Loader> {
       throw (await jsonMistake(text)) ?? error
     }
   }
-  // cosmiconfig's own loader for .ts writes beside the file, which may be read-only; and none of its own finds a global owm.
+  // cosmiconfig's own loader for .ts writes beside the file, which may be read-only. None of its loaders finds an owm
+  // that is installed globally.
   const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, defaultExport])
   return { noExt: yaml, '.yaml': yaml, '.yml': yaml, '.json': json, ...Object.fromEntries(modules) }
 }

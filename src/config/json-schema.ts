@@ -1,4 +1,4 @@
-/** The JSON Schema of a configuration file, the built-in plugins' options included: with it an editor completes and checks the file. */
+/** The JSON Schema of a configuration file with the built-in plugins' options: editors complete and check it. */
 import { z } from 'zod'
 import { builtIns, type Plugin } from '../plugins/load.js'
 import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
@@ -13,7 +13,7 @@ export async function configSchema(): Promise<Schema> {
     { name: 'source', keys: sourceKeys, plugins: await builtIns('source'), description: described(sections['source']) },
     { name: 'sink', keys: sinkKeys, plugins: await builtIns('sink'), description: described(sections['sink']) },
   ]
-  const upkeep = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'source' && name !== 'sink'))
+  const others = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'source' && name !== 'sink'))
   const ref = (name: string): Schema => ({ $ref: `#/definitions/${name}` })
   const parts = { source: ref('sourcePart'), sink: ref('sinkPart') }
   return {
@@ -25,15 +25,14 @@ export async function configSchema(): Promise<Schema> {
       $schema: { type: 'string', description: 'for editors: the path to this schema' },
       source: true,
       sink: true,
-      ...upkeep,
+      ...others,
       pipelines: {
         type: 'object',
-        description:
-          'several pipelines, each under its name; the sections beside this one are defaults for all of them',
+        description: 'several pipelines by name; the sections beside this one are defaults for all of them',
         propertyNames: { pattern: pipelineName.source },
         additionalProperties: {
           type: ['object', 'null'],
-          properties: { ...parts, ...refs(upkeep, '#/properties') },
+          properties: { ...parts, ...refs(others, '#/properties') },
           additionalProperties: false,
         },
       },
@@ -99,13 +98,13 @@ function schemaOf(type: z.ZodType): Schema {
     io: 'input',
     unrepresentable: 'any',
     override({ jsonSchema }) {
-      // owm's own marks, and bounds that only say what a double can hold.
+      // owm's own marks, and bounds that say no more than what a double can hold.
       for (const key of ['unit', 'secret']) delete jsonSchema[key]
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
       const { pattern, format } = jsonSchema
       if (pattern === undefined && format === undefined) return
-      // Any text may come out of the environment.
+      // The environment may give any text.
       delete jsonSchema.pattern
       delete jsonSchema.format
       jsonSchema.anyOf = [

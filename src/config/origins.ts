@@ -1,4 +1,4 @@
-/** Where a setting came from, in words that lead there: a flag, a variable, a line of a file. */
+/** Where each setting came from: a flag, a variable, a line of a file, a default. */
 import { type Lines, linesOf } from './file.js'
 
 export type Origin =
@@ -12,19 +12,19 @@ export function wordsOf(origin: Origin): string {
   return origin.from === 'default' ? 'default' : origin.name
 }
 
-/** A configuration file as it stands there. */
+/** A configuration file as it was read. */
 export interface Found {
   readonly tree: Tree
   readonly file: string
-  /** Of a file that is YAML or JSON. */
+  /** Undefined for a module. */
   readonly text: string | undefined
   /** Where in the file the configuration begins: `owm` in a package.json. */
   readonly prefix: readonly string[]
 }
 
-/** Knows of every setting of one pipeline where it came from. */
+/** Knows where each setting of one pipeline came from. */
 export class Origins {
-  /** What flags, environment and file say together. */
+  /** The settings of flags, environment and file together. */
   merged: Tree
   readonly #found: Found | undefined
   readonly #pipeline: string | undefined
@@ -37,25 +37,25 @@ export class Origins {
     this.#pipeline = pipeline
   }
 
-  /** Says that a flag or a variable gave what stands at `path`. */
+  /** Notes that a flag or a variable gave the value at `path`. */
   note(path: readonly string[], origin: Origin): void {
     const key = path.join('.')
     for (const other of this.#noted.keys()) if (other.startsWith(`${key}.`)) this.#noted.delete(other)
     this.#noted.set(key, origin)
   }
 
-  /** Whether a pipeline has a value that isn't its own: it's from the sections for all, or a default. */
+  /** Whether a value isn't the pipeline's own, but from the sections for all or a default. */
   isShared(path: readonly string[]): boolean {
     return !this.#notedAt(path) && at(this.#own, path) === undefined
   }
 
-  /** The answer for any path into the settings. */
+  /** The origin of any setting. */
   async all(): Promise<(path: readonly string[]) => Origin> {
     const lines = await this.#linesOfFile()
     return (path) => this.#notedAt(path) ?? this.#inFile(path, lines) ?? { from: 'default' }
   }
 
-  /** The answer in words for what is wrong at a path: `in .owmrc.yaml:7`, or where what it is missing from stands. */
+  /** The place of a mistake in words: `in .owmrc.yaml:7`; of what is missing, the place of what it is missing from. */
   async places(): Promise<(path: readonly string[]) => string> {
     const lines = await this.#linesOfFile()
     return (path) => {
@@ -72,7 +72,7 @@ export class Origins {
     return (await this.places())(path)
   }
 
-  /** The text that stands in the file, where the environment's values have no place yet; undefined where it isn't the file's. */
+  /** The text in the file, with `${NAME}` as it is written; undefined where the value isn't the file's. */
   written(path: readonly string[]): unknown {
     const key = this.#notedAt(path) ? undefined : this.#keyInFile(path)
     return key && at(this.#found?.tree, key)
@@ -97,9 +97,9 @@ export class Origins {
     return { from: 'file', file: this.#found.file, ...(line === undefined ? {} : { line }) }
   }
 
-  /** Where the file has it: in the pipeline's own part, or in that for all. */
+  /** Where the file has it: in the pipeline's own part, or in the part for all. */
   #keyInFile(path: readonly string[]): readonly string[] | undefined {
-    // What the file says to another plugin than the one that was chosen isn't said to this one.
+    // Options of another plugin than the one that was chosen don't apply.
     if (at(this.merged, path) === undefined) return undefined
     if (this.#pipeline !== undefined && at(this.#own, path) !== undefined) return ['pipelines', this.#pipeline, ...path]
     return at(this.#found?.tree, path) === undefined ? undefined : path
@@ -117,7 +117,7 @@ type Tree = Record<string, unknown>
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What stands at a path, if anything does. */
+/** The value at a path; undefined where there is none. */
 export function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce((inner: unknown, key) => {
     if (Array.isArray(inner)) return inner[Number(key)]

@@ -1,4 +1,4 @@
-/** Several pipelines in one file: which one is meant, and what is its own of what they share. */
+/** Several pipelines in one file: which one is meant, and what it shares with the others. */
 import { format, parse, resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
@@ -26,19 +26,17 @@ export async function choosePipeline(
   const names = Object.keys(pipelines)
   if (!found || names.length === 0) {
     if (name === undefined) return undefined
-    throw new ConfigurationError(
-      `There is no pipeline ${name}: ${found ? `${found.file} has no \`pipelines:\`` : 'there is no configuration file'}.`,
-      {
-        hint: 'Leave --pipeline and OWM_PIPELINE out, or add the pipeline.',
-      },
-    )
+    const why = found ? `${found.file} has no \`pipelines:\`` : 'there is no configuration file'
+    throw new ConfigurationError(`There is no pipeline ${name}: ${why}.`, {
+      hint: 'Leave --pipeline and OWM_PIPELINE out, or add the pipeline.',
+    })
   }
   const place = (key: string): Promise<string> => new Origins(found, undefined).place(['pipelines', key])
   for (const key of names) {
     const own = pipelines[key]
     if (!pipelineName.test(key))
       throw new ConfigurationError(`The pipeline "${key}" ${await place(key)} needs another name.`, {
-        hint: 'Letters, digits, _ and - are expected, a letter first: it becomes a part of the name of its outbox.',
+        hint: 'It becomes a part of the name of its outbox: letters, digits, _ and - are allowed, a letter first.',
       })
     if (own !== null && !isTree(own))
       throw new ConfigurationError(
@@ -59,7 +57,7 @@ export async function choosePipeline(
   })
 }
 
-/** One outbox for two pipelines would hand the one's tasks to the other's sink. */
+/** With one outbox for two pipelines, one's tasks would go to the other's sink. */
 function distinctOutboxes(found: Found, baseDir: string): void {
   const taken = new Map<string, string>()
   const pathIn = (part: unknown): string | undefined => {
@@ -86,7 +84,7 @@ export function namedAfter(pipeline: string, path: string): string {
   return format({ dir, name: `${name}-${pipeline}`, ext })
 }
 
-/** A pipeline's sections, completed by those beside `pipelines`. Another plugin than theirs doesn't get that one's options. */
+/** A pipeline's sections, completed by those beside `pipelines`. A plugin doesn't get another plugin's options. */
 export function partOf({ $schema, pipelines, ...shared }: Tree, name: string | undefined): Tree {
   const own = name === undefined ? undefined : at(pipelines, [name])
   if (!isTree(own)) return shared
@@ -105,7 +103,7 @@ export function partOf({ $schema, pipelines, ...shared }: Tree, name: string | u
   )
 }
 
-/** A section for this very plugin: another one's options go, owm's own stay. */
+/** A section for this plugin: options of another one go, owm's own keys stay. */
 export function choose(key: 'source' | 'sink', section: unknown, use: string): Tree {
   if (!isTree(section)) return { use }
   if (section['use'] === use || section['use'] === undefined) return { ...section, use }

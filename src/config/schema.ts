@@ -1,7 +1,7 @@
-/** What may stand in a configuration: its sections, their keys and defaults. */
+/** The sections of a configuration, their keys and defaults. */
 import { z } from 'zod'
 
-// A schema is used once or twice a run: compiling it into code of its own takes longer than that saves.
+// A schema is used once or twice a run: compiling it takes longer than the compiled code saves.
 z.config({ jitless: true })
 
 const milliseconds = z.number().int().min(0).max(86_400_000).meta({ unit: 'ms' })
@@ -12,7 +12,7 @@ const longitude = z.number().min(-180).max(180)
 const latitude = z.number().min(-90).max(90)
 const scalars = [z.string(), z.number(), z.boolean()] as const
 
-/** What may stand beside `use` in every source: owm's own, no plugin sees it. */
+/** What may stand beside `use` in every source. owm reads these keys; the plugin doesn't get them. */
 export const sourceKeys = {
   timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for the next locations, in milliseconds'),
   maxLocations: z
@@ -20,7 +20,7 @@ export const sourceKeys = {
     .int()
     .min(1)
     .default(100_000_000)
-    .describe('more than so many are taken for a source that never ends'),
+    .describe('stop with an error after this many locations; guards against a source that never ends'),
   where: z
     .object({
       bbox: z
@@ -35,28 +35,24 @@ export const sourceKeys = {
     .catchall(z.union([...scalars, z.array(z.union(scalars)).min(1)]))
     .optional()
     .describe(
-      "only locations whose field has this value, or one of these: `country: [DE, AT]`; owm's name for the field, or the source's own",
+      'only locations whose field has this value, or one of these: `country: [DE, AT]`; ' +
+        "the field by owm's name, or by the source's own",
     ),
-  sample: z.number().min(0).max(1).optional().describe('a share of the locations, 0 to 1: the same ones each time'),
-  limit: z
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .describe('only the first so many of the locations that the other filters leave'),
+  sample: z.number().min(0).max(1).optional().describe('a share of the locations, 0 to 1; the same ones each time'),
+  limit: z.number().int().min(1).optional().describe('at most this many of the locations that the other filters leave'),
   shard: z
     .string()
     .regex(/^\d{1,6}\/\d{1,6}$/, 'i/n is expected, such as 0/3')
     .refine((shard) => Number(shard.split('/')[0]) < Number(shard.split('/')[1]), 'in i/n, i goes from 0 to n-1')
     .optional()
-    .describe('only the share i of n, `0/3`: n producers cover each location exactly once'),
+    .describe('only share i of n, such as `0/3`: n producers cover each location exactly once'),
   shards: z
     .number()
     .int()
     .min(1)
     .max(999_999)
     .optional()
-    .describe('in how many shares a Kubernetes Indexed Job reads; JOB_COMPLETION_INDEX says which one is read here'),
+    .describe('number of shares, one for each pod of a Kubernetes Indexed Job; JOB_COMPLETION_INDEX tells which'),
 }
 
 /** What may stand beside `use` in every sink. */
@@ -72,7 +68,8 @@ export const commonKeys: Readonly<Record<'source' | 'sink', readonly string[]>> 
 /** Where an outbox is unless something says otherwise. */
 export const defaultOutbox = '/tmp/owm_producer_tasks.db'
 
-const upkeep = {
+/** The sections that name no plugin. */
+const common = {
   outbox: z
     .strictObject({
       path: z.string().min(1).default(defaultOutbox).describe('file of the SQLite outbox'),
@@ -85,19 +82,13 @@ const upkeep = {
       keepRuns: z.number().int().min(1).default(1_000).describe('finished runs that are kept in the ledger'),
     })
     .prefault({})
-    .describe('where tasks wait until they are handed over'),
+    .describe('where tasks wait until they are delivered'),
   flush: z
     .strictObject({
-      batchSize: z
-        .number()
-        .int()
-        .min(1)
-        .max(10_000)
-        .default(500)
-        .describe('tasks that are handed over in one atomic batch'),
+      batchSize: z.number().int().min(1).max(10_000).default(500).describe('tasks in one atomic batch'),
     })
     .prefault({})
-    .describe('how tasks are handed over'),
+    .describe('how tasks are delivered'),
   retry: z
     .strictObject({
       attempts: z.number().int().min(1).max(100).default(8).describe('attempts in all'),
@@ -107,14 +98,14 @@ const upkeep = {
       maxDelayMs: milliseconds.default(10_000).describe('bound of every wait, in milliseconds'),
     })
     .prefault({})
-    .describe('what failed and may work next time is tried again'),
+    .describe('how what failed and may work next time is tried again'),
   breaker: z
     .strictObject({
       failures: z.number().int().min(1).default(5).describe('failed attempts in a row that open the circuit'),
       resetAfterMs: milliseconds.default(30_000).describe('milliseconds until an open circuit is probed'),
     })
     .prefault({})
-    .describe('what fails again and again is left alone for a while'),
+    .describe('when a sink or a source that keeps failing is left alone for a while'),
 }
 
 /** One pipeline, complete. */
@@ -124,10 +115,10 @@ export const settingsSchema = z.strictObject({
     .optional()
     .describe("where the locations come from; the plugin's own options stand beside `use`"),
   sink: plugin.extend(sinkKeys).optional().describe("where the tasks go; the plugin's own options stand beside `use`"),
-  ...upkeep,
+  ...common,
 })
 
-/** What several pipelines share, and each of them: the one completes the other. */
+/** What pipelines share, and each pipeline: the one completes the other. */
 export const partSchema = z.strictObject({
   source: plugin
     .partial()
@@ -139,17 +130,17 @@ export const partSchema = z.strictObject({
     .extend(sinkKeys)
     .optional()
     .describe("where the tasks go; the plugin's own options stand beside `use`"),
-  ...upkeep,
+  ...common,
 })
 
-/** A pipeline's name becomes a part of a file's. */
+/** A pipeline's name becomes a part of the name of its outbox. */
 export const pipelineName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
 
 export type Settings = z.output<typeof settingsSchema>
 
 type Part = z.input<typeof partSchema>
 
-/** What a configuration file may export: one pipeline, or several, for which the sections beside `pipelines` are defaults. */
+/** What a configuration file may export: one pipeline, or several with defaults beside `pipelines`. */
 export type Config = { $schema?: string } & (
   | (z.input<typeof settingsSchema> & { pipelines?: undefined })
   | (Part & { pipelines: Readonly<Record<string, Part>> })

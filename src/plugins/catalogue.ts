@@ -1,4 +1,4 @@
-/** Which plugins there are: built in, installed beside the configuration, or local to it. */
+/** The plugins that there are: built in, installed beside the configuration, or named by a path in it. */
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
@@ -76,7 +76,7 @@ export async function reportOf(
   }
 }
 
-/** Packages that say they are plugins, by name or keyword, wherever Node would look for them: name -> version. */
+/** Packages that are plugins by name or keyword, in all folders where Node would look: name -> version. */
 async function packagesAt(baseDir: string): Promise<Map<string, string | null>> {
   const found = new Map<string, string | null>()
   for (const folder of createRequire(join(baseDir, 'owm.js')).resolve.paths('owm') ?? []) {

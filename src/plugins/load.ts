@@ -1,4 +1,4 @@
-/** From the name after `use:` to a plugin: built-ins, packages and paths go through the same door. */
+/** From the name after `use:` to a plugin: a built-in, a package or a path. */
 import { createRequire } from 'node:module'
 import { extname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -78,12 +78,13 @@ async function find(
     file = fromPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
   } catch (error) {
     const near = nearest(use, Object.keys(builtIns))
+    const [known, install] = [Object.keys(builtIns).join(', '), `\`npm install ${use}\``]
     throw new ConfigurationError(
       `There is no ${kind} "${use}": it's neither built in nor a package that ${baseDir} can reach.`,
       {
         hint: near
           ? `Did you mean \`${near}\`?`
-          : `Built in: ${Object.keys(builtIns).join(', ')}. A package: \`npm install ${use}\`. A file: start its path with ./`,
+          : `Built in are ${known}. A package: ${install}. A file: ./ before it.`,
         cause: error,
       },
     )
@@ -116,7 +117,7 @@ async function packageFile(name: string, baseDir: string): Promise<string> {
   }
 }
 
-/** Imports a module by its path; TypeScript through jiti where this Node can't by itself. */
+/** Imports a module by its path; TypeScript through jiti where this Node can't import it. */
 export async function importModule(file: string): Promise<unknown> {
   const needsJiti =
     ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
@@ -145,10 +146,10 @@ function reachesOwm(file: string): boolean {
 
 let provided: Promise<void> | undefined
 
-/** A file beside a configuration may `import … from 'owm'` where owm is installed globally: then it gets this one. */
+/** A file may `import … from 'owm'` also where owm is installed globally: it gets the owm that runs. */
 async function provideOwm(): Promise<void> {
   const module = await import('node:module')
-  // Newer Nodes have hooks without a thread of their own.
+  // Newer versions of Node have hooks without a thread of their own.
   const registerHooks: unknown = Reflect.get(module, 'registerHooks')
   if (typeof registerHooks !== 'function')
     module.register(pathToFileURL(builtFile('plugins/resolve-owm')), { data: ownModules })
@@ -159,7 +160,7 @@ async function provideOwm(): Promise<void> {
   }
 }
 
-/** What a plugin needs and this hasn't; undefined where it has everything. May throw what a getter throws. */
+/** What this lacks to be a plugin; undefined where it lacks nothing. May throw what a getter throws. */
 function missingOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'object'
   if (!('kind' in value) || (value.kind !== 'source' && value.kind !== 'sink')) return 'kind "source" or "sink"'
@@ -171,7 +172,9 @@ function missingOf(value: unknown): string | undefined {
 
 const isPlugin = (value: unknown): value is Plugin => missingOf(value) === undefined
 
+const definers = { source: 'defineSource', sink: 'defineSink', plugin: 'defineSource or defineSink' }
+
 const wrongShape = (kind: Asked, use: string, what: string): ConfigurationError =>
   new ConfigurationError(`The ${kind} ${use} isn't a ${kind === 'plugin' ? 'plugin' : `${kind} plugin`}: ${what}.`, {
-    hint: `Its module must have \`export default ${kind === 'sink' ? 'defineSink' : kind === 'source' ? 'defineSource' : 'defineSource or defineSink'}({name, description, options, open})\`.`,
+    hint: `Its module must have \`export default ${definers[kind]}({name, description, options, open})\`.`,
   })

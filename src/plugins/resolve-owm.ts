@@ -1,4 +1,4 @@
-/** Module hooks: `import … from 'owm'` finds the owm that runs. For plugins that have none beside them, as under a global installation. */
+/** Module hooks for plugins with no owm beside them, as under a global installation: `owm` is the one that runs. */
 interface Found {
   url: string
   shortCircuit?: boolean

@@ -1,4 +1,4 @@
-/** A new plugin's project, out of the folder `templates`. */
+/** Writes a new plugin's project from the folder `templates`. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -38,7 +38,7 @@ export async function writeProject(
     await mkdir(path, { recursive: true })
     const there = await readdir(path)
     if (there.length > 0)
-      throw new ConfigurationError(`${path} isn't empty: nothing is overwritten.`, {
+      throw new ConfigurationError(`${path} isn't empty, and nothing is overwritten.`, {
         hint: 'Name a folder that is new, or move its files away first.',
       })
     for (const file of files) {
@@ -53,7 +53,7 @@ export async function writeProject(
     const error = toError(thrown)
     if (isOwmError(error)) throw error
     const what = ['EEXIST', 'ENOTDIR'].includes(codeOf(error))
-      ? `${path} is no folder`
+      ? `${path} is not a folder`
       : `${path} can't be written: ${error.message}`
     throw new ConfigurationError(`${what}.`, { hint: 'Name a folder that is new, where you may write.', cause: error })
   }

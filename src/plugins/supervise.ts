@@ -40,7 +40,7 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
   supervisor.mustHave(
     source,
     'read',
-    'Its `open` must give {read(resume), close?, total?}, and `read` is written as `async *read(resume) { … yield … }`.',
+    'Its `open` must give {read(resume), close?, total?}; write `read` as `async *read(resume) { … yield … }`.',
   )
   const total = supervisor.look('total', () => source.total)
   return {
@@ -110,7 +110,7 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
   )
   return {
     // Bad input is set aside, whoever let it through.
-    locations: locations.every((location) => isObject(location)) ? locations : locations.map(objectOrMalformed),
+    locations: locations.every((location) => isObject(location)) ? locations : locations.map(recordOf),
     resume,
     position(index) {
       const place: unknown = supervisor.look('position', () => page.position(index))
@@ -120,7 +120,7 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
   }
 }
 
-const objectOrMalformed = (location: Location | Malformed): Location | Malformed =>
+const recordOf = (location: Location | Malformed): Location | Malformed =>
   isObject(location) ? location : new Malformed(shown(location), 'a location must be an object')
 
 /** Opens a sink; what, how and when it answers from then on is checked. */

@@ -106,7 +106,8 @@ describe('owm config show', () => {
       join(cwd, 'owm.config.ts'),
       `import { defineConfig } from 'owm'
        const count: number = 4
-       export default defineConfig({ sink: { use: 'jsonl', path: '-' }, pipelines: { a: { source: { use: 'simulated-db', count } }, b: {} } })`,
+       const pipelines = { a: { source: { use: 'simulated-db', count } }, b: {} }
+       export default defineConfig({ sink: { use: 'jsonl', path: '-' }, pipelines })`,
     )
     const { code, json } = await owmJson<Shown>(['config', 'show', '--pipeline', 'a'], { cwd })
     expect({ code, error: json.error }).toEqual({ code: 0, error: undefined })

@@ -216,7 +216,7 @@ describe('names', () => {
     [/\bforg[eo]t|upkeep/gi, 'retention'],
   ]
   /** What other programs read keeps its name: columns, `--json` keys, the plugin contract. */
-  const kept = /\b(handed_seq|evicted|(is)?Malformed|ResumePointError)\b|'owm\.malformed'/g
+  const kept = /\b(handed_seq|evicted|(is)?Malformed|ResumePointError|NOT_HANDED_OVER)\b|'owm\.malformed'/g
 
   it('of things: one word for each', () => {
     keeps(

@@ -116,7 +116,7 @@ describe('sources', () => {
     [
       'ignores its resume point',
       'read: () => source.read(undefined)',
-      'resume points',
+      'checkpoints',
       /it gave more than its 30|after 10 locations/,
     ],
     [
@@ -200,7 +200,8 @@ describe('sinks', () => {
       `import { appendFileSync } from 'node:fs'
        import { defineSink, z } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)}
        const take = (task) => (appendFileSync(${JSON.stringify(taken)}, task + '\\n'), 'delivered')
-       export default defineSink({ name: 'broken', description: 'broken', options: z.strictObject({}), open: (_, { signal }) => ({ ${body} }) })`,
+       const about = { name: 'broken', description: 'broken', options: z.strictObject({}) }
+       export default defineSink({ ...about, open: (_, { signal }) => ({ ${body} }) })`,
     )
     const arrived = async (): Promise<string[]> =>
       (await readFile(taken, 'utf8').catch(() => '')).split('\n').slice(0, -1)
@@ -221,7 +222,8 @@ describe('sinks', () => {
     ['lies of exactly-once, across a kill', `guarantee: 'exactly-once', ${naive}`, 'killed', /more than once/],
     [
       'only keeps in memory until it is closed',
-      "guarantee: 'at-least-once', held: [], async deliver({ tasks }) { this.held.push(...tasks); return tasks.map(() => 'delivered') }, async close() { this.held.map(take) }",
+      `guarantee: 'at-least-once', held: [], async close() { this.held.map(take) },
+       async deliver({ tasks }) { this.held.push(...tasks); return tasks.map(() => 'delivered') }`,
       'killed',
       /tasks are missing/,
     ],

@@ -23,7 +23,12 @@ const sourceModule = (name: string): string => `
         z.strictObject({ type: z.literal('cursor'), path: z.string().describe('where the cursor is') }),
       ]).optional().describe('how to read on'),
     }),
-    open: () => ({ async *read() { yield { locations: [{ city: '${name}', latitude: 1, longitude: 2 }], resume: '1', position: () => 'the only one' } } }),
+    open: () => ({
+      async *read() {
+        const locations = [{ city: '${name}', latitude: 1, longitude: 2 }]
+        yield { locations, resume: '1', position: () => 'the only one' }
+      },
+    }),
   })`
 
 async function install(folder: string, name: string, manifest: object, module: string): Promise<void> {
@@ -208,7 +213,7 @@ describe('owm plugins new', () => {
     await writeFile(join(folder, 'mine.txt'), 'mine')
     for (const dir of ['.', 'mine.txt']) {
       const { code, stderr } = await owm(['plugins', 'new', 'source', dir], { cwd: folder })
-      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringMatching(/isn't empty|is no folder/) })
+      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringMatching(/isn't empty|is not a folder/) })
     }
     expect(await readdir(folder)).toEqual(['mine.txt'])
   })
@@ -238,10 +243,12 @@ it('a copy of owm that a plugin brings counts as this one', async () => {
   await writeFile(
     join(folder, 'own.mjs'),
     `import { ConfigurationError, defineSource, Malformed, z } from 'owm'
-     export default defineSource({ name: 'own', description: 'own', options: z.strictObject({ fails: z.boolean().default(false) }), open: ({ fails }, { attempt }) => ({ async *read() {
+     const options = z.strictObject({ fails: z.boolean().default(false) })
+     const open = ({ fails }, { attempt }) => ({ async *read() {
        await attempt(async () => { if (fails) throw new ConfigurationError('for good', { hint: 'Mend it.' }) })
        yield { locations: [new Malformed('a,b', 'too short')], resume: '1', position: () => 'line 1' }
-     } }) })`,
+     } })
+     export default defineSource({ name: 'own', description: 'own', options, open })`,
   )
   const failed = await owmJson<ProduceResult & { error: object }>(['produce', '--set', 'source.fails=true'], {
     cwd: folder,
@@ -289,7 +296,8 @@ it('completes commands and flags in a shell', async () => {
   expect(made.code, made.stderr).toBe(0)
   const setup = join(cache, 'owm', 'autocomplete', 'bash_setup')
   expect(stdout).toContain(setup)
-  const complete = `source ${setup}; COMP_WORDS=(owm plugins sh); COMP_CWORD=2; COMP_LINE='owm plugins sh'; COMP_POINT=14; _owm_autocomplete; echo "\${COMPREPLY[@]}"`
+  const typed = "COMP_WORDS=(owm plugins sh); COMP_CWORD=2; COMP_LINE='owm plugins sh'; COMP_POINT=14"
+  const complete = `source ${setup}; ${typed}; _owm_autocomplete; echo "\${COMPREPLY[@]}"`
   const { stdout: completed } = await run('bash', ['-c', complete])
   expect(completed).toMatch(/show/)
 })

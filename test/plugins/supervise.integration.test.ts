@@ -77,7 +77,8 @@ describe('a source that breaks its contract', () => {
     await writeFile(
       join(folder, 'bad.mjs'),
       source(`{ async *read(resume) {
-        const places = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => (${place(0).replace('0', 'from + index')}))
+        const at = (from, index) => (${place(0).replace('0', 'from + index')})
+        const places = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => at(from, index))
         const position = (index) => 'place ' + index
         if (resume === undefined) yield { locations: places(1, 500), resume: '500', position }
         const rest = places(501, 1100)
@@ -124,7 +125,10 @@ describe('a source that breaks its contract', () => {
     ],
     [
       'has a location whose getter throws',
-      `{ async *read() { yield { ...${batch}, locations: [{ get city() { throw new Error('boom') }, latitude: 1, longitude: 1 }] } } }`,
+      `{ async *read() {
+        const bad = { get city() { throw new Error('boom') }, latitude: 1, longitude: 1 }
+        yield { ...${batch}, locations: [bad] }
+      } }`,
       75,
       /The source \.\/bad\.mjs failed after 0 locations .*boom/,
     ],

@@ -1,6 +1,6 @@
 /** `owm config …` and `owm init`: the configuration, shown, checked and begun. */
 import { writeFile } from 'node:fs/promises'
-import { relative } from 'node:path'
+import { dirname, relative } from 'node:path'
 import type { Finding } from '../../config/check.js'
 import type { Loaded } from '../../config/load.js'
 import type { Shown } from '../../config/show.js'
@@ -110,7 +110,7 @@ export interface InitResult {
 export async function init(result: InitResult): Promise<Done<InitResult>> {
   const { path, schema } = result
   const { configSchema } = await import('../../config/json-schema.js')
-  await writeFile(path, starter, { flag: 'wx' }).catch((thrown: unknown) => {
+  await writeFile(path, starter + crontab(dirname(path)), { flag: 'wx' }).catch((thrown: unknown) => {
     const cause = toError(thrown)
     throw codeOf(cause) === 'EEXIST'
       ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
@@ -131,9 +131,23 @@ export async function init(result: InitResult): Promise<Done<InitResult>> {
   return { result, summary }
 }
 
+/** The lines for `crontab -e`, as comments. */
+function crontab(folder: string): string {
+  // Of the program as it was called, and of node.
+  const folders = new Set([dirname(process.argv[1] ?? ''), dirname(process.execPath), '/usr/bin', '/bin'])
+  const quoted = `'${folder.replaceAll("'", String.raw`'\''`).replaceAll('%', String.raw`\%`)}'`
+  const call = `owm produce --slot "$(date -u +\\%Y-\\%m-\\%dT\\%H:00:00Z)"`
+  return `
+# Every hour, with cron (crontab -e). The second call finishes what the first one left:
+# PATH=${[...folders].join(':')}
+# 0 * * * *  cd ${quoted} && { ${call} || ${call} --wait; }
+`
+}
+
 const starter = `# yaml-language-server: $schema=./owm.schema.json
 # owm: where the locations come from and where the tasks go.
-# The README explains every key. \`owm config check\` checks this file; \`owm produce --dry-run\` shows what would be sent.
+# The README explains every key. \`owm config check\` checks this file,
+# \`owm produce --dry-run\` shows what would be sent.
 
 source:
   use: static-list            # a built-in's name, a package, or a path to a module

@@ -5,8 +5,10 @@ export type { ShowResult } from '../../cli/actions/config.js'
 
 export default class ConfigShow extends OwmCommand<ShowResult> {
   static override summary = 'Show the settings in force, and where each came from.'
-  static override description =
-    "From a flag, an environment variable, a line of the file or a default. Includes the plugins' own options, masks secrets."
+  static override description = [
+    'From a flag, an environment variable, a line of the file, or a default.',
+    "Includes the plugins' own options; secrets are masked.",
+  ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --set source.count=5 --json',

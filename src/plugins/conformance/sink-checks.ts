@@ -152,7 +152,9 @@ function abortCheck(probe: Probe): Check {
 
 function twoAtOnceCheck(probe: Probe): Check {
   return {
-    name: 'if it takes two batches at once: in order, and never the second without the first, also where it is interrupted',
+    name:
+      'if it takes two batches at once: in order, and never the second without the first, ' +
+      'also where it is interrupted',
     async run() {
       if (!(await probe.opened(async ({ takesTwo }) => takesTwo))) return
       // Not at all, at once, and when they are further on their way.

@@ -37,7 +37,7 @@ interface Given {
 }
 
 const keyOf = (location: Location | Malformed): string =>
-  JSON.stringify(isMalformed(location) ? { malformed: location.value } : location)
+  JSON.stringify(isMalformed(location) ? { rejected: location.value } : location)
 
 /** Reads on where `given` ends, and adds to it: what came before a failure is there then. */
 async function readInto(given: Given, open: Source, count: number): Promise<void> {
@@ -72,7 +72,7 @@ function readingChecks<Options extends ZodType>(source: SourceUnderTest<Options>
       },
     },
     {
-      name: 'gives exactly the rest from each of its resume points',
+      name: 'gives exactly the rest from each of its checkpoints',
       async run() {
         const { keys, resumes } = await readAll(source)
         for (const { after, resume } of resumes) {
@@ -128,7 +128,7 @@ function failureChecks<Options extends ZodType>(source: SourceUnderTest<Options>
   ]
 }
 
-/** Lets one call fail for good: the source must throw, and give the rest from its last resume point. */
+/** Lets one call fail for good: the source must throw, and give the rest from its last checkpoint. */
 async function assertResumes<Options extends ZodType>(
   source: SourceUnderTest<Options>,
   failing: number,
@@ -230,7 +230,7 @@ function killCheck<Options extends ZodType>(source: SourceUnderTest<Options>): C
           // Every page of the source is written as it comes.
           batchSize: 1,
         }
-        // A batch is stored; the next one is not, nor its resume point.
+        // A batch is stored; the next one is not, nor its checkpoint.
         const killed = [
           await runJob({ ...job, kill: { at: 'intake:persisted', time: 1 } }),
           await runJob({ ...job, kill: { at: 'intake:written', time: 2 } }),

@@ -1,0 +1,141 @@
+/** What is wrong with a configuration, and where: in this process. */
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Overrides } from '../../src/config/load.js'
+import { root } from '../support/cli.js'
+import { inYaml, minimal, mistakesOf, settingsOf } from './scene.js'
+
+describe('an error leads to the line and the key', () => {
+  it('in YAML, all of them at once, with the value and the nearest name', async () => {
+    const text = [
+      '# first line',
+      'source:',
+      '  use: simulated-db',
+      '  count: 3',
+      'sink: {use: jsonl, path: "-"}',
+      'retry:',
+      '  attempts: many',
+      '  maxdelayms: 5',
+      'flush: {batchSize: 0}',
+      'outbx: {}',
+      '',
+    ].join('\n')
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(/^flush\.batchSize in \.owmrc\.yaml:9 is wrong: .* \(it is 0\)\.$/),
+      expect.stringMatching(/^retry\.attempts in \.owmrc\.yaml:7 is wrong: .*number.* \(it is "many"\)\.$/),
+      'retry.maxdelayms in .owmrc.yaml:8 is not a known key. Did you mean `maxDelayMs`?',
+      'outbx in .owmrc.yaml:10 is not a known key. Did you mean `outbox`?',
+    ])
+  })
+
+  it.each([
+    ['.owmrc', 'source:\n  use: simulated-db\n  cuont: 1\n', '.owmrc:3'],
+    ['.owmrc.yml', 'sink: &all {use: simulated-db,\n  cuont: 1}\nsource: *all\n', '.owmrc.yml:2'],
+    ['.owmrc.yaml', '\nsource:\n  <<: {use: simulated-db,\n    cuont: 1}\n', '.owmrc.yaml:2'],
+    ['.owmrc.json', '{\n\t"source": {\n\t\t"use": "simulated-db",\n\t\t"cuont": 1\n\t}\n}', '.owmrc.json:4'],
+    [
+      'package.json',
+      '{\n "name": "x",\n "source": {"cuont": 1},\n "owm": {\n  "source": {\n' +
+        '   "use": "simulated-db",\n   "cuont": 1}}}',
+      'package.json:7',
+    ],
+    ['.config/owmrc.yaml', '\n\nsource: {use: simulated-db,\n  cuont: 1}\n', '.config/owmrc.yaml:4'],
+    [
+      'owm.config.mjs',
+      'export default {\n  source: {\n    use: "simulated-db",\n    cuont: 1 } }',
+      'owm.config.mjs is',
+    ],
+  ])('of %s', async (file, text, place) => {
+    const mistakes = await mistakesOf({ [file]: text })
+    expect(mistakes.find((mistake) => mistake.startsWith('source.cuont'))).toContain(`source.cuont in ${place}`)
+  })
+
+  it('of what encloses a value that is missing', async () => {
+    expect(await mistakesOf({ '.owmrc.yaml': 'source: {use: simulated-db}\nsink:\n  use: jsonl\n' })).toEqual([
+      expect.stringMatching(/^sink\.path in \.owmrc\.yaml:2 is wrong: .*Correct this value\.$/),
+    ])
+  })
+
+  it('or to the flag or the variable that gave the value', async () => {
+    const files = { '.owmrc.yaml': inYaml }
+    const mistakes = async (overrides: Overrides, env = {}): Promise<string[]> => mistakesOf(files, overrides, env)
+    expect(await mistakes({ set: ['source.count=many'] })).toEqual([
+      expect.stringContaining('source.count from --set source.count is wrong'),
+    ])
+    expect(await mistakes({ set: ['source={"use":"simulated-db","count":"many"}'] })).toEqual([
+      expect.stringContaining('source.count from --set source is wrong'),
+    ])
+    expect(await mistakes({ sink: 'redis-stream' }, { OWM_REDIS_URL: 'http://x' })).toEqual([
+      expect.stringContaining('sink.url from OWM_REDIS_URL is wrong'),
+    ])
+    expect(await mistakes({ source: 'static-list' })).toEqual([
+      expect.stringContaining('source from --source is wrong'),
+    ])
+  })
+
+  it('also to those of a plugin, the nearest of the values that it knows', async () => {
+    const text = 'source: {use: simulated-db}\nsink:\n  use: redis-stream\n  onFull: trimm\n  maxLenght: 5\n'
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(
+        /^sink\.onFull in \.owmrc\.yaml:4 is wrong: .*trim.* \(it is "trimm"\)\. Did you mean `trim`\?$/,
+      ),
+      'sink.maxLenght in .owmrc.yaml:5 is not a known key. Did you mean `maxLength`?',
+    ])
+  })
+
+  it('and to every variable that is missing', async () => {
+    const text = `${inYaml}outbox:\n  path: \${HERE}/\${THERE}.db\n`.replace('tasks.jsonl', '${TASKS}')
+    expect(await mistakesOf({ '.owmrc.yaml': text }, {}, { THERE: 'x' })).toEqual([
+      expect.stringContaining('sink.path in .owmrc.yaml:6 needs the environment variable TASKS'),
+      expect.stringContaining('outbox.path in .owmrc.yaml:8 needs the environment variable HERE'),
+    ])
+  })
+
+  it.each([
+    ['.owmrc.yaml', 'source:\n  use: x\nsink: [a, b\n', /\.owmrc\.yaml:4:1 can't be read/],
+    ['.owmrc.yaml', 'source:\n  use: x\n use: redis://:hunter2hunter2@h\n', /\.owmrc\.yaml:3:\d+ can't be read/],
+    [
+      '.owmrc.json',
+      '{\n  "source": {"use": "x", "url": "redis://:hunter2hunter2@h"\n  "sink": 1}',
+      /\.owmrc\.json:\d:\d+ can't be read/,
+    ],
+    ['.owmrc.json', '{"source": }', /\.owmrc\.json:1:12 can't be read/],
+  ])('%s that cannot be parsed: %j', async (file, text, expected) => {
+    const [mistake = ''] = await mistakesOf({ [file]: text })
+    expect(mistake).toMatch(expected)
+    expect(mistake).not.toContain('hunter2')
+  })
+
+  it('but never to a secret', async () => {
+    const plugin = `import { z } from '${join(root, 'node_modules', 'zod', 'index.js')}'
+      export default { kind: 'source', name: 'mine', description: '', open: () => ({}), options: z.strictObject({
+        auth: z.strictObject({ user: z.string(), key: z.number().meta({ secret: true }).optional() }),
+        pass: z.union([z.number(), z.array(z.number())]).optional().meta({ secret: true }),
+        password: z.number().optional(), note: z.number().optional(),
+      }) }`
+    const wrong =
+      'source: {use: ./mine.mjs, auth: {user: 5, key: hunter2a}, pass: hunter2b, password: hunter2c,\n' +
+      '  note: "postgres://u:hunter2d@h/db"}\nsink: {use: jsonl, path: x}\n'
+    const mistakes = await mistakesOf({ '.owmrc.yaml': wrong, 'mine.mjs': plugin })
+    expect(mistakes.map((mistake) => mistake.split(' ')[0])).toEqual([
+      'source.auth.user',
+      'source.auth.key',
+      'source.pass',
+      'source.password',
+      'source.note',
+    ])
+    expect(mistakes.join()).not.toContain('hunter2')
+    expect(mistakes[2]).toContain('expected number or array')
+    const [whole = ''] = await mistakesOf({
+      '.owmrc.yaml': 'source: {use: ./mine.mjs, auth: [{key: hunter2a, password: hunter2c}]}\n',
+      'mine.mjs': plugin,
+    })
+    expect(whole).toContain('source.auth')
+    expect(whole).not.toContain('hunter2')
+  })
+})
+
+it('a JSON file may name its schema, for editors', async () => {
+  const { settings } = await settingsOf({ '.owmrc.json': JSON.stringify({ $schema: './owm.schema.json', ...minimal }) })
+  expect(settings).toMatchObject(minimal)
+})
