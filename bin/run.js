@@ -1,11 +1,28 @@
 #!/usr/bin/env node
-import module from 'node:module'
-import { join } from 'node:path'
+// First of all: as process 1 of a container, a process without a handler never sees a signal. A command sets its own.
+process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
 
+const { enableCompileCache } = process.getBuiltinModule('node:module')
+const { userInfo } = process.getBuiltinModule('node:os')
+try {
+  userInfo()
+} catch {
+  // A user id that /etc/passwd doesn't have, as containers are often given: libraries would fail for want of these.
+  process.env.HOME ??= '/'
+  process.env.SHELL ??= '/bin/sh'
+}
 // Node 22.8 and newer keep compiled code between starts. Not in /tmp, Node's default: others could put code there.
-const { HOME } = process.env
-if (HOME) module.enableCompileCache?.(join(HOME, '.cache', 'owm'))
-const { execute } = await import('../dist/cli/main.js')
-await execute({ dir: import.meta.url })
+if (process.env.HOME?.startsWith('/')) enableCompileCache?.(`${process.env.HOME}/.cache/owm`)
+
+try {
+  const { execute } = await import('../dist/cli/main.js')
+  await execute(import.meta.url)
+} catch (error) {
+  // Not even the start could be loaded.
+  const isFull = error.code === 'EMFILE'
+  const hint = isFull ? 'Raise the limit of open files: ulimit -n 1024' : 'Install owm again.'
+  process.stderr.write(`owm: ${error.message}\n     ${hint}\n`)
+  process.exitCode = isFull ? 78 : 70
+}
 // The work is done and reported: a plugin that left something open must not keep a cron job alive.
 setTimeout(() => process.exit(), 2_000).unref()

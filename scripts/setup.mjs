@@ -39,7 +39,11 @@ function installDependencies() {
   // To compile, node-gyp downloads Node's headers, even where they came with Node: it needs telling.
   const prefix = dirname(dirname(process.execPath))
   const hasHeaders = existsSync(join(prefix, 'include/node/node_version.h'))
-  const status = run('npm', ['ci', '--no-audit', '--no-fund'], hasHeaders ? { npm_config_nodedir: prefix } : {})
+  const status = run(
+    'npm',
+    ['ci', '--no-audit', '--no-fund'],
+    hasHeaders ? { npm_package_config_node_gyp_nodedir: prefix } : {},
+  )
   if (status !== 0)
     fail(
       `npm ci failed (exit code ${status}). If it was sqlite3: compiling it takes a C++ compiler, make and Python 3 ` +

@@ -5,7 +5,7 @@ import type { Loaded } from '../config/load.js'
 import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError } from '../errors/index.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
-import { asUsageError, exitCodeOf, type LogLevel, logLevels, Report, worst } from './report.js'
+import { exitCodeOf, inWords, type LogLevel, logLevels, Report, worst } from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined
@@ -81,7 +81,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     // A full disk stays one; what would pass by itself (another owm held the outbox) ended by the signal.
     const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
     const signal = passes ? this.#received : undefined
-    this.#conclude([], signal ? new InterruptedError(signal) : asUsageError(thrown, this.id ?? ''), [])
+    this.#conclude([], signal ? new InterruptedError(signal) : inWords(thrown, this.id ?? ''), [])
   }
 
   #conclude(summary: readonly string[], error: Error | undefined, all: readonly Error[]): void {
@@ -102,7 +102,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
         this.#received = signal
         this.#abort.abort()
       }
-      process.on(signal, listener)
+      process.removeAllListeners(signal).on(signal, listener) // those of bin/run.js would end the process
       return (): unknown => process.off(signal, listener)
     })
     return () => {

@@ -1,5 +1,6 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
 import { exitCodes, isOwmError, type OwmError, toError, UsageError } from '../errors/index.js'
+import { ofSurroundings } from '../errors/surroundings.js'
 import type { Logger } from '../plugin.js'
 import { harmless } from './format.js'
 import { secrets } from './output.js'
@@ -79,9 +80,10 @@ const hintOf = (error: Error): string =>
     ? (error.hint ?? '')
     : 'This is a fault of owm itself: run again with --log-level debug, and report what it prints.'
 
-/** What oclif says about flags and arguments, in one line; any other error as it is. */
-export function asUsageError(error: Error, id: string): Error {
-  if (isOwmError(error) || !('oclif' in error)) return error
+/** What oclif says about flags and arguments, in one line; what the surroundings lack; any other error as it is. */
+export function inWords(error: Error, id: string): Error {
+  if (isOwmError(error)) return error
+  if (!('oclif' in error)) return ofSurroundings(error)
   const message = error.message.replace(/\s*See more help with --help\s*$/, '').replace(/\s+/g, ' ')
   return new UsageError(message, { hint: `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`, cause: error })
 }

@@ -8,11 +8,13 @@ export default class Init extends OwmCommand<InitResult> {
   static override summary = 'Write a commented starter .owmrc.yaml into this folder.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
 
-  protected result: InitResult = { path: resolve('.owmrc.yaml'), schema: resolve('owm.schema.json') }
+  protected result: InitResult = { path: '.owmrc.yaml', schema: 'owm.schema.json' }
 
   protected async work(): Promise<Done<InitResult>> {
     const { flags } = await this.parse(Init)
     this.takeFlags(flags)
+    const { path, schema } = this.result
+    this.result = { path: resolve(path), schema: resolve(schema) }
     return init(this.result)
   }
 }

@@ -1,6 +1,6 @@
 /** The tarball as its users get it: packed, installed globally by an ordinary user, run, imported. */
 import { execFile } from 'node:child_process'
-import { chown, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -29,6 +29,7 @@ const runAsUser = (command: string, args: string[], cwd = folder) => run(command
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'owm-test-pack-'))
+  await chmod(folder, 0o755)
   if (user.uid !== undefined) await chown(folder, user.uid, user.gid)
   env = { PATH: process.env['PATH'] ?? '', HOME: await userFolder('home') }
   // What `npm test` has built is what is packed.
@@ -85,6 +86,13 @@ it('has the licence of every package that is in its bundles', async () => {
 it('installs none of the packages that are in the bundles alone', async () => {
   const { dependencies }: { dependencies: object } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   for (const name of ['cockatiel', 'csv-parse', 'pino', 'undici', 'yaml']) expect(dependencies).not.toHaveProperty(name)
+})
+
+it.runIf(user.uid !== undefined)('runs for a user id that the system has no name and no HOME for', async () => {
+  const unknown = { uid: 54_321, gid: 54_321, cwd: '/', env: { PATH: env['PATH'] } }
+  const { stdout, stderr } = await run(owm, ['--help'], unknown)
+  expect(stdout).toContain('produce')
+  expect(stderr).toBe('')
 })
 
 it('lists its commands', async () => {

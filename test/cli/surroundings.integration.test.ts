@@ -1,0 +1,135 @@
+/** owm where something that a process takes for granted isn't there: it says so, or does without. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { bin, owm, type Ran, temporaryFolder } from '../support/cli.js'
+
+const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0
+const source = ['--source', 'simulated-db', '--set', 'source.count=3']
+const produce = ['produce', ...source, '--sink', 'jsonl', '--set', 'sink.path=tasks.jsonl', '--outbox', 'outbox.db']
+
+/** Runs a line of shell in a folder; `$@` is owm with these arguments. */
+async function shell(line: string, args: readonly string[], cwd: string): Promise<Ran> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: cwd }
+  const child = spawn('sh', ['-c', line, 'sh', process.execPath, bin, ...args], { cwd, env })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (text) => {
+    stdout += text
+  })
+  child.stderr.on('data', (text) => {
+    stderr += text
+  })
+  await once(child, 'close')
+  return { code: child.exitCode, signal: child.signalCode, stdout, stderr }
+}
+
+describe('a working directory that was deleted', () => {
+  it.each([['produce'], ['flush'], ['init'], ['plugins'], ['config', 'show'], ['outbox', 'inspect']])(
+    'is told of by %s %s',
+    async (...command) => {
+      const ran = await shell('mkdir gone && cd gone && rmdir ../gone && "$@"', command, await temporaryFolder())
+      expect(ran).toMatchObject({ code: 78, stdout: '' })
+      expect(ran.stderr).toBe(
+        'owm: The working directory has been deleted.\n     Change to a folder that exists, then run again.\n',
+      )
+    },
+  )
+
+  it('is no matter for --help', async () => {
+    const ran = await shell('mkdir gone && cd gone && rmdir ../gone && "$@"', ['--help'], await temporaryFolder())
+    expect(ran).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+it('says that there are too few file descriptors, wherever they run out', async () => {
+  const cwd = await temporaryFolder()
+  let told = 0
+  for (let limit = 30; ; limit--) {
+    const { code, stderr } = await shell(`ulimit -n ${limit} && "$@"`, produce, cwd)
+    if (code === 0) continue
+    if (!stderr.startsWith('owm: ')) break // so few that Node itself doesn't get as far as owm
+    told++
+    expect({ limit, code, stderr }).toMatchObject({ code: 78, stderr: expect.stringMatching(/ulimit -n 1024/) })
+  }
+  expect(told).toBeGreaterThan(2)
+})
+
+describe('a HOME', () => {
+  it.each(['/dev/null', '/nonexistent', '', 'relative'])('%j is no reason to complain', async (HOME) => {
+    const ran = await owm(produce, { cwd: await temporaryFolder(), env: { HOME } })
+    expect(ran).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it("of somebody else's isn't searched for plugins of owm", async () => {
+    const HOME = await temporaryFolder()
+    const { code, stderr } = await owm(['--version'], { env: { HOME, XDG_DATA_HOME: '/dev/null', DEBUG: 'oclif*' } })
+    expect(code).toBe(0)
+    expect(stderr).toContain('oclif') // it does log what it reads
+    expect(stderr).not.toMatch(/\/dev\/null\/owm/)
+  })
+})
+
+it.runIf(isRootOnLinux)('needs no /dev/shm', async () => {
+  const devices = ['null 1 3', 'zero 1 5', 'random 1 8', 'urandom 1 9'].map((device) => {
+    const [name, ...numbers] = device.split(' ')
+    return `mknod -m 666 /dev/${name} c ${numbers.join(' ')}`
+  })
+  const line = `mount -t tmpfs none /dev && ${devices.join(' && ')} && "$@"`
+  const cwd = await temporaryFolder()
+  await writeFile(join(cwd, 'line.sh'), line)
+  const ran = await shell('exec unshare --mount sh line.sh "$@"', produce, cwd)
+  expect(ran).toMatchObject({ code: 0, stderr: '' })
+})
+
+describe('a signal before the program is loaded', () => {
+  /** Stops where owm's first file is about to be loaded, sends this process a signal, and never goes on. */
+  const preload = `
+    import { register } from 'node:module'
+    import { MessageChannel } from 'node:worker_threads'
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', (signal) => process.kill(process.pid, signal))
+    const hooks = \`
+      let port
+      export const initialize = (given) => { port = given }
+      export async function load(url, context, next) {
+        if (!url.endsWith('/dist/cli/main.js')) return next(url, context)
+        port.postMessage(process.env.TEST_SIGNAL)
+        await new Promise((resolve) => setTimeout(resolve, 30_000))
+      }\`
+    register('data:text/javascript,' + encodeURIComponent(hooks), { data: port2, transferList: [port2] })
+  `
+  async function preloaded(): Promise<string> {
+    const file = join(await temporaryFolder(), 'preload.mjs')
+    await writeFile(file, preload)
+    return file
+  }
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ])('%s ends it with exit code %i', async (signal, code) => {
+    const node = ['--import', await preloaded()]
+    expect(await owm(['--version'], { node, env: { TEST_SIGNAL: signal } })).toEqual({
+      code,
+      signal: null,
+      stdout: '',
+      stderr: '',
+    })
+  })
+
+  it.runIf(isRootOnLinux)('ends process 1 of a container, too', async () => {
+    const args = ['--pid', '--fork', '--mount-proc', process.execPath, '--import', await preloaded(), bin, '--version']
+    const env = { PATH: process.env['PATH'] ?? '', TEST_SIGNAL: 'SIGTERM' }
+    const failed: unknown = await promisify(execFile)('unshare', args, { env, timeout: 20_000 }).catch((error) => error)
+    expect(failed).toMatchObject({ code: 143, stdout: '', stderr: '' })
+  })
+})
+
+it('leaves no folder where HOME is relative', async () => {
+  const cwd = await temporaryFolder()
+  await owm(['--version'], { cwd, env: { HOME: 'relative' } })
+  await expect(rm(join(cwd, 'relative'), { recursive: true })).rejects.toMatchObject({ code: 'ENOENT' })
+})
