@@ -1,16 +1,28 @@
 /** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm'`. */
 export { z } from 'zod'
 export { type Config, defineConfig } from './config/schema.js'
-export { ConfigurationError, RefusedError, ResumePointError, TransientError } from './errors/index.js'
 export {
+  ChangedError,
+  ConfigurationError,
+  RefusedError,
+  ResumePointError,
+  SupersededError,
+  TransientError,
+} from './errors/index.js'
+export {
+  type Attached,
+  type Attachment,
+  type Brought,
   defineSink,
   defineSource,
+  type Link,
   type Location,
   type LocationBatch,
   type Logger,
   Malformed,
   type Outcome,
   type PluginContext,
+  type Receipt,
   type Sink,
   type SinkPlugin,
   type SinkPosition,

@@ -83,6 +83,8 @@ export interface TaskBatch {
   readonly outboxId: string
   /** Which run of it: a UUID. A batch never mixes two runs. */
   readonly runId: string
+  /** The slot of that run, as `2026-11-23T10:00:00Z`. */
+  readonly slot: string
   /** The `seq` of the first task, 1 or more; the others follow one by one. */
   readonly firstSeq: number
   /** The `seq` of the last task. */
@@ -95,7 +97,9 @@ export interface TaskBatch {
   readonly bytes: Uint8Array
   /** `count + 1` offsets into `bytes`. */
   readonly starts: readonly number[]
-  /** The tasks from index `from` to `to`, at most to the end, as a batch. */
+  /** For a sink with `attach`: who sends the batch, and behind which task it belongs. */
+  readonly link?: Link | undefined
+  /** The tasks from index `from` to `to`, at most to the end, as a batch without a link. */
   slice(from: number, to: number): TaskBatch
 }
 
@@ -104,36 +108,115 @@ export type Outcome = 'delivered' | 'duplicate' | { readonly refused: string }
 
 /** How far a sink got with an outbox: the last task that it took. */
 export interface SinkPosition {
+  /** 0 where it has taken none. */
   readonly seq: number
+  /** '' where it isn't known. */
   readonly taskId: string
-  /** The run of that task, where the sink remembers it: tells an older copy of an outbox that has served the same slot since. */
-  readonly runId?: string
+  /** The run of that task, where the sink remembers it. */
+  readonly runId?: string | undefined
+}
+
+/** One attachment of an outbox to a sink: only the newest one may write. */
+export interface Attachment {
+  readonly outboxId: string
+  /** Counts the attachments of the outbox, 1 or more. A sink refuses a lower one than it has seen: SupersededError. */
+  readonly epoch: number
+  /** A random text: tells apart two copies of an outbox that have counted to the same epoch. */
+  readonly word: string
+}
+
+/** The place of a batch in the chain of an outbox: it is added behind this task and nowhere else. */
+export interface Link extends Attachment {
+  readonly after: SinkPosition
+}
+
+/** What a sink says when an outbox attaches. */
+export interface Attached {
+  /** A UUID that stays as long as what the sink holds: it lies beside the tasks. */
+  readonly sinkId: string
+  /** How far it got with the outbox, and the attachment that it knew before; undefined where it knows nothing. */
+  readonly fence?: (SinkPosition & { readonly epoch: number; readonly word: string }) | undefined
+  /** True where a newer attachment, or another one with the same epoch, is there: then this one wasn't noted. */
+  readonly superseded?: boolean
+  /** True where it had no id until now. */
+  readonly created?: boolean
+  /** True where the tasks that it had are gone although it still knows the outbox. */
+  readonly emptied?: boolean
+}
+
+/** What proves that a slot is whole: the counts of all that was read, and the sum of the task ids. */
+export interface Receipt {
+  /** The pipeline's name, or the path of its configuration. */
+  readonly pipeline: string
+  readonly slot: string
+  /** Which share of the locations this is, 0 to `shards - 1`, and of how many. */
+  readonly shard: number
+  readonly shards: number
+  /** The time that the run covers: behind `from`, up to `to`. Null where no schedule gives it. */
+  readonly interval: { readonly from: string; readonly to: string } | null
+  readonly read: number
+  readonly rejected: number
+  readonly duplicates: number
+  readonly delivered: number
+  readonly dead: number
+  readonly discarded: number
+  /** The sum of the ids of all tasks, delivered or not, modulo 2^128: 32 hexadecimal digits. */
+  readonly taskIdSum: string
+  /** The first and the last entry, as the sink names them; set by the sink. */
+  readonly firstEntry?: string | null
+  readonly lastEntry?: string | null
+}
+
+/** What brought a slot: the runs, the ids of which stood in their batches, and the `seq` of their last task. */
+export interface Brought {
+  readonly runs: readonly string[]
+  readonly lastSeq: number
 }
 
 /** An open sink. */
 export interface Sink {
-  /** `exactly-once`: a batch that is handed over again adds nothing. `at-least-once`: it may. */
+  /** `exactly-once`: a batch that is delivered again adds nothing. `at-least-once`: it may. */
   readonly guarantee: 'exactly-once' | 'at-least-once'
   /** True where the sink writes its tasks to standard output, so that owm keeps its own words off it. */
   readonly usesStandardOutput?: boolean
   /**
-   * True where `deliver` may be called with the next batch before it has answered for the one before. Such a
-   * sink takes batches in order: it must refuse the second one (any error) where it doesn't take the first one.
+   * How many batches may be under way at once, 1 if not given. With more than one, `deliver` is called with the next
+   * batch before it has answered for the one before. Such a sink takes batches in the order of the calls, and must
+   * refuse one (any error) where it doesn't take the one before.
    */
+  readonly maxInFlight?: number
+  /** The same as `maxInFlight: 2`. */
   readonly takesTwo?: boolean
-  /** Entries that were pushed out before a consumer group had read them, since the sink was opened. */
+  /** Entries that were trimmed before a consumer group had read them, since the sink was opened. */
   readonly evicted?: number
+  /** Where the tasks go, without credentials, such as `redis://host:6379/0 stream`: as configured, not as resolved. */
+  readonly address?: string
   /**
-   * Takes a batch and says, in order, what became of each task. Throw
-   * ConfigurationError (stop), RefusedError (never as it is) or anything else
-   * (try again); after a throw the batch may come again, whole or in parts.
+   * Takes a batch and says, in order, what became of each task. Throw ConfigurationError (stop), RefusedError (never
+   * as it is), ChangedError (the batch doesn't fit behind the last task taken), SupersededError (a newer attachment
+   * is there) or anything else (try again); after a throw the batch may come again, whole or in parts.
    */
   deliver(batch: TaskBatch): Promise<readonly Outcome[]>
   /**
-   * How far this sink got with an outbox, for sinks that remember: asked for
-   * before the first batch, and where there is none, to find what was lost on either side.
+   * How far this sink got with an outbox, for sinks that remember it without attachments: asked for before the first
+   * batch, and to find what was lost on either side.
    */
   position?(outboxId: string): Promise<SinkPosition | undefined>
+  /**
+   * Notes who writes from now on, and never moves the fence. Takes `sinkId` as its own where it has none.
+   */
+  attach?(attachment: Attachment, sinkId: string): Promise<Attached>
+  /** Sets the fence, backwards too: the next batch follows behind `at`. Throws SupersededError. */
+  place?(attachment: Attachment, at: SinkPosition): Promise<void>
+  /** The ids of the tasks that it holds, the newest first: asked for where the fence alone is gone. */
+  taskIds?(): AsyncIterable<string>
+  /**
+   * Notes that all of a slot's tasks are there. Written again, it takes the place of the one before. Throws
+   * ChangedError where the fence stands before `brought.lastSeq`, SupersededError.
+   */
+  receipt?(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void>
+  /** The receipts of a slot of a pipeline; without a slot, those of its newest slots, the newest first. */
+  receipts?(pipeline: string, slot?: string): Promise<readonly Receipt[]>
   close?(): Promise<void>
 }
 

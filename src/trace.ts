@@ -13,6 +13,12 @@ export type Step =
   | 'migration:begun'
   | 'migration:written'
   | 'run:started'
+  // The steps of a comparison with the sink.
+  | 'epoch:raised'
+  | 'sink:attached'
+  | 'sink:compared'
+  | 'sink:placed'
+  | 'receipt:written'
   | 'intake:read'
   // Inside the transaction, before its commit.
   | 'intake:written'

@@ -28,8 +28,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
+  ChangedError,
   ConfigurationError,
-  FenceError,
   type OwmError,
   RefusedError,
   ResumePointError,
@@ -168,7 +168,7 @@ class Server {
     if (this.fencing === 'on') {
       if (wordOf(fence) === known) skip = Math.max(0, Math.min(count, (fence?.seq ?? 0) - firstSeq + 1))
       else if (fence && tasks[fence.seq - firstSeq]?.id === fence.taskId) skip = fence.seq - firstSeq + 1
-      else throw new FenceError(`"${wordOf(fence)}" is there, "${known}" was expected`)
+      else throw new ChangedError(`"${wordOf(fence)}" is there, "${known}" was expected`)
     }
     // A sink that remembers what it took must remember what it refused: a batch sent again gets the same answers.
     const refusedAt = (index: number): boolean =>
@@ -482,6 +482,7 @@ class System {
     try {
       const summary = await work({
         outbox,
+        pipeline: 'model',
         sink: { name: 'scripted', open: async () => line.open(server) },
         resilience: resilience(
           { retry: { attempts: 3, initialDelayMs: 0, maxDelayMs: 0 }, breaker: { failures: 5, resetAfterMs: 30_000 } },

@@ -1,7 +1,7 @@
 /** The composition root: what turns a configuration into the parts that the pipeline works with. */
 import type { Loaded } from '../config/load.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
-import type { Tally } from '../pipeline/filters.js'
+import type { Tally } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { Logger, PluginContext, Source } from '../plugin.js'
@@ -21,6 +21,9 @@ export interface ChosenSource extends SourceDeps {
   readonly tally: Tally | undefined
 }
 
+/** Whose an outbox and its receipts are: the pipeline's name, else the path of the configuration, else the folder. */
+export const ownerOf = ({ pipeline, file, cwd }: Loaded): string => pipeline ?? file ?? cwd
+
 export async function openOutbox(
   { settings }: Loaded,
   { command, signal }: Surroundings,
@@ -36,7 +39,7 @@ export async function sinkOf(loaded: Loaded, around: Surroundings): Promise<Sink
   const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
     import('../plugins/load.js'),
     import('../config/load.js'),
-    import('../plugins/supervise.js'),
+    import('../plugins/supervise/index.js'),
   ])
   const { use, timeoutMs } = section(loaded, 'sink')
   const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
@@ -60,8 +63,8 @@ export async function sourceOf(
       import('../plugins/load.js'),
       import('../config/load.js'),
       import('../config/filters.js'),
-      import('../pipeline/filters.js'),
-      import('../plugins/supervise.js'),
+      import('../pipeline/input/filters.js'),
+      import('../plugins/supervise/index.js'),
     ])
   const { use, timeoutMs, maxLocations } = section(loaded, 'source')
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))

@@ -29,6 +29,10 @@ export default class Produce extends OwmCommand<ProduceResult> {
       description: 'write nothing anywhere; show what would be sent',
       exclusive: ['no-flush'],
     }),
+    again: Flags.boolean({
+      description: 'read a slot again that the sink has lost, or that the outbox no longer keeps; same task ids',
+      dependsOn: ['slot'],
+    }),
     'no-flush': Flags.boolean({ description: 'store the tasks, leave their delivery to `owm flush`' }),
     wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
   }

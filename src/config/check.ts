@@ -12,7 +12,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
-import type { Tally } from '../pipeline/filters.js'
+import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import { type Loaded, ownOptions } from './load.js'
 

@@ -1,6 +1,6 @@
 /** Which locations a configuration takes. */
 import { ConfigurationError } from '../errors/index.js'
-import type { Filters, Shard } from '../pipeline/filters.js'
+import type { Filters, Shard } from '../pipeline/input/filters.js'
 import { type Environment, type Loaded, section } from './load.js'
 import type { Settings } from './schema.js'
 

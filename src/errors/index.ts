@@ -121,9 +121,19 @@ export class OutboxBusyError extends TransientError {
   override readonly code = 'OUTBOX_BUSY'
 }
 
-/** The sink's position differs from what the relay expects: the pipeline asks for it again before it goes on. */
-export class FenceError extends TransientError {
-  override readonly code = 'FENCE'
+/** A batch doesn't fit behind the last task that the sink took: the relay compares with the sink before it goes on. */
+export class ChangedError extends TransientError {
+  override readonly code = 'CHANGED'
+}
+
+/** Another process, or a copy of the outbox, has attached to the sink or taken the outbox: this one stops. */
+export class SupersededError extends TransientError {
+  override readonly code = 'SUPERSEDED'
+}
+
+/** The sink lost tasks that can't be delivered again from the history. */
+export class SinkLostError extends TransientError {
+  override readonly code = 'SINK_LOST'
 }
 
 /** The sink will never take this batch as it is; its tasks are tried one by one. */

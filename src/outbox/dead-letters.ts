@@ -128,7 +128,12 @@ export class DeadLetters {
     await this.#database.transaction(
       async (manager) => {
         const lastSeq = state.lastSeq + tasks.length
-        await storeBatches(manager, run, placed(cut(tasks, this.#batchSize), '', state), this.#now())
+        await storeBatches(
+          manager,
+          run,
+          placed(cut(tasks, this.#batchSize), { runId: '', slot: '' }, state),
+          this.#now(),
+        )
         await manager.update(deadTasks, { seq: among(seqs) }, { fate: 'retried' })
         await manager.update(runs, { id: run, state: 'done' }, { state: 'read', finishedAt: null })
         await manager.update(states, { id: 1 }, { lastSeq })

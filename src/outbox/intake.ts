@@ -5,6 +5,7 @@
 import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
+import { IdSum } from '../tasks/id-sum.js'
 import { step } from '../trace.js'
 import { isTask, type Queue } from './queue.js'
 import type { Database } from './sqlite/database.js'
@@ -49,6 +50,8 @@ export interface Intake {
   decided?: number
   /** Duplicates of what an earlier run of the slot stored: counted only, for nothing is wrong with them. */
   repeated?: number
+  /** The sum of the ids of the tasks in the batches: see tasks/id-sum. */
+  idSum: string
 }
 
 /** Tasks as batches of at most `size`, which have no place yet. */
@@ -59,12 +62,16 @@ export function cut(tasks: readonly string[], size: number): Batch[] {
 }
 
 /** The batches of a run, behind all that is stored. */
-export function placed(batches: readonly Batch[], runId: string, { outboxId, lastSeq }: OutboxState): Batch[] {
+export function placed(
+  batches: readonly Batch[],
+  { runId, slot }: Pick<RunRow, 'runId' | 'slot'>,
+  { outboxId, lastSeq }: OutboxState,
+): Batch[] {
   let next = lastSeq + 1
   return batches.map((batch) => {
     const firstSeq = next
     next += batch.count
-    return batch.at({ outboxId, runId, firstSeq })
+    return batch.at({ outboxId, runId, slot, firstSeq })
   })
 }
 
@@ -92,7 +99,7 @@ export class IntakeWriter {
       async (manager) => {
         const now = this.#now()
         const lastSeq = state.lastSeq + persisted
-        const batches = placed(intake.batches, run.runId, state)
+        const batches = placed(intake.batches, run, state)
         await storeBatches(manager, run.id, batches, now)
         const { acked } = state
         if (intake.rejections.length > 0) await storeRejections(manager, run.id, intake.rejections, now)
@@ -157,8 +164,19 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
     rejected: () => `rejected + ${rejected}`,
     duplicates: () => `duplicates + ${duplicates}`,
     persisted: () => `persisted + ${persisted}`,
+    idSum: sumOf(run.idSum, intake.idSum),
   }
   await manager.update(runs, { id: run.id }, moved)
+  run.idSum = moved.idSum
+}
+
+/** Null stays null: a run of an older version whose sum isn't known. */
+function sumOf(before: string | null, more: string): string | null {
+  if (before === null) return null
+  const sum = new IdSum()
+  sum.add(before)
+  sum.add(more)
+  return sum.toString()
 }
 
 function idIn(task: string, path: string): string {

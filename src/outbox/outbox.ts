@@ -13,15 +13,16 @@ import { codeOf, OutboxBusyError } from '../errors/index.js'
 import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
-import { Acknowledgement } from './acknowledge.js'
 import { Breakers } from './breakers.js'
+import { Acknowledgement } from './chain/acknowledge.js'
+import { type Met, type Parts, type Reconciled, reconcile, reconcilePosition } from './chain/reconcile.js'
+import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
 import { cut, IntakeWriter } from './intake.js'
-import { Ledger } from './ledger.js'
 import { OutboxLock } from './lock.js'
 import { Queue } from './queue.js'
-import { type Reconciled, reconcile } from './reconcile.js'
 import { Retention } from './retention.js'
+import { Ledger } from './runs/ledger.js'
 import { Database } from './sqlite/database.js'
 import { batches, type StateRow, states } from './sqlite/entities.js'
 import { OutboxState, readState } from './state.js'
@@ -38,8 +39,19 @@ export interface OpenOptions {
   /** Tasks in a batch, 1 or more: a row of the outbox, and one delivery. */
   batchSize: number
   signal: AbortSignal
+  /** Milliseconds: what a sink lost and is older isn't delivered again. */
+  maxAgeMs?: number
   now(): number
 }
+
+/** What the file says at the start. */
+interface Memory {
+  readonly row: StateRow
+  readonly state: OutboxState
+  readonly sinks: Sinks
+}
+
+const dayMs = 86_400_000
 
 export class Outbox {
   readonly path: string
@@ -49,14 +61,17 @@ export class Outbox {
   readonly queue: Queue
   readonly deadLetters: DeadLetters
   readonly breakers: Breakers
+  readonly sinks: Sinks
   readonly #retention: Retention
   readonly #database: Database
   readonly #lock: OutboxLock
   readonly #state: OutboxState
   readonly #acknowledgement: Acknowledgement
+  readonly #options: OpenOptions
 
-  private constructor(database: Database, lock: OutboxLock, row: StateRow, state: OutboxState, options: OpenOptions) {
+  private constructor(database: Database, lock: OutboxLock, memory: Memory, options: OpenOptions) {
     const { now, batchSize } = options
+    const { row, state, sinks } = memory
     this.path = database.path
     this.batchSize = batchSize
     this.#database = database
@@ -68,6 +83,8 @@ export class Outbox {
     this.deadLetters = new DeadLetters(database, state, this.queue, batchSize, now)
     this.#retention = new Retention(database, state, this.deadLetters)
     this.breakers = new Breakers(database, row)
+    this.sinks = sinks
+    this.#options = options
     this.#acknowledgement = new Acknowledgement(database, state, this.queue)
   }
 
@@ -90,7 +107,8 @@ export class Outbox {
         })
         await database.inTurn((manager) => manager.update(states, { id: 1 }, { holder }))
         const row = await readState(database)
-        return new Outbox(database, lock, row, await OutboxState.of(database, row), options)
+        const state = await OutboxState.of(database, row)
+        return new Outbox(database, lock, { row, state, sinks: await Sinks.of(database, state) }, options)
       } catch (error) {
         await database.close()
         throw error
@@ -135,15 +153,24 @@ export class Outbox {
     })
   }
 
-  /** Compares what a sink remembers with what this outbox does, and mends the difference (reconcile.ts). */
-  async reconcile(position: SinkPosition | undefined): Promise<Reconciled> {
-    return reconcile({ database: this.#database, state: this.#state, queue: this.queue }, position)
+  /** Compares what a sink remembers with what this outbox does, and decides where to go on (reconcile.ts). */
+  async reconcile(met: Met): Promise<Reconciled> {
+    return reconcile(this.#parts(), met)
   }
 
-  /** Writes the acknowledgement; runs whose every task is in the sink or dead are done. */
+  /** The same with a sink that knows no attachments. */
+  async reconcilePosition(position: SinkPosition | undefined): Promise<Reconciled> {
+    return reconcilePosition(this.#parts(), position)
+  }
+
+  #parts(): Parts {
+    const { maxAgeMs = dayMs, now } = this.#options
+    return { database: this.#database, state: this.#state, queue: this.queue, sinks: this.sinks, maxAgeMs, now }
+  }
+
+  /** Writes the acknowledgement. */
   async settle(): Promise<void> {
     await this.#acknowledgement.write()
-    await this.ledger.finish(this.ackedSeq)
   }
 
   /** Deletes delivered tasks but for the newest `tasks`, finished runs but for the newest `runs`; none of `slot`. */

@@ -14,6 +14,7 @@
  */
 import { MoreThan } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/id.js'
 import type { Database } from './sqlite/database.js'
 import { batches } from './sqlite/entities.js'
 import { batchesFrom } from './sqlite/statements.js'
@@ -95,6 +96,23 @@ export class Queue {
     if (!batch || batch.lastSeq <= seq) return undefined
     const from = seq + 1 - batch.firstSeq
     return batch.slice(from, from + most)
+  }
+
+  /** The ids of all tasks that are kept, and their seqs; where an id is there twice, the later one. */
+  async seqsOfHistory(): Promise<Map<string, number>> {
+    const seqs = new Map<string, number>()
+    const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
+    for (let seq = 0; ; ) {
+      const next = await this.#database.inTurn((manager) =>
+        manager.minimum(batches, 'firstSeq', { firstSeq: MoreThan(seq) }),
+      )
+      if (next === null) return seqs
+      const found = await this.#database.inTurn((manager) => batchesFrom(manager, outbox, next, readAheadBatches))
+      for (const batch of found) {
+        for (const [index, task] of batch.tasks.entries()) seqs.set(taskIdOf(task), batch.firstSeq + index)
+        seq = batch.lastSeq
+      }
+    }
   }
 
   /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */

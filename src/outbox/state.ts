@@ -14,6 +14,10 @@ export interface Acknowledged {
 /** Who this outbox is and how far it is delivered, as memory knows it. */
 export class OutboxState {
   outboxId: string
+  /** Counts the attachments to sinks. */
+  epoch: number
+  /** The row of the sink that `acked` is about; null where none is known yet. */
+  sink: number | null
   /** The last `seq` that was ever given out. */
   lastSeq: number
   /** Every task up to here is in the sink or dead. */
@@ -26,8 +30,10 @@ export class OutboxState {
    */
   passed: Set<number>
 
-  private constructor({ outboxId, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
+  private constructor({ outboxId, epoch, sink, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
     this.outboxId = outboxId
+    this.epoch = epoch
+    this.sink = sink
     this.lastSeq = lastSeq
     this.acked = { seq: ackedSeq, batches: 0 }
     this.ackedOnDisk = this.acked

@@ -2,6 +2,7 @@
 import type { OwmError } from '../errors/index.js'
 import { step } from '../trace.js'
 import { Feed } from './feed.js'
+import { losses } from './losses.js'
 import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress } from './parts.js'
 import { refusals, relay } from './relay.js'
 
@@ -21,5 +22,6 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   })
   await deps.outbox.settle()
   step('settled')
-  return { ...delivered, errors: [...errors, ...refusals(delivered, deps)] }
+  errors.push(...refusals(delivered, deps), ...(await losses(deps.outbox, delivered)))
+  return { ...delivered, errors }
 }

@@ -13,6 +13,8 @@ export interface Progress {
 
 export interface Deps {
   outbox: Outbox
+  /** The pipeline's name, else the path of its configuration: receipts bear it. */
+  pipeline: string
   sink: SinkDeps
   /** Retries and breaker around the sink. */
   resilience: Resilience
@@ -51,9 +53,11 @@ export interface Delivered {
   evicted: number
   /** Tasks that the sink refused for good. */
   refused: number
+  /** Tasks that the sink had and lost, and that can't be delivered again. */
+  lost: number
 }
 
-export const nothingDelivered = (): Delivered => ({ delivered: 0, deduplicated: 0, evicted: 0, refused: 0 })
+export const nothingDelivered = (): Delivered => ({ delivered: 0, deduplicated: 0, evicted: 0, refused: 0, lost: 0 })
 
 /** Unknown errors are transient: a retry can do no harm, giving up can. */
 export function asOwmError(thrown: unknown): OwmError {

@@ -11,17 +11,20 @@
  *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
  *     read     -> done      each of them is in the sink or dead
  */
-import { isOwmError, kindOf, type OwmError, SourceError } from '../errors/index.js'
-import type { RunRow } from '../outbox/outbox.js'
+import { isOwmError, kindOf, type OwmError, SourceError, UsageError } from '../errors/index.js'
+import type { Outbox, RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
-import { decideSuspects } from './duplicates.js'
 import { Feed } from './feed.js'
+import { decideSuspects } from './input/duplicates.js'
+import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
 
 export interface ProduceOptions {
   slot: string
+  /** Reads the slot again where it is lost, or no longer kept. */
+  again?: boolean
   /** False: store, don't deliver. */
   flush: boolean
   keepTasks: number
@@ -48,12 +51,15 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   step('run:started')
 
   const relaying = options.flush
-    ? relay(deps, { feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).catch((error: unknown) => {
-        errors.push(asOwmError(error))
-      })
-    : Promise.resolve()
+    ? relay(deps, { feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
+        () => true,
+        (error: unknown) => {
+          errors.push(asOwmError(error))
+          return false
+        },
+      )
+    : Promise.resolve(false)
   try {
-    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
     // guard: open-runs-finished
     const openRuns = await outbox.ledger.open()
     for (const open of openRuns) {
@@ -65,12 +71,16 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     feed.end()
     await relaying
   }
+  // Nothing is forgotten before it is compared with the sink.
+  if ((await relaying) && !deps.signal.aborted)
+    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
   await outbox.settle()
   step('settled')
+  errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
   return {
     ...delivered,
     run: await outbox.ledger.run(run.runId),
-    errors: [...errors, ...refusals(delivered, deps)],
+    errors,
     alreadyComplete: complete,
   }
 }
@@ -82,15 +92,30 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
   const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
   if (open) return { run: open, complete: false }
   const last = earlier.at(-1)
-  if (last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
+  if (options.again) await mustBeGone(options.slot, earlier, outbox)
+  else if (last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
     log.warn(
       { slot: options.slot, runId: last.runId },
       'this slot was delivered before and its history is forgotten: nothing is read again',
     )
     return { run: last, complete: true }
   }
-  const run = await outbox.ledger.start({ slot: options.slot, source: source.name, sourceDigest: source.digest })
+  const run = await outbox.ledger.start({
+    slot: options.slot,
+    source: source.name,
+    sourceDigest: source.digest,
+    again: options.again === true,
+  })
   return { run, complete: false }
+}
+
+/** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
+async function mustBeGone(slot: string, earlier: readonly RunRow[], outbox: Outbox): Promise<void> {
+  const isLost = earlier.some(({ state }) => state === 'lost')
+  if (isLost || earlier.length === 0 || (await outbox.intake.deletedOfSlot(slot)) > 0) return
+  throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
+    hint: '`owm outbox inspect` shows the runs that are lost.',
+  })
 }
 
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */

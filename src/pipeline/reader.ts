@@ -13,7 +13,7 @@ import type { RunRow } from '../outbox/outbox.js'
 import { SeenIds } from '../tasks/seen.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
-import { IntakeBuffer } from './intake.js'
+import { IntakeBuffer } from './input/intake.js'
 import type { ProduceDeps, Progress } from './parts.js'
 
 /** Delivery batches that may gather in memory while a transaction is being written. */
@@ -61,9 +61,10 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   step('reading:ended')
 }
 
-async function seenIds({ slot }: RunRow, { outbox }: ProduceDeps): Promise<SeenIds> {
+async function seenIds({ id: own, slot, again }: RunRow, { outbox }: ProduceDeps): Promise<SeenIds> {
   const seen = new SeenIds()
-  for await (const { ids } of outbox.intake.idsOfSlot(slot)) for (const id of ids) seen.add(id.replaceAll('-', ''))
+  for await (const { run, ids } of outbox.intake.idsOfSlot(slot))
+    if (!again || run === own) for (const id of ids) seen.add(id.replaceAll('-', ''))
   return seen
 }
 

@@ -2,199 +2,218 @@
  * The relay: delivers stored tasks, in order.
  *
  *     for each pending batch, in order of seq (from memory or from disk: the queue's business):
+ *       let at most sink.maxInFlight be under way
  *       when it is answered: acknowledge, or set the refused ones aside, or try again, or compare with the sink
+ *
+ * A batch that was sent moves on like this; only the first of those under way, the head, is waited for:
+ *
+ *     sent --taken--> acknowledged, its refused tasks dead
+ *     sent --failed--> all that was sent behind it is let go of; it is sent again, under the retries
+ *     sent --changed, sent behind a task that isn't the last one taken--> sent again: no disagreement
+ *     sent --changed, all else--> the sink is compared with the outbox, and delivery goes on from there
+ *     sent --superseded--> the relay stops, for good
  */
-import { CircuitOpenError, FenceError, isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index.js'
-import type { Outcome, Sink } from '../plugin.js'
+import { isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index.js'
+import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
+import { Contact } from './contact.js'
 import type { Feed } from './feed.js'
-import { asOwmError, type Delivered, type Deps, type Progress } from './parts.js'
+import type { Delivered, Deps, Progress } from './parts.js'
 
-/** Hands stored tasks over, in order, until there are none and no more will come. */
-export async function relay(
-  deps: Deps,
-  { feed, limit, delivered, progress }: { feed: Feed; limit: number; delivered: Delivered; progress: Progress },
-): Promise<void> {
-  const { outbox, log, signal } = deps
-  let left = limit
-  let sink: Sink | undefined
-  let resyncs = 0
-  /** The batch behind the one that is waited for, on its way already: a sink that takes two never waits for owm. */
-  let ahead: Sent | undefined
+/** Comparisons in a row between which nothing was delivered. */
+const maxComparisons = 3
+
+export interface RelayOptions {
+  feed: Feed
+  /** Tasks, at most. */
+  limit: number
+  delivered: Delivered
+  progress: Progress
+}
+
+/** Delivers until there is nothing pending and no more will come. Throws OwmError. */
+export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
+  const contact = new Contact(deps)
   try {
-    for (;;) {
-      if (signal.aborted || left <= 0) return
-      // Both are taken before the look into the outbox, so that no news is missed during it.
-      const { ended, news } = feed
-      const sent: Sent | undefined = ahead
-      ahead = undefined
-      const batch: Batch | undefined = sent?.batch ?? (await outbox.queue.after(outbox.ackedSeq, left))
-      if (!batch) {
-        if (!ended) {
-          await news
-          continue
-        }
-        if (sink || outbox.ackedSeq === 0) return
-      } else step('batch:loaded')
-      // Also where nothing is pending: a sink that lost what it took shall have it again.
-      if (!sink) {
-        sink = await deps.sink.open()
-        if (await reconcile(sink, deps)) continue
-      }
-      if (!batch) return
-      if (!sent) deps.resilience.admit()
-      // guard: sent-before-acknowledged
-      const head = sent ?? new Sent(sink, batch, deps)
-      const next = sink.takesTwo ? await outbox.queue.behind(batch, left - batch.count) : undefined
-      if (next && !head.failed) ahead = new Sent(sink, next, deps)
-      const done = await deliver(sink, head, ahead, deps).catch(async (error: unknown) => {
-        ahead = undefined
-        if (!(error instanceof FenceError) || ++resyncs > 3) throw error
-        log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
-        return undefined
-      })
-      if (!done) {
-        await reconcile(sink, deps)
-        continue
-      }
-      // What was on its way behind a batch that failed was sent in vain: that is no failure of its own.
-      if (ahead?.failed) ahead = undefined
-      if (done.refused.size > 0) await outbox.deadLetters.add(batch, done.refused)
-      else await outbox.acknowledge(batch, sink.guarantee === 'exactly-once')
-      step('batch:acknowledged')
-      left -= batch.count
-      delivered.delivered += done.delivered
-      delivered.deduplicated += done.deduplicated
-      delivered.refused += done.refused.size
-      progress.delivered += batch.count
-      deps.onProgress?.(progress)
-    }
+    await new Relay(deps, options, contact).run()
   } finally {
-    await ahead?.answer
     step('flush:ended')
-    delivered.evicted += sink?.evicted ?? 0
-    await sink?.close?.()
-    await outbox.breakers.save('sink', deps.resilience.save())
+    options.delivered.evicted += contact.evicted
+    await contact.close()
+    await deps.outbox.breakers.save('sink', deps.resilience.save())
   }
 }
+
+/** A batch that was sent once. */
+interface Sent {
+  readonly batch: Batch
+  /** Never rejects: nobody may be waiting yet. */
+  readonly answer: Promise<{ outcomes: readonly Outcome[] } | { error: unknown }>
+}
+
+class Relay {
+  readonly #deps: Deps
+  readonly #options: RelayOptions
+  readonly #contact: Contact
+  #left: number
+  #underWay: Sent[] = []
+  #comparisons = 0
+
+  constructor(deps: Deps, options: RelayOptions, contact: Contact) {
+    this.#deps = deps
+    this.#options = options
+    this.#contact = contact
+    this.#left = options.limit
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#deps
+    const { feed } = this.#options
+    try {
+      while (!signal.aborted && this.#left > 0) {
+        // Both are taken before the look into the outbox, so that no news is missed during it.
+        const { ended, news } = feed
+        await this.#fill()
+        const [head] = this.#underWay
+        if (head) {
+          const hasRoom = this.#underWay.length < this.#contact.maxInFlight
+          if (hasRoom && !ended && (await isFirst(news, head.answer))) continue
+          await this.#finish(head)
+        } else if (!ended) await news
+        else if (!(await this.#mustGoOn())) break
+      }
+      if (!signal.aborted) await this.#contact.writeReceipts()
+    } finally {
+      await this.#letGo()
+    }
+  }
+
+  /** Sends batches until as many are under way as may be, or none is pending. */
+  async #fill(): Promise<void> {
+    const { outbox } = this.#deps
+    for (;;) {
+      const last = this.#underWay.at(-1)?.batch
+      const left = this.#left - this.#underWay.reduce((sum, { batch }) => sum + batch.count, 0)
+      if (left <= 0 || (last && this.#underWay.length >= this.#contact.maxInFlight)) return
+      const batch = last ? await outbox.queue.behind(last, left) : await outbox.queue.after(outbox.ackedSeq, left)
+      if (!batch) return
+      step('batch:loaded')
+      // A comparison may change what is next.
+      if (!last && (await this.#contact.make())) continue
+      if (!last) this.#deps.resilience.admit()
+      // guard: sent-before-acknowledged
+      this.#underWay.push(this.#send(batch, last))
+    }
+  }
+
+  #send(batch: Batch, behind: Batch | undefined): Sent {
+    const linked = this.#contact.link(batch, behind)
+    step('batch:sent')
+    const answer = this.#deliver(linked).then(
+      (outcomes) => ({ outcomes }),
+      (error: unknown) => ({ error }),
+    )
+    return { batch: linked, answer }
+  }
+
+  /** A batch that is refused as a whole is halved until the refused tasks stand alone. */
+  async #deliver(batch: Batch): Promise<readonly Outcome[]> {
+    const { log } = this.#deps
+    const sink = await this.#contact.sink()
+    try {
+      return await sink.deliver(batch)
+    } catch (error) {
+      if (!isOwmError(error) || kindOf(error) !== 'refused') throw error
+      if (batch.count === 1) return [{ refused: error.message }]
+      log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
+      // What was sent behind it would come between the halves.
+      const [head, ...others] = this.#underWay
+      if (head?.batch.firstSeq === batch.firstSeq) await settled(others)
+      const middle = Math.ceil(batch.count / 2)
+      const first = batch.slice(0, middle).at(batch.link ? { link: batch.link } : {})
+      const outcomes = await this.#deliver(first)
+      const second = this.#contact.linkBehind(batch.slice(middle, batch.count), first, outcomes)
+      return [...outcomes, ...(await this.#deliver(second))]
+    }
+  }
+
+  /** Waits for the head, and sends it again where it failed and that may pass; then notes what became of it. */
+  async #finish(head: Sent): Promise<void> {
+    const { outbox, log } = this.#deps
+    const outcomes = await this.#answerOf(head).catch(async (error: unknown) => {
+      await this.#letGo()
+      if (!isOwmError(error, 'CHANGED') || ++this.#comparisons > maxComparisons) throw error
+      log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
+      await this.#contact.compare()
+      return undefined
+    })
+    if (!outcomes) return
+    step('batch:answered')
+    this.#underWay.shift()
+    this.#comparisons = 0
+    const { batch } = head
+    const refused = new Map<number, string>()
+    for (const [index, outcome] of outcomes.entries())
+      if (typeof outcome === 'object') refused.set(index, outcome.refused)
+    if (refused.size > 0) {
+      log.error({ tasks: refused.size, firstSeq: batch.firstSeq }, 'the sink refused tasks for good: they are dead')
+      await this.#letGo() // they were sent behind a task that isn't there
+      await outbox.deadLetters.add(batch, refused)
+    } else await outbox.acknowledge(batch, this.#contact.guarantee === 'exactly-once')
+    this.#contact.reached(batch, outcomes)
+    step('batch:acknowledged')
+    this.#count(batch, outcomes, refused.size)
+  }
+
+  async #answerOf(head: Sent): Promise<readonly Outcome[]> {
+    let sent: Sent | undefined = head
+    return this.#contact.attempt(async () => {
+      if (!sent) this.#underWay = [this.#send(head.batch, undefined)]
+      const answer = await (sent ?? this.#underWay[0])?.answer
+      sent = undefined
+      if (answer && 'outcomes' in answer) return answer.outcomes
+      await this.#letGo() // the sink is asked again only when it has no more on its hands
+      throw answer?.error
+    }, head.batch.firstSeq)
+  }
+
+  #count(batch: Batch, outcomes: readonly Outcome[], refused: number): void {
+    const { delivered, progress } = this.#options
+    this.#left -= batch.count
+    delivered.delivered += outcomes.filter((outcome) => outcome === 'delivered').length
+    delivered.deduplicated += outcomes.filter((outcome) => outcome === 'duplicate').length
+    delivered.refused += refused
+    progress.delivered += batch.count
+    this.#deps.onProgress?.(progress)
+  }
+
+  /** Nothing is pending: whether a comparison finds that the sink has lost something. */
+  async #mustGoOn(): Promise<boolean> {
+    return (await this.#contact.make()) && this.#deps.outbox.pending > 0
+  }
+
+  /** Waits for all that is under way, and forgets its answers. */
+  async #letGo(): Promise<void> {
+    const sent = this.#underWay
+    this.#underWay = []
+    await settled(sent)
+  }
+}
+
+const settled = (sent: readonly Sent[]): Promise<unknown> => Promise.all(sent.map(({ answer }) => answer))
+
+/** Whether `first` comes before `second`. */
+const isFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<boolean> =>
+  Promise.race([first.then(() => true), second.then(() => false)])
 
 /** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
 export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
   if (refused === 0) return []
+  const tasks = `${refused} task${refused === 1 ? '' : 's'}`
   return [
-    new RefusedError(
-      `The sink ${sink.name} refused ${refused} task${refused === 1 ? '' : 's'} for good: set aside as dead, the others went on.`,
-      {
-        hint: '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, `owm outbox purge --dead` gives them up.',
-      },
-    ),
+    new RefusedError(`The sink ${sink.name} refused ${tasks} for good: set aside as dead, the others went on.`, {
+      hint: '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, `owm outbox purge --dead` gives them up.',
+    }),
   ]
-}
-
-/** Finds what was lost on either side; true where the place to go on has changed. */
-async function reconcile(sink: Sink, deps: Deps): Promise<boolean> {
-  const { outbox, log } = deps
-  const ask = sink.position?.bind(sink)
-  if (!ask) return false
-  const found = await outbox.reconcile(await attempt(() => ask(outbox.id), outbox.ackedSeq + 1, deps))
-  if (found.kind === 'same') return false
-  if (found.kind === 'copy') {
-    log.warn(
-      { outbox: outbox.path },
-      'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id',
-    )
-    await attempt(() => ask(outbox.id), outbox.ackedSeq + 1, deps)
-  } else {
-    log.warn(
-      { lost: found.tasks, again: found.again },
-      'the sink lost tasks that it had taken: those in the history are handed over again',
-    )
-  }
-  return true
-}
-
-interface Answer {
-  delivered: number
-  deduplicated: number
-  /** Index in the batch -> reason. */
-  refused: Map<number, string>
-}
-
-/** A batch that was handed to the sink once. */
-class Sent {
-  readonly batch: Batch
-  /** Never rejects: nobody may be waiting yet. */
-  readonly answer: Promise<{ outcomes: readonly Outcome[] } | { error: unknown }>
-  failed = false
-
-  constructor(sink: Sink, batch: Batch, deps: Deps) {
-    this.batch = batch
-    step('batch:sent')
-    this.answer = deliverOrSplit(sink, batch, deps).then(
-      (outcomes) => ({ outcomes }),
-      (error: unknown) => {
-        this.failed = true
-        return { error }
-      },
-    )
-  }
-}
-
-/** Waits for a batch that was sent, and sends it again where that failed and may pass. */
-async function deliver(sink: Sink, sent: Sent, behind: Sent | undefined, deps: Deps): Promise<Answer> {
-  const { log } = deps
-  const { batch } = sent
-  let last: Sent | undefined = sent
-  const outcomes = await attempt(
-    async () => {
-      const found = await (last ?? new Sent(sink, batch, deps)).answer
-      last = undefined
-      if ('outcomes' in found) return found.outcomes
-      await behind?.answer // the sink is asked again only when it has no more on its hands
-      throw found.error
-    },
-    batch.firstSeq,
-    deps,
-  )
-  step('batch:answered')
-  const result: Answer = { delivered: 0, deduplicated: 0, refused: new Map() }
-  outcomes.forEach((outcome, index) => {
-    if (outcome === 'delivered') result.delivered++
-    else if (outcome === 'duplicate') result.deduplicated++
-    else result.refused.set(index, outcome.refused)
-  })
-  if (result.refused.size > 0)
-    log.error(
-      { tasks: result.refused.size, firstSeq: batch.firstSeq },
-      'the sink refused tasks for good: they are dead',
-    )
-  return result
-}
-
-/** A batch that is refused as a whole is halved until the refused tasks stand alone. */
-async function deliverOrSplit(sink: Sink, batch: Batch, deps: Deps): Promise<readonly Outcome[]> {
-  const { log } = deps
-  try {
-    return await sink.deliver(batch)
-  } catch (error) {
-    if (!isOwmError(error) || kindOf(error) !== 'refused') throw error
-    if (batch.count === 1) return [{ refused: error.message }]
-    log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
-    const middle = Math.ceil(batch.count / 2)
-    const [first, second] = [batch.slice(0, middle), batch.slice(middle, batch.count)]
-    return [...(await deliverOrSplit(sink, first, deps)), ...(await deliverOrSplit(sink, second, deps))]
-  }
-}
-
-/** A call to the sink under retries and breaker; a failure is noted in the outbox at `seq`. */
-async function attempt<T>(call: () => Promise<T>, seq: number, deps: Deps): Promise<T> {
-  try {
-    return await deps.resilience.run(call, deps.signal)
-  } catch (thrown) {
-    const error = asOwmError(thrown)
-    if (!(error instanceof CircuitOpenError || error instanceof FenceError))
-      await deps.outbox.noteFailure(seq, error.message)
-    throw error
-  }
 }

@@ -20,7 +20,7 @@ import {
   handleWhen,
   type IBreaker,
 } from 'cockatiel'
-import { CircuitOpenError, FenceError, kindOf, retryAfterOf, SinkFullError, toError } from '../errors/index.js'
+import { CircuitOpenError, isOwmError, kindOf, retryAfterOf, toError } from '../errors/index.js'
 import type { BreakerRecord } from '../outbox/breakers.js'
 
 export interface ResilienceOptions {
@@ -65,9 +65,8 @@ export interface ResilienceContext {
 /** Whether a retry can help. What isn't known is transient. */
 export function isTransient(error: Error): boolean {
   const kind = kindOf(error) ?? 'transient'
-  return (
-    kind !== 'configuration' && kind !== 'refused' && !(error instanceof FenceError || error instanceof SinkFullError)
-  )
+  if (kind === 'configuration' || kind === 'refused') return false
+  return !['CHANGED', 'SUPERSEDED', 'SINK_FULL'].some((code) => isOwmError(error, code))
 }
 
 /** Counts the failed attempts inside operations; cockatiel asks it once an operation. */

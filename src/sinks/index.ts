@@ -1,5 +1,5 @@
 /** The built-in sinks: loaded only when used. */
 export const sinks = {
   'redis-stream': () => import('./redis-stream/index.js'),
-  jsonl: () => import('./jsonl.js'),
+  jsonl: () => import('./jsonl/index.js'),
 }

@@ -2,7 +2,7 @@
  * A batch of tasks, from the encoder to the wire: the bytes that the outbox stores, a JSON array with one task a
  * line. SQLite's json_each reads it, and it can be cut without parsing, since JSON text has no raw line feed.
  */
-import type { TaskBatch } from '../plugin.js'
+import type { Link, TaskBatch } from '../plugin.js'
 import { Utf8 } from './bytes.js'
 import { maxTaskBytes } from './encode.js'
 
@@ -10,24 +10,28 @@ const [open, between, close] = [Buffer.from('['), Buffer.from(',\n'), Buffer.fro
 const [comma, lineFeed, brace] = [0x2c, 0x0a, 0x7b]
 
 /** Whose tasks they are, and where they stand: what a batch is before its bytes. */
-export type BatchPlace = Pick<TaskBatch, 'outboxId' | 'runId' | 'firstSeq'>
+export type BatchPlace = Pick<TaskBatch, 'outboxId' | 'runId' | 'slot' | 'firstSeq' | 'link'>
 
 /** Of a batch that isn't stored yet: the outbox gives it its place. */
-const nowhere: BatchPlace = { outboxId: '', runId: '', firstSeq: 0 }
+const nowhere: BatchPlace = { outboxId: '', runId: '', slot: '', firstSeq: 0 }
 
 /** The one TaskBatch there is; immutable. */
 export class Batch implements TaskBatch {
   readonly outboxId: string
   readonly runId: string
+  readonly slot: string
   readonly firstSeq: number
+  readonly link: Link | undefined
   readonly bytes: Buffer
   readonly starts: readonly number[]
   #tasks: readonly string[] | undefined
 
-  constructor({ outboxId, runId, firstSeq }: BatchPlace, bytes: Buffer, starts: readonly number[]) {
+  constructor({ outboxId, runId, slot, firstSeq, link }: BatchPlace, bytes: Buffer, starts: readonly number[]) {
     this.outboxId = outboxId
     this.runId = runId
+    this.slot = slot
     this.firstSeq = firstSeq
+    this.link = link
     this.bytes = bytes
     this.starts = starts
   }
@@ -78,14 +82,15 @@ export class Batch implements TaskBatch {
   /** The tasks from index `from` to `to`, at most to the end; this very batch where that is all of them. */
   slice(from: number, to: number): Batch {
     if (from === 0 && to >= this.count) return this
-    const { outboxId, runId, firstSeq } = this
-    return new Batch({ outboxId, runId, firstSeq: firstSeq + from }, this.bytes, this.starts.slice(from, to + 1))
+    const { outboxId, runId, slot, firstSeq } = this
+    const place = { outboxId, runId, slot, firstSeq: firstSeq + from }
+    return new Batch(place, this.bytes, this.starts.slice(from, to + 1))
   }
 
   /** The same tasks in another place. */
   at(place: Partial<BatchPlace>): Batch {
-    const { outboxId, runId, firstSeq } = this
-    return new Batch({ outboxId, runId, firstSeq, ...place }, this.bytes, this.starts)
+    const { outboxId, runId, slot, firstSeq, link } = this
+    return new Batch({ outboxId, runId, slot, firstSeq, link, ...place }, this.bytes, this.starts)
   }
 }
 

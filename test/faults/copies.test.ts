@@ -36,7 +36,6 @@ async function restoreOutbox(scene: Scene, from: string): Promise<void> {
 }
 
 /** Nothing is missing; a task may be there twice, since its ledger was taken back. */
-const atLeastOnce = (of: Case): Case => ({ ...of, guarantee: 'at-least-once' })
 
 async function administrator(server: RedisProcess): Promise<Redis> {
   const admin = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 20 })
@@ -46,8 +45,13 @@ async function administrator(server: RedisProcess): Promise<Redis> {
   return admin
 }
 
-const fenceOf = async (admin: Redis, scene: Scene): Promise<string[]> =>
-  admin.keys(`{${scene.sink.kind === 'redis-stream' ? scene.sink.stream : ''}}:owm:*`)
+const atLeastOnce = (of: Case): Case => ({ ...of, guarantee: 'at-least-once' })
+
+/** The keys of the fences, each of which ends in an outbox's id. */
+const fenceOf = async (admin: Redis, scene: Scene): Promise<string[]> => {
+  const keys = await admin.keys(`{${scene.sink.kind === 'redis-stream' ? scene.sink.stream : ''}}:owm:*`)
+  return keys.filter((key) => /:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key))
+}
 
 describe('an outbox that was copied', () => {
   test('before a run and restored after it: it says so, and skips nothing', async () => {
@@ -76,7 +80,7 @@ describe('an outbox that was copied', () => {
     await restoreOutbox(scene, backup)
     scene.ledger.forgotten?.add(slotAt(1))
     expectGood(await scene.produce(2))
-    expect(await complaintsWhenComplete(atLeastOnce(scene.case()))).toEqual([])
+    await scene.complete()
   })
 
   test('and both are used in turn', async () => {
@@ -137,17 +141,17 @@ describe('a Redis that forgot', () => {
     await scene.complete()
   })
 
-  test('the fence, after a crash: what was not acknowledged may come twice, nothing is lost', async () => {
+  test('the fence, after a crash: nothing is lost, and nothing comes twice', async () => {
     const scene = await newScene()
     const admin = await administrator(redis)
     await scene.crash('batch:answered:5', produceArgs(0))
     const [fence = ''] = await fenceOf(admin, scene)
     expect(await admin.del(fence)).toBe(1)
     expectGood(await scene.produce(1))
-    expect(await complaintsWhenComplete(atLeastOnce(scene.case()))).toEqual([])
+    await scene.complete()
   })
 
-  test('everything, between two runs (FLUSHALL): later tasks arrive', async () => {
+  test('everything, between two runs (FLUSHALL): what is young enough is delivered again', async () => {
     const server = await ownServer()
     const scene = await newScene(server)
     expectGood(await scene.produce(0))
@@ -155,9 +159,8 @@ describe('a Redis that forgot', () => {
     expect(await countIn(scene.sink)).toBe(0)
     const ran = await scene.produce(1)
     expectGood(ran)
-    expect(
-      await complaintsWhenComplete({ ...scene.case(), ledgers: [{ ...scene.ledger, slots: slotMap(scene, [1]) }] }),
-    ).toEqual([])
+    expect(ran.stderr).toContain('the sink lost tasks that it had taken')
+    await scene.complete()
   })
 
   test.each<[string, (scene: Scene) => Promise<Ran>]>([

@@ -606,7 +606,15 @@ async function produceInto(path: string, source: SourceDeps, at = slot): Promise
   try {
     const summary = await produce(
       { slot: at, flush: true, keepTasks: 100_000, keepRuns: 1_000 },
-      { source, sink, outbox, resilience: resilience(guard), log, signal: new AbortController().signal },
+      {
+        source,
+        sink,
+        outbox,
+        pipeline: 'fuzz',
+        resilience: resilience(guard),
+        log,
+        signal: new AbortController().signal,
+      },
     )
     return { summary, suspects: (await outbox.intake.suspects(summary.run, 100_000)).length, tasks }
   } finally {
@@ -714,6 +722,7 @@ async function makeOutbox(folder: string): Promise<void> {
     batches: outbox.cut(Array.from({ length: 35 }, (_, index) => task(index))),
     rejections: [],
     suspects: [{ position: 'line 3', task: task(3) }],
+    idSum: '0'.repeat(32),
   })
   const batch = await outbox.queue.after(outbox.ackedSeq, 10)
   if (!batch) throw new Error('there is nothing pending')
@@ -869,7 +878,7 @@ describe('database files', () => {
     try {
       const { errors } = await flush(
         { limit: Number.POSITIVE_INFINITY },
-        { outbox, sink, resilience: resilience(guard), log, signal: new AbortController().signal },
+        { outbox, pipeline: 'fuzz', sink, resilience: resilience(guard), log, signal: new AbortController().signal },
       )
       return { errors, tasks, pending: outbox.pending }
     } finally {

@@ -330,7 +330,7 @@ describe('the way to the server breaks', () => {
   test('one connection goes dead after the first answer: the next attempt takes another one', async () => {
     const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000, healthCheckTimeoutMs: 900 } } })
     // PING passes; HMGET, which asks for the fence, is never answered.
-    scene.proxy.swallowNext('hmget')
+    scene.proxy.swallowNext('attach')
     await expectRidden(scene, 0)
     expect(scene.proxy.counts).toMatchObject({ silenced: 1, connections: 2 })
   })

@@ -5,7 +5,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { ConfigurationError, FenceError, RefusedError, SinkFullError, TransientError } from '../../src/errors/index.js'
+import {
+  ChangedError,
+  ConfigurationError,
+  RefusedError,
+  SinkFullError,
+  TransientError,
+} from '../../src/errors/index.js'
 import { resilience } from '../../src/pipeline/retry.js'
 import { folderWith, owmJson, startOwm, until } from '../support/cli.js'
 import { expectAccounted, expectAllOnce, redisScene, type Scene, slot } from '../support/redis-scene.js'
@@ -127,7 +133,7 @@ describe('how long', () => {
     ['configuration', new ConfigurationError('no')],
     ['refused', new RefusedError('no')],
     ['full', new SinkFullError('no')],
-    ['fence', new FenceError('no')],
+    ['fence', new ChangedError('no')],
   ])('what a retry can not help is not retried: %s', async (_, error) => {
     const operation = vi.fn(() => Promise.reject(error))
     const guard = resilience({ ...options, breaker: { failures: 1, resetAfterMs: 60_000 } })
@@ -199,7 +205,7 @@ describe('SIGTERM ends', () => {
 
   test('the question for the fence that nobody answers', async () => {
     const scene = await redisScene({ settings: { sink: { commandTimeoutMs: hour } } })
-    scene.proxy.swallowNext('hmget')
+    scene.proxy.swallowNext('attach')
     await terminated(scene, () => scene.proxy.counts.silenced > 0)
   })
 

@@ -110,6 +110,7 @@ describe('imports', () => {
     ['sqlite3', 'outbox/', 'sources/sql/'],
     ['cockatiel', 'pipeline/retry.ts'],
     ['ioredis', 'sinks/redis-stream/'],
+    ['cluster-key-slot', 'sinks/redis-stream/'],
     ['csv-parse', 'sources/formats/'],
     ['undici', 'sources/http/'],
   ])('of %s: only in %s', (vendor, ...places) => {

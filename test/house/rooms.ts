@@ -23,7 +23,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ['errors', 'plugin.ts', 'tasks'],
     vendors: ['zod', 'csv-parse', 'yaml', '@streamparser/json', 'undici', 'typeorm', 'sqlite3'],
   },
-  sinks: { imports: ['errors', 'plugin.ts', 'tasks'], vendors: ['zod', 'ioredis'] },
+  sinks: { imports: ['errors', 'plugin.ts', 'tasks'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
   outbox: { imports: ['errors', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   pipeline: { imports: ['errors', 'plugin.ts', 'tasks', 'outbox'], vendors: ['cockatiel'] },
   plugins: {

@@ -19,7 +19,7 @@ test('a lazy acknowledgement is written after some batches, however small they a
   const task = (seq: number): string => `{"task_id":"00000000-0000-5000-8000-${String(seq).padStart(12, '0')}"}`
   // As a slow source's locations come: one by one, each a batch of its own.
   const batches = Array.from({ length: 30 }, (_, index) => outbox.cut([task(index + 1)])).flat()
-  const nothing = { rejections: [], suspects: [], read: 0, checkpoint: null }
+  const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32), read: 0, checkpoint: null }
   await outbox.intake.write(run, { ...nothing, batches })
 
   const written: number[] = []

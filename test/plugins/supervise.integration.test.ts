@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
 import { loadSink, loadSource } from '../../src/plugins/load.js'
-import { superviseSink, superviseSource } from '../../src/plugins/supervise.js'
+import { superviseSink, superviseSource } from '../../src/plugins/supervise/index.js'
 import { folderWith, owm, type Ran, root, temporaryFolder } from '../support/cli.js'
 
 const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)

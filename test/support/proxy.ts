@@ -12,7 +12,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * What becomes of a script call.
+ * What becomes of a script call that adds a batch.
  *
  * - `reset`: the server never sees it, the client's connection is reset.
  * - `half`: the server gets the first half of its bytes, then both connections end.
@@ -87,7 +87,8 @@ export async function startProxy(target: { host: string; port: number }): Promis
   return proxy
 }
 
-const scriptCommands: readonly string[] = ['eval', 'evalsha', 'fcall']
+/** The script that adds a batch: what these tests call a script call. */
+const batchScript = 'add'
 
 class CountingProxy implements FaultProxy {
   readonly host = '127.0.0.1'
@@ -294,7 +295,7 @@ class Carrier {
     counts.requests++
     const command = nameOf(message)
     if (this.#proxy.swallows(command)) return this.silence()
-    const isScript = scriptCommands.includes(command)
+    const isScript = command === batchScript
     const fault = isScript ? this.#proxy.nextScript() : undefined
     if (fault === 'reset') return this.#reset()
     if (fault === 'swallow') return this.silence()
@@ -365,7 +366,8 @@ function endOf(buffer: Buffer, start: number): number | undefined {
 }
 
 /** The command of a request, in lower case. */
+/** The command; of a script of owm's, the script, such as `add`. */
 function nameOf(request: Buffer): string {
-  const [, , name = ''] = request.toString('latin1', 0, 64).split('\r\n')
-  return name.toLowerCase()
+  const [, , name = '', , text = ''] = request.toString('latin1', 0, 128).split('\r\n')
+  return /^-- owm: (\w+)/.exec(text)?.[1] ?? name.toLowerCase()
 }

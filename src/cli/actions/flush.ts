@@ -1,14 +1,15 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
 import type { Done } from '../command.js'
-import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { openOutbox, ownerOf, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
 import { count, plural, seconds, stopwatch } from '../format.js'
 import { tasksDelivered } from '../words.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
   outbox: { path: string | null; pending: number; dead: number }
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
+  /** `lost`: tasks that it had and lost, and that can't be delivered again. */
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
   durationMs: number
 }
 
@@ -21,7 +22,7 @@ export interface FlushFlags {
 
 export const nothingFlushed = (): FlushResult => ({
   outbox: { path: null, pending: 0, dead: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
   durationMs: 0,
 })
 
@@ -46,10 +47,10 @@ export async function flush(
     if (flags.force) await outbox.breakers.save('sink', undefined)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
-    const deps = { sink, outbox, resilience, log: await around.logger(), signal, onProgress }
-    const { errors, delivered, deduplicated, evicted } = await flush({ limit }, deps)
+    const deps = { sink, outbox, pipeline: ownerOf(loaded), resilience, log: await around.logger(), signal, onProgress }
+    const { errors, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
     result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-    result.sink = { ...result.sink, delivered, deduplicated, evicted }
+    result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors }
   } finally {

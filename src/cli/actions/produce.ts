@@ -6,7 +6,15 @@ import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import {
+  type ChosenSource,
+  openOutbox,
+  ownerOf,
+  resilienceOf,
+  type Surroundings,
+  sinkOf,
+  sourceOf,
+} from '../compose.js'
 import { count, harmless, plural, seconds, stopwatch } from '../format.js'
 import { locationsRead, tasksDelivered } from '../words.js'
 
@@ -24,7 +32,8 @@ export interface ProduceResult {
     limitReached?: boolean
   }
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number }
+  /** `lost`: tasks that it had and lost, and that can't be delivered again. */
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
   durationMs: number
   /** The first tasks that would be sent (`--dry-run`). */
   tasks?: unknown[]
@@ -33,6 +42,7 @@ export interface ProduceResult {
 export interface ProduceFlags {
   slot?: string | undefined
   strict: boolean
+  again: boolean
   'dry-run': boolean
   'no-flush': boolean
   wait: boolean
@@ -43,7 +53,7 @@ export const nothingProduced = (): ProduceResult => ({
   slot: normalSlot(new Date().toISOString()) ?? '',
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
   durationMs: 0,
 })
 
@@ -68,7 +78,7 @@ export async function produce(
   if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed)
   outbox = await openOutbox(loaded, around, flags.wait)
   try {
-    const summary = await run(result.slot, loaded, { source, sink, outbox }, !flags['no-flush'], around)
+    const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
@@ -92,26 +102,26 @@ async function run(
   slot: string,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
-  flush: boolean,
+  flags: ProduceFlags,
   around: Surroundings,
 ): Promise<ProduceSummary> {
   const [{ produce }, { leaveOtherShards }] = await Promise.all([
     import('../../pipeline/produce.js'),
-    import('../../pipeline/shards.js'),
+    import('../../pipeline/input/shards.js'),
   ])
   await leaveOtherShards(parts.outbox, parts.source, slot)
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const { signal, onProgress } = around
   return produce(
-    { slot, flush, keepTasks, keepRuns },
-    { ...parts, resilience, log: await around.logger(), signal, onProgress },
+    { slot, again: flags.again, flush: !flags['no-flush'], keepTasks, keepRuns },
+    { ...parts, pipeline: ownerOf(loaded), resilience, log: await around.logger(), signal, onProgress },
   )
 }
 
 async function note(
   result: ProduceResult,
-  { run, delivered, deduplicated, evicted }: ProduceSummary,
+  { run, delivered, deduplicated, evicted, lost }: ProduceSummary,
   { tally }: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
@@ -119,7 +129,7 @@ async function note(
   result.runId = run.runId
   result.source = { ...result.source, ...tally, read, rejected, duplicates }
   result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-  result.sink = { ...result.sink, delivered, deduplicated, evicted }
+  result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
 }
 
 async function dryRun(

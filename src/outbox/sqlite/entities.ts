@@ -21,6 +21,10 @@ export interface StateRow {
   breaker: string | null
   /** Who holds, or last held, the lock: JSON `{pid, host, command, since}`. */
   holder: string | null
+  /** Counts the attachments to sinks. */
+  epoch: number
+  /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
+  sink: number | null
 }
 
 export const states = new EntitySchema<StateRow>({
@@ -32,11 +36,43 @@ export const states = new EntitySchema<StateRow>({
     lastSeq: { name: 'last_seq', type: 'integer' },
     breaker: { type: 'text', nullable: true },
     holder: { type: 'text', nullable: true },
+    epoch: { type: 'integer', default: 0 },
+    sink: { type: 'integer', nullable: true },
   },
 })
 
+/** A sink that this outbox was delivered to. */
+export interface SinkRow {
+  id: number
+  /** JSON: the addresses under which it was met. */
+  addresses: string
+  /** JSON: the ids that it had. */
+  sinkIds: string
+}
+
+export const sinkRows = new EntitySchema<SinkRow>({
+  name: 'sink',
+  columns: {
+    id: { type: 'integer', primary: true, generated: 'increment' },
+    addresses: { type: 'text' },
+    sinkIds: { name: 'sink_ids', type: 'text' },
+  },
+})
+
+/** An attachment that a sink may know. */
+export interface AttachmentRow {
+  epoch: number
+  /** Random. */
+  word: string
+}
+
+export const attachments = new EntitySchema<AttachmentRow>({
+  name: 'attachment',
+  columns: { epoch: { type: 'integer', primary: true }, word: { type: 'text' } },
+})
+
 /** See ledger.ts. */
-export type RunState = 'reading' | 'checking' | 'read' | 'done'
+export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost'
 
 export interface RunRow {
   id: number
@@ -57,6 +93,12 @@ export interface RunRow {
   persisted: number
   /** Dead tasks of this run that an operator gave up. */
   discarded: number
+  /** Tasks that the sink had and lost, and that aren't delivered again. */
+  lost: number
+  /** The sum of the ids of its tasks, modulo 2^128: 32 hexadecimal digits; null for runs of older versions. */
+  idSum: string | null
+  /** 1 where it reads a slot again that was lost or isn't kept: what earlier runs of the slot brought doesn't count. */
+  again: number
   startedAt: number
   finishedAt: number | null
 }
@@ -76,6 +118,9 @@ export const runs = new EntitySchema<RunRow>({
     duplicates: { type: 'integer' },
     persisted: { type: 'integer' },
     discarded: { type: 'integer' },
+    lost: { type: 'integer', default: 0 },
+    idSum: { name: 'id_sum', type: 'text', nullable: true },
+    again: { type: 'integer', default: 0 },
     startedAt: { name: 'started_at', type: 'integer' },
     finishedAt: { name: 'finished_at', type: 'integer', nullable: true },
   },
@@ -186,4 +231,4 @@ export const suspects = new EntitySchema<SuspectRow>({
   },
 })
 
-export const entities = [states, runs, batches, deadTasks, rejectedRecords, suspects]
+export const entities = [states, runs, batches, deadTasks, rejectedRecords, suspects, sinkRows, attachments]

@@ -95,9 +95,31 @@ class Breakers1700000000002 implements MigrationInterface {
   down = neverBack
 }
 
+class Chain1700000000003 implements MigrationInterface {
+  name = 'Chain1700000000003'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE state ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE state ADD COLUMN sink INTEGER',
+      // The attachments that the sink may know: with a word each, so that a copy of this file is told from it.
+      'CREATE TABLE attachment (epoch INTEGER PRIMARY KEY, word TEXT NOT NULL)',
+      'CREATE TABLE sink (id INTEGER PRIMARY KEY AUTOINCREMENT, addresses TEXT NOT NULL, sink_ids TEXT NOT NULL)',
+      // Null for runs of older versions: their sum isn't known.
+      'ALTER TABLE run ADD COLUMN id_sum TEXT',
+      'ALTER TABLE run ADD COLUMN lost INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE run ADD COLUMN again INTEGER NOT NULL DEFAULT 0',
+      'PRAGMA user_version = 3',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
 
 /** In order; the schema's version is their number. */
-export const migrations = [Outbox1700000000001, Breakers1700000000002]
+export const migrations = [Outbox1700000000001, Breakers1700000000002, Chain1700000000003]

@@ -15,6 +15,7 @@ interface StoredBatch {
   firstSeq: number
   count: number
   runId: unknown
+  slot: unknown
   text: unknown
 }
 
@@ -75,7 +76,8 @@ export async function storeSuspects(manager: EntityManager, run: number, suspect
 export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: number, most: number): Promise<Batch[]> {
   const rows = await manager.query<StoredBatch[]>(
     `SELECT first_seq AS firstSeq, count, CAST(tasks AS BLOB) AS text,
-        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
+        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
+        (SELECT slot FROM run WHERE run.id = batch.run) AS slot
       FROM batch WHERE first_seq >= (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)
       ORDER BY first_seq LIMIT ?`,
     [seq, most],
@@ -95,7 +97,8 @@ export async function nextBatchOfSlot(
 ): Promise<{ run: number; batch: Batch } | undefined> {
   const [row] = await manager.query<(StoredBatch & { run: number })[]>(
     `SELECT first_seq AS firstSeq, count, run, CAST(tasks AS BLOB) AS text,
-        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId
+        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
+        (SELECT slot FROM run WHERE run.id = batch.run) AS slot
       FROM batch WHERE first_seq > ? AND +run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
     [after, slot],
   )
@@ -103,10 +106,11 @@ export async function nextBatchOfSlot(
 }
 
 /** A batch that is cut wrongly would be delivered for ever, or not at all. */
-function batchOf({ firstSeq, count, runId, text }: StoredBatch, { path, outboxId }: Outbox): Batch {
+function batchOf({ firstSeq, count, runId, slot, text }: StoredBatch, { path, outboxId }: Outbox): Batch {
   if (!(count >= 1)) throw damaged(path, `the batch at ${firstSeq} has ${count} tasks`)
-  if (typeof runId !== 'string') throw damaged(path, `the batch at ${firstSeq} belongs to no run`)
-  const batch = Buffer.isBuffer(text) ? Batch.stored({ outboxId, runId, firstSeq }, text, count) : undefined
+  if (typeof runId !== 'string' || typeof slot !== 'string')
+    throw damaged(path, `the batch at ${firstSeq} belongs to no run`)
+  const batch = Buffer.isBuffer(text) ? Batch.stored({ outboxId, runId, slot, firstSeq }, text, count) : undefined
   if (!batch) throw damaged(path, `the batch at ${firstSeq} doesn't hold its ${count} tasks`)
   return batch
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { output, ZodType } from 'zod'
 import type { PluginContext, Sink, SinkPlugin, Source, SourcePlugin } from '../../plugin.js'
 import { optionRows } from '../describe.js'
-import { superviseSink, superviseSource } from '../supervise.js'
+import { superviseSink, superviseSource } from '../supervise/index.js'
 
 /** One rule of a contract. `run` rejects with an AssertionError where it's broken. */
 export interface Check {
@@ -69,7 +69,7 @@ export async function withSource<Options extends ZodType, T>(
 /** Opens a sink as owm does, and closes it. */
 export async function withSink<Options extends ZodType, T>(
   { plugin, options, baseDir = process.cwd() }: SinkUnderTest<Options>,
-  outboxId: string,
+  prepare: (sink: Sink) => Promise<Sink>,
   use: (sink: Sink) => Promise<T>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<T> {
@@ -77,8 +77,7 @@ export async function withSink<Options extends ZodType, T>(
   try {
     const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
     const open = await superviseSink(terms, () => bare)
-    await open.position?.(outboxId)
-    return await use(open)
+    return await use(await prepare(open))
   } finally {
     await closed(bare)
   }

@@ -13,7 +13,7 @@ import { resilience } from '../../pipeline/retry.js'
 import type { PluginContext } from '../../plugin.js'
 import type { Step } from '../../trace.js'
 import { loadSink, loadSource } from '../load.js'
-import { superviseSink, superviseSource } from '../supervise.js'
+import { superviseSink, superviseSource } from '../supervise/index.js'
 
 export interface PluginChoice {
   use: string
@@ -69,7 +69,7 @@ async function run({ what, slot, outbox: path, source, sink, deliver, batchSize 
       retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 100 },
       breaker: { failures: 100, resetAfterMs: 1 },
     })
-    const deps = { outbox, sink: await sinkOf(sink), resilience: guard, log, signal }
+    const deps = { outbox, pipeline: 'owm/testing', sink: await sinkOf(sink), resilience: guard, log, signal }
     if (what === 'flush')
       return {
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),

@@ -5,11 +5,18 @@
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { endlessSource } from '../errors/index.js'
-import { isMalformed, type Location, type LocationBatch, type Logger, type Malformed, type Source } from '../plugin.js'
-import { idDigits } from '../tasks/id.js'
-import { type Place, placeOf } from '../tasks/place.js'
-import { Rejection } from '../tasks/rejection.js'
+import { endlessSource } from '../../errors/index.js'
+import {
+  isMalformed,
+  type Location,
+  type LocationBatch,
+  type Logger,
+  type Malformed,
+  type Source,
+} from '../../plugin.js'
+import { idDigits } from '../../tasks/id.js'
+import { type Place, placeOf } from '../../tasks/place.js'
+import { Rejection } from '../../tasks/rejection.js'
 
 export interface Shard {
   /** 0..count-1. */

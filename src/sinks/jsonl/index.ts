@@ -1,10 +1,11 @@
 /** One task a line, in a file or on standard output. */
-import { type FileHandle, open } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { z } from 'zod'
-import { ConfigurationError, codeOf, TransientError, toError } from '../errors/index.js'
-import { defineSink, type Outcome, type Sink, type TaskBatch } from '../plugin.js'
-import { Utf8 } from '../tasks/bytes.js'
+import { codeOf, TransientError } from '../../errors/index.js'
+import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
+import { Utf8 } from '../../tasks/bytes.js'
+import { cutHalfLine, openFile } from './file.js'
+import { receiptsBeside } from './receipts.js'
 
 const options = z.strictObject({
   path: z
@@ -26,9 +27,11 @@ export default defineSink({
         usesStandardOutput: true,
         deliver: (batch) => toStandardOutput(batch, memory),
       }
-    const file = await openFile(resolve(baseDir, path))
+    const place = resolve(baseDir, path)
+    const file = await openFile(place)
     return {
       guarantee: 'at-least-once',
+      address: place,
       async deliver(batch) {
         try {
           await file.appendFile(lines(batch, memory))
@@ -41,6 +44,7 @@ export default defineSink({
         }
         return delivered(batch)
       },
+      ...receiptsBeside(place),
       close: () => file.close(),
     }
   },
@@ -62,45 +66,6 @@ function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
 }
 
 const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(batch.count).fill('delivered')
-
-/** Opens for appending; what a crash left of a half-written line is cut off, since its task comes again. */
-async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, 'a+').catch((thrown: unknown) => {
-    const error = toError(thrown)
-    throw new ConfigurationError(`The sink's file ${path} can't be opened: ${error.message}`, {
-      hint: 'Correct sink.path, or the rights of its folder.',
-      cause: error,
-    })
-  })
-  const { size } = await file.stat()
-  await cutHalfLine(file)
-  if (size === 0) await syncFolder(dirname(path))
-  return file
-}
-
-async function cutHalfLine(file: FileHandle): Promise<void> {
-  const { size } = await file.stat()
-  const whole = await endOfLastLine(file, size)
-  if (whole < size) await file.truncate(whole)
-}
-
-async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
-  const block = Buffer.alloc(65_536)
-  for (let end = size; end > 0; ) {
-    const start = Math.max(0, end - block.length)
-    const { bytesRead } = await file.read(block, 0, end - start, start)
-    const at = block.subarray(0, bytesRead).lastIndexOf(10)
-    if (at >= 0) return start + at + 1
-    end = start
-  }
-  return 0
-}
-
-/** A new file's name is only durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  await folder.sync().finally(() => folder.close())
-}
 
 async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome[]> {
   await new Promise<void>((written, failed) => {

@@ -1,13 +1,14 @@
 /** What was read and isn't stored yet: tasks in batches, and what was set aside. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../outbox/outbox.js'
-import { isMalformed, type Location, type LocationBatch } from '../plugin.js'
-import { type Batch, BatchWriter } from '../tasks/batch.js'
-import { taskEncoder } from '../tasks/encode.js'
-import { placeOf } from '../tasks/place.js'
-import { Rejection } from '../tasks/rejection.js'
-import type { SeenIds } from '../tasks/seen.js'
+import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../../outbox/outbox.js'
+import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
+import { type Batch, BatchWriter } from '../../tasks/batch.js'
+import { taskEncoder } from '../../tasks/encode.js'
+import { IdSum } from '../../tasks/id-sum.js'
+import { placeOf } from '../../tasks/place.js'
+import { Rejection } from '../../tasks/rejection.js'
+import type { SeenIds } from '../../tasks/seen.js'
 import type { PlacedBatch } from './filters.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
@@ -38,6 +39,7 @@ export class IntakeBuffer {
   #batches: Batch[] = []
   #rejections: SetAside[] = []
   #suspects: Suspect[] = []
+  #idSum = new IdSum()
 
   constructor({ run, batchSize, seen }: IntakeOptions) {
     this.#batchSize = batchSize
@@ -92,6 +94,7 @@ export class IntakeBuffer {
       return
     }
     tasks.keep()
+    this.#idSum.addDigits(digits)
     if (tasks.count === this.#batchSize) this.#batches.push(tasks.take())
   }
 
@@ -108,11 +111,13 @@ export class IntakeBuffer {
       batches: this.#batches,
       rejections: this.#rejections,
       suspects: this.#suspects,
+      idSum: this.#idSum.toString(),
     }
     this.size = 0
     this.#batches = []
     this.#rejections = []
     this.#suspects = []
+    this.#idSum = new IdSum()
     return intake
   }
 

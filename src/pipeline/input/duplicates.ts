@@ -1,7 +1,8 @@
 /** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
-import type { Outbox, Rejection, RunRow } from '../outbox/outbox.js'
-import { taskIdOf } from '../tasks/id.js'
-import { step } from '../trace.js'
+import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
+import { taskIdOf } from '../../tasks/id.js'
+import { IdSum } from '../../tasks/id-sum.js'
+import { step } from '../../trace.js'
 import { excerpt } from './intake.js'
 
 /** Suspects that are compared in one pass over the slot's tasks. */
@@ -25,12 +26,14 @@ async function decideSome(run: RunRow, outbox: Outbox): Promise<boolean> {
   if (!last) return false
   const broughtBy = await whoBrought(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
   const tasks: string[] = []
+  const idSum = new IdSum()
   const duplicates: Rejection[] = []
   let repeated = 0
   for (const { task, taskId, position } of suspects) {
     const by = broughtBy.get(taskId)
     if (by === undefined) {
       tasks.push(task)
+      idSum.add(taskId.replaceAll('-', ''))
       broughtBy.set(taskId, 'this run')
     } else if (by === 'an earlier run') repeated++
     else {
@@ -39,7 +42,7 @@ async function decideSome(run: RunRow, outbox: Outbox): Promise<boolean> {
     }
   }
   const batches = outbox.cut(tasks)
-  const decided = { rejections: duplicates, suspects: [], decided: last.id, repeated }
+  const decided = { rejections: duplicates, suspects: [], decided: last.id, repeated, idSum: idSum.toString() }
   await outbox.intake.write(run, { checkpoint: null, read: 0, batches, ...decided })
   return true
 }
@@ -50,6 +53,7 @@ type Bringer = 'this run' | 'an earlier run'
 async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Bringer>> {
   const found = new Map<string, Bringer>()
   for await (const batch of outbox.intake.idsOfSlot(run.slot))
-    for (const id of batch.ids) if (ids.has(id)) found.set(id, batch.run === run.id ? 'this run' : 'an earlier run')
+    if (!run.again || batch.run === run.id)
+      for (const id of batch.ids) if (ids.has(id)) found.set(id, batch.run === run.id ? 'this run' : 'an earlier run')
   return found
 }

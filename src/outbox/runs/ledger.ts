@@ -11,16 +11,20 @@
  * - done: and each of its tasks is in the sink or dead.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, type FindOptionsWhere, In } from 'typeorm'
-import { OutboxError } from '../errors/index.js'
-import type { Database } from './sqlite/database.js'
-import { type RunRow, runs } from './sqlite/entities.js'
+import { type EntityManager, type FindOptionsWhere, In, IsNull } from 'typeorm'
+import { OutboxError } from '../../errors/index.js'
+import { zeroSum } from '../../tasks/id-sum.js'
+import type { Database } from '../sqlite/database.js'
+import { type RunRow, runs } from '../sqlite/entities.js'
+import { type WholeSlot, wholeSlots } from './whole-slots.js'
 
 /** What a run is known by before it's read. */
 export interface NewRun {
   slot: string
   source: string
   sourceDigest: string
+  /** Reads a slot again that was lost, or no longer kept. */
+  again?: boolean
 }
 
 export class Ledger {
@@ -76,17 +80,30 @@ export class Ledger {
     run.state = 'read'
   }
 
-  /** Runs that are read and whose every task is at or before `ackedSeq` are done. */
-  async finish(ackedSeq: number): Promise<void> {
-    await this.#database.inTurn((manager) =>
-      manager
-        .createQueryBuilder()
-        .update(runs)
-        .set({ state: 'done', finishedAt: this.#now() })
-        .where({ state: 'read' })
-        .andWhere('id NOT IN (SELECT run FROM batch WHERE first_seq + count - 1 > :ackedSeq)', { ackedSeq })
-        .execute(),
-    )
+  /** The slots whose every run is read, and whose every task is at or before `ackedSeq`, with their receipts. */
+  async wholeSlots(pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
+    return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
+  }
+
+  /** These runs are done. What was lost of their slots, and read again by one of them, isn't lost any more. */
+  async finish(runIds: readonly string[]): Promise<void> {
+    await this.#database.transaction(async (manager) => {
+      const done = { state: 'done', finishedAt: this.#now() } as const
+      const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1 } })
+      await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)
+      for (const { slot } of again) await manager.update(runs, { slot, state: 'lost' }, { ...done, lost: 0 })
+    })
+  }
+
+  /** Runs that were lost and that nobody was told of. */
+  async untoldLosses(): Promise<RunRow[]> {
+    return this.#find({ state: 'lost', finishedAt: IsNull() })
+  }
+
+  /** Somebody was told of them. */
+  async lossesTold(lost: readonly RunRow[]): Promise<void> {
+    const id = In(lost.map((run) => run.id))
+    await this.#database.inTurn((manager) => manager.update(runs, { id }, { finishedAt: this.#now() }))
   }
 
   async #find(where: FindOptionsWhere<RunRow>): Promise<RunRow[]> {
@@ -95,8 +112,9 @@ export class Ledger {
 
   async #insert(manager: EntityManager, run: NewRun): Promise<string> {
     const runId = randomUUID()
-    const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0 }
-    await manager.insert(runs, { ...run, ...counts, runId, state: 'reading', startedAt: this.#now() })
+    const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, idSum: zeroSum }
+    const again = run.again ? 1 : 0
+    await manager.insert(runs, { ...run, ...counts, again, runId, state: 'reading', startedAt: this.#now() })
     return runId
   }
 }

@@ -4,11 +4,11 @@
  * Where the sink's fence makes it safe, the acknowledgement is lazy: it moves in memory at once, and in the file with
  * the next intake or after ten batches, while the next ones are delivered. The file is never more than twenty behind.
  */
-import { step } from '../trace.js'
-import type { Queue } from './queue.js'
-import type { Database } from './sqlite/database.js'
-import { states } from './sqlite/entities.js'
-import type { OutboxState } from './state.js'
+import { step } from '../../trace.js'
+import type { Queue } from '../queue.js'
+import type { Database } from '../sqlite/database.js'
+import { states } from '../sqlite/entities.js'
+import type { OutboxState } from '../state.js'
 
 /** Batches that may be acknowledged before that is written. */
 const lazyBatches = 10

@@ -1,0 +1,67 @@
+/** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
+import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { endingAfter } from '../sqlite/criteria.js'
+import { batches, runs } from '../sqlite/entities.js'
+
+interface Loss {
+  /** The last task that the sink has. */
+  readonly seq: number
+  /** The last task that it had. */
+  readonly ackedSeq: number
+  /** Runs that began before this time (milliseconds since 1970) aren't delivered again. */
+  readonly before: number
+}
+
+/** Marks the runs whose tasks are lost. Returns the `seq` behind which delivery goes on. */
+export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }: Loss): Promise<number> {
+  const kept = await manager.find(batches, {
+    select: { firstSeq: true, count: true, run: true },
+    where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
+    order: { firstSeq: 'ASC' },
+  })
+  const old = await manager.find(runs, {
+    select: { id: true },
+    where: {
+      id: In([...new Set(kept.map(({ run }) => run))]),
+      startedAt: LessThan(before),
+      state: In(['done', 'lost']),
+    },
+  })
+  const tooOld = new Set(old.map(({ id }) => id))
+  const lastOld = kept.findLast(({ run }) => tooOld.has(run))
+  const reached = lastOld ? Math.min(ackedSeq, lastOld.firstSeq + lastOld.count - 1) : seq
+  const firstKept = kept[0]?.firstSeq ?? ackedSeq + 1
+  const unkept = Math.max(0, Math.min(firstKept - 1, ackedSeq) - seq)
+  const from = Math.max(reached, seq + unkept)
+  for (const id of tooOld) {
+    const own = kept.filter(({ run, firstSeq }) => run === id && firstSeq <= reached)
+    const tasks = own.reduce((sum, batch) => sum + tasksBetween(batch, seq, reached), 0)
+    await lose(manager, id, tasks)
+  }
+  if (unkept > 0) await loseUnkept(manager, unkept)
+  return from
+}
+
+const tasksBetween = ({ firstSeq, count }: { firstSeq: number; count: number }, seq: number, last: number): number =>
+  Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
+
+/** Which runs had the newest tasks that are no longer kept: the newest runs that have none, or not all, of theirs. */
+async function loseUnkept(manager: EntityManager, unkept: number): Promise<void> {
+  let left = unkept
+  const rows = await manager.find(runs, {
+    select: { id: true, persisted: true },
+    where: { persisted: MoreThan(0), state: Not(In(['reading', 'checking'])) },
+    order: { id: 'DESC' },
+  })
+  for (const { id, persisted } of rows) {
+    if (left <= 0) return
+    const kept = (await manager.sum(batches, 'count', { run: id })) ?? 0
+    const tasks = Math.min(left, persisted - kept)
+    if (tasks > 0) await lose(manager, id, tasks)
+    left -= tasks
+  }
+}
+
+async function lose(manager: EntityManager, id: number, tasks: number): Promise<void> {
+  await manager.update(runs, { id }, { state: 'lost', lost: () => `min(persisted, lost + ${tasks})`, finishedAt: null })
+}

@@ -1,0 +1,64 @@
+/** Which slots are whole, and the receipts that prove it. */
+import { type EntityManager, In } from 'typeorm'
+import type { Brought, Receipt } from '../../plugin.js'
+import { IdSum } from '../../tasks/id-sum.js'
+import { endingAfter } from '../sqlite/criteria.js'
+import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
+
+export interface WholeSlot {
+  /** Undefined where a run of an older version brought the slot: the sum of its ids isn't known. */
+  readonly receipt: Receipt | undefined
+  readonly brought: Brought
+}
+
+/** The slots with runs that aren't done, every run of which is read, with every task at or before `ackedSeq`. */
+export async function wholeSlots(manager: EntityManager, pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
+  const read = await manager.find(runs, { select: { id: true, slot: true }, where: { state: 'read' } })
+  const slots = [...new Set(read.map(({ slot }) => slot))]
+  const whole: WholeSlot[] = []
+  for (const slot of slots) {
+    const own = await manager.find(runs, { where: { slot }, order: { id: 'ASC' } })
+    if (own.some(({ state }) => state === 'reading' || state === 'checking')) continue
+    const run = In(own.map(({ id }) => id))
+    if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue
+    const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
+    const last = await manager.maximum(batches, 'firstSeq', { run })
+    const brought = { runs: own.map(({ runId }) => runId), lastSeq: Math.min(ackedSeq, last ?? 0) }
+    whole.push({ receipt: receiptOf(own, pipeline, dead), brought })
+  }
+  return whole
+}
+
+function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
+  const current = own.filter(({ state, again }) => state !== 'lost' || again === 1)
+  const last = current.at(-1)
+  if (!last) return undefined
+  const idSum = new IdSum()
+  for (const run of current) {
+    if (run.idSum === null) return undefined
+    idSum.add(run.idSum)
+  }
+  const sum = (of: (run: RunRow) => number): number => current.reduce((total, run) => total + of(run), 0)
+  const discarded = sum((run) => run.discarded)
+  const [shard = 0, shards = 1] = shardOf(last.sourceDigest)
+  return {
+    pipeline,
+    slot: last.slot,
+    shard,
+    shards,
+    interval: null,
+    read: last.read,
+    rejected: last.rejected,
+    duplicates: last.duplicates,
+    delivered: sum((run) => run.persisted) - dead - discarded,
+    dead,
+    discarded,
+    taskIdSum: idSum.toString(),
+  }
+}
+
+/** The share that a digest names behind its hash: see pipeline/filters. */
+function shardOf(digest: string): number[] {
+  const [, share = '0/1'] = digest.split(' ')
+  return share.split('/').map(Number)
+}

@@ -1,0 +1,158 @@
+/**
+ * The relay's contact with the sink: open, compared with the outbox, and the place in the chain behind which the next
+ * batch belongs.
+ *
+ *     not made --open, compare--> made --changed--> compare again
+ *
+ * A comparison goes through these steps. A crash between any two of them repeats it from the start:
+ *
+ *     raise the epoch (durable) -> attach (the sink notes it, and says where it stands)
+ *       -> decide where to go on (durable, see outbox/reconcile) -> place (the sink goes on from there)
+ */
+import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
+import type { Batch } from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/id.js'
+import { step } from '../trace.js'
+import { asOwmError, type Deps } from './parts.js'
+
+const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
+
+export class Contact {
+  readonly #deps: Deps
+  #sink: Sink | undefined
+  #made = false
+  #attachment: Attachment | undefined
+  /** The last task that the sink has taken. */
+  #after: SinkPosition = nothingTaken
+
+  constructor(deps: Deps) {
+    this.#deps = deps
+  }
+
+  get guarantee(): Sink['guarantee'] {
+    return this.#sink?.guarantee ?? 'at-least-once'
+  }
+
+  get maxInFlight(): number {
+    return this.#sink?.maxInFlight ?? 1
+  }
+
+  get evicted(): number {
+    return this.#sink?.evicted ?? 0
+  }
+
+  /** Opens the sink and compares it, where that isn't done yet; true where it changed what is pending. */
+  async make(): Promise<boolean> {
+    if (this.#made) return false
+    return this.compare()
+  }
+
+  async sink(): Promise<Sink> {
+    this.#sink ??= await this.#deps.sink.open()
+    return this.#sink
+  }
+
+  /** Compares sink and outbox, and mends the difference; true where that changed what is pending. */
+  async compare(): Promise<boolean> {
+    const { outbox } = this.#deps
+    const before = outbox.ackedSeq
+    const sink = await this.sink()
+    if (sink.attach && sink.place) await this.#attach(sink.attach.bind(sink), sink.place.bind(sink), sink)
+    else if (sink.position) await this.#ask(sink.position.bind(sink))
+    this.#made = true
+    return outbox.ackedSeq !== before
+  }
+
+  async #attach(
+    attach: NonNullable<Sink['attach']>,
+    place: NonNullable<Sink['place']>,
+    { address = this.#deps.sink.name, taskIds }: Sink,
+  ): Promise<void> {
+    const { outbox, log } = this.#deps
+    const search = taskIds?.bind(this.#sink)
+    for (;;) {
+      const attachment = await outbox.sinks.raiseEpoch()
+      step('epoch:raised')
+      const attached = await this.attempt(() => attach(attachment, outbox.sinks.idFor(address)))
+      step('sink:attached')
+      const found = await outbox.reconcile({ address, attachment, search, attached })
+      step('sink:compared')
+      for (const { fields, message } of found.warnings) log.warn(fields, message)
+      if (found.kind === 'copy') continue // under its new id
+      await this.attempt(() => place(attachment, found.at))
+      step('sink:placed')
+      this.#attachment = attachment
+      this.#after = found.at
+      return
+    }
+  }
+
+  /** A sink that remembers how far it got, but knows no attachments. */
+  async #ask(position: NonNullable<Sink['position']>): Promise<void> {
+    const { outbox, log } = this.#deps
+    for (;;) {
+      const found = await outbox.reconcilePosition(await this.attempt(() => position(outbox.id)))
+      for (const { fields, message } of found.warnings) log.warn(fields, message)
+      if (found.kind !== 'copy') return
+    }
+  }
+
+  /** The batch with its place in the chain: behind another one that is under way, or behind the last task taken. */
+  link(batch: Batch, behind: Batch | undefined): Batch {
+    if (!this.#attachment) return batch
+    const after = behind ? { seq: behind.lastSeq, taskId: idAt(behind, behind.count - 1) } : this.#after
+    return batch.at({ link: { ...this.#attachment, after } })
+  }
+
+  /** The same behind a batch of which only some tasks were taken. */
+  linkBehind(batch: Batch, first: Batch, outcomes: readonly Outcome[]): Batch {
+    const { link } = first
+    return link ? batch.at({ link: { ...link, after: lastTaken(first, outcomes) ?? link.after } }) : batch
+  }
+
+  /** The batch at the head of the chain was answered. */
+  reached(batch: Batch, outcomes: readonly Outcome[]): void {
+    if (this.#attachment) this.#after = lastTaken(batch, outcomes) ?? this.#after
+  }
+
+  /** Writes the receipts of slots that are whole; their runs are done then. */
+  async writeReceipts(): Promise<void> {
+    const { outbox, pipeline } = this.#deps
+    for (const { receipt, brought } of await outbox.ledger.wholeSlots(pipeline, outbox.ackedSeq)) {
+      const sink = await this.#sinkForReceipts()
+      const write = sink?.receipt?.bind(sink)
+      if (write && receipt) await this.attempt(() => write(this.#attachment, receipt, brought))
+      step('receipt:written')
+      await outbox.ledger.finish(brought.runs)
+    }
+  }
+
+  async #sinkForReceipts(): Promise<Sink | undefined> {
+    await this.make()
+    return this.#sink
+  }
+
+  /** A call to the sink under retries and breaker; a failure is noted in the outbox, at `seq` or at the next task. */
+  async attempt<T>(call: () => Promise<T>, seq = this.#deps.outbox.ackedSeq + 1): Promise<T> {
+    const { outbox, resilience, signal } = this.#deps
+    try {
+      return await resilience.run(call, signal)
+    } catch (thrown) {
+      const error = asOwmError(thrown)
+      if (!['CIRCUIT_OPEN', 'CHANGED', 'SUPERSEDED'].includes(error.code)) await outbox.noteFailure(seq, error.message)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#sink?.close?.()
+  }
+}
+
+const idAt = (batch: Batch, index: number): string => taskIdOf(batch.task(index))
+
+/** The last task of a batch that wasn't refused. */
+function lastTaken(batch: Batch, outcomes: readonly Outcome[]): SinkPosition | undefined {
+  const index = outcomes.findLastIndex((outcome) => typeof outcome === 'string')
+  return index < 0 ? undefined : { seq: batch.firstSeq + index, taskId: idAt(batch, index), runId: batch.runId }
+}

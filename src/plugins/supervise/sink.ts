@@ -1,0 +1,144 @@
+/** A sink under supervision. */
+import type { Attached, Outcome, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
+import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
+
+/** Opens a sink; what, how and when it answers from then on is checked. */
+export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
+  const supervisor = new Supervisor('sink', terms)
+  const sink = await supervisor.open(open)
+  supervisor.mustHave(sink, 'deliver', 'Its `open` must give {guarantee, deliver(batch), position?, close?}.')
+  const guarantee = supervisor.look('guarantee', () => sink.guarantee)
+  const usesStandardOutput = supervisor.look('usesStandardOutput', () => sink.usesStandardOutput) === true
+  const position = supervisor.look('position', () => sink.position?.bind(sink))
+  supervisor.must(
+    guarantee === 'exactly-once' || guarantee === 'at-least-once',
+    `its \`guarantee\` was ${shown(guarantee)}`,
+    'It is "exactly-once" where a batch that comes again adds nothing, else "at-least-once".',
+  )
+  const maxInFlight = inFlightOf(supervisor, sink)
+  const address = supervisor.look('address', () => sink.address)
+  const calls = new Calls(supervisor)
+  return {
+    guarantee,
+    usesStandardOutput,
+    maxInFlight,
+    ...(typeof address === 'string' ? { address } : {}),
+    get evicted() {
+      return sink.evicted
+    },
+    async deliver(batch) {
+      const answer = () => supervisor.ask(() => sink.deliver(batch))
+      // On standard output the reader sets the pace.
+      const outcomes = usesStandardOutput ? await answer() : await calls.make(answer)
+      return checkedOutcomes(supervisor, batch, outcomes)
+    },
+    ...(position && {
+      position: async (outboxId: string) => {
+        const answer = supervisor.ask(() => position(outboxId))
+        return checkedPosition(supervisor, await supervisor.within(answer, 'did not tell its position'))
+      },
+    }),
+    ...superviseChain(supervisor, sink),
+    close: () => supervisor.close(sink),
+  }
+}
+
+/** Calls of a sink, some of which may not have answered in time: they must end before another one begins. */
+class Calls {
+  readonly #supervisor: Supervisor
+  readonly #hanging = new Set<Promise<unknown>>()
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor
+  }
+
+  async make<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#hanging.size > 0)
+      await this.#supervisor.within(Promise.allSettled(this.#hanging), 'is still busy with an earlier batch')
+    const answer = call()
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      this.#hanging.delete(answer)
+    }
+    answer.then(over, over)
+    try {
+      return await this.#supervisor.within(answer, 'did not answer')
+    } catch (error) {
+      if (!isOver) this.#hanging.add(answer)
+      throw error
+    }
+  }
+}
+
+/** A wrong answer must count neither as delivered nor as refused. */
+function checkedOutcomes(supervisor: Supervisor, { count }: TaskBatch, outcomes: unknown): readonly Outcome[] {
+  if (Array.isArray(outcomes) && outcomes.length === count && outcomes.every(isOutcome)) return outcomes
+  const came = Array.isArray(outcomes) ? `${outcomes.length} outcomes came back` : 'no list of outcomes came back'
+  const wrong = Array.isArray(outcomes) ? outcomes.find((outcome) => !isOutcome(outcome)) : undefined
+  const which = wrong === undefined ? '' : `, one of them ${JSON.stringify(wrong)}`
+  return supervisor.fail(
+    `${count} tasks were given, ${came}${which}`,
+    'Its `deliver` must return one outcome a task, in order: "delivered", "duplicate" or {refused: reason}.',
+  )
+}
+
+const isOutcome = (outcome: unknown): outcome is Outcome =>
+  outcome === 'delivered' ||
+  outcome === 'duplicate' ||
+  (isObject(outcome) && 'refused' in outcome && typeof outcome.refused === 'string')
+
+function inFlightOf(supervisor: Supervisor, sink: Sink): number {
+  const given = supervisor.look('maxInFlight', () => sink.maxInFlight)
+  if (given === undefined) return supervisor.look('takesTwo', () => sink.takesTwo) === true ? 2 : 1
+  supervisor.must(
+    Number.isSafeInteger(given) && given >= 1,
+    `its \`maxInFlight\` was ${shown(given)}`,
+    'It is a whole number, 1 or more.',
+  )
+  return given
+}
+
+/** The optional parts of a sink that remembers attachments, places and receipts. */
+function superviseChain(supervisor: Supervisor, sink: Sink): Partial<Sink> {
+  const attach = supervisor.look('attach', () => sink.attach?.bind(sink))
+  const place = supervisor.look('place', () => sink.place?.bind(sink))
+  const taskIds = supervisor.look('taskIds', () => sink.taskIds?.bind(sink))
+  const receipt = supervisor.look('receipt', () => sink.receipt?.bind(sink))
+  const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
+  supervisor.must(
+    (attach === undefined) === (place === undefined),
+    `it has ${attach ? 'an `attach` without a `place`' : 'a `place` without an `attach`'}`,
+    'It has both or neither.',
+  )
+  const within = <T>(call: () => Promise<T>, what: string): Promise<T> => supervisor.within(supervisor.ask(call), what)
+  return {
+    ...(attach && {
+      attach: async (...given) => checkedAttached(supervisor, await within(() => attach(...given), 'did not attach')),
+    }),
+    ...(place && { place: (...given) => within(() => place(...given), 'did not place its fence') }),
+    ...(taskIds && { taskIds }),
+    ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
+    ...(receipts && { receipts: (...given) => within(() => receipts(...given), 'did not give its receipts') }),
+  }
+}
+
+function checkedAttached(supervisor: Supervisor, attached: Attached): Attached {
+  const isOne = isObject(attached) && typeof attached.sinkId === 'string' && attached.sinkId !== ''
+  supervisor.must(
+    isOne && (attached.fence === undefined || Number.isSafeInteger(attached.fence.seq)),
+    `\`attach\` gave ${shown(attached)}`,
+    'It is {sinkId: "text", fence?: {seq, taskId, epoch, word}, created?, emptied?}.',
+  )
+  return attached
+}
+
+function checkedPosition(supervisor: Supervisor, position: SinkPosition | undefined): SinkPosition | undefined {
+  const isOne = isObject(position) && Number.isSafeInteger(position.seq) && typeof position.taskId === 'string'
+  supervisor.must(
+    position === undefined || isOne,
+    `\`position\` gave ${shown(position)}`,
+    'It is {seq: a whole number, taskId: "text", runId?: "text"}, or undefined.',
+  )
+  return position
+}

@@ -1,0 +1,97 @@
+/** A source under supervision. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { TransientError } from '../../errors/index.js'
+import { type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
+import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
+
+const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
+
+/** Opens a source. Throws ConfigurationError for a breach of contract, TransientError where it doesn't open. */
+export async function superviseSource(terms: Terms, open: () => Source | Promise<Source>): Promise<Source> {
+  const supervisor = new Supervisor('source', terms)
+  const source = await supervisor.open(open)
+  supervisor.mustHave(
+    source,
+    'read',
+    'Its `open` must give {read(resume), close?, total?}; write `read` as `async *read(resume) { … yield … }`.',
+  )
+  const total = supervisor.look('total', () => source.total)
+  return {
+    // For the progress bar only: no reason to stop.
+    total: typeof total === 'number' && total >= 0 ? total : undefined,
+    read: (resume) => pages(supervisor, source, resume),
+    close: () => supervisor.close(source),
+  }
+}
+
+/** The pages of a source that may hang: each is waited for within its time, and none once the signal aborts. */
+async function* pages(
+  supervisor: Supervisor,
+  source: Source,
+  resume: string | undefined,
+): AsyncGenerator<LocationBatch> {
+  const { timeoutMs, signal } = supervisor.terms
+  const given = source.read(resume)
+  supervisor.must(
+    isObject(given) && Symbol.asyncIterator in given,
+    `\`read\` gave ${shown(given)}`,
+    'Write it as `async *read(resume) { … yield … }`.',
+  )
+  const iterator = given[Symbol.asyncIterator]()
+  let pulling = false
+  let emptySince: number | undefined
+  try {
+    while (!signal.aborted) {
+      pulling = true
+      const next = await supervisor.pull(() => iterator.next())
+      if (next === undefined) return
+      pulling = false
+      if (next.done) return
+      const page = checkedPage(supervisor, next.value)
+      if (page.locations.length > 0) emptySince = undefined
+      else {
+        // Without this turn, pages of nothing would keep signals and timers from being heard.
+        await nextTurn()
+        emptySince ??= performance.now()
+        if (performance.now() - emptySince > timeoutMs)
+          throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
+      }
+      yield page
+    }
+  } finally {
+    // A source that hangs can't be asked to end its iteration either.
+    const ended = iterator.return?.()
+    if (!pulling) await ended
+    else ended?.catch(() => undefined)
+  }
+}
+
+function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch {
+  supervisor.must(isObject(page), `it gave ${shown(page)} instead of a batch`, batchShape)
+  const locations = supervisor.look('locations', () => page.locations)
+  const resume = supervisor.look('resume', () => page.resume)
+  supervisor.must(
+    Array.isArray(locations),
+    `the \`locations\` of a batch were ${shown(locations)}, not a list`,
+    batchShape,
+  )
+  supervisor.must(typeof resume === 'string', `the \`resume\` of a batch was ${shown(resume)}, not text`, batchShape)
+  supervisor.must(
+    typeof supervisor.look('position', () => page.position) === 'function',
+    'a batch had no function `position`',
+    batchShape,
+  )
+  return {
+    // Bad input is set aside, whoever let it through.
+    locations: locations.every((location) => isObject(location)) ? locations : locations.map(recordOf),
+    resume,
+    position(index) {
+      const place: unknown = supervisor.look('position', () => page.position(index))
+      supervisor.must(typeof place === 'string', `\`position\` gave ${shown(place)}, not text`, batchShape)
+      return String(place)
+    },
+  }
+}
+
+const recordOf = (location: Location | Malformed): Location | Malformed =>
+  isObject(location) ? location : new Malformed(shown(location), 'a location must be an object')

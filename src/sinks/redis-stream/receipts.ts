@@ -1,0 +1,59 @@
+/** The receipts of a stream: a hash a pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
+import type { Attachment, Brought, Receipt } from '../../plugin.js'
+import type { Connection } from './connection.js'
+import type { Keys } from './keys.js'
+import { receipt as script } from './scripts/receipt.js'
+
+/** Of a pipeline's slots, the newest this many keep their receipts. */
+const slotsKept = 10_000
+
+/** Receipts that are given where no slot is asked for. */
+const newestGiven = 1_000
+
+/** Throws ConfigurationError, TransientError. */
+export async function writeReceipt(
+  connection: Connection,
+  keys: Keys,
+  { outboxId, epoch, word }: Attachment,
+  receipt: Receipt,
+  { runs, lastSeq }: Brought,
+): Promise<unknown> {
+  const { pipeline, slot, shard, shards } = receipt
+  const names = [keys.fence(outboxId), keys.receipts(pipeline), keys.receiptIndex(pipeline)]
+  const json = JSON.stringify(receipt).slice(0, -1)
+  const words = [
+    epoch,
+    word,
+    lastSeq,
+    `${slot} ${shard}/${shards}`,
+    Date.parse(slot),
+    slotsKept * shards,
+    json,
+    ...runs,
+  ]
+  const answer = await connection.ask((redis) => redis.eval(script, names.length, ...names, ...words))
+  return Array.isArray(answer) ? answer[0] : answer
+}
+
+export async function receiptsIn(
+  connection: Connection,
+  keys: Keys,
+  pipeline: string,
+  slot: string | undefined,
+): Promise<Receipt[]> {
+  const texts = await connection.ask(async (redis) => {
+    const index = keys.receiptIndex(pipeline)
+    const time = slot === undefined ? undefined : Date.parse(slot)
+    const fields =
+      time === undefined
+        ? await redis.zrevrange(index, 0, newestGiven - 1)
+        : await redis.zrangebyscore(index, time, time)
+    return fields.length === 0 ? [] : redis.hmget(keys.receipts(pipeline), ...fields)
+  })
+  return texts.flatMap((text) => (text === null ? [] : [receiptOf(text)]))
+}
+
+function receiptOf(text: string): Receipt {
+  const receipt: Receipt = JSON.parse(text)
+  return receipt
+}

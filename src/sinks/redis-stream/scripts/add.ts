@@ -1,0 +1,115 @@
+/**
+ * Adds a batch behind its predecessor, and moves the fence with it; of a batch that comes again only what is missing.
+ *
+ * KEYS: stream, fence, mark, slots (slot -> its first entry). ARGV: bound, policy, epoch, word, the predecessor's seq
+ * and task, the first seq, run, slot, the last task's id, then the tasks.
+ *
+ * Answers {added, skipped, unread entries trimmed, 1 where a consumer group exists}, or {'superseded'}, or
+ * {'changed', the fence's seq and task}, or {'full', entries that would go, the group that hasn't read them, its lag,
+ * 1 where they are of this batch's own slot}. Where a task can't be added, the fence stands at the one before it.
+ *
+ * A group's lag: https://redis.io/docs/latest/commands/xinfo-groups/
+ */
+import { prelude } from './prelude.js'
+
+export const add = `-- owm: add
+${prelude}
+local stream, fence, mark, slots = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local bound, policy, epoch, word = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local after_seq, after_task, first = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local run, slot, last_task = ARGV[8], ARGV[9], ARGV[10]
+local offset = 10
+local count = #ARGV - offset
+local last = first + count - 1
+
+local seen, failure = look(stream, mark)
+if not seen then return failure end
+local held = redis.call('HMGET', fence, 'seq', 'task', 'epoch', 'word', 'generation')
+-- guard: epoch-checked
+if superseded(held[3], held[4], epoch, word) then return {'superseded'} end
+local seq = tonumber(held[1] or -1)
+local task = held[2] or ''
+local skip = 0
+-- guard: chain-checked
+local fits = held[1] and tonumber(held[5] or 0) == seen.generation
+if not fits then return {'changed', held[1] or '', task} end
+if seq == after_seq and task == after_task then
+  skip = 0
+elseif seq > last or (seq == last and task == last_task) then
+  -- guard: fence-skips
+  skip = count
+elseif seq >= first and cjson.decode(ARGV[offset + seq - first + 1]).task_id == task then
+  skip = seq - first + 1
+else
+  return {'changed', held[1], task}
+end
+if skip == count then return {0, skip, 0, 0} end
+
+local length = seen.length
+local victims, read, lag, group = {}, nil, nil, nil
+local over = length + count - skip - bound
+if over > 0 and length > 0 then
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local said = {}
+    for i = 1, #info, 2 do said[info[i]] = info[i + 1] end
+    local id = said['last-delivered-id']
+    if not read or after(read, id) then read, lag, group = id, said['lag'], said['name'] end
+  end
+  -- The slowest group's lag (Redis 7, where it is sure) tells that all of them were read: to look at them takes
+  -- longer than to add a batch.
+  if not (read and lag and over <= length - lag) then
+    victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
+    -- The oldest come first: what is true of any of them is true of the last one. Without a group nobody has read any.
+    local newest = victims[#victims][1]
+    local unread = not read or after(newest, read)
+    local from = redis.call('HGET', slots, slot)
+    local own = unread and from and not after(from, newest)
+    -- guard: own-slot-kept
+    if own or (policy == 'hold' and unread) then return {'full', over, group or '', lag or -1, own and 1 or 0} end
+  end
+end
+
+-- The bound as text and all names local: a number is printed anew for each call, a global is looked up.
+local xadd, type, tasks, maxlen = redis.pcall, type, ARGV, ARGV[1]
+local from, to = nil, nil
+local added = 0
+for i = skip + 1, count do
+  local id = xadd('XADD', stream, 'MAXLEN', '~', maxlen, '*', 'data', tasks[offset + i])
+  if type(id) == 'table' then
+    failure = id
+    break
+  end
+  from = from or id
+  to = id
+  added = added + 1
+end
+if added > 0 then
+  local reached = skip + added
+  local reached_task = last_task
+  if reached < count then reached_task = cjson.decode(ARGV[offset + reached]).task_id end
+  -- guard: fence-moves
+  redis.call('HSET', fence, 'seq', string.format('%d', first + reached - 1), 'task', reached_task, 'run', run, 'to:' .. run, to)
+  redis.call('HSETNX', fence, 'from:' .. run, from)
+  redis.call('HSET', mark, 'added', string.format('%d', seen.added + added))
+  redis.call('HSETNX', slots, slot, from)
+end
+if failure then return failure end
+
+-- Slots whose first entry is trimmed protect nothing any more.
+if redis.call('HLEN', slots) > 100 then
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+  local all = redis.call('HGETALL', slots)
+  for i = 1, #all, 2 do
+    if after(oldest, all[i + 1]) and all[i] ~= slot then redis.call('HDEL', slots, all[i]) end
+  end
+end
+
+-- Whole nodes go, so fewer entries than the bound asked for.
+local gone = length + added - redis.call('XLEN', stream)
+local unread = 0
+for i = math.min(gone, #victims), 1, -1 do
+  if read and not after(victims[i][1], read) then break end
+  unread = unread + 1
+end
+return {added, skip, unread, read and 1 or 0}
+`

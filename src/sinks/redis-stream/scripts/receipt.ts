@@ -1,0 +1,49 @@
+/**
+ * Writes a slot's receipt, or writes it again.
+ *
+ * KEYS: fence, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by the slot's time).
+ * ARGV: epoch, word, the seq that the fence must have reached, field, time in milliseconds, fields to keep, the
+ * receipt as JSON without its last brace, then the ids of the runs that brought the slot.
+ *
+ * Answers {'written'}, {'superseded'} or {'changed', the fence's seq}.
+ */
+import { prelude } from './prelude.js'
+
+export const receipt = `-- owm: receipt
+${prelude}
+local fence, receipts, index = KEYS[1], KEYS[2], KEYS[3]
+local field, json = ARGV[4], ARGV[7]
+local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word')
+if superseded(held[2], held[3], tonumber(ARGV[1]), ARGV[2]) then return {'superseded'} end
+if tonumber(held[1] or -1) < tonumber(ARGV[3]) then return {'changed', held[1] or ''} end
+
+-- The entries that earlier receipts of the slot named count too: a retry adds some.
+local first, last = nil, nil
+local function reach(from, to)
+  if type(from) == 'string' and (not first or after(first, from)) then first = from end
+  if type(to) == 'string' and (not last or after(to, last)) then last = to end
+end
+local known = redis.call('HGET', receipts, field)
+if known then
+  known = cjson.decode(known)
+  reach(known.firstEntry, known.lastEntry)
+end
+for i = 8, #ARGV do
+  local from, to = 'from:' .. ARGV[i], 'to:' .. ARGV[i]
+  local entries = redis.call('HMGET', fence, from, to)
+  reach(entries[1], entries[2])
+  redis.call('HDEL', fence, from, to)
+end
+local function quoted(id) return id and ('"' .. id .. '"') or 'null' end
+redis.call('HSET', receipts, field, json .. ',"firstEntry":' .. quoted(first) .. ',"lastEntry":' .. quoted(last) .. '}')
+redis.call('ZADD', index, ARGV[5], field)
+
+local over = redis.call('ZCARD', index) - tonumber(ARGV[6])
+if over > 0 then
+  for _, old in ipairs(redis.call('ZRANGE', index, 0, over - 1)) do
+    redis.call('HDEL', receipts, old)
+    redis.call('ZREM', index, old)
+  end
+end
+return {'written'}
+`

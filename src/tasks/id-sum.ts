@@ -1,0 +1,54 @@
+/**
+ * The sum of task ids modulo 2^128, in four parts of 32 bits: proves that a slot is whole and nothing in it twice
+ * (a sum, since XOR would hide a double).
+ */
+const parts = [0, 8, 16, 24] as const
+
+export class IdSum {
+  readonly #lanes: [number, number, number, number] = [0, 0, 0, 0]
+  #sinceCarry = 0
+
+  /** Adds an id by its 32 hexadecimal digits, as the encoder gives them: its version and variant are set here. */
+  addDigits(digits: string): void {
+    const [first, second, third, fourth] = parts.map((at) => Number.parseInt(digits.slice(at, at + 8), 16))
+    this.#add(first ?? 0, versioned(second ?? 0), variant(third ?? 0), fourth ?? 0)
+  }
+
+  /** Adds another sum, or an id without its hyphens: 32 hexadecimal digits. */
+  add(sum: string): void {
+    const [first, second, third, fourth] = parts.map((at) => Number.parseInt(sum.slice(at, at + 8), 16))
+    this.#add(first ?? 0, second ?? 0, third ?? 0, fourth ?? 0)
+  }
+
+  #add(first: number, second: number, third: number, fourth: number): void {
+    const lanes = this.#lanes
+    lanes[0] += first
+    lanes[1] += second
+    lanes[2] += third
+    lanes[3] += fourth
+    if (++this.#sinceCarry === 2 ** 20) this.#carry() // a lane holds 2^53
+  }
+
+  #carry(): void {
+    this.#sinceCarry = 0
+    const lanes = this.#lanes
+    let carried = 0
+    for (const index of [3, 2, 1, 0] as const) {
+      const sum = lanes[index] + carried
+      lanes[index] = sum % 2 ** 32
+      carried = Math.floor(sum / 2 ** 32)
+    }
+  }
+
+  /** 32 hexadecimal digits. */
+  toString(): string {
+    this.#carry()
+    return this.#lanes.map((lane) => lane.toString(16).padStart(8, '0')).join('')
+  }
+}
+
+export const zeroSum = '0'.repeat(32)
+
+/** A UUID's version, 5, is the 13th of its digits, its variant the highest two bits of the 17th (RFC 9562, 4). */
+const versioned = (lane: number): number => ((lane & ~0xf000) | 0x5000) >>> 0
+const variant = (lane: number): number => ((lane & 0x3fffffff) | 0x80000000) >>> 0
