@@ -30,6 +30,8 @@ export interface RunReport {
   persisted: number
   delivered: number
   dead: number
+  /** Tasks that the sink had and lost, and that can't be delivered again. */
+  lost: number
   startedAt: string
   finishedAt: string | null
 }
@@ -137,18 +139,20 @@ export class Inspection {
 
   /** Runs, newest first. */
   async runs(filter: Filter): Promise<RunReport[]> {
-    const found = await this.#read(async (manager) => {
+    const found = await this.#read(async (manager, version) => {
       const where = { runId: beginningWith(filter.run ?? '') }
-      const rows = await manager.find(runs, { select: runColumns, where, order: { id: 'DESC' }, take: filter.limit })
+      const select = version < 3 ? runColumns : { ...runColumns, lost: true }
+      const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
       return { rows: this.#texts(rows), pending: await pendingByRun(manager), dead: await deadByRun(manager) }
     })
     if (!found) return []
-    return found.rows.map(({ id, discarded, startedAt, finishedAt, ...row }) => {
+    return found.rows.map(({ id, discarded, lost = 0, startedAt, finishedAt, ...row }) => {
       const dead = found.dead.get(id) ?? 0
       return {
         ...row,
-        delivered: row.persisted - discarded - dead - (found.pending.get(id) ?? 0),
+        delivered: row.persisted - discarded - dead - lost - (found.pending.get(id) ?? 0),
         dead,
+        lost,
         startedAt: this.#iso(startedAt),
         finishedAt: finishedAt === null ? null : this.#iso(finishedAt),
       }

@@ -1,0 +1,91 @@
+/** A slot's receipt proves that it is whole: counts, first and last entry, and the sum of its task ids. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Receipt } from '../../../src/plugin.js'
+import { folderWith, owm } from '../../support/cli.js'
+import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
+
+const slot = '2026-11-23T10:00:00Z'
+
+/** By plain arithmetic, from the ids that are in the sink. */
+const sumOf = (ids: readonly string[]): string =>
+  (ids.reduce((sum, id) => sum + BigInt(`0x${id.replaceAll('-', '')}`), 0n) % 2n ** 128n).toString(16).padStart(32, '0')
+
+async function receiptsOf(scene: Scene): Promise<Record<string, Receipt>> {
+  const pipeline = join(scene.folder, '.owmrc.json')
+  const all = await scene.admin.hgetall(`{${stream}}:owm:receipts:${pipeline}`)
+  return Object.fromEntries(Object.entries(all).map(([field, json]): [string, Receipt] => [field, JSON.parse(json)]))
+}
+
+test('in Redis: one a slot and shard, beside the stream and not in it', async () => {
+  const scene = await redisScene({ count: 2_500 })
+  expect((await scene.owm(['produce', '--slot', slot])).code).toBe(0)
+  const entries = await scene.admin.xrange(stream, '-', '+')
+  expect(entries).toHaveLength(2_500)
+  const ids = entries.map(([, [, task = '{}']]) => {
+    const { task_id: id }: { task_id: string } = JSON.parse(task)
+    return id
+  })
+  expect(await receiptsOf(scene)).toEqual({
+    [`${slot} 0/1`]: {
+      pipeline: join(scene.folder, '.owmrc.json'),
+      slot,
+      shard: 0,
+      shards: 1,
+      interval: null,
+      read: 2_500,
+      rejected: 0,
+      duplicates: 0,
+      delivered: 2_500,
+      dead: 0,
+      discarded: 0,
+      taskIdSum: sumOf(ids),
+      firstEntry: entries[0]?.[0],
+      lastEntry: entries.at(-1)?.[0],
+    },
+  })
+})
+
+test('it is written only once the slot is whole, by whichever command makes it so', async () => {
+  const scene = await redisScene({ count: 2_500 })
+  expect((await scene.owm(['produce', '--slot', slot, '--no-flush'])).code).toBe(0)
+  expect((await scene.owm(['flush', '--limit', '1000'])).code).toBe(0)
+  expect(await receiptsOf(scene)).toEqual({})
+  expect((await scene.owm(['flush'])).code).toBe(0)
+  expect(Object.keys(await receiptsOf(scene))).toEqual([`${slot} 0/1`])
+})
+
+test('shards have one each; a run is not done before its receipt is answered', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  const shard = (n: number): string[] => ['produce', '--slot', slot, '--shard', `${n}/2`, '--outbox', `shard-${n}.db`]
+  expect((await scene.owm(shard(0))).code).toBe(0)
+  scene.proxy.swallowNext('receipt')
+  const second = await scene.owm([...shard(1), '--set', 'sink.commandTimeoutMs=300'])
+  expect(second.code, second.stderr).toBe(0) // tried again
+  expect(scene.proxy.counts.silenced).toBe(1)
+  const receipts = Object.values(await receiptsOf(scene))
+  expect(receipts.map(({ shard: index, shards }) => [index, shards])).toEqual(
+    expect.arrayContaining([
+      [0, 2],
+      [1, 2],
+    ]),
+  )
+  expect(receipts.reduce((sum, { delivered }) => sum + delivered, 0)).toBe(1_000)
+})
+
+test('in a file beside a file of tasks', async () => {
+  const folder = await folderWith({
+    source: { use: 'simulated-db', count: 50 },
+    sink: { use: 'jsonl', path: './tasks.jsonl' },
+    outbox: { path: './outbox.db' },
+  })
+  expect((await owm(['produce', '--slot', slot], { cwd: folder })).code).toBe(0)
+  const tasks = (await readFile(join(folder, 'tasks.jsonl'), 'utf8')).trimEnd().split('\n')
+  const ids = tasks.map((task) => {
+    const { task_id: id }: { task_id: string } = JSON.parse(task)
+    return id
+  })
+  const receipt: Receipt = JSON.parse(await readFile(join(folder, 'tasks.jsonl.receipts'), 'utf8'))
+  expect(receipt).toMatchObject({ slot, delivered: 50, taskIdSum: sumOf(ids) })
+})
