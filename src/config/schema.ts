@@ -78,7 +78,7 @@ const common = {
         .int()
         .min(0)
         .default(100_000)
-        .describe('delivered tasks that are kept for `outbox inspect`'),
+        .describe('delivered tasks that are kept: a sink that lost tasks gets them again from these'),
       keepRuns: z.number().int().min(1).default(1_000).describe('finished runs that are kept in the ledger'),
     })
     .prefault({})
