@@ -39,7 +39,7 @@ describe('onFull: hold', () => {
 })
 
 describe('onFull: trim', () => {
-  test('without a consumer group, what goes is counted, and it is told that nobody knows whether it was read', async () => {
+  test('without a consumer group, what goes is counted, and told: nobody knows whether it was read', async () => {
     const scene = await redisScene({ count: 1_000, settings: { sink: { maxLength: 1_000 } } })
     expect((await scene.owm(hour(0))).code).toBe(0)
     const { code, stderr, json } = await scene.owmJson<Answer>(hour(1))

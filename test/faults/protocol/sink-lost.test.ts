@@ -30,7 +30,7 @@ async function olderByDays(scene: Scene, slot: string, days: number): Promise<vo
   }
 }
 
-test('what is younger than a day is delivered again; what is older is SINK_LOST, named, and shown by inspect', async () => {
+test('what is younger than a day is delivered again; what is older is SINK_LOST, named, shown by inspect', async () => {
   const scene = await scenePastMaxAge()
   const { code, json } = await scene.owmJson<Answer>(['produce', '--slot', '2026-11-23T11:00:00Z'])
   expect(code).toBe(75)
