@@ -2,7 +2,7 @@
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded } from '../config/load.js'
-import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError } from '../errors/index.js'
+import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError, toError } from '../errors/index.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
 import { exitCodeOf, inWords, type LogLevel, logLevels, Report, worst } from './report.js'
@@ -66,7 +66,6 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   override async run(): Promise<void> {
     const stopListening = this.#listen()
-    process.stdout.on('error', () => undefined) // a reader such as `head` may leave early
     try {
       const { result, summary, errors = [] } = await this.work()
       this.result = result
@@ -94,8 +93,16 @@ export abstract class OwmCommand<Result extends object> extends Command {
     if (error) process.exitCode = exitCodeOf(error)
   }
 
-  /** Aborts the work at the first signal; the second one ends the process: the outbox is safe at any moment. */
+  /**
+   * Aborts the work at the first signal. The second one ends the process, and so does what is thrown where nobody
+   * catches it, such as in a plugin's timer: the outbox is safe at any moment.
+   */
   #listen(): () => void {
+    const fault = (thrown: unknown): void => {
+      this.#conclude([], toError(thrown), [])
+      process.exit(exitCodes.internal)
+    }
+    process.prependListener('uncaughtException', fault)
     const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
       const listener = (): void => {
         if (this.#received) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
@@ -106,6 +113,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       return (): unknown => process.off(signal, listener)
     })
     return () => {
+      process.off('uncaughtException', fault)
       for (const stop of listeners) stop()
     }
   }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { flush } from '@oclif/core/flush'
 import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
-import { toError } from '../errors/index.js'
+import { exitCodes, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { prepareOutput } from './output.js'
 import { exitCodeOf, Report } from './report.js'
@@ -12,6 +12,12 @@ import { exitCodeOf, Report } from './report.js'
 export async function execute(file: string): Promise<void> {
   const args = process.argv.slice(2)
   prepareOutput(args, process.env)
+  // Outside of a command; a command has a listener of its own. A rejection that nobody handles comes here, too.
+  process.on('uncaughtException', (thrown) => {
+    tell(toError(thrown), args)
+    process.exit()
+  })
+  process.on('exit', keepToTheTable)
   try {
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
     await run(args, { root: fileURLToPath(file), userPlugins: false, devPlugins: false })
@@ -19,15 +25,29 @@ export async function execute(file: string): Promise<void> {
   } catch (thrown) {
     const error = toError(thrown)
     if (isOclifs(error)) return handle(error)
-    const known = ofSurroundings(error)
-    const isJson = args.includes('--json')
-    const report = new Report('warn', isJson)
-    if (isJson) report.json({}, known)
-    else report.errors([known])
-    process.exitCode = exitCodeOf(known)
+    tell(error, args)
   }
+}
+
+function tell(error: Error, args: readonly string[]): void {
+  const known = ofSurroundings(error)
+  const isJson = args.includes('--json')
+  const report = new Report('warn', isJson)
+  if (isJson) report.json({}, known)
+  else report.errors([known])
+  process.exitCode = exitCodeOf(known)
 }
 
 /** Wrong flags, or the end that a help text wants: an error that oclif prints itself. */
 const isOclifs = (error: Error): error is Error & { oclif: { exit?: number } } =>
   'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null
+
+/** Operators know the exit codes of the table: any other one, such as a plugin's own, becomes 70. */
+function keepToTheTable(code: number): void {
+  const known: readonly number[] = Object.values(exitCodes)
+  if (known.includes(code)) return
+  process.stderr.write(
+    `owm: It ended with the exit code ${code}, which is none of owm's: a fault of owm or a plugin.\n`,
+  )
+  process.exitCode = exitCodes.internal
+}

@@ -1,6 +1,7 @@
 /** Standard output and standard error: no secret is written there, and that one can't be written ends no run. */
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
+import { toError } from '../errors/index.js'
 
 /** The secrets of this process. */
 export const secrets = new Secrets()
@@ -9,10 +10,31 @@ export const secrets = new Secrets()
 export function prepareOutput(args: readonly string[], env: Readonly<Record<string, string | undefined>>): void {
   hideArguments(args)
   secrets.add(...secretsInUrl(env['OWM_REDIS_URL'] ?? ''))
-  // Whoever reads may leave early, and a disk may be full: what was done stays done.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
-  redactStandardError()
+  guard(process.stdout, (chunk) => chunk)
+  // With DEBUG=* oclif logs the arguments there, and ioredis its AUTH.
+  guard(process.stderr, (chunk) => (typeof chunk === 'string' ? secrets.redact(chunk) : chunk))
   redactDebugLogs()
+}
+
+type Chunk = string | Uint8Array
+type Written = (error?: Error | null) => void
+
+/** Whoever reads may leave early, and a disk may be full: only who asks for it is told, what was done stays done. */
+function guard(stream: NodeJS.WriteStream, clean: (chunk: Chunk) => Chunk): void {
+  const [write, emit] = [stream.write.bind(stream), stream.emit.bind(stream)]
+  const guarded = (chunk: Chunk, ...rest: [encoding?: BufferEncoding | Written, written?: Written]): boolean => {
+    const written = rest.find((argument) => typeof argument === 'function')
+    try {
+      return write(clean(chunk), written)
+    } catch (error) {
+      // A file's stream throws.
+      written?.(toError(error))
+      return true
+    }
+  }
+  // oclif's listener to such errors would throw them.
+  const silent = (event: string, ...rest: unknown[]): boolean => event === 'error' || emit(event, ...rest)
+  Object.assign(stream, { write: guarded, emit: silent })
 }
 
 /** `--set sink.url=redis://:password@host`, `--set source.token=…` */
@@ -23,15 +45,6 @@ function hideArguments(args: readonly string[]): void {
     secrets.add(...secretsInUrl(value), ...secretsInUrl(assignment ?? ''))
     if (isSecretName(path)) secrets.add(value)
   }
-}
-
-/** With DEBUG=* oclif logs the arguments there, and ioredis its AUTH. */
-function redactStandardError(): void {
-  const { stderr } = process
-  const write = stderr.write.bind(stderr)
-  const redacted = (chunk: string | Uint8Array, ...rest: []): boolean =>
-    write(typeof chunk === 'string' ? secrets.redact(chunk) : chunk, ...rest)
-  Object.assign(stderr, { write: redacted })
 }
 
 /** What NODE_DEBUG asks for goes past process.stderr: undici, for one, logs each URL with its query. */

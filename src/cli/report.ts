@@ -71,14 +71,18 @@ export function worst(errors: readonly OwmError[]): OwmError | undefined {
   return errors.toSorted((a, b) => rank(a) - rank(b))[0]
 }
 
-export const exitCodeOf = (error: Error): number => (isOwmError(error) ? error.exitCode : exitCodes.internal)
+/** Always one of the table: a plugin may have made the error. */
+export function exitCodeOf(error: Error): number {
+  const known: readonly number[] = Object.values(exitCodes)
+  return isOwmError(error) && known.includes(error.exitCode) ? error.exitCode : exitCodes.internal
+}
 
 const codeIn = (error: Error): string => (isOwmError(error) ? error.code : 'INTERNAL')
 
 const hintOf = (error: Error): string =>
   isOwmError(error)
     ? (error.hint ?? '')
-    : 'This is a fault of owm itself: run again with --log-level debug, and report what it prints.'
+    : 'This is a fault of owm or of a plugin: run again with --log-level debug, and report what it prints.'
 
 /** What oclif says about flags and arguments, in one line; what the surroundings lack; any other error as it is. */
 export function inWords(error: Error, id: string): Error {

@@ -1,8 +1,13 @@
 /** What the built program writes to standard output and standard error. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { folderWith, owm } from '../support/cli.js'
+import { bin, folderWith, owm, owmJson, root } from '../support/cli.js'
 import { startRedisProcess } from '../support/redis.js'
+import { base, type Counts, deadSink, pendingIn, tasksIn } from './scene.js'
 
 describe('no secret reaches a debug output', () => {
   it.each(['*', 'ioredis:*,oclif*'])('DEBUG=%s: the password of Redis', async (DEBUG) => {
@@ -57,5 +62,100 @@ describe('no secret reaches a debug output', () => {
     const { code, stderr } = await owm(['produce'], { cwd, env: { NODE_DEBUG } })
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('sending request to GET') })
     expect(stderr).not.toMatch(/Hunter2|s3cret/)
+  })
+})
+
+/** Runs owm in a shell, whose redirections `where` has; gives the exit code. */
+async function redirected(args: string, where: string, cwd: string): Promise<number> {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn('bash', ['-c', `set -o pipefail; ${process.execPath} ${bin} ${args} ${where}`], {
+    cwd,
+    env: { PATH, HOME },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.resume()
+  child.stderr.resume()
+  const [code] = await once(child, 'close')
+  return code
+}
+
+describe('output that cannot be written ends no run, and changes no exit code:', () => {
+  const ways = ['> /dev/full', '2> /dev/full', '> /dev/full 2>&1', '>&-', '2>&-', '>&- 2>&-', '| true', '2>&1 | true']
+  it.each(ways)('%s', async (where) => {
+    const good = await folderWith(base)
+    expect(await redirected('produce', where, good)).toBe(0)
+    expect(await tasksIn(good)).toHaveLength(20)
+    // Warnings of retries, a summary and an error.
+    const dead = await folderWith({ ...base, sink: deadSink, retry: { attempts: 2, initialDelayMs: 1 } })
+    for (const args of ['produce', 'flush --json']) expect(await redirected(args, where, dead)).toBe(75)
+    expect(await pendingIn(dead)).toBe(20)
+    for (const args of ['produce --nope', 'nosuch', 'produce --slot never --json'])
+      expect(await redirected(args, where, good)).toBe(2)
+    for (const args of ['outbox inspect', 'config show --json', 'plugins', 'produce --help', '--version'])
+      expect(await redirected(args, where, good)).toBe(0)
+  })
+
+  it.each([
+    ['> /dev/full', 75],
+    ['| true', 75],
+    ['>&-', 78],
+  ])('but tasks that go there are not delivered: %s', async (where, code) => {
+    const cwd = await folderWith({ ...base, sink: { use: 'jsonl', path: '-' } })
+    expect(await redirected('produce', where, cwd)).toBe(code)
+    expect(await pendingIn(cwd)).toBe(20)
+    expect(await redirected('flush', '> /dev/null', cwd)).toBe(0)
+    expect(await pendingIn(cwd)).toBe(0)
+  })
+})
+
+describe('exit 70: a fault of owm or of a plugin', () => {
+  const plugin = (body: string): string => `
+    import { defineSource, TransientError, z } from ${JSON.stringify(join(root, 'dist', 'index.js'))}
+    class Odd extends TransientError { exitCode = 3 }
+    export default defineSource({ name: 'odd', description: 'odd', options: z.strictObject({}), open: () => ({
+      async *read() { ${body}; yield { locations: [], resume: '1', position: () => 'x' } },
+    }) })`
+
+  it.each([
+    [
+      'throws in a timer',
+      'setTimeout(() => { throw new Error("in a timer") }); await new Promise(() => {})',
+      'in a timer',
+    ],
+    [
+      'forgets a promise',
+      'Promise.reject(new Error("left alone")); await new Promise((r) => setTimeout(r, 9_000))',
+      'left',
+    ],
+    ['exits by itself', 'process.exit(3)', 'exit code 3'],
+  ])('a source that %s', async (_, body, message) => {
+    const cwd = await folderWith({ ...base, source: { use: './odd.mjs' } })
+    await writeFile(join(cwd, 'odd.mjs'), plugin(body))
+    const { code, stderr } = await owm(['produce'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 70, stderr: expect.stringContaining(message) })
+    expect(stderr).not.toMatch(/^\s+at /m)
+    if (message.startsWith('exit')) return
+    const { json, stderr: none, ...ran } = await owmJson<Counts>(['produce'], { cwd })
+    expect({ code: ran.code, none, json }).toMatchObject({
+      code: 70,
+      none: '',
+      json: { source: { name: './odd.mjs' }, error: { code: 'INTERNAL', message: expect.stringContaining(message) } },
+    })
+  })
+
+  it('an installation that is damaged', async () => {
+    const cwd = await folderWith(base)
+    await cp(join(root, 'bin'), join(cwd, 'bin'), { recursive: true })
+    const { code, stderr } = await owm(['produce'], { cwd, script: join(cwd, 'bin', 'run.js') })
+    expect({ code, stderr }).toEqual({
+      code: 70,
+      stderr: expect.stringMatching(/^owm: .*main\.js[\s\S]*Install owm again/),
+    })
+  })
+
+  it("an error with a plugin's own exit code", async () => {
+    const cwd = await folderWith({ ...base, source: { use: './odd.mjs' } })
+    await writeFile(join(cwd, 'odd.mjs'), plugin('throw new Odd("odd")'))
+    expect((await owm(['produce'], { cwd })).code).toBe(75)
   })
 })

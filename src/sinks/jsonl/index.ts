@@ -1,7 +1,9 @@
 /** One task a line, in a file or on standard output. */
+import { constants } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { codeOf, TransientError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
 import { cutHalfLine, openFile } from './file.js'
@@ -21,12 +23,17 @@ export default defineSink({
   options,
   async open({ path }, { baseDir }): Promise<Sink> {
     const memory = new Utf8(0)
-    if (path === '-')
+    if (path === '-') {
+      if (await isNowhere())
+        throw new ConfigurationError('Standard output is closed: nobody would get the tasks.', {
+          hint: 'Start owm with a standard output, or set sink.path to a file.',
+        })
       return {
         guarantee: 'at-least-once',
         usesStandardOutput: true,
         deliver: (batch) => toStandardOutput(batch, memory),
       }
+    }
     const place = resolve(baseDir, path)
     const file = await openFile(place)
     return {
@@ -66,6 +73,17 @@ function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
 }
 
 const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(batch.count).fill('delivered')
+
+/**
+ * Whether standard output was closed, or ignored, when owm was started: it is /dev/null then, opened for both ways.
+ * Who writes `> /dev/null` opens it for writing alone.
+ */
+async function isNowhere(): Promise<boolean> {
+  const [output, nowhere] = await Promise.all([stat('/dev/fd/1'), stat('/dev/null')])
+  if (output.rdev !== nowhere.rdev) return false
+  const about = await readFile('/proc/self/fdinfo/1', 'utf8').catch(() => '') // on Linux
+  return (Number.parseInt(/^flags:\s*(\d+)$/m.exec(about)?.[1] ?? '', 8) & constants.O_RDWR) !== 0
+}
 
 async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome[]> {
   await new Promise<void>((written, failed) => {
