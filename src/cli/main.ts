@@ -1,6 +1,5 @@
 /** What `bin/run.js` starts: oclif, bundled with everything that a command needs. */
 import { fileURLToPath } from 'node:url'
-import { flush } from '@oclif/core/flush'
 import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
 import { exitCodes, toError } from '../errors/index.js'
@@ -21,7 +20,8 @@ export async function execute(file: string): Promise<void> {
   try {
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
     await run(args, { root: fileURLToPath(file), userPlugins: false, devPlugins: false })
-    await flush()
+    // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
+    await new Promise((resolve) => process.stdout.write('', resolve))
   } catch (thrown) {
     const error = toError(thrown)
     if (isOclifs(error)) return handle(error)
