@@ -2,12 +2,14 @@ import { defineConfig } from 'vitest/config'
 import { filesWithout, missingPrograms } from './scripts/programs.mjs'
 
 /**
- * Three suites, told apart by their files' names:
+ * Four suites, told apart by their files' names:
  * unit         name.test.ts: no server, no process of its own; for while you write
  * integration  name.integration.test.ts: real processes and real servers
- * faults       test/faults and the model: kills, full disks, failovers
+ * faults       test/faults, and the outbox against a model of it: kills, full disks, failovers
+ * model        the protocol's Promela model, checked by spin
  */
 const faults = ['test/faults/**/*.test.ts', 'test/model.test.ts']
+const model = ['test/promela.test.ts']
 
 /** `npm test` has said which these are; where CI is set, it has failed. */
 const cannotRun = filesWithout(missingPrograms()).map(({ file }) => file)
@@ -27,12 +29,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.integration.test.ts', ...faults, ...cannotRun],
+          exclude: ['test/**/*.integration.test.ts', ...faults, ...model, ...cannotRun],
           retry: 0,
         },
       },
       { extends: true, test: { name: 'integration', include: ['test/**/*.integration.test.ts'], exclude: cannotRun } },
       { extends: true, test: { name: 'faults', include: faults, exclude: cannotRun } },
+      { extends: true, test: { name: 'model', include: model, exclude: cannotRun, maxConcurrency: 2 } },
     ],
   },
 })

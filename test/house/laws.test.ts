@@ -288,7 +288,7 @@ describe('commands', () => {
 
 it('unit tests start no server and no process', () => {
   const isUnit = (path: string): boolean =>
-    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|model\.test)/.test(path)
+    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|(model|promela)\.test)/.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,
     /^import .* from '.*\/support\/(?!cli)/m,

@@ -13,42 +13,38 @@ interface Room {
   vendors?: readonly string[]
 }
 
-/** Every room may import `trace.ts`, and itself. Where a path fits two rooms it belongs to the longer one. */
+/** Rooms that every other room may import. */
+export const openRooms: readonly string[] = ['errors', 'trace.ts']
+
+/** Where a path fits two rooms it belongs to the longer one. */
 export const rooms: Readonly<Record<string, Room>> = {
   errors: { imports: [], vendors: ['fastest-levenshtein'] },
-  'plugin.ts': { imports: ['errors'], vendors: ['zod'] },
   'trace.ts': { imports: [] },
-  tasks: { imports: ['errors', 'plugin.ts'] },
+  'plugin.ts': { imports: [], vendors: ['zod'] },
+  tasks: { imports: ['plugin.ts'] },
   sources: {
-    imports: ['errors', 'plugin.ts', 'tasks'],
+    imports: ['tasks', 'plugin.ts'],
     vendors: ['zod', 'csv-parse', 'yaml', '@streamparser/json', 'undici', 'typeorm', 'sqlite3'],
   },
-  sinks: { imports: ['errors', 'plugin.ts', 'tasks'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
-  outbox: { imports: ['errors', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
-  pipeline: { imports: ['errors', 'plugin.ts', 'tasks', 'outbox'], vendors: ['cockatiel'] },
-  plugins: {
-    imports: ['errors', 'plugin.ts', 'tasks', 'sources/index.ts', 'sinks/index.ts'],
-    vendors: ['zod', 'jiti', 'yaml'],
-  },
+  sinks: { imports: ['tasks', 'plugin.ts'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
+  outbox: { imports: ['tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
+  pipeline: { imports: ['outbox', 'tasks', 'plugin.ts'], vendors: ['cockatiel'] },
+  plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
-    imports: ['errors', 'plugin.ts', 'tasks', 'plugins', 'pipeline', 'outbox', 'sources/index.ts', 'sinks/index.ts'],
+    imports: ['plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
     vendors: ['zod'],
   },
-  config: {
-    imports: ['errors', 'plugins'],
-    types: ['plugin.ts', 'pipeline'],
-    vendors: ['zod', 'cosmiconfig', 'yaml'],
-  },
+  config: { imports: ['plugins'], types: ['plugin.ts', 'pipeline'], vendors: ['zod', 'cosmiconfig', 'yaml'] },
   cli: {
-    imports: ['errors', 'plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
+    imports: ['config', 'plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {
     imports: ['cli'],
-    types: ['errors', 'plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
+    types: ['plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
     vendors: ['@oclif/core'],
   },
-  'index.ts': { imports: ['errors', 'plugin.ts', 'config'], types: ['tasks'], vendors: ['zod'] },
+  'index.ts': { imports: ['plugin.ts', 'config'], types: ['tasks'], vendors: ['zod'] },
   // The maps of what comes with owm are rooms of their own: whoever reads one doesn't load a plugin.
   'sources/index.ts': { imports: ['sources'] },
   'sinks/index.ts': { imports: ['sinks'] },
@@ -90,8 +86,10 @@ export function isAllowed(one: Import): boolean {
   if (!isOwn(one)) return room.vendors?.includes(one.to) ?? false
   const to = roomOf(one.to)
   if (to === undefined) return false
-  const isOpen = to === from || to === 'trace.ts' || room.imports.includes(to)
-  return isOpen || (one.how === 'type' && (room.types?.includes(to) ?? false))
+  const isOpen = openRooms.includes(to) && !openRooms.includes(from ?? '')
+  return (
+    to === from || isOpen || room.imports.includes(to) || (one.how === 'type' && (room.types?.includes(to) ?? false))
+  )
 }
 
 /** All that `file` loads with itself, directly or not; what `import()` loads later is left out. */
