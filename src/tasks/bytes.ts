@@ -52,9 +52,10 @@ export class Utf8 {
     this.end = end + text.length
   }
 
-  /** A string or a finite number as JSON writes it. */
-  json(value: string | number): void {
+  /** A string or a finite number as JSON writes it; of a bigint all digits. */
+  json(value: string | number | bigint): void {
     if (typeof value === 'number') this.number(value)
+    else if (typeof value === 'bigint') this.text(String(value))
     else this.quoted(value)
   }
 

@@ -1,6 +1,7 @@
 /** A location's extra keys: those that owm doesn't know travel with the task, under snake_case names. */
 import type { Location } from '../plugin.js'
 import type { Utf8 } from './bytes.js'
+import { exactJson } from './exact.js'
 import { Rejection, shown } from './rejection.js'
 import { ownKeys } from './task.js'
 
@@ -12,14 +13,14 @@ const maxExtraDepth = 64
 /** How a key begins inside a task: `,"name":`. */
 export const keyBytes = (name: string): Uint8Array => Buffer.from(`,${JSON.stringify(name)}:`)
 
-/** Appends the location's other keys, snake_case, empty ones left out. */
+/** Appends the location's other keys, snake_case; empty ones and NaN, which is no value, are left out. */
 export function writeExtras(location: Location, task: Utf8): void {
   const { extras, mayClash } = shapeOf(location)
   const taken: string[] | undefined = mayClash ? [] : undefined
   let length = 0
   for (const key of extras) {
     const value = location[key]
-    if (value === undefined || value === null || value === '') continue
+    if (value === undefined || value === null || value === '' || Number.isNaN(value)) continue
     const { name, start } = extraOf(key)
     if (name === '' || ownKeys.has(name) || taken?.includes(name))
       throw new Rejection(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
@@ -51,10 +52,14 @@ let latest: Shape = { keys: [], extras: [], mayClash: false }
 function shapeOf(location: Location): Shape {
   const keys = Object.keys(location)
   if (keys.length === latest.keys.length && keys.every((key, index) => key === latest.keys[index])) return latest
-  const extras = keys.filter((key) => !ownKeys.has(key))
-  latest = { keys, extras, mayClash: extras.some((key) => snakeCase(key) !== key) }
+  const extras = keys.filter((key) => !ownKeys.has(key) || isUnread(key, keys))
+  latest = { keys, extras, mayClash: extras.some((key) => ownKeys.has(key) || snakeCase(key) !== key) }
   return latest
 }
+
+/** Whether a key has the name of one of owm's own, but owm doesn't read it: it travels as `original_…`. */
+const isUnread = (key: string, keys: readonly string[]): boolean =>
+  key === 'task_id' || key === 'location_id' || (key.endsWith('_deg') && keys.includes(key.replace('_deg', '')))
 
 /** Keys that came lately. */
 const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
@@ -63,7 +68,7 @@ const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
 function extraOf(key: string): { name: string; start: Uint8Array } {
   const known = extraKeys.get(key)
   if (known) return known
-  const name = snakeCase(key)
+  const name = ownKeys.has(key) ? `original_${key}` : snakeCase(key)
   const extra = { name, start: keyBytes(name) }
   if (extraKeys.size === 1_000) extraKeys.clear()
   extraKeys.set(key, extra)
@@ -73,10 +78,11 @@ function extraOf(key: string): { name: string; start: Uint8Array } {
 /** Undefined for what JSON leaves out, such as a function. */
 function jsonOf(value: unknown, name: string): string | undefined {
   if (isDeeperThan(maxExtraDepth, value)) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
+  if (isInfinite(value)) throw new Rejection(`${name} holds a number that is too large for JSON`)
   try {
-    return JSON.stringify(value)
+    return exactJson(value)
   } catch {
-    throw new Rejection(`${name} has no form in JSON`) // a bigint, say
+    throw new Rejection(`${name} has no form in JSON`)
   }
 }
 
@@ -85,7 +91,13 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
 }
 
-const snakeCase = (key: string): string =>
+/** Whether there is a number in it that JSON would write as `null`, NaN excepted. */
+const isInfinite = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).some(isInfinite)
+    : value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY
+
+export const snakeCase = (key: string): string =>
   /^[a-z][a-z0-9_]*$/.test(key)
     ? key
     : key

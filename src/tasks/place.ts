@@ -1,5 +1,6 @@
 /** From a location, as a source gives it, to a checked place: pure, no clock, no randomness. */
 import type { Location } from '../plugin.js'
+import { ExactNumber } from './exact.js'
 import { orRejection, Rejection, shown } from './rejection.js'
 
 /** What owm itself needs of a location, checked. */
@@ -17,7 +18,7 @@ export interface Place {
   /** Hours, whole, 0 or more. */
   readonly historicalHours: number
   /** The source's own id; undefined where it has none. A number stays one in the task. */
-  readonly id: string | number | undefined
+  readonly id: string | number | bigint | undefined
   /** What makes it this place and no other: its id if it has one, else its coordinates, city and state. */
   readonly key: string
 }
@@ -42,6 +43,7 @@ function read(location: Location): Place {
 /** CSV and databases give numbers as text: a plain decimal is one; `''`, `0x10` and `1,5` aren't. */
 function number(value: unknown): number {
   if (typeof value === 'number') return value
+  if (typeof value === 'bigint' || value instanceof ExactNumber) return Number(value)
   if (typeof value === 'string' && /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(value)) return Number(value)
   return Number.NaN
 }
@@ -54,8 +56,10 @@ function degrees(given: unknown, key: string, limit: number): number {
   return value + 0 // -0 is 0: one place, one id
 }
 
-function text(value: unknown, key: string, least: number): string {
-  if (value === undefined || value === null) throw new Rejection(`${key} is missing`, key)
+function text(given: unknown, key: string, least: number): string {
+  if (given === undefined || given === null) throw new Rejection(`${key} is missing`, key)
+  // Of a place that is called 1770, JSON makes a number.
+  const value = isNumber(given) ? String(given) : given
   if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
   // Workers count characters, not UTF-16 units.
   if (value.length > 200 && (value.length > 400 || [...value].length > 200))
@@ -73,9 +77,14 @@ function hours(given: unknown, key: string): number {
   return value
 }
 
-function idOf(value: unknown): string | number | undefined {
+const isNumber = (value: unknown): boolean =>
+  Number.isFinite(value) || typeof value === 'bigint' || value instanceof ExactNumber
+
+function idOf(value: unknown): string | number | bigint | undefined {
   if (value === undefined || value === null || value === '') return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (typeof value === 'bigint') return value
+  if (value instanceof ExactNumber) return value.text
   if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
   return text(value, 'id', 1)
 }
