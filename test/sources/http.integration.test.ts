@@ -36,7 +36,7 @@ const cities = (count: number): City[] =>
   Array.from({ length: count }, (_, index) => ({
     id: index,
     name: `city ${index}`,
-    lat: index % 90,
+    lat: (index % 89) + 1,
     lon: -(index % 180),
   }))
 
@@ -478,9 +478,9 @@ describe('what is wrong with the first answer is said at once', () => {
     ],
     [
       'no list',
-      (response) => json(response, { error: 'nope', code: 5 }),
+      (response) => json(response, { cause: 'nope', code: 5 }),
       {},
-      /no list of objects; its keys are error, code/,
+      /no list of objects; its keys are cause, code/,
       /source\.items/,
     ],
     ['two lists', (response) => json(response, { a: [{}], b: [{}] }), {}, /a, b/, /source\.items/],

@@ -295,20 +295,28 @@ describe('positions', () => {
     ],
     ['crlf.csv', 'name,lat,lon\r\n"A\r\n\r\na",1,2\r\nB,1,181\r\n', ['line 2', 'line 5, column "lon"']],
     ['mac.csv', 'name,lat,lon\rA,1,2\rB,1,x\r', ['line 2', 'line 3, column "lon"']],
-    ['list.json', '[\n {"name":"A"},\n\n {"name":\n "B"}, 7 ]', ['[0], line 2', '[1], line 4', '[2], line 5']],
+    [
+      'list.json',
+      '[\n {"name":"A","lat":1,"lon":2},\n\n {"name":\n "B"}, 7 ]',
+      ['[0], line 2', '[1], line 4', '[2], line 5'],
+    ],
     [
       'object.json',
-      '{"a": {"b":\n[{"name":"A"},\n{"name":"B"}]}}',
+      '{"a": {"b":\n[{"name":"A","lat":1,"lon":2},\n{"name":"B"}]}}',
       ['a.b[0], line 2', 'a.b[1], line 3'],
       { items: 'a.b' },
     ],
-    ['list.ndjson', '{"name":"A"}\n\n{"name":"B"}\r\n[1]', ['line 1', 'line 3', 'line 4']],
+    ['list.ndjson', '{"name":"A","lat":1,"lon":2}\n\n{"name":"B"}\r\n[1]', ['line 1', 'line 3', 'line 4']],
     [
       'list.geojson',
       '{"features":[\n{"type":"Feature","geometry":null},\n{}]}',
       ['features[0], line 2', 'features[1], line 3'],
     ],
-    ['list.yaml', '# list\n- {name: A}\n-\n  name: B\n- 7\n', ['[0], line 2', '[1], line 4', '[2], line 5']],
+    [
+      'list.yaml',
+      '# list\n- {name: A, lat: 1, lon: 2}\n-\n  name: B\n- 7\n',
+      ['[0], line 2', '[1], line 4', '[2], line 5'],
+    ],
   ])('of %s', async (name, content, expected, options = {}) => {
     expect((await read(name, content, options)).positions).toEqual(expected)
   })
@@ -347,7 +355,7 @@ describe('quotes', () => {
     ['one inside of a value', 'A,1,2\n5" B,1,2\n5" C,1,2\nD,1,2\n', ['A', '!3', '!4', 'D']],
     ['one at the end of a long value', '"A\na\na,1,2\n"B\nb",1,2\n', ['!2', '!3', 'a', 'B\nb']],
     ['in the last line, unclosed', 'A,1,2\n"B', ['A', '!3']],
-  ])('%s: the line is quarantined, the others are read', async (_, content, expected) => {
+  ])('%s: the line is rejected, the others are read', async (_, content, expected) => {
     const { locations, positions } = await read('list.csv', `name,lat,lon\n${content}`)
     const found = locations.map((location, index) =>
       location instanceof Malformed ? `!${positions[index]?.replace('line ', '')}` : location['city'],
@@ -363,7 +371,7 @@ describe('quotes', () => {
     ])
   })
 
-  test('whatever stands in a value, it is read as it is, and stands where it is said', async () => {
+  test('whatever stands in a value, it is read as it is, but for space around it, and stands where it is said', async () => {
     const value = fc.oneof(
       fc.string({
         unit: fc.constantFrom('a', 'ö', '"', ',', ';', '\n', '\r\n', ' ', '\t', '\u2028', '東'),
@@ -385,7 +393,8 @@ describe('quotes', () => {
         const expected = records.map(({ name, note }) => {
           const line = text.split('\n').length
           text += [quoted(name), quoted(note), '1', '2'].join(delimiter) + end
-          return { location: { city: name, note, latitude: '1', longitude: '2' }, line: `line ${line}` }
+          const location = { city: name.trim(), note: note.trim(), latitude: '1', longitude: '2' }
+          return { location, line: `line ${line}` }
         })
         const { locations, positions } = await read('list.csv', text)
         expect(plain(locations)).toEqual(expected.map(({ location }) => location))
@@ -446,8 +455,9 @@ describe('lists that are wrong as a whole', () => {
     ['no array', 'list.json', '"x"', /isn't an array/],
     ['cut off', 'list.json', '[{"name":"A"},{"name"', /ends before its array does/],
     ['cut off', 'object.json', '{"cities":[{"name":"A"},{"name"', /ends before its array does/],
-    ['invalid', 'list.json', '[{"name":"A"},\n{"name" "B"}]', /isn't valid JSON, line 2: /],
-    ['one object a line', 'list.json', '{"name":"A"}\n{"name":"B"}\n', /holds no array of objects/, /ndjson/],
+    ['brackets that do not fit', 'list.json', '[{"name":"A"},\n{"name":["B"}]]', /isn't valid JSON, line 2: /],
+    ['more behind the end', 'list.json', '[{"name":"A"}]\n[]', /goes on behind its end, line 2/],
+    ['one object a line', 'list.json', '{"name":"A"}\n{"name":"B"}\n', /goes on behind its end/, /ndjson/],
     ['an object without a list', 'list.json', '{"error":"x","codes":[1]}', /holds no array of objects/],
     ['two lists', 'list.json', '{"a":[{}],"b":{"c":[{}]}}', /more than one list: a, b\.c/, /source\.items/],
     ['no such list', 'list.json', '{"cities":[{}]}', /no list "citys"/, /items: cities/, { items: 'citys' }],

@@ -1,6 +1,11 @@
-/** What the names of columns and keys mean. */
+/** What the names of columns and keys mean: judged once for a list, or once for each shape of its records. */
+import { snakeCase } from '../../tasks/extras.js'
+import { ownKeys } from '../../tasks/task.js'
 import type { Fields } from './options.js'
 import { synonyms } from './synonyms.js'
+
+/** A column or a key, by the source's own word for it. */
+export type Thing = 'column' | 'key'
 
 const normal = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, '')
 
@@ -13,29 +18,68 @@ export class Bare {
 }
 Object.setPrototypeOf(Bare.prototype, null)
 
+/** A name that can't be a task's as it is, and the one under which its values travel. */
+export interface Renamed {
+  readonly name: string
+  readonly as: string
+}
+
+export interface Meanings {
+  /** One for each name. */
+  readonly meanings: readonly string[]
+  readonly renamed: readonly Renamed[]
+}
+
 /**
- * What each of a list's column names means to owm. A name that means nothing special stays itself. `chosen` wins,
- * then the first synonym that occurs; a column whose name another one was chosen for becomes `original_…`.
+ * What each name means to owm. A name that means nothing special stays itself. `chosen` wins, then the first synonym
+ * that occurs; one whose name another one was chosen for becomes `original_…`. No two get the same meaning, and
+ * none a meaning that is owm's own or that has no letter or digit in it.
  *
- * @param chosen owm's name -> column
+ * @param chosen owm's name -> the source's own
  */
-export function meaningOf(names: readonly string[], chosen: Fields = {}): string[] {
+export function meaningsOf(names: readonly string[], thing: Thing, chosen: Fields = {}): Meanings {
   const meant = names.map((name) => name.trim())
-  const lower = meant.map((name) => name.toLowerCase())
+  const found = known(meant, chosen)
+  const taken = new Set(found.values())
+  const inTask = new Set([...taken].map(snakeCase))
+  const renamed: Renamed[] = []
+  const meanings = meant.map((name, index) => {
+    const own = found.get(index)
+    if (own !== undefined) return own
+    const wanted = taken.has(name.toLowerCase()) ? `original_${name}` : name
+    const as = free(snakeCase(wanted) || `${thing}_${index + 1}`, inTask)
+    inTask.add(as)
+    if (as === snakeCase(wanted)) return wanted
+    renamed.push({ name, as })
+    return as
+  })
+  return { meanings, renamed }
+}
+
+/** The names that mean something to owm: index -> meaning. */
+function known(meant: readonly string[], chosen: Readonly<Record<string, string>>): Map<number, string> {
   const found = new Map<number, string>()
+  const lower = meant.map((name) => name.toLowerCase())
   for (const [key, column] of Object.entries(chosen)) {
     const exact = meant.indexOf(column.trim())
     const index = exact >= 0 ? exact : lower.indexOf(column.trim().toLowerCase())
     if (index >= 0) found.set(index, key)
   }
   const normalised = meant.map(normal)
-  for (const [key, known] of Object.entries(synonyms)) {
-    if (Object.hasOwn(chosen, key)) continue
-    const index = known
+  for (const [key, names] of Object.entries(synonyms)) {
+    if (Object.hasOwn(chosen, key) || ('coordinates' in chosen && key.endsWith('itude'))) continue
+    const index = names
       .map((name) => normalised.findIndex((column, at) => column === name && !found.has(at)))
       .find((at) => at >= 0)
     if (index !== undefined) found.set(index, key)
   }
-  const taken = new Set(found.values())
-  return meant.map((name, index) => found.get(index) ?? (taken.has(name.toLowerCase()) ? `original_${name}` : name))
+  return found
+}
+
+/** A name in a task that is neither owm's own nor taken. */
+function free(name: string, taken: ReadonlySet<string>): string {
+  const own = ownKeys.has(name) ? `original_${name}` : name
+  let unique = own
+  for (let number = 2; taken.has(unique); number++) unique = `${own}_${number}`
+  return unique
 }

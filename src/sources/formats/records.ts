@@ -15,6 +15,9 @@ export interface TextList {
   readonly again: boolean
 }
 
+/** How messages begin that speak of a list. */
+export const titleOf = (list: string): string => `The list ${list}`
+
 /** The records of one chunk of a list, and where in the list each of them stands. */
 export interface Records {
   readonly records: readonly (Location | Malformed)[]
@@ -26,7 +29,7 @@ export const maxRecord = 8 * 1024 * 1024
 
 /** A list that can't be read as a whole. */
 export const damaged = (list: string, what: string, hint: string, cause?: unknown): ConfigurationError =>
-  new ConfigurationError(`The list ${list} ${what}.`, { hint, cause })
+  new ConfigurationError(`${titleOf(list)} ${what}.`, { hint, cause })
 
 /** Why a record is rejected in which something wasn't valid in the list's encoding. */
 export const misread = (what: string, { encoding }: { readonly encoding?: string | undefined }): string =>

@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib'
 import { codeOf, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { damaged, maxRecord } from './records.js'
+import { signatureOf } from './signature.js'
 
 /** Names that a misspelt encoding is compared with. */
 const usualEncodings = [
@@ -50,7 +51,7 @@ const hasLine = (text: string): boolean => text.includes('\n') || text.length >=
 
 /** Expands what gzip has compressed, whatever the file is called. */
 export async function* unzipped(input: AsyncIterable<Buffer>, name: string, mustBe: boolean): AsyncGenerator<Buffer> {
-  const chunks = merged(input, Buffer.concat, (head) => head.length >= 2)
+  const chunks = merged(input, Buffer.concat, (head) => head.length >= 16)
   const first = await chunks.next()
   const isZipped = first.value?.[0] === 0x1f && first.value[1] === 0x8b
   const hint = 'Make the file again, or fetch it again.'
@@ -60,14 +61,33 @@ export async function* unzipped(input: AsyncIterable<Buffer>, name: string, must
     if (!first.done) yield first.value
     yield* chunks
   }
-  if (!isZipped) return yield* all()
+  if (!isZipped) return yield* readable(all(), name)
   try {
-    yield* pipeline(all(), createGunzip({ chunkSize: 65_536 }), () => undefined)
+    yield* readable(
+      pipeline(all(), createGunzip({ chunkSize: 65_536 }), () => undefined),
+      name,
+    )
   } catch (error) {
     throw codeOf(error).startsWith('Z_')
       ? damaged(name, `is damaged or incomplete: ${toError(error).message}`, hint, error)
       : error
   }
+}
+
+/** The bytes of a list. Throws ConfigurationError where they are another program's. */
+async function* readable(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const chunk of merged(bytes, Buffer.concat, (head) => head.length >= 16)) {
+    if (isFirst) refuseForeign(chunk, name)
+    isFirst = false
+    yield chunk
+  }
+}
+
+/** Throws ConfigurationError for the first bytes of a file that owm can't read. */
+export function refuseForeign(head: Buffer, name: string): void {
+  const found = signatureOf(head)
+  if (found) throw damaged(name, `is ${found.what}`, found.hint)
 }
 
 /** Text without its byte order mark. What isn't valid in the encoding becomes U+FFFD. */

@@ -1,39 +1,55 @@
-/** YAML: one sequence of mappings, an object that holds one, or a document for each record. Read as a whole. */
-import type { Document } from 'yaml'
+/** YAML: one list of records, an object that holds one, or a document for each record. Read as a whole. */
+import type { Document, Node } from 'yaml'
 import { type Location, Malformed } from '../../plugin.js'
-import type { Fields } from '../fields/options.js'
-import { type Held, noList, onlyOne } from './json-lists.js'
-import { locationMaker } from './location.js'
-import { damaged, misread, type Records, type TextList } from './records.js'
+import { exactJson } from '../../tasks/exact.js'
+import type { Mapping } from '../fields/mapping.js'
+import type { JsonOptions } from './json/index.js'
+import { type Held, noList, onlyOne } from './json/outline.js'
+import { entriesIn, layoutOf } from './layout.js'
+import { checkProjection, RecordReader } from './record.js'
+import { damaged, isObject, misread, type Records, type TextList, titleOf } from './records.js'
+import { exactScalars } from './scalars.js'
 
 /** Characters of a YAML list: its document takes about 80 times as much memory. */
 const maxYaml = 8 * 1024 * 1024
 const yamlHint = 'A YAML list is one sequence of mappings.'
 
-interface Options {
-  readonly fields?: Fields
-  readonly items?: string | undefined
-  readonly encoding?: string | undefined
+type Yaml = typeof import('yaml')
+
+interface Item {
+  readonly value: unknown
+  readonly key: string | undefined
+  readonly line: number | undefined
 }
 
-export async function* readYaml(list: TextList, given: Options): AsyncGenerator<Records> {
+export async function* readYaml(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
   const yaml = (await import('yaml')).default
-  const locationOf = locationMaker(given, list.format)
+  const reader = new RecordReader(given, mapping, { title: titleOf(list.name), isGeoJson: false })
   const lineCounter = new yaml.LineCounter()
   const documents = yaml.parseAllDocuments(await whole(list), { lineCounter })
   const records: (Location | Malformed)[] = []
-  const lines: (number | undefined)[] = []
+  const places: string[] = []
+  let number = 0
+  const lineOf = (node: Node): number | undefined =>
+    node.range?.[0] === undefined ? undefined : lineCounter.linePos(node.range[0]).line
   for (const document of documents) {
     const [error] = document.errors
     if (error) throw damaged(list.name, `isn't valid YAML: ${error.message.split('\n', 1)[0]}`, yamlHint, error)
-    for (const item of itemsOf(document, { ...given, name: list.name, isOne: documents.length === 1 }, yaml)) {
-      const value: unknown = yaml.isNode(item) ? item.toJS(document) : item
-      const isText = !JSON.stringify(value)?.includes('\ufffd')
-      records.push(isText ? locationOf(value) : new Malformed(JSON.stringify(value), misread('record', given)))
-      lines.push(yaml.isNode(item) && item.range ? lineCounter.linePos(item.range[0]).line : undefined)
+    exactScalars(document, yaml)
+    const about = { list, given, mapping, isOne: documents.length === 1 }
+    for (const { value, key, line } of itemsOf(document, about, yaml, lineOf)) {
+      const place = `[${key === undefined ? number : JSON.stringify(key)}], line ${line ?? '?'}`
+      number++
+      const text = exactJson(value) ?? ''
+      const record = text.includes('\ufffd')
+        ? new Malformed(text, misread('record', given))
+        : reader.read({ value, key })
+      if (record === undefined) continue
+      records.push(record)
+      places.push(place)
     }
   }
-  yield { records, position: (index) => `[${index}], line ${lines[index] ?? '?'}` }
+  yield { records, position: (index) => places[index] ?? '' }
 }
 
 async function whole({ name, text }: TextList): Promise<string> {
@@ -50,25 +66,81 @@ async function whole({ name, text }: TextList): Promise<string> {
   return all
 }
 
-/** The nodes of a document's records. */
+interface About {
+  readonly list: TextList
+  readonly given: JsonOptions
+  readonly mapping: Mapping
+  /** Whether this is the only document. */
+  readonly isOne: boolean
+}
+
+/** A document's records. */
 function itemsOf(
   document: Document.Parsed,
-  { items, name, isOne }: { items?: string | undefined; name: string; isOne: boolean },
-  { isMap, isSeq }: typeof import('yaml'),
-): readonly unknown[] {
+  about: About,
+  yaml: Yaml,
+  lineOf: (node: Node) => number | undefined,
+): readonly Item[] {
+  const {
+    given: { items, layout },
+    list: { name },
+  } = about
   const { contents } = document
   if (contents === null) return []
-  if (isSeq(contents)) return contents.items
-  if (!isMap(contents)) throw damaged(name, "isn't a sequence", yamlHint)
-  const found = new Map<string, Held>()
-  for (const { key, value } of contents.items)
-    if (isSeq(value)) {
-      const others = value.items.length === 0 ? 'nothing' : 'something else'
-      found.set(String(key), value.items.some(isMap) ? 'objects' : others)
-    }
-  const path = items ?? (isOne ? onlyOne(found, name) : undefined)
-  if (path === undefined) return [contents]
-  const list = document.getIn(path.split('.'))
-  if (!isSeq(list)) throw noList(path, found, name)
-  return list.items
+  const jsOf = (node: unknown): unknown => (yaml.isNode(node) ? node.toJS(document) : node)
+  const itemOf = (node: unknown, key?: string): Item => ({
+    value: jsOf(node),
+    key,
+    line: yaml.isNode(node) ? lineOf(node) : undefined,
+  })
+  const found: unknown =
+    items === undefined || !yaml.isMap(contents) ? contents : document.getIn(items.split('.'), true)
+  if (yaml.isMap(contents)) checkProjection(contents.toJS(document), titleOf(name))
+  if (layout === 'keyed' && yaml.isMap(found))
+    return found.items.map(({ key, value }) => itemOf(value, String(jsOf(key))))
+  if (layout === 'columns')
+    return (entriesIn(jsOf(found), 'columns') ?? wrongLayout(name)).map((entry) => ({ ...entry, line: undefined }))
+  if (yaml.isSeq(found)) return found.items.map((node) => itemOf(node))
+  if (items !== undefined && !yaml.isSeq(found) && yaml.isMap(contents))
+    throw noList(
+      items,
+      contents.items.map(({ key }) => String(key)),
+      name,
+    )
+  if (!yaml.isMap(contents)) throw damaged(name, "isn't a sequence", yamlHint)
+  return inMap(contents.toJS(document), about, contents.items, itemOf)
+}
+
+function wrongLayout(name: string): never {
+  throw damaged(name, 'has no object of columns', 'Correct source.layout or source.items.')
+}
+
+/** The records of a mapping: of the one list in it, or the mapping itself. */
+function inMap(
+  value: unknown,
+  { list, given, mapping, isOne }: About,
+  pairs: readonly { key: unknown; value: unknown }[],
+  itemOf: (node: unknown, key?: string) => Item,
+): readonly Item[] {
+  const whole: Item = { value, key: undefined, line: undefined }
+  if (!isOne || !isObject(value)) return [whole]
+  const held = new Map<string, Held>()
+  for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
+  const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
+  const node: unknown = pairs.find(({ key }) => String(key) === path)?.value
+  if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items))
+    return node.items.map((item: unknown) => itemOf(item))
+  if (mapping.seemsPlace(value)) return [whole]
+  const layout = layoutOf(value, (record) => mapping.seemsPlace(record))
+  throw damaged(
+    list.name,
+    "isn't a sequence, and holds none of mappings",
+    layout ? `Set source.layout to ${layout}.` : yamlHint,
+  )
+}
+
+function heldIn(list: readonly unknown[]): Held {
+  if (list.length === 0) return 'nothing'
+  if (list.some(isObject)) return 'objects'
+  return list.every(Array.isArray) ? 'arrays' : 'something else'
 }

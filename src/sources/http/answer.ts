@@ -1,121 +1,192 @@
-/** What an answer says: its items, the total, and where the next page is. */
-import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+/** What an answer says: its records, the total, and where the next page is. */
+import { ConfigurationError, TransientError } from '../../errors/index.js'
+import { Malformed } from '../../plugin.js'
+import { exactJson } from '../../tasks/exact.js'
+import type { Mapping } from '../fields/mapping.js'
+import { projected } from '../fields/projection.js'
+import { readCsv } from '../formats/csv/index.js'
+import { type Entry, entriesIn, layoutOf } from '../formats/layout.js'
+import { readNdjson } from '../formats/ndjson.js'
+import { checkProjection, RecordReader } from '../formats/record.js'
+import type { Records } from '../formats/records.js'
+import { bytesOf, jsonOf, textOf, WrongContent } from './content.js'
 import { masked } from './credentials.js'
 import { refused } from './errors.js'
+import { hasMore, linkedNext, nextIn, pagesIn, totalIn } from './marks.js'
 import type { Options } from './options.js'
-import type { Page, Pagination } from './pagination/index.js'
-import { linkTo } from './pagination/link-header.js'
+import { emptyPage, type Page } from './pagination/index.js'
+import { refusalIn } from './refusal.js'
 import { type Answer, headerOf, isGood } from './request.js'
-import { excerpt, type Found, find, isTree, nextOf, shapeOf, valueAt, wholeOf } from './tree.js'
-
-const totalNames = /^(total(_?(count|items|results|elements|records|rows|hits))?|@odata\.count)$/i
-const nextNames = {
-  cursor: /^next(_?(cursor|token|page_?token))?$/i,
-  link: /^(next(_?(url|uri|link|page_?url))?|@odata\.nextLink)$/i,
-}
+import { excerpt, type Found, find, isTree, shapeOf, valueAt } from './tree.js'
 
 /** What doesn't fit in an answer is the configuration's fault while nothing has come, else a server's bad moment. */
-type Wrong = (what: string, hint: string) => Error
+export type Wrong = (what: string, hint: string) => Error
 
 export class Reader {
   readonly #given: Options
-  readonly #type: Pagination['type']
   readonly #secrets: readonly string[]
+  readonly #mapping: Mapping
+  readonly #records: RecordReader
   /** Where the items were found in an earlier answer. */
   #itemsAt: string | undefined
 
-  constructor(given: Options, secrets: readonly string[]) {
+  constructor(given: Options, secrets: readonly string[], mapping: Mapping) {
     this.#given = given
-    this.#type = given.pagination.type
     this.#secrets = secrets
+    this.#mapping = mapping
+    this.#records = new RecordReader(given, mapping, { title: 'The list', isGeoJson: false })
     this.#itemsAt = given.items
   }
 
   /**
+   * Throws ConfigurationError, or TransientError where a retry may help.
+   *
    * @param where the page, in words
    * @param isFirst nothing has come yet
    */
-  pageOf(answer: Answer, where: string, isFirst: boolean): Page {
-    const text = answer.body.toString()
-    if (!isGood(answer.status)) throw refused(answer, where, masked(excerpt(text), this.#secrets))
-    if (answer.status === 204) return { items: [], total: undefined, next: undefined }
-    const json = this.#json(answer, text, where)
+  async pageOf(answer: Answer, where: string, isFirst: boolean): Promise<Page> {
+    const said = (): string => masked(excerpt(answer.body.toString()), this.#secrets)
+    if (!isGood(answer.status)) throw refused(answer, where, { said: said(), given: this.#given })
+    if (answer.status === 204) return emptyPage
     const Class = isFirst ? ConfigurationError : TransientError
-    const wrong: Wrong = (what, hint) => new Class(`The answer of ${where} ${what}.`, { hint })
-    return {
-      items: this.#items(json, wrong),
-      total: this.#total(json, answer, isFirst, wrong),
-      next: this.#type === 'cursor' || this.#type === 'link' ? this.#next(json, answer, this.#type, wrong) : undefined,
-    }
-  }
-
-  #json({ headers }: Answer, text: string, where: string): unknown {
+    const wrong: Wrong = (what, hint) => new Class(masked(`The answer of ${where} ${what}.`, this.#secrets), { hint })
     try {
-      return JSON.parse(text.replace(/^\ufeff/, ''))
+      const text = textOf(bytesOf(answer, this.#given), answer)
+      const { format = 'json' } = this.#given
+      if (format !== 'json') return await this.#lines(text, answer, where, wrong)
+      return this.#page(jsonOf(text, answer), answer, { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') })
     } catch (error) {
-      const kind = headerOf(headers, 'content-type') || 'no content type'
-      throw new TransientError(`${where} gave no JSON (${kind}): ${masked(toError(error).message, this.#secrets)}`)
+      if (!(error instanceof WrongContent)) throw error
+      // A good answer that broke off may come whole next time.
+      if (error.isForeign) throw wrong(error.message, error.hint)
+      throw new TransientError(masked(`The answer of ${where} ${error.message}.`, this.#secrets), { hint: error.hint })
     }
   }
 
-  #items(json: unknown, wrong: Wrong): readonly unknown[] {
-    if (this.#itemsAt === undefined && !Array.isArray(json)) {
-      const lists = find(json, (value) => Array.isArray(value) && value.some(isTree))
-      const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
-      this.#itemsAt = only('items', lists.length > 0 ? lists : empty(), wrong)?.at
-      if (this.#itemsAt === undefined)
-        throw wrong(`has no list of objects; ${shapeOf(json)}`, 'Name where the items are in source.items.')
+  /** CSV and NDJSON: what comes before and behind the records stands in headers only. */
+  async #lines(text: string, { headers, url }: Answer, where: string, wrong: Wrong): Promise<Page> {
+    const { format = 'csv', pagination } = this.#given
+    async function* all(): AsyncGenerator<string> {
+      yield text
+    }
+    const list = { name: where, format: format === 'json' ? ('ndjson' as const) : format, text: all, again: false }
+    const chunks: Records[] = []
+    if (text.trim() !== '')
+      for await (const chunk of (format === 'ndjson' ? readNdjson : readCsv)(list, this.#given, this.#mapping))
+        chunks.push(chunk)
+    const records = chunks.flatMap((chunk) => [...chunk.records])
+    const places = chunks.flatMap((chunk) => chunk.records.map((_, index) => () => chunk.position(index)))
+    return {
+      count: records.length,
+      records,
+      position: (index) => `, ${places[index]?.() ?? ''}`,
+      mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
+      total: totalIn(undefined, headers, this.#given, false, wrong),
+      pages: undefined,
+      next: pagination.type === 'link' ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
+      hasMore: undefined,
+      hasLinks: false,
+    }
+  }
+
+  #page(json: unknown, answer: Answer, about: About): Page {
+    const { where, isFirst, wrong } = about
+    const refusal = refusalIn(json, this.#given.ok)
+    if (refusal) {
+      const message = masked(`${where} answered with an error: ${refusal.said}`, this.#secrets)
+      throw refusal.isLasting && isFirst
+        ? new ConfigurationError(message, { hint: 'Correct source.url, source.auth or source.pagination.' })
+        : new TransientError(message)
+    }
+    checkProjection(json, where)
+    checkContentCrs(answer, where)
+    const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
+    const entries = this.#entries(json, wrong)
+    return {
+      ...this.#recordsOf(entries, about),
+      mark: exactJson([entries.length, entries[0]?.value, entries.at(-1)?.value]) ?? '',
+      total: totalIn(json, answer.headers, this.#given, isFirst, wrong),
+      pages: pagesIn(json),
+      next,
+      hasMore: hasMore(json),
+      hasLinks,
+    }
+  }
+
+  #recordsOf(entries: readonly Entry[], { isSuspicious }: About): Pick<Page, 'count' | 'records' | 'position'> {
+    const places: number[] = []
+    const records = entries.flatMap((entry, index) => {
+      const record = this.#recordOf(entry, isSuspicious)
+      if (record === undefined) return []
+      places.push(index)
+      return [record]
+    })
+    return { count: entries.length, records, position: (index) => places[index] ?? index }
+  }
+
+  #recordOf(entry: Entry, isSuspicious: boolean): Page['records'][number] | undefined {
+    // What isn't UTF-8 was decoded to U+FFFD: the item isn't what somebody wrote.
+    const text = isSuspicious ? (exactJson(entry.value) ?? '') : ''
+    if (text.includes('\ufffd')) return new Malformed(text, "the item isn't valid UTF-8")
+    if (!isTree(entry.value) && this.#given.layout !== 'rows')
+      return new Malformed(exactJson(entry.value) ?? '', 'an item must be an object')
+    return this.#records.read(entry)
+  }
+
+  #entries(json: unknown, wrong: Wrong): readonly Entry[] {
+    const { layout = 'records' } = this.#given
+    const isArray = layout === 'records' || layout === 'rows'
+    if (this.#itemsAt === undefined && isArray && !Array.isArray(json)) {
+      this.#itemsAt = this.#found(json, layout, wrong)
+      if (this.#itemsAt === undefined) return this.#onlyOne(json, wrong)
     }
     const list = this.#itemsAt === undefined ? json : valueAt(json, this.#itemsAt)
-    const items: unknown = list === null ? [] : list // as some servers write an empty list
-    if (!Array.isArray(items)) throw wrong(`has no list at ${this.#itemsAt}; ${shapeOf(json)}`, 'Correct source.items.')
-    return items
+    const entries = list === null ? [] : entriesIn(list, layout) // null, as some servers write an empty list
+    if (!entries)
+      throw wrong(`has no list at ${this.#itemsAt ?? 'its outermost level'}; ${shapeOf(json)}`, 'Correct source.items.')
+    return entries
   }
 
-  #total(json: unknown, { headers }: Answer, isFirst: boolean, wrong: Wrong): number | undefined {
-    const { total: path } = this.#given
-    if (path === false) return undefined
-    if (path !== undefined) {
-      const total = wholeOf(valueAt(json, path))
-      // Some servers count for the first page only.
-      if (total === undefined && isFirst)
-        throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
-      return total
-    }
-    const counted = (value: unknown): boolean => wholeOf(value) !== undefined
-    return (
-      wholeOf(headerOf(headers, 'x-total-count')) ??
-      wholeOf(only('total', find(json, counted, totalNames), wrong)?.value)
+  /** Where the one list is. */
+  #found(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
+    const holds = layout === 'rows' ? Array.isArray : isTree
+    const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !isLinks(value)
+    const full = find(json, isList)
+    const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
+    return only('items', full.length > 0 ? full : empty(), wrong)?.at
+  }
+
+  /** An answer that is one place; throws for any other that has no list. */
+  #onlyOne(json: unknown, wrong: Wrong): Entry[] {
+    const isPlace = (record: Readonly<Record<string, unknown>>): boolean => this.#mapping.seemsPlace(record)
+    if (isTree(json) && (json['type'] === 'Feature' || isPlace(json))) return [{ value: json, key: undefined }]
+    const layout = layoutOf(json, isPlace)
+    throw wrong(
+      `has no list of objects; ${shapeOf(json)}`,
+      layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.',
     )
-  }
-
-  #next(json: unknown, { headers, url }: Answer, type: 'cursor' | 'link', wrong: Wrong): string | undefined {
-    const { next: path } = this.#given
-    const header = type === 'link' && path === undefined ? linked(headerOf(headers, 'link'), wrong) : undefined
-    const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
-    const found =
-      path === undefined
-        ? (header ?? only('next', find(json, leadsOn, nextNames[type]), wrong)?.value)
-        : valueAt(json, path)
-    const next = nextOf(found)
-    return type === 'link' && next !== undefined ? new URL(next, url).href : next
   }
 }
 
-/** The target of `rel="next"` in a `Link` header. */
-function linked(header: string, wrong: Wrong): string | undefined {
-  try {
-    return linkTo('next', header)
-  } catch (error) {
-    throw wrong(
-      `has a Link header that can't be read: ${toError(error).message}`,
-      'Name in source.next where the answer itself has its next link.',
-    )
-  }
+interface About {
+  readonly where: string
+  readonly isFirst: boolean
+  readonly wrong: Wrong
+  readonly isSuspicious: boolean
+}
+
+/** A list of links isn't the list of places. */
+const isLinks = (list: readonly unknown[]): boolean =>
+  list.every((entry) => isTree(entry) && 'href' in entry && ('rel' in entry || 'relation' in entry))
+
+/** OGC API Features names the projection of an answer in a header; EPSG:4326 has its axes the other way round there. */
+function checkContentCrs({ headers }: Answer, where: string): void {
+  const [, crs] = /<([^>]+)>/.exec(headerOf(headers, 'content-crs')) ?? []
+  if (crs !== undefined && !/CRS84h?$/.test(crs)) throw projected(where, crs)
 }
 
 /** The one candidate for an option. Throws where there are several, with different values. */
-function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
+export function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
   if (new Set(found.map(({ value }) => value)).size <= 1) return found[0]
   throw wrong(
     `has more than one that may be its ${option}: ${found.map(({ at }) => at).join(', ')}`,

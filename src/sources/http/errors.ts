@@ -1,6 +1,7 @@
 /** What goes wrong on the way to a server, or with a status, as owm's classes. */
 import { STATUS_CODES } from 'node:http'
 import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
+import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'
 
 /** The server doesn't know this page; where it knew the page before a crash, the list is read again. */
@@ -33,31 +34,67 @@ export function classed(thrown: unknown, where: string): Error {
   })
 }
 
+/** What is known of a request that was refused. */
+export interface Asked {
+  /** What the server said, in short. */
+  readonly said: string
+  readonly given: Options
+}
+
 /** An answer whose status isn't a good one. */
-export function refused({ status, headers }: Answer, where: string, body: string): Error {
-  const message = `${where} answered ${status} ${STATUS_CODES[status] ?? ''}${body === '' ? '' : `: ${body}`}`
-  if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const retryAfterMs = waitOf(headerOf(headers, 'retry-after'), headerOf(headers, 'date'))
+export function refused(answer: Answer, where: string, { said, given }: Asked): Error {
+  const { status, headers } = answer
+  const message = `${where} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
+  const isTransient = status === 408 || status === 425 || status === 429 || status >= 500
+  if (isTransient || (status === 403 && isLimited(headers))) {
+    const retryAfterMs = waitOf(headers)
     const again = retryAfterMs === undefined ? '' : ` (try again in ${Math.ceil(retryAfterMs / 1000)} s)`
     return new TransientError(`${message}${again}`, { retryAfterMs })
   }
-  if (status === 401 || status === 403)
-    return new ConfigurationError(message, {
-      hint: 'Correct source.auth (bearer, or user and password), or the environment variable that it names.',
-    })
+  if (status === 401 || status === 403) return withheld(answer, message, given)
   if (status === 404 || status === 410)
     return new NoSuchPage(message, {
-      hint: 'Correct source.url; if only pages after the last one are missing, name source.total.',
+      hint:
+        'Correct source.url. If pages count from 1, set source.pagination.start to 1; ' +
+        'if the list ends so, set source.pagination.end to not-found.',
     })
   if (status === 400 || status === 422)
-    return new NoSuchPage(message, { hint: 'Correct source.url and source.pagination.' })
+    return new NoSuchPage(message, {
+      hint: 'Correct source.url and source.pagination: are its parameters named so, and does it count from 0?',
+    })
   return new ConfigurationError(message, { hint: 'Correct source.url.' })
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date by the server's own clock. */
-function waitOf(retryAfter: string, date: string): number | undefined {
-  const wait = /^\d+$/.test(retryAfter)
-    ? Number(retryAfter) * 1000
-    : Date.parse(retryAfter) - (Date.parse(date) || Date.now())
-  return Number.isNaN(wait) ? undefined : Math.max(0, wait)
+/** Who isn't let in: another server than the configured one gets no credentials. */
+function withheld({ url }: Answer, message: string, { url: own, auth, headers }: Options): ConfigurationError {
+  const { origin } = new URL(own)
+  if (url.origin === origin || (!auth && !headers))
+    return new ConfigurationError(message, {
+      hint: 'Correct source.auth (bearer, or user and password), or the environment variable that it names.',
+    })
+  return new ConfigurationError(`${message} (that was ${url.origin}, not ${origin})`, {
+    hint:
+      `The credentials were withheld: source.auth and source.headers go to ${origin} only. ` +
+      `If ${url.origin} shall have them, let source.url begin with it.`,
+  })
+}
+
+/** Names of the header that says when a limit is lifted: seconds from now, or since 1970. */
+const resets = ['x-ratelimit-reset', 'x-rate-limit-reset', 'ratelimit-reset', 'x-ratelimit-reset-requests']
+const remainings = ['x-ratelimit-remaining', 'x-rate-limit-remaining', 'ratelimit-remaining']
+
+/** Whether an answer says that too much was asked for: GitHub does so with 403. */
+const isLimited = (headers: Answer['headers']): boolean =>
+  headerOf(headers, 'retry-after') !== '' || remainings.some((name) => headerOf(headers, name) === '0')
+
+/** Milliseconds for which the server wants to be left alone, by its own clock. */
+function waitOf(headers: Answer['headers']): number | undefined {
+  const retryAfter = headerOf(headers, 'retry-after')
+  const now = Date.parse(headerOf(headers, 'date')) || Date.now()
+  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now
+  if (!Number.isNaN(wait)) return Math.max(0, wait)
+  const reset = resets.map((name) => headerOf(headers, name)).find((value) => /^\d+(\.\d+)?$/.test(value))
+  if (reset === undefined) return undefined
+  const seconds = Number(reset) > 1e11 ? Number(reset) / 1000 : Number(reset)
+  return Math.max(0, seconds > 1e9 ? seconds * 1000 - now : seconds * 1000)
 }

@@ -1,19 +1,23 @@
 /** The options of the source `http`. */
 import { z } from 'zod'
-import { fields } from '../fields/options.js'
+import { fieldOptions } from '../fields/options.js'
+import { csvOptions } from '../formats/csv/options.js'
+import { layout } from '../formats/layout.js'
 
 const name = z.string().min(1)
 const path = z.string().min(1).optional()
 const secret = { secret: true }
+const scalar = z.union([z.string(), z.number(), z.boolean()])
 
 const pagination = z
   .strictObject({
     type: z
       .enum(['page', 'offset', 'cursor', 'link'])
-      .default('page')
+      .optional()
       .describe(
         'how the next page is asked for: by its number, by the items before it, ' +
-          'by a cursor or a link that the answer gives (no link: all in one answer)',
+          'by a cursor or a link that the answer gives (no link: all in one answer); ' +
+          'by default its number, or the link in a list of links (OGC API Features, STAC)',
       ),
     limit: z
       .int()
@@ -35,9 +39,17 @@ const pagination = z
       })
       .prefault({})
       .describe("the server's own names of the query parameters"),
+    end: z
+      .enum(['empty', 'short', 'not-found', 'repeat'])
+      .optional()
+      .describe(
+        'what ends a list that is counted, besides its total: an empty page, a page with fewer items than `limit`, ' +
+          'a page that is not there (404), or the last page again',
+      ),
   })
   .refine(
-    ({ type, start }) => start === undefined || type === 'cursor' || (typeof start === 'number' && type !== 'link'),
+    ({ type = 'page', start }) =>
+      start === undefined || type === 'cursor' || (typeof start === 'number' && type !== 'link'),
     {
       path: ['start'],
       message: 'a whole number is expected; text only for a cursor, nothing for links',
@@ -64,7 +76,22 @@ export const options = z
         'path in the answer to the number of all items; usual names and the header X-Total-Count are known; ' +
           'false: there is none to rely on',
       ),
-    next: path.describe('path in the answer to the next cursor or link; usual names and the header Link are known'),
+    next: path.describe(
+      'path in the answer to the next cursor or link; usual names and the header Link are known; ' +
+        'in a list of links a name is a relation, `links.next`',
+    ),
+    ok: z
+      .record(name, z.union([scalar, z.array(scalar).min(1)]))
+      .optional()
+      .describe(
+        'values that a good answer has, by their paths, `status: [OK, ZERO_RESULTS]`; any other is an error, ' +
+          'whatever its HTTP status; the usual forms of errors are known',
+      ),
+    format: z
+      .enum(['json', 'csv', 'tsv', 'ndjson'])
+      .optional()
+      .describe('what the answers are, also compressed as a .gz file; by default JSON'),
+    layout,
     headers: z
       .record(name, z.string())
       .refine(areHeaders, 'names and values of HTTP headers are expected')
@@ -89,7 +116,21 @@ export const options = z
       .optional()
       .describe('who asks')
       .meta(secret),
-    fields,
+    ...fieldOptions,
+    ...csvOptions,
+    maxPages: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('more pages than these are an error: the list may never end')
+      .meta({ unit: 'pages' }),
+    minIntervalMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .optional()
+      .describe('shortest time between the starts of two requests, in milliseconds')
+      .meta({ unit: 'ms' }),
     requestTimeoutMs: z
       .int()
       .min(1)

@@ -1,37 +1,32 @@
 /** Reads a list page by page; each page is one request under owm's retries. */
 import { ConfigurationError, ResumePointError, TransientError } from '../../errors/index.js'
-import { type Location, type LocationBatch, Malformed, type PluginContext } from '../../plugin.js'
-import { fieldMapper } from '../fields/mapper.js'
+import type { LocationBatch, PluginContext } from '../../plugin.js'
+import type { Mapping } from '../fields/mapping.js'
 import type { Reader } from './answer.js'
 import { type Checkpoint, identityOf, parseCheckpoint } from './checkpoint.js'
-import { circle } from './circle.js'
 import { NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
-import type { Page, Pagination, Place } from './pagination/index.js'
+import { type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
 import type { Client } from './request.js'
-import { excerpt, isTree } from './tree.js'
+import { Tally } from './tally.js'
+import { excerpt } from './tree.js'
 
 export interface Api {
   readonly given: Options
-  readonly pagination: Pagination
   readonly client: Client
   readonly reader: Reader
+  readonly mapping: Mapping
 }
 
 export class Pages {
   readonly #api: Api
   readonly #context: PluginContext
   readonly #identity: string
-  readonly #mapped: (record: Location) => Location
-  readonly #itemsRepeat = circle()
-  readonly #nextRepeats = circle()
+  readonly #tally: Tally
+  #pagination: Pagination
   #place: Place
-  #total: number | undefined
-  /** Items before this page. */
-  #count: number
   #isFirst = true
   #isResumed = false
-  #hasChanged = false
   /** The next page, which is asked for while this one is taken. */
   #ahead: Promise<Page> | undefined
 
@@ -39,164 +34,178 @@ export class Pages {
     this.#api = api
     this.#context = context
     this.#identity = identityOf(api.given)
-    this.#mapped = fieldMapper(api.given.fields)
-    this.#place = api.pagination.start
-    this.#count = api.pagination.before
+    this.#pagination = paginationOf(api.given)
+    this.#place = this.#pagination.start
+    this.#tally = new Tally(api.given, this.#pagination.before, context.log)
   }
 
   async *read(resume: string | undefined): AsyncGenerator<LocationBatch> {
+    const { mapping } = this.#api
     if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
+    const isWholeRead = !this.#isResumed
     for (;;) {
       const here = this.#place
       const page = await this.#page(here)
-      const before = this.#count
-      this.#count += page.items.length
-      this.#countTotal(page, here, before)
-      const next = this.#after(here, page, before)
-      this.#goesOn(here, page, next)
-      this.#context.log.debug(
-        { page: this.#named(here), items: page.items.length, count: this.#count, total: this.#total },
-        'a page was read',
-      )
-      this.#isFirst = false
-      this.#isResumed = false
+      if (page === 'end') break
+      const before = this.#tally.count
+      const next = this.#take(page, here)
+      mapping.count(page.records)
+      mapping.judge(false)
       this.#place = next
       if (next !== undefined) {
         this.#ahead = this.#ask(next)
         this.#ahead.catch(() => undefined) // heard when it is asked for
       }
       yield this.#batch(page, here, next, before)
-      if (next === undefined) return this.#isWhole()
+      if (next === undefined) break
     }
+    if (isWholeRead) mapping.judge(true)
+    this.#tally.isWhole()
   }
 
   /** Goes on at a checkpoint; false where the list was read to its end. */
-  #resume({ next, count, total }: Checkpoint): boolean {
+  #resume(checkpoint: Checkpoint): boolean {
+    const { next } = checkpoint
+    this.#tally.resume(checkpoint)
+    // Only a link is text: the first answer had a list of them.
+    if (this.#api.given.pagination.type === undefined && typeof next === 'string')
+      this.#pagination = paginationOf(this.#api.given, 'link')
     this.#place = next ?? undefined
-    this.#count = count
-    this.#total = total
     this.#isFirst = false
     this.#isResumed = true
-    if (next !== null) return true
-    if (total !== undefined && !this.#isReached)
-      throw new ResumePointError(`the list ended after ${count} of ${total} items`)
-    return false
-  }
-
-  get #isReached(): boolean {
-    return this.#total !== undefined && this.#count >= this.#total
+    return next !== null
   }
 
   #named(place: Place): string {
     const { origin, pathname } = new URL(this.#api.given.url)
-    const { type } = this.#api.pagination
+    const { type } = this.#pagination
     const which = type === 'link' || place === undefined ? '' : ` (${type} ${excerpt(String(place))})`
     return `${origin}${pathname}${which}`
   }
 
   async #ask(place: Place): Promise<Page> {
-    const { client, pagination, reader } = this.#api
+    const { client, reader } = this.#api
     const where = this.#named(place)
-    return reader.pageOf(await client.get(pagination.urlOf(place), where), where, this.#isFirst)
+    return reader.pageOf(await client.get(this.#pagination.urlOf(place), where), where, this.#isFirst)
   }
 
-  async #page(here: Place): Promise<Page> {
-    const total = this.#total
+  /** Whether the first page was asked for as page 0, though nobody said that pages count from 0. */
+  get #mayCountFromOne(): boolean {
+    const { start } = this.#api.given.pagination
+    return this.#pagination.type === 'page' && start === undefined && !this.#isResumed
+  }
+
+  async #page(here: Place): Promise<Page | 'end'> {
+    const { limit } = this.#pagination
     try {
-      return await this.#context.attempt(async () => {
-        const asked = this.#ahead ?? this.#ask(here)
-        this.#ahead = undefined
-        const page = await asked
-        const most = page.total ?? total ?? 0
-        if (page.items.length > 0 || page.next !== undefined || this.#count >= most) return page
-        const message =
-          `${this.#named(here)} is empty, although only ${this.#count} of ${most} items have come; ` +
-          'if that is no total, set source.total to false'
-        throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
-      })
+      const page = await this.#context.attempt(() => this.#once(here))
+      if (!this.#pagination.isCounted || !this.#tally.isRepeated(page)) return page
+      if (this.#mayCountFromOne && here === 1 && !this.#tally.isReached) return this.#fromOne()
+      return this.#tally.isPlainEnd('repeat', limit) ? 'end' : page
     } catch (error) {
       if (!(error instanceof NoSuchPage)) throw error
       if (this.#isResumed) throw new ResumePointError(error.message, { cause: error })
-      if (!this.#api.pagination.isCounted || !this.#isReached) throw error
-      return { items: [], total, next: undefined }
+      if (this.#isFirst && this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
+      if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit)) throw error
+      return 'end'
     }
   }
 
-  #countTotal(page: Page, here: Place, before: number): void {
-    if (this.#total !== undefined && page.total !== undefined && page.total !== this.#total) {
-      if (!this.#hasChanged)
-        this.#context.log.warn(
-          { before: this.#total, now: page.total },
-          'the total of the list changed while it was read: places may be missing until the next run',
-        )
-      this.#hasChanged = true
-    }
-    this.#total = page.total ?? this.#total
-    const { isCounted } = this.#api.pagination
-    const isTooMany = this.#total !== undefined && this.#count > this.#total
-    if (isCounted && !this.#hasChanged && isTooMany && (this.#isFirst || before >= (this.#total ?? 0)))
-      throw new ConfigurationError(
-        `${this.#named(here)} says that there are ${this.#total} items in all, but ${this.#count} have come.`,
-        { hint: 'Name the right number in source.total, or set it to false.' },
-      )
+  /** Asks for a page, unless it is on its way. Throws where it is empty, but shouldn't be. */
+  async #once(here: Place): Promise<Page> {
+    const asked = this.#ahead ?? this.#ask(here)
+    this.#ahead = undefined
+    const page = await asked
+    const { count, total } = this.#tally
+    const most = page.total ?? total ?? 0
+    if (page.count > 0 || page.next !== undefined || (this.#isFirst && this.#mayCountFromOne && here === 0)) return page
+    if (count >= most && page.hasMore !== true) return page
+    const missing = page.hasMore === true ? 'it says that more follows' : `only ${count} of ${most} items have come`
+    const message = `${this.#named(here)} is empty, although ${missing}; if that is no total, set source.total to false`
+    throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
   }
 
-  #after(here: Place, page: Page, before: number): Place {
-    const { given, pagination } = this.#api
-    // A total that moves, or that may count just the one page, ends no list: the page after it must be empty, or
-    // not be there.
-    const mayCountOnePage = given.total === undefined && before === 0 && this.#count === this.#total
-    const isOver = pagination.isCounted && this.#isReached && !this.#hasChanged && !mayCountOnePage
-    return isOver ? undefined : pagination.after(here, page)
+  /** Page 1 is page 0 again: they count from 1, so page 2 is the second one. */
+  async #fromOne(): Promise<Page | 'end'> {
+    this.#context.log.debug({ page: this.#named(1) }, 'pages 0 and 1 are the same: they count from 1')
+    this.#place = 2
+    return this.#page(2)
   }
 
-  /** Throws ConfigurationError where the pages go round in a circle, or where the first one leads nowhere. */
-  #goesOn(here: Place, { items }: Page, next: Place): void {
-    const { isCounted, limit, type } = this.#api.pagination
-    const ends = JSON.stringify([items.length, items[0], items.at(-1)])
-    const isRepeated = items.length > 0 && this.#itemsRepeat(ends)
-    if (isRepeated || (!isCounted && next !== undefined && this.#nextRepeats(String(next)))) {
-      const start = type === 'page' ? ', and is its first page 0 or 1 (source.pagination.start)' : ''
-      throw new ConfigurationError(
-        `${this.#named(here)} gives what was there before: the pages go round in a circle.`,
-        { hint: `Does the server know the parameter by this name (source.pagination.parameters)${start}?` },
-      )
-    }
-    if (this.#isFirst && !isCounted && next === undefined && this.#total === undefined && items.length === limit)
-      throw new ConfigurationError(`The first page of ${this.#named(here)} is full, but says nothing of a next one.`, {
-        hint:
-          `Name in source.next where the answer has its next ${type}; ` +
-          'if the list ends there, ask for more with source.pagination.limit.',
+  /** Page 0 isn't there: page 1 is the first one, or the fault is another. */
+  async #orFromOne(error: NoSuchPage): Promise<Page | 'end'> {
+    this.#place = 1
+    const page = await this.#context
+      .attempt(() => this.#once(1))
+      .catch((second: unknown) => {
+        throw second instanceof NoSuchPage ? error : second
       })
+    this.#context.log.debug({ page: this.#named(1) }, 'there is no page 0: pages count from 1')
+    return page
   }
 
-  #batch({ items }: Page, here: Place, next: Place, before: number): LocationBatch {
-    const { pagination } = this.#api
+  /** Counts a page; says where the next one is. */
+  #take(page: Page, here: Place): Place {
+    const { given } = this.#api
+    if (this.#isFirst && given.pagination.type === undefined && page.hasLinks)
+      this.#pagination = paginationOf(given, 'link')
+    const { isCounted, limit } = this.#pagination
+    const named = this.#named(here)
+    if (here === 1 && this.#mayCountFromOne) this.#tally.takeBackUseless()
+    this.#tally.add(page, named, { isFirst: this.#isFirst, isCounted })
+    const next = this.#after(here, page)
+    this.#tally.goesOn(page, next, named, this.#pagination)
+    if (this.#isFirst && !isCounted && next === undefined) this.#leadsNowhere(page, named, limit)
+    if (this.#isFirst && page.count === 0 && next === undefined)
+      this.#context.log.warn({ page: named }, `the first page of ${named} is empty: there is nothing to read`)
+    this.#context.log.debug(
+      { page: named, items: page.count, count: this.#tally.count, total: this.#tally.total },
+      'a page was read',
+    )
+    this.#isFirst = false
+    this.#isResumed = false
+    return next
+  }
+
+  #after(here: Place, page: Page): Place {
+    const { isCounted, limit } = this.#pagination
+    if (isCounted) {
+      // Some servers count from 1, and have nothing at 0.
+      if (this.#isFirst && page.count === 0 && this.#mayCountFromOne && here === 0) return 1
+      return this.#tally.isOver(page, limit) ? undefined : this.#pagination.after(here, page)
+    }
+    if (page.hasMore === false) return undefined
+    const next = this.#pagination.after(here, page)
+    if (next !== undefined && page.count === 0 && next === here) return undefined
+    if (next === undefined && page.hasMore === true)
+      throw new ConfigurationError(`${this.#named(here)} says that more follows, but not where.`, {
+        hint: `Name in source.next where the answer has its next ${this.#pagination.type}.`,
+      })
+    return next
+  }
+
+  /** Throws ConfigurationError where the first page is full, and nothing says that the list ends there. */
+  #leadsNowhere({ count, hasMore }: Page, named: string, limit: number | undefined): void {
+    if (this.#tally.total !== undefined || count !== limit || hasMore === false) return
+    throw new ConfigurationError(`The first page of ${named} is full, but says nothing of a next one.`, {
+      hint:
+        `Name in source.next where the answer has its next ${this.#pagination.type}; ` +
+        'if the list ends there, ask for more with source.pagination.limit.',
+    })
+  }
+
+  #batch(page: Page, here: Place, next: Place, before: number): LocationBatch {
+    const pagination = this.#pagination
     const checkpoint: Checkpoint = {
       of: this.#identity,
       next: pagination.kept(next) ?? null,
-      count: this.#count,
-      total: this.#total,
+      count: this.#tally.count,
+      total: this.#tally.total,
     }
     return {
-      locations: items.map((item) =>
-        isTree(item) && isText(item) ? this.#mapped(item) : new Malformed(JSON.stringify(item), whyNot(item)),
-      ),
+      locations: page.records,
       resume: JSON.stringify(checkpoint),
-      position: (index) => pagination.position(here, before, index),
+      position: (index) => pagination.position(here, before, page.position(index)),
     }
   }
-
-  /** Throws TransientError where the list ended before its total was reached. */
-  #isWhole(): void {
-    if (this.#total === undefined || this.#isReached) return
-    throw new TransientError(
-      `the list ended after ${this.#count} of ${this.#total} items; ` +
-        'if that is no total of them, set source.total to false',
-    )
-  }
 }
-
-/** What isn't UTF-8 was decoded to U+FFFD; wherever it stands, the item isn't what somebody wrote. */
-const isText = (item: unknown): boolean => !JSON.stringify(item).includes('\ufffd')
-const whyNot = (item: unknown): string => (isTree(item) ? "the item isn't valid UTF-8" : 'an item must be an object')

@@ -1,4 +1,5 @@
 /** One request, and where it is redirected to. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { unzip } from 'node:zlib'
 import type { Dispatcher } from 'undici'
@@ -18,7 +19,13 @@ export const isGood = (status: number): boolean => status >= 200 && status < 300
 
 export const headerOf = (headers: Answer['headers'], name: string): string => [headers[name] ?? []].flat().join(', ')
 
-const commonHeaders = { accept: 'application/json', 'accept-encoding': 'gzip', 'user-agent': 'owm' }
+/** What is asked for, by the format of the answers. */
+const accepted = {
+  json: 'application/json',
+  ndjson: 'application/x-ndjson, application/json;q=0.9, */*;q=0.1',
+  csv: 'text/csv, */*;q=0.1',
+  tsv: 'text/tab-separated-values, text/csv;q=0.9, */*;q=0.1',
+}
 const redirects = [301, 302, 303, 307, 308]
 const mostRedirects = 5
 
@@ -27,7 +34,10 @@ export class Client {
   readonly #origin: string
   /** The configured headers, the credentials among them. */
   readonly #own: Readonly<Record<string, string>>
+  readonly #common: Readonly<Record<string, string>>
   readonly #dispatcher: Dispatcher
+  /** When the latest request began, in milliseconds on a monotonic clock. */
+  #began = Number.NEGATIVE_INFINITY
   readonly #closing = new AbortController()
   readonly #ended: AbortSignal
 
@@ -35,6 +45,7 @@ export class Client {
     this.#given = given
     this.#origin = new URL(given.url).origin
     this.#own = own
+    this.#common = { accept: accepted[given.format ?? 'json'], 'accept-encoding': 'gzip', 'user-agent': 'owm' }
     this.#dispatcher = dispatcher
     this.#ended = AbortSignal.any([signal, this.#closing.signal])
   }
@@ -46,6 +57,7 @@ export class Client {
    */
   async get(url: URL, where: string): Promise<Answer> {
     const { requestTimeoutMs } = this.#given
+    await this.#pause()
     const stop = new AbortController()
     const late = setTimeout(
       () => stop.abort(new TransientError(`${where} gave no whole answer within ${requestTimeoutMs / 1000} s`)),
@@ -62,6 +74,14 @@ export class Client {
       clearTimeout(late)
       this.#ended.removeEventListener('abort', end)
     }
+  }
+
+  /** Waits until the next request may begin. */
+  async #pause(): Promise<void> {
+    const next = this.#began + (this.#given.minIntervalMs ?? 0)
+    const now = performance.now()
+    this.#began = Math.max(next, now)
+    if (next > now) await sleep(next - now, undefined, { signal: this.#ended })
   }
 
   async #follow(first: URL, where: string, signal: AbortSignal): Promise<Answer> {
@@ -81,7 +101,7 @@ export class Client {
         method: 'GET',
         signal,
         // No other origin than the configured one gets secrets, whether a redirect or a link leads there.
-        headers: { ...commonHeaders, ...(url.origin === this.#origin ? this.#own : {}) },
+        headers: { ...this.#common, ...(url.origin === this.#origin ? this.#own : {}) },
       })
       const location = headerOf(headers, 'location')
       if (!redirects.includes(status) || location === '') {

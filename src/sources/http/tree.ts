@@ -11,26 +11,57 @@ export interface Found {
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The entries that fit among an answer's own, else among those one level below. */
-export function find(answer: unknown, fits: (value: unknown) => boolean, names = /^/): Found[] {
-  if (!isTree(answer)) return []
-  const entriesOf = (tree: Tree, prefix: string): Found[] =>
-    Object.entries(tree).flatMap(([key, value]) =>
-      names.test(key) && fits(value) ? [{ at: `${prefix}${key}`, value }] : [],
+/** The entries that fit: those of the outermost level that has any, of two levels or more. */
+export function find(answer: unknown, fits: (value: unknown) => boolean, names = /^/, levels = 2): Found[] {
+  let level: { tree: Tree; prefix: string }[] = isTree(answer) ? [{ tree: answer, prefix: '' }] : []
+  for (let depth = 0; depth < levels; depth++) {
+    const entries = level.flatMap(({ tree, prefix }) =>
+      Object.entries(tree).map(([key, value]) => ({ key, at: `${prefix}${key}`, value })),
     )
-  const here = entriesOf(answer, '')
-  return here.length > 0
-    ? here
-    : Object.entries(answer).flatMap(([key, inner]) => (isTree(inner) ? entriesOf(inner, `${key}.`) : []))
+    const found = entries.filter(({ key, value }) => names.test(key) && fits(value))
+    if (found.length > 0) return found
+    level = entries.flatMap(({ at, value }) => (isTree(value) ? [{ tree: value, prefix: `${at}.` }] : []))
+  }
+  return []
 }
 
-/** The value at `a.b.0`; a key that has the dot in itself wins. */
+/**
+ * The value at `a.b.0`; a key that has the dot in itself wins. In a list of links, `links.next` is the one with that
+ * relation.
+ */
 export function valueAt(value: unknown, path: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined
   const tree: Tree = { ...value }
   if (Object.hasOwn(tree, path)) return tree[path]
+  const related = Array.isArray(value) ? linksIn(value).find(({ relation }) => relation === path) : undefined
+  if (related) return related.href
   const dot = path.indexOf('.')
   return dot < 0 ? undefined : valueAt(tree[path.slice(0, dot)], path.slice(dot + 1))
+}
+
+export interface Link {
+  readonly relation: string
+  readonly href: string
+  /** Its media type, where it says one. */
+  readonly type: string
+  /** How it is to be asked for, if not by GET. */
+  readonly method: string
+}
+
+/** The links in a list of links: `{rel, href}` (OGC API, STAC), or `{relation, url}` (FHIR). */
+export const linksIn = (list: unknown): Link[] =>
+  Array.isArray(list) ? list.flatMap((entry: unknown) => linkOf(entry) ?? []) : []
+
+function linkOf(entry: unknown): Link | undefined {
+  if (!isTree(entry)) return undefined
+  const { rel, relation = rel, url, href = url, type, method } = entry
+  if (typeof relation !== 'string' || typeof href !== 'string') return undefined
+  return {
+    relation,
+    href,
+    type: typeof type === 'string' ? type : '',
+    method: typeof method === 'string' ? method : 'GET',
+  }
 }
 
 /** A count, which some servers write as text. */
@@ -43,7 +74,8 @@ export function wholeOf(value: unknown): number | undefined {
 /** A cursor or a link, as it is or as {href}; undefined for null, '' and whatever else says that there is none. */
 export function nextOf(value: unknown): string | undefined {
   const given = isTree(value) ? value['href'] : value
-  return (typeof given === 'string' && given !== '') || typeof given === 'number' ? String(given) : undefined
+  if (typeof given === 'number' || typeof given === 'bigint') return String(given)
+  return typeof given === 'string' && given !== '' ? given : undefined
 }
 
 /** The start of what a server said, on one line; nothing of a web page. */

@@ -2,7 +2,7 @@
 import type { DataSource, QueryRunner } from 'typeorm'
 import { TransientError } from '../../errors/index.js'
 import type { Dialect, Target } from './dialect/dialect.js'
-import { classed } from './errors.js'
+import { classed, isTimeout, TooSlow } from './errors.js'
 import type { Statement } from './statements.js'
 
 const silent = {
@@ -33,16 +33,38 @@ export class Connection {
 
   /** What one statement gives, in a read-only transaction of its own. */
   async rows({ sql, values }: Statement): Promise<Record<string, unknown>[]> {
-    const { begin, patienceMs } = this.#dialect
+    return this.#read((runner) => runner.query(sql, values))
+  }
+
+  /** The names of the columns that are read; undefined where nobody can tell, for there is no row. */
+  async columns(): Promise<readonly string[] | undefined> {
+    return this.#read((runner) => this.#dialect.columns(runner, `SELECT q.* FROM ${this.#target.from}`))
+  }
+
+  async #read<T>(ask: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    const { begin } = this.#dialect
     try {
       const runner = this.#runner ?? (await this.#connect())
-      if (begin) await this.#within(patienceMs, 'a statement', runner.query(begin))
-      const rows: Record<string, unknown>[] = await this.#within(patienceMs, 'a statement', runner.query(sql, values))
-      if (begin) await this.#within(patienceMs, 'a statement', runner.query('COMMIT'))
-      return rows
+      if (begin) await this.#statement(runner.query(begin))
+      const found = await this.#statement(ask(runner))
+      if (begin) await this.#statement(runner.query('COMMIT'))
+      return found
     } catch (error) {
       this.#drop()
-      throw classed(error, this.#dialect)
+      throw error instanceof TooSlow ? error : classed(error, this.#dialect)
+    }
+  }
+
+  /** Waits for a statement. Throws TooSlow where the server ended it, or SQLite was not done in time. */
+  async #statement<T>(work: Promise<T>): Promise<T> {
+    const { patienceMs, statementTimeoutMs } = this.#dialect
+    const began = performance.now()
+    try {
+      return await this.#within(patienceMs, 'a statement', work)
+    } catch (error) {
+      const isLate = performance.now() - began >= statementTimeoutMs
+      const isSaid = isTimeout(error) || patienceMs === statementTimeoutMs
+      throw isLate && isSaid && !this.#signal.aborted ? new TooSlow(this.#dialect, error) : error
     }
   }
 
@@ -61,7 +83,7 @@ export class Connection {
     await this.#within(this.#connectTimeoutMs, 'connecting', this.#connecting)
     const runner = source.createQueryRunner()
     this.#runner = runner
-    await this.#within(this.#dialect.patienceMs, 'a statement', this.#dialect.prepare(runner, this.#target))
+    await this.#statement(this.#dialect.prepare(runner, this.#target))
     return runner
   }
 

@@ -8,12 +8,18 @@ const lastingStates = ['0A', '21', '22', '25', '26', '28', '2F', '38', '39', '3D
 const passingStates = ['25P03']
 /** MySQL: too many connections of this user; limits of a user. */
 const passingErrnos = [1203, 1226]
-/** MySQL, under the general state HY000: host not allowed, mixed collations, broken view, unknown authentication. */
-const lastingErrnos = [1130, 1267, 1356, 1524]
+/**
+ * MySQL, under the general state HY000: host not allowed, mixed collations, broken view, unknown authentication,
+ * unknown variable.
+ */
+const lastingErrnos = [1130, 1193, 1267, 1356, 1524]
+/** PostgreSQL, or a pool before it, doesn't know a parameter of the connection. */
+const unknownParameter = '08P01'
 const lastingCodes = [
   /^SQLITE_(ERROR|CANTOPEN|NOTADB|CORRUPT|PERM|AUTH|READONLY|MISMATCH)$/,
-  /^(HANDSHAKE_NO_SSL_SUPPORT|ERR_TLS_.*|CERT_.*|.*_CERT|DEPTH_ZERO_.*|SELF_SIGNED_.*)$/,
+  /^(HANDSHAKE_NO_SSL_SUPPORT|ERR_TLS_.*)$/,
 ]
+const certificateCodes = /^(ERR_TLS_CERT_.*|CERT_.*|.*_CERT|DEPTH_ZERO_.*|SELF_SIGNED_.*|UNABLE_TO_.*)$/
 
 const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   [
@@ -32,7 +38,12 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
   [/^25/, 'owm only reads: leave out of source.query what writes.'],
   [/^(42501|42000)$/, 'Correct source.query, or give the user the right to SELECT.'],
+  [/^(42702|42S21)$/, 'Give each column of source.query a name of its own: `b.name AS country`.'],
+  [/^08P01$/, 'A pool before the server may refuse it: let it ignore the parameter, or go to the server itself.'],
 ]
+const certificateHint =
+  'Name the authority of its certificate: sslrootcert=FILE in source.url, or NODE_EXTRA_CA_CERTS in the environment; ' +
+  'with sslmode=verify-full, correct the host name, too.'
 
 /** The SQLSTATE of whatever a driver's error is wrapped in ('' where it has none). */
 export function stateOf(thrown: unknown): string {
@@ -48,7 +59,26 @@ function driverErrorOf(thrown: unknown): Error {
 
 /** mysql2 gives every failure of a TLS handshake the same code; those of the network still have the socket's marks. */
 const isCertificateError = (error: Error): boolean =>
-  codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error)
+  certificateCodes.test(codeOf(error)) ||
+  (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
+
+/** Whether a server ended a statement: for its time, or because somebody asked for it. */
+export function isTimeout(thrown: unknown): boolean {
+  const error = driverErrorOf(thrown)
+  return stateOf(error) === '57014' || ('errno' in error && [1969, 3024].includes(Number(error.errno)))
+}
+
+/** A statement that took longer than the configuration allows: the next one would, too. */
+export class TooSlow extends ConfigurationError {
+  constructor({ title, statementTimeoutMs }: Pick<Dialect, 'title' | 'statementTimeoutMs'>, cause: unknown) {
+    super(`${title}: a statement took longer than ${statementTimeoutMs / 1000} s (source.statementTimeoutMs).`, {
+      hint:
+        'Give the columns of source.key an index, or read fewer rows at once (source.pageSize); ' +
+        'or raise source.statementTimeoutMs.',
+      cause,
+    })
+  }
+}
 
 export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): OwmError {
   if (isOwmError(thrown)) return thrown
@@ -58,13 +88,16 @@ export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): Owm
   const isLasting =
     (lastingStates.includes(state.slice(0, 2)) && !passingStates.includes(state) && !passingErrnos.includes(errno)) ||
     lastingErrnos.includes(errno) ||
+    state === unknownParameter ||
     isCertificateError(error) ||
     lastingCodes.some((code) => code.test(codeOf(error)))
   const message = `${title}: ${error.message || codeOf(error)}`
-  if (isLasting)
+  if (isLasting) {
+    const hint = isCertificateError(error) ? certificateHint : hints.find(([found]) => found.test(state))?.[1]
     return new ConfigurationError(message, {
-      hint: hints.find(([found]) => found.test(state))?.[1] ?? 'Correct source.query, source.key or source.url.',
+      hint: hint ?? 'Correct source.query, source.key or source.url.',
       cause: error,
     })
+  }
   return new TransientError(message, { cause: error })
 }

@@ -1,6 +1,6 @@
 /** The options of the source `sql`. */
 import { z } from 'zod'
-import { fields } from '../fields/options.js'
+import { fieldOptions } from '../fields/options.js'
 
 export const drivers: Readonly<Record<string, 'pg' | 'mysql2'>> = {
   postgres: 'pg',
@@ -53,7 +53,7 @@ export const options = z
           'indexed, or every page costs a sort',
       ),
     pageSize: z.number().int().min(1).max(100_000).default(2_000).describe('rows that one statement reads'),
-    fields,
+    ...fieldOptions,
     statementTimeoutMs: milliseconds
       .default(30_000)
       .describe('longest time of one statement, in milliseconds; then the server ends it. Keep it below timeoutMs'),

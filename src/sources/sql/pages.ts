@@ -2,13 +2,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
-import { fieldMapper } from '../fields/mapper.js'
+import { Mapping } from '../fields/mapping.js'
 import { checkpointOf, foreignKey, lastKeyOf } from './checkpoint.js'
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import { stateOf } from './errors.js'
 import type { Settings } from './options.js'
-import { checkColumns, locationOf, positionOf, type Row, rowOf } from './rows.js'
+import { locationOf, positionOf, type Reading, type Row, rowOf } from './rows.js'
 import { anyStatement, pageStatement } from './statements.js'
 
 export interface Table {
@@ -20,15 +20,16 @@ export interface Table {
 export async function* read(
   settings: Settings,
   table: Table,
-  { attempt, signal }: PluginContext,
+  { attempt, signal, log }: PluginContext,
   resume: string | undefined,
 ): AsyncGenerator<LocationBatch> {
   const { key, pageSize } = settings
   const { dialect } = table
-  const toLocation = fieldMapper(settings.fields)
-  await attempt(() => hasNoNulls(table, key))
-
+  const mapping = new Mapping(settings, { title: dialect.title, thing: 'column', log })
   let last: readonly string[] | undefined = resume === undefined ? undefined : lastKeyOf(resume, key)
+  const columns = await attempt(() => columnsOf(table))
+  await attempt(() => hasNoNulls(table, key))
+  const reading: Reading = { key, dialect, mapping }
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const limit = last ? pageSize + 1 : pageSize
     const found = await attempt(() => pageAfter(table, last, limit)).catch((error: unknown) => {
@@ -38,17 +39,52 @@ export async function* read(
     })
     const rows = newRows(found, last, key, dialect)
     const final = rows.at(-1)
-    if (!final) return
-    const locations = rows.map((row) => locationOf(row, key, dialect, toLocation))
-    if (isFirst) checkColumns(locations, final, dialect)
+    if (!final) break
+    if (isFirst) declare(mapping, columns, found[0]?.record ?? {})
     last = final.key
-    yield {
-      locations,
-      resume: checkpointOf(key, last),
-      position: (index) => positionOf(rows[index] ?? final, key),
-    }
-    if (found.length < limit) return
+    yield batchOf(rows, reading, checkpointOf(key, last))
+    if (found.length < limit) break
   }
+  if (!signal.aborted) mapping.judge(true)
+}
+
+/** Judges the columns, once one row is known. */
+function declare(mapping: Mapping, columns: readonly string[] | undefined, row: Row['record']): void {
+  const names = columns ?? Object.keys(row)
+  mapping.declare(
+    names,
+    '',
+    names.map((name) => row[name]),
+  )
+}
+
+function batchOf(rows: readonly Row[], reading: Reading, resume: string): LocationBatch {
+  const places: Row[] = []
+  const locations = rows.flatMap((row) => {
+    const location = locationOf(row, reading)
+    if (location === undefined) return []
+    places.push(row)
+    return [location]
+  })
+  reading.mapping.count(locations)
+  return {
+    locations,
+    resume,
+    position(index) {
+      const row = places[index]
+      return row ? positionOf(row, reading.key) : ''
+    },
+  }
+}
+
+/** The names of the columns. Throws ConfigurationError where two have the same, since the second would win. */
+async function columnsOf({ connection, dialect }: Table): Promise<readonly string[] | undefined> {
+  const columns = await connection.columns()
+  const twice = columns?.find((name, index) => columns.indexOf(name) < index)
+  if (twice === undefined) return columns
+  throw new ConfigurationError(`${dialect.title} gives two columns "${twice}".`, {
+    hint: `Give each column of source.query a name of its own: \`b.${twice} AS other_${twice}\`.`,
+  })
 }
 
 const wrongKey = (key: readonly string[], { title }: Dialect, what: string): ConfigurationError =>

@@ -1,6 +1,7 @@
 /** The rows of a page, and the locations in them. */
-import { ConfigurationError } from '../../errors/index.js'
-import { isMalformed, type Location, Malformed } from '../../plugin.js'
+import { type Location, Malformed } from '../../plugin.js'
+import { exactJson } from '../../tasks/exact.js'
+import type { Mapping } from '../fields/mapping.js'
 import type { Dialect } from './dialect/dialect.js'
 import { isNewColumn, keyPrefix } from './statements.js'
 
@@ -28,12 +29,20 @@ export function positionOf({ record, key }: Row, columns: readonly string[]): st
 /** Bytes as hex digits: what a driver calls a Buffer has no better form in JSON. */
 const plain = (value: unknown): unknown => (Buffer.isBuffer(value) ? value.toString('hex') : value)
 
+export interface Reading {
+  /** The key's columns. */
+  readonly key: readonly string[]
+  readonly dialect: Dialect
+  readonly mapping: Mapping
+}
+
+/** A row's location; undefined where it has no value at all. */
 export function locationOf(
   { record, key }: Row,
-  columns: readonly string[],
-  { wholeNumber }: Dialect,
-  toLocation: (record: Location) => Location,
-): Location | Malformed {
+  { key: columns, dialect, mapping }: Reading,
+): Location | Malformed | undefined {
+  const { wholeNumber } = dialect
+  const raw = (): string => exactJson(record) ?? ''
   const values: Record<string, unknown> = Object.create(null)
   for (const [column, value] of Object.entries(record)) {
     values[column] = plain(value)
@@ -41,21 +50,10 @@ export function locationOf(
     const exact = wholeNumber(key[columns.indexOf(column)] ?? '')
     if (exact === undefined)
       return new Malformed(
-        JSON.stringify(record),
+        raw(),
         `${column} is a number beyond 2^53, which arrives rounded: read it with a query, as CAST(${column} AS TEXT)`,
       )
     values[column] = exact
   }
-  return toLocation(values)
-}
-
-/** Throws ConfigurationError where no row at all has a latitude, say: that is no fault of the rows. */
-export function checkColumns(locations: readonly (Location | Malformed)[], { record }: Row, { title }: Dialect): void {
-  const readable = locations.filter((location) => !isMalformed(location))
-  for (const needed of ['latitude', 'longitude', 'city'])
-    if (readable.length > 0 && !readable.some((location) => needed in location))
-      throw new ConfigurationError(
-        `No column of ${title} is the ${needed}: there are ${Object.keys(record).join(', ').slice(0, 300)}.`,
-        { hint: `Say which one it is with source.fields: \`${needed}: COLUMN\`.` },
-      )
+  return mapping.fromRecord(values, raw)
 }

@@ -2,10 +2,13 @@
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
 
+/** A semicolon that ends a query, and comments behind it. */
+const end = /;(?:[\s;]|--[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*$|\s+$/
+
 export function targetOf({ table, schema, query, key }: Settings, { quoted }: Dialect): Target {
   const path = schema === undefined ? (table ?? '').split('.') : [schema, table ?? '']
   // On a line of its own, the bracket doesn't fall to a comment.
-  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${query.replace(/[\s;]+$/, '')}\n)`
+  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${query.replace(end, '')}\n)`
   return {
     from: `${from} AS q`,
     columns: key.map((column) => `q.${quoted(column)}`),

@@ -4,7 +4,7 @@ import { open, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
 import { type Format, formats, type TextList } from '../formats/records.js'
-import { decoded, unzipped } from '../formats/text.js'
+import { decoded, refuseForeign, unzipped } from '../formats/text.js'
 import type { Options } from './options.js'
 
 const endings: Readonly<Record<string, Format>> = {
@@ -58,6 +58,9 @@ export async function fileList(given: Options, path: string, signal: AbortSignal
   }
 }
 
+/** Bytes that tell what a file is. */
+const headBytes = 4096
+
 /** Throws ConfigurationError where this is no file that can be read. */
 async function readable(path: string): Promise<void> {
   const unreadable = (why: string, cause?: unknown): ConfigurationError =>
@@ -74,5 +77,10 @@ async function readable(path: string): Promise<void> {
   const handle = await open(path).catch((thrown: unknown) => {
     throw unreadable(codeOf(thrown) === 'EACCES' ? 'permission is denied' : toError(thrown).message, thrown)
   })
-  await handle.close()
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(headBytes), 0, headBytes, 0)
+    refuseForeign(buffer.subarray(0, bytesRead), path)
+  } finally {
+    await handle.close()
+  }
 }

@@ -6,14 +6,16 @@
  */
 import { resolve } from 'node:path'
 import { defineSource, type LocationBatch, type Logger, type Source } from '../../plugin.js'
+import { Mapping } from '../fields/mapping.js'
 import { readCsv } from '../formats/csv/index.js'
-import { readJson } from '../formats/json.js'
-import { locationMaker } from '../formats/location.js'
+import { readJson } from '../formats/json/index.js'
 import { readNdjson } from '../formats/ndjson.js'
-import type { Records } from '../formats/records.js'
+import { RecordReader } from '../formats/record.js'
+import { type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
 import { inBatches } from './checkpoint.js'
 import { fileList, type List, unchanged } from './file.js'
+import { judged } from './judged.js'
 import { type Options, options } from './options.js'
 import { standardInput } from './standard-input.js'
 
@@ -34,18 +36,32 @@ export default defineSource({
   options,
   async open(given, { baseDir, signal, log }): Promise<Source> {
     const { file } = given
-    if (file === undefined) return inline(given)
+    if (file === undefined) return inline(given, log)
     const list = file === '-' ? standardInput(given, signal) : await fileList(given, resolve(baseDir, file), signal)
     return { read: (resume) => read(list, given, resume, log) }
   },
 })
 
-function inline(given: Options): Source {
-  const records = (given.locations ?? []).map(locationMaker(given))
-  async function* all(): AsyncGenerator<Records> {
-    yield { records, position: (index) => `locations[${index}]` }
+function inline(given: Options, log: Logger): Source {
+  const { locations = [] } = given
+  async function* all(mapping: Mapping): AsyncGenerator<Records> {
+    const reader = new RecordReader(given, mapping, { title: 'source.locations', isGeoJson: false })
+    const places: number[] = []
+    const records = locations.flatMap((value, index) => {
+      const record = reader.read({ value, key: undefined })
+      if (record === undefined) return []
+      places.push(index)
+      return [record]
+    })
+    yield { records, position: (index) => `locations[${places[index]}]` }
   }
-  return { total: records.length, read: (resume) => inBatches(all(), resume, 'inline') }
+  return {
+    total: locations.length,
+    read(resume) {
+      const mapping = new Mapping(given, { title: 'source.locations', thing: 'key', log })
+      return inBatches(judged(all(mapping), mapping), resume, 'inline')
+    },
+  }
 }
 
 async function* read(
@@ -55,9 +71,13 @@ async function* read(
   log: Logger,
 ): AsyncGenerator<LocationBatch> {
   const version = await list.version()
+  const isTable = list.format === 'csv' || list.format === 'tsv'
+  const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
+  const mapping = new Mapping(settings, { title: titleOf(list.name), thing: isTable ? 'column' : 'key', log })
+  const chunks = judged(readers[list.format](list, settings, mapping), mapping)
   let found = false
   try {
-    for await (const batch of inBatches(readers[list.format](list, given), list.resumable(resume), version)) {
+    for await (const batch of inBatches(chunks, list.resumable(resume), version)) {
       found = true
       yield batch
     }

@@ -1,6 +1,8 @@
 /** The options of the source `static-list`. */
 import { z } from 'zod'
-import { fields } from '../fields/options.js'
+import { fieldOptions } from '../fields/options.js'
+import { csvOptions } from '../formats/csv/options.js'
+import { layout } from '../formats/layout.js'
 import { formats } from '../formats/records.js'
 import { isEncoding, nearestEncoding } from '../formats/text.js'
 
@@ -16,12 +18,13 @@ export const options = z
           '`-` is standard input, which needs `format`',
       ),
     format: z.enum(formats).optional().describe("the file's format, where its ending (before `.gz`) doesn't say"),
-    fields,
+    ...fieldOptions,
     items: z
       .string()
       .regex(/^[^.*]+(\.[^.*]+)*$/, 'names with dots between them are expected')
       .optional()
       .describe('where in a JSON or YAML object the list is, `data.cities`; found where there is only one'),
+    layout,
     encoding: z
       .string()
       .refine(isEncoding, {
@@ -32,22 +35,7 @@ export const options = z
         "the file's encoding, such as latin1, windows-1252 or utf-16le; by default " +
           'what a byte order mark says, or UTF-8',
       ),
-    delimiter: z
-      .string()
-      .min(1)
-      .max(4)
-      .optional()
-      .describe('what separates CSV columns; by default found in the first line'),
-    quote: z
-      .string()
-      .max(1)
-      .default('"')
-      .describe('what encloses CSV values that hold a delimiter or a line break; empty where nothing does'),
-    header: z
-      .array(z.string())
-      .min(1)
-      .optional()
-      .describe('the names of the columns of a CSV file that has no header line'),
+    ...csvOptions,
   })
   .refine(
     ({ locations, file }) => (locations === undefined) !== (file === undefined),

@@ -1,9 +1,34 @@
-/** The separator that a line has most of, outside of quotes; undefined where there is no line. */
-export function delimiterOf(line: string | undefined, quote: string): string | undefined {
-  if (line === undefined) return undefined
-  const bare = quote === '' ? line : outsideQuotes(line, quote)
-  const counted = [',', ';', '\t', '|'].map((candidate) => ({ candidate, count: bare.split(candidate).length }))
-  return counted.reduce((best, next) => (next.count > best.count ? next : best)).candidate
+/** What separates the columns of a CSV list. */
+import type { CsvOptions } from './options.js'
+
+/** A comma comes last: it may be a decimal comma, too. */
+const candidates = [';', '\t', '|', ',']
+
+/** Lines that are looked at. */
+const enough = 20
+
+/** The separator that a spreadsheet writes into the first line, `sep=;`. */
+export const separatorLine = (line: string | undefined): string | undefined => /^"?sep=(.)"?\r?$/i.exec(line ?? '')?.[1]
+
+/**
+ * The separator of which the first line has most, outside of quotes. Where source.header names the columns, the one
+ * that gives the most lines as many.
+ */
+export function delimiterOf(lines: readonly string[], { header, decimal, comment }: CsvOptions, quote: string): string {
+  const rows = lines
+    .filter((line) => line.trim() !== '' && (comment === undefined || !line.startsWith(comment)))
+    .slice(0, header ? enough : 1)
+    .map((line) => (quote === '' ? line : outsideQuotes(line, quote)))
+  const score = (candidate: string): number => {
+    const counts = rows.map((row) => row.split(candidate).length)
+    return header ? counts.filter((count) => count === header.length).length : (counts[0] ?? 1)
+  }
+  const least = header ? 0 : 1
+  const scored = candidates
+    .filter((candidate) => candidate !== ',' || decimal !== ',')
+    .map((candidate) => ({ candidate, score: score(candidate) }))
+  const best = scored.reduce((best, next) => (next.score > best.score ? next : best))
+  return best.score > least ? best.candidate : decimal === ',' ? ';' : ','
 }
 
 const outsideQuotes = (line: string, quote: string): string =>

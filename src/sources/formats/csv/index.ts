@@ -1,32 +1,37 @@
 /** CSV and TSV. */
-import type { Fields } from '../../fields/options.js'
+import type { Mapping } from '../../fields/mapping.js'
 import { damaged, type Records, type TextList } from '../records.js'
 import { linesOf } from '../text.js'
-import { delimiterOf } from './delimiter.js'
+import { delimiterOf, separatorLine } from './delimiter.js'
+import type { CsvOptions } from './options.js'
 import { Table } from './table.js'
 
-export interface CsvOptions {
-  readonly fields?: Fields
-  readonly encoding?: string | undefined
-  readonly delimiter?: string | undefined
-  readonly quote: string
-  readonly header?: readonly string[] | undefined
-}
-
-export async function* readCsv({ name, format, text }: TextList, given: CsvOptions): AsyncGenerator<Records> {
+export async function* readCsv(
+  { name, format, text }: TextList,
+  given: CsvOptions,
+  mapping: Mapping,
+): AsyncGenerator<Records> {
   const { parse } = await import('csv-parse/sync')
-  const table = new Table(name, given, parse)
-  let delimiter = given.delimiter ?? (format === 'tsv' ? '\t' : undefined)
-  for await (const lines of linesOf(text(), name)) {
-    delimiter ??= delimiterOf(
-      lines.find((line) => line.trim() !== ''),
-      given.quote,
-    )
-    table.delimiter = delimiter ?? ','
-    yield table.read(lines)
+  const quote = given.quote ?? '"'
+  let table: Table | undefined
+  let skipped = 0
+  for await (const chunk of linesOf(text(), name)) {
+    const skip = Math.min(chunk.length, (given.skipLines ?? 0) - skipped)
+    skipped += skip
+    let lines = skip > 0 ? chunk.slice(skip) : chunk
+    if (!table && lines.some((line) => line.trim() !== '')) {
+      const separator = separatorLine(lines[0])
+      const tab = format === 'tsv' ? '\t' : undefined
+      const delimiter = given.delimiter ?? separator ?? tab ?? delimiterOf(lines, given, quote)
+      const dialect = { ...given, quote, delimiter, escape: given.escape ?? quote, isTsv: format === 'tsv' }
+      if (separator !== undefined) lines = lines.slice(1)
+      table = new Table({ name, given: dialect, mapping, parse, line: skipped + (separator === undefined ? 0 : 1) })
+    }
+    if (table) yield table.read(lines)
+    else skipped += lines.length
   }
-  yield table.end()
-  if (!table.hasColumns)
+  if (table) yield table.end()
+  if (!table?.hasColumns && !given.header)
     throw damaged(
       name,
       'is empty: it has not even a header',

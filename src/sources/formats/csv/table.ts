@@ -8,41 +8,68 @@ import type { parse } from 'csv-parse/sync'
 import { isMalformed, type Location, Malformed } from '../../../plugin.js'
 import { placeOf } from '../../../tasks/place.js'
 import { Rejection } from '../../../tasks/rejection.js'
-import { Bare } from '../../fields/names.js'
+import type { Mapping, Plan } from '../../fields/mapping.js'
+import { isHeader } from '../header.js'
 import { damaged, maxRecord, misread, type Records } from '../records.js'
-import { type Columns, columnsOf } from './columns.js'
-import type { CsvOptions } from './index.js'
+import { columnsOf } from './header.js'
+import type { CsvOptions } from './options.js'
+import { quoteCounter } from './quotes.js'
 
-/** Stands in for a record until it is read. */
-const unread = new Malformed('', '')
+export interface Dialect extends CsvOptions {
+  readonly quote: string
+  readonly escape: string
+  readonly delimiter: string
+  /** In TSV a quote that encloses nothing is a character like any other, as GeoNames has it. */
+  readonly isTsv: boolean
+}
+
+export interface TableTerms {
+  readonly name: string
+  readonly given: Dialect
+  readonly mapping: Mapping
+  readonly parse: typeof parse
+  /** Lines before the first one. */
+  readonly line: number
+}
+
+type Row = Location | Malformed | undefined
 
 /** Where reading stands: a chunk that turns out to be damaged is read again from here. */
 interface State {
-  readonly columns: Columns | undefined
+  readonly columns: Plan | undefined
+  readonly isBegun: boolean
   readonly line: number
   readonly open: readonly string[]
 }
 
 export class Table {
-  delimiter = ','
-  readonly #name: string
-  readonly #given: CsvOptions
-  readonly #parse: typeof parse
-  #columns: Columns | undefined
-  #line = 0
+  readonly #terms: TableTerms
+  readonly #quotesIn: (line: string) => number
+  #columns: Plan | undefined
+  /** Whether a row, or a header that source.header replaces, was read. */
+  #isBegun = false
+  #line: number
   /** The lines of a record whose last quote is still open, and their characters. */
   #open: string[] = []
   #size = 0
-  #records: (Location | Malformed)[] = []
+  #rows: Row[] = []
   #lines: number[] = []
   /** Records with quotes, and their places: they are read all at once, unless one of them is wrong. */
   #quoted: { at: number; record: string }[] | undefined
 
-  constructor(name: string, given: CsvOptions, csvParse: typeof parse) {
-    this.#name = name
-    this.#given = given
-    this.#parse = csvParse
-    this.#columns = given.header && columnsOf(given.header, given, name)
+  constructor(terms: TableTerms) {
+    const { given, mapping, name: list, line } = terms
+    this.#terms = terms
+    this.#quotesIn = quoteCounter(given.quote, given.escape)
+    this.#line = line
+    if (given.header)
+      this.#columns = columnsOf(given.header, {
+        list,
+        mapping,
+        where: ', in source.header',
+        line: undefined,
+        following: [],
+      })
   }
 
   get hasColumns(): boolean {
@@ -62,23 +89,31 @@ export class Table {
   }
 
   #chunk(work: () => void): Records {
-    const before: State = { columns: this.#columns, line: this.#line, open: [...this.#open] }
+    const before: State = { columns: this.#columns, isBegun: this.#isBegun, line: this.#line, open: [...this.#open] }
     this.#begin([])
     work()
     if (!this.#readQuoted()) {
       // One by one, to find which is wrong.
       this.#columns = before.columns
+      this.#isBegun = before.isBegun
       this.#line = before.line
       this.#open = [...before.open]
       this.#begin(undefined)
       work()
     }
-    const [records, lines, columns] = [this.#records, this.#lines, this.#columns]
-    return { records, position: (index) => `line ${lines[index]}${columnWords(records[index], columns)}` }
+    const [rows, lines, columns] = [this.#rows, this.#lines, this.#columns]
+    const records: (Location | Malformed)[] = []
+    const places: number[] = []
+    for (const [index, row] of rows.entries()) {
+      if (row === undefined) continue
+      records.push(row)
+      places.push(lines[index] ?? 0)
+    }
+    return { records, position: (index) => `line ${places[index]}${columnWords(records[index], columns)}` }
   }
 
   #begin(quoted: { at: number; record: string }[] | undefined): void {
-    this.#records = []
+    this.#rows = []
     this.#lines = []
     this.#quoted = quoted
   }
@@ -86,125 +121,148 @@ export class Table {
   /** Reads the gathered records with quotes; false where one of them is wrong. */
   #readQuoted(): boolean {
     const quoted = this.#quoted ?? []
-    const columns = this.#columns
-    if (quoted.length === 0 || !columns) return true
-    try {
-      const rows = this.#cellsOf(quoted.map(({ record }) => record))
-      if (rows.length !== quoted.length) return false
-      for (const [index, { at, record }] of quoted.entries())
-        this.#records[at] = rowOf(rows[index] ?? [], columns, record, this.#given)
-      return true
-    } catch {
-      return false
-    }
+    if (quoted.length === 0 || !this.#columns) return true
+    const cells = this.#cellsOf(quoted.map(({ record }) => record))
+    if (cells?.length !== quoted.length) return false
+    for (const [index, { at, record }] of quoted.entries()) this.#rows[at] = this.#rowOf(cells[index] ?? [], record)
+    return true
   }
 
-  #cellsOf(records: readonly string[]): string[][] {
-    const { quote } = this.#given
-    return this.#parse(records.join('\n'), {
-      delimiter: this.delimiter,
-      quote,
-      escape: quote,
-      record_delimiter: '\n',
-      relax_column_count: true,
-    })
+  /** Undefined where one of them can't be read. */
+
+  #cellsOf(records: readonly string[]): string[][] | undefined {
+    const { delimiter, quote, escape: escaping } = this.#terms.given
+    const options = { delimiter, quote, escape: escaping, record_delimiter: '\n', relax_column_count: true }
+    try {
+      return this.#terms.parse(records.join('\n'), options)
+    } catch {
+      return undefined
+    }
   }
 
   #feed(lines: readonly string[]): void {
-    const { quote } = this.#given
-    for (const raw of lines) {
+    const { comment } = this.#terms.given
+    lines.forEach((raw, index) => {
       this.#line++
-      const quotes = quote === '' ? 0 : occurrences(quote, raw)
-      if (this.#open.length === 0 && quotes % 2 === 0) {
+      if (this.#open.length === 0 && comment !== undefined && raw.startsWith(comment)) return
+      const quotes = this.#quotesIn(raw)
+      if (this.#open.length === 0 && (quotes % 2 === 0 || this.#isLiteral(raw))) {
         const record = raw.endsWith('\r') ? raw.slice(0, -1) : raw
-        if (!this.#take(record, quotes > 0, this.#line)) this.#reject(record, this.#line)
-        continue
+        const isLiteral = quotes % 2 === 1
+        if (!this.#take(record, quotes > 0 && !isLiteral, this.#line, lines.slice(index + 1, index + 50)))
+          this.#reject(record, this.#line)
+        return
       }
-      this.#size = this.#open.push(raw) === 1 ? raw.length : this.#size + raw.length
-      const isClosed = this.#open.length > 1 && quotes % 2 === 1
-      if (!isClosed && this.#size < maxRecord) continue
-      const first = this.#line - this.#open.length + 1
-      if (isClosed && this.#take(this.#open.join('\n').replace(/\r$/, ''), true, first)) this.#open = []
-      else this.#giveUpFirst()
-    }
+      this.#goOn(raw, quotes)
+    })
+  }
+
+  /** Takes one more line of a record whose last quote is still open. */
+  #goOn(raw: string, quotes: number): void {
+    this.#size = this.#open.push(raw) === 1 ? raw.length : this.#size + raw.length
+    const isClosed = this.#open.length > 1 && quotes % 2 === 1
+    if (!isClosed && this.#size < maxRecord) return
+    const first = this.#line - this.#open.length + 1
+    if (isClosed && this.#take(this.#open.join('\n').replace(/\r$/, ''), true, first)) this.#open = []
+    else this.#giveUpFirst()
+  }
+
+  /** Whether a line of TSV with an odd number of quotes is whole all the same: no cell but the last may go on. */
+  #isLiteral(raw: string): boolean {
+    if (!this.#terms.given.isTsv || !this.#columns) return false
+    const cells = raw.split(this.#terms.given.delimiter)
+    return cells.length === this.#columns.names.length && !cells.at(-1)?.startsWith(this.#terms.given.quote)
   }
 
   /** Rejects the first of the open lines; the others are lines of their own. */
   #giveUpFirst(): void {
     const [first = '', ...others] = this.#open
     this.#line -= this.#open.length
-    this.#reject(first, ++this.#line)
+    this.#reject(first.replace(/\r$/, ''), ++this.#line)
     this.#open = []
     this.#feed(others)
   }
 
   /** One whole record. False where it can't be read. */
-  #take(record: string, hasQuotes: boolean, at: number): boolean {
-    if (record === '') return true
-    if (hasQuotes && this.#quoted && this.#columns) {
-      this.#quoted.push({ at: this.#records.length, record })
-      this.#add(unread, at)
+  #take(record: string, hasQuotes: boolean, at: number, following: readonly string[] = []): boolean {
+    if (record.trim() === '') return true
+    if (hasQuotes && this.#quoted && this.#columns && this.#isBegun) {
+      this.#quoted.push({ at: this.#rows.length, record })
+      this.#add(undefined, at)
       return true
     }
-    const cells = hasQuotes ? this.#cellsOfOne(record) : record.split(this.delimiter)
+    const cells = hasQuotes ? this.#cellsOfOne(record) : record.split(this.#terms.given.delimiter)
     if (!cells) return false
-    if (this.#columns) this.#add(rowOf(cells, this.#columns, record, this.#given), at)
-    else this.#columns = columnsOf(cells, this.#given, this.#name)
+    if (!this.#columns) this.#columns = this.#header(cells, at, following)
+    else if (this.#isBegun || !isHeader(cells, this.#columns)) this.#add(this.#rowOf(cells, record), at)
+    this.#isBegun = true
     return true
   }
 
+  #header(cells: readonly string[], line: number, following: readonly string[]): Plan {
+    const { name: list, mapping } = this.#terms
+    const rows = following.map((row) => this.#cellsOfOne(row.replace(/\r$/, '')) ?? [])
+    return columnsOf(cells, { list, mapping, where: `, line ${line}`, line, following: rows })
+  }
+
   #cellsOfOne(record: string): string[] | undefined {
-    try {
-      const [first, ...others] = this.#cellsOf([record])
-      return others.length === 0 ? first : undefined
-    } catch {
-      return undefined
+    const [first, ...others] = this.#cellsOf([record]) ?? []
+    return others.length === 0 ? first : undefined
+  }
+
+  #rowOf(cells: readonly string[], record: string): Row {
+    const columns = this.#columns ?? { names: [], meanings: [] }
+    const { names } = columns
+    const extra = cells.slice(names.length)
+    const missing = names.slice(cells.length)
+    // A delimiter at the end of a line is no column.
+    if (
+      extra.some((cell) => cell.trim() !== '') ||
+      !missing.every((name, at) => name === `column_${cells.length + at + 1}`)
+    )
+      return new Malformed(record, `the row has ${cells.length} columns, the header ${names.length}`)
+    if (record.includes('\ufffd')) {
+      const column = names[cells.findIndex((cell) => cell.includes('\ufffd'))]
+      return new Malformed(record, misread(`column ${column}`, this.#terms.given))
     }
+    return this.#terms.mapping.fromRow(columns, cells, () => record)
   }
 
   #reject(record: string, at: number): void {
+    const { name, given } = this.#terms
     if (!this.#columns)
       throw damaged(
-        this.#name,
+        name,
         `has a quote that is never closed in its header, line ${at}`,
         'Correct it, or set source.quote.',
       )
-    const reason =
-      'a quote in this line is never closed, or more follows a closing one: source.quote sets another, or none'
-    this.#add(new Malformed(record, reason), at)
+    const cells = record.split(given.delimiter)
+    if (given.isTsv && cells.length === this.#columns.names.length) {
+      this.#add(this.#rowOf(cells, record), at)
+      return
+    }
+    const hint = record.includes(`\\${given.quote}`)
+      ? `source.escape: "\\" reads \\${given.quote} as a quote`
+      : 'source.quote sets another, or none'
+    this.#add(new Malformed(record, `a quote in this line is never closed, or more follows a closing one: ${hint}`), at)
   }
 
-  #add(record: Location | Malformed, at: number): void {
-    this.#records.push(record)
+  #add(row: Row, at: number): void {
+    this.#rows.push(row)
     this.#lines.push(at)
   }
 }
 
-function occurrences(part: string, text: string): number {
-  let count = 0
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++
-  return count
-}
-
-function rowOf(
-  cells: readonly string[],
-  { names, meanings }: Columns,
-  record: string,
-  given: CsvOptions,
-): Location | Malformed {
-  if (cells.length !== meanings.length)
-    return new Malformed(record, `the row has ${cells.length} columns, the header ${meanings.length}`)
-  if (record.includes('\ufffd'))
-    return new Malformed(record, misread(`column ${names[cells.findIndex((cell) => cell.includes('\ufffd'))]}`, given))
-  const location = new Bare()
-  for (let column = 0; column < cells.length; column++) location[meanings[column] ?? ''] = cells[column]
-  return location
-}
-
 /** `, column "lat"` where that column keeps a row from being a task. */
-function columnWords(record: Location | Malformed | undefined, columns: Columns | undefined): string {
-  if (record === undefined || isMalformed(record) || !columns) return ''
-  const place = placeOf(record)
-  const column = place instanceof Rejection ? columns.meanings.indexOf(place.field ?? '') : -1
+function columnWords(record: Location | Malformed | undefined, columns: Plan | undefined): string {
+  if (record === undefined || !columns) return ''
+  const column = columns.meanings.indexOf(fieldOf(record) ?? '')
   return column < 0 ? '' : `, column "${columns.names[column]}"`
+}
+
+/** The field that a record is rejected for. */
+function fieldOf(record: Location | Malformed): string | undefined {
+  if (isMalformed(record)) return 'field' in record && typeof record.field === 'string' ? record.field : undefined
+  const place = placeOf(record)
+  return place instanceof Rejection ? place.field : undefined
 }

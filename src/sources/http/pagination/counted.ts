@@ -19,7 +19,7 @@ abstract class Counted implements Pagination {
 
   abstract readonly before: number
   protected abstract step(items: number): number
-  abstract position(place: Place, before: number, index: number): string
+  abstract position(place: Place, before: number, at: number | string): string
 
   urlOf(place: Place): URL {
     const url = new URL(this.#url)
@@ -28,8 +28,8 @@ abstract class Counted implements Pagination {
     return url
   }
 
-  after(place: Place, { items }: Page): Place {
-    return typeof place !== 'number' || items.length === 0 ? undefined : place + this.step(items.length)
+  after(place: Place, { count }: Page): Place {
+    return typeof place !== 'number' || count === 0 ? undefined : place + this.step(count)
   }
 
   kept(place: Place): Place {
@@ -45,8 +45,8 @@ export class ByPage extends Counted {
     return 1
   }
 
-  position(place: Place, _before: number, index: number): string {
-    return `page ${place}, item ${index + 1}`
+  position(place: Place, _before: number, at: number | string): string {
+    return typeof at === 'string' ? `page ${place}${at}` : `page ${place}, item ${at + 1}`
   }
 }
 
@@ -62,7 +62,7 @@ export class ByOffset extends Counted {
     return items
   }
 
-  position(_place: Place, before: number, index: number): string {
-    return `item ${before + index + 1}`
+  position(place: Place, before: number, at: number | string): string {
+    return typeof at === 'string' ? `offset ${place}${at}` : `item ${before + at + 1}`
   }
 }

@@ -33,7 +33,7 @@ export class ByCursor implements Pagination {
     return place
   }
 
-  position(_place: Place, before: number, index: number): string {
-    return `item ${before + index + 1}`
+  position(_place: Place, before: number, at: number | string): string {
+    return typeof at === 'string' ? `the page behind item ${before}${at}` : `item ${before + at + 1}`
   }
 }

@@ -7,6 +7,7 @@ import type { Pagination } from './pagination.js'
 
 const types = { page: ByPage, offset: ByOffset, cursor: ByCursor, link: ByLink }
 
-export const paginationOf = (given: Options): Pagination => new types[given.pagination.type](given)
+export const paginationOf = (given: Options, type = given.pagination.type ?? 'page'): Pagination =>
+  new types[type](given)
 
-export type { Page, Pagination, Place } from './pagination.js'
+export { emptyPage, type Page, type Pagination, type Place } from './pagination.js'

@@ -25,6 +25,7 @@ export class ByLink implements Pagination {
     }
     const url = new URL(String(place), this.#url)
     if (url.origin !== this.#url.origin) return url
+    // As a server's own links lack a key that stands in the configured URL.
     const missing = [...this.#url.searchParams].filter(([key]) => !url.searchParams.has(key))
     for (const [key, value] of missing) url.searchParams.append(key, value)
     return url
@@ -45,7 +46,7 @@ export class ByLink implements Pagination {
     return url.href
   }
 
-  position(_place: Place, before: number, index: number): string {
-    return `item ${before + index + 1}`
+  position(_place: Place, before: number, at: number | string): string {
+    return typeof at === 'string' ? `the page behind item ${before}${at}` : `item ${before + at + 1}`
   }
 }

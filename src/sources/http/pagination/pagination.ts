@@ -1,14 +1,40 @@
 /** What every way of cutting a list into pages has to say. */
+import type { Location, Malformed } from '../../../plugin.js'
 
 /** Where a page is: its number, its offset, its cursor or its link; undefined before the first cursor or link. */
 export type Place = number | string | undefined
 
-/** What an answer says of its own place in the list. */
+/** A page: its records, and what it says of the list. */
 export interface Page {
-  readonly items: readonly unknown[]
+  /** Items in it, those without any value included. */
+  readonly count: number
+  readonly records: readonly (Location | Malformed)[]
+  /** Where a record stands in the page: the index of its item, or words to be put behind the page's own. */
+  position(index: number): number | string
+  /** Tells two pages apart. */
+  readonly mark: string
+  /** Items in the whole list. */
   readonly total: number | undefined
+  /** Pages in the whole list. */
+  readonly pages: number | undefined
   /** Where the next page is, as far as the answer itself says it. */
   readonly next: string | undefined
+  /** Whether the answer says that more follows, or that nothing does. */
+  readonly hasMore: boolean | undefined
+  /** Whether the next page is named in a list of links. */
+  readonly hasLinks: boolean
+}
+
+export const emptyPage: Page = {
+  count: 0,
+  records: [],
+  position: (index) => index,
+  mark: '',
+  total: undefined,
+  pages: undefined,
+  next: undefined,
+  hasMore: undefined,
+  hasLinks: false,
 }
 
 export interface Pagination {
@@ -25,6 +51,6 @@ export interface Pagination {
   after(place: Place, page: Page): Place
   /** A place as the checkpoint keeps it. */
   kept(place: Place): Place
-  /** Where the item `index` of a page stands; `before` items came before that page. */
-  position(place: Place, before: number, index: number): string
+  /** Where a record of a page stands; `before` items came before that page. */
+  position(place: Place, before: number, at: number | string): string
 }

@@ -11,6 +11,11 @@ export interface Dialect {
   quoted(name: string): string
   /** Makes a new connection ready. */
   prepare(runner: QueryRunner, target: Target): Promise<unknown>
+  /**
+   * The names of the columns that are read, in their order, two of the same name included. Where the driver tells
+   * them only with a row: undefined where there is none.
+   */
+  columns(runner: QueryRunner, sql: string): Promise<readonly string[] | undefined>
   /** Opens a page's transaction, where not all of the connection's are read-only. */
   readonly begin?: string
   /** SQL that writes the key's column number `index` as text, nothing lost. */
@@ -24,6 +29,8 @@ export interface Dialect {
   wholeNumber?(written: string): string | undefined
   /** Ends what the driver's connection is at. */
   cut(raw: { destroy?(): void; stream?: { destroy(): void }; interrupt?(): void }): void
+  /** Milliseconds after which a statement is too slow. */
+  readonly statementTimeoutMs: number
   /** Milliseconds that this side waits for a statement. */
   readonly patienceMs: number
 }

@@ -1,4 +1,5 @@
 /** MySQL and MariaDB. */
+import type { QueryRunner } from 'typeorm'
 import { ConfigurationError } from '../../../errors/index.js'
 import { foreignKey } from '../checkpoint.js'
 import { type Settings, schemeOf } from '../options.js'
@@ -6,6 +7,7 @@ import type { Server } from '../server.js'
 import { type Dialect, graceMs } from './dialect.js'
 
 interface MysqlField {
+  readonly name: string
   readonly columnType: number
   readonly flags: number
   readonly characterSet: number
@@ -62,14 +64,10 @@ export function mysql(
       // In a local time zone an hour a year is there twice.
       await runner.query(`SET SESSION time_zone = '+00:00', ${timeout}`)
       await runner.query('SET SESSION TRANSACTION READ ONLY')
-      const raw: { query: MysqlQuery } = await runner.connect()
-      const fields = await new Promise<readonly MysqlField[]>((resolve, reject) => {
-        raw.query(`SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`, (error, _, fields) =>
-          error ? reject(error) : resolve(fields),
-        )
-      })
+      const fields = await fieldsOf(runner, `SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`)
       kinds = fields.map((field, index) => mysqlKind(field, key[index] ?? '', title))
     },
+    columns: async (runner, sql) => (await fieldsOf(runner, `${sql} LIMIT 0`)).map(({ name }) => name),
     written: (column, index) => (kinds[index] === 'binary' ? `HEX(${column})` : `CAST(${column} AS CHAR)`),
     literal(text, index) {
       const kind = kinds[index]
@@ -87,8 +85,16 @@ export function mysql(
       raw.destroy?.()
       raw.stream?.destroy()
     },
+    statementTimeoutMs,
     patienceMs: statementTimeoutMs + graceMs,
   }
+}
+
+async function fieldsOf(runner: QueryRunner, sql: string): Promise<readonly MysqlField[]> {
+  const raw: { query: MysqlQuery } = await runner.connect()
+  return new Promise((resolve, reject) => {
+    raw.query(sql, (error, _, fields) => (error ? reject(error) : resolve(fields)))
+  })
 }
 
 function mysqlKind(

@@ -64,7 +64,14 @@ export function postgres(
     // Never without a parameter: several statements in one are taken only then.
     limit: (rows, values) => `$${values.push(rows)}`,
     comparesTuples: true,
+    async columns(runner, sql) {
+      // TypeORM passes on the rows alone, and in a row the second of two columns replaces the first.
+      const client: { query(sql: string): Promise<{ fields: readonly { name: string }[] }> } = await runner.connect()
+      const { fields } = await client.query(`${sql} LIMIT 0`)
+      return fields.map(({ name }) => name)
+    },
     cut: () => undefined, // pg ends the socket itself where a statement runs
+    statementTimeoutMs,
     patienceMs: statementTimeoutMs + graceMs,
   }
 }

@@ -12,8 +12,9 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
   const title = `SQLite at ${path}`
   await stat(path).catch((error: unknown) => {
     const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message
+    const parameters = path.includes('?') ? ' A SQLite file takes no parameters.' : ''
     throw new ConfigurationError(`The database ${path} can't be read: ${why}.`, {
-      hint: 'Correct source.url; a relative path starts at the configuration file.',
+      hint: `Correct source.url; a relative path starts at the configuration file.${parameters}`,
       cause: error,
     })
   })
@@ -36,6 +37,13 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     prepare: (runner) => runner.query('PRAGMA query_only = ON'),
     // A column may hold values of all types. Text as hex: it need not be valid.
+    async columns(runner, sql) {
+      const [row]: Readonly<Record<string, unknown>>[] = await runner.query(`${sql} LIMIT 1`)
+      const names = Object.keys(row ?? {})
+      // Of two columns `name`, a subquery calls the second `name:1`.
+      const original = (name: string): string => name.replace(/:\d+$/, '')
+      return row && names.map((name) => (names.includes(original(name)) ? original(name) : name))
+    },
     written: (column) =>
       `typeof(${column}) || ':' || ` +
       `CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`,
@@ -50,6 +58,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     comparesTuples: true,
     wholeNumber: (written) => /^integer:(.*)$/.exec(written)?.[1],
     cut: (raw) => raw.interrupt?.(),
+    statementTimeoutMs,
     patienceMs: statementTimeoutMs,
   }
 }

@@ -1,0 +1,91 @@
+/** Both coordinates in one value: "lat, lon", [lon, lat], WKT or a GeoJSON point. */
+import { ConfigurationError } from '../../errors/index.js'
+import { Unreadable } from './degrees.js'
+import type { FieldOptions } from './options.js'
+import { projected } from './projection.js'
+
+export interface Pair {
+  readonly latitude: unknown
+  readonly longitude: unknown
+}
+
+const number = '[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?'
+const wktPoint = new RegExp(
+  `^(?:SRID=(\\d+);)?\\s*(?:MULTI)?POINT\\s*(?:ZM|Z|M)?\\s*\\(\\s*\\(?\\s*(${number})\\s+(${number})(?:\\s+${number})*\\s*\\)?\\s*\\)$`,
+  'i',
+)
+const wkt = /^(?:SRID=\d+;)?\s*([A-Z]+)\s*(?:ZM|Z|M)?\s*(?:\(|EMPTY)/i
+/** A point as PostGIS gives a geometry that no function was asked to write. */
+const wkb = /^0[01](?:01000000|00000001|01000020|20000001)[0-9a-f]{32,}$/i
+
+/**
+ * The pair in a value, or why there is none. Throws ConfigurationError where its order or its projection isn't
+ * known, which is the same for the whole list.
+ *
+ * @param title the list, for messages
+ */
+export function pairOf(value: unknown, options: FieldOptions, title: string): Pair | Unreadable {
+  if (typeof value === 'string') return inText(value, options, title)
+  if (Array.isArray(value)) return ordered(value, options, title)
+  if (typeof value === 'object' && value !== null && 'coordinates' in value && Array.isArray(value.coordinates)) {
+    const [longitude, latitude]: unknown[] = value.coordinates
+    return { latitude, longitude }
+  }
+  return new Unreadable('coordinates must be "lat, lon", WKT or a GeoJSON point')
+}
+
+function inText(text: string, options: FieldOptions, title: string): Pair | Unreadable {
+  const point = wktPoint.exec(text)
+  if (point) {
+    const [, srid, longitude, latitude] = point
+    if (srid !== undefined && srid !== '4326') throw projected(title, `EPSG:${srid}`)
+    return { latitude, longitude }
+  }
+  const kind = wkt.exec(text)?.[1]
+  if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
+  if (wkb.test(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
+  return ordered(parted(text, options), options, title)
+}
+
+/** The two parts of a text, whatever stands between them. */
+function parted(text: string, { decimal }: FieldOptions): string[] {
+  const bare = text.replace(/^[([]\s*|\s*[)\]]$/g, '')
+  const separator = [';', ...(decimal === ',' ? [] : [',']), '|', '/'].find((candidate) => bare.includes(candidate))
+  if (separator) return bare.split(separator).map((part) => part.trim())
+  const hemispheres = /^(.*[NSEW])\s+(.*[NSEW])$|^([NSEW].*?)\s+([NSEW].*)$/i.exec(bare)
+  return (hemispheres ? hemispheres.slice(1) : bare.split(/\s+/)).filter((part) => part !== undefined && part !== '')
+}
+
+function ordered(parts: readonly unknown[], { coordinates }: FieldOptions, title: string): Pair | Unreadable {
+  const [first, second] = parts
+  if (parts.length < 2 || (parts.length > 2 && typeof first === 'string'))
+    return new Unreadable('coordinates must be two numbers, such as "46.9, 7.4"')
+  const order = coordinates ?? orderOf(first, second)
+  if (order === undefined)
+    throw new ConfigurationError(`${title}: both coordinates are in one value, but their order isn't known.`, {
+      hint: 'Set source.coordinates to lat-lon or to lon-lat.',
+    })
+  return order === 'lat-lon' ? { latitude: first, longitude: second } : { latitude: second, longitude: first }
+}
+
+/** The order where N, S, E and W tell it. */
+function orderOf(first: unknown, second: unknown): FieldOptions['coordinates'] {
+  if (typeof first !== 'string' || typeof second !== 'string') return undefined
+  if (/[NS]/i.test(first) && /[EW]/i.test(second)) return 'lat-lon'
+  return /[EW]/i.test(first) && /[NS]/i.test(second) ? 'lon-lat' : undefined
+}
+
+/** What a value seems to hold, for a hint: nothing here decides how it is read. */
+export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | undefined {
+  if (Array.isArray(value))
+    return value.length >= 2 && value.every((each) => typeof each === 'number') ? 'a pair' : undefined
+  if (typeof value !== 'string') return undefined
+  const text = value.trim()
+  if (wktPoint.test(text)) return 'WKT'
+  if (wkb.test(text)) return 'WKB'
+  return /^[([]?\s*[+-]?\d+([.,]\d+)?[°'"′″\d\s.]*[NSEW]?\s*[,;/|\s]\s*[+-]?\d+([.,]\d+)?[°'"′″\d\s.]*[NSEW]?\s*[)\]]?$/i.test(
+    text,
+  )
+    ? 'a pair'
+    : undefined
+}

@@ -1,0 +1,83 @@
+/** One coordinate, as lists write it: with a decimal comma, in degrees, minutes and seconds, from 0 to 360. */
+import type { FieldOptions } from './options.js'
+
+export type Axis = 'latitude' | 'longitude'
+
+/** Why a value is no coordinate. */
+export class Unreadable {
+  readonly reason: string
+
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
+
+const plain = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+const withComma = /^[+-]?\d+,\d+$/
+const degreeMark = '(?:°|º|deg\\b|d\\b|:|\\s)'
+const minuteMark = "(?:['′’‘]|m(?:in)?\\b|:|\\s)"
+const secondMark = "(?:[\"″”“]|''|′′|’’|s(?:ec)?\\b)"
+/** Hemisphere, sign, degrees, minutes, seconds, hemisphere. */
+const sexagesimal = new RegExp(
+  `^([NSEW])?\\s*([+-])?\\s*(\\d+(?:[.,]\\d+)?)\\s*${degreeMark}?\\s*` +
+    `(?:(\\d+(?:[.,]\\d+)?)\\s*${minuteMark}?\\s*)?(?:(\\d+(?:[.,]\\d+)?)\\s*${secondMark}?\\s*)?([NSEW])?$`,
+  'i',
+)
+
+/**
+ * A value as owm reads it: a number, or the text of one. What is no coordinate at all is given back as it is; what
+ * an option would read is Unreadable, with that option's name.
+ *
+ * @param value trimmed, if it is text
+ */
+export function degreesOf(value: unknown, axis: Axis, options: FieldOptions): unknown {
+  const number = typeof value === 'string' ? inText(value, axis, options) : value
+  return axis === 'longitude' && !(number instanceof Unreadable) ? within180(number, options) : number
+}
+
+function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unknown {
+  if (plain.test(text)) {
+    if (decimal !== ',' || /^[+-]?\d+$/.test(text)) return text
+    return new Unreadable(`${axis} "${text}" has no decimal comma, although source.decimal is ","`)
+  }
+  if (withComma.test(text)) {
+    if (decimal === ',') return text.replace(',', '.')
+    return new Unreadable(`${axis} "${text}" has a decimal comma: set source.decimal to ","`)
+  }
+  const parts = sexagesimal.exec(text)
+  if (!parts) return text
+  if (!dms)
+    return new Unreadable(`${axis} "${text}" is written with degrees, minutes or N, S, E, W: set source.dms to true`)
+  return (
+    fromParts(parts, axis, decimal === ',') ?? new Unreadable(`${axis} "${text}" isn't written as 41° 15' 44" N is`)
+  )
+}
+
+/** Degrees, rounded to a tenth of a millimetre; undefined where the parts don't fit. */
+function fromParts(parts: RegExpExecArray, axis: Axis, hasComma: boolean): number | undefined {
+  const [, before, sign, ...rest] = parts
+  const [degrees = '', minutes, seconds, behind] = rest
+  const hemisphere = (before ?? behind ?? '').toUpperCase()
+  const numbers = [degrees, minutes ?? '0', seconds ?? '0'].map((part) =>
+    Number(hasComma ? part.replace(',', '.') : part),
+  )
+  const [whole = Number.NaN, sixtieths = Number.NaN, last = Number.NaN] = numbers
+  const fits = hemisphere === '' || (axis === 'latitude' ? 'NS' : 'EW').includes(hemisphere)
+  const isTwice = (before !== undefined && behind !== undefined) || (sign === '-' && hemisphere !== '')
+  const isMixed = minutes !== undefined && !(Number.isInteger(whole) && sixtieths < 60 && last < 60)
+  if (!fits || isTwice || isMixed || numbers.some(Number.isNaN)) return undefined
+  const value = Number((whole + sixtieths / 60 + last / 3600).toFixed(9))
+  return sign === '-' || hemisphere === 'S' || hemisphere === 'W' ? -value : value
+}
+
+/** A longitude beyond 180, west of Greenwich where the option says so. */
+function within180(value: unknown, { longitudes }: FieldOptions): unknown {
+  const number = typeof value === 'string' ? Number(value) : value
+  if (typeof number !== 'number' || !(number > 180 && number <= 360)) return value
+  if (longitudes !== '0..360')
+    return new Unreadable(
+      `longitude ${number} is beyond 180: where longitudes run from 0 to 360, set source.longitudes to 0..360`,
+    )
+  const decimals = String(number).split('.')[1]?.length ?? 0
+  return Number((number - 360).toFixed(Math.min(decimals, 20)))
+}

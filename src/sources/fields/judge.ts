@@ -1,0 +1,157 @@
+/**
+ * Whether the names of a list are what the mapping needs: told once for the list, before any of its rows is stored
+ * where that can be.
+ */
+import { ConfigurationError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
+import { isMalformed, type Location, type Malformed } from '../../plugin.js'
+import { looksLikePair } from './coordinates.js'
+import type { Terms } from './mapping.js'
+import type { FieldOptions } from './options.js'
+import { namesIn } from './paths.js'
+
+/** What every location needs, and names that may stand for it. */
+const needs = [
+  ['latitude', /(^|[._ ])lat|breite|^y$|\.y$/i],
+  ['longitude', /(^|[._ ])(lon|lng)|länge|laenge|^x$|\.x$/i],
+  ['city', /name|city|town|place|title|label|municipality|station|ort$/i],
+] as const
+
+/** Records without a latitude, say, that are enough to say that the list has none. */
+const enough = 20
+
+/** Names that are shown. */
+const shownNames = 30
+
+interface Sample {
+  readonly name: string
+  readonly value: unknown
+}
+
+export class Judge {
+  readonly #options: FieldOptions
+  readonly #terms: Terms
+  /** What no record has had so far: owm's names, and the source's own that are mapped to them. */
+  readonly #missing: Set<string>
+  readonly #unmapped: Map<string, string>
+  /** Names that the first records had, with a value each. */
+  readonly #names = new Map<string, unknown>()
+  #records = 0
+
+  constructor(options: FieldOptions, terms: Terms) {
+    const { fields = {}, columns = [] } = options
+    this.#options = options
+    this.#terms = terms
+    this.#missing = new Set(needs.map(([needed]) => needed))
+    this.#unmapped = new Map([
+      ...columns.map((column): [string, string] => [column, 'source.columns names']),
+      ...Object.entries(fields).map(([key, own]): [string, string] => [own, `source.fields names for the ${key}`]),
+    ])
+  }
+
+  /** Judges a list that declares its columns. */
+  declared(names: readonly string[], meanings: readonly string[], where: string, values: readonly unknown[]): void {
+    const lower = new Set(names.map((name) => name.trim().toLowerCase()))
+    const sample = names.map((name, index) => ({ name, value: values[index] }))
+    const isInside = (own: string): boolean => own.includes('.') && lower.has(own.split('.')[0]?.toLowerCase() ?? '')
+    for (const [own, why] of this.#unmapped)
+      if (lower.has(own.trim().toLowerCase())) this.#unmapped.delete(own)
+      else if (!isInside(own)) throw this.#notFound(own, why, sample, where)
+    for (const [needed] of needs) {
+      const isInPair = needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
+      if (meanings.includes(needed) || isInPair) this.#missing.delete(needed)
+      // A column may hold objects: then the records are judged.
+      else if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isObject))
+        throw this.#lacks(needed, sample, where, this.#free(sample, meanings))
+    }
+  }
+
+  /** Notes what a record has. */
+  saw(record: Readonly<Record<string, unknown>>, made: Location | Malformed): void {
+    if (this.#missing.size === 0 && this.#unmapped.size === 0) return
+    this.#records++
+    for (const needed of this.#missing)
+      if (isMalformed(made) || made[needed] !== undefined) this.#missing.delete(needed)
+    const found = namesIn(record)
+    if (this.#unmapped.size > 0) {
+      const there = new Set(found.map(({ name }) => name.toLowerCase()))
+      for (const own of this.#unmapped.keys())
+        if (there.has(own.trim().toLowerCase()) || valueAt(record, own) !== undefined) this.#unmapped.delete(own)
+    }
+    if (this.#names.size < 300)
+      for (const { name, value } of found) this.#names.set(name, this.#names.get(name) ?? value)
+  }
+
+  judge(isEnd: boolean): void {
+    if (this.#records === 0) return
+    const sample = [...this.#names].map(([name, value]) => ({ name, value }))
+    for (const [own, why] of this.#unmapped)
+      if (isEnd || nearestIn(own, sample) !== undefined) throw this.#notFound(own, why, sample, '')
+    if (!isEnd && this.#records < enough) return
+    for (const needed of this.#missing) throw this.#lacks(needed, sample, '')
+  }
+
+  /** Columns that mean nothing special. */
+  #free(sample: readonly Sample[], meanings: readonly string[]): Sample[] {
+    return sample.filter(({ name }, index) => meanings[index] === name.trim())
+  }
+
+  #notFound(own: string, why: string, sample: readonly Sample[], where: string): ConfigurationError {
+    const { title, thing } = this.#terms
+    const near = nearestIn(own, sample)
+    const what = thing === 'column' ? `${title} has no column "${own}"` : `${title}: no record has ${own}`
+    return new ConfigurationError(`${what}, which ${why}${where}.`, {
+      hint: `${this.#inWords(sample)} ${near === undefined ? 'Correct the name.' : `Did you mean "${near}"?`}`,
+    })
+  }
+
+  /** @param free those that mean nothing yet */
+  #lacks(needed: string, sample: readonly Sample[], where: string, free = sample): ConfigurationError {
+    const { title, thing } = this.#terms
+    const both = needed === 'city' ? undefined : sample.find(({ value }) => looksLikePair(value) !== undefined)
+    const hint = both ? pairHint(both, thing) : this.#mapHint(needed, free)
+    return new ConfigurationError(`${title} has no ${thing} for the ${needed}${where}.`, {
+      hint: `${this.#inWords(sample)} ${hint}`,
+    })
+  }
+
+  #mapHint(needed: string, sample: readonly Sample[]): string {
+    const chosen = Object.keys(this.#options.fields ?? {}).find((key) => key !== needed && nearest(key, [needed]))
+    if (chosen !== undefined) return `Did you mean ${needed} in source.fields, not ${chosen}?`
+    const likely = needs.find(([each]) => each === needed)?.[1]
+    const scalars = sample.filter(({ value }) => typeof value !== 'object' || value === null).map(({ name }) => name)
+    const near = scalars.find((name) => likely?.test(name)) ?? nearest(needed, scalars)
+    const asked = near === undefined ? '' : `Is it "${near}"? `
+    return `${asked}Map it, fields: {${needed}: ${near ?? this.#terms.thing.toUpperCase()}}.`
+  }
+
+  #inWords(sample: readonly Sample[]): string {
+    const names = sample.map(({ name }) => name)
+    const more = names.length > shownNames ? `, and ${names.length - shownNames} more` : ''
+    return `Its ${this.#terms.thing}s are: ${names.slice(0, shownNames).join(', ').slice(0, 500)}${more}.`
+  }
+}
+
+function pairHint({ name, value }: Sample, thing: string): string {
+  const kind = looksLikePair(value)
+  if (kind === 'WKB') return `The ${thing} "${name}" is a binary geometry: let the query give ST_AsText(${name}).`
+  const order = kind === 'WKT' ? '' : ', with coordinates: lat-lon or coordinates: lon-lat, whichever it is'
+  return `The ${thing} "${name}" seems to hold both: map it, fields: {coordinates: ${name}}${order}.`
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !(value instanceof Date)
+
+const nearestIn = (own: string, sample: readonly Sample[]): string | undefined =>
+  nearest(
+    own,
+    sample.map(({ name }) => name),
+  )
+
+function valueAt(record: Readonly<Record<string, unknown>>, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (inner, part) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, part) : undefined),
+      record,
+    )
+}

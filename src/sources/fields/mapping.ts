@@ -1,0 +1,237 @@
+/** From a record with its own names to a location. One for each read of a list. */
+import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
+import { pairOf } from './coordinates.js'
+import { degreesOf, Unreadable } from './degrees.js'
+import { Judge } from './judge.js'
+import { Bare, meaningsOf, type Renamed, type Thing } from './names.js'
+import type { FieldOptions } from './options.js'
+import { nestedPaths } from './paths.js'
+import { cleaner, isAbsent } from './values.js'
+
+export interface Terms {
+  /** The list, as messages begin: `The list /a.csv`. */
+  readonly title: string
+  readonly thing: Thing
+  readonly log: Logger
+}
+
+/** What each value of a record is; undefined for one that doesn't travel. */
+export interface Plan {
+  readonly names: readonly string[]
+  readonly meanings: readonly (string | undefined)[]
+}
+
+interface RecordPlan extends Plan {
+  /** How many values were taken out of the object under each key; undefined where none were. */
+  readonly taken: readonly number[] | undefined
+}
+
+/** A record that is rejected for one of its fields. */
+export class RejectedField extends Malformed {
+  /** By owm's name. */
+  readonly field: string
+
+  constructor(value: string, reason: string, field: string) {
+    super(value, reason)
+    this.field = field
+  }
+}
+
+/** The record as text, for what is rejected. */
+type Raw = () => string
+
+export class Mapping {
+  readonly #options: FieldOptions
+  readonly #terms: Terms
+  readonly #judge: Judge
+  readonly #clean: (value: unknown) => unknown
+  readonly #paths: ReturnType<typeof nestedPaths>
+  /** By the names of a record: a list's records have few shapes, however many there are of them. */
+  readonly #plans = new Map<string, RecordPlan>()
+  readonly #told = new Set<string>()
+  #nullIslands = 0
+
+  constructor(options: FieldOptions, terms: Terms) {
+    this.#options = options
+    this.#terms = terms
+    this.#judge = new Judge(options, terms)
+    this.#clean = cleaner(options.nulls)
+    this.#paths = nestedPaths(options)
+  }
+
+  /**
+   * The plan of a list that declares its columns. Throws ConfigurationError where one that is needed or mapped isn't
+   * there.
+   *
+   * @param where behind the message, `, line 1`
+   * @param sample the values of a row, if one is known, for hints
+   */
+  declare(names: readonly string[], where = '', sample: readonly unknown[] = []): Plan {
+    const { meanings, renamed } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    this.#judge.declared(names, meanings, where, sample)
+    this.#tell(renamed)
+    return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)) }
+  }
+
+  /** A row's location; undefined where it has no value at all. */
+  fromRow(plan: Plan, values: readonly unknown[], raw: Raw): Location | Malformed | undefined {
+    return this.#made(plan.meanings, values, raw)
+  }
+
+  /**
+   * An object's location: its keys are renamed, and what a path leads to inside of nested objects is taken. A nested
+   * object of which nothing is left is left out. Undefined where there is no value at all.
+   *
+   * @param key the id, where the record has none of its own
+   */
+  fromRecord(record: Readonly<Record<string, unknown>>, raw: Raw, key?: string): Location | Malformed | undefined {
+    const { names, values, own } = this.#paths(record)
+    const { meanings, taken } = this.#planFor(names, own)
+    const made = this.#made(
+      meanings,
+      taken ? values.map((value, index) => left(value, taken[index] ?? 0)) : values,
+      raw,
+      key,
+    )
+    if (made !== undefined) this.#judge.saw(record, made)
+    return made
+  }
+
+  /** Whether a record has the keys of a place, and values under them. */
+  seemsPlace(record: Readonly<Record<string, unknown>>): boolean {
+    const { names, values } = this.#paths(record)
+    const { meanings } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    if (this.#options.fields?.['coordinates'] !== undefined) return meanings.includes('coordinates')
+    return ['latitude', 'longitude'].every((axis) => {
+      const value = values[meanings.indexOf(axis)]
+      return value !== undefined && (typeof value !== 'object' || value === null)
+    })
+  }
+
+  /** Counts what is told once for the list. */
+  count(records: readonly (Location | Malformed)[]): void {
+    for (const record of records) if (!isMalformed(record) && isNullIsland(record)) this.#nullIslands++
+  }
+
+  /**
+   * Throws ConfigurationError once it is clear that the records have no latitude, say, or that a mapping finds
+   * nothing.
+   */
+  judge(isEnd: boolean): void {
+    this.#judge.judge(isEnd)
+    if (!isEnd || this.#nullIslands === 0) return
+    const isOne = this.#nullIslands === 1
+    this.#terms.log.warn(
+      { places: this.#nullIslands },
+      `${this.#terms.title} has ${isOne ? 'a place' : `${this.#nullIslands} places`} at 0, 0: mostly that means that the ` +
+        'coordinates are missing; source.rejectNullIsland: true rejects them',
+    )
+  }
+
+  /** What a name travels as; undefined where `columns` leaves it out. */
+  #travels(name: string, meaning: string): string | undefined {
+    const { columns } = this.#options
+    return columns === undefined || known.has(meaning) || columns.includes(name.trim()) ? meaning : undefined
+  }
+
+  #planFor(names: readonly string[], own: number): RecordPlan {
+    const shape = `${own}\0${names.join('\0')}`
+    const cached = this.#plans.get(shape)
+    if (cached) return cached
+    const { meanings: all, renamed } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    this.#tell(renamed.filter(({ name }) => names.indexOf(name) < own))
+    // What a path found is either a known field now, or no field at all.
+    const meanings = all.map((meaning, index) => {
+      const name = names[index] ?? ''
+      return index < own || isMapped(meaning, this.#options) ? this.#travels(name, meaning) : undefined
+    })
+    const used = names.slice(own).filter((_, index) => meanings[own + index] !== undefined)
+    const taken = names
+      .slice(0, own)
+      .map((name) => used.filter((path) => path.startsWith(`${name}.`) && path.split('.').length === 2).length)
+    const plan = { names, meanings, taken: taken.some((count) => count > 0) ? taken : undefined }
+    if (this.#plans.size >= 1_000) this.#plans.clear()
+    this.#plans.set(shape, plan)
+    return plan
+  }
+
+  #made(
+    meanings: readonly (string | undefined)[],
+    values: readonly unknown[],
+    raw: Raw,
+    key?: string,
+  ): Location | Malformed | undefined {
+    const location = new Bare()
+    let isEmpty = true
+    for (let index = 0; index < meanings.length; index++) {
+      const value = this.#clean(values[index])
+      if (value === undefined) continue
+      if (isEmpty) isEmpty = isAbsent(value)
+      const meaning = meanings[index]
+      if (meaning !== undefined) location[meaning] = value
+    }
+    if (isEmpty) return undefined
+    if (key !== undefined && isAbsent(location['id'])) location['id'] = key
+    return this.#placed(location, raw)
+  }
+
+  /** Reads the coordinates. */
+  #placed(location: Bare, raw: Raw): Location | Malformed {
+    const rejected = (reason: string, field: string): Malformed => new RejectedField(raw(), reason, field)
+    if (this.#options.fields?.['coordinates'] !== undefined) {
+      const both = location['coordinates']
+      delete location['coordinates']
+      const pair = isAbsent(both) ? undefined : pairOf(both, this.#options, this.#terms.title)
+      if (pair instanceof Unreadable) return rejected(pair.reason, 'coordinates')
+      if (pair) Object.assign(location, pair)
+    }
+    for (const axis of ['latitude', 'longitude'] as const) {
+      const value = location[axis]
+      if (isAbsent(value)) continue
+      const read = degreesOf(value, axis, this.#options)
+      if (read instanceof Unreadable)
+        return rejected(read.reason, this.#options.fields?.['coordinates'] === undefined ? axis : 'coordinates')
+      if (read !== value) location[axis] = read
+    }
+    if (!isNullIsland(location)) return location
+    return this.#options.rejectNullIsland
+      ? rejected('the place is at 0, 0 (source.rejectNullIsland)', 'latitude')
+      : location
+  }
+
+  /** Names under which values travel, once each: neither is dropped. */
+  #tell(renamed: readonly Renamed[]): void {
+    for (const { name, as } of renamed) {
+      if (this.#told.has(name)) continue
+      this.#told.add(name)
+      const { title, thing, log } = this.#terms
+      log.warn(
+        { [thing]: name, as },
+        `${title}: the ${thing} "${name}" travels as ${as}, for its own name is taken or none`,
+      )
+    }
+  }
+}
+
+/** An object of which something is left once `taken` values were taken out of it. */
+const left = (value: unknown, taken: number): unknown =>
+  taken > 0 && typeof value === 'object' && value !== null && Object.keys(value).length === taken ? undefined : value
+
+/** What owm itself reads. */
+const known = new Set([
+  ...['id', 'latitude', 'longitude', 'coordinates', 'city', 'state'],
+  ...['forecast_duration_hours', 'historical_duration_hours'],
+])
+
+const isMapped = (meaning: string, { fields = {} }: FieldOptions): boolean =>
+  known.has(meaning) || Object.hasOwn(fields, meaning)
+
+const isNullIsland = ({
+  latitude,
+  longitude,
+}: {
+  readonly latitude?: unknown
+  readonly longitude?: unknown
+}): boolean => isZero(latitude) && isZero(longitude)
+
+const isZero = (value: unknown): boolean => !isAbsent(value) && typeof value !== 'object' && Number(value) === 0

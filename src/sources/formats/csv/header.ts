@@ -1,0 +1,58 @@
+/** The header of a CSV list. */
+import { ConfigurationError } from '../../../errors/index.js'
+import type { Mapping, Plan } from '../../fields/mapping.js'
+import { damaged } from '../records.js'
+
+export interface HeaderTerms {
+  readonly list: string
+  readonly mapping: Mapping
+  /** Behind a message: `, line 1`. */
+  readonly where: string
+  /** The line of the header, from 1; undefined for source.header. */
+  readonly line: number | undefined
+  /** The cells of the lines that follow, as far as they are known. */
+  readonly following: readonly (readonly string[])[]
+}
+
+/** Lines behind the first one among which a header is looked for, for a hint. */
+const enough = 40
+
+/** The columns that a header names. Throws ConfigurationError where they can't be those of a list of places. */
+export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
+  const { mapping, where, following } = terms
+  // Spreadsheets and data frames leave columns without a name.
+  const names = header.map((name, index) => name.trim() || `column_${index + 1}`)
+  differ(names, terms)
+  try {
+    return mapping.declare(names, where, following[0])
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || terms.line === undefined) throw error
+    const inHeader = `${error.hint ?? ''} Or name the columns with source.header if the file has no header.`
+    throw new ConfigurationError(error.message, { hint: lookBehind(header, terms) ?? inHeader, cause: error })
+  }
+}
+
+function differ(names: readonly string[], { list, where }: HeaderTerms): void {
+  const lower = names.map((name) => name.toLowerCase())
+  const twice = lower.findIndex((name, index) => lower.indexOf(name) < index)
+  if (twice < 0) return
+  throw damaged(
+    list,
+    `has two columns "${names[twice]}" (columns ${lower.indexOf(lower[twice] ?? '') + 1} and ${twice + 1})${where}`,
+    'Name all columns with source.header, which replaces the header; or give one of them another name.',
+  )
+}
+
+/** A hint where a later line looks like the header. */
+function lookBehind(
+  [first = '']: readonly string[],
+  { mapping, line = 1, following }: HeaderTerms,
+): string | undefined {
+  const at = following
+    .slice(0, enough)
+    .findIndex((cells) => mapping.seemsPlace(Object.fromEntries(cells.map((cell) => [cell, '']))))
+  const mark = /^\s*(#|%|\/\/)/.exec(first)?.[1]
+  if (at < 0) return undefined
+  if (mark !== undefined) return `Set source.comment to "${mark}", if lines that begin so are no rows.`
+  return `Is line ${line + at + 1} the header? Then set source.skipLines to ${line + at}.`
+}

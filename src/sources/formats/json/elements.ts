@@ -1,0 +1,93 @@
+/** The elements of one list in a JSON text, each as text: what is wrong in one costs no other. */
+import { Walker } from './walker.js'
+
+export interface Element {
+  readonly text: string
+  /** Where it begins, from 1. */
+  readonly line: number
+  /** The key of a member, where the list is an object. */
+  readonly key: string | undefined
+}
+
+export class Elements extends Walker {
+  readonly #path: readonly string[]
+  readonly #isObject: boolean
+  /** How many brackets are open inside of the list; undefined outside. */
+  #depth: number | undefined
+  /** Where the element begins that is being read. */
+  #start = 0
+  #key: string | undefined
+  #count = 0
+  #found: Element[] = []
+  /** Whether the list was there. */
+  isFound = false
+
+  /**
+   * @param path the keys that lead to the list
+   * @param isObject whether its elements are the members of an object, not of an array
+   */
+  constructor(path: readonly string[], isObject: boolean) {
+    super()
+    this.#path = path
+    this.#isObject = isObject
+  }
+
+  /** The elements that end in this chunk. Throws Unstructured. */
+  feed(chunk: string): Element[] {
+    this.#found = []
+    this.walk(chunk)
+    const isInside = this.#depth !== undefined
+    this.#start -= this.drop(isInside ? this.#start : this.scanner.text.length)
+    return this.#found
+  }
+
+  /** Characters of the element that is being read. */
+  get pending(): number {
+    return this.scanner.text.length
+  }
+
+  protected override opened(isArray: boolean, at: number): void {
+    if (this.#depth !== undefined || isArray === this.#isObject || !this.#isThere()) return
+    this.isFound = true
+    this.#depth = this.stack.length
+    this.#count = 0
+    this.#begin(at + 1)
+  }
+
+  /** Whether the bracket that was opened last is the list's. */
+  #isThere(): boolean {
+    const parents = this.stack.slice(0, -1)
+    return parents.length === this.#path.length && parents.every(({ key }, index) => key === this.#path[index])
+  }
+
+  protected override member(key: string, at: number): void {
+    if (this.stack.length !== this.#depth) return
+    this.#begin(at + 1)
+    this.#key = key
+  }
+
+  protected override separated(at: number): void {
+    if (this.stack.length !== this.#depth) return
+    this.#take(at)
+    this.#begin(at + 1)
+  }
+
+  protected override closing(at: number): void {
+    if (this.stack.length !== this.#depth) return
+    const isEmpty = this.scanner.text.slice(this.#start, at).trim() === ''
+    if (!isEmpty || this.#count > 0) this.#take(at)
+    this.#depth = undefined
+  }
+
+  #begin(at: number): void {
+    this.#start = at
+    this.#key = undefined
+  }
+
+  #take(end: number): void {
+    const raw = this.scanner.text.slice(this.#start, end)
+    const blank = raw.length - raw.trimStart().length
+    this.#found.push({ text: raw.trim(), line: this.scanner.lineAt(this.#start + blank), key: this.#key })
+    this.#count++
+  }
+}

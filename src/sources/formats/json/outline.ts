@@ -1,0 +1,107 @@
+/** What a JSON object holds, for the list that has to be found in it. */
+import type { ConfigurationError } from '../../../errors/index.js'
+import { nearest } from '../../../errors/suggest.js'
+import { damaged, type TextList } from '../records.js'
+import { Unstructured, Walker } from './walker.js'
+
+export const jsonHint =
+  'A JSON list is one array of objects, or an object that holds one; ' +
+  'for one object a line, set source.format to ndjson.'
+
+/** What an array holds. */
+export type Held = 'nothing' | 'objects' | 'arrays' | 'something else'
+
+export interface Outline {
+  /** The arrays by their paths; those inside of arrays are left out. */
+  readonly arrays: ReadonlyMap<string, Held>
+  /** The objects of which every member is an object, by their paths: how many members. */
+  readonly keyed: ReadonlyMap<string, number>
+  /** The texts of the outermost object's members `type`, `crs` and `spatialReference`. */
+  readonly told: ReadonlyMap<string, string>
+}
+
+/** Walks through a whole list, which must be one that can be read again. */
+export async function outlineOf(list: TextList): Promise<Outline> {
+  const outliner = new Outliner()
+  try {
+    for await (const chunk of list.text()) outliner.feed(chunk)
+  } catch (error) {
+    throw error instanceof Unstructured ? damaged(list.name, error.message, jsonHint, error) : error
+  }
+  return outliner
+}
+
+class Outliner extends Walker implements Outline {
+  readonly arrays = new Map<string, Held>()
+  readonly keyed = new Map<string, number>()
+  /** Of each open bracket: its path, where source.items could name it, its members, and those that are objects. */
+  readonly #open: { path: string | undefined; members: number; objects: number }[] = []
+
+  feed(chunk: string): void {
+    this.walk(chunk)
+    this.drop(this.scanner.text.length)
+  }
+
+  protected override opened(isArray: boolean): void {
+    const parent = this.#open.at(-1)
+    const above = this.stack.at(-2)
+    if (above?.isArray) this.#holds(parent?.path, isArray ? 'arrays' : 'objects')
+    else if (parent && !isArray) parent.objects++
+    const path = parent === undefined ? '' : above?.isArray ? undefined : pathOf(parent.path, above?.key ?? '')
+    if (isArray && path !== undefined) this.arrays.set(path, 'nothing')
+    this.#open.push({ path, members: 0, objects: 0 })
+  }
+
+  protected override member(): void {
+    const top = this.#open.at(-1)
+    if (top) top.members++
+  }
+
+  protected override separated(): void {
+    if (this.scanner.hasValue && this.stack.at(-1)?.isArray) this.#holds(this.#open.at(-1)?.path, 'something else')
+  }
+
+  protected override closing(): void {
+    this.separated()
+    const isObject = this.stack.at(-1)?.isArray === false
+    const { path, members, objects } = this.#open.pop() ?? { path: undefined, members: 0, objects: 0 }
+    if (isObject && path !== undefined && objects > 0 && objects === members) this.keyed.set(path, members)
+  }
+
+  #holds(path: string | undefined, held: Held): void {
+    if (path !== undefined && this.arrays.get(path) !== 'objects') this.arrays.set(path, held)
+  }
+}
+
+/** The path of what stands under a key of `parent`; undefined where source.items couldn't name it. */
+function pathOf(parent: string | undefined, key: string): string | undefined {
+  if (parent === undefined || /^$|[.*]/.test(key)) return undefined
+  return parent === '' ? key : `${parent}.${key}`
+}
+
+/** The path of the one list that an object holds; undefined where it holds none. Throws where there are several. */
+export function onlyOne(
+  found: ReadonlyMap<string, Held>,
+  held: 'objects' | 'arrays',
+  list: string,
+): string | undefined {
+  const [full, empty] = ([held, 'nothing'] as const).map((wanted) =>
+    [...found].filter(([, each]) => each === wanted).map(([path]) => path),
+  )
+  const [one, ...others] = full?.length ? full : (empty ?? [])
+  if (others.length > 0)
+    throw damaged(list, `holds more than one list: ${[one, ...others].join(', ')}`, 'Set source.items to one of them.')
+  return one
+}
+
+export function noList(items: string, found: Iterable<string>, list: string): ConfigurationError {
+  const names = [...found].filter((name) => name !== '')
+  const near = nearest(items, names)
+  return damaged(
+    list,
+    `has no list "${items}"`,
+    near
+      ? `Did you mean source.items: ${near}?`
+      : `Set source.items to one of those it has: ${names.join(', ') || 'none'}.`,
+  )
+}

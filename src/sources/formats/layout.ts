@@ -1,0 +1,58 @@
+/** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
+import { z } from 'zod'
+
+const layouts = ['records', 'keyed', 'rows', 'columns'] as const
+export type Layout = (typeof layouts)[number]
+
+export const layout = z
+  .enum(layouts)
+  .optional()
+  .describe(
+    'how a JSON or YAML list is laid out: records, an array of objects (the default); keyed, an object whose keys are ' +
+      'their ids; rows, an array of arrays, the first of which names the columns; columns, an object of columns',
+  )
+
+export interface Entry {
+  readonly value: unknown
+  /** Its key in an object of records. */
+  readonly key: string | undefined
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The records in a value; undefined where it isn't laid out so. */
+export function entriesIn(value: unknown, layout: Layout = 'records'): Entry[] | undefined {
+  if (layout === 'keyed')
+    return isObject(value) ? Object.entries(value).map(([key, inner]) => ({ key, value: inner })) : undefined
+  if (layout === 'columns') return isObject(value) ? transposed(value) : undefined
+  return Array.isArray(value) ? value.map((inner: unknown) => ({ value: inner, key: undefined })) : undefined
+}
+
+/** Records of an object of columns, each of which is an array or an object with the same keys. */
+function transposed(columns: Readonly<Record<string, unknown>>): Entry[] | undefined {
+  const records = new Map<string, Record<string, unknown>>()
+  for (const [name, column] of Object.entries(columns)) {
+    if (typeof column !== 'object' || column === null) return undefined
+    for (const [index, value] of Object.entries(column)) {
+      const record = records.get(index) ?? {}
+      records.set(index, record)
+      Object.defineProperty(record, name, { value, enumerable: true })
+    }
+  }
+  return [...records.values()].map((value) => ({ value, key: undefined }))
+}
+
+/** The layout that a value seems to have, for a hint. */
+export function layoutOf(
+  value: unknown,
+  isPlace: (record: Readonly<Record<string, unknown>>) => boolean,
+): Layout | undefined {
+  if (Array.isArray(value)) return value.length > 0 && value.every(Array.isArray) ? 'rows' : undefined
+  if (!isObject(value)) return undefined
+  const members = Object.values(value)
+  if (members.length === 0 || !members.every((member) => typeof member === 'object' && member !== null))
+    return undefined
+  if (isPlace(Object.fromEntries(Object.keys(value).map((name) => [name, ''])))) return 'columns'
+  return members.every(isObject) ? 'keyed' : undefined
+}

@@ -1,0 +1,101 @@
+/** From one record of JSON, NDJSON or YAML to a location. */
+import { type Location, Malformed } from '../../plugin.js'
+import { exactJson } from '../../tasks/exact.js'
+import type { Mapping, Plan } from '../fields/mapping.js'
+import type { FieldOptions } from '../fields/options.js'
+import { foreignProjection, projected } from '../fields/projection.js'
+import { isHeader } from './header.js'
+import type { Entry, Layout } from './layout.js'
+import { isObject } from './records.js'
+
+export interface RecordOptions extends FieldOptions {
+  readonly layout?: Layout | undefined
+  readonly header?: readonly string[] | undefined
+}
+
+export interface RecordTerms {
+  /** The list, as messages begin: `The list /a.csv`. */
+  readonly title: string
+  /** Whether every record must be a GeoJSON feature. */
+  readonly isGeoJson: boolean
+}
+
+/** Reads the records of one list. */
+export class RecordReader {
+  readonly #options: RecordOptions
+  readonly #mapping: Mapping
+  readonly #terms: RecordTerms
+  /** Where records are rows. */
+  #columns: Plan | undefined
+
+  constructor(options: RecordOptions, mapping: Mapping, terms: RecordTerms) {
+    this.#options = options
+    this.#mapping = mapping
+    this.#terms = terms
+  }
+
+  /** A record's location; undefined for a header, and for what has no value at all. */
+  read({ value, key }: Entry): Location | Malformed | undefined {
+    const raw = (): string => exactJson(value) ?? ''
+    if (this.#options.layout === 'rows')
+      return Array.isArray(value) ? this.#row(value, raw) : new Malformed(raw(), 'a row must be an array')
+    if (!isObject(value)) return new Malformed(raw(), 'a location must be an object')
+    if (value['type'] === 'Feature' && 'geometry' in value) {
+      const flat = this.#flattened(value)
+      return typeof flat === 'string' ? new Malformed(raw(), flat) : this.#mapping.fromRecord(flat, raw, key)
+    }
+    if (this.#terms.isGeoJson) return new Malformed(raw(), 'it is no GeoJSON feature')
+    return this.#mapping.fromRecord(value, raw, key)
+  }
+
+  #row(cells: readonly unknown[], raw: () => string): Location | Malformed | undefined {
+    if (!this.#columns) {
+      const { header } = this.#options
+      this.#columns = header
+        ? this.#mapping.declare(header, ', in source.header', cells)
+        : this.#mapping.declare(cells.map(String), ', in its first row')
+      if (!header || isHeader(cells, this.#columns)) return undefined
+    }
+    const { names } = this.#columns
+    if (cells.length !== names.length)
+      return new Malformed(raw(), `the row has ${cells.length} values, the header ${names.length} names`)
+    return this.#mapping.fromRow(this.#columns, cells, raw)
+  }
+
+  /** A feature's properties beside its coordinates (RFC 7946), or why that can't be. */
+  #flattened({ id, geometry, properties }: Readonly<Record<string, unknown>>): Record<string, unknown> | string {
+    const point = this.#point(geometry)
+    if (typeof point === 'string') return point
+    const flat: Record<string, unknown> = {}
+    const put = (name: string, value: unknown): void => {
+      Object.defineProperty(flat, name, { value, enumerable: true })
+    }
+    if (isObject(properties))
+      for (const [name, value] of Object.entries(properties)) put(name in point ? `original_${name}` : name, value)
+    if (id !== undefined) put(Object.hasOwn(flat, 'id') ? 'feature_id' : 'id', id)
+    for (const [name, value] of Object.entries(point)) put(name, value)
+    return flat
+  }
+
+  #point(geometry: unknown): { longitude?: unknown; latitude?: unknown } | string {
+    const { fields = {} } = this.#options
+    // The properties have a point of their own, whatever the geometry is.
+    if ('latitude' in fields && 'longitude' in fields) return {}
+    if (!isObject(geometry)) return 'the feature has no geometry'
+    const foreign = foreignProjection(geometry)
+    if (foreign !== undefined) throw projected(this.#terms.title, foreign)
+    const { type, coordinates } = geometry
+    const only: unknown =
+      type === 'MultiPoint' && Array.isArray(coordinates) && coordinates.length === 1 ? coordinates[0] : undefined
+    if (type !== 'Point' && only === undefined) return `the feature's geometry must be a Point, not a ${String(type)}`
+    const [longitude, latitude]: unknown[] = [only ?? coordinates].flat()
+    if (longitude === undefined || latitude === undefined) return 'the Point has no longitude and latitude'
+    return { longitude, latitude }
+  }
+}
+
+/** Throws ConfigurationError where a document says that its projection is another one. */
+export function checkProjection(document: unknown, title: string): void {
+  const foreign = foreignProjection(document)
+  if (foreign !== undefined) throw projected(title, foreign)
+}

@@ -1,0 +1,22 @@
+/** YAML's numbers without loss. */
+import type { Document } from 'yaml'
+import { numberOf } from '../../tasks/exact.js'
+
+/**
+ * Gives each number of a document as it was written: `03772` is text, since as a number it would lose its zero; a
+ * whole number beyond 2^53 is a bigint, a longer decimal an ExactNumber.
+ */
+export function exactScalars(document: Document, { visit }: Pick<typeof import('yaml'), 'visit'>): void {
+  visit(document, {
+    Scalar(_, node) {
+      const { source, value } = node
+      if (typeof value !== 'number' || source === undefined) return
+      node.value = exactScalar(source, value)
+    },
+  })
+}
+
+export function exactScalar(source: string, value: number): unknown {
+  if (/^[+-]?0\d/.test(source)) return source
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(source) ? numberOf(source) : value
+}

@@ -1,0 +1,91 @@
+/** What an answer's bytes are: JSON, CSV, NDJSON, or nothing that was expected. */
+import { TextDecoder } from 'node:util'
+import { gunzipSync } from 'node:zlib'
+import { codeOf, toError } from '../../errors/index.js'
+import { parseJson } from '../formats/json/parse.js'
+import { signatureOf } from '../formats/signature.js'
+import { TooLong } from './errors.js'
+import type { Options } from './options.js'
+import { type Answer, headerOf } from './request.js'
+
+/** Why an answer isn't what it should be. */
+export class WrongContent extends Error {
+  readonly hint: string
+  /** Whether it is something else altogether, and not a good answer that broke off. */
+  readonly isForeign: boolean
+
+  constructor(message: string, hint: string, isForeign: boolean) {
+    super(message)
+    this.hint = hint
+    this.isForeign = isForeign
+  }
+}
+
+/** The bytes of what was asked for. Throws WrongContent, or TooLong. */
+export function bytesOf({ body, headers }: Answer, { format, maxBodyBytes }: Options): Buffer {
+  if (body[0] === 0x1f && body[1] === 0x8b) {
+    if (format === undefined)
+      throw new WrongContent(
+        'is a gzip file, not JSON',
+        'Set source.format to what is in it: json, csv, tsv or ndjson.',
+        true,
+      )
+    return expanded(body, maxBodyBytes)
+  }
+  const found = signatureOf(body)
+  if (found) throw new WrongContent(`is ${found.what}${kindOf(headers)}`, found.hint, true)
+  return body
+}
+
+const kindOf = (headers: Answer['headers']): string => ` (${headerOf(headers, 'content-type') || 'no content type'})`
+
+function expanded(body: Buffer, most: number): Buffer {
+  try {
+    return gunzipSync(body, { maxOutputLength: most })
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw new TooLong(most)
+    throw new WrongContent(`is a damaged gzip file: ${toError(error).message}`, 'Try again later.', false)
+  }
+}
+
+/** The text of an answer, in the encoding that it names. */
+export function textOf(bytes: Buffer, { headers }: Answer): string {
+  const charset = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
+  try {
+    return new TextDecoder(charset).decode(bytes)
+  } catch {
+    return new TextDecoder().decode(bytes)
+  }
+}
+
+/** Throws WrongContent. */
+export function jsonOf(text: string, { headers }: Answer): unknown {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    const kind = kindOf(headers)
+    const start = text.trimStart()
+    if (/^[{[]/.test(start)) {
+      const isLines = start.split('\n').slice(0, 2).every(isJson) && start.includes('\n')
+      if (isLines) throw new WrongContent(`is NDJSON, not JSON${kind}`, 'Set source.format to ndjson.', true)
+      throw new WrongContent(`isn't JSON${kind}: ${toError(error).message}`, 'Check that source.url is right.', false)
+    }
+    const isTable = /csv|tab-separated/i.test(kind) || /^[^\n]*[,;\t|][^\n]*\n/.test(start)
+    throw isTable
+      ? new WrongContent(`is CSV, not JSON${kind}`, 'Set source.format to csv (or tsv).', true)
+      : new WrongContent(
+          `is no JSON${kind}: ${JSON.stringify(start.slice(0, 60))}`,
+          'Correct source.url.',
+          start !== '',
+        )
+  }
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}
