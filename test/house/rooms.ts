@@ -24,7 +24,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   tasks: { imports: ['plugin.ts'] },
   sources: {
     imports: ['tasks', 'plugin.ts'],
-    vendors: ['zod', 'csv-parse', 'yaml', '@streamparser/json', 'undici', 'typeorm', 'sqlite3'],
+    vendors: ['zod', 'csv-parse', 'yaml', 'lossless-json', 'undici', 'typeorm', 'sqlite3'],
   },
   sinks: { imports: ['tasks', 'plugin.ts'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
   outbox: { imports: ['tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },

@@ -1,4 +1,7 @@
-/** simulated-db: the same places for the same seed, by pages of any size; like real ones in names and clusters; faults as often as they are asked for. */
+/**
+ * simulated-db: the same places for the same seed, by pages of any size; like real ones in names and clusters; faults
+ * as often as they are asked for.
+ */
 import { describe, expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { TransientError } from '../../src/errors/index.js'

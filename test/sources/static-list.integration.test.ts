@@ -1,4 +1,7 @@
-/** static-list: every format, plain and compressed, in several encodings; names, places of errors, damage; a real list into a real Redis. */
+/**
+ * static-list: every format, plain and compressed, in several encodings; names, places of errors, damage; a real list
+ * into a real Redis.
+ */
 import { execFile, spawn } from 'node:child_process'
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -371,7 +374,7 @@ describe('quotes', () => {
     ])
   })
 
-  test('whatever stands in a value, it is read as it is, but for space around it, and stands where it is said', async () => {
+  test('whatever stands in a value is read as it is, space around it excepted, and stands where it is said', async () => {
     const value = fc.oneof(
       fc.string({
         unit: fc.constantFrom('a', 'ö', '"', ',', ';', '\n', '\r\n', ' ', '\t', '\u2028', '東'),
@@ -529,7 +532,8 @@ describe('lists that are wrong as a whole', () => {
       const { loadSource } = await import(${JSON.stringify(join(root, 'dist/plugins/load.js'))})
       const list = await loadSource('static-list', '.')
       if (process.getuid() === 0) process.seteuid(65534)
-      await list.open({ file: 'secret.csv', quote: '"' }, { baseDir: '.' }).catch((error) => console.log(error.code, error.message))`
+      const opening = list.open({ file: 'secret.csv', quote: '"' }, { baseDir: '.' })
+      await opening.catch((error) => console.log(error.code, error.message))`
     await promisify(execFile)('chmod', ['755', folder])
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
       cwd: folder,
@@ -701,7 +705,8 @@ test('memory is flat: 250,000 rows in a heap that has no room for them', async (
     const list = await loadSource('static-list', '.')
     const kept = []
     let count = 0
-    const source = await list.open({ file: process.argv[1], quote: '"' }, { baseDir: '.', signal: new AbortController().signal, log: console })
+    const context = { baseDir: '.', signal: new AbortController().signal, log: console }
+    const source = await list.open({ file: process.argv[1], quote: '"' }, context)
     for await (const batch of source.read()) {
       count += batch.locations.length
       if (process.argv[2]) kept.push(...batch.locations)

@@ -101,4 +101,14 @@ describe('a task', () => {
   it('leaves out NaN, which is no value', () => {
     expect(make({ ...berlin, height: Number.NaN })).not.toContain('height')
   })
+
+  it('keeps a key of the location that has the name of one of its own, under another name', () => {
+    const given = { ...berlin, id: 7, task_id: 'mine', location_id: 'LOC-7', latitude_deg: 1 }
+    expect(JSON.parse(String(make(given)))).toMatchObject({
+      location_id: 7,
+      original_task_id: 'mine',
+      original_location_id: 'LOC-7',
+      original_latitude_deg: 1,
+    })
+  })
 })

@@ -252,14 +252,6 @@ describe('extra keys', () => {
     })
   })
 
-  it('of owm that a location has, too, travel under another name: none is dropped', () => {
-    expect(taskOf({ ...berlin, id: 7, task_id: 'mine', location_id: 'LOC-7', latitude_deg: 1 })).toMatchObject({
-      original_task_id: 'mine',
-      original_location_id: 'LOC-7',
-      original_latitude_deg: 1,
-    })
-  })
-
   it('two that become one name are a reason', () => {
     expect(reasonOf({ ...berlin, countryCode: 'DE', 'country-code': 'FR' })).toContain('country')
   })

@@ -11,7 +11,8 @@ export interface Pair {
 
 const number = '[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?'
 const wktPoint = new RegExp(
-  `^(?:SRID=(\\d+);)?\\s*(?:MULTI)?POINT\\s*(?:ZM|Z|M)?\\s*\\(\\s*\\(?\\s*(${number})\\s+(${number})(?:\\s+${number})*\\s*\\)?\\s*\\)$`,
+  '^(?:SRID=(\\d+);)?\\s*(?:MULTI)?POINT\\s*(?:ZM|Z|M)?\\s*' +
+    `\\(\\s*\\(?\\s*(${number})\\s+(${number})(?:\\s+${number})*\\s*\\)?\\s*\\)$`,
   'i',
 )
 const wkt = /^(?:SRID=\d+;)?\s*([A-Z]+)\s*(?:ZM|Z|M)?\s*(?:\(|EMPTY)/i
@@ -83,9 +84,8 @@ export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | undefi
   const text = value.trim()
   if (wktPoint.test(text)) return 'WKT'
   if (wkb.test(text)) return 'WKB'
-  return /^[([]?\s*[+-]?\d+([.,]\d+)?[°'"′″\d\s.]*[NSEW]?\s*[,;/|\s]\s*[+-]?\d+([.,]\d+)?[°'"′″\d\s.]*[NSEW]?\s*[)\]]?$/i.test(
-    text,
-  )
-    ? 'a pair'
-    : undefined
+  return pair.test(text) ? 'a pair' : undefined
 }
+
+const part = `[+-]?\\d+(?:[.,]\\d+)?[°'"′″\\d\\s.]*[NSEW]?`
+const pair = new RegExp(`^[([]?\\s*${part}\\s*[,;/|\\s]\\s*${part}\\s*[)\\]]?$`, 'i')

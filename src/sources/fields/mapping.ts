@@ -120,11 +120,11 @@ export class Mapping {
   judge(isEnd: boolean): void {
     this.#judge.judge(isEnd)
     if (!isEnd || this.#nullIslands === 0) return
-    const isOne = this.#nullIslands === 1
+    const places = this.#nullIslands === 1 ? 'a place' : `${this.#nullIslands} places`
     this.#terms.log.warn(
       { places: this.#nullIslands },
-      `${this.#terms.title} has ${isOne ? 'a place' : `${this.#nullIslands} places`} at 0, 0: mostly that means that the ` +
-        'coordinates are missing; source.rejectNullIsland: true rejects them',
+      `${this.#terms.title} has ${places} at 0, 0: mostly that means that the coordinates are missing; ` +
+        'source.rejectNullIsland: true rejects them',
     )
   }
 

@@ -8,8 +8,9 @@ export const layout = z
   .enum(layouts)
   .optional()
   .describe(
-    'how a JSON or YAML list is laid out: records, an array of objects (the default); keyed, an object whose keys are ' +
-      'their ids; rows, an array of arrays, the first of which names the columns; columns, an object of columns',
+    'how a JSON or YAML list is laid out: records, an array of objects (the default); ' +
+      'keyed, an object whose keys are their ids; ' +
+      'rows, an array of arrays, the first of which names the columns; columns, an object of columns',
   )
 
 export interface Entry {

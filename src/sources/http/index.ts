@@ -8,7 +8,7 @@
  */
 import { defineSource, type Source } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
-import { Reader } from './answer.js'
+import { Reader } from './answer/index.js'
 import { credentials } from './credentials.js'
 import { options } from './options.js'
 import { Pages } from './pages.js'

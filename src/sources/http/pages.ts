@@ -2,14 +2,14 @@
 import { ConfigurationError, ResumePointError, TransientError } from '../../errors/index.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
-import type { Reader } from './answer.js'
+import type { Reader } from './answer/index.js'
+import { excerpt } from './answer/tree.js'
 import { type Checkpoint, identityOf, parseCheckpoint } from './checkpoint.js'
 import { NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
 import { type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
 import type { Client } from './request.js'
 import { Tally } from './tally.js'
-import { excerpt } from './tree.js'
 
 export interface Api {
   readonly given: Options

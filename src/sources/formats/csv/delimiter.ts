@@ -24,11 +24,13 @@ export function delimiterOf(lines: readonly string[], { header, decimal, comment
     return header ? counts.filter((count) => count === header.length).length : (counts[0] ?? 1)
   }
   const least = header ? 0 : 1
-  const scored = candidates
-    .filter((candidate) => candidate !== ',' || decimal !== ',')
-    .map((candidate) => ({ candidate, score: score(candidate) }))
-  const best = scored.reduce((best, next) => (next.score > best.score ? next : best))
-  return best.score > least ? best.candidate : decimal === ',' ? ';' : ','
+  const best = (of: readonly string[]): string | undefined => {
+    const scored = of.map((candidate) => ({ candidate, score: score(candidate) }))
+    const first = scored.reduce((best, next) => (next.score > best.score ? next : best))
+    return first.score > least ? first.candidate : undefined
+  }
+  // Where commas are decimal ones, they separate only what nothing else does.
+  return (decimal === ',' ? best(candidates.slice(0, -1)) : undefined) ?? best(candidates) ?? ','
 }
 
 const outsideQuotes = (line: string, quote: string): string =>

@@ -48,7 +48,10 @@ async function firstCharacter(list: TextList): Promise<{ character: string; text
   return { character: head.done ? '' : (head.value.trimStart()[0] ?? ''), text: all() }
 }
 
-/** Where in an object the list is, '' for the object itself; undefined where it holds none. Throws where it isn't sure. */
+/**
+ * Where in an object the list is, '' for the object itself; undefined where it holds none. Throws where that isn't
+ * sure.
+ */
 function pathOf(list: TextList, { items, layout }: JsonOptions, outline: Outline | undefined): string | undefined {
   if (items !== undefined || layout === 'keyed') {
     const path = items ?? ''
@@ -196,7 +199,9 @@ function noRecords(list: TextList, { arrays, keyed }: Outline, whole: Layout | u
   const rows = [...arrays].filter(([, held]) => held === 'arrays').map(([path]) => path)
   const inside = [...keyed.keys()].filter((path) => path !== '')
   const set = (layout: Layout, [path, ...others]: readonly string[]): string =>
-    `Set source.layout to ${layout}${path === undefined ? '' : `, and source.items to ${[path, ...others].join(' or ')}`}.`
+    path === undefined
+      ? `Set source.layout to ${layout}.`
+      : `Set source.layout to ${layout}, and source.items to ${[path, ...others].join(' or ')}.`
   const hint = whole
     ? set(whole, [])
     : rows.length > 0

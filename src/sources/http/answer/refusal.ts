@@ -1,5 +1,5 @@
 /** Answers with a good status that say in their body that they are none. */
-import type { Options } from './options.js'
+import type { Options } from '../options.js'
 import { excerpt, isTree, type Tree, valueAt } from './tree.js'
 
 export interface Refusal {

@@ -1,12 +1,12 @@
 /** What an answer's bytes are: JSON, CSV, NDJSON, or nothing that was expected. */
 import { TextDecoder } from 'node:util'
 import { gunzipSync } from 'node:zlib'
-import { codeOf, toError } from '../../errors/index.js'
-import { parseJson } from '../formats/json/parse.js'
-import { signatureOf } from '../formats/signature.js'
-import { TooLong } from './errors.js'
-import type { Options } from './options.js'
-import { type Answer, headerOf } from './request.js'
+import { codeOf, toError } from '../../../errors/index.js'
+import { parseJson } from '../../formats/json/parse.js'
+import { signatureOf } from '../../formats/signature.js'
+import { TooLong } from '../errors.js'
+import type { Options } from '../options.js'
+import { type Answer, headerOf } from '../request.js'
 
 /** Why an answer isn't what it should be. */
 export class WrongContent extends Error {

@@ -1,9 +1,9 @@
 /** What an answer says of the list as a whole: how long it is, where it goes on, whether it does. */
-import { ConfigurationError, toError } from '../../errors/index.js'
-import { only, type Wrong } from './answer.js'
-import type { Options } from './options.js'
-import { linkTo } from './pagination/link-header.js'
-import { type Answer, headerOf } from './request.js'
+import { ConfigurationError, toError } from '../../../errors/index.js'
+import type { Options } from '../options.js'
+import { linkTo } from '../pagination/link-header.js'
+import { type Answer, headerOf } from '../request.js'
+import { only, type Wrong } from './index.js'
 import { find, type Link, linksIn, nextOf, shapeOf, valueAt, wholeOf } from './tree.js'
 
 const totalNames =
