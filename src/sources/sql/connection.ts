@@ -14,6 +14,9 @@ const silent = {
   log() {},
 }
 
+/** This side waited long enough. */
+class Late extends TransientError {}
+
 /** Made when it's needed, and dropped after any failure: the next attempt makes a new one. */
 export class Connection {
   readonly #dialect: Dialect
@@ -62,9 +65,9 @@ export class Connection {
     try {
       return await this.#within(patienceMs, 'a statement', work)
     } catch (error) {
-      const isLate = performance.now() - began >= statementTimeoutMs
-      const isSaid = isTimeout(error) || patienceMs === statementTimeoutMs
-      throw isLate && isSaid && !this.#signal.aborted ? new TooSlow(this.#dialect, error) : error
+      const isLate = isTimeout(error) && performance.now() - began >= 0.9 * statementTimeoutMs
+      const isOurs = error instanceof Late && patienceMs === statementTimeoutMs
+      throw isLate || isOurs ? new TooSlow(this.#dialect, error) : error
     }
   }
 
@@ -93,10 +96,7 @@ export class Connection {
     const stopped = new Promise<never>((_, reject) => {
       stop = reject
     })
-    const late = setTimeout(
-      () => stop(new TransientError(`${this.#dialect.title}: ${what} took longer than ${ms / 1000} s`)),
-      ms,
-    )
+    const late = setTimeout(() => stop(new Late(`${this.#dialect.title}: ${what} took longer than ${ms / 1000} s`)), ms)
     const onAbort = (): void => stop(this.#signal.reason)
     this.#signal.addEventListener('abort', onAbort)
     if (this.#signal.aborted) onAbort()
