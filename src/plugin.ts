@@ -93,6 +93,8 @@ export interface TaskBatch {
   readonly count: number
   /** Each task as its JSON text, as workers shall read it. Made when it is first asked for. */
   readonly tasks: readonly string[]
+  /** The text of the task at `index`, 0 to `count - 1`. */
+  task(index: number): string
   /** The same as UTF-8, for a sink that sends bytes: task `i` stands from `starts[i]` to `starts[i + 1] - 2`. */
   readonly bytes: Uint8Array
   /** `count + 1` offsets into `bytes`. */

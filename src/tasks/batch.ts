@@ -73,7 +73,6 @@ export class Batch implements TaskBatch {
     return this.#tasks
   }
 
-  /** The text of the task at `index`, 0 to `count - 1`. */
   task(index: number): string {
     const [from = 0, next = 0] = [this.starts[index], this.starts[index + 1]]
     return this.bytes.toString('utf8', from, next - between.length)

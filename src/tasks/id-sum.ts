@@ -2,22 +2,18 @@
  * The sum of task ids modulo 2^128, in four parts of 32 bits: proves that a slot is whole and nothing in it twice
  * (a sum, since XOR would hide a double).
  */
-const parts = [0, 8, 16, 24] as const
-
 export class IdSum {
   readonly #lanes: [number, number, number, number] = [0, 0, 0, 0]
   #sinceCarry = 0
 
   /** Adds an id by its 32 hexadecimal digits, as the encoder gives them: its version and variant are set here. */
   addDigits(digits: string): void {
-    const [first, second, third, fourth] = parts.map((at) => Number.parseInt(digits.slice(at, at + 8), 16))
-    this.#add(first ?? 0, versioned(second ?? 0), variant(third ?? 0), fourth ?? 0)
+    this.#add(lane(digits, 0), versioned(lane(digits, 8)), variant(lane(digits, 16)), lane(digits, 24))
   }
 
   /** Adds another sum, or an id without its hyphens: 32 hexadecimal digits. */
   add(sum: string): void {
-    const [first, second, third, fourth] = parts.map((at) => Number.parseInt(sum.slice(at, at + 8), 16))
-    this.#add(first ?? 0, second ?? 0, third ?? 0, fourth ?? 0)
+    this.#add(lane(sum, 0), lane(sum, 8), lane(sum, 16), lane(sum, 24))
   }
 
   #add(first: number, second: number, third: number, fourth: number): void {
@@ -48,6 +44,8 @@ export class IdSum {
 }
 
 export const zeroSum = '0'.repeat(32)
+
+const lane = (digits: string, at: number): number => Number.parseInt(digits.slice(at, at + 8), 16)
 
 /** A UUID's version, 5, is the 13th of its digits, its variant the highest two bits of the 17th (RFC 9562, 4). */
 const versioned = (lane: number): number => ((lane & ~0xf000) | 0x5000) >>> 0

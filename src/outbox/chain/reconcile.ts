@@ -125,7 +125,8 @@ const noteOf =
 async function goOnBehindNewest(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
   const { state } = parts
   const note = noteOf(parts, met, known)
-  if (state.lastSeq === 0) {
+  // Nothing was ever delivered: a sink is noted before it gets the first task.
+  if (state.lastSeq === 0 || (!known && state.acked.seq === 0)) {
     await write(parts, 0, note)
     return { kind: 'same', at: { seq: 0, taskId: '' }, warnings: [] }
   }

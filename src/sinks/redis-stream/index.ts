@@ -93,7 +93,7 @@ class RedisStream implements Sink {
     let link: Link = batch.link
     for (let from = 0; from < batch.count; from += maxLength) {
       const part = batch.slice(from, from + maxLength)
-      const lastTask = taskIdOf(part.tasks.at(-1) ?? '')
+      const lastTask = taskIdOf(part.task(part.count - 1))
       parts.push(this.#add(part, link, lastTask))
       link = { ...link, after: { seq: part.lastSeq, taskId: lastTask } }
     }
@@ -109,7 +109,7 @@ class RedisStream implements Sink {
     const { count, firstSeq, runId, slot } = batch
     const keys = [this.#keys.stream, this.#keys.fence(batch.outboxId), this.#keys.mark, this.#keys.slots]
     const words = [maxLength, onFull, epoch, word, after.seq, after.taskId, firstSeq, runId, slot, lastTask]
-    const answer = await this.#run(add, keys, [...words, ...batch.tasks])
+    const answer = await this.#run(add, keys, [...words, linesOf(batch)])
     const [added, skipped, unread, hasGroup] = answer
     if (added === 'superseded') throw new SupersededError(takenOver(stream))
     if (added === 'changed')
@@ -189,11 +189,21 @@ class RedisStream implements Sink {
     this.#connection.close()
   }
 
-  async #run(script: string, keys: readonly string[], words: readonly (string | number)[]): Promise<unknown[]> {
+  async #run(
+    script: string,
+    keys: readonly string[],
+    words: readonly (string | number | Buffer)[],
+  ): Promise<unknown[]> {
     const answer = await this.#connection.ask((redis) => redis.eval(script, keys.length, ...keys, ...words))
     if (Array.isArray(answer)) return answer
     throw unexpected(answer)
   }
+}
+
+/** A batch's tasks, one a line, as one argument: as many arguments as tasks would have to be made and counted. */
+function linesOf({ bytes, starts, count }: TaskBatch): Buffer {
+  const [from = 0, next = 0] = [starts[0], starts[count]]
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, next - 2 - from)
 }
 
 const position = (seq: unknown, taskId: unknown, runId: unknown): SinkPosition => ({

@@ -2,7 +2,7 @@
  * Adds a batch behind its predecessor, and moves the fence with it; of a batch that comes again only what is missing.
  *
  * KEYS: stream, fence, mark, slots (slot -> its first entry). ARGV: bound, policy, epoch, word, the predecessor's seq
- * and task, the first seq, run, slot, the last task's id, then the tasks.
+ * and task, the first seq, run, slot, the last task's id, then the tasks, one a line with a comma between two.
  *
  * Answers {added, skipped, unread entries trimmed, 1 where a consumer group exists}, or {'superseded'}, or
  * {'changed', the fence's seq and task}, or {'full', entries that would go, the group that hasn't read them, its lag,
@@ -18,8 +18,10 @@ local stream, fence, mark, slots = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local bound, policy, epoch, word = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local after_seq, after_task, first = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local run, slot, last_task = ARGV[8], ARGV[9], ARGV[10]
-local offset = 10
-local count = #ARGV - offset
+-- JSON text has no raw line feed.
+local tasks = {}
+for task in string.gmatch(ARGV[11], '{[^\\n]*}') do tasks[#tasks + 1] = task end
+local count = #tasks
 local last = first + count - 1
 
 local seen, failure = look(stream, mark)
@@ -38,7 +40,7 @@ if seq == after_seq and task == after_task then
 elseif seq > last or (seq == last and task == last_task) then
   -- guard: fence-skips
   skip = count
-elseif seq >= first and cjson.decode(ARGV[offset + seq - first + 1]).task_id == task then
+elseif seq >= first and cjson.decode(tasks[seq - first + 1]).task_id == task then
   skip = seq - first + 1
 else
   return {'changed', held[1], task}
@@ -70,11 +72,11 @@ if over > 0 and length > 0 then
 end
 
 -- The bound as text and all names local: a number is printed anew for each call, a global is looked up.
-local xadd, type, tasks, maxlen = redis.pcall, type, ARGV, ARGV[1]
+local xadd, type, maxlen = redis.pcall, type, ARGV[1]
 local from, to = nil, nil
 local added = 0
 for i = skip + 1, count do
-  local id = xadd('XADD', stream, 'MAXLEN', '~', maxlen, '*', 'data', tasks[offset + i])
+  local id = xadd('XADD', stream, 'MAXLEN', '~', maxlen, '*', 'data', tasks[i])
   if type(id) == 'table' then
     failure = id
     break
@@ -86,7 +88,7 @@ end
 if added > 0 then
   local reached = skip + added
   local reached_task = last_task
-  if reached < count then reached_task = cjson.decode(ARGV[offset + reached]).task_id end
+  if reached < count then reached_task = cjson.decode(tasks[reached]).task_id end
   -- guard: fence-moves
   redis.call('HSET', fence, 'seq', string.format('%d', first + reached - 1), 'task', reached_task, 'run', run, 'to:' .. run, to)
   redis.call('HSETNX', fence, 'from:' .. run, from)
