@@ -11,7 +11,7 @@
  *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
  *     read     -> done      each of them is in the sink or dead
  */
-import { isOwmError, kindOf, type OwmError, SourceError, UsageError } from '../errors/index.js'
+import { isOwmError, kindOf, type OwmError, SinkLostError, SourceError, UsageError } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { Feed } from './feed.js'
@@ -93,7 +93,8 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
   if (open) return { run: open, complete: false }
   const last = earlier.at(-1)
   if (options.again) await mustBeGone(options.slot, earlier, outbox)
-  else if (last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
+  else mustNotBeLost(options.slot, earlier)
+  if (!options.again && last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
     log.warn(
       { slot: options.slot, runId: last.runId },
       'this slot was delivered before and its history is forgotten: nothing is read again',
@@ -107,6 +108,15 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
     again: options.again === true,
   })
   return { run, complete: false }
+}
+
+/** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
+function mustNotBeLost(slot: string, earlier: readonly RunRow[]): void {
+  const lost = earlier.reduce((sum, run) => sum + run.lost, 0)
+  if (lost === 0) return
+  throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
+    hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,
+  })
 }
 
 /** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */

@@ -21,8 +21,8 @@ import { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import type { Delivered, Deps, Progress } from './parts.js'
 
-/** Comparisons in a row between which nothing was delivered. */
-const maxComparisons = 3
+/** A sink that has to be compared more often in one run forgets what it takes: going on would double everything. */
+const maxComparisons = 10
 
 export interface RelayOptions {
   feed: Feed
@@ -68,25 +68,47 @@ class Relay {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#deps
-    const { feed } = this.#options
     try {
-      while (!signal.aborted && this.#left > 0) {
-        // Both are taken before the look into the outbox, so that no news is missed during it.
-        const { ended, news } = feed
-        await this.#fill()
-        const [head] = this.#underWay
-        if (head) {
-          const hasRoom = this.#underWay.length < this.#contact.maxInFlight
-          if (hasRoom && !ended && (await isFirst(news, head.answer))) continue
-          await this.#finish(head)
-        } else if (!ended) await news
-        else if (!(await this.#mustGoOn())) break
-      }
-      if (!signal.aborted) await this.#contact.writeReceipts()
+      do await this.#deliverPending()
+      while (!this.#deps.signal.aborted && !(await this.#wroteReceipts()))
     } finally {
       await this.#letGo()
     }
+  }
+
+  async #deliverPending(): Promise<void> {
+    const { signal } = this.#deps
+    const { feed } = this.#options
+    while (!signal.aborted && this.#left > 0) {
+      // Both are taken before the look into the outbox, so that no news is missed during it.
+      const { ended, news } = feed
+      await this.#fill()
+      const [head] = this.#underWay
+      if (head) {
+        const hasRoom = this.#underWay.length < this.#contact.maxInFlight
+        if (hasRoom && !ended && (await isFirst(news, head.answer))) continue
+        await this.#finish(head)
+      } else if (!ended) await news
+      else if (!(await this.#mustGoOn())) return
+    }
+  }
+
+  /** False where the sink turned out to lack something: then it was compared, and there may be more to deliver. */
+  async #wroteReceipts(): Promise<boolean> {
+    try {
+      await this.#contact.writeReceipts()
+      return true
+    } catch (error) {
+      await this.#compareAgain(error)
+      return false
+    }
+  }
+
+  /** Compares with the sink where that is what an error asks for; else throws it. */
+  async #compareAgain(error: unknown): Promise<void> {
+    if (!isOwmError(error, 'CHANGED') || ++this.#comparisons > maxComparisons) throw error
+    this.#deps.log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
+    await this.#contact.compare()
   }
 
   /** Sends batches until as many are under way as may be, or none is pending. */
@@ -143,15 +165,12 @@ class Relay {
     const { outbox, log } = this.#deps
     const outcomes = await this.#answerOf(head).catch(async (error: unknown) => {
       await this.#letGo()
-      if (!isOwmError(error, 'CHANGED') || ++this.#comparisons > maxComparisons) throw error
-      log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
-      await this.#contact.compare()
+      await this.#compareAgain(error)
       return undefined
     })
     if (!outcomes) return
     step('batch:answered')
     this.#underWay.shift()
-    this.#comparisons = 0
     const { batch } = head
     const refused = new Map<number, string>()
     for (const [index, outcome] of outcomes.entries())

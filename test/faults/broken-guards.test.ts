@@ -2,17 +2,20 @@
  * Does the suite notice? Each guard is taken out of a second build, and the oracle must complain about a fault
  * that the real build survives.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { brokenBuild, type Changes } from '../support/broken.js'
 import type { Ran } from '../support/cli.js'
 import { faultScene, pidOf, produceArgs, type Scene, type SceneOptions } from '../support/faults.js'
 import { complaintsAtAnyMoment, complaintsWhenComplete } from '../support/oracle.js'
+import { type FaultProxy, startProxy } from '../support/proxy.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 interface Guard {
   name: string
   changes: Changes
   sink: 'redis-stream' | 'jsonl'
+  /** What becomes of a batch on its way to Redis. */
+  onTheWay?(proxy: FaultProxy): void
   /** `look` asks the oracle in between. */
   fault(scene: Scene, look: () => Promise<void>): Promise<Ran[]>
   complaint: RegExp
@@ -52,7 +55,8 @@ const guards: readonly Guard[] = [
     name: 'the fence is not looked at',
     changes: { 'fence-skips': 'skip = 0' },
     sink: 'redis-stream',
-    fault: dieWhileFlushing('batch:answered:5'),
+    onTheWay: (proxy) => proxy.onScript(5, 'drop-reply'),
+    fault: async (scene) => [await scene.produce(0)],
     complaint: /more than once/,
   },
   {
@@ -61,6 +65,14 @@ const guards: readonly Guard[] = [
     sink: 'redis-stream',
     fault: dieWhileFlushing('batch:answered:1'),
     complaint: /more than once/,
+  },
+  {
+    name: 'a batch is added wherever the fence stands',
+    changes: { 'chain-checked': "local fits = true; after_seq = tonumber(held[1] or 0); after_task = held[2] or ''" },
+    sink: 'redis-stream',
+    onTheWay: (proxy) => proxy.onScript(5, 'reset'), // the batch behind it is under way
+    fault: async (scene) => [await scene.produce(0)],
+    complaint: /more than once|^lost: /,
   },
   {
     name: 'acknowledged before it is sent (redis-stream)',
@@ -81,7 +93,7 @@ const guards: readonly Guard[] = [
     changes: { 'one-process': 'resolve()' },
     sink: 'redis-stream',
     fault: sleepWhileFlushing,
-    complaint: /more than once/,
+    complaint: /more than once|has taken over/,
   },
   {
     name: 'the checkpoint stays behind its batch',
@@ -140,10 +152,12 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 /** What the oracle, and the exit codes, say after the fault. */
-async function verdict({ sink, fault }: Guard, script?: string): Promise<string[]> {
-  const options: SceneOptions = {
-    sink: sink === 'jsonl' ? sink : { url: redis.url, stream: `broken-guards-${++streams}` },
-  }
+async function verdict({ sink, onTheWay, fault }: Guard, script?: string): Promise<string[]> {
+  const proxy = await startProxy(redis)
+  onTestFinished(() => proxy.stop())
+  onTheWay?.(proxy)
+  const url = `redis://${proxy.host}:${proxy.port}`
+  const options: SceneOptions = { sink: sink === 'jsonl' ? sink : { url, stream: `broken-guards-${++streams}` } }
   const scene = await faultScene(script === undefined ? options : { ...options, script })
   const complaints: string[] = []
   const look = async (): Promise<void> => void complaints.push(...(await complaintsAtAnyMoment(scene.case())))

@@ -28,7 +28,9 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
     },
   })
   const tooOld = new Set(old.map(({ id }) => id))
-  const lastOld = kept.findLast(({ run }) => tooOld.has(run))
+  // Up to the first batch of a younger run: an old one behind it comes again as well, so that none is passed over.
+  const firstYoung = kept.findIndex(({ run }) => !tooOld.has(run))
+  const lastOld = firstYoung < 0 ? kept.at(-1) : kept[firstYoung - 1]
   const reached = lastOld ? Math.min(ackedSeq, lastOld.firstSeq + lastOld.count - 1) : seq
   const firstKept = kept[0]?.firstSeq ?? ackedSeq + 1
   const unkept = Math.max(0, Math.min(firstKept - 1, ackedSeq) - seq)
@@ -36,7 +38,7 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
   for (const id of tooOld) {
     const own = kept.filter(({ run, firstSeq }) => run === id && firstSeq <= reached)
     const tasks = own.reduce((sum, batch) => sum + tasksBetween(batch, seq, reached), 0)
-    await lose(manager, id, tasks)
+    if (tasks > 0) await lose(manager, id, tasks)
   }
   if (unkept > 0) await loseUnkept(manager, unkept)
   return from

@@ -184,8 +184,8 @@ async function moveTo(parts: Parts, met: Met, known: KnownSink | undefined): Pro
       `The outbox ${parts.database.path} holds ${state.pending} tasks for another sink than ${met.address}.`,
       {
         hint:
-          'Deliver them there first, or say which tasks this sink gets: ' +
-          '`owm outbox adopt --sink --from pending|open-runs|history`.',
+          'Deliver them there first: `owm flush` with the sink as it was. ' +
+          'Or give this sink an outbox of its own: --outbox.',
       },
     )
   await write(parts, state.lastSeq, noteOf(parts, met, known))
@@ -246,5 +246,8 @@ async function readSink({ database, state }: Parts): Promise<void> {
 
 const lossWarning = (lost: number, again: number): Warning => ({
   fields: { lost, again },
-  message: 'the sink lost tasks that it had taken: those in the history are delivered again',
+  message:
+    again === 0
+      ? 'the sink lost tasks that it had taken, and none of them can be delivered again'
+      : 'the sink lost tasks that it had taken: those in the history are delivered again',
 })

@@ -22,15 +22,27 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
     const run = In(own.map(({ id }) => id))
     if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue
     const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
-    const last = await manager.maximum(batches, 'firstSeq', { run })
-    const brought = { runs: own.map(({ runId }) => runId), lastSeq: Math.min(ackedSeq, last ?? 0) }
+    const [last] = await manager.find(batches, {
+      select: { firstSeq: true, count: true },
+      where: { run },
+      order: { firstSeq: 'DESC' },
+      take: 1,
+    })
+    const lastSeq = last ? last.firstSeq + last.count - 1 : 0
+    const brought = { runs: own.map(({ runId }) => runId), lastSeq: await lastTaken(manager, lastSeq) }
     whole.push({ receipt: receiptOf(own, pipeline, dead), brought })
   }
   return whole
 }
 
 function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
-  const current = own.filter(({ state, again }) => state !== 'lost' || again === 1)
+  // A run that reads the slot again stands for all before it.
+  const current = own.slice(
+    Math.max(
+      0,
+      own.findLastIndex(({ again }) => again === 1),
+    ),
+  )
   const last = current.at(-1)
   if (!last) return undefined
   const idSum = new IdSum()
@@ -55,6 +67,13 @@ function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Rece
     discarded,
     taskIdSum: idSum.toString(),
   }
+}
+
+/** The last task up to `seq` that the sink may have taken: those behind it were refused. */
+async function lastTaken(manager: EntityManager, seq: number): Promise<number> {
+  let taken = seq
+  while (taken > 0 && (await manager.existsBy(deadTasks, { seq: taken }))) taken--
+  return taken
 }
 
 /** The share that a digest names behind its hash: see pipeline/filters. */

@@ -19,7 +19,8 @@ export async function writeReceipt(
   { runs, lastSeq }: Brought,
 ): Promise<unknown> {
   const { pipeline, slot, shard, shards } = receipt
-  const names = [keys.fence(outboxId), keys.receipts(pipeline), keys.receiptIndex(pipeline)]
+  const beside = [keys.receipts(pipeline), keys.receiptIndex(pipeline)]
+  const names = [keys.stream, keys.fence(outboxId), keys.mark, ...beside]
   const json = JSON.stringify(receipt).slice(0, -1)
   const words = [
     epoch,

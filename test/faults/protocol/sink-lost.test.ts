@@ -78,6 +78,39 @@ test('what the outbox no longer keeps is lost, too, whatever its age', async () 
   expect(await scene.admin.xlen(stream)).toBe(2 * count)
 })
 
+test('a young slot behind an old one is not lost with it', async () => {
+  const scene = await redisScene({ count })
+  for (const slot of slots) expect((await scene.owm(['produce', '--slot', slot])).code).toBe(0)
+  await olderByDays(scene, slots[1], 3)
+  await scene.admin.flushall()
+  const { code, stderr } = await scene.owm(['flush'])
+  expect(code, stderr).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(2 * count)
+})
+
+test('a lost slot that is produced without --again is not served by what the outbox remembers', async () => {
+  const scene = await scenePastMaxAge()
+  expect((await scene.owm(['flush'])).code).toBe(75)
+  const { code, json } = await scene.owmJson<Answer>(['produce', '--slot', slots[0]])
+  expect(code).toBe(75)
+  expect(json.error?.code).toBe('SINK_LOST')
+  const receipts = await scene.admin.hgetall(`{${stream}}:owm:receipts:${scene.folder}/.owmrc.json`)
+  expect(Object.keys(receipts)).toEqual([`${slots[1]} 0/1`])
+})
+
+test('the receipt of a slot that is read again counts it once', async () => {
+  const scene = await redisScene({ count })
+  const key = `{${stream}}:owm:receipts:${scene.folder}/.owmrc.json`
+  const receipt = async (): Promise<object> => JSON.parse((await scene.admin.hget(key, `${slots[0]} 0/1`)) ?? '{}')
+  expect((await scene.owm(['produce', '--slot', slots[0]])).code).toBe(0)
+  const before = await receipt()
+  expect((await scene.owm(['outbox', 'purge', '--older-than', '0s'])).code).toBe(0)
+  await scene.admin.del(stream)
+  expect((await scene.owm(['flush'])).code).toBe(75)
+  expect((await scene.owm(['produce', '--slot', slots[0], '--again'])).code).toBe(0)
+  expect(await receipt()).toMatchObject({ ...before, firstEntry: expect.any(String), lastEntry: expect.any(String) })
+})
+
 async function idsOf(scene: Scene): Promise<string[]> {
   const entries = await scene.admin.xrange(stream, '-', '+')
   return entries.map(([, [, task = '{}']]) => {

@@ -1,7 +1,7 @@
 /**
  * Writes a slot's receipt, or writes it again.
  *
- * KEYS: fence, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by the slot's time).
+ * KEYS: stream, fence, mark, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by the slot's time).
  * ARGV: epoch, word, the seq that the fence must have reached, field, time in milliseconds, fields to keep, the
  * receipt as JSON without its last brace, then the ids of the runs that brought the slot.
  *
@@ -11,11 +11,14 @@ import { prelude } from './prelude.js'
 
 export const receipt = `-- owm: receipt
 ${prelude}
-local fence, receipts, index = KEYS[1], KEYS[2], KEYS[3]
+local stream, fence, mark, receipts, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local field, json = ARGV[4], ARGV[7]
-local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word')
+local seen, failure = look(stream, mark)
+if not seen then return failure end
+local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word', 'generation')
 if superseded(held[2], held[3], tonumber(ARGV[1]), ARGV[2]) then return {'superseded'} end
-if tonumber(held[1] or -1) < tonumber(ARGV[3]) then return {'changed', held[1] or ''} end
+local stands = tonumber(held[4] or 0) == seen.generation and tonumber(held[1] or -1) >= tonumber(ARGV[3])
+if not stands then return {'changed', held[1] or ''} end
 
 -- The entries that earlier receipts of the slot named count too: a retry adds some.
 local first, last = nil, nil
