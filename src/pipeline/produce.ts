@@ -35,7 +35,7 @@ export interface ProduceSummary extends Delivered {
   run: RunRow
   /** Every reason why not everything that was read is in the sink; the first decides the exit code. */
   errors: OwmError[]
-  /** True where the slot's history was forgotten, so that nothing was read. */
+  /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
 
@@ -71,7 +71,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     feed.end()
     await relaying
   }
-  // Nothing is forgotten before it is compared with the sink.
+  // Nothing is deleted before it is compared with the sink.
   if ((await relaying) && !deps.signal.aborted)
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
   await outbox.settle()
@@ -97,7 +97,7 @@ async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ r
   if (!options.again && last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
     log.warn(
       { slot: options.slot, runId: last.runId },
-      'this slot was delivered before and its history is forgotten: nothing is read again',
+      'this slot was delivered before and its history is no longer kept: nothing is read again',
     )
     return { run: last, complete: true }
   }

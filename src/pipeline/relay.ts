@@ -21,7 +21,7 @@ import { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import type { Delivered, Deps, Progress } from './parts.js'
 
-/** A sink that has to be compared more often in one run forgets what it takes: going on would double everything. */
+/** A sink that has to be compared more often in one run keeps nothing: going on would double everything. */
 const maxComparisons = 10
 
 export interface RelayOptions {
@@ -212,7 +212,7 @@ class Relay {
     return (await this.#contact.make()) && this.#deps.outbox.pending > 0
   }
 
-  /** Waits for all that is under way, and forgets its answers. */
+  /** Waits for all that is under way, and ignores its answers. */
   async #letGo(): Promise<void> {
     const sent = this.#underWay
     this.#underWay = []

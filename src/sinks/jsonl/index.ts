@@ -59,7 +59,7 @@ export default defineSink({
 
 const lineFeed = Buffer.from('\n')
 
-/** A task a line, in memory that is used again: as strings, a batch would be joined, encoded and collected anew each time. */
+/** A task a line, in memory that is used again: as strings, each batch would be joined, encoded and collected. */
 function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
   const { bytes, starts } = batch
   memory.end = 0

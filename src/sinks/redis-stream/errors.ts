@@ -6,7 +6,9 @@ const configurationCodes: Readonly<Record<string, string>> = {
   NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL.',
   WRONGPASS: 'Correct the user or the password in sink.url or OWM_REDIS_URL.',
   NOPERM:
-    "Give the user +eval +ping +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange +xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem, on the stream's keys (ACL SETUSER).",
+    'Give the user +eval +ping +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange +xrevrange ' +
+    '+xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the stream ' +
+    '(ACL SETUSER).',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
 }
 

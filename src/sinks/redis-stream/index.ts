@@ -129,11 +129,12 @@ class RedisStream implements Sink {
     const what = isOwnSlot === 1 ? "of this batch's own slot that nobody has read" : 'that nobody has read'
     const hint =
       group === ''
-        ? 'Make a consumer group, or let plain readers remove what they have read (XDEL, XTRIM), or raise sink.maxLength; then run `owm flush`.'
-        : `Let the group ${group} catch up, remove it if nobody reads with it (XGROUP DESTROY), or raise sink.maxLength; then run \`owm flush\`.`
+        ? 'Make a consumer group, or let plain readers remove what they have read (XDEL, XTRIM)'
+        : `Let the group ${group} catch up, or remove it if nobody reads with it (XGROUP DESTROY)`
     return new SinkFullError(
-      `The stream ${stream} is full (bound ${maxLength}): adding ${count} tasks would trim up to ${entries} entries ${what}: ${who}.`,
-      { hint },
+      `The stream ${stream} is full (bound ${maxLength}): adding ${count} tasks would trim up to ${entries} entries ` +
+        `${what}: ${who}.`,
+      { hint: `${hint}, or raise sink.maxLength; then run \`owm flush\`.` },
     )
   }
 

@@ -21,7 +21,8 @@ export const options = z.strictObject({
     .enum(['trim', 'hold'])
     .default('trim')
     .describe(
-      'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
+      'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many ' +
+        'nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
     ),
   connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
   commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),

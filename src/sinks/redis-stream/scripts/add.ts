@@ -89,8 +89,9 @@ if added > 0 then
   local reached = skip + added
   local reached_task = last_task
   if reached < count then reached_task = cjson.decode(tasks[reached]).task_id end
+  local now = {'seq', string.format('%d', first + reached - 1), 'task', reached_task, 'run', run, 'to:' .. run, to}
   -- guard: fence-moves
-  redis.call('HSET', fence, 'seq', string.format('%d', first + reached - 1), 'task', reached_task, 'run', run, 'to:' .. run, to)
+  redis.call('HSET', fence, unpack(now))
   redis.call('HSETNX', fence, 'from:' .. run, from)
   redis.call('HSET', mark, 'added', string.format('%d', seen.added + added))
   redis.call('HSETNX', slots, slot, from)

@@ -1,7 +1,7 @@
 /**
  * Writes a slot's receipt, or writes it again.
  *
- * KEYS: stream, fence, mark, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by the slot's time).
+ * KEYS: stream, fence, mark, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by time).
  * ARGV: epoch, word, the seq that the fence must have reached, field, time in milliseconds, fields to keep, the
  * receipt as JSON without its last brace, then the ids of the runs that brought the slot.
  *
