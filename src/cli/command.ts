@@ -13,6 +13,7 @@ export interface BaseFlags {
   source?: string | undefined
   sink?: string | undefined
   outbox?: string | undefined
+  'trust-folder': boolean
   set?: string[] | undefined
   'log-level': LogLevel
 }
@@ -41,6 +42,11 @@ export abstract class OwmCommand<Result extends object> extends Command {
       helpGroup: 'GLOBAL',
     }),
     outbox: Flags.string({ description: 'file of the SQLite outbox', helpValue: 'PATH', helpGroup: 'GLOBAL' }),
+    'trust-folder': Flags.boolean({
+      description: 'use an outbox also in a folder where others may replace its files',
+      env: 'OWM_TRUST_FOLDER',
+      helpGroup: 'GLOBAL',
+    }),
     set: Flags.string({
       description: 'one setting, such as source.count=1000',
       helpValue: 'PATH=VALUE',
@@ -60,6 +66,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected abstract result: Result
   protected report = new Report('warn', true)
   readonly #abort = new AbortController()
+  #trustFolder = false
   #received: 'SIGINT' | 'SIGTERM' | undefined
 
   protected abstract work(): Promise<Done<Result>>
@@ -120,6 +127,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** Reads the flags that every command has. */
   protected takeFlags(flags: BaseFlags): void {
+    this.#trustFolder = flags['trust-folder']
     this.report = new Report(flags['log-level'], this.jsonEnabled())
   }
 
@@ -128,6 +136,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     return {
       command: `owm ${this.id?.replaceAll(':', ' ')}`,
       signal: this.#abort.signal,
+      trustFolder: this.#trustFolder,
       env: process.env,
       logger: () => this.report.logger(),
       onProgress: this.report.bar.update,

@@ -11,6 +11,8 @@ export interface Surroundings {
   /** As it is called, such as `owm produce`: another owm that finds the outbox locked names it. */
   readonly command: string
   readonly signal: AbortSignal
+  /** `--trust-folder`: whoever may write to the outbox's folder is trusted. */
+  readonly trustFolder: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   logger(): Promise<Logger>
   onProgress(progress: Progress): void
@@ -26,12 +28,12 @@ export const ownerOf = ({ pipeline, file, cwd }: Loaded): string => pipeline ?? 
 
 export async function openOutbox(
   { settings }: Loaded,
-  { command, signal }: Surroundings,
-  wait: boolean,
+  { command, signal, trustFolder }: Surroundings,
+  { wait, create }: { wait: boolean; create: boolean },
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
   const { batchSize } = settings.flush
-  return Outbox.open(settings.outbox.path, { command, wait, batchSize, signal, now: Date.now })
+  return Outbox.open(settings.outbox.path, { command, wait, create, trustFolder, batchSize, signal, now: Date.now })
 }
 
 /** The sink with its options checked; opened only when there is something to deliver. */

@@ -12,6 +12,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
+import { checkDatabase, checkFolder, RefusedFile } from '../files/rules.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import { type Loaded, ownOptions } from './load.js'
@@ -22,6 +23,8 @@ export interface Parts {
   configure(): Promise<Loaded>
   sourceOf(loaded: Loaded): Promise<CheckedSource>
   sinkOf(loaded: Loaded): Promise<SinkDeps>
+  /** `--trust-folder` */
+  readonly trustFolder: boolean
 }
 
 /** What was looked at, and the result: in words, or the error. */
@@ -31,7 +34,10 @@ export interface Finding {
 }
 
 /** @param connect also opens the source and reads its first batch, opens the sink and asks for its position */
-export async function checkConfig({ configure, sourceOf, sinkOf }: Parts, connect: boolean): Promise<Finding[]> {
+export async function checkConfig(
+  { configure, sourceOf, sinkOf, trustFolder }: Parts,
+  connect: boolean,
+): Promise<Finding[]> {
   const found: Finding[] = []
   const look = async <T>(
     about: Finding['about'],
@@ -75,7 +81,7 @@ export async function checkConfig({ configure, sourceOf, sinkOf }: Parts, connec
   const outbox = settings.outbox.path
   await look(
     'outbox',
-    () => writable(outbox, 'outbox.path', true),
+    () => usableOutbox(outbox, trustFolder),
     () => `${outbox} can be written`,
   )
   if (connect && source)
@@ -130,6 +136,19 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
           cause: error,
         })
     }
+  }
+}
+
+/** By the rules by which it is opened; it and its folder are made where they're missing. */
+async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
+  await writable(path, 'outbox.path', true)
+  try {
+    await checkDatabase(path)
+    const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
+    if (isThere && !trustFolder) await checkFolder(dirname(path))
+  } catch (error) {
+    if (!(error instanceof RefusedFile)) throw error
+    throw new ConfigurationError(`${path} is refused: ${error.message}.`, { hint: error.hint, cause: error })
   }
 }
 

@@ -1,15 +1,15 @@
-/** What an operator may ask of an outbox: reads only, next to a running producer. */
+/**
+ * What an operator may ask of an outbox: reads only, next to a running producer, and all of it as it was at one moment.
+ * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
+ */
 import { type EntityManager, MoreThan } from 'typeorm'
-import type { OutboxError } from '../errors/index.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
 import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
 import { Database } from './sqlite/database.js'
 import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './sqlite/entities.js'
 import { breakersOfVersion1 } from './sqlite/migrations.js'
-import { tasksIn } from './sqlite/statements.js'
+import { tasksOfBatches } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
-
-/** What an operator may ask of an outbox: reads only, next to a running producer. */
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 
@@ -68,7 +68,88 @@ export interface Filter {
   limit: number
 }
 
-/** Columns that every version of the schema has: what is only looked at isn't brought up to date. */
+/** An outbox at one moment. */
+export interface Picture {
+  totals: Totals
+  /** When the oldest pending task was stored, ISO 8601. */
+  oldestPendingAt: string | null
+  /** Those that are open or have failures to remember. */
+  breakers: BreakerReport[]
+  /** Newest first. */
+  runs: RunReport[]
+  /** The dead and the pending ones, or those of one state. */
+  tasks: TaskReport[]
+}
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function inspect(path: string, filter: Filter): Promise<Picture | undefined> {
+  return read(path, async (view) => ({
+    totals: await totalsIn(view),
+    oldestPendingAt: await oldestPendingIn(view),
+    breakers: await breakersIn(view),
+    runs: await runsIn(view, filter),
+    tasks: await tasksIn(view, filter),
+  }))
+}
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function totalsOf(path: string): Promise<Totals | undefined> {
+  return read(path, totalsIn)
+}
+
+interface View {
+  path: string
+  /** Of the schema. */
+  version: number
+  manager: EntityManager
+}
+
+async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<T | undefined> {
+  for (;;) {
+    const database = await Database.openForReading(path)
+    if (!database) return undefined
+    const { version } = database
+    try {
+      const picture = await database.snapshot((manager) => work({ path, version, manager }))
+      if (!(await database.isStale())) return picture
+    } catch (error) {
+      if (!(await database.isStale())) throw error
+    } finally {
+      await database.close()
+    }
+  }
+}
+
+async function totalsIn({ manager }: View): Promise<Totals> {
+  const { ackedSeq, lastSeq } = await positionIn(manager)
+  return {
+    pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
+    dead: await manager.countBy(deadTasks, { fate: 'dead' }),
+    rejected: await manager.countBy(rejectedRecords, { kind: 'rejected' }),
+    duplicates: await manager.countBy(rejectedRecords, { kind: 'duplicate' }),
+  }
+}
+
+async function oldestPendingIn(view: View): Promise<string | null> {
+  const { manager } = view
+  const { ackedSeq } = await positionIn(manager)
+  const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
+  const createdAt = { select: { firstSeq: true, createdAt: true }, where: { firstSeq: firstSeq ?? 0 } } as const
+  const oldest = firstSeq === null ? null : await manager.findOne(batches, createdAt)
+  return oldest && iso(oldest.createdAt, view)
+}
+
+async function breakersIn(view: View): Promise<BreakerReport[]> {
+  const [state] = await view.manager.find(states, { select: { id: true, breaker: true } })
+  const records = (view.version < 2 ? breakersOfVersion1 : breakersOf)(state?.breaker ?? null)
+  return Object.entries(records).map(([name, { state, failures, openedAt }]) => ({
+    name,
+    state,
+    failures,
+    since: openedAt ? iso(openedAt, view) : null,
+  }))
+}
+
 const runColumns = {
   id: true,
   runId: true,
@@ -83,154 +164,60 @@ const runColumns = {
   finishedAt: true,
 } as const
 
-export class Inspection {
-  #database: Database | undefined
-
-  private constructor(database: Database | undefined) {
-    this.#database = database
-  }
-
-  /** Opens an outbox to look at it; a missing or empty one is no error. Throws OutboxError. */
-  static async open(path: string): Promise<Inspection> {
-    return new Inspection(await Database.openForReading(path))
-  }
-
-  /** False where there is no outbox yet. */
-  get exists(): boolean {
-    return this.#database !== undefined
-  }
-
-  async totals(): Promise<Totals> {
-    const totals = await this.#read(async (manager) => {
-      const { ackedSeq, lastSeq } = await positionOf(manager)
-      return {
-        pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
-        dead: await manager.countBy(deadTasks, { fate: 'dead' }),
-        rejected: await manager.countBy(rejectedRecords, { kind: 'rejected' }),
-        duplicates: await manager.countBy(rejectedRecords, { kind: 'duplicate' }),
-      }
-    })
-    return totals ?? { pending: 0, dead: 0, rejected: 0, duplicates: 0 }
-  }
-
-  /** When the oldest pending task was stored, ISO 8601. */
-  async oldestPendingAt(): Promise<string | null> {
-    const oldest = await this.#read(async (manager) => {
-      const { ackedSeq } = await positionOf(manager)
-      const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
-      return firstSeq === null ? null : manager.findOneBy(batches, { firstSeq })
-    })
-    return oldest ? this.#iso(oldest.createdAt) : null
-  }
-
-  /** Circuit breakers that are open or have failures to remember. */
-  async breakers(): Promise<BreakerReport[]> {
-    const saved = await this.#read(async (manager, version) => {
-      const [state] = await manager.find(states, { select: { id: true, breaker: true } })
-      return (version < 2 ? breakersOfVersion1 : breakersOf)(state?.breaker ?? null)
-    })
-    return Object.entries(saved ?? {}).map(([name, { state, failures, openedAt }]) => ({
-      name,
-      state,
-      failures,
-      since: openedAt ? this.#iso(openedAt) : null,
-    }))
-  }
-
-  /** Runs, newest first. */
-  async runs(filter: Filter): Promise<RunReport[]> {
-    const found = await this.#read(async (manager, version) => {
-      const where = { runId: beginningWith(filter.run ?? '') }
-      const select = version < 3 ? runColumns : { ...runColumns, lost: true }
-      const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
-      return { rows: this.#texts(rows), pending: await pendingByRun(manager), dead: await deadByRun(manager) }
-    })
-    if (!found) return []
-    return found.rows.map(({ id, discarded, lost = 0, startedAt, finishedAt, ...row }) => {
-      const dead = found.dead.get(id) ?? 0
-      return {
-        ...row,
-        delivered: row.persisted - discarded - dead - lost - (found.pending.get(id) ?? 0),
-        dead,
-        lost,
-        startedAt: this.#iso(startedAt),
-        finishedAt: finishedAt === null ? null : this.#iso(finishedAt),
-      }
-    })
-  }
-
-  /** Single tasks: the dead and the pending ones, or those of one state. */
-  async tasks(filter: Filter): Promise<TaskReport[]> {
-    const wanted: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
-    const found: TaskReport[] = []
-    for (const state of wanted) {
-      const left = filter.limit - found.length
-      if (left > 0) found.push(...(await this.#tasksIn(state, { ...filter, limit: left })))
-    }
-    return found
-  }
-
-  async #tasksIn(state: TaskState, filter: Filter): Promise<TaskReport[]> {
-    const rows = await this.#read(async (manager) => this.#texts(await rowsIn(manager, state, filter)))
-    return (rows ?? []).map(({ task, createdAt, ...row }) => ({
+async function runsIn(view: View, filter: Filter): Promise<RunReport[]> {
+  const { manager } = view
+  const where = { runId: beginningWith(filter.run ?? '') }
+  const select = view.version < 3 ? runColumns : { ...runColumns, lost: true }
+  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
+  const [pending, dead] = [await pendingByRun(manager), await deadByRun(manager)]
+  return withoutBytes(rows, view).map(({ id, discarded, lost = 0, startedAt, finishedAt, ...row }) => {
+    const died = dead.get(id) ?? 0
+    return {
       ...row,
-      state,
-      createdAt: this.#iso(createdAt),
-      task: task === null ? null : this.#parsed(task),
-    }))
-  }
-
-  async close(): Promise<void> {
-    await this.#database?.close()
-  }
-
-  /** Reads in one snapshot; undefined where there is no outbox. */
-  async #read<T>(work: (manager: EntityManager, version: number) => Promise<T>): Promise<T | undefined> {
-    for (;;) {
-      const database = this.#database
-      if (!database) return undefined
-      const read = await database
-        .snapshot((manager) => work(manager, database.version))
-        .then(
-          (value) => ({ value }),
-          (error: unknown) => ({ error }),
-        )
-      if (!(await database.isStale())) {
-        if ('error' in read) throw read.error
-        return read.value
-      }
-      await database.close()
-      this.#database = await Database.openForReading(database.path)
+      delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
+      dead: died,
+      lost,
+      startedAt: iso(startedAt, view),
+      finishedAt: finishedAt === null ? null : iso(finishedAt, view),
     }
-  }
+  })
+}
 
-  /** SQLite keeps bytes in any column. */
-  #texts<Row extends object>(rows: Row[]): Row[] {
-    if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
-      throw this.#damaged('it holds bytes in place of a text')
-    return rows
+async function tasksIn(view: View, filter: Filter): Promise<TaskReport[]> {
+  const wanted: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
+  const found: TaskReport[] = []
+  for (const state of wanted) {
+    const limit = filter.limit - found.length
+    if (limit <= 0) break
+    const rows = withoutBytes(await rowsIn(view.manager, state, { ...filter, limit }), view)
+    for (const { task, createdAt, ...row } of rows)
+      found.push({ ...row, state, createdAt: iso(createdAt, view), task: task === null ? null : parsed(task, view) })
   }
+  return found
+}
 
-  #iso(time: number): string {
-    const date = new Date(time)
-    if (Number.isNaN(date.getTime())) throw this.#damaged(`${time} in it is no time`)
-    return date.toISOString()
-  }
+/** SQLite keeps bytes in any column. */
+function withoutBytes<Row extends object>(rows: Row[], { path }: View): Row[] {
+  if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
+    throw damaged(path, 'it holds bytes in place of a text')
+  return rows
+}
 
-  #parsed(task: string): unknown {
-    try {
-      return JSON.parse(task)
-    } catch (cause) {
-      throw this.#damaged('a task in it is no JSON', cause)
-    }
-  }
+function iso(time: number, { path }: View): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) throw damaged(path, `${time} in it is no time`)
+  return date.toISOString()
+}
 
-  #damaged(what: string, cause?: unknown): OutboxError {
-    return damaged(this.#database?.path ?? '', what, cause)
+function parsed(task: string, { path }: View): unknown {
+  try {
+    return JSON.parse(task)
+  } catch (cause) {
+    throw damaged(path, 'a task in it is no JSON', cause)
   }
 }
 
-async function positionOf(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
+async function positionIn(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
   const [state] = await manager.find(states, { select: { id: true, ackedSeq: true, lastSeq: true } })
   return state ?? { ackedSeq: 0, lastSeq: 0 }
 }
@@ -246,7 +233,7 @@ async function deadByRun(manager: EntityManager): Promise<CountsByRun> {
 
 /** Tasks behind the acknowledged ones, but for those that died before the acknowledgement went back. */
 async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
-  const { ackedSeq } = await positionOf(manager)
+  const { ackedSeq } = await positionIn(manager)
   const stored = await manager
     .createQueryBuilder(batches, 'batch')
     .select('batch.run', 'run')
@@ -271,7 +258,7 @@ async function rowsIn(
   { run = '', location = '', limit }: Filter,
 ): Promise<Row[]> {
   if (state === 'pending' || state === 'delivered')
-    return tasksIn(manager, state, { run, text: lowerAscii(location), limit })
+    return tasksOfBatches(manager, state, { run, text: lowerAscii(location), limit })
   if (state === 'dead') {
     const where = { fate: 'dead', run: ofRun(run), task: containing(location) } as const
     const rows = await manager.find(deadTasks, { where, order: { seq: 'ASC' }, take: limit })

@@ -7,9 +7,13 @@
  *     deadLetters      tasks that the sink refused for good
  *     breakers         what the circuit breakers remember between two starts
  */
+import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { LessThanOrEqual } from 'typeorm'
 import { codeOf, OutboxBusyError } from '../errors/index.js'
+import { FileLock } from '../files/lock.js'
+import { checkDatabase, checkFolder, look } from '../files/rules.js'
 import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
@@ -19,12 +23,12 @@ import { type Met, type Parts, type Reconciled, reconcile, reconcilePosition } f
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
 import { cut, IntakeWriter } from './intake.js'
-import { OutboxLock } from './lock.js'
 import { Queue } from './queue.js'
 import { Retention } from './retention.js'
 import { Ledger } from './runs/ledger.js'
 import { Database } from './sqlite/database.js'
 import { batches, type StateRow, states } from './sqlite/entities.js'
+import { guarded, missingOutbox } from './sqlite/trouble.js'
 import { OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
@@ -38,6 +42,10 @@ export interface OpenOptions {
   wait: boolean
   /** Tasks in a batch, 1 or more: a row of the outbox, and one delivery. */
   batchSize: number
+  /** Make the outbox where there is none (the default), or throw OutboxError. */
+  create?: boolean
+  /** Whether it doesn't matter who else may replace files in the outbox's folder. Default: it does. */
+  trustFolder?: boolean
   signal: AbortSignal
   /** Milliseconds: what a sink lost and is older isn't delivered again. */
   maxAgeMs?: number
@@ -64,12 +72,12 @@ export class Outbox {
   readonly sinks: Sinks
   readonly #retention: Retention
   readonly #database: Database
-  readonly #lock: OutboxLock
+  readonly #lock: FileLock
   readonly #state: OutboxState
   readonly #acknowledgement: Acknowledgement
   readonly #options: OpenOptions
 
-  private constructor(database: Database, lock: OutboxLock, memory: Memory, options: OpenOptions) {
+  private constructor(database: Database, lock: FileLock, memory: Memory, options: OpenOptions) {
     const { now, batchSize } = options
     const { row, state, sinks } = memory
     this.path = database.path
@@ -90,14 +98,17 @@ export class Outbox {
 
   /** Opens the outbox for this process alone, and makes it where there is none. Throws OutboxBusyError, OutboxError. */
   static async open(path: string, options: OpenOptions): Promise<Outbox> {
-    const lock = options.wait ? await OutboxLock.take(path, options.signal) : await OutboxLock.tryTake(path)
+    await guarded(path, () => prepareFolder(path, options))
+    const lock = await guarded(path, () =>
+      options.wait ? FileLock.take(`${path}-lock`, options.signal) : FileLock.tryTake(`${path}-lock`),
+    )
     if (!lock)
       throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, {
         hint: 'Wait for its end, or start with --wait.',
       })
     step('outbox:locked')
     try {
-      const database = await Database.openForWriting(path)
+      const database = await Database.openForWriting(path, options)
       try {
         const holder = JSON.stringify({
           pid: process.pid,
@@ -122,6 +133,11 @@ export class Outbox {
   /** A UUID: the name that sinks remember this outbox by. */
   get id(): string {
     return this.#state.outboxId
+  }
+
+  /** Whether it was made when it was opened. */
+  get isNew(): boolean {
+    return this.#database.isNew
   }
 
   /** Every task up to here is in the sink or dead; 0 at the start. */
@@ -195,6 +211,15 @@ export class Outbox {
       await this.#database.close().finally(() => this.#lock.release())
     }
   }
+}
+
+async function prepareFolder(path: string, { create = true, trustFolder = false }: OpenOptions): Promise<void> {
+  const found = await checkDatabase(path)
+  // Where there is a lock, another owm may be about to make the outbox: openForWriting looks again under it.
+  if (!create && !found?.size && !(await look(`${path}-lock`))) throw missingOutbox(path)
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+  // guard: folder-own
+  if (!trustFolder) await checkFolder(dirname(path))
 }
 
 /** Who holds the outbox, in words. */

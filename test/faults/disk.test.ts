@@ -221,8 +221,9 @@ describe('a folder that can only be read', () => {
     onTestFinished(async () => void (await unprotect()))
     await expect(appendFile(join(disk, 'probe'), '')).rejects.toThrow(/EROFS|EACCES/)
     const before = there ? await readFile(scene.outbox) : undefined
-    for (const args of [produceArgs(1), ['flush']])
-      expectDiskTrouble(await scene.owm(args), /outbox .* can't be used/, /writable|--outbox/)
+    expectDiskTrouble(await scene.owm(produceArgs(1)), /outbox .* can't be used/, /writable|--outbox/)
+    const cause = there ? /outbox .* can't be used/ : /There is no outbox/
+    expectDiskTrouble(await scene.owm(['flush']), cause, /writable|--outbox/)
     if (before) expect(await readFile(scene.outbox)).toEqual(before)
     await unprotect()
     expectGood(await scene.produce(1))
@@ -352,7 +353,7 @@ describe('a deleted write-ahead log, after SIGKILL', () => {
     await scene.crash(at, produceArgs(0))
     expect((await stat(`${scene.outbox}-wal`)).size).toBeGreaterThan(0)
     // What was in it is gone with it; the file alone is the state of the last checkpoint.
-    expect((await stat(scene.outbox)).size > 100_000).toBe(checkpointed)
+    expect((await stat(scene.outbox)).size > 1_000_000).toBe(checkpointed)
     await rm(`${scene.outbox}-wal`)
     expectGood(await scene.produce(0))
     expect(await complaintsWhenComplete({ ...scene.case(), guarantee: 'at-least-once' })).toEqual([])

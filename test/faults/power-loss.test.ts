@@ -53,7 +53,7 @@ async function trace(sink: Sink, commands: readonly string[], script = bin): Pro
     flush: { batchSize },
   })
   const file = join(folder, 'trace')
-  const calls = 'openat,pwrite64,pwritev,write,writev,sendto,sendmsg,fsync,fdatasync,unlink,unlinkat'
+  const calls = 'openat,rename,pwrite64,pwritev,write,writev,sendto,sendmsg,fsync,fdatasync,unlink,unlinkat'
   const { PATH = '', HOME = '' } = process.env
   const lines: string[] = []
   for (const command of commands) {
@@ -134,7 +134,7 @@ function handedSeqIn(page: Buffer): number | undefined {
   const found = uuid.exec(page.toString('latin1'))
   if (!found) return undefined
   const textOf36 = 2 * 36 + 13
-  const header = page.subarray(Math.max(0, found.index - 8), found.index)
+  const header = page.subarray(Math.max(0, found.index - 12), found.index)
   const start = header.indexOf(Buffer.from([0, textOf36]))
   const type = start < 0 ? undefined : header[start + 2]
   if (type === 8 || type === 9) return type - 8
@@ -172,6 +172,7 @@ class Disk<Item> {
   }
 }
 
+const isMaking = ({ name, text }: Call): boolean => name === 'rename' || (name === 'openat' && text.includes('O_CREAT'))
 const isSync = ({ name }: Call): boolean => name === 'fsync' || name === 'fdatasync'
 const isWrite = ({ name }: Call): boolean => /^(p?writev?(64)?|send(to|msg))$/.test(name)
 
@@ -191,7 +192,7 @@ function judge(
   for (const event of eventsOf(lines)) {
     const { call } = event
     const begins = event.at === 'begin'
-    if (call.name === 'openat' && !begins && event.succeeded && call.text.includes('O_CREAT')) {
+    if (isMaking(call) && !begins && event.succeeded) {
       for (const made of [at.outbox, `${at.outbox}-wal`, join(at.folder, 'tasks.jsonl')])
         if (call.text.includes(`"${made}"`)) names.see(event, [made])
     } else if (call.name.startsWith('unlink')) {
@@ -258,7 +259,7 @@ describe.runIf(process.platform === 'linux')('a power failure', () => {
   })
 
   const synchronous = (level: string): Changes => ({
-    'synchronous-full': `await database.query('PRAGMA synchronous = ${level}')`,
+    'synchronous-full': `await source.query('PRAGMA synchronous = ${level}')`,
     'durability-verified': '',
   })
 

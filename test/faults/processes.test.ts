@@ -139,7 +139,9 @@ describe('eight at once', () => {
     ]
     const ended = await Promise.all(started.map((args) => scene.owm(args)))
     for (const [index, ran] of ended.entries()) {
-      expect([0, 75], `${started[index]?.join(' ')}: ${ran.stdout}${ran.stderr}`).toContain(ran.code)
+      // A flush that comes before everybody else finds no outbox.
+      const codes = !prepared && started[index]?.[0] === 'flush' ? [0, 74, 75] : [0, 75]
+      expect(codes, `${started[index]?.join(' ')}: ${ran.stdout}${ran.stderr}`).toContain(ran.code)
       expect(ran.stdout + ran.stderr).not.toMatch(/database is locked|SQLITE_|another program keeps it locked/)
       if (started[index]?.[0] === 'outbox') expect(ran.code, ran.stderr).toBe(0)
     }

@@ -107,7 +107,7 @@ describe('imports', () => {
 
   it.each<[string, ...string[]]>([
     ['typeorm', 'outbox/', 'sources/sql/'], // the source reads other people's databases through it
-    ['sqlite3', 'outbox/', 'sources/sql/'],
+    ['sqlite3', 'outbox/', 'files/', 'sources/sql/'],
     ['cockatiel', 'pipeline/retry.ts'],
     ['ioredis', 'sinks/redis-stream/'],
     ['cluster-key-slot', 'sinks/redis-stream/'],

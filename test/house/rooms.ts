@@ -21,20 +21,21 @@ export const rooms: Readonly<Record<string, Room>> = {
   errors: { imports: [], vendors: ['fastest-levenshtein'] },
   'trace.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },
+  files: { imports: [], vendors: ['sqlite3'] },
   tasks: { imports: ['plugin.ts'] },
   sources: {
     imports: ['tasks', 'plugin.ts'],
     vendors: ['zod', 'csv-parse', 'yaml', 'lossless-json', 'undici', 'typeorm', 'sqlite3'],
   },
   sinks: { imports: ['tasks', 'plugin.ts'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
-  outbox: { imports: ['tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
+  outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   pipeline: { imports: ['outbox', 'tasks', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
     imports: ['plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
     vendors: ['zod'],
   },
-  config: { imports: ['plugins'], types: ['plugin.ts', 'pipeline'], vendors: ['zod', 'cosmiconfig', 'yaml'] },
+  config: { imports: ['plugins', 'files'], types: ['plugin.ts', 'pipeline'], vendors: ['zod', 'cosmiconfig', 'yaml'] },
   cli: {
     imports: ['config', 'plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],

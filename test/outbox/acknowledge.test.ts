@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Inspection } from '../../src/outbox/inspect.js'
+import { totalsOf } from '../../src/outbox/inspect.js'
 import { Outbox } from '../../src/outbox/outbox.js'
 import { temporaryFolder } from '../support/cli.js'
 
@@ -9,10 +9,8 @@ test('a lazy acknowledgement is written after some batches, however small they a
   const { signal } = new AbortController()
   const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
   const onDisk = async (): Promise<number> => {
-    const inspection = await Inspection.open(path)
-    const { pending } = await inspection.totals()
-    await inspection.close()
-    return 30 - pending
+    const totals = await totalsOf(path)
+    return 30 - (totals?.pending ?? 0)
   }
   const slot = '2026-11-23T10:00:00Z'
   const run = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })

@@ -67,6 +67,7 @@ export async function check(
       configure: () => configure(pipeline),
       sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
+      trustFolder: around.trustFolder,
     }
     for (const finding of await checkConfig(parts, connect)) {
       summary.push(harmless(note(result, pipeline, finding)))

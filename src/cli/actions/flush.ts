@@ -42,7 +42,7 @@ export async function flush(
 
   const sink = await sinkOf(loaded, around)
   const { flush } = await import('../../pipeline/flush.js')
-  const outbox = await openOutbox(loaded, around, flags.wait)
+  const outbox = await openOutbox(loaded, around, { wait: flags.wait, create: false })
   try {
     if (flags.force) await outbox.breakers.save('sink', undefined)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
@@ -59,10 +59,10 @@ export async function flush(
 }
 
 async function dryRun(result: FlushResult, path: string, limit: number): Promise<Done<FlushResult>> {
-  const { Inspection } = await import('../../outbox/inspect.js')
-  const inspection = await Inspection.open(path)
-  const { pending, dead } = await inspection.totals()
-  await inspection.close()
+  const { totalsOf } = await import('../../outbox/inspect.js')
+  const totals = await totalsOf(path)
+  if (!totals) return { result, summary: [`dry run: there is no outbox ${path}`] }
+  const { pending, dead } = totals
   result.outbox = { path, pending, dead }
   const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }

@@ -1,20 +1,15 @@
 /** `owm outbox …`: what an operator sees of the outbox, and does to it. */
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
-import type { RunReport, TaskReport, TaskState, Totals } from '../../outbox/inspect.js'
+import type { Picture, RunReport, TaskReport, TaskState } from '../../outbox/inspect.js'
 import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
 import { age, count, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
 /** What `owm outbox inspect --json` prints. */
-export interface InspectResult {
+export interface InspectResult extends Picture {
   path: string | null
-  totals: Totals
-  oldestPendingAt: string | null
-  breakers: { name: string; state: 'open' | 'closed'; failures: number; since: string | null }[]
-  runs: RunReport[]
-  tasks: TaskReport[]
 }
 
 export interface InspectFlags {
@@ -38,26 +33,13 @@ export async function inspect(
   { state, run, location, limit }: InspectFlags,
   configure: () => Promise<Loaded>,
 ): Promise<Done<InspectResult>> {
-  const { Inspection } = await import('../../outbox/inspect.js')
+  const { inspect } = await import('../../outbox/inspect.js')
   const { path } = (await configure()).settings.outbox
   result.path = path
-  const inspection = await Inspection.open(path)
-  try {
-    if (!inspection.exists)
-      return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
-    const filter = { state, run, location, limit }
-    const found: InspectResult = {
-      path,
-      totals: await inspection.totals(),
-      oldestPendingAt: await inspection.oldestPendingAt(),
-      breakers: await inspection.breakers(),
-      runs: await inspection.runs(filter),
-      tasks: await inspection.tasks(filter),
-    }
-    return { result: found, summary: await reportOf(found) }
-  } finally {
-    await inspection.close()
-  }
+  const picture = await inspect(path, { state, run, location, limit })
+  if (!picture) return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
+  const found = { path, ...picture }
+  return { result: found, summary: await reportOf(found) }
 }
 
 async function reportOf(found: InspectResult): Promise<string[]> {
@@ -133,7 +115,7 @@ export async function purge(
   around: Surroundings,
 ): Promise<Done<PurgeResult>> {
   const oldest = Date.now() - millisecondsOf(flags['older-than'])
-  const outbox = await openOutbox(await configure(), around, flags.wait)
+  const outbox = await openOutbox(await configure(), around, { wait: flags.wait, create: false })
   try {
     const removed = await outbox.purge({ before: oldest, dead: flags.dead })
     const dead = await outbox.deadLetters.count()
@@ -186,7 +168,7 @@ export async function retry(
     throw new UsageError('Which dead tasks? Name one or more SEQ, or --run ID, or --all.', {
       hint: '`owm outbox inspect --state dead` shows them.',
     })
-  const outbox = await openOutbox(await configure(), around, wait)
+  const outbox = await openOutbox(await configure(), around, { wait, create: false })
   try {
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const retried = await outbox.deadLetters.retry(chosen)

@@ -76,13 +76,13 @@ export async function produce(
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed)
-  outbox = await openOutbox(loaded, around, flags.wait)
+  outbox = await openOutbox(loaded, around, { wait: flags.wait, create: true })
   try {
     const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
-    return { result, summary: [lineOf(result, summary)], errors }
+    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
   } finally {
     await outbox.close()
   }
@@ -161,7 +161,7 @@ function rejections({ source: { name, rejected } }: ProduceResult, strict: boole
   return [new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used.`, { hint })]
 }
 
-function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary): string {
+function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
   const { slot, source, outbox, sink, durationMs } = result
   if (alreadyComplete) return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
   return [
@@ -171,6 +171,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary)
     ...tasksDelivered(sink),
     ...(outbox.pending > 0 ? [`${count(outbox.pending)} pending`] : []),
     ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    ...(isNew ? [`the outbox ${outbox.path} is new`] : []),
     seconds(durationMs),
   ].join(', ')
 }

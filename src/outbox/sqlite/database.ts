@@ -2,19 +2,22 @@
  * The outbox's file and its one connection: the only place that knows the driver. TypeORM has one connection a
  * DataSource, so whatever is issued while a transaction is open joins it; hence the mutex around all work.
  */
-import { constants } from 'node:fs'
-import { lstat, mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import type { Stats } from 'node:fs'
 import sqlite3 from 'sqlite3'
-import { DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
-import { codeOf, OutboxError } from '../../errors/index.js'
-import { entities } from './entities.js'
-import { applicationId, migrations } from './migrations.js'
-import { asOutboxError } from './trouble.js'
-
-/** Milliseconds that a statement waits for another process' statement. */
-const busyTimeout = 10_000
+import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
+import { OutboxError } from '../../errors/index.js'
+import {
+  checkDatabase,
+  checkFile,
+  checkReadable,
+  isStill,
+  look,
+  prepareDatabase,
+  removeEmpty,
+} from '../../files/rules.js'
+import { bringUpToDate, connect, connectForReading, makeOutbox, schemaOf } from './connect.js'
+import { migrations } from './migrations.js'
+import { asOutboxError, guarded, missingOutbox } from './trouble.js'
 
 export class Database {
   readonly path: string
@@ -23,7 +26,12 @@ export class Database {
   readonly #source: DataSource
   readonly #runner: QueryRunner
   #last: Promise<unknown> = Promise.resolve()
+  /** Made when it was opened. */
+  isNew = false
   #takenAtRest = false
+  /** Of an outbox that was opened for writing: which file it is. */
+  #identity: Stats | undefined
+  #leave: () => Promise<void> = async () => undefined
 
   private constructor(path: string, source: DataSource, version: number) {
     this.path = path
@@ -32,66 +40,72 @@ export class Database {
     this.#runner = source.createQueryRunner()
   }
 
-  /** Opens for writing; makes the file (mode 0600) and brings its schema up to date. */
-  static async openForWriting(path: string): Promise<Database> {
+  /**
+   * Opens for writing, under the outbox's lock; makes the file (mode 0600) where there is none, or throws OutboxError
+   * where it isn't to `create` it; and brings its schema up to date.
+   */
+  static async openForWriting(path: string, { create = true }: { create?: boolean } = {}): Promise<Database> {
     return guarded(path, async () => {
-      await mkdir(dirname(path), { recursive: true })
-      await createPrivately(path)
-      const source = await connect(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_FULLMUTEX)
+      const isNew = !(await checkDatabase(path))?.size
+      // guard: missing-is-not-empty
+      if (isNew && !create) throw missingOutbox(path)
+      if (isNew) await makeOutbox(path)
+      await prepareDatabase(path)
       try {
-        const version = await schemaOf(path, source)
-        if (version === 0) {
-          // A batch is about 100 KiB: in pages of 16 KiB it takes a quarter of the writes that it takes in 4 KiB.
-          await source.query('PRAGMA page_size = 16384')
-          // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
-          await source.query(`PRAGMA application_id = ${applicationId}`)
-        }
-        await source.query('PRAGMA journal_mode = WAL')
-        // guard: synchronous-full
-        await source.query('PRAGMA synchronous = FULL')
-        await source.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: closing waits for what is left
-        if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
-        await checkDurable(path, source)
-        return new Database(path, source, migrations.length)
+        const database = await Database.#openPrepared(path)
+        database.isNew = isNew
+        return database
       } catch (error) {
-        await source.destroy()
+        await removeEmpty(path)
         throw error
       }
     })
   }
 
+  static async #openPrepared(path: string): Promise<Database> {
+    const before = await checkFile(path)
+    const source = await connect(path, sqlite3.OPEN_READWRITE)
+    try {
+      await bringUpToDate(path, source)
+      // Somebody may have put another file in the place of one before SQLite opened it.
+      const identity = await checkDatabase(path)
+      if (!before || !identity || before.ino !== identity.ino) throw replaced(path)
+      const database = new Database(path, source, migrations.length)
+      database.#identity = identity
+      return database
+    } catch (error) {
+      await source.destroy()
+      throw error
+    }
+  }
+
   /**
-   * Opens to look only: changes nothing and holds nobody up. Undefined where there is no file, or nothing in it yet.
-   * Its schema may be an older one: see `version`.
+   * Opens to look only: changes nothing and holds nobody up, whoever the outbox belongs to. Undefined where there is no
+   * file, or nothing in it yet. Its schema may be an older one: see `version`.
    */
   static async openForReading(path: string): Promise<Database | undefined> {
     return guarded(path, async () => {
-      if (!(await checkFile(path))) return undefined
-      // SQLite would make both files of the write-ahead log beside an outbox at rest, or fail where it can't.
-      const isAtRest = !(await exists(`${path}-wal`))
-      const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_FULLMUTEX
-      const source = isAtRest
-        ? await connect(`${pathToFileURL(path)}?immutable=1`, flags | sqlite3.OPEN_URI)
-        : await connect(path, flags)
-      try {
-        const version = await schemaOf(path, source)
-        if (version > 0) {
-          const database = new Database(path, source, version)
-          database.#takenAtRest = isAtRest
-          return database
-        }
-      } catch (error) {
-        await source.destroy()
+      const found = await look(path)
+      await checkDatabase(path, found?.uid)
+      if (!found?.size) return undefined
+      await checkReadable(path, found)
+      const { source, isAtRest, leave } = await connectForReading(path)
+      const version = await schemaOf(path, source).catch(async (error: unknown) => {
+        await source.destroy().finally(leave)
         throw error
-      }
-      await source.destroy()
+      })
+      const database = new Database(path, source, version)
+      database.#takenAtRest = isAtRest
+      database.#leave = leave
+      if (version > 0) return database
+      await database.close()
       return undefined
     })
   }
 
   /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
   async isStale(): Promise<boolean> {
-    return this.#takenAtRest && exists(`${this.path}-wal`)
+    return this.#takenAtRest && (await look(`${this.path}-wal`)) !== undefined
   }
 
   /**
@@ -99,10 +113,13 @@ export class Database {
    * (`UPDATE … RETURNING` gives no rows through this driver: use `WITH … UPDATE`.)
    */
   async inTurn<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const begin = (): Promise<T> =>
-      work(this.#runner.manager).catch((error: unknown) => {
+    const begin = async (): Promise<T> => {
+      // guard: same-file
+      if (this.#identity && !(await isStill(this.path, this.#identity))) throw replaced(this.path)
+      return work(this.#runner.manager).catch((error: unknown) => {
         throw error instanceof QueryFailedError ? asOutboxError(this.path, error) : error
       })
+    }
     const turn = this.#last.then(begin, begin)
     this.#last = turn.catch(() => undefined)
     return turn
@@ -141,115 +158,13 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.inTurn(() => this.#source.destroy())
+    await this.#last
+    await this.#source.destroy().finally(this.#leave)
+    if (this.#identity) await removeEmpty(this.path, ['-journal'])
   }
 }
 
-/** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
-async function schemaOf(path: string, source: DataSource): Promise<number> {
-  const [head] = await source.query<{ app: number; version: number; tables: number }[]>(
-    `SELECT (SELECT application_id FROM pragma_application_id) AS app,
-      (SELECT user_version FROM pragma_user_version) AS version, (SELECT count(*) FROM sqlite_schema) AS tables`,
-  )
-  if (!head || head.tables === 0) return 0
-  if (head.app !== applicationId)
-    throw new OutboxError(`${path} is a SQLite database, but not an owm outbox.`, {
-      hint: 'Name another file with --outbox or outbox.path.',
-    })
-  if (head.version > migrations.length)
-    throw new OutboxError(
-      `The outbox ${path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`,
-      { hint: 'Update owm; the tasks in the outbox are untouched.' },
-    )
-  return head.version
-}
-
-/** Reads back what durability rests on; throws where the file system didn't give it. */
-async function checkDurable(path: string, source: DataSource): Promise<void> {
-  const [is] = await source.query<{ journal: string; sync: number }[]>(
-    'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',
-  )
-  // guard: durability-verified
-  if (is?.journal !== 'wal' || is.sync !== 2)
-    throw new OutboxError(
-      `The outbox ${path} isn't durable: journal_mode is ${is?.journal}, synchronous is ${is?.sync}.`,
-      { hint: 'Put it on a local disk; network file systems have no shared memory for the write-ahead log.' },
-    )
-}
-
-const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  )
-
-const silent = {
-  logQuery() {},
-  logQueryError() {},
-  logQuerySlow() {},
-  logSchemaBuild() {},
-  logMigration() {},
-  log() {},
-}
-
-async function connect(path: string, flags: number): Promise<DataSource> {
-  const source = new DataSource({
-    type: 'sqlite',
-    database: path,
-    flags,
-    busyTimeout,
-    entities,
-    migrations,
-    // Its own one writes failed migrations to standard output, into the midst of --json.
-    logger: silent,
-    // verbose() would capture a stack trace a statement.
-    driver: {
-      ...sqlite3,
-      verbose() {
-        return this
-      },
-    },
+const replaced = (path: string): OutboxError =>
+  new OutboxError(`The outbox ${path} was moved, replaced or linked while owm worked on it.`, {
+    hint: 'What was stored is in the file that was there: move it back, with its -wal, and run again.',
   })
-  return source.initialize()
-}
-
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw asOutboxError(path, error)
-  }
-}
-
-/** Whether there is a file that may be opened; throws where it's somebody else's or not a file. */
-async function checkFile(path: string): Promise<boolean> {
-  const found = await lstat(path).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  })
-  if (!found) return false
-  const hint = 'Name another file with --outbox or outbox.path.'
-  if (found.isSymbolicLink())
-    throw new OutboxError(`The outbox ${path} is a symbolic link: refused, it could lead anywhere.`, { hint })
-  if (!found.isFile()) throw new OutboxError(`The outbox ${path} isn't a file.`, { hint })
-  if (process.getuid && found.uid !== process.getuid())
-    throw new OutboxError(
-      `The outbox ${path} belongs to user ${found.uid}, not to this one (${process.getuid()}): refused.`,
-      { hint },
-    )
-  return true
-}
-
-/** SQLite gives `-wal` and `-shm` the mode of the file, so it's made before SQLite sees it. */
-export async function createPrivately(path: string): Promise<void> {
-  if (await checkFile(path)) return
-  const file = await open(
-    path,
-    constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW,
-    0o600,
-  ).catch((error: unknown) => {
-    if (codeOf(error) === 'EEXIST') return undefined // another owm was faster
-    throw error
-  })
-  await file?.close()
-}

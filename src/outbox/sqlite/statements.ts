@@ -126,7 +126,7 @@ export interface TaskRow {
   task: string
 }
 
-const tasksOfBatches = {
+const statesOfTasks = {
   pending: { attempts: 'failures', order: 'ASC', which: 'first_seq + count - 1 > handed_seq', is: '>' },
   delivered: { attempts: 'failures + 1', order: 'DESC', which: 'first_seq <= handed_seq', is: '<=' },
 } as const
@@ -136,12 +136,12 @@ const tasksOfBatches = {
  * the task contains, in lower case. The batch is searched as a whole first, and cut into tasks only where it has the
  * text. No sorting: rows come in key order, as long as `batch` is the outermost table.
  */
-export async function tasksIn(
+export async function tasksOfBatches(
   manager: EntityManager,
-  state: keyof typeof tasksOfBatches,
+  state: keyof typeof statesOfTasks,
   { run, text, limit }: { run: string; text: string; limit: number },
 ): Promise<TaskRow[]> {
-  const { attempts, order, which, is } = tasksOfBatches[state]
+  const { attempts, order, which, is } = statesOfTasks[state]
   return manager.query<TaskRow[]>(
     `SELECT first_seq + entry.key AS seq, run_id AS runId, ${attempts} AS attempts, last_error AS lastError,
         created_at AS createdAt, entry.value AS task

@@ -1,5 +1,6 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
+import { RefusedFile } from '../../files/rules.js'
 
 const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   SQLITE_FULL: ['the disk is full', 'Make room and run again; what was stored before is safe.'],
@@ -33,9 +34,16 @@ export const damaged = (path: string, what: string, cause?: unknown): OutboxErro
     cause,
   })
 
+export const missingOutbox = (path: string): OutboxError =>
+  new OutboxError(`There is no outbox ${path}.`, {
+    hint: '`owm produce` makes it; where it was moved, name its place with --outbox or outbox.path.',
+  })
+
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
+  if (thrown instanceof RefusedFile)
+    return new OutboxError(`The outbox ${path} is refused: ${thrown.message}.`, { hint: thrown.hint, cause: thrown })
   const error = toError(thrown)
   const code = codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
   const [what, hint] = causes[code] ?? [
@@ -46,4 +54,13 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
     hint,
     cause: error,
   })
+}
+
+/** Runs `work`; what goes wrong in it is told as the outbox's trouble. */
+export async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asOutboxError(path, error)
+  }
 }

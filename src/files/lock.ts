@@ -1,0 +1,61 @@
+/**
+ * A lock that the operating system releases when the process ends, however it ends: the write lock of a SQLite
+ * database that stays empty, which SQLite takes with fcntl.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import sqlite3 from 'sqlite3'
+import { codeOf } from '../errors/index.js'
+import { step } from '../trace.js'
+import { checkDatabase, prepareLock } from './rules.js'
+
+/** Milliseconds between two tries of a process that waits. */
+const pollEvery = 100
+
+export class FileLock {
+  readonly #connection: sqlite3.Database
+
+  private constructor(connection: sqlite3.Database) {
+    this.#connection = connection
+  }
+
+  /**
+   * The lock on `path`, a file of its own, which is made (mode 0600) where it's missing; undefined where another
+   * process holds it. Throws RefusedFile, and what the system and SQLite throw.
+   */
+  static async tryTake(path: string): Promise<FileLock | undefined> {
+    await prepareLock(path)
+    const connection = await new Promise<sqlite3.Database>((resolve, reject) => {
+      const opened: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
+        error ? reject(error) : resolve(opened),
+      )
+    })
+    const lock = new FileLock(connection)
+    try {
+      connection.configure('busyTimeout', 0)
+      await new Promise<void>((resolve, reject) =>
+        // guard: one-process
+        connection.exec('PRAGMA journal_mode = OFF; BEGIN IMMEDIATE', (error) => (error ? reject(error) : resolve())),
+      )
+      await checkDatabase(path) // somebody may have been faster than SQLite
+      return lock
+    } catch (error) {
+      await lock.release()
+      if (codeOf(error) === 'SQLITE_BUSY') return undefined
+      throw error
+    }
+  }
+
+  /** Waits for the lock; undefined where `signal` aborts first. */
+  static async take(path: string, signal: AbortSignal): Promise<FileLock | undefined> {
+    for (;;) {
+      const lock = await FileLock.tryTake(path)
+      if (lock || signal.aborted) return lock
+      step('outbox:waiting')
+      await sleep(pollEvery, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async release(): Promise<void> {
+    await new Promise<void>((resolve) => this.#connection.close(() => resolve()))
+  }
+}

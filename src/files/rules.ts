@@ -1,0 +1,146 @@
+/**
+ * What owm opens as its own: a regular file of this user's, with one name, in a folder where nobody else may put
+ * another in its place. For a SQLite database this goes for the files that SQLite has beside it, too: it believes
+ * what stands in them, and waits for ever for a named pipe.
+ *
+ * Nothing here opens a file that exists. Closing any descriptor of a file gives up all the locks that this process has
+ * on it, SQLite's included.
+ */
+import { constants, type Stats } from 'node:fs'
+import { access, lstat, open, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { codeOf } from '../errors/index.js'
+
+/** Endings of the files that SQLite has beside a database. */
+export const sideEndings = ['-journal', '-wal', '-shm'] as const
+
+/** A file that owm doesn't open, and why: the message goes on behind the file's name. */
+export class RefusedFile extends Error {
+  readonly hint: string
+
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/** This user's id; undefined where the system has none. */
+const self = (): number | undefined => process.getuid?.()
+
+/** What is there, the links not followed; undefined where nothing is. */
+export async function look(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+}
+
+/** Looks at a file; undefined where there is none. Throws RefusedFile where it isn't a regular one of `owner`'s. */
+export async function checkFile(path: string, owner = self()): Promise<Stats | undefined> {
+  const found = await look(path)
+  if (!found) return undefined
+  const name = basename(path)
+  if (found.isSymbolicLink()) throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`, another())
+  if (!found.isFile()) throw new RefusedFile(`${name} isn't a regular file`, another())
+  // guard: owned
+  if (owner !== undefined && found.uid !== owner)
+    throw new RefusedFile(`${name} belongs to user ${found.uid}, not to user ${owner}`, ofUser(found.uid))
+  // guard: one-name
+  if (found.nlink > 1)
+    throw new RefusedFile(
+      `${name} has ${found.nlink} names (hard links): under each SQLite would keep another log`,
+      'Remove the other names (`find / -samefile FILE`), or copy the file.',
+    )
+  return found
+}
+
+/** Looks at a database and at what is beside it. Undefined where there is none. Throws RefusedFile. */
+export async function checkDatabase(path: string, owner = self()): Promise<Stats | undefined> {
+  const found = await checkFile(path, owner)
+  for (const ending of sideEndings) {
+    const side = await checkFile(`${path}${ending}`, owner)
+    // guard: log-kept
+    if (!found?.size && ending === '-wal' && side && side.size > 0)
+      throw new RefusedFile(
+        `it isn't there, or empty, but ${basename(path)}-wal is, with what was written last`,
+        'Move the file back beside it; if it is lost, move the -wal away, too.',
+      )
+  }
+  return found
+}
+
+/** Throws RefusedFile where this user may not read a database or its log. */
+export async function checkReadable(path: string, { uid }: Stats): Promise<void> {
+  for (const file of [path, `${path}-wal`, `${path}-shm`])
+    await access(file, constants.R_OK).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return
+      throw new RefusedFile(`this user may not read ${basename(file)}, which belongs to user ${uid}`, ofUser(uid))
+    })
+}
+
+/** Makes a file of this user's alone where there is none. */
+async function make(path: string): Promise<void> {
+  const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants
+  const file = await open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600).catch((error: unknown) => {
+    if (codeOf(error) === 'EEXIST') return undefined // another owm was faster, or a stranger: the next look tells
+    throw error
+  })
+  await file?.close()
+}
+
+/** Makes a lock's database where it's missing. It stays empty, so SQLite makes and opens nothing beside it. */
+export async function prepareLock(path: string): Promise<void> {
+  if (!(await checkDatabase(path))) await make(path)
+}
+
+/**
+ * Makes what is missing of a database and of the files beside it, before SQLite opens them: the name of a file that is
+ * there can't be taken by anybody else. An empty journal or log does no harm.
+ */
+export async function prepareDatabase(path: string): Promise<void> {
+  if (!(await checkDatabase(path))) await make(path)
+  for (const ending of sideEndings) if (!(await look(`${path}${ending}`))) await make(`${path}${ending}`)
+  // guard: names-synced
+  await syncFolder(dirname(path))
+}
+
+/** A new file's name is durable once its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
+}
+
+/** Removes what `prepareDatabase` made and SQLite had no use for, once the database is closed. */
+export async function removeEmpty(path: string, endings: readonly string[] = sideEndings): Promise<void> {
+  for (const ending of endings)
+    if ((await look(`${path}${ending}`))?.size === 0) await rm(`${path}${ending}`, { force: true })
+}
+
+/**
+ * Throws RefusedFile where somebody else may replace the files of a folder: its owner, or everybody where it isn't
+ * sticky. (Writable by a group is fine: that is what a umask of 002 makes.)
+ */
+export async function checkFolder(path: string): Promise<void> {
+  const uid = self()
+  if (uid === undefined) return
+  const { mode, uid: owner } = await stat(path)
+  const hint = `${another()} Where you trust all who may write there: --trust-folder, or OWM_TRUST_FOLDER=1.`
+  if (owner !== uid && owner !== 0)
+    throw new RefusedFile(`its folder belongs to user ${owner}, who may replace it`, hint)
+  if (mode & 0o002 && !(mode & 0o1000)) throw new RefusedFile('everybody may replace files in its folder', hint)
+}
+
+/** A file that can be told to go on by another: a place that is this user's own. */
+function another(): string {
+  const state = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
+  return `Name another file with --outbox or outbox.path, such as ${join(state, 'owm', 'outbox.db')}.`
+}
+
+const ofUser = (uid: number): string => `\`sudo -u '#${uid}' owm …\` works on it as its owner does. ${another()}`
+
+/** Whether it is still the same file, under its one name. */
+export async function isStill(path: string, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): Promise<boolean> {
+  const found = await look(path)
+  return found !== undefined && found.dev === dev && found.ino === ino && found.nlink === 1
+}
