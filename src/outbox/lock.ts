@@ -4,19 +4,20 @@
  * fcntl). The outbox itself stays readable for `owm outbox inspect`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import sqlite3 from 'sqlite3'
+import type { Database as Connection } from 'sqlite3'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
 import { createPrivately } from './sqlite/database.js'
+import { sqlite3 } from './sqlite/driver.js'
 import { asOutboxError } from './sqlite/trouble.js'
 
 /** Milliseconds between two tries of a waiting owm. */
 const pollEvery = 100
 
 export class OutboxLock {
-  readonly #connection: sqlite3.Database
+  readonly #connection: Connection
 
-  private constructor(connection: sqlite3.Database) {
+  private constructor(connection: Connection) {
     this.#connection = connection
   }
 
@@ -25,8 +26,8 @@ export class OutboxLock {
     const file = `${path}-lock`
     try {
       await createPrivately(file)
-      const connection = await new Promise<sqlite3.Database>((resolve, reject) => {
-        const opened: sqlite3.Database = new sqlite3.Database(file, sqlite3.OPEN_READWRITE, (error) =>
+      const connection = await new Promise<Connection>((resolve, reject) => {
+        const opened: Connection = new sqlite3.Database(file, sqlite3.OPEN_READWRITE, (error) =>
           error ? reject(error) : resolve(opened),
         )
       })
