@@ -1,4 +1,4 @@
-/** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm'`. */
+/** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm-producer'`. */
 export { z } from 'zod'
 export { type Config, defineConfig } from './config/schema.js'
 export {

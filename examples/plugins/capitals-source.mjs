@@ -3,7 +3,7 @@
  *
  *   source: {use: ./capitals-source.mjs, east: 30}
  */
-import { defineSource, z } from 'owm'
+import { defineSource, z } from 'owm-producer'
 
 const capitals = [
   ['Reykjavík', 64.15, -21.94],

@@ -6,7 +6,7 @@
  */
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ConfigurationError, defineSink, z } from 'owm'
+import { ConfigurationError, defineSink, z } from 'owm-producer'
 
 export default defineSink({
   name: 'folder',

@@ -1,4 +1,6 @@
 /** What `bin/run.js` starts: oclif, bundled with everything that a command needs. */
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
@@ -7,8 +9,8 @@ import { ofSurroundings } from '../errors/surroundings.js'
 import { prepareOutput } from './output.js'
 import { exitCodeOf, Report } from './report.js'
 
-/** @param file URL of a file in the installation */
-export async function execute(file: string): Promise<void> {
+/** @param bin URL of `bin/run.js` */
+export async function execute(bin: string): Promise<void> {
   const args = process.argv.slice(2)
   prepareOutput(args, process.env)
   // Outside of a command; a command has a listener of its own. A rejection that nobody handles comes here, too.
@@ -18,8 +20,11 @@ export async function execute(file: string): Promise<void> {
   })
   process.on('exit', keepToTheTable)
   try {
+    const root = dirname(dirname(fileURLToPath(bin)))
+    // To its users the program is owm, whatever the package is called.
+    const pjson = { ...createRequire(bin)('../package.json'), name: 'owm' }
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
-    await run(args, { root: fileURLToPath(file), userPlugins: false, devPlugins: false })
+    await run(args, { root, pjson, userPlugins: false, devPlugins: false })
     // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
     await new Promise((resolve) => process.stdout.write('', resolve))
   } catch (thrown) {

@@ -3,18 +3,19 @@
  * database that stays empty, which SQLite takes with fcntl.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import sqlite3 from 'sqlite3'
+import type { Database as Connection } from 'sqlite3'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
+import { sqlite3 } from './driver.js'
 import { checkDatabase, prepareLock } from './rules.js'
 
 /** Milliseconds between two tries of a process that waits. */
 const pollEvery = 100
 
 export class FileLock {
-  readonly #connection: sqlite3.Database
+  readonly #connection: Connection
 
-  private constructor(connection: sqlite3.Database) {
+  private constructor(connection: Connection) {
     this.#connection = connection
   }
 
@@ -24,8 +25,8 @@ export class FileLock {
    */
   static async tryTake(path: string): Promise<FileLock | undefined> {
     await prepareLock(path)
-    const connection = await new Promise<sqlite3.Database>((resolve, reject) => {
-      const opened: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
+    const connection = await new Promise<Connection>((resolve, reject) => {
+      const opened: Connection = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
         error ? reject(error) : resolve(opened),
       )
     })

@@ -4,13 +4,17 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** A package can require itself by its name, wherever the bundler has put this line. */
-const root = dirname(createRequire(import.meta.url).resolve('owm/package.json'))
+const root = dirname(createRequire(import.meta.url).resolve('owm-producer/package.json'))
 
 /** The path of a built module, such as `plugins/load`. */
 export const builtFile = (name: string): string => join(root, 'dist', `${name}.js`)
 
-/** The URLs of what a plugin imports of owm. */
-export const ownModules: Readonly<Record<string, string>> = {
-  owm: pathToFileURL(builtFile('index')).href,
-  'owm/testing': pathToFileURL(builtFile('plugins/conformance/index')).href,
-}
+const urlOf = (name: string): string => pathToFileURL(builtFile(name)).href
+
+/** The URLs of what a plugin imports of owm: by the package's name, or by the program's, as older plugins do. */
+export const ownModules: Readonly<Record<string, string>> = Object.fromEntries(
+  ['owm-producer', 'owm'].flatMap((name) => [
+    [name, urlOf('index')],
+    [`${name}/testing`, urlOf('plugins/conformance/index')],
+  ]),
+)

@@ -122,31 +122,20 @@ export async function importModule(file: string): Promise<unknown> {
   const needsJiti =
     ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
   if (!needsJiti) {
-    if (!reachesOwm(file)) provided ??= provideOwm()
+    provided ??= provideOwm()
     await provided
     const module: unknown = await import(pathToFileURL(file).href)
     return module
   }
   const { createJiti } = await import('jiti')
-  const alias = reachesOwm(file)
-    ? {}
-    : Object.fromEntries(Object.entries(ownModules).map(([name, url]) => [name, fileURLToPath(url)]))
+  const alias = Object.fromEntries(Object.entries(ownModules).map(([name, url]) => [name, fileURLToPath(url)]))
   const module: unknown = await createJiti(import.meta.url, { fsCache: false, moduleCache: false, alias }).import(file)
   return module
 }
 
-function reachesOwm(file: string): boolean {
-  try {
-    createRequire(file).resolve('owm')
-    return true
-  } catch {
-    return false
-  }
-}
-
 let provided: Promise<void> | undefined
 
-/** A file may `import … from 'owm'` also where owm is installed globally: it gets the owm that runs. */
+/** A plugin that imports owm gets the one that runs: there may be none beside it, an older one, or another `owm`. */
 async function provideOwm(): Promise<void> {
   const module = await import('node:module')
   // Newer versions of Node have hooks without a thread of their own.

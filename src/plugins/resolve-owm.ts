@@ -1,4 +1,4 @@
-/** Module hooks for plugins with no owm beside them, as under a global installation: `owm` is the one that runs. */
+/** Module hooks for plugins: what they import of owm is the owm that runs. */
 interface Found {
   url: string
   shortCircuit?: boolean

@@ -1,7 +1,6 @@
 /** Writes a new plugin's project from the folder `templates`. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ConfigurationError, codeOf, isOwmError, toError, UsageError } from '../errors/index.js'
 
 export interface Owm {
@@ -30,7 +29,6 @@ export async function writeProject(
     __NAME__: name,
     __PACKAGE__: `${prefix}${name}`,
     __VERSION__: owm.version,
-    __OWM__: decodeURI(pathToFileURL(owm.root).href).replace('file://', 'file:'),
   }
   const templates = join(owm.root, 'templates', kind)
   const files = await readdir(templates)

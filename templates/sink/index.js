@@ -1,6 +1,6 @@
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ConfigurationError, defineSink, z } from 'owm'
+import { ConfigurationError, defineSink, z } from 'owm-producer'
 
 export default defineSink({
   name: '__NAME__',

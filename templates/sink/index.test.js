@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { sinkChecks } from 'owm/testing'
+import { sinkChecks } from 'owm-producer/testing'
 import plugin from './index.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'owm-sink-'))

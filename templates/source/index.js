@@ -1,4 +1,4 @@
-import { defineSource, z } from 'owm'
+import { defineSource, z } from 'owm-producer'
 
 /** Instead of this list: your database, your API, your file. */
 const places = [

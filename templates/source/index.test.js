@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { sourceChecks } from 'owm/testing'
+import { sourceChecks } from 'owm-producer/testing'
 import plugin from './index.js'
 
 // Options as in a configuration, and how many locations they give. At least three batches make the best test.

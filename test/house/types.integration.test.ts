@@ -6,8 +6,8 @@ import { expect, it } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
 
 const plugin = `
-import { ConfigurationError, defineConfig, defineSink, defineSource, type Location, type Outcome, TransientError, z } from 'owm'
-import { type Check, sinkChecks, sourceChecks } from 'owm/testing'
+import { ConfigurationError, defineConfig, defineSink, defineSource, type Location, type Outcome, TransientError, z } from 'owm-producer'
+import { type Check, sinkChecks, sourceChecks } from 'owm-producer/testing'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(_: Same<A, B>): void => undefined
@@ -93,7 +93,7 @@ defineConfig({ sauce: { use: 'typed' } })
 async function complaints(text: string, how: ts.CompilerOptions): Promise<string[]> {
   const project = await temporaryFolder()
   await mkdir(join(project, 'node_modules'))
-  await symlink(root, join(project, 'node_modules', 'owm'))
+  await symlink(root, join(project, 'node_modules', 'owm-producer'))
   await writeFile(join(project, 'package.json'), '{"type": "module"}')
   const file = join(project, 'plugin.ts')
   await writeFile(file, text)

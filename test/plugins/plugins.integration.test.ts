@@ -194,8 +194,14 @@ describe('owm plugins new', () => {
     })
     for (const file of json.files) expect(await readFile(join(project, file), 'utf8')).not.toMatch(/__[A-Z]+__/)
 
-    // Where no registry answers: owm comes from where it stands, as a link.
-    await run('npm', ['install', '--offline', '--no-audit', '--no-fund'], { cwd: project })
+    // As its README says, with a global installation that is this clone.
+    const prefix = await temporaryFolder()
+    await mkdir(join(prefix, 'lib', 'node_modules'), { recursive: true })
+    await symlink(root, join(prefix, 'lib', 'node_modules', 'owm-producer'))
+    await run('npm', ['link', 'owm-producer', '--offline', '--no-audit', '--no-fund'], {
+      cwd: project,
+      env: { ...process.env, npm_config_prefix: prefix },
+    })
     const tested = await run('npm', ['test'], { cwd: project })
     expect(tested.stdout).toMatch(/^\S+ pass 1\d\n\S+ fail 0\n/m)
 
@@ -230,19 +236,48 @@ describe('owm plugins new', () => {
   })
 })
 
+describe('what a plugin imports of owm is the owm that runs', () => {
+  const stranger = 'export const all = () => console.log("OnlyWhatMatters")'
+  const surroundings: [string, (folder: string) => Promise<void>][] = [
+    ['with nothing beside it', async () => undefined],
+    [
+      'beside the other package that is called owm',
+      (folder) => install(folder, 'owm', { exports: './index.js' }, stranger),
+    ],
+    [
+      'beside an owm-producer that is too old for it',
+      (folder) => install(folder, 'owm-producer', { exports: './index.js' }, 'export const z = undefined'),
+    ],
+  ]
+  const cases = surroundings.flatMap(([where, prepare]) =>
+    ['owm', 'owm-producer'].flatMap((name) => ['mjs', 'ts'].map((type) => [name, type, where, prepare] as const)),
+  )
+
+  it.each(cases)("'%s' in a .%s file %s", async (name, type, _, prepare) => {
+    const folder = await temporaryFolder()
+    await prepare(folder)
+    const text = sourceModule('named').replace("'owm'", `'${name}'`)
+    await writeFile(join(folder, `plugin.${type}`), `${text}\nexport { sourceChecks } from '${name}/testing'\n`)
+    const { code, json } = await owmJson<{ plugin: PluginReport }>(['plugins', 'show', `./plugin.${type}`], {
+      cwd: folder,
+    })
+    expect({ code, json }).toMatchObject({ code: 0, json: { plugin: { error: null, description: 'places of named' } } })
+  })
+})
+
 it('a copy of owm that a plugin brings counts as this one', async () => {
   const folder = await folderWith({
     source: { use: './own.mjs' },
     sink: { use: 'jsonl', path: 't.jsonl' },
     outbox: { path: 'o.db' },
   })
-  const copy = join(folder, 'node_modules', 'owm')
+  const copy = join(folder, 'vendor', 'owm')
   await mkdir(copy, { recursive: true })
   for (const part of ['dist', 'package.json']) await cp(join(root, part), join(copy, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   await writeFile(
     join(folder, 'own.mjs'),
-    `import { ConfigurationError, defineSource, Malformed, z } from 'owm'
+    `import { ConfigurationError, defineSource, Malformed, z } from './vendor/owm/dist/index.js'
      const options = z.strictObject({ fails: z.boolean().default(false) })
      const open = ({ fails }, { attempt }) => ({ async *read() {
        await attempt(async () => { if (fails) throw new ConfigurationError('for good', { hint: 'Mend it.' }) })

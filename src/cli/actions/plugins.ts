@@ -111,6 +111,9 @@ export async function create(
 ): Promise<Done<NewPluginResult>> {
   const { writeProject } = await import('../../plugins/scaffold.js')
   const { name, files } = await writeProject(kind === 'sink' ? 'sink' : 'source', path, owm)
-  const summary = [`Wrote ${name} to ${path}: ${files.join(', ')}.`, 'Go there, then `npm install` and `npm test`.']
+  const summary = [
+    `Wrote ${name} to ${path}: ${files.join(', ')}.`,
+    'Go there, then `npm link owm-producer` and `npm test`.',
+  ]
   return { result: { path, package: name, files }, summary }
 }

@@ -3,9 +3,9 @@
  * DataSource, so whatever is issued while a transaction is open joins it; hence the mutex around all work.
  */
 import type { Stats } from 'node:fs'
-import sqlite3 from 'sqlite3'
 import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
+import { sqlite3 } from '../../files/driver.js'
 import {
   checkDatabase,
   checkFile,

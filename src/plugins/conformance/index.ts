@@ -1,6 +1,6 @@
 /**
  * The conformance suites that every source and sink must pass, the built-in
- * ones included: `import {sourceChecks, sinkChecks} from 'owm/testing'`. They
+ * ones included: `import {sourceChecks, sinkChecks} from 'owm-producer/testing'`. They
  * belong to no test runner: call each check's `run` in a test of its name.
  *
  * Most checks open the plugin in this process. Those that kill start processes
