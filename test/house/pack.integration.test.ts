@@ -47,7 +47,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-it("says what to do where npm hasn't run sqlite3's install script, as npm 11 and newer don't unless told to", async () => {
+it("says what to do where npm has not run sqlite3's install script, as npm 11 and newer do not", async () => {
   const failed: unknown = await runAsUser(owm, ['outbox', 'inspect']).catch((error) => error)
   expect(failed).toMatchObject({ code: 78, stdout: '', stderr: expect.stringMatching(/--allow-scripts=sqlite3/) })
   // Where its prebuilt binary can't be downloaded, that script compiles for minutes: this clone has one.
