@@ -70,7 +70,7 @@ const guards: readonly Guard[] = [
     name: 'a batch is added wherever the fence stands',
     changes: { 'chain-checked': "local fits = true; after_seq = tonumber(held[1] or 0); after_task = held[2] or ''" },
     sink: 'redis-stream',
-    onTheWay: (proxy) => proxy.onScript(5, 'reset'), // the batch behind it is under way
+    onTheWay: (proxy) => proxy.onScript(5, 'drop-reply'),
     fault: async (scene) => [await scene.produce(0)],
     complaint: /more than once|^lost: /,
   },

@@ -1,5 +1,5 @@
 /**
- * The stream's bound: nothing is pushed out silently, a run never pushes out its
+ * The stream's bound: nothing is trimmed silently, a run never trims its
  * own tasks, and what doesn't fit waits in the outbox until there is room.
  *
  * `MAXLEN ~` removes whole nodes of 100 entries, so a stream may be that much
@@ -98,31 +98,31 @@ function expectHeld({ code, json, stderr }: { code: number | null; json: Answer;
   expect(code, stderr).toBe(75)
   expect(json.error?.code).toBe('SINK_FULL')
   expect(json.error?.message).toMatch(/owm-ingestion-stream is full/)
-  expect(json.error?.hint).toMatch(/consumers.*`owm flush`/)
+  expect(json.error?.hint).toMatch(/^(Let the group \w+ catch up|Make a consumer group).*`owm flush`/)
   expect(json.outbox.pending).toBeGreaterThan(0)
 }
 
 /** How many entries of the stream's beginning are gone. */
-async function pushedOut(scene: Scene): Promise<number> {
+async function trimmedFrom(scene: Scene): Promise<number> {
   const info: unknown = await scene.admin.xinfo('STREAM', stream)
   const added = Array.isArray(info) ? Number(info[info.indexOf('entries-added') + 1]) : Number.NaN
   return added - (await scene.admin.xlen(stream))
 }
 
 describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %s', (onFull) => {
-  test('never pushes out its own tasks: it holds, and flush goes on as the consumers read', async () => {
+  test('never trims its own tasks: it holds, and flush goes on as the consumers read', async () => {
     const scene = await boundScene(onFull)
     const consumer = await Consumer.join(scene, 'workers')
     const first = await scene.owmJson<Answer>(hourly(10))
     expectHeld(first)
     expect(first.json.sink.evicted).toBe(0)
-    expect(await pushedOut(scene)).toBe(0)
+    expect(await trimmedFrom(scene)).toBe(0)
     expect(await scene.delivered()).toEqual(places(1_000))
     expect(first.json.outbox.pending).toBe(1_500)
 
     // As long as nobody reads, nothing moves, and nothing is lost either.
     expectHeld(await scene.owmJson<Answer>(['flush']))
-    expect(await pushedOut(scene)).toBe(0)
+    expect(await trimmedFrom(scene)).toBe(0)
 
     await finish(scene, [consumer])
     expect(consumer.read).toEqual(places(2_500))
@@ -145,7 +145,7 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
     const consumer = await Consumer.join(scene, 'workers')
     const first = await scene.owmJson<Answer>(hourly(10))
     expectHeld(first)
-    expect(await pushedOut(scene)).toBe(0)
+    expect(await trimmedFrom(scene)).toBe(0)
     await finish(scene, [consumer])
     expect(consumer.read).toEqual(places(700))
   })
@@ -180,20 +180,24 @@ describe.each(['trim', 'hold'] as const)('a run larger than the bound, onFull: %
 })
 
 describe('later slots, onFull: trim', () => {
-  test('without groups they push out the older ones, as a bounded stream does', async () => {
+  test('without groups they trim the older ones, and say that nobody knows whether these were read', async () => {
     const scene = await boundScene('trim', { count: 800 })
+    let trimmed = 0
     for (const hour of [10, 11, 12]) {
       const { code, json, stderr } = await scene.owmJson<Answer>(hourly(hour))
       expect(code, stderr).toBe(0)
-      expect(json.sink).toMatchObject({ delivered: 800, evicted: 0 })
+      expect(json.sink.delivered).toBe(800)
+      if (hour > 10) expect(stderr).toMatch(/no consumer group exists: nobody knows whether they were read/)
+      trimmed += json.sink.evicted
     }
+    expect(trimmed).toBe(await trimmedFrom(scene))
     const left = await scene.delivered()
     expect(left.length).toBeGreaterThanOrEqual(1_000)
     expect(left.length).toBeLessThan(1_100)
     expect(left.slice(-800)).toEqual(places(800))
   })
 
-  test('with a group that read everything: nothing unread is pushed out, nothing is said', async () => {
+  test('with a group that read everything: nothing unread is trimmed, nothing is said', async () => {
     const scene = await boundScene('trim', { count: 800 })
     const consumer = await Consumer.join(scene, 'workers')
     for (const hour of [10, 11, 12]) {
@@ -204,11 +208,11 @@ describe('later slots, onFull: trim', () => {
       await consumer.catchUp()
     }
     expect(consumer.read).toEqual([...places(800), ...places(800), ...places(800)])
-    expect(await pushedOut(scene)).toBeGreaterThan(0)
+    expect(await trimmedFrom(scene)).toBeGreaterThan(0)
   })
 
-  test('with a stalled group: they say how many unread entries they pushed out, neither more nor less', async () => {
-    // Small batches, so that most of them push out a part of a node, or nothing.
+  test('with a stalled group: they say how many unread entries they trimmed, neither more nor less', async () => {
+    // Small batches, so that most of them trim a part of a node, or nothing.
     const scene = await boundScene('trim', { count: 800, settings: { flush: { batchSize: 130 } } })
     const stalled = await Consumer.join(scene, 'stalled')
     const other = await Consumer.join(scene, 'other')
@@ -218,17 +222,17 @@ describe('later slots, onFull: trim', () => {
 
     const second = await scene.owmJson<Answer>(hourly(11))
     expect(second.code, second.stderr).toBe(0)
-    const gone = await pushedOut(scene)
+    const gone = await trimmedFrom(scene)
     expect(gone).toBeGreaterThan(300)
     expect(second.json.sink.evicted).toBe(gone - 230)
-    expect(second.stderr).toMatch(/pushed out entries that a consumer group had not read/)
+    expect(second.stderr).toMatch(/trimmed entries that a consumer group had not read/)
 
     // The same for people, and for a flush.
     expect((await scene.owm([...hourly(12), '--no-flush'])).code).toBe(0)
     const flushed = await scene.owm(['flush'])
     expect(flushed.code, flushed.stderr).toBe(0)
-    const more = (await pushedOut(scene)) - gone
-    expect(flushed.stdout).toContain(`${more} unread entries pushed out`)
+    const more = (await trimmedFrom(scene)) - gone
+    expect(flushed.stdout).toContain(`${more} unread entries trimmed`)
     // What the stalled group can still read is what the account says.
     await stalled.catchUp()
     expect(stalled.read).toHaveLength(2_400 - (gone - 230) - more)
@@ -248,16 +252,16 @@ describe('later slots, onFull: trim, a group of which the server can not say how
 
     // 599 of the 700 that it has read have to go, and later the rest and some that it has not.
     expect((await scene.owmJson<Answer>(hourly(11))).json.sink.evicted).toBe(0)
-    expect(await pushedOut(scene)).toBeGreaterThan(500)
+    expect(await trimmedFrom(scene)).toBeGreaterThan(500)
     const third = await scene.owmJson<Answer>(hourly(12))
-    const gone = (await pushedOut(scene)) - 1 // one was deleted
+    const gone = (await trimmedFrom(scene)) - 1 // one was deleted
     expect(gone).toBeGreaterThan(1_200)
     expect(third.json.sink.evicted).toBe(gone - 700)
   })
 })
 
 describe('later slots, onFull: hold', () => {
-  test('with a stalled group: they wait in the outbox, nothing is pushed out', async () => {
+  test('with a stalled group: they wait in the outbox, nothing is trimmed', async () => {
     const scene = await boundScene('hold', { count: 800 })
     const stalled = await Consumer.join(scene, 'stalled')
     const other = await Consumer.join(scene, 'other')
@@ -267,7 +271,7 @@ describe('later slots, onFull: hold', () => {
     expect(second.code, second.stderr).toBe(75)
     expect(second.stderr).toMatch(/owm: The stream owm-ingestion-stream is full/)
     expect(second.stderr).toMatch(/`owm flush`/)
-    expect(await pushedOut(scene)).toBe(0)
+    expect(await trimmedFrom(scene)).toBe(0)
     await finish(scene, [stalled, other])
     expect(stalled.read).toEqual([...places(800), ...places(800)])
     expect(other.read).toEqual(stalled.read)

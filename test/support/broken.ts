@@ -24,7 +24,9 @@ export async function brokenBuild(changes: Changes): Promise<string> {
   for (const [name, by] of Object.entries(changes)) {
     const { file, start, end } = await findGuard(name, join(folder, 'src'))
     const text = await readFile(file, 'utf8')
-    const change = typeof by === 'string' ? by : by(text.slice(start, end))
+    const guard = text.slice(start, end)
+    const change = typeof by === 'string' ? by : by(guard)
+    if (change === guard) throw new Error(`the guard ${name} is still there: ${guard}`)
     await writeFile(file, text.slice(0, start) + change + text.slice(end))
   }
   await promisify(execFile)(process.execPath, [join(root, 'scripts', 'build.mjs'), folder])
