@@ -29,7 +29,11 @@ it('tells every kind of schema in words', () => {
   const page = z.strictObject({ type: z.literal('page'), limit: z.int().min(1).default(100) })
   const cursor = z.strictObject({ type: z.literal('cursor'), limit: z.int().min(1).default(100), path: z.string() })
   const link = z.strictObject({ type: z.literal('link') })
-  const tree: z.ZodType = z.strictObject({ get inner() { return tree.optional() } }) // biome-ignore format: a getter, as zod wants it
+  const tree: z.ZodType = z.strictObject({
+    get inner() {
+      return tree.optional()
+    },
+  })
   const rows = optionRows(
     z
       .strictObject({

@@ -1,4 +1,4 @@
-/** What a plugin's author writes, as TypeScript sees it: the built package by its name, strict, no cast, nothing else installed. */
+/** What a plugin's author writes, as TypeScript sees it: the built package by its name, strict, nothing else there. */
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ts from 'typescript'
@@ -6,7 +6,8 @@ import { expect, it } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
 
 const plugin = `
-import { ConfigurationError, defineConfig, defineSink, defineSource, type Location, type Outcome, TransientError, z } from 'owm-producer'
+import { ConfigurationError, defineConfig, defineSink, defineSource, TransientError, z } from 'owm-producer'
+import type { Location, Outcome } from 'owm-producer'
 import { type Check, sinkChecks, sourceChecks } from 'owm-producer/testing'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -22,7 +23,11 @@ export const source = defineSource({
     auth: z.strictObject({ token: z.string() }).optional(),
   }),
   async open(options, { attempt, baseDir, log, signal }) {
-    same<typeof options, { url: string; pageSize: number; order?: 'up' | 'down' | undefined; auth?: { token: string } | undefined }>(true)
+    type Auth = { token: string }
+    same<
+      typeof options,
+      { url: string; pageSize: number; order?: 'up' | 'down' | undefined; auth?: Auth | undefined }
+    >(true)
     same<typeof signal, AbortSignal>(true)
     log.info({ baseDir }, 'opened')
     // @ts-expect-error there is no such option
@@ -33,7 +38,9 @@ export const source = defineSource({
       total: 1,
       async *read(resume) {
         same<typeof resume, string | undefined>(true)
-        const locations = await attempt(async (): Promise<Location[]> => [{ city: 'x', latitude: 1, longitude: 2, anything: options.url }])
+        const locations = await attempt(
+          async (): Promise<Location[]> => [{ city: 'x', latitude: 1, longitude: 2, anything: options.url }],
+        )
         if (resume === 'bad') throw new TransientError('later', { hint: 'wait' })
         yield { locations, resume: String(options.pageSize), position: (index) => 'page ' + index.toFixed() }
       },
@@ -52,7 +59,8 @@ export const sink = defineSink({
       async deliver({ tasks, firstSeq, outboxId, runId }) {
         same<typeof firstSeq, number>(true)
         same<typeof tasks, readonly string[]>(true)
-        return tasks.map((task): Outcome => (task.length + outboxId.length + runId.length > 0 ? 'delivered' : { refused: 'empty' }))
+        const isEmpty = (task: string) => task.length + outboxId.length + runId.length === 0
+        return tasks.map((task): Outcome => (isEmpty(task) ? { refused: 'empty' } : 'delivered'))
       },
     }
   },
@@ -72,8 +80,9 @@ defineSource({ ...open, open: () => ({}) })
 defineSource({ ...open, open: () => ({ async *read() { yield { locations: [], resume: 1, position: () => '' } } }) })
 // @ts-expect-error position is a function
 defineSource({ ...open, open: () => ({ async *read() { yield { locations: [], resume: '' } } }) })
+const oslo = { locations: ['Oslo'], resume: '', position: () => '' }
 // @ts-expect-error a location is an object
-defineSource({ ...open, open: () => ({ async *read() { yield { locations: ['Oslo'], resume: '', position: () => '' } } }) })
+defineSource({ ...open, open: () => ({ async *read() { yield oslo } }) })
 // @ts-expect-error options are a schema
 defineSource({ ...open, options: { url: 'text' }, open: () => ({ async *read() {} }) })
 // @ts-expect-error a plugin has a name
