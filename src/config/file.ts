@@ -12,19 +12,20 @@ export const baseDirOf = (file: string): string =>
 
 /** Reads the file that was named, or the one that is found from a folder upwards. Throws ConfigurationError. */
 export async function readConfigFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
-  // Inside a function: making an explorer reads the working directory's package.json, too.
   const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
   const texts = new Map<string, string>()
-  const explorer = cosmiconfig('owm', {
-    searchStrategy: 'project',
-    searchPlaces: getDefaultSearchPlaces('owm'),
-    loaders: loaders(texts),
+  // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
+  const search = async () => {
+    const explorer = cosmiconfig('owm', {
+      searchStrategy: 'project',
+      searchPlaces: getDefaultSearchPlaces('owm'),
+      loaders: loaders(texts),
+    })
+    return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
+  }
+  const found = await search().catch((thrown: unknown) => {
+    throw unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
-  const found = await (named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))).catch(
-    (thrown: unknown) => {
-      throw unreadable(toError(thrown), named ?? `in ${cwd}`)
-    },
-  )
   if (!found) return undefined
   const { filepath: file } = found
   const tree: unknown = found.isEmpty ? {} : found.config

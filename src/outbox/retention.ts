@@ -17,16 +17,19 @@ export class Retention {
   readonly #database: Database
   readonly #state: OutboxState
   readonly #deadLetters: DeadLetters
+  /** What this process stores counts from its next start on: `keepTasks` is about what was there before. */
+  readonly #lastSeqAtStart: number
 
   constructor(database: Database, state: OutboxState, deadLetters: DeadLetters) {
     this.#database = database
     this.#state = state
     this.#deadLetters = deadLetters
+    this.#lastSeqAtStart = state.lastSeq
   }
 
   async retain(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
     await this.#deleteDelivered({
-      upTo: Math.min(this.#state.ackedOnDisk.seq, this.#state.lastSeq - keep.tasks),
+      upTo: Math.min(this.#state.ackedOnDisk.seq, this.#lastSeqAtStart - keep.tasks),
       before: Number.MAX_SAFE_INTEGER,
       slot: keep.slot,
     })

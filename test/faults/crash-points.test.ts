@@ -114,7 +114,7 @@ describe('SIGKILL during the first migration', () => {
 })
 
 describe('SIGKILL during clean-up of the history', () => {
-  const small: Partial<SceneOptions> = { batchSize: 5, outbox: { keepTasks: 200, keepRuns: 1 } }
+  const small: Partial<SceneOptions> = { batchSize: 5, outbox: { keepTasks: 200, keepRuns: 10 } }
 
   test('at history:deleted, 1, 2', async () => {
     const scene = await faultScene({ sink: stream(), ...small })
