@@ -72,9 +72,7 @@ class RedisStream implements Sink {
       emptied: emptied === 1,
       superseded: how === 'superseded',
       fence:
-        seq === '' && heldWord === ''
-          ? undefined
-          : { ...position(seq, taskId, runId), epoch: Number(heldEpoch), word: String(heldWord) },
+        seq === '' ? undefined : { ...position(seq, taskId, runId), epoch: Number(heldEpoch), word: String(heldWord) },
     }
   }
 
