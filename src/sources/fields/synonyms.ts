@@ -58,4 +58,6 @@ export const synonyms: Readonly<Record<string, readonly string[]>> = {
     'statecode',
     'subdivision1name',
   ],
+  forecast_duration_hours: ['forecastdurationhours'],
+  historical_duration_hours: ['historicaldurationhours'],
 }
