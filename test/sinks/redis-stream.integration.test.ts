@@ -109,13 +109,13 @@ const places = [
     location: {
       latitude: -33.45694,
       longitude: -70.64827,
-      city: 'Santiago "SCL" \\ \t',
+      city: 'Santiago "SCL" \\ \t.',
       forecast_duration_hours: 24,
       historical_duration_hours: 0,
     },
     entry: expectedEntry(
-      'at\n-33.45694\n-70.64827\nSantiago "SCL" \\ \t\n',
-      '"latitude_deg":-33.45694,"longitude_deg":-70.64827,"city":"Santiago \\"SCL\\" \\\\ \\t","state":"","forecast_duration_hours":24,"historical_duration_hours":0',
+      'at\n-33.45694\n-70.64827\nSantiago "SCL" \\ \t.\n',
+      '"latitude_deg":-33.45694,"longitude_deg":-70.64827,"city":"Santiago \\"SCL\\" \\\\ \\t.","state":"","forecast_duration_hours":24,"historical_duration_hours":0',
     ),
   },
   {
@@ -220,7 +220,7 @@ it("Python's json reads the same", async () => {
   const [munich, santiago, tokyo, island] = answer.split('\n')
   expect(munich).toContain("('city', 'M\\xfcnchen'), ('state', 'Bayern'), ('forecast_duration_hours', 72)")
   expect(santiago).toContain(
-    `('latitude_deg', -33.45694), ('longitude_deg', -70.64827), ('city', 'Santiago "SCL" \\\\ \\t'), ('state', '')`,
+    `('latitude_deg', -33.45694), ('longitude_deg', -70.64827), ('city', 'Santiago "SCL" \\\\ \\t.'), ('state', '')`,
   )
   expect(tokyo).toContain("('city', '\\u6771\\u4eac \\U0001f5fc'), ('state', '\\u6771\\u4eac\\u90fd')")
   expect(tokyo).toContain("('location_id', 1850147), ('country_code', 'JP'), ('population', 8336599)")
