@@ -45,10 +45,13 @@ export class Malformed {
   readonly [mark] = true
   readonly value: string
   readonly reason: string
+  /** The field that is wrong, by owm's name, where it is one. */
+  readonly field: string | undefined
 
-  constructor(value: string, reason: string) {
+  constructor(value: string, reason: string, field?: string) {
     this.value = value
     this.reason = reason
+    this.field = field
   }
 }
 
@@ -60,8 +63,11 @@ export interface LocationBatch {
   readonly locations: readonly (Location | Malformed)[]
   /** From where to read on when this batch is the last one that was stored: any text, given back to `read`. */
   readonly resume: string
-  /** Where location `index` of this batch stands, in words that help to find it: `line 17`. */
-  position(index: number): string
+  /**
+   * Where location `index` of this batch stands, in words that help to find it: `line 17`. `field` is the one that it
+   * is rejected for, by owm's name, where it is one.
+   */
+  position(index: number, field?: string): string
 }
 
 /** An open source. */

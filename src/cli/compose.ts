@@ -68,19 +68,27 @@ export async function sourceOf(
       import('../pipeline/input/filters.js'),
       import('../plugins/supervise/index.js'),
     ])
-  const { use, timeoutMs, maxLocations } = section(loaded, 'source')
+  const { use, timeoutMs, maxLocations, minLocations = least[use] ?? 0, minShare } = section(loaded, 'source')
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
-  const tally = filters && { leftOut: 0, limitReached: false }
+  const given = { read: 0, usable: 0 }
+  const tally = filters && { leftOut: 0, limitReached: false, given }
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   const open = async (): Promise<Source> => {
     const source = await supervise.superviseSource(terms, () => plugin.open(options, context))
     return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
   }
-  return { name: use, digest: sourceDigest(use, options, filters), timeoutMs, maxLocations, open, tally }
+  return {
+    ...{ name: use, digest: sourceDigest(use, options, filters), open, tally },
+    ...{ timeoutMs, maxLocations, minLocations, minShare },
+    ...(tally ? { given: () => given } : {}),
+  }
 }
+
+/** Locations without which a list can't be right: an API or a database that gives none is mostly a wrong question. */
+const least: Readonly<Record<string, number>> = { http: 1, sql: 1 }
 
 /** The source's `attempt`: retries and a breaker, whose state is saved after each call. */
 function retrying(loaded: Loaded, around: Surroundings, outbox: () => Outbox | undefined): PluginContext['attempt'] {

@@ -15,6 +15,7 @@ import {
 import { checkDatabase, checkFolder, RefusedFile } from '../files/rules.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
+import type { LocationBatch } from '../plugin.js'
 import { type Loaded, ownOptions } from './load.js'
 
 type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }
@@ -25,6 +26,8 @@ export interface Parts {
   sinkOf(loaded: Loaded): Promise<SinkDeps>
   /** `--trust-folder` */
   readonly trustFolder: boolean
+  /** What of a batch is rejected, in words. Throws InputRejectedError where nothing can be used. */
+  judge(name: string, page: LocationBatch): string
 }
 
 /** What was looked at, and the result: in words, or the error. */
@@ -35,7 +38,7 @@ export interface Finding {
 
 /** @param connect also opens the source and reads its first batch, opens the sink and asks for its position */
 export async function checkConfig(
-  { configure, sourceOf, sinkOf, trustFolder }: Parts,
+  { configure, sourceOf, sinkOf, trustFolder, judge }: Parts,
   connect: boolean,
 ): Promise<Finding[]> {
   const found: Finding[] = []
@@ -87,7 +90,7 @@ export async function checkConfig(
   if (connect && source)
     await look(
       'source',
-      () => firstBatch(source),
+      () => firstBatch(source, judge),
       (words) => `${source.name} was opened; first batch: ${words}`,
     )
   if (connect && sink)
@@ -152,7 +155,7 @@ async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   }
 }
 
-async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource): Promise<string> {
+async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource, judge: Parts['judge']): Promise<string> {
   const source = await open()
   let late: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
@@ -167,7 +170,7 @@ async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource): Prom
     await Promise.race([batches.return?.(), timeout])
     const read = first.done ? 0 : first.value.locations.length
     const leftOut = tally && tally.leftOut > 0 ? ` (${tally.leftOut} left out by filters)` : ''
-    return `${read} location${read === 1 ? '' : 's'} read${leftOut}`
+    return `${read} location${read === 1 ? '' : 's'} read${leftOut}${first.done ? '' : judge(name, first.value)}`
   } finally {
     await Promise.race([source.close?.(), timeout]).finally(() => clearTimeout(late))
   }

@@ -21,6 +21,20 @@ export const sourceKeys = {
     .min(1)
     .default(100_000_000)
     .describe('stop with an error after this many locations; guards against a source that never ends'),
+  minLocations: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('fewer usable locations end the run before anything is delivered; 1 for http and sql, 0 for others'),
+  minShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'likewise, as a share of the last run that was delivered, 0 to 1; until it is reached tasks stay in memory',
+    ),
   where: z
     .object({
       bbox: z

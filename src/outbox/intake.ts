@@ -129,14 +129,15 @@ export class IntakeWriter {
   }
 
   /** The ids of a slot's stored tasks, batch by batch, whichever run brought them. */
-  async *idsOfSlot(slot: string): AsyncGenerator<{ run: number; ids: readonly string[] }> {
+  async *idsOfSlot(slot: string): AsyncGenerator<{ run: number; ids: readonly string[]; tasks: readonly string[] }> {
     const { path } = this.#database
     const outbox = { path, outboxId: this.#state.outboxId }
     for (let after = 0; ; ) {
       const found = await this.#database.inTurn((manager) => nextBatchOfSlot(manager, outbox, slot, after))
       if (!found) return
       after = found.batch.firstSeq
-      yield { run: found.run, ids: found.batch.tasks.map((task) => idIn(task, path)) }
+      const { tasks } = found.batch
+      yield { run: found.run, ids: tasks.map((task) => idIn(task, path)), tasks }
     }
   }
 

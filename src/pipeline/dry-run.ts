@@ -1,9 +1,12 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
-import { isOwmError, TransientError, toError } from '../errors/index.js'
+import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import { isMalformed } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
 import { SeenIds } from '../tasks/seen.js'
+import { wordsOf } from './input/intake.js'
+import { minimumOf, tooFew } from './input/minimum.js'
+import { Rejects } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
 /** So many tasks are shown. */
@@ -16,20 +19,27 @@ export interface DryRun {
   duplicates: number
   /** The first tasks, as JSON text. */
   preview: string[]
+  rejects: Rejects
+  /** Where the source gave too little. */
+  error: OwmError | undefined
 }
 
 export async function dryRun(source: SourceDeps, slot: string): Promise<DryRun> {
   const make = taskMaker(slot)
   const seen = new SeenIds()
-  const found: DryRun = { read: 0, rejected: 0, duplicates: 0, preview: [] }
+  const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
+  const rejects = new Rejects()
   const opened = await source.open()
   try {
     for await (const page of opened.read(undefined)) {
-      for (const location of page.locations) {
+      for (const [index, location] of page.locations.entries()) {
         found.read++
         const task = isMalformed(location) ? location : make(location)
-        if (typeof task !== 'string') found.rejected++
-        else if (seen.add(taskIdOf(task).replaceAll('-', ''))) found.duplicates++
+        if (typeof task !== 'string') {
+          found.rejected++
+          const value = isMalformed(location) ? location.value : wordsOf(location)
+          rejects.add({ reason: task.reason, value, position: page.position(index, task.field) })
+        } else if (seen.add(taskIdOf(task).replaceAll('-', ''))) found.duplicates++
         else if (found.preview.length < shown) found.preview.push(task)
       }
     }
@@ -40,5 +50,6 @@ export async function dryRun(source: SourceDeps, slot: string): Promise<DryRun> 
   } finally {
     await opened.close?.()
   }
-  return found
+  const given = source.given?.() ?? { read: found.read, usable: found.read - found.rejected }
+  return { ...found, rejects, error: tooFew(source.name, given, minimumOf(source, undefined), rejects) }
 }

@@ -2,6 +2,7 @@
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
 import type { Logger, Sink, Source } from '../plugin.js'
+import type { Given } from './input/minimum.js'
 import type { Resilience } from './retry.js'
 
 export interface Progress {
@@ -37,6 +38,12 @@ export interface SourceDeps {
   timeoutMs: number
   /** More locations than this in one run are an error: a guard against a source that never ends. */
   maxLocations: number
+  /** Fewer locations than these end the run before any of its tasks is delivered. */
+  minLocations?: number
+  /** Likewise, as a share of the last run that was delivered, 0..1. */
+  minShare?: number | undefined
+  /** What the source gave before shares were taken, where something stands between that counts it. */
+  given?(): Given
   /** A supervised source: see plugins/supervise. */
   open(): Promise<Source>
 }

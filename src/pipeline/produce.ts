@@ -16,6 +16,8 @@ import type { Outbox, RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
+import type { Positions } from './input/positions.js'
+import { Rejects } from './input/rejects.js'
 import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
@@ -35,6 +37,10 @@ export interface ProduceSummary extends Delivered {
   run: RunRow
   /** Every reason why not everything that was read is in the sink; the first decides the exit code. */
   errors: OwmError[]
+  /** What was rejected since this process began. */
+  rejects: Rejects
+  /** The last run of the same source, to compare with. */
+  before: RunRow | undefined
   /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
@@ -46,6 +52,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const errors: OwmError[] = []
   const progress: Progress = { read: 0, delivered: 0, total: undefined }
   const delivered = nothingDelivered()
+  const rejects = new Rejects()
 
   const { run, complete } = await enterRun(options, deps)
   step('run:started')
@@ -63,7 +70,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     // guard: open-runs-finished
     const openRuns = await outbox.ledger.open()
     for (const open of openRuns) {
-      const error = await finishRun(open, deps, { feed, progress })
+      const error = await finishRun(open, deps, { feed, progress, rejects })
       if (error) errors.unshift(error)
       if (deps.signal.aborted || kindOf(error) === 'configuration') break
     }
@@ -81,6 +88,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     ...delivered,
     run: await outbox.ledger.run(run.runId),
     errors,
+    rejects,
+    before: await outbox.ledger.before(run),
     alreadyComplete: complete,
   }
 }
@@ -131,18 +140,19 @@ async function mustBeGone(slot: string, earlier: readonly RunRow[], outbox: Outb
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */
 async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<OwmError | undefined> {
   const { outbox, source } = deps
+  let positions: Positions | undefined
   try {
     if (run.state === 'reading') {
       if (run.sourceDigest !== source.digest && run.checkpoint !== null)
         return await readAnew(run, 'the configuration of the source has changed', deps, options)
       try {
-        await readRun(run, deps, options)
+        positions = await readRun(run, deps, options)
       } catch (error) {
         if (!isOwmError(error, 'RESUME_POINT')) throw error
         return await readAnew(run, error.message, deps, options)
       }
     }
-    await decideSuspects(run, outbox)
+    await decideSuspects(run, outbox, { rejects: options.rejects, positions })
     options.feed.notify()
     return undefined
   } catch (thrown) {
@@ -154,8 +164,9 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
 /** The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown. */
 function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, progress: Progress): OwmError {
   const error = asOwmError(thrown)
-  if (kindOf(error) === 'configuration' || error instanceof SourceError) return error
-  if (kindOf(error) !== 'transient') throw error
+  const kind = kindOf(error)
+  if (kind === 'configuration' || kind === 'input' || error instanceof SourceError) return error
+  if (kind !== 'transient') throw error
   log.debug({ err: thrown }, 'the source failed')
   return new SourceError(
     `The source ${source.name} failed after ${progress.read} locations of slot ${run.slot}: ${error.message}`,
@@ -173,6 +184,6 @@ async function readAnew(
   const { outbox, source, log } = deps
   log.warn({ runId: run.runId, slot: run.slot, reason }, 'an interrupted run is read anew, from the start')
   const fresh = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
-  await decideSuspects(run, outbox)
+  await decideSuspects(run, outbox, options)
   return finishRun(fresh, deps, options)
 }

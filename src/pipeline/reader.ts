@@ -10,10 +10,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endlessSource } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
+import { zeroSum } from '../tasks/id-sum.js'
 import { SeenIds } from '../tasks/seen.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { IntakeBuffer } from './input/intake.js'
+import { type Given, type Minimum, minimumOf, tooFew } from './input/minimum.js'
+import { Positions } from './input/positions.js'
+import type { Rejects } from './input/rejects.js'
 import type { ProduceDeps, Progress } from './parts.js'
 
 /** Delivery batches that may gather in memory while a transaction is being written. */
@@ -25,17 +29,24 @@ const lookEveryMs = 250
 export interface ReaderOptions {
   feed: Feed
   progress: Progress
+  /** What this process has rejected, in all of its runs. */
+  rejects: Rejects
 }
 
-/** Reads a run's source to its end, or until the signal aborts. Throws what the source or the outbox throws. */
-export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<void> {
+/**
+ * Reads a run's source to its end, or until the signal aborts; says where its tasks stood. Throws what the source or
+ * the outbox throws, and InputRejectedError where the source gave too little: then nothing of the run is stored.
+ */
+export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<Positions> {
   const { outbox, source, signal } = deps
-  const { progress } = options
+  const { progress, rejects } = options
   const { batchSize } = outbox
-  const intake = new IntakeBuffer({ run, batchSize, seen: await seenIds(run, deps) })
+  const positions = new Positions(run.persisted)
+  const intake = new IntakeBuffer({ run, batchSize, seen: await seenIds(run, deps), rejects, positions })
+  const hold = await holdOf(run, intake, deps)
   const opened = await source.open()
   progress.total = opened.total
-  const writer = new Writer(run, intake, deps, options)
+  const writer = new Writer(run, intake, hold, deps, options)
   // A slow source's records don't wait for a full batch, nor for the source.
   const lookAround = setInterval(() => writer.storeWhatIsOld(), lookEveryMs)
   try {
@@ -50,15 +61,56 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
       await nextTurn()
       if (signal.aborted) break
     }
-    await writer.storeAll()
+    if (!signal.aborted) await mustBeEnough(run, hold, writer, deps, rejects)
+    if (hold.isReached()) await writer.storeAll()
+  } catch (error) {
+    // What was read is kept, whatever comes of the rest.
+    // guard: read-is-kept
+    await writer.storeWhatWasRead()
+    throw error
   } finally {
     clearInterval(lookAround)
     await writer.idle()
     await opened.close?.()
   }
-  if (signal.aborted) return
+  if (signal.aborted) return positions
   await outbox.ledger.endReading(run)
   step('reading:ended')
+  return positions
+}
+
+/** Whether a run's tasks may go out: once its source has given as many locations as it must. */
+interface Hold {
+  readonly minimum: Minimum
+  readonly given: () => Given
+  isReached(): boolean
+}
+
+async function holdOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: ProduceDeps): Promise<Hold> {
+  const last = source.minShare === undefined ? undefined : await outbox.ledger.before(run)
+  const minimum = minimumOf(source, last && last.read - last.rejected)
+  const given = source.given ?? (() => intake.given)
+  // Of a run that stored something the minimum was reached.
+  const wasReached = run.persisted + run.duplicates > 0
+  return { minimum, given, isReached: () => wasReached || given().usable >= minimum.locations }
+}
+
+/** Closes the run and throws InputRejectedError where its source gave too little. */
+async function mustBeEnough(
+  run: RunRow,
+  { minimum, given, isReached }: Hold,
+  writer: Writer,
+  { outbox, source, log }: ProduceDeps,
+  rejects: Rejects,
+): Promise<void> {
+  const isNew = run.persisted + run.duplicates === 0
+  const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
+  const isEmpty = given().read === 0 && isNew
+  if (!error && isEmpty) log.warn({ source: source.name }, `the source ${source.name} gave no location`)
+  if (!error) return
+  await writer.storeRejections()
+  await outbox.ledger.miss(run)
+  throw error
 }
 
 async function seenIds({ id: own, slot, again }: RunRow, { outbox }: ProduceDeps): Promise<SeenIds> {
@@ -75,10 +127,12 @@ class Writer {
   #failure: { error: unknown } | undefined
   readonly #run: RunRow
   readonly #intake: IntakeBuffer
+  readonly #hold: Hold
   readonly #deps: ProduceDeps
   readonly #options: ReaderOptions
 
-  constructor(run: RunRow, intake: IntakeBuffer, deps: ProduceDeps, options: ReaderOptions) {
+  constructor(run: RunRow, intake: IntakeBuffer, hold: Hold, deps: ProduceDeps, options: ReaderOptions) {
+    this.#hold = hold
     this.#run = run
     this.#intake = intake
     this.#deps = deps
@@ -88,11 +142,31 @@ class Writer {
   /** Begins a transaction where a batch is full and none is under way. Throws why the last one failed. */
   storeWhatIsFull(): void {
     this.#throwFailure()
+    // guard: held-until-minimum
+    if (!this.#hold.isReached()) return
     if (!this.current && this.#intake.size >= this.#deps.outbox.batchSize) this.#store()
   }
 
   storeWhatIsOld(): void {
+    if (!this.#hold.isReached()) return
     if (!this.current && !this.#failure && this.#intake.isOld()) this.#store()
+  }
+
+  /** Stores the pages that are whole, after a failure; nothing where the outbox failed, or too little was read. */
+  async storeWhatWasRead(): Promise<void> {
+    await this.idle()
+    if (this.#failure || !this.#intake.isWhole || this.#intake.size === 0 || !this.#hold.isReached()) return
+    this.#store()
+    await this.idle()
+  }
+
+  /** Stores why locations were rejected, and no task. */
+  async storeRejections(): Promise<void> {
+    await this.idle()
+    this.#throwFailure()
+    const { read, rejections } = this.#intake.take()
+    const nothing = { checkpoint: null, batches: [], suspects: [], idSum: zeroSum }
+    await this.#deps.outbox.intake.write(this.#run, { ...nothing, read, rejections })
   }
 
   /** Stores all that is left, and the checkpoint with it. */

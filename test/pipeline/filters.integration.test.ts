@@ -258,11 +258,6 @@ describe('where', () => {
     ]
     expect(await kept(records, { fields: { country: ['DE'] }, bbox: [0, 0, 1, 1] })).toEqual(records)
   })
-
-  it('names a field that no location has', async () => {
-    const { warnings } = await read(sourceOf([at(1, 1, { state: 'S' })], 5), { fields: { state: ['T'], stte: ['S'] } })
-    expect(warnings).toEqual([{ field: 'source.where.stte' }])
-  })
 })
 
 it('sample keeps about its share, the same ones in any order, spread over the shards', async () => {

@@ -59,7 +59,10 @@ export async function check(
   configure: (pipeline: string | undefined) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
-  const { checkConfig } = await import('../../config/check.js')
+  const [{ checkConfig }, { judgePage }] = await Promise.all([
+    import('../../config/check.js'),
+    import('../../pipeline/input/minimum.js'),
+  ])
   const wrong: OwmError[] = []
   const summary: string[] = []
   for (const pipeline of pipelines) {
@@ -68,6 +71,7 @@ export async function check(
       sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
       trustFolder: around.trustFolder,
+      judge: judgePage,
     }
     for (const finding of await checkConfig(parts, connect)) {
       summary.push(harmless(note(result, pipeline, finding)))

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import { InputRejectedError, UsageError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
@@ -30,6 +31,10 @@ export interface ProduceResult {
     duplicates: number
     leftOut?: number
     limitReached?: boolean
+    /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
+    rejectedFor?: RejectedFor[]
+    /** How many fewer could be used than last time, where they were fewer. */
+    fewer?: number
   }
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
   /** `lost`: tasks that it had and lost, and that can't be delivered again. */
@@ -75,11 +80,12 @@ export async function produce(
   // Wrong settings are reported before anything is touched.
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
-  if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed)
+  if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed, around)
   outbox = await openOutbox(loaded, around, { wait: flags.wait, create: true })
   try {
     const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
+    await tell(result, summary.rejects, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
     return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
@@ -121,15 +127,35 @@ async function run(
 
 async function note(
   result: ProduceResult,
-  { run, delivered, deduplicated, evicted, lost }: ProduceSummary,
-  { tally }: ChosenSource,
+  { run, before, delivered, deduplicated, evicted, lost }: ProduceSummary,
+  source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
   const { read, rejected, duplicates, persisted } = run
   result.runId = run.runId
-  result.source = { ...result.source, ...tally, read, rejected, duplicates }
+  result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
+  const fewer = before ? before.read - before.rejected - (read - rejected) : 0
+  if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
   result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
+}
+
+const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
+  tally ? { leftOut: tally.leftOut, limitReached: tally.limitReached } : {}
+
+/** Rejected locations are told, whatever the flags are. */
+async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroundings): Promise<void> {
+  if (rejects.count === 0) return
+  const log = await logger()
+  result.source.rejectedFor = rejects.commonest()
+  for (const { reason, count: rejected, position, value } of result.source.rejectedFor) {
+    const [why, where, what] = [reason, position, value].map(harmless)
+    const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
+    log.warn(
+      { rejected, reason: why, example: { position: where, value: what } },
+      `${were}: ${why} (${where}: ${what})`,
+    )
+  }
 }
 
 async function dryRun(
@@ -137,10 +163,12 @@ async function dryRun(
   source: ChosenSource,
   strict: boolean,
   elapsed: () => number,
+  around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const { dryRun } = await import('../../pipeline/dry-run.js')
-  const { preview, ...counts } = await dryRun(source, result.slot)
-  result.source = { ...result.source, ...counts, ...source.tally }
+  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot)
+  result.source = { ...result.source, ...counts, ...filteredOut(source) }
+  await tell(result, rejects, around)
   result.durationMs = elapsed()
   const line = [
     `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
@@ -151,7 +179,7 @@ async function dryRun(
   return {
     result: { ...result, tasks: preview.map((task): unknown => JSON.parse(task)) },
     summary: [...preview.map(harmless), line],
-    errors: rejections(result, strict),
+    errors: error ? [error] : rejections(result, strict),
   }
 }
 
@@ -168,6 +196,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary,
     `slot ${slot}: ${locationsRead(source)}`,
     ...(run.rejected > 0 ? [`${count(run.rejected)} rejected`] : []),
     ...(run.duplicates > 0 ? [plural(run.duplicates, 'duplicate')] : []),
+    ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...tasksDelivered(sink),
     ...(outbox.pending > 0 ? [`${count(outbox.pending)} pending`] : []),
     ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),

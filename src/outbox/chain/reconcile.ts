@@ -195,7 +195,10 @@ async function moveTo(parts: Parts, met: Met, known: KnownSink | undefined): Pro
 /** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
 async function beforeOpenRuns(database: Database): Promise<number> {
   const first = await database.inTurn(async (manager) => {
-    const open = await manager.find(runs, { select: { id: true }, where: { state: Not(In(['done', 'lost'])) } })
+    const open = await manager.find(runs, {
+      select: { id: true },
+      where: { state: Not(In(['done', 'lost', 'missed'])) },
+    })
     return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
   })
   return (first ?? Number.POSITIVE_INFINITY) - 1

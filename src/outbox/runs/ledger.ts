@@ -9,9 +9,10 @@
  * - checking: read to its end, or superseded by a run that reads anew; locations that may be duplicates are compared.
  * - read: everything that it gave is stored.
  * - done: and each of its tasks is in the sink or dead.
+ * - missed: its source gave too little, so nothing of it was stored; its slot can be read anew.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, type FindOptionsWhere, In, IsNull } from 'typeorm'
+import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { Database } from '../sqlite/database.js'
@@ -72,6 +73,21 @@ export class Ledger {
     const ended = { state: 'checking', checkpoint: null } as const
     await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, ended))
     run.state = 'checking'
+  }
+
+  /** The source gave too little: the run is closed, without any task. */
+  async miss(run: RunRow): Promise<void> {
+    const missed = { state: 'missed', checkpoint: null, finishedAt: this.#now() } as const
+    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, missed))
+    run.state = 'missed'
+  }
+
+  /** The latest run of the same source that was read to its end and isn't this one. */
+  async before(run: RunRow): Promise<RunRow | undefined> {
+    const like = { sourceDigest: run.sourceDigest, state: In(['read', 'done', 'lost']), id: Not(run.id) }
+    const latest = { where: like, order: { id: 'DESC' }, take: 1 } as const
+    const [found] = await this.#database.inTurn((manager) => manager.find(runs, latest))
+    return found
   }
 
   /** All that the source gave is stored. */

@@ -1,5 +1,5 @@
 /** Which slots are whole, and the receipts that prove it. */
-import { type EntityManager, In } from 'typeorm'
+import { type EntityManager, In, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/id-sum.js'
 import { endingAfter } from '../sqlite/criteria.js'
@@ -17,7 +17,8 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
   const slots = [...new Set(read.map(({ slot }) => slot))]
   const whole: WholeSlot[] = []
   for (const slot of slots) {
-    const own = await manager.find(runs, { where: { slot }, order: { id: 'ASC' } })
+    // A run that was missed brought nothing.
+    const own = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
     if (own.some(({ state }) => state === 'reading' || state === 'checking')) continue
     const run = In(own.map(({ id }) => id))
     if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue

@@ -72,7 +72,7 @@ export const attachments = new EntitySchema<AttachmentRow>({
 })
 
 /** See ledger.ts. */
-export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost'
+export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost' | 'missed'
 
 export interface RunRow {
   id: number

@@ -2,22 +2,32 @@
 import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/id-sum.js'
+import type { Task } from '../../tasks/task.js'
 import { step } from '../../trace.js'
 import { excerpt } from './intake.js'
+import type { Positions } from './positions.js'
+import type { Rejects } from './rejects.js'
 
 /** Suspects that are compared in one pass over the slot's tasks. */
 const suspectsAPass = 20_000
 
+/** What is known of a run since this process began. */
+export interface ReadByUs {
+  readonly rejects: Rejects
+  /** Undefined where it has read nothing of the run. */
+  positions?: Positions | undefined
+}
+
 /** Compares a run's suspects with what its slot really has; then all of the run's tasks are stored. */
-export async function decideSuspects(run: RunRow, outbox: Outbox): Promise<void> {
+export async function decideSuspects(run: RunRow, outbox: Outbox, read: ReadByUs): Promise<void> {
   if (run.state !== 'checking') return
-  while (await decideSome(run, outbox));
+  while (await decideSome(run, outbox, read));
   await outbox.ledger.endChecking(run)
   step('checking:ended')
 }
 
 /** False once none is left. */
-async function decideSome(run: RunRow, outbox: Outbox): Promise<boolean> {
+async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: ReadByUs): Promise<boolean> {
   const suspects = (await outbox.intake.suspects(run, suspectsAPass)).map((row) => ({
     ...row,
     taskId: taskIdOf(row.task),
@@ -27,33 +37,73 @@ async function decideSome(run: RunRow, outbox: Outbox): Promise<boolean> {
   const broughtBy = await whoBrought(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
   const tasks: string[] = []
   const idSum = new IdSum()
-  const duplicates: Rejection[] = []
+  const set: Rejection[] = []
   let repeated = 0
   for (const { task, taskId, position } of suspects) {
     const by = broughtBy.get(taskId)
     if (by === undefined) {
       tasks.push(task)
       idSum.add(taskId.replaceAll('-', ''))
-      broughtBy.set(taskId, 'this run')
-    } else if (by === 'an earlier run') repeated++
-    else {
-      const reason = `this run has the same location already (task ${taskId})`
-      duplicates.push({ kind: 'duplicate', position, value: excerpt(task), reason })
+      broughtBy.set(taskId, { task, position })
+    } else if (by === 'an earlier run') {
+      repeated++
+      broughtBy.set(taskId, { task, position })
+    } else {
+      const rejection = compared({ task, taskId, position }, by, positions)
+      set.push(rejection)
+      if (rejection.kind === 'rejected') rejects.add(rejection)
     }
   }
   const batches = outbox.cut(tasks)
-  const decided = { rejections: duplicates, suspects: [], decided: last.id, repeated, idSum: idSum.toString() }
+  const decided = { rejections: set, suspects: [], decided: last.id, repeated, idSum: idSum.toString() }
   await outbox.intake.write(run, { checkpoint: null, read: 0, batches, ...decided })
   return true
 }
 
-type Bringer = 'this run' | 'an earlier run'
+/** A task of this run, and where it stood, or which of the run's tasks it is. */
+interface Ours {
+  readonly task: string
+  readonly position?: string
+  readonly index?: number
+}
+type Bringer = Ours | 'an earlier run'
 
 /** Which of these ids the slot has, and who brought them. */
 async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Bringer>> {
   const found = new Map<string, Bringer>()
-  for await (const batch of outbox.intake.idsOfSlot(run.slot))
-    if (!run.again || batch.run === run.id)
-      for (const id of batch.ids) if (ids.has(id)) found.set(id, batch.run === run.id ? 'this run' : 'an earlier run')
+  let own = 0
+  for await (const batch of outbox.intake.idsOfSlot(run.slot)) {
+    const isOwn = batch.run === run.id
+    for (const [index, id] of batch.ids.entries()) {
+      if (!ids.has(id) || (run.again && !isOwn)) continue
+      found.set(id, isOwn ? { task: batch.tasks[index] ?? '', index: own + index } : 'an earlier run')
+    }
+    if (isOwn) own += batch.ids.length
+  }
   return found
+}
+
+/** A duplicate is the same place again. Another place under the same id is rejected. */
+function compared(
+  { task, taskId, position }: { task: string; taskId: string; position: string },
+  by: Ours,
+  positions: Positions | undefined,
+): Rejection {
+  const value = excerpt(task)
+  // guard: other-place-rejected
+  if (placeIn(task) === placeIn(by.task))
+    return { kind: 'duplicate', position, value, reason: `this run has the same location already (task ${taskId})` }
+  const where = by.position ?? (by.index === undefined ? undefined : positions?.of(by.index)) ?? 'earlier in this run'
+  return { kind: 'rejected', position, value, reason: `its id is another place's, too: ${where} (task ${taskId})` }
+}
+
+/** What a task asks the weather for. */
+function placeIn(task: string): string {
+  const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = taskOf(task)
+  return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
+}
+
+function taskOf(task: string): Partial<Task> {
+  const value: Partial<Task> = JSON.parse(task)
+  return value
 }

@@ -5,7 +5,8 @@
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { endlessSource } from '../../errors/index.js'
+import { ConfigurationError, endlessSource } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
 import {
   isMalformed,
   type Location,
@@ -14,9 +15,11 @@ import {
   type Malformed,
   type Source,
 } from '../../plugin.js'
+import { exactJson } from '../../tasks/exact.js'
 import { idDigits } from '../../tasks/id.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
+import type { Given } from './minimum.js'
 
 export interface Shard {
   /** 0..count-1. */
@@ -42,6 +45,8 @@ export interface Tally {
   leftOut: number
   /** Nothing behind the limit was read. */
   limitReached: boolean
+  /** What the filters let through, before the shard takes its share. */
+  given?: Given
 }
 
 export interface FilterContext {
@@ -64,14 +69,19 @@ export function filtered(source: Source, filters: Filters, context: FilterContex
       const filter = new Filter(filters, context, resume)
       if (filter.isFull) return
       for await (const page of source.read(filter.inner)) {
-        yield filter.take(page)
+        const taken = filter.take(page)
+        filter.judge(false)
+        yield taken
         if (filter.isFull) return
       }
-      filter.end()
+      filter.judge(true)
     },
     close: async () => source.close?.(),
   }
 }
+
+/** Locations without a field that are enough to take it for a misspelt one. */
+const enough = 20
 
 /** The filters on their way through a source. */
 class Filter {
@@ -88,6 +98,8 @@ class Filter {
   #taken: number
   /** Fields that no location has had so far. */
   readonly #unseen: Set<string>
+  /** Fields that the first locations had: one of them may be meant. */
+  readonly #seen = new Set<string>()
 
   constructor(filters: Filters, context: FilterContext, resume: string | undefined) {
     this.#filters = filters
@@ -98,7 +110,9 @@ class Filter {
     this.#through = Number(through)
     this.#taken = Number(taken)
     this.inner = inner
-    this.#unseen = new Set(resume === undefined ? Object.keys(filters.fields) : [])
+    // '' is also the value of a field that isn't there.
+    const wanted = Object.entries(filters.fields).filter(([, values]) => !values.includes(''))
+    this.#unseen = new Set(resume === undefined ? wanted.map(([field]) => field) : [])
     this.#count()
   }
 
@@ -121,7 +135,7 @@ class Filter {
       locations: kept.map(({ location }) => location),
       places: kept.map(({ place }) => place),
       resume: `${this.#read} ${this.#through} ${this.#taken} ${page.resume}`,
-      position: (index) => page.position(kept[index]?.index ?? 0),
+      position: (index, field) => page.position(kept[index]?.index ?? 0, field),
     }
   }
 
@@ -129,7 +143,7 @@ class Filter {
   #lets(location: Location | Malformed): Checked | undefined {
     const { bbox, sample, shard } = this.#filters
     if (!isMalformed(location)) {
-      for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
+      this.#note(location)
       if (!this.#matches(location)) return undefined
     }
     const checked = isMalformed(location) ? location : placeOf(location)
@@ -140,16 +154,32 @@ class Filter {
     // Other digits than the shard's: a sample is spread evenly over the shards.
     if (sample !== undefined && share(digits.slice(20, 32)) >= sample) return undefined
     this.#through++
+    const { given } = this.#context.tally
+    if (given) {
+      given.read++
+      if (isPlace) given.usable++
+    }
     if (shard && Number.parseInt(digits.slice(0, 8), 16) % shard.count !== shard.index) return undefined
     this.#taken++
     return checked
   }
 
-  /** The source has come to its end. */
-  end(): void {
-    if (this.#read === 0) return
-    for (const field of this.#unseen)
-      this.#context.log.warn({ field: `source.where.${field}` }, 'no location has this field')
+  #note(location: Location): void {
+    if (this.#unseen.size === 0) return
+    for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
+    if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
+  }
+
+  /** Throws ConfigurationError where no location has had a field that is filtered by. */
+  judge(isEnd: boolean): void {
+    if (this.#seen.size === 0 || (!isEnd && this.#read < enough)) return
+    for (const field of this.#unseen) {
+      const near = nearest(field, [...this.#seen])
+      if (!isEnd && near === undefined) continue
+      throw new ConfigurationError(`source.where: no location has ${field}.`, {
+        hint: near === undefined ? `They have ${[...this.#seen].slice(0, 30).join(', ')}.` : `Did you mean "${near}"?`,
+      })
+    }
   }
 
   #count(): void {
@@ -196,7 +226,7 @@ function isInside({ latitude, longitude }: Place, [west, south, east, north]: No
 
 /** What a checkpoint belongs to. The shard stands behind the hash as words: see `otherShare`. */
 export function sourceDigest(use: string, options: unknown, filters: Filters | undefined): string {
-  const digest = hash('sha1', JSON.stringify(filters ? [use, options, filters] : [use, options]), 'hex')
+  const digest = hash('sha1', exactJson(filters ? [use, options, filters] : [use, options]) ?? '', 'hex')
   return filters?.shard ? `${digest} ${filters.shard.index}/${filters.shard.count}` : digest
 }
 

@@ -5,11 +5,15 @@ import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../../outbo
 import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
 import { type Batch, BatchWriter } from '../../tasks/batch.js'
 import { taskEncoder } from '../../tasks/encode.js'
+import { exactJson } from '../../tasks/exact.js'
 import { IdSum } from '../../tasks/id-sum.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import type { SeenIds } from '../../tasks/seen.js'
 import type { PlacedBatch } from './filters.js'
+import type { Given } from './minimum.js'
+import type { Positions } from './positions.js'
+import type { Rejects } from './rejects.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
 const recordsATurn = 100
@@ -23,6 +27,8 @@ export interface IntakeOptions {
   batchSize: number
   /** The ids that the run's slot has had. */
   seen: SeenIds
+  rejects: Rejects
+  positions: Positions
 }
 
 export class IntakeBuffer {
@@ -30,6 +36,8 @@ export class IntakeBuffer {
   size = 0
   /** False while a page is being added: half of one has no checkpoint. */
   isWhole = true
+  /** Records that were read, and of them those that can be tasks, since this process began. */
+  readonly given: Given = { read: 0, usable: 0 }
   readonly #batchSize: number
   readonly #seen: SeenIds
   readonly #encode: ReturnType<typeof taskEncoder>
@@ -40,8 +48,12 @@ export class IntakeBuffer {
   #rejections: SetAside[] = []
   #suspects: Suspect[] = []
   #idSum = new IdSum()
+  readonly #rejects: Rejects
+  readonly #positions: Positions
 
-  constructor({ run, batchSize, seen }: IntakeOptions) {
+  constructor({ run, batchSize, seen, rejects, positions }: IntakeOptions) {
+    this.#rejects = rejects
+    this.#positions = positions
     this.#batchSize = batchSize
     this.#seen = seen
     this.#encode = taskEncoder(run.slot)
@@ -71,22 +83,24 @@ export class IntakeBuffer {
   #take(page: PlacedBatch, index: number): void {
     const location = page.locations[index] ?? {}
     this.size++
+    this.given.read++
     if (isMalformed(location)) {
-      this.#reject(page, index, location.value, location.reason)
+      this.#reject(page, index, location.value, location)
       return
     }
     const place = page.places?.[index] ?? placeOf(location)
     if (place instanceof Rejection) {
-      this.#reject(page, index, wordsOf(location), place.reason)
+      this.#reject(page, index, wordsOf(location), place)
       return
     }
     const tasks = this.#tasks
     const digits = this.#encode(place, location, tasks.next())
     if (digits instanceof Rejection) {
       tasks.drop()
-      this.#reject(page, index, wordsOf(location), digits.reason)
+      this.#reject(page, index, wordsOf(location), digits)
       return
     }
+    this.given.usable++
     // guard: seen-before
     const seen = this.#seen.add(digits)
     if (seen) {
@@ -94,12 +108,21 @@ export class IntakeBuffer {
       return
     }
     tasks.keep()
+    // Only an id can be another place's, too.
+    this.#positions.add(place.id === undefined ? undefined : page.position(index))
     this.#idSum.addDigits(digits)
     if (tasks.count === this.#batchSize) this.#batches.push(tasks.take())
   }
 
-  #reject(page: LocationBatch, index: number, value: string, reason: string): void {
-    this.#rejections.push({ kind: 'rejected', position: page.position(index), value: excerpt(value), reason })
+  #reject(page: LocationBatch, index: number, value: string, { reason, field }: Why): void {
+    const rejection = {
+      kind: 'rejected',
+      position: page.position(index, field),
+      value: excerpt(value),
+      reason,
+    } as const
+    this.#rejections.push(rejection)
+    this.#rejects.add(rejection)
   }
 
   /** All of it, for one transaction; then begins anew. */
@@ -127,10 +150,16 @@ export class IntakeBuffer {
   }
 }
 
+/** Why a record is rejected, and for which of its fields. */
+interface Why {
+  readonly reason: string
+  readonly field?: string | undefined
+}
+
 /** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
-function wordsOf(location: Location): string {
+export function wordsOf(location: Location): string {
   try {
-    return JSON.stringify(location)
+    return exactJson(location) ?? ''
   } catch {
     return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
   }

@@ -85,8 +85,8 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
     // Bad input is set aside, whoever let it through.
     locations: locations.every((location) => isObject(location)) ? locations : locations.map(recordOf),
     resume,
-    position(index) {
-      const place: unknown = supervisor.look('position', () => page.position(index))
+    position(index, field) {
+      const place: unknown = supervisor.look('position', () => page.position(index, field))
       supervisor.must(typeof place === 'string', `\`position\` gave ${shown(place)}, not text`, batchShape)
       return String(place)
     },

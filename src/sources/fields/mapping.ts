@@ -26,17 +26,6 @@ interface RecordPlan extends Plan {
   readonly taken: readonly number[] | undefined
 }
 
-/** A record that is rejected for one of its fields. */
-export class RejectedField extends Malformed {
-  /** By owm's name. */
-  readonly field: string
-
-  constructor(value: string, reason: string, field: string) {
-    super(value, reason)
-    this.field = field
-  }
-}
-
 /** The record as text, for what is rejected. */
 type Raw = () => string
 
@@ -177,7 +166,7 @@ export class Mapping {
 
   /** Reads the coordinates. */
   #placed(location: Bare, raw: Raw): Location | Malformed {
-    const rejected = (reason: string, field: string): Malformed => new RejectedField(raw(), reason, field)
+    const rejected = (reason: string, field: string): Malformed => new Malformed(raw(), reason, field)
     if (this.#options.fields?.['coordinates'] !== undefined) {
       const both = location['coordinates']
       delete location['coordinates']

@@ -21,7 +21,8 @@ export const titleOf = (list: string): string => `The list ${list}`
 /** The records of one chunk of a list, and where in the list each of them stands. */
 export interface Records {
   readonly records: readonly (Location | Malformed)[]
-  position(index: number): string
+  /** @param field the field that it is rejected for */
+  position(index: number, field?: string): string
 }
 
 /** Characters of one record: a longer one has a quote or a bracket that is never closed. */

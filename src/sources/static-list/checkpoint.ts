@@ -23,7 +23,7 @@ export async function* inBatches(
       yield {
         locations,
         resume: `${done + from + locations.length} ${version}`,
-        position: (index) => position(from + index),
+        position: (index, field) => position(from + index, field),
       }
     }
     done += records.length

@@ -75,16 +75,11 @@ async function* read(
   const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
   const mapping = new Mapping(settings, { title: titleOf(list.name), thing: isTable ? 'column' : 'key', log })
   const chunks = judged(readers[list.format](list, settings, mapping), mapping)
-  let found = false
   try {
-    for await (const batch of inBatches(chunks, list.resumable(resume), version)) {
-      found = true
-      yield batch
-    }
+    yield* inBatches(chunks, list.resumable(resume), version)
   } catch (error) {
     await unchanged(list, version)
     throw error
   }
   await unchanged(list, version)
-  if (!found && resume === undefined) log.warn({ list: list.name }, 'the list has no locations')
 }

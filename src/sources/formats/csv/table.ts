@@ -5,9 +5,7 @@
  * quote too many costs the line that it stands in, not all up to the next one, and lines without any cost little.
  */
 import type { parse } from 'csv-parse/sync'
-import { isMalformed, type Location, Malformed } from '../../../plugin.js'
-import { placeOf } from '../../../tasks/place.js'
-import { Rejection } from '../../../tasks/rejection.js'
+import { type Location, Malformed } from '../../../plugin.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
 import { isHeader } from '../header.js'
 import { damaged, maxRecord, misread, type Records } from '../records.js'
@@ -109,7 +107,7 @@ export class Table {
       records.push(row)
       places.push(lines[index] ?? 0)
     }
-    return { records, position: (index) => `line ${places[index]}${columnWords(records[index], columns)}` }
+    return { records, position: (index, field) => `line ${places[index]}${columnWords(field, columns)}` }
   }
 
   #begin(quoted: { at: number; record: string }[] | undefined): void {
@@ -253,16 +251,8 @@ export class Table {
   }
 }
 
-/** `, column "lat"` where that column keeps a row from being a task. */
-function columnWords(record: Location | Malformed | undefined, columns: Plan | undefined): string {
-  if (record === undefined || !columns) return ''
-  const column = columns.meanings.indexOf(fieldOf(record) ?? '')
-  return column < 0 ? '' : `, column "${columns.names[column]}"`
-}
-
-/** The field that a record is rejected for. */
-function fieldOf(record: Location | Malformed): string | undefined {
-  if (isMalformed(record)) return 'field' in record && typeof record.field === 'string' ? record.field : undefined
-  const place = placeOf(record)
-  return place instanceof Rejection ? place.field : undefined
+/** `, column "lat"` where a record is rejected for that column. */
+function columnWords(field: string | undefined, columns: Plan | undefined): string {
+  const column = field === undefined ? -1 : (columns?.meanings.indexOf(field) ?? -1)
+  return column < 0 ? '' : `, column "${columns?.names[column]}"`
 }

@@ -1,0 +1,67 @@
+/** How many locations a list must give before any of them is delivered, and what is wrong with one that gives fewer. */
+import { InputRejectedError, type OwmError } from '../../errors/index.js'
+import type { LocationBatch } from '../../plugin.js'
+import type { SourceDeps } from '../parts.js'
+import { type Rejects, rejectsIn } from './rejects.js'
+
+/** What a source has given, before shares are taken of it. */
+export interface Given {
+  /** Locations, those that were rejected included. */
+  read: number
+  /** Those that can be tasks. */
+  usable: number
+}
+
+export interface Minimum {
+  readonly locations: number
+  /** Why it isn't `source.minLocations` itself. */
+  readonly share: { readonly of: number; readonly share: number } | undefined
+}
+
+/** @param last what the last run gave that was delivered; undefined where none can be compared */
+export function minimumOf({ minLocations = 0, minShare }: SourceDeps, last: number | undefined): Minimum {
+  const least = minShare === undefined || last === undefined ? 0 : Math.ceil(minShare * last)
+  const share = least > minLocations ? { of: last ?? 0, share: minShare ?? 0 } : undefined
+  return { locations: Math.max(least, minLocations), share }
+}
+
+/** Undefined where the list gave enough. */
+export function tooFew(name: string, given: Given, minimum: Minimum, rejects: Rejects): OwmError | undefined {
+  const { read, usable } = given
+  if (read > 0 && usable === 0)
+    return new InputRejectedError(
+      `None of the ${read} locations of the source ${name} can be used: ${whyOf(rejects)}`,
+      {
+        hint:
+          'Correct the list, or the options that its reasons name; ' +
+          '`owm outbox inspect --state rejected` shows all.',
+      },
+    )
+  if (usable >= minimum.locations) return undefined
+  const { share } = minimum
+  const [wanted, key] = share
+    ? [`${minimum.locations} (${share.share} of the ${share.of} of the last run)`, 'source.minShare']
+    : [String(minimum.locations), 'source.minLocations']
+  return new InputRejectedError(
+    `The source ${name} gave ${usable} location${usable === 1 ? '' : 's'} that can be used, not ${wanted}: ` +
+      'nothing of this run is delivered.',
+    { hint: `Correct the list; if it is right, lower ${key}.` },
+  )
+}
+
+function whyOf(rejects: Rejects): string {
+  const reasons = rejects.commonest(3).map(({ reason, count, position }) => `${reason} (${count}, first ${position})`)
+  return reasons.length === 0 ? 'see their reasons.' : `${reasons.join('; ')}.`
+}
+
+/** What of a page is rejected, in words. Throws InputRejectedError where nothing can be used. */
+export function judgePage(name: string, page: LocationBatch): string {
+  const rejects = rejectsIn(page)
+  const read = page.locations.length
+  const error = tooFew(name, { read, usable: read - rejects.count }, { locations: 0, share: undefined }, rejects)
+  if (error) throw error
+  return rejects
+    .commonest()
+    .map(({ reason, count, position }) => `; ${count} rejected: ${reason} (${position})`)
+    .join('')
+}

@@ -1,0 +1,53 @@
+/**
+ * Where the tasks of a run stood in its source, as far as this process has read it: for the words of a conflict.
+ *
+ * Positions mostly count on, `line 17`, `line 18`: a stretch of those takes one entry, so memory stays flat.
+ */
+
+/** Stretches that are kept: some megabytes. Beyond them, what stands in a list without any order has no position. */
+const mostStretches = 50_000
+
+interface Stretch {
+  /** The index of its first task. */
+  readonly from: number
+  readonly before: string
+  readonly first: number
+  readonly behind: string
+  count: number
+}
+
+export class Positions {
+  readonly #stretches: Stretch[] = []
+  /** The index of the next task. */
+  #next: number
+
+  /** @param from how many tasks the run had before */
+  constructor(from: number) {
+    this.#next = from
+  }
+
+  /** The position of the next task; undefined where nobody will ask for it. */
+  add(position: string | undefined): void {
+    const from = this.#next++
+    if (position === undefined) return
+    const [, before = position, digits = '', behind = ''] = /^(.*?)(\d{1,15})(\D*)$/s.exec(position) ?? []
+    const last = this.#stretches.at(-1)
+    const goesOn =
+      last !== undefined &&
+      last.from + last.count === from &&
+      last.before === before &&
+      last.behind === behind &&
+      String(last.first + last.count) === digits
+    if (goesOn) last.count++
+    else if (this.#stretches.length < mostStretches && (digits === '' || String(Number(digits)) === digits))
+      this.#stretches.push({ from, before, first: digits === '' ? Number.NaN : Number(digits), behind, count: 1 })
+  }
+
+  /** Undefined where it isn't known. */
+  of(index: number): string | undefined {
+    const stretch = this.#stretches.findLast(({ from }) => from <= index)
+    if (!stretch || index >= stretch.from + stretch.count) return undefined
+    const { from, before, first, behind } = stretch
+    return Number.isNaN(first) ? before : `${before}${first + index - from}${behind}`
+  }
+}

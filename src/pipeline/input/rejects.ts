@@ -1,0 +1,59 @@
+/** Rejected locations by their reasons: how many, and an example of each. */
+
+import { isMalformed, type LocationBatch } from '../../plugin.js'
+import { exactJson } from '../../tasks/exact.js'
+import { placeOf } from '../../tasks/place.js'
+
+/** What `owm produce --json` says of the commonest reasons. */
+export interface RejectedFor {
+  reason: string
+  count: number
+  /** The first location that was rejected so. */
+  position: string
+  value: string
+}
+
+/** Reasons that are told apart; more than these are counted together. */
+const mostReasons = 100
+
+/** Characters of an example. */
+const shown = 120
+
+export class Rejects {
+  readonly #byKind = new Map<string, RejectedFor>()
+
+  add({ reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>): void {
+    const kind = this.#byKind.size < mostReasons ? kindOf(reason) : 'others'
+    const known = this.#byKind.get(kind)
+    if (known) known.count++
+    else this.#byKind.set(kind, { reason, count: 1, position, value: excerpt(value) })
+  }
+
+  get count(): number {
+    return [...this.#byKind.values()].reduce((sum, { count }) => sum + count, 0)
+  }
+
+  commonest(most = 5): RejectedFor[] {
+    return [...this.#byKind.values()].toSorted((a, b) => b.count - a.count).slice(0, most)
+  }
+}
+
+/** What of a page can't be a task. */
+export function rejectsIn(page: LocationBatch): Rejects {
+  const rejects = new Rejects()
+  for (const [index, location] of page.locations.entries()) {
+    const made = isMalformed(location) ? location : placeOf(location)
+    if ('reason' in made)
+      rejects.add({
+        reason: made.reason,
+        value: isMalformed(location) ? location.value : (exactJson(location) ?? ''),
+        position: page.position(index, made.field),
+      })
+  }
+  return rejects
+}
+
+/** A reason without what differs from record to record. */
+const kindOf = (reason: string): string => reason.replace(/"(?:[^"\\]|\\.)*"|\d+(\.\d+)?/g, '…').slice(0, 300)
+
+const excerpt = (value: string): string => (value.length > shown ? `${value.slice(0, shown)}…` : value)
