@@ -143,11 +143,19 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }
   }
 
+  /** The configuration for a command that doesn't use the source: it needs no secret of it. */
+  protected async configureSink(flags: BaseFlags, delivers = false): Promise<Loaded> {
+    return this.configure({ ...flags, withoutSource: true }, delivers)
+  }
+
   /**
    * Reads the configuration; from here on its secrets are kept out of all output.
    * @param delivers whether the sink will be written to
    */
-  protected async configure(flags: BaseFlags & { shard?: string | undefined }, delivers = false): Promise<Loaded> {
+  protected async configure(
+    flags: BaseFlags & { shard?: string | undefined; withoutSource?: boolean },
+    delivers = false,
+  ): Promise<Loaded> {
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'

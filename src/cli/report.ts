@@ -1,4 +1,5 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
+import { randomUUID } from 'node:crypto'
 import { exitCodes, isOwmError, type OwmError, toError, UsageError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import type { Logger } from '../plugin.js'
@@ -8,6 +9,10 @@ import { ProgressBar } from './progress.js'
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof logLevels)[number]
+
+/** Stands before the digits of a bigint, which JSON.stringify doesn't take, until they are a number again. */
+const digits = `digits ${randomUUID()} `
+const inDigits = new RegExp(`"${digits}(-?\\d+)"`, 'g')
 
 export class Report {
   readonly bar: ProgressBar
@@ -31,8 +36,11 @@ export class Report {
       ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
       : result
     // Value by value: a secret that happens to read "sink" must not rename a key.
-    const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.redact(value) : value)
-    process.stdout.write(`${JSON.stringify(shown, clean, 2)}\n`)
+    const clean = (_: string, value: unknown): unknown => {
+      if (typeof value === 'bigint') return `${digits}${value}`
+      return typeof value === 'string' ? secrets.redact(value) : value
+    }
+    process.stdout.write(`${JSON.stringify(shown, clean, 2).replace(inDigits, '$1')}\n`)
   }
 
   /** Errors on standard error, the first one first, each with its hint. */

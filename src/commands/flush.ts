@@ -25,6 +25,6 @@ export default class Flush extends OwmCommand<FlushResult> {
   protected async work(): Promise<Done<FlushResult>> {
     const { flags } = await this.parse(Flush)
     this.takeFlags(flags)
-    return flush(this.result, flags, () => this.configure(flags, !flags['dry-run']), this.surroundings)
+    return flush(this.result, flags, () => this.configureSink(flags, !flags['dry-run']), this.surroundings)
   }
 }

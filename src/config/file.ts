@@ -4,6 +4,7 @@ import type { Loader } from 'cosmiconfig'
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
 import { ConfigurationError, toError } from '../errors/index.js'
 import { importModule } from '../plugins/load.js'
+import { exactScalar } from '../tasks/exact.js'
 import { type Found, isTree } from './origins.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
@@ -46,7 +47,9 @@ function loaders(texts: Map<string, string>): Record<string, Loader> {
   const json: Loader = async (path, text) => {
     texts.set(path, text)
     try {
-      return JSON.parse(text)
+      const value: unknown = JSON.parse(text)
+      // Long digits are read by YAML, which JSON is a part of.
+      return /\d{16}/.test(text) ? parseYaml(text) : value
     } catch (error) {
       throw (await jsonMistake(text)) ?? error
     }
@@ -95,9 +98,22 @@ export async function parseYaml(text: string): Promise<unknown> {
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
   if (document.contents === null) return undefined
+  await keepDigits(document)
   // More aliases than this are meant to fill the memory.
   const value: unknown = document.toJS({ maxAliasCount: 100_000 })
   return value
+}
+
+/** Under `locations` the numbers are somebody's data: no digit of them is lost, no zero before them either. */
+async function keepDigits(document: Document): Promise<void> {
+  const { isPair, isScalar, visit } = (await import('yaml')).default
+  visit(document, {
+    Scalar(_, node, path) {
+      const { source, value } = node
+      const isData = path.some((above) => isPair(above) && isScalar(above.key) && above.key.value === 'locations')
+      if (isData && typeof value === 'number' && source !== undefined) node.value = exactScalar(source, value)
+    },
+  })
 }
 
 /** What is wrong with JSON that can't be read; undefined where nothing is found. */

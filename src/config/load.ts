@@ -24,6 +24,8 @@ export interface Overrides {
   shard?: string | undefined
   /** `PATH=VALUE`, each. */
   set?: readonly string[] | undefined
+  /** Whether the source isn't used: then its variables needn't be set. */
+  withoutSource?: boolean
 }
 
 export interface Loaded {
@@ -57,7 +59,7 @@ export async function loadConfig(
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const { tree: merged, variables } = await expand(origins, env, secrets)
+  const { tree: merged, variables } = await expand(origins, env, secrets, overrides.withoutSource ? ['source'] : [])
   origins.merged = merged
   override(merged, overrides, env, cwd, origins)
   secrets.add(...secretsIn(merged))

@@ -22,13 +22,16 @@ export interface Variable {
  * What the file says to this pipeline, with the environment's values for `${NAME}`. They are not looked through for
  * variables again. Each is noted in `secrets`: as one, or as suspected until a schema says that its place is no secret.
  * Throws ConfigurationError.
+ *
+ * @param unused sections that the command doesn't use: there a variable needn't be set
  */
 export async function expand(
   origins: Origins,
   env: Environment,
   secrets: Secrets,
+  unused: readonly string[] = [],
 ): Promise<{ tree: Record<string, unknown>; variables: readonly Variable[] }> {
-  const expansion = new Expansion(env, secrets)
+  const expansion = new Expansion(env, secrets, unused)
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
     const placeOf = await origins.places()
@@ -45,11 +48,13 @@ class Expansion {
   readonly variables: Variable[] = []
   readonly #env: Environment
   readonly #secrets: Secrets
+  readonly #unused: readonly string[]
   // With YAML's aliases the same object may stand in many places, or inside of itself.
   readonly #done = new Map<object, unknown>()
   readonly #inside = new Set<object>()
 
-  constructor(env: Environment, secrets: Secrets) {
+  constructor(env: Environment, secrets: Secrets, unused: readonly string[]) {
+    this.#unused = unused
     this.#env = env
     this.#secrets = secrets
   }
@@ -84,6 +89,7 @@ class Expansion {
   #text(text: string, path: readonly string[]): string {
     return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const found = this.#env[name]
+      if (found === undefined && this.#unused.includes(path[0] ?? '')) return `\${${name}}`
       if (found === undefined)
         this.problems.set(path, {
           what: `needs the environment variable ${name}, which isn't set.`,

@@ -2,7 +2,9 @@
  * What an operator may ask of an outbox: reads only, next to a running producer, and all of it as it was at one moment.
  * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
  */
+
 import { type EntityManager, MoreThan } from 'typeorm'
+import { parseJson } from '../tasks/parse.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
 import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
 import { Database } from './sqlite/database.js'
@@ -211,7 +213,7 @@ function iso(time: number, { path }: View): string {
 
 function parsed(task: string, { path }: View): unknown {
   try {
-    return JSON.parse(task)
+    return parseJson(task)
   } catch (cause) {
     throw damaged(path, 'a task in it is no JSON', cause)
   }

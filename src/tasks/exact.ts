@@ -14,6 +14,20 @@ export class ExactNumber {
   toString(): string {
     return this.text
   }
+
+  /** For JSON that is shown; a task has the text itself. */
+  toJSON(): number {
+    return Number(this.text)
+  }
+}
+
+/** The values of a key that is there twice: which one is meant, nobody knows. */
+export class Twice {
+  readonly values: readonly unknown[]
+
+  constructor(...values: readonly unknown[]) {
+    this.values = values
+  }
 }
 
 /** Significant digits with which any double can be written; more say something that a double doesn't hold. */
@@ -31,6 +45,16 @@ export function numberOf(text: string): number | bigint | ExactNumber {
   return isKept || !Number.isFinite(number) ? number : new ExactNumber(text)
 }
 
+/**
+ * A number of YAML as it was written: with a zero before its digits, which a number would lose, it is text.
+ *
+ * @param value what YAML makes of `source`
+ */
+export function exactScalar(source: string, value: number): unknown {
+  if (/^[+-]?0\d/.test(source)) return source
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(source) ? numberOf(source) : value
+}
+
 /** A whole number as its digits, whatever its size: those that `String` gives, and zeros. */
 function digitsOf(number: number): string {
   const [mantissa = '', exponent] = String(number).split('e+')
@@ -43,6 +67,7 @@ function digitsOf(number: number): string {
 export function exactJson(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value)
   if (value instanceof ExactNumber) return value.text
+  if (value instanceof Twice) return exactJson(value.values)
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map((each) => exactJson(each) ?? 'null').join(',')}]`
   const members = Object.entries(value).flatMap(([key, inner]) => {

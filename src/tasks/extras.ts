@@ -1,7 +1,7 @@
 /** A location's extra keys: those that owm doesn't know travel with the task, under snake_case names. */
 import type { Location } from '../plugin.js'
 import type { Utf8 } from './bytes.js'
-import { exactJson } from './exact.js'
+import { exactJson, Twice } from './exact.js'
 import { Rejection, shown } from './rejection.js'
 import { ownKeys } from './task.js'
 
@@ -78,6 +78,7 @@ function extraOf(key: string): { name: string; start: Uint8Array } {
 /** Undefined for what JSON leaves out, such as a function. */
 function jsonOf(value: unknown, name: string): string | undefined {
   if (isDeeperThan(maxExtraDepth, value)) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
+  if (isTwice(value)) throw new Rejection(`${name} has a key that is there twice`)
   if (isInfinite(value)) throw new Rejection(`${name} holds a number that is too large for JSON`)
   try {
     return exactJson(value)
@@ -90,6 +91,10 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
 }
+
+/** Whether there is a key in it that has two values. */
+const isTwice = (value: unknown): boolean =>
+  value instanceof Twice || (typeof value === 'object' && value !== null && Object.values(value).some(isTwice))
 
 /** Whether there is a number in it that JSON would write as `null`, NaN excepted. */
 const isInfinite = (value: unknown): boolean =>

@@ -22,10 +22,10 @@ export const rooms: Readonly<Record<string, Room>> = {
   'trace.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },
   files: { imports: [], vendors: ['sqlite3'] },
-  tasks: { imports: ['plugin.ts'] },
+  tasks: { imports: ['plugin.ts'], vendors: ['lossless-json'] },
   sources: {
     imports: ['tasks', 'plugin.ts'],
-    vendors: ['zod', 'csv-parse', 'yaml', 'lossless-json', 'undici', 'typeorm', 'sqlite3'],
+    vendors: ['zod', 'csv-parse', 'yaml', 'undici', 'typeorm', 'sqlite3'],
   },
   sinks: { imports: ['tasks', 'plugin.ts'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
@@ -35,7 +35,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ['plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
     vendors: ['zod'],
   },
-  config: { imports: ['plugins', 'files'], types: ['plugin.ts', 'pipeline'], vendors: ['zod', 'cosmiconfig', 'yaml'] },
+  config: {
+    imports: ['plugins', 'files', 'tasks'],
+    types: ['plugin.ts', 'pipeline'],
+    vendors: ['zod', 'cosmiconfig', 'yaml'],
+  },
   cli: {
     imports: ['config', 'plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],

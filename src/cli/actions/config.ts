@@ -13,6 +13,7 @@ import {
   TransientError,
   toError,
 } from '../../errors/index.js'
+import { exactJson } from '../../tasks/exact.js'
 import type { Done } from '../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { harmless, plural } from '../format.js'
@@ -32,7 +33,7 @@ export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
   ])
   const { values, errors } = await settingsIn(loaded)
   const rows = values.map(({ key, value, origin }) => {
-    const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+    const text = typeof value === 'string' ? value : (exactJson(value) ?? '')
     const from = origin.from === 'file' ? { ...origin, file: relative(loaded.cwd, origin.file) } : origin
     return [key, text.length > 80 ? `${text.slice(0, 79)}…` : text, wordsOf(from)]
   })

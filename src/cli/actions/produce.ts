@@ -165,7 +165,10 @@ async function dryRun(
   elapsed: () => number,
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
-  const { dryRun } = await import('../../pipeline/dry-run.js')
+  const [{ dryRun }, { parseJson }] = await Promise.all([
+    import('../../pipeline/dry-run.js'),
+    import('../../tasks/parse.js'),
+  ])
   const { preview, rejects, error, ...counts } = await dryRun(source, result.slot)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   await tell(result, rejects, around)
@@ -177,7 +180,7 @@ async function dryRun(
     `${plural(counts.read - counts.rejected - counts.duplicates, 'task')} would be delivered to ${result.sink.name}`,
   ].join(', ')
   return {
-    result: { ...result, tasks: preview.map((task): unknown => JSON.parse(task)) },
+    result: { ...result, tasks: preview.map(parseJson) },
     summary: [...preview.map(harmless), line],
     errors: error ? [error] : rejections(result, strict),
   }

@@ -27,6 +27,6 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
   protected async work(): Promise<Done<PurgeResult>> {
     const { flags } = await this.parse(OutboxPurge)
     this.takeFlags(flags)
-    return purge(flags, () => this.configure(flags), this.surroundings)
+    return purge(flags, () => this.configureSink(flags), this.surroundings)
   }
 }

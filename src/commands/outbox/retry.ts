@@ -29,6 +29,6 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
   protected async work(): Promise<Done<RetryResult>> {
     const { flags, argv } = await this.parse(OutboxRetry)
     this.takeFlags(flags)
-    return retry(argv, flags, () => this.configure(flags), this.surroundings)
+    return retry(argv, flags, () => this.configureSink(flags), this.surroundings)
   }
 }

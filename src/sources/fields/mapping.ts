@@ -1,5 +1,6 @@
 /** From a record with its own names to a location. One for each read of a list. */
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
+import { Twice } from '../../tasks/exact.js'
 import { pairOf } from './coordinates.js'
 import { degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
@@ -64,7 +65,7 @@ export class Mapping {
 
   /** A row's location; undefined where it has no value at all. */
   fromRow(plan: Plan, values: readonly unknown[], raw: Raw): Location | Malformed | undefined {
-    return this.#made(plan.meanings, values, raw)
+    return this.#made(plan, values, raw)
   }
 
   /**
@@ -75,13 +76,10 @@ export class Mapping {
    */
   fromRecord(record: Readonly<Record<string, unknown>>, raw: Raw, key?: string): Location | Malformed | undefined {
     const { names, values, own } = this.#paths(record)
-    const { meanings, taken } = this.#planFor(names, own)
-    const made = this.#made(
-      meanings,
-      taken ? values.map((value, index) => left(value, taken[index] ?? 0)) : values,
-      raw,
-      key,
-    )
+    const plan = this.#planFor(names, own)
+    const { taken } = plan
+    const kept = taken ? values.map((value, index) => left(value, taken[index] ?? 0)) : values
+    const made = this.#made(plan, kept, raw, key)
     if (made !== undefined) this.#judge.saw(record, made)
     return made
   }
@@ -145,7 +143,7 @@ export class Mapping {
   }
 
   #made(
-    meanings: readonly (string | undefined)[],
+    { names, meanings }: Plan,
     values: readonly unknown[],
     raw: Raw,
     key?: string,
@@ -155,6 +153,8 @@ export class Mapping {
     for (let index = 0; index < meanings.length; index++) {
       const value = this.#clean(values[index])
       if (value === undefined) continue
+      if (value instanceof Twice)
+        return new Malformed(raw(), `the key "${names[index]}" is there twice, with two values`)
       if (isEmpty) isEmpty = isAbsent(value)
       const meaning = meanings[index]
       if (meaning !== undefined) location[meaning] = value

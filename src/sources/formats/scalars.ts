@@ -1,6 +1,6 @@
 /** YAML's numbers without loss. */
 import type { Document } from 'yaml'
-import { numberOf } from '../../tasks/exact.js'
+import { exactScalar } from '../../tasks/exact.js'
 
 /**
  * Gives each number of a document as it was written: `03772` is text, since as a number it would lose its zero; a
@@ -14,9 +14,4 @@ export function exactScalars(document: Document, { visit }: Pick<typeof import('
       node.value = exactScalar(source, value)
     },
   })
-}
-
-export function exactScalar(source: string, value: number): unknown {
-  if (/^[+-]?0\d/.test(source)) return source
-  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(source) ? numberOf(source) : value
 }

@@ -44,9 +44,9 @@ export class Pages {
     if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
     const isWholeRead = !this.#isResumed
     for (;;) {
-      const here = this.#place
-      const page = await this.#page(here)
+      const page = await this.#page(this.#place)
       if (page === 'end') break
+      const here = this.#place // where pages count from 1, it has moved on
       const before = this.#tally.count
       const next = this.#take(page, here)
       mapping.count(page.records)
@@ -60,6 +60,10 @@ export class Pages {
       if (next === undefined) break
     }
     if (isWholeRead) mapping.judge(true)
+    if (isWholeRead && this.#tally.isEmpty) {
+      const first = this.#named(this.#pagination.start)
+      this.#context.log.warn({ page: first }, `the first page of ${first} is empty: there is nothing to read`)
+    }
     this.#tally.isWhole()
   }
 
@@ -156,8 +160,6 @@ export class Pages {
     const next = this.#after(here, page)
     this.#tally.goesOn(page, next, named, this.#pagination)
     if (this.#isFirst && !isCounted && next === undefined) this.#leadsNowhere(page, named, limit)
-    if (this.#isFirst && page.count === 0 && next === undefined)
-      this.#context.log.warn({ page: named }, `the first page of ${named} is empty: there is nothing to read`)
     this.#context.log.debug(
       { page: named, items: page.count, count: this.#tally.count, total: this.#tally.total },
       'a page was read',
@@ -205,7 +207,7 @@ export class Pages {
     return {
       locations: page.records,
       resume: JSON.stringify(checkpoint),
-      position: (index) => pagination.position(here, before, page.position(index)),
+      position: (index, field) => pagination.position(here, before, page.position(index, field)),
     }
   }
 }

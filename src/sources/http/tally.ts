@@ -52,6 +52,11 @@ export class Tally {
       throw new ResumePointError(`the list ended after ${count} of ${total} items`)
   }
 
+  /** Whether no page has had anything in it. */
+  get isEmpty(): boolean {
+    return this.#largest === 0
+  }
+
   get isReached(): boolean {
     return this.total !== undefined && this.count >= this.total
   }

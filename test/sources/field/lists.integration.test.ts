@@ -27,6 +27,36 @@ const cases: readonly Case[] = [
   // Digits are not ours to change.
   { list: 'bigint-json', code: 0, text: ['1161888007138312192', '1161888007138312199', '3791411052119578828'] },
   { list: 'bigint-ndjson', code: 0, text: ['1161888007138312192', '1161888007138312199', '"parent":9007199254740993'] },
+  {
+    list: 'inline-zero',
+    code: 0,
+    tasks: [
+      { location_id: '03772', zip: '00501' },
+      { location_id: 3772, city: 'Other' },
+    ],
+  },
+  // Nothing usable is no success.
+  { list: 'all-rejected', code: 65, says: [/None of the 3 locations.*source\.decimal to ","/], tasks: [] },
+  { list: 'decimal-comma', code: 65, says: [/source\.decimal to ","/], tasks: [] },
+  { list: 'delimiter-tie', code: 65, says: [/source\.decimal to ","/], tasks: [] },
+  { list: 'dms', code: 65, says: [/source\.dms to true/], tasks: [] },
+  { list: 'lon-0-360', code: 0, says: [/source\.longitudes to 0\.\.360/], tasks: places('Berlin') },
+  {
+    list: 'backslash-quotes',
+    code: 0,
+    says: [/3 locations were rejected.*source\.escape/],
+    tasks: places('Bern', 'Basel'),
+  },
+  { list: 'header-only', code: 0, says: [/gave no location/] },
+  { list: 'header-only', args: ['--set', 'source.minLocations=1'], code: 65, says: [/gave 0 locations/] },
+  // A duplicate is the same place again.
+  {
+    list: 'id-same-content-differs',
+    code: 0,
+    says: [/another place's, too: line 2 \(.*line 3/],
+    tasks: places('Bern'),
+  },
+  { list: 'id-same-content-differs', args: ['--strict'], code: 65, says: [/line 3/] },
   // One name, one column.
   {
     list: 'both-ids-camel',

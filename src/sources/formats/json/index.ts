@@ -1,6 +1,7 @@
 /** JSON and GeoJSON: one list of records, or an object that holds one. */
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
+import { parseJson } from '../../../tasks/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { entriesIn, type Layout, layoutOf } from '../layout.js'
 import { checkProjection, type RecordOptions, RecordReader } from '../record.js'
@@ -8,7 +9,6 @@ import { damaged, isObject, maxRecord, misread, type Records, type TextList, tit
 import { joined, merged } from '../text.js'
 import { type Element, Elements } from './elements.js'
 import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
-import { parseJson } from './parse.js'
 import { Unstructured } from './walker.js'
 
 export interface JsonOptions extends RecordOptions {

@@ -75,11 +75,13 @@ export class Reader {
       for await (const chunk of (format === 'ndjson' ? readNdjson : readCsv)(list, this.#given, this.#mapping))
         chunks.push(chunk)
     const records = chunks.flatMap((chunk) => [...chunk.records])
-    const places = chunks.flatMap((chunk) => chunk.records.map((_, index) => () => chunk.position(index)))
+    const places = chunks.flatMap((chunk) =>
+      chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
+    )
     return {
       count: records.length,
       records,
-      position: (index) => `, ${places[index]?.() ?? ''}`,
+      position: (index, field) => `, ${places[index]?.(field) ?? ''}`,
       mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
       total: totalIn(undefined, headers, this.#given, false, wrong),
       pages: undefined,

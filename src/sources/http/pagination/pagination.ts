@@ -10,7 +10,7 @@ export interface Page {
   readonly count: number
   readonly records: readonly (Location | Malformed)[]
   /** Where a record stands in the page: the index of its item, or words to be put behind the page's own. */
-  position(index: number): number | string
+  position(index: number, field?: string): number | string
   /** Tells two pages apart. */
   readonly mark: string
   /** Items in the whole list. */

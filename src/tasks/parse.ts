@@ -1,20 +1,26 @@
 /** JSON without loss: every digit of a number, and no key that another one of the same name replaces. */
 import { parse } from 'lossless-json'
-import { numberOf } from '../../../tasks/exact.js'
+import { numberOf, Twice } from './exact.js'
 
 /** What Python and JavaScript write for numbers that JSON hasn't; outside of strings. */
 const constants = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
 
 /**
  * The value of a JSON text. Whole numbers beyond 2^53 are bigints, longer decimals ExactNumbers, NaN is null, and
- * Infinity is infinite. Throws SyntaxError; also for a key that is there twice with two values.
+ * Infinity is infinite; a key that is there twice, with two values, has a Twice. Throws SyntaxError.
  */
 export function parseJson(given: string): unknown {
   const text = /NaN|Infinity/.test(given) ? given.replace(constants, inJson) : given
-  if (/\d{16}|\d[eE]-\d{3}/.test(text)) return parse(text, undefined, numberOf)
+  if (/\d{16}|\d[eE]-\d{3}/.test(text)) return exact(text)
   const value: unknown = JSON.parse(text)
-  return keysIn(text) === keysOf(value) ? value : parse(text, undefined, numberOf)
+  return keysIn(text) === keysOf(value) ? value : exact(text)
 }
+
+const exact = (text: string): unknown =>
+  parse(text, undefined, {
+    parseNumber: numberOf,
+    onDuplicateKey: ({ oldValue, newValue }) => new Twice(oldValue, newValue),
+  })
 
 function inJson(token: string): string {
   if (token.startsWith('"')) return token
