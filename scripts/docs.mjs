@@ -9,26 +9,22 @@ import { sources } from '../src/sources/index.ts'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
-const aboutSources = `# Sources
-
-Written by \`npm run docs\` from the sources' own schemas; \`owm plugins\` shows the same in a terminal, with the sources that you installed or
-wrote yourself ([plugins.md](plugins.md)).
-
-The options stand beside \`use:\`. Every source also takes \`timeoutMs\` and \`maxLocations\` (see the README). \`pagination.limit\` is \`limit:\`
-inside of \`pagination:\`, \`list[].name\` is \`name:\` in each entry of \`list:\`. A secret is best written as \`\${NAME}\`, which is read from the
-environment.
-`
-
 /** The documents as they should be: path -> text. */
 export async function documents() {
-  const path = join(folder, 'plugins.md')
-  const plugins = await readFile(path, 'utf8')
-  const [before, after] = [plugins.split('<!-- sinks: npm run docs -->')[0], plugins.split('<!-- /sinks -->')[1]]
-  if (before === plugins || after === undefined) throw new Error(`${path} has lost its marks for the generated part`)
   return {
-    [join(folder, 'sources.md')]: `${aboutSources}\n${await sectionsOf('source', sources)}`,
-    [path]: `${before}<!-- sinks: npm run docs -->\n\n${await sectionsOf('sink', sinks)}\n<!-- /sinks -->${after}`,
+    [join(folder, 'sources.md')]: await written('sources', await sectionsOf('source', sources)),
+    [join(folder, 'plugins.md')]: await written('sinks', await sectionsOf('sink', sinks)),
   }
+}
+
+/** A document with its generated part, which stands between two marks. */
+async function written(name, part) {
+  const path = join(folder, name === 'sinks' ? 'plugins.md' : 'sources.md')
+  const text = await readFile(path, 'utf8')
+  const [begin, end] = [`<!-- ${name}: npm run docs -->`, `<!-- /${name} -->`]
+  const [before, after] = [text.split(begin)[0], text.split(end)[1]]
+  if (before === text || after === undefined) throw new Error(`${path} has lost its marks for the generated part`)
+  return `${before}${begin}\n\n${part}\n${end}${after}`
 }
 
 async function sectionsOf(kind, plugins) {
@@ -47,7 +43,7 @@ function sectionOf(kind, use, { description, options }) {
   })
   const table = [['option', 'type', 'unit', 'default', 'description'], ['---', '---', '---', '---', '---'], ...rows]
   return [
-    `${kind === 'source' ? '##' : '###'} \`${use}\``,
+    `### \`${use}\``,
     '',
     `${description[0].toUpperCase()}${description.slice(1)}.`,
     '',

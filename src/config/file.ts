@@ -4,7 +4,7 @@ import type { Loader } from 'cosmiconfig'
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
 import { ConfigurationError, toError } from '../errors/index.js'
 import { importModule } from '../plugins/load.js'
-import { exactScalar } from '../tasks/exact.js'
+import { exactScalar } from '../tasks/json/exact.js'
 import { type Found, isTree } from './origins.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */

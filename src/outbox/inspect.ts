@@ -4,7 +4,7 @@
  */
 
 import { type EntityManager, MoreThan } from 'typeorm'
-import { parseJson } from '../tasks/parse.js'
+import { parseJson } from '../tasks/json/parse.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
 import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
 import { Database } from './sqlite/database.js'

@@ -1,7 +1,7 @@
 /** A location's extra keys: those that owm doesn't know travel with the task, under snake_case names. */
 import type { Location } from '../plugin.js'
 import type { Utf8 } from './bytes.js'
-import { exactJson, Twice } from './exact.js'
+import { exactJson, Twice } from './json/exact.js'
 import { Rejection, shown } from './rejection.js'
 import { ownKeys } from './task.js'
 

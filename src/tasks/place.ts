@@ -1,6 +1,6 @@
 /** From a location, as a source gives it, to a checked place: pure, no clock, no randomness. */
 import type { Location } from '../plugin.js'
-import { ExactNumber } from './exact.js'
+import { ExactNumber } from './json/exact.js'
 import { orRejection, Rejection, shown } from './rejection.js'
 
 /** What owm itself needs of a location, checked. */

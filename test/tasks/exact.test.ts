@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { taskMaker } from '../../src/tasks/encode.js'
-import { ExactNumber, exactJson, numberOf } from '../../src/tasks/exact.js'
+import { ExactNumber, exactJson, numberOf } from '../../src/tasks/json/exact.js'
 import { Rejection } from '../../src/tasks/rejection.js'
 
 describe('a number in JSON', () => {

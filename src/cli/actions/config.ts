@@ -13,7 +13,7 @@ import {
   TransientError,
   toError,
 } from '../../errors/index.js'
-import { exactJson } from '../../tasks/exact.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import type { Done } from '../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { harmless, plural } from '../format.js'

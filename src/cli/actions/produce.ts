@@ -167,7 +167,7 @@ async function dryRun(
 ): Promise<Done<ProduceResult>> {
   const [{ dryRun }, { parseJson }] = await Promise.all([
     import('../../pipeline/dry-run.js'),
-    import('../../tasks/parse.js'),
+    import('../../tasks/json/parse.js'),
   ])
   const { preview, rejects, error, ...counts } = await dryRun(source, result.slot)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }

@@ -15,8 +15,8 @@ import {
   type Malformed,
   type Source,
 } from '../../plugin.js'
-import { exactJson } from '../../tasks/exact.js'
 import { idDigits } from '../../tasks/id.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import type { Given } from './minimum.js'

@@ -1,7 +1,7 @@
 /** Rejected locations by their reasons: how many, and an example of each. */
 
 import { isMalformed, type LocationBatch } from '../../plugin.js'
-import { exactJson } from '../../tasks/exact.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 
 /** What `owm produce --json` says of the commonest reasons. */

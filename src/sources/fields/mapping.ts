@@ -1,6 +1,6 @@
 /** From a record with its own names to a location. One for each read of a list. */
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
-import { Twice } from '../../tasks/exact.js'
+import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
@@ -130,7 +130,8 @@ export class Mapping {
     // What a path found is either a known field now, or no field at all.
     const meanings = all.map((meaning, index) => {
       const name = names[index] ?? ''
-      return index < own || isMapped(meaning, this.#options) ? this.#travels(name, meaning) : undefined
+      const isWanted = index < own || isMapped(meaning, this.#options) || this.#options.columns?.includes(name)
+      return isWanted ? this.#travels(name, meaning) : undefined
     })
     const used = names.slice(own).filter((_, index) => meanings[own + index] !== undefined)
     const taken = names

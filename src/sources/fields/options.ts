@@ -16,11 +16,11 @@ export const fieldOptions = {
   columns: z
     .array(z.string().min(1))
     .optional()
-    .describe('which other columns or keys travel with a task; by default all'),
+    .describe('which other columns or keys travel with a task, and can be filtered by; by default all'),
   nulls: z
-    .array(z.string())
+    .array(z.union([z.string(), z.number(), z.null()]))
     .optional()
-    .describe('texts that stand for no value, such as NULL, N/A or -; by default \\N in CSV and TSV'),
+    .describe('values that stand for none, such as NULL, N/A, - or -9999; by default \\N in CSV and TSV'),
   coordinates: z
     .enum(['lat-lon', 'lon-lat'])
     .optional()

@@ -1,13 +1,15 @@
 /** What one value is, before anybody asks what it means. */
 
 /**
- * Makes the function that trims text and takes away what stands for no value: NaN, and the texts in `nulls`.
+ * Makes the function that trims text and takes away what stands for no value: NaN, and what is in `nulls`.
  * White space is everything that Unicode calls so, byte order marks and no-break spaces included.
  */
-export function cleaner(nulls: readonly string[] = []): (value: unknown) => unknown {
-  const absent = new Set(nulls)
+export function cleaner(nulls: readonly (string | number | null)[] = []): (value: unknown) => unknown {
+  // In YAML, NULL without quotes is null.
+  const absent = new Set(nulls.flatMap((each) => (each === null ? ['NULL', 'null', 'Null'] : [String(each)])))
   return (value) => {
-    if (typeof value !== 'string') return Number.isNaN(value) ? undefined : value
+    if (typeof value === 'number') return Number.isNaN(value) || absent.has(String(value)) ? undefined : value
+    if (typeof value !== 'string') return value
     const text = isPlain(value.charCodeAt(0)) && isPlain(value.charCodeAt(value.length - 1)) ? value : value.trim()
     return absent.has(text) ? undefined : text
   }

@@ -1,6 +1,6 @@
 /** From one record of JSON, NDJSON or YAML to a location. */
 import { type Location, Malformed } from '../../plugin.js'
-import { exactJson } from '../../tasks/exact.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected } from '../fields/projection.js'

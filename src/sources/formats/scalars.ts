@@ -1,6 +1,6 @@
 /** YAML's numbers without loss. */
 import type { Document } from 'yaml'
-import { exactScalar } from '../../tasks/exact.js'
+import { exactScalar } from '../../tasks/json/exact.js'
 
 /**
  * Gives each number of a document as it was written: `03772` is text, since as a number it would lose its zero; a

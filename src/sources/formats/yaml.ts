@@ -1,7 +1,7 @@
 /** YAML: one list of records, an object that holds one, or a document for each record. Read as a whole. */
 import type { Document, Node } from 'yaml'
 import { type Location, Malformed } from '../../plugin.js'
-import { exactJson } from '../../tasks/exact.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
 import { type Held, noList, onlyOne } from './json/outline.js'

@@ -1,6 +1,6 @@
 /** The rows of a page, and the locations in them. */
 import { type Location, Malformed } from '../../plugin.js'
-import { exactJson } from '../../tasks/exact.js'
+import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Dialect } from './dialect/dialect.js'
 import { isNewColumn, keyPrefix } from './statements.js'

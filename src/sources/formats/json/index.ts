@@ -1,7 +1,7 @@
 /** JSON and GeoJSON: one list of records, or an object that holds one. */
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
-import { parseJson } from '../../../tasks/parse.js'
+import { parseJson } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { entriesIn, type Layout, layoutOf } from '../layout.js'
 import { checkProjection, type RecordOptions, RecordReader } from '../record.js'

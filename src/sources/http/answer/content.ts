@@ -2,7 +2,7 @@
 import { TextDecoder } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { codeOf, toError } from '../../../errors/index.js'
-import { parseJson } from '../../../tasks/parse.js'
+import { parseJson } from '../../../tasks/json/parse.js'
 import { signatureOf } from '../../formats/signature.js'
 import { TooLong } from '../errors.js'
 import type { Options } from '../options.js'

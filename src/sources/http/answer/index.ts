@@ -1,7 +1,7 @@
 /** What an answer says: its records, the total, and where the next page is. */
 import { ConfigurationError, TransientError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
-import { exactJson } from '../../../tasks/exact.js'
+import { exactJson } from '../../../tasks/json/exact.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { projected } from '../../fields/projection.js'
 import { readCsv } from '../../formats/csv/index.js'

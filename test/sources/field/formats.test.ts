@@ -1,0 +1,255 @@
+/** Kinds of faults in the formats of static-list, one kind in each format that can have it. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { isMalformed, type Location } from '../../../src/plugin.js'
+import staticList from '../../../src/sources/static-list/index.js'
+import { exactJson } from '../../../src/tasks/json/exact.js'
+
+interface Read {
+  readonly locations: readonly Location[]
+  readonly reasons: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+async function read(name: string, text: string, options: object = {}): Promise<Read> {
+  const folder = await mkdtemp(join(tmpdir(), 'owm-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, name), text)
+  return readSource({ file: join(folder, name), ...options })
+}
+
+async function readSource(options: object): Promise<Read> {
+  const warnings: string[] = []
+  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => void warnings.push(message) }
+  const context = {
+    baseDir: '/',
+    signal: new AbortController().signal,
+    log,
+    attempt: <T>(work: () => Promise<T>) => work(),
+  }
+  const source = await staticList.open(staticList.options.parse(options), context)
+  const locations: Location[] = []
+  const reasons: string[] = []
+  for await (const batch of source.read(undefined))
+    for (const location of batch.locations)
+      if (isMalformed(location)) reasons.push(location.reason)
+      else locations.push(location)
+  return { locations, reasons, warnings }
+}
+
+type Place = Record<string, unknown>
+
+const feature = (text: string): string =>
+  `{"type":"Feature","geometry":{"type":"Point","coordinates":[7.4,46.9]},"properties":${text}}`
+const write: Readonly<Record<string, (records: readonly string[]) => [name: string, text: string]>> = {
+  JSON: (records) => ['list.json', `[${records.join(',\n')}]`],
+  'an object': (records) => ['object.json', `{"data":[${records.join(',\n')}]}`],
+  NDJSON: (records) => ['list.ndjson', records.map((record) => `${record}\n`).join('')],
+  GeoJSON: (records) => [
+    'list.geojson',
+    `{"type":"FeatureCollection","features":[${records.map(feature).join(',\n')}]}`,
+  ],
+  YAML: (records) => ['list.yaml', records.map((record) => `- ${record}\n`).join('')],
+}
+const each = Object.entries(write).map(([format, text]) => ({ format, text }))
+
+describe.each(each)('$format', ({ format, text }) => {
+  const isGeo = format === 'GeoJSON'
+  const list = (records: readonly string[], options: object = {}): Promise<Read> => read(...text(records), options)
+  const bern = '"name":"Bern","lat":46.9,"lon":7.4'
+
+  test('long whole numbers, and long decimals, keep their digits', async () => {
+    const { locations } = await list([
+      `{"id":1161888007138312192,${bern},"of":[9007199254740993]}`,
+      `{"id":1161888007138312199,${bern},"area":0.12345678901234567891}`,
+      `{"id":7,${bern},"area":0.1,"e":1e3}`,
+    ])
+    expect(locations.map(({ id }) => String(id))).toEqual(['1161888007138312192', '1161888007138312199', '7'])
+    expect(exactJson(locations[0]?.['of'])).toBe('[9007199254740993]')
+    expect(exactJson(locations[1]?.['area'])).toBe('0.12345678901234567891')
+    expect(locations[2]).toMatchObject({ id: 7, area: 0.1, e: 1000 })
+  })
+
+  if (format !== 'YAML')
+    test('a key that is there twice: neither value wins', async () => {
+      const { locations, reasons } = await list([
+        `{${bern},"name":"Basel"}`,
+        `{${bern},"note":"a\\":b","note":"a\\":b"}`,
+        `{${bern}}`,
+      ])
+      expect(reasons).toEqual(['the key "name" is there twice, with two values'])
+      expect(locations).toHaveLength(2)
+    })
+
+  test('names that a task has of its own, or that have no letter: kept under others, told once', async () => {
+    const record = `{"id":1,${bern},"locationId":"LOC","task_id":"T","#":5,"El.":1,"el":2}`
+    const { locations, warnings } = await list([record, record])
+    expect(Object.keys(locations[0] ?? {})).toEqual(
+      expect.arrayContaining(['original_location_id', 'original_task_id', 'El.', 'el_2']),
+    )
+    expect(Object.values(locations[0] ?? {})).toEqual(expect.arrayContaining([5, 1, 2, 'LOC', 'T']))
+    expect(warnings.filter((warning) => warning.includes('travels as'))).toHaveLength(4)
+  })
+
+  test('a mapping that finds nothing is a mistake, with the nearest name', async () => {
+    const records = Array.from({ length: 30 }, () => `{${bern},"region":"BE"}`)
+    await expect(list(records, { fields: { state: 'regoin' } })).rejects.toMatchObject({
+      exitCode: 78,
+      hint: expect.stringMatching(/Did you mean "region"/),
+    })
+    await expect(list([`{${bern}}`], { columns: ['elevation'] })).rejects.toMatchObject({ exitCode: 78 })
+    const sparse = [`{${bern}}`, `{${bern},"region":"BE"}`]
+    expect((await list(sparse, { fields: { state: 'region' } })).locations[1]).toMatchObject({ state: 'BE' })
+  })
+
+  if (!isGeo)
+    test('no key for the latitude is told once', async () => {
+      await expect(list(['{"name":"Bern","latt":46.9,"lon":7.4}'])).rejects.toMatchObject({
+        exitCode: 78,
+        message: expect.stringMatching(/no key for the latitude/),
+        hint: expect.stringMatching(/fields: \{latitude: latt\}/),
+      })
+    })
+
+  test('values that are none, and space around text', async () => {
+    const nulls = ['N/A', null, -9999]
+    const { locations } = await list(
+      [`{"id":"NULL","state":"N/A","kind":-9999,${bern.replace('Bern', ' Bern\u00a0')}}`],
+      { nulls },
+    )
+    expect({ ...locations[0] }).toEqual({
+      city: 'Bern',
+      ...(isGeo ? { latitude: 46.9, longitude: 7.4, lat: 46.9, lon: 7.4 } : { latitude: 46.9, longitude: 7.4 }),
+    })
+    if (!isGeo) expect((await list([`{${bern}}`, '{"name":"","lat":null,"lon":null}'])).locations).toHaveLength(1)
+  })
+
+  if (!isGeo)
+    test('coordinates as lists write them', async () => {
+      const read = async (record: string, options: object = {}): Promise<unknown> => {
+        const { locations, reasons } = await list([`{"name":"Bern",${record}}`], options)
+        return reasons[0] ?? [Number(locations[0]?.['latitude']), Number(locations[0]?.['longitude'])]
+      }
+      expect(await read('"lat":"46,9","lon":"7,4"')).toMatch(/source\.decimal to ","/)
+      expect(await read('"lat":"46,9","lon":"7,4"', { decimal: ',' })).toEqual([46.9, 7.4])
+      expect(await read('"lat":46.9,"lon":187.5')).toMatch(/source\.longitudes to 0\.\.360/)
+      expect(await read('"lat":46.9,"lon":187.5', { longitudes: '0..360' })).toEqual([46.9, -172.5])
+      const pair = { fields: { coordinates: 'at' } }
+      expect(await read('"at":"46.9; 7.4"', { ...pair, coordinates: 'lat-lon' })).toEqual([46.9, 7.4])
+      expect(await read('"at":[7.4,46.9]', { ...pair, coordinates: 'lon-lat' })).toEqual([46.9, 7.4])
+      expect(await read('"at":"Point(7.4 46.9)"', pair)).toEqual([46.9, 7.4])
+      expect(await read('"at":{"type":"Point","coordinates":[7.4,46.9]}', pair)).toEqual([46.9, 7.4])
+      expect(await read('"at":"POLYGON ((0 0, 1 1, 0 0))"', pair)).toMatch(/one POINT, not a POLYGON/)
+      await expect(read('"at":"46.9, 7.4"', pair)).rejects.toThrow(/order isn't known/)
+    })
+
+  test('a web page instead of a list', async () => {
+    const [name] = text([])
+    await expect(read(name, '<!DOCTYPE html>\n<html><body>Log in</body></html>')).rejects.toThrow(/is a web page/)
+  })
+})
+
+test('one wrong record of JSON costs no other', async () => {
+  const wrong = [
+    '{"name":"X","lat":Infinity,"lon":1}',
+    '{"name":"X","lat":1,}',
+    '{"name":"X" "lat":1}',
+    '{"name":"X","lat":.5}',
+  ]
+  const good = '{"name":"Bern","lat":46.9,"lon":7.4}'
+  const { locations, reasons } = await read('list.json', `[${[good, ...wrong, good].join(',\n')}]`)
+  expect(locations.filter(({ city }) => city === 'Bern')).toHaveLength(2)
+  expect(reasons).toHaveLength(3) // and infinite degrees are none, as the encoder says
+})
+
+test('a GeoJSON list that is cut off never passes for a shorter one', async () => {
+  const features = [feature('{"name":"a"}'), feature('{"name":"b"}')].join(',')
+  const whole = `{"type":"FeatureCollection","features":[${features}]}`
+  for (let length = 1; length < whole.length; length += 7)
+    await expect(read('list.geojson', whole.slice(0, length)), `${length}`).rejects.toMatchObject({ exitCode: 78 })
+})
+
+test('names that features have twice are both kept', async () => {
+  const properties = { id: 'p9', name: 'a', latitude: 1 }
+  const geometry = { type: 'Point', coordinates: [7.4, 46.9] }
+  const text = JSON.stringify({ type: 'Feature', id: 9, geometry, properties })
+  const { locations } = await read('list.ndjson', `${text}\n`)
+  expect({ ...locations[0] }).toMatchObject({ id: 'p9', feature_id: 9, latitude: 46.9, original_latitude: 1 })
+})
+
+test('a projection that a list names, wherever it stands', async () => {
+  const crs = '{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::25832"}}'
+  const list = `[${feature('{"name":"a"}')}]`
+  const places = '[{"name":"a","lat":1,"lon":2}]'
+  for (const [name, text] of [
+    ['before.geojson', `{"crs":${crs},"features":${list}}`],
+    ['behind.geojson', `{"features":${list},"crs":${crs}}`],
+    ['esri.json', `{"spatialReference":{"wkid":102100},"features":${places}}`],
+    ['list.yaml', `{"crs":${crs},"features":${places}}`],
+    ['point.ndjson', feature('{"name":"a"}').replace('"type":"Point"', `"type":"Point","crs":${crs}`)],
+  ] as const)
+    await expect(read(name, text), name).rejects.toThrow(/projection/)
+  for (const known of ['urn:ogc:def:crs:OGC:1.3:CRS84', 'EPSG:4326', 'urn:ogc:def:crs:EPSG::4326'])
+    expect(
+      (await read('list.geojson', `{"crs":${crs.replace(/urn[^"]*/, known)},"features":${list}}`)).locations,
+    ).toHaveLength(1)
+})
+
+test('YAML refuses a key that is there twice', async () => {
+  await expect(read('list.yaml', '- {name: a, name: b, lat: 1, lon: 2}\n')).rejects.toThrow(/isn't valid YAML.*unique/i)
+})
+
+test('zeros before digits are kept in YAML', async () => {
+  const { locations } = await read(
+    'list.yaml',
+    '- {id: 03772, name: a, lat: 51.4, lon: -0.4, zip: 00501, n: 0, o: 0o17}\n',
+  )
+  expect(locations[0]).toMatchObject({ id: '03772', zip: '00501', n: 0, o: 15 })
+})
+
+test('inline locations are read by the same rules', async () => {
+  const places: Place[] = [{ id: 1, locationId: 2, Ort: ' Bern ', lat: '46,9', lon: '7,4' }, {}]
+  const { locations, warnings } = await readSource({ locations: places, fields: { city: 'Ort' }, decimal: ',' })
+  expect(locations.map((location) => ({ ...location }))).toEqual([
+    { id: 1, original_location_id: 2, city: 'Bern', latitude: '46.9', longitude: '7.4' },
+  ])
+  expect(warnings).toHaveLength(1)
+})
+
+describe('CSV', () => {
+  test.each<[what: string, rows: string, cities: string[]]>([
+    ['a delimiter behind each line', 'name,lat,lon,\nA,1,2,\nB,1,2,\n', ['A', 'B']],
+    ['delimiters behind the rows only', 'name,lat,lon\nA,1,2,,\nB,1,2\n', ['A', 'B']],
+    ['rows without a value', 'name;lat;lon\n;;\nA;1;2\n  ;  ;\n"";"";""\n', ['A']],
+    ['a mark of the byte order in the midst', 'name,lat,lon\n\ufeffA,1,2\n', ['A']],
+    ['\\N', 'name,state,lat,lon\nA,\\N,1,2\n', ['A']],
+  ])('%s', async (_, rows, cities) => {
+    const { locations, reasons } = await read('list.csv', rows)
+    expect(reasons).toEqual([])
+    expect(locations.map(({ city }) => city)).toEqual(cities)
+    expect(locations[0]?.['state'] ?? '').toBe('')
+  })
+
+  test('quotes that enclose nothing are characters in TSV', async () => {
+    const rows = ['5" gun\t1\t2', '"Ghost Town" Site\t1\t2', '"open\t1\t2', '"two\nlines"\t1\t2', 'plain\t1\t2']
+    const { locations, reasons } = await read('list.tsv', `name\tlat\tlon\n${rows.join('\n')}\n`)
+    expect(reasons).toEqual([])
+    expect(locations.map(({ city }) => city)).toEqual(['5" gun', '"Ghost Town" Site', '"open', 'two\nlines', 'plain'])
+  })
+
+  test.each(['lat,lon', 'Breite,Länge'])('a header that source.header replaces: %s', async (header) => {
+    const { locations, reasons } = await read('list.csv', `name,${header}\nA,1,2\n`, {
+      header: ['city', 'latitude', 'longitude'],
+    })
+    expect(locations).toHaveLength(1)
+    expect(reasons).toEqual([])
+  })
+
+  test('columns of one name, whatever their case, are told before the first row', async () => {
+    await expect(read('list.csv', 'name,lat,lon,NAME\nA,1,2,B\n')).rejects.toThrow(
+      /two columns "NAME" \(columns 1 and 4\)/,
+    )
+  })
+})
