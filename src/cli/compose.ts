@@ -5,6 +5,7 @@ import type { Tally } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { Logger, PluginContext, Source } from '../plugin.js'
+import { ownerOf } from './owner.js'
 
 /** What the parts get from the command that they work for. */
 export interface Surroundings {
@@ -23,17 +24,22 @@ export interface ChosenSource extends SourceDeps {
   readonly tally: Tally | undefined
 }
 
-/** Whose an outbox and its receipts are: the pipeline's name, else the path of the configuration, else the folder. */
-export const ownerOf = ({ pipeline, file, cwd }: Loaded): string => pipeline ?? file ?? cwd
-
+/**
+ * @param as who opens it: its owner, who takes one that is nobody's; somebody who tidies up, and must be the owner
+ *   unless a flag or a variable names the file; or anybody
+ */
 export async function openOutbox(
-  { settings }: Loaded,
-  { command, signal, trustFolder }: Surroundings,
-  { wait, create }: { wait: boolean; create: boolean },
+  loaded: Loaded,
+  { command, signal, trustFolder, env }: Surroundings,
+  { wait, create, as }: { wait: boolean; create: boolean; as: 'owner' | 'tidier' | 'anybody' },
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
+  const { settings, origins } = loaded
   const { batchSize } = settings.flush
-  return Outbox.open(settings.outbox.path, { command, wait, create, trustFolder, batchSize, signal, now: Date.now })
+  const isAny = as === 'anybody' || (as === 'tidier' && origins.isNoted(['outbox', 'path']))
+  const claim = isAny ? {} : { claim: { owner: await ownerOf(loaded, env), takes: as === 'owner' } }
+  const options = { command, wait, create, trustFolder, batchSize, signal, now: Date.now }
+  return Outbox.open(settings.outbox.path, { ...options, ...claim })
 }
 
 /** The sink with its options checked; opened only when there is something to deliver. */

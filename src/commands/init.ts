@@ -15,6 +15,6 @@ export default class Init extends OwmCommand<InitResult> {
     this.takeFlags(flags)
     const { path, schema } = this.result
     this.result = { path: resolve(path), schema: resolve(schema) }
-    return init(this.result)
+    return init(this.result, this.surroundings)
   }
 }

@@ -34,6 +34,8 @@ export interface Loaded {
   pipeline: string | undefined
   /** The file that was read, if any. */
   file: string | undefined
+  /** The file as a flag or the environment named it; undefined where it was found, or there is none. */
+  named: string | undefined
   /** Where relative paths in options start. */
   baseDir: string
   /** Where the file was looked for. */
@@ -54,7 +56,8 @@ export async function loadConfig(
   cwd: string,
   secrets = new Secrets(),
 ): Promise<Loaded> {
-  const found = await readConfigFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)
+  const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
+  const found = await readConfigFile(named, cwd)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
@@ -79,7 +82,7 @@ export async function loadConfig(
   const path = resolve(baseDir, settings.outbox.path)
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
   settings.outbox.path = isShared ? namedAfter(pipeline, path) : path
-  return { settings, pipeline, file: found?.file, baseDir, cwd, secrets, variables, origins }
+  return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, origins }
 }
 
 /** Whether a path leads to one of owm's own settings, not to a plugin's option. */

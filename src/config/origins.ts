@@ -49,6 +49,11 @@ export class Origins {
     return !this.#notedAt(path) && at(this.#own, path) === undefined
   }
 
+  /** Whether a flag or a variable gave a value. */
+  isNoted(path: readonly string[]): boolean {
+    return this.#notedAt(path) !== undefined
+  }
+
   /** The origin of any setting. */
   async all(): Promise<(path: readonly string[]) => Origin> {
     const lines = await this.#linesOfFile()

@@ -73,6 +73,8 @@ export interface Filter {
 /** An outbox at one moment. */
 export interface Picture {
   totals: Totals
+  /** Whose it is: see owner.ts; null where nobody has claimed it yet. */
+  owner: string | null
   /** When the oldest pending task was stored, ISO 8601. */
   oldestPendingAt: string | null
   /** Those that are open or have failures to remember. */
@@ -87,6 +89,7 @@ export interface Picture {
 export async function inspect(path: string, filter: Filter): Promise<Picture | undefined> {
   return read(path, async (view) => ({
     totals: await totalsIn(view),
+    owner: await ownerIn(view),
     oldestPendingAt: await oldestPendingIn(view),
     breakers: await breakersIn(view),
     runs: await runsIn(view, filter),
@@ -95,8 +98,8 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
 }
 
 /** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
-export async function totalsOf(path: string): Promise<Totals | undefined> {
-  return read(path, totalsIn)
+export async function totalsOf(path: string): Promise<(Totals & Pick<Picture, 'owner'>) | undefined> {
+  return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
 }
 
 interface View {
@@ -130,6 +133,12 @@ async function totalsIn({ manager }: View): Promise<Totals> {
     rejected: await manager.countBy(rejectedRecords, { kind: 'rejected' }),
     duplicates: await manager.countBy(rejectedRecords, { kind: 'duplicate' }),
   }
+}
+
+async function ownerIn({ manager, version }: View): Promise<string | null> {
+  if (version < 4) return null
+  const [state] = await manager.find(states, { select: { id: true, owner: true } })
+  return state?.owner ?? null
 }
 
 async function oldestPendingIn(view: View): Promise<string | null> {

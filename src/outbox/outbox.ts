@@ -23,6 +23,7 @@ import { type Met, type Parts, type Reconciled, reconcile, reconcilePosition } f
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
 import { cut, IntakeWriter } from './intake.js'
+import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
 import { Retention } from './retention.js'
 import { Ledger } from './runs/ledger.js'
@@ -47,6 +48,8 @@ export interface OpenOptions {
   /** Whether it doesn't matter who else may replace files in the outbox's folder. Default: it does. */
   trustFolder?: boolean
   signal: AbortSignal
+  /** Whose it must be; undefined where it doesn't matter. */
+  claim?: Claim
   /** Milliseconds: what a sink lost and is older isn't delivered again. */
   maxAgeMs?: number
   now(): number
@@ -118,6 +121,7 @@ export class Outbox {
         })
         await database.inTurn((manager) => manager.update(states, { id: 1 }, { holder }))
         const row = await readState(database)
+        if (options.claim) await claim(database, row, options.claim)
         const state = await OutboxState.of(database, row)
         return new Outbox(database, lock, { row, state, sinks: await Sinks.of(database, state) }, options)
       } catch (error) {
@@ -138,6 +142,13 @@ export class Outbox {
   /** Whether it was made when it was opened. */
   get isNew(): boolean {
     return this.#database.isNew
+  }
+
+  /** Gives it to an owner, and says whose it was; null where it was nobody's. */
+  async adopt(owner: string): Promise<string | null> {
+    const before = (await readState(this.#database)).owner
+    await own(this.#database, owner)
+    return before
   }
 
   /** Every task up to here is in the sink or dead; 0 at the start. */

@@ -1,6 +1,8 @@
 /** `owm config …` and `owm init`: the configuration, shown, checked and begun. */
+import { hash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { dirname, relative } from 'node:path'
+import { homedir } from 'node:os'
+import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import type { Finding } from '../../config/check.js'
 import type { Loaded } from '../../config/load.js'
 import type { Shown } from '../../config/show.js'
@@ -113,21 +115,23 @@ export interface InitResult {
   schema: string
 }
 
-export async function init(result: InitResult): Promise<Done<InitResult>> {
+export async function init(result: InitResult, { env }: Surroundings): Promise<Done<InitResult>> {
   const { path, schema } = result
   const { configSchema } = await import('../../config/json-schema.js')
-  await writeFile(path, starter + crontab(dirname(path)), { flag: 'wx' }).catch((thrown: unknown) => {
-    const cause = toError(thrown)
-    throw codeOf(cause) === 'EEXIST'
-      ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
-          hint: 'Edit it, or move it away first.',
-          cause,
-        })
-      : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
-          hint: 'Start owm init in a folder that you may write to.',
-          cause,
-        })
-  })
+  await writeFile(path, starterFor(dirname(path), env) + crontab(dirname(path)), { flag: 'wx' }).catch(
+    (thrown: unknown) => {
+      const cause = toError(thrown)
+      throw codeOf(cause) === 'EEXIST'
+        ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
+            hint: 'Edit it, or move it away first.',
+            cause,
+          })
+        : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
+            hint: 'Start owm init in a folder that you may write to.',
+            cause,
+          })
+    },
+  )
   // An older one is overwritten: nobody edits it.
   await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
   const summary = [
@@ -148,6 +152,16 @@ function crontab(folder: string): string {
 # PATH=${[...folders].join(':')}
 # 0 * * * *  cd ${quoted} && { ${call} || ${call} --wait; }
 `
+}
+
+/** The starter for a folder, with an outbox that no other folder has. */
+const starterFor = (folder: string, env: Surroundings['env']): string =>
+  starter.replace('OUTBOX', () => JSON.stringify(outboxFor(folder, env)).replaceAll('$', () => '$$'))
+
+/** In the user's folder for state (XDG Base Directory Specification), named after the folder and a hash of its path. */
+function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
+  const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
+  return join(state, 'owm', `${basename(folder)}-${hash('sha1', folder, 'hex').slice(0, 8)}`, 'outbox.db')
 }
 
 const starter = `# yaml-language-server: $schema=./owm.schema.json
@@ -173,7 +187,9 @@ sink:
 #   path: ./tasks.jsonl       # or - for standard output
 
 outbox:
-  path: ./owm-outbox.db       # on a local disk that survives a restart
+  # On a local disk that survives a restart, and no other configuration's. Under systemd, with StateDirectory=owm:
+  # path: \${STATE_DIRECTORY}/outbox.db
+  path: OUTBOX
 
 # These are the defaults:
 # flush:

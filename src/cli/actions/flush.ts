@@ -1,8 +1,9 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
 import type { Done } from '../command.js'
-import { openOutbox, ownerOf, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
 import { count, plural, seconds, stopwatch } from '../format.js'
+import { ownerOf } from '../owner.js'
 import { tasksDelivered } from '../words.js'
 
 /** What `owm flush --json` prints. */
@@ -38,16 +39,17 @@ export async function flush(
   const { path } = loaded.settings.outbox
   result.sink.name = loaded.settings.sink?.use ?? null
   result.outbox.path = path
-  if (flags['dry-run']) return dryRun(result, path, limit)
+  const pipeline = await ownerOf(loaded, around.env)
+  if (flags['dry-run']) return dryRun(result, path, limit, pipeline)
 
   const sink = await sinkOf(loaded, around)
   const { flush } = await import('../../pipeline/flush.js')
-  const outbox = await openOutbox(loaded, around, { wait: flags.wait, create: false })
+  const outbox = await openOutbox(loaded, around, { wait: flags.wait, create: false, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('sink', undefined)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
-    const deps = { sink, outbox, pipeline: ownerOf(loaded), resilience, log: await around.logger(), signal, onProgress }
+    const deps = { sink, outbox, pipeline, resilience, log: await around.logger(), signal, onProgress }
     const { errors, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
     result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
     result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
@@ -58,11 +60,12 @@ export async function flush(
   }
 }
 
-async function dryRun(result: FlushResult, path: string, limit: number): Promise<Done<FlushResult>> {
+async function dryRun(result: FlushResult, path: string, limit: number, own: string): Promise<Done<FlushResult>> {
   const { totalsOf } = await import('../../outbox/inspect.js')
   const totals = await totalsOf(path)
   if (!totals) return { result, summary: [`dry run: there is no outbox ${path}`] }
-  const { pending, dead } = totals
+  const { pending, dead, owner } = totals
+  if (owner !== null && owner !== own) throw (await import('../../outbox/owner.js')).foreign(path, owner, own)
   result.outbox = { path, pending, dead }
   const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }

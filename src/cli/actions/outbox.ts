@@ -22,6 +22,7 @@ export interface InspectFlags {
 export const nothingInspected = (): InspectResult => ({
   path: null,
   totals: { pending: 0, dead: 0, rejected: 0, duplicates: 0 },
+  owner: null,
   oldestPendingAt: null,
   breakers: [],
   runs: [],
@@ -43,7 +44,7 @@ export async function inspect(
 }
 
 async function reportOf(found: InspectResult): Promise<string[]> {
-  const { path, totals, oldestPendingAt, breakers, runs, tasks } = found
+  const { path, totals, owner, oldestPendingAt, breakers, runs, tasks } = found
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
   const counts = [
@@ -53,7 +54,7 @@ async function reportOf(found: InspectResult): Promise<string[]> {
     plural(totals.duplicates, 'duplicate'),
   ]
   return [
-    `outbox ${path}`,
+    `outbox ${path}${owner === null ? '' : `, of ${owner}`}`,
     counts.join(', '),
     ...breakers.map(({ name, state, failures, since }) => {
       const open = since === null ? '' : `, open since ${since}`
@@ -115,7 +116,7 @@ export async function purge(
   around: Surroundings,
 ): Promise<Done<PurgeResult>> {
   const oldest = Date.now() - millisecondsOf(flags['older-than'])
-  const outbox = await openOutbox(await configure(), around, { wait: flags.wait, create: false })
+  const outbox = await openOutbox(await configure(), around, { wait: flags.wait, create: false, as: 'tidier' })
   try {
     const removed = await outbox.purge({ before: oldest, dead: flags.dead })
     const dead = await outbox.deadLetters.count()
@@ -168,7 +169,7 @@ export async function retry(
     throw new UsageError('Which dead tasks? Name one or more SEQ, or --run ID, or --all.', {
       hint: '`owm outbox inspect --state dead` shows them.',
     })
-  const outbox = await openOutbox(await configure(), around, { wait, create: false })
+  const outbox = await openOutbox(await configure(), around, { wait, create: false, as: 'tidier' })
   try {
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const retried = await outbox.deadLetters.retry(chosen)

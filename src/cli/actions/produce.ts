@@ -7,16 +7,9 @@ import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import {
-  type ChosenSource,
-  openOutbox,
-  ownerOf,
-  resilienceOf,
-  type Surroundings,
-  sinkOf,
-  sourceOf,
-} from '../compose.js'
+import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { count, harmless, plural, seconds, stopwatch } from '../format.js'
+import { ownerOf } from '../owner.js'
 import { locationsRead, tasksDelivered } from '../words.js'
 
 /** What `owm produce --json` prints. */
@@ -81,7 +74,7 @@ export async function produce(
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed, around)
-  outbox = await openOutbox(loaded, around, { wait: flags.wait, create: true })
+  outbox = await openOutbox(loaded, around, { wait: flags.wait, create: true, as: 'owner' })
   try {
     const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
@@ -118,10 +111,11 @@ async function run(
   await leaveOtherShards(parts.outbox, parts.source, slot)
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
+  const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress } = around
   return produce(
     { slot, again: flags.again, flush: !flags['no-flush'], keepTasks, keepRuns },
-    { ...parts, pipeline: ownerOf(loaded), resilience, log: await around.logger(), signal, onProgress },
+    { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },
   )
 }
 

@@ -25,6 +25,10 @@ export interface StateRow {
   epoch: number
   /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
   sink: number | null
+  /** See owner.ts; null until somebody claims it. */
+  owner: string | null
+  /** The newest slot of which no run is in the ledger any more; null where every run that there was still is. */
+  newestDeletedSlot: string | null
 }
 
 export const states = new EntitySchema<StateRow>({
@@ -38,6 +42,8 @@ export const states = new EntitySchema<StateRow>({
     holder: { type: 'text', nullable: true },
     epoch: { type: 'integer', default: 0 },
     sink: { type: 'integer', nullable: true },
+    owner: { type: 'text', nullable: true },
+    newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },
   },
 })
 
@@ -99,6 +105,12 @@ export interface RunRow {
   idSum: string | null
   /** 1 where it reads a slot again that was lost or isn't kept: what earlier runs of the slot brought doesn't count. */
   again: number
+  /** 1 where somebody named its slot, 0 where that is the time of the start. */
+  slotGiven: number
+  /** What its slot's task ids are made with: see tasks/id. */
+  namespace: string
+  /** Locations whose tasks an earlier run of the slot stored; they count as duplicates, too. */
+  repeated: number
   startedAt: number
   finishedAt: number | null
 }
@@ -121,6 +133,9 @@ export const runs = new EntitySchema<RunRow>({
     lost: { type: 'integer', default: 0 },
     idSum: { name: 'id_sum', type: 'text', nullable: true },
     again: { type: 'integer', default: 0 },
+    slotGiven: { name: 'slot_given', type: 'integer', default: 1 },
+    namespace: { type: 'text', default: '' },
+    repeated: { type: 'integer', default: 0 },
     startedAt: { name: 'started_at', type: 'integer' },
     finishedAt: { name: 'finished_at', type: 'integer', nullable: true },
   },

@@ -117,9 +117,32 @@ class Chain1700000000003 implements MigrationInterface {
   down = neverBack
 }
 
+class Identity1700000000004 implements MigrationInterface {
+  name = 'Identity1700000000004'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE state ADD COLUMN owner TEXT',
+      'ALTER TABLE state ADD COLUMN newest_deleted_slot TEXT',
+      // Which runs were deleted isn't known; as a rule, they were older than the first one that is left.
+      `UPDATE state SET newest_deleted_slot = (
+        SELECT slot FROM run WHERE id = (SELECT min(id) FROM run) AND id > 1)`,
+      'ALTER TABLE run ADD COLUMN slot_given INTEGER NOT NULL DEFAULT 1',
+      // The time of a start has milliseconds.
+      `UPDATE run SET slot_given = 0 WHERE slot LIKE '%.%'`,
+      `ALTER TABLE run ADD COLUMN namespace TEXT NOT NULL DEFAULT ''`,
+      'ALTER TABLE run ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0',
+      'PRAGMA user_version = 4',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
 
 /** In order; the schema's version is their number. */
-export const migrations = [Outbox1700000000001, Breakers1700000000002, Chain1700000000003]
+export const migrations = [Outbox1700000000001, Breakers1700000000002, Chain1700000000003, Identity1700000000004]

@@ -1,0 +1,25 @@
+/** Whose an outbox and its receipts are. */
+import { stat } from 'node:fs/promises'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import type { Loaded } from '../config/load.js'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The pipeline's name, else the absolute path of the configuration file as it was named or found, else the working
+ * directory. No link in it is followed: what a link such as `current` or a ConfigMap's leads to changes.
+ */
+export async function ownerOf({ pipeline, file, named, cwd }: Loaded, env: Environment): Promise<string> {
+  if (pipeline !== undefined) return pipeline
+  if (named !== undefined && isAbsolute(named)) return resolve(named)
+  const place = file ?? cwd
+  const below = relative(cwd, place)
+  return below.startsWith('..') ? place : join(await asEntered(cwd, env), below)
+}
+
+/** The working directory by the name that the shell entered it by, where that is still the same folder. */
+async function asEntered(cwd: string, { PWD = '' }: Environment): Promise<string> {
+  if (!isAbsolute(PWD)) return cwd
+  const [entered, here] = await Promise.all([stat(PWD).catch(() => undefined), stat(cwd)])
+  return entered?.dev === here.dev && entered.ino === here.ino ? resolve(PWD) : cwd
+}
