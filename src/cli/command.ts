@@ -5,7 +5,7 @@ import type { Loaded } from '../config/load.js'
 import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError, toError } from '../errors/index.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
-import { exitCodeOf, inWords, type LogLevel, logLevels, Report, worst } from './report.js'
+import { exitCodeOf, inWords, type LogFormat, type LogLevel, logFormats, logLevels, Report, worst } from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined
@@ -16,6 +16,8 @@ export interface BaseFlags {
   'trust-folder': boolean
   set?: string[] | undefined
   'log-level': LogLevel
+  'log-format'?: LogFormat | undefined
+  quiet: boolean
 }
 
 /** What a command did: printed as JSON or in words, then the worst error decides the exit code. */
@@ -60,11 +62,17 @@ export abstract class OwmCommand<Result extends object> extends Command {
       description: 'how much is logged to standard error',
       helpGroup: 'GLOBAL',
     })(),
+    'log-format': Flags.option({
+      options: logFormats,
+      description: 'form of the log; words, unless --json or `log.format` says otherwise',
+      helpGroup: 'GLOBAL',
+    })(),
+    quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),
   }
 
   /** Filled while the command works, so that `--json` has its shape whatever happens. */
   protected abstract result: Result
-  protected report = new Report('warn', true)
+  protected report = new Report({ level: 'warn', isJson: this.argv.includes('--json') })
   readonly #abort = new AbortController()
   #trustFolder = false
   #received: 'SIGINT' | 'SIGTERM' | undefined
@@ -87,14 +95,20 @@ export abstract class OwmCommand<Result extends object> extends Command {
     // A full disk stays one; what would pass by itself (another owm held the outbox) ended by the signal.
     const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
     const signal = passes ? this.#received : undefined
-    this.#conclude([], signal ? new InterruptedError(signal) : inWords(thrown, this.id ?? ''), [])
+    this.#conclude(
+      [],
+      signal
+        ? new InterruptedError(signal)
+        : inWords(thrown, this.id ?? '', Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })),
+      [],
+    )
   }
 
   #conclude(summary: readonly string[], error: Error | undefined, all: readonly Error[]): void {
     this.report.bar.clear()
     if (this.jsonEnabled()) this.report.json(this.result, error)
     else {
-      this.report.summary(summary)
+      this.report.summary(summary, error !== undefined)
       if (error) this.report.errors([error, ...all.filter((other) => other !== error)])
     }
     if (error) process.exitCode = exitCodeOf(error)
@@ -127,8 +141,9 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** Reads the flags that every command has. */
   protected takeFlags(flags: BaseFlags): void {
+    const { 'log-level': level, 'log-format': format, quiet } = flags
     this.#trustFolder = flags['trust-folder']
-    this.report = new Report(flags['log-level'], this.jsonEnabled())
+    this.report = new Report({ level, format, quiet, isJson: this.jsonEnabled() })
   }
 
   /** What the parts that a configuration makes work in. */
@@ -138,7 +153,9 @@ export abstract class OwmCommand<Result extends object> extends Command {
       signal: this.#abort.signal,
       trustFolder: this.#trustFolder,
       env: process.env,
+      isTerminal: process.stderr.isTTY === true,
       logger: () => this.report.logger(),
+      note: (text) => this.report.note(text),
       onProgress: this.report.bar.update,
     }
   }
@@ -158,6 +175,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   ): Promise<Loaded> {
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
+    if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
     this.report.summaryToStandardError = usesStandardOutput
     if (usesStandardOutput && this.jsonEnabled())

@@ -15,7 +15,11 @@ export interface Surroundings {
   /** `--trust-folder`: whoever may write to the outbox's folder is trusted. */
   readonly trustFolder: boolean
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether a person watches. */
+  readonly isTerminal: boolean
   logger(): Promise<Logger>
+  /** Says something that is neither a result nor an error. */
+  note(text: string): void
   onProgress(progress: Progress): void
 }
 
@@ -24,22 +28,35 @@ export interface ChosenSource extends SourceDeps {
   readonly tally: Tally | undefined
 }
 
-/**
- * @param as who opens it: its owner, who takes one that is nobody's; somebody who tidies up, and must be the owner
- *   unless a flag or a variable names the file; or anybody
- */
+interface Opening {
+  /** How long to wait while another owm holds the outbox. */
+  waitMs: number
+  /** Not to wait where another one does already. */
+  waitAlone?: boolean
+  /** Whether to make it where there is none. */
+  create: boolean
+  /**
+   * Who opens it: its owner, who takes one that is nobody's; somebody who tidies up, and must be the owner unless a
+   * flag or a variable names the file; or anybody.
+   */
+  as: 'owner' | 'tidier' | 'anybody'
+}
+
 export async function openOutbox(
   loaded: Loaded,
-  { command, signal, trustFolder, env }: Surroundings,
-  { wait, create, as }: { wait: boolean; create: boolean; as: 'owner' | 'tidier' | 'anybody' },
+  { command, signal, trustFolder, env, note }: Surroundings,
+  { waitMs, waitAlone = false, create, as }: Opening,
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
   const { settings, origins } = loaded
+  const { path } = settings.outbox
   const { batchSize } = settings.flush
   const isAny = as === 'anybody' || (as === 'tidier' && origins.isNoted(['outbox', 'path']))
   const claim = isAny ? {} : { claim: { owner: await ownerOf(loaded, env), takes: as === 'owner' } }
-  const options = { command, wait, create, trustFolder, batchSize, signal, now: Date.now }
-  return Outbox.open(settings.outbox.path, { ...options, ...claim })
+  const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
+  const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
+  const options = { command, ...waiting, create, trustFolder, batchSize, signal, now: Date.now }
+  return Outbox.open(path, { ...options, ...claim })
 }
 
 /** The sink with its options checked; opened only when there is something to deliver. */

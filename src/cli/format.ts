@@ -1,10 +1,17 @@
 /** Numbers and texts as people read them. */
 
+/** Control characters, marks of direction and separators of lines: what a terminal would obey. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
+const obeyed = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
 /** Replaces what a terminal would obey: a city's name may hold escape sequences. */
-export function harmless(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
-}
+export const harmless = (text: string): string => text.replace(obeyed, '\ufffd')
+
+/** The same JSON, with escapes for what a terminal would obey and JSON lets through. */
+export const harmlessJson = (json: string): string =>
+  json.replace(obeyed, (character) =>
+    character < ' ' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
 export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')

@@ -7,11 +7,11 @@ import { run } from '@oclif/core/run'
 import { exitCodes, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { prepareOutput } from './output.js'
-import { exitCodeOf, Report } from './report.js'
+import { exitCodeOf, inWords, Report } from './report.js'
 
 /** @param bin URL of `bin/run.js` */
 export async function execute(bin: string): Promise<void> {
-  const args = process.argv.slice(2)
+  const args = inFlags(process.argv.slice(2))
   prepareOutput(args, process.env)
   // Outside of a command; a command has a listener of its own. A rejection that nobody handles comes here, too.
   process.on('uncaughtException', (thrown) => {
@@ -29,23 +29,29 @@ export async function execute(bin: string): Promise<void> {
     await new Promise((resolve) => process.stdout.write('', resolve))
   } catch (thrown) {
     const error = toError(thrown)
-    if (isOclifs(error)) return handle(error)
-    tell(error, args)
+    if (isEnd(error)) return handle(error)
+    tell(inWords(error, '', []), args)
   }
+}
+
+/** `owm help produce` is `owm produce --help`, `owm version` is `owm --version`. */
+function inFlags([first, ...rest]: readonly string[]): string[] {
+  if (first === 'help') return [...rest, '--help']
+  if (first === 'version' && rest.length === 0) return ['--version']
+  return first === undefined ? [] : [first, ...rest]
 }
 
 function tell(error: Error, args: readonly string[]): void {
   const known = ofSurroundings(error)
   const isJson = args.includes('--json')
-  const report = new Report('warn', isJson)
+  const report = new Report({ level: 'warn', isJson })
   if (isJson) report.json({}, known)
   else report.errors([known])
   process.exitCode = exitCodeOf(known)
 }
 
-/** Wrong flags, or the end that a help text wants: an error that oclif prints itself. */
-const isOclifs = (error: Error): error is Error & { oclif: { exit?: number } } =>
-  'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null
+/** The end that a help text wants. */
+const isEnd = (error: Error): error is Error & { code: 'EEXIT' } => 'code' in error && error.code === 'EEXIT'
 
 /** Operators know the exit codes of the table: any other one, such as a plugin's own, becomes 70. */
 function keepToTheTable(code: number): void {

@@ -1,14 +1,27 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
 import { randomUUID } from 'node:crypto'
-import { exitCodes, isOwmError, type OwmError, toError, UsageError } from '../errors/index.js'
+import { exitCodes, isOwmError, mistakesIn, type OwmError, toError, UsageError } from '../errors/index.js'
+import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import type { Logger } from '../plugin.js'
-import { harmless } from './format.js'
+import { harmless, harmlessJson } from './format.js'
 import { secrets } from './output.js'
 import { ProgressBar } from './progress.js'
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof logLevels)[number]
+export const logFormats = ['words', 'json'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+export interface Manner {
+  level: LogLevel
+  /** The result is printed as JSON. */
+  isJson: boolean
+  /** Without an error nothing is printed, but for JSON. */
+  quiet?: boolean
+  /** Of the logs, where a flag says so. */
+  format?: LogFormat | undefined
+}
 
 /** Stands before the digits of a bigint, which JSON.stringify doesn't take, until they are a number again. */
 const digits = `digits ${randomUUID()} `
@@ -18,16 +31,23 @@ export class Report {
   readonly bar: ProgressBar
   /** Where tasks go to standard output, the summary doesn't. */
   summaryToStandardError = false
-  readonly #level: LogLevel
+  /** Of the logs, where no flag says so. */
+  logFormat: LogFormat
+  readonly #manner: Manner
   #log: Logger | undefined
 
-  constructor(level: LogLevel, isJson: boolean) {
-    this.#level = level
-    this.bar = new ProgressBar(process.stderr.isTTY && !isJson && process.env['TERM'] !== 'dumb')
+  constructor(manner: Manner) {
+    const { isJson, quiet } = manner
+    this.#manner = manner
+    this.logFormat = isJson ? 'json' : 'words'
+    this.bar = new ProgressBar(process.stderr.isTTY && !isJson && !quiet && process.env['TERM'] !== 'dumb')
   }
 
-  summary(lines: readonly string[]): void {
-    for (const line of lines) this.#write(this.summaryToStandardError ? process.stderr : process.stdout, line)
+  /** @param failed an error follows, so that the summary is worth a mail */
+  summary(lines: readonly string[], failed: boolean): void {
+    if (this.#manner.quiet && !failed) return
+    const stream = this.summaryToStandardError ? process.stderr : process.stdout
+    for (const line of lines.flatMap((text) => text.split('\n'))) write(stream, line)
   }
 
   /** The result as JSON, with the error where there is one. */
@@ -40,37 +60,78 @@ export class Report {
       if (typeof value === 'bigint') return `${digits}${value}`
       return typeof value === 'string' ? secrets.redact(value) : value
     }
-    process.stdout.write(`${JSON.stringify(shown, clean, 2).replace(inDigits, '$1')}\n`)
+    const json = JSON.stringify(shown, clean, 2).replace(inDigits, '$1')
+    process.stdout.write(`${harmlessJson(json)}\n`)
   }
 
-  /** Errors on standard error, the first one first, each with its hint. */
+  /** Errors on standard error, the first one first, each with its hint; those of one cause once, with their number. */
   errors(errors: readonly Error[]): void {
+    const groups = new Map<string, { error: Error; times: number }>()
     for (const error of errors) {
-      for (const line of `owm: ${error.message}`.split('\n')) this.#write(process.stderr, harmless(line))
-      if (hintOf(error) !== '') this.#write(process.stderr, harmless(`     ${hintOf(error)}`))
-      if (['debug', 'trace'].includes(this.#level)) this.#write(process.stderr, traceOf(error))
+      const cause = error.cause === undefined ? error : toError(error.cause)
+      const key = [codeIn(error), hintOf(error), cause.message].join('\n')
+      const { error: first, times } = groups.get(key) ?? { error, times: 0 }
+      groups.set(key, { error: first, times: times + 1 })
+    }
+    for (const { error, times } of groups.values()) {
+      const [head = '', ...rest] = linesOf(error)
+      for (const line of [times > 1 ? `${head} (and ${times - 1} more like it)` : head, ...rest])
+        write(process.stderr, line)
+      if (['debug', 'trace'].includes(this.#manner.level))
+        for (const line of traceOf(error).split('\n')) write(process.stderr, `     ${line}`)
     }
   }
 
-  /** JSON lines on standard error. */
+  /** A line that is neither result nor error. */
+  note(text: string): void {
+    if (this.#manner.isJson || this.#manner.quiet) return
+    this.bar.clear()
+    write(process.stderr, `owm: ${text}`)
+  }
+
+  /** On standard error, in words or as a line of JSON each. */
   async logger(): Promise<Logger> {
     if (this.#log) return this.#log
     const { default: pino } = await import('pino')
-    const write = (line: string): void => {
+    const { level, format = this.logFormat } = this.#manner
+    const log = (line: string): void => {
       this.bar.clear()
-      process.stderr.write(line)
+      if (format === 'json') process.stderr.write(harmlessJson(line))
+      else write(process.stderr, wordsOfLog(line))
     }
-    this.#log ??= pino(
-      { level: this.#level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime },
-      { write },
-    )
+    this.#log ??= pino({ level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime }, { write: log })
     return this.#log
   }
-
-  #write(stream: NodeJS.WriteStream, line: string): void {
-    stream.write(`${secrets.redact(line)}\n`)
-  }
 }
+
+function write(stream: NodeJS.WriteStream, line: string): void {
+  stream.write(`${harmless(secrets.redact(line))}\n`)
+}
+
+/** An error and its hint. What goes on in another line is indented, so that it can't pass for an error of its own. */
+function linesOf(error: Error): string[] {
+  const hint = hintOf(error)
+  const isSeveral = isOwmError(error) && mistakesIn(error).length > 1
+  const [first = '', ...rest] = error.message.split('\n')
+  const more = rest.map((line) => (isSeveral && line.startsWith('- ') ? line : `     ${line}`))
+  return [`owm: ${first}`, ...more, ...(hint === '' ? [] : [`     ${hint}`])]
+}
+
+const logWords: Readonly<Record<number, string>> = { 50: 'error: ', 40: 'warning: ', 20: 'debug: ', 10: 'trace: ' }
+
+/** `owm: warning: a call failed and is tried again: timed out (around sink, attempt 1)` */
+function wordsOfLog(line: string): string {
+  const { level, time, name, msg, reason, err, ...fields }: Record<string, unknown> = JSON.parse(line)
+  const cause = reason ?? (typeof err === 'object' && err !== null && 'message' in err ? err.message : undefined)
+  const details = Object.entries(fields).map(([key, value]) => `${key} ${shown(value)}`)
+  return [
+    `owm: ${logWords[Number(level)] ?? ''}${shown(msg)}`,
+    cause === undefined ? '' : `: ${shown(cause)}`,
+    details.length === 0 ? '' : ` (${details.join(', ')})`,
+  ].join('')
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
 
 /** The error that decides the exit code: what a retry can't help comes first. */
 export function worst(errors: readonly OwmError[]): OwmError | undefined {
@@ -92,12 +153,22 @@ const hintOf = (error: Error): string =>
     ? (error.hint ?? '')
     : 'This is a fault of owm or of a plugin: run again with --log-level debug, and report what it prints.'
 
-/** What oclif says about flags and arguments, in one line; what the surroundings lack; any other error as it is. */
-export function inWords(error: Error, id: string): Error {
+/**
+ * What oclif says about flags and arguments, in one line; what the surroundings lack; any other error as it is.
+ * @param flags the command's, for a suggestion
+ */
+export function inWords(error: Error, id: string, flags: readonly string[]): Error {
   if (isOwmError(error)) return error
   if (!('oclif' in error)) return ofSurroundings(error)
   const message = error.message.replace(/\s*See more help with --help\s*$/, '').replace(/\s+/g, ' ')
-  return new UsageError(message, { hint: `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`, cause: error })
+  const [, unknown = ''] = /^Nonexistent flags?: --([^\s,=]+)/.exec(message) ?? []
+  const near = unknown === '' ? undefined : nearest(unknown, flags)
+  const list =
+    id === '' ? '`owm --help` lists the commands.' : `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`
+  return new UsageError(message, {
+    hint: near === undefined ? list : `Did you mean \`--${near}\`? ${list}`,
+    cause: error,
+  })
 }
 
 function traceOf(error: Error): string {

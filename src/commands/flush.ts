@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type FlushResult, flush, nothingFlushed } from '../cli/actions/flush.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { dryRun, waiting } from '../cli/flags.js'
 
 export type { FlushResult } from '../cli/actions/flush.js'
 
@@ -15,9 +16,11 @@ export default class Flush extends OwmCommand<FlushResult> {
   ]
   static override flags = {
     limit: Flags.integer({ description: 'at most this many tasks', min: 1, helpValue: 'N' }),
-    'dry-run': Flags.boolean({ description: 'write nothing anywhere; say what would be delivered' }),
-    force: Flags.boolean({ description: 'try the sink even if its circuit is open' }),
-    wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+    'dry-run': dryRun('write nothing anywhere; say what would be delivered'),
+    force: Flags.boolean({
+      description: 'try the sink even if its circuit is open; at a terminal it is probed once anyway',
+    }),
+    ...waiting,
   }
 
   protected result = nothingFlushed()

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { dryRun, waiting } from '../cli/flags.js'
 
 export type { ProduceResult } from '../cli/actions/produce.js'
 
@@ -25,16 +26,17 @@ export default class Produce extends OwmCommand<ProduceResult> {
       helpValue: 'I/N',
     }),
     strict: Flags.boolean({ description: 'exit 65 when a location was rejected' }),
-    'dry-run': Flags.boolean({
-      description: 'write nothing anywhere; show what would be sent',
-      exclusive: ['no-flush'],
-    }),
+    'dry-run': dryRun('write nothing anywhere; show what would be sent'),
     again: Flags.boolean({
       description: 'read a slot again that the sink has lost, or that the outbox no longer keeps; same task ids',
       dependsOn: ['slot'],
     }),
-    'no-flush': Flags.boolean({ description: 'store the tasks, leave their delivery to `owm flush`' }),
-    wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+    'no-flush': Flags.boolean({
+      description: 'store the tasks, leave their delivery to `owm flush`',
+      exclusive: ['dry-run'],
+    }),
+    force: Flags.boolean({ description: 'read the source even if its circuit is open' }),
+    ...waiting,
   }
 
   protected result = nothingProduced()

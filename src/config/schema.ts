@@ -113,6 +113,12 @@ const common = {
     })
     .prefault({})
     .describe('how what failed and may work next time is tried again'),
+  log: z
+    .strictObject({
+      format: z.enum(['words', 'json']).default('words').describe('form of the log on standard error'),
+    })
+    .prefault({})
+    .describe('what is logged'),
   breaker: z
     .strictObject({
       failures: z.number().int().min(1).default(5).describe('failed attempts in a row that open the circuit'),

@@ -46,11 +46,11 @@ export class FileLock {
     }
   }
 
-  /** Waits for the lock; undefined where `signal` aborts first. */
-  static async take(path: string, signal: AbortSignal): Promise<FileLock | undefined> {
-    for (;;) {
+  /** Waits for the lock, `ms` milliseconds at most; undefined where they pass or `signal` aborts first. */
+  static async take(path: string, signal: AbortSignal, ms: number): Promise<FileLock | undefined> {
+    for (const started = performance.now(); ; ) {
       const lock = await FileLock.tryTake(path)
-      if (lock || signal.aborted) return lock
+      if (lock || signal.aborted || performance.now() - started >= ms) return lock
       step('outbox:waiting')
       await sleep(pollEvery, undefined, { signal }).catch(() => undefined)
     }

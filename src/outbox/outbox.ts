@@ -41,6 +41,12 @@ export interface OpenOptions {
   command: string
   /** Wait for the lock instead of throwing. */
   wait: boolean
+  /** Milliseconds to wait at most. */
+  waitMs?: number
+  /** Wait only where no other process does that asks so, too. */
+  waitAlone?: boolean
+  /** Called when the waiting begins. `holder`: who holds the outbox, in words. */
+  onWait?(holder: string): void
   /** Tasks in a batch, 1 or more: a row of the outbox, and one delivery. */
   batchSize: number
   /** Make the outbox where there is none (the default), or throw OutboxError. */
@@ -102,12 +108,10 @@ export class Outbox {
   /** Opens the outbox for this process alone, and makes it where there is none. Throws OutboxBusyError, OutboxError. */
   static async open(path: string, options: OpenOptions): Promise<Outbox> {
     await guarded(path, () => prepareFolder(path, options))
-    const lock = await guarded(path, () =>
-      options.wait ? FileLock.take(`${path}-lock`, options.signal) : FileLock.tryTake(`${path}-lock`),
-    )
+    const lock = await guarded(path, () => takeLock(path, options))
     if (!lock)
       throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, {
-        hint: 'Wait for its end, or start with --wait.',
+        hint: options.wait ? 'Wait for its end.' : 'Wait for its end, or start with --wait.',
       })
     step('outbox:locked')
     try {
@@ -234,6 +238,25 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
 }
 
 /** Who holds the outbox, in words. */
+async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {
+  const { wait, waitMs = Number.POSITIVE_INFINITY, waitAlone = false, signal } = options
+  const file = `${path}-lock`
+  const free = await FileLock.tryTake(file)
+  if (free || !wait) return free
+  const turn = waitAlone ? await FileLock.tryTake(`${path}-waiting`) : undefined
+  // guard: one-waiting-flush
+  if (waitAlone && !turn)
+    throw new OutboxBusyError(`Another owm holds the outbox ${path}, and an \`owm flush\` waits for it already.`, {
+      hint: 'That one delivers what is pending.',
+    })
+  try {
+    options.onWait?.(await holderOf(path))
+    return await FileLock.take(file, signal, waitMs)
+  } finally {
+    await turn?.release()
+  }
+}
+
 async function holderOf(path: string): Promise<string> {
   const unknown = 'it has only just begun'
   const database = await Database.openForReading(path).catch(() => undefined)

@@ -168,9 +168,12 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   if (kind === 'configuration' || kind === 'input' || error instanceof SourceError) return error
   if (kind !== 'transient') throw error
   log.debug({ err: thrown }, 'the source failed')
+  const next = 'What was read is safe; the next `owm produce` reads on where this one stopped.'
+  // An open circuit says when it is asked again.
+  const hint = isOwmError(error, 'CIRCUIT_OPEN') ? (error.hint ?? next) : next
   return new SourceError(
     `The source ${source.name} failed after ${progress.read} locations of slot ${run.slot}: ${error.message}`,
-    { hint: 'What was read is safe; the next `owm produce` reads on where this one stopped.', cause: thrown },
+    { hint, cause: thrown },
   )
 }
 

@@ -156,7 +156,9 @@ function circuitOpen(around: 'sink' | 'source', { breaker }: ResilienceOptions):
   const when = `It is asked again ${breaker.resetAfterMs / 1000} s after the last failure`
   return new CircuitOpenError(`The circuit to the ${around} is open after repeated failures: it was not asked.`, {
     hint:
-      around === 'sink' ? `${when}; \`owm flush --force\` asks now.` : `${when}, at the next start of \`owm produce\`.`,
+      around === 'sink'
+        ? `${when}; \`owm flush --force\` asks now.`
+        : `${when}, at the next start; \`owm produce --force\` asks now.`,
   })
 }
 

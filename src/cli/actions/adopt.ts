@@ -3,6 +3,7 @@ import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
 import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
+import { type WaitFlags, waitMsOf } from '../flags.js'
 import { ownerOf } from '../owner.js'
 
 /** What `owm outbox adopt --json` prints. */
@@ -12,9 +13,8 @@ export interface AdoptResult {
   owner: { before: string | null; now: string | null }
 }
 
-export interface AdoptFlags {
+export interface AdoptFlags extends WaitFlags {
   owner: boolean
-  wait: boolean
 }
 
 export const nothingAdopted = (): AdoptResult => ({ outbox: { path: null }, owner: { before: null, now: null } })
@@ -27,9 +27,10 @@ export async function adopt(
 ): Promise<Done<AdoptResult>> {
   if (!flags.owner)
     throw new UsageError('What is to be adopted?', { hint: '--owner: the outbox, for this configuration.' })
+  const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const now = await ownerOf(loaded, around.env)
-  const outbox = await openOutbox(loaded, around, { wait: flags.wait, create: false, as: 'anybody' })
+  const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'anybody' })
   try {
     const before = await outbox.adopt(now)
     const was = before === null ? "nobody's" : `that of ${before}`

@@ -1,7 +1,9 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
+import type { Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
 import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { tasksDelivered } from '../words.js'
@@ -14,11 +16,10 @@ export interface FlushResult {
   durationMs: number
 }
 
-export interface FlushFlags {
+export interface FlushFlags extends WaitFlags {
   limit?: number | undefined
   'dry-run': boolean
   force: boolean
-  wait: boolean
 }
 
 export const nothingFlushed = (): FlushResult => ({
@@ -42,11 +43,12 @@ export async function flush(
   const pipeline = await ownerOf(loaded, around.env)
   if (flags['dry-run']) return dryRun(result, path, limit, pipeline)
 
+  const waitMs = waitMsOf(flags)
   const sink = await sinkOf(loaded, around)
   const { flush } = await import('../../pipeline/flush.js')
-  const outbox = await openOutbox(loaded, around, { wait: flags.wait, create: false, as: 'owner' })
+  const outbox = await openOutbox(loaded, around, { waitMs, waitAlone: true, create: false, as: 'owner' })
   try {
-    if (flags.force) await outbox.breakers.save('sink', undefined)
+    await easeCircuit(outbox, flags.force, around.isTerminal)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
     const deps = { sink, outbox, pipeline, resilience, log: await around.logger(), signal, onProgress }
@@ -58,6 +60,13 @@ export async function flush(
   } finally {
     await outbox.close()
   }
+}
+
+/** With --force the circuit is closed; a person at a terminal has it probed at once. */
+async function easeCircuit({ breakers }: Outbox, force: boolean, isTerminal: boolean): Promise<void> {
+  const saved = breakers.saved('sink')
+  if (force) await breakers.save('sink', undefined)
+  else if (isTerminal && saved?.state === 'open') await breakers.save('sink', { ...saved, openedAt: 0 })
 }
 
 async function dryRun(result: FlushResult, path: string, limit: number, own: string): Promise<Done<FlushResult>> {

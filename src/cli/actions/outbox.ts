@@ -4,6 +4,7 @@ import { UsageError } from '../../errors/index.js'
 import type { Picture, RunReport, TaskReport, TaskState } from '../../outbox/inspect.js'
 import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
+import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
 import { age, count, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
@@ -104,10 +105,9 @@ export interface PurgeResult {
   removed: { delivered: number; dead: number }
 }
 
-export interface PurgeFlags {
+export interface PurgeFlags extends WaitFlags {
   'older-than': string
   dead: boolean
-  wait: boolean
 }
 
 export async function purge(
@@ -115,8 +115,9 @@ export async function purge(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<PurgeResult>> {
-  const oldest = Date.now() - millisecondsOf(flags['older-than'])
-  const outbox = await openOutbox(await configure(), around, { wait: flags.wait, create: false, as: 'tidier' })
+  const oldest = Date.now() - durationOf('--older-than', flags['older-than'])
+  const waitMs = waitMsOf(flags)
+  const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
   try {
     const removed = await outbox.purge({ before: oldest, dead: flags.dead })
     const dead = await outbox.deadLetters.count()
@@ -129,34 +130,21 @@ export async function purge(
   }
 }
 
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** Of an age such as `7d`. Throws UsageError. */
-function millisecondsOf(age: string): number {
-  const [, number, unit] = /^(\d+)([smhd])$/.exec(age) ?? []
-  const size = units[unit ?? '']
-  if (size !== undefined) return Number(number) * size
-  throw new UsageError(`--older-than ${age} is not an age.`, {
-    hint: 'A number and a unit are expected: 90s, 30m, 12h or 7d.',
-  })
-}
-
 /** What `owm outbox retry --json` prints. */
 export interface RetryResult {
   outbox: { path: string | null; pending: number; dead: number }
   retried: number
 }
 
-export interface RetryFlags {
+export interface RetryFlags extends WaitFlags {
   run?: string | undefined
   all: boolean
-  wait: boolean
 }
 
 /** @param seqs as they were given on the command line */
 export async function retry(
   seqs: readonly unknown[],
-  { run, all, wait }: RetryFlags,
+  { run, all, ...flags }: RetryFlags,
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<RetryResult>> {
@@ -169,7 +157,8 @@ export async function retry(
     throw new UsageError('Which dead tasks? Name one or more SEQ, or --run ID, or --all.', {
       hint: '`owm outbox inspect --state dead` shows them.',
     })
-  const outbox = await openOutbox(await configure(), around, { wait, create: false, as: 'tidier' })
+  const waitMs = waitMsOf(flags)
+  const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
   try {
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const retried = await outbox.deadLetters.retry(chosen)

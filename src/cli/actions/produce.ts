@@ -8,6 +8,7 @@ import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, plural, seconds, stopwatch } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { locationsRead, tasksDelivered } from '../words.js'
@@ -37,13 +38,13 @@ export interface ProduceResult {
   tasks?: unknown[]
 }
 
-export interface ProduceFlags {
+export interface ProduceFlags extends WaitFlags {
   slot?: string | undefined
   strict: boolean
   again: boolean
   'dry-run': boolean
   'no-flush': boolean
-  wait: boolean
+  force: boolean
 }
 
 export const nothingProduced = (): ProduceResult => ({
@@ -64,6 +65,7 @@ export async function produce(
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
   result.slot = slotOf(flags.slot) ?? result.slot
+  const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
   result.source.name = settings.source?.use ?? null
@@ -74,8 +76,9 @@ export async function produce(
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed, around)
-  outbox = await openOutbox(loaded, around, { wait: flags.wait, create: true, as: 'owner' })
+  outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
+    if (flags.force) await outbox.breakers.save('source', undefined)
     const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type AdoptResult, adopt, nothingAdopted } from '../../cli/actions/adopt.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { waiting } from '../../cli/flags.js'
 
 export type { AdoptResult } from '../../cli/actions/adopt.js'
 
@@ -13,7 +14,7 @@ export default class OutboxAdopt extends OwmCommand<AdoptResult> {
   static override examples = ['<%= config.bin %> <%= command.id %> --owner']
   static override flags = {
     owner: Flags.boolean({ description: 'make this configuration the owner of the outbox' }),
-    wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+    ...waiting,
   }
 
   protected result = nothingAdopted()

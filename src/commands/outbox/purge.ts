@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type PurgeResult, purge } from '../../cli/actions/outbox.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { waiting } from '../../cli/flags.js'
 
 export type { PurgeResult } from '../../cli/actions/outbox.js'
 
@@ -19,7 +20,7 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
       default: '0s',
     }),
     dead: Flags.boolean({ description: 'remove dead tasks too, for good' }),
-    wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+    ...waiting,
   }
 
   protected result: PurgeResult = { outbox: { path: null, pending: 0, dead: 0 }, removed: { delivered: 0, dead: 0 } }

@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { type RetryResult, retry } from '../../cli/actions/outbox.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { waiting } from '../../cli/flags.js'
 
 export type { RetryResult } from '../../cli/actions/outbox.js'
 
@@ -21,7 +22,7 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
   static override flags = {
     run: Flags.string({ description: 'the dead tasks of this run: its id, or the beginning of it', helpValue: 'ID' }),
     all: Flags.boolean({ description: 'every dead task' }),
-    wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+    ...waiting,
   }
 
   protected result: RetryResult = { outbox: { path: null, pending: 0, dead: 0 }, retried: 0 }

@@ -1,0 +1,38 @@
+/** Flags that several commands have, and what their texts mean. */
+import * as Flags from '@oclif/core/flags'
+import { UsageError } from '../errors/index.js'
+
+export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
+
+/** For commands that change the outbox. */
+export const waiting = {
+  wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
+  'wait-for': Flags.string({
+    description: 'wait at most this long while another owm holds the outbox, such as 90s or 10m',
+    helpValue: 'DURATION',
+  }),
+}
+
+export interface WaitFlags {
+  wait: boolean
+  'wait-for'?: string | undefined
+}
+
+/** Milliseconds: 0 without either flag. Throws UsageError. */
+export function waitMsOf(flags: WaitFlags): number {
+  const bound = flags['wait-for']
+  if (bound !== undefined) return durationOf('--wait-for', bound)
+  return flags.wait ? Number.POSITIVE_INFINITY : 0
+}
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Milliseconds of `90s`, `30m`, `12h` or `7d`. Throws UsageError. */
+export function durationOf(flag: string, text: string): number {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
+  const size = units[unit ?? '']
+  if (size !== undefined) return Number(number) * size
+  throw new UsageError(`${flag} ${text} is not a duration.`, {
+    hint: 'A number and a unit are expected: 90s, 30m, 12h or 7d.',
+  })
+}
