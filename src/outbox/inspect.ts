@@ -83,6 +83,16 @@ export interface Picture {
   runs: RunReport[]
   /** The dead and the pending ones, or those of one state. */
   tasks: TaskReport[]
+  /** How many match, whatever the limit. */
+  matching: { runs: number; dead: number; rejected: number }
+  /** The ten most frequent reasons of what is dead, or rejected where those are asked for. */
+  reasons: ReasonReport[]
+}
+
+export interface ReasonReport {
+  state: 'dead' | 'rejected'
+  reason: string
+  count: number
 }
 
 /** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
@@ -94,6 +104,8 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
     breakers: await breakersIn(view),
     runs: await runsIn(view, filter),
     tasks: await tasksIn(view, filter),
+    matching: await matchingIn(view, filter),
+    reasons: await reasonsIn(view, filter),
   }))
 }
 
@@ -205,6 +217,28 @@ async function tasksIn(view: View, filter: Filter): Promise<TaskReport[]> {
       found.push({ ...row, state, createdAt: iso(createdAt, view), task: task === null ? null : parsed(task, view) })
   }
   return found
+}
+
+async function matchingIn({ manager }: View, { run = '', location = '' }: Filter): Promise<Picture['matching']> {
+  return {
+    runs: await manager.countBy(runs, { runId: beginningWith(run) }),
+    dead: await manager.countBy(deadTasks, { fate: 'dead', run: ofRun(run), task: containing(location) }),
+    rejected: await manager.countBy(rejectedRecords, { run: ofRun(run), value: containing(location) }),
+  }
+}
+
+async function reasonsIn(view: View, { state = 'dead', run = '', location = '' }: Filter): Promise<ReasonReport[]> {
+  if (state !== 'dead' && state !== 'rejected') return []
+  const text = containing(location)
+  const found = view.manager
+    .createQueryBuilder<{ reason: string }>(state === 'dead' ? deadTasks : rejectedRecords, 'one')
+    .select('one.reason', 'reason')
+    .addSelect('count(*)', 'count')
+    .where({ run: ofRun(run), ...(state === 'dead' ? { fate: 'dead', task: text } : { value: text }) })
+    .groupBy('one.reason')
+    .orderBy('count(*)', 'DESC')
+  const rows = await found.limit(10).getRawMany<{ reason: string; count: number }>()
+  return withoutBytes(rows, view).map(({ reason, count }) => ({ state, reason, count }))
 }
 
 /** SQLite keeps bytes in any column. */

@@ -116,15 +116,14 @@ describe('owm plugins', () => {
       },
     ])
 
-    const { stdout, stderr } = await owm(['plugins'], { cwd: folder, env: { COLUMNS: '110' } })
-    expect(stderr).toBe('')
-    expect(stdout).toContain('owm-source-stations (source, installed, 1.2.3): places of stations')
-    expect(stdout).toMatch(/^ {2}reach +number, 0 or more +km +5 +how far to look$/m)
+    // A line each; `owm plugins show` has the options.
+    const { stdout, stderr } = await owm(['plugins'], { cwd: folder })
+    expect({ stderr, lines: stdout.split('\n').length - 1 }).toEqual({ stderr: '', lines: json.plugins.length })
+    expect(stdout).toContain('\nowm-source-stations (source, installed, 1.2.3): places of stations\n')
     expect(stdout).toMatch(
-      /^@acme\/owm-sink-queue \(plugin, installed, 1\.2\.3\)\n {2}can't be used: .*no queue on this machine/m,
+      /^@acme\/owm-sink-queue \(plugin, installed, 1\.2\.3\): can't be used: .*no queue on this machine$/m,
     )
-    for (const line of stdout.split('\n').filter((text) => text.startsWith('  ') && !text.includes("can't")))
-      expect(line.length).toBeLessThanOrEqual(110)
+    expect(stdout).not.toContain('how far to look')
 
     // An installed one is used by its package's name.
     const produced = await owm(

@@ -19,7 +19,7 @@ import { exactJson } from '../../tasks/json/exact.js'
 import type { Done } from '../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { harmless, plural } from '../format.js'
-import { table } from '../table.js'
+import { table, terminalWidth } from '../table.js'
 
 /** What `owm config show --json` prints. */
 export interface ShowResult {
@@ -37,11 +37,11 @@ export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
   const rows = values.map(({ key, value, origin }) => {
     const text = typeof value === 'string' ? value : (exactJson(value) ?? '')
     const from = origin.from === 'file' ? { ...origin, file: relative(loaded.cwd, origin.file) } : origin
-    return [key, text.length > 80 ? `${text.slice(0, 79)}…` : text, wordsOf(from)]
+    return [key, text, wordsOf(from)]
   })
   return {
     result: { file: loaded.file ?? null, pipeline: loaded.pipeline ?? null, values },
-    summary: await table(['KEY', 'VALUE', 'FROM'], rows, Number.POSITIVE_INFINITY),
+    summary: await table(['KEY', 'VALUE', 'FROM'], rows, terminalWidth()),
     errors,
   }
 }

@@ -5,7 +5,7 @@ import type { Picture, RunReport, TaskReport, TaskState } from '../../outbox/ins
 import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
-import { age, count, plural } from '../format.js'
+import { age, count, plural, seconds } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
 /** What `owm outbox inspect --json` prints. */
@@ -28,24 +28,26 @@ export const nothingInspected = (): InspectResult => ({
   breakers: [],
   runs: [],
   tasks: [],
+  matching: { runs: 0, dead: 0, rejected: 0 },
+  reasons: [],
 })
 
 export async function inspect(
   result: InspectResult,
-  { state, run, location, limit }: InspectFlags,
+  flags: InspectFlags,
   configure: () => Promise<Loaded>,
 ): Promise<Done<InspectResult>> {
   const { inspect } = await import('../../outbox/inspect.js')
   const { path } = (await configure()).settings.outbox
   result.path = path
-  const picture = await inspect(path, { state, run, location, limit })
+  const picture = await inspect(path, { state: undefined, run: undefined, location: undefined, ...flags })
   if (!picture) return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
   const found = { path, ...picture }
-  return { result: found, summary: await reportOf(found) }
+  return { result: found, summary: await reportOf(found, flags) }
 }
 
-async function reportOf(found: InspectResult): Promise<string[]> {
-  const { path, totals, owner, oldestPendingAt, breakers, runs, tasks } = found
+async function reportOf(found: InspectResult, { state, run }: InspectFlags): Promise<string[]> {
+  const { path, totals, owner, oldestPendingAt, breakers, runs, tasks, matching, reasons } = found
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
   const counts = [
@@ -54,6 +56,7 @@ async function reportOf(found: InspectResult): Promise<string[]> {
     `${count(totals.rejected)} rejected`,
     plural(totals.duplicates, 'duplicate'),
   ]
+  const all = state === 'dead' || state === 'rejected' ? matching[state] : tasks.length
   return [
     `outbox ${path}${owner === null ? '' : `, of ${owner}`}`,
     counts.join(', '),
@@ -61,21 +64,26 @@ async function reportOf(found: InspectResult): Promise<string[]> {
       const open = since === null ? '' : `, open since ${since}`
       return `circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${open}`
     }),
-    ...(runs.length > 0 ? ['', ...(await tableOfRuns(runs, width))] : []),
-    ...(tasks.length > 0 ? ['', ...(await tableOfTasks(tasks, width))] : []),
+    ...(run !== undefined && matching.runs === 0 ? ['', `No run has an id that begins with ${run}.`] : []),
+    ...(runs.length > 0 ? ['', `runs: ${of(runs.length, matching.runs)}`, ...(await tableOfRuns(runs, width))] : []),
+    // Whole, however narrow the terminal is: the table's last column isn't.
+    ...(reasons.length > 0 ? ['', ...reasons.map((one) => `${count(one.count)} ${one.state}: ${one.reason}`)] : []),
+    ...(tasks.length > 0 ? ['', `tasks: ${of(tasks.length, all)}`, ...(await tableOfTasks(tasks, width))] : []),
   ]
 }
 
+/** `20 of 80` */
+const of = (shown: number, all: number): string => (shown < all ? `${count(shown)} of ${count(all)}` : count(all))
+
 function tableOfRuns(runs: readonly RunReport[], width: number): Promise<string[]> {
-  const hasRoom = width >= 110 // STARTED is the first column to go
-  const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...(hasRoom ? ['STARTED'] : [])]
-  const rows = runs.map(({ runId, slot, state, startedAt, ...run }) => [
-    runId.slice(0, 8),
-    slot,
-    state,
-    ...[run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count),
-    ...(hasRoom ? [startedAt] : []),
-  ])
+  const optional = width >= 130 ? ['TIME', 'READ/S', 'STARTED'] : [] // the first to go where room is short
+  const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...optional]
+  const rows = runs.map(({ runId, slot, state, startedAt, finishedAt, ...run }) => {
+    const ms = (finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)
+    const rate = count(Math.round(run.read / Math.max(0.001, ms / 1000)))
+    const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
+    return [runId.slice(0, 8), slot, state, ...counts, ...(optional.length > 0 ? [seconds(ms), rate, startedAt] : [])]
+  })
   return table(head, rows, width)
 }
 
@@ -91,13 +99,10 @@ function tableOfTasks(tasks: readonly TaskReport[], width: number): Promise<stri
   return table(['SEQ', 'RUN', 'STATE', 'TRIES', 'LOCATION', 'LAST ERROR'], rows, width)
 }
 
-function placeOf({ task, value }: TaskReport): string {
-  const text =
-    typeof task === 'object' && task !== null && 'city' in task && 'latitude_deg' in task && 'longitude_deg' in task
-      ? `${task.city} (${task.latitude_deg}, ${task.longitude_deg})`
-      : (value ?? '')
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text
-}
+const placeOf = ({ task, value }: TaskReport): string =>
+  typeof task === 'object' && task !== null && 'city' in task && 'latitude_deg' in task && 'longitude_deg' in task
+    ? `${task.city} (${task.latitude_deg}, ${task.longitude_deg})`
+    : (value ?? '')
 
 /** What `owm outbox purge --json` prints. */
 export interface PurgeResult {
@@ -163,7 +168,8 @@ export async function retry(
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const retried = await outbox.deadLetters.retry(chosen)
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
-    const next = retried > 0 ? ': `owm flush` delivers them' : ''
+    const nothing = seqs.length > 0 ? `: no dead task has the SEQ ${seqs.join(', ')}` : ''
+    const next = retried > 0 ? ': `owm flush` delivers them' : nothing
     return {
       result: { outbox: { path: outbox.path, pending, dead }, retried },
       summary: [`${plural(retried, 'dead task')} put back, ${count(pending)} pending, ${count(dead)} dead${next}`],

@@ -5,7 +5,6 @@ import { nearest } from '../../errors/suggest.js'
 import type { PluginReport } from '../../plugins/catalogue.js'
 import type { Done } from '../command.js'
 import { defaultOf, harmless } from '../format.js'
-import { table, terminalWidth } from '../table.js'
 
 /** What `owm plugins --json` prints. */
 export interface PluginsResult {
@@ -14,8 +13,7 @@ export interface PluginsResult {
 
 export async function list(pipelines: readonly Loaded[]): Promise<Done<PluginsResult>> {
   const plugins = await reachable(pipelines)
-  const overviews = await Promise.all(plugins.map(overview))
-  return { result: { plugins }, summary: overviews.flatMap((lines, index) => (index > 0 ? ['', ...lines] : lines)) }
+  return { result: { plugins }, summary: plugins.map(overview) }
 }
 
 /** All plugins that these pipelines may use. */
@@ -28,20 +26,10 @@ async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> 
   )
 }
 
-async function overview(plugin: PluginReport): Promise<string[]> {
-  const { use, kind, origin, version, description, options, error } = plugin
-  const title = `${use} (${[kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')})`
-  if (error !== null) return [harmless(title), `  ${harmless(`can't be used: ${error}`)}`]
-  const rows = options.map((option) => [
-    option.name,
-    option.type,
-    option.unit ?? '',
-    defaultOf(option),
-    option.description,
-  ])
-  const head = ['OPTION', 'TYPE', 'UNIT', 'DEFAULT', 'DESCRIPTION']
-  const shown = rows.length === 0 ? ['no options'] : await table(head, rows, terminalWidth() - 2)
-  return [harmless(`${title}: ${description}`), ...shown.map((line) => `  ${line}`)]
+/** One line a plugin; `owm plugins show NAME` has the options. */
+function overview({ use, kind, origin, version, description, error }: PluginReport): string {
+  const about = [kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')
+  return harmless(`${use} (${about}): ${error === null ? description : `can't be used: ${error}`}`)
 }
 
 /** What `owm plugins show --json` prints. */
