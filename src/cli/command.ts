@@ -18,6 +18,7 @@ export interface BaseFlags {
   'log-level': LogLevel
   'log-format'?: LogFormat | undefined
   quiet: boolean
+  'trust-config': boolean
 }
 
 /** What a command did: printed as JSON or in words, then the worst error decides the exit code. */
@@ -67,6 +68,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
       description: 'form of the log; words, unless --json or `log.format` says otherwise',
       helpGroup: 'GLOBAL',
     })(),
+    'trust-config': Flags.boolean({
+      description: 'trust a configuration and plugins that were found, whoever owns them',
+      helpGroup: 'GLOBAL',
+    }),
     quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),
   }
 
@@ -173,6 +178,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     flags: BaseFlags & { shard?: string | undefined; withoutSource?: boolean },
     delivers = false,
   ): Promise<Loaded> {
+    await this.#trust(flags)
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
@@ -185,8 +191,17 @@ export abstract class OwmCommand<Result extends object> extends Command {
     return loaded
   }
 
+  /** What the user named is meant. Only from outside: never by what was found. */
+  async #trust(flags: BaseFlags): Promise<void> {
+    const { OWM_TRUST_CONFIG, OWM_CONFIG } = process.env
+    if (!flags['trust-config'] && OWM_TRUST_CONFIG !== '1' && !flags.config && !OWM_CONFIG) return
+    const { trustFound } = await import('../plugins/trust.js')
+    trustFound()
+  }
+
   /** The pipeline that was named, or else all of them; [undefined] where the file has none. */
   protected async pipelines(flags: BaseFlags): Promise<(string | undefined)[]> {
+    await this.#trust(flags)
     const { pipelinesOf } = await import('../config/load.js')
     const named = flags.pipeline ?? (process.env['OWM_PIPELINE'] || undefined)
     const names = named === undefined ? await pipelinesOf(flags, process.env, process.cwd()) : []

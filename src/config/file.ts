@@ -2,8 +2,9 @@
 import { basename, dirname, extname, resolve } from 'node:path'
 import type { Loader } from 'cosmiconfig'
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
-import { ConfigurationError, toError } from '../errors/index.js'
+import { ConfigurationError, isOwmError, toError } from '../errors/index.js'
 import { importModule } from '../plugins/load.js'
+import { whyNotTrusted } from '../plugins/trust.js'
 import { exactScalar } from '../tasks/json/exact.js'
 import { type Found, isTree } from './origins.js'
 
@@ -20,7 +21,7 @@ export async function readConfigFile(named: string | undefined, cwd: string): Pr
     const explorer = cosmiconfig('owm', {
       searchStrategy: 'project',
       searchPlaces: getDefaultSearchPlaces('owm'),
-      loaders: loaders(texts),
+      loaders: loaders(texts, named === undefined),
     })
     return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
   }
@@ -28,6 +29,7 @@ export async function readConfigFile(named: string | undefined, cwd: string): Pr
     throw unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
   if (!found) return undefined
+  if (named === undefined) await mustBeTrusted(found.filepath)
   const { filepath: file } = found
   const tree: unknown = found.isEmpty ? {} : found.config
   if (!isTree(tree))
@@ -38,8 +40,19 @@ export async function readConfigFile(named: string | undefined, cwd: string): Pr
   return { tree, file, text: texts.get(file), prefix: basename(file) === 'package.json' ? ['owm'] : [] }
 }
 
-/** @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none. */
-function loaders(texts: Map<string, string>): Record<string, Loader> {
+async function mustBeTrusted(file: string): Promise<void> {
+  const why = await whyNotTrusted(file)
+  if (why === undefined) return
+  throw new ConfigurationError(`The configuration ${file} was found, but isn't trusted: ${why}.`, {
+    hint: 'If it is meant, name it with --config, or set OWM_TRUST_CONFIG=1.',
+  })
+}
+
+/**
+ * @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none
+ * @param isFound nobody named the file: a module is looked at before it runs
+ */
+function loaders(texts: Map<string, string>, isFound: boolean): Record<string, Loader> {
   const yaml: Loader = (path, text) => {
     texts.set(path, text)
     return parseYaml(text)
@@ -56,7 +69,11 @@ function loaders(texts: Map<string, string>): Record<string, Loader> {
   }
   // cosmiconfig's own loader for .ts writes beside the file, which may be read-only. None of its loaders finds an owm
   // that is installed globally.
-  const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, defaultExport])
+  const module: Loader = async (path) => {
+    if (isFound) await mustBeTrusted(path)
+    return defaultExport(path)
+  }
+  const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, module])
   return { noExt: yaml, '.yaml': yaml, '.yml': yaml, '.json': json, ...Object.fromEntries(modules) }
 }
 
@@ -65,7 +82,8 @@ async function defaultExport(path: string): Promise<unknown> {
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
 }
 
-function unreadable(error: Error, named: string): ConfigurationError {
+function unreadable(error: Error, named: string): Error {
+  if (isOwmError(error)) return error
   const file = 'filepath' in error ? String(error.filepath) : named
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
   // JSON.parse quotes what it can't read, and a password may stand there.

@@ -62,7 +62,8 @@ export async function loadConfig(
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const { tree: merged, variables } = await expand(origins, env, secrets, overrides.withoutSource ? ['source'] : [])
+  const unused = overrides.withoutSource ? ['source'] : []
+  const { tree: merged, variables } = await expand(origins, { env, secrets, baseDir, unused })
   origins.merged = merged
   override(merged, overrides, env, cwd, origins)
   secrets.add(...secretsIn(merged))

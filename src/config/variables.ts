@@ -1,11 +1,17 @@
-/** `${NAME}` in a configuration: the environment's values. */
-import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
+/** `${NAME}` in a configuration is the environment's value, `${file:PATH}` a secret's file, `$${` a plain `${`. */
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { ConfigurationError, ConfigurationErrors, toError } from '../errors/index.js'
 import type { Environment } from './load.js'
 import { isTree, type Origins } from './origins.js'
 import { isSecretName, type Secrets } from './redact.js'
 
 /** Levels. What is nested much deeper ends in a full stack somewhere. */
 const maxDepth = 500
+
+const reference = /\$\$\{|\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
+/** systemd's folder of secrets, at the beginning of a path. */
+const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 
 interface Problem {
   what: string
@@ -18,20 +24,26 @@ export interface Variable {
   readonly value: string
 }
 
+/** What the values come from, and who is told which of them are secrets. */
+interface Context {
+  env: Environment
+  secrets: Secrets
+  /** Where relative paths start. */
+  baseDir: string
+  /** Sections that the command doesn't use: there a variable needn't be set. */
+  unused: readonly string[]
+}
+
 /**
  * What the file says to this pipeline, with the environment's values for `${NAME}`. They are not looked through for
  * variables again. Each is noted in `secrets`: as one, or as suspected until a schema says that its place is no secret.
  * Throws ConfigurationError.
- *
- * @param unused sections that the command doesn't use: there a variable needn't be set
  */
 export async function expand(
   origins: Origins,
-  env: Environment,
-  secrets: Secrets,
-  unused: readonly string[] = [],
+  context: Context,
 ): Promise<{ tree: Record<string, unknown>; variables: readonly Variable[] }> {
-  const expansion = new Expansion(env, secrets, unused)
+  const expansion = new Expansion(context)
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
     const placeOf = await origins.places()
@@ -46,17 +58,13 @@ export async function expand(
 class Expansion {
   readonly problems = new Map<readonly string[], Problem>()
   readonly variables: Variable[] = []
-  readonly #env: Environment
-  readonly #secrets: Secrets
-  readonly #unused: readonly string[]
+  readonly #context: Context
   // With YAML's aliases the same object may stand in many places, or inside of itself.
   readonly #done = new Map<object, unknown>()
   readonly #inside = new Set<object>()
 
-  constructor(env: Environment, secrets: Secrets, unused: readonly string[]) {
-    this.#unused = unused
-    this.#env = env
-    this.#secrets = secrets
+  constructor(context: Context) {
+    this.#context = context
   }
 
   of(value: unknown, path: readonly string[]): unknown {
@@ -87,20 +95,47 @@ class Expansion {
   }
 
   #text(text: string, path: readonly string[]): string {
-    return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-      const found = this.#env[name]
-      if (found === undefined && this.#unused.includes(path[0] ?? '')) return `\${${name}}`
-      if (found === undefined)
-        this.problems.set(path, {
-          what: `needs the environment variable ${name}, which isn't set.`,
-          hint: `Set ${name}, or write the value itself.`,
-        })
-      else if (isSecretName(name)) this.#secrets.add(found)
-      else {
-        this.#secrets.suspect(found)
-        this.variables.push({ path, value: found })
-      }
-      return found ?? ''
+    return text.replace(reference, (all, file?: string, name?: string) => {
+      if (file !== undefined) return this.#secretIn(file, path) ?? all
+      return name === undefined ? '${' : (this.#variable(name, path) ?? all)
     })
+  }
+
+  #variable(name: string, path: readonly string[]): string | undefined {
+    const { env, secrets } = this.#context
+    const found = env[name]
+    if (found === undefined)
+      this.#lacks(path, {
+        what: `needs the environment variable ${name}, which isn't set.`,
+        hint: `Set ${name}, or write the value itself.`,
+      })
+    else if (isSecretName(name)) secrets.add(found)
+    else {
+      secrets.suspect(found)
+      this.variables.push({ path, value: found })
+    }
+    return found
+  }
+
+  /** The text of a file, without the line feed at its end: always a secret. */
+  #secretIn(given: string, path: readonly string[]): string | undefined {
+    const { env, secrets, baseDir } = this.#context
+    const file = given.replace(credentials, env['CREDENTIALS_DIRECTORY'] ?? '$CREDENTIALS_DIRECTORY')
+    const place = resolve(baseDir, file)
+    try {
+      // A named pipe would be waited for.
+      if (!statSync(place).isFile()) throw new Error('it is not a regular file')
+      const secret = readFileSync(place, 'utf8').replace(/\r?\n$/, '')
+      secrets.add(secret)
+      return secret
+    } catch (error) {
+      const what = `needs the file ${place}, which can't be read: ${toError(error).message}.`
+      this.#lacks(path, { what, hint: 'Correct the path, or the rights of the file.' })
+      return undefined
+    }
+  }
+
+  #lacks(path: readonly string[], problem: Problem): void {
+    if (!this.#context.unused.includes(path[0] ?? '')) this.problems.set(path, problem)
   }
 }

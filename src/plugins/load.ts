@@ -8,6 +8,7 @@ import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
 import { builtFile, ownModules } from './installation.js'
+import { whyNotTrusted } from './trust.js'
 
 export async function loadSource(use: string, baseDir: string): Promise<SourcePlugin> {
   const plugin = await load('source', use, baseDir, sources)
@@ -89,6 +90,11 @@ async function find(
       },
     )
   }
+  const why = await whyNotTrusted(file).catch(() => undefined) // what isn't there is told below
+  if (why !== undefined)
+    throw new ConfigurationError(`The ${kind} ${use} isn't trusted: ${why}.`, {
+      hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
+    })
   try {
     return await importModule(file)
   } catch (thrown) {
