@@ -41,7 +41,7 @@ const budget = (attemptMs: number, attempts = 3, waitMs = 100): number =>
 
 /** Says in words what is wrong and what to do next, and nothing that only a programmer reads. */
 function expectHelp(ran: Timed, cause: RegExp, nextStep: RegExp): void {
-  const lines = ran.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+  const lines = ran.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('owm: warning: '))
   const at = lines.findIndex((line) => line.startsWith('owm: '))
   expect(lines[at], ran.stderr).toMatch(cause)
   expect(lines[at + 1], ran.stderr).toMatch(/^ {5}\S/)

@@ -61,13 +61,13 @@ const cases: readonly Case[] = [
   {
     list: 'both-ids-camel',
     code: 0,
-    says: [/the key \\"locationId\\" travels as original_location_id/],
+    says: [/the key "locationId" travels as original_location_id/],
     tasks: [{ location_id: 1, original_location_id: 'LOC-77' }],
   },
   {
     list: 'index-hash-column',
     code: 0,
-    says: [/the column \\"#\\" travels as column_1/],
+    says: [/the column "#" travels as column_1/],
     tasks: [
       { city: 'Berlin', column_1: '1' },
       { city: 'Bern', column_1: '2' },
