@@ -4,9 +4,8 @@ import type { Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
 import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
-import { count, plural, seconds, stopwatch } from '../format.js'
+import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { tasksDelivered } from '../words.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {

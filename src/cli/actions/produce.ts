@@ -9,9 +9,8 @@ import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
-import { count, harmless, plural, seconds, stopwatch } from '../format.js'
+import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { locationsRead, tasksDelivered } from '../words.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
