@@ -1,0 +1,555 @@
+/*
+ * The delivery protocol (docs/protocol.md) as a Promela model: attach, place, chain. README.md says what it finds.
+ *
+ * owm      One outbox with N tasks, two a run, B a batch. `seq` is 1..N. Up to W requests are under way.
+ * sink     A stream and, beside it, a fence for each outbox id, a generation of the stream, and the ids that placed a
+ *          fence. A request is one atomic step. `replica` is what a failover leaves: an earlier state, at first none.
+ * network  A connection is first in, first out. When it dies, requests are lost or arrive late, replies are lost.
+ *
+ * A process of owm goes this way, and may die between any two steps:
+ *
+ *   DOWN -> RAISE -> ATTACHING -> ATTACHED -> PLACING -> RUN -> CLOSING -> EXIT
+ *           epoch    asked        compared    fence      adds   receipt    0
+ *             ^         |         and stored    |         |       |
+ *             +---------+-----------------------+---------+-------+   "changed", or the connection died
+ */
+
+/* --- sizes --- */
+#ifndef N
+#define N 4            /* tasks */
+#endif
+#ifndef B
+#define B 1            /* tasks a batch: 1 or 2 */
+#endif
+#ifndef W
+#define W 2            /* requests under way */
+#endif
+#ifndef KEEP
+#define KEEP 9         /* the newest tasks that stay in the history */
+#endif
+#ifndef STARTS
+#define STARTS 3       /* starts after an end of its own; those after a crash come on top */
+#endif
+#define IDS 3          /* outbox ids: the first one's and those of copies */
+
+/* --- faults: how often each may happen --- */
+#ifndef CRASHES
+#define CRASHES 1      /* SIGKILL of owm */
+#endif
+#ifndef DROPS
+#define DROPS 1        /* a connection dies */
+#endif
+#ifndef FAILOVERS
+#define FAILOVERS 1    /* the sink is what the replica was when it last caught up, which it does as often */
+#endif
+#ifndef DELSTREAMS
+#define DELSTREAMS 0   /* somebody deletes the stream, but not what stands beside it */
+#endif
+#ifndef DELFENCES
+#define DELFENCES 0    /* somebody deletes the fence alone */
+#endif
+#ifndef OTHERS
+#define OTHERS 0       /* another outbox adds an entry */
+#endif
+#ifndef TRIMS
+#define TRIMS 0        /* readers take all entries away */
+#endif
+#ifndef PARTIALS
+#define PARTIALS 0     /* the sink fails in the midst of a batch */
+#endif
+#ifndef REFUSED
+#define REFUSED 0      /* 1: the sink refuses one of the tasks for good */
+#endif
+#ifndef RESTORES
+#define RESTORES 0     /* a copy takes the file's place; task 3, if it is read anew, is for another place then */
+#endif
+#ifdef LIVECOPY        /* the copy may be made while a process runs; owm keeps account of its words */
+#define COPYAT true
+#else
+#define COPYAT (pc == DOWN)
+#endif
+
+#ifdef TELL
+#define T(x) printf x
+#else
+#define T(x) skip
+#endif
+
+/* where the process stands */
+#define DOWN 0
+#define RAISE 1
+#define ATTACHING 2
+#define ATTACHED 3
+#define PLACING 4
+#define RUN 5
+#define CLOSING 6
+#define EXIT 7
+#define STOPPED 8      /* 75: another owm has taken over */
+
+/* requests, each with id, epoch and word */
+#define ATTACH 1       /* a: the id that this file had before, or 0 */
+#define PLACE 2        /* a: seq, c: generation, d: run */
+#define ADD 3          /* a: seq before, b: first seq, c: last seq, d: run, z: task 3 is for the other place */
+#define RECEIPT 4      /* a: seq */
+
+/* answers, each with the generation and the stream's entries-added */
+#define OK 1           /* a: last seq */
+#define CHANGED 2      /* compare again */
+#define SUPERSEDED 3   /* another process has attached */
+#define REFUSE 4       /* a: the seq that will never be taken */
+#define FAILED 5       /* not now */
+#define FENCE 6        /* to attach. a: seq, b: run, c: word of the place */
+#define BEFORE 7       /* to attach: no fence of its own. a: seq of the fence of the id before */
+#define NONE 8         /* to attach: neither. a: newest of its tasks there, b: id has placed, c: sink has an id */
+#define STALE 9        /* to attach: the epoch isn't above the fence's */
+
+#define RUNOF(seq) (((seq) + 1) / 2)
+/* The place on earth that a task of the file is for. */
+#define PLACEOF(seq) ((seq) == 3 && file.other -> N + 1 : (seq))
+
+typedef Sink {
+  bool named;                            /* it has an id: somebody has attached */
+  byte there[N + 2];                     /* how often a place is in the stream; entries that were read count, too */
+  byte trimmed;                          /* readers took away the entries up to this task */
+  bool exists; byte added, kept, gen;    /* the stream: there; entries-added, as kept beside it; generation */
+  byte epoch[IDS + 1], word[IDS + 1];    /* fence: who attached last */
+  byte seq[IDS + 1], rid[IDS + 1];       /* fence: the last task, its run */
+  byte under[IDS + 1], by[IDS + 1];      /* fence: the generation (0: never placed) and the word that placed it */
+  byte placed[IDS + 1]                   /* the generation in which an id last placed a fence; not part of the fence */
+};
+Sink sink, replica;
+
+typedef File {
+  byte last, acked, low;                 /* last seq; acknowledged up to; history removed up to */
+  byte id, before; byte epoch; short known;   /* id; as a copy, the one before; epoch; words so far, as bits */
+  byte gen, added;                       /* generation and entries-added of the stream as last heard */
+  byte runid[3]; bool done[3];
+  bool dead[N + 1], told[N + 1];         /* refused; named as lost */
+  bool other                             /* task 3 is for another place than in the original */
+#ifdef LIVECOPY
+  ; byte lastAt[16]                      /* last seq when a word was raised */
+#endif
+};
+File file, copy;
+bool haveCopy, restored;
+
+/* memory of the process: how far the sink has it, next to send, under way; one wasn't added; the sink disagrees */
+byte pc, h, next, flying, target, word; bool asked, gap, disagree, cleaned;
+
+chan cur = [W] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };   /* request, id, epoch, word, a to d, z */
+chan late = [4] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };
+chan rep = [W] of { byte, byte, byte, byte, byte, byte };                     /* answer, a, b, c, generation, added */
+
+byte crashes = CRASHES, drops = DROPS, failovers = FAILOVERS, snaps = FAILOVERS, delstreams = DELSTREAMS;
+byte delfences = DELFENCES, others = OTHERS, trims = TRIMS, partials = PARTIALS, restores = RESTORES;
+byte starts = STARTS, words, gens, ids = 1, bad;
+bool lossSinceAttach, lossSinceReceipt, final;
+
+#ifdef TRACE           /* the shortest trace is searched breadth first, which wants no hidden variables */
+#define SCRATCH
+#else
+#define SCRATCH hidden
+#endif
+SCRATCH byte k, o, e, w, a, b, c, d, z, i, x, y, g;
+
+inline copyFile(to, from) {
+  to.last = from.last; to.acked = from.acked; to.low = from.low; to.id = from.id; to.before = from.before;
+  to.epoch = from.epoch; to.known = from.known; to.gen = from.gen; to.added = from.added; to.other = from.other;
+  i = 0; do :: i < 3 -> to.runid[i] = from.runid[i]; to.done[i] = from.done[i]; i++ :: else -> break od;
+  i = 0; do :: i <= N -> to.dead[i] = from.dead[i]; to.told[i] = from.told[i]; i++ :: else -> break od
+#ifdef LIVECOPY
+  ; i = 0; do :: i < 16 -> to.lastAt[i] = from.lastAt[i]; i++ :: else -> break od
+#endif
+}
+inline copySink(to, from) {
+  to.named = from.named; to.trimmed = from.trimmed; to.exists = from.exists; to.added = from.added;
+  to.kept = from.kept; to.gen = from.gen;
+  i = 0; do :: i <= N + 1 -> to.there[i] = from.there[i]; i++ :: else -> break od;
+  i = 0;
+  do
+  :: i <= IDS ->
+     to.epoch[i] = from.epoch[i]; to.word[i] = from.word[i]; to.seq[i] = from.seq[i]; to.rid[i] = from.rid[i];
+     to.under[i] = from.under[i]; to.by[i] = from.by[i]; to.placed[i] = from.placed[i]; i++
+  :: else -> break
+  od
+}
+
+/* ---------- the sink ---------- */
+
+#ifdef COUNTEDGEN      /* a counter, which gives the same number again after a failover */
+#define newGeneration() sink.gen++
+#else
+#define newGeneration() gens++; sink.gen = gens
+#endif
+/* Whoever finds no stream, or a younger one than is kept, begins a generation: fences of older ones are void. */
+inline look() {
+#ifdef NOGEN
+  sink.gen = 1
+#else
+  if
+  :: sink.gen == 0 || (sink.kept > 0 && (!sink.exists || sink.added < sink.kept)) -> newGeneration(); sink.kept = 0
+  :: else
+  fi
+#endif
+}
+#define HASFENCE(id) (sink.under[id] != 0 && sink.under[id] == sink.gen)
+#ifdef UNPLACED
+#define PLACED HASFENCE(o)
+#else
+#define PLACED (HASFENCE(o) && sink.by[o] == w)   /* by the process that asks */
+#endif
+#ifdef NOEPOCH
+#define ISABOVE false
+#define ISBELOW false
+#define ISSTALE false
+#else
+#define ISABOVE (sink.epoch[o] > e || (sink.epoch[o] == e && sink.word[o] != w))   /* attached later, or not we */
+#define ISBELOW (sink.epoch[o] < e)
+#ifdef NOATTACHCHECK
+#define ISSTALE false
+#else
+#define ISSTALE (sink.epoch[o] >= e)
+#endif
+#endif
+
+inline answer(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, sink.added :: else fi }
+
+/* live: the connection that the process waits on. Otherwise nobody hears the answer. */
+inline receive(live) {
+  look();
+  if
+  :: k == ATTACH && ISSTALE -> answer(live, STALE, 0, 0, 0)
+  :: k == ATTACH && !ISSTALE -> attach(live)
+  :: k != ATTACH && ISABOVE -> answer(live, SUPERSEDED, 0, 0, 0)
+  :: k != ATTACH && ISBELOW -> answer(live, CHANGED, 0, 0, 0)
+  :: k == PLACE && !ISABOVE && !ISBELOW -> place(live)
+  :: k == ADD && !ISABOVE && !ISBELOW -> add(live)
+  :: k == RECEIPT && !ISABOVE && !ISBELOW -> receipt(live)
+  fi
+}
+inline attach(live) {                    /* writes who attached, never a position */
+  if
+  :: HASFENCE(o) -> answer(live, FENCE, sink.seq[o], sink.rid[o], sink.by[o])
+  :: !HASFENCE(o) && a != 0 && HASFENCE(a) -> answer(live, BEFORE, sink.seq[a], 0, 0)
+  :: else ->
+     newest(); answer(live, NONE, x, (sink.placed[o] == sink.gen), sink.named);
+#ifdef SEEDED
+     sink.under[o] = sink.gen; sink.seq[o] = b; sink.rid[o] = d; sink.by[o] = w
+#else
+     sink.under[o] = 0
+#endif
+  fi;
+  sink.epoch[o] = e; sink.word[o] = w; sink.named = true;
+#ifdef ONEWORD
+  sink.by[o] = w;
+#endif
+  if :: live -> lossSinceAttach = false :: else fi
+}
+inline place(live) {
+  if
+#ifndef PLACEBLIND
+  :: c != sink.gen -> answer(live, CHANGED, 0, 0, 0)
+#endif
+  :: else ->
+     sink.seq[o] = a; sink.rid[o] = d; sink.by[o] = w; sink.under[o] = sink.gen; sink.placed[o] = sink.gen;
+     T(("* sink places the fence of id %d at %d\n", o, a)); answer(live, OK, 0, 0, 0)
+  fi
+}
+inline add(live) {
+  if
+#ifdef NOFENCE
+  :: true -> y = b; put(c); answer(live, OK, c, 0, 0)
+#else
+  :: !PLACED -> answer(live, CHANGED, 0, 0, 0)
+#ifdef NOCHAIN
+  :: PLACED && sink.seq[o] < b -> addFrom(b, live)
+#else
+  :: PLACED && sink.seq[o] == a -> addFrom(b, live)
+#endif
+  :: PLACED && sink.seq[o] >= c -> answer(live, OK, c, 0, 0)                           /* there already */
+  :: PLACED && sink.seq[o] >= b && sink.seq[o] < c -> addFrom(sink.seq[o] + 1, live)   /* the rest */
+  :: else -> answer(live, CHANGED, 0, 0, 0)
+#endif
+  fi
+}
+inline addFrom(X, live) {
+  y = X;
+  if
+  :: bad >= y && bad <= c -> answer(live, REFUSE, bad, 0, 0)
+  :: !(bad >= y && bad <= c) && partials > 0 && y < c ->
+     partials--; put(c - 1); sink.seq[o] = c - 1; sink.rid[o] = d; answer(live, FAILED, 0, 0, 0)
+  :: !(bad >= y && bad <= c) -> put(c); sink.seq[o] = c; sink.rid[o] = d; answer(live, OK, c, 0, 0)
+  fi
+}
+inline put(X) {                          /* the tasks from y to X */
+  do
+  :: y <= X ->
+     x = (y == 3 && z -> N + 1 : y); T(("* sink adds task %d for place %d (id %d)\n", y, x, o));
+     assert(sink.there[x] == 0 || restored);   /* TWICE: only a restored copy may repeat, and says so */
+     xadd(); if :: sink.there[x] < 2 -> sink.there[x]++ :: else fi; y++
+  :: else -> break
+  od
+}
+inline xadd() { sink.exists = true; sink.added++; sink.kept = sink.added }
+inline receipt(live) {
+  if
+  :: PLACED && sink.seq[o] >= a ->
+     T(("* sink writes the receipt up to %d\n", a)); answer(live, OK, a, 0, 0);
+     if :: live -> lossSinceReceipt = false :: else fi
+  :: else -> answer(live, CHANGED, 0, 0, 0)
+  fi
+}
+inline newest() {                        /* x: the newest task of the history that is still in the stream, or 0 */
+  x = 0; i = sink.trimmed + 1;
+  do :: i <= N -> if :: sink.there[PLACEOF(i)] > 0 -> x = i :: else fi; i++ :: else -> break od
+}
+
+/* ---------- the network ---------- */
+
+inline cut() {                           /* the connection dies; some of what is under way still arrives */
+  do
+  :: cur?k,o,e,w,a,b,c,d,z -> if :: nfull(late) -> late!k,o,e,w,a,b,c,d,z :: break fi
+  :: empty(cur) -> break
+  od;
+  lose()
+}
+inline lose() {
+  do :: cur?_,_,_,_,_,_,_,_,_ :: empty(cur) -> break od;
+  do :: rep?_,_,_,_,_,_ :: empty(rep) -> break od;
+  flying = 0; gap = false; disagree = false; next = h + 1
+}
+inline reconnect() {                     /* what is unanswered goes again; attach and place under a new epoch */
+  if
+  :: pc == ATTACHING -> pc = RAISE
+#ifdef PLACEAGAIN
+  :: pc == PLACING -> pc = ATTACHED
+#else
+  :: pc == PLACING -> pc = RAISE
+#endif
+  :: pc == CLOSING -> pc = RUN
+  :: else
+  fi
+}
+
+/* ---------- owm ---------- */
+
+inline newMemory() {
+  h = 0; next = 0; flying = 0; target = 0; word = 0; gap = false; disagree = false; cleaned = false; asked = false
+}
+/* Back over what the sink has lost, as far as the history reaches; or forward over what it has already. */
+inline goOnBehind(X) {
+  y = X;
+  do :: y < file.last && file.dead[y + 1] -> y++ :: else -> break od;   /* refused ones are not in the stream */
+  if
+  :: y < h ->
+     i = y + 1; do :: i <= file.low -> file.told[i] = true; i++ :: else -> break od;
+     if :: y < file.low -> y = file.low :: else fi;
+     i = y + 1; do :: i <= h -> file.done[RUNOF(i)] = false; i++ :: else -> break od
+  :: else -> if :: y > file.last -> y = file.last :: else fi
+  fi;
+  h = y; T(("* compared: goes on behind %d\n", h))
+}
+/* The fence's task is in this file's history, or older than that. */
+#define AGREES(S, R) ((S) <= file.last && ((S) <= file.low || file.runid[RUNOF(S)] == (R)))
+#ifdef NOWORD
+#define ISKNOWN(W) true
+#else
+#define ISKNOWN(W) ((file.known >> (W)) & 1)
+#endif
+inline becomeCopy() {
+  assert(restored);                      /* NO COPY */
+  file.before = file.id; ids++; assert(ids <= IDS); file.id = ids; pc = RAISE;
+  T(("* a copy: goes on under id %d\n", ids))
+}
+inline compare() {                       /* the answer to attach: k, a, b, c, g, e; then one transaction of the file */
+#ifndef NOCOMPARE
+  if
+  :: k == FENCE ->
+     y = file.last;
+#if defined(LIVECOPY) && !defined(NOLEDGER)   /* what went out under a word was stored before the next one was raised */
+     i = c + 1; do :: !((file.known >> i) & 1) -> i++ :: else -> break od;
+     y = file.lastAt[i];
+#endif
+     if
+     :: !ISKNOWN(c) || !AGREES(a, b) || a > y -> becomeCopy()
+     :: else -> goOnBehind(a)
+     fi
+  :: k == STALE -> becomeCopy()
+  :: k == BEFORE ->                      /* what the original delivered since may be for other places */
+#ifdef COPYFORWARD
+     goOnBehind(a)
+#else
+     if :: a < h -> goOnBehind(a) :: else fi
+#endif
+  :: k == NONE ->
+     if
+#ifdef CURSORRULE
+     :: c -> if :: a > h -> goOnBehind(a) :: else fi
+#else
+#ifdef COPYBLIND
+     :: file.before != 0 -> skip
+#endif
+     :: b && a > 0 -> goOnBehind(a)      /* the fence alone is gone: the order of the stream says how far it was */
+     :: a == 0 && b && g == file.gen && e >= file.added -> skip   /* likewise, and readers took everything away */
+#endif
+     :: else -> goOnBehind(0)            /* emptied: all of the history */
+     fi
+  fi;
+#endif
+  if
+  :: pc == ATTACHING -> file.acked = h; file.gen = g; file.added = e; next = h + 1; pc = ATTACHED
+  :: else
+  fi
+}
+inline pass() { do :: h < file.last && file.dead[h + 1] -> h++ :: else -> break od }   /* over refused ones */
+inline predecessor(X) {                  /* y: the newest task before X that wasn't refused */
+  y = X - 1; do :: y > 0 && file.dead[y] -> y-- :: else -> break od
+}
+inline retention() {                     /* of finished runs, and of what the sink was found to have */
+  x = file.last - KEEP;
+  if :: x > file.acked -> x = file.acked :: else fi;
+  if :: !file.done[1] -> x = 0 :: file.done[1] && !file.done[2] && x > 2 -> x = 2 :: else fi;
+  i = file.low + 1;
+  do
+  :: i <= x ->
+     /* REMOVED */
+     assert(sink.there[PLACEOF(i)] > 0 || file.dead[i] || file.told[i] || (pc == RUN && lossSinceAttach)); i++
+  :: else -> break
+  od;
+  if :: x > file.low -> file.low = x; T(("* the history up to %d is removed\n", x)) :: else fi
+}
+inline end() {                           /* exit 0 */
+  file.acked = h; file.done[1] = h >= 2; file.done[2] = h >= N; pc = EXIT; final = (target == N);
+  T(("* exit 0 behind %d\n", h));
+  i = 1;
+  do
+  :: i <= file.last ->
+     /* LOST without a word */
+     assert(sink.there[PLACEOF(i)] > 0 || file.dead[i] || file.told[i] || lossSinceReceipt); i++
+  :: else -> break
+  od
+}
+#define NOFAULTLEFT (failovers + delstreams + delfences + restores == 0)
+#ifdef LIVECOPY
+#define READS (pc > RAISE && pc < EXIT)  /* its epoch is raised before it stores anything */
+#else
+#define READS (pc > DOWN && pc < EXIT)
+#endif
+
+active proctype system() {
+  atomic { file.id = 1; copy.id = 1; if :: REFUSED -> if :: bad = 1 :: bad = 2 :: bad = 3 fi :: else fi }
+  do
+  /* --- a process starts, for the first run alone or for both --- */
+  :: atomic { pc == DOWN ->
+       newMemory(); h = file.acked; next = h + 1; T(("* start: acknowledged %d of %d\n", h, file.last));
+       if
+       :: file.last > 2 || file.runid[2] != 0 || file.done[1] -> target = N
+       :: else -> if :: target = 2 :: target = N fi
+       fi;
+#ifdef RETENTIONFIRST
+       if :: file.last > KEEP -> retention() :: else fi;
+#endif
+       pc = RAISE }
+  /* --- the reader: a run's row, then task after task --- */
+  :: atomic { READS && file.last < target ->
+       x = RUNOF(file.last + 1);
+       if
+       :: file.runid[x] == 0 -> file.runid[x] = (restored -> x + 2 : x)
+       :: else ->
+          file.last++; if :: file.last == 3 -> file.other = restored :: else fi; T(("* stored %d\n", file.last));
+          if :: pc >= ATTACHED -> file.acked = h :: else fi
+       fi }
+  /* --- attach, compare and store, place --- */
+  :: atomic { pc == RAISE ->
+       words++; assert(words < 15); word = words; file.epoch++; file.known = file.known | (1 << word);
+#ifdef LIVECOPY
+       file.lastAt[word] = file.last;
+#endif
+       flying = 0; gap = false; disagree = false; asked = false; pc = ATTACHING;
+       T(("* raised: epoch %d, word %d\n", file.epoch, word)) }
+  :: atomic { pc == ATTACHING && !asked && nfull(cur) ->
+       asked = true;
+#ifdef SEEDED
+       cur!ATTACH, file.id, file.epoch, word, file.before, h, 0, file.runid[RUNOF(h)], false
+#else
+#ifdef COPYBLIND
+       cur!ATTACH, file.id, file.epoch, word, 0, 0, 0, 0, false
+#else
+       cur!ATTACH, file.id, file.epoch, word, file.before, 0, 0, 0, false
+#endif
+#endif
+     }
+  :: atomic { pc == ATTACHING && nempty(rep) -> rep?k,a,b,c,g,e; compare() }
+  :: atomic { pc == ATTACHED && nfull(cur) ->
+       predecessor(h + 1); cur!PLACE, file.id, file.epoch, word, y, 0, file.gen, file.runid[RUNOF(y)], false;
+       pc = PLACING }
+  :: atomic { pc == PLACING && nempty(rep) ->
+       rep?k,a,b,c,g,e;
+       if
+       :: k == OK -> file.before = 0; pc = RUN
+       :: k == CHANGED -> pc = RAISE
+       :: k == SUPERSEDED -> pc = STOPPED
+       fi }
+  /* --- the relay --- */
+  :: atomic { pc == RUN && !gap && !disagree && next <= file.last && file.dead[next] ->
+       next++; if :: flying == 0 -> pass() :: else fi }
+  :: atomic { pc == RUN && !gap && !disagree && next <= file.last && !file.dead[next] && flying < W && nfull(cur) ->
+       predecessor(next); x = next;
+#if B > 1
+       if :: x < file.last && RUNOF(x + 1) == RUNOF(x) && !file.dead[x + 1] -> x++ :: else fi;
+#endif
+       cur!ADD, file.id, file.epoch, word, y, next, x, file.runid[RUNOF(x)], file.other;
+       T(("* sends %d to %d behind %d\n", next, x, y));
+#ifdef ACKFIRST
+       file.acked = x;
+#endif
+       flying++; next = x + 1 }
+  :: atomic { pc == RUN && flying > 0 && nempty(rep) ->
+       rep?k,a,b,c,g,e; flying--;
+       if
+       :: k == OK -> h = a; pass(); file.added = e
+       :: k == REFUSE -> file.dead[a] = true; h = a; pass(); file.acked = h; gap = true; T(("* refused: %d\n", a))
+       :: k == FAILED -> gap = true
+       :: k == CHANGED -> if :: gap :: else -> disagree = true fi   /* behind one that wasn't added it says nothing */
+       :: k == SUPERSEDED -> pc = STOPPED
+       fi }
+  :: atomic { pc == RUN && gap && flying == 0 -> gap = false; next = h + 1 }
+  :: atomic { pc == RUN && disagree && flying == 0 -> pc = RAISE }
+  :: atomic { pc == RUN && file.acked != h -> file.acked = h }      /* lazily */
+  :: atomic { pc == RUN && !cleaned && file.last > KEEP -> cleaned = true; retention() }
+  /* --- the receipt, then the end --- */
+  :: atomic { pc == RUN && file.last == target && h == file.last && flying == 0 && !gap && !disagree && nfull(cur) ->
+       predecessor(h + 1); cur!RECEIPT, file.id, file.epoch, word, y, 0, 0, 0, false; pc = CLOSING }
+  :: atomic { pc == CLOSING && nempty(rep) ->
+       rep?k,a,b,c,g,e;
+       if :: k == OK -> end() :: k == CHANGED -> pc = RAISE :: k == SUPERSEDED -> pc = STOPPED fi }
+  :: atomic { pc == STOPPED -> assert(restored); lose(); pc = EXIT }   /* TAKEN OVER: only a copy can be */
+  :: atomic { pc == EXIT && !(final && NOFAULTLEFT) && starts > 0 -> starts--; final = false; newMemory(); pc = DOWN }
+  /* --- the sink --- */
+  :: atomic { nempty(cur) && nfull(rep) -> cur?k,o,e,w,a,b,c,d,z; receive(true) }
+  :: atomic { nempty(late) -> late?k,o,e,w,a,b,c,d,z; T(("* late:\n")); receive(false) }
+  /* --- faults --- */
+  :: atomic { crashes > 0 && pc > DOWN && pc < EXIT -> crashes--; T(("* CRASH\n")); cut(); newMemory(); pc = DOWN }
+  :: atomic { drops > 0 && (nempty(cur) || nempty(rep)) -> drops--; T(("* DROP\n")); cut(); reconnect() }
+  :: atomic { snaps > 0 -> snaps--; T(("* the replica catches up\n")); copySink(replica, sink) }
+  :: atomic { failovers > 0 ->
+       failovers--; T(("* FAILOVER\n")); copySink(sink, replica); lossSinceAttach = true; lossSinceReceipt = true;
+       do :: late?_,_,_,_,_,_,_,_,_ :: empty(late) -> break od;
+       lose(); reconnect() }
+  :: atomic { delstreams > 0 && sink.exists ->
+       delstreams--; T(("* DEL stream\n")); sink.exists = false; sink.added = 0; sink.trimmed = 0;
+       i = 0; do :: i <= N + 1 -> sink.there[i] = 0; i++ :: else -> break od;
+       lossSinceAttach = true; lossSinceReceipt = true }
+  :: atomic { delfences > 0 && sink.epoch[file.id] > 0 ->
+       delfences--; o = file.id; T(("* DEL fence\n"));
+       sink.epoch[o] = 0; sink.word[o] = 0; sink.seq[o] = 0; sink.rid[o] = 0; sink.under[o] = 0; sink.by[o] = 0 }
+  :: atomic { others > 0 -> others--; T(("* another outbox adds an entry\n")); look(); sink.named = true; xadd() }
+  :: atomic { trims > 0 && sink.exists ->
+       trims--; T(("* readers take all entries away\n")); newest(); if :: x > 0 -> sink.trimmed = x :: else fi }
+  :: atomic { restores > 0 && !haveCopy && COPYAT && file.last > 0 ->
+       haveCopy = true; T(("* COPY\n")); copyFile(copy, file) }
+  :: atomic { restores > 0 && haveCopy && pc == DOWN ->
+       restores--; restored = true; T(("* RESTORE\n")); copyFile(file, copy) }
+  :: pc == EXIT && ((final && NOFAULTLEFT) || starts == 0) -> break
+  od
+}
