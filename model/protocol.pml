@@ -8,10 +8,10 @@
  *
  * A process of owm goes this way, and may die between any two steps:
  *
- *   DOWN -> RAISE -> ATTACHING -> ATTACHED -> PLACING -> RUN -> CLOSING -> EXIT
- *           epoch    asked        compared    fence      adds   receipt    0
- *             ^         |         and stored    |         |       |
- *             +---------+-----------------------+---------+-------+   "changed", or the connection died
+ *   DOWN -> RAISE -> ATTACHING -> (SEARCHING) -> ATTACHED -> PLACING -> RUN -> CLOSING -> EXIT
+ *           epoch    asked         newest of     compared    fence      adds   receipt    0
+ *             ^         |          its tasks     and stored    |         |        |
+ *             +---------+-----------------------------------------+------+--------+   "changed", or the connection died
  */
 
 /* --- sizes --- */
@@ -79,18 +79,20 @@
 #define DOWN 0
 #define RAISE 1
 #define ATTACHING 2
-#define ATTACHED 3
-#define PLACING 4
-#define RUN 5
-#define CLOSING 6
-#define EXIT 7
-#define STOPPED 8      /* 75: another owm has taken over */
+#define SEARCHING 3    /* no fence of its own: which of its tasks are in the stream? */
+#define ATTACHED 4
+#define PLACING 5
+#define RUN 6
+#define CLOSING 7
+#define EXIT 8
+#define STOPPED 9      /* 75: another owm has taken over */
 
 /* requests, each with id, epoch and word */
 #define ATTACH 1       /* a: the id that this file had before, or 0 */
 #define PLACE 2        /* a: seq, c: generation, d: run */
 #define ADD 3          /* a: seq before, b: first seq, c: last seq, d: run, z: task 3 is for the other place */
 #define RECEIPT 4      /* a: seq */
+#define SEARCH 5       /* a: the seq behind which tasks in a row are looked for */
 
 /* answers, each with the generation and the stream's entries-added */
 #define OK 1           /* a: last seq */
@@ -100,8 +102,9 @@
 #define FAILED 5       /* not now */
 #define FENCE 6        /* to attach. a: seq, b: run, c: word of the place */
 #define BEFORE 7       /* to attach: no fence of its own. a: seq of the fence of the id before */
-#define NONE 8         /* to attach: neither. a: newest of its tasks there, b: id has placed, c: sink has an id */
+#define NONE 8         /* to attach: neither. b: id has placed in this generation, c: sink has an id */
 #define STALE 9        /* to attach: the epoch isn't above the fence's */
+#define FOUND 10       /* to search. a: newest of its tasks there, b: the last of those in a row */
 
 #define RUNOF(seq) (((seq) + 1) / 2)
 /* The place on earth that a task of the file is for. */
@@ -135,6 +138,8 @@ bool haveCopy, restored;
 
 /* memory of the process: how far the sink has it, next to send, under way; one wasn't added; the sink disagrees */
 byte pc, h, next, flying, target, word; bool asked, gap, disagree, cleaned;
+/* what attach answered, while the process searches: answer, fence before or "has placed", generation, entries-added */
+byte met, metAt, metGen, metAdded;
 
 chan cur = [W] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };   /* request, id, epoch, word, a to d, z */
 chan late = [4] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };
@@ -218,10 +223,11 @@ inline answer(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, sink.a
 inline receive(live) {
   look();
   if
+  :: k == SEARCH -> newest(); inARow(a); answer(live, FOUND, x, y, 0)      /* a mere reader */
   :: k == ATTACH && ISSTALE -> answer(live, STALE, 0, 0, 0)
   :: k == ATTACH && !ISSTALE -> attach(live)
-  :: k != ATTACH && ISABOVE -> answer(live, SUPERSEDED, 0, 0, 0)
-  :: k != ATTACH && ISBELOW -> answer(live, CHANGED, 0, 0, 0)
+  :: k != ATTACH && k != SEARCH && ISABOVE -> answer(live, SUPERSEDED, 0, 0, 0)
+  :: k != ATTACH && k != SEARCH && ISBELOW -> answer(live, CHANGED, 0, 0, 0)
   :: k == PLACE && !ISABOVE && !ISBELOW -> place(live)
   :: k == ADD && !ISABOVE && !ISBELOW -> add(live)
   :: k == RECEIPT && !ISABOVE && !ISBELOW -> receipt(live)
@@ -232,7 +238,7 @@ inline attach(live) {                    /* writes who attached, never a positio
   :: HASFENCE(o) -> answer(live, FENCE, sink.seq[o], sink.rid[o], sink.by[o])
   :: !HASFENCE(o) && a != 0 && HASFENCE(a) -> answer(live, BEFORE, sink.seq[a], 0, 0)
   :: else ->
-     newest(); answer(live, NONE, x, (sink.placed[o] == sink.gen), sink.named);
+     answer(live, NONE, 0, (sink.placed[o] == sink.gen), sink.named);
 #ifdef SEEDED
      sink.under[o] = sink.gen; sink.seq[o] = b; sink.rid[o] = d; sink.by[o] = w
 #else
@@ -299,9 +305,18 @@ inline receipt(live) {
   :: else -> answer(live, CHANGED, 0, 0, 0)
   fi
 }
-inline newest() {                        /* x: the newest task of the history that is still in the stream, or 0 */
-  x = 0; i = sink.trimmed + 1;
-  do :: i <= N -> if :: sink.there[PLACEOF(i)] > 0 -> x = i :: else fi; i++ :: else -> break od
+/* Task X of the file can be found: it is in its history, and readers haven't taken its entry away. */
+#define ISFOUND(X) ((X) > file.low && (X) > sink.trimmed && (X) <= file.last && sink.there[PLACEOF(X)] > 0)
+inline inARow(X) {                       /* y: from X on, the last of the tasks that are all found, or refused */
+  y = X;
+  do
+  :: y < file.last && (ISFOUND(y + 1) || file.dead[y + 1]) -> y++
+  :: else -> break
+  od
+}
+inline newest() {                        /* x: the newest task of the history that is found, or 0 */
+  x = 0; i = 1;
+  do :: i <= N -> if :: ISFOUND(i) -> x = i :: else fi; i++ :: else -> break od
 }
 
 /* ---------- the network ---------- */
@@ -320,7 +335,7 @@ inline lose() {
 }
 inline reconnect() {                     /* what is unanswered goes again; attach and place under a new epoch */
   if
-  :: pc == ATTACHING -> pc = RAISE
+  :: pc == ATTACHING || pc == SEARCHING -> pc = RAISE
 #ifdef PLACEAGAIN
   :: pc == PLACING -> pc = ATTACHED
 #else
@@ -333,8 +348,9 @@ inline reconnect() {                     /* what is unanswered goes again; attac
 
 /* ---------- owm ---------- */
 
+inline forgetAnswer() { met = 0; metAt = 0; metGen = 0; metAdded = 0 }
 inline newMemory() {
-  h = 0; next = 0; flying = 0; target = 0; word = 0; gap = false; disagree = false; cleaned = false; asked = false
+  h = 0; next = 0; flying = 0; target = 0; word = 0; forgetAnswer(); gap = false; disagree = false; cleaned = false; asked = false
 }
 /* Back over what the sink has lost, as far as the history reaches; or forward over what it has already. */
 inline goOnBehind(X) {
@@ -361,9 +377,9 @@ inline becomeCopy() {
   file.before = file.id; ids++; assert(ids <= IDS); file.id = ids; pc = RAISE;
   T(("* a copy: goes on under id %d\n", ids))
 }
-inline compare() {                       /* the answer to attach: k, a, b, c, g, e; then one transaction of the file */
-#ifndef NOCOMPARE
+inline compare() {                       /* the answer to attach: k, a, b, c, g, e */
   if
+#ifndef NOCOMPARE
   :: k == FENCE ->
      y = file.last;
 #if defined(LIVECOPY) && !defined(NOLEDGER)   /* what went out under a word was stored before the next one was raised */
@@ -372,35 +388,40 @@ inline compare() {                       /* the answer to attach: k, a, b, c, g,
 #endif
      if
      :: !ISKNOWN(c) || !AGREES(a, b) || a > y -> becomeCopy()
-     :: else -> goOnBehind(a)
+     :: else -> goOnBehind(a); store(g, e)
      fi
   :: k == STALE -> becomeCopy()
-  :: k == BEFORE ->                      /* what the original delivered since may be for other places */
 #ifdef COPYFORWARD
-     goOnBehind(a)
+  :: k == BEFORE -> goOnBehind(a); store(g, e)
 #else
-     if :: a < h -> goOnBehind(a) :: else fi
+  :: k == BEFORE -> met = k; metAt = (a < h -> a : h); metGen = g; metAdded = e; asked = false; pc = SEARCHING
 #endif
-  :: k == NONE ->
+  :: k == NONE -> met = k; metAt = b; metGen = g; metAdded = e; asked = false; pc = SEARCHING
+#endif
+  :: else -> store(g, e)
+  fi
+}
+inline decide() {                        /* the answer to search: k, a, b */
+  if
+  :: met == BEFORE -> goOnBehind(b)      /* what the original delivered since may be for other places */
+  :: met == NONE ->
      if
 #ifdef CURSORRULE
-     :: c -> if :: a > h -> goOnBehind(a) :: else fi
+     :: true -> if :: a > h -> goOnBehind(a) :: else fi
 #else
 #ifdef COPYBLIND
      :: file.before != 0 -> skip
 #endif
-     :: b && a > 0 -> goOnBehind(a)      /* the fence alone is gone: the order of the stream says how far it was */
-     :: a == 0 && b && g == file.gen && e >= file.added -> skip   /* likewise, and readers took everything away */
+     :: metAt && a > 0 -> goOnBehind(a)  /* the fence alone is gone: the order of the stream says how far it was */
+     :: a == 0 && metAt && metGen == file.gen && metAdded >= file.added -> skip   /* readers took everything away */
 #endif
      :: else -> goOnBehind(0)            /* emptied: all of the history */
      fi
   fi;
-#endif
-  if
-  :: pc == ATTACHING -> file.acked = h; file.gen = g; file.added = e; next = h + 1; pc = ATTACHED
-  :: else
-  fi
+  store(metGen, metAdded); forgetAnswer()
 }
+/* One transaction of the file: where it goes on, and which stream it was. */
+inline store(G, E) { file.acked = h; file.gen = G; file.added = E; next = h + 1; pc = ATTACHED }
 inline pass() { do :: h < file.last && file.dead[h + 1] -> h++ :: else -> break od }   /* over refused ones */
 inline predecessor(X) {                  /* y: the newest task before X that wasn't refused */
   y = X - 1; do :: y > 0 && file.dead[y] -> y-- :: else -> break od
@@ -465,7 +486,7 @@ active proctype system() {
 #ifdef LIVECOPY
        file.lastAt[word] = file.last;
 #endif
-       flying = 0; gap = false; disagree = false; asked = false; pc = ATTACHING;
+       flying = 0; gap = false; disagree = false; asked = false; forgetAnswer(); pc = ATTACHING;
        T(("* raised: epoch %d, word %d\n", file.epoch, word)) }
   :: atomic { pc == ATTACHING && !asked && nfull(cur) ->
        asked = true;
@@ -480,6 +501,9 @@ active proctype system() {
 #endif
      }
   :: atomic { pc == ATTACHING && nempty(rep) -> rep?k,a,b,c,g,e; compare() }
+  :: atomic { pc == SEARCHING && !asked && nfull(cur) ->
+       asked = true; cur!SEARCH, file.id, file.epoch, word, metAt, 0, 0, 0, false }
+  :: atomic { pc == SEARCHING && nempty(rep) -> rep?k,a,b,c,g,e; decide() }
   :: atomic { pc == ATTACHED && nfull(cur) ->
        predecessor(h + 1); cur!PLACE, file.id, file.epoch, word, y, 0, file.gen, file.runid[RUNOF(y)], false;
        pc = PLACING }

@@ -52,7 +52,8 @@ import {
   type TaskBatch,
 } from '../src/plugin.js'
 import type { Step } from '../src/trace.js'
-import { expectedTaskId, openDatabase } from './support/oracle.js'
+import { openDatabase } from './support/contents.js'
+import { expectedTaskId } from './support/oracle.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
 const seed = Number(

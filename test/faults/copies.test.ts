@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Ran } from '../support/cli.js'
+import { countIn } from '../support/contents.js'
 import { expectGood, faultScene, pidOf, produceArgs, type Scene, slotAt } from '../support/faults.js'
-import { type Case, complaintsAtAnyMoment, complaintsWhenComplete, countIn } from '../support/oracle.js'
+import { type Case, complaintsAtAnyMoment, complaintsWhenComplete } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 let redis: RedisProcess

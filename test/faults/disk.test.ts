@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Ran, root, temporaryFolder } from '../support/cli.js'
+import { entriesIn, openDatabase } from '../support/contents.js'
 import {
   expectGood,
   faultScene,
@@ -28,7 +29,7 @@ import {
   type SceneOptions,
   untilSaid,
 } from '../support/faults.js'
-import { complaintsWhenComplete, entriesIn, openDatabase } from '../support/oracle.js'
+import { complaintsWhenComplete } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 const run = promisify(execFile)

@@ -27,7 +27,7 @@ import type { Logger, Sink } from '../../src/plugin.js'
 import { loadSink, loadSource } from '../../src/plugins/load.js'
 import staticList from '../../src/sources/static-list/index.js'
 import { owm, type Ran } from '../support/cli.js'
-import { openDatabase } from '../support/oracle.js'
+import { openDatabase } from '../support/contents.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
 const seed = Number(

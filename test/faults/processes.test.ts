@@ -1,6 +1,7 @@
 /** Several owm on one outbox, several outboxes on one stream, and signals. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Ran, Running } from '../support/cli.js'
+import { countIn, factsOf } from '../support/contents.js'
 import {
   expectGood,
   faultScene,
@@ -12,7 +13,7 @@ import {
   timelineModule,
   untilSaid,
 } from '../support/faults.js'
-import { complaintsWhenComplete, countIn, factsOf } from '../support/oracle.js'
+import { complaintsWhenComplete } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 let redis: RedisProcess

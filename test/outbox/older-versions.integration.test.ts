@@ -11,7 +11,7 @@ import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import type { RetryResult } from '../../src/commands/outbox/retry.js'
 import { migrations } from '../../src/outbox/sqlite/migrations.js'
 import { owm, owmJson, temporaryFolder } from '../support/cli.js'
-import { openDatabase } from '../support/oracle.js'
+import { openDatabase } from '../support/contents.js'
 
 const fixtures = join(import.meta.dirname, 'fixtures')
 const places = 38 // of forty: one is at no latitude, one is there twice

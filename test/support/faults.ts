@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { folderWith, type Ran, type Running, type RunOptions, root, startOwm, until } from './cli.js'
+import type { SinkPlace } from './contents.js'
 import {
   type Case,
   complaintsAtAnyMoment,
@@ -15,7 +16,6 @@ import {
   type Ledger,
   type LocationOptions,
   type Locations,
-  type SinkPlace,
   writeLocations,
 } from './oracle.js'
 

@@ -6,11 +6,8 @@
  * without counting.
  */
 import { createHash } from 'node:crypto'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Redis } from 'ioredis'
-import sqlite3 from 'sqlite3'
+import { writeFile } from 'node:fs/promises'
+import { entriesIn, factsOf, type SinkPlace } from './contents.js'
 
 // --- locations ---
 
@@ -64,7 +61,10 @@ function place(prefix: string, number: number): Place {
   }
 }
 
-/** Writes a list, as CSV or as NDJSON by its name's ending: every 97th row is out of range, every 101st repeats the one 40 rows above. */
+/**
+ * Writes a list, as CSV or as NDJSON by its name's ending: every 97th row is out of range, every 101st repeats the one
+ * 40 rows above.
+ */
 export async function writeLocations(
   path: string,
   { rows, prefix = 'L', bad = true }: LocationOptions,
@@ -115,143 +115,6 @@ const owmNamespace = uuid5(urlNamespace, 'urn:owm:task')
 /** The id that the task of a place in a slot must have. */
 export const expectedTaskId = (slot: string, id: string): string => uuid5(owmNamespace, `${slot}\nid\n${id}`)
 
-// --- what is there ---
-
-export type SinkPlace =
-  | { readonly kind: 'redis-stream'; readonly url: string; readonly stream: string }
-  | { readonly kind: 'jsonl'; readonly path: string }
-
-/** Every task in the sink, as text, in its order. */
-export async function entriesIn(sink: SinkPlace): Promise<string[]> {
-  if (sink.kind === 'jsonl') {
-    const text = await readFile(sink.path, 'utf8').catch(() => '')
-    // What stands behind the last line feed was never finished: nobody was told that it's there.
-    return text.split('\n').slice(0, -1)
-  }
-  const client = new Redis(sink.url, { lazyConnect: true })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    const found: string[] = []
-    for (let from = '-'; ; ) {
-      const page = await client.xrange(sink.stream, from, '+', 'COUNT', 10_000)
-      for (const [id, fields] of page) {
-        const [name, value] = fields
-        if (fields.length !== 2 || name !== 'data' || value === undefined)
-          throw new Error(`the entry ${id} isn't one field "data": ${fields.join(' ')}`)
-        found.push(value)
-        from = `(${id}`
-      }
-      if (page.length < 10_000) return found
-    }
-  } finally {
-    client.disconnect()
-  }
-}
-
-/** How many tasks are in the sink. */
-export async function countIn(sink: SinkPlace): Promise<number> {
-  if (sink.kind === 'jsonl') return (await entriesIn(sink)).length
-  const client = new Redis(sink.url, { lazyConnect: true })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    return await client.xlen(sink.stream)
-  } finally {
-    client.disconnect()
-  }
-}
-
-interface RunFacts {
-  id: number
-  slot: string
-  state: string
-  read: number
-  rejected: number
-  duplicates: number
-  persisted: number
-  quarantined: number
-  suspects: number
-}
-
-/** What an outbox' file says, by our own SQL. */
-export interface OutboxFacts {
-  readonly handedSeq: number
-  readonly lastSeq: number
-  readonly runs: readonly RunFacts[]
-  /** Tasks by `seq`, those of the history among them. */
-  readonly tasks: readonly { readonly seq: number; readonly run: number; readonly taskId: string }[]
-  readonly dead: ReadonlySet<number>
-}
-
-/** Undefined where there is no outbox yet, or nothing in it. */
-export async function factsOf(outbox: string): Promise<OutboxFacts | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'owm-oracle-'))
-  try {
-    const copy = join(folder, 'copy.db')
-    if (!(await copied(outbox, copy))) return undefined
-    await copied(`${outbox}-wal`, `${copy}-wal`)
-    const all = await openDatabase(copy)
-    try {
-      const tables = await all<{ name: string }>(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'state'",
-      )
-      if (tables.length === 0) return undefined
-      const [check] = await all<{ integrity_check: string }>('PRAGMA integrity_check')
-      if (check?.integrity_check !== 'ok') throw new Error(`the outbox is damaged: ${check?.integrity_check}`)
-      const [state] = await all<{ handed: number; last: number }>(
-        'SELECT handed_seq AS handed, last_seq AS last FROM state',
-      )
-      if (!state) throw new Error('the outbox has no state row')
-      const dead = await all<{ seq: number }>("SELECT seq FROM dead WHERE fate = 'dead'")
-      return {
-        handedSeq: state.handed,
-        lastSeq: state.last,
-        runs: await all<RunFacts>(`SELECT id, slot, state, read, rejected, duplicates, persisted,
-          (SELECT count(*) FROM rejected WHERE rejected.run = run.id AND kind = 'rejected') AS quarantined,
-          (SELECT count(*) FROM suspect WHERE suspect.run = run.id) AS suspects FROM run ORDER BY id`),
-        tasks: await all<{ seq: number; run: number; taskId: string }>(
-          "SELECT first_seq + entry.key AS seq, run, entry.value ->> 'task_id' AS taskId FROM batch, json_each(batch.tasks) AS entry ORDER BY 1",
-        ),
-        dead: new Set(dead.map(({ seq }) => seq)),
-      }
-    } finally {
-      await all.close()
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-async function copied(from: string, to: string): Promise<boolean> {
-  return copyFile(from, to).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-      throw error
-    },
-  )
-}
-
-interface AllRows {
-  <Row>(sql: string): Promise<Row[]>
-  close(): Promise<void>
-}
-
-/** Plain statements on a SQLite file, without owm. */
-export async function openDatabase(path: string): Promise<AllRows> {
-  const database = await new Promise<sqlite3.Database>((resolve, reject) => {
-    const opened: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
-      error ? reject(error) : resolve(opened),
-    )
-  })
-  const all = <Row>(sql: string): Promise<Row[]> =>
-    new Promise((resolve, reject) => database.all<Row>(sql, (error, rows) => (error ? reject(error) : resolve(rows))))
-  const close = (): Promise<void> =>
-    new Promise((resolve, reject) => database.close((error) => (error ? reject(error) : resolve())))
-  return Object.assign(all, { close })
-}
-
 // --- the verdict ---
 
 export interface Ledger {
@@ -300,7 +163,7 @@ function expectations(ledgers: readonly Ledger[]): Map<string, Expected> {
 const some = (found: readonly string[]): string =>
   `${found.slice(0, 5).join(', ')}${found.length > 5 ? `, … (${found.length})` : ''}`
 
-/** Counts each task id in the sink, and complains about every entry that no location gives or that says something else. */
+/** Counts each task id in the sink; complains about entries that no location gives or that say something else. */
 function countEntries(
   entries: readonly string[],
   expected: ReadonlyMap<string, Expected>,
@@ -411,11 +274,16 @@ function complainOfTwice(
   const twice = [...counts].filter(([, count]) => count > 1)
   if (twice.length > 0)
     complaints.push(
-      `more than once: ${some(twice.map(([id, count]) => `${expected.get(id)?.place.id} of ${expected.get(id)?.slot} x${count}`))}`,
+      `more than once: ${some(
+        twice.map(([id, count]) => `${expected.get(id)?.place.id} of ${expected.get(id)?.slot} x${count}`),
+      )}`,
     )
 }
 
-/** read = valid + rejected + duplicates, valid = delivered + pending + dead, where "delivered" is what we counted in the sink. */
+/**
+ * read = valid + rejected + duplicates, valid = delivered + pending + dead, where "delivered" is what we counted in the
+ * sink.
+ */
 async function accounts({ outbox, slots, forgotten }: Ledger, counts: ReadonlyMap<string, number>): Promise<string[]> {
   const complaints: string[] = []
   const facts = await factsOf(outbox)

@@ -1,6 +1,6 @@
 /** What a sink lost and can't get again is an error, named by slot, and stays so until it is read again. */
 import { expect, test } from 'vitest'
-import { openDatabase } from '../../support/oracle.js'
+import { openDatabase } from '../../support/contents.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
 const count = 800
