@@ -69,7 +69,6 @@ const batchSize = 3
 const slotOf = (number: number): string => `2026-11-23T1${number}:00:00Z`
 
 // --- the source ---
-
 /** A valid location by its number (the same number twice is a duplicate), or a record that must be rejected. */
 type Item = number | 'out of range' | 'malformed'
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import { base, jsonl, list, slot, startAndStopAt, tasksIn, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson, type Ran, temporaryFolder } from '../support/cli.js'
-import { openDatabase } from '../support/oracle.js'
+import { openDatabase } from '../support/contents.js'
 
 const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
 
