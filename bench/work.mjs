@@ -210,7 +210,7 @@ export async function fetched(/** @type {string} */ name, /** @type {string[]} *
   mkdirSync(into)
   // Who has certificates of his own often reaches the registry through a proxy.
   const env = extraCertificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: extraCertificates }
-  const flags = ['--prefix', into, '--no-audit', '--no-fund', '--ignore-scripts']
+  const flags = ['--prefix', into, '--no-audit', '--no-fund']
   return timed(['npm', 'install', ...flags, ...packages], { env }).then(
     () => into,
     () => undefined,

@@ -23,32 +23,14 @@ const entries = [
 ]
 const commands = (await readdir(join(src, 'commands'), { recursive: true })).filter((file) => file.endsWith('.ts'))
 
-/** Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. */
+/**
+ * Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. The authors
+ * of plugins get the zod that is installed, whole; owm has what it uses in its bundle.
+ */
 const { peerDependencies } = await packageOf('node_modules/typeorm')
-const external = ['sqlite3', 'jiti', 'typescript', ...Object.keys(peerDependencies)].filter(
+const external = ['sqlite3', 'jiti', 'typescript', 'zod/v4', ...Object.keys(peerDependencies)].filter(
   (name) => name !== 'ioredis',
 )
-
-/**
- * What vendors load at each start and owm never calls: other databases, 40 languages, file patterns, a formatter.
- * Left empty, since to read them takes a tenth of a start.
- */
-const databases =
-  'aurora|cockroachdb|sqlserver|sap|oracle|spanner|mongodb|react-native|expo|sqljs|better-sqlite3|cordova'
-const unused = [
-  `typeorm/driver/(${databases}|nativescript|capacitor)`,
-  'zod/v4/locales/[a-z-]+.js',
-  'glob/',
-  '@sqltools/',
-]
-const leaveOut = {
-  name: 'leave-out',
-  setup({ onLoad }) {
-    onLoad({ filter: new RegExp(`node_modules/(${unused.join('|')})`) }, ({ path }) =>
-      /locales\/(en|index)\.js$/.test(path) ? undefined : { contents: 'export default {}' },
-    )
-  },
-}
 
 await rm(join(root, 'dist'), { recursive: true, force: true })
 const { metafile } = await build({
@@ -63,7 +45,6 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20.19',
   external,
-  plugins: [leaveOut],
   preserveSymlinks: true, // the same program wherever node_modules is
   // Most libraries are CommonJS, and use what an ES module hasn't.
   banner: {

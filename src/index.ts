@@ -1,5 +1,5 @@
 /** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm-producer'`. */
-export { z } from 'zod'
+export { z } from 'zod/v4'
 export { type Config, defineConfig } from './config/schema.js'
 export {
   ChangedError,

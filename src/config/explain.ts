@@ -1,5 +1,5 @@
 /** What a schema says against a value, in words: which key, where it stands, what is there, what should be. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { Place } from '../plugins/schema.js'

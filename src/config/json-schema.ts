@@ -1,5 +1,5 @@
 /** The JSON Schema of a configuration file with the built-in plugins' options: editors complete and check it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { builtIns, type Plugin } from '../plugins/load.js'
 import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
 

@@ -1,6 +1,6 @@
 /** One configuration out of flags, environment, file and defaults, in this order. */
 import { resolve } from 'node:path'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
 import { Place } from '../plugins/schema.js'
 import { explain, secretsIn } from './explain.js'

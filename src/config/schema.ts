@@ -1,5 +1,5 @@
 /** The sections of a configuration, their keys and defaults. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 // A schema is used once or twice a run: compiling it takes longer than the compiled code saves.
 z.config({ jitless: true })

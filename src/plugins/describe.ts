@@ -1,6 +1,6 @@
 /** From a plugin's schema to its options in words: for `owm plugins` and for the generated docs. */
 import { stringify } from 'yaml'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { discriminator, isNode, listed, type Node, Place } from './schema.js'
 
 /** One option; options inside of options have dotted names, `pagination.limit`. */

@@ -1,5 +1,5 @@
 /** The one walker of schemas: a zod schema as JSON Schema, and what may stand where in it. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type Node = z.core.JSONSchema.BaseSchema
 

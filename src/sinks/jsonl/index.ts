@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'

@@ -1,5 +1,5 @@
 /** What may stand beside `use: redis-stream`. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const timeout = z.number().int().min(1).max(3_600_000)
 

@@ -1,5 +1,5 @@
 /** The options of every source that reads somebody's own columns or keys. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const fieldOptions = {
   fields: z

@@ -1,5 +1,5 @@
 /** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const layouts = ['records', 'keyed', 'rows', 'columns'] as const
 export type Layout = (typeof layouts)[number]

@@ -1,6 +1,6 @@
 /** The checkpoint: where the next page is, and how much came before it. */
 import { hash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
 import type { Options } from './options.js'
 

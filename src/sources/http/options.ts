@@ -1,5 +1,5 @@
 /** The options of the source `http`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { fieldOptions } from '../fields/options.js'
 import { csvOptions } from '../formats/csv/options.js'
 import { layout } from '../formats/layout.js'

@@ -1,6 +1,6 @@
 /** A database of places that doesn't exist: for trying owm, for tests and for benchmarks. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { TransientError } from '../../errors/index.js'
 import { defineSource, type Location, type LocationBatch } from '../../plugin.js'
 import { mix } from './mix.js'

@@ -1,6 +1,6 @@
 /** The checkpoint: the key's columns, and the last key that was read. */
 import { isDeepStrictEqual } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
 
 const schema = z.object({ key: z.array(z.string()), last: z.array(z.string()) })

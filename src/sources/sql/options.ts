@@ -1,5 +1,5 @@
 /** The options of the source `sql`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { fieldOptions } from '../fields/options.js'
 
 export const drivers: Readonly<Record<string, 'pg' | 'mysql2'>> = {

@@ -1,5 +1,5 @@
 /** The options of CSV and TSV. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { FieldOptions } from '../../fields/options.js'
 
 export const csvOptions = {
