@@ -24,8 +24,8 @@ const entries = [
 const commands = (await readdir(join(src, 'commands'), { recursive: true })).filter((file) => file.endsWith('.ts'))
 
 /**
- * Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. The authors
- * of plugins get the zod that is installed, whole; owm has what it uses in its bundle.
+ * Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. The
+ * authors of plugins get the zod that is installed, whole; owm has what it uses in its bundle.
  */
 const { peerDependencies } = await packageOf('node_modules/typeorm')
 const external = ['sqlite3', 'jiti', 'typescript', 'zod/v4', ...Object.keys(peerDependencies)].filter(

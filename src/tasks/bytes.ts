@@ -80,8 +80,8 @@ export class Utf8 {
   number(value: number): void {
     const size = Math.abs(value)
     const millionths = Math.round(size * 1e6)
-    // Nine digits, six of them behind the point, tell doubles apart with room to spare, so these digits are the shortest text: for coordinates,
-    // that takes a tenth of what `String` does.
+    // Nine digits, six of them behind the point, tell doubles apart with room to spare, so these digits are the
+    // shortest text. For coordinates, this takes a tenth of the time of `String`.
     if (millionths > 999_999_999 || millionths / 1e6 !== size) {
       this.text(String(value))
       return
@@ -108,7 +108,7 @@ export class Utf8 {
     for (let at = 0, digit = 0; at < 36; at++)
       bytes[end + at] = at === 8 || at === 13 || at === 18 || at === 23 ? hyphen : digits.charCodeAt(digit++)
     bytes[end + 14] = '5'.charCodeAt(0)
-    // The variant takes the place of two bits. A digit's code ends in its own last two, but for a to f, which begin at 1.
+    // The variant takes the place of two bits. A digit's code ends in its own last two, but for a to f: they begin at 1.
     const code = digits.charCodeAt(16)
     bytes[end + 19] = '89ab'.charCodeAt((code > 0x60 ? code + 1 : code) & 3)
     this.end = end + 36

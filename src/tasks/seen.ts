@@ -9,7 +9,7 @@
  * none of a million.
  */
 const probes = 8
-/** The first filter has 2 MiB, those that begin at a count of ids 4 and 16: to touch memory for the first time takes longer than all the rest here. */
+/** The first filter has 2 MiB, later ones have more: memory that is touched for the first time costs more than a probe. */
 const later = [
   { from: 2 ** 17, MiB: 4 },
   { from: 2 ** 20, MiB: 16 },

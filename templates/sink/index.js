@@ -31,7 +31,8 @@ export default defineSink({
           await file.close()
         }
         await rename(`${name}.part`, name)
-        // Of each task, in order: 'delivered', 'duplicate' or {refused: 'why it never will be'}. Throw, and the batch comes again.
+        // Of each task, in order: 'delivered', 'duplicate' or {refused: 'why it never will be'}.
+        // Throw, and the batch comes again.
         return tasks.map(() => 'delivered')
       },
     }

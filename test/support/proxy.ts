@@ -31,7 +31,10 @@ export type ScriptFault =
   | { before: () => Promise<unknown> }
   | { after: () => Promise<unknown> }
 
-/** `refuse`: a new connection is reset at once. `black-hole`: it's accepted; nothing more is said on any connection, ever. */
+/**
+ * `refuse`: a new connection is reset at once. `black-hole`: it is accepted, and nothing more is said on any
+ * connection, ever.
+ */
 export type ProxyMode = 'pass' | 'refuse' | 'black-hole'
 
 /** What the proxy did so far. */
@@ -194,7 +197,7 @@ class CountingProxy implements FaultProxy {
     return true
   }
 
-  /** How many of `bytes` may still go to the server before the reset that was asked for; undefined: all, and no reset. */
+  /** How many of `bytes` may still go to the server before a reset; undefined: all, and none was asked for. */
   spend(bytes: number): number | undefined {
     if (this.#bytesToReset === undefined) return undefined
     if (bytes < this.#bytesToReset) {
