@@ -108,7 +108,7 @@ export class Utf8 {
     for (let at = 0, digit = 0; at < 36; at++)
       bytes[end + at] = at === 8 || at === 13 || at === 18 || at === 23 ? hyphen : digits.charCodeAt(digit++)
     bytes[end + 14] = '5'.charCodeAt(0)
-    // The variant takes the place of two bits. A digit's code ends in its own last two, but for a to f: they begin at 1.
+    // The variant takes two bits. A digit's code ends in its own last two bits; a to f begin one further.
     const code = digits.charCodeAt(16)
     bytes[end + 19] = '89ab'.charCodeAt((code > 0x60 ? code + 1 : code) & 3)
     this.end = end + 36

@@ -9,7 +9,7 @@
  * none of a million.
  */
 const probes = 8
-/** The first filter has 2 MiB, later ones have more: memory that is touched for the first time costs more than a probe. */
+/** The first filter has 2 MiB, later ones have more: touching memory for the first time is what costs. */
 const later = [
   { from: 2 ** 17, MiB: 4 },
   { from: 2 ** 20, MiB: 16 },
