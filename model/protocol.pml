@@ -2,8 +2,9 @@
  * The delivery protocol (docs/protocol.md) as a Promela model: attach, place, chain. README.md says what it finds.
  *
  * owm      One outbox with N tasks, two a run, B a batch. `seq` is 1..N. Up to W requests are under way.
- * sink     A stream and, beside it, a fence for each outbox id, a generation of the stream, and the ids that placed a
- *          fence. A request is one atomic step. `replica` is what a failover leaves: an earlier state, at first none.
+ * sink     A stream and, beside it, a fence for each outbox id, and the mark: the sink's id, the stream's generation and
+ *          entries-added, and each fence's position once more. A request is one atomic step. `replica` is what a
+ *          failover leaves: an earlier state, at first none.
  * network  A connection is first in, first out. When it dies, requests are lost or arrive late, replies are lost.
  *
  * A process of owm goes this way, and may die between any two steps:
@@ -48,6 +49,12 @@
 #ifndef DELFENCES
 #define DELFENCES 0    /* somebody deletes the fence alone */
 #endif
+#ifndef DELMARKS
+#define DELMARKS 0     /* somebody deletes the mark alone */
+#endif
+#ifndef FLUSHES
+#define FLUSHES 0      /* somebody deletes everything */
+#endif
 #ifndef OTHERS
 #define OTHERS 0       /* another outbox adds an entry */
 #endif
@@ -89,43 +96,45 @@
 
 /* requests, each with id, epoch and word */
 #define ATTACH 1       /* a: the id that this file had before, or 0 */
-#define PLACE 2        /* a: seq, c: generation, d: run */
-#define ADD 3          /* a: seq before, b: first seq, c: last seq, d: run, z: task 3 is for the other place */
-#define RECEIPT 4      /* a: seq */
-#define SEARCH 5       /* a: the seq behind which tasks in a row are looked for */
+#define SEARCH 2       /* a: the seq behind which tasks in a row are looked for */
+#define PLACE 3        /* a: seq, b: a task that must still be there, or 0; c: generation, d: run */
+#define ADD 4          /* a: seq before, b: first seq, c: last seq, d: run, z: task 3 is for the other place */
+#define RECEIPT 5      /* a: seq */
 
-/* answers, each with the generation and the stream's entries-added */
+/* answers, each with the generation and the sink's id */
 #define OK 1           /* a: last seq */
 #define CHANGED 2      /* compare again */
-#define SUPERSEDED 3   /* another process has attached */
+#define SUPERSEDED 3   /* another process has attached; to attach, c: there is a fence */
 #define REFUSE 4       /* a: the seq that will never be taken */
 #define FAILED 5       /* not now */
 #define FENCE 6        /* to attach. a: seq, b: run, c: word of the place */
-#define BEFORE 7       /* to attach: no fence of its own. a: seq of the fence of the id before */
-#define NONE 8         /* to attach: neither. b: id has placed in this generation, c: sink has an id */
-#define STALE 9        /* to attach: the epoch isn't above the fence's */
+#define VOID 7         /* to attach: a fence of another generation */
+#define BEFORE 8       /* to attach: no fence, but one of the id before. a: its seq */
+#define NONE 9         /* to attach: neither */
 #define FOUND 10       /* to search. a: newest of its tasks there, b: the last of those in a row */
+#define CREATED 4      /* added to the sink's id: it had none until now */
 
 #define RUNOF(seq) (((seq) + 1) / 2)
 /* The place on earth that a task of the file is for. */
 #define PLACEOF(seq) ((seq) == 3 && file.other -> N + 1 : (seq))
 
 typedef Sink {
-  bool named;                            /* it has an id: somebody has attached */
   byte there[N + 2];                     /* how often a place is in the stream; entries that were read count, too */
   byte trimmed;                          /* readers took away the entries up to this task */
-  bool exists; byte added, kept, gen;    /* the stream: there; entries-added, as kept beside it; generation */
+  bool exists; byte added;               /* the stream: there; entries-added */
+  byte named, gen, kept;                 /* mark: the sink's id (1: ours, 2: another outbox's), generation, entries-added */
+  bool inMark[IDS + 1];                  /* mark: it has the position, too */
   byte epoch[IDS + 1], word[IDS + 1];    /* fence: who attached last */
-  byte seq[IDS + 1], rid[IDS + 1];       /* fence: the last task, its run */
-  byte under[IDS + 1], by[IDS + 1];      /* fence: the generation (0: never placed) and the word that placed it */
-  byte placed[IDS + 1]                   /* the generation in which an id last placed a fence; not part of the fence */
+  bool inFence[IDS + 1];                 /* fence: it has the position */
+  byte seq[IDS + 1], rid[IDS + 1];       /* position: the last task, its run */
+  byte under[IDS + 1], by[IDS + 1]       /* position: the generation in which and the word under which it was placed */
 };
 Sink sink, replica;
 
 typedef File {
   byte last, acked, low;                 /* last seq; acknowledged up to; history removed up to */
   byte id, before; byte epoch; short known;   /* id; as a copy, the one before; epoch; words so far, as bits */
-  byte gen, added;                       /* generation and entries-added of the stream as last heard */
+  byte knows;                            /* the sink's ids so far, as bits; 0: it was never met */
   byte runid[3]; bool done[3];
   bool dead[N + 1], told[N + 1];         /* refused; named as lost */
   bool other                             /* task 3 is for another place than in the original */
@@ -138,17 +147,17 @@ bool haveCopy, restored;
 
 /* memory of the process: how far the sink has it, next to send, under way; one wasn't added; the sink disagrees */
 byte pc, h, next, flying, target, word; bool asked, gap, disagree, cleaned;
-/* what attach answered, while the process searches: answer, fence before or "has placed", generation, entries-added */
-byte met, metAt, metGen, metAdded;
+/* what attach answered: where the search begins, generation; and what the search found last */
+byte metAt, metGen, metId, seen;
 
 chan cur = [W] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };   /* request, id, epoch, word, a to d, z */
 chan late = [4] of { byte, byte, byte, byte, byte, byte, byte, byte, bool };
-chan rep = [W] of { byte, byte, byte, byte, byte, byte };                     /* answer, a, b, c, generation, added */
+chan rep = [W] of { byte, byte, byte, byte, byte, byte };                     /* answer, a, b, c, generation, id */
 
 byte crashes = CRASHES, drops = DROPS, failovers = FAILOVERS, snaps = FAILOVERS, delstreams = DELSTREAMS;
-byte delfences = DELFENCES, others = OTHERS, trims = TRIMS, partials = PARTIALS, restores = RESTORES;
+byte delfences = DELFENCES, delmarks = DELMARKS, flushes = FLUSHES, others = OTHERS, trims = TRIMS, partials = PARTIALS, restores = RESTORES;
 byte starts = STARTS, words, gens, ids = 1, bad;
-bool lossSinceAttach, lossSinceReceipt, final;
+bool lossSinceAttach, lossSinceReceipt, final, mayRepeat;
 
 #ifdef TRACE           /* the shortest trace is searched breadth first, which wants no hidden variables */
 #define SCRATCH
@@ -159,7 +168,7 @@ SCRATCH byte k, o, e, w, a, b, c, d, z, i, x, y, g;
 
 inline copyFile(to, from) {
   to.last = from.last; to.acked = from.acked; to.low = from.low; to.id = from.id; to.before = from.before;
-  to.epoch = from.epoch; to.known = from.known; to.gen = from.gen; to.added = from.added; to.other = from.other;
+  to.epoch = from.epoch; to.known = from.known; to.knows = from.knows; to.other = from.other;
   i = 0; do :: i < 3 -> to.runid[i] = from.runid[i]; to.done[i] = from.done[i]; i++ :: else -> break od;
   i = 0; do :: i <= N -> to.dead[i] = from.dead[i]; to.told[i] = from.told[i]; i++ :: else -> break od
 #ifdef LIVECOPY
@@ -174,7 +183,8 @@ inline copySink(to, from) {
   do
   :: i <= IDS ->
      to.epoch[i] = from.epoch[i]; to.word[i] = from.word[i]; to.seq[i] = from.seq[i]; to.rid[i] = from.rid[i];
-     to.under[i] = from.under[i]; to.by[i] = from.by[i]; to.placed[i] = from.placed[i]; i++
+     to.under[i] = from.under[i]; to.by[i] = from.by[i];
+     to.inFence[i] = from.inFence[i]; to.inMark[i] = from.inMark[i]; i++
   :: else -> break
   od
 }
@@ -189,43 +199,45 @@ inline copySink(to, from) {
 /* Whoever finds no stream, or a younger one than is kept, begins a generation: fences of older ones are void. */
 inline look() {
 #ifdef NOGEN
-  sink.gen = 1
+  sink.gen = 1; sink.kept = 0
 #else
   if
   :: sink.gen == 0 || (sink.kept > 0 && (!sink.exists || sink.added < sink.kept)) -> newGeneration(); sink.kept = 0
   :: else
-  fi
+  fi;
+#ifndef KEPTBYADD
+  if :: sink.exists -> sink.kept = sink.added :: else fi
+#endif
 #endif
 }
-#define HASFENCE(id) (sink.under[id] != 0 && sink.under[id] == sink.gen)
 #ifdef UNPLACED
-#define PLACED HASFENCE(o)
+#define PLACED (sink.inFence[o] && sink.under[o] == sink.gen)
 #else
-#define PLACED (HASFENCE(o) && sink.by[o] == w)   /* by the process that asks */
+#define PLACED (sink.inFence[o] && sink.under[o] == sink.gen && sink.by[o] == w)   /* by the process that asks */
 #endif
 #ifdef NOEPOCH
 #define ISABOVE false
 #define ISBELOW false
-#define ISSTALE false
 #else
 #define ISABOVE (sink.epoch[o] > e || (sink.epoch[o] == e && sink.word[o] != w))   /* attached later, or not we */
 #define ISBELOW (sink.epoch[o] < e)
+#endif
 #ifdef NOATTACHCHECK
 #define ISSTALE false
 #else
-#define ISSTALE (sink.epoch[o] >= e)
-#endif
+#define ISSTALE ISABOVE
 #endif
 
-inline answer(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, sink.added :: else fi }
+inline answer(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, sink.named :: else fi }
 
+/* Task X of the file can be found: it is in its history, and readers haven't taken its entry away. */
+#define ISFOUND(X) ((X) > file.low && (X) > sink.trimmed && (X) <= file.last && sink.there[PLACEOF(X)] > 0)
 /* live: the connection that the process waits on. Otherwise nobody hears the answer. */
 inline receive(live) {
   look();
   if
   :: k == SEARCH -> newest(); inARow(a); answer(live, FOUND, x, y, 0)      /* a mere reader */
-  :: k == ATTACH && ISSTALE -> answer(live, STALE, 0, 0, 0)
-  :: k == ATTACH && !ISSTALE -> attach(live)
+  :: k == ATTACH -> attach(live)
   :: k != ATTACH && k != SEARCH && ISABOVE -> answer(live, SUPERSEDED, 0, 0, 0)
   :: k != ATTACH && k != SEARCH && ISBELOW -> answer(live, CHANGED, 0, 0, 0)
   :: k == PLACE && !ISABOVE && !ISBELOW -> place(live)
@@ -233,31 +245,49 @@ inline receive(live) {
   :: k == RECEIPT && !ISABOVE && !ISBELOW -> receipt(live)
   fi
 }
-inline attach(live) {                    /* writes who attached, never a position */
-  if
-  :: HASFENCE(o) -> answer(live, FENCE, sink.seq[o], sink.rid[o], sink.by[o])
-  :: !HASFENCE(o) && a != 0 && HASFENCE(a) -> answer(live, BEFORE, sink.seq[a], 0, 0)
-  :: else ->
-     answer(live, NONE, 0, (sink.placed[o] == sink.gen), sink.named);
-#ifdef SEEDED
-     sink.under[o] = sink.gen; sink.seq[o] = b; sink.rid[o] = d; sink.by[o] = w
-#else
-     sink.under[o] = 0
-#endif
-  fi;
-  sink.epoch[o] = e; sink.word[o] = w; sink.named = true;
-#ifdef ONEWORD
-  sink.by[o] = w;
-#endif
-  if :: live -> lossSinceAttach = false :: else fi
+inline standing(X) {                     /* a fence that was deleted gets its position again from the mark */
+  if :: !sink.inFence[X] && sink.inMark[X] -> sink.inFence[X] = true :: else fi
 }
+inline stand(S, R, BY, G) {
+  sink.seq[o] = S; sink.rid[o] = R; sink.by[o] = BY; sink.under[o] = G; sink.inFence[o] = true;
+#ifndef NOSECOND
+  sink.inMark[o] = true
+#endif
+}
+inline attach(live) {                    /* writes who attached, never a position */
+  x = 0; if :: sink.named == 0 -> sink.named = 1; x = CREATED :: else fi;
+  standing(o); if :: a != 0 -> standing(a) :: else fi;
+  if
+  :: ISSTALE -> y = sink.inFence[o]; reply(live, SUPERSEDED, 0, 0, y)
+  :: else ->
+     if
+     :: sink.inFence[o] && sink.under[o] == sink.gen -> reply(live, FENCE, sink.seq[o], sink.rid[o], sink.by[o])
+     :: sink.inFence[o] && sink.under[o] != sink.gen -> reply(live, VOID, 0, 0, 0)
+     :: !sink.inFence[o] && a != 0 && sink.inFence[a] && sink.under[a] == sink.gen ->
+        reply(live, BEFORE, sink.seq[a], 0, 0)
+     :: else -> reply(live, NONE, 0, 0, 0)
+     fi;
+#ifdef SEEDED
+     stand(b, d, w, sink.gen);
+#endif
+     sink.epoch[o] = e; sink.word[o] = w;
+#ifdef ONEWORD
+     sink.by[o] = w;
+#endif
+     if :: live -> lossSinceAttach = false :: else fi
+  fi
+}
+inline reply(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, (sink.named + x) :: else fi }
 inline place(live) {
   if
 #ifndef PLACEBLIND
   :: c != sink.gen -> answer(live, CHANGED, 0, 0, 0)
 #endif
+#ifndef NOWITNESS
+  :: b != 0 && !ISFOUND(b) -> answer(live, CHANGED, 0, 0, 0)
+#endif
   :: else ->
-     sink.seq[o] = a; sink.rid[o] = d; sink.by[o] = w; sink.under[o] = sink.gen; sink.placed[o] = sink.gen;
+     stand(a, d, w, sink.gen);
      T(("* sink places the fence of id %d at %d\n", o, a)); answer(live, OK, 0, 0, 0)
   fi
 }
@@ -283,15 +313,15 @@ inline addFrom(X, live) {
   if
   :: bad >= y && bad <= c -> answer(live, REFUSE, bad, 0, 0)
   :: !(bad >= y && bad <= c) && partials > 0 && y < c ->
-     partials--; put(c - 1); sink.seq[o] = c - 1; sink.rid[o] = d; answer(live, FAILED, 0, 0, 0)
-  :: !(bad >= y && bad <= c) -> put(c); sink.seq[o] = c; sink.rid[o] = d; answer(live, OK, c, 0, 0)
+     partials--; put(c - 1); stand((c - 1), d, sink.by[o], sink.under[o]); answer(live, FAILED, 0, 0, 0)
+  :: !(bad >= y && bad <= c) -> put(c); stand(c, d, sink.by[o], sink.under[o]); answer(live, OK, c, 0, 0)
   fi
 }
 inline put(X) {                          /* the tasks from y to X */
   do
   :: y <= X ->
      x = (y == 3 && z -> N + 1 : y); T(("* sink adds task %d for place %d (id %d)\n", y, x, o));
-     assert(sink.there[x] == 0 || restored);   /* TWICE: only a restored copy may repeat, and says so */
+     assert(sink.there[x] == 0 || mayRepeat);   /* TWICE: only a restored copy, or behind a lost mark, and it is said */
      xadd(); if :: sink.there[x] < 2 -> sink.there[x]++ :: else fi; y++
   :: else -> break
   od
@@ -305,8 +335,6 @@ inline receipt(live) {
   :: else -> answer(live, CHANGED, 0, 0, 0)
   fi
 }
-/* Task X of the file can be found: it is in its history, and readers haven't taken its entry away. */
-#define ISFOUND(X) ((X) > file.low && (X) > sink.trimmed && (X) <= file.last && sink.there[PLACEOF(X)] > 0)
 inline inARow(X) {                       /* y: from X on, the last of the tasks that are all found, or refused */
   y = X;
   do
@@ -348,7 +376,7 @@ inline reconnect() {                     /* what is unanswered goes again; attac
 
 /* ---------- owm ---------- */
 
-inline forgetAnswer() { met = 0; metAt = 0; metGen = 0; metAdded = 0 }
+inline forgetAnswer() { metAt = 0; metGen = 0; metId = 0; seen = 0 }
 inline newMemory() {
   h = 0; next = 0; flying = 0; target = 0; word = 0; forgetAnswer(); gap = false; disagree = false; cleaned = false; asked = false
 }
@@ -372,59 +400,77 @@ inline goOnBehind(X) {
 #else
 #define ISKNOWN(W) ((file.known >> (W)) & 1)
 #endif
-inline becomeCopy() {
+inline becomeCopy(X) {
   assert(restored);                      /* NO COPY */
-  file.before = file.id; ids++; assert(ids <= IDS); file.id = ids; pc = RAISE;
+  file.before = X; ids++; assert(ids <= IDS); file.id = ids; pc = RAISE;
   T(("* a copy: goes on under id %d\n", ids))
 }
-inline compare() {                       /* the answer to attach: k, a, b, c, g, e */
+#define ISGONE (file.knows != 0 && (g > 2 || !((file.knows >> g) & 1)))   /* g: the sink's id */
+inline compare() {                       /* the answer to attach: k, a, b, c, e: generation, g: the sink's id */
+  metGen = e; metId = g % CREATED;
   if
-#ifndef NOCOMPARE
-  :: k == FENCE ->
+#ifdef NOCOMPARE
+  :: true -> store()
+#else
+  :: k == SUPERSEDED ->
+     y = file.id; if :: !c && file.before != 0 -> y = file.before :: else fi;
+     becomeCopy(y)
+  :: k == FENCE && !ISGONE ->
      y = file.last;
 #if defined(LIVECOPY) && !defined(NOLEDGER)   /* what went out under a word was stored before the next one was raised */
      i = c + 1; do :: !((file.known >> i) & 1) -> i++ :: else -> break od;
      y = file.lastAt[i];
 #endif
      if
-     :: !ISKNOWN(c) || !AGREES(a, b) || a > y -> becomeCopy()
-     :: else -> goOnBehind(a); store(g, e)
+     :: !ISKNOWN(c) || !AGREES(a, b) || a > y -> becomeCopy(file.id)
+     :: else -> goOnBehind(a); store()
      fi
-  :: k == STALE -> becomeCopy()
+  :: k == BEFORE ->                      /* what the original delivered since may be for other places */
 #ifdef COPYFORWARD
-  :: k == BEFORE -> goOnBehind(a); store(g, e)
+     goOnBehind(a); store()
 #else
-  :: k == BEFORE -> met = k; metAt = (a < h -> a : h); metGen = g; metAdded = e; asked = false; pc = SEARCHING
+     y = a; if :: h < y -> y = h :: else fi;
+     search(y)
 #endif
-  :: k == NONE -> met = k; metAt = b; metGen = g; metAdded = e; asked = false; pc = SEARCHING
+  :: k != SUPERSEDED && k != BEFORE && (k != FENCE || ISGONE) ->
+#ifdef COPYBLIND
+     if :: file.before != 0 -> store() :: else -> search(0) fi
+#else
+     search(0)
 #endif
-  :: else -> store(g, e)
+#endif
   fi
 }
+inline search(X) { metAt = X; asked = false; pc = SEARCHING }
 inline decide() {                        /* the answer to search: k, a, b */
-  if
-  :: met == BEFORE -> goOnBehind(b)      /* what the original delivered since may be for other places */
-  :: met == NONE ->
-     if
 #ifdef CURSORRULE
-     :: true -> if :: a > h -> goOnBehind(a) :: else fi
+  if :: a > h -> goOnBehind(a) :: else fi;
 #else
-#ifdef COPYBLIND
-     :: file.before != 0 -> skip
+  goOnBehind(b);                         /* over what is there, one by one */
 #endif
-     :: metAt && a > 0 -> goOnBehind(a)  /* the fence alone is gone: the order of the stream says how far it was */
-     :: a == 0 && metAt && metGen == file.gen && metAdded >= file.added -> skip   /* readers took everything away */
-#endif
-     :: else -> goOnBehind(0)            /* emptied: all of the history */
-     fi
-  fi;
-  store(metGen, metAdded); forgetAnswer()
+  if :: b > metAt -> seen = a :: else fi;
+  store()
 }
-/* One transaction of the file: where it goes on, and which stream it was. */
-inline store(G, E) { file.acked = h; file.gen = G; file.added = E; next = h + 1; pc = ATTACHED }
+/* One transaction of the file: where it goes on, and which sink it was. */
+inline store() { file.acked = h; file.knows = file.knows | (1 << metId); next = h + 1; pc = ATTACHED }
 inline pass() { do :: h < file.last && file.dead[h + 1] -> h++ :: else -> break od }   /* over refused ones */
 inline predecessor(X) {                  /* y: the newest task before X that wasn't refused */
   y = X - 1; do :: y > 0 && file.dead[y] -> y-- :: else -> break od
+}
+inline delStream() {
+  sink.exists = false; sink.added = 0; sink.trimmed = 0; lossSinceAttach = true; lossSinceReceipt = true;
+  i = 0; do :: i <= N + 1 -> sink.there[i] = 0; i++ :: else -> break od
+}
+inline delFence(X) { sink.epoch[X] = 0; sink.word[X] = 0; sink.inFence[X] = false; voidPosition(X) }
+inline delMark() {
+  sink.named = 0; sink.gen = 0; sink.kept = 0;
+  i = 1; do :: i <= IDS -> sink.inMark[i] = false; voidPosition(i); i++ :: else -> break od
+}
+inline voidPosition(X) {
+  if
+  :: !sink.inFence[X] && !sink.inMark[X] -> sink.seq[X] = 0; sink.rid[X] = 0; sink.under[X] = 0; sink.by[X] = 0
+  :: else
+  fi
 }
 inline retention() {                     /* of finished runs, and of what the sink was found to have */
   x = file.last - KEEP;
@@ -450,7 +496,7 @@ inline end() {                           /* exit 0 */
   :: else -> break
   od
 }
-#define NOFAULTLEFT (failovers + delstreams + delfences + restores == 0)
+#define NOFAULTLEFT (failovers + delstreams + delfences + delmarks + flushes + restores == 0)
 #ifdef LIVECOPY
 #define READS (pc > RAISE && pc < EXIT)  /* its epoch is raised before it stores anything */
 #else
@@ -500,17 +546,17 @@ active proctype system() {
 #endif
 #endif
      }
-  :: atomic { pc == ATTACHING && nempty(rep) -> rep?k,a,b,c,g,e; compare() }
+  :: atomic { pc == ATTACHING && nempty(rep) -> rep?k,a,b,c,e,g; compare() }
   :: atomic { pc == SEARCHING && !asked && nfull(cur) ->
        asked = true; cur!SEARCH, file.id, file.epoch, word, metAt, 0, 0, 0, false }
-  :: atomic { pc == SEARCHING && nempty(rep) -> rep?k,a,b,c,g,e; decide() }
+  :: atomic { pc == SEARCHING && nempty(rep) -> rep?k,a,b,c,e,g; decide() }
   :: atomic { pc == ATTACHED && nfull(cur) ->
-       predecessor(h + 1); cur!PLACE, file.id, file.epoch, word, y, 0, file.gen, file.runid[RUNOF(y)], false;
+       predecessor(h + 1); cur!PLACE, file.id, file.epoch, word, y, seen, metGen, file.runid[RUNOF(y)], false;
        pc = PLACING }
   :: atomic { pc == PLACING && nempty(rep) ->
-       rep?k,a,b,c,g,e;
+       rep?k,a,b,c,e,g;
        if
-       :: k == OK -> file.before = 0; pc = RUN
+       :: k == OK -> file.before = 0; forgetAnswer(); pc = RUN
        :: k == CHANGED -> pc = RAISE
        :: k == SUPERSEDED -> pc = STOPPED
        fi }
@@ -529,9 +575,9 @@ active proctype system() {
 #endif
        flying++; next = x + 1 }
   :: atomic { pc == RUN && flying > 0 && nempty(rep) ->
-       rep?k,a,b,c,g,e; flying--;
+       rep?k,a,b,c,e,g; flying--;
        if
-       :: k == OK -> h = a; pass(); file.added = e
+       :: k == OK -> h = a; pass()
        :: k == REFUSE -> file.dead[a] = true; h = a; pass(); file.acked = h; gap = true; T(("* refused: %d\n", a))
        :: k == FAILED -> gap = true
        :: k == CHANGED -> if :: gap :: else -> disagree = true fi   /* behind one that wasn't added it says nothing */
@@ -545,7 +591,7 @@ active proctype system() {
   :: atomic { pc == RUN && file.last == target && h == file.last && flying == 0 && !gap && !disagree && nfull(cur) ->
        predecessor(h + 1); cur!RECEIPT, file.id, file.epoch, word, y, 0, 0, 0, false; pc = CLOSING }
   :: atomic { pc == CLOSING && nempty(rep) ->
-       rep?k,a,b,c,g,e;
+       rep?k,a,b,c,e,g;
        if :: k == OK -> end() :: k == CHANGED -> pc = RAISE :: k == SUPERSEDED -> pc = STOPPED fi }
   :: atomic { pc == STOPPED -> assert(restored); lose(); pc = EXIT }   /* TAKEN OVER: only a copy can be */
   :: atomic { pc == EXIT && !(final && NOFAULTLEFT) && starts > 0 -> starts--; final = false; newMemory(); pc = DOWN }
@@ -560,20 +606,21 @@ active proctype system() {
        failovers--; T(("* FAILOVER\n")); copySink(sink, replica); lossSinceAttach = true; lossSinceReceipt = true;
        do :: late?_,_,_,_,_,_,_,_,_ :: empty(late) -> break od;
        lose(); reconnect() }
-  :: atomic { delstreams > 0 && sink.exists ->
-       delstreams--; T(("* DEL stream\n")); sink.exists = false; sink.added = 0; sink.trimmed = 0;
-       i = 0; do :: i <= N + 1 -> sink.there[i] = 0; i++ :: else -> break od;
-       lossSinceAttach = true; lossSinceReceipt = true }
+  :: atomic { delstreams > 0 && sink.exists -> delstreams--; T(("* DEL stream\n")); delStream() }
   :: atomic { delfences > 0 && sink.epoch[file.id] > 0 ->
-       delfences--; o = file.id; T(("* DEL fence\n"));
-       sink.epoch[o] = 0; sink.word[o] = 0; sink.seq[o] = 0; sink.rid[o] = 0; sink.under[o] = 0; sink.by[o] = 0 }
-  :: atomic { others > 0 -> others--; T(("* another outbox adds an entry\n")); look(); sink.named = true; xadd() }
+       delfences--; T(("* DEL fence\n")); delFence(file.id) }
+  :: atomic { delmarks > 0 && sink.named > 0 -> delmarks--; T(("* DEL mark\n")); delMark(); mayRepeat = true }
+  :: atomic { flushes > 0 && sink.named > 0 ->
+       flushes--; T(("* FLUSHALL\n")); delStream(); delFence(1); delFence(2); delFence(3); delMark() }
+  :: atomic { others > 0 ->
+       others--; T(("* another outbox adds an entry\n"));
+       look(); if :: sink.named == 0 -> sink.named = 2 :: else fi; xadd() }
   :: atomic { trims > 0 && sink.exists ->
        trims--; T(("* readers take all entries away\n")); newest(); if :: x > 0 -> sink.trimmed = x :: else fi }
   :: atomic { restores > 0 && !haveCopy && COPYAT && file.last > 0 ->
        haveCopy = true; T(("* COPY\n")); copyFile(copy, file) }
   :: atomic { restores > 0 && haveCopy && pc == DOWN ->
-       restores--; restored = true; T(("* RESTORE\n")); copyFile(file, copy) }
+       restores--; restored = true; mayRepeat = true; T(("* RESTORE\n")); copyFile(file, copy) }
   :: pc == EXIT && ((final && NOFAULTLEFT) || starts == 0) -> break
   od
 }
