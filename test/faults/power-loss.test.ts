@@ -28,7 +28,7 @@ const batchSize = 5
 const count = 60
 
 const install =
-  'Install strace: Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace; Alpine: apk add strace; Arch: pacman -S strace.'
+  'Install strace: Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace; Alpine: apk add strace.'
 
 type Sink = 'jsonl' | 'redis-stream'
 

@@ -1,7 +1,6 @@
 /**
- * Every fault that a Redis, or the way to it, can have: the right class, the
- * right exit code, in bounded time, with a message that helps, and every task
- * accounted for. Each test proves that its fault really happened.
+ * Every fault that a Redis can have: the right class, the right exit code, in bounded time, with a message that helps,
+ * and every task accounted for. Each test proves that its fault really happened.
  */
 import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
@@ -12,121 +11,28 @@ import { until } from '../support/cli.js'
 import { startProxy } from '../support/proxy.js'
 import { startRedisProcess } from '../support/redis.js'
 import {
+  budget,
+  expectConfiguration,
+  expectHelp,
+  expectRidden,
+  expectTransient,
+  keepsItsData,
+  type Produced,
+  patient,
+  ping,
+  produce,
+} from '../support/redis-faults.js'
+import {
   administrator,
-  expectAccounted,
   expectAllOnce,
   redisScene,
   retriesIn,
   type Scene,
   secret,
-  slot,
   stream,
-  type Timed,
   user,
   userArgs,
 } from '../support/redis-scene.js'
-
-const produce = ['produce', '--slot', slot, '--log-level', 'debug']
-/** What a noisy machine may need to start and end a process. */
-const startUp = 20_000
-
-interface Produced {
-  sink: { delivered: number; deduplicated: number }
-  outbox: { pending: number; dead: number }
-}
-
-/** The longest that one call may take under the scenes' retries: attempts and the waits between them. */
-const budget = (attemptMs: number, attempts = 3, waitMs = 100): number =>
-  attempts * attemptMs + (attempts - 1) * waitMs + startUp
-
-/** Says in words what is wrong and what to do next, and nothing that only a programmer reads. */
-function expectHelp(ran: Timed, cause: RegExp, nextStep: RegExp): void {
-  const lines = ran.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('owm: warning: '))
-  const at = lines.findIndex((line) => line.startsWith('owm: '))
-  expect(lines[at], ran.stderr).toMatch(cause)
-  expect(lines[at + 1], ran.stderr).toMatch(/^ {5}\S/)
-  expect(lines[at + 1], ran.stderr).toMatch(nextStep)
-}
-
-/** The fault outlasts the retries: 75, all tasks safe; then it's mended, and `flush` brings the rest. */
-async function expectTransient(
-  scene: Scene,
-  fault: { cause: RegExp; nextStep: RegExp; within: number; mend: () => Promise<unknown> },
-  flags: readonly string[] = [],
-): Promise<void> {
-  const ran = await scene.owm([...produce, ...flags])
-  expect(ran.code, ran.stderr).toBe(75)
-  expect(retriesIn(ran)).toBe(2)
-  expect(ran.ms).toBeLessThan(fault.within)
-  expectHelp(ran, fault.cause, fault.nextStep)
-  await fault.mend()
-  scene.proxy.mend()
-  await scene.admin.ping()
-  const { pending } = await expectAccounted(scene)
-  expect(pending).toBeGreaterThan(0)
-  await expectFlushed(scene)
-}
-
-async function expectFlushed(scene: Scene): Promise<void> {
-  const { code, json, stderr } = await scene.owmJson<Produced>(['flush'])
-  expect({ code, pending: json.outbox.pending, dead: json.outbox.dead }, stderr).toEqual({
-    code: 0,
-    pending: 0,
-    dead: 0,
-  })
-  await expectAllOnce(scene)
-}
-
-/**
- * The fault passes within the retries: 0, and the counters say what the stream says. Two batches may be under way
- * when it comes: what it cuts off is one of them, or both.
- */
-async function expectRidden(scene: Scene, ...deduplicated: number[]): Promise<void> {
-  const { code, json, stderr } = await scene.owmJson<Produced>(produce)
-  expect(code, stderr).toBe(0)
-  await expectAllOnce(scene)
-  expect(json.outbox).toMatchObject({ pending: 0, dead: 0 })
-  expect(deduplicated).toContain(json.sink.deduplicated)
-  expect(json.sink.delivered).toBe(scene.count - json.sink.deduplicated)
-}
-
-/** A retry can't help: 78 at once, nothing sent, all tasks safe; then it's set right, and `flush` brings them. */
-async function expectConfiguration(
-  scene: Scene,
-  wrong: readonly string[],
-  { cause, nextStep }: { cause: RegExp; nextStep: RegExp },
-  mend: () => Promise<unknown> = async () => undefined,
-): Promise<void> {
-  const ran = await scene.owm([...produce, ...wrong])
-  expect(ran.code, ran.stderr).toBe(78)
-  expect(retriesIn(ran)).toBe(0)
-  expect(scene.proxy.counts.connections).toBe(1)
-  expect(ran.ms).toBeLessThan(startUp)
-  expectHelp(ran, cause, nextStep)
-  expect(await scene.pending()).toHaveLength(scene.count)
-  await mend()
-  await expectFlushed(scene)
-}
-
-/** Nothing is there to connect to: 75 after the retries, then `flush` with the right address. */
-async function expectUnreachable(scene: Scene, url: string, cause: RegExp): Promise<void> {
-  const ran = await scene.owm([...produce, '--set', `sink.url=${url}`])
-  expect(ran.code, ran.stderr).toBe(75)
-  expect(retriesIn(ran)).toBe(2)
-  expect(ran.ms).toBeLessThan(budget(15_000))
-  expectHelp(ran, cause, /address is right/)
-  expect(scene.proxy.counts.connections).toBe(0)
-  expect(await scene.pending()).toHaveLength(scene.count)
-  await expectFlushed(scene)
-}
-
-/** The answer to PING, errors included. */
-const ping = (scene: Scene): Promise<string> => scene.admin.ping().catch((error: unknown) => String(error))
-
-/** Enough for a server to start on a busy machine. */
-const patient = { attempts: 100, maxDelayMs: 500 }
-
-const keepsItsData = ['--appendonly', 'yes', '--appendfsync', 'always']
 
 describe('the server dies', () => {
   test('killed in the middle of a run and started again: the run rides it out', async () => {
@@ -234,151 +140,6 @@ async function startLoading(scene: Scene): Promise<{ end: Promise<void> }> {
   await until(async () => (await ping(scene)).includes('LOADING'))
   return { end }
 }
-
-describe('the way to the server breaks', () => {
-  test('a reply is lost after the batch was applied: nothing twice', async () => {
-    const scene = await redisScene()
-    scene.proxy.onScript(2, 'drop-reply')
-    await expectRidden(scene, 500, 1000)
-    expect(scene.proxy.counts).toMatchObject({
-      repliesDropped: 1,
-      scripts: expect.toBeOneOf([6, 7, 8]),
-      scriptsAnswered: expect.toBeOneOf([6, 7, 8]),
-    })
-  })
-
-  test('every reply is lost: 75, the batch that was applied is not sent into the stream again', async () => {
-    const scene = await redisScene()
-    scene.proxy.fromScript(2, 'drop-reply')
-    await expectTransient(scene, {
-      cause: /can't be reached/,
-      nextStep: /whether the server runs/,
-      within: budget(5_000),
-      mend: async () => undefined,
-    })
-    // The first time, another batch may be under way behind it.
-    expect(scene.proxy.counts.repliesDropped).toBeOneOf([3, 4])
-  })
-
-  test('a reply never comes, although the batch was applied: the command time-out ends it, nothing twice', async () => {
-    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000 } } })
-    scene.proxy.onScript(2, 'swallow-reply')
-    await expectRidden(scene, 500, 1000)
-    expect(scene.proxy.counts).toMatchObject({ repliesDropped: 1, silenced: 1 })
-  })
-
-  test('a request is cut half-way: nothing of it is applied', async () => {
-    const scene = await redisScene()
-    scene.proxy.onScript(2, 'half')
-    await expectRidden(scene, 0, 500)
-    expect(scene.proxy.counts).toMatchObject({
-      halved: 1,
-      scripts: expect.toBeOneOf([6, 7, 8]),
-      scriptsAnswered: expect.toBeOneOf([5, 6, 7]),
-    })
-  })
-
-  test('the connection is reset before a batch, and in the middle of one', async () => {
-    const scene = await redisScene()
-    scene.proxy.onScript(2, 'reset')
-    scene.proxy.resetAfter(200_000)
-    await expectRidden(scene, 0, 500)
-    expect(scene.proxy.counts).toMatchObject({ resets: 2, connections: 3 })
-  })
-
-  test('the connection is reset each time: 75', async () => {
-    const scene = await redisScene()
-    scene.proxy.fromScript(3, 'reset')
-    await expectTransient(scene, {
-      cause: /can't be reached/,
-      nextStep: /whether the server runs/,
-      within: budget(5_000),
-      mend: async () => undefined,
-    })
-    expect(scene.proxy.counts.resets).toBe(3)
-  })
-
-  test('a black hole from the start: the health check ends each attempt', async () => {
-    const scene = await redisScene({ settings: { sink: { healthCheckTimeoutMs: 500 } } })
-    scene.proxy.mode = 'black-hole'
-    await expectTransient(scene, {
-      cause: /timed out/,
-      nextStep: /whether the server runs/,
-      within: budget(500),
-      mend: async () => expect(scene.proxy.counts).toMatchObject({ connections: 3, silenced: 3 }),
-    })
-  })
-
-  test('a black hole in the middle: the command time-out ends it', async () => {
-    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 2_500, healthCheckTimeoutMs: 1_500 } } })
-    scene.proxy.onScript(3, {
-      before: async () => {
-        scene.proxy.mode = 'black-hole'
-      },
-    })
-    await expectTransient(scene, {
-      cause: /timed out/,
-      nextStep: /whether the server runs/,
-      within: budget(4_000),
-      mend: async () => {
-        expect(scene.proxy.counts.hooks).toBe(1)
-        expect(scene.proxy.counts.silenced).toBe(3)
-      },
-    })
-  })
-
-  test('one connection goes dead after the first answer: the next attempt takes another one', async () => {
-    const scene = await redisScene({ settings: { sink: { commandTimeoutMs: 1_000, healthCheckTimeoutMs: 900 } } })
-    // PING passes; HMGET, which asks for the fence, is never answered.
-    scene.proxy.swallowNext('attach')
-    await expectRidden(scene, 0)
-    expect(scene.proxy.counts).toMatchObject({ silenced: 1, connections: 2 })
-  })
-
-  test('latency is no fault', async () => {
-    const scene = await redisScene()
-    scene.proxy.latencyMs = 300
-    await expectRidden(scene, 0)
-    expect(scene.proxy.counts.delayed).toBeGreaterThanOrEqual(7)
-    expect(scene.proxy.counts).toMatchObject({ connections: 1, scripts: 5 })
-  })
-
-  test('nothing listens', async () => {
-    const scene = await redisScene()
-    const port = await freePort()
-    await expectUnreachable(
-      scene,
-      `redis://${user}:${secret}@127.0.0.1:${port}`,
-      new RegExp(`127\\.0\\.0\\.1:${port} can't be reached: .*ECONNREFUSED`),
-    )
-  })
-
-  test('nothing listens any more, and nothing is pending: nobody knows whether all is still there', async () => {
-    const scene = await redisScene({ count: 600 })
-    const ran = await scene.owm(produce)
-    expect(ran.code, ran.stderr).toBe(0)
-    const gone = ['--set', `sink.url=redis://${user}:${secret}@127.0.0.1:${await freePort()}`]
-    for (const args of [
-      ['flush', ...gone],
-      [...produce, ...gone],
-    ]) {
-      const asked = await scene.owm(args)
-      expect(asked.code, asked.stderr).toBe(75)
-      expectHelp(asked, /can't be reached/, /server runs/)
-    }
-    expect((await scene.owm(['flush'])).code).toBe(0)
-    await expectAllOnce(scene)
-  })
-
-  test('the host name is wrong', async () => {
-    const scene = await redisScene()
-    await expectUnreachable(
-      scene,
-      `redis://${user}:${secret}@no-such-host.invalid:6379`,
-      /no-such-host\.invalid:6379 can't be reached: .*(ENOTFOUND|EAI_AGAIN)/,
-    )
-  })
-})
 
 describe('the server answers, but does not work', () => {
   test('READONLY: it has become a replica', async () => {

@@ -14,7 +14,10 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineSource, z } from '${new URL('../../dist/index.js', import.meta.url).href}'
 const page = (first, size) => ({
-  locations: Array.from({ length: size }, (_, index) => ({ id: first + index, city: 'city ' + (first + index), latitude: 1, longitude: 2 })),
+  locations: Array.from({ length: size }, (_, index) => {
+    const id = first + index
+    return { id, city: 'city ' + id, latitude: 1, longitude: 2 }
+  }),
   resume: String(first + size),
   position: (index) => 'row ' + (first + index),
 })
