@@ -106,7 +106,9 @@ async function mustBeEnough(
   const isNew = run.persisted + run.duplicates === 0
   const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
   const isEmpty = given().read === 0 && isNew
-  if (!error && isEmpty) log.warn({ source: source.name }, `the source ${source.name} gave no location`)
+  const { leftOut = 0 } = given()
+  const why = leftOut > 0 ? `: filters left out all ${leftOut} (source.where and the like)` : ''
+  if (!error && isEmpty) log.warn({ source: source.name }, `the source ${source.name} gave no location${why}`)
   if (!error) return
   await writer.storeRejections()
   await outbox.ledger.miss(run)

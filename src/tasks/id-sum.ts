@@ -1,3 +1,5 @@
+import { hexNumber } from './id.js'
+
 /**
  * The sum of task ids modulo 2^128, in four parts of 32 bits: proves that a slot is whole and nothing in it twice
  * (a sum, since XOR would hide a double).
@@ -45,7 +47,7 @@ export class IdSum {
 
 export const zeroSum = '0'.repeat(32)
 
-const lane = (digits: string, at: number): number => Number.parseInt(digits.slice(at, at + 8), 16)
+const lane = (digits: string, at: number): number => hexNumber(digits, at, 8)
 
 /** A UUID's version, 5, is the 13th of its digits, its variant the highest two bits of the 17th (RFC 9562, 4). */
 const versioned = (lane: number): number => ((lane & ~0xf000) | 0x5000) >>> 0

@@ -29,6 +29,16 @@ export function idDigits(slot: string): (key: string) => string {
   }
 }
 
+/** Lower-case hexadecimal digits as a number: `Number.parseInt` of a slice, without a string for it. */
+export function hexNumber(digits: string, from: number, length: number): number {
+  let value = 0
+  for (let index = from; index < from + length; index++) {
+    const code = digits.charCodeAt(index)
+    value = value * 16 + code - (code > 0x60 ? 0x57 : 0x30)
+  }
+  return value
+}
+
 /** The id in a task's JSON text. */
 export function taskIdOf(task: string): string {
   const parsed: unknown = JSON.parse(task)

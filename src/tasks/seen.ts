@@ -1,3 +1,5 @@
+import { hexNumber } from './id.js'
+
 /**
  * Which task ids a slot has had: Bloom filters of 22 MiB at most, so that memory
  * doesn't grow with the number of locations. "No" is certain; "maybe" makes a
@@ -29,9 +31,9 @@ export class SeenIds {
       this.#filling = filter(next.MiB)
     }
     // A UUIDv5 is a hash already: its digits are the randomness, but for those of its version and variant.
-    const block = digits(id, 0)
-    const first = digits(id, 20)
-    const step = digits(id, 26) | 1
+    const block = hexNumber(id, 0, 6)
+    const first = hexNumber(id, 20, 6)
+    const step = hexNumber(id, 26, 6) | 1
     for (const words of this.#full) if (look(words, block, first, step, false)) return true
     return look(this.#filling, block, first, step, true)
   }
@@ -55,14 +57,4 @@ function look(words: Uint32Array, block: number, first: number, step: number, se
     }
   }
   return seen
-}
-
-/** Six digits as a number: `Number.parseInt(id.slice(from, from + 6), 16)`, without a string for it. */
-function digits(id: string, from: number): number {
-  let value = 0
-  for (let index = from; index < from + 6; index++) {
-    const code = id.charCodeAt(index)
-    value = value * 16 + code - (code > 0x60 ? 0x57 : 0x30)
-  }
-  return value
 }

@@ -144,15 +144,15 @@ class Filter {
     const { bbox, sample, shard } = this.#filters
     if (!isMalformed(location)) {
       this.#note(location)
-      if (!this.#matches(location)) return undefined
+      if (!this.#matches(location)) return this.#leaveOut()
     }
     const checked = isMalformed(location) ? location : placeOf(location)
     // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
     const isPlace = !(isMalformed(checked) || checked instanceof Rejection)
-    if (bbox && isPlace && !isInside(checked, bbox)) return undefined
+    if (bbox && isPlace && !isInside(checked, bbox)) return this.#leaveOut()
     const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
     // Other digits than the shard's: a sample is spread evenly over the shards.
-    if (sample !== undefined && share(digits.slice(20, 32)) >= sample) return undefined
+    if (sample !== undefined && share(digits.slice(20, 32)) >= sample) return this.#leaveOut()
     this.#through++
     const { given } = this.#context.tally
     if (given) {
@@ -162,6 +162,11 @@ class Filter {
     if (shard && Number.parseInt(digits.slice(0, 8), 16) % shard.count !== shard.index) return undefined
     this.#taken++
     return checked
+  }
+
+  #leaveOut(): undefined {
+    const { given } = this.#context.tally
+    if (given) given.leftOut = (given.leftOut ?? 0) + 1
   }
 
   #note(location: Location): void {
@@ -176,10 +181,16 @@ class Filter {
     for (const field of this.#unseen) {
       const near = nearest(field, [...this.#seen])
       if (!isEnd && near === undefined) continue
-      throw new ConfigurationError(`source.where: no location has ${field}.`, {
-        hint: near === undefined ? `They have ${[...this.#seen].slice(0, 30).join(', ')}.` : `Did you mean "${near}"?`,
-      })
+      throw new ConfigurationError(`source.where: no location has ${field}.`, { hint: this.#hintFor(field, near) })
     }
+  }
+
+  #hintFor(field: string, near: string | undefined): string {
+    if (near !== undefined) return `Did you mean "${near}"?`
+    const [root = '', inner] = field.split('.')
+    if (inner !== undefined && this.#seen.has(root))
+      return `Map it, source.fields: {${inner}: ${field}}, and filter by ${inner}.`
+    return `They have ${[...this.#seen].slice(0, 30).join(', ')}: a column that is mapped has owm's own name here.`
   }
 
   #count(): void {

@@ -10,6 +10,8 @@ export interface Given {
   read: number
   /** Those that can be tasks. */
   usable: number
+  /** Locations that `where` and other filters left out, before. */
+  leftOut?: number
 }
 
 export interface Minimum {
@@ -27,7 +29,7 @@ export function minimumOf({ minLocations = 0, minShare }: SourceDeps, last: numb
 
 /** Undefined where the list gave enough. */
 export function tooFew(name: string, given: Given, minimum: Minimum, rejects: Rejects): OwmError | undefined {
-  const { read, usable } = given
+  const { read, usable, leftOut = 0 } = given
   if (read > 0 && usable === 0)
     return new InputRejectedError(
       `None of the ${read} locations of the source ${name} can be used: ${whyOf(rejects)}`,
@@ -44,7 +46,7 @@ export function tooFew(name: string, given: Given, minimum: Minimum, rejects: Re
     : [String(minimum.locations), 'source.minLocations']
   return new InputRejectedError(
     `The source ${name} gave ${usable} location${usable === 1 ? '' : 's'} that can be used, not ${wanted}: ` +
-      'nothing of this run is delivered.',
+      `nothing of this run is delivered${leftOut > 0 ? ` (filters left out ${leftOut})` : ''}.`,
     { hint: `Correct the list; if it is right, lower ${key}.` },
   )
 }

@@ -30,24 +30,22 @@ export class Positions {
   add(position: string | undefined): void {
     const from = this.#next++
     if (position === undefined) return
-    const [, before = position, digits = '', behind = ''] = /^(.*?)(\d{1,15})(\D*)$/s.exec(position) ?? []
     const last = this.#stretches.at(-1)
-    const goesOn =
-      last !== undefined &&
-      last.from + last.count === from &&
-      last.before === before &&
-      last.behind === behind &&
-      String(last.first + last.count) === digits
-    if (goesOn) last.count++
-    else if (this.#stretches.length < mostStretches && (digits === '' || String(Number(digits)) === digits))
+    if (last && last.from + last.count === from && position === positionIn(last, last.count)) last.count++
+    else if (this.#stretches.length < mostStretches) {
+      const [, before = position, digits = '', behind = ''] = /^(.*?)(\d{1,15})(\D*)$/s.exec(position) ?? []
+      if (digits !== '' && String(Number(digits)) !== digits) return
       this.#stretches.push({ from, before, first: digits === '' ? Number.NaN : Number(digits), behind, count: 1 })
+    }
   }
 
   /** Undefined where it isn't known. */
   of(index: number): string | undefined {
     const stretch = this.#stretches.findLast(({ from }) => from <= index)
     if (!stretch || index >= stretch.from + stretch.count) return undefined
-    const { from, before, first, behind } = stretch
-    return Number.isNaN(first) ? before : `${before}${first + index - from}${behind}`
+    return positionIn(stretch, index - stretch.from)
   }
 }
+
+const positionIn = ({ before, first, behind }: Stretch, at: number): string =>
+  Number.isNaN(first) ? before : `${before}${first + at}${behind}`

@@ -43,6 +43,7 @@ function inText(text: string, options: FieldOptions, title: string): Pair | Unre
     return { latitude, longitude }
   }
   const kind = wkt.exec(text)?.[1]
+  if (kind?.toUpperCase() === 'POINT') return new Unreadable('the POINT has no longitude and latitude')
   if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
   if (wkb.test(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
   return ordered(parted(text, options), options, title)

@@ -14,15 +14,20 @@ export class Unreadable {
 
 const plain = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 const withComma = /^[+-]?\d+,\d+$/
-const degreeMark = '(?:°|º|deg\\b|d\\b|:|\\s)'
-const minuteMark = "(?:['′’‘]|m(?:in)?\\b|:|\\s)"
-const secondMark = "(?:[\"″”“]|''|′′|’’|s(?:ec)?\\b)"
+/** What ends the degrees, the minutes, the seconds. A capital S is south: seconds have a small one. */
+const marks = [
+  '(?:\\s*(?:°|º|(?:deg|d)(?![a-z])|:|-)\\s*|\\s+)',
+  "(?:\\s*(?:['′’‘]|(?:min|m)(?![a-z])|:|-)\\s*|\\s+)",
+  "(?:\\s*(?:[\"″”“]|''|′′|’’|sec)|s)?",
+] as const
+const part = '(\\d+(?:[.,]\\d+)?)'
 /** Hemisphere, sign, degrees, minutes, seconds, hemisphere. */
 const sexagesimal = new RegExp(
-  `^([NSEW])?\\s*([+-])?\\s*(\\d+(?:[.,]\\d+)?)\\s*${degreeMark}?\\s*` +
-    `(?:(\\d+(?:[.,]\\d+)?)\\s*${minuteMark}?\\s*)?(?:(\\d+(?:[.,]\\d+)?)\\s*${secondMark}?\\s*)?([NSEW])?$`,
-  'i',
+  `^([NSEWnsew])?\\s*([+-])?\\s*${part}` +
+    `(?:${marks[0]}(?:${part}(?:${marks[1]}(?:${part}${marks[2]})?)?)?)?\\s*([NSEWnew])?$`,
 )
+/** Without marks, as aviation writes it: 4115N and 411544N, 00730W and 0073000W. */
+const packed = /^([NSEW])?\s*(\d{2}|\d{3})(\d{2})(\d{2}(?:\.\d+)?)?\s*([NSEW])?$/i
 
 /**
  * A value as owm reads it: a number, or the text of one. What is no coordinate at all is given back as it is; what
@@ -44,7 +49,7 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
     if (decimal === ',') return text.replace(',', '.')
     return new Unreadable(`${axis} "${text}" has a decimal comma: set source.decimal to ","`)
   }
-  const parts = sexagesimal.exec(text)
+  const parts = packedParts(text, axis) ?? sexagesimal.exec(text)
   if (!parts) return text
   if (!dms)
     return new Unreadable(`${axis} "${text}" is written with degrees, minutes or N, S, E, W: set source.dms to true`)
@@ -53,8 +58,16 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
   )
 }
 
+/** A latitude has two digits of degrees, a longitude three; without a hemisphere it may be any number. */
+function packedParts(text: string, axis: Axis): (string | undefined)[] | undefined {
+  const [all, before, degrees, minutes, seconds, behind] = packed.exec(text) ?? []
+  const hasHemisphere = before !== undefined || behind !== undefined
+  if (!hasHemisphere || degrees?.length !== (axis === 'latitude' ? 2 : 3)) return undefined
+  return [all, before, undefined, degrees, minutes, seconds, behind]
+}
+
 /** Degrees, rounded to a tenth of a millimetre; undefined where the parts don't fit. */
-function fromParts(parts: RegExpExecArray, axis: Axis, hasComma: boolean): number | undefined {
+function fromParts(parts: readonly (string | undefined)[], axis: Axis, hasComma: boolean): number | undefined {
   const [, before, sign, ...rest] = parts
   const [degrees = '', minutes, seconds, behind] = rest
   const hemisphere = (before ?? behind ?? '').toUpperCase()
@@ -65,7 +78,9 @@ function fromParts(parts: RegExpExecArray, axis: Axis, hasComma: boolean): numbe
   const fits = hemisphere === '' || (axis === 'latitude' ? 'NS' : 'EW').includes(hemisphere)
   const isTwice = (before !== undefined && behind !== undefined) || (sign === '-' && hemisphere !== '')
   const isMixed = minutes !== undefined && !(Number.isInteger(whole) && sixtieths < 60 && last < 60)
-  if (!fits || isTwice || isMixed || numbers.some(Number.isNaN)) return undefined
+  // 0030N is no 30 degrees: what is longer than degrees are has minutes in it.
+  const isPacked = minutes === undefined && /^\d{4}/.test(degrees)
+  if (!fits || isTwice || isMixed || isPacked || numbers.some(Number.isNaN)) return undefined
   const value = Number((whole + sixtieths / 60 + last / 3600).toFixed(9))
   return sign === '-' || hemisphere === 'S' || hemisphere === 'W' ? -value : value
 }

@@ -7,6 +7,7 @@ import { nearest } from '../../errors/suggest.js'
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { looksLikePair } from './coordinates.js'
 import type { Terms } from './mapping.js'
+import { known } from './names.js'
 import type { FieldOptions } from './options.js'
 import { namesIn } from './paths.js'
 
@@ -91,9 +92,9 @@ export class Judge {
     for (const needed of this.#missing) throw this.#lacks(needed, sample, '')
   }
 
-  /** Columns that mean nothing special. */
+  /** Columns that mean nothing to owm. */
   #free(sample: readonly Sample[], meanings: readonly string[]): Sample[] {
-    return sample.filter(({ name }, index) => meanings[index] === name.trim())
+    return sample.filter((_, index) => !known.has(meanings[index] ?? ''))
   }
 
   #notFound(own: string, why: string, sample: readonly Sample[], where: string): ConfigurationError {

@@ -1,10 +1,11 @@
 /** From a record with its own names to a location. One for each read of a list. */
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
+import { snakeCase } from '../../tasks/extras.js'
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
-import { Bare, meaningsOf, type Renamed, type Thing } from './names.js'
+import { Bare, known, type Meanings, meaningsOf, type Renamed, type Thing } from './names.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
 import { cleaner, isAbsent } from './values.js'
@@ -20,6 +21,7 @@ export interface Terms {
 export interface Plan {
   readonly names: readonly string[]
   readonly meanings: readonly (string | undefined)[]
+  readonly copied: Meanings['copied']
 }
 
 interface RecordPlan extends Plan {
@@ -57,10 +59,10 @@ export class Mapping {
    * @param sample the values of a row, if one is known, for hints
    */
   declare(names: readonly string[], where = '', sample: readonly unknown[] = []): Plan {
-    const { meanings, renamed } = meaningsOf(names, this.#terms.thing, this.#options.fields)
-    this.#judge.declared(names, meanings, where, sample)
+    const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
     this.#tell(renamed)
-    return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)) }
+    return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)), copied }
   }
 
   /** A row's location; undefined where it has no value at all. */
@@ -118,14 +120,15 @@ export class Mapping {
   /** What a name travels as; undefined where `columns` leaves it out. */
   #travels(name: string, meaning: string): string | undefined {
     const { columns } = this.#options
-    return columns === undefined || known.has(meaning) || columns.includes(name.trim()) ? meaning : undefined
+    const isWanted = columns === undefined || isMapped(meaning, this.#options) || columns.includes(name.trim())
+    return isWanted ? meaning : undefined
   }
 
   #planFor(names: readonly string[], own: number): RecordPlan {
     const shape = `${own}\0${names.join('\0')}`
     const cached = this.#plans.get(shape)
     if (cached) return cached
-    const { meanings: all, renamed } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    const { meanings: all, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#tell(renamed.filter(({ name }) => names.indexOf(name) < own))
     // What a path found is either a known field now, or no field at all.
     const meanings = all.map((meaning, index) => {
@@ -137,14 +140,14 @@ export class Mapping {
     const taken = names
       .slice(0, own)
       .map((name) => used.filter((path) => path.startsWith(`${name}.`) && path.split('.').length === 2).length)
-    const plan = { names, meanings, taken: taken.some((count) => count > 0) ? taken : undefined }
+    const plan = { names, meanings, copied, taken: taken.some((count) => count > 0) ? taken : undefined }
     if (this.#plans.size >= 1_000) this.#plans.clear()
     this.#plans.set(shape, plan)
     return plan
   }
 
   #made(
-    { names, meanings }: Plan,
+    { names, meanings, copied }: Plan,
     values: readonly unknown[],
     raw: Raw,
     key?: string,
@@ -154,13 +157,14 @@ export class Mapping {
     for (let index = 0; index < meanings.length; index++) {
       const value = this.#clean(values[index])
       if (value === undefined) continue
-      if (value instanceof Twice)
+      if (typeof value === 'object' && value instanceof Twice)
         return new Malformed(raw(), `the key "${names[index]}" is there twice, with two values`)
       if (isEmpty) isEmpty = isAbsent(value)
       const meaning = meanings[index]
       if (meaning !== undefined) location[meaning] = value
     }
     if (isEmpty) return undefined
+    for (const { from, to } of copied) location[to] = location[from]
     if (key !== undefined && isAbsent(location['id'])) location['id'] = key
     return this.#placed(location, raw)
   }
@@ -171,9 +175,10 @@ export class Mapping {
     if (this.#options.fields?.['coordinates'] !== undefined) {
       const both = location['coordinates']
       delete location['coordinates']
-      const pair = isAbsent(both) ? undefined : pairOf(both, this.#options, this.#terms.title)
+      if (isAbsent(both)) return rejected('the coordinates are missing', 'coordinates')
+      const pair = pairOf(both, this.#options, this.#terms.title)
       if (pair instanceof Unreadable) return rejected(pair.reason, 'coordinates')
-      if (pair) Object.assign(location, pair)
+      Object.assign(location, pair)
     }
     for (const axis of ['latitude', 'longitude'] as const) {
       const value = location[axis]
@@ -195,10 +200,8 @@ export class Mapping {
       if (this.#told.has(name)) continue
       this.#told.add(name)
       const { title, thing, log } = this.#terms
-      log.warn(
-        { [thing]: name, as },
-        `${title}: the ${thing} "${name}" travels as ${as}, for its own name is taken or none`,
-      )
+      const why = snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task'
+      log.warn({ [thing]: name, as }, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
     }
   }
 }
@@ -206,12 +209,6 @@ export class Mapping {
 /** An object of which something is left once `taken` values were taken out of it. */
 const left = (value: unknown, taken: number): unknown =>
   taken > 0 && typeof value === 'object' && value !== null && Object.keys(value).length === taken ? undefined : value
-
-/** What owm itself reads. */
-const known = new Set([
-  ...['id', 'latitude', 'longitude', 'coordinates', 'city', 'state'],
-  ...['forecast_duration_hours', 'historical_duration_hours'],
-])
 
 const isMapped = (meaning: string, { fields = {} }: FieldOptions): boolean =>
   known.has(meaning) || Object.hasOwn(fields, meaning)
@@ -224,4 +221,7 @@ const isNullIsland = ({
   readonly longitude?: unknown
 }): boolean => isZero(latitude) && isZero(longitude)
 
-const isZero = (value: unknown): boolean => !isAbsent(value) && typeof value !== 'object' && Number(value) === 0
+function isZero(value: unknown): boolean {
+  if (typeof value === 'string' && !/^[+-]?0?\.?0/.test(value)) return false // most are not
+  return !isAbsent(value) && typeof value !== 'object' && Number(value) === 0
+}

@@ -18,6 +18,12 @@ export class Bare {
 }
 Object.setPrototypeOf(Bare.prototype, null)
 
+/** What owm itself reads. */
+export const known: ReadonlySet<string> = new Set([
+  ...['id', 'latitude', 'longitude', 'coordinates', 'city', 'state'],
+  ...['forecast_duration_hours', 'historical_duration_hours'],
+])
+
 /** A name that can't be a task's as it is, and the one under which its values travel. */
 export interface Renamed {
   readonly name: string
@@ -28,6 +34,8 @@ export interface Meanings {
   /** One for each name. */
   readonly meanings: readonly string[]
   readonly renamed: readonly Renamed[]
+  /** Where one column is mapped to several of owm's names: the others, and the one that stands in `meanings`. */
+  readonly copied: readonly { readonly from: string; readonly to: string }[]
 }
 
 /**
@@ -39,7 +47,7 @@ export interface Meanings {
  */
 export function meaningsOf(names: readonly string[], thing: Thing, chosen: Fields = {}): Meanings {
   const meant = names.map((name) => name.trim())
-  const found = known(meant, chosen)
+  const { found, copied } = knownIn(meant, chosen)
   const taken = new Set(found.values())
   const inTask = new Set([...taken].map(snakeCase))
   const renamed: Renamed[] = []
@@ -53,17 +61,23 @@ export function meaningsOf(names: readonly string[], thing: Thing, chosen: Field
     renamed.push({ name, as })
     return as
   })
-  return { meanings, renamed }
+  return { meanings, renamed, copied }
 }
 
 /** The names that mean something to owm: index -> meaning. */
-function known(meant: readonly string[], chosen: Readonly<Record<string, string>>): Map<number, string> {
+function knownIn(
+  meant: readonly string[],
+  chosen: Readonly<Record<string, string>>,
+): { found: Map<number, string>; copied: Meanings['copied'] } {
   const found = new Map<number, string>()
+  const copied: { from: string; to: string }[] = []
   const lower = meant.map((name) => name.toLowerCase())
   for (const [key, column] of Object.entries(chosen)) {
     const exact = meant.indexOf(column.trim())
     const index = exact >= 0 ? exact : lower.indexOf(column.trim().toLowerCase())
-    if (index >= 0) found.set(index, key)
+    const first = found.get(index)
+    if (first !== undefined) copied.push({ from: first, to: key })
+    else if (index >= 0) found.set(index, key)
   }
   const normalised = meant.map(normal)
   for (const [key, names] of Object.entries(synonyms)) {
@@ -73,7 +87,7 @@ function known(meant: readonly string[], chosen: Readonly<Record<string, string>
       .find((at) => at >= 0)
     if (index !== undefined) found.set(index, key)
   }
-  return found
+  return { found, copied }
 }
 
 /** A name in a task that is neither owm's own nor taken. */

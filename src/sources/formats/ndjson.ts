@@ -3,7 +3,7 @@ import type { Location, Malformed } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import { fromText, type JsonOptions } from './json/index.js'
 import { RecordReader } from './record.js'
-import { type Records, type TextList, titleOf } from './records.js'
+import { damaged, type Records, type TextList, titleOf } from './records.js'
 import { linesOf } from './text.js'
 
 export async function* readNdjson(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
@@ -12,6 +12,7 @@ export async function* readNdjson(list: TextList, given: JsonOptions, mapping: M
     isGeoJson: list.format === 'geojson',
   })
   let number = 0
+  let isFirst = true
   for await (const chunk of linesOf(list.text(), list.name)) {
     const records: (Location | Malformed)[] = []
     const lines: number[] = []
@@ -21,6 +22,9 @@ export async function* readNdjson(list: TextList, given: JsonOptions, mapping: M
         // A byte order mark where files were joined, or the separator of RFC 8142.
         const text = line.startsWith('\ufeff') || line.startsWith('\u001e') ? line.slice(1) : line
         if (text.trim() === '') continue
+        if (isFirst && given.layout !== 'rows' && /^\s*\[\s*(\{|$)/.test(text))
+          throw damaged(list.name, 'is one JSON array, not one object a line', 'Set source.format to json.')
+        isFirst = false
         const record = fromText({ text, key: undefined }, reader, given, 'line')
         if (record === undefined) continue
         records.push(record)

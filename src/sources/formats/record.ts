@@ -4,7 +4,7 @@ import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected } from '../fields/projection.js'
-import { isHeader } from './header.js'
+import { differ, isHeader } from './header.js'
 import type { Entry, Layout } from './layout.js'
 import { isObject } from './records.js'
 
@@ -41,22 +41,30 @@ export class RecordReader {
       return Array.isArray(value) ? this.#row(value, raw) : new Malformed(raw(), 'a row must be an array')
     if (!isObject(value)) return new Malformed(raw(), 'a location must be an object')
     if (value['type'] === 'Feature' && 'geometry' in value) {
+      checkProjection(value, this.#terms.title)
       const flat = this.#flattened(value)
       return typeof flat === 'string' ? new Malformed(raw(), flat) : this.#mapping.fromRecord(flat, raw, key)
     }
     if (this.#terms.isGeoJson) return new Malformed(raw(), 'it is no GeoJSON feature')
+    if (value['type'] === 'FeatureCollection' && Array.isArray(value['features']))
+      return new Malformed(raw(), 'it is a whole GeoJSON list, not one place: set source.format to geojson')
+    // As Esri writes a point, each may name its projection.
+    if (isObject(value['geometry'])) checkProjection(value['geometry'], this.#terms.title)
     return this.#mapping.fromRecord(value, raw, key)
   }
 
   #row(cells: readonly unknown[], raw: () => string): Location | Malformed | undefined {
     if (!this.#columns) {
       const { header } = this.#options
-      this.#columns = header
-        ? this.#mapping.declare(header, ', in source.header', cells)
-        : this.#mapping.declare(cells.map(String), ', in its first row')
+      const where = header ? ', in source.header' : ', in its first row'
+      const names = header ?? cells.map((cell, index) => String(cell ?? '').trim() || `column_${index + 1}`)
+      differ(names, this.#terms.title, where)
+      this.#columns = this.#mapping.declare(names, where, header ? cells : [])
       if (!header || isHeader(cells, this.#columns)) return undefined
     }
     const { names } = this.#columns
+    // As each page of an API may have it.
+    if (cells.length === names.length && names.every((name, index) => cells[index] === name)) return undefined
     if (cells.length !== names.length)
       return new Malformed(raw(), `the row has ${cells.length} values, the header ${names.length} names`)
     return this.#mapping.fromRow(this.#columns, cells, raw)
@@ -82,8 +90,7 @@ export class RecordReader {
     // The properties have a point of their own, whatever the geometry is.
     if ('latitude' in fields && 'longitude' in fields) return {}
     if (!isObject(geometry)) return 'the feature has no geometry'
-    const foreign = foreignProjection(geometry)
-    if (foreign !== undefined) throw projected(this.#terms.title, foreign)
+    checkProjection(geometry, this.#terms.title)
     const { type, coordinates } = geometry
     const only: unknown =
       type === 'MultiPoint' && Array.isArray(coordinates) && coordinates.length === 1 ? coordinates[0] : undefined

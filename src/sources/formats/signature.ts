@@ -21,13 +21,20 @@ const signatures: readonly (readonly [hex: string, what: string, hint: string])[
   ['25504446', 'a PDF', 'Get the list as CSV or JSON.'],
 ]
 
+/** No text has them, in UTF-16 either. */
+const zeros = Buffer.alloc(4)
+
 /** What the bytes begin with; undefined for text, and for gzip, which owm expands. */
 export function signatureOf(head: Buffer): Signature | undefined {
-  if (head.subarray(0, 4).toString('hex') === '504b0304') return zipped(head)
+  if (/^504b0(304|506)/.test(head.subarray(0, 4).toString('hex'))) return zipped(head)
   const hex = head.subarray(0, 32).toString('hex')
   if (/^425a683[1-9]314159265359/.test(hex)) return { what: 'a bzip2 archive', hint: unpack('bzip2 -dk FILE') }
   const found = signatures.find(([start]) => hex.startsWith(start))
   if (found) return { what: found[1], hint: found[2] }
+  if (head.subarray(257, 262).toString() === 'ustar') return { what: 'a tar archive', hint: unpack('tar -xf FILE') }
+  const isGzip = hex.startsWith('1f8b')
+  if (!isGzip && head.subarray(0, 4096).includes(zeros))
+    return { what: 'binary, not text', hint: 'Convert it to CSV, JSON or GeoJSON; places on maps, with ogr2ogr.' }
   return pageOf(head.subarray(0, 512).toString('latin1').trimStart())
 }
 

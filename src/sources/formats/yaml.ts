@@ -26,7 +26,7 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const yaml = (await import('yaml')).default
   const reader = new RecordReader(given, mapping, { title: titleOf(list.name), isGeoJson: false })
   const lineCounter = new yaml.LineCounter()
-  const documents = yaml.parseAllDocuments(await whole(list), { lineCounter })
+  const documents = yaml.parseAllDocuments(await whole(list), { lineCounter, merge: true, uniqueKeys: areSame })
   const records: (Location | Malformed)[] = []
   const places: string[] = []
   let number = 0
@@ -34,7 +34,13 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
     node.range?.[0] === undefined ? undefined : lineCounter.linePos(node.range[0]).line
   for (const document of documents) {
     const [error] = document.errors
-    if (error) throw damaged(list.name, `isn't valid YAML: ${error.message.split('\n', 1)[0]}`, yamlHint, error)
+    if (error)
+      throw damaged(
+        list.name,
+        `isn't valid YAML: ${error.message.split('\n', 1)[0]?.replace(/:$/, '')}`,
+        yamlHint,
+        error,
+      )
     exactScalars(document, yaml)
     const about = { list, given, mapping, isOne: documents.length === 1 }
     for (const { value, key, line } of itemsOf(document, about, yaml, lineOf)) {
@@ -50,6 +56,14 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
     }
   }
   yield { records, position: (index) => places[index] ?? '' }
+}
+
+/** Whether two keys are one: 0012 and 12 aren't, though both are the number 12. */
+const areSame = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b)
+
+function keyOf(node: unknown): unknown {
+  const { source, value }: { source?: unknown; value?: unknown } = Object(node)
+  return source ?? value ?? node
 }
 
 async function whole({ name, text }: TextList): Promise<string> {
@@ -127,10 +141,11 @@ function inMap(
   const held = new Map<string, Held>()
   for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
   const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
+  // A single place may have an empty list in it.
+  if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
   const node: unknown = pairs.find(({ key }) => String(key) === path)?.value
   if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items))
     return node.items.map((item: unknown) => itemOf(item))
-  if (mapping.seemsPlace(value)) return [whole]
   const layout = layoutOf(value, (record) => mapping.seemsPlace(record))
   throw damaged(
     list.name,

@@ -7,6 +7,13 @@ import { type Answer, headerOf } from './request.js'
 /** The server doesn't know this page; where it knew the page before a crash, the list is read again. */
 export class NoSuchPage extends ConfigurationError {}
 
+export const noSuchPage = (message: string): NoSuchPage =>
+  new NoSuchPage(message, {
+    hint:
+      'Correct source.url and source.pagination: are its parameters named so, ' +
+      'and does it count from 0? If from 1, set source.pagination.start to 1.',
+  })
+
 /** An answer that is too long; said with its page elsewhere. */
 export class TooLong extends Error {
   constructor(most: number) {
@@ -58,10 +65,7 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
         'Correct source.url. If pages count from 1, set source.pagination.start to 1; ' +
         'if the list ends so, set source.pagination.end to not-found.',
     })
-  if (status === 400 || status === 422)
-    return new NoSuchPage(message, {
-      hint: 'Correct source.url and source.pagination: are its parameters named so, and does it count from 0?',
-    })
+  if (status === 400 || status === 416 || status === 422) return noSuchPage(message)
   return new ConfigurationError(message, { hint: 'Correct source.url.' })
 }
 

@@ -36,6 +36,7 @@ export class Tally {
   #lastCount = 0
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
+  #isUnfollowed = false
   #isResumed = false
 
   constructor(given: Options, before: number, log: Logger) {
@@ -89,6 +90,7 @@ export class Tally {
     this.#largest = Math.max(this.#largest, page.count)
     this.#lastMark = page.mark
     this.#lastCount = page.count
+    this.#isUnfollowed ||= page.isUnfollowed
     this.#judge(page, named)
   }
 
@@ -144,10 +146,14 @@ export class Tally {
     const isRepeated = count > 0 && this.#marks(mark)
     if (isRepeated || (!isCounted && next !== undefined && this.#places(String(next)))) {
       const start = type === 'page' ? ', and is its first page 0 or 1 (source.pagination.start)' : ''
+      const link = this.#isUnfollowed
+        ? 'Its answers have a link to the next page: set source.pagination.type to link. '
+        : ''
       throw new ConfigurationError(`${named} gives what was there before: the pages go round in a circle.`, {
         hint:
-          `Does the server know the parameter by this name (source.pagination.parameters)${start}? ` +
-          'If it gives its last page again and again, set source.pagination.end to repeat.',
+          `${link}Does the server know the parameter by this name (source.pagination.parameters)${start}? ` +
+          'If all of the list is in one answer, set source.pagination.type to link; ' +
+          'if the server gives its last page again and again, set source.pagination.end to repeat.',
       })
     }
     const { maxPages } = this.#given

@@ -46,12 +46,13 @@ export function numberOf(text: string): number | bigint | ExactNumber {
 }
 
 /**
- * A number of YAML as it was written: with a zero before its digits, which a number would lose, it is text.
+ * A number of YAML as it was written: with a zero before its digits, which a number would lose, it is text; so is
+ * 12:30, of which YAML 1.1 makes a number.
  *
  * @param value what YAML makes of `source`
  */
 export function exactScalar(source: string, value: number): unknown {
-  if (/^[+-]?0\d/.test(source)) return source
+  if (/^[+-]?0\d/.test(source) || source.includes(':')) return source
   return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(source) ? numberOf(source) : value
 }
 

@@ -13,7 +13,7 @@ interface Read {
   readonly warnings: readonly string[]
 }
 
-async function read(name: string, text: string, options: object = {}): Promise<Read> {
+async function read(name: string, text: string | Buffer, options: object = {}): Promise<Read> {
   const folder = await mkdtemp(join(tmpdir(), 'owm-test-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   await writeFile(join(folder, name), text)
@@ -252,4 +252,68 @@ describe('CSV', () => {
       /two columns "NAME" \(columns 1 and 4\)/,
     )
   })
+})
+
+test.each<[name: string, text: string | Buffer, says: RegExp, hint: RegExp]>([
+  ['json.csv', '[{"name":"A","lat":1,"lon":2}]', /looks like JSON/, /source\.format to json/],
+  ['csv.json', 'name,lat,lon\nA,1,2\n', /isn't an array/, /looks like CSV/],
+  ['array.ndjson', '[\n{"name":"A","lat":1,"lon":2}\n]', /one JSON array/, /source\.format to json/],
+  ['shape.csv', Buffer.from('0000270a0000000000000000', 'hex'), /is binary/, /ogr2ogr/],
+  ['empty.csv', Buffer.from(`504b0506${'00'.repeat(18)}`, 'hex'), /a zip archive/, /unzip/],
+  ['tar.json', Buffer.concat([Buffer.alloc(257, 'a'), Buffer.from('ustar')]), /a tar archive/, /tar -xf/],
+])('another format than its name says: %s', async (name, text, says, hint) => {
+  await expect(read(name, text)).rejects.toMatchObject({
+    message: expect.stringMatching(says),
+    hint: expect.stringMatching(hint),
+  })
+})
+
+test('UTF-16 is no binary file, whatever its zeros', async () => {
+  const { locations } = await read('list.csv', Buffer.from('name,lat,lon\naĀĀ,1,2\n', 'utf16le'))
+  expect(locations.map(({ city }) => city)).toEqual(['aĀĀ'])
+})
+
+test('one column may be two fields', async () => {
+  const fields = { id: 'icao', city: 'icao' }
+  expect((await read('list.csv', 'icao,lat,lon\nLSZB,1,2\n', { fields })).locations[0]).toMatchObject({
+    id: 'LSZB',
+    city: 'LSZB',
+  })
+  expect((await read('list.json', '[{"icao":"LSZB","lat":1,"lon":2}]', { fields })).locations[0]).toMatchObject({
+    id: 'LSZB',
+    city: 'LSZB',
+  })
+})
+
+test('columns of a layout that are there twice: neither wins', async () => {
+  const rows = '[["name","lat","lon","Name"],["A",1,2,"B"]]'
+  await expect(read('rows.json', rows, { layout: 'rows' })).rejects.toThrow(/two columns "Name" \(columns 1 and 4\)/)
+  const columns = '{"name":["A","B"],"lat":[1,2],"lon":[3,4],"state":["x","z"],"state":["y"]}'
+  expect((await read('columns.json', columns, { layout: 'columns' })).reasons).toEqual(
+    Array(2).fill('the key "state" is there twice, with two values'),
+  )
+})
+
+test.each([
+  ['one.json', '{"name":"A","lat":1,"lon":2,"alerts":[]}'],
+  ['one.yaml', 'name: A\nlat: 1\nlon: 2\nalerts: []\n'],
+])('a single place with an empty list in it: %s', async (name, text) => {
+  expect((await read(name, text)).locations).toHaveLength(1)
+})
+
+test('a projection that a single record names', async () => {
+  const crs = '{"type":"name","properties":{"name":"EPSG:3857"}}'
+  await expect(read('list.ndjson', feature('{"name":"A"}').replace('{', `{"crs":${crs},`))).rejects.toThrow(/EPSG:3857/)
+  const esri = '[{"name":"A","geometry":{"x":1,"y":2,"spatialReference":{"wkid":102100}}}]'
+  const fields = { latitude: 'geometry.y', longitude: 'geometry.x' }
+  await expect(read('esri.json', esri, { fields })).rejects.toThrow(/EPSG:102100/)
+})
+
+test('YAML: merged mappings, keys with zeros, times of day', async () => {
+  const merged = 'base: &b {state: X}\nplaces:\n  - {<<: *b, name: A, lat: 1, lon: 2}\n'
+  expect((await read('list.yaml', merged)).locations[0]).toMatchObject({ state: 'X' })
+  const keyed = '0012: {name: A, lat: 1, lon: 2}\n12: {name: B, lat: 1, lon: 2}\n'
+  expect((await read('keyed.yaml', keyed, { layout: 'keyed' })).locations.map(({ id }) => id)).toEqual(['0012', '12'])
+  const time = '%YAML 1.1\n---\n- {name: A, lat: 1, lon: 2, at: 12:30}\n'
+  expect((await read('time.yaml', time)).locations[0]).toMatchObject({ at: '12:30' })
 })

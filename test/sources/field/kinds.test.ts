@@ -8,16 +8,19 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { root } from '../../support/cli.js'
 
-/** A part of a test's name, and its file in test/; or why the kind can't occur. */
-type Cell = readonly [file: string, name: string] | { readonly never: string }
+/** A part of a test's name, and its file in test/. */
+type Named = readonly [file: string, name: string]
+/** A test, or why the kind can't occur. */
+type Cell = Named | { readonly never: string }
 
-const lists = (name: string): Cell => ['sources/field/lists.integration.test.ts', name]
-const servers = (name: string): Cell => ['sources/field/servers.integration.test.ts', name]
-const tables = (name: string): Cell => ['sources/field/tables.integration.test.ts', name]
-const docs = (name: string): Cell => ['sources/field/docs.integration.test.ts', name]
-const formats = (name: string): Cell => ['sources/field/formats.test.ts', name]
-const minimum = (name: string): Cell => ['pipeline/minimum.integration.test.ts', name]
-const older = (name: string): Cell => ['sources/static-list.integration.test.ts', name]
+const lists = (name: string): Named => ['sources/field/lists.integration.test.ts', name]
+const servers = (name: string): Named => ['sources/field/servers.integration.test.ts', name]
+const answers = (name: string): Named => ['sources/field/answers.integration.test.ts', name]
+const tables = (name: string): Named => ['sources/field/tables.integration.test.ts', name]
+const docs = (name: string): Named => ['sources/field/docs.integration.test.ts', name]
+const formats = (name: string): Named => ['sources/field/formats.test.ts', name]
+const minimum = (name: string): Named => ['pipeline/minimum.integration.test.ts', name]
+const older = (name: string): Named => ['sources/static-list/damaged.integration.test.ts', name]
 const never = (never: string): Cell => ({ never })
 
 const sources = ['CSV, TSV', 'JSON, NDJSON', 'GeoJSON', 'YAML, inline', 'http', 'sql', 'simulated-db'] as const
@@ -39,8 +42,8 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': lists("list: 'bigint-ndjson'"),
     GeoJSON: formats('long whole numbers'),
     'YAML, inline': lists("list: 'inline-zero'"),
-    http: servers('digits, names and values of JSON answers'),
-    sql: ['sources/sql.integration.test.ts', 'SQLite'],
+    http: answers('digits, names and values of JSON answers'),
+    sql: tables('JSON in a column of PostgreSQL keeps its digits'),
     'simulated-db': never('its ids are small numbers'),
   },
   'two columns of one name': {
@@ -48,7 +51,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': formats('a key that is there twice'),
     GeoJSON: formats('a key that is there twice'),
     'YAML, inline': formats('YAML refuses a key that is there twice'),
-    http: servers('digits, names and values of JSON answers'),
+    http: answers('digits, names and values of JSON answers'),
     sql: tables('two columns of one name'),
     'simulated-db': noNames,
   },
@@ -66,7 +69,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': lists("list: 'fields-typo'"),
     GeoJSON: formats('a mapping that finds nothing'),
     'YAML, inline': formats('a mapping that finds nothing'),
-    http: servers('digits, names and values of JSON answers'),
+    http: answers('digits, names and values of JSON answers'),
     sql: tables('mappings, coordinates and columns'),
     'simulated-db': never('it has no fields to map; `where` is tried with static-list'),
   },
@@ -76,7 +79,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     GeoJSON: formats('that is cut off'),
     'YAML, inline': never('YAML has no end that could be missing: what is cut within a record is invalid or rejected'),
     http: servers('an error with status 200 ends no list'),
-    sql: ['sources/sql.integration.test.ts', 'waits where all rows are gone'],
+    sql: ['sources/sql/tables.integration.test.ts', 'waits where all rows are gone'],
     'simulated-db': never('it knows its count'),
   },
   'another place under one id': {
@@ -93,7 +96,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': lists("list: 'nan'"),
     GeoJSON: formats('values that are none'),
     'YAML, inline': formats('values that are none'),
-    http: servers('digits, names and values of JSON answers'),
+    http: answers('digits, names and values of JSON answers'),
     sql: tables('fixed-length text is trimmed'),
     'simulated-db': made,
   },
@@ -102,7 +105,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': formats('a projection that a list names'),
     GeoJSON: lists("list: 'crs-3857'"),
     'YAML, inline': formats('a projection that a list names'),
-    http: servers('projections that answers name'),
+    http: answers('projections that answers name'),
     sql: tables('mappings, coordinates and columns'),
     'simulated-db': made,
   },
@@ -120,7 +123,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': formats('a web page instead of a list'),
     GeoJSON: formats('a web page instead of a list'),
     'YAML, inline': formats('a web page instead of a list'),
-    http: servers('a first answer that is'),
+    http: answers('a first answer that is'),
     sql: tables('an unknown option of a database'),
     'simulated-db': never('it reads nothing'),
   },
@@ -133,14 +136,19 @@ const texts = new Map(
     .map((path) => [path, readFileSync(join(folder, path), 'utf8')]),
 )
 
+/** Whether a file has a test of that name, or a case of one: comments don't count. */
+function isThere([file, name]: Named): boolean {
+  const code = (texts.get(file) ?? '').replace(/^ *(\/\/|\*).*$/gm, '')
+  return code.includes(name) || code.includes(JSON.stringify(name))
+}
+
 test.each(Object.entries(kinds))('%s: each source has a test, or a reason', (_, cells) => {
   expect(Object.keys(cells)).toEqual(sources)
-  for (const [source, cell] of Object.entries(cells)) {
-    if ('never' in cell) continue
-    const [file, name] = cell
-    expect(
-      texts.get(file)?.includes(name) || texts.get(file)?.includes(JSON.stringify(name)),
-      `${source}: ${name} in ${file}`,
-    ).toBe(true)
-  }
+  for (const [source, cell] of Object.entries(cells))
+    if (!('never' in cell)) expect(isThere(cell), `${source}: ${cell[1]} in ${cell[0]}`).toBe(true)
+})
+
+test('a test that is gone is noticed', () => {
+  expect(isThere(servers('an error with status 200 ends no list, nor begins one'))).toBe(false)
+  expect(isThere(['sources/field/gone.test.ts', 'test'])).toBe(false)
 })

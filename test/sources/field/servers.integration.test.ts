@@ -1,66 +1,6 @@
-/** Answers of servers as they really are, asked for by the built owm. */
-import { readFile, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
-import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { expect, onTestFinished, test } from 'vitest'
-import type { ProduceResult } from '../../../src/commands/produce.js'
-import { owmJson, type Ran, temporaryFolder } from '../../support/cli.js'
-
-type Produced = Ran & { json: ProduceResult & { error?: { code: string; message: string; hint: string } } }
-type Handler = (query: URLSearchParams, response: ServerResponse, headers: IncomingHttpHeaders) => void
-
-interface Api {
-  readonly origin: string
-  readonly asked: string[]
-}
-
-async function api(handler: Handler): Promise<Api> {
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '', 'http://127.0.0.1')
-    asked.push(url.search.slice(1))
-    handler(url.searchParams, response, request.headers)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  return { origin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, asked }
-}
-
-const send = (response: ServerResponse, body: unknown, headers: Record<string, string> = {}, status = 200): void => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-}
-
-const place = (id: number): object => ({ id, name: `p${id}`, lat: 1, lon: id + 1 })
-const placesOf = (count: number): object[] => Array.from({ length: count }, (_, index) => place(index))
-
-/** Page `page` (from 0) of a list. */
-const part = (list: readonly object[], page: number, limit: number): readonly object[] =>
-  list.slice(page * limit, (page + 1) * limit)
-
-async function produce(source: Record<string, unknown>): Promise<Produced & { cities: string[] }> {
-  const cwd = await temporaryFolder()
-  const config = {
-    source: { use: 'http', ...source },
-    sink: { use: 'jsonl', path: 'tasks.jsonl' },
-    outbox: { path: 'outbox.db' },
-    retry: { attempts: 2, initialDelayMs: 1, maxDelayMs: 1 },
-  }
-  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
-  const ran: Produced = await owmJson(['produce', '--slot', '2026-11-23T00:00:00Z'], { cwd })
-  const text = await readFile(join(cwd, 'tasks.jsonl'), 'utf8').catch(() => '')
-  const cities = text
-    .split('\n')
-    .slice(0, -1)
-    .map((line): string => JSON.parse(line).city)
-  return { ...ran, cities }
-}
-
-const all = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${index}`)
+import type { ServerResponse } from 'node:http'
+import { expect, test } from 'vitest'
+import { all, api, part, place, placesOf, produce, send } from './api.js'
 
 // --- errors with status 200 ---
 
@@ -192,6 +132,50 @@ test('pages that count from 1: there is no page 0', async () => {
   expect(await produce({ url: server.origin, pagination: { limit: 4 } })).toMatchObject({ code: 0, cities: all(10) })
 })
 
+test('pages that count from 1: page 0 is an error with status 200', async () => {
+  const list = placesOf(10)
+  const server = await api((query, response) => {
+    const page = Number(query.get('page'))
+    send(response, page === 0 ? { error: 'page must be 1 or more' } : { data: part(list, page - 1, 4) })
+  })
+  expect(await produce({ url: server.origin, pagination: { limit: 4 } })).toMatchObject({ code: 0, cities: all(10) })
+})
+
+test('what stands deeper in `meta` counts, too', async () => {
+  const list = placesOf(4)
+  const server = await api((query, response) => {
+    const page = Number(query.get('page'))
+    send(response, { data: part(list, page, 2), meta: { pagination: { total: 5, count: 2 } } })
+  })
+  const ran = await produce({ url: server.origin, pagination: { limit: 2 } })
+  expect(ran).toMatchObject({ code: 75, json: { error: { message: expect.stringMatching(/only 4 of 5/) } } })
+  const ends = await api((query, response) =>
+    send(response, {
+      data: { places: query.get('cursor') ? list.slice(2) : list.slice(0, 2) },
+      meta: { pageInfo: { hasNextPage: !query.get('cursor'), endCursor: 'c' } },
+    }),
+  )
+  const pagination = { type: 'cursor', limit: 2 }
+  expect(await produce({ url: ends.origin, pagination })).toMatchObject({ code: 0, cities: all(4) })
+})
+
+test('a link that nobody follows is named where the pages go round', async () => {
+  const server = await api((_, response) => send(response, { results: placesOf(2), next: '/?offset=2' }))
+  const ran = await produce({ url: server.origin, pagination: { limit: 2 } })
+  expect(ran).toMatchObject({ code: 78, json: { error: { hint: expect.stringMatching(/pagination\.type to link/) } } })
+})
+
+test('a page of rows may begin with its header', async () => {
+  const server = await api((query, response) =>
+    send(response, [
+      ['id', 'name', 'lat', 'lon'],
+      ...part(placesOf(3), Number(query.get('page')), 2).map((each) => Object.values(each)),
+    ]),
+  )
+  const ran = await produce({ url: server.origin, layout: 'rows', pagination: { limit: 3, end: 'short' } })
+  expect(ran).toMatchObject({ code: 0, cities: all(3), json: { source: { rejected: 0 } } })
+})
+
 test.each<[what: string, beyond: (response: ServerResponse, last: readonly object[]) => void, end: string]>([
   ['a page that is not there', (response) => send(response, { detail: 'not found' }, {}, 404), 'not-found'],
   ['the last page again', (response, last) => send(response, { data: last }), 'repeat'],
@@ -261,123 +245,4 @@ test('maxPages and minIntervalMs', async () => {
   expect(ran).toMatchObject({ code: 78, json: { error: { message: expect.stringMatching(/behind 4 pages/) } } })
   expect(ran.cities).toEqual(all(3))
   expect(performance.now() - began).toBeGreaterThan(300)
-})
-
-// --- what isn't an answer ---
-
-test.each<[what: string, body: Buffer | string, type: string, says: RegExp, hint: RegExp]>([
-  ['a web page', '<!DOCTYPE html><html><title>Log in</title></html>', 'text/html', /is a web page/, /login/],
-  ['CSV', 'name,lat,lon\nA,1,2\n', 'text/csv', /is CSV, not JSON/, /source\.format to csv/],
-  ['NDJSON', '{"name":"A"}\n{"name":"B"}\n', 'text/plain', /is NDJSON/, /source\.format to ndjson/],
-  ['a gzip file', gzipSync('[]'), 'application/gzip', /is a gzip file/, /source\.format/],
-  ['a zip archive', Buffer.from('504b0304140000000800', 'hex'), 'application/zip', /is a zip archive/, /unzip/],
-])('a first answer that is %s: 78 at once', async (_, body, type, says, hint) => {
-  const server = await api((_, response) => response.writeHead(200, { 'content-type': type }).end(body))
-  const ran = await produce({ url: server.origin })
-  expect(ran.code).toBe(78)
-  expect(ran.json.error).toMatchObject({ message: expect.stringMatching(says), hint: expect.stringMatching(hint) })
-  expect(server.asked).toHaveLength(1)
-})
-
-test.each<[format: string, body: string]>([
-  ['csv', 'id,name,lat,lon\n1,p0,1,2\n2,"p1",1,2\n'],
-  ['tsv', 'id\tname\tlat\tlon\n1\tp0\t1\t2\n2\tp1\t1\t2\n'],
-  [
-    'ndjson',
-    `${placesOf(2)
-      .map((each) => JSON.stringify(each))
-      .join('\n')}\n`,
-  ],
-  ['json', JSON.stringify(placesOf(2))],
-])('answers in %s, also as .gz', async (format, text) => {
-  for (const body of [text, gzipSync(text)]) {
-    const server = await api((_, response) => response.writeHead(200).end(body))
-    const ran = await produce({ url: server.origin, format, pagination: { type: 'link' } })
-    expect(ran, ran.stderr).toMatchObject({ code: 0, cities: all(2) })
-  }
-})
-
-test('pages of CSV, and where a row of one is wrong', async () => {
-  const server = await api((query, response) => {
-    const page = Number(query.get('page'))
-    const rows = ['p0,1,2', 'p1,1,2', 'p2,91,2'].slice(page * 2, page * 2 + 2)
-    response.writeHead(200).end(`name,lat,lon\n${rows.map((row) => `${row}\n`).join('')}`)
-  })
-  const ran = await produce({ url: server.origin, format: 'csv', pagination: { limit: 2 } })
-  expect(ran).toMatchObject({ code: 0, cities: all(2) })
-  expect(ran.json.source.rejectedFor?.[0]?.position).toBe('page 1, line 2, column "lat"')
-})
-
-test.each<[what: string, headers: Record<string, string>]>([
-  [
-    'seconds since 1970',
-    { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 1) },
-  ],
-  ['seconds from now', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' }],
-  ['Retry-After', { 'retry-after': '1' }],
-])('a limit that is told with 403 passes: %s', async (_, headers) => {
-  let refused = 0
-  const server = await api((_, response) => {
-    if (refused++ === 0) send(response, { message: 'API rate limit exceeded' }, headers, 403)
-    else send(response, [place(0)])
-  })
-  expect(await produce({ url: server.origin, pagination: { type: 'link' } })).toMatchObject({ code: 0, cities: all(1) })
-})
-
-// --- the kinds of lists ---
-
-test('digits, names and values of JSON answers are those of lists', async () => {
-  const body = (items: string): string => `{"data": [${items}], "total": 1}`
-  const answer = async (items: string, options: object = {}) => {
-    const server = await api((_, response) => response.writeHead(200).end(body(items)))
-    return produce({ url: server.origin, ...options })
-  }
-  const long = await answer('{"id":1161888007138312199,"name":" p0\u00a0","lat":1,"lon":2}')
-  expect(long).toMatchObject({ code: 0, cities: ['p0'] })
-  expect((await answer('{"name":"a","name":"b","lat":1,"lon":2}')).code).toBe(65)
-  const typo = await answer('{"title":"a","lat":1,"lon":2}', { fields: { city: 'tite' } })
-  expect(typo).toMatchObject({ code: 78, json: { error: { hint: expect.stringMatching(/Did you mean "title"/) } } })
-  const none = await answer('{"titel":"a","lat":1,"lon":2}')
-  expect(none).toMatchObject({ code: 78, json: { error: { message: expect.stringMatching(/no key for the city/) } } })
-  const comma = await answer('{"name":"a","lat":"46,9","lon":"7,4"}')
-  expect(comma).toMatchObject({ code: 65, json: { error: { message: expect.stringMatching(/source\.decimal/) } } })
-  expect(await answer('{"name":"p0","lat":"46,9","lon":"7,4"}', { decimal: ',' })).toMatchObject({ code: 0 })
-  expect(await answer('{"id":1,"name":"p0","lat":0,"lon":0}')).toMatchObject({
-    code: 0,
-    stderr: expect.stringMatching(/at 0, 0/),
-  })
-})
-
-test('projections that answers name', async () => {
-  const features = [{ type: 'Feature', properties: { name: 'p0' }, geometry: { type: 'Point', coordinates: [1, 2] } }]
-  const answer = async (body: object, headers: Record<string, string> = {}) => {
-    const server = await api((_, response) => send(response, { type: 'FeatureCollection', features, ...body }, headers))
-    return produce({ url: server.origin, pagination: { type: 'link' } })
-  }
-  expect(await answer({})).toMatchObject({ code: 0 })
-  const wrong = { code: 78, json: { error: { message: expect.stringMatching(/projection/) } } }
-  expect(await answer({ crs: { type: 'name', properties: { name: 'EPSG:25832' } } })).toMatchObject(wrong)
-  expect(await answer({ spatialReference: { wkid: 102100, latestWkid: 3857 } })).toMatchObject(wrong)
-  const crs = 'http://www.opengis.net/def/crs/EPSG/0/25832'
-  expect(await answer({}, { 'content-crs': `<${crs}>` })).toMatchObject(wrong)
-})
-
-test('layouts of answers, and a single place', async () => {
-  const answer = async (body: unknown, options: object = {}) => {
-    const server = await api((_, response) => send(response, body))
-    return produce({ url: server.origin, pagination: { type: 'link' }, ...options })
-  }
-  expect(await answer(place(0))).toMatchObject({ code: 0, cities: all(1) })
-  const rows = [
-    ['name', 'lat', 'lon'],
-    ['p0', '1', '2'],
-    ['p1', '1', '3'],
-  ]
-  expect(await answer(rows, { layout: 'rows' })).toMatchObject({ code: 0, cities: all(2) })
-  const keyed = { a: { name: 'p0', lat: 1, lon: 2 }, b: { name: 'p1', lat: 1, lon: 3 } }
-  const hint = { code: 78, json: { error: { hint: expect.stringMatching(/source\.layout to keyed/) } } }
-  expect(await answer(keyed)).toMatchObject(hint)
-  expect(await answer(keyed, { layout: 'keyed' })).toMatchObject({ code: 0, cities: all(2) })
-  const columns = { name: ['p0', 'p1'], lat: [1, 1], lon: [2, 3] }
-  expect(await answer(columns, { layout: 'columns' })).toMatchObject({ code: 0, cities: all(2) })
 })

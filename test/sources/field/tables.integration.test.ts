@@ -145,6 +145,15 @@ test.each(['connect_timeout=10', 'charset=utf8', 'options=-csearch_path%3Dgeo'])
   },
 )
 
+test('JSON in a column of PostgreSQL keeps its digits, and none of two keys', async () => {
+  const url = server('postgres').url
+  const json = (text: string, type: string): Promise<Produced> =>
+    produce({ url, query: `SELECT 1 AS id, 'a' AS name, 1 AS lat, 2 AS lon, '${text}'::${type} AS more` })
+  for (const type of ['json', 'jsonb'])
+    expect((await json('{"osm": 9007199254740993}', type)).text).toContain('"more":{"osm":9007199254740993}')
+  expect(await json('{"osm": 1, "osm": 2}', 'json')).toMatchObject({ code: 65, text: '' })
+})
+
 test('a SQLite file takes no parameters', async () => {
   const ran = await produce({ url: `${join(folder, 'places.db')}?mode=ro`, table: 'padded' })
   expect(ran).toMatchObject({ code: 78, json: { error: { hint: expect.stringMatching(/takes no parameters/) } } })

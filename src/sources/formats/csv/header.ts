@@ -1,7 +1,8 @@
 /** The header of a CSV list. */
 import { ConfigurationError } from '../../../errors/index.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
-import { damaged } from '../records.js'
+import { differ } from '../header.js'
+import { titleOf } from '../records.js'
 
 export interface HeaderTerms {
   readonly list: string
@@ -22,7 +23,7 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   const { mapping, where, following } = terms
   // Spreadsheets and data frames leave columns without a name.
   const names = header.map((name, index) => name.trim() || `column_${index + 1}`)
-  differ(names, terms)
+  differ(names, titleOf(terms.list), where)
   try {
     return mapping.declare(names, where, following[0])
   } catch (error) {
@@ -30,17 +31,6 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
     const inHeader = `${error.hint ?? ''} Or name the columns with source.header if the file has no header.`
     throw new ConfigurationError(error.message, { hint: lookBehind(header, terms) ?? inHeader, cause: error })
   }
-}
-
-function differ(names: readonly string[], { list, where }: HeaderTerms): void {
-  const lower = names.map((name) => name.toLowerCase())
-  const twice = lower.findIndex((name, index) => lower.indexOf(name) < index)
-  if (twice < 0) return
-  throw damaged(
-    list,
-    `has two columns "${names[twice]}" (columns ${lower.indexOf(lower[twice] ?? '') + 1} and ${twice + 1})${where}`,
-    'Name all columns with source.header, which replaces the header; or give one of them another name.',
-  )
 }
 
 /** A hint where a later line looks like the header. */

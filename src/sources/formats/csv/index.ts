@@ -20,6 +20,12 @@ export async function* readCsv(
     skipped += skip
     let lines = skip > 0 ? chunk.slice(skip) : chunk
     if (!table && lines.some((line) => line.trim() !== '')) {
+      if (looksLikeJson(lines))
+        throw damaged(
+          name,
+          'looks like JSON, not CSV',
+          'Set source.format to json, or to ndjson for one object a line.',
+        )
       const separator = separatorLine(lines[0])
       const tab = format === 'tsv' ? '\t' : undefined
       const delimiter = given.delimiter ?? separator ?? tab ?? delimiterOf(lines, given, quote)
@@ -38,3 +44,5 @@ export async function* readCsv(
       'The first line must name the columns; or name them with source.header.',
     )
 }
+
+const looksLikeJson = (lines: readonly string[]): boolean => /^\s*(\[\s*)?[{[]\s*"/.test(lines.slice(0, 10).join('\n'))

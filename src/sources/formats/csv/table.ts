@@ -100,14 +100,12 @@ export class Table {
       work()
     }
     const [rows, lines, columns] = [this.#rows, this.#lines, this.#columns]
-    const records: (Location | Malformed)[] = []
-    const places: number[] = []
-    for (const [index, row] of rows.entries()) {
-      if (row === undefined) continue
-      records.push(row)
-      places.push(lines[index] ?? 0)
+    const isThere = (row: Row): row is Location | Malformed => row !== undefined
+    const places = rows.every(isThere) ? lines : lines.filter((_, index) => isThere(rows[index]))
+    return {
+      records: rows.filter(isThere),
+      position: (index, field) => `line ${places[index]}${columnWords(field, columns)}`,
     }
-    return { records, position: (index, field) => `line ${places[index]}${columnWords(field, columns)}` }
   }
 
   #begin(quoted: { at: number; record: string }[] | undefined): void {
@@ -127,7 +125,6 @@ export class Table {
   }
 
   /** Undefined where one of them can't be read. */
-
   #cellsOf(records: readonly string[]): string[][] | undefined {
     const { delimiter, quote, escape: escaping } = this.#terms.given
     const options = { delimiter, quote, escape: escaping, record_delimiter: '\n', relax_column_count: true }
@@ -147,8 +144,8 @@ export class Table {
       if (this.#open.length === 0 && (quotes % 2 === 0 || this.#isLiteral(raw))) {
         const record = raw.endsWith('\r') ? raw.slice(0, -1) : raw
         const isLiteral = quotes % 2 === 1
-        if (!this.#take(record, quotes > 0 && !isLiteral, this.#line, lines.slice(index + 1, index + 50)))
-          this.#reject(record, this.#line)
+        const following = this.#columns ? [] : lines.slice(index + 1, index + 50)
+        if (!this.#take(record, quotes > 0 && !isLiteral, this.#line, following)) this.#reject(record, this.#line)
         return
       }
       this.#goOn(raw, quotes)
@@ -209,7 +206,7 @@ export class Table {
   }
 
   #rowOf(cells: readonly string[], record: string): Row {
-    const columns = this.#columns ?? { names: [], meanings: [] }
+    const columns = this.#columns ?? { names: [], meanings: [], copied: [] }
     const { names } = columns
     const extra = cells.slice(names.length)
     const missing = names.slice(cells.length)

@@ -3,42 +3,52 @@ import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
-import { entriesIn, type Layout, layoutOf } from '../layout.js'
 import { checkProjection, type RecordOptions, RecordReader } from '../record.js'
-import { damaged, isObject, maxRecord, misread, type Records, type TextList, titleOf } from '../records.js'
+import { damaged, maxRecord, misread, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
 import { type Element, Elements } from './elements.js'
 import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
 import { Unstructured } from './walker.js'
+import { inColumns, noRecords, onlyRecord } from './whole.js'
 
 export interface JsonOptions extends RecordOptions {
   readonly items?: string | undefined
   readonly encoding?: string | undefined
 }
 
-/** Characters of a list that is laid out in columns, which is read as a whole. */
-const maxColumns = 64 * 1024 * 1024
-
 export async function* readJson(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
   const title = titleOf(list.name)
   const reader = new RecordReader(given, mapping, { title, isGeoJson: list.format === 'geojson' })
   const first = await firstCharacter(list)
-  if (first.character !== '[' && first.character !== '{')
-    throw damaged(
-      list.name,
-      first.character === '' ? 'is empty: it ends before its array does' : "isn't an array",
-      jsonHint,
-    )
+  if (first.character !== '[' && first.character !== '{') throw await notJson(list, first)
   const outline = first.character === '{' && list.again ? await outlineOf(list) : undefined
   if (outline) checkTold(outline.told, title)
-  if (given.layout === 'columns') return yield* inColumns(list, given, reader)
+  if (given.layout === 'columns') return yield await inColumns(list, given.items, reader)
   const path = first.character === '[' ? undefined : pathOf(list, given, outline)
-  if (path === undefined && outline) return yield* oneRecord(list, outline, reader, mapping)
+  // A single place may have an empty list in it.
+  if (outline && (path === undefined || outline.arrays.get(path) === 'nothing')) {
+    const one = await onlyRecord(list, reader, mapping)
+    if (one) return yield one
+    if (path === undefined) throw await noRecords(list, outline, mapping)
+  }
   yield* elements(list, given, { reader, title, path, text: first.text })
 }
 
+interface First {
+  readonly character: string
+  readonly text: AsyncGenerator<string>
+}
+
+async function notJson({ name }: TextList, { character, text }: First): Promise<Error> {
+  if (character === '') return damaged(name, 'is empty: it ends before its array does', jsonHint)
+  const { value = '' } = await text.next()
+  // A table has a delimiter in its first line, and a second line.
+  const isTable = /^[^\n]*[,;\t|][^\n]*\n/.test(value.trimStart())
+  return damaged(name, "isn't an array", isTable ? 'It looks like CSV: set source.format to csv (or tsv).' : jsonHint)
+}
+
 /** The first character that is no white space, and a text that begins before it. */
-async function firstCharacter(list: TextList): Promise<{ character: string; text: AsyncGenerator<string> }> {
+async function firstCharacter(list: TextList): Promise<First> {
   const text = merged(list.text(), joined, (head) => head.trim() !== '')
   const head = await text.next()
   async function* all(): AsyncGenerator<string> {
@@ -174,73 +184,4 @@ export function fromText(
     return new Malformed(text, `the ${what} isn't JSON: ${toError(error).message}`)
   }
   return reader.read({ value, key })
-}
-
-/** A list that is one object: a single location, or what it takes an option to read. */
-async function* oneRecord(
-  list: TextList,
-  outline: Outline,
-  reader: RecordReader,
-  mapping: Mapping,
-): AsyncGenerator<Records> {
-  const value = await whole(list.text(), list, maxRecord)
-  const isOne = isObject(value) && (value['type'] === 'Feature' || mapping.seemsPlace(value))
-  if (!isOne)
-    throw noRecords(
-      list,
-      outline,
-      layoutOf(value, (record) => mapping.seemsPlace(record)),
-    )
-  const record = reader.read({ value, key: undefined })
-  yield { records: record === undefined ? [] : [record], position: () => 'line 1' }
-}
-
-function noRecords(list: TextList, { arrays, keyed }: Outline, whole: Layout | undefined): Error {
-  const rows = [...arrays].filter(([, held]) => held === 'arrays').map(([path]) => path)
-  const inside = [...keyed.keys()].filter((path) => path !== '')
-  const set = (layout: Layout, [path, ...others]: readonly string[]): string =>
-    path === undefined
-      ? `Set source.layout to ${layout}.`
-      : `Set source.layout to ${layout}, and source.items to ${[path, ...others].join(' or ')}.`
-  const hint = whole
-    ? set(whole, [])
-    : rows.length > 0
-      ? set('rows', rows)
-      : inside.length > 0
-        ? set('keyed', inside)
-        : jsonHint
-  return damaged(list.name, "isn't an array, and holds no array of objects", hint)
-}
-
-/** A list that is laid out in columns. */
-async function* inColumns(list: TextList, given: JsonOptions, reader: RecordReader): AsyncGenerator<Records> {
-  const document = await whole(list.text(), list, maxColumns)
-  const inside = given.items === undefined ? document : valueAt(document, given.items.split('.'))
-  const entries = entriesIn(inside, 'columns')
-  if (!entries)
-    throw damaged(
-      list.name,
-      `has no object of columns${given.items ? ` at ${given.items}` : ''}`,
-      'Correct source.layout or source.items.',
-    )
-  const records = entries.map((entry) => reader.read(entry) ?? new Malformed('', 'the record has no value'))
-  yield { records, position: (index) => `record ${index + 1}` }
-}
-
-const valueAt = (value: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
-
-/** The value of a list that is read as a whole. */
-async function whole(text: AsyncIterable<string>, list: TextList, most: number): Promise<unknown> {
-  let all = ''
-  for await (const chunk of text) {
-    all += chunk
-    if (all.length > most)
-      throw damaged(list.name, `has more than ${most} characters, the most for a list like this`, jsonHint)
-  }
-  try {
-    return parseJson(all)
-  } catch (error) {
-    throw damaged(list.name, `isn't valid JSON: ${toError(error).message}`, jsonHint, error)
-  }
 }

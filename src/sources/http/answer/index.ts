@@ -10,14 +10,14 @@ import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
 import type { Records } from '../../formats/records.js'
 import { masked } from '../credentials.js'
-import { refused } from '../errors.js'
+import { noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
 import { emptyPage, type Page } from '../pagination/index.js'
 import { type Answer, headerOf, isGood } from '../request.js'
 import { bytesOf, jsonOf, textOf, WrongContent } from './content.js'
 import { hasMore, linkedNext, nextIn, pagesIn, totalIn } from './marks.js'
-import { refusalIn } from './refusal.js'
-import { excerpt, type Found, find, isTree, shapeOf, valueAt } from './tree.js'
+import { refusalIn, whatIsThere } from './refusal.js'
+import { excerpt, type Found, find, isTree, valueAt } from './tree.js'
 
 /** What doesn't fit in an answer is the configuration's fault while nothing has come, else a server's bad moment. */
 export type Wrong = (what: string, hint: string) => Error
@@ -88,6 +88,7 @@ export class Reader {
       next: pagination.type === 'link' ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
+      isUnfollowed: false,
     }
   }
 
@@ -96,13 +97,15 @@ export class Reader {
     const refusal = refusalIn(json, this.#given.ok)
     if (refusal) {
       const message = masked(`${where} answered with an error: ${refusal.said}`, this.#secrets)
+      // There may be no page 0.
+      if (isFirst && /\bpage\b/i.test(refusal.said)) throw noSuchPage(message)
       throw refusal.isLasting && isFirst
         ? new ConfigurationError(message, { hint: 'Correct source.url, source.auth or source.pagination.' })
         : new TransientError(message)
     }
     checkProjection(json, where)
     checkContentCrs(answer, where)
-    const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
+    const { next, hasLinks, isUnfollowed } = nextIn(json, answer, this.#given, wrong)
     const entries = this.#entries(json, wrong)
     return {
       ...this.#recordsOf(entries, about),
@@ -112,6 +115,7 @@ export class Reader {
       next,
       hasMore: hasMore(json),
       hasLinks,
+      isUnfollowed,
     }
   }
 
@@ -131,7 +135,7 @@ export class Reader {
     const text = isSuspicious ? (exactJson(entry.value) ?? '') : ''
     if (text.includes('\ufffd')) return new Malformed(text, "the item isn't valid UTF-8")
     if (!isTree(entry.value) && this.#given.layout !== 'rows')
-      return new Malformed(exactJson(entry.value) ?? '', 'an item must be an object')
+      return new Malformed(exactJson(entry.value) ?? '', `an item must be an object${rowsHint(entry.value)}`)
     return this.#records.read(entry)
   }
 
@@ -145,7 +149,10 @@ export class Reader {
     const list = this.#itemsAt === undefined ? json : valueAt(json, this.#itemsAt)
     const entries = list === null ? [] : entriesIn(list, layout) // null, as some servers write an empty list
     if (!entries)
-      throw wrong(`has no list at ${this.#itemsAt ?? 'its outermost level'}; ${shapeOf(json)}`, 'Correct source.items.')
+      throw wrong(
+        `has no list at ${this.#itemsAt ?? 'its outermost level'}; ${whatIsThere(json)}`,
+        'Correct source.items.',
+      )
     return entries
   }
 
@@ -154,17 +161,22 @@ export class Reader {
     const holds = layout === 'rows' ? Array.isArray : isTree
     const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !isLinks(value)
     const full = find(json, isList)
+    // A single place may have an empty list in it.
+    if (full.length === 0 && this.#isPlace(json)) return undefined
     const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
     return only('items', full.length > 0 ? full : empty(), wrong)?.at
   }
 
+  #isPlace(json: unknown): boolean {
+    return isTree(json) && (json['type'] === 'Feature' || this.#mapping.seemsPlace(json))
+  }
+
   /** An answer that is one place; throws for any other that has no list. */
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
-    const isPlace = (record: Readonly<Record<string, unknown>>): boolean => this.#mapping.seemsPlace(record)
-    if (isTree(json) && (json['type'] === 'Feature' || isPlace(json))) return [{ value: json, key: undefined }]
-    const layout = layoutOf(json, isPlace)
+    if (this.#isPlace(json)) return [{ value: json, key: undefined }]
+    const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
     throw wrong(
-      `has no list of objects; ${shapeOf(json)}`,
+      `has no list of objects; ${whatIsThere(json)}`,
       layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.',
     )
   }
@@ -176,6 +188,8 @@ interface About {
   readonly wrong: Wrong
   readonly isSuspicious: boolean
 }
+
+const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
 
 /** A list of links isn't the list of places. */
 const isLinks = (list: readonly unknown[]): boolean =>

@@ -4,7 +4,7 @@ import type { Options } from '../options.js'
 import { linkTo } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 import { only, type Wrong } from './index.js'
-import { find, type Link, linksIn, nextOf, shapeOf, valueAt, wholeOf } from './tree.js'
+import { type Found, find, type Link, linksIn, nextOf, shapeOf, valueAt, wholeOf } from './tree.js'
 
 const totalNames =
   /^(total_?(count|items|results|elements|records|rows|hits|features)?|number_?matched|records_?total|@odata\.count)$/i
@@ -32,25 +32,33 @@ export function totalIn(
       throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
     return total
   }
-  const counted = (value: unknown): boolean => wholeOf(value) !== undefined
   return (
-    wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', find(json, counted, totalNames), wrong)?.value)
+    wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', told(json, isCount, totalNames), wrong)?.value)
   )
+}
+
+const isCount = (value: unknown): boolean => wholeOf(value) !== undefined
+
+/** What an answer says of itself: at its two outermost levels, or deeper inside of `meta`, `pagination` or the like. */
+function told(json: unknown, fits: (value: unknown) => boolean, names: RegExp): Found[] {
+  const near = find(json, fits, names)
+  if (near.length > 0) return near
+  return find(json, fits, names, deepest).filter(({ at }) => /meta|pagi|page_?info/i.test(at))
 }
 
 /** The number of all pages. */
 export function pagesIn(json: unknown): number | undefined {
-  const found = find(json, (value) => wholeOf(value) !== undefined, pagesNames)
+  const found = told(json, isCount, pagesNames)
   return found.length === 1 ? wholeOf(found[0]?.value) : undefined
 }
 
 /** Whether the answer says that more follows, or that nothing does. */
 export function hasMore(json: unknown): boolean | undefined {
   const isFlag = (value: unknown): boolean => typeof value === 'boolean'
-  const [more, ...others] = find(json, isFlag, moreNames)
+  const [more, ...others] = told(json, isFlag, moreNames)
   if (more && others.length === 0) return more.value === true
-  const [last, ...more_] = find(json, isFlag, lastNames)
-  return last && more_.length === 0 ? last.value !== true : undefined
+  const [last, ...another] = told(json, isFlag, lastNames)
+  return last && another.length === 0 ? last.value !== true : undefined
 }
 
 export interface Next {
@@ -58,6 +66,8 @@ export interface Next {
   readonly next: string | undefined
   /** Whether the answer has a list of links, with one to the next page in it. */
   readonly hasLinks: boolean
+  /** Whether it has a link elsewhere, which isn't followed. */
+  readonly isUnfollowed: boolean
 }
 
 /** Where the next page is, as far as the answer itself says it. */
@@ -71,20 +81,22 @@ export function nextIn(
   const inList = relatedNext(json, wrong)
   const absolute = (link: string | undefined): string | undefined =>
     link === undefined ? undefined : urlIn(link, url, wrong)
-  if (type === undefined && path === undefined) return { next: absolute(inList?.href), hasLinks: inList !== undefined }
-  if (type !== 'cursor' && type !== 'link') return { next: undefined, hasLinks: false }
+  const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined && (type === 'cursor' || !isNumber(value))
+  const named = (of: 'cursor' | 'link'): Found[] => find(json, leadsOn, nextNames[of], deepest)
+  const found = (next: string | undefined): Next => ({ next, hasLinks: false, isUnfollowed: false })
+  if (type === undefined && path === undefined) {
+    const isLinked = named('link').some(({ value }) => /^https?:|^[/?]/.test(nextOf(value) ?? ''))
+    const isUnfollowed = !inList && (isLinked || /rel="?next/i.test(headerOf(headers, 'link')))
+    return { next: absolute(inList?.href), hasLinks: inList !== undefined, isUnfollowed }
+  }
+  if (type !== 'cursor' && type !== 'link') return found(undefined)
   if (path !== undefined) {
     const next = nextOf(valueAt(json, path))
-    return { next: type === 'link' ? absolute(next) : next, hasLinks: false }
+    return found(type === 'link' ? absolute(next) : next)
   }
-  const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined && (type === 'cursor' || !isNumber(value))
-  const named = (): string | undefined =>
-    nextOf(only('next', find(json, leadsOn, nextNames[type], deepest), wrong)?.value)
-  if (type === 'cursor') return { next: named(), hasLinks: false }
-  return {
-    next: linkedNext(headerOf(headers, 'link'), url, wrong) ?? absolute(inList?.href ?? named()),
-    hasLinks: false,
-  }
+  const inBody = (): string | undefined => nextOf(only('next', named(type), wrong)?.value)
+  if (type === 'cursor') return found(inBody())
+  return found(linkedNext(headerOf(headers, 'link'), url, wrong) ?? absolute(inList?.href ?? inBody()))
 }
 
 /** Levels of objects in which a next page is looked for: `meta.pagination.links.next`. */

@@ -1,6 +1,6 @@
 /** Answers with a good status that say in their body that they are none. */
 import type { Options } from '../options.js'
-import { excerpt, isTree, type Tree, valueAt } from './tree.js'
+import { excerpt, isTree, shapeOf, type Tree, valueAt } from './tree.js'
 
 export interface Refusal {
   /** What the server said. */
@@ -9,9 +9,14 @@ export interface Refusal {
   readonly isLasting: boolean
 }
 
-/** What says so, whatever the case of its letters. */
+/** What a status says then, whatever the case of its letters. */
 const badStatus = /error|fail|denied|invalid|exceeded|over_|limit|unauthori[sz]ed|forbidden|unavailable|time[d_ ]*out/i
+const badResult = /^(fail(ed|ure)?|error|false|ko|nok)$/i
+const badRemark = /error|timed? ?out|exceeded/i
 const lasting = /denied|unauthori[sz]ed|forbidden|invalid_?(request|key|token|api)/i
+
+/** What an answer may have around its list, beside it: the error stands in there, too. */
+const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata']
 
 /** Undefined for a good answer. */
 export function refusalIn(json: unknown, ok: Options['ok']): Refusal | undefined {
@@ -19,20 +24,53 @@ export function refusalIn(json: unknown, ok: Options['ok']): Refusal | undefined
   if (Array.isArray(json)) return onlyMessage(json)
   if (!isTree(json)) return undefined
   const tree = lowered(json)
-  const code = [tree['status'], tree['code'], tree['cod'], tree['statuscode'], tree['status_code']].find(isBadCode)
-  const status = tree['status']
-  const isBad =
-    code !== undefined ||
-    tree['success'] === false ||
-    tree['ok'] === false ||
-    isSomething(tree['error']) ||
-    isSomething(tree['errors']) ||
-    (typeof status === 'string' && badStatus.test(status))
-  if (!isBad) return undefined
+  const inner = envelopes.flatMap((name) => {
+    const envelope = tree[name]
+    return isTree(envelope) ? [lowered(envelope)] : []
+  })
+  for (const each of [tree, ...inner]) {
+    const refusal = refusalOf(each)
+    if (refusal) return refusal
+  }
+  return undefined
+}
+
+function refusalOf(tree: Tree): Refusal | undefined {
+  const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
+  const { status } = tree
+  if (code === undefined && !isBad(tree)) return undefined
   const said = [typeof status === 'string' || code !== undefined ? String(code ?? status) : '', messageIn(tree)]
   const words = excerpt([...new Set(said)].filter((part) => part !== '').join(': ')) || 'an error'
   const isClient = code !== undefined && [400, 401, 403, 404, 422].includes(Number(code))
   return { said: words, isLasting: isClient || lasting.test(words) }
+}
+
+/** Whether one of the usual marks of an error is there. */
+function isBad(tree: Tree): boolean {
+  const matches = (name: string, bad: RegExp): boolean => typeof tree[name] === 'string' && bad.test(tree[name])
+  // GeoNames has {"status": {"message": …, "value": 18}}.
+  const isNumbered = Number(tree['value']) > 0 && typeof tree['message'] === 'string'
+  return (
+    tree['success'] === false ||
+    tree['ok'] === false ||
+    errorNames.some((name) => isSomething(tree[name])) ||
+    matches('status', badStatus) ||
+    ['result', 'response', 'success', 'outcome'].some((name) => matches(name, badResult)) ||
+    // Overpass has what it got so far, and a remark.
+    matches('remark', badRemark) ||
+    isNumbered
+  )
+}
+
+const errorNames = [
+  ...['error', 'errors', 'fault', 'exception', 'exceptions'],
+  ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
+]
+
+/** The words of a server beside a list that isn't there: `its keys are message: Rate limit exceeded`. */
+export function whatIsThere(json: unknown): string {
+  const words = isTree(json) ? excerpt(messageIn(lowered(json))) : ''
+  return words === '' ? shapeOf(json) : `${shapeOf(json)}, and it says: ${words}`
 }
 
 function notOk(json: unknown, ok: NonNullable<Options['ok']>): Refusal | undefined {
@@ -61,8 +99,11 @@ const isBadCode = (value: unknown): boolean =>
   Number(value) >= 400 &&
   Number(value) < 600
 
+/** Whether there is an error; some write 0, "none" or "OK" where there isn't. */
 const isSomething = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value)
+  typeof value === 'object' && value !== null
+    ? Object.keys(value).length > 0
+    : Boolean(value) && !/^(0+|none|null|false|no|ok|success)$/i.test(String(value))
 
 /** The words of an error, wherever they usually stand. */
 function messageIn(tree: Tree): string {
@@ -75,6 +116,16 @@ function messageIn(tree: Tree): string {
     'error',
     'errors',
     'error_description',
+    'errormsg',
+    'error_msg',
+    'fault',
+    'faultstring',
+    'exception',
+    'exceptions',
+    'reason',
+    'remark',
+    'errorcode',
+    'error_code',
     'info',
   ]
   for (const place of places) {

@@ -23,6 +23,8 @@ export interface Page {
   readonly hasMore: boolean | undefined
   /** Whether the next page is named in a list of links. */
   readonly hasLinks: boolean
+  /** Whether it names the next page by a link that nobody follows, for lack of `pagination.type`. */
+  readonly isUnfollowed: boolean
 }
 
 export const emptyPage: Page = {
@@ -35,6 +37,7 @@ export const emptyPage: Page = {
   next: undefined,
   hasMore: undefined,
   hasLinks: false,
+  isUnfollowed: false,
 }
 
 export interface Pagination {

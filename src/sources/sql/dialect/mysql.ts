@@ -1,6 +1,7 @@
 /** MySQL and MariaDB. */
 import type { QueryRunner } from 'typeorm'
 import { ConfigurationError } from '../../../errors/index.js'
+import { parseJson } from '../../../tasks/json/parse.js'
 import { foreignKey } from '../checkpoint.js'
 import { type Settings, schemeOf } from '../options.js'
 import type { Server } from '../server.js'
@@ -53,6 +54,7 @@ export function mysql(
       bigNumberStrings: false,
       connectTimeout: connectTimeoutMs,
       poolSize: 1,
+      extra: { typeCast },
       ...(ssl ? { ssl } : {}),
     },
     quoted: (name) => `\`${name.replaceAll('`', '``')}\``,
@@ -88,6 +90,16 @@ export function mysql(
     statementTimeoutMs,
     patienceMs: statementTimeoutMs + graceMs,
   }
+}
+
+/** mysql2's own parser of JSON rounds long numbers, and of two keys of one name it takes the last. */
+function typeCast(
+  field: { readonly type: string; string(encoding: string): string | null },
+  next: () => unknown,
+): unknown {
+  if (field.type !== 'JSON') return next()
+  const text = field.string('utf8')
+  return text === null ? null : parseJson(text)
 }
 
 async function fieldsOf(runner: QueryRunner, sql: string): Promise<readonly MysqlField[]> {

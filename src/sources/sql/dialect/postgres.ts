@@ -1,5 +1,6 @@
 /** PostgreSQL. */
 import { ConfigurationError } from '../../../errors/index.js'
+import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
 import type { Server } from '../server.js'
 import { type Dialect, graceMs } from './dialect.js'
@@ -15,6 +16,7 @@ export interface Pg {
  */
 const timeOids = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270])
 const int8Oid = 20
+const jsonOids = new Set([114, 3802])
 
 export function postgres(
   { statementTimeoutMs, connectTimeoutMs }: Settings,
@@ -26,6 +28,8 @@ export function postgres(
   const getTypeParser = (oid: number, format?: string): ((text: string) => unknown) => {
     if (timeOids.has(oid)) return (text) => text
     if (oid === int8Oid) return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text)
+    // pg's own parser rounds long numbers, and of two keys of one name it takes the last.
+    if (jsonOids.has(oid)) return parseJson
     return types.getTypeParser(oid, format)
   }
   return {

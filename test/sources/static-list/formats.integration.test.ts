@@ -1,130 +1,20 @@
-/**
- * static-list: every format, plain and compressed, in several encodings; names, places of errors, damage; a real list
- * into a real Redis.
- */
-import { execFile } from 'node:child_process'
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ConfigurationError, ResumePointError, TransientError } from '../../src/errors/index.js'
-import { type Location, Malformed } from '../../src/plugin.js'
-import staticList from '../../src/sources/static-list/index.js'
-import { placeOf } from '../../src/tasks/place.js'
-import { folderWith, owm, root, temporaryFolder } from '../support/cli.js'
-
-type Content = string | Buffer
-type Options = Record<string, unknown>
-
-interface Read {
-  locations: (Location | Malformed)[]
-  positions: string[]
-  resumes: string[]
-  warnings: string[]
-}
-
-/** Reads a list in a folder of its own, or what `options` say. */
-async function read(
-  name: string,
-  content: Content,
-  options: Options = {},
-  onBatch?: (path: string) => Promise<void>,
-): Promise<Read> {
-  const path = join(await temporaryFolder(), name)
-  await writeFile(path, content)
-  return readPath(path, options, onBatch)
-}
-
-/** The field that a location is rejected for. */
-function fieldOf(location: Location | Malformed): string | undefined {
-  const made = location instanceof Malformed ? location : placeOf(location)
-  return 'field' in made ? made.field : undefined
-}
-
-async function readPath(
-  path: string,
-  options: Options = {},
-  onBatch?: (path: string) => Promise<void>,
-  resume?: string,
-): Promise<Read> {
-  const found: Read = { locations: [], positions: [], resumes: [], warnings: [] }
-  const log = {
-    debug() {},
-    info() {},
-    error() {},
-    warn: (_: object, message: string) => void found.warnings.push(message),
-  }
-  const context = {
-    baseDir: '/',
-    signal: new AbortController().signal,
-    log,
-    attempt: <T>(work: () => Promise<T>) => work(),
-  }
-  const source = await staticList.open(staticList.options.parse({ file: path, ...options }), context)
-  for await (const batch of source.read(resume)) {
-    found.locations.push(...batch.locations)
-    found.positions.push(...batch.locations.map((location, index) => batch.position(index, fieldOf(location))))
-    found.resumes.push(batch.resume)
-    await onBatch?.(path)
-  }
-  return found
-}
-
-/** As plain objects, so that nothing but keys and values counts. */
-const plain = (locations: readonly (Location | Malformed)[]): unknown[] =>
-  locations.map((location) =>
-    location instanceof Malformed ? { malformed: location.reason, value: location.value } : { ...location },
-  )
-
-async function failure(reading: Promise<unknown>): Promise<ConfigurationError> {
-  const thrown = await reading.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (thrown instanceof ConfigurationError) return thrown
-  throw new Error(`no ConfigurationError but ${thrown}`)
-}
-
-// --- formats ---
-
-/** Numbers as text, as CSV has them. */
-const texts = [
-  { id: '1', city: 'Łódź', state: 'Łódź Voivodeship', latitude: '51.75', longitude: '19.46667', country: 'PL' },
-  { id: '2', city: 'Saint-Denis, La "Réunion"', state: '', latitude: '-20.88231', longitude: '55.4504', country: 'RE' },
-  { id: '3', city: '東京\n都', state: 'Tōkyō', latitude: '35.6895', longitude: '139.69171', country: 'JP' },
-]
-const numbers = texts.map((place) => ({
-  ...place,
-  id: Number(place.id),
-  latitude: Number(place.latitude),
-  longitude: Number(place.longitude),
-}))
-const named = texts.map(({ id, city, state, latitude, longitude, country }) => ({
-  geonameid: id,
-  name: city,
-  admin1: state,
-  lat: latitude,
-  lng: longitude,
-  country,
-}))
-const features = numbers.map(({ id, longitude, latitude, ...properties }) => ({
-  type: 'Feature',
-  id,
-  geometry: { type: 'Point', coordinates: [longitude, latitude, 12] },
-  properties,
-}))
-const cell = (value: string): string => (/[",\n;\t]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value)
-const table = (delimiter: string, end: string): string =>
-  [Object.keys(named[0] ?? {}), ...named.map((place) => Object.values(place).map(cell))]
-    .map((row) => row.join(delimiter) + end)
-    .join('')
-const lines = (records: readonly unknown[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('')
-const yaml = (place: (typeof numbers)[number]): string =>
-  Object.entries(place)
-    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
-    .join('\n  ')
+import { Malformed } from '../../../src/plugin.js'
+import {
+  type Content,
+  features,
+  lines,
+  named,
+  numbers,
+  type Options,
+  plain,
+  read,
+  table,
+  texts,
+  yaml,
+} from './lists.js'
 
 const formats: [name: string, content: string, expected: unknown[], options?: Options][] = [
   ['list.csv', table(',', '\r\n'), texts],
@@ -377,7 +267,7 @@ describe('quotes', () => {
     ])
   })
 
-  test('whatever stands in a value is read as it is, space around it excepted, and stands where it is said', async () => {
+  test('whatever stands in a value is read as it is, but for space around it, and where it is said', async () => {
     const value = fc.oneof(
       fc.string({
         unit: fc.constantFrom('a', 'ö', '"', ',', ';', '\n', '\r\n', ' ', '\t', '\u2028', '東'),
@@ -409,173 +299,4 @@ describe('quotes', () => {
       { numRuns: 60, seed: Number(process.env['OWM_TEST_SEED'] ?? 5) },
     )
   })
-})
-
-// --- damage ---
-
-describe('lists that are wrong as a whole', () => {
-  const good = 'name,lat,lon\nA,1,2\n'
-  test.each<[what: string, name: string, content: Content, message: RegExp, hint?: RegExp, options?: Options]>([
-    ['empty', 'list.csv', '', /is empty: it has not even a header/],
-    ['only a byte order mark', 'list.csv', '\ufeff', /is empty/],
-    [
-      'no latitude',
-      'list.csv',
-      'name,latt,lon\nA,1,2\n',
-      /no column for the latitude, line 1/,
-      /columns are: name, latt, lon\. Is it "latt"\? Map it, fields: \{latitude: latt\}/,
-    ],
-    [
-      'no header',
-      'list.csv',
-      'Ulm,48.4,9.99\n',
-      /no column for the latitude/,
-      /source\.header if the file has no header/,
-    ],
-    [
-      'no city in source.header',
-      'list.csv',
-      'Ulm,48.4,9.99\n',
-      /no column for the city, in source\.header/,
-      /x, lat, lon/,
-      { header: ['x', 'lat', 'lon'] },
-    ],
-    [
-      'a wrong field',
-      'list.csv',
-      good,
-      /no column "nmae", which source\.fields names for the city/,
-      /Did you mean "name"\?/,
-      { fields: { city: 'nmae' } },
-    ],
-    ['a column twice', 'list.csv', 'name,lat,lon,NAME\n', /two columns "NAME" \(columns 1 and 4\)/, /another name/],
-    ['a quote in the header', 'list.csv', 'name,"lat,lon\nA,1,2\n', /quote that is never closed in its header, line 1/],
-    [
-      'one endless line',
-      'list.csv',
-      `name,lat,lon\n${'x'.repeat(9_000_000)}`,
-      /line 2 of more than 8388608 characters/,
-    ],
-    ['one endless line', 'list.ndjson', 'x'.repeat(9_000_000), /line 1 of more than/],
-    ['empty', 'list.json', '', /ends before its array does/],
-    ['no array', 'list.json', '"x"', /isn't an array/],
-    ['cut off', 'list.json', '[{"name":"A"},{"name"', /ends before its array does/],
-    ['cut off', 'object.json', '{"cities":[{"name":"A"},{"name"', /ends before its array does/],
-    ['brackets that do not fit', 'list.json', '[{"name":"A"},\n{"name":["B"}]]', /isn't valid JSON, line 2: /],
-    ['more behind the end', 'list.json', '[{"name":"A"}]\n[]', /goes on behind its end, line 2/],
-    ['one object a line', 'list.json', '{"name":"A"}\n{"name":"B"}\n', /goes on behind its end/, /ndjson/],
-    ['an object without a list', 'list.json', '{"error":"x","codes":[1]}', /holds no array of objects/],
-    ['two lists', 'list.json', '{"a":[{}],"b":{"c":[{}]}}', /more than one list: a, b\.c/, /source\.items/],
-    ['no such list', 'list.json', '{"cities":[{}]}', /no list "citys"/, /items: cities/, { items: 'citys' }],
-    ['no features', 'list.geojson', '{"type":"FeatureCollection"}', /no list "features"/],
-    ['invalid', 'list.yaml', '- {name: A\n- b', /isn't valid YAML: .* at line 2/],
-    ['no sequence', 'list.yaml', 'just text', /isn't a sequence/],
-    ['two lists', 'list.yaml', 'a: [{b: 1}]\nc: [{d: 1}]', /more than one list: a, c/],
-    [
-      'too large',
-      'list.yaml',
-      `- name: ${'x'.repeat(8 * 1024 * 1024)}`,
-      /more than 8388608 characters, the most for YAML/,
-      /CSV or NDJSON/,
-    ],
-    ['not gzip', 'list.csv.gz', good, /isn't gzip's, though its name ends in \.gz/],
-    ['empty', 'list.ndjson.gz', '', /is empty, though its name ends in \.gz/],
-    ['no ending that says it', 'list.txt', good, /doesn't say what format/, /csv, tsv, json, ndjson, geojson, yaml/],
-  ])('%s: %s', async (_, name, content, message, hint = /./, options = {}) => {
-    const error = await failure(read(name, content, options))
-    expect(error.message).toMatch(message)
-    expect(error.hint).toMatch(hint)
-  })
-
-  test.each([
-    ['list.csv', 'name,lat,lon\n'],
-    ['list.csv', 'name,lat,lon'],
-    ['list.json', '[]'],
-    ['object.json', '{"cities":[]}'],
-    ['list.ndjson', ''],
-    ['list.geojson', '{"type":"FeatureCollection","features":[]}'],
-    ['list.yaml', ''],
-    ['object.yaml', 'cities: []'],
-  ])('empty ones are read: %s', async (name, content) => {
-    expect(await read(name, content)).toMatchObject({ locations: [], warnings: [] })
-  })
-
-  test('compressed ones that were cut off or damaged never pass for shorter ones', async () => {
-    const rows = Array.from({ length: 500 }, (_, index) => ({
-      name: `place ${(index * 7919) % 1009}`,
-      lat: index % 90,
-      lon: index % 180,
-    }))
-    const zipped = gzipSync(lines(rows))
-    for (let length = 1; length < zipped.length; length += Math.ceil(zipped.length / 40)) {
-      const error = await failure(read('list.ndjson.gz', zipped.subarray(0, length)))
-      expect(error.message, `${length} bytes`).toMatch(length < 2 ? /isn't gzip's/ : /is damaged or incomplete/)
-    }
-    for (let at = 10; at < zipped.length; at += Math.ceil(zipped.length / 40)) {
-      const damaged = Buffer.from(zipped)
-      damaged.writeUInt8(damaged.readUInt8(at) ^ 0x55, at)
-      expect((await failure(read('list.ndjson.gz', damaged))).message, `byte ${at}`).toMatch(/is damaged or incomplete/)
-    }
-    expect((await failure(read('list.ndjson.gz', Buffer.concat([zipped, Buffer.from('more')])))).message).toMatch(
-      /is damaged/,
-    )
-  })
-
-  test('a folder, a pipe, nothing there, nothing readable', async () => {
-    const folder = await temporaryFolder()
-    await promisify(execFile)('mkfifo', [join(folder, 'pipe.csv')])
-    await mkdir(join(folder, 'folder.csv'))
-    await symlink('nowhere', join(folder, 'link.csv'))
-    await writeFile(join(folder, 'secret.csv'), good, { mode: 0 })
-    expect((await failure(readPath(join(folder, 'folder.csv')))).message).toMatch(/it is a folder/)
-    expect((await failure(readPath(join(folder, 'pipe.csv')))).message).toMatch(/it is a pipe .*`file: "-"`/)
-    expect((await failure(readPath(join(folder, 'link.csv')))).message).toMatch(/there is no such file/)
-    // Root may read everything: as somebody else.
-    const script = `
-      const { loadSource } = await import(${JSON.stringify(join(root, 'dist/plugins/load.js'))})
-      const list = await loadSource('static-list', '.')
-      if (process.getuid() === 0) process.seteuid(65534)
-      const opening = list.open({ file: 'secret.csv', quote: '"' }, { baseDir: '.' })
-      await opening.catch((error) => console.log(error.code, error.message))`
-    await promisify(execFile)('chmod', ['755', folder])
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: folder,
-    })
-    expect(stdout).toMatch(/^CONFIGURATION .*permission is denied/)
-  })
-
-  test('a disk that fails is no reason to give up for good', async () => {
-    const reading = readPath('/proc/self/mem', { format: 'ndjson' })
-    await expect(reading).rejects.toThrow(/EIO/)
-    await expect(reading).rejects.not.toBeInstanceOf(ConfigurationError)
-  })
-
-  test('an encoding that there is not: the nearest one is named', async () => {
-    const cwd = await folderWith({
-      source: { use: 'static-list', file: 'list.csv', encoding: 'windows-1525' },
-      sink: { use: 'jsonl', path: '-' },
-    })
-    const { code, stderr } = await owm(['produce', '--dry-run'], { cwd })
-    expect(code).toBe(78)
-    expect(stderr).toMatch(/source\.encoding .*the nearest is windows-125\d/)
-  })
-})
-
-test.each([
-  ['it is written anew', (path: string) => writeFile(path, 'name,lat,lon\nOther,1,2\n')],
-  ['it goes', (path: string) => rm(path, { force: true })],
-])('a list that is changed while it is read is noticed: %s', async (_, change) => {
-  const rows = Array.from({ length: 30_000 }, (_, index) => `place ${index},1,2\n`).join('')
-  const reading = read('list.csv', `name,lat,lon\n${rows}`, {}, change)
-  await expect(reading).rejects.toThrow(/was changed while it was read/)
-  await expect(reading).rejects.toBeInstanceOf(TransientError)
-})
-
-test('a resume point of another version is refused', async () => {
-  const path = join(await temporaryFolder(), 'list.csv')
-  await writeFile(path, 'name,lat,lon\nA,1,2\nB,1,2\n')
-  const [resume = ''] = (await readPath(path)).resumes
-  expect((await readPath(path, {}, undefined, resume)).locations).toEqual([])
-  await writeFile(path, 'name,lat,lon\nA,1,2\nB,1,2\nC,1,2\n')
-  await expect(readPath(path, {}, undefined, resume)).rejects.toBeInstanceOf(ResumePointError)
 })

@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { InspectResult } from '../../src/commands/outbox/inspect.js'
-import type { ProduceResult } from '../../src/commands/produce.js'
-import { bin, folderWith, owm, owmJson, type Ran, root, temporaryFolder, until } from '../support/cli.js'
-import { startRedis } from '../support/redis.js'
+import type { InspectResult } from '../../../src/commands/outbox/inspect.js'
+import type { ProduceResult } from '../../../src/commands/produce.js'
+import { bin, folderWith, owm, owmJson, type Ran, root, temporaryFolder, until } from '../../support/cli.js'
+import { startRedis } from '../../support/redis.js'
 
 const lines = (records: readonly unknown[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('')
 

@@ -1,6 +1,6 @@
 /** The header `Link`, as servers write it. */
 import { expect, test } from 'vitest'
-import { linkTo } from '../../src/sources/http/pagination/link-header.js'
+import { linkTo } from '../../../src/sources/http/pagination/link-header.js'
 
 test.each<[header: string, next: string | undefined]>([
   ['', undefined],

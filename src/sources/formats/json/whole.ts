@@ -1,0 +1,71 @@
+/** JSON that is read as a whole: a single place, or a list that is laid out in columns. */
+import { toError } from '../../../errors/index.js'
+import { Malformed } from '../../../plugin.js'
+import { parseJson } from '../../../tasks/json/parse.js'
+import type { Mapping } from '../../fields/mapping.js'
+import { entriesIn, type Layout, layoutOf } from '../layout.js'
+import type { RecordReader } from '../record.js'
+import { damaged, isObject, maxRecord, type Records, type TextList } from '../records.js'
+import { jsonHint, type Outline } from './outline.js'
+
+/** Characters of a list that is laid out in columns. */
+const maxColumns = 64 * 1024 * 1024
+
+/** The one place that a list is; undefined where it is none. */
+export async function onlyRecord(list: TextList, reader: RecordReader, mapping: Mapping): Promise<Records | undefined> {
+  const value = await whole(list, maxRecord)
+  if (!isObject(value) || !(value['type'] === 'Feature' || mapping.seemsPlace(value))) return undefined
+  const record = reader.read({ value, key: undefined })
+  return { records: record === undefined ? [] : [record], position: () => 'line 1' }
+}
+
+/** A list that is one object, with the option that reads it, if there is one. */
+export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapping: Mapping): Promise<Error> {
+  const layout = layoutOf(await whole(list, maxRecord), (record) => mapping.seemsPlace(record))
+  const rows = [...arrays].filter(([, held]) => held === 'arrays').map(([path]) => path)
+  const inside = [...keyed.keys()].filter((path) => path !== '')
+  const set = (name: Layout, [path, ...others]: readonly string[]): string =>
+    path === undefined
+      ? `Set source.layout to ${name}.`
+      : `Set source.layout to ${name}, and source.items to ${[path, ...others].join(' or ')}.`
+  const hint = layout
+    ? set(layout, [])
+    : rows.length > 0
+      ? set('rows', rows)
+      : inside.length > 0
+        ? set('keyed', inside)
+        : jsonHint
+  return damaged(list.name, "isn't an array, and holds no array of objects", hint)
+}
+
+/** The records of a list that is laid out in columns, at `items` or as a whole. */
+export async function inColumns(list: TextList, items: string | undefined, reader: RecordReader): Promise<Records> {
+  const document = await whole(list, maxColumns)
+  const inside = items === undefined ? document : valueAt(document, items.split('.'))
+  const entries = entriesIn(inside, 'columns')
+  if (!entries)
+    throw damaged(
+      list.name,
+      `has no object of columns${items ? ` at ${items}` : ''}`,
+      'Correct source.layout or source.items.',
+    )
+  const records = entries.map((entry) => reader.read(entry) ?? new Malformed('', 'the record has no value'))
+  return { records, position: (index) => `record ${index + 1}` }
+}
+
+const valueAt = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
+
+async function whole(list: TextList, most: number): Promise<unknown> {
+  let all = ''
+  for await (const chunk of list.text()) {
+    all += chunk
+    if (all.length > most)
+      throw damaged(list.name, `has more than ${most} characters, the most for a list like this`, jsonHint)
+  }
+  try {
+    return parseJson(all)
+  } catch (error) {
+    throw damaged(list.name, `isn't valid JSON: ${toError(error).message}`, jsonHint, error)
+  }
+}
