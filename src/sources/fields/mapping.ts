@@ -1,11 +1,12 @@
 /** From a record with its own names to a location. One for each read of a list. */
-import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
+import { type Location, type Logger, Malformed } from '../../plugin.js'
 import { snakeCase } from '../../tasks/extras.js'
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
 import { Bare, known, type Meanings, meaningsOf, type Renamed, type Thing } from './names.js'
+import { isNullIsland, Notes } from './notes.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
 import { cleaner, isAbsent } from './values.js'
@@ -41,7 +42,7 @@ export class Mapping {
   /** By the names of a record: a list's records have few shapes, however many there are of them. */
   readonly #plans = new Map<string, RecordPlan>()
   readonly #told = new Set<string>()
-  #nullIslands = 0
+  readonly #notes = new Notes()
 
   constructor(options: FieldOptions, terms: Terms) {
     this.#options = options
@@ -99,7 +100,7 @@ export class Mapping {
 
   /** Counts what is told once for the list. */
   count(records: readonly (Location | Malformed)[]): void {
-    for (const record of records) if (!isMalformed(record) && isNullIsland(record)) this.#nullIslands++
+    this.#notes.count(records)
   }
 
   /**
@@ -108,13 +109,7 @@ export class Mapping {
    */
   judge(isEnd: boolean): void {
     this.#judge.judge(isEnd)
-    if (!isEnd || this.#nullIslands === 0) return
-    const places = this.#nullIslands === 1 ? 'a place' : `${this.#nullIslands} places`
-    this.#terms.log.warn(
-      { places: this.#nullIslands },
-      `${this.#terms.title} has ${places} at 0, 0: mostly that means that the coordinates are missing; ` +
-        'source.rejectNullIsland: true rejects them',
-    )
+    if (isEnd) this.#notes.tell(this.#terms)
   }
 
   /** What a name travels as; undefined where `columns` leaves it out. */
@@ -212,16 +207,3 @@ const left = (value: unknown, taken: number): unknown =>
 
 const isMapped = (meaning: string, { fields = {} }: FieldOptions): boolean =>
   known.has(meaning) || Object.hasOwn(fields, meaning)
-
-const isNullIsland = ({
-  latitude,
-  longitude,
-}: {
-  readonly latitude?: unknown
-  readonly longitude?: unknown
-}): boolean => isZero(latitude) && isZero(longitude)
-
-function isZero(value: unknown): boolean {
-  if (typeof value === 'string' && !/^[+-]?0?\.?0/.test(value)) return false // most are not
-  return !isAbsent(value) && typeof value !== 'object' && Number(value) === 0
-}

@@ -13,7 +13,7 @@ const signatures: readonly (readonly [hex: string, what: string, hint: string])[
   ['28b52ffd', 'a zstd archive', unpack('zstd -d FILE')],
   ['377abcaf271c', 'a 7-Zip archive', unpack('7z x FILE')],
   ['526172211a07', 'a RAR archive', unpack('unrar x FILE')],
-  ['1f9d', 'a compress archive', unpack('uncompress FILE')],
+  ['1f9d', 'a file of compress (.Z)', unpack('uncompress FILE')],
   ['04224d18', 'an lz4 archive', unpack('lz4 -d FILE')],
   ['d0cf11e0a1b11ae1', 'an Excel workbook (xls)', 'Save it as CSV UTF-8 in the spreadsheet.'],
   ['53514c69746520666f726d6174203300', 'a SQLite database', 'Read it with the source sql: `use: sql`, `url: FILE`.'],

@@ -149,7 +149,7 @@ function inMap(
   const layout = layoutOf(value, (record) => mapping.seemsPlace(record))
   throw damaged(
     list.name,
-    "isn't a sequence, and holds none of mappings",
+    "isn't a sequence, and holds no sequence of mappings",
     layout ? `Set source.layout to ${layout}.` : yamlHint,
   )
 }

@@ -79,7 +79,7 @@ function withheld({ url }: Answer, message: string, { url: own, auth, headers }:
   return new ConfigurationError(`${message} (that was ${url.origin}, not ${origin})`, {
     hint:
       `The credentials were withheld: source.auth and source.headers go to ${origin} only. ` +
-      `If ${url.origin} shall have them, let source.url begin with it.`,
+      `To send them to ${url.origin}, let source.url begin with it.`,
   })
 }
 

@@ -88,7 +88,7 @@ export class Client {
     let url = first
     for (let hops = 0; hops <= mostRedirects; hops++) {
       if (!isPlainUrl(url.href))
-        throw new ConfigurationError(`${where} leads to what isn't a plain http or https URL.`, {
+        throw new ConfigurationError(`${where} leads to something other than a plain http or https URL.`, {
           hint: 'Correct source.url.',
         })
       const {

@@ -36,10 +36,13 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
     /^(42703|42S22)$/,
     'Correct source.key or source.query: names are taken as they are written, upper and lower case included.',
   ],
-  [/^25/, 'owm only reads: leave out of source.query what writes.'],
+  [/^25/, 'owm only reads: take out of source.query whatever writes.'],
   [/^(42501|42000)$/, 'Correct source.query, or give the user the right to SELECT.'],
   [/^(42702|42S21)$/, 'Give each column of source.query a name of its own: `b.name AS country`.'],
-  [/^08P01$/, 'A pool before the server may refuse it: let it ignore the parameter, or go to the server itself.'],
+  [
+    /^08P01$/,
+    'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server itself.',
+  ],
 ]
 const certificateHint =
   'Name the authority of its certificate: sslrootcert=FILE in source.url, or NODE_EXTRA_CA_CERTS in the environment; ' +

@@ -317,3 +317,14 @@ test('YAML: merged mappings, keys with zeros, times of day', async () => {
   const time = '%YAML 1.1\n---\n- {name: A, lat: 1, lon: 2, at: 12:30}\n'
   expect((await read('time.yaml', time)).locations[0]).toMatchObject({ at: '12:30' })
 })
+
+test('names of null that nobody declared are told once', async () => {
+  const rows = 'id,name,state,lat,lon\nNULL,A,N/A,1,2\n7,B,N/A,3,4\n'
+  const { locations, warnings } = await read('list.csv', rows)
+  expect(locations).toHaveLength(2)
+  expect(warnings).toEqual([
+    expect.stringMatching(/a place with the id "NULL".*source\.nulls/),
+    expect.stringMatching(/2 places with the state "N\/A".*source\.nulls/),
+  ])
+  expect((await read('list.csv', rows, { nulls: ['NULL', 'N/A'] })).warnings).toEqual([])
+})

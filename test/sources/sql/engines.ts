@@ -30,6 +30,11 @@ beforeAll(async () => {
   file = await new DataSource({ type: 'sqlite', database: join(folder, 'places.db'), enableWAL: true }).initialize()
   const [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()])
   servers = { postgres, mariadb }
+  await postgres.query(
+    "CREATE COLLATION insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+  )
+  await postgres.query("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
+  await mariadb.query("SET GLOBAL sql_mode = ''")
 })
 afterAll(async () => {
   await file?.destroy()

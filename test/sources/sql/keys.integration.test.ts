@@ -138,14 +138,6 @@ const keyTypes: readonly (readonly [engine: Engine, type: string, values: readon
 ]
 
 describe('keys', () => {
-  beforeAll(async () => {
-    await postgres.query(
-      "CREATE COLLATION insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-    )
-    await postgres.query("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
-    await mariadb.query("SET GLOBAL sql_mode = ''")
-  })
-
   test.each(keyTypes.map(([engine, type, values]) => ({ on: engine.name, type, engine, values })))(
     '$on: $type',
     async ({ engine, type, values }) => {

@@ -205,7 +205,7 @@ function checkContentCrs({ headers }: Answer, where: string): void {
 export function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
   if (new Set(found.map(({ value }) => value)).size <= 1) return found[0]
   throw wrong(
-    `has more than one that may be its ${option}: ${found.map(({ at }) => at).join(', ')}`,
+    `has more than one candidate for source.${option}: ${found.map(({ at }) => at).join(', ')}`,
     `Name the right one in source.${option}.`,
   )
 }

@@ -132,8 +132,8 @@ function relatedNext(json: unknown, wrong: Wrong): Link | undefined {
   if (next && others.some(({ href }) => href !== next.href))
     throw wrong('has more than one link to its next page', 'Name the right one in source.next.')
   if (next && next.method.toUpperCase() !== 'GET')
-    throw new ConfigurationError(`The next page is asked for by ${next.method}, which owm doesn't.`, {
-      hint: 'Ask for the list by GET, or for another page size.',
+    throw new ConfigurationError(`The next page must be asked for by ${next.method}; owm asks by GET only.`, {
+      hint: 'Use an address of the list that is paged by GET, or ask for all of it in one page.',
     })
   return next ?? found[0]
 }

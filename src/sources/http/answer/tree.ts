@@ -87,5 +87,5 @@ export function excerpt(text: string): string {
 
 export const shapeOf = (answer: unknown): string =>
   isTree(answer)
-    ? `its keys are ${excerpt(Object.keys(answer).join(', ')) || 'none'}`
+    ? `its keys are ${excerpt(Object.keys(answer).join(', ')) || 'missing'}`
     : `it is ${Array.isArray(answer) ? 'a list' : 'no object'}`
