@@ -37,7 +37,8 @@ export class Breakers {
     if (saved === undefined) delete this.#saved[name]
     else this.#saved[name] = saved
     const breaker = breakersText(this.#saved)
-    if (breaker !== before) await this.#database.inTurn((manager) => manager.update(states, { id: 1 }, { breaker }))
+    if (breaker !== before)
+      await this.#database.transaction((manager) => manager.update(states, { id: 1 }, { breaker }))
   }
 }
 

@@ -123,10 +123,13 @@ export class Outbox {
           command: options.command,
           since: new Date(options.now()).toISOString(),
         })
-        await database.inTurn((manager) => manager.update(states, { id: 1 }, { holder }))
+        // A new epoch: a process that works on this very file without the lock (was it removed?) stops.
+        const taken = { holder, epoch: () => 'epoch + 1' }
+        await database.transaction((manager) => manager.update(states, { id: 1 }, taken))
         const row = await readState(database)
         if (options.claim) await claim(database, row, options.claim)
         const state = await OutboxState.of(database, row)
+        database.holdAt(() => state.epoch)
         return new Outbox(database, lock, { row, state, sinks: await Sinks.of(database, state) }, options)
       } catch (error) {
         await database.close()
@@ -175,9 +178,14 @@ export class Outbox {
     await this.#acknowledgement.moveTo(lastSeq, lazy)
   }
 
+  /** For before something is sent. Throws SupersededError where another process works on this very file. */
+  async checkHold(): Promise<void> {
+    await this.#database.checkHold()
+  }
+
   /** Notes for `inspect` why the batch at `seq` isn't in the sink. */
   async noteFailure(seq: number, error: string): Promise<void> {
-    await this.#database.inTurn(async (manager) => {
+    await this.#database.transaction(async (manager) => {
       const firstSeq = await manager.maximum(batches, 'firstSeq', { firstSeq: LessThanOrEqual(seq) })
       const failed = { failures: () => 'failures + 1', lastError: error }
       if (firstSeq !== null) await manager.update(batches, { firstSeq }, failed)

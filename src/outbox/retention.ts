@@ -62,7 +62,7 @@ export class Retention {
           .getMany(),
       )
       if (rows.length === 0) return deleted
-      await this.#database.inTurn((manager) =>
+      await this.#database.transaction((manager) =>
         manager.delete(batches, { firstSeq: among(rows.map((row) => row.firstSeq)) }),
       )
       step('history:deleted')

@@ -14,7 +14,7 @@ export interface Acknowledged {
 /** Who this outbox is and how far it is delivered, as memory knows it. */
 export class OutboxState {
   outboxId: string
-  /** Counts the attachments to sinks. */
+  /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number
   /** The row of the sink that `acked` is about; null where none is known yet. */
   sink: number | null

@@ -141,7 +141,9 @@ class Relay {
 
   /** A batch that is refused as a whole is halved until the refused tasks stand alone. */
   async #deliver(batch: Batch): Promise<readonly Outcome[]> {
-    const { log } = this.#deps
+    const { log, outbox } = this.#deps
+    // guard: one-writer
+    await outbox.checkHold()
     const sink = await this.#contact.sink()
     try {
       return await sink.deliver(batch)

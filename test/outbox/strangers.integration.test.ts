@@ -280,3 +280,37 @@ describe('a missing outbox', () => {
     await expectEachOnce(cwd, 30)
   })
 })
+
+describe('two owm on one outbox, after its lock file was removed', () => {
+  const lockOf = (cwd: string): string => join(cwd, 'shared', 'outbox.db-lock')
+
+  test('the one that was there stops before it sends anything more', async () => {
+    const cwd = await shared()
+    let second: Ran | undefined
+    const first = await interruptedAt('batch:answered:2', ['produce', ...slot], cwd, async () => {
+      await rm(lockOf(cwd))
+      second = await owm(['produce', ...slot], { cwd })
+    })
+    expect(second).toMatchObject({ code: 0 })
+    expect(first, first.stderr).toMatchObject({ code: 75 })
+    expect(first.stderr).toMatch(/Another owm has taken over/)
+    // The batch of 5 that was answered and not acknowledged comes again: the sink has no fence.
+    const lines = await linesOf(cwd)
+    expect(new Set(lines).size).toBe(30)
+    expect(lines).toHaveLength(35)
+  })
+
+  test('the one that was there stops before it writes anything more', async () => {
+    const cwd = await shared()
+    let second: Ran | undefined
+    const first = await interruptedAt('intake:read', ['produce', ...slot, '--no-flush'], cwd, async () => {
+      await rm(lockOf(cwd))
+      second = await owm(['produce', ...slot], { cwd })
+    })
+    expect(second).toMatchObject({ code: 0 })
+    expect(first, first.stderr).toMatchObject({ code: 75 })
+    await expectEachOnce(cwd, 30)
+    const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
+    expect(json).toMatchObject({ totals: { pending: 0 }, runs: [{ state: 'done', persisted: 30, delivered: 30 }] })
+  })
+})

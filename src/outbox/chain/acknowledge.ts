@@ -45,12 +45,19 @@ export class Acknowledgement {
   /** Writes it down, where the file doesn't say it yet. */
   async write(): Promise<void> {
     const state = this.#state
-    await this.#database.inTurn(async (manager) => {
-      const { acked } = state
-      if (acked.seq === state.ackedOnDisk.seq) return // the intake before it has written it
-      await manager.update(states, { id: 1 }, { ackedSeq: acked.seq })
-      state.ackedOnDisk = acked
-      step('acknowledgement:written')
-    })
+    if (state.acked.seq === state.ackedOnDisk.seq) return
+    await this.#database.transaction(
+      async (manager) => {
+        const { acked } = state
+        if (acked.seq === state.ackedOnDisk.seq) return undefined // the intake before it has written it
+        await manager.update(states, { id: 1 }, { ackedSeq: acked.seq })
+        return acked
+      },
+      (acked) => {
+        if (!acked) return
+        state.ackedOnDisk = acked
+        step('acknowledgement:written')
+      },
+    )
   }
 }

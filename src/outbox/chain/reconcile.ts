@@ -154,7 +154,7 @@ async function newestThere({ queue }: Parts, search: Met['search']): Promise<Sin
 
 /** This file goes on under a new id, behind the fence as far as its own history agrees with it. */
 async function becomeCopy(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
-  await parts.sinks.check() // the other one may be a process that works on this very file
+  await parts.database.checkHold() // the other one may be a process that works on this very file
   const { fence } = met.attached
   const note = noteOf(parts, met, known)
   if (fence && fence.seq < parts.state.acked.seq && (await verdictOn(parts, fence)) === 'the same task')
@@ -169,7 +169,7 @@ async function becomeCopy(parts: Parts, met: Met, known: KnownSink | undefined):
 
 async function newId({ database, state, queue }: Parts): Promise<Reconciled> {
   const outboxId = randomUUID()
-  await database.inTurn((manager) => manager.update(states, { id: 1 }, { outboxId }))
+  await database.transaction((manager) => manager.update(states, { id: 1 }, { outboxId }))
   state.outboxId = outboxId
   queue.clear()
   const message = 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id'

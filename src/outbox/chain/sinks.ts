@@ -8,7 +8,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, LessThanOrEqual } from 'typeorm'
-import { SupersededError } from '../../errors/index.js'
 import type { Attachment } from '../../plugin.js'
 import type { Database } from '../sqlite/database.js'
 import { attachments, type SinkRow, sinkRows, states } from '../sqlite/entities.js'
@@ -61,30 +60,17 @@ export class Sinks {
   /** A new attachment, which this file remembers before any sink hears of it. Throws SupersededError. */
   async raiseEpoch(): Promise<Attachment> {
     const word = randomUUID()
-    const epoch = await this.#database.transaction(async (manager) => {
-      await this.#mustBeOurs(manager)
+    const work = async (manager: EntityManager): Promise<number> => {
       const raised = this.#state.epoch + 1
       await manager.insert(attachments, { epoch: raised, word })
       await manager.update(states, { id: 1 }, { epoch: raised })
       await manager.delete(attachments, { epoch: LessThanOrEqual(raised - attachmentsKept) })
       return raised
+    }
+    const epoch = await this.#database.transaction(work, (raised) => {
+      this.#state.epoch = raised
     })
-    this.#state.epoch = epoch
     return { outboxId: this.#state.outboxId, epoch, word }
-  }
-
-  /** Throws SupersededError where another process has raised the epoch in this very file. */
-  async check(): Promise<void> {
-    await this.#database.inTurn((manager) => this.#mustBeOurs(manager))
-  }
-
-  async #mustBeOurs(manager: EntityManager): Promise<void> {
-    const [row] = await manager.find(states, { select: { id: true, epoch: true } })
-    // guard: epoch-of-the-file
-    if (row?.epoch !== this.#state.epoch)
-      throw new SupersededError(`Another owm has taken over the outbox ${this.#database.path}: this one stops.`, {
-        hint: 'Nothing is lost. See to it that only one owm works on an outbox; was its lock file removed?',
-      })
   }
 
   /** Whether this file made the attachment that a sink names. */

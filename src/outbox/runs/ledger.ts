@@ -55,7 +55,7 @@ export class Ledger {
 
   /** Enters a run, before its source is opened. */
   async start(run: NewRun): Promise<RunRow> {
-    return this.run(await this.#database.inTurn((manager) => this.#insert(manager, run)))
+    return this.run(await this.#database.transaction((manager) => this.#insert(manager, run)))
   }
 
   /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */
@@ -71,7 +71,7 @@ export class Ledger {
   /** The source is read to its end: from here on only the suspects are open. */
   async endReading(run: RunRow): Promise<void> {
     const ended = { state: 'checking', checkpoint: null } as const
-    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, ended))
+    await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, ended))
     run.state = 'checking'
   }
 
@@ -92,7 +92,7 @@ export class Ledger {
 
   /** All that the source gave is stored. */
   async endChecking(run: RunRow): Promise<void> {
-    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, { state: 'read' }))
+    await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, { state: 'read' }))
     run.state = 'read'
   }
 
@@ -119,7 +119,7 @@ export class Ledger {
   /** Somebody was told of them. */
   async lossesTold(lost: readonly RunRow[]): Promise<void> {
     const id = In(lost.map((run) => run.id))
-    await this.#database.inTurn((manager) => manager.update(runs, { id }, { finishedAt: this.#now() }))
+    await this.#database.transaction((manager) => manager.update(runs, { id }, { finishedAt: this.#now() }))
   }
 
   async #find(where: FindOptionsWhere<RunRow>): Promise<RunRow[]> {

@@ -4,7 +4,7 @@
  */
 import type { Stats } from 'node:fs'
 import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
-import { OutboxError } from '../../errors/index.js'
+import { OutboxError, SupersededError } from '../../errors/index.js'
 import { sqlite3 } from '../../files/driver.js'
 import {
   checkDatabase,
@@ -31,6 +31,9 @@ export class Database {
   #takenAtRest = false
   /** Of an outbox that was opened for writing: which file it is. */
   #identity: Stats | undefined
+  #epoch: (() => number) | undefined
+  /** Of the file, when nobody else was found to have written to it. */
+  #dataVersion: number | undefined
   #leave: () => Promise<void> = async () => undefined
 
   private constructor(path: string, source: DataSource, version: number) {
@@ -137,6 +140,7 @@ export class Database {
       // TypeORM's own transactions take the write lock with their first write only, when it may be too late for that.
       await manager.query('BEGIN IMMEDIATE')
       try {
+        await this.#mustBeOurs(manager)
         const result = await work(manager)
         await manager.query('COMMIT')
         committed(result)
@@ -147,6 +151,32 @@ export class Database {
         throw error
       }
     })
+  }
+
+  /** From here on every transaction fails where the file has another epoch than this one: another process wrote it. */
+  holdAt(epoch: () => number): void {
+    this.#epoch = epoch
+  }
+
+  /**
+   * For before something is sent: throws SupersededError where another process has taken the file over, without waiting
+   * for anybody's turn where none has written.
+   */
+  async checkHold(): Promise<void> {
+    const [row] = await this.#runner.manager.query<{ data_version: number }[]>('PRAGMA data_version')
+    if (row?.data_version === this.#dataVersion) return
+    await this.inTurn((manager) => this.#mustBeOurs(manager))
+    this.#dataVersion = row?.data_version
+  }
+
+  async #mustBeOurs(manager: EntityManager): Promise<void> {
+    if (!this.#epoch) return
+    const [row] = await manager.query<{ epoch: number }[]>('SELECT epoch FROM state')
+    // guard: epoch-of-the-file
+    if (row?.epoch !== this.#epoch())
+      throw new SupersededError(`Another owm has taken over the outbox ${this.path}: this one stops.`, {
+        hint: 'Nothing is lost. See to it that only one owm works on an outbox; was its lock file removed?',
+      })
   }
 
   /** Runs `work`, which only reads, so that all of it sees the file as it was at one moment. */

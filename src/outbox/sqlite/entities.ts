@@ -21,7 +21,7 @@ export interface StateRow {
   breaker: string | null
   /** Who holds, or last held, the lock: JSON `{pid, host, command, since}`. */
   holder: string | null
-  /** Counts the attachments to sinks. */
+  /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number
   /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
   sink: number | null
