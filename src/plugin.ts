@@ -131,6 +131,8 @@ export interface Attachment {
   readonly epoch: number
   /** A random text: tells apart two copies of an outbox that have counted to the same epoch. */
   readonly word: string
+  /** For `attach`: the id that the outbox, a copy, had before; until it is placed under its own. */
+  readonly formerId?: string
 }
 
 /** The place of a batch in the chain of an outbox: it is added behind this task and nowhere else. */
@@ -142,8 +144,17 @@ export interface Link extends Attachment {
 export interface Attached {
   /** A UUID that stays as long as what the sink holds: it lies beside the tasks. */
   readonly sinkId: string
-  /** How far it got with the outbox, and the attachment that it knew before; undefined where it knows nothing. */
-  readonly fence?: (SinkPosition & { readonly epoch: number; readonly word: string }) | undefined
+  /**
+   * How far it got with the outbox; undefined where its fence was never placed. `epoch` and `word` are those of the
+   * attachment before this one; `placedBy` is the word under which the fence was placed (default: `word`).
+   */
+  readonly fence?:
+    | (SinkPosition & { readonly epoch: number; readonly word: string; readonly placedBy?: string })
+    | undefined
+  /** How far it got with the outbox under `formerId`, where it holds all of that. */
+  readonly former?: SinkPosition | undefined
+  /** Which stream it is: another number where the tasks that it had are gone. Given back to `place`. */
+  readonly generation?: number | undefined
   /** True where a newer attachment, or another one with the same epoch, is there: then this one wasn't noted. */
   readonly superseded?: boolean
   /** True where it had no id until now. */
@@ -214,9 +225,16 @@ export interface Sink {
    * Notes who writes from now on, and never moves the fence. Takes `sinkId` as its own where it has none.
    */
   attach?(attachment: Attachment, sinkId: string): Promise<Attached>
-  /** Sets the fence, backwards too: the next batch follows behind `at`. Throws SupersededError. */
-  place?(attachment: Attachment, at: SinkPosition): Promise<void>
-  /** The ids of the tasks that it holds, the newest first: asked for where the fence alone is gone. */
+  /**
+   * Sets the fence, backwards too: the next batch follows behind `at`. Throws SupersededError, or ChangedError where
+   * `attachment` isn't the one that it knows, or its tasks aren't those that it had when it was attached: `generation`
+   * is what `attach` answered. From here on it takes batches and receipts of this attachment alone.
+   */
+  place?(attachment: Attachment, at: SinkPosition, generation?: number): Promise<void>
+  /**
+   * The ids of the tasks that it holds, the newest first: asked for between `attach` and `place`, where tasks may be
+   * there that the fence doesn't tell of. `place` throws ChangedError where it lost some of them since.
+   */
   taskIds?(): AsyncIterable<string>
   /**
    * Notes that all of a slot's tasks are there. Written again, it takes the place of the one before. Throws

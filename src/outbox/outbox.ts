@@ -28,11 +28,12 @@ import { Queue } from './queue.js'
 import { Retention } from './retention.js'
 import { Ledger } from './runs/ledger.js'
 import { Database } from './sqlite/database.js'
-import { batches, type StateRow, states } from './sqlite/entities.js'
+import { batches, type StateRow } from './sqlite/entities.js'
 import { guarded, missingOutbox } from './sqlite/trouble.js'
 import { OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
+export type { From } from './chain/reconcile.js'
 export type { Intake, Rejection, Suspect } from './intake.js'
 export type { RunRow } from './sqlite/entities.js'
 
@@ -117,20 +118,15 @@ export class Outbox {
     try {
       const database = await Database.openForWriting(path, options)
       try {
-        const holder = JSON.stringify({
-          pid: process.pid,
-          host: hostname(),
-          command: options.command,
-          since: new Date(options.now()).toISOString(),
-        })
-        // A new epoch: a process that works on this very file without the lock (was it removed?) stops.
-        const taken = { holder, epoch: () => 'epoch + 1' }
-        await database.transaction((manager) => manager.update(states, { id: 1 }, taken))
         const row = await readState(database)
         if (options.claim) await claim(database, row, options.claim)
         const state = await OutboxState.of(database, row)
         database.holdAt(() => state.epoch)
-        return new Outbox(database, lock, { row, state, sinks: await Sinks.of(database, state) }, options)
+        const sinks = await Sinks.of(database, state)
+        // A process that works on this very file without the lock (was it removed?) stops; and a copy that is made from
+        // here on is told from this one.
+        await sinks.raiseEpoch(holderNow(options))
+        return new Outbox(database, lock, { row, state, sinks }, options)
       } catch (error) {
         await database.close()
         throw error
@@ -244,6 +240,9 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
   // guard: folder-own
   if (!trustFolder) await checkFolder(dirname(path))
 }
+
+const holderNow = ({ command, now }: OpenOptions): string =>
+  JSON.stringify({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() })
 
 /** Who holds the outbox, in words. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {

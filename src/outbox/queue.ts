@@ -12,7 +12,7 @@
  * that and starts the read-ahead, so that a relay with several batches under way finds the next one in memory.
  * Where the acknowledgement went back, dead tasks and gaps in the history lie in between: both are passed over.
  */
-import { MoreThan } from 'typeorm'
+import { LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import type { Database } from './sqlite/database.js'
@@ -98,11 +98,11 @@ export class Queue {
     return batch.slice(from, from + most)
   }
 
-  /** The ids of all tasks that are kept, and their seqs; where an id is there twice, the later one. */
-  async seqsOfHistory(): Promise<Map<string, number>> {
+  /** The ids of the stored tasks behind `seq`, and their seqs; where an id is there twice, the later one. */
+  async idsBehind(first: number): Promise<Map<string, number>> {
     const seqs = new Map<string, number>()
     const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
-    for (let seq = 0; ; ) {
+    for (let seq = Math.max(0, (await this.#firstSeqAt(first + 1)) - 1); ; ) {
       const next = await this.#database.inTurn((manager) =>
         manager.minimum(batches, 'firstSeq', { firstSeq: MoreThan(seq) }),
       )
@@ -113,6 +113,18 @@ export class Queue {
         seq = batch.lastSeq
       }
     }
+  }
+
+  /** The first `seq` that is kept. */
+  async firstKept(): Promise<number> {
+    const first = await this.#database.inTurn((manager) => manager.minimum(batches, 'firstSeq'))
+    return first ?? this.#state.lastSeq + 1
+  }
+
+  /** Where the batch that has `seq` begins, or the last one before it. */
+  async #firstSeqAt(seq: number): Promise<number> {
+    const upTo = { firstSeq: LessThanOrEqual(seq) }
+    return (await this.#database.inTurn((manager) => manager.maximum(batches, 'firstSeq', upTo))) ?? 0
   }
 
   /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */

@@ -14,6 +14,8 @@ export interface Acknowledged {
 /** Who this outbox is and how far it is delivered, as memory knows it. */
 export class OutboxState {
   outboxId: string
+  /** The id that it, a copy, had before, until a sink has placed it under its own. */
+  formerId: string | null
   /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number
   /** The row of the sink that `acked` is about; null where none is known yet. */
@@ -30,8 +32,9 @@ export class OutboxState {
    */
   passed: Set<number>
 
-  private constructor({ outboxId, epoch, sink, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
+  private constructor({ outboxId, formerId, epoch, sink, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
     this.outboxId = outboxId
+    this.formerId = formerId
     this.epoch = epoch
     this.sink = sink
     this.lastSeq = lastSeq

@@ -4,11 +4,16 @@
  *
  *     not made --open, compare--> made --changed--> compare again
  *
- * A comparison goes through these steps. A crash between any two of them repeats it from the start:
+ * A comparison goes through these steps:
  *
  *     raise the epoch (durable) -> attach (the sink notes it, and says where it stands)
- *       -> decide where to go on (durable, see outbox/reconcile) -> place (the sink goes on from there)
+ *       -> decide where to go on (durable, see outbox/chain) -> place (the sink goes on from there)
+ *
+ * It begins again, with a new epoch, after a crash between any two of them, after an answer that didn't come (a late
+ * attach or place is refused by its epoch), where the sink has changed between attach and place, and where the outbox
+ * turns out to be a copy: then under its new id.
  */
+import { isOwmError } from '../errors/index.js'
 import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
@@ -16,6 +21,9 @@ import { step } from '../trace.js'
 import { asOwmError, type Deps } from './parts.js'
 
 const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
+
+/** Comparisons that may find, one after the other, that the sink has changed meanwhile. */
+const maxChanges = 10
 
 export class Contact {
   readonly #deps: Deps
@@ -68,22 +76,32 @@ export class Contact {
     place: NonNullable<Sink['place']>,
     { address = this.#deps.sink.name, taskIds }: Sink,
   ): Promise<void> {
-    const { outbox, log } = this.#deps
+    const { outbox, log, adopt: from } = this.#deps
     const search = taskIds?.bind(this.#sink)
-    for (;;) {
+    /** True once it is placed. */
+    const attachOnce = async (): Promise<boolean> => {
+      // guard: epoch-for-each-try
       const attachment = await outbox.sinks.raiseEpoch()
       step('epoch:raised')
-      const attached = await this.attempt(() => attach(attachment, outbox.sinks.idFor(address)))
+      const attached = await attach(attachment, outbox.sinks.idFor(address))
       step('sink:attached')
-      const found = await outbox.reconcile({ address, attachment, search, attached })
+      const found = await outbox.reconcile({ address, attachment, search, attached, from })
       step('sink:compared')
       for (const { fields, message } of found.warnings) log.warn(fields, message)
-      if (found.kind === 'copy') continue // under its new id
-      await this.attempt(() => place(attachment, found.at))
+      if (found.kind === 'copy') return false
+      await place(attachment, found.at, attached.generation)
       step('sink:placed')
+      await outbox.sinks.endFormer()
       this.#attachment = attachment
       this.#after = found.at
-      return
+      return true
+    }
+    for (let changes = 0; ; ) {
+      try {
+        if (await this.attempt(attachOnce)) return
+      } catch (error) {
+        if (!isOwmError(error, 'CHANGED') || ++changes > maxChanges) throw error
+      }
     }
   }
 

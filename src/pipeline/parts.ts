@@ -1,6 +1,6 @@
 /** What the pipeline works with, as the composition root puts it together. */
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
-import type { Outbox } from '../outbox/outbox.js'
+import type { From, Outbox } from '../outbox/outbox.js'
 import type { Logger, Sink, Source } from '../plugin.js'
 import type { Given } from './input/minimum.js'
 import type { Resilience } from './retry.js'
@@ -17,6 +17,8 @@ export interface Deps {
   /** The pipeline's name, else the path of its configuration: receipts bear it. */
   pipeline: string
   sink: SinkDeps
+  /** What the sink gets where it is another one than before: an operator's word. */
+  adopt?: From
   /** Retries and breaker around the sink. */
   resilience: Resilience
   log: Logger

@@ -21,7 +21,7 @@ import { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import type { Delivered, Deps, Progress } from './parts.js'
 
-/** A sink that has to be compared more often in one run keeps nothing: going on would double everything. */
+/** A sink that has to be compared more often before it gets any further keeps nothing: going on would double all. */
 const maxComparisons = 10
 
 export interface RelayOptions {
@@ -58,7 +58,9 @@ class Relay {
   readonly #contact: Contact
   #left: number
   #underWay: Sent[] = []
+  /** Since the sink got further than ever before in this run. */
   #comparisons = 0
+  #furthest = 0
 
   constructor(deps: Deps, options: RelayOptions, contact: Contact) {
     this.#deps = deps
@@ -106,6 +108,9 @@ class Relay {
 
   /** Compares with the sink where that is what an error asks for; else throws it. */
   async #compareAgain(error: unknown): Promise<void> {
+    const { ackedSeq } = this.#deps.outbox
+    if (ackedSeq > this.#furthest) this.#comparisons = 0
+    this.#furthest = Math.max(this.#furthest, ackedSeq)
     if (!isOwmError(error, 'CHANGED') || ++this.#comparisons > maxComparisons) throw error
     this.#deps.log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
     await this.#contact.compare()
@@ -124,6 +129,8 @@ class Relay {
       // A comparison may change what is next.
       if (!last && (await this.#contact.make())) continue
       if (!last) this.#deps.resilience.admit()
+      // guard: one-writer
+      await outbox.checkHold()
       // guard: sent-before-acknowledged
       this.#underWay.push(this.#send(batch, last))
     }
@@ -141,9 +148,7 @@ class Relay {
 
   /** A batch that is refused as a whole is halved until the refused tasks stand alone. */
   async #deliver(batch: Batch): Promise<readonly Outcome[]> {
-    const { log, outbox } = this.#deps
-    // guard: one-writer
-    await outbox.checkHold()
+    const { log } = this.#deps
     const sink = await this.#contact.sink()
     try {
       return await sink.deliver(batch)
@@ -190,7 +195,10 @@ class Relay {
   async #answerOf(head: Sent): Promise<readonly Outcome[]> {
     let sent: Sent | undefined = head
     return this.#contact.attempt(async () => {
-      if (!sent) this.#underWay = [this.#send(head.batch, undefined)]
+      if (!sent) {
+        await this.#deps.outbox.checkHold()
+        this.#underWay = [this.#send(head.batch, undefined)]
+      }
       const answer = await (sent ?? this.#underWay[0])?.answer
       sent = undefined
       if (answer && 'outcomes' in answer) return answer.outcomes

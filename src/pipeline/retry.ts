@@ -65,7 +65,7 @@ export interface ResilienceContext {
 /** Whether a retry can help. What isn't known is transient. */
 export function isTransient(error: Error): boolean {
   const kind = kindOf(error) ?? 'transient'
-  if (kind === 'configuration' || kind === 'refused') return false
+  if (kind === 'configuration' || kind === 'refused' || kind === 'outbox') return false
   return !['CHANGED', 'SUPERSEDED', 'SINK_FULL'].some((code) => isOwmError(error, code))
 }
 

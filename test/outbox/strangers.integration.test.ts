@@ -287,7 +287,9 @@ describe('two owm on one outbox, after its lock file was removed', () => {
   test('the one that was there stops before it sends anything more', async () => {
     const cwd = await shared()
     let second: Ran | undefined
-    const first = await interruptedAt('batch:answered:2', ['produce', ...slot], cwd, async () => {
+    // All is stored before: the one that is stopped holds no transaction.
+    expect(await owm(['produce', ...slot, '--no-flush'], { cwd })).toMatchObject({ code: 0 })
+    const first = await interruptedAt('batch:answered:2', ['flush'], cwd, async () => {
       await rm(lockOf(cwd))
       second = await owm(['produce', ...slot], { cwd })
     })

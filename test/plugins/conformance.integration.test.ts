@@ -67,6 +67,23 @@ afterAll(async () => {
   await rm(baseDir, { recursive: true, force: true })
 })
 
+/** All keys of a server; the function brings them back. */
+async function snapshotOf(url: string): Promise<() => Promise<void>> {
+  const on = async <T>(use: (client: Redis) => Promise<T>): Promise<T> => {
+    const client = new Redis(url)
+    return use(client).finally(() => client.disconnect())
+  }
+  const kept = await on(async (client) => {
+    const keys = await client.keys('*')
+    return Promise.all(keys.map(async (key) => ({ key, value: await client.dumpBuffer(key) })))
+  })
+  return () =>
+    on(async (client) => {
+      await client.flushall()
+      for (const { key, value } of kept) if (value) await client.restore(key, 0, value)
+    })
+}
+
 /** The folder and the server are only known inside of a test. */
 function suite(name: string, checks: () => Check[]): void {
   describe(name, () => {
@@ -190,6 +207,7 @@ describe('sinks', () => {
           client.disconnect()
         }
       },
+      snapshot: () => snapshotOf(redis?.url ?? ''),
     }))
   /** A sink that appends to a file, as it shouldn't. */
   async function broken(body: string, check: string): Promise<void> {

@@ -10,6 +10,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { cut, nameOf } from './resp.js'
 
 /**
  * What becomes of a script call that adds a batch.
@@ -19,6 +20,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * - `drop-reply`: the server applies it and answers; the answer is thrown away, the connection reset.
  * - `swallow`: the server never sees it; nothing is said any more on this connection.
  * - `swallow-reply`: the server applies it and answers; nothing is said any more on this connection.
+ * - `late`: the server doesn't see it until `sendLate`; the client's connection is reset.
  * - `before`: runs first, then the call goes on to the server.
  * - `after`: the server applies it and answers; this runs, then the answer is thrown away and the connection reset.
  */
@@ -28,6 +30,7 @@ export type ScriptFault =
   | 'drop-reply'
   | 'swallow'
   | 'swallow-reply'
+  | 'late'
   | { before: () => Promise<unknown> }
   | { after: () => Promise<unknown> }
 
@@ -73,6 +76,12 @@ export interface FaultProxy {
   resetAfter(bytes: number): void
   /** The fault of the `n`-th script call from the proxy's start, counted over all connections; once. */
   onScript(n: number, fault: ScriptFault): void
+  /** The same for the `n`-th call of another script, such as `place`. */
+  onNamed(script: string, n: number, fault: ScriptFault): void
+  /** The same, counted from now on, and for any script. */
+  onNextNamed(script: string, n: number, fault: ScriptFault): void
+  /** The server gets what came `late`, on connections of their own; resolves once it has answered. */
+  sendLate(): Promise<void>
   /** The fault of every script call from the `n`-th on, until `mend`. */
   fromScript(n: number, fault: ScriptFault): void
   /** The next request with this command (lower case) is swallowed, like a script call's fault `swallow`; once. */
@@ -116,6 +125,10 @@ class CountingProxy implements FaultProxy {
   readonly #carriers = new Set<Carrier>()
   readonly #failedHooks: unknown[] = []
   readonly #faults = new Map<number, ScriptFault>()
+  readonly #named = new Map<string, ScriptFault>()
+  readonly #calls = new Map<string, number>()
+  readonly #late: Buffer[] = []
+  #greeting: Buffer = Buffer.alloc(0)
   #always: { from: number; fault: ScriptFault } | undefined
   #bytesToReset: number | undefined
   #unheard: string | undefined
@@ -148,6 +161,39 @@ class CountingProxy implements FaultProxy {
     this.#faults.set(n, fault)
   }
 
+  onNamed(script: string, n: number, fault: ScriptFault): void {
+    this.#named.set(`${script} ${n}`, fault)
+  }
+
+  onNextNamed(script: string, n: number, fault: ScriptFault): void {
+    const at = (this.#calls.get(script) ?? 0) + n
+    if (script === batchScript) this.#faults.set(at, fault)
+    else this.#named.set(`${script} ${at}`, fault)
+  }
+
+  greet(message: Buffer): void {
+    this.#greeting = message
+  }
+
+  keepLate(message: Buffer): void {
+    this.#late.push(message)
+  }
+
+  async sendLate(): Promise<void> {
+    for (const message of this.#late.splice(0)) {
+      const socket = connect(this.#target.port, this.#target.host)
+      // What authenticates the client went before, on another connection.
+      socket.write(this.#greeting)
+      socket.write(message)
+      let said = ''
+      socket.on('data', (data) => {
+        said += data.toString()
+        if (/placed|attached|superseded|changed/.test(said)) socket.end()
+      })
+      await once(socket, 'close')
+    }
+  }
+
   fromScript(n: number, fault: ScriptFault): void {
     this.#always = { from: n, fault }
   }
@@ -163,6 +209,7 @@ class CountingProxy implements FaultProxy {
     this.#unheard = undefined
     this.#always = undefined
     this.#faults.clear()
+    this.#named.clear()
     for (const carrier of this.#carriers) if (carrier.silent) carrier.end()
   }
 
@@ -185,7 +232,10 @@ class CountingProxy implements FaultProxy {
   }
 
   /** The next script call's fault, if it has one. */
-  nextScript(): ScriptFault | undefined {
+  nextScript(name: string): ScriptFault | undefined {
+    const calls = (this.#calls.get(name) ?? 0) + 1
+    this.#calls.set(name, calls)
+    if (name !== batchScript) return this.#named.get(`${name} ${calls}`)
     const n = ++this.counts.scripts
     return this.#faults.get(n) ?? (this.#always && n >= this.#always.from ? this.#always.fault : undefined)
   }
@@ -299,8 +349,10 @@ class Carrier {
     const command = nameOf(message)
     if (this.#proxy.swallows(command)) return this.silence()
     const isScript = command === batchScript
-    const fault = isScript ? this.#proxy.nextScript() : undefined
-    if (fault === 'reset') return this.#reset()
+    if (command === 'auth') this.#proxy.greet(message)
+    const fault = this.#proxy.nextScript(command)
+    if (fault === 'late') this.#proxy.keepLate(message)
+    if (fault === 'reset' || fault === 'late') return this.#reset()
     if (fault === 'swallow') return this.silence()
     if (fault === 'half') {
       counts.halved++
@@ -316,7 +368,7 @@ class Carrier {
       this.#server.write(message.subarray(0, allowed), () => this.#reset())
       return
     }
-    this.#asked.push(isScript ? { fault } : undefined)
+    this.#asked.push(isScript || fault ? { fault } : undefined)
     this.#server.write(message)
   }
 
@@ -342,35 +394,4 @@ class Carrier {
     }
     if (!this.#client.destroyed) this.#client.write(message)
   }
-}
-
-/** The whole RESP messages at the head of `buffer`; the rest goes to `keep`. */
-function cut(buffer: Buffer, keep: (rest: Buffer) => void): Buffer[] {
-  const messages: Buffer[] = []
-  let start = 0
-  for (let end = endOf(buffer, 0); end !== undefined; end = endOf(buffer, start)) {
-    messages.push(buffer.subarray(start, end))
-    start = end
-  }
-  keep(buffer.subarray(start))
-  return messages
-}
-
-/** Where the RESP value at `start` ends; undefined where it isn't there as a whole yet. */
-function endOf(buffer: Buffer, start: number): number | undefined {
-  const line = buffer.indexOf('\r\n', start)
-  if (line < 0) return undefined
-  const type = buffer.toString('latin1', start, start + 1)
-  const size = Number(buffer.toString('latin1', start + 1, line))
-  let end: number | undefined = line + 2
-  if (type === '$' && size >= 0) end += size + 2
-  if (type === '*') for (let left = size; left > 0 && end !== undefined; left--) end = endOf(buffer, end)
-  return end !== undefined && end <= buffer.length ? end : undefined
-}
-
-/** The command of a request, in lower case. */
-/** The command; of a script of owm's, the script, such as `add`. */
-function nameOf(request: Buffer): string {
-  const [, , name = '', , text = ''] = request.toString('latin1', 0, 128).split('\r\n')
-  return /^-- owm: (\w+)/.exec(text)?.[1] ?? name.toLowerCase()
 }

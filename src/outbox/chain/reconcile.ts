@@ -4,19 +4,17 @@
  *
  * - **same**: the sink stands where this outbox does, or is ahead (a crash came before the acknowledgement).
  * - **behind**: the sink lost tasks that it had taken: a failover to a replica that lagged.
- * - **emptied**: it lost all of them, or its id.
- * - **fence gone**: it still has its id and its tasks, but doesn't know this outbox: the newest of our tasks that is
- *   there tells how far it got.
- * - **copy**: it knows an attachment or a task that this file doesn't: this file is an old or a second copy. It goes on
- *   under a new id, so that nothing is skipped wrongly.
- * - **another sink**: with nothing pending, it gets what comes from now on; else an operator decides.
+ * - **emptied**: it lost all of them, or its id, or never placed a fence for this outbox.
+ * - **copy**: another file placed the fence under this outbox's id: this file is an old or a second copy. It goes on
+ *   under a new id, behind the last task that both have.
+ * - **another sink**: see move.ts.
  *
- * What was lost is delivered again from the history where it is younger than `maxAgeMs`; what isn't, or is no longer
- * kept, makes its runs `lost`.
+ * Where the fence doesn't tell of all that the sink holds (emptied, copy), the sink is searched: delivery goes on over
+ * tasks that are there, one by one, up to the first one that isn't. What was lost is delivered again from the history
+ * where it is younger than `maxAgeMs`; what isn't, or is no longer kept, makes its runs `lost`.
  */
 import { randomUUID } from 'node:crypto'
-import { And, In, LessThanOrEqual, Not } from 'typeorm'
-import { ConfigurationError } from '../../errors/index.js'
+import { And, type EntityManager, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import type { Queue } from '../queue.js'
@@ -25,7 +23,8 @@ import type { Database } from '../sqlite/database.js'
 import { batches, runs, states } from '../sqlite/entities.js'
 import { deadAfter, type OutboxState } from '../state.js'
 import { loseUpTo } from './lost.js'
-import type { KnownSink, Sinks } from './sinks.js'
+import { isAnother, moveTo } from './move.js'
+import type { Sinks } from './sinks.js'
 
 /** What the comparison needs of an outbox. */
 export interface Parts {
@@ -38,12 +37,17 @@ export interface Parts {
   now(): number
 }
 
+/** What of an outbox another sink gets: what is pending, all of the runs that aren't done, or all that is kept. */
+export type From = 'pending' | 'open-runs' | 'history'
+
 export interface Met {
   readonly address: string
   readonly attachment: Attachment
   readonly attached: Attached
   /** The ids of the sink's tasks, the newest first, where it can say. */
   readonly search: (() => AsyncIterable<string>) | undefined
+  /** What this sink gets where it is another one than before: an operator's word. */
+  readonly from?: From | undefined
 }
 
 export interface Reconciled {
@@ -58,44 +62,68 @@ type Warning = Reconciled['warnings'][number]
 /** Compares with a sink that knows attachments. Throws SupersededError, ConfigurationError, OutboxError. */
 export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
   const { state, sinks } = parts
-  const { fence, sinkId, created, emptied, superseded } = met.attached
+  const { fence, former, sinkId, created, emptied, superseded } = met.attached
   const known = sinks.find(met.address, sinkId)
-  if (sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink)))
-    return moveTo(parts, met, known)
-  const isKnown = known !== undefined
-  const note = noteOf(parts, met, known)
-  if (isKnown && (created || !known.sinkIds.includes(sinkId))) return goBackTo(parts, 0, note)
-  // A fence of an older owm has no epoch.
-  if (superseded || (fence && fence.epoch > 0 && !(await sinks.remembers(fence)))) return becomeCopy(parts, met, known)
-  if (emptied) return goBackTo(parts, 0, note)
-  if (!fence || Number.isNaN(fence.seq)) return goOnBehindNewest(parts, met, known)
-  return follow(parts, met, known, fence)
+  const isGone = emptied || (known !== undefined && (created || !known.sinkIds.includes(sinkId)))
+  const stands = fence !== undefined && !isGone
+  // A copy of a copy that was never placed goes on behind the same fence as that.
+  if (superseded || (stands && !(await isOurs(parts, fence))))
+    return becomeCopy(parts, fence ? state.outboxId : (state.formerId ?? state.outboxId))
+  if (isAnother(parts, known)) return moveTo(parts, met, known)
+  // An outbox of an older version knows no sinks: one without a fence for it may be new.
+  const isNew = !known && !stands && state.acked.seq > 0
+  const firstMeeting = isNew ? Math.min(state.acked.seq, await beforeOpenRuns(parts.database)) : undefined
+  const note: Note = {
+    fromSeq: firstMeeting ?? known?.fromSeq ?? 0,
+    write: (manager) => sinks.note(manager, { known, address: met.address, sinkId, fromSeq: firstMeeting }),
+  }
+  if (stands) return followPosition(parts, fence, note)
+  const search = known || state.acked.seq > 0 ? met.search : undefined
+  if (state.formerId !== null && !fence) {
+    const at = former && former.seq < state.acked.seq ? former : { seq: state.acked.seq, taskId: '' }
+    // guard: copy-behind-both
+    return goBackTo(parts, { at: former ? at : nothingTaken, note, search })
+  }
+  return goBackTo(parts, { at: nothingTaken, note, search })
 }
+
+const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
 
 /** Compares with a sink that tells its position only, if that. */
 export async function reconcilePosition(parts: Parts, position: SinkPosition | undefined): Promise<Reconciled> {
-  if (!position) return goBackTo(parts, await beforeOpenRuns(parts.database), undefined)
-  if ((await verdictOn(parts, position)) === 'another task') return newId(parts)
+  if (!position) {
+    const seq = await beforeOpenRuns(parts.database)
+    return goBackTo(parts, { at: { seq: Math.min(seq, parts.state.acked.seq), taskId: '' } })
+  }
+  if (!(await isAt(parts, position))) return becomeCopy(parts, null)
   return followPosition(parts, position, undefined)
 }
 
-async function follow(parts: Parts, met: Met, known: KnownSink | undefined, fence: SinkPosition): Promise<Reconciled> {
-  if ((await verdictOn(parts, fence)) === 'another task') return becomeCopy(parts, met, known)
-  return followPosition(parts, fence, noteOf(parts, met, known))
+/** Whether this file placed a fence, and gave the sink the task where it stands. */
+async function isOurs(
+  parts: Parts,
+  fence: SinkPosition & { epoch: number; word: string; placedBy?: string },
+): Promise<boolean> {
+  const { seq, word, placedBy = word } = fence
+  // A fence of an older owm has no word.
+  if (placedBy !== '' && !(await parts.sinks.placed({ word: placedBy, seq }))) return false
+  return isAt(parts, fence)
 }
 
-/** What this file remembers at the place that a sink names. */
-async function verdictOn(
-  { state, queue }: Parts,
-  { seq, taskId, runId }: SinkPosition,
-): Promise<'the same task' | 'another task' | 'not kept'> {
-  if (seq === 0) return 'the same task'
-  if (seq > state.lastSeq) return 'another task'
+/** Whether what this file remembers at the place that a sink names is the same task, or no longer kept. */
+async function isAt({ state, queue }: Parts, { seq, taskId, runId }: SinkPosition): Promise<boolean> {
+  if (seq === 0) return true
+  if (seq > state.lastSeq) return false
   const remembered = await queue.taskAt(seq)
-  if (!remembered) return seq > state.acked.seq ? 'another task' : 'not kept'
-  if (taskId === '') return 'the same task'
-  const isOther = taskIdOf(remembered.task) !== taskId || (runId !== undefined && runId !== remembered.runId)
-  return isOther ? 'another task' : 'the same task'
+  if (!remembered) return seq <= state.acked.seq
+  if (taskId === '') return true
+  return taskIdOf(remembered.task) === taskId && (runId === undefined || runId === remembered.runId)
+}
+
+interface Note {
+  /** The sink gets the tasks behind this `seq`. */
+  readonly fromSeq: number
+  readonly write: (manager: EntityManager) => Promise<number>
 }
 
 /** The sink is at a task that this file gave it. */
@@ -105,95 +133,24 @@ async function followPosition(parts: Parts, position: SinkPosition, note: Note |
   const dead = await deadAfter(database, position.seq)
   let reached = position.seq
   while (dead.has(reached + 1)) reached++
-  if (reached < state.acked.seq) return goBackTo(parts, position.seq, note, position)
+  if (reached < state.acked.seq) return goBackTo(parts, { at: position, note })
   await write(parts, Math.max(reached, state.acked.seq), note)
   return { kind: 'same', at: position, warnings: [] }
 }
 
-type Note = (manager: Parameters<Sinks['note']>[0]) => Promise<number>
-
-const noteOf =
-  ({ sinks }: Parts, { address, attached }: Met, known: KnownSink | undefined): Note =>
-  (manager) =>
-    sinks.note(manager, known, address, attached.sinkId)
-
-/**
- * The fence is gone, or never was. Where one of our tasks is there, the fence alone was deleted, since it moves with
- * the tasks: delivery goes on behind the later of the newest of them and what was acknowledged. Where none is there,
- * the sink may have gone back to a time before our first task.
- */
-async function goOnBehindNewest(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
-  const { state } = parts
-  const note = noteOf(parts, met, known)
-  // Nothing was ever delivered: a sink is noted before it gets the first task.
-  if (state.lastSeq === 0 || (!known && state.acked.seq === 0)) {
-    await write(parts, 0, note)
-    return { kind: 'same', at: { seq: 0, taskId: '' }, warnings: [] }
-  }
-  const newest = await newestThere(parts, met.search)
-  // An outbox of an older version knows no sinks: this may be a new one.
-  if (!newest) return goBackTo(parts, known ? 0 : await beforeOpenRuns(parts.database), note)
-  const seq = Math.max(newest.seq, state.acked.seq)
-  await write(parts, seq, note)
-  const message = 'the sink has lost its fence, not its tasks: delivery goes on behind the newest of them'
-  const at = seq === newest.seq ? newest : { seq, taskId: '' }
-  return { kind: 'same', at, warnings: [{ fields: { seq }, message }] }
-}
-
-/** The newest task of the history that the sink holds. */
-async function newestThere({ queue }: Parts, search: Met['search']): Promise<SinkPosition | undefined> {
-  if (!search) return undefined
-  const ours = await queue.seqsOfHistory()
-  if (ours.size === 0) return undefined
-  for await (const taskId of search()) {
-    const seq = ours.get(taskId)
-    if (seq !== undefined) return { seq, taskId }
-  }
-  return undefined
-}
-
-/** This file goes on under a new id, behind the fence as far as its own history agrees with it. */
-async function becomeCopy(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
-  await parts.database.checkHold() // the other one may be a process that works on this very file
-  const { fence } = met.attached
-  const note = noteOf(parts, met, known)
-  if (fence && fence.seq < parts.state.acked.seq && (await verdictOn(parts, fence)) === 'the same task')
-    await goBackTo(parts, fence.seq, note, fence)
-  else {
-    const agrees = fence && (await verdictOn(parts, fence)) === 'the same task'
-    const newest = agrees ? fence : await newestThere(parts, met.search)
-    await write(parts, Math.max(newest?.seq ?? 0, parts.state.acked.seq), note)
-  }
-  return newId(parts)
-}
-
-async function newId({ database, state, queue }: Parts): Promise<Reconciled> {
+/** From now on this file has a new id. The sink tells once more how far the old one is, when that attaches. */
+async function becomeCopy({ database, state, queue }: Parts, formerId: string | null): Promise<Reconciled> {
   const outboxId = randomUUID()
-  await database.transaction((manager) => manager.update(states, { id: 1 }, { outboxId }))
+  await database.transaction((manager) => manager.update(states, { id: 1 }, { outboxId, formerId }))
   state.outboxId = outboxId
+  state.formerId = formerId
   queue.clear()
   const message = 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id'
-  return { kind: 'copy', at: { seq: 0, taskId: '' }, warnings: [{ fields: { outbox: database.path }, message }] }
-}
-
-/** Another sink than the last one. */
-async function moveTo(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
-  const { state } = parts
-  if (state.pending > 0)
-    throw new ConfigurationError(
-      `The outbox ${parts.database.path} holds ${state.pending} tasks for another sink than ${met.address}.`,
-      {
-        hint:
-          'Deliver them there first: `owm flush` with the sink as it was. ' +
-          'Or give this sink an outbox of its own: --outbox.',
-      },
-    )
-  await write(parts, state.lastSeq, noteOf(parts, met, known))
-  return { kind: 'same', at: { seq: state.lastSeq, taskId: '' }, warnings: [] }
+  return { kind: 'copy', at: nothingTaken, warnings: [{ fields: { outbox: database.path }, message }] }
 }
 
 /** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
-async function beforeOpenRuns(database: Database): Promise<number> {
+export async function beforeOpenRuns(database: Database): Promise<number> {
   const first = await database.inTurn(async (manager) => {
     const open = await manager.find(runs, {
       select: { id: true },
@@ -201,50 +158,93 @@ async function beforeOpenRuns(database: Database): Promise<number> {
     })
     return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
   })
-  return (first ?? Number.POSITIVE_INFINITY) - 1
+  return (first ?? Number.MAX_SAFE_INTEGER) - 1
 }
 
-/** Goes back to `seq`, or as far towards it as the history goes and its age allows. */
-async function goBackTo(parts: Parts, seq: number, note: Note | undefined, at?: SinkPosition): Promise<Reconciled> {
+interface Back {
+  /** The last task that the sink has for sure. */
+  readonly at: SinkPosition
+  readonly note?: Note | undefined
+  readonly search?: Met['search']
+}
+
+/**
+ * Goes back to a task, or as far towards it as the history goes and its age allows; and from there over what the sink
+ * turns out to have.
+ */
+async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
   const { database, state, queue, maxAgeMs, now } = parts
   const ackedSeq = state.acked.seq
-  if (seq >= ackedSeq) {
-    await write(parts, ackedSeq, note)
-    return { kind: 'same', at: at ?? { seq: ackedSeq, taskId: '' }, warnings: [] }
+  const fromSeq = Math.min(note?.fromSeq ?? 0, ackedSeq)
+  const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
+  const at = search ? await overWhatIsThere(parts, start, search) : start
+  if (at.seq >= ackedSeq) {
+    await write(parts, at.seq, note)
+    return { kind: 'same', at, warnings: [] }
   }
-  const from = await database.transaction(async (manager) => {
-    const reached = await loseUpTo(manager, { seq, ackedSeq, before: now() - maxAgeMs })
-    const again = await manager.find(batches, {
-      select: { firstSeq: true, run: true },
-      where: { firstSeq: And(endingAfter(reached), LessThanOrEqual(ackedSeq)) },
-    })
-    const ids = [...new Set(again.map(({ run }) => run))]
-    await manager.update(runs, { state: 'done', id: In(ids) }, { state: 'read', finishedAt: null })
-    await manager.update(states, { id: 1 }, { ackedSeq: reached, ...(note ? { sink: await note(manager) } : {}) })
+  const reached = await database.transaction(async (manager) => {
+    const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - maxAgeMs })
+    await reopen(manager, reached, ackedSeq)
+    await manager.update(states, { id: 1 }, { ackedSeq: reached, ...(note ? { sink: await note.write(manager) } : {}) })
     return reached
   })
-  queue.drop(from)
-  state.writtenAs(from)
+  queue.drop(reached)
+  state.writtenAs(reached)
   if (note) await readSink(parts)
-  state.passed = await deadAfter(database, from)
-  const place = at && from === at.seq ? at : { seq: from, taskId: '' }
-  return { kind: 'same', at: place, warnings: [lossWarning(ackedSeq - seq, ackedSeq - from)] }
+  state.passed = await deadAfter(database, reached)
+  const place = reached === at.seq ? at : { seq: reached, taskId: '' }
+  return { kind: 'same', at: place, warnings: [lossWarning(ackedSeq - at.seq, ackedSeq - reached)] }
+}
+
+/** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */
+export async function reopen(manager: EntityManager, seq: number, ackedSeq: number): Promise<void> {
+  const again = await manager.find(batches, {
+    select: { firstSeq: true, run: true },
+    where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
+  })
+  const id = In([...new Set(again.map(({ run }) => run))])
+  await manager.update(runs, { state: 'done', id }, { state: 'read', finishedAt: null })
+}
+
+/** The last of the tasks behind `start`, one by one, that the sink holds. */
+async function overWhatIsThere(
+  { database, queue }: Parts,
+  start: SinkPosition,
+  search: NonNullable<Met['search']>,
+): Promise<SinkPosition> {
+  const ours = await queue.idsBehind(start.seq)
+  if (ours.size === 0) return start
+  const there = new Map<number, string>()
+  for await (const taskId of search()) {
+    const seq = ours.get(taskId)
+    if (seq !== undefined) there.set(seq, taskId)
+    if (there.size === ours.size) break
+  }
+  const dead = await deadAfter(database, start.seq)
+  let at = start
+  for (let seq = start.seq + 1; there.has(seq) || dead.has(seq); seq++) {
+    const taskId = there.get(seq)
+    if (taskId !== undefined) at = { seq, taskId }
+  }
+  return at
 }
 
 /** Writes down how far the sink is, and which one it is. */
-async function write(parts: Parts, ackedSeq: number, note: Note | undefined): Promise<void> {
+export async function write(parts: Parts, ackedSeq: number, note: Pick<Note, 'write'> | undefined): Promise<void> {
   const { database, state, queue } = parts
   await database.transaction(async (manager) => {
-    await manager.update(states, { id: 1 }, { ackedSeq, ...(note ? { sink: await note(manager) } : {}) })
+    await manager.update(states, { id: 1 }, { ackedSeq, ...(note ? { sink: await note.write(manager) } : {}) })
   })
   queue.drop(ackedSeq)
   state.writtenAs(ackedSeq)
+  state.passed = await deadAfter(database, ackedSeq)
   if (note) await readSink(parts)
 }
 
-async function readSink({ database, state }: Parts): Promise<void> {
+async function readSink({ database, state, sinks }: Parts): Promise<void> {
   const [row] = await database.inTurn((manager) => manager.find(states, { select: { id: true, sink: true } }))
   state.sink = row?.sink ?? null
+  await sinks.read()
 }
 
 const lossWarning = (lost: number, again: number): Warning => ({

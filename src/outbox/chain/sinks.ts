@@ -3,11 +3,13 @@
  *
  *     raised (a new epoch and word, durable) --the sink takes it--> attached --> placed
  *
- * A word that the sink knows and this file doesn't is another file's: one of them is a copy. Words are kept for long,
- * since a failover may bring back any of them.
+ * A word under which a fence was placed and that this file doesn't know is another file's: one of them is a copy. Words
+ * are kept for long, since a failover may bring back any of them. The epoch is raised when the outbox is opened, too,
+ * before anything is stored: where a fence stands at a task that was stored behind the next raise, the file was copied
+ * in between, and that task is the other one's.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, LessThanOrEqual } from 'typeorm'
+import { type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Attachment } from '../../plugin.js'
 import type { Database } from '../sqlite/database.js'
 import { attachments, type SinkRow, sinkRows, states } from '../sqlite/entities.js'
@@ -21,6 +23,19 @@ export interface KnownSink {
   readonly id: number
   readonly addresses: readonly string[]
   readonly sinkIds: readonly string[]
+  /** It gets the tasks behind this `seq`. */
+  readonly fromSeq: number
+  /** How far it was delivered when another sink took its place. */
+  readonly ackedSeq: number
+}
+
+/** What is noted of a sink that was met. */
+export interface Meeting {
+  readonly known: KnownSink | undefined
+  readonly address: string
+  readonly sinkId: string
+  /** It gets the tasks behind this `seq`, where that is decided now. */
+  readonly fromSeq?: number | undefined
 }
 
 export class Sinks {
@@ -44,6 +59,11 @@ export class Sinks {
     return this.#known
   }
 
+  /** The sink that the acknowledged seq is about. */
+  get present(): KnownSink | undefined {
+    return this.#known.find(({ id }) => id === this.#state.sink)
+  }
+
   /** The sink at this address, or with this id. */
   find(address: string, sinkId?: string): KnownSink | undefined {
     return (
@@ -57,41 +77,77 @@ export class Sinks {
     return this.find(address)?.sinkIds.at(-1) ?? this.#fresh
   }
 
-  /** A new attachment, which this file remembers before any sink hears of it. Throws SupersededError. */
-  async raiseEpoch(): Promise<Attachment> {
+  /**
+   * A new attachment, which this file remembers before any sink hears of it; with it, who holds the outbox from now on.
+   * Throws SupersededError.
+   */
+  async raiseEpoch(holder?: string): Promise<Attachment> {
     const word = randomUUID()
+    const state = this.#state
     const work = async (manager: EntityManager): Promise<number> => {
-      const raised = this.#state.epoch + 1
-      await manager.insert(attachments, { epoch: raised, word })
-      await manager.update(states, { id: 1 }, { epoch: raised })
+      const raised = state.epoch + 1
+      await manager.insert(attachments, { epoch: raised, word, lastSeq: state.lastSeq })
+      await manager.update(states, { id: 1 }, { epoch: raised, ...(holder === undefined ? {} : { holder }) })
       await manager.delete(attachments, { epoch: LessThanOrEqual(raised - attachmentsKept) })
       return raised
     }
     const epoch = await this.#database.transaction(work, (raised) => {
-      this.#state.epoch = raised
+      state.epoch = raised
     })
-    return { outboxId: this.#state.outboxId, epoch, word }
+    const { outboxId, formerId } = state
+    return { outboxId, epoch, word, ...(formerId === null ? {} : { formerId }) }
   }
 
-  /** Whether this file made the attachment that a sink names. */
-  async remembers({ epoch, word }: { epoch: number; word: string }): Promise<boolean> {
-    return this.#database.inTurn((manager) => manager.existsBy(attachments, { epoch, word }))
+  /** Whether this file placed a fence under this word, and had stored the task where it stands. */
+  async placed({ word, seq }: { word: string; seq: number }): Promise<boolean> {
+    return this.#database.inTurn(async (manager) => {
+      const [own] = await manager.find(attachments, { where: { word } })
+      if (!own) return false
+      const [next] = await manager.find(attachments, {
+        where: { epoch: MoreThan(own.epoch) },
+        order: { epoch: 'ASC' },
+        take: 1,
+      })
+      // guard: copied-while-running
+      if (next && next.lastSeq !== null && seq > next.lastSeq) return false
+      return true
+    })
+  }
+
+  /** A sink has placed this outbox under its present id. */
+  async endFormer(): Promise<void> {
+    if (this.#state.formerId === null) return
+    await this.#database.transaction((manager) => manager.update(states, { id: 1 }, { formerId: null }))
+    this.#state.formerId = null
   }
 
   /** Notes what a sink is called and where it was met, as a part of a transaction. Returns its row's id. */
-  async note(manager: EntityManager, known: KnownSink | undefined, address: string, sinkId: string): Promise<number> {
+  async note(manager: EntityManager, { known, address, sinkId, fromSeq }: Meeting): Promise<number> {
     const addresses = JSON.stringify([...new Set([...(known?.addresses ?? []), address])])
     const sinkIds = JSON.stringify([...(known?.sinkIds ?? []).filter((id) => id !== sinkId), sinkId])
-    if (!known) await manager.insert(sinkRows, { addresses, sinkIds })
-    else await manager.update(sinkRows, { id: known.id }, { addresses, sinkIds })
-    this.#known = await knownIn(manager)
-    return this.find(address, sinkId)?.id ?? 0
+    const named = { addresses, sinkIds, ...(fromSeq === undefined ? {} : { fromSeq }) }
+    if (known) {
+      await manager.update(sinkRows, { id: known.id }, named)
+      return known.id
+    }
+    await manager.insert(sinkRows, named)
+    return (await manager.maximum(sinkRows, 'id')) ?? 0
+  }
+
+  /** Notes how far the present sink is, as a part of a transaction in which another one takes its place. */
+  async leave(manager: EntityManager, ackedSeq: number): Promise<void> {
+    if (this.#state.sink !== null) await manager.update(sinkRows, { id: this.#state.sink }, { ackedSeq })
+  }
+
+  /** Reads again what was noted. */
+  async read(): Promise<void> {
+    this.#known = await this.#database.inTurn(knownIn)
   }
 }
 
 async function knownIn(manager: EntityManager): Promise<KnownSink[]> {
   const rows = await manager.find(sinkRows, { order: { id: 'ASC' } })
-  return rows.map((row: SinkRow) => ({ id: row.id, addresses: list(row.addresses), sinkIds: list(row.sinkIds) }))
+  return rows.map((row: SinkRow) => ({ ...row, addresses: list(row.addresses), sinkIds: list(row.sinkIds) }))
 }
 
 function list(json: string): string[] {

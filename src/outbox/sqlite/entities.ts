@@ -25,6 +25,8 @@ export interface StateRow {
   epoch: number
   /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
   sink: number | null
+  /** The id that this outbox, a copy, had before, until a sink has placed it under its own; else null. */
+  formerId: string | null
   /** See owner.ts; null until somebody claims it. */
   owner: string | null
   /** The newest slot of which no run is in the ledger any more; null where every run that there was still is. */
@@ -42,6 +44,7 @@ export const states = new EntitySchema<StateRow>({
     holder: { type: 'text', nullable: true },
     epoch: { type: 'integer', default: 0 },
     sink: { type: 'integer', nullable: true },
+    formerId: { name: 'former_id', type: 'text', nullable: true },
     owner: { type: 'text', nullable: true },
     newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },
   },
@@ -54,6 +57,10 @@ export interface SinkRow {
   addresses: string
   /** JSON: the ids that it had. */
   sinkIds: string
+  /** It gets the tasks behind this `seq`: what was there before went to other sinks. */
+  fromSeq: number
+  /** How far it was delivered when another sink took its place; for the present one, see `state`. */
+  ackedSeq: number
 }
 
 export const sinkRows = new EntitySchema<SinkRow>({
@@ -62,6 +69,8 @@ export const sinkRows = new EntitySchema<SinkRow>({
     id: { type: 'integer', primary: true, generated: 'increment' },
     addresses: { type: 'text' },
     sinkIds: { name: 'sink_ids', type: 'text' },
+    fromSeq: { name: 'from_seq', type: 'integer', default: 0 },
+    ackedSeq: { name: 'acked_seq', type: 'integer', default: 0 },
   },
 })
 
@@ -70,11 +79,17 @@ export interface AttachmentRow {
   epoch: number
   /** Random. */
   word: string
+  /** The last `seq` that was given out before it; null for those of older versions. */
+  lastSeq: number | null
 }
 
 export const attachments = new EntitySchema<AttachmentRow>({
   name: 'attachment',
-  columns: { epoch: { type: 'integer', primary: true }, word: { type: 'text' } },
+  columns: {
+    epoch: { type: 'integer', primary: true },
+    word: { type: 'text' },
+    lastSeq: { name: 'last_seq', type: 'integer', nullable: true },
+  },
 })
 
 /** See ledger.ts. */

@@ -140,9 +140,32 @@ class Identity1700000000004 implements MigrationInterface {
   down = neverBack
 }
 
+class Places1700000000005 implements MigrationInterface {
+  name = 'Places1700000000005'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE attachment ADD COLUMN last_seq INTEGER',
+      'ALTER TABLE state ADD COLUMN former_id TEXT',
+      'ALTER TABLE sink ADD COLUMN from_seq INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE sink ADD COLUMN acked_seq INTEGER NOT NULL DEFAULT 0',
+      'PRAGMA user_version = 5',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
 
 /** In order; the schema's version is their number. */
-export const migrations = [Outbox1700000000001, Breakers1700000000002, Chain1700000000003, Identity1700000000004]
+export const migrations = [
+  Outbox1700000000001,
+  Breakers1700000000002,
+  Chain1700000000003,
+  Identity1700000000004,
+  Places1700000000005,
+]

@@ -33,6 +33,11 @@ export interface SinkUnderTest<Options extends ZodType> extends UnderTest {
   plugin: SinkPlugin<Options>
   /** All tasks that have arrived so far, as JSON text, in order. */
   arrived(): Promise<string[]>
+  /**
+   * Remembers all that the sink holds, its fences too; the function that it gives brings the sink back to that, as a
+   * failover would. For the check of a sink that forgets.
+   */
+  snapshot?(): Promise<() => Promise<void>>
 }
 
 /** Seconds for one check; a plugin that hangs fails it. */

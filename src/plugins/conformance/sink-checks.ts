@@ -1,26 +1,13 @@
 /** What every sink must do, and more of those that say `exactly-once`. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ZodType } from 'zod'
-import type { Link, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
-import { Batch } from '../../tasks/batch.js'
-import { taskMaker } from '../../tasks/encode.js'
 import { taskIdOf } from '../../tasks/id.js'
-import { loadSource } from '../load.js'
-import {
-  type Check,
-  optionChecks,
-  type SinkUnderTest,
-  soon,
-  timed,
-  withinSeconds,
-  withSink,
-  withSource,
-} from './check.js'
-import { choiceOf, inTemporaryFolder, runJob, runJobToItsEnd, someSlot, tasksOf } from './jobs.js'
-import type { Job } from './runner.js'
+import { chainChecks } from './chain-checks.js'
+import { type Check, optionChecks, type SinkUnderTest, soon, timed, withinSeconds } from './check.js'
+import { killChecks } from './kill-checks.js'
+import { Probe } from './probe.js'
 
 export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>): Check[] {
   const probe = new Probe(sink)
@@ -35,89 +22,12 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     ...deliveryChecks(probe),
     abortCheck(probe),
     twoAtOnceCheck(probe),
-    killCheck(sink, probe),
+    ...killChecks(sink, probe),
+    ...chainChecks(sink, probe),
     ...exactlyOnce,
   ]
   return checks.map(timed)
 }
-
-/** One sink with an outbox of its own: makes batches in order, and sees what arrived of them. */
-class Probe {
-  readonly outboxId = randomUUID()
-  readonly runId = randomUUID()
-  readonly opened: <T>(use: (sink: Sink) => Promise<T>, signal?: AbortSignal) => Promise<T>
-  readonly #arrived: () => Promise<string[]>
-  readonly #make = taskMaker(`2026-01-01T00:00:00Z ${this.outboxId}`)
-  /** All tasks so far: that of seq 1 is the first. */
-  readonly #tasks: string[] = []
-  #epoch = 0
-
-  constructor(sink: SinkUnderTest<ZodType>) {
-    this.opened = (use, signal) => withSink(sink, (open) => this.#prepared(open), use, signal)
-    this.#arrived = () => sink.arrived()
-  }
-
-  /** The next batch of `count` tasks. */
-  next(count: number): Batch {
-    const firstSeq = this.#tasks.length + 1
-    const tasks = Array.from({ length: count }, (_, index) => {
-      const made = this.#make({ latitude: 1, longitude: 2, city: `Łódź "${firstSeq + index}"\n`, state: '' })
-      assert.ok(typeof made === 'string')
-      return made
-    })
-    this.#tasks.push(...tasks)
-    return Batch.of(tasks, { outboxId: this.outboxId, runId: this.runId, slot: '2026-01-01T00:00:00Z', firstSeq })
-  }
-
-  /** What the relay does before the first batch, and with each. */
-  async #prepared(open: Sink): Promise<Sink> {
-    if (!open.attach) {
-      await open.position?.(this.outboxId)
-      return open
-    }
-    const attachment = { outboxId: this.outboxId, epoch: ++this.#epoch, word: randomUUID() }
-    const { fence } = await open.attach(attachment, randomUUID())
-    await open.place?.(attachment, fence ?? { seq: 0, taskId: '' })
-    return {
-      ...open,
-      deliver: (batch) => open.deliver(batchLinked(batch, { ...attachment, after: this.#before(batch) })),
-    }
-  }
-
-  /** How far the sink got with the outbox. */
-  async position(open: Sink): Promise<SinkPosition | undefined> {
-    if (!open.attach) return open.position?.(this.outboxId)
-    const attachment = { outboxId: this.outboxId, epoch: ++this.#epoch, word: randomUUID() }
-    return (await open.attach(attachment, randomUUID())).fence
-  }
-
-  /** The task behind which a batch belongs. */
-  #before({ firstSeq }: TaskBatch): SinkPosition {
-    const task = this.#tasks[firstSeq - 2]
-    return { seq: firstSeq - 1, taskId: task === undefined ? '' : taskIdOf(task) }
-  }
-
-  /** What arrived of these tasks: other tests may write to the same place. */
-  async copies(tasks: readonly string[]): Promise<string[]> {
-    const wanted = new Set(tasks)
-    return (await this.#arrived()).filter((task) => wanted.has(task))
-  }
-
-  guarantee(): Promise<Sink['guarantee']> {
-    return this.opened(async (open) => open.guarantee)
-  }
-
-  /** Each task is there; only once where the sink says so. */
-  async assertArrived(tasks: readonly string[]): Promise<void> {
-    const found = await this.copies(tasks)
-    const missing = tasks.filter((task) => !found.includes(task))
-    assert.deepEqual(missing, [], `${missing.length} of ${tasks.length} tasks are missing`)
-    if ((await this.guarantee()) === 'exactly-once')
-      assert.equal(found.length, tasks.length, 'a task is there more than once')
-  }
-}
-
-const batchLinked = (batch: TaskBatch, link: Link): TaskBatch => Batch.of(batch.tasks, { ...batch, link })
 
 function deliveryChecks(probe: Probe): Check[] {
   return [
@@ -215,34 +125,6 @@ async function assertInOrder(probe: Probe, abortsAfter: number | undefined): Pro
   })
   await probe.assertArrived(tasks)
   assert.deepEqual([...new Set(await probe.copies(tasks))], tasks)
-}
-
-function killCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe: Probe): Check {
-  return {
-    name: 'gets each task when the process that delivers is killed between batches',
-    run: () =>
-      inTemporaryFolder(async (folder) => {
-        const [slot, count] = [someSlot(), 20]
-        const job: Job = {
-          what: 'produce',
-          outbox: join(folder, 'outbox.db'),
-          slot,
-          source: { use: 'simulated-db', options: { count }, baseDir: folder },
-          sink: choiceOf(sink, 'sink'),
-          deliver: true,
-          batchSize: 4,
-        }
-        // Once with a batch that was taken and not acknowledged, once before one is sent.
-        const killed = [
-          await runJob({ ...job, kill: { at: 'batch:answered', time: 2 } }),
-          await runJob({ ...job, what: 'flush', kill: { at: 'batch:sent', time: 2 } }),
-        ]
-        assert.deepEqual(killed, ['killed', 'killed'])
-        await runJobToItsEnd({ ...job, what: 'flush' })
-        const source = { plugin: await loadSource('simulated-db', folder), options: { count }, count }
-        await probe.assertArrived(await withSource(source, (open) => tasksOf(open, slot)))
-      }),
-  }
 }
 
 function exactlyOnceChecks(probe: Probe): Check[] {

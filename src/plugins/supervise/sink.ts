@@ -128,7 +128,7 @@ function checkedAttached(supervisor: Supervisor, attached: Attached): Attached {
   supervisor.must(
     isOne && (attached.fence === undefined || Number.isSafeInteger(attached.fence.seq)),
     `\`attach\` gave ${shown(attached)}`,
-    'It is {sinkId: "text", fence?: {seq, taskId, epoch, word}, created?, emptied?}.',
+    'It is {sinkId: "text", fence?: {seq, taskId, epoch, word, placedBy?}, generation?, created?, emptied?}.',
   )
   return attached
 }

@@ -51,6 +51,8 @@ class RedisStream implements Sink {
   readonly #keys: Keys
   readonly #connection: Connection
   readonly #log: Logger
+  /** The newest entry that `taskIds` has seen since the last attachment: what follows from them holds while it's there. */
+  #newest = ''
 
   constructor(settings: Settings, connection: Connection, log: Logger) {
     this.#settings = settings
@@ -61,25 +63,36 @@ class RedisStream implements Sink {
     this.address = `${protocol}//${hostname}:${port || 6379}/${pathname.slice(1) || 0} ${settings.stream}`
   }
 
-  async attach({ outboxId, epoch, word }: Attachment, sinkId: string): Promise<Attached> {
+  async attach({ outboxId, epoch, word, formerId = '' }: Attachment, sinkId: string): Promise<Attached> {
     const { stream, mark, fence } = this.#keys
-    const answer = await this.#run(attach, [stream, fence(outboxId), mark], [epoch, word, sinkId])
-    const [how, id, created, emptied, seq, taskId, runId, heldEpoch, heldWord] = answer
+    const keys = [stream, fence(outboxId), mark, fence(formerId === '' ? outboxId : formerId)]
+    this.#newest = ''
+    const answer = await this.#run(attach, keys, [outboxId, epoch, word, sinkId, formerId])
+    const [how, id, created, generation, heldEpoch, heldWord, ...told] = answer
     if (how !== 'attached' && how !== 'superseded') throw unexpected(answer)
+    const [own, former] = [told.slice(0, fenceWords), told.slice(fenceWords)]
+    const last = { epoch: Number(heldEpoch), word: String(heldWord) }
     return {
       sinkId: String(id),
       created: created === 1,
-      emptied: emptied === 1,
+      emptied: own[4] === 1,
+      generation: Number(generation),
       superseded: how === 'superseded',
-      fence:
-        seq === '' ? undefined : { ...position(seq, taskId, runId), epoch: Number(heldEpoch), word: String(heldWord) },
+      fence: own[0] === '' ? undefined : { ...position(own), ...last, placedBy: String(own[3] || heldWord) },
+      former: former.length === 0 || former[0] === '' || former[4] === 1 ? undefined : position(former),
     }
   }
 
-  async place({ outboxId, epoch, word }: Attachment, { seq, taskId, runId = '' }: SinkPosition): Promise<void> {
-    const { fence, mark } = this.#keys
-    const [how] = await this.#run(place, [fence(outboxId), mark], [epoch, word, seq, taskId, runId])
-    if (how === 'superseded') throw new SupersededError(takenOver(this.#settings.stream))
+  async place(
+    { outboxId, epoch, word }: Attachment,
+    { seq, taskId, runId = '' }: SinkPosition,
+    generation = 0,
+  ): Promise<void> {
+    const { stream, mark, fence } = this.#keys
+    const words = [outboxId, epoch, word, generation, this.#newest, seq, taskId, runId]
+    const [how] = await this.#run(place, [stream, fence(outboxId), mark], words)
+    if (how === 'superseded') throw new SupersededError(takenOver(stream))
+    if (how === 'changed') throw new ChangedError(`The stream ${stream} changed while it was compared.`)
     if (how !== 'placed') throw unexpected(how)
   }
 
@@ -107,7 +120,7 @@ class RedisStream implements Sink {
     const { count, firstSeq, runId, slot } = batch
     const keys = [this.#keys.stream, this.#keys.fence(batch.outboxId), this.#keys.mark, this.#keys.slots]
     const words = [maxLength, onFull, epoch, word, after.seq, after.taskId, firstSeq, runId, slot, lastTask]
-    const answer = await this.#run(add, keys, [...words, linesOf(batch)])
+    const answer = await this.#run(add, keys, [...words, batch.outboxId, linesOf(batch)])
     const [added, skipped, unread, hasGroup] = answer
     if (added === 'superseded') throw new SupersededError(takenOver(stream))
     if (added === 'changed')
@@ -154,6 +167,7 @@ class RedisStream implements Sink {
       )
       for (const [id, fields] of entries) {
         end = `(${id}`
+        if (this.#newest === '') this.#newest = id
         const task = fields[fields.indexOf('data') + 1]
         try {
           yield taskIdOf(task ?? '')
@@ -169,7 +183,7 @@ class RedisStream implements Sink {
     const [seq, taskId, runId] = await this.#connection.ask((redis) =>
       redis.hmget(this.#keys.fence(outboxId), 'seq', 'task', 'run'),
     )
-    return seq && taskId ? position(seq, taskId, runId) : undefined
+    return seq && taskId ? position([seq, taskId, runId]) : undefined
   }
 
   async receipt(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void> {
@@ -205,7 +219,10 @@ function linesOf({ bytes, starts, count }: TaskBatch): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, next - 2 - from)
 }
 
-const position = (seq: unknown, taskId: unknown, runId: unknown): SinkPosition => ({
+/** What `attach` tells of a fence. */
+const fenceWords = 5
+
+const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
   seq: Number(seq),
   taskId: String(taskId),
   ...(runId ? { runId: String(runId) } : {}),

@@ -2,7 +2,7 @@
  * Adds a batch behind its predecessor, and moves the fence with it; of a batch that comes again only what is missing.
  *
  * KEYS: stream, fence, mark, slots (slot -> its first entry). ARGV: bound, policy, epoch, word, the predecessor's seq
- * and task, the first seq, run, slot, the last task's id, then the tasks, one a line with a comma between two.
+ * and task, the first seq, run, slot, the last task's id, outbox, then the tasks, one a line with a comma between two.
  *
  * Answers {added, skipped, unread entries trimmed, 1 where a consumer group exists}, or {'superseded'}, or
  * {'changed', the fence's seq and task}, or {'full', entries that would go, the group that hasn't read them, its lag,
@@ -17,23 +17,23 @@ ${prelude}
 local stream, fence, mark, slots = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local bound, policy, epoch, word = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local after_seq, after_task, first = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local run, slot, last_task = ARGV[8], ARGV[9], ARGV[10]
+local run, slot, last_task, outbox = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 -- JSON text has no raw line feed.
 local tasks = {}
-for task in string.gmatch(ARGV[11], '{[^\\n]*}') do tasks[#tasks + 1] = task end
+for task in string.gmatch(ARGV[12], '{[^\\n]*}') do tasks[#tasks + 1] = task end
 local count = #tasks
 local last = first + count - 1
 
 local seen, failure = look(stream, mark)
 if not seen then return failure end
-local held = redis.call('HMGET', fence, 'seq', 'task', 'epoch', 'word', 'generation')
+local held = redis.call('HMGET', fence, 'seq', 'task', 'epoch', 'word', 'placed', 'generation')
 -- guard: epoch-checked
 if superseded(held[3], held[4], epoch, word) then return {'superseded'} end
 local seq = tonumber(held[1] or -1)
 local task = held[2] or ''
 local skip = 0
 -- guard: chain-checked
-local fits = held[1] and tonumber(held[5] or 0) == seen.generation
+local fits = held[1] and held[5] == word and tonumber(held[6] or 0) == seen.generation
 if not fits then return {'changed', held[1] or '', task} end
 if seq == after_seq and task == after_task then
   skip = 0
@@ -89,11 +89,11 @@ if added > 0 then
   local reached = skip + added
   local reached_task = last_task
   if reached < count then reached_task = cjson.decode(tasks[reached]).task_id end
-  local now = {'seq', string.format('%d', first + reached - 1), 'task', reached_task, 'run', run, 'to:' .. run, to}
   -- guard: fence-moves
-  redis.call('HSET', fence, unpack(now))
+  stand(fence, mark, outbox, {string.format('%d', first + reached - 1), reached_task, run, word, held[6]})
+  redis.call('HSET', fence, 'to:' .. run, to)
   redis.call('HSETNX', fence, 'from:' .. run, from)
-  redis.call('HSET', mark, 'added', string.format('%d', seen.added + added))
+  redis.call('HSET', mark, 'added', string.format('%d', seen.added + added), 'last', to)
   redis.call('HSETNX', slots, slot, from)
 end
 if failure then return failure end

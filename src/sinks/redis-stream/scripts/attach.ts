@@ -1,29 +1,46 @@
 /**
  * Notes who writes from now on; never moves the fence.
  *
- * KEYS: stream, fence, mark. ARGV: epoch, word, an id for the sink where it has none.
- * Answers {'attached' or 'superseded', sink id, 1 where it was given now, 1 where the stream's tasks are gone, and of
- * the fence before: seq, task, run, epoch, word}.
+ * KEYS: stream, fence, mark, and the fence under the id that a copy had before (else the fence again).
+ * ARGV: outbox, epoch, word, an id for the sink where it has none, the id that a copy had before (else '').
+ *
+ * Answers {'attached' or 'superseded', sink id, 1 where it was given now, the stream's generation, the epoch and word
+ * that were attached before, and twice, of the fence and of the one before: seq ('' where it was never placed), task,
+ * run, the word under which it was placed ('' by an older owm), 1 where its tasks are gone}.
  */
 import { prelude } from './prelude.js'
 
 export const attach = `-- owm: attach
 ${prelude}
-local epoch, word = tonumber(ARGV[1]), ARGV[2]
-local seen, failure = look(KEYS[1], KEYS[3])
+local stream, fence, mark, former_fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local outbox, epoch, word, former = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+local seen, failure = look(stream, mark)
 if not seen then return failure end
-local created = redis.call('HSETNX', KEYS[3], 'id', ARGV[3])
-local id = redis.call('HGET', KEYS[3], 'id')
-local held = redis.call('HMGET', KEYS[2], 'seq', 'task', 'run', 'epoch', 'word', 'generation')
-local fence = {held[1] or '', held[2] or '', held[3] or '', tonumber(held[4] or 0), held[5] or ''}
--- A fence of an older generation stands for tasks that are gone; one of an older owm has no generation.
-local emptied = 0
-if held[1] and held[1] ~= '0' then
-  if held[6] and tonumber(held[6]) < seen.generation then emptied = 1 end
-  if not held[6] and seen.missing then emptied = 1 end
+local created = redis.call('HSETNX', mark, 'id', ARGV[4])
+local id = redis.call('HGET', mark, 'id')
+local held = redis.call('HMGET', fence, 'epoch', 'word')
+local answer = {'attached', id, created, seen.generation, tonumber(held[1] or 0), held[2] or ''}
+
+local function tell(key, name)
+  local at = standing(key, mark, name)
+  -- Of an older generation: it stands for tasks that are gone. (An older owm wrote no generation.)
+  local emptied = 0
+  if at[1] and at[1] ~= '0' then
+    if at[5] and tonumber(at[5]) < seen.generation then emptied = 1 end
+    if not at[5] and seen.missing then emptied = 1 end
+  end
+  for _, value in ipairs({at[1] or '', at[2] or '', at[3] or '', at[4] or '', emptied}) do
+    answer[#answer + 1] = value
+  end
 end
-if superseded(held[4], held[5], epoch, word) then return {'superseded', id, created, emptied, unpack(fence)} end
+tell(fence, outbox)
+if former ~= '' then tell(former_fence, former) end
+
+if superseded(held[1], held[2], epoch, word) then
+  answer[1] = 'superseded'
+  return answer
+end
 -- guard: epoch-attached
-redis.call('HSET', KEYS[2], 'epoch', epoch, 'word', word)
-return {'attached', id, created, emptied, unpack(fence)}
+redis.call('HSET', fence, 'epoch', epoch, 'word', word)
+return answer
 `

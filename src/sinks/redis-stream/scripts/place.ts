@@ -1,15 +1,32 @@
 /**
- * Sets the fence, backwards too.
+ * Sets the fence, backwards too: for the attachment that decided it, and in the stream that it saw.
  *
- * KEYS: fence, mark. ARGV: epoch, word, seq, task, run. Answers {'placed'} or {'superseded'}.
+ * KEYS: stream, fence, mark. ARGV: outbox, epoch, word, the stream's generation as attach told it, an entry that must
+ * still be there ('' for none), seq, task, run.
+ *
+ * Answers {'placed'}, {'superseded'} or {'changed'}.
  */
 import { prelude } from './prelude.js'
 
 export const place = `-- owm: place
 ${prelude}
-local held = redis.call('HMGET', KEYS[1], 'epoch', 'word')
-if superseded(held[1], held[2], tonumber(ARGV[1]), ARGV[2]) then return {'superseded'} end
-local generation = redis.call('HGET', KEYS[2], 'generation') or 0
-redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'task', ARGV[4], 'run', ARGV[5], 'generation', generation)
+local stream, fence, mark = KEYS[1], KEYS[2], KEYS[3]
+local outbox, epoch, word, generation, entry = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local seen, failure = look(stream, mark)
+if not seen then return failure end
+local held = redis.call('HMGET', fence, 'epoch', 'word')
+if superseded(held[1], held[2], epoch, word) then return {'superseded'} end
+-- A failover has undone the attachment: what was decided by it may not hold any more.
+-- guard: place-attached
+if tonumber(held[1] or 0) ~= epoch then return {'changed'} end
+-- guard: place-generation
+if seen.generation ~= generation then return {'changed'} end
+-- guard: place-entry
+if entry ~= '' and #redis.call('XRANGE', stream, entry, entry) == 0 then return {'changed'} end
+-- Of a copy: what its run brought under another id began earlier than what it will bring.
+if ARGV[8] ~= '' and not redis.call('HGET', fence, 'seq') then
+  redis.call('HSETNX', fence, 'from:' .. ARGV[8], '0-0')
+end
+stand(fence, mark, outbox, {ARGV[6], ARGV[7], ARGV[8], word, ARGV[4]})
 return {'placed'}
 `

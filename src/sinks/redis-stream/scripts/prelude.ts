@@ -2,48 +2,89 @@
  * Lua that the scripts share. Each script is run by EVAL: it is atomic, and unlike MULTI it can decide.
  * Its first line says which it is, for whoever reads the server's SLOWLOG or MONITOR.
  *
- * The fence, a hash a outbox: `seq`, `task` and `run` of the last task taken (`seq` is missing until it is placed),
- * `epoch` and `word` of the newest attachment, `generation` of the stream in which it was placed, and for each run
- * whose receipt isn't written yet `from:RUN` and `to:RUN`, its first and last entry.
+ * The fence, a hash for each outbox:
  *
- * The mark, one hash a stream: `id` of this sink, `added`, the stream's entries-added when one of us last looked, and
- * `generation`, which rises when the stream turns out to be another one.
+ *     epoch, word            who attached last
+ *     seq, task, run         the position: the last task taken; missing until it is placed
+ *     placed, generation     under whose word the position was placed, and in which generation of the stream
+ *     from:RUN, to:RUN       a run's first and last entry, until its receipt is written
+ *
+ * The mark, one hash for each stream:
+ *
+ *     id                     of this sink
+ *     added, last            the stream's entries-added and its last entry when one of us last added
+ *     generation             rises when the stream turns out to be another one
+ *     at:OUTBOX-ID           that outbox's position once more, written in the same step as the fence: where the fence
+ *                            alone is gone, it is restored from here
  */
 export const prelude = `
--- Whether a newer attachment, or a copy's with the same epoch, stands in the fence.
-local function superseded(held_epoch, held_word, epoch, word)
-  local other = tonumber(held_epoch or 0)
-  return other > epoch or (other == epoch and held_word ~= word)
-end
-
--- The stream's length, entries-added and generation, or an error reply. A stream that is gone, or that has had fewer
--- entries than it had before, is another one. (entries-added: Redis 7; before that only a missing stream is noticed.)
-local function look(stream, mark)
-  local info = redis.pcall('XINFO', 'STREAM', stream)
-  local missing = info.err and string.find(info.err, 'no such key')
-  if info.err and not missing then return nil, info end
-  local length, added = 0, 0
-  if not missing then
-    for i = 1, #info, 2 do
-      if info[i] == 'length' then length = info[i + 1] end
-      if info[i] == 'entries-added' then added = info[i + 1] end
-    end
-  end
-  local kept = redis.call('HMGET', mark, 'added', 'generation')
-  local generation = tonumber(kept[2] or 0)
-  if kept[1] and (missing or added < tonumber(kept[1])) then
-    generation = generation + 1
-    redis.call('HSET', mark, 'generation', generation)
-    redis.call('HDEL', mark, 'added')
-  end
-  return {length = length, added = added, generation = generation, missing = missing}
-end
-
 -- Whether entry id a comes after b.
 local function after(a, b)
   local ams, aseq = string.match(a, '(%d+)-(%d+)')
   local bms, bseq = string.match(b, '(%d+)-(%d+)')
   if ams ~= bms then return tonumber(ams) > tonumber(bms) end
   return tonumber(aseq) > tonumber(bseq)
+end
+
+local position_of = {'seq', 'task', 'run', 'placed', 'generation'}
+
+-- Writes an outbox's position, in both places. (Its values in the order of position_of.)
+local function stand(fence, mark, outbox, values)
+  local now = {}
+  for i, name in ipairs(position_of) do
+    now[2 * i - 1] = name
+    now[2 * i] = values[i]
+  end
+  redis.call('HSET', fence, unpack(now))
+  redis.call('HSET', mark, 'at:' .. outbox, cjson.encode(values))
+end
+
+-- Where an outbox stands: the values of position_of, the first of them false where it was never placed.
+local function standing(fence, mark, outbox)
+  local held = redis.call('HMGET', fence, unpack(position_of))
+  if held[1] then return held end
+  local kept = redis.call('HGET', mark, 'at:' .. outbox)
+  if not kept then return held end
+  -- guard: fence-restored
+  local values = cjson.decode(kept)
+  redis.call('HSET', fence, 'seq', values[1], 'task', values[2], 'run', values[3], 'placed', values[4],
+    'generation', values[5])
+  redis.call('HSETNX', fence, 'from:' .. values[3], '0-0') -- no longer known
+  return values
+end
+
+-- Whether a newer attachment, or a copy's with the same epoch, stands in the fence.
+local function superseded(held_epoch, held_word, epoch, word)
+  local other = tonumber(held_epoch or 0)
+  return other > epoch or (other == epoch and held_word ~= word)
+end
+
+-- The stream's length, entries-added, last id and generation, or an error reply. A stream that is gone is another one,
+-- and so is one that has had fewer entries than it must have had: those that it had before, and all of its present ones
+-- where they are newer than those. (entries-added: Redis 7; before that only a missing stream is noticed.)
+local function look(stream, mark)
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  local missing = info.err and string.find(info.err, 'no such key')
+  if info.err and not missing then return nil, info end
+  local length, added, last, first = 0, nil, nil, nil
+  if not missing then
+    for i = 1, #info, 2 do
+      if info[i] == 'length' then length = info[i + 1] end
+      if info[i] == 'entries-added' then added = info[i + 1] end
+      if info[i] == 'last-generated-id' then last = info[i + 1] end
+      if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
+    end
+  end
+  local kept = redis.call('HMGET', mark, 'added', 'generation', 'last')
+  local generation = tonumber(kept[2] or 0)
+  local fewest = tonumber(kept[1] or 0)
+  if first and kept[3] and after(first, kept[3]) then fewest = fewest + length end
+  -- guard: stream-looked-at
+  if kept[1] and (missing or (added and added < fewest)) then
+    generation = generation + 1
+    redis.call('HSET', mark, 'generation', generation)
+    redis.call('HDEL', mark, 'added', 'last')
+  end
+  return {length = length, added = added or 0, last = last, generation = generation, missing = missing}
 end
 `

@@ -15,9 +15,11 @@ local stream, fence, mark, receipts, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4],
 local field, json = ARGV[4], ARGV[7]
 local seen, failure = look(stream, mark)
 if not seen then return failure end
-local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word', 'generation')
+local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word', 'placed', 'generation')
 if superseded(held[2], held[3], tonumber(ARGV[1]), ARGV[2]) then return {'superseded'} end
-local stands = tonumber(held[4] or 0) == seen.generation and tonumber(held[1] or -1) >= tonumber(ARGV[3])
+-- guard: receipt-stands
+local stands = held[4] == ARGV[2] and tonumber(held[5] or 0) == seen.generation
+  and tonumber(held[1] or -1) >= tonumber(ARGV[3])
 if not stands then return {'changed', held[1] or ''} end
 
 -- The entries that earlier receipts of the slot named count too: a retry adds some.
@@ -36,6 +38,11 @@ for i = 8, #ARGV do
   local entries = redis.call('HMGET', fence, from, to)
   reach(entries[1], entries[2])
   redis.call('HDEL', fence, from, to)
+end
+-- A fence that was deleted or taken over knows less; the slot's entries lie between these in any case.
+if tonumber(ARGV[3]) > 0 then
+  first = first or '0-0'
+  last = last or seen.last
 end
 local function quoted(id) return id and ('"' .. id .. '"') or 'null' end
 redis.call('HSET', receipts, field, json .. ',"firstEntry":' .. quoted(first) .. ',"lastEntry":' .. quoted(last) .. '}')

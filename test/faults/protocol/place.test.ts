@@ -1,0 +1,231 @@
+/** Attach, compare, place: late answers, lost ones, and a sink or a file that changes between two steps. */
+import { copyFile, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { startOwm } from '../../support/cli.js'
+import { pidOf, untilStopped } from '../../support/faults.js'
+import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
+
+const slots = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z', '2026-11-23T12:00:00Z'] as const
+const crash = join(import.meta.dirname, '..', '..', 'support', 'crash.mjs')
+
+const at = (step: string, signal = 'SIGKILL') => ({
+  node: ['--import', crash],
+  env: { OWM_CRASH_AT: step, OWM_CRASH_SIGNAL: signal },
+})
+
+async function good(scene: Scene, args: readonly string[]): Promise<void> {
+  const { code, stderr } = await scene.owm(args)
+  expect(code, stderr).toBe(0)
+}
+
+async function killed(scene: Scene, step: string, args: readonly string[]): Promise<void> {
+  expect((await scene.owm(args, at(step))).signal).toBe('SIGKILL')
+}
+
+async function idsIn(scene: Scene): Promise<string[]> {
+  const entries = await scene.admin.xrange(stream, '-', '+')
+  return entries.map(([, [, task = '{}']]) => {
+    const { task_id: id }: { task_id: string } = JSON.parse(task)
+    return id
+  })
+}
+
+/** So many tasks are in the stream, each of them once. */
+async function expectOnce(scene: Scene, count: number): Promise<void> {
+  const ids = await idsIn(scene)
+  expect(new Set(ids).size).toBe(ids.length)
+  expect(ids).toHaveLength(count)
+}
+
+async function fenceOf(scene: Scene): Promise<string> {
+  const [fence = ''] = await scene.admin.keys(`{${stream}}:owm:????????-????-????-????-????????????`)
+  return fence
+}
+
+const outboxFiles = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => /^outbox\.db(-wal|-shm)?$/.test(name))
+
+async function copyOutbox(folder: string): Promise<void> {
+  for (const name of await outboxFiles(folder)) await copyFile(join(folder, name), join(folder, `kept-${name}`))
+}
+
+async function restoreOutbox(folder: string): Promise<void> {
+  for (const name of await outboxFiles(folder)) await rm(join(folder, name))
+  for (const name of (await readdir(folder)).filter((one) => one.startsWith('kept-')))
+    await copyFile(join(folder, name), join(folder, name.slice('kept-'.length)))
+}
+
+test.each(['attach', 'place'])(
+  'a %s whose answer did not come, and that arrives late, changes nothing',
+  async (script) => {
+    const scene = await redisScene({ count: 3_000 })
+    scene.proxy.onNamed(script, 1, 'late')
+    scene.proxy.onScript(4, { before: () => scene.proxy.sendLate() })
+    await good(scene, ['produce', '--slot', slots[0]])
+    expect(scene.proxy.counts.hooks).toBe(1)
+    await expectOnce(scene, 3_000)
+  },
+)
+
+test('a stream that is deleted and written by another outbox between attach and place is noticed', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  scene.proxy.onNamed('place', 2, {
+    before: async () => {
+      await scene.admin.del(stream)
+      await good(scene, ['produce', '--slot', slots[2], '--outbox', './other.db'])
+    },
+  })
+  await good(scene, ['produce', '--slot', slots[1]])
+  expect(scene.proxy.counts.hooks).toBe(1)
+  await expectOnce(scene, 3_000)
+})
+
+test('a stream that is deleted before the receipt: it is filled again, then the receipt is written', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  scene.proxy.onNamed('receipt', 1, { before: () => scene.admin.del(stream) })
+  await good(scene, ['produce', '--slot', slots[0]])
+  expect(scene.proxy.counts.hooks).toBe(1)
+  await expectOnce(scene, 1_000)
+  expect(await scene.admin.hlen(`{${stream}}:owm:receipts:${scene.folder}/.owmrc.json`)).toBe(1)
+})
+
+test.each([
+  ['', async () => undefined],
+  [', and readers had removed all entries', (scene: Scene) => scene.admin.xtrim(stream, 'MAXLEN', 0)],
+] as const)('a fence that is deleted alone doubles nothing%s, also after a crash behind attach', async (_, also) => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await also(scene)
+  const kept = await scene.admin.xlen(stream)
+  expect(await scene.admin.del(await fenceOf(scene))).toBe(1)
+  await killed(scene, 'sink:attached', ['produce', '--slot', slots[1]])
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, kept + 1_000)
+})
+
+test('a fence that is deleted in the middle of a run', async () => {
+  const scene = await redisScene({ count: 3_000 })
+  scene.proxy.onScript(3, { before: async () => scene.admin.del(await fenceOf(scene)) })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await expectOnce(scene, 3_000)
+})
+
+test('a fence that is deleted behind a failover: only what the failover lost comes again', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await scene.admin.save()
+  const dump = join(scene.redis.directory, 'dump.rdb')
+  await copyFile(dump, `${dump}.older`)
+  await good(scene, ['produce', '--slot', slots[1]])
+  await scene.redis.kill('SIGKILL')
+  await copyFile(`${dump}.older`, dump)
+  await scene.redis.restart()
+  await scene.admin.del(await fenceOf(scene))
+  await good(scene, ['produce', '--slot', slots[2]])
+  await expectOnce(scene, 3_000)
+})
+
+test('the keys beside the stream are all deleted: what is still in the stream is not delivered again', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await scene.admin.del(await scene.admin.keys(`{${stream}}:owm:*`))
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, 2_000)
+})
+
+interface Cities {
+  url: string
+  asked: number
+  /** What it gives. */
+  list: readonly string[]
+  /** Answers wait for it. */
+  gate: Promise<unknown>
+}
+
+/** A source that gives cities. */
+async function cities(list: readonly string[]): Promise<Cities> {
+  const served: Cities = { url: '', asked: 0, list, gate: Promise.resolve() }
+  const server = createServer(async (_, response) => {
+    served.asked++
+    await served.gate
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(served.list.map((city) => ({ latitude: 1, longitude: 1, city, id: city }))))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  served.url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`
+  return served
+}
+
+async function citiesIn(scene: Scene): Promise<string[]> {
+  const entries = await scene.admin.xrange(stream, '-', '+')
+  return entries.map(([, [, task = '{}']]) => {
+    const { city }: { city: string } = JSON.parse(task)
+    return city
+  })
+}
+
+test('a restored copy whose open run reads another list leaves nothing out, also where its attach was lost', async () => {
+  const source = await cities(['A', 'B', 'C'])
+  const scene = await redisScene({
+    settings: { source: { use: 'http', url: source.url, count: undefined, pagination: { type: 'link' } } },
+  })
+  await killed(scene, 'run:started', ['produce', '--slot', slots[0]])
+  await copyOutbox(scene.folder)
+  await good(scene, ['produce', '--slot', slots[0]])
+  await restoreOutbox(scene.folder)
+  source.list = ['D', 'B', 'C']
+  // The copy counts further than the original did, and its first attachment is taken without an answer.
+  for (let n = 0; n < 4; n++) await good(scene, ['outbox', 'purge', '--older-than', '30d'])
+  await killed(scene, 'sink:attached', ['produce', '--slot', slots[0]])
+  const { code, stderr } = await scene.owm(['produce', '--slot', slots[0]])
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain('an older or a second copy')
+  expect(new Set(await citiesIn(scene))).toEqual(new Set(['A', 'B', 'C', 'D']))
+})
+
+test('a copy made while a process ran leaves nothing out', async () => {
+  const source = await cities(['Z'])
+  const scene = await redisScene({
+    settings: { source: { use: 'http', url: source.url, count: undefined, pagination: { type: 'link' } } },
+  })
+  await good(scene, ['produce', '--slot', slots[0], '--no-flush'])
+  // What is pending makes the process attach and place before its source has said anything.
+  let open = (): void => undefined
+  source.gate = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const running = startOwm(['produce', '--slot', slots[1]], { cwd: scene.folder, ...at('sink:placed', 'SIGSTOP') })
+  await untilStopped(running)
+  await copyOutbox(scene.folder)
+  source.list = ['A', 'B', 'C']
+  process.kill(pidOf(running), 'SIGCONT')
+  open()
+  expect((await running.ended).code).toBe(0)
+  await restoreOutbox(scene.folder)
+  source.list = ['D', 'B', 'C']
+  const { code, stderr } = await scene.owm(['produce', '--slot', slots[1]])
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain('an older or a second copy')
+  expect(new Set(await citiesIn(scene))).toEqual(new Set(['Z', 'A', 'B', 'C', 'D']))
+})
+
+test('a restored copy of an outbox whose original went on doubles nothing that is in the stream', async () => {
+  const scene = await redisScene({ count: 2_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await killed(scene, 'batch:answered:2', ['produce', '--slot', slots[1]])
+  await copyOutbox(scene.folder)
+  await good(scene, ['produce', '--slot', slots[1]])
+  await restoreOutbox(scene.folder)
+  const { code, stderr } = await scene.owm(['produce', '--slot', slots[1]])
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain('an older or a second copy')
+  await expectOnce(scene, 4_000)
+})
