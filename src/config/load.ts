@@ -1,5 +1,5 @@
 /** One configuration out of flags, environment, file and defaults, in this order. */
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
 import { Place } from '../plugins/schema.js'
@@ -65,6 +65,7 @@ export async function loadConfig(
   const unused = overrides.withoutSource ? ['source'] : []
   const { tree: merged, variables } = await expand(origins, { env, secrets, baseDir, unused })
   origins.merged = merged
+  const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
   secrets.add(...secretsIn(merged))
 
@@ -82,8 +83,19 @@ export async function loadConfig(
   )
   const path = resolve(baseDir, settings.outbox.path)
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
-  settings.outbox.path = isShared ? namedAfter(pipeline, path) : path
+  settings.outbox.path = trialOf(overrides, configured, isShared ? namedAfter(pipeline, path) : path)
   return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, origins }
+}
+
+/**
+ * The outbox of a trial, `--sink` with another plugin than the configured one: what is tried must not count as
+ * delivered, nor the other way round. Where an outbox is named as well, it is that.
+ */
+function trialOf({ sink, outbox, set = [] }: Overrides, configured: unknown, path: string): string {
+  const isNamed = outbox !== undefined || set.some((one) => one.startsWith('outbox.path='))
+  if (sink === undefined || configured === undefined || sink === configured || isNamed) return path
+  // guard: trial-outbox
+  return `${path}-trial-${basename(sink).replaceAll(/[^\w.@-]/g, '-')}.db`
 }
 
 /** Whether a path leads to one of owm's own settings, not to a plugin's option. */

@@ -14,12 +14,18 @@ import { LessThanOrEqual } from 'typeorm'
 import { codeOf, OutboxBusyError } from '../errors/index.js'
 import { FileLock } from '../files/lock.js'
 import { checkDatabase, checkFolder, look } from '../files/rules.js'
-import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
 import { Breakers } from './breakers.js'
 import { Acknowledgement } from './chain/acknowledge.js'
-import { type Met, type Parts, type Reconciled, reconcile, reconcilePosition } from './chain/reconcile.js'
+import {
+  type Met,
+  type MetPlain,
+  type Parts,
+  type Reconciled,
+  reconcile,
+  reconcilePosition,
+} from './chain/reconcile.js'
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
 import { cut, IntakeWriter } from './intake.js'
@@ -194,8 +200,8 @@ export class Outbox {
   }
 
   /** The same with a sink that knows no attachments. */
-  async reconcilePosition(position: SinkPosition | undefined): Promise<Reconciled> {
-    return reconcilePosition(this.#parts(), position)
+  async reconcilePosition(met: MetPlain): Promise<Reconciled> {
+    return reconcilePosition(this.#parts(), met)
   }
 
   #parts(): Parts {

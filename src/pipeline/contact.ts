@@ -66,7 +66,7 @@ export class Contact {
     const before = outbox.ackedSeq
     const sink = await this.sink()
     if (sink.attach && sink.place) await this.#attach(sink.attach.bind(sink), sink.place.bind(sink), sink)
-    else if (sink.position) await this.#ask(sink.position.bind(sink))
+    else await this.#ask(sink)
     this.#made = true
     return outbox.ackedSeq !== before
   }
@@ -105,11 +105,14 @@ export class Contact {
     }
   }
 
-  /** A sink that remembers how far it got, but knows no attachments. */
-  async #ask(position: NonNullable<Sink['position']>): Promise<void> {
-    const { outbox, log } = this.#deps
+  /** A sink that knows no attachments, but remembers how far it got, if that. */
+  async #ask(sink: Sink): Promise<void> {
+    const { outbox, log, adopt: from } = this.#deps
+    const { address = this.#deps.sink.name } = sink
+    const askPosition = sink.position?.bind(sink)
     for (;;) {
-      const found = await outbox.reconcilePosition(await this.attempt(() => position(outbox.id)))
+      const position = askPosition ? await this.attempt(() => askPosition(outbox.id)) : null
+      const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
     }

@@ -1,6 +1,7 @@
 /** `owm flush`: delivers what is pending, for manual recovery. */
 import type { OwmError } from '../errors/index.js'
 import { step } from '../trace.js'
+import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { losses } from './losses.js'
 import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress } from './parts.js'
@@ -17,7 +18,7 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   const delivered = nothingDelivered()
   const errors: OwmError[] = []
   const progress: Progress = { read: 0, delivered: 0, total: Math.min(limit, deps.outbox.pending) }
-  await relay(deps, { feed, limit, delivered, progress }).catch((error: unknown) => {
+  await relay(deps, { contact: new Contact(deps), feed, limit, delivered, progress }).catch((error: unknown) => {
     errors.push(asOwmError(error))
   })
   await deps.outbox.settle()

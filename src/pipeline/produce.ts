@@ -14,6 +14,7 @@
 import { isOwmError, kindOf, type OwmError, SinkLostError, SourceError, UsageError } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
+import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
 import type { Positions } from './input/positions.js'
@@ -22,6 +23,7 @@ import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
+import { mustBeSameShards } from './shards.js'
 
 export interface ProduceOptions {
   slot: string
@@ -54,11 +56,12 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const delivered = nothingDelivered()
   const rejects = new Rejects()
 
-  const { run, complete } = await enterRun(options, deps)
+  const contact = new Contact(deps)
+  const { run, complete } = await enterSlot(options, deps, contact)
   step('run:started')
 
   const relaying = options.flush
-    ? relay(deps, { feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
+    ? relay(deps, { contact, feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
         () => true,
         (error: unknown) => {
           errors.push(asOwmError(error))
@@ -91,6 +94,20 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     rejects,
     before: await outbox.ledger.before(run),
     alreadyComplete: complete,
+  }
+}
+
+async function enterSlot(
+  options: ProduceOptions,
+  deps: ProduceDeps,
+  contact: Contact,
+): Promise<{ run: RunRow; complete: boolean }> {
+  try {
+    if (options.flush && !options.again) await mustBeSameShards(options.slot, deps, contact)
+    return await enterRun(options, deps)
+  } catch (error) {
+    await contact.close()
+    throw error
   }
 }
 

@@ -17,7 +17,7 @@ import { isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
-import { Contact } from './contact.js'
+import type { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import type { Delivered, Deps, Progress } from './parts.js'
 
@@ -25,6 +25,7 @@ import type { Delivered, Deps, Progress } from './parts.js'
 const maxComparisons = 10
 
 export interface RelayOptions {
+  contact: Contact
   feed: Feed
   /** Tasks, at most. */
   limit: number
@@ -34,9 +35,9 @@ export interface RelayOptions {
 
 /** Delivers until there is nothing pending and no more will come. Throws OwmError. */
 export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
-  const contact = new Contact(deps)
+  const { contact } = options
   try {
-    await new Relay(deps, options, contact).run()
+    await new Relay(deps, options).run()
   } finally {
     step('flush:ended')
     options.delivered.evicted += contact.evicted
@@ -62,10 +63,10 @@ class Relay {
   #comparisons = 0
   #furthest = 0
 
-  constructor(deps: Deps, options: RelayOptions, contact: Contact) {
+  constructor(deps: Deps, options: RelayOptions) {
     this.#deps = deps
     this.#options = options
-    this.#contact = contact
+    this.#contact = options.contact
     this.#left = options.limit
   }
 
@@ -242,7 +243,9 @@ export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
   const tasks = `${refused} task${refused === 1 ? '' : 's'}`
   return [
     new RefusedError(`The sink ${sink.name} refused ${tasks} for good: set aside as dead, the others went on.`, {
-      hint: '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, `owm outbox purge --dead` gives them up.',
+      hint:
+        '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
+        '`owm outbox purge --dead` gives them up.',
     }),
   ]
 }

@@ -1,9 +1,11 @@
-/** `owm outbox adopt`: whose an outbox is, where that has changed. */
+/** `owm outbox adopt`: whose an outbox is, and which sink it is delivered to, where that has changed. */
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
+import type { From, Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
-import { openOutbox, type Surroundings } from '../compose.js'
+import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
+import { plural } from '../format.js'
 import { ownerOf } from '../owner.js'
 
 /** What `owm outbox adopt --json` prints. */
@@ -11,38 +13,85 @@ export interface AdoptResult {
   outbox: { path: string | null }
   /** A pipeline's name, or the path of a configuration or a folder; `before` is null where it was nobody's. */
   owner: { before: string | null; now: string | null }
+  /** Where the sink is, without credentials, and the tasks that it is to get; null where it wasn't adopted. */
+  sink: { address: string; pending: number } | null
 }
+
+export const froms = ['pending', 'open-runs', 'history'] as const satisfies readonly From[]
 
 export interface AdoptFlags extends WaitFlags {
   owner: boolean
+  sink: boolean
+  from?: From | undefined
 }
 
-export const nothingAdopted = (): AdoptResult => ({ outbox: { path: null }, owner: { before: null, now: null } })
+export const nothingAdopted = (): AdoptResult => ({
+  outbox: { path: null },
+  owner: { before: null, now: null },
+  sink: null,
+})
 
-/** Makes the outbox that of the configuration that was read. Throws UsageError where no flag says what to adopt. */
+/** Throws UsageError where no flag says what to adopt. */
 export async function adopt(
   flags: AdoptFlags,
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<AdoptResult>> {
-  if (!flags.owner)
-    throw new UsageError('What is to be adopted?', { hint: '--owner: the outbox, for this configuration.' })
+  check(flags)
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
-  const now = await ownerOf(loaded, around.env)
-  const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'anybody' })
+  const as = flags.owner ? 'anybody' : 'owner'
+  const outbox = await openOutbox(loaded, around, { waitMs, create: false, as })
   try {
-    const before = await outbox.adopt(now)
-    const was = before === null ? "nobody's" : `that of ${before}`
+    const owned = await adoptOwner(outbox, await ownerOf(loaded, around.env), flags.owner)
+    const sunk = flags.from ? await adoptSink(outbox, loaded, around, flags.from) : undefined
     return {
-      result: { outbox: { path: outbox.path }, owner: { before, now } },
-      summary: [
-        before === now
-          ? `${outbox.path} is that of ${now} already`
-          : `${outbox.path} is that of ${now} now; it was ${was}`,
-      ],
+      result: { outbox: { path: outbox.path }, owner: owned.result, sink: sunk?.result ?? null },
+      summary: [...owned.summary, ...(sunk?.summary ?? [])],
     }
   } finally {
     await outbox.close()
+  }
+}
+
+function check({ owner, sink, from }: AdoptFlags): void {
+  if (!owner && !sink)
+    throw new UsageError('What is to be adopted?', {
+      hint: '--owner: the outbox, for this configuration. --sink --from …: the sink, for the outbox.',
+    })
+  if (sink === (from !== undefined)) return
+  throw new UsageError(sink ? 'What is the sink to get?' : '--from says what a sink gets.', {
+    hint: '--sink --from pending, open-runs or history.',
+  })
+}
+
+async function adoptOwner(outbox: Outbox, now: string, isTold: boolean): Promise<Done<AdoptResult['owner']>> {
+  if (!isTold) return { result: { before: now, now }, summary: [] }
+  const before = await outbox.adopt(now)
+  const was = before === null ? "nobody's" : `that of ${before}`
+  const text = before === now ? `is that of ${now} already` : `is that of ${now} now; it was ${was}`
+  return { result: { before, now }, summary: [`${outbox.path} ${text}`] }
+}
+
+async function adoptSink(
+  outbox: Outbox,
+  loaded: Loaded,
+  around: Surroundings,
+  from: From,
+): Promise<Done<NonNullable<AdoptResult['sink']>>> {
+  const { adoptSink } = await import('../../pipeline/adopt.js')
+  const { signal } = around
+  const [sink, resilience] = [await sinkOf(loaded, around), await resilienceOf(loaded, around, 'sink', outbox)]
+  const deps = { sink, outbox, resilience, pipeline: '', log: await around.logger(), signal }
+  const { address, isPresent } = await adoptSink(deps, from)
+  const { pending } = outbox
+  const tasks = `${plural(pending, 'task')} pending`
+  return {
+    result: { address, pending },
+    summary: [
+      isPresent
+        ? `${outbox.path} is delivered to this sink already: ${tasks}`
+        : `${outbox.path} is delivered to this sink from now on: ${tasks}; \`owm flush\` delivers them`,
+    ],
   }
 }

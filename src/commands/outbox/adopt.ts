@@ -1,27 +1,40 @@
 import * as Flags from '@oclif/core/flags'
-import { type AdoptResult, adopt, nothingAdopted } from '../../cli/actions/adopt.js'
-import { type Done, OwmCommand } from '../../cli/command.js'
+import { type AdoptFlags, type AdoptResult, adopt, froms, nothingAdopted } from '../../cli/actions/adopt.js'
+import { type BaseFlags, type Done, OwmCommand } from '../../cli/command.js'
 import { waiting } from '../../cli/flags.js'
 
 export type { AdoptResult } from '../../cli/actions/adopt.js'
 
 export default class OutboxAdopt extends OwmCommand<AdoptResult> {
-  static override summary = "Let this configuration go on with another one's outbox."
+  static override summary = "Let this configuration go on with another one's outbox, or its outbox with another sink."
   static override description = [
     'An outbox serves one owner: a pipeline, by its name, or else a configuration, by the path of its file.',
-    'Use this after the file, the folder or the pipeline was renamed or moved.',
+    'Use --owner after the file, the folder or the pipeline was renamed or moved.',
+    'An outbox is delivered to one sink. Where the configuration names another one while tasks are pending,',
+    '--sink --from says what that gets.',
   ].join(' ')
-  static override examples = ['<%= config.bin %> <%= command.id %> --owner']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --owner',
+    '<%= config.bin %> <%= command.id %> --sink --from pending',
+  ]
   static override flags = {
     owner: Flags.boolean({ description: 'make this configuration the owner of the outbox' }),
+    sink: Flags.boolean({ description: "make this configuration's sink that of the outbox" }),
+    from: Flags.option({
+      options: froms,
+      description: 'what the sink gets: what is pending, all of the runs with pending tasks, or all that is kept',
+      helpValue: 'WHAT',
+    })(),
     ...waiting,
   }
 
   protected result = nothingAdopted()
 
   protected async work(): Promise<Done<AdoptResult>> {
-    const { flags } = await this.parse(OutboxAdopt)
-    this.takeFlags(flags)
-    return adopt(flags, () => this.configureSink(flags), this.surroundings)
+    // Its --sink takes the place of the one that all commands have.
+    const flags: AdoptFlags & Omit<BaseFlags, 'sink'> = (await this.parse(OutboxAdopt)).flags
+    const base = { ...flags, sink: undefined }
+    this.takeFlags(base)
+    return adopt(flags, () => this.configureSink(base), this.surroundings)
   }
 }

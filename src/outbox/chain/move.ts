@@ -18,7 +18,11 @@ export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined)
   sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink))
 
 /** Throws ConfigurationError where an operator must decide. */
-export async function moveTo(parts: Parts, met: Met, known: KnownSink | undefined): Promise<Reconciled> {
+export async function moveTo(
+  parts: Parts,
+  met: Pick<Met, 'address' | 'attached' | 'from'>,
+  known: KnownSink | undefined,
+): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, attached } = met
   // guard: another-sink
@@ -47,16 +51,19 @@ async function startOf({ database, state, queue }: Parts, from: Met['from']): Pr
   return from === 'pending' ? seq : state.lastSeq
 }
 
+/** Without its scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */
+const shown = (address: string): string => address.replace(/^[a-z]+:\/\//, '')
+
 function anotherSink({ database, state, sinks }: Parts, address: string): ConfigurationError {
   const last = sinks.present?.addresses.at(-1)
   return new ConfigurationError(
-    `The outbox ${database.path} holds ${state.pending} task${state.pending === 1 ? '' : 's'} for ${last ?? 'another sink'}, ` +
-      `but the sink is ${address} now.`,
+    `The outbox ${database.path} holds ${state.pending} task${state.pending === 1 ? '' : 's'} for ${last === undefined ? 'another sink' : shown(last)}, ` +
+      `but the sink is ${shown(address)} now.`,
     {
       hint:
         'Deliver them there first: `owm flush` with the sink as it was. Or let this sink have them: ' +
-        '`owm outbox adopt --sink --from pending` (those tasks), `--from open-runs` (all of their runs) or ' +
-        '`--from history` (all that the outbox still holds). Or give this sink an outbox of its own: --outbox.',
+        '`owm outbox adopt --sink --from pending` (those tasks), `--from open-runs` (all of their runs) ' +
+        'or `--from history` (all that is kept). Or give this sink an outbox of its own: --outbox.',
     },
   )
 }

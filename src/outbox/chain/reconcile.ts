@@ -89,14 +89,32 @@ export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
 
 const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
 
-/** Compares with a sink that tells its position only, if that. */
-export async function reconcilePosition(parts: Parts, position: SinkPosition | undefined): Promise<Reconciled> {
+/** A sink that knows no attachments. */
+export interface MetPlain extends Pick<Met, 'address' | 'from'> {
+  /** How far it says that it is; null where it can't say. */
+  readonly position: SinkPosition | undefined | null
+}
+
+/** Compares with a sink that tells its position only, if that; one that tells nothing is known by its address. */
+export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Reconciled> {
+  const { state, sinks } = parts
+  const { address, position } = met
+  const known = sinks.find(address)
+  if (isAnother(parts, known)) return moveTo(parts, { ...met, attached: { sinkId: '' } }, known)
+  const note: Note = {
+    fromSeq: known?.fromSeq ?? 0,
+    write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
+  }
+  if (position === null) {
+    if (!known || state.sink === null) await write(parts, state.acked.seq, note)
+    return { kind: 'same', at: nothingTaken, warnings: [] }
+  }
   if (!position) {
     const seq = await beforeOpenRuns(parts.database)
-    return goBackTo(parts, { at: { seq: Math.min(seq, parts.state.acked.seq), taskId: '' } })
+    return goBackTo(parts, { at: { seq: Math.min(seq, state.acked.seq), taskId: '' }, note })
   }
   if (!(await isAt(parts, position))) return becomeCopy(parts, null)
-  return followPosition(parts, position, undefined)
+  return followPosition(parts, position, note)
 }
 
 /** Whether this file placed a fence, and gave the sink the task where it stands. */

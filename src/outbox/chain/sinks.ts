@@ -33,6 +33,7 @@ export interface KnownSink {
 export interface Meeting {
   readonly known: KnownSink | undefined
   readonly address: string
+  /** '' where it has none. */
   readonly sinkId: string
   /** It gets the tasks behind this `seq`, where that is decided now. */
   readonly fromSeq?: number | undefined
@@ -124,7 +125,8 @@ export class Sinks {
   /** Notes what a sink is called and where it was met, as a part of a transaction. Returns its row's id. */
   async note(manager: EntityManager, { known, address, sinkId, fromSeq }: Meeting): Promise<number> {
     const addresses = JSON.stringify([...new Set([...(known?.addresses ?? []), address])])
-    const sinkIds = JSON.stringify([...(known?.sinkIds ?? []).filter((id) => id !== sinkId), sinkId])
+    const ids = [...(known?.sinkIds ?? []).filter((id) => id !== sinkId), sinkId]
+    const sinkIds = JSON.stringify(ids.filter((id) => id !== ''))
     const named = { addresses, sinkIds, ...(fromSeq === undefined ? {} : { fromSeq }) }
     if (known) {
       await manager.update(sinkRows, { id: known.id }, named)

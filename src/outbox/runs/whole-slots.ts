@@ -78,7 +78,7 @@ async function lastTaken(manager: EntityManager, seq: number): Promise<number> {
 }
 
 /** The share that a digest names behind its hash: see pipeline/filters. */
-function shardOf(digest: string): number[] {
+export function shardOf(digest: string): number[] {
   const [, share = '0/1'] = digest.split(' ')
   return share.split('/').map(Number)
 }

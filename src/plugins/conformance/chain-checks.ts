@@ -60,7 +60,7 @@ export function chainChecks<Options extends ZodType>(sink: SinkUnderTest<Options
       })
     },
   }))
-  return [...checks, forgetCheck(sink, shared)].map(({ name, run }) => ({ name: `if it attaches: ${name}`, run }))
+  return [...checks, lossCheck(sink, shared)].map(({ name, run }) => ({ name: `if it attaches: ${name}`, run }))
 }
 
 interface CallerCheck {
@@ -189,9 +189,9 @@ async function refused(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unkno
   assert.fail(`a ${name} was expected, and it was taken`)
 }
 
-function forgetCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe: Probe): Check {
+function lossCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe: Probe): Check {
   return {
-    name: 'gets again what it forgets: its last batches, and everything (with `snapshot`)',
+    name: 'gets again what it lost: its last batches, and everything (with `snapshot`)',
     async run() {
       const { snapshot } = sink
       if (!snapshot || !(await probe.bare(async ({ attach }) => attach !== undefined))) return
@@ -203,8 +203,8 @@ function forgetCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, prob
         const second = { ...first, slot: someSlot() }
         await runJobToItsEnd(second)
         const tasks = [...(await tasksIn(folder, first.slot)), ...(await tasksIn(folder, second.slot))]
-        for (const forget of [goBack, goBackToNothing]) {
-          await forget()
+        for (const lose of [goBack, goBackToNothing]) {
+          await lose()
           await runJobToItsEnd({ ...first, what: 'flush' })
           await probe.assertArrived(tasks)
         }

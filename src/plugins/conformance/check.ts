@@ -35,7 +35,7 @@ export interface SinkUnderTest<Options extends ZodType> extends UnderTest {
   arrived(): Promise<string[]>
   /**
    * Remembers all that the sink holds, its fences too; the function that it gives brings the sink back to that, as a
-   * failover would. For the check of a sink that forgets.
+   * failover would. For the check of a sink that loses tasks.
    */
   snapshot?(): Promise<() => Promise<void>>
 }

@@ -164,6 +164,8 @@ async function cities(list: readonly string[]): Promise<Cities> {
   return served
 }
 
+const optionsOf = ({ url }: Cities) => ({ use: 'http', url, count: undefined, pagination: { type: 'link' } })
+
 async function citiesIn(scene: Scene): Promise<string[]> {
   const entries = await scene.admin.xrange(stream, '-', '+')
   return entries.map(([, [, task = '{}']]) => {
@@ -172,11 +174,9 @@ async function citiesIn(scene: Scene): Promise<string[]> {
   })
 }
 
-test('a restored copy whose open run reads another list leaves nothing out, also where its attach was lost', async () => {
+test('a restored copy whose open run reads another list leaves nothing out, also after a lost attach', async () => {
   const source = await cities(['A', 'B', 'C'])
-  const scene = await redisScene({
-    settings: { source: { use: 'http', url: source.url, count: undefined, pagination: { type: 'link' } } },
-  })
+  const scene = await redisScene({ settings: { source: optionsOf(source) } })
   await killed(scene, 'run:started', ['produce', '--slot', slots[0]])
   await copyOutbox(scene.folder)
   await good(scene, ['produce', '--slot', slots[0]])
@@ -193,9 +193,7 @@ test('a restored copy whose open run reads another list leaves nothing out, also
 
 test('a copy made while a process ran leaves nothing out', async () => {
   const source = await cities(['Z'])
-  const scene = await redisScene({
-    settings: { source: { use: 'http', url: source.url, count: undefined, pagination: { type: 'link' } } },
-  })
+  const scene = await redisScene({ settings: { source: optionsOf(source) } })
   await good(scene, ['produce', '--slot', slots[0], '--no-flush'])
   // What is pending makes the process attach and place before its source has said anything.
   let open = (): void => undefined

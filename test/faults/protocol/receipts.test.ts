@@ -74,6 +74,25 @@ test('shards have one each; a run is not done before its receipt is answered', a
   expect(receipts.reduce((sum, { delivered }) => sum + delivered, 0)).toBe(1_000)
 })
 
+test('a slot that the sink has in shards is refused in one piece, and in another number of them; --again is the way', async () => {
+  const scene = await redisScene({ count: 300, settings: { flush: { batchSize: 100 } } })
+  const shard = (n: string, more: string[] = []) =>
+    scene.owmJson<{ error?: { code: string; message: string; hint: string } }>([
+      ...['produce', '--slot', slot, '--shard', n, '--outbox', `shard-${n.replace('/', '-of-')}.db`, ...more],
+    ])
+  for (const n of ['0/2', '1/2']) expect((await shard(n)).code).toBe(0)
+  const whole = await scene.owmJson<{ error?: { message: string; hint: string } }>(['produce', '--slot', slot])
+  expect(whole.code).toBe(78)
+  expect(whole.json.error?.message).toContain(slot)
+  expect(whole.json.error?.hint).toContain('--again')
+  expect((await shard('0/3')).code).toBe(78)
+  expect(await scene.admin.xlen(stream)).toBe(300)
+  // The same shard from a new outbox is no other number.
+  expect((await shard('0/2')).code).toBe(0)
+  expect((await scene.owm(['produce', '--slot', slot, '--again'])).code).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(600)
+})
+
 test('in a file beside a file of tasks', async () => {
   const folder = await folderWith({
     source: { use: 'simulated-db', count: 50 },
