@@ -17,8 +17,8 @@ export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact:
   // guard: shards-the-same
   if (!other) return
   throw new ConfigurationError(
-    `The sink has the slot ${slot} of ${pipeline} in ${wordsOf(other.shards)}, and this start has ${wordsOf(shards)}: ` +
-      'its tasks would come twice.',
+    `The sink has the slot ${slot} of ${pipeline} in ${wordsOf(other.shards)}, ` +
+      `and this start has ${wordsOf(shards)}: its tasks would come twice.`,
     { hint: `\`owm produce --slot ${slot} --again\` delivers them all the same: workers skip them by task_id.` },
   )
 }

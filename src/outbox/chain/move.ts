@@ -57,7 +57,8 @@ const shown = (address: string): string => address.replace(/^[a-z]+:\/\//, '')
 function anotherSink({ database, state, sinks }: Parts, address: string): ConfigurationError {
   const last = sinks.present?.addresses.at(-1)
   return new ConfigurationError(
-    `The outbox ${database.path} holds ${state.pending} task${state.pending === 1 ? '' : 's'} for ${last === undefined ? 'another sink' : shown(last)}, ` +
+    `The outbox ${database.path} holds ${state.pending} task${state.pending === 1 ? '' : 's'} for ` +
+      `${last === undefined ? 'another sink' : shown(last)}, ` +
       `but the sink is ${shown(address)} now.`,
     {
       hint:

@@ -51,7 +51,7 @@ class RedisStream implements Sink {
   readonly #keys: Keys
   readonly #connection: Connection
   readonly #log: Logger
-  /** The newest entry that `taskIds` has seen since the last attachment: what follows from them holds while it's there. */
+  /** The newest entry that `taskIds` has seen since the last attachment: while it's there, so are the older ones. */
   #newest = ''
 
   constructor(settings: Settings, connection: Connection, log: Logger) {

@@ -74,7 +74,7 @@ test('shards have one each; a run is not done before its receipt is answered', a
   expect(receipts.reduce((sum, { delivered }) => sum + delivered, 0)).toBe(1_000)
 })
 
-test('a slot that the sink has in shards is refused in one piece, and in another number of them; --again is the way', async () => {
+test('a slot that the sink has in shards is refused in another number of them; --again is the way', async () => {
   const scene = await redisScene({ count: 300, settings: { flush: { batchSize: 100 } } })
   const shard = (n: string, more: string[] = []) =>
     scene.owmJson<{ error?: { code: string; message: string; hint: string } }>([
