@@ -175,7 +175,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    * @param delivers whether the sink will be written to
    */
   protected async configure(
-    flags: BaseFlags & { shard?: string | undefined; withoutSource?: boolean },
+    flags: BaseFlags & { shard?: string | undefined; produces?: boolean; withoutSource?: boolean },
     delivers = false,
   ): Promise<Loaded> {
     await this.#trust(flags)

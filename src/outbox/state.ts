@@ -20,6 +20,8 @@ export class OutboxState {
   epoch: number
   /** The row of the sink that `acked` is about; null where none is known yet. */
   sink: number | null
+  /** Another sink, which is to get the tasks behind a `seq`; null where none was announced. */
+  next: { readonly address: string; readonly fromSeq: number } | null
   /** The last `seq` that was ever given out. */
   lastSeq: number
   /** Every task up to here is in the sink or dead. */
@@ -32,11 +34,12 @@ export class OutboxState {
    */
   passed: Set<number>
 
-  private constructor({ outboxId, formerId, epoch, sink, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
+  private constructor({ outboxId, formerId, epoch, sink, next, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
     this.outboxId = outboxId
     this.formerId = formerId
     this.epoch = epoch
     this.sink = sink
+    this.next = next === null ? null : JSON.parse(next)
     this.lastSeq = lastSeq
     this.acked = { seq: ackedSeq, batches: 0 }
     this.ackedOnDisk = this.acked

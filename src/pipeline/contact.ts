@@ -55,6 +55,12 @@ export class Contact {
     return this.compare()
   }
 
+  /** Notes which sink the tasks are for that are stored from here on. Where it can't be opened, the relay says why. */
+  async announce(): Promise<void> {
+    const sink = await this.sink().catch(() => undefined)
+    if (sink) await this.#deps.outbox.sinks.announce(sink.address ?? this.#deps.sink.name)
+  }
+
   async sink(): Promise<Sink> {
     this.#sink ??= await this.#deps.sink.open()
     return this.#sink

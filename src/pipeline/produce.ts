@@ -19,11 +19,11 @@ import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
+import { mustBeSameShards } from './input/same-shards.js'
 import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
-import { mustBeSameShards } from './shards.js'
 
 export interface ProduceOptions {
   slot: string
@@ -103,6 +103,7 @@ async function enterSlot(
   contact: Contact,
 ): Promise<{ run: RunRow; complete: boolean }> {
   try {
+    if (options.flush) await contact.announce()
     if (options.flush && !options.again) await mustBeSameShards(options.slot, deps, contact)
     return await enterRun(options, deps)
   } catch (error) {

@@ -20,6 +20,8 @@ const examples = join(root, 'examples', 'plugins')
 const [capitalsModule, folderModule] = [join(examples, 'capitals-source.mjs'), join(examples, 'folder-sink.mjs')]
 const capitals = await loadSource(capitalsModule, examples)
 const folder = await loadSink(folderModule, examples)
+const chainModule = join(root, 'test', 'plugins', 'chain-sink.mjs')
+const chain = await loadSink(chainModule, root)
 
 const places = Array.from({ length: 1_234 }, (_, index) => ({
   id: index + 1,
@@ -276,6 +278,41 @@ describe('sinks', () => {
     ['promises nothing', naive, 'before anything', /broke its contract: its `guarantee` was undefined/],
   ])('the suite finds a sink that %s', async (_, body, check, message) => {
     await expect(broken(body, check)).rejects.toThrow(message)
+  })
+
+  /** The suite for a chain in a file, without one of its parts. */
+  function chainChecks(name: string, without = ''): Check[] {
+    const file = join(baseDir, `${name}.json`)
+    const held = async (): Promise<string> => readFile(file, 'utf8').catch(() => '')
+    return sinkChecks({
+      plugin: chain,
+      module: chainModule,
+      options: { file, without },
+      arrived: async () => {
+        const { tasks = [] }: { tasks?: string[] } = JSON.parse((await held()) || '{}')
+        return tasks
+      },
+      snapshot: async () => {
+        const before = await held()
+        return () => writeFile(file, before)
+      },
+    })
+  }
+
+  suite('a chain in a file', () => chainChecks('chain'))
+
+  test.concurrent.each([
+    ['epochs', 'refuses an older attachment', /superseded/],
+    ['places', 'takes batches only of the attachment that placed', /ChangedError was expected/],
+    ['no fence before place', 'never placed', /undefined/],
+    ['attach moves nothing', 'also after others have attached', /deeply|deep-equal|equal/],
+    ['late places refused', 'late place', /SupersededError was expected/],
+    ['chain', 'nowhere else', /ChangedError was expected/],
+    ['fence', 'comes again, from the same', /duplicate/],
+    ['whole receipts', 'takes a receipt only', /ChangedError was expected/],
+  ])('the suite finds a chain without: %s', async (without, check, message) => {
+    const checks = chainChecks(`without ${without}`, without)
+    await expect(checks.find(({ name }) => name.includes(check))?.run()).rejects.toThrow(message)
   })
 
   suite('examples/plugins/folder-sink.mjs', () =>

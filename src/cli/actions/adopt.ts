@@ -54,12 +54,13 @@ export async function adopt(
   }
 }
 
+/** Throws UsageError. */
 function check({ owner, sink, from }: AdoptFlags): void {
   if (!owner && !sink)
     throw new UsageError('What is to be adopted?', {
       hint: '--owner: the outbox, for this configuration. --sink --from …: the sink, for the outbox.',
     })
-  if (sink === (from !== undefined)) return
+  if (!sink === (from === undefined)) return
   throw new UsageError(sink ? 'What is the sink to get?' : '--from says what a sink gets.', {
     hint: '--sink --from pending, open-runs or history.',
   })
@@ -79,12 +80,20 @@ async function adoptSink(
   around: Surroundings,
   from: From,
 ): Promise<Done<NonNullable<AdoptResult['sink']>>> {
-  const { adoptSink } = await import('../../pipeline/adopt.js')
+  const { Contact } = await import('../../pipeline/contact.js')
   const { signal } = around
   const [sink, resilience] = [await sinkOf(loaded, around), await resilienceOf(loaded, around, 'sink', outbox)]
-  const deps = { sink, outbox, resilience, pipeline: '', log: await around.logger(), signal }
-  const { address, isPresent } = await adoptSink(deps, from)
-  const { pending } = outbox
+  const log = await around.logger()
+  const before = outbox.sinks.present?.id
+  const contact = new Contact({ sink, outbox, resilience, pipeline: '', log, signal, adopt: from })
+  const address = await contact
+    .make()
+    .then(async () => (await contact.sink()).address ?? sink.name)
+    .finally(async () => {
+      await contact.close()
+      await outbox.breakers.save('sink', resilience.save())
+    })
+  const [{ pending }, isPresent] = [outbox, outbox.sinks.present?.id === before]
   const tasks = `${plural(pending, 'task')} pending`
   return {
     result: { address, pending },

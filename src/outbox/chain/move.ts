@@ -2,15 +2,16 @@
  * Another sink than the one that the outbox was delivered to last. The acknowledged seq is about one sink: each sink
  * has a cursor of its own, and a `seq` from which on it gets the tasks.
  *
- *     nothing pending  -> it gets what comes from now on
- *     tasks pending    -> an error, unless an operator has said what it gets (`owm outbox adopt --sink --from …`)
+ *     nothing pending when it was announced  -> it gets what was stored from then on
+ *     tasks pending                          -> an error, unless an operator has said what it gets
+ *                                               (`owm outbox adopt --sink --from …`)
  *
  * What the sink before it has, or was to get, stays noted in its row. When it is the present one again, it gets what
  * comes from then on; what it lost meanwhile makes its runs `lost`, since other tasks lie in between.
  */
 import { ConfigurationError } from '../../errors/index.js'
 import { loseUpTo } from './lost.js'
-import { beforeOpenRuns, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
+import { beforeOpenRuns, type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
 import type { KnownSink } from './sinks.js'
 
 /** Whether a sink is another one than that which the acknowledged seq is about. */
@@ -26,8 +27,9 @@ export async function moveTo(
   const { state, sinks } = parts
   const { address, attached } = met
   // guard: another-sink
-  if (state.pending > 0 && met.from === undefined) throw anotherSink(parts, address)
-  const seq = await startOf(parts, met.from)
+  const announced = state.next?.address === address ? state.next.fromSeq : undefined
+  if (state.pending > 0 && met.from === undefined && announced === undefined) throw anotherSink(parts, address)
+  const seq = met.from === undefined ? (announced ?? state.lastSeq) : await startOf(parts, met.from)
   const before = state.acked.seq
   const note = {
     write: async (manager: Parameters<typeof sinks.leave>[0]): Promise<number> => {
@@ -44,11 +46,10 @@ export async function moveTo(
   return { kind: 'same', at: { seq, taskId: '' }, warnings: [] }
 }
 
-async function startOf({ database, state, queue }: Parts, from: Met['from']): Promise<number> {
+async function startOf({ database, state, queue }: Parts, from: From): Promise<number> {
   const { seq } = state.acked
   if (from === 'open-runs') return Math.min(seq, await beforeOpenRuns(database))
-  if (from === 'history') return Math.min(seq, (await queue.firstKept()) - 1)
-  return from === 'pending' ? seq : state.lastSeq
+  return from === 'history' ? Math.min(seq, (await queue.firstKept()) - 1) : seq
 }
 
 /** Without its scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */

@@ -106,7 +106,7 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
     write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
   }
   if (position === null) {
-    if (!known || state.sink === null) await write(parts, state.acked.seq, note)
+    if (!known || state.sink === null || state.next !== null) await write(parts, state.acked.seq, note)
     return { kind: 'same', at: nothingTaken, warnings: [] }
   }
   if (!position) {
@@ -203,11 +203,16 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   const reached = await database.transaction(async (manager) => {
     const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - maxAgeMs })
     await reopen(manager, reached, ackedSeq)
-    await manager.update(states, { id: 1 }, { ackedSeq: reached, ...(note ? { sink: await note.write(manager) } : {}) })
+    await manager.update(
+      states,
+      { id: 1 },
+      { ackedSeq: reached, next: null, ...(note ? { sink: await note.write(manager) } : {}) },
+    )
     return reached
   })
   queue.drop(reached)
   state.writtenAs(reached)
+  state.next = null
   if (note) await readSink(parts)
   state.passed = await deadAfter(database, reached)
   const place = reached === at.seq ? at : { seq: reached, taskId: '' }
@@ -251,10 +256,15 @@ async function overWhatIsThere(
 export async function write(parts: Parts, ackedSeq: number, note: Pick<Note, 'write'> | undefined): Promise<void> {
   const { database, state, queue } = parts
   await database.transaction(async (manager) => {
-    await manager.update(states, { id: 1 }, { ackedSeq, ...(note ? { sink: await note.write(manager) } : {}) })
+    await manager.update(
+      states,
+      { id: 1 },
+      { ackedSeq, next: null, ...(note ? { sink: await note.write(manager) } : {}) },
+    )
   })
   queue.drop(ackedSeq)
   state.writtenAs(ackedSeq)
+  state.next = null
   state.passed = await deadAfter(database, ackedSeq)
   if (note) await readSink(parts)
 }

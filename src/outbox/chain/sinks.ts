@@ -122,6 +122,23 @@ export class Sinks {
     this.#state.formerId = null
   }
 
+  /**
+   * Notes that the tasks that are stored from here on are for the sink at an address, before there are any: where it is
+   * another one than the present, and has to be met yet.
+   */
+  async announce(address: string): Promise<void> {
+    const state = this.#state
+    const { next } = state
+    const isPresent = this.#known.length === 0 || this.present?.addresses.includes(address) === true
+    const isNew = !isPresent && next?.address !== address && state.pending === 0
+    if (isPresent ? next === null : !isNew) return
+    const noted = isPresent ? null : { address, fromSeq: state.lastSeq }
+    await this.#database.transaction((manager) =>
+      manager.update(states, { id: 1 }, { next: noted && JSON.stringify(noted) }),
+    )
+    state.next = noted
+  }
+
   /** Notes what a sink is called and where it was met, as a part of a transaction. Returns its row's id. */
   async note(manager: EntityManager, { known, address, sinkId, fromSeq }: Meeting): Promise<number> {
     const addresses = JSON.stringify([...new Set([...(known?.addresses ?? []), address])])

@@ -25,6 +25,8 @@ export interface StateRow {
   epoch: number
   /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
   sink: number | null
+  /** JSON `{address, fromSeq}`: another sink, which is to get the tasks behind a `seq`; null where there is none. */
+  next: string | null
   /** The id that this outbox, a copy, had before, until a sink has placed it under its own; else null. */
   formerId: string | null
   /** See owner.ts; null until somebody claims it. */
@@ -44,6 +46,7 @@ export const states = new EntitySchema<StateRow>({
     holder: { type: 'text', nullable: true },
     epoch: { type: 'integer', default: 0 },
     sink: { type: 'integer', nullable: true },
+    next: { name: 'next_sink', type: 'text', nullable: true },
     formerId: { name: 'former_id', type: 'text', nullable: true },
     owner: { type: 'text', nullable: true },
     newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },

@@ -147,6 +147,7 @@ class Places1700000000005 implements MigrationInterface {
     const statements = [
       'ALTER TABLE attachment ADD COLUMN last_seq INTEGER',
       'ALTER TABLE state ADD COLUMN former_id TEXT',
+      'ALTER TABLE state ADD COLUMN next_sink TEXT',
       'ALTER TABLE sink ADD COLUMN from_seq INTEGER NOT NULL DEFAULT 0',
       'ALTER TABLE sink ADD COLUMN acked_seq INTEGER NOT NULL DEFAULT 0',
       'PRAGMA user_version = 5',

@@ -1,9 +1,9 @@
 /** A slot is delivered in one number of shards: cut differently, its locations would come twice. */
-import { ConfigurationError, kindOf, toError } from '../errors/index.js'
-import { shardOf } from '../outbox/runs/whole-slots.js'
-import type { Receipt } from '../plugin.js'
-import type { Contact } from './contact.js'
-import type { ProduceDeps } from './parts.js'
+import { ConfigurationError, toError } from '../../errors/index.js'
+import { shardOf } from '../../outbox/runs/whole-slots.js'
+import type { Receipt } from '../../plugin.js'
+import type { Contact } from '../contact.js'
+import type { ProduceDeps } from '../parts.js'
 
 /**
  * Asks the sink for the receipts of a slot that this outbox doesn't know: where it is the outbox's, what it stored of
@@ -35,7 +35,6 @@ async function receiptsOf(
     const sink = await contact.sink()
     return (await sink.receipts?.(pipeline, slot)) ?? []
   } catch (error) {
-    if (kindOf(error) === 'configuration') throw error
     log.debug({ slot, reason: toError(error).message }, 'the sink did not tell the receipts of the slot')
     return []
   }
