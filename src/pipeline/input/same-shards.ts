@@ -1,4 +1,5 @@
 /** A slot is delivered in one number of shards: cut differently, its locations would come twice. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, toError } from '../../errors/index.js'
 import { shardOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
@@ -23,6 +24,9 @@ export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact:
   )
 }
 
+/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
+const longestWaitMs = 3_000
+
 const wordsOf = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
 
 async function receiptsOf(
@@ -33,7 +37,8 @@ async function receiptsOf(
   try {
     resilience.admit()
     const sink = await contact.sink()
-    return (await sink.receipts?.(pipeline, slot)) ?? []
+    const late = sleep(longestWaitMs, undefined, { ref: false })
+    return (await Promise.race([sink.receipts?.(pipeline, slot), late])) ?? []
   } catch (error) {
     log.debug({ slot, reason: toError(error).message }, 'the sink did not tell the receipts of the slot')
     return []
