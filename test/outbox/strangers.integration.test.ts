@@ -200,7 +200,7 @@ describeWithStranger("another user's outbox", (stranger) => {
     expect(await stranger().owm(['produce', ...slot], cwd)).toMatchObject({ code: 0 })
     const folder = join(cwd, 'shared')
     const files = await readdir(folder)
-    const { json, code } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
+    const { json, code } = await owmJson<InspectResult>(['outbox', 'inspect', '--trust-config'], { cwd })
     expect({ code, runs: json.runs }).toMatchObject({ code: 0, runs: [{ delivered: 30 }] })
     expect(await readdir(folder)).toEqual(files)
     for (const name of files) expect((await lstat(join(folder, name))).uid).toBe(stranger().uid)

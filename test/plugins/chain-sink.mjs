@@ -3,10 +3,12 @@
  * that the conformance suite finds what is left out.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ChangedError, defineSink, SupersededError, z } from '../../dist/index.js'
 
 const options = z.strictObject({
   file: z.string().describe('the file'),
+  refuses: z.string().default('').describe('tasks with this text are refused'),
   without: z.string().default('').describe('what is left out'),
 })
 
@@ -14,7 +16,8 @@ export default defineSink({
   name: 'chain',
   description: 'a chain in a file',
   options,
-  open({ file, without }) {
+  open({ file: name, refuses, without }, { baseDir }) {
+    const file = resolve(baseDir, name)
     const has = (part) => part !== without
     const read = () => {
       try {
@@ -79,16 +82,21 @@ export default defineSink({
         const isBehind = fence.seq >= batch.firstSeq && fence.seq - batch.firstSeq < Number.MAX_SAFE_INTEGER
         if (has('chain') && !isNext && !isBehind) throw new ChangedError(`at ${fence.seq}, not at ${after.seq}`)
         const skip = has('fence') ? Math.max(0, Math.min(batch.count, fence.seq - batch.firstSeq + 1)) : 0
-        state.tasks.push(...batch.tasks.slice(skip))
-        if (skip < batch.count)
+        const isTaken = (task) => refuses === '' || !task.includes(refuses)
+        const last = batch.tasks.findLastIndex(isTaken)
+        state.tasks.push(...batch.tasks.slice(skip).filter(isTaken))
+        if (skip <= last)
           state.fences[batch.outboxId] = {
             ...fence,
-            seq: batch.lastSeq,
-            taskId: JSON.parse(batch.task(batch.count - 1)).task_id,
+            seq: batch.firstSeq + last,
+            taskId: JSON.parse(batch.task(last)).task_id,
             runId: batch.runId,
           }
         write(state)
-        return batch.tasks.map((_, index) => (index < skip ? 'duplicate' : 'delivered'))
+        return batch.tasks.map((task, index) => {
+          if (!isTaken(task)) return { refused: 'not taken' }
+          return index < skip ? 'duplicate' : 'delivered'
+        })
       },
       async *taskIds() {
         for (const task of read().tasks.toReversed()) yield JSON.parse(task).task_id

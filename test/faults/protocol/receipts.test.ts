@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Receipt } from '../../../src/plugin.js'
-import { folderWith, owm } from '../../support/cli.js'
+import { folderWith, owm, root } from '../../support/cli.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
 const slot = '2026-11-23T10:00:00Z'
@@ -91,6 +91,26 @@ test('a slot that the sink has in shards is refused in another number of them; -
   expect((await shard('0/2')).code).toBe(0)
   expect((await scene.owm(['produce', '--slot', slot, '--again'])).code).toBe(0)
   expect(await scene.admin.xlen(stream)).toBe(600)
+})
+
+test('with refused tasks it says so; after a retry it is written again', async () => {
+  const folder = await folderWith({
+    source: { use: 'simulated-db', count: 50 },
+    sink: { use: join(root, 'test', 'plugins', 'chain-sink.mjs'), file: 'chain.json' },
+    outbox: { path: './outbox.db' },
+  })
+  const receipts = async (): Promise<Receipt[]> => {
+    const { receipts: all }: { receipts: Record<string, Receipt> } = JSON.parse(
+      await readFile(join(folder, 'chain.json'), 'utf8'),
+    )
+    return Object.values(all)
+  }
+  const refusing = ['--set', 'sink.refuses="location_id":7,']
+  expect((await owm(['produce', '--slot', slot, ...refusing], { cwd: folder })).code).toBe(75)
+  expect(await receipts()).toMatchObject([{ slot, delivered: 49, dead: 1 }])
+  expect((await owm(['outbox', 'retry', '--all'], { cwd: folder })).code).toBe(0)
+  expect((await owm(['flush'], { cwd: folder })).code).toBe(0)
+  expect(await receipts()).toMatchObject([{ slot, delivered: 50, dead: 0 }])
 })
 
 test('in a file beside a file of tasks', async () => {
