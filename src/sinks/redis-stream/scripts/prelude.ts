@@ -49,7 +49,8 @@ local function standing(fence, mark, outbox)
   local values = cjson.decode(kept)
   redis.call('HSET', fence, 'seq', values[1], 'task', values[2], 'run', values[3], 'placed', values[4],
     'generation', values[5])
-  redis.call('HSETNX', fence, 'from:' .. values[3], '0-0') -- no longer known
+  -- Where the run's entries begin isn't known any more.
+  if values[3] ~= '' then redis.call('HSETNX', fence, 'from:' .. values[3], '0-0') end
   return values
 end
 
