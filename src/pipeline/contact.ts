@@ -49,7 +49,7 @@ export class Contact {
     return this.#sink?.evicted ?? 0
   }
 
-  /** Opens the sink and compares it, where that isn't done yet; true where it changed what is pending. */
+  /** Opens the sink and compares it, where that isn't done yet; true where it changed what is pending, or its id. */
   async make(): Promise<boolean> {
     if (this.#made) return false
     return this.compare()
@@ -66,15 +66,16 @@ export class Contact {
     return this.#sink
   }
 
-  /** Compares sink and outbox, and mends the difference; true where that changed what is pending. */
+  /** Compares sink and outbox, and mends the difference; true where that changed what is pending, or whose it is. */
   async compare(): Promise<boolean> {
     const { outbox } = this.#deps
-    const before = outbox.ackedSeq
+    const before = [outbox.ackedSeq, outbox.id]
     const sink = await this.sink()
     if (sink.attach && sink.place) await this.#attach(sink.attach.bind(sink), sink.place.bind(sink), sink)
     else await this.#ask(sink)
     this.#made = true
-    return outbox.ackedSeq !== before
+    // guard: batches-of-this-outbox
+    return outbox.ackedSeq !== before[0] || outbox.id !== before[1]
   }
 
   async #attach(

@@ -159,10 +159,12 @@ async function followPosition(parts: Parts, position: SinkPosition, note: Note |
 /** From now on this file has a new id. The sink tells once more how far the old one is, when that attaches. */
 async function becomeCopy({ database, state, queue }: Parts, formerId: string | null): Promise<Reconciled> {
   const outboxId = randomUUID()
-  await database.transaction((manager) => manager.update(states, { id: 1 }, { outboxId, formerId }))
-  state.outboxId = outboxId
-  state.formerId = formerId
-  queue.clear()
+  const work = (manager: EntityManager) => manager.update(states, { id: 1 }, { outboxId, formerId })
+  await database.transaction(work, () => {
+    state.outboxId = outboxId
+    state.formerId = formerId
+    queue.clear()
+  })
   const message = 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id'
   return { kind: 'copy', at: nothingTaken, warnings: [{ fields: { outbox: database.path }, message }] }
 }
