@@ -13,8 +13,8 @@ export interface AdoptResult {
   outbox: { path: string | null }
   /** A pipeline's name, or the path of a configuration or a folder; `before` is null where it was nobody's. */
   owner: { before: string | null; now: string | null }
-  /** Where the sink is, without credentials, and the tasks that it is to get; null where it wasn't adopted. */
-  sink: { address: string; pending: number } | null
+  /** Where the sink is, without credentials, and the tasks that it is to get; where it was adopted. */
+  sink?: { address: string; pending: number }
 }
 
 export const froms = ['pending', 'open-runs', 'history'] as const satisfies readonly From[]
@@ -28,7 +28,6 @@ export interface AdoptFlags extends WaitFlags {
 export const nothingAdopted = (): AdoptResult => ({
   outbox: { path: null },
   owner: { before: null, now: null },
-  sink: null,
 })
 
 /** Throws UsageError where no flag says what to adopt. */
@@ -46,7 +45,7 @@ export async function adopt(
     const owned = await adoptOwner(outbox, await ownerOf(loaded, around.env), flags.owner)
     const sunk = flags.from ? await adoptSink(outbox, loaded, around, flags.from) : undefined
     return {
-      result: { outbox: { path: outbox.path }, owner: owned.result, sink: sunk?.result ?? null },
+      result: { outbox: { path: outbox.path }, owner: owned.result, ...(sunk ? { sink: sunk.result } : {}) },
       summary: [...owned.summary, ...(sunk?.summary ?? [])],
     }
   } finally {
