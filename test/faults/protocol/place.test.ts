@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startOwm } from '../../support/cli.js'
+import { openDatabase } from '../../support/contents.js'
 import { pidOf, untilStopped } from '../../support/faults.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
@@ -132,6 +133,21 @@ test('the keys beside the stream are all deleted: what is still in the stream is
   const scene = await redisScene({ count: 1_000 })
   await good(scene, ['produce', '--slot', slots[0]])
   await scene.admin.del(await scene.admin.keys(`{${stream}}:owm:*`))
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, 2_000)
+})
+
+test.each([
+  ['that knew one word', ['placed']],
+  ['that knew no attachments', ['placed', 'epoch', 'word', 'generation']],
+])('the fence of an owm %s is taken over', async (_, unknown) => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  const fence = await fenceOf(scene)
+  await scene.admin.hdel(fence, ...unknown)
+  await scene.admin.hdel(`{${stream}}:owm:stream`, `at:${fence.slice(-36)}`)
+  const query = await openDatabase(`${scene.folder}/outbox.db`)
+  await query('UPDATE attachment SET last_seq = NULL').finally(() => query.close())
   await good(scene, ['produce', '--slot', slots[1]])
   await expectOnce(scene, 2_000)
 })
