@@ -122,7 +122,7 @@ export async function check(model: Model, real: System, { clean }: Claim): Promi
     const at = kept.get(id)
     const was = real.before.tasks.find((task) => task.id === id)
     if (counts.has(id)) server.lost.delete(id)
-    // A sink without a fence looks like a new one: only runs that aren't done are delivered again. What isn't kept can't be.
+    // A sink without a fence looks like a new one: only runs that aren't done are delivered again.
     else if (!at || (was?.state === 'done' && server.lookedNew)) model.excused.add(id)
   }
 
@@ -166,7 +166,7 @@ const sumOf = (ids: ReadonlySet<string>): string =>
     .toString(16)
     .padStart(32, '0')
 
-/** After a command that may have read: which readings it finished, and that none is open where it said that all is well. */
+/** After a command that may have read: which readings it finished; none is open where it said that all is well. */
 export async function noteReadings(model: Model, real: System, clean: boolean): Promise<void> {
   const facts = await factsOf(real.outbox.path)
   const required = new Map(model.stored.required)

@@ -59,7 +59,8 @@ export async function factsOf(path: string): Promise<Facts> {
         FROM batch JOIN run ON run.id = batch.run, json_each(batch.tasks) AS entry
         WHERE first_seq + entry.key NOT IN (SELECT seq FROM dead) ORDER BY 1`),
       dead: await all<DeadFacts>(
-        "SELECT slot, task ->> 'task_id' AS id, died_at AS diedAt FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead'",
+        `SELECT slot, task ->> 'task_id' AS id, died_at AS diedAt
+         FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead'`,
       ),
     }
   } finally {
