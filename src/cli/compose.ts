@@ -83,14 +83,19 @@ export async function sourceOf(
   around: Surroundings,
   outbox: () => Outbox | undefined,
 ): Promise<ChosenSource> {
-  const [{ loadSource }, { located, pluginOptions, section }, { filtersOf }, { filtered, sourceDigest }, supervise] =
-    await Promise.all([
-      import('../plugins/load.js'),
-      import('../config/load.js'),
-      import('../config/filters.js'),
-      import('../pipeline/input/filters.js'),
-      import('../plugins/supervise/index.js'),
-    ])
+  const [
+    { loadSource },
+    { located, pluginOptions, section },
+    { filtersOf, locating },
+    { filtered, sourceDigest },
+    supervise,
+  ] = await Promise.all([
+    import('../plugins/load.js'),
+    import('../config/load.js'),
+    import('../config/filters.js'),
+    import('../pipeline/input/filters.js'),
+    import('../plugins/supervise/index.js'),
+  ])
   const { use, timeoutMs, maxLocations, minLocations = least[use] ?? 0, minShare } = section(loaded, 'source')
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
@@ -104,7 +109,7 @@ export async function sourceOf(
     return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
   }
   return {
-    ...{ name: use, digest: sourceDigest(use, options, filters), open, tally },
+    ...{ name: use, digest: sourceDigest(use, locating(options, plugin.options), filters), open, tally },
     ...{ timeoutMs, maxLocations, minLocations, minShare },
     ...(tally ? { given: () => given } : {}),
   }

@@ -1,7 +1,11 @@
 /** Which locations a configuration takes. */
+import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Filters, Shard } from '../pipeline/input/filters.js'
+import { Place } from '../plugins/schema.js'
 import { type Environment, type Loaded, section } from './load.js'
+import { isTree } from './origins.js'
+import { isSecretName, withoutCredentials } from './redact.js'
 import type { Settings } from './schema.js'
 
 /** Undefined where all are taken. Throws ConfigurationError. */
@@ -43,3 +47,24 @@ async function shardOf(
     throw await wrong(`is ${shards}, but JOB_COMPLETION_INDEX is ${index}: 0 to ${shards - 1} is expected.`, hint)
   return shards === 1 ? undefined : { index: Number(index), count: shards }
 }
+
+/**
+ * A source's options without those that change no location: what the schema marks with `.meta({keepsCheckpoint: true})`,
+ * passwords and tokens. With the same rest an interrupted run is read on from its checkpoint.
+ */
+export function locating(options: unknown, schema: z.ZodType): unknown {
+  return onlyLocating(options, Place.rootOf(schema))
+}
+
+function onlyLocating(value: unknown, places: readonly Place[]): unknown {
+  if (typeof value === 'string') return withoutCredentials(value)
+  if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index))))
+  // An instance of a class, such as a date, says what it is as a whole.
+  if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
+  const kept = Object.entries(value)
+    .map(([name, entry]) => ({ name, entry, inner: under(places, name) }))
+    .filter(({ name, inner }) => !isSecretName(name) && !inner.some(({ node }) => node['keepsCheckpoint'] === true))
+  return Object.fromEntries(kept.map(({ name, entry, inner }) => [name, onlyLocating(entry, inner)]))
+}
+
+const under = (places: readonly Place[], name: string): Place[] => places.flatMap((place) => place.at([name]))

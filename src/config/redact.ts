@@ -105,6 +105,15 @@ export function secretsInUrl(text: string): string[] {
   return [...(password === '' ? [] : [password, decoded(password)]), ...parameters.map(([, value]) => value)]
 }
 
+/** A URL without its password and its query's tokens, by their names; any other text as it is. */
+export function withoutCredentials(text: string): string {
+  if (secretsInUrl(text).length === 0) return text
+  const url = new URL(text)
+  url.password = ''
+  for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.delete(name)
+  return url.href
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)

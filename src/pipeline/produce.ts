@@ -161,8 +161,12 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
   let positions: Positions | undefined
   try {
     if (run.state === 'reading') {
-      if (run.sourceDigest !== source.digest && run.checkpoint !== null)
-        return await readAnew(run, 'the configuration of the source has changed', deps, options)
+      if (run.sourceDigest !== source.digest) {
+        if (run.checkpoint !== null)
+          return await readAnew(run, 'the configuration of the source has changed', deps, options)
+        // guard: digest-with-checkpoint
+        await outbox.ledger.readBy(run, { source: source.name, sourceDigest: source.digest })
+      }
       try {
         positions = await readRun(run, deps, options)
       } catch (error) {

@@ -68,6 +68,15 @@ export class Ledger {
     return this.run(runId)
   }
 
+  /**
+   * A run without a checkpoint is read by this source from now on: what it read before, if anything, came from another
+   * one, and the checkpoint to come belongs to this one.
+   */
+  async readBy(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<void> {
+    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id, checkpoint: IsNull() }, by))
+    Object.assign(run, by)
+  }
+
   /** The source is read to its end: from here on only the suspects are open. */
   async endReading(run: RunRow): Promise<void> {
     const ended = { state: 'checking', checkpoint: null } as const

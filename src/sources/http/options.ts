@@ -123,28 +123,28 @@ export const options = z
       .min(1)
       .optional()
       .describe('more pages than these are an error: the list may never end')
-      .meta({ unit: 'pages' }),
+      .meta({ unit: 'pages', keepsCheckpoint: true }),
     minIntervalMs: z
       .int()
       .min(0)
       .max(3_600_000)
       .optional()
       .describe('shortest time between the starts of two requests, in milliseconds')
-      .meta({ unit: 'ms' }),
+      .meta({ unit: 'ms', keepsCheckpoint: true }),
     requestTimeoutMs: z
       .int()
       .min(1)
       .max(3_600_000)
       .default(10_000)
       .describe('longest time for a whole answer, in milliseconds')
-      .meta({ unit: 'ms' }),
+      .meta({ unit: 'ms', keepsCheckpoint: true }),
     maxBodyBytes: z
       .int()
       .min(1)
       .max(256 * 2 ** 20)
       .default(16 * 2 ** 20)
       .describe('longest answer that is read, in bytes after decompression')
-      .meta({ unit: 'bytes' }),
+      .meta({ unit: 'bytes', keepsCheckpoint: true }),
   })
   .meta({
     examples: [

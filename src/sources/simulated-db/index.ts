@@ -7,13 +7,24 @@ import { mix } from './mix.js'
 import { placesOf } from './places.js'
 
 const probability = z.number().min(0).max(1).default(0)
+/** Changes how the locations come, and none of them. */
+const trouble = { keepsCheckpoint: true }
 const options = z.strictObject({
   count: z.number().int().min(0).default(1_000).describe('how many locations there are'),
-  pageSize: z.number().int().min(1).max(100_000).default(500).describe('locations that one query gives'),
+  pageSize: z.number().int().min(1).max(100_000).default(500).describe('locations that one query gives').meta(trouble),
   seed: z.number().int().min(0).max(0xffffffff).default(1).describe('the same seed gives the same locations'),
-  latencyMs: z.number().min(0).default(0).describe('how long a query takes').meta({ unit: 'ms' }),
-  failureRate: probability.describe('probability that a query fails, 0 to 1; a failed one is tried again'),
-  hangRate: probability.describe('probability that a query is never answered, 0 to 1: source.timeoutMs ends it'),
+  latencyMs: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('how long a query takes')
+    .meta({ unit: 'ms', ...trouble }),
+  failureRate: probability
+    .describe('probability that a query fails, 0 to 1; a failed one is tried again')
+    .meta(trouble),
+  hangRate: probability
+    .describe('probability that a query is never answered, 0 to 1: source.timeoutMs ends it')
+    .meta(trouble),
   duplicateRate: probability.describe('probability that a row has the location of an earlier one, 0 to 1'),
   invalidRate: probability.describe('probability that a row is no location, 0 to 1: it is rejected'),
 })

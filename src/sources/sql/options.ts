@@ -13,7 +13,7 @@ export const drivers: Readonly<Record<string, 'pg' | 'mysql2'>> = {
 export const schemeOf = (url: string): string | undefined =>
   /^(?!sqlite:)([a-z][a-z0-9+.-]+):\/\//i.exec(url)?.[1]?.toLowerCase()
 
-const milliseconds = z.number().int().min(1).max(86_400_000).meta({ unit: 'ms' })
+const milliseconds = z.number().int().min(1).max(86_400_000).meta({ unit: 'ms', keepsCheckpoint: true })
 const name = z.string().min(1)
 
 export const options = z
@@ -52,7 +52,14 @@ export const options = z
         'the column, or a list of columns, to read along: unique, never NULL, not changed while it is read; ' +
           'indexed, or every page costs a sort',
       ),
-    pageSize: z.number().int().min(1).max(100_000).default(2_000).describe('rows that one statement reads'),
+    pageSize: z
+      .number()
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(2_000)
+      .describe('rows that one statement reads')
+      .meta({ keepsCheckpoint: true }),
     ...fieldOptions,
     statementTimeoutMs: milliseconds
       .default(30_000)
