@@ -1,4 +1,5 @@
 /** The base of all commands: the flags that each of them has, signals, exit codes. */
+import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded } from '../config/load.js'
@@ -85,6 +86,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected abstract work(): Promise<Done<Result>>
 
   override async run(): Promise<void> {
+    setMaxListeners(0, this.#abort.signal) // each run that is finished opens a source, which listens
     const stopListening = this.#listen()
     try {
       const { result, summary, errors = [] } = await this.work()

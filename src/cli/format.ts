@@ -76,10 +76,13 @@ export function locationsRead({ read, leftOut = 0, limitReached = false }: Read)
   return `${plural(read, 'location')} read${filters.length > 0 ? ` (${filters.join(', ')})` : ''}`
 }
 
-/** `20 tasks delivered to redis-stream, 3 were there already` */
-export function tasksDelivered({ name, delivered, deduplicated, evicted }: Delivered): string[] {
+/**
+ * `20 tasks delivered to redis-stream, 3 were there already`
+ * @param isOptional whether it goes without saying that there were none
+ */
+export function tasksDelivered({ name, delivered, deduplicated, evicted }: Delivered, isOptional = false): string[] {
   return [
-    `${plural(delivered, 'task')} delivered to ${name}`,
+    ...(delivered > 0 || !isOptional ? [`${plural(delivered, 'task')} delivered to ${name}`] : []),
     ...(deduplicated > 0 ? [`${count(deduplicated)} were there already`] : []),
     ...(evicted > 0 ? [`${count(evicted)} unread entries trimmed`] : []),
   ]

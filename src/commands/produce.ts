@@ -20,6 +20,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     slot: Flags.string({
       description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given',
       helpValue: 'TIME',
+      env: 'OWM_SLOT',
     }),
     shard: Flags.string({
       description: 'read only the share i of n, such as 0/3: n producers cover each location once',

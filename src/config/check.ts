@@ -34,6 +34,8 @@ export interface Parts {
 export interface Finding {
   readonly about: 'configuration' | 'source' | 'sink' | 'outbox'
   readonly outcome: string | OwmError
+  /** What to do about what isn't wrong, and may not be meant. */
+  readonly warning?: string
 }
 
 /** @param connect also opens the source and reads its first batch, opens the sink and asks for its position */
@@ -188,3 +190,38 @@ async function position({ name, open }: SinkDeps): Promise<string> {
     await sink.close?.()
   }
 }
+
+/**
+ * Warns of pipelines that share a stream without a `taskNamespace`: where their locations have ids of one kind, workers
+ * take the second one's tasks for the first one's.
+ */
+export function sharedIds(all: readonly Loaded[]): Finding[] {
+  return all.flatMap((one, index) =>
+    all
+      .slice(index + 1)
+      .filter((other) => one.settings.taskNamespace === other.settings.taskNamespace)
+      .filter((other) => streamOf(one) === streamOf(other) && listOf(one) !== listOf(other))
+      .map((other) => ({
+        about: 'sink' as const,
+        outcome:
+          `${one.pipeline} and ${other.pipeline} deliver to one stream: ` +
+          'where their locations have the same ids, so have the tasks of different places.',
+        warning:
+          'Give each a taskNamespace, or all of them `taskNamespace: pipeline`; it changes their task ids, once.',
+      })),
+  )
+}
+
+/** What tells a sink's stream from others; of other plugins' options, all. */
+function streamOf(loaded: Loaded): string {
+  const { use } = loaded.settings.sink ?? {}
+  const options = ownOptions(loaded, 'sink')
+  const { url = 'redis://127.0.0.1:6379', stream = 'owm-ingestion-stream' } = options
+  if (use === 'jsonl') return JSON.stringify([use, pathIn(loaded, 'sink', 'path')])
+  if (use !== 'redis-stream' || typeof url !== 'string' || !URL.canParse(url)) return JSON.stringify([use, options])
+  const { hostname, port, pathname } = new URL(url)
+  return JSON.stringify([use, hostname, port || '6379', pathname.replace(/^\/0?$/, ''), stream])
+}
+
+/** Which list a source reads: shares and filters of one list give no id to two places. */
+const listOf = (loaded: Loaded): string => JSON.stringify([loaded.settings.source?.use, ownOptions(loaded, 'source')])

@@ -49,8 +49,8 @@ async function shardOf(
 }
 
 /**
- * A source's options without those that change no location: what the schema marks with `.meta({keepsCheckpoint: true})`,
- * passwords and tokens. With the same rest an interrupted run is read on from its checkpoint.
+ * A source's options without those that change no location: passwords, tokens, and what the schema marks with
+ * `.meta({keepsCheckpoint: true})`. With the same rest an interrupted run is read on from its checkpoint.
  */
 export function locating(options: unknown, schema: z.ZodType): unknown {
   return onlyLocating(options, Place.rootOf(schema))

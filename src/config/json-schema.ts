@@ -99,7 +99,7 @@ function schemaOf(type: z.ZodType): Schema {
     unrepresentable: 'any',
     override({ jsonSchema }) {
       // owm's own marks, and bounds that say no more than what a double can hold.
-      for (const key of ['unit', 'secret']) delete jsonSchema[key]
+      for (const key of ['unit', 'secret', 'keepsCheckpoint']) delete jsonSchema[key]
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
       const { pattern, format } = jsonSchema

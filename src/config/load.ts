@@ -83,6 +83,7 @@ export async function loadConfig(
     0,
     secrets,
   )
+  if (settings.taskNamespace === 'pipeline') settings.taskNamespace = await nameFor(pipeline, origins)
   const path = resolve(baseDir, settings.outbox.path)
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
   settings.outbox.path = trialOf(overrides, configured, isShared ? namedAfter(pipeline, path) : path)
@@ -98,6 +99,13 @@ function trialOf({ produces, sink, outbox, set = [] }: Overrides, configured: un
   if (!produces || sink === undefined || configured === undefined || sink === configured || isNamed) return path
   // guard: trial-outbox
   return `${path}-trial-${basename(sink).replaceAll(/[^\w.@-]/g, '-')}.db`
+}
+
+async function nameFor(pipeline: string | undefined, origins: Origins): Promise<string> {
+  if (pipeline !== undefined) return pipeline
+  throw new ConfigurationError(`taskNamespace ${await origins.place(['taskNamespace'])}: there is no pipeline.`, {
+    hint: 'Set a text of its own, or put the sections under a name in `pipelines:`.',
+  })
 }
 
 /** Whether a path leads to one of owm's own settings, not to a plugin's option. */

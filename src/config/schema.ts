@@ -84,6 +84,14 @@ export const defaultOutbox = '/tmp/owm_producer_tasks.db'
 
 /** The sections that name no plugin. */
 const common = {
+  taskNamespace: z
+    .string()
+    .max(200)
+    .default('')
+    .describe(
+      'a text that goes into each task id, so that pipelines with ids of one kind (1, 2, 3 …) can share a stream; ' +
+        '`pipeline`: the name of the pipeline',
+    ),
   outbox: z
     .strictObject({
       path: z.string().min(1).default(defaultOutbox).describe('file of the SQLite outbox'),

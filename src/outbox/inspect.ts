@@ -6,12 +6,13 @@
 import { type EntityManager, MoreThan } from 'typeorm'
 import { parseJson } from '../tasks/json/parse.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
+import { type DiscardFilter, type Doomed, doomed } from './runs/discard.js'
 import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
 import { Database } from './sqlite/database.js'
 import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './sqlite/entities.js'
 import { breakersOfVersion1 } from './sqlite/migrations.js'
 import { tasksOfBatches } from './sqlite/statements.js'
-import { damaged } from './sqlite/trouble.js'
+import { damaged, missingOutbox } from './sqlite/trouble.js'
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 
@@ -32,6 +33,8 @@ export interface RunReport {
   persisted: number
   delivered: number
   dead: number
+  /** Tasks that an operator gave up. */
+  discarded: number
   /** Tasks that the sink had and lost, and that can't be delivered again. */
   lost: number
   startedAt: string
@@ -114,6 +117,16 @@ export async function totalsOf(path: string): Promise<(Totals & Pick<Picture, 'o
   return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
 }
 
+/** What `discard` would give up, and the totals before it. Throws OutboxError, also where there is no outbox. */
+export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ runs: Doomed[]; totals: Totals }> {
+  const found = await read(path, async (view) => {
+    const runs = await doomed(view.manager, filter)
+    return { runs: runs.map(({ id: _, ...run }) => run), totals: await totalsIn(view) }
+  })
+  if (!found) throw missingOutbox(path)
+  return found
+}
+
 interface View {
   path: string
   /** Of the schema. */
@@ -155,6 +168,7 @@ async function ownerIn({ manager, version }: View): Promise<string | null> {
 
 async function oldestPendingIn(view: View): Promise<string | null> {
   const { manager } = view
+  if ((await totalsIn(view)).pending === 0) return null
   const { ackedSeq } = await positionIn(manager)
   const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
   const createdAt = { select: { firstSeq: true, createdAt: true }, where: { firstSeq: firstSeq ?? 0 } } as const
@@ -199,6 +213,7 @@ async function runsIn(view: View, filter: Filter): Promise<RunReport[]> {
       ...row,
       delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
       dead: died,
+      discarded,
       lost,
       startedAt: iso(startedAt, view),
       finishedAt: finishedAt === null ? null : iso(finishedAt, view),

@@ -48,7 +48,7 @@ export interface Intake {
   suspects: readonly Suspect[]
   /** Earlier suspects of the run, up to this id, are decided by this intake. */
   decided?: number
-  /** Duplicates of what an earlier run of the slot stored: counted only, for nothing is wrong with them. */
+  /** Locations that an earlier run of the slot stored: counted only, for nothing is wrong with them. */
   repeated?: number
   /** The sum of the ids of the tasks in the batches: see tasks/id-sum. */
   idSum: string
@@ -164,6 +164,7 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
     read: () => `read + ${intake.read}`,
     rejected: () => `rejected + ${rejected}`,
     duplicates: () => `duplicates + ${duplicates}`,
+    repeated: () => `repeated + ${intake.repeated ?? 0}`,
     persisted: () => `persisted + ${persisted}`,
     idSum: sumOf(run.idSum, intake.idSum),
   }

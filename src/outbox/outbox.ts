@@ -32,11 +32,12 @@ import { cut, IntakeWriter } from './intake.js'
 import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
 import { Retention } from './retention.js'
+import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
 import { Ledger } from './runs/ledger.js'
 import { Database } from './sqlite/database.js'
 import { batches, type StateRow } from './sqlite/entities.js'
 import { guarded, missingOutbox } from './sqlite/trouble.js'
-import { OutboxState, readState } from './state.js'
+import { deadAfter, OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
 export type { From } from './chain/reconcile.js'
@@ -160,6 +161,11 @@ export class Outbox {
     return before
   }
 
+  /** The newest slot of which the ledger has deleted a run; null where it has deleted none. */
+  get newestDeletedSlot(): string | null {
+    return this.#state.newestDeletedSlot
+  }
+
   /** Every task up to here is in the sink or dead; 0 at the start. */
   get ackedSeq(): number {
     return this.#state.acked.seq
@@ -217,6 +223,14 @@ export class Outbox {
   /** Deletes delivered tasks but for the newest `tasks`, finished runs but for the newest `runs`; none of `slot`. */
   async retain(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
     await this.#retention.retain(keep)
+  }
+
+  /** Gives up runs that aren't done (runs/discard.ts says what becomes of them); gives those. */
+  async discard(filter: DiscardFilter): Promise<Doomed[]> {
+    await this.settle()
+    const gone = await this.#database.transaction((manager) => discard(manager, filter, this.#options.now()))
+    this.#state.passed = await deadAfter(this.#database, this.ackedSeq)
+    return gone
   }
 
   /**

@@ -3,14 +3,14 @@ import { step } from '../trace.js'
 import type { DeadLetters } from './dead-letters.js'
 import { among } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
-import { batches, deadTasks, rejectedRecords, runs } from './sqlite/entities.js'
+import { batches, deadTasks, rejectedRecords, runs, states } from './sqlite/entities.js'
 import type { OutboxState } from './state.js'
 
 /** Batches that one transaction deletes: an inspect beside it never waits, the write-ahead log stays small. */
 const batchesAtOnce = 100
 
 /** Of other slots than `:slot`, and not of one that is being read: what that stores is compared with them. */
-const finishedRuns = `SELECT id FROM run WHERE state = 'done' AND slot <> :slot
+const finishedRuns = `SELECT id FROM run WHERE state IN ('done', 'discarded') AND slot <> :slot
   AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking'))`
 
 export class Retention {
@@ -75,8 +75,8 @@ export class Retention {
     const empty = await this.#database.inTurn((manager) =>
       manager
         .createQueryBuilder(runs, 'run')
-        .select('run.id')
-        .where("run.state = 'done' AND run.slot <> :slot", { slot })
+        .select(['run.id', 'run.slot'])
+        .where("run.state IN ('done', 'discarded') AND run.slot <> :slot", { slot })
         .andWhere('run.id <= (SELECT max(id) FROM run) - :keep', { keep })
         .andWhere('run.id NOT IN (SELECT run FROM batch)')
         .andWhere("run.id NOT IN (SELECT run FROM dead WHERE fate = 'dead')")
@@ -84,10 +84,18 @@ export class Retention {
     )
     if (empty.length === 0) return
     const these = among(empty.map(({ id }) => id))
+    const newestDeletedSlot = newest([...empty.map((run) => run.slot), this.#state.newestDeletedSlot])
     await this.#database.transaction(async (manager) => {
       for (const table of [rejectedRecords, deadTasks]) await manager.delete(table, { run: these })
       await manager.delete(runs, { id: these })
+      // guard: deleted-slot-kept
+      await manager.update(states, { id: 1 }, { newestDeletedSlot })
       step('runs:deleted')
     })
+    this.#state.newestDeletedSlot = newestDeletedSlot
   }
 }
+
+/** The latest of these slots: times, of which some are written with milliseconds. */
+const newest = (slots: readonly (string | null)[]): string | null =>
+  slots.reduce((a, b) => (b !== null && (a === null || Date.parse(a) < Date.parse(b)) ? b : a), null)

@@ -24,6 +24,7 @@ export class OutboxState {
   next: { readonly address: string; readonly fromSeq: number } | null
   /** The last `seq` that was ever given out. */
   lastSeq: number
+  newestDeletedSlot: string | null
   /** Every task up to here is in the sink or dead. */
   acked: Acknowledged
   /** What the file says of it: behind `acked` by some batches where the acknowledgement is lazy. */
@@ -34,13 +35,15 @@ export class OutboxState {
    */
   passed: Set<number>
 
-  private constructor({ outboxId, formerId, epoch, sink, next, lastSeq, ackedSeq }: StateRow, passed: Set<number>) {
+  private constructor(row: StateRow, passed: Set<number>) {
+    const { outboxId, formerId, epoch, sink, next, lastSeq, ackedSeq, newestDeletedSlot } = row
     this.outboxId = outboxId
     this.formerId = formerId
     this.epoch = epoch
     this.sink = sink
     this.next = next === null ? null : JSON.parse(next)
     this.lastSeq = lastSeq
+    this.newestDeletedSlot = newestDeletedSlot
     this.acked = { seq: ackedSeq, batches: 0 }
     this.ackedOnDisk = this.acked
     this.passed = passed

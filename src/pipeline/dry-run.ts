@@ -24,8 +24,9 @@ export interface DryRun {
   error: OwmError | undefined
 }
 
-export async function dryRun(source: SourceDeps, slot: string): Promise<DryRun> {
-  const make = taskMaker(slot)
+/** @param namespace see tasks/id */
+export async function dryRun(source: SourceDeps, slot: string, namespace = ''): Promise<DryRun> {
+  const make = taskMaker(slot, namespace)
   const seen = new SeenIds()
   const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
   const rejects = new Rejects()

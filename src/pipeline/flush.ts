@@ -1,5 +1,6 @@
 /** `owm flush`: delivers what is pending, for manual recovery. */
 import type { OwmError } from '../errors/index.js'
+import type { RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
@@ -8,11 +9,14 @@ import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress 
 import { refusals, relay } from './relay.js'
 
 export interface FlushSummary extends Delivered {
+  /** The latest run of each slot that had tasks to deliver. */
+  served: readonly RunRow[]
   errors: OwmError[]
 }
 
 /** Delivers what is pending, at most `limit` tasks. */
 export async function flush({ limit }: { limit: number }, deps: Deps): Promise<FlushSummary> {
+  const slots = await deps.outbox.ledger.unfinishedSlots()
   const feed = new Feed()
   feed.end()
   const delivered = nothingDelivered()
@@ -24,5 +28,5 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   await deps.outbox.settle()
   step('settled')
   errors.push(...refusals(delivered, deps), ...(await losses(deps.outbox, delivered)))
-  return { ...delivered, errors }
+  return { ...delivered, served: await deps.outbox.ledger.latestOf(slots), errors }
 }

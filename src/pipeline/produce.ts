@@ -11,12 +11,13 @@
  *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
  *     read     -> done      each of them is in the sink or dead
  */
-import { isOwmError, kindOf, type OwmError, SinkLostError, SourceError, UsageError } from '../errors/index.js'
-import type { Outbox, RunRow } from '../outbox/outbox.js'
+import { InputRejectedError, isOwmError, kindOf, type OwmError, SourceError } from '../errors/index.js'
+import type { RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
+import { type Entered, type EnterOptions, enterRun } from './input/enter.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { mustBeSameShards } from './input/same-shards.js'
@@ -25,10 +26,7 @@ import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Pr
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
 
-export interface ProduceOptions {
-  slot: string
-  /** Reads the slot again where it is lost, or no longer kept. */
-  again?: boolean
+export interface ProduceOptions extends EnterOptions {
   /** False: store, don't deliver. */
   flush: boolean
   keepTasks: number
@@ -43,6 +41,10 @@ export interface ProduceSummary extends Delivered {
   rejects: Rejects
   /** The last run of the same source, to compare with. */
   before: RunRow | undefined
+  /** The latest run of each slot that this start worked on: those that earlier starts left, and its own. */
+  served: readonly RunRow[]
+  /** Runs of earlier starts that stored nothing, and that this one stands for. */
+  missed: readonly RunRow[]
   /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
@@ -57,8 +59,9 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const rejects = new Rejects()
 
   const contact = new Contact(deps)
-  const { run, complete } = await enterSlot(options, deps, contact)
+  const { run, complete, missed } = await enterSlot(options, deps, contact)
   step('run:started')
+  const slots = await outbox.ledger.unfinishedSlots()
 
   const relaying = options.flush
     ? relay(deps, { contact, feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
@@ -93,15 +96,13 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     errors,
     rejects,
     before: await outbox.ledger.before(run),
+    served: await outbox.ledger.latestOf(slots),
+    missed,
     alreadyComplete: complete,
   }
 }
 
-async function enterSlot(
-  options: ProduceOptions,
-  deps: ProduceDeps,
-  contact: Contact,
-): Promise<{ run: RunRow; complete: boolean }> {
+async function enterSlot(options: ProduceOptions, deps: ProduceDeps, contact: Contact): Promise<Entered> {
   try {
     if (options.flush) await contact.announce()
     if (options.flush && !options.again) await mustBeSameShards(options.slot, deps, contact)
@@ -112,52 +113,10 @@ async function enterSlot(
   }
 }
 
-/** Finds or makes this slot's row in the run ledger. */
-async function enterRun(options: ProduceOptions, deps: ProduceDeps): Promise<{ run: RunRow; complete: boolean }> {
-  const { outbox, source, log } = deps
-  const earlier = await outbox.ledger.ofSlot(options.slot)
-  const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
-  if (open) return { run: open, complete: false }
-  const last = earlier.at(-1)
-  if (options.again) await mustBeGone(options.slot, earlier, outbox)
-  else mustNotBeLost(options.slot, earlier)
-  if (!options.again && last && (await outbox.intake.deletedOfSlot(options.slot)) > 0) {
-    log.warn(
-      { slot: options.slot, runId: last.runId },
-      'this slot was delivered before and its history is no longer kept: nothing is read again',
-    )
-    return { run: last, complete: true }
-  }
-  const run = await outbox.ledger.start({
-    slot: options.slot,
-    source: source.name,
-    sourceDigest: source.digest,
-    again: options.again === true,
-  })
-  return { run, complete: false }
-}
-
-/** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
-function mustNotBeLost(slot: string, earlier: readonly RunRow[]): void {
-  const lost = earlier.reduce((sum, run) => sum + run.lost, 0)
-  if (lost === 0) return
-  throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
-    hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,
-  })
-}
-
-/** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
-async function mustBeGone(slot: string, earlier: readonly RunRow[], outbox: Outbox): Promise<void> {
-  const isLost = earlier.some(({ state }) => state === 'lost')
-  if (isLost || earlier.length === 0 || (await outbox.intake.deletedOfSlot(slot)) > 0) return
-  throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
-    hint: '`owm outbox inspect` shows the runs that are lost.',
-  })
-}
-
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */
 async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<OwmError | undefined> {
   const { outbox, source } = deps
+  const conflicts = options.rejects.conflicts
   let positions: Positions | undefined
   try {
     if (run.state === 'reading') {
@@ -176,11 +135,22 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
     }
     await decideSuspects(run, outbox, { rejects: options.rejects, positions })
     options.feed.notify()
-    return undefined
+    return conflictIn(run, options.rejects.conflicts - conflicts)
   } catch (thrown) {
     if (deps.signal.aborted) return undefined
     return sourceFailure(thrown, run, deps, options.progress)
   }
+}
+
+/** Another list than the one that the slot was served with isn't taken for the same. */
+function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
+  if (conflicts === 0) return undefined
+  const which = conflicts === 1 ? '1 location has an id' : `${conflicts} locations have ids`
+  return new InputRejectedError(`${which} under which the slot ${slot} has another place already.`, {
+    hint:
+      'A slot is served with one list: let another list, or a changed one, serve the next slot; ' +
+      'where two pipelines share an outbox or a stream, give each a taskNamespace.',
+  })
 }
 
 /** The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown. */

@@ -11,13 +11,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endlessSource } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { zeroSum } from '../tasks/id-sum.js'
-import { SeenIds } from '../tasks/seen.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { IntakeBuffer } from './input/intake.js'
 import { type Given, type Minimum, minimumOf, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
 import type { Rejects } from './input/rejects.js'
+import { knownOf } from './input/served.js'
 import type { ProduceDeps, Progress } from './parts.js'
 
 /** Delivery batches that may gather in memory while a transaction is being written. */
@@ -42,7 +42,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const { progress, rejects } = options
   const { batchSize } = outbox
   const positions = new Positions(run.persisted)
-  const intake = new IntakeBuffer({ run, batchSize, seen: await seenIds(run, deps), rejects, positions })
+  const intake = new IntakeBuffer({ run, batchSize, known: await knownOf(run, outbox), rejects, positions })
   const hold = await holdOf(run, intake, deps)
   const opened = await source.open()
   progress.total = opened.total
@@ -113,13 +113,6 @@ async function mustBeEnough(
   await writer.storeRejections()
   await outbox.ledger.miss(run)
   throw error
-}
-
-async function seenIds({ id: own, slot, again }: RunRow, { outbox }: ProduceDeps): Promise<SeenIds> {
-  const seen = new SeenIds()
-  for await (const { run, ids } of outbox.intake.idsOfSlot(slot))
-    if (!again || run === own) for (const id of ids) seen.add(id.replaceAll('-', ''))
-  return seen
 }
 
 /** Writes what the intake holds, one transaction at a time. After one has failed it writes no more. */

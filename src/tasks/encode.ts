@@ -14,9 +14,13 @@ export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
  * the 32 hexadecimal digits of its id (see `idDigits`). What it wrote before it found a Rejection is left there.
  *
  * @param slot the scheduled time, as `normalSlot` writes it
+ * @param namespace see tasks/id
  */
-export function taskEncoder(slot: string): (place: Place, location: Location, task: Utf8) => string | Rejection {
-  const digitsOf = idDigits(slot)
+export function taskEncoder(
+  slot: string,
+  namespace = '',
+): (place: Place, location: Location, task: Utf8) => string | Rejection {
+  const digitsOf = idDigits(slot, namespace)
   return (place, location, task) =>
     orRejection(() => {
       const digits = digitsOf(place.key)
@@ -53,8 +57,8 @@ function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void
 }
 
 /** Makes the function that turns a location into its task in one slot, as JSON text. */
-export function taskMaker(slot: string): (location: Location) => string | Rejection {
-  const encode = taskEncoder(slot)
+export function taskMaker(slot: string, namespace = ''): (location: Location) => string | Rejection {
+  const encode = taskEncoder(slot, namespace)
   const task = new Utf8(maxTaskBytes)
   return (location) => {
     const place = placeOf(location)

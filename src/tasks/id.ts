@@ -1,6 +1,7 @@
 /**
- * Task ids: `task_id` = UUIDv5(owm's namespace, slot + place key), so that one location has one id a slot, on every
- * machine (RFC 9562, 5.5).
+ * Task ids: `task_id` = UUIDv5(namespace, slot + place key), so that one location has one id a slot, on every machine
+ * (RFC 9562, 5.5). The namespace is owm's own, or, with a `taskNamespace`, UUIDv5(owm's namespace, `taskNamespace`):
+ * pipelines whose locations have the same ids then give them to different tasks.
  */
 import { hash } from 'node:crypto'
 import { Utf8 } from './bytes.js'
@@ -16,10 +17,11 @@ const keyBytes = 8 * 1024
  * digits of version and variant.
  *
  * @param slot the scheduled time as `normalSlot` writes it, or another word where the digits serve another end
+ * @param taskNamespace '' for owm's own namespace
  */
-export function idDigits(slot: string): (key: string) => string {
+export function idDigits(slot: string, taskNamespace = ''): (key: string) => string {
   const name = new Utf8(keyBytes)
-  name.put(namespace)
+  name.put(taskNamespace === '' ? namespace : namespaceFor(taskNamespace))
   name.text(`${slot}\n`)
   const start = name.end
   return (key) => {
@@ -37,6 +39,14 @@ export function hexNumber(digits: string, from: number, length: number): number 
     value = value * 16 + code - (code > 0x60 ? 0x57 : 0x30)
   }
   return value
+}
+
+/** The UUIDv5 of a `taskNamespace`, as 16 bytes. */
+function namespaceFor(taskNamespace: string): Buffer {
+  const bytes = hash('sha1', Buffer.concat([namespace, Buffer.from(taskNamespace)]), 'buffer').subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6) // its version
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8) // and its variant
+  return bytes
 }
 
 /** The id in a task's JSON text. */

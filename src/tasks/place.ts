@@ -2,6 +2,7 @@
 import type { Location } from '../plugin.js'
 import { ExactNumber } from './json/exact.js'
 import { orRejection, Rejection, shown } from './rejection.js'
+import type { Task } from './task.js'
 
 /** What owm itself needs of a location, checked. */
 export interface Place {
@@ -87,4 +88,15 @@ function idOf(value: unknown): string | number | bigint | undefined {
   if (value instanceof ExactNumber) return value.text
   if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
   return text(value, 'id', 1)
+}
+
+/** What a place asks the weather for: two tasks of one id that differ in it are two places. */
+export const placeText = ({ latitude, longitude, city, state, forecastHours, historicalHours }: Place): string =>
+  JSON.stringify([latitude, longitude, city, state, forecastHours, historicalHours])
+
+/** The same of a task, from its JSON text. */
+export function placeIn(text: string): string {
+  const task: Partial<Task> = JSON.parse(text)
+  const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = task
+  return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
 }

@@ -335,14 +335,15 @@ const isConfig = (value: unknown): boolean =>
 describe('docs/configuration.md', () => {
   it('has every key with its default', async () => {
     const text = await readFile(join(root, 'docs', 'configuration.md'), 'utf8')
-    const { source, sink, ...upkeep } = settingsSchema.shape
+    const { source, sink, taskNamespace, ...upkeep } = settingsSchema.shape
+    expect(text).toContain('| `taskNamespace` |')
     for (const [name, section] of Object.entries(upkeep))
       for (const [key, value] of Object.entries(section.parse({}))) {
         expect(text).toContain(`| \`${name}.${key}\` | ${value} |`)
       }
     for (const key of Object.keys(source.unwrap().shape).filter((key) => key !== 'use'))
       expect(text).toContain(`\`source.${key}\``)
-    expect(sink).toBeDefined()
+    expect([sink, taskNamespace]).not.toContain(undefined)
   })
 
   it('shows a Kubernetes Indexed Job whose configuration gives each index its share and its outbox', async () => {

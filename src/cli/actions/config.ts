@@ -48,7 +48,14 @@ export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
 
 /** What `owm config check --json` prints. */
 export interface CheckResult {
-  findings: { pipeline: string | null; about: string; ok: boolean; message: string; hint: string | null }[]
+  findings: {
+    pipeline: string | null
+    about: string
+    ok: boolean
+    message: string
+    hint: string | null
+    warning?: true
+  }[]
 }
 
 /**
@@ -62,15 +69,20 @@ export async function check(
   configure: (pipeline: string | undefined) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
-  const [{ checkConfig }, { judgePage }] = await Promise.all([
+  const [{ checkConfig, sharedIds }, { judgePage }] = await Promise.all([
     import('../../config/check.js'),
     import('../../pipeline/input/minimum.js'),
   ])
   const wrong: OwmError[] = []
   const summary: string[] = []
+  const all: Loaded[] = []
   for (const pipeline of pipelines) {
     const parts = {
-      configure: () => configure(pipeline),
+      configure: async () => {
+        const loaded = await configure(pipeline)
+        all.push(loaded)
+        return loaded
+      },
       sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
       trustFolder: around.trustFolder,
@@ -81,16 +93,19 @@ export async function check(
       if (isOwmError(finding.outcome)) wrong.push(finding.outcome)
     }
   }
+  for (const finding of sharedIds(all)) summary.push(harmless(note(result, undefined, finding)))
   return { result, summary, errors: failed(wrong) }
 }
 
 /** Adds a finding to the result, and gives it in words. */
-function note({ findings }: CheckResult, pipeline: string | undefined, { about, outcome }: Finding): string {
+function note({ findings }: CheckResult, pipeline: string | undefined, { about, outcome, warning }: Finding): string {
   const ok = typeof outcome === 'string'
-  const [message, hint] = ok ? [outcome, undefined] : [outcome.message, outcome.hint]
-  findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null })
+  const [message, hint] = ok ? [outcome, warning] : [outcome.message, outcome.hint]
+  const isWarning = warning === undefined ? {} : { warning: true as const }
+  findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null, ...isWarning })
   const where = pipeline === undefined ? about : `${pipeline}: ${about}`
-  return `${ok ? 'ok   ' : 'wrong'} ${where}: ${message}${hint === undefined ? '' : ` ${hint}`}`
+  const verdict = ok ? (warning === undefined ? 'ok   ' : 'warn ') : 'wrong'
+  return `${verdict} ${where}: ${message}${hint === undefined ? '' : ` ${hint}`}`
 }
 
 function failed(wrong: readonly OwmError[]): OwmError[] {

@@ -6,12 +6,15 @@ import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
+import { type Served, servedBy, slotsIn } from './served.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
   outbox: { path: string | null; pending: number; dead: number }
   /** `lost`: tasks that it had and lost, and that can't be delivered again. */
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /** The slots that had tasks to deliver, oldest first. */
+  served: Served[]
   durationMs: number
 }
 
@@ -24,6 +27,7 @@ export interface FlushFlags extends WaitFlags {
 export const nothingFlushed = (): FlushResult => ({
   outbox: { path: null, pending: 0, dead: 0 },
   sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
+  served: [],
   durationMs: 0,
 })
 
@@ -51,9 +55,10 @@ export async function flush(
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
     const deps = { sink, outbox, pipeline, resilience, log: await around.logger(), signal, onProgress }
-    const { errors, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
+    const { errors, served, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
     result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
     result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
+    result.served = servedBy(served)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors }
   } finally {
@@ -79,9 +84,10 @@ async function dryRun(result: FlushResult, path: string, limit: number, own: str
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }
 }
 
-function lineOf({ outbox, sink, durationMs }: FlushResult): string {
+function lineOf({ outbox, sink, served, durationMs }: FlushResult): string {
   return [
     ...tasksDelivered(sink),
+    ...slotsIn(served),
     `${count(outbox.pending)} pending`,
     ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
     seconds(durationMs),

@@ -11,6 +11,7 @@ import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf,
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
+import { type Served, servedBy, slotsIn, tellMissed } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -22,6 +23,8 @@ export interface ProduceResult {
     read: number
     rejected: number
     duplicates: number
+    /** Those of the duplicates that an earlier run of the slot stored; left out where there was none. */
+    repeated?: number
     leftOut?: number
     limitReached?: boolean
     /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
@@ -32,6 +35,8 @@ export interface ProduceResult {
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
   /** `lost`: tasks that it had and lost, and that can't be delivered again. */
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
+  served: Served[]
   durationMs: number
   /** The first tasks that would be sent (`--dry-run`). */
   tasks?: unknown[]
@@ -52,6 +57,7 @@ export const nothingProduced = (): ProduceResult => ({
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
   sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
+  served: [],
   durationMs: 0,
 })
 
@@ -74,13 +80,15 @@ export async function produce(
   // Wrong settings are reported before anything is touched.
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
-  if (flags['dry-run']) return dryRun(result, source, flags.strict, elapsed, around)
+  if (flags['dry-run'])
+    return dryRun(result, { source, namespace: settings.taskNamespace }, flags.strict, elapsed, around)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
     const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)
+    await tellMissed(summary.missed, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
     return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
@@ -89,9 +97,9 @@ export async function produce(
   }
 }
 
-/** The slot that the flag names; undefined where there is none. Throws UsageError. */
+/** The slot that was named; undefined where none was, or an empty one, as Kubernetes gives a job started by hand. */
 function slotOf(given: string | undefined): string | undefined {
-  if (given === undefined) return undefined
+  if (!given) return undefined
   const slot = normalSlot(given)
   if (slot !== undefined) return slot
   throw new UsageError(`--slot ${given} is not a time.`, {
@@ -116,20 +124,25 @@ async function run(
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress } = around
   return produce(
-    { slot, again: flags.again, flush: !flags['no-flush'], keepTasks, keepRuns },
+    {
+      ...{ slot, slotGiven: Boolean(flags.slot), namespace: loaded.settings.taskNamespace, again: flags.again },
+      ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
+    },
     { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },
   )
 }
 
 async function note(
   result: ProduceResult,
-  { run, before, delivered, deduplicated, evicted, lost }: ProduceSummary,
+  { run, before, served, delivered, deduplicated, evicted, lost }: ProduceSummary,
   source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
   const { read, rejected, duplicates, persisted } = run
   result.runId = run.runId
+  result.served = servedBy(served)
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
+  if (run.repeated > 0) result.source.repeated = run.repeated
   const fewer = before ? before.read - before.rejected - (read - rejected) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
@@ -156,7 +169,7 @@ async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroun
 
 async function dryRun(
   result: ProduceResult,
-  source: ChosenSource,
+  { source, namespace }: { source: ChosenSource; namespace: string },
   strict: boolean,
   elapsed: () => number,
   around: Surroundings,
@@ -165,7 +178,7 @@ async function dryRun(
     import('../../pipeline/dry-run.js'),
     import('../../tasks/json/parse.js'),
   ])
-  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot)
+  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot, namespace)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   await tell(result, rejects, around)
   result.durationMs = elapsed()
@@ -190,15 +203,23 @@ function rejections({ source: { name, rejected } }: ProduceResult, strict: boole
 
 function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
   const { slot, source, outbox, sink, durationMs } = result
+  const { rejected, repeated } = run
+  const duplicates = run.duplicates - repeated // within the list
+  const isAll = run.persisted === 0 && rejected === 0
   if (alreadyComplete) return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
   return [
     `slot ${slot}: ${locationsRead(source)}`,
-    ...(run.rejected > 0 ? [`${count(run.rejected)} rejected`] : []),
-    ...(run.duplicates > 0 ? [plural(run.duplicates, 'duplicate')] : []),
+    ...(repeated > 0 ? [isAll ? 'all there already' : `${count(repeated)} there already`] : []),
+    ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
+    ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
-    ...tasksDelivered(sink),
+    ...tasksDelivered(sink, repeated > 0),
     ...(outbox.pending > 0 ? [`${count(outbox.pending)} pending`] : []),
     ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    ...slotsIn(
+      result.served.filter((other) => other.slot !== slot),
+      'also ',
+    ),
     ...(isNew ? [`the outbox ${outbox.path} is new`] : []),
     seconds(durationMs),
   ].join(', ')

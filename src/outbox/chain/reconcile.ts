@@ -174,7 +174,7 @@ export async function beforeOpenRuns(database: Database): Promise<number> {
   const first = await database.inTurn(async (manager) => {
     const open = await manager.find(runs, {
       select: { id: true },
-      where: { state: Not(In(['done', 'lost', 'missed'])) },
+      where: { state: Not(In(['done', 'lost', 'missed', 'discarded'])) },
     })
     return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
   })

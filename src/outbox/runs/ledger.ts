@@ -9,7 +9,9 @@
  * - checking: read to its end, or superseded by a run that reads anew; locations that may be duplicates are compared.
  * - read: everything that it gave is stored.
  * - done: and each of its tasks is in the sink or dead.
- * - missed: its source gave too little, so nothing of it was stored; its slot can be read anew.
+ * - discarded: an operator gave it up (discard.ts). Its slot is read again only where somebody says so.
+ * - missed: nothing of it was stored. Its source gave too little, and its slot can be read anew; or it stands for the
+ *   time of its start, and a later one stands for it.
  */
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
@@ -17,6 +19,7 @@ import { OutboxError } from '../../errors/index.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs } from '../sqlite/entities.js'
+import { closeEmptyRuns } from './missed.js'
 import { type WholeSlot, wholeSlots } from './whole-slots.js'
 
 /** What a run is known by before it's read. */
@@ -24,6 +27,10 @@ export interface NewRun {
   slot: string
   source: string
   sourceDigest: string
+  /** Whether somebody named the slot (the default); false where it is the time of the start. */
+  slotGiven?: boolean
+  /** What its task ids are made with: see tasks/id. Default: ''. */
+  namespace?: string
   /** Reads a slot again that was lost, or no longer kept. */
   again?: boolean
 }
@@ -42,6 +49,18 @@ export class Ledger {
     return this.#find({ state: In(['reading', 'checking']) })
   }
 
+  /** The slots with tasks that aren't all read, or not all in the sink, oldest first. */
+  async unfinishedSlots(): Promise<string[]> {
+    const found = await this.#find({ state: In(['reading', 'checking', 'read']) })
+    return [...new Set(found.map(({ slot }) => slot))]
+  }
+
+  /** The latest run of each of these slots. */
+  async latestOf(slots: readonly string[]): Promise<RunRow[]> {
+    const latest = await Promise.all(slots.map(async (slot) => (await this.ofSlot(slot)).at(-1)))
+    return latest.filter((run) => run !== undefined)
+  }
+
   async ofSlot(slot: string): Promise<RunRow[]> {
     return this.#find({ slot })
   }
@@ -53,16 +72,27 @@ export class Ledger {
     return run
   }
 
-  /** Enters a run, before its source is opened. */
-  async start(run: NewRun): Promise<RunRow> {
-    return this.run(await this.#database.transaction((manager) => this.#insert(manager, run)))
+  /** Enters a run, before its source is opened; in the same step closes those that it stands for, and tells which. */
+  async start(given: NewRun, tell: (missed: RunRow[]) => void = () => undefined): Promise<RunRow> {
+    const { runId, missed } = await this.#database.transaction(async (manager) => ({
+      missed: await closeEmptyRuns(manager, this.#now()),
+      runId: await this.#insert(manager, given),
+    }))
+    tell(missed)
+    return this.run(runId)
+  }
+
+  /** Closes the runs that `run` stands for, and tells which. */
+  async standFor({ id }: RunRow, tell: (missed: RunRow[]) => void): Promise<void> {
+    tell(await this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id)))
   }
 
   /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */
-  async supersede(run: RunRow, by: Omit<NewRun, 'slot'>): Promise<RunRow> {
+  async supersede(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<RunRow> {
     const runId = await this.#database.transaction(async (manager) => {
       await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })
-      return this.#insert(manager, { ...by, slot: run.slot })
+      const { slot, namespace } = run
+      return this.#insert(manager, { ...by, slot, namespace, slotGiven: run.slotGiven === 1 })
     })
     run.state = 'checking'
     return this.run(runId)
@@ -137,9 +167,9 @@ export class Ledger {
 
   async #insert(manager: EntityManager, run: NewRun): Promise<string> {
     const runId = randomUUID()
-    const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, idSum: zeroSum }
-    const again = run.again ? 1 : 0
-    await manager.insert(runs, { ...run, ...counts, again, runId, state: 'reading', startedAt: this.#now() })
+    const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, repeated: 0, idSum: zeroSum }
+    const flags = { again: run.again ? 1 : 0, slotGiven: run.slotGiven === false ? 0 : 1 }
+    await manager.insert(runs, { ...run, ...counts, ...flags, runId, state: 'reading', startedAt: this.#now() })
     return runId
   }
 }

@@ -96,7 +96,7 @@ export const attachments = new EntitySchema<AttachmentRow>({
 })
 
 /** See ledger.ts. */
-export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost' | 'missed'
+export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost' | 'missed' | 'discarded'
 
 export interface RunRow {
   id: number

@@ -2,9 +2,9 @@
 import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/id-sum.js'
-import type { Task } from '../../tasks/task.js'
+import { placeIn } from '../../tasks/place.js'
 import { step } from '../../trace.js'
-import { excerpt } from './intake.js'
+import { excerpt, otherPlace } from './intake.js'
 import type { Positions } from './positions.js'
 import type { Rejects } from './rejects.js'
 
@@ -45,12 +45,15 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
       tasks.push(task)
       idSum.add(taskId.replaceAll('-', ''))
       broughtBy.set(taskId, { task, position })
-    } else if (by === 'an earlier run') {
+    } else if (by.isEarlier && placeIn(task) === placeIn(by.task)) {
       repeated++
       broughtBy.set(taskId, { task, position })
     } else {
-      const rejection = compared({ task, taskId, position }, by, positions)
+      const rejection = by.isEarlier
+        ? ({ kind: 'rejected', position, value: excerpt(task), reason: otherPlace(run) } as const)
+        : compared({ task, taskId, position }, by, positions)
       set.push(rejection)
+      if (by.isEarlier) rejects.conflicts++
       if (rejection.kind === 'rejected') rejects.add(rejection)
     }
   }
@@ -60,23 +63,24 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
   return true
 }
 
-/** A task of this run, and where it stood, or which of the run's tasks it is. */
-interface Ours {
+/** A task of this run, and where it stood, or which of the run's tasks it is; or a task of an earlier run. */
+interface Brought {
   readonly task: string
   readonly position?: string
   readonly index?: number
+  readonly isEarlier?: boolean
 }
-type Bringer = Ours | 'an earlier run'
 
 /** Which of these ids the slot has, and who brought them. */
-async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Bringer>> {
-  const found = new Map<string, Bringer>()
+async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Brought>> {
+  const found = new Map<string, Brought>()
   let own = 0
   for await (const batch of outbox.intake.idsOfSlot(run.slot)) {
     const isOwn = batch.run === run.id
     for (const [index, id] of batch.ids.entries()) {
       if (!ids.has(id) || (run.again && !isOwn)) continue
-      found.set(id, isOwn ? { task: batch.tasks[index] ?? '', index: own + index } : 'an earlier run')
+      const task = batch.tasks[index] ?? ''
+      found.set(id, isOwn ? { task, index: own + index } : { task, isEarlier: true })
     }
     if (isOwn) own += batch.ids.length
   }
@@ -86,7 +90,7 @@ async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox)
 /** A duplicate is the same place again. Another place under the same id is rejected. */
 function compared(
   { task, taskId, position }: { task: string; taskId: string; position: string },
-  by: Ours,
+  by: Brought,
   positions: Positions | undefined,
 ): Rejection {
   const value = excerpt(task)
@@ -95,15 +99,4 @@ function compared(
     return { kind: 'duplicate', position, value, reason: `this run has the same location already (task ${taskId})` }
   const where = by.position ?? (by.index === undefined ? undefined : positions?.of(by.index)) ?? 'earlier in this run'
   return { kind: 'rejected', position, value, reason: `its id is another place's, too: ${where} (task ${taskId})` }
-}
-
-/** What a task asks the weather for. */
-function placeIn(task: string): string {
-  const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = taskOf(task)
-  return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
-}
-
-function taskOf(task: string): Partial<Task> {
-  const value: Partial<Task> = JSON.parse(task)
-  return value
 }

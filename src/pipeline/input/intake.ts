@@ -9,11 +9,11 @@ import { IdSum } from '../../tasks/id-sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
-import type { SeenIds } from '../../tasks/seen.js'
 import type { PlacedBatch } from './filters.js'
 import type { Given } from './minimum.js'
 import type { Positions } from './positions.js'
 import type { Rejects } from './rejects.js'
+import type { Known } from './served.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
 const recordsATurn = 100
@@ -25,8 +25,8 @@ export interface IntakeOptions {
   run: RunRow
   /** Tasks in a batch. */
   batchSize: number
-  /** The ids that the run's slot has had. */
-  seen: SeenIds
+  /** What the run's slot has had. */
+  known: Known
   rejects: Rejects
   positions: Positions
 }
@@ -39,7 +39,8 @@ export class IntakeBuffer {
   /** Records that were read, and of them those that can be tasks, since this process began. */
   readonly given: Given = { read: 0, usable: 0 }
   readonly #batchSize: number
-  readonly #seen: SeenIds
+  readonly #run: RunRow
+  readonly #known: Known
   readonly #encode: ReturnType<typeof taskEncoder>
   readonly #tasks: BatchWriter
   #checkpoint: string | null
@@ -47,16 +48,18 @@ export class IntakeBuffer {
   #batches: Batch[] = []
   #rejections: SetAside[] = []
   #suspects: Suspect[] = []
+  #repeated = 0
   #idSum = new IdSum()
   readonly #rejects: Rejects
   readonly #positions: Positions
 
-  constructor({ run, batchSize, seen, rejects, positions }: IntakeOptions) {
+  constructor({ run, batchSize, known, rejects, positions }: IntakeOptions) {
     this.#rejects = rejects
     this.#positions = positions
     this.#batchSize = batchSize
-    this.#seen = seen
-    this.#encode = taskEncoder(run.slot)
+    this.#run = run
+    this.#known = known
+    this.#encode = taskEncoder(run.slot, run.namespace)
     this.#tasks = new BatchWriter()
     this.#checkpoint = run.checkpoint
   }
@@ -100,9 +103,21 @@ export class IntakeBuffer {
       this.#reject(page, index, wordsOf(location), digits)
       return
     }
+    const served = this.#known.served.look(digits, place)
+    if (served === 'other place') {
+      tasks.drop()
+      this.#rejects.conflicts++
+      this.#reject(page, index, wordsOf(location), { reason: otherPlace(this.#run) })
+      return
+    }
     this.given.usable++
+    if (served) {
+      tasks.drop()
+      this.#repeated++
+      return
+    }
     // guard: seen-before
-    const seen = this.#seen.add(digits)
+    const seen = this.#known.seen.add(digits)
     if (seen) {
       this.#suspects.push({ position: page.position(index), task: tasks.drop() })
       return
@@ -134,12 +149,14 @@ export class IntakeBuffer {
       batches: this.#batches,
       rejections: this.#rejections,
       suspects: this.#suspects,
+      repeated: this.#repeated,
       idSum: this.#idSum.toString(),
     }
     this.size = 0
     this.#batches = []
     this.#rejections = []
     this.#suspects = []
+    this.#repeated = 0
     this.#idSum = new IdSum()
     return intake
   }
@@ -149,6 +166,10 @@ export class IntakeBuffer {
     return this.isWhole && this.size > 0 && Date.now() - this.#since > oldAfterMs
   }
 }
+
+/** Why a location is rejected whose id an earlier run of the slot gave to another place. */
+export const otherPlace = ({ slot }: Pick<RunRow, 'slot'>): string =>
+  `the slot ${slot} has another place under this id already`
 
 /** Why a record is rejected, and for which of its fields. */
 interface Why {

@@ -20,6 +20,8 @@ const mostReasons = 100
 const shown = 120
 
 export class Rejects {
+  /** Those of them whose id the slot has given to another place. */
+  conflicts = 0
   readonly #byKind = new Map<string, RejectedFor>()
 
   add({ reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>): void {

@@ -11,7 +11,8 @@ const hint = 'Give each shard an outbox of its own: --outbox.'
  */
 export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
   for (const run of await outbox.ledger.open()) {
-    const share = run.state === 'reading' ? otherShare(run.sourceDigest, digest) : undefined
+    const isClosed = run.slotGiven === 0 && run.read === 0 // as soon as this start has a run of its own
+    const share = run.state === 'reading' && !isClosed ? otherShare(run.sourceDigest, digest) : undefined
     if (share === undefined) continue
     const [whose, flag] =
       share === '' ? ['a producer of all locations', ''] : [`the shard ${share}`, ` --shard ${share}`]

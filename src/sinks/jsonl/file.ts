@@ -1,40 +1,156 @@
-/** The file of tasks: opened for appending, and only where it is one. */
+/**
+ * The file of tasks: appended to under a lock, which every owm that writes the file takes, and only where it is one.
+ *
+ * What a crash left of a half-written line is cut off, since its task comes again. Under the lock nobody else is
+ * writing such a line.
+ */
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ConfigurationError, toError } from '../../errors/index.js'
+import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+import { FileLock } from '../../files/lock.js'
+import { RefusedFile } from '../../files/rules.js'
+import { maxTaskBytes } from '../../tasks/encode.js'
 
-/** Opens for appending; what a crash left of a half-written line is cut off, since its task comes again. */
-export async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, 'a+').catch((thrown: unknown) => {
-    const error = toError(thrown)
-    throw new ConfigurationError(`The sink's file ${path} can't be opened: ${error.message}`, {
-      hint: 'Correct sink.path, or the rights of its folder.',
-      cause: error,
-    })
-  })
-  const { size } = await file.stat()
-  await cutHalfLine(file)
-  if (size === 0) await syncFolder(dirname(path))
-  return file
-}
+/** Milliseconds that another owm may take for its batch. */
+const patienceMs = 10_000
 
-export async function cutHalfLine(file: FileHandle): Promise<void> {
-  const { size } = await file.stat()
-  const whole = await endOfLastLine(file, size)
-  if (whole < size) await file.truncate(whole)
-}
+export class TaskFile {
+  readonly #path: string
+  readonly #file: FileHandle
+  /** Of a pipe or a device there is nothing to lock, to look at, to cut or to sync. */
+  readonly isRegular: boolean
+  readonly #signal: AbortSignal
 
-async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
-  const block = Buffer.alloc(65_536)
-  for (let end = size; end > 0; ) {
-    const start = Math.max(0, end - block.length)
-    const { bytesRead } = await file.read(block, 0, end - start, start)
-    const at = block.subarray(0, bytesRead).lastIndexOf(10)
-    if (at >= 0) return start + at + 1
-    end = start
+  private constructor(path: string, file: FileHandle, isRegular: boolean, signal: AbortSignal) {
+    this.#path = path
+    this.#file = file
+    this.isRegular = isRegular
+    this.#signal = signal
   }
-  return 0
+
+  /** Opens for appending. Throws ConfigurationError where that fails, or the file holds anything but tasks. */
+  static async open(path: string, signal: AbortSignal): Promise<TaskFile> {
+    const handle = await open(path, 'a+').catch((thrown: unknown) => {
+      const error = toError(thrown)
+      throw new ConfigurationError(`The sink's file ${path} can't be opened: ${error.message}`, {
+        hint: 'Correct sink.path, or the rights of its folder.',
+        cause: error,
+      })
+    })
+    try {
+      const stats = await handle.stat()
+      const file = new TaskFile(path, handle, stats.isFile(), signal)
+      if (stats.isFile() && stats.size === 0) await syncFolder(dirname(path))
+      if (stats.isFile()) await file.#locked(() => file.#prepare(true))
+      return file
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
+  /** Adds whole lines; durable when this resolves. Throws TransientError where another owm keeps the file locked. */
+  async append(lines: Uint8Array): Promise<void> {
+    const write = async (): Promise<void> => {
+      try {
+        await this.#file.appendFile(lines)
+        // guard: file-synced
+        if (this.isRegular) await this.#file.datasync()
+      } catch (error) {
+        // The batch comes again: it must not go on in the middle of a line.
+        if (this.isRegular) await this.#prepare(false).catch(() => undefined)
+        throw error
+      }
+    }
+    if (!this.isRegular) return write()
+    await this.#locked(async () => {
+      await this.#prepare(false) // another owm may have died in the middle of a line
+      await write()
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  async #locked<T>(work: () => Promise<T>): Promise<T> {
+    const lock = await FileLock.take(`${this.#path}.lock`, this.#signal, patienceMs).catch((thrown: unknown) => {
+      const error = toError(thrown)
+      throw new ConfigurationError(`The sink's file ${this.#path} can't be locked: ${error.message}.`, {
+        hint: error instanceof RefusedFile ? error.hint : 'Make its folder writable for this user.',
+        cause: error,
+      })
+    })
+    // guard: file-locked
+    if (!lock)
+      throw new TransientError(`Another owm is writing the sink's file ${this.#path}.`, {
+        hint: 'The tasks wait in the outbox; `owm flush` delivers them once the other one has ended.',
+      })
+    return work().finally(() => lock.release())
+  }
+
+  /**
+   * Cuts off a half-written line; one that only lacks its line feed gets it. Throws ConfigurationError where that line
+   * is no task, or, with `all`, the first or the last whole one isn't.
+   */
+  async #prepare(all: boolean): Promise<void> {
+    const { size } = await this.#file.stat()
+    const whole = await this.#endOfLine(size)
+    if (all && whole > 0) {
+      const first = await this.#beginningAt(0)
+      const last = await this.#beginningAt(await this.#endOfLine(whole - 1))
+      if (!isTask(first) || !(isTask(last) || last.startsWith('\n'))) throw this.#foreign()
+    }
+    if (whole === size) return
+    // guard: own-line-cut
+    if (!isTask(await this.#beginningAt(whole))) throw this.#foreign()
+    if (await this.#isWhole(whole, size)) await this.#file.appendFile('\n')
+    else await this.#file.truncate(whole)
+  }
+
+  async #isWhole(from: number, to: number): Promise<boolean> {
+    if (to - from > maxTaskBytes) return false
+    const block = Buffer.alloc(to - from)
+    await this.#file.read(block, 0, block.length, from)
+    try {
+      JSON.parse(block.toString())
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #foreign(): ConfigurationError {
+    return new ConfigurationError(`The sink's file ${this.#path} holds something else than owm's tasks.`, {
+      hint: 'Nothing was changed. Name a file of its own in sink.path, or move this one away.',
+    })
+  }
+
+  /** The end of the last whole line before `end`; 0 where there is none. */
+  async #endOfLine(end: number): Promise<number> {
+    const block = Buffer.alloc(65_536)
+    for (let to = end; to > 0; ) {
+      const from = Math.max(0, to - block.length)
+      const { bytesRead } = await this.#file.read(block, 0, to - from, from)
+      const at = block.subarray(0, bytesRead).lastIndexOf(10)
+      if (at >= 0) return from + at + 1
+      to = from
+    }
+    return 0
+  }
+
+  async #beginningAt(from: number): Promise<string> {
+    const block = Buffer.alloc(beginning.length)
+    const { bytesRead } = await this.#file.read(block, 0, block.length, from)
+    return block.toString('utf8', 0, bytesRead)
+  }
 }
+
+/** Every line of a task begins so. */
+const beginning = '{"task_id":"'
+
+/** Whether a text can be the beginning of a task, or all that a crash left of one. */
+const isTask = (text: string): boolean => text !== '' && beginning.startsWith(text)
 
 /** A new file's name is only durable once its folder is. */
 async function syncFolder(path: string): Promise<void> {

@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
-import { cutHalfLine, openFile } from './file.js'
+import { TaskFile } from './file.js'
 import { receiptsBeside } from './receipts.js'
 
 const options = z.strictObject({
@@ -21,7 +21,7 @@ export default defineSink({
   name: 'jsonl',
   description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
-  async open({ path }, { baseDir }): Promise<Sink> {
+  async open({ path }, { baseDir, signal }): Promise<Sink> {
     const memory = new Utf8(0)
     if (path === '-') {
       if (await isNowhere())
@@ -35,23 +35,15 @@ export default defineSink({
       }
     }
     const place = resolve(baseDir, path)
-    const file = await openFile(place)
+    const file = await TaskFile.open(place, signal)
     return {
       guarantee: 'at-least-once',
       address: place,
       async deliver(batch) {
-        try {
-          await file.appendFile(lines(batch, memory))
-          // guard: file-synced
-          await file.datasync()
-        } catch (error) {
-          // The batch comes again: it must not go on in the middle of a line.
-          await cutHalfLine(file).catch(() => undefined)
-          throw error
-        }
+        await file.append(lines(batch, memory))
         return delivered(batch)
       },
-      ...receiptsBeside(place),
+      ...(file.isRegular ? receiptsBeside(place) : {}),
       close: () => file.close(),
     }
   },

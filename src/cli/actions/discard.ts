@@ -1,0 +1,123 @@
+/** `owm outbox discard`: gives up what isn't delivered. */
+import { createInterface } from 'node:readline/promises'
+import type { Loaded } from '../../config/load.js'
+import { UsageError } from '../../errors/index.js'
+import type { DiscardFilter, Doomed } from '../../outbox/runs/discard.js'
+import type { Done } from '../command.js'
+import { openOutbox, type Surroundings } from '../compose.js'
+import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
+import { count, plural } from '../format.js'
+
+/** What `owm outbox discard --json` prints. */
+export interface DiscardResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  /** Of a dry run, what would be discarded. */
+  discarded: { runs: number; tasks: number }
+  /** `state`: what the run was before; `tasks`: those of it that were pending. */
+  runs: Doomed[]
+}
+
+export interface DiscardFlags extends WaitFlags {
+  run?: string | undefined
+  pending: boolean
+  'older-than'?: string | undefined
+  'dry-run': boolean
+  yes: boolean
+}
+
+export const nothingDiscarded = (): DiscardResult => ({
+  outbox: { path: null, pending: 0, dead: 0 },
+  discarded: { runs: 0, tasks: 0 },
+  runs: [],
+})
+
+export async function discard(
+  flags: DiscardFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<DiscardResult>> {
+  const filter = filterOf(flags)
+  const waitMs = waitMsOf(flags)
+  const loaded = await configure()
+  const { path } = loaded.settings.outbox
+  const { doomedIn } = await import('../../outbox/inspect.js')
+  const { runs, totals } = await doomedIn(path, filter)
+  if ('run' in filter) mustBeOne(filter.run, runs)
+  if (flags['dry-run'] || runs.length === 0) {
+    const outbox = { path, pending: totals.pending, dead: totals.dead }
+    return done({ outbox, discarded: sumOf(runs), runs }, flags['dry-run'] ? 'would be discarded' : 'discarded')
+  }
+  if (!flags.yes) await ask(runs, path, around.signal)
+  const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'tidier' })
+  try {
+    const gone = await outbox.discard(filter)
+    const now = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
+    return done({ outbox: now, discarded: sumOf(gone), runs: gone }, 'discarded')
+  } finally {
+    await outbox.close()
+  }
+}
+
+/** Throws UsageError where not exactly one of the flags says what is meant. */
+function filterOf(flags: DiscardFlags): DiscardFilter {
+  const { run, pending, 'older-than': age } = flags
+  const filters: DiscardFilter[] = [
+    ...(run === undefined ? [] : [{ run }]),
+    ...(pending ? ([{ pending }] as const) : []),
+    ...(age === undefined ? [] : [{ before: Date.now() - durationOf('--older-than', age) }]),
+  ]
+  const [filter, ...others] = filters
+  if (filter && others.length === 0) return filter
+  throw new UsageError('What is to be discarded? Name one: --run ID, --pending or --older-than AGE.', {
+    hint: '`owm outbox inspect` shows the runs; --dry-run says what would be discarded.',
+  })
+}
+
+/** Throws UsageError. */
+function mustBeOne(id: string, runs: readonly Doomed[]): void {
+  if (runs.length === 1) return
+  const [what, hint] =
+    runs.length === 0
+      ? [`No run ${id} has anything to discard.`, '`owm outbox inspect` shows the runs and their states.']
+      : [`${runs.length} runs begin with ${id || "''"}.`, `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`]
+  throw new UsageError(what, { hint })
+}
+
+/** Throws UsageError where nobody can be asked, or somebody says no. */
+async function ask(runs: readonly Doomed[], path: string, signal: AbortSignal): Promise<void> {
+  const what = wordsOf(sumOf(runs))
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
+      hint: '--yes discards without a question; --dry-run says what.',
+    })
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const slots = runs.map(({ slot }) => slot).join(', ')
+    const answer = await terminal.question(
+      `Discard ${what} in ${path}, slots ${slots}? They won't be delivered. [y/N] `,
+      {
+        signal,
+      },
+    )
+    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was discarded.')
+  } finally {
+    terminal.close()
+  }
+}
+
+function sumOf(runs: readonly Doomed[]): DiscardResult['discarded'] {
+  return { runs: runs.length, tasks: runs.reduce((sum, { tasks }) => sum + tasks, 0) }
+}
+
+const wordsOf = ({ runs, tasks }: DiscardResult['discarded']): string =>
+  `${plural(runs, 'run')} with ${plural(tasks, 'pending task')}`
+
+function done(result: DiscardResult, verb: string): Done<DiscardResult> {
+  const lines = result.runs.map(({ runId, slot, state, tasks }) => {
+    return `slot ${slot}: run ${runId.slice(0, 8)}, ${state}, ${plural(tasks, 'pending task')}`
+  })
+  return {
+    result,
+    summary: [...lines, `${wordsOf(result.discarded)} ${verb}, ${count(result.outbox.pending)} pending`],
+  }
+}

@@ -1,0 +1,41 @@
+/** The slots that a start worked on, in `--json` and in words. */
+import type { Surroundings } from '../compose.js'
+import { plural } from '../format.js'
+
+export interface Served {
+  slot: string
+  runId: string
+  /** See outbox/runs/ledger. */
+  state: string
+  /** Locations. */
+  read: number
+  /** Tasks that were stored. */
+  persisted: number
+}
+
+export const servedBy = (runs: readonly Served[]): Served[] =>
+  runs.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
+
+/** `also slots 2026-11-23T09:00:00Z (50 locations, done), …`; nothing where there is none. */
+export function slotsIn(served: readonly Served[], before = ''): string[] {
+  if (served.length === 0) return []
+  const slots = served.map(({ slot, state, read }) => {
+    return `${slot} (${plural(read, 'location')}, ${state === 'read' ? 'pending' : state})`
+  })
+  return [`${before}slot${slots.length === 1 ? '' : 's'} ${slots.join(', ')}`]
+}
+
+/** Slots that a warning names. */
+const slotsNamed = 5
+
+/** Tells which starts are missed: what they stood for isn't served. */
+export async function tellMissed(missed: readonly { slot: string }[], { logger }: Surroundings): Promise<void> {
+  if (missed.length === 0) return
+  const slots = missed.slice(0, slotsNamed).map(({ slot }) => slot)
+  const log = await logger()
+  log.warn(
+    { slots },
+    `${plural(missed.length, 'earlier start')} had stored nothing ` +
+      `and ${missed.length === 1 ? 'is' : 'are'} closed as missed`,
+  )
+}

@@ -1,0 +1,126 @@
+/**
+ * The slot's row in the run ledger, before anything is read:
+ *
+ *     an open run of the slot        it goes on
+ *     the slot's history is gone     nothing is read; so neither where the ledger has deleted that slot, or a later one
+ *     anything else                  a new run; what earlier runs stored of the slot isn't stored again
+ *
+ * What earlier starts left without having stored anything is closed as missed, where nobody named its slot.
+ */
+import { SinkLostError, UsageError } from '../../errors/index.js'
+import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import type { Logger } from '../../plugin.js'
+import type { SourceDeps } from '../parts.js'
+
+export interface EnterOptions {
+  slot: string
+  /** Whether somebody named the slot (the default); false where it is the time of the start. */
+  slotGiven?: boolean
+  /** What the task ids of a new slot are made with: see tasks/id. Default: ''. */
+  namespace?: string
+  /** Reads the slot again where it is lost, or no longer kept. */
+  again?: boolean
+}
+
+export interface Entered {
+  run: RunRow
+  /** True where the slot's history is no longer kept, so that nothing is read. */
+  complete: boolean
+  /** Runs that are closed as missed, since this one stands for them. */
+  missed: readonly RunRow[]
+}
+
+/** Finds or makes the row. Throws UsageError, SinkLostError. */
+export async function enterRun(
+  options: EnterOptions,
+  { outbox, source, log }: { outbox: Outbox; source: SourceDeps; log: Logger },
+): Promise<Entered> {
+  const { slot, slotGiven = true } = options
+  const { ledger } = outbox
+  const missed: RunRow[] = []
+  const note = (closed: readonly RunRow[]): unknown => missed.push(...closed)
+  const again = options.again === true
+  const earlier = await ledger.ofSlot(slot)
+  const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
+  if (open) {
+    await ledger.standFor(open, note)
+    return { run: open, complete: false, missed }
+  }
+  const last = earlier.at(-1)
+  if (again) await mustBeGone(slot, earlier, outbox)
+  else {
+    mustNotBeDiscarded(slot, earlier)
+    mustNotBeLost(slot, earlier)
+    if (!last) mustBeNewer(slot, outbox)
+  }
+  if (!again && last && (await outbox.intake.deletedOfSlot(slot)) > 0) {
+    log.warn(
+      { slot, runId: last.runId },
+      'this slot was delivered before and its history is no longer kept: nothing is read again',
+    )
+    await ledger.standFor(last, note)
+    return { run: last, complete: true, missed }
+  }
+  const namespace = namespaceOf(options, earlier, log)
+  const by = { source: source.name, sourceDigest: source.digest }
+  const run = await ledger.start({ ...by, slot, slotGiven, namespace, again }, note)
+  return { run, complete: false, missed }
+}
+
+/** The ids of a slot stay the same, whatever the configuration says by now. */
+function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
+  const before = earlier.find(({ persisted }) => persisted > 0)?.namespace ?? namespace
+  if (before !== namespace)
+    log.warn({ slot, taskNamespace: before }, 'this slot keeps the taskNamespace with which it was begun')
+  return before
+}
+
+/** What counts of a slot: from the last run on that read it again. */
+const currentOf = (earlier: readonly RunRow[]): readonly RunRow[] =>
+  earlier.slice(
+    Math.max(
+      0,
+      earlier.findLastIndex((run) => run.again === 1),
+    ),
+  )
+
+/** What an operator gave up isn't read again by the next retry of a scheduler. Throws UsageError. */
+function mustNotBeDiscarded(slot: string, earlier: readonly RunRow[]): void {
+  if (!currentOf(earlier).some(({ state }) => state === 'discarded')) return
+  throw new UsageError(`The slot ${slot} was discarded: it is not read again.`, {
+    hint: `\`owm produce --slot ${slot} --again\` serves it after all.`,
+  })
+}
+
+/** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
+function mustNotBeLost(slot: string, earlier: readonly RunRow[]): void {
+  const lost = currentOf(earlier).reduce((sum, run) => sum + run.lost, 0)
+  if (lost === 0) return
+  throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
+    hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,
+  })
+}
+
+/** A slot that may have been served, and of which nothing is known any more, isn't read twice. Throws UsageError. */
+function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
+  // guard: deleted-slot-refused
+  if (newestDeletedSlot !== null && Date.parse(slot) <= Date.parse(newestDeletedSlot))
+    throw new UsageError(
+      `The outbox ${path} no longer knows whether the slot ${slot} was served: ` +
+        `its ledger has deleted runs up to the slot ${newestDeletedSlot}.`,
+      {
+        hint:
+          'Where it was not, or its tasks may come once more under the same ids: ' +
+          `\`owm produce --slot ${slot} --again\`. outbox.keepRuns says how many runs are kept.`,
+      },
+    )
+}
+
+/** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
+async function mustBeGone(slot: string, earlier: readonly RunRow[], outbox: Outbox): Promise<void> {
+  const isGone = currentOf(earlier).some(({ state }) => state === 'lost' || state === 'discarded')
+  if (isGone || earlier.length === 0 || (await outbox.intake.deletedOfSlot(slot)) > 0) return
+  throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
+    hint: '`owm outbox inspect` shows the runs that are lost.',
+  })
+}

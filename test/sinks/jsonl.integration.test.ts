@@ -1,0 +1,90 @@
+/** The file of tasks: only one's own, one writer at a time, whole lines. */
+import { appendFile, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { base, slot, tasksIn } from '../cli/scene.js'
+import { folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
+import { openDatabase } from '../support/contents.js'
+
+const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
+
+describe("a file that isn't the sink's", () => {
+  it.each([
+    ['JSON without a last line feed', '{"cities": ["Lagos", "Quito"]}'],
+    ['JSON over several lines', '{\n  "cities": []\n}\n'],
+    ['a list', '[{"task_id":"1"}]'],
+    ['JSON lines of somebody else', '{"level":30,"msg":"x"}\n'],
+    ['text', 'remember the milk'],
+    ['nothing that is text', '\u0000\u0001'],
+    ['tasks, and something else behind them', '{"task_id":"1"}\n{"cities": 1}\n'],
+    ['tasks, and half a line of something else', '{"task_id":"1"}\n{"cities": '],
+    ['a line feed', '\n# notes'],
+  ])('is left as it is: %s', async (_, text) => {
+    const cwd = await folderWith(base)
+    await writeFile(join(cwd, 'tasks.jsonl'), text)
+    const { code, stderr } = await produce(cwd)
+    expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('something else') })
+    expect(await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).toBe(text)
+    expect((await produce(cwd, '--set', 'sink.path=others.jsonl')).code).toBe(0)
+  })
+})
+
+describe('half a line that a crash left', () => {
+  it.each(['{', '{"task_id":"', '{"task_id":"0b5a","latitude_deg":1', `{"task_id":"${'é'.repeat(9)}`])(
+    'is cut off: %s',
+    async (half) => {
+      const cwd = await folderWith(base)
+      expect((await produce(cwd)).code).toBe(0)
+      const whole = await readFile(join(cwd, 'tasks.jsonl'), 'utf8')
+      await appendFile(join(cwd, 'tasks.jsonl'), half)
+      expect((await owm(['produce'], { cwd })).code).toBe(0)
+      expect((await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).startsWith(whole)).toBe(true)
+      expect(await tasksIn(cwd)).toHaveLength(40)
+    },
+  )
+
+  it('gets its line feed, where nothing else of it is missing', async () => {
+    const cwd = await folderWith(base)
+    await writeFile(join(cwd, 'tasks.jsonl'), '{"task_id":"1","city":"Lagos"}')
+    expect((await produce(cwd)).code).toBe(0)
+    expect((await tasksIn(cwd))[0]).toEqual({ task_id: '1', city: 'Lagos' })
+  })
+})
+
+describe('two owms that write one file', () => {
+  it('keep off each other: neither cuts what the other one is writing', async () => {
+    const cwd = await folderWith({ ...base, source: { use: 'simulated-db', count: 3_000 } })
+    const ends = await Promise.all(
+      ['a', 'b', 'c'].map((name) => startOwm(['produce', '--outbox', `${name}.db`], { cwd }).ended),
+    )
+    expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
+    expect(await tasksIn(cwd)).toHaveLength(9_000)
+  })
+
+  it('wait for each other, and leave the file alone where that takes too long', async () => {
+    const cwd = await folderWith({ ...base, retry: { attempts: 1 } })
+    expect((await produce(cwd)).code).toBe(0)
+    const lock = await openDatabase(join(cwd, 'tasks.jsonl.lock'))
+    await lock('BEGIN IMMEDIATE')
+    await appendFile(join(cwd, 'tasks.jsonl'), '{"task_id":"half')
+    const before = await readFile(join(cwd, 'tasks.jsonl'), 'utf8')
+    const { code, stderr } = await owm(['produce'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('Another owm is writing') })
+    expect(await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).toBe(before)
+    await lock.close()
+    expect((await owm(['flush'], { cwd })).code).toBe(0)
+    expect(await tasksIn(cwd)).toHaveLength(40)
+  })
+})
+
+describe('what is no regular file', () => {
+  it('is written to as ever: a device, and a link to a file of tasks', async () => {
+    const cwd = await folderWith(base)
+    expect((await produce(cwd, '--set', 'sink.path=/dev/null', '--outbox', 'null.db')).code).toBe(0)
+    expect((await produce(cwd)).code).toBe(0)
+    await rename(join(cwd, 'tasks.jsonl'), join(cwd, 'real.jsonl'))
+    await symlink('real.jsonl', join(cwd, 'tasks.jsonl'))
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    await until(async () => (await tasksIn(cwd)).length === 40)
+  })
+})
