@@ -160,10 +160,7 @@ async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroun
   for (const { reason, count: rejected, position, value } of result.source.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
     const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
-    log.warn(
-      { rejected, reason: why, example: { position: where, value: what } },
-      `${were}: ${why} (${where}: ${what})`,
-    )
+    log.warn({}, `${were}: ${why} (${where}: ${what})`)
   }
 }
 

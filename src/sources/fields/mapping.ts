@@ -3,7 +3,7 @@ import { type Location, type Logger, Malformed } from '../../plugin.js'
 import { snakeCase } from '../../tasks/extras.js'
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
-import { degreesOf, Unreadable } from './degrees.js'
+import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
 import { Bare, known, type Meanings, meaningsOf, type Renamed, type Thing } from './names.js'
 import { isNullIsland, Notes } from './notes.js'
@@ -166,27 +166,36 @@ export class Mapping {
 
   /** Reads the coordinates. */
   #placed(location: Bare, raw: Raw): Location | Malformed {
-    const rejected = (reason: string, field: string): Malformed => new Malformed(raw(), reason, field)
-    if (this.#options.fields?.['coordinates'] !== undefined) {
-      const both = location['coordinates']
-      delete location['coordinates']
-      if (isAbsent(both)) return rejected('the coordinates are missing', 'coordinates')
-      const pair = pairOf(both, this.#options, this.#terms.title)
-      if (pair instanceof Unreadable) return rejected(pair.reason, 'coordinates')
-      Object.assign(location, pair)
-    }
-    for (const axis of ['latitude', 'longitude'] as const) {
-      const value = location[axis]
-      if (isAbsent(value)) continue
-      const read = degreesOf(value, axis, this.#options)
-      if (read instanceof Unreadable)
-        return rejected(read.reason, this.#options.fields?.['coordinates'] === undefined ? axis : 'coordinates')
-      if (read !== value) location[axis] = read
-    }
-    if (!isNullIsland(location)) return location
-    return this.#options.rejectNullIsland
-      ? rejected('the place is at 0, 0 (source.rejectNullIsland)', 'latitude')
+    const { fields, rejectNullIsland } = this.#options
+    const isPair = fields?.['coordinates'] !== undefined
+    const wrong =
+      (isPair ? this.#part(location) : undefined) ??
+      this.#read(location, 'latitude') ??
+      this.#read(location, 'longitude')
+    if (wrong) return new Malformed(raw(), wrong.reason, isPair ? 'coordinates' : wrong.axis)
+    return rejectNullIsland && isNullIsland(location)
+      ? new Malformed(raw(), 'the place is at 0, 0 (source.rejectNullIsland)', 'latitude')
       : location
+  }
+
+  /** Puts the two in the place of the one value that holds both. */
+  #part(location: Bare): { reason: string; axis?: Axis } | undefined {
+    const both = location['coordinates']
+    delete location['coordinates']
+    if (isAbsent(both)) return { reason: 'the coordinates are missing' }
+    const pair = pairOf(both, this.#options, this.#terms.title)
+    if (pair instanceof Unreadable) return pair
+    Object.assign(location, pair)
+    return undefined
+  }
+
+  #read(location: Bare, axis: Axis): { reason: string; axis: Axis } | undefined {
+    const value = location[axis]
+    if (isAbsent(value)) return undefined
+    const read = degreesOf(value, axis, this.#options)
+    if (read instanceof Unreadable) return { reason: read.reason, axis }
+    if (read !== value) location[axis] = read
+    return undefined
   }
 
   /** Names under which values travel, once each: neither is dropped. */
@@ -196,7 +205,7 @@ export class Mapping {
       this.#told.add(name)
       const { title, thing, log } = this.#terms
       const why = snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task'
-      log.warn({ [thing]: name, as }, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
+      log.warn({}, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
     }
   }
 }

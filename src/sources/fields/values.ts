@@ -7,11 +7,14 @@
 export function cleaner(nulls: readonly (string | number | null)[] = []): (value: unknown) => unknown {
   // In YAML, NULL without quotes is null.
   const absent = new Set(nulls.flatMap((each) => (each === null ? ['NULL', 'null', 'Null'] : [String(each)])))
+  const longest = Math.max(0, ...[...absent].map(({ length }) => length))
+  const isNamed = (value: number): boolean => absent.size > 0 && absent.has(String(value))
   return (value) => {
-    if (typeof value === 'number') return Number.isNaN(value) || absent.has(String(value)) ? undefined : value
+    if (typeof value === 'number') return Number.isNaN(value) || isNamed(value) ? undefined : value
     if (typeof value !== 'string') return value
     const text = isPlain(value.charCodeAt(0)) && isPlain(value.charCodeAt(value.length - 1)) ? value : value.trim()
-    return absent.has(text) ? undefined : text
+    // Most are longer: to look one up costs more than all else here.
+    return text.length <= longest && absent.has(text) ? undefined : text
   }
 }
 

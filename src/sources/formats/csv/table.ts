@@ -208,13 +208,7 @@ export class Table {
   #rowOf(cells: readonly string[], record: string): Row {
     const columns = this.#columns ?? { names: [], meanings: [], copied: [] }
     const { names } = columns
-    const extra = cells.slice(names.length)
-    const missing = names.slice(cells.length)
-    // A delimiter at the end of a line is no column.
-    if (
-      extra.some((cell) => cell.trim() !== '') ||
-      !missing.every((name, at) => name === `column_${cells.length + at + 1}`)
-    )
+    if (cells.length !== names.length && !isPadded(cells, names))
       return new Malformed(record, `the row has ${cells.length} columns, the header ${names.length}`)
     if (record.includes('\ufffd')) {
       const column = names[cells.findIndex((cell) => cell.includes('\ufffd'))]
@@ -247,6 +241,11 @@ export class Table {
     this.#lines.push(at)
   }
 }
+
+/** Whether a row has the columns of the header but for what has no value, or no name: a delimiter at an end. */
+const isPadded = (cells: readonly string[], names: readonly string[]): boolean =>
+  cells.slice(names.length).every((cell) => cell.trim() === '') &&
+  names.slice(cells.length).every((name, at) => name === `column_${cells.length + at + 1}`)
 
 /** `, column "lat"` where a record is rejected for that column. */
 function columnWords(field: string | undefined, columns: Plan | undefined): string {
