@@ -1,0 +1,99 @@
+/** Where an answer says that its list goes on: a cursor, a link in its body, or one in the header `Link`. */
+import { ConfigurationError, toError } from '../../../errors/index.js'
+import type { Options } from '../options.js'
+import { linkTo } from '../pagination/link-header.js'
+import { type Answer, headerOf } from '../request.js'
+import { only, type Wrong } from './index.js'
+import { deepest } from './marks.js'
+import { find, type Link, linksIn, nextOf, valueAt } from './tree.js'
+
+const nextNames = {
+  cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
+  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@odata\.nextLink)$/i,
+}
+
+export interface Next {
+  /** The cursor or the link; undefined where there is none. */
+  readonly next: string | undefined
+  /** Whether the answer has a list of links, with one to the next page in it. */
+  readonly hasLinks: boolean
+  /** Whether it has a link elsewhere, which isn't followed. */
+  readonly isUnfollowed: boolean
+}
+
+/** Where the next page is, as far as the answer itself says it. */
+export function nextIn(
+  json: unknown,
+  answer: Answer,
+  { next: path, pagination: { type } }: Options,
+  wrong: Wrong,
+): Next {
+  const named = (next: string | undefined): Next => ({ next, hasLinks: false, isUnfollowed: false })
+  if (type === 'cursor') return named(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(valueAt(json, path)))
+  if (type === 'link') return named(linkIn(json, answer, path, wrong))
+  return type === undefined && path === undefined ? unasked(json, answer, wrong) : named(undefined)
+}
+
+function linkIn(json: unknown, { headers, url }: Answer, path: string | undefined, wrong: Wrong): string | undefined {
+  if (path !== undefined) return absolute(nextOf(valueAt(json, path)), url, wrong)
+  return (
+    linkedNext(headerOf(headers, 'link'), url, wrong) ??
+    absolute(relatedNext(json, wrong)?.href ?? inBody(json, 'link', wrong), url, wrong)
+  )
+}
+
+/** Where nobody said how the list is cut, a list of links leads on; any other link is only noticed. */
+function unasked(json: unknown, { headers, url }: Answer, wrong: Wrong): Next {
+  const related = relatedNext(json, wrong)
+  const links = find(json, leadsOn, nextNames.link, deepest).map(({ value }) => nextOf(value) ?? '')
+  const isLinked = links.some((link) => /^https?:|^[/?]/.test(link)) || /rel="?next/i.test(headerOf(headers, 'link'))
+  return {
+    next: absolute(related?.href, url, wrong),
+    hasLinks: related !== undefined,
+    isUnfollowed: !related && isLinked,
+  }
+}
+
+const inBody = (json: unknown, type: 'cursor' | 'link', wrong: Wrong): string | undefined => {
+  const fits = (value: unknown): boolean => leadsOn(value) && (type === 'cursor' || !isNumber(value))
+  return nextOf(only('next', find(json, fits, nextNames[type], deepest), wrong)?.value)
+}
+
+const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint'
+
+/** The target of `rel="next"` in a `Link` header. */
+export function linkedNext(header: string, base: URL, wrong: Wrong): string | undefined {
+  try {
+    const target = linkTo('next', header)
+    return absolute(target, base, wrong)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw wrong(
+      `has a Link header that can't be read: ${toError(error).message}`,
+      'Name in source.next where the answer itself has its next link.',
+    )
+  }
+}
+
+function absolute(link: string | undefined, base: URL, wrong: Wrong): string | undefined {
+  if (link === undefined) return undefined
+  if (!URL.canParse(link, base.href))
+    throw wrong(`has a next link that is no URL: ${link.slice(0, 100)}`, 'Correct source.next.')
+  return new URL(link, base).href
+}
+
+/** The link with the relation `next` in a list of links; of several, the one to JSON. */
+function relatedNext(json: unknown, wrong: Wrong): Link | undefined {
+  const lists = find(json, (value) => linksIn(value).length > 0, /^_?links?$/i)
+  const found = lists.flatMap(({ value }) => linksIn(value)).filter(({ relation }) => relation === 'next')
+  const [next, ...others] = found.length > 1 ? found.filter(({ type }) => /json/i.test(type)) : found
+  if (next && others.some(({ href }) => href !== next.href))
+    throw wrong('has more than one link to its next page', 'Name the right one in source.next.')
+  if (next && next.method.toUpperCase() !== 'GET')
+    throw new ConfigurationError(`The next page must be asked for by ${next.method}; owm asks by GET only.`, {
+      hint: 'Use an address of the list that is paged by GET, or ask for all of it in one page.',
+    })
+  return next ?? found[0]
+}
