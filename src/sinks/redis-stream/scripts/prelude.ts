@@ -76,16 +76,26 @@ local function look(stream, mark)
       if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
     end
   end
-  local kept = redis.call('HMGET', mark, 'added', 'generation', 'last')
+  local kept = redis.call('HMGET', mark, 'added', 'generation', 'last', 'id')
+  -- Microseconds since 1970: a mark that was deleted never comes back with a generation that it had.
+  local now = redis.call('TIME')
+  now = tonumber(now[1]) * 1000000 + tonumber(now[2])
   local generation = tonumber(kept[2] or 0)
+  -- guard: mark-is-new
+  if not kept[2] and not kept[4] then generation = now end
   local fewest = tonumber(kept[1] or 0)
   if first and kept[3] and after(first, kept[3]) then fewest = fewest + length end
   -- guard: stream-looked-at
   if kept[1] and (missing or (added and added < fewest)) then
-    generation = generation + 1
-    redis.call('HSET', mark, 'generation', generation)
+    generation = math.max(generation + 1, now)
     redis.call('HDEL', mark, 'added', 'last')
+    kept[1] = false
   end
+  if generation ~= tonumber(kept[2] or 0) then
+    redis.call('HSET', mark, 'generation', string.format('%d', generation))
+  end
+  -- guard: seen-is-kept
+  if added and not kept[1] then redis.call('HSET', mark, 'added', string.format('%d', added), 'last', last) end
   return {length = length, added = added or 0, last = last, generation = generation, missing = missing}
 end
 `
