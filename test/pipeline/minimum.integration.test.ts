@@ -202,3 +202,18 @@ test('a filter by a field that no location has is a mistake, and the nearest is 
     json: { source: { read: 30 } },
   })
 })
+
+test('a filter that leaves out all says so, and a nested field is named with the mapping that reaches it', async () => {
+  const cwd = await folderOf(list(3))
+  const none = await produce(cwd, 1, '--set', 'source.where.city=Bern')
+  expect(none).toMatchObject({ code: 0, stderr: expect.stringMatching(/gave no location: filters left out all 3/) })
+  const few = await produce(cwd, 2, '--set', 'source.where.city=Bern', '--set', 'source.minLocations=1')
+  expect(few).toMatchObject({ code: 65, json: { error: { message: expect.stringMatching(/filters left out 3/) } } })
+  const place = { name: 'A', lat: 1, lon: 2, tags: { country: 'CH' } }
+  await configure(cwd, { use: 'static-list', locations: [place], where: { 'tags.country': 'CH' } })
+  const nested = await produce(cwd, 3)
+  expect(nested).toMatchObject({
+    code: 78,
+    json: { error: { hint: expect.stringMatching(/\{country: tags\.country\}/) } },
+  })
+})

@@ -178,6 +178,7 @@ test('a page of rows may begin with its header', async () => {
 
 test.each<[what: string, beyond: (response: ServerResponse, last: readonly object[]) => void, end: string]>([
   ['a page that is not there', (response) => send(response, { detail: 'not found' }, {}, 404), 'not-found'],
+  ['a range that is not there', (response) => send(response, { detail: 'no such range' }, {}, 416), 'not-found'],
   ['the last page again', (response, last) => send(response, { data: last }), 'repeat'],
 ])('a list that ends with %s', async (_, beyond, end) => {
   for (const [count, option] of [
