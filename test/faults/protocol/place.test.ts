@@ -129,6 +129,18 @@ test('a fence that is deleted behind a failover: only what the failover lost com
   await expectOnce(scene, 3_000)
 })
 
+test('a mark that is deleted alone doubles nothing, also where readers had removed entries', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await scene.admin.xtrim(stream, 'MAXLEN', 300)
+  expect(await scene.admin.del(`{${stream}}:owm:stream`)).toBe(1)
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, 1_300)
+  expect(await scene.admin.del(`{${stream}}:owm:stream`, stream)).toBe(2)
+  await good(scene, ['flush'])
+  await expectOnce(scene, 2_000)
+})
+
 test('the keys beside the stream are all deleted: what is still in the stream is not delivered again', async () => {
   const scene = await redisScene({ count: 1_000 })
   await good(scene, ['produce', '--slot', slots[0]])

@@ -91,9 +91,10 @@ if added > 0 then
   if reached < count then reached_task = cjson.decode(tasks[reached]).task_id end
   -- guard: fence-moves
   stand(fence, mark, outbox, {string.format('%d', first + reached - 1), reached_task, run, word, held[6]})
-  redis.call('HSET', fence, 'to:' .. run, to)
+  local had = {'added', string.format('%d', seen.added + added), 'last', to}
+  redis.call('HSET', fence, 'to:' .. run, to, unpack(had))
   redis.call('HSETNX', fence, 'from:' .. run, from)
-  redis.call('HSET', mark, 'added', string.format('%d', seen.added + added), 'last', to)
+  redis.call('HSET', mark, unpack(had))
   redis.call('HSETNX', slots, slot, from)
 end
 if failure then return failure end

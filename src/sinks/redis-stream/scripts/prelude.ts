@@ -7,6 +7,7 @@
  *     epoch, word            who attached last
  *     seq, task, run         the position: the last task taken; missing until it is placed
  *     placed, generation     under whose word the position was placed, and in which generation of the stream
+ *     sink, added, last      what the mark said at that time: where the mark alone is gone, it is restored from here
  *     from:RUN, to:RUN       a run's first and last entry, until its receipt is written
  *
  * The mark, one hash for each stream:
@@ -35,8 +36,19 @@ local function stand(fence, mark, outbox, values)
     now[2 * i - 1] = name
     now[2 * i] = values[i]
   end
-  redis.call('HSET', fence, unpack(now))
+  redis.call('HSET', fence, 'sink', redis.call('HGET', mark, 'id') or '', unpack(now))
   redis.call('HSET', mark, 'at:' .. outbox, cjson.encode(values))
+end
+
+-- Where the mark alone is gone: what the fence knows of it. Whether the stream is still the same, look() sees then.
+local function restore_mark(mark, fence)
+  if redis.call('HGET', mark, 'id') then return end
+  local held = redis.call('HMGET', fence, 'sink', 'generation', 'added', 'last')
+  -- guard: mark-restored
+  if not held[1] or held[1] == '' then return end
+  for i, name in ipairs({'id', 'generation', 'added', 'last'}) do
+    if held[i] then redis.call('HSETNX', mark, name, held[i]) end
+  end
 end
 
 -- Where an outbox stands: the values of position_of, the first of them false where it was never placed.
