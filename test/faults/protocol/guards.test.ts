@@ -1,4 +1,4 @@
-/** Does the suite notice? Each guard of the protocol is taken out of a second build, and a loss or a double must show. */
+/** Does the suite notice? Each guard is taken out of a second build: a loss, or a double, must show. */
 import { expect, test } from 'vitest'
 import { brokenBuild, type Changes } from '../../support/broken.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
