@@ -3,6 +3,8 @@
  * has a cursor of its own, and a `seq` from which on it gets the tasks.
  *
  *     nothing pending when it was announced  -> it gets what was stored from then on
+ *     the sink before it knows no attachments
+ *     and has acknowledged nothing           -> it gets all that is pending
  *     tasks pending                          -> an error, unless an operator has said what it gets
  *                                               (`owm outbox adopt --sink --from …`)
  *
@@ -26,10 +28,12 @@ export async function moveTo(
 ): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, attached } = met
-  // guard: another-sink
   const announced = state.next?.address === address ? state.next.fromSeq : undefined
-  if (state.pending > 0 && met.from === undefined && announced === undefined) throw anotherSink(parts, address)
-  const seq = met.from === undefined ? (announced ?? state.lastSeq) : await startOf(parts, met.from)
+  const isUnused = sinks.present?.sinkIds.length === 0 && state.acked.seq <= sinks.present.fromSeq
+  const decided = announced ?? (isUnused ? state.acked.seq : undefined)
+  // guard: another-sink
+  if (state.pending > 0 && met.from === undefined && decided === undefined) throw anotherSink(parts, address)
+  const seq = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
   const before = state.acked.seq
   const note = {
     write: async (manager: Parameters<typeof sinks.leave>[0]): Promise<number> => {
