@@ -70,6 +70,14 @@ export class Retention {
     }
   }
 
+  /** The rows of missed runs stay; what was rejected in them goes with the runs of their time. */
+  async #deleteRejectionsOfMissed(keep: number): Promise<void> {
+    const old = "SELECT id FROM run WHERE state = 'missed' AND id <= (SELECT max(id) FROM run) - :keep"
+    await this.#database.transaction((manager) =>
+      manager.createQueryBuilder().delete().from(rejectedRecords).where(`run IN (${old})`, { keep }).execute(),
+    )
+  }
+
   /** Deletes finished runs that hold nothing any more, but for the newest `keep`, with what was rejected in them. */
   async #deleteRuns(keep: number, slot: string): Promise<void> {
     const empty = await this.#database.inTurn((manager) =>
@@ -82,6 +90,7 @@ export class Retention {
         .andWhere("run.id NOT IN (SELECT run FROM dead WHERE fate = 'dead')")
         .getMany(),
     )
+    await this.#deleteRejectionsOfMissed(keep)
     if (empty.length === 0) return
     const these = among(empty.map(({ id }) => id))
     const newestDeletedSlot = newest([...empty.map((run) => run.slot), this.#state.newestDeletedSlot])

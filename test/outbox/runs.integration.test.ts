@@ -268,3 +268,17 @@ it('a slot that is there is read without being stored once more, in whatever ord
   // Compared one by one they would take megabytes.
   expect((await stat(join(cwd, 'o.db'))).size - size).toBeLessThan(200_000)
 })
+
+it('what was rejected in a missed run goes with the runs of its time; its row stays', async () => {
+  const keep = { ...base, outbox: { ...base.outbox, keepTasks: 0, keepRuns: 1 } }
+  const cwd = await folderWith({ ...keep, source: list({ city: 'Nowhere', latitude: 91, longitude: 1 }) })
+  expect((await owm(['produce', '--slot', slot], { cwd })).code).toBe(65)
+  const rejected = async (): Promise<number> =>
+    (await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })).json.totals.rejected
+  expect(await rejected()).toBe(1)
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(keep))
+  for (const hour of [11, 12, 13])
+    expect((await owm(['produce', '--slot', `2026-11-23T${hour}:00:00Z`], { cwd })).code).toBe(0)
+  expect(await rejected()).toBe(0)
+  expect(await states(cwd)).toContain('missed')
+})

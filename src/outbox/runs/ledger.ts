@@ -103,7 +103,7 @@ export class Ledger {
    * one, and the checkpoint to come belongs to this one.
    */
   async readBy(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<void> {
-    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id, checkpoint: IsNull() }, by))
+    await this.#database.transaction((manager) => manager.update(runs, { id: run.id, checkpoint: IsNull() }, by))
     Object.assign(run, by)
   }
 
@@ -117,7 +117,7 @@ export class Ledger {
   /** The source gave too little: the run is closed, without any task. */
   async miss(run: RunRow): Promise<void> {
     const missed = { state: 'missed', checkpoint: null, finishedAt: this.#now() } as const
-    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, missed))
+    await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, missed))
     run.state = 'missed'
   }
 
