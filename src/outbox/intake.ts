@@ -4,8 +4,8 @@
  */
 import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
-import { taskIdOf } from '../tasks/id.js'
 import { IdSum } from '../tasks/id-sum.js'
+import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
 import { isTask, type Queue } from './queue.js'
 import type { Database } from './sqlite/database.js'
@@ -52,6 +52,14 @@ export interface Intake {
   repeated?: number
   /** The sum of the ids of the tasks in the batches: see tasks/id-sum. */
   idSum: string
+}
+
+/** Tasks of a run, index for index: their ids, their JSON texts and what these say. */
+export interface StoredTasks {
+  readonly run: number
+  readonly ids: readonly string[]
+  readonly tasks: readonly string[]
+  readonly parsed: readonly Partial<Task>[]
 }
 
 /** Tasks as batches of at most `size`, which have no place yet. */
@@ -129,7 +137,7 @@ export class IntakeWriter {
   }
 
   /** The ids of a slot's stored tasks, batch by batch, whichever run brought them. */
-  async *idsOfSlot(slot: string): AsyncGenerator<{ run: number; ids: readonly string[]; tasks: readonly string[] }> {
+  async *idsOfSlot(slot: string): AsyncGenerator<StoredTasks> {
     const { path } = this.#database
     const outbox = { path, outboxId: this.#state.outboxId }
     for (let after = 0; ; ) {
@@ -137,7 +145,8 @@ export class IntakeWriter {
       if (!found) return
       after = found.batch.firstSeq
       const { tasks } = found.batch
-      yield { run: found.run, ids: tasks.map((task) => idIn(task, path)), tasks }
+      const parsed = tasks.map((task) => taskIn(task, path))
+      yield { run: found.run, ids: parsed.map((task) => task.task_id), tasks, parsed }
     }
   }
 
@@ -181,10 +190,13 @@ function sumOf(before: string | null, more: string): string | null {
   return sum.toString()
 }
 
-function idIn(task: string, path: string): string {
+function taskIn(text: string, path: string): Partial<Task> & Pick<Task, 'task_id'> {
   try {
-    return taskIdOf(task)
+    const task: Partial<Task> = JSON.parse(text)
+    const { task_id } = task
+    if (typeof task_id === 'string') return Object.assign(task, { task_id })
   } catch (error) {
     throw damaged(path, 'a task in it has no id', error)
   }
+  throw damaged(path, 'a task in it has no id')
 }

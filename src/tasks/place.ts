@@ -97,6 +97,11 @@ export const placeText = ({ latitude, longitude, city, state, forecastHours, his
 /** The same of a task, from its JSON text. */
 export function placeIn(text: string): string {
   const task: Partial<Task> = JSON.parse(text)
+  return placeOfTask(task)
+}
+
+/** The same of a task. */
+export function placeOfTask(task: Partial<Task>): string {
   const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = task
   return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
 }

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { hexNumber } from '../../tasks/id.js'
-import { type Place, placeIn, placeText } from '../../tasks/place.js'
+import { type Place, placeOfTask, placeText } from '../../tasks/place.js'
 import { SeenIds } from '../../tasks/seen.js'
 
 const mostTasks = 2 ** 20
@@ -24,12 +24,12 @@ export async function knownOf({ id: own, slot, again }: RunRow, { intake, ledger
   const earlier = (await ledger.ofSlot(slot)).filter(({ id }) => id !== own && !again)
   const seen = new SeenIds()
   const served = new ServedTasks(earlier.reduce((sum, { persisted }) => sum + persisted, 0))
-  for await (const { run, ids, tasks } of intake.idsOfSlot(slot)) {
+  for await (const { run, ids, parsed } of intake.idsOfSlot(slot)) {
     if (again && run !== own) continue
     for (const [index, id] of ids.entries()) {
       const digits = id.replaceAll('-', '')
       // guard: served-known
-      if (run !== own && served.add(digits, placeIn(tasks[index] ?? ''))) continue
+      if (run !== own && served.add(digits, placeOfTask(parsed[index] ?? {}))) continue
       seen.add(digits)
     }
   }
