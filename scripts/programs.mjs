@@ -21,6 +21,7 @@ const programs = [
   { name: 'mariadbd', debian: 'mariadb-server', brew: 'mariadb', usedBy: /support\/databases\.js'/ },
   { name: 'openssl', debian: 'openssl', brew: 'openssl', usedBy: /support\/databases\.js'|'openssl'/ },
   ...(process.platform === 'linux' ? [{ name: 'strace', debian: 'strace', usedBy: /'strace'/ }] : []),
+  ...(process.platform === 'linux' ? [{ name: 'nutcracker', debian: 'nutcracker', usedBy: /'nutcracker'/ }] : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

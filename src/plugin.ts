@@ -245,6 +245,11 @@ export interface Sink {
   receipt?(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void>
   /** The receipts of a slot of a pipeline; without a slot, those of its newest slots, the newest first. */
   receipts?(pipeline: string, slot?: string): Promise<readonly Receipt[]>
+  /**
+   * Tries what a delivery needs, with no tasks, and leaves nothing behind: never under the id of a real outbox. For
+   * `owm config check --connect`. Throws what `deliver` would.
+   */
+  check?(): Promise<void>
   close?(): Promise<void>
 }
 

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import type { Loaded } from '../config/load.js'
+import type { Loaded, Overrides } from '../config/load.js'
 import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError, toError } from '../errors/index.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
@@ -177,7 +177,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    * @param delivers whether the sink will be written to
    */
   protected async configure(
-    flags: BaseFlags & { shard?: string | undefined; produces?: boolean; withoutSource?: boolean },
+    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without'>,
     delivers = false,
   ): Promise<Loaded> {
     await this.#trust(flags)

@@ -49,13 +49,13 @@ export async function openOutbox(
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
   const { settings, origins } = loaded
-  const { path } = settings.outbox
+  const { path, keepRejected } = settings.outbox
   const { batchSize } = settings.flush
   const isAny = as === 'anybody' || (as === 'tidier' && origins.isNoted(['outbox', 'path']))
   const claim = isAny ? {} : { claim: { owner: await ownerOf(loaded, env), takes: as === 'owner' } }
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
   const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
-  const options = { command, ...waiting, create, trustFolder, batchSize, signal, now: Date.now }
+  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, signal, now: Date.now }
   return Outbox.open(path, { ...options, ...claim })
 }
 

@@ -23,6 +23,9 @@ export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
 }
 
+/** `12 MB`, rounded up. */
+export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1_000_000))} MB`
+
 /** How long ago, in the two largest units: `2 h 5 min`. */
 export function age(milliseconds: number): string {
   const units = [

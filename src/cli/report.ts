@@ -123,10 +123,13 @@ const logWords: Readonly<Record<number, string>> = { 50: 'error: ', 40: 'warning
 function wordsOfLog(line: string): string {
   const { level, time, name, msg, reason, err, ...fields }: Record<string, unknown> = JSON.parse(line)
   const cause = reason ?? (typeof err === 'object' && err !== null && 'message' in err ? err.message : undefined)
-  const details = Object.entries(fields).map(([key, value]) => `${key} ${shown(value)}`)
+  const said = shown(msg)
+  const isNew = (value: unknown): boolean =>
+    (Array.isArray(value) || typeof value !== 'object') && !said.includes(shown(value))
+  const details = Object.entries(fields).flatMap(([key, value]) => (isNew(value) ? [`${key} ${shown(value)}`] : []))
   return [
-    `owm: ${logWords[Number(level)] ?? ''}${shown(msg)}`,
-    cause === undefined ? '' : `: ${shown(cause)}`,
+    `owm: ${logWords[Number(level)] ?? ''}${said}`,
+    cause === undefined || said.includes(shown(cause)) ? '' : `: ${shown(cause)}`,
     details.length === 0 ? '' : ` (${details.join(', ')})`,
   ].join('')
 }

@@ -5,6 +5,18 @@ import { harmless } from './format.js'
 export const terminalWidth = (): number =>
   Number(process.env['COLUMNS']) || process.stdout.columns || Number.POSITIVE_INFINITY
 
+/** A text in lines of `width` at most, broken between words; those behind the first one are indented. */
+export function wrapped(text: string, width: number): string[] {
+  const [first = '', ...words] = text.split(' ')
+  const lines = [first]
+  for (const word of words) {
+    const last = lines.length - 1
+    if (`${lines[last]} ${word}`.length > width) lines.push(`  ${word}`)
+    else lines[last] += ` ${word}`
+  }
+  return lines
+}
+
 /** Rows under a head; the widest columns give way where the lines are longer than `width`. */
 export async function table(
   head: readonly string[],

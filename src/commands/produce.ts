@@ -18,7 +18,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
   ]
   static override flags = {
     slot: Flags.string({
-      description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given',
+      description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given or empty',
       helpValue: 'TIME',
       env: 'OWM_SLOT',
     }),

@@ -21,7 +21,8 @@ import { type Loaded, ownOptions } from './load.js'
 type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }
 
 export interface Parts {
-  configure(): Promise<Loaded>
+  /** @param without sections that are left out: what stands in them isn't looked at */
+  configure(without: readonly string[]): Promise<Loaded>
   sourceOf(loaded: Loaded): Promise<CheckedSource>
   sinkOf(loaded: Loaded): Promise<SinkDeps>
   /** `--trust-folder` */
@@ -38,17 +39,10 @@ export interface Finding {
   readonly warning?: string
 }
 
-/** @param connect also opens the source and reads its first batch, opens the sink and asks for its position */
-export async function checkConfig(
-  { configure, sourceOf, sinkOf, trustFolder, judge }: Parts,
-  connect: boolean,
-): Promise<Finding[]> {
+/** @param connect also opens the source and reads its first batch, and has the sink try what a delivery needs */
+export async function checkConfig(parts: Parts, connect: boolean): Promise<Finding[]> {
   const found: Finding[] = []
-  const look = async <T>(
-    about: Finding['about'],
-    work: () => Promise<T>,
-    words: (value: T) => string,
-  ): Promise<T | undefined> => {
+  const look: Look = async (about, work, words) => {
     try {
       const value = await work()
       found.push({ about, outcome: words(value) })
@@ -60,15 +54,35 @@ export async function checkConfig(
       return undefined
     }
   }
+  const loaded = await look('configuration', () => parts.configure([]), fileOf)
+  if (loaded) await checkParts(loaded, parts, connect, look)
+  // Who connects wants to know all at once: what is wrong in one section hides nothing in the others.
+  const wrong = connect ? sectionsIn(found) : []
+  const rest = loaded || wrong.length === 0 ? undefined : await parts.configure(wrong).catch(() => undefined)
+  if (rest) await checkParts(rest, parts, connect, look, wrong)
+  return found
+}
 
-  const loaded = await look('configuration', configure, fileOf)
-  if (!loaded) return found
+type Look = <T>(about: Finding['about'], work: () => Promise<T>, words: (value: T) => string) => Promise<T | undefined>
+
+/** The sections in which mistakes were found: each message begins with a key. */
+const sectionsIn = (found: readonly Finding[]): string[] =>
+  found.flatMap(({ outcome }) => (isOwmError(outcome) ? (/^[\w-]+/.exec(outcome.message) ?? []) : []))
+
+/** @param without sections that were left out */
+async function checkParts(
+  loaded: Loaded,
+  { sourceOf, sinkOf, trustFolder, judge }: Parts,
+  connect: boolean,
+  look: Look,
+  without: readonly string[] = [],
+): Promise<void> {
   const { settings } = loaded
   // Somebody waits for the answer: one attempt.
   const once = { ...loaded, settings: { ...settings, retry: { ...settings.retry, attempts: 1 } } }
   const right = ({ name }: { name: string }): string => `${name}: its options are right`
-  const source = await look('source', () => sourceOf(once), right)
-  const sink = await look('sink', () => sinkOf(loaded), right)
+  const source = without.includes('source') ? undefined : await look('source', () => sourceOf(once), right)
+  const sink = without.includes('sink') ? undefined : await look('sink', () => sinkOf(loaded), right)
   const list = source && pathIn(loaded, 'source', 'file')
   if (list)
     await look(
@@ -83,12 +97,13 @@ export async function checkConfig(
       () => writable(target, 'sink.path', false),
       () => `${target} can be written`,
     )
-  const outbox = settings.outbox.path
-  await look(
-    'outbox',
-    () => usableOutbox(outbox, trustFolder),
-    () => `${outbox} can be written`,
-  )
+  const { path } = settings.outbox
+  if (!without.includes('outbox'))
+    await look(
+      'outbox',
+      () => usableOutbox(path, trustFolder),
+      () => `${path} can be written`,
+    )
   if (connect && source)
     await look(
       'source',
@@ -98,10 +113,9 @@ export async function checkConfig(
   if (connect && sink)
     await look(
       'sink',
-      () => position(sink),
+      () => trySink(sink),
       (words) => words,
     )
-  return found
 }
 
 const fileOf = ({ file, cwd }: Loaded): string => file ?? `no file in ${cwd}: flags and environment only`
@@ -178,11 +192,15 @@ async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource, judge
   }
 }
 
-/** Only a sink that remembers can be asked without being written to; others may make a file when they are opened. */
-async function position({ name, open }: SinkDeps): Promise<string> {
+/** Only a sink that can be asked without being written to is asked; others may make a file when they are opened. */
+async function trySink({ name, open }: SinkDeps): Promise<string> {
   if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
   const sink = await open()
   try {
+    if (sink.check) {
+      await sink.check()
+      return `${name} was opened and answered`
+    }
     if (!sink.position) return `${name} was opened; it can't be asked anything without being written to`
     await sink.position(randomUUID())
     return `${name} was opened and answered`

@@ -88,8 +88,9 @@ function unreadable(error: Error, named: string): Error {
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
   // JSON.parse quotes what it can't read, and a password may stand there.
   const isQuoted = error instanceof SyntaxError && extname(file) === '.json'
+  const why = error instanceof RangeError ? 'it is nested too deeply' : error.message
   return new ConfigurationError(
-    `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : error.message}`,
+    `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : why}`,
     { hint: 'Correct the file, or name another one with --config.', cause: isQuoted ? undefined : error },
   )
 }
@@ -181,4 +182,7 @@ async function parsed(
 
 /** Without what the parser quotes. */
 const unquoted = (message: string): string =>
-  message.replace(/:? ".*"?$/s, '').replace(/^Unresolved plain scalar.*/s, 'this is no value in JSON')
+  message
+    .replace(/:? ".*"?$/s, '')
+    .replace(/^Unresolved plain scalar.*/s, 'this is no value in JSON')
+    .replace(/^Maximum call stack.*/s, 'it is nested too deeply')

@@ -28,6 +28,8 @@ export interface Overrides {
   produces?: boolean
   /** Whether the source isn't used: then its variables needn't be set. */
   withoutSource?: boolean
+  /** Sections that are left out, as if they stood nowhere. */
+  without?: readonly string[]
 }
 
 export interface Loaded {
@@ -64,11 +66,13 @@ export async function loadConfig(
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const unused = overrides.withoutSource ? ['source'] : []
+  const { withoutSource, without = [] } = overrides
+  const unused = [...without, ...(withoutSource ? ['source'] : [])]
   const { tree: merged, variables } = await expand(origins, { env, secrets, baseDir, unused })
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
+  for (const section of without) delete merged[section]
   secrets.add(...secretsIn(merged))
 
   const checked = settingsSchema.safeParse(merged)

@@ -102,6 +102,12 @@ const common = {
         .default(100_000)
         .describe('delivered tasks that are kept: a sink that lost tasks gets them again from these'),
       keepRuns: z.number().int().min(1).default(1_000).describe('finished runs that are kept in the ledger'),
+      keepRejected: z
+        .number()
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe('rejected locations and duplicates that are kept to be looked at; the others are only counted'),
     })
     .prefault({})
     .describe('where tasks wait until they are delivered'),

@@ -93,6 +93,10 @@ export class DeadLetters {
   }
 
   /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */
+  async countOlder(before: number): Promise<number> {
+    return this.#database.inTurn((manager) => manager.countBy(deadTasks, { fate: 'dead', diedAt: LessThan(before) }))
+  }
+
   async discard(before: number): Promise<number> {
     const old = { fate: 'dead', diedAt: LessThan(before) } as const
     return this.#database.transaction(async (manager) => {

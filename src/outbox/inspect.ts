@@ -3,10 +3,11 @@
  * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
  */
 
-import { type EntityManager, MoreThan } from 'typeorm'
+import { type EntityManager, IsNull, MoreThan, Not } from 'typeorm'
 import { parseJson } from '../tasks/json/parse.js'
 import { type BreakerRecord, breakersOf } from './breakers.js'
 import { type DiscardFilter, type Doomed, doomed } from './runs/discard.js'
+import { holderIn } from './runs/holder.js'
 import { among, beginningWith, containing, endingAfter, lowerAscii, ofRun } from './sqlite/criteria.js'
 import { Database } from './sqlite/database.js'
 import { batches, deadTasks, type RunState, rejectedRecords, runs, states } from './sqlite/entities.js'
@@ -37,6 +38,10 @@ export interface RunReport {
   discarded: number
   /** Tasks that the sink had and lost, and that can't be delivered again. */
   lost: number
+  /** Why its source failed last, or else why its tasks aren't in the sink. */
+  lastError: string | null
+  /** Whether a process is at work that reads it; null where it's read. */
+  isBeingRead: boolean | null
   startedAt: string
   finishedAt: string | null
 }
@@ -150,13 +155,15 @@ async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<
   }
 }
 
-async function totalsIn({ manager }: View): Promise<Totals> {
+async function totalsIn({ manager, version }: View): Promise<Totals> {
   const { ackedSeq, lastSeq } = await positionIn(manager)
+  const repeated = version < 4 ? 0 : ((await manager.sum(runs, 'repeated')) ?? 0)
   return {
     pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
     dead: await manager.countBy(deadTasks, { fate: 'dead' }),
-    rejected: await manager.countBy(rejectedRecords, { kind: 'rejected' }),
-    duplicates: await manager.countBy(rejectedRecords, { kind: 'duplicate' }),
+    // Of those only the newest are kept.
+    rejected: (await manager.sum(runs, 'rejected')) ?? 0,
+    duplicates: ((await manager.sum(runs, 'duplicates')) ?? 0) - repeated,
   }
 }
 
@@ -204,13 +211,21 @@ const runColumns = {
 async function runsIn(view: View, filter: Filter): Promise<RunReport[]> {
   const { manager } = view
   const where = { runId: beginningWith(filter.run ?? '') }
-  const select = view.version < 3 ? runColumns : { ...runColumns, lost: true }
+  const ofVersion6 = view.version < 6 ? {} : { lastError: true }
+  const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6 }
   const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
-  const [pending, dead] = [await pendingByRun(manager), await deadByRun(manager)]
-  return withoutBytes(rows, view).map(({ id, discarded, lost = 0, startedAt, finishedAt, ...row }) => {
+  const [pending, dead, undelivered] = [
+    await pendingByRun(manager),
+    await deadByRun(manager),
+    await failuresByRun(manager),
+  ]
+  const isRead = await isProducing(manager)
+  return withoutBytes(rows, view).map(({ id, discarded, lost = 0, lastError, startedAt, finishedAt, ...row }) => {
     const died = dead.get(id) ?? 0
     return {
       ...row,
+      lastError: lastError ?? undelivered.get(id) ?? null,
+      isBeingRead: row.state === 'reading' || row.state === 'checking' ? isRead : null,
       delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
       dead: died,
       discarded,
@@ -308,6 +323,23 @@ async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
   }))
     pending.set(run, (pending.get(run) ?? 0) - 1)
   return pending
+}
+
+/** Why the oldest batch of each run that isn't in the sink isn't there. */
+async function failuresByRun(manager: EntityManager): Promise<Map<number, string>> {
+  const { ackedSeq } = await positionIn(manager)
+  const failed = await manager.find(batches, {
+    select: { firstSeq: true, run: true, lastError: true },
+    where: { firstSeq: endingAfter(ackedSeq), lastError: Not(IsNull()) },
+    order: { firstSeq: 'DESC' },
+  })
+  return new Map(failed.map(({ run, lastError }) => [run, lastError ?? '']))
+}
+
+/** Whether an `owm produce` is at work. */
+async function isProducing(manager: EntityManager): Promise<boolean> {
+  const [state] = await manager.find(states, { select: { id: true, holder: true } })
+  return holderIn(state?.holder ?? null)?.command.startsWith('owm produce') === true
 }
 
 type Row = Omit<TaskReport, 'createdAt' | 'state' | 'task'> & { createdAt: number; task: string | null }

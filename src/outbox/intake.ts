@@ -88,12 +88,20 @@ export class IntakeWriter {
   readonly #state: OutboxState
   readonly #queue: Queue
   readonly #now: () => number
+  readonly #keepRejected: number
 
-  constructor(database: Database, state: OutboxState, queue: Queue, now: () => number) {
+  /** @param options keepRejected: how many rejections of a run are stored, the others are only counted */
+  constructor(
+    database: Database,
+    state: OutboxState,
+    queue: Queue,
+    options: { now: () => number; keepRejected: number },
+  ) {
     this.#database = database
     this.#state = state
     this.#queue = queue
-    this.#now = now
+    this.#now = options.now
+    this.#keepRejected = options.keepRejected
   }
 
   /**
@@ -110,7 +118,8 @@ export class IntakeWriter {
         const batches = placed(intake.batches, run, state)
         await storeBatches(manager, run.id, batches, now)
         const { acked } = state
-        if (intake.rejections.length > 0) await storeRejections(manager, run.id, intake.rejections, now)
+        if (intake.rejections.length > 0)
+          await storeRejections(manager, run.id, intake.rejections, { now, keep: this.#keepRejected })
         if (intake.decided !== undefined)
           await manager.delete(suspects, { run: run.id, id: LessThanOrEqual(intake.decided) })
         if (intake.suspects.length > 0) await storeSuspects(manager, run.id, intake.suspects)

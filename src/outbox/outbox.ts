@@ -11,7 +11,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { LessThanOrEqual } from 'typeorm'
-import { codeOf, OutboxBusyError } from '../errors/index.js'
+import { OutboxBusyError } from '../errors/index.js'
 import { FileLock } from '../files/lock.js'
 import { checkDatabase, checkFolder, look } from '../files/rules.js'
 import type { Batch } from '../tasks/batch.js'
@@ -31,8 +31,9 @@ import { DeadLetters } from './dead-letters.js'
 import { cut, IntakeWriter } from './intake.js'
 import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
-import { Retention } from './retention.js'
+import { type Purged, Retention } from './retention.js'
 import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
+import { holderIn } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
 import { Database } from './sqlite/database.js'
 import { batches, type StateRow } from './sqlite/entities.js'
@@ -64,6 +65,8 @@ export interface OpenOptions {
   signal: AbortSignal
   /** Whose it must be; undefined where it doesn't matter. */
   claim?: Claim
+  /** Rejections that are kept. Default: 10,000. */
+  keepRejected?: number
   /** Milliseconds: what a sink lost and is older isn't delivered again. */
   maxAgeMs?: number
   now(): number
@@ -95,7 +98,7 @@ export class Outbox {
   readonly #options: OpenOptions
 
   private constructor(database: Database, lock: FileLock, memory: Memory, options: OpenOptions) {
-    const { now, batchSize } = options
+    const { now, batchSize, keepRejected = 10_000 } = options
     const { row, state, sinks } = memory
     this.path = database.path
     this.batchSize = batchSize
@@ -104,9 +107,9 @@ export class Outbox {
     this.#state = state
     this.ledger = new Ledger(database, now)
     this.queue = new Queue(database, state)
-    this.intake = new IntakeWriter(database, state, this.queue, now)
+    this.intake = new IntakeWriter(database, state, this.queue, { now, keepRejected })
     this.deadLetters = new DeadLetters(database, state, this.queue, batchSize, now)
-    this.#retention = new Retention(database, state, this.deadLetters)
+    this.#retention = new Retention(database, state, this.deadLetters, keepRejected)
     this.breakers = new Breakers(database, row)
     this.sinks = sinks
     this.#options = options
@@ -237,9 +240,14 @@ export class Outbox {
    * Deletes delivered tasks that were stored before a time (milliseconds since 1970), discards dead ones that died
    * before it where told to, and gives their space back to the disk. Returns how many of each.
    */
-  async purge(what: { before: number; dead: boolean }): Promise<{ delivered: number; dead: number }> {
+  async purge(what: { before: number; dead: boolean }): Promise<Purged> {
     await this.settle()
     return this.#retention.purge(what)
+  }
+
+  /** What `purge` would remove. */
+  async purgeable(what: { before: number; dead: boolean }): Promise<Purged> {
+    return this.#retention.purgeable(what)
   }
 
   /** Writes the last acknowledgement and lets go of the file and the lock. */
@@ -289,27 +297,12 @@ async function holderOf(path: string): Promise<string> {
   const database = await Database.openForReading(path).catch(() => undefined)
   if (!database) return unknown
   try {
-    const holder: unknown = JSON.parse((await readState(database)).holder ?? 'null')
-    if (
-      typeof holder !== 'object' ||
-      holder === null ||
-      !('pid' in holder && 'host' in holder && 'command' in holder && 'since' in holder)
-    )
-      return unknown
-    // The last one's name stays until the next one, which has the lock already, writes its own.
-    if (holder.host === hostname() && !isAlive(Number(holder.pid))) return unknown
+    const holder = holderIn((await readState(database)).holder)
+    if (!holder) return unknown
     return `process ${holder.pid} on ${holder.host}, \`${holder.command}\`, since ${holder.since}`
   } catch {
     return unknown
   } finally {
     await database.close()
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) === 'EPERM' // somebody else's
   }
 }

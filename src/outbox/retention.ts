@@ -1,4 +1,5 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
+import { LessThanOrEqual } from 'typeorm'
 import { step } from '../trace.js'
 import type { DeadLetters } from './dead-letters.js'
 import { among } from './sqlite/criteria.js'
@@ -13,6 +14,14 @@ const batchesAtOnce = 100
 const finishedRuns = `SELECT id FROM run WHERE state IN ('done', 'discarded') AND slot <> :slot
   AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking'))`
 
+/** What was removed. */
+export interface Purged {
+  delivered: number
+  dead: number
+  /** Bytes of free space that the disk lacks to give the file's back; undefined where it has been given back. */
+  notShrunk: number | undefined
+}
+
 export class Retention {
   readonly #database: Database
   readonly #state: OutboxState
@@ -20,7 +29,10 @@ export class Retention {
   /** What this process stores counts from its next start on: `keepTasks` is about what was there before. */
   readonly #lastSeqAtStart: number
 
-  constructor(database: Database, state: OutboxState, deadLetters: DeadLetters) {
+  readonly #keepRejected: number
+
+  constructor(database: Database, state: OutboxState, deadLetters: DeadLetters, keepRejected: number) {
+    this.#keepRejected = keepRejected
     this.#database = database
     this.#state = state
     this.#deadLetters = deadLetters
@@ -34,13 +46,28 @@ export class Retention {
       slot: keep.slot,
     })
     await this.#deleteRuns(keep.runs, keep.slot)
+    await this.#deleteRejected()
   }
 
-  async purge({ before, dead }: { before: number; dead: boolean }): Promise<{ delivered: number; dead: number }> {
+  async purge({ before, dead }: { before: number; dead: boolean }): Promise<Purged> {
     const delivered = await this.#deleteDelivered({ upTo: this.#state.ackedOnDisk.seq, before, slot: '' })
     const discarded = dead ? await this.#deadLetters.discard(before) : 0
-    await this.#database.inTurn((manager) => manager.query('VACUUM'))
-    return { delivered, dead: discarded }
+    return { delivered, dead: discarded, notShrunk: await this.#database.shrink() }
+  }
+
+  /** What `purge` would remove. */
+  async purgeable({ before, dead }: { before: number; dead: boolean }): Promise<Purged> {
+    const which = { upTo: this.#state.ackedOnDisk.seq, before, slot: '' }
+    const found = await this.#database.inTurn((manager) =>
+      manager
+        .createQueryBuilder(batches, 'batch')
+        .select('coalesce(sum(batch.count), 0)', 'tasks')
+        .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
+        .andWhere(`batch.run IN (${finishedRuns})`, which)
+        .getRawOne<{ tasks: number }>(),
+    )
+    const delivered = found?.tasks ?? 0
+    return { delivered, dead: dead ? await this.#deadLetters.countOlder(before) : 0, notShrunk: undefined }
   }
 
   /**
@@ -76,6 +103,16 @@ export class Retention {
     await this.#database.transaction((manager) =>
       manager.createQueryBuilder().delete().from(rejectedRecords).where(`run IN (${old})`, { keep }).execute(),
     )
+  }
+
+  /** Deletes what was rejected but for the newest; the counts of the runs stay. */
+  async #deleteRejected(): Promise<void> {
+    const keep = this.#keepRejected
+    await this.#database.inTurn(async (manager) => {
+      const newest = await manager.maximum(rejectedRecords, 'id')
+      if (newest !== null && newest > keep)
+        await manager.delete(rejectedRecords, { id: LessThanOrEqual(newest - keep) })
+    })
   }
 
   /** Deletes finished runs that hold nothing any more, but for the newest `keep`, with what was rejected in them. */

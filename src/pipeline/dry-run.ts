@@ -1,4 +1,5 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import { isMalformed } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
@@ -24,8 +25,14 @@ export interface DryRun {
   error: OwmError | undefined
 }
 
-/** @param namespace see tasks/id */
-export async function dryRun(source: SourceDeps, slot: string, namespace = ''): Promise<DryRun> {
+/**
+ * @param how namespace: see tasks/id; signal: ends it early, what was read until then is what counts
+ */
+export async function dryRun(
+  source: SourceDeps,
+  slot: string,
+  { namespace, signal }: { namespace: string; signal: AbortSignal },
+): Promise<DryRun> {
   const make = taskMaker(slot, namespace)
   const seen = new SeenIds()
   const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
@@ -33,6 +40,8 @@ export async function dryRun(source: SourceDeps, slot: string, namespace = ''): 
   const opened = await source.open()
   try {
     for await (const page of opened.read(undefined)) {
+      await nextTurn() // a signal is heard between two turns only
+      if (signal.aborted) break
       for (const [index, location] of page.locations.entries()) {
         found.read++
         const task = isMalformed(location) ? location : make(location)

@@ -138,7 +138,9 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
     return conflictIn(run, options.rejects.conflicts - conflicts)
   } catch (thrown) {
     if (deps.signal.aborted) return undefined
-    return sourceFailure(thrown, run, deps, options.progress)
+    const error = sourceFailure(thrown, run, deps, options.progress)
+    await outbox.ledger.noteFailure(run, error.message)
+    return error
   }
 }
 

@@ -110,7 +110,6 @@ describe('imports', () => {
     ['sqlite3', 'outbox/', 'files/', 'sources/sql/'],
     ['cockatiel', 'pipeline/retry.ts'],
     ['ioredis', 'sinks/redis-stream/'],
-    ['cluster-key-slot', 'sinks/redis-stream/'],
     ['csv-parse', 'sources/formats/'],
     ['undici', 'sources/http/'],
   ])('of %s: only in %s', (vendor, ...places) => {
@@ -217,7 +216,7 @@ describe('names', () => {
     [/\bforg[eo]t|upkeep/gi, 'retention'],
   ]
   /** What other programs read keeps its name: columns, `--json` keys, the plugin contract. */
-  const kept = /\b(handed_seq|evicted|(is)?Malformed|ResumePointError|NOT_HANDED_OVER)\b|'owm\.malformed'/g
+  const kept = /\b(handed_seq|evicted|noeviction|(is)?Malformed|ResumePointError|NOT_HANDED_OVER)\b|'owm\.malformed'/g
 
   it('of things: one word for each', () => {
     keeps(

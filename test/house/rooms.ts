@@ -27,7 +27,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ['tasks', 'plugin.ts'],
     vendors: ['zod', 'csv-parse', 'yaml', 'undici', 'typeorm', 'sqlite3'],
   },
-  sinks: { imports: ['files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis', 'cluster-key-slot'] },
+  sinks: { imports: ['files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   pipeline: { imports: ['outbox', 'tasks', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },

@@ -66,7 +66,7 @@ export async function check(
   result: CheckResult,
   pipelines: readonly (string | undefined)[],
   connect: boolean,
-  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
   const [{ checkConfig, sharedIds }, { judgePage }] = await Promise.all([
@@ -78,8 +78,8 @@ export async function check(
   const all: Loaded[] = []
   for (const pipeline of pipelines) {
     const parts = {
-      configure: async () => {
-        const loaded = await configure(pipeline)
+      configure: async (without: readonly string[]) => {
+        const loaded = await configure(pipeline, without)
         all.push(loaded)
         return loaded
       },
@@ -161,7 +161,7 @@ function crontab(folder: string): string {
   // Of the program as it was called, and of node.
   const folders = new Set([dirname(process.argv[1] ?? ''), dirname(process.execPath), '/usr/bin', '/bin'])
   const quoted = `'${folder.replaceAll("'", String.raw`'\''`).replaceAll('%', String.raw`\%`)}'`
-  const call = `owm produce --slot "$(date -u +\\%Y-\\%m-\\%dT\\%H:00:00Z)"`
+  const call = `owm produce -q --slot "$(date -u +\\%Y-\\%m-\\%dT\\%H:00:00Z)"`
   return `
 # Every hour, with cron (crontab -e). The second call finishes what the first one left:
 # PATH=${[...folders].join(':')}

@@ -4,9 +4,9 @@ import { UsageError } from '../../errors/index.js'
 import type { Picture, RunReport, TaskReport, TaskState } from '../../outbox/inspect.js'
 import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
-import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
+import { type WaitFlags, waitMsOf } from '../flags.js'
 import { age, count, plural, seconds } from '../format.js'
-import { table, terminalWidth } from '../table.js'
+import { table, terminalWidth, wrapped } from '../table.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -46,7 +46,7 @@ export async function inspect(
   return { result: found, summary: await reportOf(found, flags) }
 }
 
-async function reportOf(found: InspectResult, { state, run }: InspectFlags): Promise<string[]> {
+async function reportOf(found: InspectResult, { state, run, location }: InspectFlags): Promise<string[]> {
   const { path, totals, owner, oldestPendingAt, breakers, runs, tasks, matching, reasons } = found
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
@@ -56,6 +56,8 @@ async function reportOf(found: InspectResult, { state, run }: InspectFlags): Pro
     `${count(totals.rejected)} rejected`,
     plural(totals.duplicates, 'duplicate'),
   ]
+  const { rejected, duplicates } = totals
+  const more = run || location || state !== 'rejected' ? 0 : rejected + duplicates - matching.rejected
   const all = state === 'dead' || state === 'rejected' ? matching[state] : tasks.length
   return [
     `outbox ${path}${owner === null ? '' : `, of ${owner}`}`,
@@ -67,7 +69,10 @@ async function reportOf(found: InspectResult, { state, run }: InspectFlags): Pro
     ...(run !== undefined && matching.runs === 0 ? ['', `No run has an id that begins with ${run}.`] : []),
     ...(runs.length > 0 ? ['', `runs: ${of(runs.length, matching.runs)}`, ...(await tableOfRuns(runs, width))] : []),
     // Whole, however narrow the terminal is: the table's last column isn't.
-    ...(reasons.length > 0 ? ['', ...reasons.map((one) => `${count(one.count)} ${one.state}: ${one.reason}`)] : []),
+    ...(reasons.length > 0
+      ? ['', ...reasons.flatMap((one) => wrapped(`${count(one.count)} ${one.state}: ${one.reason}`, width))]
+      : []),
+    ...(more > 0 ? ['', `${count(more)} more were only counted: outbox.keepRejected says how many are kept.`] : []),
     ...(tasks.length > 0 ? ['', `tasks: ${of(tasks.length, all)}`, ...(await tableOfTasks(tasks, width))] : []),
   ]
 }
@@ -75,16 +80,36 @@ async function reportOf(found: InspectResult, { state, run }: InspectFlags): Pro
 /** `20 of 80` */
 const of = (shown: number, all: number): string => (shown < all ? `${count(shown)} of ${count(all)}` : count(all))
 
-function tableOfRuns(runs: readonly RunReport[], width: number): Promise<string[]> {
-  const optional = width >= 130 ? ['TIME', 'READ/S', 'STARTED'] : [] // the first to go where room is short
+async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<string[]> {
+  const isWide = width >= 130
+  const optional = isWide ? ['TIME', 'READ/S', 'STARTED'] : [] // below the table where room is short
   const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...optional]
-  const rows = runs.map(({ runId, slot, state, startedAt, finishedAt, ...run }) => {
-    const ms = (finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)
-    const rate = count(Math.round(run.read / Math.max(0.001, ms / 1000)))
+  const rows = runs.map((run) => {
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
-    return [runId.slice(0, 8), slot, state, ...counts, ...(optional.length > 0 ? [seconds(ms), rate, startedAt] : [])]
+    const { time, rate } = paceOf(run)
+    return [run.runId.slice(0, 8), run.slot, stateOf(run), ...counts, ...(isWide ? [time, rate, run.startedAt] : [])]
   })
-  return table(head, rows, width)
+  const below = runs.flatMap((run) => {
+    const { time, rate } = paceOf(run)
+    const pace = isWide || time === '' ? [] : [`${time}, ${rate} locations a second`]
+    const error = run.lastError === null ? [] : [`last error: ${run.lastError}`]
+    const all = [...pace, ...error]
+    return all.length > 0 ? wrapped(`${run.runId.slice(0, 8)}: ${all.join('; ')}`, width) : []
+  })
+  return [...(await table(head, rows, width)), ...below]
+}
+
+/** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
+function stateOf({ state, isBeingRead, lastError }: RunReport): string {
+  if (isBeingRead !== false) return state
+  return lastError === null ? 'interrupted' : 'failed'
+}
+
+/** How long a run took or takes, and how many locations it reads a second; empty where that isn't known. */
+function paceOf({ startedAt, finishedAt, isBeingRead, read }: RunReport): { time: string; rate: string } {
+  if (finishedAt === null && isBeingRead !== true) return { time: '', rate: '' }
+  const ms = (finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)
+  return { time: seconds(ms), rate: count(Math.round(read / Math.max(0.001, ms / 1000))) }
 }
 
 function tableOfTasks(tasks: readonly TaskReport[], width: number): Promise<string[]> {
@@ -103,37 +128,6 @@ const placeOf = ({ task, value }: TaskReport): string =>
   typeof task === 'object' && task !== null && 'city' in task && 'latitude_deg' in task && 'longitude_deg' in task
     ? `${task.city} (${task.latitude_deg}, ${task.longitude_deg})`
     : (value ?? '')
-
-/** What `owm outbox purge --json` prints. */
-export interface PurgeResult {
-  outbox: { path: string | null; pending: number; dead: number }
-  removed: { delivered: number; dead: number }
-}
-
-export interface PurgeFlags extends WaitFlags {
-  'older-than': string
-  dead: boolean
-}
-
-export async function purge(
-  flags: PurgeFlags,
-  configure: () => Promise<Loaded>,
-  around: Surroundings,
-): Promise<Done<PurgeResult>> {
-  const oldest = Date.now() - durationOf('--older-than', flags['older-than'])
-  const waitMs = waitMsOf(flags)
-  const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
-  try {
-    const removed = await outbox.purge({ before: oldest, dead: flags.dead })
-    const dead = await outbox.deadLetters.count()
-    return {
-      result: { outbox: { path: outbox.path, pending: outbox.pending, dead }, removed },
-      summary: [`${plural(removed.delivered, 'delivered task')} and ${plural(removed.dead, 'dead task')} removed`],
-    }
-  } finally {
-    await outbox.close()
-  }
-}
 
 /** What `owm outbox retry --json` prints. */
 export interface RetryResult {

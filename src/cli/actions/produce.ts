@@ -69,7 +69,7 @@ export async function produce(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
-  result.slot = slotOf(flags.slot) ?? result.slot
+  result.slot = slotOf(flags.slot || around.env['OWM_SLOT'], around) ?? result.slot
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
@@ -98,11 +98,11 @@ export async function produce(
 }
 
 /** The slot that was named; undefined where none was, or an empty one, as Kubernetes gives a job started by hand. */
-function slotOf(given: string | undefined): string | undefined {
+function slotOf(given: string | undefined, { env }: Surroundings): string | undefined {
   if (!given) return undefined
   const slot = normalSlot(given)
   if (slot !== undefined) return slot
-  throw new UsageError(`--slot ${given} is not a time.`, {
+  throw new UsageError(`${given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot'} ${given} is not a time.`, {
     hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
   })
 }
@@ -175,7 +175,7 @@ async function dryRun(
     import('../../pipeline/dry-run.js'),
     import('../../tasks/json/parse.js'),
   ])
-  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot, namespace)
+  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot, { namespace, signal: around.signal })
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   await tell(result, rejects, around)
   result.durationMs = elapsed()

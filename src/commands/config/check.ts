@@ -13,7 +13,7 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --connect']
   static override flags = {
     connect: Flags.boolean({
-      description: "also read the source's first batch and ask the sink; changes nothing",
+      description: "also read the source's first batch, and try what a delivery needs; leaves nothing",
     }),
   }
 
@@ -24,7 +24,8 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
     this.takeFlags(flags)
     // A file that can't be read is reported by the check itself.
     const pipelines = await this.pipelines(flags).catch(() => [undefined])
-    const configure = (pipeline: string | undefined) => this.configure({ ...flags, pipeline })
+    const configure = (pipeline: string | undefined, without: readonly string[]) =>
+      this.configure({ ...flags, pipeline, without })
     return check(this.result, pipelines, flags.connect, configure, this.surroundings)
   }
 }

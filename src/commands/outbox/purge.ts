@@ -1,17 +1,20 @@
+import { createInterface } from 'node:readline/promises'
 import * as Flags from '@oclif/core/flags'
-import { type PurgeResult, purge } from '../../cli/actions/outbox.js'
+import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/purge.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
-import { waiting } from '../../cli/flags.js'
+import { dryRun, waiting } from '../../cli/flags.js'
 
-export type { PurgeResult } from '../../cli/actions/outbox.js'
+export type { PurgeResult } from '../../cli/actions/purge.js'
 
 export default class OutboxPurge extends OwmCommand<PurgeResult> {
   static override summary = 'Remove delivered tasks from the outbox; pending ones always stay.'
-  static override description =
-    "Also gives the file's free space back to the disk. A slot whose tasks were removed is not read again."
+  static override description = [
+    "Also gives the file's free space back to the disk. A slot whose tasks were removed is not read again, and what",
+    "the sink loses of them can't be delivered again. At a terminal it asks first.",
+  ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %> --older-than 7d',
-    '<%= config.bin %> <%= command.id %> --dead --older-than 30d',
+    '<%= config.bin %> <%= command.id %> --dead --older-than 30d --dry-run',
   ]
   static override flags = {
     'older-than': Flags.string({
@@ -20,14 +23,27 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
       default: '0s',
     }),
     dead: Flags.boolean({ description: 'remove dead tasks too, for good' }),
+    'dry-run': dryRun('remove nothing; say what would be removed'),
+    yes: Flags.boolean({ char: 'y', description: 'remove without asking' }),
     ...waiting,
   }
 
-  protected result: PurgeResult = { outbox: { path: null, pending: 0, dead: 0 }, removed: { delivered: 0, dead: 0 } }
+  protected result = nothingPurged()
 
   protected async work(): Promise<Done<PurgeResult>> {
     const { flags } = await this.parse(OutboxPurge)
     this.takeFlags(flags)
-    return purge(flags, () => this.configureSink(flags), this.surroundings)
+    const isTerminal = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
+    return purge(flags, () => this.configureSink(flags), this.surroundings, isTerminal ? this.#ask : undefined)
+  }
+
+  #ask = async (question: string): Promise<boolean> => {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr })
+    const { signal } = this.surroundings
+    // Ctrl+D is no answer.
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
+    const answer = await Promise.race([terminal.question(`Remove ${question} [y/N] `, { signal }), closed])
+    terminal.close()
+    return /^y(es)?$/i.test(answer.trim())
   }
 }

@@ -129,6 +129,11 @@ export class Ledger {
     return found
   }
 
+  /** Notes for `inspect` why the source failed. */
+  async noteFailure(run: RunRow, lastError: string): Promise<void> {
+    await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, { lastError }))
+  }
+
   /** All that the source gave is stored. */
   async endChecking(run: RunRow): Promise<void> {
     await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, { state: 'read' }))

@@ -69,6 +69,7 @@ export async function bringUpToDate(path: string, source: DataSource): Promise<v
   if (version === 0) {
     // A batch is about 100 KiB: in pages of 16 KiB it takes a quarter of the writes that it takes in 4 KiB.
     await source.query('PRAGMA page_size = 16384')
+    await source.query('PRAGMA auto_vacuum = INCREMENTAL') // see Database.shrink
     // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
     await source.query(`PRAGMA application_id = ${applicationId}`)
   }

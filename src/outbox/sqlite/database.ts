@@ -17,7 +17,13 @@ import {
 } from '../../files/rules.js'
 import { bringUpToDate, connect, connectForReading, makeOutbox, schemaOf } from './connect.js'
 import { migrations } from './migrations.js'
-import { asOutboxError, guarded, missingOutbox } from './trouble.js'
+import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
+
+/** SQLite's number for a file that gives back its space when it's told to. */
+const incremental = 2
+
+/** Bytes: 64 pages. */
+const shrinkStep = 1024 * 1024
 
 export class Database {
   readonly path: string
@@ -185,6 +191,33 @@ export class Database {
       await manager.query('BEGIN')
       return work(manager).finally(() => manager.query('ROLLBACK'))
     })
+  }
+
+  /**
+   * Gives the file's free space back to the disk, in steps of 1 MiB. Files of older versions have to be written anew
+   * as a whole, once. Returns undefined, or where the disk has no room for that, the bytes that it takes.
+   */
+  async shrink(): Promise<number | undefined> {
+    for (;;) {
+      const [pages] = await this.inTurn((manager) =>
+        manager.query<{ mode: number; free: number; used: number }[]>(
+          `SELECT auto_vacuum AS mode, freelist_count AS free, (page_count - freelist_count) * page_size AS used
+           FROM pragma_auto_vacuum, pragma_freelist_count, pragma_page_count, pragma_page_size`,
+        ),
+      )
+      if (!pages || (pages.mode === incremental && pages.free === 0)) return undefined
+      try {
+        await this.inTurn(async (manager) => {
+          await manager.query(`PRAGMA auto_vacuum = ${incremental}`)
+          await manager.query(pages.mode === incremental ? 'PRAGMA incremental_vacuum(64)' : 'VACUUM')
+          await manager.query('PRAGMA wal_checkpoint(TRUNCATE)')
+        })
+      } catch (error) {
+        if (!isFull(error)) throw error
+        // What is used goes through the log, and some of it may be moved.
+        return pages.mode === incremental ? 2 * shrinkStep : 2 * pages.used
+      }
+    }
   }
 
   async close(): Promise<void> {

@@ -158,6 +158,17 @@ class Places1700000000005 implements MigrationInterface {
   down = neverBack
 }
 
+class LastError1700000000006 implements MigrationInterface {
+  name = 'LastError1700000000006'
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE run ADD COLUMN failure TEXT')
+    await runner.query('PRAGMA user_version = 6')
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
@@ -169,4 +180,5 @@ export const migrations = [
   Chain1700000000003,
   Identity1700000000004,
   Places1700000000005,
+  LastError1700000000006,
 ]

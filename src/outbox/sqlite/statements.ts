@@ -54,12 +54,13 @@ export async function storeRejections(
   manager: EntityManager,
   run: number,
   rejections: readonly object[],
-  now: number,
+  { now, keep }: { now: number; keep: number },
 ): Promise<void> {
   await manager.query(
     `INSERT INTO rejected (run, kind, position, value, reason, created_at)
-      SELECT ?, value ->> 'kind', value ->> 'position', value ->> 'value', value ->> 'reason', ? FROM json_each(?)`,
-    [run, now, JSON.stringify(rejections)],
+      SELECT ?, value ->> 'kind', value ->> 'position', value ->> 'value', value ->> 'reason', ? FROM json_each(?)
+      LIMIT max(0, ? - (SELECT count(*) FROM rejected WHERE run = ?))`,
+    [run, now, JSON.stringify(rejections), keep, run],
   )
 }
 

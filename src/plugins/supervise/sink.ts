@@ -106,6 +106,7 @@ function superviseChain(supervisor: Supervisor, sink: Sink): Partial<Sink> {
   const taskIds = supervisor.look('taskIds', () => sink.taskIds?.bind(sink))
   const receipt = supervisor.look('receipt', () => sink.receipt?.bind(sink))
   const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
+  const check = supervisor.look('check', () => sink.check?.bind(sink))
   supervisor.must(
     (attach === undefined) === (place === undefined),
     `it has ${attach ? 'an `attach` without a `place`' : 'a `place` without an `attach`'}`,
@@ -119,6 +120,7 @@ function superviseChain(supervisor: Supervisor, sink: Sink): Partial<Sink> {
     ...(place && { place: (...given) => within(() => place(...given), 'did not place its fence') }),
     ...(taskIds && { taskIds }),
     ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
+    ...(check && { check: () => within(() => check(), 'did not end its check') }),
     ...(receipts && { receipts: (...given) => within(() => receipts(...given), 'did not give its receipts') }),
   }
 }

@@ -1,17 +1,26 @@
 /** One connection to Redis, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import type { Logger } from '../../plugin.js'
 import { classed, endsConnection, isReply } from './errors.js'
-import type { Settings } from './options.js'
+import { databaseIn, ownParameters, type Settings } from './options.js'
+import { isReset, otherProtocol, refusal } from './protocol.js'
 
 export class Connection {
   readonly #settings: Settings
   readonly #signal: AbortSignal
+  readonly #log: Logger
   #client: Redis | undefined
   #connecting: Promise<Redis> | undefined
+  /** Whether commands that may be missing are sent: a proxy may answer them by closing the connection. */
+  #sendsOptional = true
+  #warned = false
+  /** Whether the last connection was ended before anything was answered. */
+  #wasReset = false
 
-  constructor(settings: Settings, signal: AbortSignal) {
+  constructor(settings: Settings, signal: AbortSignal, log: Logger) {
     this.#settings = settings
+    this.#log = log
     this.#signal = signal
     // A signal ends every wait at once: whether a batch was applied, the fence knows.
     signal.addEventListener('abort', () => this.close(), { once: true })
@@ -51,16 +60,58 @@ export class Connection {
 
   async #reconnect(): Promise<Redis> {
     drop(this.#client)
-    this.#client = await connect(this.#settings, this.#signal)
-    return this.#client
+    let redis = await this.#connect()
+    if (this.#sendsOptional && !(await this.#introduce(redis))) {
+      this.#sendsOptional = false
+      drop(redis)
+      redis = await this.#connect()
+    }
+    this.#client = redis
+    return redis
+  }
+
+  /** A failure of this kind is looked into: the port may speak TLS where the URL doesn't, or the reverse. */
+  async #connect(): Promise<Redis> {
+    const wasReset = this.#wasReset
+    const refused = wasReset ? await refusal(this.#settings) : undefined
+    // Then there is nothing to look into: this was an attempt like any other.
+    if (refused) throw classed(refused, this.#settings.url)
+    this.#wasReset = false
+    try {
+      return await connect(this.#settings, this.#signal)
+    } catch (error) {
+      this.#wasReset = isReset(error)
+      const isLookedInto = !this.#signal.aborted && (wasReset || this.#settings.url.startsWith('rediss:'))
+      throw (isLookedInto && (await otherProtocol(this.#settings, error))) || error
+    }
+  }
+
+  /** Gives the connection a name for CLIENT LIST, and looks whether keys may vanish. False where it is dead now. */
+  async #introduce(redis: Redis): Promise<boolean> {
+    const [, memory] = await Promise.allSettled([
+      endedBy(this.#signal, redis, () => redis.client('SETNAME', 'owm')),
+      redis.info('memory'),
+    ])
+    this.#signal.throwIfAborted()
+    // A user may lack the right to them.
+    if (memory.status === 'rejected') return isReply(memory.reason)
+    const [, policy = ''] = /^maxmemory_policy:(allkeys-\w+)/m.exec(memory.value) ?? []
+    if (policy !== '' && !this.#warned)
+      this.#log.warn(
+        { policy },
+        'Redis may delete the stream with all its tasks when its memory is full: set maxmemory-policy noeviction',
+      )
+    this.#warned ||= policy !== ''
+    return true
   }
 }
 
 async function connect(settings: Settings, signal: AbortSignal): Promise<Redis> {
   // SELECT is sent below: ioredis' own, after a refused AUTH, is a rejection that nobody can handle.
   const url = new URL(settings.url)
-  const db = url.pathname.slice(1)
+  const db = databaseIn(settings.url)
   url.pathname = ''
+  for (const name of ['db', ...ownParameters]) url.searchParams.delete(name)
   const redis = new Redis(url.href, {
     lazyConnect: true,
     retryStrategy: () => null,
@@ -86,7 +137,6 @@ async function connect(settings: Settings, signal: AbortSignal): Promise<Redis> 
     await endedBy(signal, redis, () => ping(redis, settings.healthCheckTimeoutMs))
     await nextTurn()
     if (trouble) throw trouble // a wrong password: where the default user has none, the PING was answered all the same
-    redis.client('SETNAME', 'owm').catch(() => undefined) // for CLIENT LIST; a user may lack the right to it
     return redis
   } catch (error) {
     drop(redis)

@@ -1,5 +1,5 @@
 /** What Redis, or the way to it, says, as one of owm's classes. */
-import { ConfigurationError, isDistrusted, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, isDistrusted, TransientError, toError } from '../../errors/index.js'
 
 /** Redis' own error codes (the first word of an error reply) that a retry can't mend. */
 const configurationCodes: Readonly<Record<string, string>> = {
@@ -10,7 +10,21 @@ const configurationCodes: Readonly<Record<string, string>> = {
     '+xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the stream ' +
     '(ACL SETUSER).',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
+  CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
+  DENIED: 'Give the server a password, or let it listen on the address that owm may use (protected-mode).',
+  UNKNOWN:
+    'owm needs Redis 5 or newer with EVAL and streams: look whether a proxy or rename-command keeps a command away.',
+  DATABASE: 'Correct the database at the end of sink.url; a cluster has only 0.',
 }
+
+/** What Redis says only in words, by the code under which it stands above and below. */
+const codesOfWords: readonly [RegExp, string][] = [
+  [/^(ERR )?(The user executing the script can't|ACL failure in script)/, 'NOPERM'],
+  [/^ERR max number of clients/, 'MAXCLIENTS'],
+  [/^(ERR )?.{0,80}\b(unknown|unsupported) (redis )?(sub)?command/i, 'UNKNOWN'],
+  [/^ERR (DB index is out of range|invalid DB index|SELECT is not allowed)/i, 'DATABASE'],
+  [/^ERR .{0,80}keys that (do not|don't) hash to the same slot/i, 'CROSSSLOT'],
+]
 
 /** Redis' error codes that pass, with what an operator can do meanwhile. */
 const transientCodes: Readonly<Record<string, string>> = {
@@ -20,6 +34,7 @@ const transientCodes: Readonly<Record<string, string>> = {
   MISCONF: "The server can't write its snapshot to disk and refuses writes: look at its log and its disk.",
   BUSY: 'A script keeps the server busy.',
   MASTERDOWN: 'The replica has lost its master.',
+  MOVED: 'The cluster serves this hash slot from another node: name that one in sink.url.',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write.',
   CLUSTERDOWN: 'The cluster is down.',
   MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
@@ -34,11 +49,26 @@ export const isReply = (error: unknown): boolean => error instanceof Error && er
 export const endsConnection = (error: unknown): boolean =>
   !isReply(error) || wrongServer.has(codeOfReply(toError(error).message))
 
-/** The code of an error reply: its first word. Redis 7 gives some of them only as words after a bare ERR. */
-function codeOfReply(message: string): string {
-  if (/^ERR (The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM'
-  if (message.startsWith('ERR max number of clients')) return 'MAXCLIENTS'
-  return message.split(' ', 1)[0] ?? ''
+/** The code of an error reply: its first word, or what its words stand for. */
+const codeOfReply = (message: string): string =>
+  codesOfWords.find(([words]) => words.test(message))?.[1] ?? message.split(' ', 1)[0] ?? ''
+
+/** TLS alerts by which a server refuses who asks. */
+const refusals = /_ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|PROTOCOL_VERSION)$/
+
+/** The words in OpenSSL's message: `…:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:…`. */
+const alertIn = (message: string): string => /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message.trim()
+
+/** What a user of Redis may not do and a run needs: commands, each with its key. */
+export const forbidden = (commands: readonly string[], url: string): ConfigurationError =>
+  new ConfigurationError(`Redis at ${new URL(url).host} doesn't allow this user ${commands.join(', ')}.`, {
+    hint: configurationCodes['NOPERM'],
+  })
+
+function lookAt(error: Error): string {
+  if (codeOf(error) === 'CERT_NOT_YET_VALID') return "Look at this machine's clock"
+  if (codeOf(error) === 'ECONNRESET') return 'Look whether the port speaks TLS (rediss://), and at the server'
+  return 'Look whether the server runs and the address is right'
 }
 
 /** An error of Redis as one of owm's own. The address is named without its credentials. */
@@ -57,8 +87,13 @@ export function classed(thrown: unknown, url: string): Error {
       hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
       cause: error,
     })
+  if (refusals.test(codeOf(error)))
+    return new ConfigurationError(`Redis at ${host} refused the TLS connection: ${alertIn(error.message)}.`, {
+      hint: 'owm shows no certificate of its own: set `tls-auth-clients no` on the server, or go through a TLS proxy.',
+      cause: error,
+    })
   return new TransientError(`Redis at ${host} can't be reached: ${error.message}`, {
-    hint: 'Look whether the server runs and the address is right; the tasks wait in the outbox.',
+    hint: `${lookAt(error)}; the tasks wait in the outbox.`,
     cause: error,
   })
 }

@@ -9,6 +9,7 @@
  *       maxLength: 100000
  *       onFull: trim
  */
+import { randomUUID } from 'node:crypto'
 import { ChangedError, SinkFullError, SupersededError, TransientError } from '../../errors/index.js'
 import {
   type Attached,
@@ -24,9 +25,10 @@ import {
   type TaskBatch,
 } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
+import { leaveCheck } from './check.js'
 import { Connection } from './connection.js'
 import { type Keys, keysOf } from './keys.js'
-import { options, type Settings } from './options.js'
+import { databaseIn, options, type Settings } from './options.js'
 import { receiptsIn, writeReceipt } from './receipts.js'
 import { add } from './scripts/add.js'
 import { attach } from './scripts/attach.js'
@@ -39,7 +41,7 @@ export default defineSink({
   name: 'redis-stream',
   description: 'a Redis Stream, exactly once, in atomic batches',
   options,
-  open: (settings, { log, signal }): Sink => new RedisStream(settings, new Connection(settings, signal), log),
+  open: (settings, { log, signal }): Sink => new RedisStream(settings, new Connection(settings, signal, log), log),
 })
 
 class RedisStream implements Sink {
@@ -54,13 +56,13 @@ class RedisStream implements Sink {
   /** The newest entry that `taskIds` has seen since the last attachment: while it's there, so are the older ones. */
   #newest = ''
 
-  constructor(settings: Settings, connection: Connection, log: Logger) {
+  constructor(settings: Settings, connection: Connection, log: Logger, keys = keysOf(settings.stream)) {
     this.#settings = settings
-    this.#keys = keysOf(settings.stream)
+    this.#keys = keys
     this.#connection = connection
     this.#log = log
-    const { protocol, hostname, port, pathname } = new URL(settings.url)
-    this.address = `${protocol}//${hostname}:${port || 6379}/${pathname.slice(1) || 0} ${settings.stream}`
+    const { protocol, hostname, port } = new URL(settings.url)
+    this.address = `${protocol}//${hostname}:${port || 6379}/${databaseIn(settings.url) || 0} ${settings.stream}`
   }
 
   async attach({ outboxId, epoch, word, formerId = '' }: Attachment, sinkId: string): Promise<Attached> {
@@ -196,6 +198,28 @@ class RedisStream implements Sink {
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
     return receiptsIn(this.#connection, this.#keys, pipeline, slot)
+  }
+
+  /** With a mark and a fence of its own, the stream is only looked at. */
+  async check(): Promise<void> {
+    const id = randomUUID()
+    const keys = { ...this.#keys, mark: this.#keys.fence(`check-${id}`) }
+    const trial = new RedisStream(this.#settings, this.#connection, this.#log, keys)
+    const attachment = { outboxId: id, epoch: 1, word: id }
+    const after = { seq: 0, taskId: '' }
+    try {
+      const { generation } = await trial.attach(attachment, id)
+      await trial.place(attachment, after, generation)
+      const { maxLength, onFull } = this.#settings
+      const [added] = await this.#run(
+        add,
+        [keys.stream, keys.fence(id), keys.mark, keys.slots],
+        [maxLength, onFull, attachment.epoch, id, after.seq, after.taskId, 1, '', '', '', id, ''],
+      )
+      if (added !== 0) throw unexpected(added)
+    } finally {
+      await leaveCheck(this.#connection, keys, id, this.#settings)
+    }
   }
 
   async close(): Promise<void> {

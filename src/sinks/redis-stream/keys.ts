@@ -1,6 +1,4 @@
 /** The keys beside a stream, all in its hash slot, so that one script may use them in a Redis Cluster. */
-import slotOf from 'cluster-key-slot'
-
 export interface Keys {
   readonly stream: string
   /** See scripts/prelude. */
@@ -27,10 +25,27 @@ export function keysOf(stream: string): Keys {
 /** `{stream}:owm:`, or where the name has braces of its own, what hashes to the same slot. */
 function prefixOf(stream: string): string {
   if (!/[{}]/.test(stream)) return `{${stream}}:owm:`
-  const [, tag] = /\{([^}]+)\}/.exec(stream) ?? []
-  if (tag !== undefined && slotOf(`{${tag}}`) === slotOf(stream)) return `{${tag}}:owm:${stream}:`
+  const tag = hashedOf(stream)
+  if (tag !== stream) return `{${tag}}:owm:${stream}:`
   // Braces that are no tag: any number with the same hash slot will do, and there are 16,384 slots.
   let number = 0
-  while (slotOf(`{${number}}`) !== slotOf(stream)) number++
+  while (hashSlot(`${number}`) !== hashSlot(stream)) number++
   return `{${number}}:owm:${stream}:`
+}
+
+/** What Redis hashes of a key: what stands between the first { and the next }, where something does; else all of it. */
+function hashedOf(key: string): string {
+  const from = key.indexOf('{') + 1
+  const to = key.indexOf('}', from)
+  return from > 0 && to > from ? key.slice(from, to) : key
+}
+
+/** CRC-16/XMODEM modulo 16,384, as in the specification of Redis Cluster. */
+function hashSlot(hashed: string): number {
+  let crc = 0
+  for (const byte of Buffer.from(hashed)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  }
+  return crc & 0x3fff
 }

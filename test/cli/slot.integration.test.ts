@@ -1,0 +1,33 @@
+/** Where the slot of a run comes from. */
+import { expect, it } from 'vitest'
+import { folderWith, owm, owmJson } from '../support/cli.js'
+import { base } from './scene.js'
+
+const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
+
+it.each([
+  [['--slot', ten], {}, ten],
+  [[], { OWM_SLOT: ten }, ten],
+  [['--slot', eleven], { OWM_SLOT: ten }, eleven],
+  // As templates write it where they have no value.
+  [['--slot', ''], { OWM_SLOT: ten }, ten],
+  [['--slot='], {}, undefined],
+  [['--slot', ''], { OWM_SLOT: '' }, undefined],
+  [[], { OWM_SLOT: '' }, undefined],
+])('%j with %j: %s', async (args, env, expected) => {
+  const cwd = await folderWith(base)
+  const begun = new Date().toISOString()
+  const { code, json } = await owmJson<{ slot: string }>(['produce', ...args], { cwd, env })
+  expect(code).toBe(0)
+  if (expected) expect(json.slot).toBe(expected)
+  else expect(Date.parse(json.slot)).toBeGreaterThanOrEqual(Date.parse(begun))
+})
+
+it.each([
+  [['--slot', 'noon'], {}, '--slot noon'],
+  [[], { OWM_SLOT: 'noon' }, 'OWM_SLOT noon'],
+  [['--slot', ' '], {}, '--slot'],
+])('%j with %j is no time: 2', async (args, env, said) => {
+  const ran = await owm(['produce', ...args], { cwd: await folderWith(base), env })
+  expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })
+})

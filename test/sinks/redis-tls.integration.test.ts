@@ -1,0 +1,92 @@
+/** Redis behind TLS, with real certificates: what is refused, and a URL that says the wrong protocol. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { folderWith, owm, type Ran } from '../support/cli.js'
+import { startRedisProcess } from '../support/redis.js'
+import { retriesIn, slot } from '../support/redis-scene.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'owm-test-tls-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const dates = { valid: ['200101000000Z', '400101000000Z'], early: ['400101000000Z', '410101000000Z'] } as const
+
+/** A certificate that signs itself, for 127.0.0.1, with these dates. */
+function certificate(name: keyof typeof dates): void {
+  const at = join(folder, name)
+  mkdirSync(at)
+  writeFileSync(join(at, 'index.txt'), '')
+  writeFileSync(join(at, 'serial'), '01\n')
+  const config = `[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=serial\ndefault_md=sha256
+policy=p\nx509_extensions=v\n[p]\ncommonName=supplied\n[v]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:true\n`
+  writeFileSync(join(at, 'conf'), config)
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: at, stdio: 'ignore' })
+  openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key', '-out', 'csr', '-subj', '/CN=owm-test')
+  const [from, to] = dates[name]
+  const when = ['-startdate', from, '-enddate', to]
+  openssl('ca', '-config', 'conf', '-selfsign', '-batch', '-keyfile', 'key', '-in', 'csr', '-out', 'crt', ...when)
+}
+
+beforeAll(() => {
+  certificate('valid')
+  certificate('early')
+})
+
+async function tlsServer(name: keyof typeof dates, ...args: string[]): Promise<{ plain: number; tls: number }> {
+  const file = (what: string): string => join(folder, name, what)
+  const tls = ['--tls-cert-file', file('crt'), '--tls-key-file', file('key'), '--tls-ca-cert-file', file('crt')]
+  // Its plain port is only asked whether it has started.
+  const free = await startRedisProcess()
+  await free.stop()
+  const redis = await startRedisProcess({ args: ['--tls-port', `${free.port}`, ...tls, ...args] })
+  onTestFinished(() => redis.stop())
+  return { plain: redis.port, tls: free.port }
+}
+
+async function produce(url: string, trusted: keyof typeof dates): Promise<Ran> {
+  const cwd = await folderWith({
+    source: { use: 'static-list', locations: [{ city: 'Bern', latitude: 46.9, longitude: 7.4 }] },
+    sink: { use: 'redis-stream', url, connectTimeoutMs: 1_500 },
+    outbox: { path: './o.db' },
+    retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 50 },
+  })
+  return owm(['produce', '--slot', slot], { cwd, env: { NODE_EXTRA_CA_CERTS: join(folder, trusted, 'crt') } })
+}
+
+it('a trusted certificate: delivered', async () => {
+  const { tls } = await tlsServer('valid', '--tls-auth-clients', 'no')
+  const ran = await produce(`rediss://127.0.0.1:${tls}`, 'valid')
+  expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
+})
+
+it('redis:// on a TLS port, and the reverse: told as that, 78', async () => {
+  const { plain, tls } = await tlsServer('valid', '--tls-auth-clients', 'no')
+  const toTls = await produce(`redis://127.0.0.1:${tls}`, 'valid')
+  expect(toTls).toMatchObject({ code: 78, stderr: expect.stringMatching(/speaks TLS[\s\S]*rediss:\/\//) })
+  const toPlain = await produce(`rediss://127.0.0.1:${plain}`, 'valid')
+  expect(toPlain).toMatchObject({ code: 78, stderr: expect.stringMatching(/doesn't speak TLS[\s\S]*redis:\/\//) })
+  // A port that speaks TLS is told from one that resets all connections: by a second one.
+  expect(retriesIn(toTls)).toBe(1)
+  expect(retriesIn(toPlain)).toBe(0)
+})
+
+it.each([[], ['--tls-protocols', 'TLSv1.2']])(
+  'a server that wants a certificate of its client: 78 %s',
+  async (...args) => {
+    const { tls } = await tlsServer('valid', ...args)
+    const ran = await produce(`rediss://127.0.0.1:${tls}`, 'valid')
+    expect(ran, ran.stderr).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/refused the TLS conn.*\n.*tls-auth/),
+    })
+  },
+)
+
+it('a certificate that nobody vouches for is 78, one that is not valid yet 75', async () => {
+  const [valid, early] = [await tlsServer('valid'), await tlsServer('early')]
+  expect(await produce(`rediss://127.0.0.1:${valid.tls}`, 'early')).toMatchObject({ code: 78 })
+  const ran = await produce(`rediss://127.0.0.1:${early.tls}`, 'early')
+  expect(ran, ran.stderr).toMatchObject({ code: 75, stderr: expect.stringMatching(/not yet valid[\s\S]*clock/) })
+})
