@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import type { Logger } from '../../plugin.js'
 import { classed, endsConnection, isReply } from './errors.js'
 import { databaseIn, ownParameters, type Settings } from './options.js'
-import { isReset, otherProtocol, refusal } from './protocol.js'
+import { otherProtocol } from './protocol.js'
 
 export class Connection {
   readonly #settings: Settings
@@ -15,8 +15,6 @@ export class Connection {
   /** Whether commands that may be missing are sent: a proxy may answer them by closing the connection. */
   #sendsOptional = true
   #warned = false
-  /** Whether the last connection was ended before anything was answered. */
-  #wasReset = false
 
   constructor(settings: Settings, signal: AbortSignal, log: Logger) {
     this.#settings = settings
@@ -72,16 +70,10 @@ export class Connection {
 
   /** A failure of this kind is looked into: the port may speak TLS where the URL doesn't, or the reverse. */
   async #connect(): Promise<Redis> {
-    const wasReset = this.#wasReset
-    const refused = wasReset ? await refusal(this.#settings) : undefined
-    // Then there is nothing to look into: this was an attempt like any other.
-    if (refused) throw classed(refused, this.#settings.url)
-    this.#wasReset = false
     try {
       return await connect(this.#settings, this.#signal)
     } catch (error) {
-      this.#wasReset = isReset(error)
-      const isLookedInto = !this.#signal.aborted && (wasReset || this.#settings.url.startsWith('rediss:'))
+      const isLookedInto = !this.#signal.aborted && this.#settings.url.startsWith('rediss:')
       throw (isLookedInto && (await otherProtocol(this.#settings, error))) || error
     }
   }

@@ -4,32 +4,11 @@ import { connect as connectTls } from 'node:tls'
 import { ConfigurationError, codeOf, toError } from '../../errors/index.js'
 import type { Settings } from './options.js'
 
-/** Milliseconds. Who refuses every connection does so at once. */
-const silence = 300
-
 /** Whether a connection was ended without an answer: so a TLS port does where something else is said. */
-export const isReset = (failure: unknown): failure is Error =>
+const isReset = (failure: unknown): failure is Error =>
   failure instanceof Error &&
   failure.cause instanceof Error &&
   /^(ECONNRESET|EPIPE|Connection is closed\.)$/.test(codeOf(failure.cause) || failure.cause.message)
-
-/** How a connection on which nothing is said is refused; undefined where it is left open, as a TLS port does. */
-export function refusal(settings: Settings): Promise<Error | undefined> {
-  const socket = connectPlain(targetOf(settings))
-  return new Promise((resolve) => {
-    const end = (heard?: Error): void => {
-      clearTimeout(late)
-      socket.destroy()
-      resolve(heard)
-    }
-    const late = setTimeout(end, silence)
-    socket.once('data', (text) =>
-      end(Object.assign(new Error(text.toString().slice(1).trim()), { name: 'ReplyError' })),
-    )
-    socket.on('error', end)
-    socket.once('close', () => end(new Error('Connection is closed.')))
-  })
-}
 
 /** The error in words, where that is the cause of a failed connection; undefined where it isn't. */
 export async function otherProtocol(settings: Settings, failure: unknown): Promise<ConfigurationError | undefined> {
