@@ -13,6 +13,7 @@
  * attach or place is refused by its epoch), where the sink has changed between attach and place, and where the outbox
  * turns out to be a copy: then under its new id.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isOwmError } from '../errors/index.js'
 import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
@@ -29,6 +30,8 @@ export class Contact {
   readonly #deps: Deps
   #sink: Sink | undefined
   #made = false
+  /** Why the sink couldn't be asked before the first comparison. */
+  #failed: unknown
   #attachment: Attachment | undefined
   /** The last task that the sink has taken. */
   #after: SinkPosition = nothingTaken
@@ -66,6 +69,20 @@ export class Contact {
     return this.#sink
   }
 
+  /**
+   * Asks the sink, once, before the first comparison. A failure counts as the first attempt of that one; undefined
+   * where there is no answer in time.
+   */
+  async askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
+    const late = sleep(timeoutMs, undefined, { ref: false })
+    try {
+      return await Promise.race([question(await this.sink()), late])
+    } catch (error) {
+      this.#failed = error
+      throw error
+    }
+  }
+
   /** Compares sink and outbox, and mends the difference; true where that changed what is pending, or whose it is. */
   async compare(): Promise<boolean> {
     const { outbox } = this.#deps
@@ -87,6 +104,7 @@ export class Contact {
     const search = taskIds?.bind(this.#sink)
     /** True once it is placed. */
     const attachOnce = async (): Promise<boolean> => {
+      this.#endFirst()
       // guard: epoch-for-each-try
       const attachment = await outbox.sinks.raiseEpoch()
       step('epoch:raised')
@@ -118,11 +136,18 @@ export class Contact {
     const { address = this.#deps.sink.name } = sink
     const askPosition = sink.position?.bind(sink)
     for (;;) {
-      const position = askPosition ? await this.attempt(() => askPosition(outbox.id)) : null
+      const position = askPosition ? await this.attempt(() => this.#endFirst() ?? askPosition(outbox.id)) : null
       const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
     }
+  }
+
+  /** Throws what `askFirst` failed with, once. */
+  #endFirst(): undefined {
+    const failed = this.#failed
+    this.#failed = undefined
+    if (failed !== undefined) throw failed
   }
 
   /** The batch with its place in the chain: behind another one that is under way, or behind the last task taken. */

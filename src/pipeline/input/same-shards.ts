@@ -1,5 +1,4 @@
 /** A slot is delivered in one number of shards: cut differently, its locations would come twice. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, toError } from '../../errors/index.js'
 import { shardOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
@@ -36,9 +35,7 @@ async function receiptsOf(
 ): Promise<readonly Receipt[]> {
   try {
     resilience.admit()
-    const sink = await contact.sink()
-    const late = sleep(longestWaitMs, undefined, { ref: false })
-    return (await Promise.race([sink.receipts?.(pipeline, slot), late])) ?? []
+    return (await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)) ?? []
   } catch (error) {
     log.debug({ slot, reason: toError(error).message }, 'the sink did not tell the receipts of the slot')
     return []
