@@ -124,7 +124,7 @@ describe('a source that', () => {
   })
 })
 
-test('every location that can not be used is quarantined with its place, its value and the reason', async () => {
+test("every location that can't be used is rejected with its place, its value and the reason", async () => {
   const folder = await temporaryFolder()
   const rows: [row: string | Buffer, reason: RegExp, column?: string][] = [
     ['1,Too Far North,,91,0', /latitude must be/, 'latitude'],
@@ -132,7 +132,8 @@ test('every location that can not be used is quarantined with its place, its val
     ['3,No Number,,NaN,0', /latitude must be/, 'latitude'],
     ['4,,,1,1', /city is (missing|empty)/, 'city'],
     ['5,Nowhere,,,1', /latitude is missing/, 'latitude'],
-    ['0,Same Id,,1,1', /same location already/],
+    ['0,Good,,1,1', /same location already/],
+    ['0,Same Id,,1,1', /its id is another place's/],
     [`7,${'x'.repeat(1_000_000)},,1,1`, /more than 200 characters/, 'city'],
     [Buffer.from('8,M\xfcnchen,,1,1', 'latin1'), /isn't valid UTF-8/],
     ['9,Too Short,,1', /has 4 columns, the header 5/],
@@ -151,7 +152,7 @@ test('every location that can not be used is quarantined with its place, its val
   const csv = await owmJson<ProduceResult>(['produce', ...args, '--set', 'source.file=list.csv', ...slot(1)], {
     cwd: folder,
   })
-  expect(csv.json.source).toMatchObject({ read: 10, rejected: 8, duplicates: 1 })
+  expect(csv.json.source).toMatchObject({ read: 11, rejected: 9, duplicates: 1 })
   const shown = await owmJson<InspectResult>(['outbox', 'inspect', '--outbox', 'outbox.db', '--state', 'rejected'], {
     cwd: folder,
   })
