@@ -126,17 +126,19 @@ function bytesOf({ text }: Call): Buffer {
 }
 
 /**
- * `handed_seq`, where a database page holds the row of `state`: the record's
- * header (id: NULL, outbox_id: text of 36 bytes, handed_seq, …) and then the UUID and the number.
+ * `handed_seq`, where a database page holds the row of `state`: the record's header (its size, id: NULL, outbox_id: text
+ * of 36 bytes, handed_seq, …) and then the UUID and the number. The header of an attachment, which has a UUID too, is
+ * shorter.
  */
 function handedSeqIn(page: Buffer): number | undefined {
   const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
   const found = uuid.exec(page.toString('latin1'))
   if (!found) return undefined
   const textOf36 = 2 * 36 + 13
-  const header = page.subarray(Math.max(0, found.index - 12), found.index)
+  const header = page.subarray(Math.max(0, found.index - 24), found.index)
   const start = header.indexOf(Buffer.from([0, textOf36]))
-  const type = start < 0 ? undefined : header[start + 2]
+  const isState = start > 0 && header.readUInt8(start - 1) > 4
+  const type = isState ? header[start + 2] : undefined
   if (type === 8 || type === 9) return type - 8
   return type !== undefined && type >= 1 && type <= 4 ? page.readUIntBE(found.index + 36, type) : undefined
 }
