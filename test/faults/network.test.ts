@@ -75,7 +75,8 @@ describe('the way to the server breaks', () => {
       within: budget(5_000),
       mend: async () => undefined,
     })
-    expect(scene.proxy.counts.resets).toBe(3)
+    // Three attempts; the batch behind was under way as well, and may have had a connection of its own.
+    expect(scene.proxy.counts.resets).toBeOneOf([3, 4])
   })
 
   test('a black hole from the start: the health check ends each attempt', async () => {
