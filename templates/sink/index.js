@@ -21,8 +21,9 @@ export default defineSink({
     return {
       // `exactly-once` only where a batch that comes again adds nothing, whoever sends it.
       guarantee: 'at-least-once',
-      async deliver({ outboxId, firstSeq, tasks }) {
-        const name = join(path, `${outboxId}-${String(firstSeq).padStart(12, '0')}.ndjson`)
+      async deliver({ runId, firstSeq, tasks }) {
+        // A batch that comes again replaces itself; one of another outbox, or of a copy of this one, replaces nothing.
+        const name = join(path, `${runId}-${String(firstSeq).padStart(12, '0')}.ndjson`)
         const file = await open(`${name}.part`, 'w')
         try {
           await file.writeFile(`${tasks.join('\n')}\n`)

@@ -42,7 +42,7 @@ describe('owm outbox inspect', () => {
     for (const env of [{ COLUMNS: '80' }, { COLUMNS: '' }]) {
       const { code, stdout } = await owm(['outbox', 'inspect', '--state', 'dead'], { cwd, env })
       expect(code).toBe(0)
-      expect(stdout).toContain(`\n40 dead: ${cause}\n`)
+      expect(stdout.replaceAll('\n  ', ' ')).toContain(`\n40 dead: ${cause}\n`)
       expect(stdout).toContain('\ntasks: 20 of 40\n')
       expect(stdout).toContain('\nruns: 3\n')
     }
