@@ -126,9 +126,9 @@ function bytesOf({ text }: Call): Buffer {
 }
 
 /**
- * `handed_seq`, where a database page holds the row of `state`: the record's header (its size, id: NULL, outbox_id: text
- * of 36 bytes, handed_seq, …) and then the UUID and the number. The header of an attachment, which has a UUID too, is
- * shorter.
+ * `handed_seq`, where a database page holds the row of `state`: the record's header (its size, id: NULL, outbox_id:
+ * text of 36 bytes, handed_seq, …) and then the UUID and the number. The header of an attachment, which has a UUID
+ * too, is shorter.
  */
 function handedSeqIn(page: Buffer): number | undefined {
   const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/

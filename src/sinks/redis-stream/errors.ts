@@ -6,9 +6,9 @@ const configurationCodes: Readonly<Record<string, string>> = {
   NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL.',
   WRONGPASS: 'Correct the user or the password in sink.url or OWM_REDIS_URL.',
   NOPERM:
-    'Give the user +eval +ping +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange +xrevrange ' +
-    '+xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the stream ' +
-    '(ACL SETUSER).',
+    'Give the user +eval +ping +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
+    '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the ' +
+    'stream (ACL SETUSER).',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DENIED: 'Give the server a password, or let it listen on the address that owm may use (protected-mode).',
