@@ -106,9 +106,9 @@ export class Tally {
     this.total = total ?? this.total
   }
 
-  /** Takes back a first page in which nothing was usable: where pages count from 1, page 0 is none of them. */
+  /** Takes back a first page that was empty or of no use: where pages count from 1, page 0 is none of them. */
   takeBackUseless(): void {
-    if (this.#wasUseful || this.#pages !== 1 || this.#lastCount === 0) return
+    if (this.#wasUseful || this.#pages !== 1) return
     this.count -= this.#lastCount
     this.#pages = 0
   }

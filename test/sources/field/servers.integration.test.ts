@@ -111,6 +111,10 @@ test.each<[what: string, answer: (page: number, list: readonly object[]) => unkn
   ['the same without a total', (page, list) => ({ data: part(list, Math.max(page, 1) - 1, 4) })],
   ['page 0 is empty', (page, list) => ({ data: page === 0 ? [] : part(list, page - 1, 4) })],
   [
+    'page 0 is empty, and the pages are counted',
+    (page, list) => ({ pageCount: 3, data: page === 0 ? [] : part(list, page - 1, 4) }),
+  ],
+  [
     'page 0 is an error row',
     (page, list) => ({ data: page === 0 ? [{ message: 'no page' }] : part(list, page - 1, 9), total: 10 }),
   ],
