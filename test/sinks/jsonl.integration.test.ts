@@ -1,6 +1,8 @@
 /** The file of tasks: only one's own, one writer at a time, whole lines. */
+import { execFile } from 'node:child_process'
 import { appendFile, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { base, slot, tasksIn } from '../cli/scene.js'
 import { folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
@@ -26,6 +28,28 @@ describe("a file that isn't the sink's", () => {
     expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('something else') })
     expect(await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).toBe(text)
     expect((await produce(cwd, '--set', 'sink.path=others.jsonl')).code).toBe(0)
+  })
+})
+
+describe('a pipe', () => {
+  const run = promisify(execFile)
+
+  it('that nobody reads takes no task', async () => {
+    const cwd = await folderWith(base)
+    await run('mkfifo', [join(cwd, 'tasks.jsonl')])
+    const { code, stderr } = await produce(cwd)
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('Nobody reads the pipe') })
+  })
+
+  it.each([
+    ['pipe', (path: string) => run('mkfifo', [path])],
+    ['link', (path: string) => symlink('/nowhere/else', path)],
+  ])('or a link in the place of the receipts is refused at once: a %s', async (_, make) => {
+    const cwd = await folderWith(base)
+    await make(join(cwd, 'tasks.jsonl.receipts'))
+    const { code, stderr } = await produce(cwd)
+    expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('tasks.jsonl.receipts') })
+    expect(await tasksIn(cwd).catch(() => [])).toEqual([])
   })
 })
 

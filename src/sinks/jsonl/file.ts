@@ -4,7 +4,8 @@
  * What a crash left of a half-written line is cut off, since its task comes again. Under the lock nobody else is
  * writing such a line.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import { FileLock } from '../../files/lock.js'
@@ -30,6 +31,7 @@ export class TaskFile {
 
   /** Opens for appending. Throws ConfigurationError where that fails, or the file holds anything but tasks. */
   static async open(path: string, signal: AbortSignal): Promise<TaskFile> {
+    await mustHaveReader(path)
     const handle = await open(path, 'a+').catch((thrown: unknown) => {
       const error = toError(thrown)
       throw new ConfigurationError(`The sink's file ${path} can't be opened: ${error.message}`, {
@@ -151,6 +153,19 @@ const beginning = '{"task_id":"'
 
 /** Whether a text can be the beginning of a task, or all that a crash left of one. */
 const isTask = (text: string): boolean => text !== '' && beginning.startsWith(text)
+
+/** A pipe keeps nothing: what nobody reads is gone when owm ends. Throws TransientError. */
+async function mustHaveReader(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isFIFO()) return
+  const probe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
+    throw new TransientError(`Nobody reads the pipe ${path}.`, {
+      hint: 'Start its reader first, or set sink.path to a file; the tasks wait in the outbox.',
+      cause: toError(thrown),
+    })
+  })
+  await probe.close()
+}
 
 /** A new file's name is only durable once its folder is. */
 async function syncFolder(path: string): Promise<void> {

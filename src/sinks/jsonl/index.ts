@@ -36,6 +36,12 @@ export default defineSink({
     }
     const place = resolve(baseDir, path)
     const file = await TaskFile.open(place, signal)
+    const receipts = file.isRegular
+      ? await receiptsBeside(place).catch(async (error: unknown) => {
+          await file.close()
+          throw error
+        })
+      : {}
     return {
       guarantee: 'at-least-once',
       address: place,
@@ -43,7 +49,7 @@ export default defineSink({
         await file.append(lines(batch, memory))
         return delivered(batch)
       },
-      ...(file.isRegular ? receiptsBeside(place) : {}),
+      ...receipts,
       close: () => file.close(),
     }
   },

@@ -3,18 +3,35 @@
  * last one counts.
  */
 import { appendFile, readFile } from 'node:fs/promises'
-import { codeOf } from '../../errors/index.js'
+import { ConfigurationError, codeOf } from '../../errors/index.js'
+import { checkFile, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
 
-export function receiptsBeside(path: string): Required<Pick<Sink, 'receipt' | 'receipts'>> {
+/** Throws ConfigurationError where there is anything but a regular file of this user's: a pipe would never end. */
+export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 'receipt' | 'receipts'>>> {
   const file = `${path}.receipts`
+  await mustBeOwn(file)
   return {
     async receipt(_, receipt) {
+      await mustBeOwn(file)
       const text = `${JSON.stringify({ ...receipt, firstEntry: null, lastEntry: null })}\n`
       await appendFile(file, text, { flush: true })
     },
-    receipts: async (pipeline, slot) => newest(await receiptsIn(file), pipeline, slot),
+    async receipts(pipeline, slot) {
+      await mustBeOwn(file)
+      return newest(await receiptsIn(file), pipeline, slot)
+    },
   }
+}
+
+async function mustBeOwn(file: string): Promise<void> {
+  await checkFile(file).catch((error: unknown) => {
+    if (!(error instanceof RefusedFile)) throw error
+    throw new ConfigurationError(`The receipts of the sink can't be kept in ${file}: ${error.message}.`, {
+      hint: 'Look at that file and remove it, or name another one in sink.path.',
+      cause: error,
+    })
+  })
 }
 
 function newest(all: readonly Receipt[], pipeline: string, slot: string | undefined): Receipt[] {
