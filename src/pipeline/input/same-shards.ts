@@ -6,14 +6,19 @@ import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 
 /**
- * Asks the sink for the receipts of a slot that this outbox doesn't know: where it is the outbox's, what it stored of
- * the slot isn't stored again. A sink that doesn't answer leaves the slot to be read. Throws ConfigurationError.
+ * Asks the sink for the receipts of a slot that this outbox hasn't served in this number of shards. What the outbox
+ * stored itself, in whatever number, isn't stored again. A sink that doesn't answer leaves the slot to be read. Throws
+ * ConfigurationError.
  */
 export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact: Contact): Promise<void> {
   const { outbox, pipeline, source } = deps
-  if ((await outbox.ledger.ofSlot(slot)).length > 0) return
   const [, shards = 1] = shardOf(source.digest)
-  const other = (await receiptsOf(slot, deps, contact)).find((receipt) => receipt.shards !== shards)
+  const own = (await outbox.ledger.ofSlot(slot)).map((run) => shardOf(run.sourceDigest))
+  if (own.some(([, count]) => count === shards)) return
+  const isOwn = (receipt: Receipt): boolean =>
+    own.some(([shard, count]) => shard === receipt.shard && count === receipt.shards)
+  const receipts = await receiptsOf(slot, deps, contact)
+  const other = receipts.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
   // guard: shards-the-same
   if (!other) return
   throw new ConfigurationError(

@@ -86,6 +86,9 @@ test('a slot that the sink has in shards is refused in another number of them; -
   expect(whole.json.error?.message).toContain(slot)
   expect(whole.json.error?.hint).toContain('--again')
   expect((await shard('0/3')).code).toBe(78)
+  // An outbox that served a share itself doesn't know the other one.
+  const third = ['produce', '--slot', slot, '--shard', '0/3', '--outbox', 'shard-0-of-2.db']
+  expect((await scene.owm(third)).code).toBe(78)
   expect(await scene.admin.xlen(stream)).toBe(300)
   // The same shard from a new outbox is no other number.
   expect((await shard('0/2')).code).toBe(0)
