@@ -8,3 +8,13 @@ export function normalSlot(given: string): string | undefined {
   const time = new Date(given)
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString().replace('.000Z', 'Z')
 }
+
+/** A source's digest, with the shard of the slot that it reads behind the hash. */
+export const withShard = (digest: string, shard: { index: number; count: number } | undefined): string =>
+  shard ? `${digest} ${shard.index}/${shard.count}` : digest
+
+/** The shard in such a digest, as `i/n`; '' for the whole. */
+export const shareIn = (digest: string): string => digest.split(' ')[1] ?? ''
+
+/** The same as its index and the number of shards: 0 of 1 for the whole. */
+export const shardOf = (digest: string): number[] => (shareIn(digest) || '0/1').split('/').map(Number)

@@ -1,5 +1,4 @@
 /** `owm outbox discard`: gives up what isn't delivered. */
-import { createInterface } from 'node:readline/promises'
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
 import type { DiscardFilter, Doomed } from '../../outbox/runs/discard.js'
@@ -7,6 +6,7 @@ import type { Done } from '../command.js'
 import { openOutbox, type Surroundings } from '../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural } from '../format.js'
+import { isConfirmed } from './ask.js'
 
 /** What `owm outbox discard --json` prints. */
 export interface DiscardResult {
@@ -90,19 +90,9 @@ async function ask(runs: readonly Doomed[], path: string, signal: AbortSignal): 
     throw new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
       hint: '--yes discards without a question; --dry-run says what.',
     })
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const slots = runs.map(({ slot }) => slot).join(', ')
-    const answer = await terminal.question(
-      `Discard ${what} in ${path}, slots ${slots}? They won't be delivered. [y/N] `,
-      {
-        signal,
-      },
-    )
-    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was discarded.')
-  } finally {
-    terminal.close()
-  }
+  const slots = runs.map(({ slot }) => slot).join(', ')
+  if (!(await isConfirmed(`Discard ${what} in ${path}, slots ${slots}? They won't be delivered.`, signal)))
+    throw new UsageError('Nothing was discarded.')
 }
 
 function sumOf(runs: readonly Doomed[]): DiscardResult['discarded'] {

@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises'
 import * as Flags from '@oclif/core/flags'
+import { isConfirmed } from '../../cli/actions/ask.js'
 import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/purge.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { dryRun, waiting } from '../../cli/flags.js'
@@ -34,16 +34,7 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
     const { flags } = await this.parse(OutboxPurge)
     this.takeFlags(flags)
     const isTerminal = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
-    return purge(flags, () => this.configureSink(flags), this.surroundings, isTerminal ? this.#ask : undefined)
-  }
-
-  #ask = async (question: string): Promise<boolean> => {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr })
-    const { signal } = this.surroundings
-    // Ctrl+D is no answer.
-    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
-    const answer = await Promise.race([terminal.question(`Remove ${question} [y/N] `, { signal }), closed])
-    terminal.close()
-    return /^y(es)?$/i.test(answer.trim())
+    const ask = (question: string): Promise<boolean> => isConfirmed(`Remove ${question}`, this.surroundings.signal)
+    return purge(flags, () => this.configureSink(flags), this.surroundings, isTerminal ? ask : undefined)
   }
 }

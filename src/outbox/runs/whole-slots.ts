@@ -2,6 +2,7 @@
 import { type EntityManager, In, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/id-sum.js'
+import { shardOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -75,10 +76,4 @@ async function lastTaken(manager: EntityManager, seq: number): Promise<number> {
   let taken = seq
   while (taken > 0 && (await manager.existsBy(deadTasks, { seq: taken }))) taken--
   return taken
-}
-
-/** The share that a digest names behind its hash: see pipeline/filters. */
-export function shardOf(digest: string): number[] {
-  const [, share = '0/1'] = digest.split(' ')
-  return share.split('/').map(Number)
 }

@@ -19,6 +19,7 @@ import { idDigits } from '../../tasks/id.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
+import { shareIn, withShard } from '../../tasks/slot.js'
 import type { Given } from './minimum.js'
 
 export interface Shard {
@@ -235,10 +236,10 @@ function isInside({ latitude, longitude }: Place, [west, south, east, north]: No
   )
 }
 
-/** What a checkpoint belongs to. The shard stands behind the hash as words: see `otherShare`. */
+/** What a checkpoint belongs to. */
 export function sourceDigest(use: string, options: unknown, filters: Filters | undefined): string {
   const digest = hash('sha1', exactJson(filters ? [use, options, filters] : [use, options]) ?? '', 'hex')
-  return filters?.shard ? `${digest} ${filters.shard.index}/${filters.shard.count}` : digest
+  return withShard(digest, filters?.shard)
 }
 
 /**
@@ -246,6 +247,6 @@ export function sourceDigest(use: string, options: unknown, filters: Filters | u
  * this producer reads another one. Undefined where it reads at least as much.
  */
 export function otherShare(runDigest: string, digest: string): string | undefined {
-  const [own = '', other = ''] = [digest, runDigest].map((text) => text.split(' ')[1])
+  const [own, other] = [shareIn(digest), shareIn(runDigest)]
   return own === '' || own === other ? undefined : other
 }

@@ -1,7 +1,7 @@
 /** A slot is delivered in one number of shards: cut differently, its locations would come twice. */
 import { ConfigurationError } from '../../errors/index.js'
-import { shardOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
+import { shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 

@@ -1,0 +1,14 @@
+/** A question to whoever sits at the terminal. */
+import { createInterface } from 'node:readline/promises'
+
+/** True only for y or yes: Ctrl+D is no answer. Throws AbortError where the signal ends it. */
+export async function isConfirmed(question: string, signal: AbortSignal): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
+  try {
+    const answer = await Promise.race([terminal.question(`${question} [y/N] `, { signal }), closed])
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    terminal.close()
+  }
+}
