@@ -1,18 +1,10 @@
 /** The outbox's file, by our own SQL. */
 import assert from 'node:assert/strict'
-import { openDatabase } from '../support/contents.js'
+import { type RunFacts as Counted, openDatabase } from '../support/contents.js'
 
-export interface RunFacts {
+export interface RunFacts extends Counted {
   id: number
-  slot: string
-  state: string
-  read: number
-  rejected: number
-  duplicates: number
-  persisted: number
   discarded: number
-  quarantined: number
-  suspects: number
 }
 
 export interface TaskFacts {

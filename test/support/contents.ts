@@ -50,7 +50,7 @@ export async function countIn(sink: SinkPlace): Promise<number> {
   }
 }
 
-interface RunFacts {
+export interface RunFacts {
   id: number
   slot: string
   state: string
