@@ -1,6 +1,6 @@
 /** Answers with a good status that are errors, in the usual forms; and good ones that look a little like errors. */
 import { expect, test } from 'vitest'
-import { refusalIn } from '../../../src/sources/http/answer/refusal.js'
+import { refusalIn } from '../../../src/sources/signs/refusal.js'
 
 test.each<[body: object, says: string]>([
   [{ status: 'OVER_QUERY_LIMIT', error_message: 'quota', results: [] }, 'OVER_QUERY_LIMIT: quota'],

@@ -1,16 +1,11 @@
 /** Where an answer says that its list goes on: a cursor, a link in its body, or one in the header `Link`. */
 import { ConfigurationError, toError } from '../../../errors/index.js'
+import { deepest, nextNames } from '../../signs/marks.js'
+import { find, type Link, linksIn, nextOf, valueAt } from '../../signs/tree.js'
 import type { Options } from '../options.js'
 import { linkTo } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 import { only, type Wrong } from './index.js'
-import { deepest } from './marks.js'
-import { find, type Link, linksIn, nextOf, valueAt } from './tree.js'
-
-const nextNames = {
-  cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
-  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@odata\.nextLink)$/i,
-}
 
 export interface Next {
   /** The cursor or the link; undefined where there is none. */

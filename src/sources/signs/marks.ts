@@ -1,8 +1,5 @@
 /** What an answer says of the list as a whole: how long it is, and whether it goes on. */
-import type { Options } from '../options.js'
-import { type Answer, headerOf } from '../request.js'
-import { only, type Wrong } from './index.js'
-import { type Found, find, shapeOf, valueAt, wholeOf } from './tree.js'
+import { type Found, find, wholeOf } from './tree.js'
 
 const totalNames =
   /^(total_?(count|items|results|elements|records|rows|hits|features)?|number_?matched|records_?total|@odata\.count)$/i
@@ -10,26 +7,14 @@ const pagesNames = /^(total_?pages|page_?count|num_?pages|last_?page)$/i
 const moreNames = /^(has_?more|has_?next(_?page)?|more(_?(items|results|data))?|exceeded_?transfer_?limit)$/i
 const lastNames = /^(is_?last(_?page)?|last)$/i
 
-/** The number of all items. */
-export function totalIn(
-  json: unknown,
-  headers: Answer['headers'],
-  { total: path }: Options,
-  isFirst: boolean,
-  wrong: Wrong,
-): number | undefined {
-  if (path === false) return undefined
-  if (path !== undefined) {
-    const total = wholeOf(valueAt(json, path))
-    // Some servers count for the first page only.
-    if (total === undefined && isFirst)
-      throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
-    return total
-  }
-  return (
-    wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', told(json, isCount, totalNames), wrong)?.value)
-  )
+/** Under which names an answer has where its list goes on. */
+export const nextNames = {
+  cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
+  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@odata\.nextLink)$/i,
 }
+
+/** The numbers that may be that of all items. */
+export const totalsIn = (json: unknown): Found[] => told(json, isCount, totalNames)
 
 const isCount = (value: unknown): boolean => wholeOf(value) !== undefined
 

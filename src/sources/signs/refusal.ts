@@ -1,6 +1,8 @@
 /** Answers with a good status that say in their body that they are none. */
-import type { Options } from '../options.js'
 import { excerpt, isTree, shapeOf, type Tree, valueAt } from './tree.js'
+
+/** The values that a good answer has, by their paths. */
+type Wanted = Readonly<Record<string, unknown>>
 
 export interface Refusal {
   /** What the server said. */
@@ -19,7 +21,7 @@ const lasting = /denied|unauthori[sz]ed|forbidden|invalid_?(request|key|token|ap
 const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata']
 
 /** Undefined for a good answer. */
-export function refusalIn(json: unknown, ok: Options['ok']): Refusal | undefined {
+export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
   if (ok) return notOk(json, ok)
   if (Array.isArray(json)) return onlyMessage(json)
   if (!isTree(json)) return undefined
@@ -73,7 +75,7 @@ export function whatIsThere(json: unknown): string {
   return words === '' ? shapeOf(json) : `${shapeOf(json)}, and it says: ${words}`
 }
 
-function notOk(json: unknown, ok: NonNullable<Options['ok']>): Refusal | undefined {
+function notOk(json: unknown, ok: Wanted): Refusal | undefined {
   for (const [path, wanted] of Object.entries(ok)) {
     const value = valueAt(json, path)
     if ([wanted].flat().some((each) => String(each) === String(value))) continue
