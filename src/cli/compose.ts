@@ -1,6 +1,8 @@
 /** The composition root: what turns a configuration into the parts that the pipeline works with. */
 import type { Loaded } from '../config/load.js'
+import type { Looked } from '../outbox/inspect.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
+import type { Claim } from '../outbox/owner.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
@@ -48,15 +50,36 @@ export async function openOutbox(
   { waitMs, waitAlone = false, create, as }: Opening,
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
-  const { settings, origins } = loaded
+  const { settings } = loaded
   const { path, keepRejected } = settings.outbox
   const { batchSize } = settings.flush
-  const isAny = as === 'anybody' || (as === 'tidier' && origins.isNoted(['outbox', 'path']))
-  const claim = isAny ? {} : { claim: { owner: await ownerOf(loaded, env), takes: as === 'owner' } }
+  const claim = await claimOf(loaded, env, as)
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
   const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
   const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, signal, now: Date.now }
-  return Outbox.open(path, { ...options, ...claim })
+  return Outbox.open(path, claim ? { ...options, claim } : options)
+}
+
+/** Undefined where it doesn't matter whose the outbox is. */
+async function claimOf(loaded: Loaded, env: Surroundings['env'], as: Opening['as']): Promise<Claim | undefined> {
+  const isAny = as === 'anybody' || (as === 'tidier' && loaded.origins.isNoted(['outbox', 'path']))
+  return isAny ? undefined : { owner: await ownerOf(loaded, env), takes: as === 'owner' }
+}
+
+/**
+ * For who only looks at an outbox that others may hold: what is in it; undefined where there is none yet. Throws what
+ * `openOutbox` throws where it is another's.
+ */
+export async function lookAtOutbox(
+  loaded: Loaded,
+  { env }: Pick<Surroundings, 'env'>,
+  as: Opening['as'],
+): Promise<Looked | undefined> {
+  const [{ totalsOf }, { mayBe }] = await Promise.all([import('../outbox/inspect.js'), import('../outbox/owner.js')])
+  const { path } = loaded.settings.outbox
+  const [totals, claim] = [await totalsOf(path), await claimOf(loaded, env, as)]
+  if (totals && claim) mayBe(path, totals.owner, claim.owner)
+  return totals
 }
 
 /** The sink with its options checked; opened only when there is something to deliver. */

@@ -25,6 +25,8 @@ export interface Parts {
   configure(without: readonly string[]): Promise<Loaded>
   sourceOf(loaded: Loaded): Promise<CheckedSource>
   sinkOf(loaded: Loaded): Promise<SinkDeps>
+  /** Throws OwmError where it can't be read, or is another configuration's. */
+  lookAtOutbox(loaded: Loaded): Promise<unknown>
   /** `--trust-folder` */
   readonly trustFolder: boolean
   /** What of a batch is rejected, in words. Throws InputRejectedError where nothing can be used. */
@@ -72,7 +74,7 @@ const sectionsIn = (found: readonly Finding[]): string[] =>
 /** @param without sections that were left out */
 async function checkParts(
   loaded: Loaded,
-  { sourceOf, sinkOf, trustFolder, judge }: Parts,
+  { sourceOf, sinkOf, lookAtOutbox, trustFolder, judge }: Parts,
   connect: boolean,
   look: Look,
   without: readonly string[] = [],
@@ -101,7 +103,10 @@ async function checkParts(
   if (!without.includes('outbox'))
     await look(
       'outbox',
-      () => usableOutbox(path, trustFolder),
+      async () => {
+        await usableOutbox(path, trustFolder)
+        await lookAtOutbox(loaded)
+      },
       () => `${path} can be written`,
     )
   if (connect && source)

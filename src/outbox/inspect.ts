@@ -117,8 +117,10 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
   }))
 }
 
+export interface Looked extends Totals, Pick<Picture, 'owner'> {}
+
 /** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
-export async function totalsOf(path: string): Promise<(Totals & Pick<Picture, 'owner'>) | undefined> {
+export async function totalsOf(path: string): Promise<Looked | undefined> {
   return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
 }
 

@@ -14,8 +14,7 @@ export interface Claim {
 
 /** Throws ConfigurationError where the outbox is another's. */
 export async function claim(database: Database, row: StateRow, { owner, takes }: Claim): Promise<void> {
-  // guard: owner-refused
-  if (row.owner !== null && row.owner !== owner) throw foreign(database.path, row.owner, owner)
+  mayBe(database.path, row.owner, owner)
   if (row.owner === null && takes) await own(database, owner)
 }
 
@@ -24,9 +23,13 @@ export async function own(database: Database, owner: string): Promise<void> {
   await database.inTurn((manager) => manager.update(states, { id: 1 }, { owner }))
 }
 
-export const foreign = (path: string, owner: string, own: string): ConfigurationError =>
-  new ConfigurationError(`The outbox ${path} belongs to ${owner}, not to ${own}.`, {
-    hint:
-      'Give this pipeline an outbox of its own, with outbox.path or --outbox. ' +
-      'Where the configuration or the pipeline was renamed or moved, `owm outbox adopt --owner` lets it go on.',
-  })
+/** Throws ConfigurationError where an outbox is another's; one that is nobody's may be anybody's. */
+export function mayBe(path: string, owner: string | null, own: string): void {
+  // guard: owner-refused
+  if (owner !== null && owner !== own)
+    throw new ConfigurationError(`The outbox ${path} belongs to ${owner}, not to ${own}.`, {
+      hint:
+        'Give this pipeline an outbox of its own, with outbox.path or --outbox. ' +
+        'Where the configuration or the pipeline was renamed or moved, `owm outbox adopt --owner` lets it go on.',
+    })
+}

@@ -14,7 +14,7 @@
  * turns out to be a copy: then under its new id.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isOwmError } from '../errors/index.js'
+import { isOwmError, kindOf } from '../errors/index.js'
 import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
@@ -58,10 +58,22 @@ export class Contact {
     return this.compare()
   }
 
-  /** Notes which sink the tasks are for that are stored from here on. Where it can't be opened, the relay says why. */
+  /**
+   * Notes which sink the tasks are for that are stored from here on. Where it can't be opened or asked, the relay says
+   * why. Throws ConfigurationError where it is another one, and tasks wait for the one before.
+   */
   async announce(): Promise<void> {
-    const sink = await this.sink().catch(() => undefined)
-    if (sink) await this.#deps.outbox.sinks.announce(sink.address ?? this.#deps.sink.name)
+    const address = await this.address().catch(() => undefined)
+    if (address === undefined || (await this.#deps.outbox.sinks.announce(address))) return
+    // It may be the same one at another address.
+    await this.make().catch((error: unknown) => {
+      if (kindOf(error) === 'configuration') throw error
+    })
+  }
+
+  /** Where the sink is, or else its name. Opens it. */
+  async address(): Promise<string> {
+    return (await this.sink()).address ?? this.#deps.sink.name
   }
 
   async sink(): Promise<Sink> {
@@ -176,7 +188,7 @@ export class Contact {
       const write = sink?.receipt?.bind(sink)
       if (write && receipt) await this.attempt(() => write(this.#attachment, receipt, brought))
       step('receipt:written')
-      await outbox.ledger.finish(brought.runs)
+      await outbox.ledger.finish(brought.runs, outbox.sinks.present)
     }
   }
 

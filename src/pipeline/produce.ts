@@ -12,12 +12,14 @@
  *     read     -> done      each of them is in the sink or dead
  */
 import { InputRejectedError, isOwmError, kindOf, type OwmError, SourceError } from '../errors/index.js'
-import type { RunRow } from '../outbox/outbox.js'
+import type { Outbox, RunRow } from '../outbox/outbox.js'
+import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
-import { type Entered, type EnterOptions, enterRun } from './input/enter.js'
+import { servedElsewhere } from './input/elsewhere.js'
+import { currentOf, type Entered, type EnterOptions, enterRun } from './input/enter.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { mustBeSameShards } from './input/same-shards.js'
@@ -41,6 +43,8 @@ export interface ProduceSummary extends Delivered {
   rejects: Rejects
   /** The last run of the same source, to compare with. */
   before: RunRow | undefined
+  /** Locations that earlier runs of the slot served and that are not in the list any more. */
+  absent: number
   /** The latest run of each slot that this start worked on: those that earlier starts left, and its own. */
   served: readonly RunRow[]
   /** Runs of earlier starts that stored nothing, and that this one stands for. */
@@ -93,6 +97,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   return {
     ...delivered,
     run: await outbox.ledger.run(run.runId),
+    absent: await absentIn(run.slot, outbox),
     errors,
     rejects,
     before: await outbox.ledger.before(run),
@@ -102,11 +107,24 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   }
 }
 
+/** How many locations earlier runs of a slot served that the last one, which has read the whole list, didn't find. */
+async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
+  const ofSlot = currentOf(await ledger.ofSlot(slot))
+  const last = ofSlot.at(-1)
+  if (!last || !['read', 'done'].includes(last.state)) return 0
+  const earlier = ofSlot.slice(0, -1).filter((run) => shareIn(run.sourceDigest) === shareIn(last.sourceDigest))
+  return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
+}
+
 async function enterSlot(options: ProduceOptions, deps: ProduceDeps, contact: Contact): Promise<Entered> {
   try {
     if (options.flush) await contact.announce()
     if (options.flush && !options.again) await mustBeSameShards(options.slot, deps, contact)
-    return await enterRun(options, deps)
+    const elsewhere = await servedElsewhere(options.slot, deps, contact)
+    // guard: served-elsewhere-told
+    if (elsewhere && !options.again) throw elsewhere
+    if (!options.flush) await contact.close()
+    return await enterRun({ ...options, isElsewhere: elsewhere !== undefined }, deps)
   } catch (error) {
     await contact.close()
     throw error

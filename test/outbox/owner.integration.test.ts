@@ -9,6 +9,10 @@ import { openDatabase } from '../support/contents.js'
 
 const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
 
+const later = '2026-11-23T11:00:00Z'
+const produceLater = (cwd: string, ...args: string[]): Promise<Ran> =>
+  owm(['produce', '--slot', later, ...args], { cwd })
+
 const places = (count: number, country: string): object =>
   list(...Array.from({ length: count }, (_, id) => ({ id, city: `${country} ${id}`, latitude: 1, longitude: 2 })))
 
@@ -35,8 +39,11 @@ describe("another configuration's outbox", () => {
     const { a, b } = await twoProjects()
     expect((await produce(a)).code).toBe(0)
     const owner = join(a, '.owmrc.json')
-    for (const command of ['produce', 'flush', 'flush --dry-run', 'outbox purge', 'outbox retry --all'])
+    const tidying = ['outbox purge', 'outbox retry --all', 'outbox discard --pending', 'outbox discard --run 1 -n']
+    for (const command of ['produce', 'produce --dry-run', 'flush', 'flush --dry-run', ...tidying])
       await expectForeign(owm(command.split(' '), { cwd: b }), owner)
+    const checked = await owm(['config', 'check'], { cwd: b })
+    expect(checked).toMatchObject({ code: 78, stdout: expect.stringContaining(`belongs to ${owner}, not to`) })
     expect((await produce(b, '--outbox', join(b, 'own.db'))).code).toBe(0)
     expect(await tasksIn(b)).toHaveLength(120)
   })
@@ -68,7 +75,7 @@ describe('the owner', () => {
     const pipelines = { hourly: { outbox }, daily: {} }
     const [a, b] = [await folderWith({ ...base, pipelines }), await folderWith({ ...base, pipelines })]
     expect((await produce(a, '--pipeline', 'hourly')).code).toBe(0)
-    expect((await produce(b, '--pipeline', 'hourly')).code).toBe(0)
+    expect((await produceLater(b, '--pipeline', 'hourly')).code).toBe(0)
     expect(await ownerIn(b, '--pipeline', 'hourly')).toBe('hourly')
     await expectForeign(produce(b, '--pipeline', 'daily', '--outbox', outbox.path), 'hourly')
   })
@@ -108,16 +115,16 @@ describe('the owner', () => {
 
   it('is the working directory as the shell entered it, where a link to a release leads there', async () => {
     const app = await temporaryFolder()
-    const release = async (name: string): Promise<Ran> => {
+    const release = async (name: string, at: string): Promise<Ran> => {
       await mkdir(join(app, name))
       await writeFile(join(app, name, '.owmrc.json'), JSON.stringify({ ...base, outbox: { path: join(app, 'o.db') } }))
       await rm(join(app, 'current'), { force: true })
       await symlink(name, join(app, 'current'))
       const PWD = join(app, 'current')
-      return owm(['produce', '--slot', slot], { cwd: PWD, env: { PWD } })
+      return owm(['produce', '--slot', at], { cwd: PWD, env: { PWD } })
     }
-    expect((await release('1')).code).toBe(0)
-    expect((await release('2')).code).toBe(0)
+    expect((await release('1', slot)).code).toBe(0)
+    expect((await release('2', later)).code).toBe(0)
     await expectForeign(produce(join(app, '2')), join(app, 'current', '.owmrc.json'))
   })
 })
@@ -131,7 +138,7 @@ describe('an outbox', () => {
     await database.close()
     expect((await owm(['outbox', 'purge'], { cwd: a })).code).toBe(0)
     expect(await ownerIn(b)).toBeNull()
-    expect((await produce(b, '--no-flush')).code).toBe(0)
+    expect((await produceLater(b, '--no-flush')).code).toBe(0)
     expect(await ownerIn(a)).toBe(join(b, '.owmrc.json'))
     await expectForeign(produce(a), join(b, '.owmrc.json'))
   })

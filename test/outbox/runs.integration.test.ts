@@ -223,6 +223,17 @@ describe('another list for a slot that is served', () => {
     expect(await tasksIn(cwd)).toHaveLength(7)
   })
 
+  it.each([
+    [list(), 5, 0],
+    [numbered('A', 3), 2, 0],
+    [list({ id: 9, city: 'B', latitude: 1, longitude: 2 }), 5, 1],
+  ])('is told where some of the first one is not in it', async (next, absent, persisted) => {
+    const { cwd, ran } = await served(next)
+    expect(ran).toMatchObject({ code: 0, json: { source: { absent }, outbox: { persisted } } })
+    expect(ran.stderr).toContain(`the slot ${slot} was served with another list: ${absent} locations of that one`)
+    expect(await tasksIn(cwd)).toHaveLength(5 + persisted)
+  })
+
   it('is none where its places are the same, in any order, with other extras', async () => {
     const places = Array.from({ length: 5 }, (_, id) => ({
       id,

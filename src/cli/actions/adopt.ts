@@ -87,7 +87,7 @@ async function adoptSink(
   const contact = new Contact({ sink, outbox, resilience, pipeline: '', log, signal, adopt: from })
   const address = await contact
     .make()
-    .then(async () => (await contact.sink()).address ?? sink.name)
+    .then(() => contact.address())
     .finally(async () => {
       await contact.close()
       await outbox.breakers.save('sink', resilience.save())

@@ -17,7 +17,7 @@ import {
 } from '../../errors/index.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Done } from '../command.js'
-import { type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import { lookAtOutbox, type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { harmless, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
@@ -85,6 +85,7 @@ export async function check(
       },
       sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
+      lookAtOutbox: (loaded: Loaded) => lookAtOutbox(loaded, around, 'owner'),
       trustFolder: around.trustFolder,
       judge: judgePage,
     }

@@ -3,7 +3,7 @@ import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
 import type { DiscardFilter, Doomed } from '../../outbox/runs/discard.js'
 import type { Done } from '../command.js'
-import { openOutbox, type Surroundings } from '../compose.js'
+import { lookAtOutbox, openOutbox, type Surroundings } from '../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural } from '../format.js'
 import { isConfirmed } from './ask.js'
@@ -40,6 +40,7 @@ export async function discard(
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { path } = loaded.settings.outbox
+  await lookAtOutbox(loaded, around, 'tidier')
   const { doomedIn } = await import('../../outbox/inspect.js')
   const { runs, totals } = await doomedIn(path, filter)
   if ('run' in filter) mustBeOne(filter.run, runs)

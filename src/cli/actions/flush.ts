@@ -2,7 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
-import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
@@ -43,8 +43,7 @@ export async function flush(
   const { path } = loaded.settings.outbox
   result.sink.name = loaded.settings.sink?.use ?? null
   result.outbox.path = path
-  const pipeline = await ownerOf(loaded, around.env)
-  if (flags['dry-run']) return dryRun(result, path, limit, pipeline)
+  if (flags['dry-run']) return dryRun(result, limit, loaded, around)
 
   const waitMs = waitMsOf(flags)
   const sink = await sinkOf(loaded, around)
@@ -54,6 +53,7 @@ export async function flush(
     await easeCircuit(outbox, flags.force, around.isTerminal)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
+    const pipeline = await ownerOf(loaded, around.env)
     const deps = { sink, outbox, pipeline, resilience, log: await around.logger(), signal, onProgress }
     const { errors, served, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
     result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
@@ -73,12 +73,16 @@ async function easeCircuit({ breakers }: Outbox, force: boolean, isTerminal: boo
   else if (isTerminal && saved?.state === 'open') await breakers.save('sink', { ...saved, openedAt: 0 })
 }
 
-async function dryRun(result: FlushResult, path: string, limit: number, own: string): Promise<Done<FlushResult>> {
-  const { totalsOf } = await import('../../outbox/inspect.js')
-  const totals = await totalsOf(path)
+async function dryRun(
+  result: FlushResult,
+  limit: number,
+  loaded: Loaded,
+  around: Surroundings,
+): Promise<Done<FlushResult>> {
+  const { path } = loaded.settings.outbox
+  const totals = await lookAtOutbox(loaded, around, 'owner')
   if (!totals) return { result, summary: [`dry run: there is no outbox ${path}`] }
-  const { pending, dead, owner } = totals
-  if (owner !== null && owner !== own) throw (await import('../../outbox/owner.js')).foreign(path, owner, own)
+  const { pending, dead } = totals
   result.outbox = { path, pending, dead }
   const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }

@@ -7,7 +7,15 @@ import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import { type ChosenSource, openOutbox, resilienceOf, type Surroundings, sinkOf, sourceOf } from '../compose.js'
+import {
+  type ChosenSource,
+  lookAtOutbox,
+  openOutbox,
+  resilienceOf,
+  type Surroundings,
+  sinkOf,
+  sourceOf,
+} from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
@@ -27,6 +35,8 @@ export interface ProduceResult {
     repeated?: number
     leftOut?: number
     limitReached?: boolean
+    /** Locations that the slot was served with before and that the list lacks now; left out where there is none. */
+    absent?: number
     /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
     rejectedFor?: RejectedFor[]
     /** How many fewer could be used than last time, where they were fewer. */
@@ -80,8 +90,10 @@ export async function produce(
   // Wrong settings are reported before anything is touched.
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
-  if (flags['dry-run'])
+  if (flags['dry-run']) {
+    await lookAtOutbox(loaded, around, 'owner')
     return dryRun(result, { source, namespace: settings.taskNamespace }, flags.strict, elapsed, around)
+  }
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
@@ -89,6 +101,7 @@ export async function produce(
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)
     await tellMissed(summary.missed, around)
+    await tellAbsent(result, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
     return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
@@ -134,7 +147,7 @@ async function run(
 
 async function note(
   result: ProduceResult,
-  { run, before, served, delivered, deduplicated, evicted, lost }: ProduceSummary,
+  { run, before, absent, served, delivered, deduplicated, evicted, lost }: ProduceSummary,
   source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
@@ -143,6 +156,7 @@ async function note(
   result.served = servedBy(served)
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
   if (run.repeated > 0) result.source.repeated = run.repeated
+  if (absent > 0) result.source.absent = absent
   const fewer = before ? before.read - before.rejected - (read - rejected) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
@@ -162,6 +176,19 @@ async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroun
     const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
     log.warn({}, `${were}: ${why} (${where}: ${what})`)
   }
+}
+
+/** Another list for a slot that was served: what is new in it was delivered, too. */
+async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: Surroundings): Promise<void> {
+  const { absent = 0, repeated = 0 } = source
+  if (absent === 0) return
+  const log = await logger()
+  log.warn(
+    { slot, absent, repeated, persisted: outbox.persisted },
+    `the slot ${slot} was served with another list: ${plural(absent, 'location')} of that one ` +
+      `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
+      `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,
+  )
 }
 
 async function dryRun(

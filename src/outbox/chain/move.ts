@@ -5,26 +5,39 @@
  *     nothing pending when it was announced  -> it gets what was stored from then on
  *     the sink before it knows no attachments
  *     and has acknowledged nothing           -> it gets all that is pending
- *     tasks pending                          -> an error, unless an operator has said what it gets
- *                                               (`owm outbox adopt --sink --from …`)
+ *     tasks pending, or some of a run that   -> an error, unless an operator has said what it gets
+ *     isn't done in the sink before it          (`owm outbox adopt --sink --from …`)
  *
  * What the sink before it has, or was to get, stays noted in its row. When it is the present one again, it gets what
  * comes from then on; what it lost meanwhile makes its runs `lost`, since other tasks lie in between.
  */
 import { ConfigurationError } from '../../errors/index.js'
+import type { Attached } from '../../plugin.js'
 import { loseUpTo } from './lost.js'
-import { beforeOpenRuns, type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
-import type { KnownSink } from './sinks.js'
+import { beforeOpenRuns, isOwed } from './open-runs.js'
+import { type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
+import { type KnownSink, shown } from './sinks.js'
 
 /** Whether a sink is another one than that which the acknowledged seq is about. */
 export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined): boolean =>
   sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink))
 
-/** Throws ConfigurationError where an operator must decide. */
+/** What is told of a sink that was met; without a fence where it holds none. */
+interface Newcomer extends Pick<Met, 'address' | 'from'> {
+  readonly attached: Pick<Attached, 'sinkId'> &
+    Partial<Pick<Attached, 'emptied' | 'created'>> & { readonly fence?: { readonly seq: number } | undefined }
+}
+
+/**
+ * Throws ConfigurationError where an operator must decide.
+ *
+ * @param isSilent whether it can't say what it has: then nothing counts as lost
+ */
 export async function moveTo(
   parts: Parts,
-  met: Pick<Met, 'address' | 'attached' | 'from'>,
+  met: Newcomer,
   known: KnownSink | undefined,
+  isSilent = false,
 ): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, attached } = met
@@ -32,7 +45,8 @@ export async function moveTo(
   const isUnused = sinks.present?.sinkIds.length === 0 && state.acked.seq <= sinks.present.fromSeq
   const decided = announced ?? (isUnused ? state.acked.seq : undefined)
   // guard: another-sink
-  if (state.pending > 0 && met.from === undefined && decided === undefined) throw anotherSink(parts, address)
+  if (met.from === undefined && decided === undefined && (await isOwed(parts.database, state)))
+    throw anotherSink(parts, address)
   const seq = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
   const before = state.acked.seq
   const note = {
@@ -40,7 +54,7 @@ export async function moveTo(
       await sinks.leave(manager, before)
       const fence = attached.emptied || attached.created ? undefined : attached.fence
       const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
-      if (known && had < known.ackedSeq)
+      if (known && !isSilent && had < known.ackedSeq)
         await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
       await reopen(manager, seq, before)
       return sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq: seq })
@@ -56,15 +70,15 @@ async function startOf({ database, state, queue }: Parts, from: From): Promise<n
   return from === 'history' ? Math.min(seq, (await queue.firstKept()) - 1) : seq
 }
 
-/** Without its scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */
-const shown = (address: string): string => address.replace(/^[a-z]+:\/\//, '')
-
 function anotherSink({ database, state, sinks }: Parts, address: string): ConfigurationError {
-  const last = sinks.present?.addresses.at(-1)
+  const last = sinks.present ? shown(sinks.present) : 'another sink'
+  const { pending } = state
+  const what =
+    pending > 0
+      ? `holds ${pending} task${pending === 1 ? '' : 's'} for ${last}`
+      : `has a run that isn't done, and ${last} has a part of it`
   return new ConfigurationError(
-    `The outbox ${database.path} holds ${state.pending} task${state.pending === 1 ? '' : 's'} for ` +
-      `${last === undefined ? 'another sink' : shown(last)}, ` +
-      `but the sink is ${shown(address)} now.`,
+    `The outbox ${database.path} ${what}, but the sink is ${shown({ addresses: [address] })} now.`,
     {
       hint:
         'Deliver them there first: `owm flush` with the sink as it was. Or let this sink have them: ' +

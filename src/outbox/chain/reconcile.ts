@@ -14,7 +14,7 @@
  * where it is younger than `maxAgeMs`; what isn't, or is no longer kept, makes its runs `lost`.
  */
 import { randomUUID } from 'node:crypto'
-import { And, type EntityManager, In, LessThanOrEqual, Not } from 'typeorm'
+import { And, type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import type { Queue } from '../queue.js'
@@ -24,6 +24,7 @@ import { batches, runs, states } from '../sqlite/entities.js'
 import { deadAfter, type OutboxState } from '../state.js'
 import { loseUpTo } from './lost.js'
 import { isAnother, moveTo } from './move.js'
+import { beforeOpenRuns } from './open-runs.js'
 import type { Sinks } from './sinks.js'
 
 /** What the comparison needs of an outbox. */
@@ -100,7 +101,8 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
   const { state, sinks } = parts
   const { address, position } = met
   const known = sinks.find(address)
-  if (isAnother(parts, known)) return moveTo(parts, { ...met, attached: { sinkId: '' } }, known)
+  if (isAnother(parts, known))
+    return moveTo(parts, { ...met, attached: { sinkId: '', fence: position ?? undefined } }, known, position === null)
   const note: Note = {
     fromSeq: known?.fromSeq ?? 0,
     write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
@@ -167,18 +169,6 @@ async function becomeCopy({ database, state, queue }: Parts, formerId: string | 
   })
   const message = 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id'
   return { kind: 'copy', at: nothingTaken, warnings: [{ fields: { outbox: database.path }, message }] }
-}
-
-/** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
-export async function beforeOpenRuns(database: Database): Promise<number> {
-  const first = await database.inTurn(async (manager) => {
-    const open = await manager.find(runs, {
-      select: { id: true },
-      where: { state: Not(In(['done', 'lost', 'missed', 'discarded'])) },
-    })
-    return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
-  })
-  return (first ?? Number.MAX_SAFE_INTEGER) - 1
 }
 
 interface Back {

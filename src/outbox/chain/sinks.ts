@@ -14,6 +14,7 @@ import type { Attachment } from '../../plugin.js'
 import type { Database } from '../sqlite/database.js'
 import { attachments, type SinkRow, sinkRows, states } from '../sqlite/entities.js'
 import type { OutboxState } from '../state.js'
+import { isOwed } from './open-runs.js'
 
 /** Attachments whose words are remembered. */
 const attachmentsKept = 10_000
@@ -38,6 +39,10 @@ export interface Meeting {
   /** It gets the tasks behind this `seq`, where that is decided now. */
   readonly fromSeq?: number | undefined
 }
+
+/** Where it was met last, without a scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */
+export const shown = ({ addresses }: Pick<KnownSink, 'addresses'>): string =>
+  (addresses.at(-1) ?? '').replace(/^[a-z]+:\/\//, '')
 
 export class Sinks {
   readonly #database: Database
@@ -124,19 +129,20 @@ export class Sinks {
 
   /**
    * Notes that the tasks that are stored from here on are for the sink at an address, before there are any: where it is
-   * another one than the present, and has to be met yet.
+   * another one than the present, and has to be met yet. False where tasks for the present one stand against it.
    */
-  async announce(address: string): Promise<void> {
+  async announce(address: string): Promise<boolean> {
     const state = this.#state
     const { next } = state
     const isPresent = this.#known.length === 0 || this.present?.addresses.includes(address) === true
-    const isNew = !isPresent && next?.address !== address && state.pending === 0
-    if (isPresent ? next === null : !isNew) return
+    if (isPresent ? next === null : next?.address === address) return true
+    if (!isPresent && (await isOwed(this.#database, state))) return false
     const noted = isPresent ? null : { address, fromSeq: state.lastSeq }
     await this.#database.transaction((manager) =>
       manager.update(states, { id: 1 }, { next: noted && JSON.stringify(noted) }),
     )
     state.next = noted
+    return true
   }
 
   /** Notes what a sink is called and where it was met, as a part of a transaction. Returns its row's id. */

@@ -17,9 +17,11 @@ import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { zeroSum } from '../../tasks/id-sum.js'
+import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs } from '../sqlite/entities.js'
 import { closeEmptyRuns } from './missed.js'
+import { noteSink, sinksOf } from './sinks-of-runs.js'
 import { type WholeSlot, wholeSlots } from './whole-slots.js'
 
 /** What a run is known by before it's read. */
@@ -145,9 +147,15 @@ export class Ledger {
     return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
   }
 
-  /** These runs are done. What was lost of their slots, and read again by one of them, isn't lost any more. */
-  async finish(runIds: readonly string[]): Promise<void> {
+  /** The sinks that have all of a slot; undefined where it isn't served yet, or that isn't known. */
+  async sinksOf(slot: string): Promise<number[] | undefined> {
+    return sinksOf(await this.ofSlot(slot))
+  }
+
+  /** These runs are done, at a sink. What was lost of their slots, and one of them read again, isn't lost any more. */
+  async finish(runIds: readonly string[], sink: Pick<KnownSink, 'id' | 'fromSeq'> | undefined): Promise<void> {
     await this.#database.transaction(async (manager) => {
+      if (sink) await noteSink(manager, runIds, sink)
       const done = { state: 'done', finishedAt: this.#now() } as const
       const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1 } })
       await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)

@@ -129,6 +129,8 @@ export interface RunRow {
   namespace: string
   /** Locations whose tasks an earlier run of the slot stored; they count as duplicates, too. */
   repeated: number
+  /** JSON: the sinks (rows' ids) that have all of its tasks; null until it is done, and where that isn't known. */
+  sinks: string | null
   /** Why its source failed last; null where it never did. */
   lastError: string | null
   startedAt: number
@@ -156,6 +158,7 @@ export const runs = new EntitySchema<RunRow>({
     slotGiven: { name: 'slot_given', type: 'integer', default: 1 },
     namespace: { type: 'text', default: '' },
     repeated: { type: 'integer', default: 0 },
+    sinks: { type: 'text', nullable: true },
     lastError: { name: 'failure', type: 'text', nullable: true },
     startedAt: { name: 'started_at', type: 'integer' },
     finishedAt: { name: 'finished_at', type: 'integer', nullable: true },

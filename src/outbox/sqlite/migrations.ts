@@ -169,6 +169,23 @@ class LastError1700000000006 implements MigrationInterface {
   down = neverBack
 }
 
+class SinksOfRuns1700000000007 implements MigrationInterface {
+  name = 'SinksOfRuns1700000000007'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE run ADD COLUMN sinks TEXT',
+      // Which of several sinks had a run isn't known.
+      `UPDATE run SET sinks = (SELECT json_array(id) FROM sink)
+        WHERE state = 'done' AND (SELECT count(*) FROM sink) = 1`,
+      'PRAGMA user_version = 7',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
@@ -181,4 +198,5 @@ export const migrations = [
   Identity1700000000004,
   Places1700000000005,
   LastError1700000000006,
+  SinksOfRuns1700000000007,
 ]

@@ -20,6 +20,8 @@ export interface EnterOptions {
   namespace?: string
   /** Reads the slot again where it is lost, or no longer kept. */
   again?: boolean
+  /** Whether the slot was served, but not at the present sink. */
+  isElsewhere?: boolean
 }
 
 export interface Entered {
@@ -47,7 +49,7 @@ export async function enterRun(
     return { run: open, complete: false, missed }
   }
   const last = earlier.at(-1)
-  if (again) await mustBeGone(slot, earlier, outbox)
+  if (again) await mustBeGone(options, earlier, outbox)
   else {
     mustNotBeDiscarded(slot, earlier)
     mustNotBeLost(slot, earlier)
@@ -76,7 +78,7 @@ function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly R
 }
 
 /** What counts of a slot: from the last run on that read it again. */
-const currentOf = (earlier: readonly RunRow[]): readonly RunRow[] =>
+export const currentOf = (earlier: readonly RunRow[]): readonly RunRow[] =>
   earlier.slice(
     Math.max(
       0,
@@ -117,8 +119,12 @@ function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
 }
 
 /** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
-async function mustBeGone(slot: string, earlier: readonly RunRow[], outbox: Outbox): Promise<void> {
-  const isGone = currentOf(earlier).some(({ state }) => state === 'lost' || state === 'discarded')
+async function mustBeGone(
+  { slot, isElsewhere = false }: EnterOptions,
+  earlier: readonly RunRow[],
+  outbox: Outbox,
+): Promise<void> {
+  const isGone = isElsewhere || currentOf(earlier).some(({ state }) => state === 'lost' || state === 'discarded')
   if (isGone || earlier.length === 0 || (await outbox.intake.deletedOfSlot(slot)) > 0) return
   throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
     hint: '`owm outbox inspect` shows the runs that are lost.',

@@ -1,0 +1,22 @@
+/** The tasks of runs that aren't done. */
+import { In, Not } from 'typeorm'
+import type { Database } from '../sqlite/database.js'
+import { batches, runs } from '../sqlite/entities.js'
+import type { OutboxState } from '../state.js'
+
+/** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
+export async function beforeOpenRuns(database: Database): Promise<number> {
+  const first = await database.inTurn(async (manager) => {
+    const open = await manager.find(runs, {
+      select: { id: true },
+      where: { state: Not(In(['done', 'lost', 'missed', 'discarded'])) },
+    })
+    return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
+  })
+  return (first ?? Number.MAX_SAFE_INTEGER) - 1
+}
+
+/** Whether the present sink is to get tasks, or has some of a run that isn't done: no other one takes its place so. */
+export async function isOwed(database: Database, { pending, lastSeq }: OutboxState): Promise<boolean> {
+  return pending > 0 || (await beforeOpenRuns(database)) < lastSeq
+}

@@ -1,0 +1,33 @@
+/** A slot that was delivered to another sink isn't there already. */
+import { ConfigurationError } from '../../errors/index.js'
+import { shown } from '../../outbox/chain/sinks.js'
+import type { Contact } from '../contact.js'
+import type { ProduceDeps } from '../parts.js'
+
+/** Milliseconds that a sink has for saying whether it has the slot. */
+const longestWaitMs = 3_000
+
+/** The error of a slot that was served, but not, or not as a whole, at the present sink; undefined for all others. */
+export async function servedElsewhere(
+  slot: string,
+  { outbox, pipeline }: ProduceDeps,
+  contact: Contact,
+): Promise<ConfigurationError | undefined> {
+  const { ledger, sinks } = outbox
+  const places = await ledger.sinksOf(slot)
+  if (!places) return undefined
+  const address = await contact.address()
+  const here = sinks.find(address)
+  if (here && places.includes(here.id)) return undefined
+  // It may be the same one at another address: then it has the receipt.
+  const receipts = here ? [] : await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)
+  if (receipts && receipts.length > 0) return undefined
+  const there = sinks.known.filter(({ id }) => places.includes(id)).map(shown)
+  const where = there.length > 0 ? `was delivered to ${there.join(' and to ')}` : 'is divided between sinks'
+  const adopt = here
+    ? ''
+    : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
+  return new ConfigurationError(`The slot ${slot} ${where}, and the sink is ${shown({ addresses: [address] })} now.`, {
+    hint: `\`owm produce --slot ${slot} --again\` delivers the slot to this sink under the same task ids${adopt}.`,
+  })
+}

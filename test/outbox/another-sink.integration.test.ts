@@ -1,0 +1,133 @@
+/** A slot that was delivered to one sink isn't there already at another one. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import { base, list, slot } from '../cli/scene.js'
+import { folderWith, owm, owmJson } from '../support/cli.js'
+import { redisScene } from '../support/redis-scene.js'
+
+const places = Array.from({ length: 30 }, (_, id) => ({ id, city: `City ${id}`, latitude: 1, longitude: 2 }))
+const config = { ...base, source: list(...places) }
+
+const to = (name: string): string[] => ['--set', `sink.path=./${name}.jsonl`]
+const serve = (name: string, ...args: string[]): string[] => ['produce', '--slot', slot, ...to(name), ...args]
+
+async function idsIn(cwd: string, name: string): Promise<string[]> {
+  const text = await readFile(join(cwd, `${name}.jsonl`), 'utf8').catch(() => '')
+  return text.match(/(?<="task_id":")[^"]+/g) ?? []
+}
+
+async function good(cwd: string, ...commands: string[][]): Promise<void> {
+  for (const command of commands) {
+    const { code, stderr } = await owm(command, { cwd })
+    expect(code, stderr).toBe(0)
+  }
+}
+
+async function expectElsewhere(cwd: string, command: string[], where: string): Promise<string> {
+  const { code, stderr } = await owm(command, { cwd })
+  expect(code, stderr).toBe(78)
+  expect(stderr).toContain(where)
+  expect(stderr).toContain(`owm produce --slot ${slot} --again`)
+  return stderr
+}
+
+describe('a slot that another sink has', () => {
+  it.each([[], ['--no-flush']])('is refused (%s), and the history can be adopted', async (...args) => {
+    const cwd = await folderWith(config)
+    await good(cwd, serve('c1'))
+    const told = await expectElsewhere(cwd, serve('c2', ...args), `delivered to ${cwd}/c1.jsonl, and the sink is`)
+    expect(told).toContain('owm outbox adopt --sink --from history')
+    const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
+    expect(json.runs).toHaveLength(1)
+    await good(cwd, ['outbox', 'adopt', '--sink', '--from', 'history', ...to('c2')], ['flush', ...to('c2')])
+    await good(cwd, serve('c2'), serve('c1'))
+    expect(await idsIn(cwd, 'c2')).toEqual(await idsIn(cwd, 'c1'))
+    expect(await idsIn(cwd, 'c1')).toHaveLength(30)
+  })
+
+  it('is delivered there with --again, once', async () => {
+    const cwd = await folderWith(config)
+    await good(cwd, serve('c1'), ['flush', ...to('c2')], serve('c2', '--again'), serve('c2'), serve('c1'))
+    expect(await idsIn(cwd, 'c2')).toEqual(await idsIn(cwd, 'c1'))
+    expect(await idsIn(cwd, 'c1')).toHaveLength(30)
+    const again = await owm(serve('c2', '--again'), { cwd })
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('is served') })
+  })
+
+  it('is refused as well where the ledger keeps none of its tasks', async () => {
+    const cwd = await folderWith(config)
+    await good(cwd, serve('c1'), ['outbox', 'purge', '--older-than', '0s', '--yes', ...to('c1')])
+    await expectElsewhere(cwd, serve('c2'), 'c1.jsonl')
+  })
+
+  it.each([
+    ['pending', 20],
+    ['open-runs', 30],
+  ] as const)('was begun at one sink and adopted --from %s by another: that one has %i', async (from, has) => {
+    const cwd = await folderWith(config)
+    await good(cwd, serve('c1', '--no-flush'), ['flush', '--limit', '10', ...to('c1')])
+    await good(cwd, ['outbox', 'adopt', '--sink', '--from', from, ...to('c2')], ['flush', ...to('c2')])
+    expect(await idsIn(cwd, 'c2')).toHaveLength(has)
+    await expectElsewhere(cwd, serve('c1'), from === 'pending' ? 'is divided between sinks' : 'c2.jsonl')
+    if (from === 'pending') await expectElsewhere(cwd, serve('c2'), 'is divided between sinks')
+    else await good(cwd, serve('c2'))
+    expect([await idsIn(cwd, 'c1'), await idsIn(cwd, 'c2')].map(({ length }) => length)).toEqual([10, has])
+  })
+
+  it('is not lost where it was delivered, once that sink is back', async () => {
+    const cwd = await folderWith(config)
+    const later = ['produce', '--slot', '2026-11-23T11:00:00Z']
+    await good(cwd, serve('c1'), [...later, ...to('c2')], ['flush', ...to('c1')], serve('c1'))
+    expect(await idsIn(cwd, 'c1')).toHaveLength(30)
+  })
+
+  it('is there already at a stream under another address', async () => {
+    const scene = await redisScene({ count: 30 })
+    const path = join(scene.folder, '.owmrc.json')
+    expect(await scene.owm(['produce', '--slot', slot])).toMatchObject({ code: 0 })
+    await writeFile(path, (await readFile(path, 'utf8')).replace('127.0.0.1', 'localhost'))
+    const { code, stdout } = await scene.owm(['produce', '--slot', slot])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('all there already') })
+    const other = await scene.owm(['produce', '--slot', slot, '--set', 'sink.stream=other'])
+    expect(other).toMatchObject({ code: 78, stderr: expect.stringContaining('was delivered to localhost') })
+    expect(await scene.delivered()).toHaveLength(30)
+  })
+})
+
+it('a sink with a part of a run that is not done gives its place up only where an operator says so', async () => {
+  const cwd = await folderWith({ ...base, source: { use: './source.mjs' } })
+  await writeFile(
+    join(cwd, 'source.mjs'),
+    `import { defineSource, TransientError, z } from 'owm-producer'
+    export default defineSource({
+      name: 'mine', description: 'mine', options: z.looseObject({}),
+      open: () => ({
+        async *read(resume) {
+          if (resume) throw new TransientError('it is down')
+          yield { locations: ${JSON.stringify(places)}, resume: '30', position: String }
+          throw new TransientError('it is down')
+        },
+      }),
+    })\n`,
+  )
+  expect(await owm(serve('c1'), { cwd })).toMatchObject({ code: 75 })
+  expect(await idsIn(cwd, 'c1')).toHaveLength(30)
+  for (const command of [serve('c2'), ['produce', ...to('c2')]]) {
+    const { code, stderr } = await owm(command, { cwd })
+    expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('c1.jsonl has a part of it') })
+    expect(stderr).toContain('--from open-runs')
+  }
+  await good(cwd, ['outbox', 'adopt', '--sink', '--from', 'open-runs', ...to('c2')], ['flush', ...to('c2')])
+  expect(await idsIn(cwd, 'c2')).toEqual(await idsIn(cwd, 'c1'))
+})
+
+it('another sink with tasks pending is told before anything is read', async () => {
+  const cwd = await folderWith(config)
+  await good(cwd, serve('c1', '--no-flush'), ['flush', '--limit', '10', ...to('c1')])
+  const other = ['produce', '--slot', '2026-11-23T11:00:00Z', ...to('c2')]
+  expect(await owm(other, { cwd })).toMatchObject({ code: 78, stderr: expect.stringContaining('holds 20 tasks for') })
+  const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
+  expect(json).toMatchObject({ totals: { pending: 20 }, runs: [{ slot, read: 30 }] })
+})
