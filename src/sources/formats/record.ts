@@ -4,13 +4,15 @@ import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected } from '../fields/projection.js'
+import { partIn } from '../signs/part.js'
 import { differ, isHeader } from './header.js'
 import type { Entry, Layout } from './layout.js'
-import { isObject } from './records.js'
+import { damaged, isObject } from './records.js'
 
 export interface RecordOptions extends FieldOptions {
   readonly layout?: Layout | undefined
   readonly header?: readonly string[] | undefined
+  readonly whole?: boolean | undefined
 }
 
 export interface RecordTerms {
@@ -99,6 +101,17 @@ export class RecordReader {
     if (longitude === undefined || latitude === undefined) return 'the Point has no longitude and latitude'
     return { longitude, latitude }
   }
+}
+
+/** Throws ConfigurationError where a saved answer says that it isn't the whole list. */
+export function mustBeWhole(document: unknown, items: number, list: string, { whole }: RecordOptions): void {
+  const why = whole ? undefined : partIn(document, items)
+  if (why === undefined) return
+  throw damaged(
+    list,
+    why,
+    'Fetch all of it, or let owm do that with the source http; if this is the whole list, set source.whole to true.',
+  )
 }
 
 /** Throws ConfigurationError where a document says that its projection is another one. */

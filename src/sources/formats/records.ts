@@ -1,6 +1,6 @@
 /** What every reader of a format takes and gives. */
 import { ConfigurationError } from '../../errors/index.js'
-import type { Location, Malformed } from '../../plugin.js'
+import { type Location, Malformed } from '../../plugin.js'
 
 export const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
 export type Format = (typeof formats)[number]
@@ -24,6 +24,9 @@ export interface Records {
   /** @param field the field that it is rejected for */
   position(index: number, field?: string): string
 }
+
+/** What hasn't even the form of a record: no value in it is to blame. */
+export class NoRecord extends Malformed {}
 
 /** Characters of one record: a longer one has a quote or a bracket that is never closed. */
 export const maxRecord = 8 * 1024 * 1024

@@ -6,7 +6,7 @@ import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
 import { type Held, noList, onlyOne } from './json/outline.js'
 import { entriesIn, layoutOf } from './layout.js'
-import { checkProjection, RecordReader } from './record.js'
+import { checkProjection, mustBeWhole, RecordReader } from './record.js'
 import { damaged, isObject, misread, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
 
@@ -96,9 +96,10 @@ function itemsOf(
   lineOf: (node: Node) => number | undefined,
 ): readonly Item[] {
   const {
-    given: { items, layout },
+    given,
     list: { name },
   } = about
+  const { items, layout } = given
   const { contents } = document
   if (contents === null) return []
   const jsOf = (node: unknown): unknown => (yaml.isNode(node) ? node.toJS(document) : node)
@@ -114,7 +115,10 @@ function itemsOf(
     return found.items.map(({ key, value }) => itemOf(value, String(jsOf(key))))
   if (layout === 'columns')
     return (entriesIn(jsOf(found), 'columns') ?? wrongLayout(name)).map((entry) => ({ ...entry, line: undefined }))
-  if (yaml.isSeq(found)) return found.items.map((node) => itemOf(node))
+  if (yaml.isSeq(found)) {
+    if (found !== contents) mustBeWhole(contents.toJS(document), found.items.length, name, given)
+    return found.items.map((node) => itemOf(node))
+  }
   if (items !== undefined && !yaml.isSeq(found) && yaml.isMap(contents))
     throw noList(
       items,
@@ -144,8 +148,10 @@ function inMap(
   // A single place may have an empty list in it.
   if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
   const node: unknown = pairs.find(({ key }) => String(key) === path)?.value
-  if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items))
+  if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items)) {
+    mustBeWhole(value, node.items.length, list.name, given)
     return node.items.map((item: unknown) => itemOf(item))
+  }
   const layout = layoutOf(value, (record) => mapping.seemsPlace(record))
   throw damaged(
     list.name,

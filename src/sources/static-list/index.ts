@@ -5,14 +5,22 @@
  * grow with its length (but for YAML, which is one document), and no record costs a step of an iterator.
  */
 import { resolve } from 'node:path'
-import { defineSource, type LocationBatch, type Logger, type Source } from '../../plugin.js'
+import {
+  defineSource,
+  type Location,
+  type LocationBatch,
+  type Logger,
+  type Malformed,
+  type Source,
+} from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
 import { readCsv } from '../formats/csv/index.js'
 import { readJson } from '../formats/json/index.js'
 import { readNdjson } from '../formats/ndjson.js'
 import { RecordReader } from '../formats/record.js'
-import { type Records, titleOf } from '../formats/records.js'
+import { damaged, NoRecord, type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
+import { errorIn } from '../signs/ending.js'
 import { inBatches } from './checkpoint.js'
 import { fileList, type List, unchanged } from './file.js'
 import { judged } from './judged.js'
@@ -64,6 +72,29 @@ function inline(given: Options, log: Logger): Source {
   }
 }
 
+/** A list, and what looks at its end: whether it is one, or where a program or a transfer broke off. */
+function endingOf(list: List): { list: List; check(last: Location | Malformed): void } {
+  // What is between brackets has an end of its own.
+  const isLines = !['json', 'geojson', 'yaml'].includes(list.format)
+  let hasEnd = true
+  async function* text(): AsyncGenerator<string> {
+    for await (const chunk of list.text()) {
+      hasEnd = !isLines || /[\r\n]$/.test(chunk)
+      yield chunk
+    }
+  }
+  const hint = 'Fetch the list again; what stands before that was read.'
+  return {
+    list: { ...list, text },
+    check(last) {
+      const said = errorIn(last)
+      if (said !== undefined) throw damaged(list.name, `ends in an error: ${said}`, hint)
+      if (!hasEnd && last instanceof NoRecord)
+        throw damaged(list.name, `breaks off in its last record: ${last.reason}`, hint)
+    },
+  }
+}
+
 async function* read(
   list: List,
   given: Options,
@@ -74,7 +105,8 @@ async function* read(
   const isTable = list.format === 'csv' || list.format === 'tsv'
   const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
   const mapping = new Mapping(settings, { title: titleOf(list.name), thing: isTable ? 'column' : 'key', log })
-  const chunks = judged(readers[list.format](list, settings, mapping), mapping)
+  const ending = endingOf(list)
+  const chunks = judged(readers[list.format](ending.list, settings, mapping), mapping, ending.check)
   try {
     yield* inBatches(chunks, list.resumable(resume), version)
   } catch (error) {

@@ -25,6 +25,13 @@ export const options = z
       .optional()
       .describe('where in a JSON or YAML object the list is, `data.cities`; found where there is only one'),
     layout,
+    whole: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether a JSON or YAML object is the whole list, whatever it says itself of a total, of more pages ' +
+          'or of an error',
+      ),
     encoding: z
       .string()
       .refine(isEncoding, {

@@ -8,7 +8,7 @@ import type { parse } from 'csv-parse/sync'
 import { type Location, Malformed } from '../../../plugin.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
 import { isHeader } from '../header.js'
-import { damaged, maxRecord, misread, type Records } from '../records.js'
+import { damaged, maxRecord, misread, NoRecord, type Records } from '../records.js'
 import { columnsOf } from './header.js'
 import type { CsvOptions } from './options.js'
 import { quoteCounter } from './quotes.js'
@@ -209,7 +209,7 @@ export class Table {
     const columns = this.#columns ?? { names: [], meanings: [], copied: [] }
     const { names } = columns
     if (cells.length !== names.length && !isPadded(cells, names))
-      return new Malformed(record, `the row has ${cells.length} columns, the header ${names.length}`)
+      return new NoRecord(record, `the row has ${cells.length} columns, the header ${names.length}`)
     if (record.includes('\ufffd')) {
       const column = names[cells.findIndex((cell) => cell.includes('\ufffd'))]
       return new Malformed(record, misread(`column ${column}`, this.#terms.given))

@@ -1,4 +1,5 @@
 /** The elements of one list in a JSON text, each as text: what is wrong in one costs no other. */
+import { maxRecord } from '../records.js'
 import { Walker } from './walker.js'
 
 export interface Element {
@@ -17,10 +18,12 @@ export class Elements extends Walker {
   /** Where the element begins that is being read. */
   #start = 0
   #key: string | undefined
-  #count = 0
   #found: Element[] = []
   /** Whether the list was there. */
   isFound = false
+  #around = ''
+  /** Where the text begins that stands around the list, and isn't in `around` yet. */
+  #outside: number | undefined = 0
 
   /**
    * @param path the keys that lead to the list
@@ -37,8 +40,22 @@ export class Elements extends Walker {
     this.#found = []
     this.walk(chunk)
     const isInside = this.#depth !== undefined
-    this.#start -= this.drop(isInside ? this.#start : this.scanner.text.length)
+    if (!isInside) this.#keepAround(this.scanner.text.length)
+    const dropped = this.drop(isInside ? this.#start : this.scanner.text.length)
+    this.#start -= dropped
+    if (this.#outside !== undefined) this.#outside -= dropped
     return this.#found
+  }
+
+  /** The text without the list's elements; undefined where it is too long, or the list is all of it. */
+  get around(): string | undefined {
+    return this.#path.length > 0 && this.#around.length <= maxRecord ? this.#around : undefined
+  }
+
+  #keepAround(to: number): void {
+    if (this.#outside !== undefined && this.#around.length <= maxRecord)
+      this.#around += this.scanner.text.slice(this.#outside, to)
+    this.#outside = to
   }
 
   /** Characters of the element that is being read. */
@@ -49,8 +66,9 @@ export class Elements extends Walker {
   protected override opened(isArray: boolean, at: number): void {
     if (this.#depth !== undefined || isArray === this.#isObject || !this.#isThere()) return
     this.isFound = true
+    this.#keepAround(at + 1)
+    this.#outside = undefined
     this.#depth = this.stack.length
-    this.#count = 0
     this.#begin(at + 1)
   }
 
@@ -75,8 +93,9 @@ export class Elements extends Walker {
   protected override closing(at: number): void {
     if (this.stack.length !== this.#depth) return
     const isEmpty = this.scanner.text.slice(this.#start, at).trim() === ''
-    if (!isEmpty || this.#count > 0) this.#take(at)
+    if (!isEmpty) this.#take(at)
     this.#depth = undefined
+    this.#outside = at
   }
 
   #begin(at: number): void {
@@ -88,6 +107,5 @@ export class Elements extends Walker {
     const raw = this.scanner.text.slice(this.#start, end)
     const blank = raw.length - raw.trimStart().length
     this.#found.push({ text: raw.trim(), line: this.scanner.lineAt(this.#start + blank), key: this.#key })
-    this.#count++
   }
 }

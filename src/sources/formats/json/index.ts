@@ -3,8 +3,8 @@ import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
-import { checkProjection, type RecordOptions, RecordReader } from '../record.js'
-import { damaged, maxRecord, misread, type Records, type TextList, titleOf } from '../records.js'
+import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
+import { damaged, maxRecord, misread, NoRecord, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
 import { type Element, Elements } from './elements.js'
 import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
@@ -23,7 +23,7 @@ export async function* readJson(list: TextList, given: JsonOptions, mapping: Map
   if (first.character !== '[' && first.character !== '{') throw await notJson(list, first)
   const outline = first.character === '{' && list.again ? await outlineOf(list) : undefined
   if (outline) checkTold(outline.told, title)
-  if (given.layout === 'columns') return yield await inColumns(list, given.items, reader)
+  if (given.layout === 'columns') return yield await inColumns(list, given, reader)
   const path = first.character === '[' ? undefined : pathOf(list, given, outline)
   // A single place may have an empty list in it.
   if (outline && (path === undefined || outline.arrays.get(path) === 'nothing')) {
@@ -125,6 +125,7 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
   if (!found.isEnded)
     throw damaged(list.name, `ends before its ${given.layout === 'keyed' ? 'object' : 'array'} does`, jsonHint)
   if (!found.isFound) throw noList(path ?? '', [], list.name)
+  if (found.around !== undefined) mustBeWhole(valueIn(found.around), total, list.name, given)
 }
 
 /** Throws ConfigurationError where the first elements are all arrays, and nobody said that they would be. */
@@ -181,7 +182,7 @@ export function fromText(
   try {
     value = parseJson(text)
   } catch (error) {
-    return new Malformed(text, `the ${what} isn't JSON: ${toError(error).message}`)
+    return new NoRecord(text, `the ${what} isn't JSON: ${toError(error).message}`)
   }
   return reader.read({ value, key })
 }

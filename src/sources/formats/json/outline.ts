@@ -86,13 +86,16 @@ export function onlyOne(
   list: string,
 ): string | undefined {
   const [full, empty] = ([held, 'nothing'] as const).map((wanted) =>
-    [...found].filter(([, each]) => each === wanted).map(([path]) => path),
+    [...found].filter(([path, each]) => each === wanted && !isLinks(path)).map(([path]) => path),
   )
   const [one, ...others] = full?.length ? full : (empty ?? [])
   if (others.length > 0)
     throw damaged(list, `holds more than one list: ${[one, ...others].join(', ')}`, 'Set source.items to one of them.')
   return one
 }
+
+/** A list of links isn't the list of places. */
+const isLinks = (path: string): boolean => /(^|\.)_?links$/i.test(path)
 
 export function noList(items: string, found: Iterable<string>, list: string): ConfigurationError {
   const names = [...found].filter((name) => name !== '')

@@ -3,9 +3,11 @@ import { toError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
+import { refusalIn } from '../../signs/refusal.js'
 import { entriesIn, type Layout, layoutOf } from '../layout.js'
-import type { RecordReader } from '../record.js'
+import { mustBeWhole, type RecordReader } from '../record.js'
 import { damaged, isObject, maxRecord, type Records, type TextList } from '../records.js'
+import type { JsonOptions } from './index.js'
 import { jsonHint, type Outline } from './outline.js'
 
 /** Characters of a list that is laid out in columns. */
@@ -21,7 +23,10 @@ export async function onlyRecord(list: TextList, reader: RecordReader, mapping: 
 
 /** A list that is one object, with the option that reads it, if there is one. */
 export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapping: Mapping): Promise<Error> {
-  const layout = layoutOf(await whole(list, maxRecord), (record) => mapping.seemsPlace(record))
+  const document = await whole(list, maxRecord)
+  const refusal = refusalIn(document)
+  if (refusal) return damaged(list.name, `holds no array of objects, but an error: ${refusal.said}`, 'Fetch it again.')
+  const layout = layoutOf(document, (record) => mapping.seemsPlace(record))
   const rows = [...arrays].filter(([, held]) => held === 'arrays').map(([path]) => path)
   const inside = [...keyed.keys()].filter((path) => path !== '')
   const set = (name: Layout, [path, ...others]: readonly string[]): string =>
@@ -39,7 +44,8 @@ export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapp
 }
 
 /** The records of a list that is laid out in columns, at `items` or as a whole. */
-export async function inColumns(list: TextList, items: string | undefined, reader: RecordReader): Promise<Records> {
+export async function inColumns(list: TextList, given: JsonOptions, reader: RecordReader): Promise<Records> {
+  const { items } = given
   const document = await whole(list, maxColumns)
   const inside = items === undefined ? document : valueAt(document, items.split('.'))
   const entries = entriesIn(inside, 'columns')
@@ -49,6 +55,7 @@ export async function inColumns(list: TextList, items: string | undefined, reade
       `has no object of columns${items ? ` at ${items}` : ''}`,
       'Correct source.layout or source.items.',
     )
+  if (items !== undefined) mustBeWhole(document, entries.length, list.name, given)
   const records = entries.map((entry) => reader.read(entry) ?? new Malformed('', 'the record has no value'))
   return { records, position: (index) => `record ${index + 1}` }
 }

@@ -1,0 +1,20 @@
+/** Lists that end in the words of a program that broke off. */
+import { isMalformed, type Location, type Malformed } from '../../plugin.js'
+import { placeOf } from '../../tasks/place.js'
+import { Rejection } from '../../tasks/rejection.js'
+import { refusalIn } from './refusal.js'
+import { excerpt } from './tree.js'
+
+const said = [
+  ...['\\w*error', '\\w*exception', 'fatal', 'fail(ed|ure)', 'timed?[ -]?out', 'abort(ed)?'],
+  ...['cancell?ed', 'killed', 'terminated', 'traceback'],
+]
+const words = new RegExp(`\\b(${said.join('|')})\\b|</html>`, 'i')
+
+/** What a program says in the place of a record; undefined for one that is a place, or only wrong in its values. */
+export function errorIn(record: Location | Malformed): string | undefined {
+  if (!isMalformed(record)) return placeOf(record) instanceof Rejection ? refusalIn(record)?.said : undefined
+  // Where a value is to blame, it is a record.
+  const isRecord = record.field !== undefined
+  return !isRecord && words.test(record.value) ? excerpt(record.value) || 'a web page' : undefined
+}

@@ -1,0 +1,126 @@
+/** Lists that are only a part of themselves: saved answers that say so, and files in which a program broke off. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { folderWith, owm } from '../../support/cli.js'
+import { failure, type Options, read } from './lists.js'
+
+const places = [
+  { name: 'Bern', lat: 46.9, lon: 7.4 },
+  { name: 'Basel', lat: 47.5, lon: 7.6 },
+]
+const features = places.map(({ name, lat, lon }) => ({
+  type: 'Feature',
+  properties: { name },
+  geometry: { type: 'Point', coordinates: [lon, lat] },
+}))
+
+/** Members beside a list of two, and why it isn't all. */
+const parts: readonly (readonly [members: object, says: RegExp])[] = [
+  [{ numberMatched: 500, numberReturned: 2 }, /has 500 items, but 2 are in it/],
+  [{ numberReturned: 3 }, /has 3 items, but 2 are in it/],
+  [{ total: 99, status: 'ok' }, /has 99 items/],
+  [{ page: { totalElements: 45, totalPages: 3 } }, /one of 3 pages/],
+  [{ exceededTransferLimit: true }, /more follows/],
+  [{ properties: { exceededTransferLimit: true } }, /more follows/],
+  [{ status: 'ok', has_more: true, total: 2 }, /more follows/],
+  [{ last: false }, /more follows/],
+  [{ count: 40, next: 'https://api.example/?page=2', previous: null }, /goes on at https:\/\/api\.example/],
+  [{ meta: { pagination: { next_cursor: 'abc' } } }, /goes on at abc/],
+  [{ links: [{ rel: 'next', href: '/items?offset=2' }] }, /goes on at \/items/],
+  [{ remark: 'runtime error: Query timed out in "query" at line 3' }, /an error: runtime error/],
+  [{ status: 'error', message: 'quota' }, /an error: error: quota/],
+  [{ error: { code: 500, message: 'upstream' } }, /an error: upstream/],
+]
+
+/** Members of answers that are whole. */
+const wholes: readonly object[] = [
+  { total: 2, count: 2, next: null, status: 'OK', error: null },
+  { numberMatched: 2, numberReturned: 2, links: [{ rel: 'self', href: '/items' }] },
+  { data: { pageInfo: { hasNextPage: false, endCursor: 'abc' } }, totalCount: 2 },
+  { last: true, totalPages: 1, totalElements: 2, size: 20 },
+  { osm3s: { copyright: 'x' }, generator: 'Overpass API', version: 0.6 },
+]
+
+type Write = (members: object) => [name: string, text: string, options?: Options]
+const inFront: Write = (members) => ['list.json', JSON.stringify({ ...members, results: places })]
+const ways: Readonly<Record<string, Write>> = {
+  'in front': inFront,
+  behind: (members) => ['list.json', JSON.stringify({ results: places, ...members })],
+  GeoJSON: (members) => ['list.geojson', JSON.stringify({ type: 'FeatureCollection', features, ...members })],
+  'YAML, items': (members) => ['list.yaml', JSON.stringify({ ...members, results: places }), { items: 'results' }],
+  YAML: (members) => ['list.yaml', JSON.stringify({ ...members, results: places })],
+  keyed: (members) => [
+    'list.json',
+    JSON.stringify({ ...members, results: { a: places[0], b: places[1] } }),
+    { items: 'results', layout: 'keyed' },
+  ],
+  columns: (members) => [
+    'list.json',
+    JSON.stringify({ ...members, results: { name: ['Bern', 'Basel'], lat: [46.9, 47.5], lon: [7.4, 7.6] } }),
+    { items: 'results', layout: 'columns' },
+  ],
+}
+
+describe.each(Object.entries(ways))('a saved answer, %s', (_, write) => {
+  test.each(parts)('that is a part: %j', async (members, says) => {
+    const [name, text, options] = write(members)
+    const error = await failure(read(name, text, options))
+    expect(error.message).toMatch(says)
+    expect(error.hint).toMatch(/source\.whole to true/)
+    const { locations } = await read(name, text, { ...options, whole: true })
+    expect(locations).toHaveLength(2)
+  })
+
+  test.each(wholes)('that is whole: %j', async (members) => {
+    const { locations } = await read(...write(members))
+    expect(locations).toHaveLength(2)
+  })
+})
+
+test('what a part has is delivered, and that it is one is no success', async () => {
+  const cwd = await folderWith({
+    source: { use: 'static-list', file: './list.json' },
+    sink: { use: 'jsonl', path: './tasks.jsonl' },
+    outbox: { path: './outbox.db' },
+  })
+  await writeFile(join(cwd, 'list.json'), JSON.stringify({ results: places, next: '?page=2' }))
+  const ran = await owm(['produce'], { cwd })
+  expect(ran).toMatchObject({ code: 78, stderr: expect.stringContaining('goes on at ?page=2') })
+  expect((await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2)
+})
+
+test('an error without any list is told as one', async () => {
+  const answers = ['{"status":"OVER_QUERY_LIMIT","results":[]}', '{"error":{"code":500,"message":"OVER_QUERY_LIMIT"}}']
+  for (const text of answers)
+    expect((await failure(read('list.json', text))).message).toMatch(/an error: OVER_QUERY_LIMIT/)
+})
+
+describe('a list in which a program broke off', () => {
+  const csv = 'name,lat,lon\nBern,46.9,7.4\nBasel,47.5,7.6\n'
+  const ndjson = places.map((place) => `${JSON.stringify(place)}\n`).join('')
+  test.each<[string, string, RegExp]>([
+    ['list.ndjson', `${ndjson}{"error":{"code":500,"message":"upstream"}}\n`, /ends in an error: upstream/],
+    ['list.ndjson', `${ndjson}Traceback (most recent call last):\n`, /ends in an error: Traceback/],
+    ['list.json', `[${ndjson.trim().replace('\n', ',')},{"status":"error","message":"quota"}]`, /an error: .*quota/],
+    ['list.csv', `${csv}ERROR: canceling statement due to statement timeout\n`, /ends in an error: ERROR: cancel/],
+    ['list.csv', `${csv}{"message":"Internal error","code":500}\n`, /ends in an error: .*Internal error/],
+    ['list.csv', `${csv}<html><body>504 Gateway Time-out</body></html>\n\n`, /ends in an error: a web page/],
+    ['list.tsv', `${csv.replaceAll(',', '\t')}java.sql.SQLException: closed\n`, /ends in an error: java/],
+    ['list.csv', `${csv}Genf,46`, /breaks off in its last record: the row has 2 columns/],
+    ['list.ndjson', `${ndjson}{"name":"Genf","la`, /breaks off in its last record: the line isn't JSON/],
+  ])('%s, %#', async (name, text, says) => {
+    expect((await failure(read(name, text))).message).toMatch(says)
+  })
+
+  test.each([
+    ['a short row that has its end', `${csv}Genf,46\n`],
+    ['a footer', `${csv}(2 rows)\n`],
+    ['an error before the end', `name,lat,lon\nERROR: try again\n${csv.slice(csv.indexOf('\n') + 1)}`],
+    ['a place with such a name', `${csv}Failure,91,7\n`],
+    ['no line end behind a whole row', csv.trimEnd()],
+  ])('%s ends no list', async (_, text) => {
+    const { locations } = await read('list.csv', text)
+    expect(locations.length).toBeGreaterThanOrEqual(2)
+  })
+})
