@@ -29,8 +29,11 @@ export interface Parts {
   lookAtOutbox(loaded: Loaded): Promise<unknown>
   /** `--trust-folder` */
   readonly trustFolder: boolean
-  /** What of a batch is rejected, in words. Throws InputRejectedError where nothing can be used. */
-  judge(name: string, page: LocationBatch): string
+  /**
+   * What of the first batch is rejected, in words; it is undefined where the source has none. Throws
+   * InputRejectedError where nothing can be used.
+   */
+  judge(source: SourceDeps, page: LocationBatch | undefined): string
 }
 
 /** What was looked at, and the result: in words, or the error. */
@@ -47,7 +50,8 @@ export async function checkConfig(parts: Parts, connect: boolean): Promise<Findi
   const look: Look = async (about, work, words) => {
     try {
       const value = await work()
-      found.push({ about, outcome: words(value) })
+      const said = words(value)
+      found.push({ about, ...(typeof said === 'string' ? { outcome: said } : said) })
       return value
     } catch (thrown) {
       if (kindOf(thrown) === 'usage') throw thrown
@@ -65,7 +69,11 @@ export async function checkConfig(parts: Parts, connect: boolean): Promise<Findi
   return found
 }
 
-type Look = <T>(about: Finding['about'], work: () => Promise<T>, words: (value: T) => string) => Promise<T | undefined>
+type Look = <T>(
+  about: Finding['about'],
+  work: () => Promise<T>,
+  words: (value: T) => string | Omit<Finding, 'about'>,
+) => Promise<T | undefined>
 
 /** The sections in which mistakes were found: each message begins with a key. */
 const sectionsIn = (found: readonly Finding[]): string[] =>
@@ -113,7 +121,10 @@ async function checkParts(
     await look(
       'source',
       () => firstBatch(source, judge),
-      (words) => `${source.name} was opened; first batch: ${words}`,
+      ({ words, isEmpty }) => ({
+        outcome: `${source.name} was opened; first batch: ${words}`,
+        ...(isEmpty ? { warning: 'There is nothing to read: is that right?' } : {}),
+      }),
     )
   if (connect && sink)
     await look(
@@ -176,7 +187,8 @@ async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   }
 }
 
-async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource, judge: Parts['judge']): Promise<string> {
+async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promise<{ words: string; isEmpty: boolean }> {
+  const { name, timeoutMs, open, tally } = checked
   const source = await open()
   let late: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
@@ -191,7 +203,8 @@ async function firstBatch({ name, timeoutMs, open, tally }: CheckedSource, judge
     await Promise.race([batches.return?.(), timeout])
     const read = first.done ? 0 : first.value.locations.length
     const leftOut = tally && tally.leftOut > 0 ? ` (${tally.leftOut} left out by filters)` : ''
-    return `${read} location${read === 1 ? '' : 's'} read${leftOut}${first.done ? '' : judge(name, first.value)}`
+    const judged = judge(checked, first.done ? undefined : first.value)
+    return { words: `${read} location${read === 1 ? '' : 's'} read${leftOut}${judged}`, isEmpty: first.done === true }
   } finally {
     await Promise.race([source.close?.(), timeout]).finally(() => clearTimeout(late))
   }

@@ -1,12 +1,14 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
+import { hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import { isMalformed } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
+import { placeIn } from '../tasks/place.js'
 import { SeenIds } from '../tasks/seen.js'
-import { wordsOf } from './input/intake.js'
-import { minimumOf, tooFew } from './input/minimum.js'
+import { otherPlaceHere, wordsOf } from './input/intake.js'
+import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Rejects } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
@@ -23,6 +25,7 @@ export interface DryRun {
   rejects: Rejects
   /** Where the source gave too little. */
   error: OwmError | undefined
+  warning: string | undefined
 }
 
 /**
@@ -34,7 +37,7 @@ export async function dryRun(
   { namespace, signal }: { namespace: string; signal: AbortSignal },
 ): Promise<DryRun> {
   const make = taskMaker(slot, namespace)
-  const seen = new SeenIds()
+  const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
   const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
   const rejects = new Rejects()
   const opened = await source.open()
@@ -49,8 +52,20 @@ export async function dryRun(
           found.rejected++
           const value = isMalformed(location) ? location.value : wordsOf(location)
           rejects.add({ reason: task.reason, value, position: page.position(index, task.field) })
-        } else if (seen.add(taskIdOf(task).replaceAll('-', ''))) found.duplicates++
-        else if (found.preview.length < shown) found.preview.push(task)
+          continue
+        }
+        const id = taskIdOf(task)
+        const isSamePlace = seen.places.add(hash('sha1', `${id}${placeIn(task)}`))
+        const isSameTask = seen.tasks.add(hash('sha1', task))
+        if (!seen.ids.add(id.replaceAll('-', ''))) {
+          if (found.preview.length < shown) found.preview.push(task)
+        } else if (isSamePlace) {
+          found.duplicates++
+          if (!isSameTask) rejects.merge({ position: page.position(index), keys: [], values: ['', ''] })
+        } else {
+          found.rejected++
+          rejects.add({ reason: otherPlaceHere, value: task, position: page.position(index) })
+        }
       }
     }
   } catch (error) {
@@ -61,5 +76,6 @@ export async function dryRun(
     await opened.close?.()
   }
   const given = source.given?.() ?? { read: found.read, usable: found.read - found.rejected }
-  return { ...found, rejects, error: tooFew(source.name, given, minimumOf(source, undefined), rejects) }
+  const error = tooFew(source.name, given, minimumOf(source, undefined), rejects, false)
+  return { ...found, rejects, error, warning: error ? undefined : nothingGiven(source.name, given) }
 }

@@ -14,7 +14,7 @@ import { zeroSum } from '../tasks/id-sum.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { IntakeBuffer } from './input/intake.js'
-import { type Given, type Minimum, minimumOf, tooFew } from './input/minimum.js'
+import { type Given, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
 import type { Rejects } from './input/rejects.js'
 import { knownOf } from './input/served.js'
@@ -105,10 +105,8 @@ async function mustBeEnough(
 ): Promise<void> {
   const isNew = run.persisted + run.duplicates === 0
   const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
-  const isEmpty = given().read === 0 && isNew
-  const { leftOut = 0 } = given()
-  const why = leftOut > 0 ? `: filters left out all ${leftOut} (source.where and the like)` : ''
-  if (!error && isEmpty) log.warn({ source: source.name }, `the source ${source.name} gave no location${why}`)
+  const nothing = isNew ? nothingGiven(source.name, given()) : undefined
+  if (!error && nothing !== undefined) log.warn({ source: source.name }, nothing)
   if (!error) return
   await writer.storeRejections()
   await outbox.ledger.miss(run)

@@ -2,7 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import { InputRejectedError, UsageError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
-import type { RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
+import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
@@ -39,6 +39,8 @@ export interface ProduceResult {
     absent?: number
     /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
     rejectedFor?: RejectedFor[]
+    /** Those of the duplicates whose records differ from the one before in more than their place; left out if none. */
+    merged?: number
     /** How many fewer could be used than last time, where they were fewer. */
     fewer?: number
   }
@@ -157,19 +159,29 @@ async function note(
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
   if (run.repeated > 0) result.source.repeated = run.repeated
   if (absent > 0) result.source.absent = absent
-  const fewer = before ? before.read - before.rejected - (read - rejected) : 0
+  const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
   result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
 }
+
+/** The places that a run's list had: a location that is there twice is one. */
+const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run']): number =>
+  read - rejected - (duplicates - repeated)
 
 const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
   tally ? { leftOut: tally.leftOut, limitReached: tally.limitReached } : {}
 
 /** Rejected locations are told, whatever the flags are. */
 async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroundings): Promise<void> {
-  if (rejects.count === 0) return
+  const { merged } = rejects
+  if (rejects.count === 0 && !merged) return
   const log = await logger()
+  if (merged) {
+    result.source.merged = merged.count
+    log.warn({}, harmless(wordsOfMerged(merged)))
+  }
+  if (rejects.count === 0) return
   result.source.rejectedFor = rejects.commonest()
   for (const { reason, count: rejected, position, value } of result.source.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
@@ -191,6 +203,16 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
   )
 }
 
+/** Whoever has an id that owm doesn't know would lose all places but the first. */
+function wordsOfMerged({ count: merged, position, keys, values: [before, here] }: Merged): string {
+  const where = keys.length === 0 ? position : `${position}, ${keys[0]} ${here}, before it ${before}`
+  return (
+    `${plural(merged, 'location')} ${merged === 1 ? 'is' : 'are'} taken for the same place as one before, ` +
+    `although more in their records differs${keys.length === 0 ? '' : `: ${keys.join(', ')}`} (first ${where}); ` +
+    `if each is a place of its own, name what tells them apart, source.fields: {id: ${keys[0] ?? 'NAME'}}`
+  )
+}
+
 async function dryRun(
   result: ProduceResult,
   { source, namespace }: { source: ChosenSource; namespace: string },
@@ -202,7 +224,9 @@ async function dryRun(
     import('../../pipeline/dry-run.js'),
     import('../../tasks/json/parse.js'),
   ])
-  const { preview, rejects, error, ...counts } = await dryRun(source, result.slot, { namespace, signal: around.signal })
+  const how = { namespace, signal: around.signal }
+  const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
+  if (warning !== undefined) (await around.logger()).warn({}, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   await tell(result, rejects, around)
   result.durationMs = elapsed()
@@ -215,13 +239,18 @@ async function dryRun(
   return {
     result: { ...result, tasks: preview.map(parseJson) },
     summary: [...preview.map(harmless), line],
-    errors: error ? [error] : rejections(result, strict),
+    errors: error ? [error] : rejections(result, strict, false),
   }
 }
 
-function rejections({ source: { name, rejected } }: ProduceResult, strict: boolean): InputRejectedError[] {
+/** @param inOutbox whether they are stored there */
+function rejections(
+  { source: { name, rejected } }: ProduceResult,
+  strict: boolean,
+  inOutbox = true,
+): InputRejectedError[] {
   if (!strict || rejected === 0) return []
-  const hint = '`owm outbox inspect --state rejected` shows which and why.'
+  const hint = inOutbox ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
   return [new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used.`, { hint })]
 }
 

@@ -2,11 +2,13 @@
 import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/id-sum.js'
+import { exactJson } from '../../tasks/json/exact.js'
+import { parseJson } from '../../tasks/json/parse.js'
 import { placeIn } from '../../tasks/place.js'
 import { step } from '../../trace.js'
-import { excerpt, otherPlace } from './intake.js'
+import { excerpt, otherPlace, otherPlaceHere } from './intake.js'
 import type { Positions } from './positions.js'
-import type { Rejects } from './rejects.js'
+import type { Merged, Rejects } from './rejects.js'
 
 /** Suspects that are compared in one pass over the slot's tasks. */
 const suspectsAPass = 20_000
@@ -51,10 +53,10 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
     } else {
       const rejection = by.isEarlier
         ? ({ kind: 'rejected', position, value: excerpt(task), reason: otherPlace(run) } as const)
-        : compared({ task, taskId, position }, by, positions)
+        : compared({ task, taskId, position }, by, { rejects, positions })
       set.push(rejection)
       if (by.isEarlier) rejects.conflicts++
-      if (rejection.kind === 'rejected') rejects.add(rejection)
+      if (rejection.kind === 'rejected') rejects.add(rejection, by.isEarlier ? undefined : otherPlaceHere)
     }
   }
   const batches = outbox.cut(tasks)
@@ -91,12 +93,33 @@ async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox)
 function compared(
   { task, taskId, position }: { task: string; taskId: string; position: string },
   by: Brought,
-  positions: Positions | undefined,
+  { rejects, positions }: ReadByUs,
 ): Rejection {
   const value = excerpt(task)
   // guard: other-place-rejected
-  if (placeIn(task) === placeIn(by.task))
-    return { kind: 'duplicate', position, value, reason: `this run has the same location already (task ${taskId})` }
+  if (placeIn(task) === placeIn(by.task)) {
+    const { keys, values } = differencesOf(by.task, task)
+    // guard: merged-told
+    if (keys.length > 0) rejects.merge({ position, keys, values })
+    const but = keys.length > 0 ? `, but for ${keys.join(', ')}` : ''
+    return {
+      kind: 'duplicate',
+      position,
+      value,
+      reason: `this run has the same location already${but} (task ${taskId})`,
+    }
+  }
   const where = by.position ?? (by.index === undefined ? undefined : positions?.of(by.index)) ?? 'earlier in this run'
-  return { kind: 'rejected', position, value, reason: `its id is another place's, too: ${where} (task ${taskId})` }
+  return { kind: 'rejected', position, value, reason: `${otherPlaceHere}: ${where} (task ${taskId})` }
+}
+
+/** The keys of two tasks whose values differ, and the values of the first of them; the place and its id don't count. */
+export function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {
+  if (before === here) return { keys: [], values: ['', ''] }
+  const [one, other] = [before, here].map((text) => new Map(Object.entries(Object(parseJson(text)))))
+  const valueIn = (task: typeof one, key: string): string => exactJson(task?.get(key)) ?? 'none'
+  const all = new Set([...(one?.keys() ?? []), ...(other?.keys() ?? [])])
+  const keys = [...all].filter((key) => key !== 'location_id' && valueIn(one, key) !== valueIn(other, key))
+  const [first = ''] = keys
+  return { keys, values: [valueIn(one, first), valueIn(other, first)] }
 }

@@ -167,6 +167,9 @@ export class IntakeBuffer {
   }
 }
 
+/** Why a location is rejected whose id another one of its run has. */
+export const otherPlaceHere = "its id is another place's, too"
+
 /** Why a location is rejected whose id an earlier run of the slot gave to another place. */
 export const otherPlace = ({ slot }: Pick<RunRow, 'slot'>): string =>
   `the slot ${slot} has another place under this id already`

@@ -2,7 +2,7 @@
 import { InputRejectedError, type OwmError } from '../../errors/index.js'
 import type { LocationBatch } from '../../plugin.js'
 import type { SourceDeps } from '../parts.js'
-import { type Rejects, rejectsIn } from './rejects.js'
+import { Rejects, rejectsIn } from './rejects.js'
 
 /** What a source has given, before shares are taken of it. */
 export interface Given {
@@ -27,16 +27,26 @@ export function minimumOf({ minLocations = 0, minShare }: SourceDeps, last: numb
   return { locations: Math.max(least, minLocations), share }
 }
 
-/** Undefined where the list gave enough. */
-export function tooFew(name: string, given: Given, minimum: Minimum, rejects: Rejects): OwmError | undefined {
+/**
+ * Undefined where the list gave enough.
+ *
+ * @param inOutbox whether what is rejected is stored
+ */
+export function tooFew(
+  name: string,
+  given: Given,
+  minimum: Minimum,
+  rejects: Rejects,
+  inOutbox = true,
+): OwmError | undefined {
   const { read, usable, leftOut = 0 } = given
   if (read > 0 && usable === 0)
     return new InputRejectedError(
       `None of the ${read} locations of the source ${name} can be used: ${whyOf(rejects)}`,
       {
         hint:
-          'Correct the list, or the options that its reasons name; ' +
-          '`owm outbox inspect --state rejected` shows all.',
+          'Correct the list, or the options that its reasons name' +
+          (inOutbox ? '; `owm outbox inspect --state rejected` shows all.' : '.'),
       },
     )
   if (usable >= minimum.locations) return undefined
@@ -56,11 +66,28 @@ function whyOf(rejects: Rejects): string {
   return reasons.length === 0 ? 'see their reasons.' : `${reasons.join('; ')}.`
 }
 
-/** What of a page is rejected, in words. Throws InputRejectedError where nothing can be used. */
-export function judgePage(name: string, page: LocationBatch): string {
-  const rejects = rejectsIn(page)
+/** What is told of a list that gave nothing; undefined of any other. */
+export function nothingGiven(name: string, { read, leftOut = 0 }: Given): string | undefined {
+  if (read > 0) return undefined
+  const why = leftOut > 0 ? `: filters left out all ${leftOut} (source.where and the like)` : ''
+  return `the source ${name} gave no location${why}`
+}
+
+/**
+ * What of a first page is rejected, in words. Throws InputRejectedError where nothing can be used.
+ *
+ * @param page undefined where there is none
+ */
+export function judgePage(source: SourceDeps, page: LocationBatch | undefined): string {
+  const { name } = source
+  const rejects = page ? rejectsIn(page) : new Rejects()
+  if (!page) {
+    const error = tooFew(name, { read: 0, usable: 0 }, minimumOf(source, undefined), rejects, false)
+    if (error) throw error
+    return ''
+  }
   const read = page.locations.length
-  const error = tooFew(name, { read, usable: read - rejects.count }, { locations: 0, share: undefined }, rejects)
+  const error = tooFew(name, { read, usable: read - rejects.count }, { locations: 0, share: undefined }, rejects, false)
   if (error) throw error
   return rejects
     .commonest()

@@ -13,6 +13,16 @@ export interface RejectedFor {
   value: string
 }
 
+/** Locations that are the same place as one before them, although their records differ. */
+export interface Merged {
+  count: number
+  /** The first of them. */
+  position: string
+  /** The task's keys whose values differ there, and the values of the two; empty where they aren't known. */
+  keys: readonly string[]
+  values: readonly [before: string, here: string]
+}
+
 /** Reasons that are told apart; more than these are counted together. */
 const mostReasons = 100
 
@@ -22,13 +32,21 @@ const shown = 120
 export class Rejects {
   /** Those of them whose id the slot has given to another place. */
   conflicts = 0
+  /** Undefined where there was none. */
+  merged: Merged | undefined
   readonly #byKind = new Map<string, RejectedFor>()
 
-  add({ reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>): void {
-    const kind = this.#byKind.size < mostReasons ? kindOf(reason) : 'others'
+  /** @param of the reason without what differs from record to record */
+  add({ reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>, of = kindOf(reason)): void {
+    const kind = this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
     if (known) known.count++
     else this.#byKind.set(kind, { reason, count: 1, position, value: excerpt(value) })
+  }
+
+  merge(found: Omit<Merged, 'count'>): void {
+    if (this.merged) this.merged.count++
+    else this.merged = { ...found, count: 1 }
   }
 
   get count(): number {
