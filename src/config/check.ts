@@ -12,7 +12,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
-import { checkDatabase, checkFolder, RefusedFile } from '../files/rules.js'
+import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
@@ -104,7 +104,7 @@ async function checkParts(
   if (target)
     await look(
       'sink',
-      () => writable(target, 'sink.path', false),
+      () => writableOutput(target),
       () => `${target} can be written`,
     )
   const { path } = settings.outbox
@@ -174,17 +174,37 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
   }
 }
 
+async function writableOutput(path: string): Promise<void> {
+  await writable(path, 'sink.path', false)
+  await checkOutput(path).catch(refused(path, 'Name another file in sink.path.'))
+}
+
+/**
+ * For new files of a configuration: what another user may replace isn't trusted when it is found, and a link of theirs
+ * leads anywhere. Throws ConfigurationError.
+ */
+export async function mustBeSafe(files: readonly string[], trustFolder: boolean): Promise<void> {
+  for (const file of files) {
+    const refuse = refused(file, 'Start owm init in a folder of your own.')
+    if (!trustFolder) await checkFolder(dirname(file)).catch(refuse)
+    await checkFile(file).catch(refuse)
+  }
+}
+
+const refused =
+  (path: string, other: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof RefusedFile)) throw error
+    throw new ConfigurationError(`${path} is refused: ${error.message}.`, { hint: error.hint(other), cause: error })
+  }
+
 /** By the rules by which it is opened; it and its folder are made where they're missing. */
 async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   await writable(path, 'outbox.path', true)
-  try {
-    await checkDatabase(path)
-    const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
-    if (isThere && !trustFolder) await checkFolder(dirname(path))
-  } catch (error) {
-    if (!(error instanceof RefusedFile)) throw error
-    throw new ConfigurationError(`${path} is refused: ${error.message}.`, { hint: error.hint, cause: error })
-  }
+  const refuse = refused(path, anotherOutbox())
+  await checkDatabase(path).catch(refuse)
+  const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
+  if (isThere && !trustFolder) await checkFolder(dirname(path)).catch(refuse)
 }
 
 async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promise<{ words: string; isEmpty: boolean }> {

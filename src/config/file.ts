@@ -44,7 +44,7 @@ async function mustBeTrusted(file: string): Promise<void> {
   const why = await whyNotTrusted(file)
   if (why === undefined) return
   throw new ConfigurationError(`The configuration ${file} was found, but isn't trusted: ${why}.`, {
-    hint: 'If it is meant, name it with --config, or set OWM_TRUST_CONFIG=1.',
+    hint: 'If it is meant, name it with --config, or give --trust-config, or set OWM_TRUST_CONFIG=1.',
   })
 }
 

@@ -7,9 +7,9 @@
  * on it, SQLite's included.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, lstat, open, rm, stat } from 'node:fs/promises'
+import { access, lstat, open, readlink, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from '../errors/index.js'
 
 /** Endings of the files that SQLite has beside a database. */
@@ -17,9 +17,10 @@ export const sideEndings = ['-journal', '-wal', '-shm'] as const
 
 /** A file that owm doesn't open, and why: the message goes on behind the file's name. */
 export class RefusedFile extends Error {
-  readonly hint: string
+  /** What to do; `other` says how another file is named in its place. */
+  readonly hint: (other: string) => string
 
-  constructor(message: string, hint: string) {
+  constructor(message: string, hint = (other: string): string => other) {
     super(message)
     this.hint = hint
   }
@@ -36,35 +37,42 @@ export async function look(path: string): Promise<Stats | undefined> {
   })
 }
 
-/** Looks at a file; undefined where there is none. Throws RefusedFile where it isn't a regular one of `owner`'s. */
-export async function checkFile(path: string, owner = self()): Promise<Stats | undefined> {
+/**
+ * Looks at a file; undefined where there is none. Throws RefusedFile where it isn't a regular one of `owner`'s.
+ * @param foreign what to do about another user's
+ */
+export async function checkFile(
+  path: string,
+  owner = self(),
+  foreign = (_uid: number) => putThere,
+): Promise<Stats | undefined> {
   const found = await look(path)
   if (!found) return undefined
   const name = basename(path)
-  if (found.isSymbolicLink()) throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`, another())
-  if (!found.isFile()) throw new RefusedFile(`${name} isn't a regular file`, another())
+  if (found.isSymbolicLink()) throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`)
+  if (!found.isFile()) throw new RefusedFile(`${name} isn't a regular file`)
   // guard: owned
   if (owner !== undefined && found.uid !== owner)
-    throw new RefusedFile(`${name} belongs to user ${found.uid}, not to user ${owner}`, ofUser(found.uid))
+    throw new RefusedFile(`${name} belongs to user ${found.uid}, not to user ${owner}`, foreign(found.uid))
   // guard: one-name
   if (found.nlink > 1)
     throw new RefusedFile(
       `${name} has ${found.nlink} names (hard links): under each SQLite would keep another log`,
-      'Remove the other names (`find / -samefile FILE`), or copy the file.',
+      () => 'Remove the other names (`find / -samefile FILE`), or copy the file.',
     )
   return found
 }
 
 /** Looks at a database and at what is beside it. Undefined where there is none. Throws RefusedFile. */
 export async function checkDatabase(path: string, owner = self()): Promise<Stats | undefined> {
-  const found = await checkFile(path, owner)
+  const found = await checkFile(path, owner, ofUser)
   for (const ending of sideEndings) {
     const side = await checkFile(`${path}${ending}`, owner)
     // guard: log-kept
     if (!found?.size && ending === '-wal' && side && side.size > 0)
       throw new RefusedFile(
         `it isn't there, or empty, but ${basename(path)}-wal is, with what was written last`,
-        'Move the file back beside it; if it is lost, move the -wal away, too.',
+        () => 'Move the file back beside it; if it is lost, move the -wal away, too.',
       )
   }
   return found
@@ -91,6 +99,7 @@ async function make(path: string): Promise<void> {
 
 /** Makes a lock's database where it's missing. It stays empty, so SQLite makes and opens nothing beside it. */
 export async function prepareLock(path: string): Promise<void> {
+  await checkFile(path) // it is beside what it guards: nobody else's is waited for
   if (!(await checkDatabase(path))) await make(path)
 }
 
@@ -125,19 +134,54 @@ export async function checkFolder(path: string): Promise<void> {
   const uid = self()
   if (uid === undefined) return
   const { mode, uid: owner } = await stat(path)
-  const hint = `${another()} Where you trust all who may write there: --trust-folder, or OWM_TRUST_FOLDER=1.`
+  const hint = (other: string): string =>
+    `${other} Where you trust all who may write there: --trust-folder, or OWM_TRUST_FOLDER=1.`
   if (owner !== uid && owner !== 0)
     throw new RefusedFile(`its folder belongs to user ${owner}, who may replace it`, hint)
   if (mode & 0o002 && !(mode & 0o1000)) throw new RefusedFile('everybody may replace files in its folder', hint)
 }
 
-/** A file that can be told to go on by another: a place that is this user's own. */
-function another(): string {
+/** How to name another outbox: at a place that is this user's own. */
+export function anotherOutbox(): string {
   const state = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
   return `Name another file with --outbox or outbox.path, such as ${join(state, 'owm', 'outbox.db')}.`
 }
 
-const ofUser = (uid: number): string => `\`sudo -u '#${uid}' owm …\` works on it as its owner does. ${another()}`
+const ofUser =
+  (uid: number): RefusedFile['hint'] =>
+  (other) =>
+    `\`sudo -u '#${uid}' owm …\` works on it as its owner does. ${other}`
+
+/** Of a file that stands where owm's own would. */
+const putThere: RefusedFile['hint'] = (other) => `Find out who put it there, then remove it. ${other}`
+
+/**
+ * Looks at a file that owm writes and others read, such as a sink's. What lies in a folder of this user's alone is
+ * theirs to decide: a link, a pipe, a file under several names. Elsewhere, and where a link leads elsewhere, it must be
+ * a regular file of this user's, or a pipe. Returns whether it lies elsewhere itself. Throws RefusedFile.
+ */
+export async function checkOutput(path: string): Promise<boolean> {
+  for (let [at, hops] = [path, 0]; ; hops++) {
+    if (await isShared(dirname(at))) {
+      const found = await look(at)
+      // guard: output-own
+      if (!(found?.isFIFO() && found.uid === self())) await checkFile(at)
+      return at === path
+    }
+    if (hops === mostLinks || !(await look(at))?.isSymbolicLink()) return false
+    at = resolve(dirname(at), await readlink(at))
+  }
+}
+
+/** Links on one way that Linux follows. */
+const mostLinks = 40
+
+/** Whether somebody else may put a file into a folder; a group is as good as its members. */
+async function isShared(folder: string): Promise<boolean> {
+  const found = await stat(folder).catch(() => undefined) // what isn't there is told by who opens it
+  const uid = self()
+  return found !== undefined && uid !== undefined && ((found.uid !== uid && found.uid !== 0) || !!(found.mode & 0o002))
+}
 
 /** Whether it is still the same file, under its one name. */
 export async function isStill(path: string, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): Promise<boolean> {

@@ -6,9 +6,10 @@ import { toError } from '../errors/index.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
 import { exampleOf, type OptionRow, optionRows } from './describe.js'
-import { isPath, loadPlugin } from './load.js'
+import { isPath, loadPlugin, packageFile } from './load.js'
 
-export type Origin = 'built in' | 'installed' | 'local'
+/** Missing: a package that is named and isn't there. */
+export type Origin = 'built in' | 'installed' | 'local' | 'missing'
 
 export interface PluginReport {
   /** What stands after `use:`. */
@@ -39,8 +40,16 @@ export async function pluginsAt(baseDir: string, used: readonly string[]): Promi
   return Promise.all([
     ...builtIns.map((use) => reportOf(use, 'built in', baseDir)),
     ...[...installed].sort().map(([use, version]) => reportOf(use, 'installed', baseDir, version)),
-    ...others.map((use) => reportOf(use, isPath(use) ? 'local' : 'installed', baseDir)),
+    ...others.map(async (use) => reportOf(use, await originOf(use, baseDir), baseDir)),
   ])
+}
+
+async function originOf(use: string, baseDir: string): Promise<Origin> {
+  if (isPath(use)) return 'local'
+  return packageFile(use, baseDir).then(
+    () => 'installed',
+    () => 'missing',
+  )
 }
 
 /** One plugin by what stands after `use:`, whether or not a configuration names it. */

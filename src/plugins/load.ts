@@ -111,7 +111,8 @@ async function find(
   }
 }
 
-async function packageFile(name: string, baseDir: string): Promise<string> {
+/** The module of a package. Throws what Node throws where there is none. */
+export async function packageFile(name: string, baseDir: string): Promise<string> {
   const from = join(baseDir, 'owm.js')
   try {
     return createRequire(from).resolve(name)

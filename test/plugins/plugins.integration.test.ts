@@ -133,6 +133,12 @@ describe('owm plugins', () => {
     expect(JSON.parse(produced.stdout)).toMatchObject({ city: 'stations' })
   })
 
+  it('says of one that is named and not there that it is missing', async () => {
+    const cwd = await folderWith({ source: { use: 'owm-source-gone' }, sink: { use: 'jsonl', path: 'x' } })
+    const { json } = await owmJson<Answer>(['plugins'], { cwd })
+    expect(json.plugins.at(-1)).toMatchObject({ use: 'owm-source-gone', origin: 'missing', error: expect.any(String) })
+  })
+
   it('needs no configuration', async () => {
     const { code, json } = await owmJson<Answer>(['plugins'], { cwd: await temporaryFolder() })
     expect(code).toBe(0)

@@ -10,6 +10,9 @@ import { openDatabase } from '../support/contents.js'
 
 const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
 
+const task = (id: string): string => `{"task_id":"${id}","latitude_deg":1,"longitude_deg":2,"city":"Lagos"}`
+const someTask = task('0b5a0b5a-0b5a-5b5a-8b5a-0b5a0b5a0b5a')
+
 describe("a file that isn't the sink's", () => {
   it.each([
     ['JSON without a last line feed', '{"cities": ["Lagos", "Quito"]}'],
@@ -18,8 +21,13 @@ describe("a file that isn't the sink's", () => {
     ['JSON lines of somebody else', '{"level":30,"msg":"x"}\n'],
     ['text', 'remember the milk'],
     ['nothing that is text', '\u0000\u0001'],
-    ['tasks, and something else behind them', '{"task_id":"1"}\n{"cities": 1}\n'],
-    ['tasks, and half a line of something else', '{"task_id":"1"}\n{"cities": '],
+    ['tasks, and something else behind them', `${someTask}\n{"cities": 1}\n`],
+    ['tasks, and half a line of something else', `${someTask}\n{"cities": `],
+    ['tasks of somebody else', `${task('deploy-1')}\n`],
+    ['… and half of one', `${task('deploy-1')}\n{"task_id":"deploy-2`],
+    ['half a task of somebody else', '{"task_id":"deploy-1"'],
+    ['a whole one', '{"task_id":"deploy-1"}'],
+    ['what may be half a task', someTask.slice(0, 60)],
     ['a line feed', '\n# notes'],
   ])('is left as it is: %s', async (_, text) => {
     const cwd = await folderWith(base)
@@ -39,6 +47,18 @@ describe('a pipe', () => {
     await run('mkfifo', [join(cwd, 'tasks.jsonl')])
     const { code, stderr } = await produce(cwd)
     expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('Nobody reads the pipe') })
+  })
+
+  it('that somebody reads gives that one every task; where the reader has gone, they wait', async () => {
+    const cwd = await folderWith({ ...base, source: { use: 'simulated-db', count: 3_000 } })
+    await run('mkfifo', [join(cwd, 'tasks.jsonl')])
+    const reader = run('cat', [join(cwd, 'tasks.jsonl')], { maxBuffer: 10_000_000 })
+    expect((await produce(cwd)).code).toBe(0)
+    expect((await reader).stdout.trimEnd().split('\n')).toHaveLength(3_000)
+    const gone = run('head', ['-n', '1', join(cwd, 'tasks.jsonl')])
+    const { code, stderr } = await owm(['produce'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('EPIPE') })
+    expect((await gone).stdout).toContain('task_id')
   })
 
   it.each([
@@ -69,9 +89,16 @@ describe('half a line that a crash left', () => {
 
   it('gets its line feed, where nothing else of it is missing', async () => {
     const cwd = await folderWith(base)
-    await writeFile(join(cwd, 'tasks.jsonl'), '{"task_id":"1","city":"Lagos"}')
+    await writeFile(join(cwd, 'tasks.jsonl'), someTask)
     expect((await produce(cwd)).code).toBe(0)
-    expect((await tasksIn(cwd))[0]).toEqual({ task_id: '1', city: 'Lagos' })
+    expect((await tasksIn(cwd))[0]).toEqual(JSON.parse(someTask))
+  })
+
+  it('is cut off as well where it is all that there is', async () => {
+    const cwd = await folderWith(base)
+    await writeFile(join(cwd, 'tasks.jsonl'), someTask.slice(0, -3))
+    expect((await produce(cwd)).code).toBe(0)
+    expect(await tasksIn(cwd)).toHaveLength(20)
   })
 })
 

@@ -131,9 +131,13 @@ export interface InitResult {
   schema: string
 }
 
-export async function init(result: InitResult, { env }: Surroundings): Promise<Done<InitResult>> {
+export async function init(result: InitResult, { env, trustFolder }: Surroundings): Promise<Done<InitResult>> {
   const { path, schema } = result
-  const { configSchema } = await import('../../config/json-schema.js')
+  const [{ configSchema }, { mustBeSafe }] = await Promise.all([
+    import('../../config/json-schema.js'),
+    import('../../config/check.js'),
+  ])
+  await mustBeSafe([path, schema], trustFolder)
   await writeFile(path, starterFor(dirname(path), env) + crontab(dirname(path)), { flag: 'wx' }).catch(
     (thrown: unknown) => {
       const cause = toError(thrown)

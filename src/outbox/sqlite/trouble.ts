@@ -1,6 +1,6 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
-import { RefusedFile } from '../../files/rules.js'
+import { anotherOutbox, RefusedFile } from '../../files/rules.js'
 
 const roomHint =
   'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more. What was stored ' +
@@ -51,7 +51,10 @@ export const isFull = (thrown: unknown): boolean =>
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
   if (thrown instanceof RefusedFile)
-    return new OutboxError(`The outbox ${path} is refused: ${thrown.message}.`, { hint: thrown.hint, cause: thrown })
+    return new OutboxError(`The outbox ${path} is refused: ${thrown.message}.`, {
+      hint: thrown.hint(anotherOutbox()),
+      cause: thrown,
+    })
   const error = toError(thrown)
   const code = driverCodeOf(error)
   const [what, hint] = causes[code] ?? [

@@ -1,5 +1,6 @@
 /**
- * The file of tasks: appended to under a lock, which every owm that writes the file takes, and only where it is one.
+ * The file of tasks: appended to under a lock, which every owm that writes the file takes, and only where it is one:
+ * its first and its last whole line are tasks as owm writes them.
  *
  * What a crash left of a half-written line is cut off, since its task comes again. Under the lock nobody else is
  * writing such a line.
@@ -9,7 +10,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import { FileLock } from '../../files/lock.js'
-import { RefusedFile } from '../../files/rules.js'
+import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
 import { maxTaskBytes } from '../../tasks/encode.js'
 
 /** Milliseconds that another owm may take for its batch. */
@@ -31,16 +32,23 @@ export class TaskFile {
 
   /** Opens for appending. Throws ConfigurationError where that fails, or the file holds anything but tasks. */
   static async open(path: string, signal: AbortSignal): Promise<TaskFile> {
-    await mustHaveReader(path)
-    const handle = await open(path, 'a+').catch((thrown: unknown) => {
-      const error = toError(thrown)
-      throw new ConfigurationError(`The sink's file ${path} can't be opened: ${error.message}`, {
-        hint: 'Correct sink.path, or the rights of its folder.',
-        cause: error,
-      })
+    const isShared = await checkOutput(path).catch((error: unknown) => {
+      throw cannot('opened', path, error)
     })
+    const probe = await probeOf(path)
+    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants
+    // Who may read a pipe as well is its reader: then nobody hears that the other one has gone.
+    const flags = (probe ? O_WRONLY : O_APPEND | O_CREAT | O_RDWR) | (isShared ? O_NOFOLLOW : 0)
+    const handle = await open(path, flags)
+      .catch((error: unknown) => {
+        throw cannot('opened', path, error)
+      })
+      .finally(() => probe?.close())
     try {
       const stats = await handle.stat()
+      // Somebody may have been faster.
+      const isIt = !isShared || (await checkOutput(path).then(() => isStill(path, stats)))
+      if (!isIt) throw new ConfigurationError(`The sink's file ${path} was replaced while it was opened.`)
       const file = new TaskFile(path, handle, stats.isFile(), signal)
       if (stats.isFile() && stats.size === 0) await syncFolder(dirname(path))
       if (stats.isFile()) await file.#locked(() => file.#prepare(true))
@@ -54,13 +62,14 @@ export class TaskFile {
   /** Adds whole lines; durable when this resolves. Throws TransientError where another owm keeps the file locked. */
   async append(lines: Uint8Array): Promise<void> {
     const write = async (): Promise<void> => {
+      const { size } = await this.#file.stat()
       try {
         await this.#file.appendFile(lines)
         // guard: file-synced
         if (this.isRegular) await this.#file.datasync()
       } catch (error) {
         // The batch comes again: it must not go on in the middle of a line.
-        if (this.isRegular) await this.#prepare(false).catch(() => undefined)
+        if (this.isRegular) await this.#file.truncate(size).catch(() => undefined)
         throw error
       }
     }
@@ -76,12 +85,8 @@ export class TaskFile {
   }
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {
-    const lock = await FileLock.take(`${this.#path}.lock`, this.#signal, patienceMs).catch((thrown: unknown) => {
-      const error = toError(thrown)
-      throw new ConfigurationError(`The sink's file ${this.#path} can't be locked: ${error.message}.`, {
-        hint: error instanceof RefusedFile ? error.hint : 'Make its folder writable for this user.',
-        cause: error,
-      })
+    const lock = await FileLock.take(`${this.#path}.lock`, this.#signal, patienceMs).catch((error: unknown) => {
+      throw cannot('locked', this.#path, error)
     })
     // guard: file-locked
     if (!lock)
@@ -93,7 +98,8 @@ export class TaskFile {
 
   /**
    * Cuts off a half-written line; one that only lacks its line feed gets it. Throws ConfigurationError where that line
-   * is no task, or, with `all`, the first or the last whole one isn't.
+   * is no task, or, with `all`, the first or the last whole one isn't. Where there is no whole line, only what is
+   * written of the half one can tell.
    */
   async #prepare(all: boolean): Promise<void> {
     const { size } = await this.#file.stat()
@@ -104,8 +110,9 @@ export class TaskFile {
       if (!isTask(first) || !(isTask(last) || last.startsWith('\n'))) throw this.#foreign()
     }
     if (whole === size) return
+    const half = await this.#beginningAt(whole)
     // guard: own-line-cut
-    if (!isTask(await this.#beginningAt(whole))) throw this.#foreign()
+    if (!(whole > 0 ? isHalfTask(half) : isTask(half))) throw this.#foreign()
     if (await this.#isWhole(whole, size)) await this.#file.appendFile('\n')
     else await this.#file.truncate(whole)
   }
@@ -142,29 +149,46 @@ export class TaskFile {
   }
 
   async #beginningAt(from: number): Promise<string> {
-    const block = Buffer.alloc(beginning.length)
+    const block = Buffer.alloc(beginningBytes)
     const { bytesRead } = await this.#file.read(block, 0, block.length, from)
     return block.toString('utf8', 0, bytesRead)
   }
 }
 
 /** Every line of a task begins so. */
-const beginning = '{"task_id":"'
+const isTask = (text: string): boolean =>
+  /^\{"task_id":"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}","latitude_deg":/.test(text)
+const beginningBytes = 65
 
-/** Whether a text can be the beginning of a task, or all that a crash left of one. */
-const isTask = (text: string): boolean => text !== '' && beginning.startsWith(text)
+/** Whether a text can be what a crash left of a task, behind whole ones. */
+function isHalfTask(text: string): boolean {
+  const beginning = '{"task_id":"'
+  return text !== '' && beginning.startsWith(text.slice(0, beginning.length))
+}
 
-/** A pipe keeps nothing: what nobody reads is gone when owm ends. Throws TransientError. */
-async function mustHaveReader(path: string): Promise<void> {
+/** Why owm can't have a file of its sink. */
+function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {
+  const error = toError(thrown)
+  const hint =
+    error instanceof RefusedFile
+      ? error.hint('Name another file in sink.path.')
+      : 'Correct sink.path, or make its folder writable for this user.'
+  return new ConfigurationError(`The sink's file ${path} can't be ${what}: ${error.message}.`, { hint, cause: error })
+}
+
+/**
+ * A pipe keeps nothing: what nobody reads is gone when owm ends. Gives one that has a reader, opened: were it closed
+ * before it is opened again, the reader would find the pipe at its end. Throws TransientError.
+ */
+async function probeOf(path: string): Promise<FileHandle | undefined> {
   const found = await stat(path).catch(() => undefined)
-  if (!found?.isFIFO()) return
-  const probe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
+  if (!found?.isFIFO()) return undefined
+  return open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
     throw new TransientError(`Nobody reads the pipe ${path}.`, {
       hint: 'Start its reader first, or set sink.path to a file; the tasks wait in the outbox.',
       cause: toError(thrown),
     })
   })
-  await probe.close()
 }
 
 /** A new file's name is only durable once its folder is. */

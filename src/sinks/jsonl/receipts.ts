@@ -28,7 +28,7 @@ async function mustBeOwn(file: string): Promise<void> {
   await checkFile(file).catch((error: unknown) => {
     if (!(error instanceof RefusedFile)) throw error
     throw new ConfigurationError(`The receipts of the sink can't be kept in ${file}: ${error.message}.`, {
-      hint: 'Look at that file and remove it, or name another one in sink.path.',
+      hint: error.hint('Or name another file in sink.path.'),
       cause: error,
     })
   })
