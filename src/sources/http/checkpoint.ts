@@ -11,6 +11,10 @@ const schema = z.strictObject({
   next: z.union([z.number(), z.string(), z.null()]),
   count: z.number(),
   total: z.number().optional(),
+  /** Pages that were read. */
+  pages: z.number().optional(),
+  /** Why what came is no whole list, where that showed at its end. */
+  doubt: z.string().optional(),
 })
 export type Checkpoint = z.output<typeof schema>
 

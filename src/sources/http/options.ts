@@ -76,10 +76,14 @@ export const options = z
         'path in the answer to the number of all items; usual names and the header X-Total-Count are known; ' +
           'false: there is none to rely on',
       ),
-    next: path.describe(
-      'path in the answer to the next cursor or link; usual names and the header Link are known; ' +
-        'in a list of links a name is a relation, `links.next`',
-    ),
+    next: z
+      .union([z.literal(false), z.string().min(1)])
+      .optional()
+      .describe(
+        'path in the answer to the next cursor or link; usual names and the header Link are known; ' +
+          'in a list of links a name is a relation, `links.next`; ' +
+          'false: there is none, and what looks as if more followed means something else',
+      ),
     ok: z
       .record(name, z.union([scalar, z.array(scalar).min(1)]))
       .optional()

@@ -1,5 +1,5 @@
 /** Reads a list page by page; each page is one request under owm's retries. */
-import { ConfigurationError, ResumePointError, TransientError } from '../../errors/index.js'
+import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import { excerpt } from '../signs/tree.js'
@@ -43,20 +43,29 @@ export class Pages {
     const { mapping } = this.#api
     if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
     const isWholeRead = !this.#isResumed
+    let trouble: OwmError | undefined
     for (;;) {
+      this.#tally.mayGoOn()
       const page = await this.#page(this.#place)
-      if (page === 'end') break
+      if (page === 'end') {
+        trouble = this.#tally.trouble(this.#named(this.#place), this.#pagination)
+        break
+      }
       const here = this.#place // where pages count from 1, it has moved on
       const before = this.#tally.count
+      const isFirst = this.#isFirst
       const next = this.#take(page, here)
+      trouble = next === undefined ? this.#tally.trouble(this.#named(here), this.#pagination) : undefined
+      // What is wrong with the configuration from the start delivers nothing.
+      if (isFirst && trouble instanceof ConfigurationError) throw trouble
       mapping.count(page.records)
       mapping.judge(false)
       this.#place = next
-      if (next !== undefined) {
+      if (next !== undefined && this.#tally.pages < (this.#api.given.maxPages ?? Number.POSITIVE_INFINITY)) {
         this.#ahead = this.#ask(next)
         this.#ahead.catch(() => undefined) // heard when it is asked for
       }
-      yield this.#batch(page, here, next, before)
+      yield this.#batch(page, here, { next, before, doubt: trouble?.message })
       if (next === undefined) break
     }
     if (isWholeRead) mapping.judge(true)
@@ -64,7 +73,9 @@ export class Pages {
       const first = this.#named(this.#pagination.start)
       this.#context.log.warn({ page: first }, `the first page of ${first} is empty: there is nothing to read`)
     }
-    this.#tally.isWhole()
+    if (trouble) throw trouble
+    if (isWholeRead && this.#tally.isRound)
+      this.#context.log.warn({ items: this.#tally.count }, roundWarning(this.#tally.count))
   }
 
   /** Goes on at a checkpoint; false where the list was read to its end. */
@@ -105,7 +116,10 @@ export class Pages {
       const page = await this.#context.attempt(() => this.#once(here))
       if (!this.#pagination.isCounted || !this.#tally.isRepeated(page)) return page
       if (this.#mayCountFromOne && here === 1 && !this.#tally.isReached) return this.#fromOne()
-      return this.#tally.isPlainEnd('repeat', limit) ? 'end' : page
+      if (!this.#tally.isPlainEnd('repeat', limit)) return page
+      if (this.#tally.pages === 1 && !this.#tally.isReached && this.#api.given.pagination.end === 'short')
+        this.#context.log.warn({ page: this.#named(here) }, repeatWarning(this.#tally.count))
+      return 'end'
     } catch (error) {
       if (!(error instanceof NoSuchPage)) throw error
       if (this.#isResumed) throw new ResumePointError(error.message, { cause: error })
@@ -122,8 +136,11 @@ export class Pages {
     const page = await asked
     const { count, total } = this.#tally
     const most = page.total ?? total ?? 0
-    if (page.count > 0 || page.next !== undefined || (this.#isFirst && this.#mayCountFromOne && here === 0)) return page
-    if (count >= most && page.hasMore !== true) return page
+    if (page.count > 0 || (this.#isFirst && this.#mayCountFromOne && here === 0)) return page
+    const isWhole = count > 0 && count >= (page.total ?? total ?? Number.POSITIVE_INFINITY)
+    if (page.doubt && !isWhole)
+      throw new TransientError(`${this.#named(here)} is empty, which may be no end: ${page.doubt.why}`, page.doubt)
+    if (page.next !== undefined || (count >= most && page.hasMore !== true)) return page
     const missing = page.hasMore === true ? 'it says that more follows' : `only ${count} of ${most} items have come`
     const message = `${this.#named(here)} is empty, although ${missing}; if that is no total, set source.total to false`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
@@ -176,14 +193,9 @@ export class Pages {
       if (this.#isFirst && page.count === 0 && this.#mayCountFromOne && here === 0) return 1
       return this.#tally.isOver(page, limit) ? undefined : this.#pagination.after(here, page)
     }
-    if (page.hasMore === false) return undefined
+    if (page.hasMore === false || this.#tally.isOverAtLast(page)) return undefined
     const next = this.#pagination.after(here, page)
-    if (next !== undefined && page.count === 0 && next === here) return undefined
-    if (next === undefined && page.hasMore === true)
-      throw new ConfigurationError(`${this.#named(here)} says that more follows, but not where.`, {
-        hint: `Name in source.next where the answer has its next ${this.#pagination.type}.`,
-      })
-    return next
+    return page.count === 0 && next === here ? undefined : next
   }
 
   /** Throws ConfigurationError where the first page is full, and nothing says that the list ends there. */
@@ -196,13 +208,19 @@ export class Pages {
     })
   }
 
-  #batch(page: Page, here: Place, next: Place, before: number): LocationBatch {
+  #batch(
+    page: Page,
+    here: Place,
+    { next, before, doubt }: { next: Place; before: number; doubt: string | undefined },
+  ): LocationBatch {
     const pagination = this.#pagination
     const checkpoint: Checkpoint = {
       of: this.#identity,
       next: pagination.kept(next) ?? null,
       count: this.#tally.count,
       total: this.#tally.total,
+      pages: this.#tally.pages,
+      doubt,
     }
     return {
       locations: page.records,
@@ -211,3 +229,10 @@ export class Pages {
     }
   }
 }
+
+const roundWarning = (count: number): string =>
+  `the whole list came in one answer of exactly ${count} items, and that doesn't say whether there are more: ` +
+  'if the server gives no more at once, set source.pagination; if it is the whole list, source.total to false'
+
+const repeatWarning = (count: number): string =>
+  `the server gives its first page again and again: its ${count} items are taken for the whole list`

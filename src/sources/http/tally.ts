@@ -5,10 +5,11 @@
  * empty page. What else may end one, a short page, a page that isn't there or the last page once more, is taken for
  * its end only where it can be nothing else, or where source.pagination.end says so.
  */
-import { ConfigurationError, ResumePointError, TransientError } from '../../errors/index.js'
+import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
 import { isMalformed, type Logger } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
+import type { Sign } from '../signs/signs.js'
 import type { Checkpoint } from './checkpoint.js'
 import { circle } from './circle.js'
 import type { Options } from './options.js'
@@ -17,6 +18,10 @@ import type { Page, Pagination, Place } from './pagination/index.js'
 /** Pages in a row, and items in them, in which nothing is usable: no list of places is like that. */
 const mostUseless = { pages: 3, items: 20, ofAnySize: 10 }
 
+/** Empty pages in a row, each with a next one. */
+const mostEmpty = 10
+
+const pagesHint = 'Correct source.pagination; if that is no number of its pages, set source.next to false.'
 const totalHint = 'Name the right number in source.total, or set it to false.'
 
 export class Tally {
@@ -27,6 +32,7 @@ export class Tally {
   total: number | undefined
   /** Pages that were read. */
   #pages = 0
+  #arePagesKnown = true
   #pagesInAll: number | undefined
   #largest = 0
   #hasChanged = false
@@ -36,8 +42,12 @@ export class Tally {
   #lastCount = 0
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
-  #isUnfollowed = false
-  #isResumed = false
+  /** Empty pages since the last one that wasn't. */
+  #empty = 0
+  /** What the last page says of the list; of an empty one also how many the one before it said there are. */
+  #signs: readonly Sign[] = []
+  /** Whether the last page says that nothing follows. */
+  #isLast = false
 
   constructor(given: Options, before: number, log: Logger) {
     this.#given = given
@@ -45,12 +55,19 @@ export class Tally {
     this.count = before
   }
 
-  resume({ count, total, next }: Checkpoint): void {
+  resume({ count, total, next, pages, doubt }: Checkpoint): void {
     this.count = count
     this.total = total
-    this.#isResumed = true
+    // A checkpoint of an older version doesn't say it.
+    this.#arePagesKnown = pages !== undefined
+    this.#pages = pages ?? 0
+    if (doubt !== undefined) throw new ResumePointError(doubt)
     if (next === null && total !== undefined && count < total)
       throw new ResumePointError(`the list ended after ${count} of ${total} items`)
+  }
+
+  get pages(): number {
+    return this.#pages
   }
 
   /** Whether no page has had anything in it. */
@@ -70,8 +87,18 @@ export class Tally {
   /** Whether a page that comes once more, or one that isn't there, can be nothing but the end of the list. */
   isPlainEnd(kind: 'not-found' | 'repeat', limit: number | undefined): boolean {
     if (this.isReached || this.#given.pagination.end === kind) return true
-    const isShort = this.#lastCount < (kind === 'not-found' ? (limit ?? 0) : this.#largest)
-    return this.#pages > 0 && isShort
+    // The first page may be short, since the server gives fewer than it is asked for; then the others are like it.
+    const full =
+      this.#pages > 1 || (kind === 'repeat' && this.#given.pagination.end !== 'short') ? this.#largest : limit
+    return this.#lastCount < (full ?? 0) || this.#isSaidToEnd
+  }
+
+  /** Whether an answer said how much there is, and all of it came. */
+  get #isSaidToEnd(): boolean {
+    const counts = this.#signs.filter(
+      ({ kind, atLeast }) => isCount(kind) && atLeast > (kind === 'items' ? this.#lastCount : 1),
+    )
+    return counts.length > 0 && !counts.some((sign) => this.#isMissed(sign))
   }
 
   /** Counts a page. Throws where it can't belong to the list. */
@@ -90,7 +117,9 @@ export class Tally {
     this.#largest = Math.max(this.#largest, page.count)
     this.#lastMark = page.mark
     this.#lastCount = page.count
-    this.#isUnfollowed ||= page.isUnfollowed
+    this.#isLast = page.hasMore === false
+    this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
+    this.#empty = page.count > 0 ? 0 : this.#empty + 1
     this.#judge(page, named)
   }
 
@@ -134,49 +163,113 @@ export class Tally {
   isOver({ count, hasMore }: Page, limit: number | undefined): boolean {
     if (hasMore !== undefined) return !hasMore
     if (this.#pagesInAll !== undefined && this.#pages >= this.#pagesInAll && !this.#hasChanged) return true
-    if (this.#given.pagination.end === 'short' && count < (limit ?? 0)) return true
+    // The first page may be short, since the server gives fewer than it is asked for.
+    if (this.#given.pagination.end === 'short' && count < Math.min(limit ?? 0, this.#largest)) return true
     // A total that moves, or that may count just the one page, ends no list: the page after it must be empty, or
     // not be there.
     const mayCountOnePage = this.#given.total === undefined && this.#pages === 1 && count === this.total
     return this.isReached && !this.#hasChanged && !mayCountOnePage
   }
 
-  /** Throws ConfigurationError where the pages go round in a circle, or never end. */
+  /** Whether a list that isn't counted is over, though an answer names a next page: it does so for ever. */
+  isOverAtLast({ count }: Page): boolean {
+    const { end } = this.#given.pagination
+    return count === 0 && (end === 'empty' || (this.isReached && !this.#hasChanged))
+  }
+
+  /** Throws ConfigurationError where the pages go round in a circle, or are empty for ever. */
   goesOn({ mark, count }: Page, next: Place, named: string, { isCounted, type }: Pagination): void {
     const isRepeated = count > 0 && this.#marks(mark)
     if (isRepeated || (!isCounted && next !== undefined && this.#places(String(next)))) {
       const start = type === 'page' ? ', and is its first page 0 or 1 (source.pagination.start)' : ''
-      const link = this.#isUnfollowed
-        ? 'Its answers have a link to the next page: set source.pagination.type to link. '
-        : ''
+      const sign = this.#signs.find(({ kind }) => isCounted && kind === 'next')
       throw new ConfigurationError(`${named} gives what was there before: the pages go round in a circle.`, {
         hint:
-          `${link}Does the server know the parameter by this name (source.pagination.parameters)${start}? ` +
+          (sign ? `Its answers name a next page (${sign.at}). ${sign.hint} ` : '') +
+          `Does the server know the parameter by this name (source.pagination.parameters)${start}? ` +
           'If all of the list is in one answer, set source.pagination.type to link; ' +
           'if the server gives its last page again and again, set source.pagination.end to repeat.',
       })
     }
+    if (next !== undefined && !isCounted && this.#empty >= mostEmpty && this.#given.maxPages === undefined)
+      throw new ConfigurationError(`${named} and ${this.#empty - 1} before it are empty, but each names a next page.`, {
+        hint:
+          'If an empty page is the end of this list, set source.pagination.end to empty; ' +
+          'if it really has so many of them, set source.maxPages.',
+      })
+  }
+
+  /** Throws ConfigurationError where no more pages may be read. */
+  mayGoOn(): void {
     const { maxPages } = this.#given
-    if (maxPages !== undefined && next !== undefined && this.#pages >= maxPages)
+    if (maxPages !== undefined && this.#pages >= maxPages)
       throw new ConfigurationError(`The list goes on behind ${maxPages} pages, which source.maxPages allows.`, {
         hint: 'If it is really so long, raise source.maxPages; what was read is safe in the outbox.',
       })
   }
 
-  /** Throws where the list ended, but its length isn't the one that it says. */
-  isWhole(): void {
+  /** Why what came isn't the whole list, where that ends here. */
+  trouble(named: string, pagination: Pagination): OwmError | undefined {
     const { total, count } = this
     if (total !== undefined && count < total)
-      throw new TransientError(
+      return new TransientError(
         `the list ended after ${count} of ${total} items; if that is no total of them, set source.total to false`,
       )
     if (total !== undefined && count > total && !this.#hasChanged)
-      throw new ConfigurationError(`The list says that it has ${total} items, but ${count} have come.`, {
+      return new ConfigurationError(`The list says that it has ${total} items, but ${count} have come.`, {
         hint: totalHint,
       })
-    if (this.#pagesInAll !== undefined && this.#pages < this.#pagesInAll && total === undefined && !this.#isResumed)
-      throw new TransientError(`the list ended after ${this.#pages} of ${this.#pagesInAll} pages`)
+    if (this.#arePagesKnown && this.#pages < (this.#pagesInAll ?? 0) && total === undefined)
+      return new TransientError(`the list ended after ${this.#pages} of ${this.#pagesInAll} pages`, { hint: pagesHint })
+    const sign = this.#signs.find((each) => this.#isMissed(each) && !this.#isKnownToEnd(each, pagination))
+    return sign && missed(sign, named, { count, pages: this.#pages })
   }
+
+  /** Whether the one page that there is has so many items as servers give at most, and doesn't say that it is all. */
+  get isRound(): boolean {
+    const isSilent = this.total === undefined && this.#given.total !== false && !this.#isLast
+    return isSilent && this.#pages === 1 && this.#lastCount >= 100 && /^(1|2|25|5)0*$/.test(String(this.#lastCount))
+  }
+
+  #isMissed({ kind, atLeast }: Sign): boolean {
+    if (kind === 'items') return atLeast > this.count
+    return kind !== 'pages' || (this.#arePagesKnown && atLeast > this.#pages)
+  }
+
+  /** Whether the list is over, though its last answer names a next page: some do so for ever. */
+  #isKnownToEnd({ kind, at }: Sign, { isCounted }: Pagination): boolean {
+    const { total, next, pagination } = this.#given
+    const isEmpty = this.#lastCount === 0
+    if (isCount(kind)) return isEmpty && /estimat|approx/i.test(at)
+    if (isEmpty && pagination.end === 'empty') return true
+    if (this.isReached && (isEmpty || (isCounted && (this.#pages > 1 || total !== undefined)))) return true
+    return kind === 'next' && (this.#isLast || (!isCounted && next !== undefined && this.#pages > 1))
+  }
+}
+
+const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
+
+function missed(
+  { kind, at, said, atLeast, hint }: Sign,
+  named: string,
+  come: { count: number; pages: number },
+): OwmError {
+  if (kind === 'items')
+    return new TransientError(`the list ended after ${come.count} of ${atLeast} items, as ${at} says`, {
+      hint: `${hint} If that is no total of its items, set source.total to false.`,
+    })
+  const off = 'If it means something else, set source.next to false.'
+  if (kind === 'pages')
+    return new TransientError(`the list ended after ${come.pages} of ${atLeast} pages, as ${at} says`, {
+      hint: `${hint} ${off}`,
+    })
+  if (kind === 'next')
+    return new ConfigurationError(`${named} names a next page that isn't asked for: ${at} is ${said}.`, {
+      hint: `${hint} ${off}`,
+    })
+  return new ConfigurationError(`${named} says that more follows, but not where: ${at} is ${said}.`, {
+    hint: `Name in source.next where the answer has its next cursor or link. ${hint} ${off}`,
+  })
 }
 
 function reasonIn(records: Page['records']): string {

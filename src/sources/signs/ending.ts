@@ -13,7 +13,11 @@ const words = new RegExp(`\\b(${said.join('|')})\\b|</html>`, 'i')
 
 /** What a program says in the place of a record; undefined for one that is a place, or only wrong in its values. */
 export function errorIn(record: Location | Malformed): string | undefined {
-  if (!isMalformed(record)) return placeOf(record) instanceof Rejection ? refusalIn(record)?.said : undefined
+  if (!isMalformed(record)) {
+    // What has an id or a name is a record, whatever is wrong with it.
+    const isRecord = record['id'] !== undefined || record['city'] !== undefined
+    return !isRecord && placeOf(record) instanceof Rejection ? refusalIn(record)?.said : undefined
+  }
   // Where a value is to blame, it is a record.
   const isRecord = record.field !== undefined
   return !isRecord && words.test(record.value) ? excerpt(record.value) || 'a web page' : undefined

@@ -1,5 +1,6 @@
-/** What an answer says of the list as a whole: how long it is, and whether it goes on. */
-import { type Found, find, wholeOf } from './tree.js'
+/** What an answer says of the list as a whole, and what is relied on: how long it is, and whether it goes on. */
+import { type Member, membersOf } from './members.js'
+import { isTree, wholeOf } from './tree.js'
 
 const totalNames =
   /^(total_?(count|items|results|elements|records|rows|hits|features)?|number_?matched|records_?total|@odata\.count)$/i
@@ -13,32 +14,38 @@ export const nextNames = {
   link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@odata\.nextLink)$/i,
 }
 
-/** The numbers that may be that of all items. */
-export const totalsIn = (json: unknown): Found[] => told(json, isCount, totalNames)
-
-const isCount = (value: unknown): boolean => wholeOf(value) !== undefined
-
 /** Levels of objects in which something is looked for: `meta.pagination.links.next`. */
 export const deepest = 4
 
-/** What an answer says of itself: at its two outermost levels, or deeper inside of `meta`, `pagination` or the like. */
-function told(json: unknown, fits: (value: unknown) => boolean, names: RegExp): Found[] {
-  const near = find(json, fits, names)
-  if (near.length > 0) return near
-  return find(json, fits, names, deepest).filter(({ at }) => /meta|pagi|page_?info/i.test(at))
+/** The numbers that may be that of all items. */
+export function totalsIn(json: unknown, list?: string): readonly Member[] {
+  // Elasticsearch has {"total": {"value": 250}}, which may be a lower bound: no other number is its total.
+  return find(json, list, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
+}
+
+/** The members that fit: those beside the list, or in what is about it; where none is, any. */
+function find(
+  json: unknown,
+  list: string | undefined,
+  fits: (value: unknown) => boolean,
+  names: RegExp,
+): readonly Member[] {
+  const found = membersOf(json, list).filter(({ key = '', value }) => names.test(key) && fits(value))
+  const near = found.filter(({ isNear }) => isNear)
+  return near.length > 0 ? near : found
 }
 
 /** The number of all pages. */
-export function pagesIn(json: unknown): number | undefined {
-  const found = told(json, isCount, pagesNames)
+export function pagesIn(json: unknown, list?: string): number | undefined {
+  const found = find(json, list, (value) => wholeOf(value) !== undefined, pagesNames)
   return found.length === 1 ? wholeOf(found[0]?.value) : undefined
 }
 
 /** Whether the answer says that more follows, or that nothing does. */
-export function hasMore(json: unknown): boolean | undefined {
+export function hasMore(json: unknown, list?: string): boolean | undefined {
   const isFlag = (value: unknown): boolean => typeof value === 'boolean'
-  const [more, ...others] = told(json, isFlag, moreNames)
-  if (more && others.length === 0) return more.value === true
-  const [last, ...another] = told(json, isFlag, lastNames)
-  return last && another.length === 0 ? last.value !== true : undefined
+  const more = find(json, list, isFlag, moreNames).map(({ value }) => value === true)
+  const last = find(json, list, isFlag, lastNames).map(({ value }) => value !== true)
+  const [first, ...others] = more.length > 0 ? more : last
+  return others.every((other) => other === first) ? first : undefined
 }

@@ -1,10 +1,9 @@
 /** Answers that were saved as a file: whether one is the whole list, by what it says itself. */
-import { deepest, hasMore, nextNames, pagesIn, totalsIn } from './marks.js'
+import { hasMore } from './marks.js'
+import { membersOf } from './members.js'
 import { refusalIn } from './refusal.js'
-import { excerpt, find, linksIn, nextOf, wholeOf } from './tree.js'
-
-/** Numbers that may be those of the items in the answer itself: there are no more than that in all. */
-const countNames = /^(count|number_?returned|number_?of_?elements|results?_?count|num_?(found|results)|n?hits)$/i
+import { type Sign, signsIn } from './signs.js'
+import { excerpt } from './tree.js'
 
 /**
  * Why a document isn't the whole list: `says that more follows`. Undefined where it says nothing of the kind.
@@ -16,22 +15,18 @@ export function partIn(document: unknown, items: number): string | undefined {
   if (refusal) return `says that it is an error: ${refusal.said}`
   const more = hasMore(document)
   if (more) return 'says that more follows'
-  const next = more === undefined ? nextPlace(document) : undefined
-  if (next !== undefined) return `says that it goes on at ${excerpt(next)}`
-  const pages = pagesIn(document) ?? 1
-  if (pages > 1) return `says that it is one of ${pages} pages`
-  const counts = [...totalsIn(document), ...find(document, isCount, countNames)]
-  const most = Math.max(0, ...counts.map(({ value }) => wholeOf(value) ?? 0))
-  return most > items ? `says that it has ${most} items, but ${items} are in it` : undefined
+  const signs = signsIn(membersOf(document))
+  for (const kind of ['next', 'more', 'pages', 'items'] as const) {
+    const most = { next: 0, more: 0, pages: 1, items }[kind]
+    const sign = signs.find((each) => each.kind === kind && (most === 0 || each.atLeast > most))
+    if (sign && (kind !== 'next' || more === undefined)) return wordsOf(sign, items)
+  }
+  return undefined
 }
 
-const isCount = (value: unknown): boolean => wholeOf(value) !== undefined
-
-/** Where it goes on: a link, a cursor, or one in a list of links. */
-function nextPlace(document: unknown): string | undefined {
-  const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
-  const [next] = [nextNames.link, nextNames.cursor].flatMap((names) => find(document, leadsOn, names, deepest))
-  if (next) return nextOf(next.value)
-  const links = find(document, (value) => linksIn(value).length > 0, /^_?links?$/i)
-  return links.flatMap(({ value }) => linksIn(value)).find(({ relation }) => relation === 'next')?.href
+function wordsOf({ kind, at, said, atLeast }: Sign, items: number): string {
+  if (kind === 'next') return `says that it goes on at ${excerpt(said)}`
+  if (kind === 'more') return `says that more follows: ${at} is ${said}`
+  if (kind === 'pages') return `says that it is one of ${atLeast} pages`
+  return `says that it has ${atLeast} items, but ${items} are in it`
 }

@@ -18,7 +18,7 @@ const badRemark = /error|timed? ?out|exceeded/i
 const lasting = /denied|unauthori[sz]ed|forbidden|invalid_?(request|key|token|api)/i
 
 /** What an answer may have around its list, beside it: the error stands in there, too. */
-const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata']
+const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards']
 
 /** Undefined for a good answer. */
 export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
@@ -53,8 +53,9 @@ function isBad(tree: Tree): boolean {
   // GeoNames has {"status": {"message": …, "value": 18}}.
   const isNumbered = Number(tree['value']) > 0 && typeof tree['message'] === 'string'
   return (
-    tree['success'] === false ||
-    tree['ok'] === false ||
+    ['success', 'ok'].some((name) => tree[name] === false || tree[name] === 0) ||
+    // What it got so far, says Elasticsearch, and GitHub's search.
+    ['timed_out', 'incomplete_results'].some((name) => tree[name] === true) ||
     errorNames.some((name) => isSomething(tree[name])) ||
     matches('status', badStatus) ||
     ['result', 'response', 'success', 'outcome'].some((name) => matches(name, badResult)) ||
@@ -65,7 +66,7 @@ function isBad(tree: Tree): boolean {
 }
 
 const errorNames = [
-  ...['error', 'errors', 'fault', 'exception', 'exceptions'],
+  ...['error', 'errors', 'fault', 'exception', 'exceptions', 'failures'],
   ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
 ]
 

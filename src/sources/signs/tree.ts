@@ -71,11 +71,11 @@ export function wholeOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
 }
 
-/** A cursor or a link, as it is or as {href}; undefined for null, '' and whatever else says that there is none. */
+/** A cursor or a link, as it is or as {href}; undefined for null, '', 0 and whatever else says that there is none. */
 export function nextOf(value: unknown): string | undefined {
   const given = isTree(value) ? value['href'] : value
-  if (typeof given === 'number' || typeof given === 'bigint') return String(given)
-  return typeof given === 'string' && given !== '' ? given : undefined
+  if (!['number', 'bigint', 'string'].includes(typeof given)) return undefined
+  return /^\s*(|0|-1|null|none|nil|undefined|false)\s*$/i.test(String(given)) ? undefined : String(given)
 }
 
 /** The start of what a server said, on one line; nothing of a web page. */

@@ -1,5 +1,5 @@
 /** What an answer says: its records, the total, and where the next page is. */
-import { ConfigurationError, TransientError } from '../../../errors/index.js'
+import { ConfigurationError, isOwmError, TransientError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { exactJson } from '../../../tasks/json/exact.js'
 import type { Mapping } from '../../fields/mapping.js'
@@ -8,9 +8,12 @@ import { readCsv } from '../../formats/csv/index.js'
 import { type Entry, entriesIn, layoutOf } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
-import type { Records } from '../../formats/records.js'
-import { hasMore, pagesIn } from '../../signs/marks.js'
-import { refusalIn, whatIsThere } from '../../signs/refusal.js'
+import type { Records, TextList } from '../../formats/records.js'
+import { doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
+import { errorIn } from '../../signs/ending.js'
+import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
+import { membersOf } from '../../signs/members.js'
+import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
 import { excerpt, type Found, find, isTree, valueAt } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { noSuchPage, refused } from '../errors.js'
@@ -19,6 +22,7 @@ import { emptyPage, type Page } from '../pagination/index.js'
 import { type Answer, headerOf, isGood } from '../request.js'
 import { bytesOf, jsonOf, textOf, WrongContent } from './content.js'
 import { linkedNext, nextIn } from './next.js'
+import { signsOf } from './signs.js'
 import { totalIn } from './total.js'
 
 /** What doesn't fit in an answer is the configuration's fault while nothing has come, else a server's bad moment. */
@@ -31,6 +35,8 @@ export class Reader {
   readonly #records: RecordReader
   /** Where the items were found in an earlier answer. */
   #itemsAt: string | undefined
+  /** What the last answer with items said of the server's state. */
+  #statuses: Statuses | undefined
 
   constructor(given: Options, secrets: readonly string[], mapping: Mapping) {
     this.#given = given
@@ -54,9 +60,9 @@ export class Reader {
     const wrong: Wrong = (what, hint) => new Class(masked(`The answer of ${where} ${what}.`, this.#secrets), { hint })
     try {
       const text = textOf(bytesOf(answer, this.#given), answer)
-      const { format = 'json' } = this.#given
-      if (format !== 'json') return await this.#lines(text, answer, where, wrong)
-      return this.#page(jsonOf(text, answer), answer, { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') })
+      const about: About = { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') }
+      if ((this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
+      return this.#page(jsonOf(text, answer), answer, about)
     } catch (error) {
       if (!(error instanceof WrongContent)) throw error
       // A good answer that broke off may come whole next time.
@@ -66,59 +72,98 @@ export class Reader {
   }
 
   /** CSV and NDJSON: what comes before and behind the records stands in headers only. */
-  async #lines(text: string, { headers, url }: Answer, where: string, wrong: Wrong): Promise<Page> {
-    const { format = 'csv', pagination } = this.#given
+  async #lines(text: string, answer: Answer, about: About): Promise<Page> {
+    const { headers, url } = answer
+    const { where, wrong } = about
+    const { format = 'csv', pagination, next } = this.#given
     async function* all(): AsyncGenerator<string> {
       yield text
     }
     const list = { name: where, format: format === 'json' ? ('ndjson' as const) : format, text: all, again: false }
-    const chunks: Records[] = []
-    if (text.trim() !== '')
-      for await (const chunk of (format === 'ndjson' ? readNdjson : readCsv)(list, this.#given, this.#mapping))
-        chunks.push(chunk)
+    const chunks = text.trim() === '' ? [] : await this.#chunks(list, about)
     const records = chunks.flatMap((chunk) => [...chunk.records])
     const places = chunks.flatMap((chunk) =>
       chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
     )
+    this.#mustEndWell(records, about)
     return {
       count: records.length,
       records,
       position: (index, field) => `, ${places[index]?.(field) ?? ''}`,
       mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
-      total: totalIn(undefined, headers, this.#given, false, wrong),
+      total: totalIn(undefined, [], headers, this.#given, false, wrong),
       pages: undefined,
-      next: pagination.type === 'link' ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
+      next:
+        pagination.type === 'link' && next !== false ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
-      isUnfollowed: false,
+      signs: signsOf(undefined, undefined, answer, this.#given),
+      doubt: undefined,
     }
+  }
+
+  /** What is wrong with a table behind the first page is a server's bad moment. */
+  async #chunks(list: TextList, { isFirst, wrong }: About): Promise<Records[]> {
+    const chunks: Records[] = []
+    try {
+      const read = list.format === 'ndjson' ? readNdjson : readCsv
+      for await (const chunk of read(list, this.#given, this.#mapping)) chunks.push(chunk)
+    } catch (error) {
+      if (isFirst || !isOwmError(error)) throw error
+      throw wrong(`can't be read as the pages before: ${error.message}`, error.hint ?? '')
+    }
+    return chunks
+  }
+
+  /** Throws where the server answers with an error. */
+  #refuse({ said, isLasting }: Refusal, { where, isFirst }: About): void {
+    const message = masked(`${where} answered with an error: ${said}`, this.#secrets)
+    // There may be no page 0.
+    if (isFirst && /\bpage\b/i.test(said)) throw noSuchPage(message)
+    throw isLasting && isFirst
+      ? new ConfigurationError(message, { hint: 'Correct source.url, source.auth or source.pagination.' })
+      : new TransientError(message)
+  }
+
+  /** Throws where a server broke off, and said so in the place of an item. */
+  #mustEndWell(records: Page['records'], about: About): void {
+    const last = records.at(-1)
+    const said = last && errorIn(last)
+    if (said !== undefined) this.#refuse({ said, isLasting: false }, about)
   }
 
   #page(json: unknown, answer: Answer, about: About): Page {
     const { where, isFirst, wrong } = about
     const refusal = refusalIn(json, this.#given.ok)
-    if (refusal) {
-      const message = masked(`${where} answered with an error: ${refusal.said}`, this.#secrets)
-      // There may be no page 0.
-      if (isFirst && /\bpage\b/i.test(refusal.said)) throw noSuchPage(message)
-      throw refusal.isLasting && isFirst
-        ? new ConfigurationError(message, { hint: 'Correct source.url, source.auth or source.pagination.' })
-        : new TransientError(message)
-    }
+    if (refusal) this.#refuse(refusal, about)
     checkProjection(json, where)
     checkContentCrs(answer, where)
-    const { next, hasLinks, isUnfollowed } = nextIn(json, answer, this.#given, wrong)
-    const entries = this.#entries(json, wrong)
+    const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
+    const { entries, isNull } = this.#entries(json, wrong)
+    const records = this.#recordsOf(entries, about)
+    this.#mustEndWell(records.records, about)
+    // Where the answer is the list itself, or a place, its members say nothing of the list.
+    const list = this.#itemsAt
+    const told = list === undefined ? undefined : json
+    const more = hasMore(told, list)
+    const isPlain = !isNull || next !== undefined || more === false || this.#given.pagination.end === 'empty'
     return {
-      ...this.#recordsOf(entries, about),
+      ...records,
       mark: exactJson([entries.length, entries[0]?.value, entries.at(-1)?.value]) ?? '',
-      total: totalIn(json, answer.headers, this.#given, isFirst, wrong),
-      pages: pagesIn(json),
+      total: totalIn(json, totalsIn(told, list), answer.headers, this.#given, isFirst, wrong),
+      pages: this.#given.next === false ? undefined : pagesIn(told, list),
       next,
-      hasMore: hasMore(json),
+      hasMore: more,
       hasLinks,
-      isUnfollowed,
+      signs: signsOf(told, list, answer, this.#given),
+      doubt: isPlain ? this.#doubt(entries, told) : nullDoubt,
     }
+  }
+
+  #doubt(entries: readonly Entry[], told: unknown): Page['doubt'] {
+    const members = membersOf(told, this.#itemsAt)
+    if (entries.length > 0) this.#statuses = statusesOf(members)
+    return entries.length > 0 || this.#given.ok ? undefined : doubtIn(members, this.#statuses)
   }
 
   #recordsOf(entries: readonly Entry[], { isSuspicious }: About): Pick<Page, 'count' | 'records' | 'position'> {
@@ -141,21 +186,22 @@ export class Reader {
     return this.#records.read(entry)
   }
 
-  #entries(json: unknown, wrong: Wrong): readonly Entry[] {
+  #entries(json: unknown, wrong: Wrong): { entries: readonly Entry[]; isNull: boolean } {
     const { layout = 'records' } = this.#given
     const isArray = layout === 'records' || layout === 'rows'
     if (this.#itemsAt === undefined && isArray && !Array.isArray(json)) {
       this.#itemsAt = this.#found(json, layout, wrong)
-      if (this.#itemsAt === undefined) return this.#onlyOne(json, wrong)
+      if (this.#itemsAt === undefined) return { entries: this.#onlyOne(json, wrong), isNull: false }
     }
     const list = this.#itemsAt === undefined ? json : valueAt(json, this.#itemsAt)
-    const entries = list === null ? [] : entriesIn(list, layout) // null, as some servers write an empty list
+    const isNull = list === null // as some servers write an empty list
+    const entries = isNull ? [] : entriesIn(list, layout)
     if (!entries)
       throw wrong(
         `has no list at ${this.#itemsAt ?? 'its outermost level'}; ${whatIsThere(json)}`,
         'Correct source.items.',
       )
-    return entries
+    return { entries, isNull }
   }
 
   /** Where the one list is. */
@@ -189,6 +235,11 @@ interface About {
   readonly isFirst: boolean
   readonly wrong: Wrong
   readonly isSuspicious: boolean
+}
+
+const nullDoubt = {
+  why: 'its list is null',
+  hint: 'If that is how this server writes an empty list, set source.pagination.end to empty.',
 }
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')

@@ -12,8 +12,6 @@ export interface Next {
   readonly next: string | undefined
   /** Whether the answer has a list of links, with one to the next page in it. */
   readonly hasLinks: boolean
-  /** Whether it has a link elsewhere, which isn't followed. */
-  readonly isUnfollowed: boolean
 }
 
 /** Where the next page is, as far as the answer itself says it. */
@@ -23,10 +21,14 @@ export function nextIn(
   { next: path, pagination: { type } }: Options,
   wrong: Wrong,
 ): Next {
-  const named = (next: string | undefined): Next => ({ next, hasLinks: false, isUnfollowed: false })
+  const named = (next: string | undefined): Next => ({ next, hasLinks: false })
+  if (path === false) return named(undefined)
   if (type === 'cursor') return named(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(valueAt(json, path)))
   if (type === 'link') return named(linkIn(json, answer, path, wrong))
-  return type === undefined && path === undefined ? unasked(json, answer, wrong) : named(undefined)
+  if (type !== undefined || path !== undefined) return named(undefined)
+  // Where nobody said how the list is cut, a list of links leads on.
+  const related = relatedNext(json, wrong)
+  return { next: absolute(related?.href, answer.url, wrong), hasLinks: related !== undefined }
 }
 
 function linkIn(json: unknown, { headers, url }: Answer, path: string | undefined, wrong: Wrong): string | undefined {
@@ -37,24 +39,15 @@ function linkIn(json: unknown, { headers, url }: Answer, path: string | undefine
   )
 }
 
-/** Where nobody said how the list is cut, a list of links leads on; any other link is only noticed. */
-function unasked(json: unknown, { headers, url }: Answer, wrong: Wrong): Next {
-  const related = relatedNext(json, wrong)
-  const links = find(json, leadsOn, nextNames.link, deepest).map(({ value }) => nextOf(value) ?? '')
-  const isLinked = links.some((link) => /^https?:|^[/?]/.test(link)) || /rel="?next/i.test(headerOf(headers, 'link'))
-  return {
-    next: absolute(related?.href, url, wrong),
-    hasLinks: related !== undefined,
-    isUnfollowed: !related && isLinked,
-  }
-}
-
 const inBody = (json: unknown, type: 'cursor' | 'link', wrong: Wrong): string | undefined => {
-  const fits = (value: unknown): boolean => leadsOn(value) && (type === 'cursor' || !isNumber(value))
+  const fits = (value: unknown): boolean => leadsOn(value) && (type === 'cursor' ? !isLink(value) : !isNumber(value))
   return nextOf(only('next', find(json, fits, nextNames[type], deepest), wrong)?.value)
 }
 
 const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
+
+/** What is plainly a link is no cursor. */
+const isLink = (value: unknown): boolean => /^(https?:\/\/|\?|\/[^?]*\?)/.test(nextOf(value) ?? '')
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint'
 

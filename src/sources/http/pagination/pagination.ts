@@ -1,5 +1,7 @@
 /** What every way of cutting a list into pages has to say. */
 import type { Location, Malformed } from '../../../plugin.js'
+import type { Doubt } from '../../signs/doubt.js'
+import type { Sign } from '../../signs/signs.js'
 
 /** Where a page is: its number, its offset, its cursor or its link; undefined before the first cursor or link. */
 export type Place = number | string | undefined
@@ -23,8 +25,10 @@ export interface Page {
   readonly hasMore: boolean | undefined
   /** Whether the next page is named in a list of links. */
   readonly hasLinks: boolean
-  /** Whether it names the next page by a link that nobody follows, for lack of `pagination.type`. */
-  readonly isUnfollowed: boolean
+  /** What says that the list has more than this page, followed or not. */
+  readonly signs: readonly Sign[]
+  /** Why an empty page may be a failure, and not the end. */
+  readonly doubt: Doubt | undefined
 }
 
 export const emptyPage: Page = {
@@ -37,7 +41,8 @@ export const emptyPage: Page = {
   next: undefined,
   hasMore: undefined,
   hasLinks: false,
-  isUnfollowed: false,
+  signs: [],
+  doubt: undefined,
 }
 
 export interface Pagination {

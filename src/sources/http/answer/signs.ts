@@ -1,0 +1,35 @@
+/** Signs in an answer and its headers that its list has more than was read. */
+import { membersOf, membersOfHeader } from '../../signs/members.js'
+import { anyWay, linkHint, type Sign, signsIn } from '../../signs/signs.js'
+import type { Options } from '../options.js'
+import { linkTo } from '../pagination/link-header.js'
+import { type Answer, headerOf } from '../request.js'
+
+/**
+ * @param json undefined where the answer is nothing but the list, or isn't JSON
+ * @param list the path of its list
+ */
+export function signsOf(json: unknown, list: string | undefined, { headers, url }: Answer, given: Options): Sign[] {
+  const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
+  const signs = signsIn([...membersOf(json, list), ...told], new Set(url.searchParams.values()))
+  return [...signs, ...linkHeader(headers), ...range(headers)].filter(({ kind }) =>
+    kind === 'items' ? given.total === undefined : given.next !== false,
+  )
+}
+
+function linkHeader(headers: Answer['headers']): Sign[] {
+  try {
+    const said = linkTo('next', headerOf(headers, 'link'))
+    return said === undefined ? [] : [{ at: 'the header link', said, kind: 'next', atLeast: 0, hint: linkHint }]
+  } catch {
+    return [] // where it is followed, that is an error already
+  }
+}
+
+/** Content-Range: items 0-99/250. */
+function range(headers: Answer['headers']): Sign[] {
+  const said = headerOf(headers, 'content-range')
+  const total = /^bytes\b/i.test(said) ? undefined : /\/(\d+)\s*$/.exec(said)?.[1]
+  if (total === undefined) return []
+  return [{ at: 'the header content-range', said, kind: 'items', atLeast: Number(total), hint: anyWay }]
+}

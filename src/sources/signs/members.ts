@@ -1,0 +1,63 @@
+/** What an answer says of itself: the members of its objects beside the list, and its headers. */
+import { isTree } from './tree.js'
+
+export interface Member {
+  /** Its path in the answer, or `the header x-total`. */
+  readonly at: string
+  /** As it is written; undefined for a header. */
+  readonly key: string | undefined
+  /** Its name in lower case, letters and digits only, without what is put before such names: `nextlink`. */
+  readonly name: string
+  readonly value: unknown
+  /** Whether it stands at the outermost level, beside the list, in `meta` or the like, or in a header. */
+  readonly isNear: boolean
+}
+
+/** Objects that are about the list, whatever stands in them. */
+const envelopes = /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|info|summary|query|result|response/i
+const mostLevels = 5
+
+const nameOf = (key: string): string =>
+  key
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
+    .replace(/^(odata|opensearch|hydra|xms|xwp|x?pagination|x)(?=.)/, '')
+
+/** @param list the path of the list, where it is known: it is left out, and what stands on the way to it is near */
+export const membersOf = (json: unknown, list?: string): Member[] => [
+  ...within(json, { prefix: '', list, isNear: true, level: 0 }),
+]
+
+interface Around {
+  readonly prefix: string
+  readonly list: string | undefined
+  readonly isNear: boolean
+  readonly level: number
+}
+
+function* within(json: unknown, { prefix, list, isNear, level }: Around): Generator<Member> {
+  if (typeof json !== 'object' || json === null) return
+  if (Array.isArray(json) && list === undefined) return
+  for (const [key, value] of Object.entries(json)) {
+    const at = `${prefix}${key}`
+    if (at === list) continue
+    yield { at, key, name: nameOf(key), value, isNear }
+    const leadsToList = list?.startsWith(`${at}.`) ?? false
+    if (!isTree(value) && !leadsToList) continue
+    const isAbout = isNear && (leadsToList || envelopes.test(key) || Array.isArray(json))
+    if (isAbout ? level < mostLevels : level === 0)
+      yield* within(value, { prefix: `${at}.`, list, isNear: isAbout, level: level + 1 })
+  }
+}
+
+/** What a header says; some servers put an object of JSON into one: X-Pagination. */
+export function membersOfHeader(name: string, text: string): Member[] {
+  const at = `the header ${name}`
+  if (/pagina/i.test(name) && text.startsWith('{'))
+    try {
+      return [...within(JSON.parse(text), { prefix: `${at}, `, list: undefined, isNear: true, level: 1 })]
+    } catch {
+      return []
+    }
+  return [{ at, key: undefined, name: nameOf(name), value: text, isNear: true }]
+}

@@ -1,0 +1,131 @@
+/**
+ * Signs in an answer that its list has more than was read, in whatever way a server pages it.
+ *
+ * They are many and vague: so no sign ends a list or leads on. But where a list ends, and there is a sign of more
+ * than was read, it isn't taken for the whole.
+ */
+import type { Member } from './members.js'
+import { isTree, linksIn, nextOf, wholeOf } from './tree.js'
+
+export interface Sign {
+  /** What says so: its path in the answer, or its header. */
+  readonly at: string
+  /** What it says, in short. */
+  readonly said: string
+  /** Whether it names the next page, only says that more follows, or how many items or pages there are at least. */
+  readonly kind: 'next' | 'more' | 'items' | 'pages'
+  /** Items or pages. */
+  readonly atLeast: number
+  /** The setting that follows it. */
+  readonly hint: string
+}
+
+export const anyWay = "Set source.pagination as the server's pages are asked for, or ask for all at once."
+
+export const linkHint = 'Set source.pagination.type to link.'
+
+/** How what stands in an answer is followed. */
+function followed(how: 'link' | 'number' | 'cursor', at: string): string {
+  if (how === 'number') return 'Set source.pagination.type to page or offset, as the server counts.'
+  if (at.startsWith('the header'))
+    return `Set source.pagination.type to ${how}, if the server has it in its answers, too.`
+  return `Set source.pagination.type to ${how}, and source.next to ${at}.`
+}
+
+// Names are in lower case, letters and digits only.
+const things = 'items?|results?|elements?|records?|rows?|hits|features|documents|docs|objects|entries|entities|matches'
+const counts = 'count|size|number|found|matched|available|filtered|returned'
+const places = [
+  ...['page', 'cursor', 'token', 'offset', 'url', 'uri', 'links?', 'href', 'start', 'key', 'marker', 'batch', 'set'],
+  ...[
+    'records?',
+    'results?',
+    'items?',
+    'index',
+    'skip',
+    'position',
+    'after',
+    'from',
+    'id',
+    'max',
+    'number',
+    'no',
+    'num',
+  ],
+  ...['query', 'path', 'params?', 'range', 'row', 'first', 'chunk', 'part', 'group', 'sequence', 'seq'],
+].join('|')
+const named = (...words: readonly string[]): RegExp => new RegExp(`^(${words.join('|')})$`)
+
+const names = {
+  items: named(
+    '(estimated|approximate|approx)?(count|hits|found|matched|total|grandtotal|fullcount)',
+    `(estimated|approximate|approx)?(n|nb|nr|num|number|total|full)(of)?(total)?(${counts}|(${things})(count)?)`,
+    `total(number)?(of)?(${things})(count)?`,
+    `(${things})(total|count|filtered|available|matched|found)`,
+  ),
+  pages: named(
+    'pages',
+    '(n|nb|nr|num|number|total|max)(of)?pages?',
+    'pages?(count|total)',
+    'totalpagecount',
+    'lastpage',
+  ),
+  more: named(
+    '(has|is|are|there)?(more(?!info)\\w*|next(page|results?|items?)?|additional\\w*|truncated|limited|capped)',
+    'partial\\w*|exceeded\\w*limit|limit(reached|exceeded)',
+  ),
+  last: named(
+    '(is|at)?(last(page|batch|chunk)?|end(of\\w*)?|eof|done|completed?|finished|exhausted)',
+    'all\\w*(loaded|returned)',
+  ),
+  next: named(
+    `next(${places})*`,
+    'continuation\\w*|resumptiontoken|(page|paging|scroll)?token|scrollid|searchafter|lastevaluatedkey',
+  ),
+  cursor: named('cursor', 'after', 'offset'),
+}
+
+const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))
+const isNo = (value: unknown): boolean => value === false || /^(false|no)$/i.test(String(value))
+
+/** @param asked what the answer was asked for: a server may repeat it */
+export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> = new Set()): Sign[] =>
+  members.flatMap((member) => signOf(member, asked) ?? [])
+
+function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
+  const { at, name, value, isNear } = member
+  const said = typeof value === 'object' ? 'something' : String(value).slice(0, 60)
+  const sign = { at, said, atLeast: 0, hint: anyWay }
+  for (const kind of ['items', 'pages'] as const) {
+    const atLeast = isNear && names[kind].test(name) ? countIn(value) : undefined
+    if (atLeast !== undefined) return { ...sign, kind, atLeast }
+  }
+  if ((names.more.test(name) && isYes(value)) || (isNear && names.last.test(name) && isNo(value)))
+    return { ...sign, kind: 'more' }
+  const href = linksIn(value).find(({ relation }) => relation === 'next')?.href
+  if (href !== undefined) return { ...sign, at: `${at}.next`, said: href, kind: 'next', hint: linkHint }
+  const next = isNextName(member) ? placeIn(value) : undefined
+  if (next === undefined || asked.has(next)) return undefined
+  const how = /^\d+$/.test(next) ? 'number' : /^(https?:)?\/|^\?/.test(next) ? 'link' : 'cursor'
+  return { ...sign, said: next.slice(0, 60), kind: 'next', hint: followed(how, at) }
+}
+
+/** `offset`, `cursor` and `after` are often those that were asked for; as text beside the list they lead on. */
+const isNextName = ({ at, name, value, isNear }: Member): boolean =>
+  names.next.test(name) ||
+  (isNear && names.cursor.test(name) && typeof value === 'string' && !/^\d*$/.test(value) && !/cursors/i.test(at)) ||
+  (name === 'after' && /paging/i.test(at) && !/cursors/i.test(at))
+
+/** Where the next page is, if that is anywhere: also `{page: 2}`, or `{id: {S: "a"}}`. */
+function placeIn(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return nextOf(value)
+  return nextOf(value) ?? Object.values(value).flatMap((inner) => placeIn(inner) ?? [])[0]
+}
+
+/** How many there are at least: 250, "250", {value: 250}, ">100". */
+function countIn(value: unknown): number | undefined {
+  if (isTree(value)) return wholeOf(value['value'] ?? value['count'])
+  const [, above, digits] = /^\s*(>=?)?\s*(\d+\+?)\s*$/.exec(String(value)) ?? []
+  if (digits === undefined || typeof value === 'boolean') return undefined
+  return Number.parseInt(digits, 10) + (above === '>' || digits.endsWith('+') ? 1 : 0)
+}
