@@ -130,7 +130,12 @@ async function keepDigits(document: Document): Promise<void> {
     Scalar(_, node, path) {
       const { source, value } = node
       const isData = path.some((above) => isPair(above) && isScalar(above.key) && above.key.value === 'locations')
-      if (isData && typeof value === 'number' && source !== undefined) node.value = exactScalar(source, value)
+      if (!isData || typeof value !== 'number' || source === undefined) return
+      // In the place of a name it is one: the id 1.10 is no 1.1.
+      const above = path.at(-1)
+      const isName = isPair(above) && isScalar(above.key) && /^(id|city|name|state)$/i.test(String(above.key.value))
+      const exact = exactScalar(source, value)
+      node.value = isName && typeof exact === 'number' && source !== String(exact) ? source : exact
     },
   })
 }

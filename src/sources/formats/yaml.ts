@@ -1,5 +1,5 @@
 /** YAML: one list of records, an object that holds one, or a document for each record. Read as a whole. */
-import type { Document, Node } from 'yaml'
+import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping } from '../fields/mapping.js'
@@ -9,6 +9,7 @@ import { entriesIn, layoutOf } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
 import { damaged, isObject, misread, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
+import { asWritten } from './written.js'
 
 /** Characters of a YAML list: its document takes about 80 times as much memory. */
 const maxYaml = 8 * 1024 * 1024
@@ -20,7 +21,12 @@ interface Item {
   readonly value: unknown
   readonly key: string | undefined
   readonly line: number | undefined
+  /** See `asWritten`: its odd numbers, and its value with those as text. */
+  readonly odd: readonly string[]
+  texts(): unknown
 }
+
+const nothingOdd = { odd: [], texts: () => undefined }
 
 export async function* readYaml(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
   const yaml = (await import('yaml')).default
@@ -43,19 +49,50 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
       )
     exactScalars(document, yaml)
     const about = { list, given, mapping, isOne: documents.length === 1 }
-    for (const { value, key, line } of itemsOf(document, about, yaml, lineOf)) {
+    for (const { value, key, line, odd, texts } of itemsOf(document, about, yaml, lineOf)) {
       const place = `[${key === undefined ? number : JSON.stringify(key)}], line ${line ?? '?'}`
       number++
       const text = exactJson(value) ?? ''
       const record = text.includes('\ufffd')
         ? new Malformed(text, misread('record', given))
-        : reader.read({ value, key })
+        : asWritten(reader.read({ value, key }), odd, () => reader.read({ value: texts(), key }))
       if (record === undefined) continue
       records.push(record)
       places.push(place)
     }
   }
   yield { records, position: (index) => places[index] ?? '' }
+}
+
+/** Numbers that YAML writes in more ways than one: 1.50, 0x1F, 1e3. */
+function oddIn(node: Node, document: Document, { visit }: Yaml): Pick<Item, 'odd' | 'texts'> {
+  const odd: { scalar: Scalar; number: unknown; source: string }[] = []
+  const seen = new Set<unknown>()
+  const look = (part: Node): void => {
+    if (seen.has(part)) return
+    seen.add(part)
+    visit(part, {
+      Scalar(_, scalar) {
+        const { source, value: number } = scalar
+        if (typeof number === 'number' && source !== undefined && source !== String(number))
+          odd.push({ scalar, number, source })
+      },
+      Alias(_, alias) {
+        const target = alias.resolve(document)
+        if (target) look(target)
+      },
+    })
+  }
+  look(node)
+  return {
+    odd: odd.map(({ source }) => source),
+    texts() {
+      for (const { scalar, source } of odd) scalar.value = source
+      const value: unknown = node.toJS(document)
+      for (const { scalar, number } of odd) scalar.value = number
+      return value
+    },
+  }
 }
 
 /** Whether two keys are one: 0012 and 12 aren't, though both are the number 12. */
@@ -107,6 +144,7 @@ function itemsOf(
     value: jsOf(node),
     key,
     line: yaml.isNode(node) ? lineOf(node) : undefined,
+    ...(yaml.isNode(node) ? oddIn(node, document, yaml) : nothingOdd),
   })
   const found: unknown =
     items === undefined || !yaml.isMap(contents) ? contents : document.getIn(items.split('.'), true)
@@ -114,7 +152,11 @@ function itemsOf(
   if (layout === 'keyed' && yaml.isMap(found))
     return found.items.map(({ key, value }) => itemOf(value, String(jsOf(key))))
   if (layout === 'columns')
-    return (entriesIn(jsOf(found), 'columns') ?? wrongLayout(name)).map((entry) => ({ ...entry, line: undefined }))
+    return (entriesIn(jsOf(found), 'columns') ?? wrongLayout(name)).map((entry) => ({
+      ...entry,
+      line: undefined,
+      ...nothingOdd,
+    }))
   if (yaml.isSeq(found)) {
     if (found !== contents) mustBeWhole(contents.toJS(document), found.items.length, name, given)
     return found.items.map((node) => itemOf(node))
@@ -126,7 +168,7 @@ function itemsOf(
       name,
     )
   if (!yaml.isMap(contents)) throw damaged(name, "isn't a sequence", yamlHint)
-  return inMap(contents.toJS(document), about, contents.items, itemOf)
+  return inMap(contents, contents.toJS(document), about, itemOf)
 }
 
 function wrongLayout(name: string): never {
@@ -135,19 +177,19 @@ function wrongLayout(name: string): never {
 
 /** The records of a mapping: of the one list in it, or the mapping itself. */
 function inMap(
+  contents: YAMLMap,
   value: unknown,
   { list, given, mapping, isOne }: About,
-  pairs: readonly { key: unknown; value: unknown }[],
   itemOf: (node: unknown, key?: string) => Item,
 ): readonly Item[] {
-  const whole: Item = { value, key: undefined, line: undefined }
+  const whole: Item = { ...itemOf(contents), line: undefined }
   if (!isOne || !isObject(value)) return [whole]
   const held = new Map<string, Held>()
   for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
   const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
   // A single place may have an empty list in it.
   if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
-  const node: unknown = pairs.find(({ key }) => String(key) === path)?.value
+  const node: unknown = contents.items.find(({ key }) => String(key) === path)?.value
   if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items)) {
     mustBeWhole(value, node.items.length, list.name, given)
     return node.items.map((item: unknown) => itemOf(item))

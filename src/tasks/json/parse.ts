@@ -16,9 +16,12 @@ export function parseJson(given: string): unknown {
   return keysIn(text) === keysOf(value) ? value : exact(text)
 }
 
-const exact = (text: string): unknown =>
+/** The same, with each number as the text that it is written as. */
+export const parseTexts = (text: string): unknown => exact(text, (number) => number)
+
+const exact = (text: string, parseNumber: (text: string) => unknown = numberOf): unknown =>
   parse(text, undefined, {
-    parseNumber: numberOf,
+    parseNumber,
     onDuplicateKey: ({ oldValue, newValue }) => new Twice(oldValue, newValue),
   })
 

@@ -55,6 +55,35 @@ const write: Readonly<Record<string, (records: readonly string[]) => [name: stri
 }
 const each = Object.entries(write).map(([format, text]) => ({ format, text }))
 
+describe('numbers in the place of names are kept as they are written', () => {
+  const numbers = [
+    '{"id":1.10,"name":1.50,"lat":46.90,"lon":7.40,"x":1.20}',
+    '{"id":1.1,"name":15e1,"lat":46.90,"lon":7.40}',
+    '{"id":1.0,"name":"1.0","state":2.00,"lat":46.90,"lon":7.40}',
+    '{"id":46.9,"name":"x","lat":46.90,"lon":7.40}',
+  ]
+  test.each(each)('$format', async ({ format, text }) => {
+    if (format === 'GeoJSON') return
+    expect((await read(...text(numbers))).locations).toMatchObject([
+      { id: '1.10', city: '1.50', latitude: 46.9, x: 1.2 },
+      { id: 1.1, city: '15e1' },
+      { id: '1.0', city: '1.0', state: '2.00' },
+      { id: 46.9 },
+    ])
+  })
+
+  test("YAML's own ways to write numbers", async () => {
+    const list = '- &a {id: 0x1F, city: 0o17, lat: 46, lon: 7.40}\n- {<<: *a, id: +5, lat: 46.90, x: 0x10}\n'
+    expect((await read('list.yaml', list)).locations).toMatchObject([
+      { id: '0x1F', city: '0o17' },
+      { id: '+5', city: '0o17', x: 16 },
+    ])
+    expect((await read('list.yaml', 'id: 1.50\ncity: 0x1F\nlat: 46.90\nlon: 7.4\n')).locations).toMatchObject([
+      { id: '1.50', city: '0x1F', latitude: 46.9 },
+    ])
+  })
+})
+
 describe.each(each)('$format', ({ format, text }) => {
   const isGeo = format === 'GeoJSON'
   const list = (records: readonly string[], options: object = {}): Promise<Read> => read(...text(records), options)

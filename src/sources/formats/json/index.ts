@@ -1,11 +1,12 @@
 /** JSON and GeoJSON: one list of records, or an object that holds one. */
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
-import { parseJson } from '../../../tasks/json/parse.js'
+import { parseJson, parseTexts } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
 import { damaged, maxRecord, misread, NoRecord, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
+import { asWritten, oddNumbers } from '../written.js'
 import { type Element, Elements } from './elements.js'
 import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
 import { Unstructured } from './walker.js'
@@ -184,5 +185,5 @@ export function fromText(
   } catch (error) {
     return new NoRecord(text, `the ${what} isn't JSON: ${toError(error).message}`)
   }
-  return reader.read({ value, key })
+  return asWritten(reader.read({ value, key }), oddNumbers(text), () => reader.read({ value: parseTexts(text), key }))
 }
