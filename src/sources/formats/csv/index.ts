@@ -33,10 +33,10 @@ export async function* readCsv(
       if (separator !== undefined) lines = lines.slice(1)
       table = new Table({ name, given: dialect, mapping, parse, line: skipped + (separator === undefined ? 0 : 1) })
     }
-    if (table) yield table.read(lines)
+    if (table) yield* table.read(lines)
     else skipped += lines.length
   }
-  if (table) yield table.end()
+  if (table) yield* table.end()
   if (!table?.hasColumns && !given.header)
     throw damaged(
       name,

@@ -38,7 +38,12 @@ interface State {
   readonly isBegun: boolean
   readonly line: number
   readonly open: readonly string[]
+  readonly waiting: readonly string[]
+  readonly at: number
 }
+
+/** Lines that are read in one go: what a quote that is never closed held up are too many to read without a pause. */
+const linesATurn = 2_000
 
 export class Table {
   readonly #terms: TableTerms
@@ -50,6 +55,9 @@ export class Table {
   /** The lines of a record whose last quote is still open, and their characters. */
   #open: string[] = []
   #size = 0
+  /** Lines to read, from a place on. */
+  #waiting: readonly string[] = []
+  #at = 0
   #rows: Row[] = []
   #lines: number[] = []
   /** Records with quotes, and their places: they are read all at once, unless one of them is wrong. */
@@ -75,19 +83,26 @@ export class Table {
   }
 
   /** The records that end in these lines. */
-  read(lines: readonly string[]): Records {
-    return this.#chunk(() => this.#feed(lines))
+  *read(lines: readonly string[]): Generator<Records> {
+    this.#waiting = lines
+    this.#at = 0
+    while (this.#at < this.#waiting.length) yield this.#chunk(() => this.#feed())
   }
 
   /** The records of what is left at the end of the list. */
-  end(): Records {
-    return this.#chunk(() => {
-      while (this.#open.length > 0) this.#giveUpFirst()
-    })
+  *end(): Generator<Records> {
+    while (this.#open.length > 0 || this.#at < this.#waiting.length)
+      yield this.#chunk(() => {
+        if (this.#at === this.#waiting.length) this.#giveUpFirst()
+        this.#feed()
+      })
   }
 
   #chunk(work: () => void): Records {
-    const before: State = { columns: this.#columns, isBegun: this.#isBegun, line: this.#line, open: [...this.#open] }
+    const before: State = {
+      ...{ columns: this.#columns, isBegun: this.#isBegun, line: this.#line, open: [...this.#open] },
+      ...{ waiting: this.#waiting, at: this.#at },
+    }
     this.#begin([])
     work()
     if (!this.#readQuoted()) {
@@ -96,6 +111,8 @@ export class Table {
       this.#isBegun = before.isBegun
       this.#line = before.line
       this.#open = [...before.open]
+      this.#waiting = before.waiting
+      this.#at = before.at
       this.#begin(undefined)
       work()
     }
@@ -135,21 +152,20 @@ export class Table {
     }
   }
 
-  #feed(lines: readonly string[]): void {
+  #feed(): void {
     const { comment } = this.#terms.given
-    lines.forEach((raw, index) => {
+    for (let left = linesATurn; left > 0 && this.#at < this.#waiting.length; left--) {
+      const raw = this.#waiting[this.#at++] ?? ''
       this.#line++
-      if (this.#open.length === 0 && comment !== undefined && raw.startsWith(comment)) return
+      if (this.#open.length === 0 && comment !== undefined && raw.startsWith(comment)) continue
       const quotes = this.#quotesIn(raw)
       if (this.#open.length === 0 && (quotes % 2 === 0 || this.#isLiteral(raw))) {
         const record = raw.endsWith('\r') ? raw.slice(0, -1) : raw
         const isLiteral = quotes % 2 === 1
-        const following = this.#columns ? [] : lines.slice(index + 1, index + 50)
+        const following = this.#columns ? [] : this.#waiting.slice(this.#at, this.#at + 49)
         if (!this.#take(record, quotes > 0 && !isLiteral, this.#line, following)) this.#reject(record, this.#line)
-        return
-      }
-      this.#goOn(raw, quotes)
-    })
+      } else this.#goOn(raw, quotes)
+    }
   }
 
   /** Takes one more line of a record whose last quote is still open. */
@@ -175,7 +191,8 @@ export class Table {
     this.#line -= this.#open.length
     this.#reject(first.replace(/\r$/, ''), ++this.#line)
     this.#open = []
-    this.#feed(others)
+    this.#waiting = [...others, ...this.#waiting.slice(this.#at)]
+    this.#at = 0
   }
 
   /** One whole record. False where it can't be read. */
