@@ -15,7 +15,7 @@ async function read(rows: number, row: (id: number) => string): Promise<{ sizes:
   }
   const mapping = new Mapping({}, { title: 'The list', thing: 'column', log })
   const [sizes, lines]: [number[], string[]] = [[], []]
-  const list = { name: 'list.csv', format: 'csv', text, again: text } as const
+  const list = { name: 'list.csv', format: 'csv', text, again: true } as const
   for await (const { records, position } of readCsv(list, {}, mapping)) {
     sizes.push(records.length)
     for (const [index, record] of records.entries())
