@@ -1,5 +1,4 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
-import { randomUUID } from 'node:crypto'
 import { exitCodes, isOwmError, mistakesIn, type OwmError, toError, UsageError } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
@@ -22,10 +21,6 @@ export interface Manner {
   /** Of the logs, where a flag says so. */
   format?: LogFormat | undefined
 }
-
-/** Stands before the digits of a bigint, which JSON.stringify doesn't take, until they are a number again. */
-const digits = `digits ${randomUUID()} `
-const inDigits = new RegExp(`"${digits}(-?\\d+)"`, 'g')
 
 export class Report {
   readonly bar: ProgressBar
@@ -55,12 +50,14 @@ export class Report {
     const shown = error
       ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
       : result
+    // Before the digits of a bigint, which JSON.stringify doesn't take, until they are a number again.
+    const digits = `digits ${crypto.randomUUID()} `
     // Value by value: a secret that happens to read "sink" must not rename a key.
     const clean = (_: string, value: unknown): unknown => {
       if (typeof value === 'bigint') return `${digits}${value}`
       return typeof value === 'string' ? secrets.redact(value) : value
     }
-    const json = JSON.stringify(shown, clean, 2).replace(inDigits, '$1')
+    const json = JSON.stringify(shown, clean, 2).replace(new RegExp(`"${digits}(-?\\d+)"`, 'g'), '$1')
     process.stdout.write(`${harmlessJson(json)}\n`)
   }
 
