@@ -2,14 +2,16 @@ import { defineConfig } from 'vitest/config'
 import { filesWithout, missingPrograms } from './scripts/programs.mjs'
 
 /**
- * Four suites, told apart by their files' names:
+ * Five suites, told apart by their files' names:
  * unit         name.test.ts: no server, no process of its own; for while you write
  * integration  name.integration.test.ts: real processes and real servers
  * faults       test/faults, and the outbox against a model of it: kills, full disks, failovers
  * model        the protocol's Promela model, checked by spin
+ * guards       the suite again, in an owm without one of its guards: it must fail (`npm run test:guards`)
  */
 const faults = ['test/faults/**/*.test.ts', 'test/model.test.ts']
 const model = ['test/promela.test.ts']
+const guards = ['test/guards.test.ts']
 
 /** `npm test` has said which these are; where CI is set, it has failed. */
 const cannotRun = filesWithout(missingPrograms()).map(({ file }) => file)
@@ -29,13 +31,17 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.integration.test.ts', ...faults, ...model, ...cannotRun],
+          exclude: ['test/**/*.integration.test.ts', ...faults, ...model, ...guards, ...cannotRun],
           retry: 0,
         },
       },
       { extends: true, test: { name: 'integration', include: ['test/**/*.integration.test.ts'], exclude: cannotRun } },
       { extends: true, test: { name: 'faults', include: faults, exclude: cannotRun } },
       { extends: true, test: { name: 'model', include: model, exclude: cannotRun, maxConcurrency: 2 } },
+      {
+        extends: true,
+        test: { name: 'guards', include: process.env['OWM_TEST_LONG'] ? guards : [], testTimeout: 300_000 },
+      },
     ],
   },
 })

@@ -128,6 +128,10 @@ typedef Sink {
   bool inFence[IDS + 1];                 /* fence: it has the position */
   byte seq[IDS + 1], rid[IDS + 1];       /* position: the last task, its run */
   byte under[IDS + 1], by[IDS + 1]       /* position: the generation in which and the word under which it was placed */
+#if DELMARKS > 0
+  ; byte namedAt[IDS + 1], keptAt[IDS + 1]   /* fence: what the mark said when it was last written */
+  byte stream, keptOf, keptOfAt[IDS + 1]     /* which stream there is, and of which each entries-added is */
+#endif
 };
 Sink sink, replica;
 
@@ -178,12 +182,18 @@ inline copyFile(to, from) {
 inline copySink(to, from) {
   to.named = from.named; to.trimmed = from.trimmed; to.exists = from.exists; to.added = from.added;
   to.kept = from.kept; to.gen = from.gen;
+#if DELMARKS > 0
+  to.stream = from.stream; to.keptOf = from.keptOf;
+#endif
   i = 0; do :: i <= N + 1 -> to.there[i] = from.there[i]; i++ :: else -> break od;
   i = 0;
   do
   :: i <= IDS ->
      to.epoch[i] = from.epoch[i]; to.word[i] = from.word[i]; to.seq[i] = from.seq[i]; to.rid[i] = from.rid[i];
      to.under[i] = from.under[i]; to.by[i] = from.by[i];
+#if DELMARKS > 0
+     to.namedAt[i] = from.namedAt[i]; to.keptAt[i] = from.keptAt[i]; to.keptOfAt[i] = from.keptOfAt[i];
+#endif
      to.inFence[i] = from.inFence[i]; to.inMark[i] = from.inMark[i]; i++
   :: else -> break
   od
@@ -196,17 +206,28 @@ inline copySink(to, from) {
 #else
 #define newGeneration() gens++; sink.gen = gens
 #endif
+#if DELMARKS > 0       /* the last entry's id is kept as well: where all entries are younger, the stream is another one */
+#ifdef NOYOUNGER
+#define ISYOUNGER false
+#else
+#define ISYOUNGER (sink.keptOf != sink.stream && sink.trimmed == 0)
+#endif
+#define keepAdded() sink.kept = sink.added; sink.keptOf = sink.stream
+#else
+#define ISYOUNGER false
+#define keepAdded() sink.kept = sink.added
+#endif
 /* Whoever finds no stream, or a younger one than is kept, begins a generation: fences of older ones are void. */
 inline look() {
 #ifdef NOGEN
   sink.gen = 1; sink.kept = 0
 #else
   if
-  :: sink.gen == 0 || (sink.kept > 0 && (!sink.exists || sink.added < sink.kept)) -> newGeneration(); sink.kept = 0
+  :: sink.gen == 0 || (sink.kept > 0 && (!sink.exists || sink.added < sink.kept || ISYOUNGER)) -> newGeneration(); sink.kept = 0
   :: else
   fi;
 #ifndef KEPTBYADD
-  if :: sink.exists -> sink.kept = sink.added :: else fi
+  if :: sink.exists -> keepAdded() :: else fi
 #endif
 #endif
 }
@@ -234,9 +255,16 @@ inline answer(live, A, X, Y, Z) { if :: live -> rep!A, X, Y, Z, sink.gen, sink.n
 #define ISFOUND(X) ((X) > file.low && (X) > sink.trimmed && (X) <= file.last && sink.there[PLACEOF(X)] > 0)
 /* live: the connection that the process waits on. Otherwise nobody hears the answer. */
 inline receive(live) {
-  look();
   if
-  :: k == SEARCH -> newest(); inARow(a); answer(live, FOUND, x, y, 0)      /* a mere reader */
+  :: k != SEARCH ->
+#if DELMARKS > 0 && !defined(NORESTORE)
+     restoreMark();
+#endif
+     look()
+  :: else                                /* a mere reader */
+  fi;
+  if
+  :: k == SEARCH -> newest(); inARow(a); answer(live, FOUND, x, y, 0)
   :: k == ATTACH -> attach(live)
   :: k != ATTACH && k != SEARCH && ISABOVE -> answer(live, SUPERSEDED, 0, 0, 0)
   :: k != ATTACH && k != SEARCH && ISBELOW -> answer(live, CHANGED, 0, 0, 0)
@@ -248,8 +276,23 @@ inline receive(live) {
 inline standing(X) {                     /* a fence that was deleted gets its position again from the mark */
   if :: !sink.inFence[X] && sink.inMark[X] -> sink.inFence[X] = true :: else fi
 }
+#if DELMARKS > 0
+/* A mark that is gone alone gets back what the fence knows of it; whether the stream is still the same, look() sees. */
+inline restoreMark() {
+  if
+  :: sink.named == 0 && sink.inFence[o] && sink.namedAt[o] > 0 ->
+     sink.named = sink.namedAt[o];
+     if :: sink.gen == 0 -> sink.gen = sink.under[o] :: else fi;
+     if :: sink.kept == 0 -> sink.kept = sink.keptAt[o]; sink.keptOf = sink.keptOfAt[o] :: else fi
+  :: else
+  fi
+}
+#endif
 inline stand(S, R, BY, G) {
   sink.seq[o] = S; sink.rid[o] = R; sink.by[o] = BY; sink.under[o] = G; sink.inFence[o] = true;
+#if DELMARKS > 0
+  sink.namedAt[o] = sink.named; if :: sink.kept > 0 -> sink.keptAt[o] = sink.kept; sink.keptOfAt[o] = sink.keptOf :: else fi;
+#endif
 #ifndef NOSECOND
   sink.inMark[o] = true
 #endif
@@ -321,12 +364,12 @@ inline put(X) {                          /* the tasks from y to X */
   do
   :: y <= X ->
      x = (y == 3 && z -> N + 1 : y); T(("* sink adds task %d for place %d (id %d)\n", y, x, o));
-     assert(sink.there[x] == 0 || mayRepeat);   /* TWICE: only a restored copy, or behind a lost mark, and it is said */
+     assert(sink.there[x] == 0 || mayRepeat);   /* TWICE: only a restored copy, and it is said */
      xadd(); if :: sink.there[x] < 2 -> sink.there[x]++ :: else fi; y++
   :: else -> break
   od
 }
-inline xadd() { sink.exists = true; sink.added++; sink.kept = sink.added }
+inline xadd() { sink.exists = true; sink.added++; keepAdded() }
 inline receipt(live) {
   if
   :: PLACED && sink.seq[o] >= a ->
@@ -458,6 +501,9 @@ inline predecessor(X) {                  /* y: the newest task before X that was
   y = X - 1; do :: y > 0 && file.dead[y] -> y-- :: else -> break od
 }
 inline delStream() {
+#if DELMARKS > 0
+  sink.stream++;
+#endif
   sink.exists = false; sink.added = 0; sink.trimmed = 0; lossSinceAttach = true; lossSinceReceipt = true;
   i = 0; do :: i <= N + 1 -> sink.there[i] = 0; i++ :: else -> break od
 }
@@ -468,7 +514,10 @@ inline delMark() {
 }
 inline voidPosition(X) {
   if
-  :: !sink.inFence[X] && !sink.inMark[X] -> sink.seq[X] = 0; sink.rid[X] = 0; sink.under[X] = 0; sink.by[X] = 0
+  :: !sink.inFence[X] && !sink.inMark[X] -> sink.seq[X] = 0; sink.rid[X] = 0; sink.under[X] = 0; sink.by[X] = 0;
+#if DELMARKS > 0
+     sink.namedAt[X] = 0; sink.keptAt[X] = 0; sink.keptOfAt[X] = 0
+#endif
   :: else
   fi
 }
@@ -609,7 +658,7 @@ active proctype system() {
   :: atomic { delstreams > 0 && sink.exists -> delstreams--; T(("* DEL stream\n")); delStream() }
   :: atomic { delfences > 0 && sink.epoch[file.id] > 0 ->
        delfences--; T(("* DEL fence\n")); delFence(file.id) }
-  :: atomic { delmarks > 0 && sink.named > 0 -> delmarks--; T(("* DEL mark\n")); delMark(); mayRepeat = true }
+  :: atomic { delmarks > 0 && sink.named > 0 -> delmarks--; T(("* DEL mark\n")); delMark() }
   :: atomic { flushes > 0 && sink.named > 0 ->
        flushes--; T(("* FLUSHALL\n")); delStream(); delFence(1); delFence(2); delFence(3); delMark() }
   :: atomic { others > 0 ->

@@ -105,19 +105,12 @@ export async function prepareLock(path: string): Promise<void> {
 
 /**
  * Makes what is missing of a database and of the files beside it, before SQLite opens them: the name of a file that is
- * there can't be taken by anybody else. An empty journal or log does no harm.
+ * there can't be taken by anybody else. An empty journal or log does no harm. SQLite syncs
+ * the folder with its first log.
  */
 export async function prepareDatabase(path: string): Promise<void> {
   if (!(await checkDatabase(path))) await make(path)
   for (const ending of sideEndings) if (!(await look(`${path}${ending}`))) await make(`${path}${ending}`)
-  // guard: names-synced
-  await syncFolder(dirname(path))
-}
-
-/** A new file's name is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  await folder.sync().finally(() => folder.close())
 }
 
 /** Removes what `prepareDatabase` made and SQLite had no use for, once the database is closed. */

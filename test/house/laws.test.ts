@@ -111,6 +111,15 @@ describe('imports', () => {
   })
 })
 
+it('each guard is taken out by a test', () => {
+  const marks = ours.flatMap(({ path, text }) =>
+    path.startsWith('src/') ? [...text.matchAll(/^ *(?:\/\/|--) guard: (\S+)$/gm)].map(([, name]) => name) : [],
+  )
+  expect(marks.length).toBeGreaterThan(40)
+  const tests = code.filter(({ text }) => /support\/broken\.js'/.test(text)).map(({ text }) => text)
+  expect(marks.filter((name) => !tests.some((text) => text.includes(`'${name}'`)))).toEqual([])
+})
+
 describe('size', () => {
   it(`of a file: at most ${most.linesOfFile} lines`, () => {
     const found = code.map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }))
@@ -213,7 +222,7 @@ describe('commands', () => {
 
 it('unit tests start no server and no process', () => {
   const isUnit = (path: string): boolean =>
-    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|(model|promela)\.test)/.test(path)
+    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|(model|promela|guards)\.test)/.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,
     /^import .* from '.*\/support\/(?!cli)/m,

@@ -249,6 +249,10 @@ describe('a missing outbox', () => {
       expectRefused(await owm([...command, '--outbox', far], { cwd }), /There is no outbox/)
       expect(await readdir(join(cwd, 'shared'))).toEqual([])
       expect(await readdir(cwd)).not.toContain('no')
+      // As if another owm were about to make it.
+      await writeFile(join(cwd, 'shared', 'outbox.db-lock'), '')
+      expectRefused(await owm(command, { cwd }), /There is no outbox .*outbox\.db/)
+      expect(await readdir(join(cwd, 'shared'))).toEqual(['outbox.db-lock'])
     },
   )
 
@@ -300,6 +304,19 @@ describe('two owm on one outbox, after its lock file was removed', () => {
     const lines = await linesOf(cwd)
     expect(new Set(lines).size).toBe(30)
     expect(lines).toHaveLength(35)
+  })
+
+  test('the one that is about to send stops: its batch is not there twice', async () => {
+    const cwd = await shared()
+    let second: Ran | undefined
+    expect(await owm(['produce', ...slot, '--no-flush'], { cwd })).toMatchObject({ code: 0 })
+    const first = await interruptedAt('batch:loaded:3', ['flush'], cwd, async () => {
+      await rm(lockOf(cwd))
+      second = await owm(['flush'], { cwd })
+    })
+    expect(second).toMatchObject({ code: 0 })
+    expect(first, first.stderr).toMatchObject({ code: 75 })
+    await expectEachOnce(cwd, 30)
   })
 
   test('the one that was there stops before it writes anything more', async () => {

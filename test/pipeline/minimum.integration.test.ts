@@ -86,7 +86,7 @@ test('an empty list is a warning, and an error where locations must be', async (
 
 test('fewer than minLocations: nothing goes out, and the slot is read anew', async () => {
   const cwd = await folderOf(list(2), { minLocations: 3 })
-  const short = await produce(cwd, 1)
+  const short = await produce(cwd, 1, '--set', 'flush.batchSize=1')
   expect(short.code).toBe(65)
   expect(short.json.error?.message).toMatch(
     /gave 2 locations that can be used, not 3: nothing of this run is delivered/,

@@ -17,9 +17,21 @@ export type Changes = Readonly<Record<string, string | ((guard: string) => strin
 
 /** Builds owm without these guards: the path of its `bin/run.js`. Fails where a mark isn't in `src` exactly once. */
 export async function brokenBuild(changes: Changes): Promise<string> {
+  return join(await brokenTree(changes, ['bin', 'src', 'package.json', 'oclif.manifest.json']), 'bin', 'run.js')
+}
+
+/** The same with its tests, to be run there: the tree's folder. */
+export async function brokenProject(changes: Changes): Promise<string> {
+  const others = new Set(['node_modules', '.git', 'dist', 'demo'])
+  return brokenTree(
+    changes,
+    (await readdir(root)).filter((part) => !others.has(part)),
+  )
+}
+
+async function brokenTree(changes: Changes, parts: readonly string[]): Promise<string> {
   const folder = await temporaryFolder()
-  for (const part of ['bin', 'src', 'package.json', 'oclif.manifest.json'])
-    await cp(join(root, part), join(folder, part), { recursive: true })
+  for (const part of parts) await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   for (const [name, by] of Object.entries(changes)) {
     const { file, start, end } = await findGuard(name, join(folder, 'src'))
@@ -30,7 +42,7 @@ export async function brokenBuild(changes: Changes): Promise<string> {
     await writeFile(file, text.slice(0, start) + change + text.slice(end))
   }
   await promisify(execFile)(process.execPath, [join(root, 'scripts', 'build.mjs'), folder])
-  return join(folder, 'bin', 'run.js')
+  return folder
 }
 
 interface Guard {

@@ -70,10 +70,28 @@ test.each(['attach', 'place'])(
   },
 )
 
-test('a stream that is deleted and written by another outbox between attach and place is noticed', async () => {
+test.each([
+  ['', [stream]],
+  [' together with its mark', [stream, `{${stream}}:owm:stream`]],
+])('a stream that is deleted%s and written by another outbox between attach and place is noticed', async (_, keys) => {
   const scene = await redisScene({ count: 1_000 })
   await good(scene, ['produce', '--slot', slots[0]])
-  scene.proxy.onNamed('place', 2, {
+  scene.proxy.onNextNamed('place', 1, {
+    before: async () => {
+      await scene.admin.del(keys)
+      await good(scene, ['produce', '--slot', slots[2], '--outbox', './other.db'])
+    },
+  })
+  await good(scene, ['produce', '--slot', slots[1]])
+  expect(scene.proxy.counts.hooks).toBe(1)
+  await expectOnce(scene, 3_000)
+})
+
+test('a stream that is deleted before the first batch is noticed, also without any key of old', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await scene.admin.del(await scene.admin.keys(`{${stream}}:owm:*`))
+  scene.proxy.onNextNamed('add', 1, {
     before: async () => {
       await scene.admin.del(stream)
       await good(scene, ['produce', '--slot', slots[2], '--outbox', './other.db'])
@@ -82,6 +100,20 @@ test('a stream that is deleted and written by another outbox between attach and 
   await good(scene, ['produce', '--slot', slots[1]])
   expect(scene.proxy.counts.hooks).toBe(1)
   await expectOnce(scene, 3_000)
+})
+
+test('another stream in the place of one that was searched is noticed by its entries, whatever it counts', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await scene.admin.del(await scene.admin.keys(`{${stream}}:owm:*`))
+  const before = async (): Promise<void> => {
+    await scene.admin.del(stream)
+    const id = (await scene.admin.xadd(stream, '*', 'data', '{}')) ?? ''
+    await scene.admin.call('XSETID', stream, id, 'ENTRIESADDED', '1000000')
+  }
+  scene.proxy.onNextNamed('place', 1, { before })
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, 2_001)
 })
 
 test('a stream that is deleted before the receipt: it is filled again, then the receipt is written', async () => {
@@ -139,6 +171,17 @@ test('a mark that is deleted alone doubles nothing, also where readers had remov
   expect(await scene.admin.del(`{${stream}}:owm:stream`, stream)).toBe(2)
   await good(scene, ['flush'])
   await expectOnce(scene, 2_000)
+})
+
+test('a mark that is deleted in the middle of a run doubles nothing, either', async () => {
+  const scene = await redisScene({ count: 3_000 })
+  const before = async (): Promise<void> => {
+    await scene.admin.xtrim(stream, 'MAXLEN', 300)
+    await scene.admin.del(`{${stream}}:owm:stream`)
+  }
+  scene.proxy.onScript(3, { before })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await expectOnce(scene, 2_300)
 })
 
 test('the keys beside the stream are all deleted: what is still in the stream is not delivered again', async () => {
@@ -241,6 +284,40 @@ test('a copy made while a process ran leaves nothing out', async () => {
   expect(code, stderr).toBe(0)
   expect(stderr).toContain('an older or a second copy')
   expect(new Set(await citiesIn(scene))).toEqual(new Set(['Z', 'A', 'B', 'C', 'D']))
+})
+
+test('a copy made while a process ran leaves nothing out, also where it stores all before it attaches', async () => {
+  const source = await cities(['Z'])
+  const scene = await redisScene({ settings: { source: optionsOf(source) } })
+  await good(scene, ['produce', '--slot', slots[0], '--no-flush'])
+  let open = (): void => undefined
+  source.gate = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const running = startOwm(['produce', '--slot', slots[1]], { cwd: scene.folder, ...at('sink:placed', 'SIGSTOP') })
+  await untilStopped(running)
+  await copyOutbox(scene.folder)
+  source.list = ['A', 'B', 'C']
+  process.kill(pidOf(running), 'SIGCONT')
+  open()
+  expect((await running.ended).code).toBe(0)
+  await restoreOutbox(scene.folder)
+  source.list = ['D', 'B', 'C']
+  await good(scene, ['produce', '--slot', slots[1], '--no-flush'])
+  await good(scene, ['flush'])
+  expect(new Set(await citiesIn(scene))).toEqual(new Set(['Z', 'A', 'B', 'C', 'D']))
+})
+
+test('a copy whose sink lost everything before it was placed delivers all that it has', async () => {
+  const scene = await redisScene({ count: 1_000 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await copyOutbox(scene.folder)
+  await good(scene, ['produce', '--slot', slots[1]])
+  await restoreOutbox(scene.folder)
+  await killed(scene, 'sink:compared', ['produce', '--slot', slots[1]])
+  await scene.admin.flushall()
+  await good(scene, ['produce', '--slot', slots[1]])
+  await expectOnce(scene, 2_000)
 })
 
 test('a restored copy of an outbox whose original went on doubles nothing that is in the stream', async () => {

@@ -24,7 +24,7 @@ for task in string.gmatch(ARGV[12], '{[^\\n]*}') do tasks[#tasks + 1] = task end
 local count = #tasks
 local last = first + count - 1
 
-local seen, failure = look(stream, mark)
+local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local held = redis.call('HMGET', fence, 'seq', 'task', 'epoch', 'word', 'placed', 'generation')
 -- guard: epoch-checked

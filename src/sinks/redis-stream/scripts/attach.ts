@@ -14,8 +14,7 @@ export const attach = `-- owm: attach
 ${prelude}
 local stream, fence, mark, former_fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local outbox, epoch, word, former = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
-restore_mark(mark, fence)
-local seen, failure = look(stream, mark)
+local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local created = redis.call('HSETNX', mark, 'id', ARGV[4])
 local id = redis.call('HGET', mark, 'id')

@@ -12,7 +12,7 @@ export const place = `-- owm: place
 ${prelude}
 local stream, fence, mark = KEYS[1], KEYS[2], KEYS[3]
 local outbox, epoch, word, generation, entry = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local seen, failure = look(stream, mark)
+local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local held = redis.call('HMGET', fence, 'epoch', 'word')
 if superseded(held[1], held[2], epoch, word) then return {'superseded'} end

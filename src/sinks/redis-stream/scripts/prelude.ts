@@ -75,7 +75,8 @@ end
 -- The stream's length, entries-added, last id and generation, or an error reply. A stream that is gone is another one,
 -- and so is one that has had fewer entries than it must have had: those that it had before, and all of its present ones
 -- where they are newer than those. (entries-added: Redis 7; before that only a missing stream is noticed.)
-local function look(stream, mark)
+local function look(stream, mark, fence)
+  restore_mark(mark, fence)
   local info = redis.pcall('XINFO', 'STREAM', stream)
   local missing = info.err and string.find(info.err, 'no such key')
   if info.err and not missing then return nil, info end

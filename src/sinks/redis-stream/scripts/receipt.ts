@@ -13,7 +13,7 @@ export const receipt = `-- owm: receipt
 ${prelude}
 local stream, fence, mark, receipts, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local field, json = ARGV[4], ARGV[7]
-local seen, failure = look(stream, mark)
+local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local held = redis.call('HMGET', fence, 'seq', 'epoch', 'word', 'placed', 'generation')
 if superseded(held[2], held[3], tonumber(ARGV[1]), ARGV[2]) then return {'superseded'} end

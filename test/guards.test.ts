@@ -1,0 +1,87 @@
+/**
+ * Does the suite notice? Each of these guards is taken out of a second owm, and the test that is there for it must fail
+ * in that one. (The faults that need more than a test of the suite: faults/broken-guards, faults/protocol/guards.)
+ */
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { brokenProject, type Changes } from './support/broken.js'
+
+/** Without the condition that the guard is: it never holds. */
+const never = (guard: string): string => guard.replace(/^if \(.*?\)(?=\n|\s+(return|throw|if))/s, 'if (false)')
+
+/** The guard, what stands in its place, and the test of the suite that sees it: its file and what its name has. */
+const guards: [name: string, by: Changes[string], file: string, test: string][] = [
+  ['another-sink', never, 'faults/protocol/another-sink', 'another sink with tasks pending is an error'],
+  ['batches-of-this-outbox', 'return false', 'faults/copies', 'an outbox that was copied'],
+  ['copied-while-running', '', 'faults/protocol/place', 'a copy made while a process ran'],
+  [
+    'copy-behind-both',
+    'return goBackTo(parts, { at, note, search })',
+    'faults/protocol/place',
+    'a copy whose sink lost everything',
+  ],
+  ['deleted-slot-kept', '', 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
+  ['deleted-slot-refused', never, 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
+  ['digest-with-checkpoint', '', 'pipeline/checkpoints.integration', 'a run that was begun with other options'],
+  ['empty-runs-closed', 'const empty: RunRow[] = []', 'outbox/runs.integration', 'starts that fail'],
+  ['epoch-attached', '', 'faults/protocol/chain', 'a process that was taken over stops'],
+  ['epoch-checked', '', 'faults/protocol/chain', 'a process that was taken over stops'],
+  [
+    'epoch-for-each-try',
+    'const attachment = (this.#attachment ??= await outbox.sinks.raiseEpoch())',
+    'faults/protocol/place',
+    '',
+  ],
+  ['epoch-of-the-file', never, 'outbox/strangers.integration', 'stops before it writes anything more'],
+  ['file-locked', never, 'sinks/jsonl.integration', 'two owms that write one file'],
+  ['folder-own', '', 'outbox/strangers.integration', 'folders where everybody may replace files'],
+  ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],
+  ['found-shared', never, 'config/strangers.integration', 'a file or a folder that everybody may write to'],
+  ['held-until-minimum', never, 'pipeline/minimum.integration', 'fewer than minLocations'],
+  ['log-kept', never, 'outbox/strangers.integration', 'whose log is still there is not made anew'],
+  ['mark-is-new', '', 'faults/protocol/place', 'a stream that is deleted together with its mark'],
+  ['mark-restored', 'if true then return end', 'faults/protocol/place', 'a mark that is deleted alone'],
+  ['missing-is-not-empty', never, 'outbox/strangers.integration', 'a missing outbox'],
+  ['one-name', never, 'outbox/strangers.integration', 'a hard link is refused'],
+  ['one-waiting-flush', never, 'cli/flags.integration', 'a second flush that waits'],
+  ['one-writer', '', 'outbox/strangers.integration', 'that is about to send stops'],
+  [
+    'other-place-rejected',
+    (guard) => guard.replace(/if \(.*?\)\n/, 'if (true)\n'),
+    'pipeline/minimum.integration',
+    'another place under its id a conflict',
+  ],
+  ['own-line-cut', '', 'sinks/jsonl.integration', "a file that isn't the sink's"],
+  [
+    'own-slot-kept',
+    (guard) => guard.replace('own or ', ''),
+    'faults/protocol/bound',
+    "unread entries of the run's own slot stay",
+  ],
+  ['owned', never, 'outbox/strangers.integration', 'files that another user puts beside an outbox'],
+  ['owner-refused', never, 'outbox/owner.integration', "another configuration's outbox"],
+  ['place-entry', '', 'faults/protocol/place', ''],
+  ['read-is-kept', '', 'pipeline/minimum.integration', 'is delivered, and read only once'],
+  ['same-file', never, 'outbox/strangers.integration', 'another name for the file'],
+  ['seen-is-kept', '', 'faults/protocol/place', 'a stream that is deleted before the first batch'],
+  [
+    'served-known',
+    (guard) => guard.replace('run !== own && ', 'false && '),
+    'outbox/runs.integration',
+    'a slot that is there is read without being stored once more',
+  ],
+  ['shards-the-same', 'return', 'faults/protocol/receipts', 'a slot that the sink has in shards'],
+  ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
+]
+
+test.each(guards)('%s', async (name, by, file, title) => {
+  const folder = await brokenProject({ [name]: by })
+  const report = join(folder, 'report.json')
+  const run = ['run', `test/${file}.test.ts`, '-t', title, '--reporter=json', `--outputFile=${report}`]
+  const vitest = join(folder, 'node_modules', 'vitest', 'vitest.mjs')
+  await new Promise((done) => execFile(process.execPath, [vitest, ...run], { cwd: folder }, done))
+  const { numFailedTests, numPassedTests } = JSON.parse(await readFile(report, 'utf8'))
+  expect(numFailedTests, `of ${numFailedTests + numPassedTests} tests`).toBeGreaterThan(0)
+})
