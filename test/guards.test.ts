@@ -54,6 +54,9 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'another place under its id a conflict',
   ],
   ['own-line-cut', '', 'sinks/jsonl.integration', "a file that isn't the sink's"],
+  ['merged-told', '', 'pipeline/merged.integration', ''],
+  ['output-own', '', 'sinks/strangers.integration', ''],
+  ['served-elsewhere-told', '', 'outbox/another-sink.integration', ''],
   [
     'own-slot-kept',
     (guard) => guard.replace('own or ', ''),
