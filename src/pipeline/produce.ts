@@ -11,7 +11,14 @@
  *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
  *     read     -> done      each of them is in the sink or dead
  */
-import { InputRejectedError, isOwmError, kindOf, type OwmError, SourceError } from '../errors/index.js'
+import {
+  ConfigurationError,
+  InputRejectedError,
+  isOwmError,
+  kindOf,
+  type OwmError,
+  SourceError,
+} from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
@@ -177,16 +184,19 @@ function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
 function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, progress: Progress): OwmError {
   const error = asOwmError(thrown)
   const kind = kindOf(error)
-  if (kind === 'configuration' || kind === 'input' || error instanceof SourceError) return error
-  if (kind !== 'transient') throw error
+  const isConfiguration = kind === 'configuration'
+  if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
+  if (kind !== 'transient' && !isConfiguration) throw error
   log.debug({ err: thrown }, 'the source failed')
   const next = 'What was read is safe; the next `owm produce` reads on where this one stopped.'
+  const soFar = `${progress.read} locations of slot ${run.slot}`
+  const message = `The source ${source.name} failed after ${soFar}: ${error.message}`
+  // What was read is delivered all the same: that must not look like the whole list.
+  if (isConfiguration)
+    return new ConfigurationError(message, { hint: `${error.hint ?? ''} ${next}`.trim(), cause: thrown })
   // An open circuit says when it is asked again.
   const hint = isOwmError(error, 'CIRCUIT_OPEN') ? (error.hint ?? next) : next
-  return new SourceError(
-    `The source ${source.name} failed after ${progress.read} locations of slot ${run.slot}: ${error.message}`,
-    { hint, cause: thrown },
-  )
+  return new SourceError(message, { hint, cause: thrown })
 }
 
 /** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */

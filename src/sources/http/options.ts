@@ -43,8 +43,9 @@ const pagination = z
       .enum(['empty', 'short', 'not-found', 'repeat'])
       .optional()
       .describe(
-        'what ends a list that is counted, besides its total: an empty page, a page with fewer items than `limit`, ' +
-          'a page that is not there (404), or the last page again',
+        'what ends a list, besides its total: an empty page, whatever it says of a next one; and where pages are ' +
+          'counted a page with fewer items than `limit`, a page that is not there (404), or the last page again; ' +
+          'by default an empty page that says nothing else',
       ),
   })
   .refine(

@@ -44,9 +44,11 @@ export class Pages {
     if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
     const isWholeRead = !this.#isResumed
     let trouble: OwmError | undefined
+    let isAskedBehind = false
     for (;;) {
       this.#tally.mayGoOn()
       const page = await this.#page(this.#place)
+      isAskedBehind = page === 'end'
       if (page === 'end') {
         trouble = this.#tally.trouble(this.#named(this.#place), this.#pagination)
         break
@@ -74,7 +76,7 @@ export class Pages {
       this.#context.log.warn({ page: first }, `the first page of ${first} is empty: there is nothing to read`)
     }
     if (trouble) throw trouble
-    if (isWholeRead && this.#tally.isRound)
+    if (isWholeRead && !isAskedBehind && this.#tally.isRound)
       this.#context.log.warn({ items: this.#tally.count }, roundWarning(this.#tally.count))
   }
 
@@ -117,7 +119,8 @@ export class Pages {
       if (!this.#pagination.isCounted || !this.#tally.isRepeated(page)) return page
       if (this.#mayCountFromOne && here === 1 && !this.#tally.isReached) return this.#fromOne()
       if (!this.#tally.isPlainEnd('repeat', limit)) return page
-      if (this.#tally.pages === 1 && !this.#tally.isReached && this.#api.given.pagination.end === 'short')
+      const isDoubtful = this.#api.given.pagination.end === 'short' || this.#tally.isRound
+      if (this.#tally.pages === 1 && !this.#tally.isReached && isDoubtful)
         this.#context.log.warn({ page: this.#named(here) }, repeatWarning(this.#tally.count))
       return 'end'
     } catch (error) {
@@ -141,8 +144,11 @@ export class Pages {
     if (page.doubt && !isWhole)
       throw new TransientError(`${this.#named(here)} is empty, which may be no end: ${page.doubt.why}`, page.doubt)
     if (page.next !== undefined || (count >= most && page.hasMore !== true)) return page
-    const missing = page.hasMore === true ? 'it says that more follows' : `only ${count} of ${most} items have come`
-    const message = `${this.#named(here)} is empty, although ${missing}; if that is no total, set source.total to false`
+    const [missing, option] =
+      page.hasMore === true
+        ? ['it says that more follows', 'that means something else, set source.next']
+        : [`only ${count} of ${most} items have come`, 'that is no total, set source.total']
+    const message = `${this.#named(here)} is empty, although ${missing}; if ${option} to false`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
   }
 

@@ -9,7 +9,7 @@ import { ConfigurationError, type OwmError, ResumePointError, TransientError } f
 import { isMalformed, type Logger } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
-import type { Sign } from '../signs/signs.js'
+import { anyWay, type Sign } from '../signs/signs.js'
 import type { Checkpoint } from './checkpoint.js'
 import { circle } from './circle.js'
 import type { Options } from './options.js'
@@ -21,7 +21,7 @@ const mostUseless = { pages: 3, items: 20, ofAnySize: 10 }
 /** Empty pages in a row, each with a next one. */
 const mostEmpty = 10
 
-const pagesHint = 'Correct source.pagination; if that is no number of its pages, set source.next to false.'
+const pagesHint = `${anyWay} If that is no number of its pages, set source.next to false.`
 const totalHint = 'Name the right number in source.total, or set it to false.'
 
 export class Tally {
@@ -46,6 +46,7 @@ export class Tally {
   #empty = 0
   /** What the last page says of the list; of an empty one also how many the one before it said there are. */
   #signs: readonly Sign[] = []
+  #isSilent = true
   /** Whether the last page says that nothing follows. */
   #isLast = false
 
@@ -118,6 +119,7 @@ export class Tally {
     this.#lastMark = page.mark
     this.#lastCount = page.count
     this.#isLast = page.hasMore === false
+    this.#isSilent = page.isSilent
     this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
     this.#empty = page.count > 0 ? 0 : this.#empty + 1
     this.#judge(page, named)
@@ -214,6 +216,7 @@ export class Tally {
     if (total !== undefined && count < total)
       return new TransientError(
         `the list ended after ${count} of ${total} items; if that is no total of them, set source.total to false`,
+        { hint: anyWay },
       )
     if (total !== undefined && count > total && !this.#hasChanged)
       return new ConfigurationError(`The list says that it has ${total} items, but ${count} have come.`, {
@@ -227,8 +230,8 @@ export class Tally {
 
   /** Whether the one page that there is has so many items as servers give at most, and doesn't say that it is all. */
   get isRound(): boolean {
-    const isSilent = this.total === undefined && this.#given.total !== false && !this.#isLast
-    return isSilent && this.#pages === 1 && this.#lastCount >= 100 && /^(1|2|25|5)0*$/.test(String(this.#lastCount))
+    const isTold = !this.#isSilent || this.total !== undefined || this.#given.total === false
+    return !isTold && this.#pages === 1 && this.#lastCount >= 20 && /^(1|2|25|3|5)0*$/.test(String(this.#lastCount))
   }
 
   #isMissed({ kind, atLeast }: Sign): boolean {

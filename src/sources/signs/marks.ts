@@ -23,7 +23,7 @@ export function totalsIn(json: unknown, list?: string): readonly Member[] {
   return find(json, list, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
 }
 
-/** The members that fit: those beside the list, or in what is about it; where none is, any. */
+/** The members that fit: of those beside the list, or in what is about it, the outermost; where none is, any. */
 function find(
   json: unknown,
   list: string | undefined,
@@ -32,7 +32,8 @@ function find(
 ): readonly Member[] {
   const found = membersOf(json, list).filter(({ key = '', value }) => names.test(key) && fits(value))
   const near = found.filter(({ isNear }) => isNear)
-  return near.length > 0 ? near : found
+  const outermost = Math.min(...near.map(({ level }) => level))
+  return near.length > 0 ? near.filter(({ level }) => level === outermost) : found
 }
 
 /** The number of all pages. */

@@ -11,6 +11,8 @@ export interface Member {
   readonly value: unknown
   /** Whether it stands at the outermost level, beside the list, in `meta` or the like, or in a header. */
   readonly isNear: boolean
+  /** Objects around it. */
+  readonly level: number
 }
 
 /** Objects that are about the list, whatever stands in them. */
@@ -41,7 +43,7 @@ function* within(json: unknown, { prefix, list, isNear, level }: Around): Genera
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
-    yield { at, key, name: nameOf(key), value, isNear }
+    yield { at, key, name: nameOf(key), value, isNear, level }
     const leadsToList = list?.startsWith(`${at}.`) ?? false
     if (!isTree(value) && !leadsToList) continue
     const isAbout = isNear && (leadsToList || envelopes.test(key) || Array.isArray(json))
@@ -59,5 +61,5 @@ export function membersOfHeader(name: string, text: string): Member[] {
     } catch {
       return []
     }
-  return [{ at, key: undefined, name: nameOf(name), value: text, isNear: true }]
+  return [{ at, key: undefined, name: nameOf(name), value: text, isNear: true, level: 0 }]
 }

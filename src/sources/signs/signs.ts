@@ -88,6 +88,10 @@ const names = {
 const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))
 const isNo = (value: unknown): boolean => value === false || /^(false|no)$/i.test(String(value))
 
+/** Whether an answer says nothing of how long its list is, and whether it goes on. */
+export const isSilent = (members: readonly Member[]): boolean =>
+  !members.some(({ name, isNear }) => isNear && Object.values(names).some((each) => each.test(name)))
+
 /** @param asked what the answer was asked for: a server may repeat it */
 export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> = new Set()): Sign[] =>
   members.flatMap((member) => signOf(member, asked) ?? [])

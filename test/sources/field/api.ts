@@ -46,8 +46,12 @@ export const placesOf = (count: number): object[] => Array.from({ length: count 
 export const part = (list: readonly object[], page: number, limit: number): readonly object[] =>
   list.slice(page * limit, (page + 1) * limit)
 
-export async function produce(source: Record<string, unknown>): Promise<Produced & { cities: string[] }> {
-  const cwd = await temporaryFolder()
+/** @param folder where it runs; a new one by default */
+export async function produce(
+  source: Record<string, unknown>,
+  folder?: string,
+): Promise<Produced & { cities: string[] }> {
+  const cwd = folder ?? (await temporaryFolder())
   const config = {
     source: { use: 'http', ...source },
     sink: { use: 'jsonl', path: 'tasks.jsonl' },

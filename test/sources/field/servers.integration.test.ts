@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
+import { temporaryFolder } from '../../support/cli.js'
 import { all, api, part, place, placesOf, produce, send } from './api.js'
 
 // --- errors with status 200 ---
@@ -250,4 +251,35 @@ test('maxPages and minIntervalMs', async () => {
   expect(ran).toMatchObject({ code: 78, json: { error: { message: expect.stringMatching(/behind 4 pages/) } } })
   expect(ran.cities).toEqual(all(4))
   expect(performance.now() - began).toBeGreaterThan(300)
+})
+
+test('a fault half-way delivers what was read and says how far that is; the next start finishes the list', async () => {
+  const list = placesOf(10)
+  let isKnown = false
+  const server = await api((query, response) => {
+    const page = Number(query.get('page'))
+    if (page === 2 && !isKnown) send(response, { message: 'token expired' }, {}, 401)
+    else send(response, { data: part(list, page, 4) })
+  })
+  const cwd = await temporaryFolder()
+  const options = { url: server.origin, pagination: { limit: 4, start: 0 } }
+  const ran = await produce(options, cwd)
+  expect(ran).toMatchObject({ code: 78, cities: all(8) })
+  expect(ran.json.error).toMatchObject({
+    message: expect.stringMatching(/failed after 8 locations of slot .*401/),
+    hint: expect.stringMatching(/source\.auth.* reads on/),
+  })
+  isKnown = true
+  expect(await produce(options, cwd)).toMatchObject({ code: 0, cities: all(10) })
+})
+
+test('a list that ended too early is no whole one for the next start, either', async () => {
+  const server = await api((_, response) => send(response, { data: placesOf(2), pages: 3 }))
+  const cwd = await temporaryFolder()
+  const options = { url: server.origin, pagination: { type: 'link' } }
+  for (const _ of [1, 2]) {
+    const ran = await produce(options, cwd)
+    expect(ran).toMatchObject({ code: 75, cities: all(2) })
+    expect(ran.json.error?.message).toMatch(/1 of 3 pages/)
+  }
 })

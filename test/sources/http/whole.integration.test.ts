@@ -107,7 +107,7 @@ describe('what an answer says of more than is read', () => {
     expect(read.locations).toHaveLength(20)
   })
 
-  test('one answer of 100, 500 or 1000 items that says nothing is told', async () => {
+  test('one answer of 20, 50, 100 or 1000 items that says nothing is told', async () => {
     const round = await answered(cities(1000))
     expect(round).toMatchObject({
       error: undefined,
@@ -115,7 +115,8 @@ describe('what an answer says of more than is read', () => {
     })
     expect((await answered(cities(1000), {}, { total: false })).warnings).toEqual([])
     expect((await answered(cities(999))).warnings).toEqual([])
-    expect((await answered({ items: cities(1000), total: 1000 })).warnings).toEqual([])
+    for (const told of [{ total: 1000 }, { next: null }, { has_more: false }, { count: 1000 }])
+      expect((await answered({ items: cities(1000), ...told })).warnings).toEqual([])
   })
 })
 

@@ -97,7 +97,7 @@ export class Reader {
         pagination.type === 'link' && next !== false ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
-      signs: signsOf(undefined, undefined, answer, this.#given),
+      ...signsOf(undefined, undefined, answer, this.#given),
       doubt: undefined,
     }
   }
@@ -145,7 +145,8 @@ export class Reader {
     // Where the answer is the list itself, or a place, its members say nothing of the list.
     const list = this.#itemsAt
     const told = list === undefined ? undefined : json
-    const more = hasMore(told, list)
+    const says = hasMore(told, list)
+    const more = says && this.#given.next === false ? undefined : says
     const isPlain = !isNull || next !== undefined || more === false || this.#given.pagination.end === 'empty'
     return {
       ...records,
@@ -155,7 +156,7 @@ export class Reader {
       next,
       hasMore: more,
       hasLinks,
-      signs: signsOf(told, list, answer, this.#given),
+      ...signsOf(told, list, answer, this.#given),
       doubt: isPlain ? this.#doubt(entries, told) : nullDoubt,
     }
   }

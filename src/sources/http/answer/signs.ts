@@ -1,7 +1,8 @@
 /** Signs in an answer and its headers that its list has more than was read. */
 import { membersOf, membersOfHeader } from '../../signs/members.js'
-import { anyWay, linkHint, type Sign, signsIn } from '../../signs/signs.js'
+import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/signs.js'
 import type { Options } from '../options.js'
+import type { Page } from '../pagination/index.js'
 import { linkTo } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 
@@ -9,12 +10,20 @@ import { type Answer, headerOf } from '../request.js'
  * @param json undefined where the answer is nothing but the list, or isn't JSON
  * @param list the path of its list
  */
-export function signsOf(json: unknown, list: string | undefined, { headers, url }: Answer, given: Options): Sign[] {
+export function signsOf(
+  json: unknown,
+  list: string | undefined,
+  { headers, url }: Answer,
+  given: Options,
+): Pick<Page, 'signs' | 'isSilent'> {
   const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
-  const signs = signsIn([...membersOf(json, list), ...told], new Set(url.searchParams.values()))
-  return [...signs, ...linkHeader(headers), ...range(headers)].filter(({ kind }) =>
-    kind === 'items' ? given.total === undefined : given.next !== false,
-  )
+  const members = [...membersOf(json, list), ...told]
+  const inHeaders = [...linkHeader(headers), ...range(headers)]
+  const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
+  return {
+    signs: signs.filter(({ kind }) => (kind === 'items' ? given.total === undefined : given.next !== false)),
+    isSilent: inHeaders.length === 0 && isSilent(members),
+  }
 }
 
 function linkHeader(headers: Answer['headers']): Sign[] {

@@ -27,6 +27,8 @@ export interface Page {
   readonly hasLinks: boolean
   /** What says that the list has more than this page, followed or not. */
   readonly signs: readonly Sign[]
+  /** Whether it says nothing of that, nor that there is no more. */
+  readonly isSilent: boolean
   /** Why an empty page may be a failure, and not the end. */
   readonly doubt: Doubt | undefined
 }
@@ -42,6 +44,7 @@ export const emptyPage: Page = {
   hasMore: undefined,
   hasLinks: false,
   signs: [],
+  isSilent: true,
   doubt: undefined,
 }
 
