@@ -130,9 +130,15 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   return found
 }
 
-/** All of it; of an address, whose host and path help to find what is wrong, the query. */
+/**
+ * All of it; of an address, whose host and path help to find what is wrong, the query. Nothing of one that has no more
+ * than them, unless a part of its path looks like a token.
+ */
 function secretsInText(text: string): string[] {
-  return URL.canParse(text) && new URL(text).host !== '' ? [text, new URL(text).search.slice(1)] : [text]
+  if (!URL.canParse(text) || new URL(text).host === '') return [text]
+  const { origin, pathname, search, href } = new URL(text)
+  const isPlain = href === `${origin}${pathname}` && !/\/(?=[^/]*\d)[^/.]{16,}(\/|$)/.test(pathname)
+  return isPlain ? [] : [text, search.slice(1)]
 }
 
 /** Of a secret address, such as a server's with its password, the rest may be known, and helps. */

@@ -12,6 +12,8 @@ export class Unreadable {
   }
 }
 
+/** A minus as typesetters write it. */
+const minus = /^[\u2212\u2013\ufe63\uff0d](?=[\d.])/
 const plain = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 const withComma = /^[+-]?\d+,\d+$/
 /** What ends the degrees, the minutes, the seconds. A capital S is south: seconds have a small one. */
@@ -36,7 +38,7 @@ const packed = /^([NSEW])?\s*(\d{2}|\d{3})(\d{2})(\d{2}(?:\.\d+)?)?\s*([NSEW])?$
  * @param value trimmed, if it is text
  */
 export function degreesOf(value: unknown, axis: Axis, options: FieldOptions): unknown {
-  const number = typeof value === 'string' ? inText(value, axis, options) : value
+  const number = typeof value === 'string' ? inText(value.replace(minus, '-'), axis, options) : value
   return axis === 'longitude' && !(number instanceof Unreadable) ? within180(number, options) : number
 }
 

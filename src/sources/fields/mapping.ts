@@ -150,12 +150,14 @@ export class Mapping {
     const location = new Bare()
     let isEmpty = true
     for (let index = 0; index < meanings.length; index++) {
-      const value = this.#clean(values[index])
+      const meaning = meanings[index]
+      // NaN is no value, but a coordinate that is wrong: it isn't told as missing.
+      const isWrong = Number.isNaN(values[index]) && (meaning === 'latitude' || meaning === 'longitude')
+      const value = isWrong ? Number.NaN : this.#clean(values[index])
       if (value === undefined) continue
       if (typeof value === 'object' && value instanceof Twice)
         return new Malformed(raw(), `the key "${names[index]}" is there twice, with two values`)
       if (isEmpty) isEmpty = isAbsent(value)
-      const meaning = meanings[index]
       if (meaning !== undefined) location[meaning] = value
     }
     if (isEmpty) return undefined

@@ -1,6 +1,7 @@
 /** Reads a table or query page by page, along its key. */
 import { isDeepStrictEqual } from 'node:util'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
 import { checkpointOf, foreignKey, lastKeyOf } from './checkpoint.js'
@@ -28,7 +29,9 @@ export async function* read(
   const mapping = new Mapping(settings, { title: dialect.title, thing: 'column', log })
   let last: readonly string[] | undefined = resume === undefined ? undefined : lastKeyOf(resume, key)
   const columns = await attempt(() => columnsOf(table))
-  await attempt(() => hasNoNulls(table, key))
+  await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
+    throw unknownKey(error, key, columns)
+  })
   const reading: Reading = { key, dialect, mapping }
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const limit = last ? pageSize + 1 : pageSize
@@ -91,6 +94,16 @@ const wrongKey = (key: readonly string[], { title }: Dialect, what: string): Con
   new ConfigurationError(`The key ${key.join(', ')} can't be read along in ${title}: ${what}.`, {
     hint: 'Set source.key to a column, or a list of columns, that is unique and never NULL, such as the primary key.',
   })
+
+/** An error of the database, with the column that source.key may mean, where it is about one that isn't there. */
+function unknownKey(error: unknown, key: readonly string[], columns: readonly string[] = []): unknown {
+  const wrong = key.find((name) => !columns.includes(name))
+  if (!(error instanceof ConfigurationError) || wrong === undefined || columns.length === 0) return error
+  const near = nearest(wrong, columns)
+  const names = columns.join(', ').slice(0, 500)
+  const hint = `source.key names ${wrong}; the columns are: ${names}.${near ? ` Did you mean "${near}"?` : ''}`
+  return new ConfigurationError(error.message, { hint, cause: error })
+}
 
 async function hasNoNulls({ dialect, target, connection }: Table, key: readonly string[]): Promise<void> {
   const isNull = target.columns.map((column) => `${column} IS NULL`).join(' OR ')

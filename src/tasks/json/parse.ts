@@ -6,13 +6,13 @@ import { numberOf, Twice } from './exact.js'
 const constants = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
 
 /**
- * The value of a JSON text. Whole numbers beyond 2^53 are bigints, longer decimals ExactNumbers, NaN is null, and
- * Infinity is infinite; a key that is there twice, with two values, has a Twice. Throws SyntaxError.
+ * The value of a JSON text. Whole numbers beyond 2^53 are bigints, longer decimals ExactNumbers, NaN and Infinity
+ * are what they say; a key that is there twice, with two values, has a Twice. Throws SyntaxError.
  */
 export function parseJson(given: string): unknown {
   const text = /NaN|Infinity/.test(given) ? given.replace(constants, inJson) : given
   if (/\d{16}|\d[eE]-\d{3}/.test(text)) return exact(text)
-  const value: unknown = JSON.parse(text)
+  const value: unknown = text === given ? JSON.parse(text) : JSON.parse(text, revived)
   return keysIn(text) === keysOf(value) ? value : exact(text)
 }
 
@@ -20,15 +20,19 @@ export function parseJson(given: string): unknown {
 export const parseTexts = (text: string): unknown => exact(text, (number) => number)
 
 const exact = (text: string, parseNumber: (text: string) => unknown = numberOf): unknown =>
-  parse(text, undefined, {
+  parse(text, revived, {
     parseNumber,
     onDuplicateKey: ({ oldValue, newValue }) => new Twice(oldValue, newValue),
   })
 
 function inJson(token: string): string {
   if (token.startsWith('"')) return token
-  return token.endsWith('NaN') ? 'null' : token.replace('Infinity', '1e999')
+  return token.endsWith('NaN') ? JSON.stringify(notANumber) : token.replace('Infinity', '1e999')
 }
+
+/** Stands for NaN while the text is parsed. */
+const notANumber = '\u0000NaN'
+const revived = (_: string, value: unknown): unknown => (value === notANumber ? Number.NaN : value)
 
 /** How many keys a text has, those in strings that look like some included. */
 function keysIn(text: string): number {

@@ -6,6 +6,7 @@ import {
   drain,
   type Engine,
   engines,
+  failure,
   mariadb,
   opened,
   places,
@@ -166,3 +167,14 @@ describe('keys', () => {
     },
   )
 })
+
+test.each([postgres, sqlite].map((engine) => ({ on: engine.name, engine })))(
+  '$on: a key that is no column comes with the nearest one',
+  async ({ engine }) => {
+    const table = await places(engine, 2)
+    const error = await failure({ url: engine.url(), table, key: 'idd' })
+    expect(error).toMatchObject({
+      hint: expect.stringMatching(/source\.key names idd; the columns are: .*Did you mean "id"/),
+    })
+  },
+)

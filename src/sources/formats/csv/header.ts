@@ -29,8 +29,24 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   } catch (error) {
     if (!(error instanceof ConfigurationError) || terms.line === undefined) throw error
     const inHeader = `${error.hint ?? ''} Or name the columns with source.header if the file has no header.`
-    throw new ConfigurationError(error.message, { hint: lookBehind(header, terms) ?? inHeader, cause: error })
+    throw new ConfigurationError(error.message, {
+      hint: lookBehind(header, terms) ?? spaced(header, terms) ?? inHeader,
+      cause: error,
+    })
   }
+}
+
+/** A hint where what seems one column are several with spaces between them. */
+function spaced([only = '', ...others]: readonly string[], { mapping }: HeaderTerms): string | undefined {
+  const names = only.trim().split(/\s+/)
+  const isHeader = mapping.seemsPlace(Object.fromEntries(names.map((name) => [name, ''])))
+  const isRow = names.filter((name) => /^[+-]?\d+\.\d+$/.test(name)).length >= 2
+  if (others.length > 0 || !(isHeader || isRow)) return undefined
+  const header = isRow ? ', and name the columns with source.header' : ''
+  return (
+    `Its columns seem to have spaces between them: set source.delimiter to " "${header}; ` +
+    "where there are several, make them one first: `tr -s ' ' < FILE`."
+  )
 }
 
 /** A hint where a later line looks like the header. */

@@ -225,6 +225,7 @@ export class Table {
   #rowOf(cells: readonly string[], record: string): Row {
     const columns = this.#columns ?? { names: [], meanings: [], copied: [] }
     const { names } = columns
+    if (cells.every((cell) => cell.trim() === '')) return undefined
     if (cells.length !== names.length && !isPadded(cells, names))
       return new NoRecord(record, `the row has ${cells.length} columns, the header ${names.length}`)
     if (record.includes('\ufffd')) {

@@ -66,7 +66,7 @@ async function firstCharacter(list: TextList): Promise<First> {
 function pathOf(list: TextList, { items, layout }: JsonOptions, outline: Outline | undefined): string | undefined {
   if (items !== undefined || layout === 'keyed') {
     const path = items ?? ''
-    const found = layout === 'keyed' ? outline?.keyed : outline?.arrays
+    const found = layout === 'keyed' ? outline?.objects : outline?.arrays
     if (found && !found.has(path)) throw noList(path, found.keys(), list.name)
     return path
   }

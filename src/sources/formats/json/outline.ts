@@ -14,6 +14,8 @@ export type Held = 'nothing' | 'objects' | 'arrays' | 'something else'
 export interface Outline {
   /** The arrays by their paths; those inside of arrays are left out. */
   readonly arrays: ReadonlyMap<string, Held>
+  /** The paths of all objects, '' for the outermost one. */
+  readonly objects: ReadonlyMap<string, number>
   /** The objects of which every member is an object, by their paths: how many members. */
   readonly keyed: ReadonlyMap<string, number>
   /** The texts of the outermost object's members `type`, `crs` and `spatialReference`. */
@@ -33,6 +35,7 @@ export async function outlineOf(list: TextList): Promise<Outline> {
 
 class Outliner extends Walker implements Outline {
   readonly arrays = new Map<string, Held>()
+  readonly objects = new Map<string, number>()
   readonly keyed = new Map<string, number>()
   /** Of each open bracket: its path, where source.items could name it, its members, and those that are objects. */
   readonly #open: { path: string | undefined; members: number; objects: number }[] = []
@@ -65,6 +68,7 @@ class Outliner extends Walker implements Outline {
     this.separated()
     const isObject = this.stack.at(-1)?.isArray === false
     const { path, members, objects } = this.#open.pop() ?? { path: undefined, members: 0, objects: 0 }
+    if (isObject && path !== undefined) this.objects.set(path, members)
     if (isObject && path !== undefined && objects > 0 && objects === members) this.keyed.set(path, members)
   }
 
