@@ -62,6 +62,17 @@ describe('a slot that another sink has', () => {
     await expectElsewhere(cwd, serve('c2'), 'c1.jsonl')
   })
 
+  it('is known by its shards, and by all of them where it is asked for in one piece', async () => {
+    const cwd = await folderWith(config)
+    const share = (index: number): string[] => ['--shard', `${index}/2`]
+    await good(cwd, serve('c1', ...share(0)), serve('c1', ...share(1)), serve('c2', ...share(0), '--again'))
+    await good(cwd, serve('c2', ...share(0)), serve('c1', ...share(0)))
+    await expectElsewhere(cwd, serve('c2', ...share(1)), 'c1.jsonl')
+    await expectElsewhere(cwd, serve('c2'), 'c1.jsonl')
+    await good(cwd, serve('c2', ...share(1), '--again'), serve('c2', ...share(1)))
+    expect((await idsIn(cwd, 'c2')).toSorted()).toEqual((await idsIn(cwd, 'c1')).toSorted())
+  })
+
   it.each([
     ['pending', 20],
     ['open-runs', 30],

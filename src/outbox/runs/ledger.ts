@@ -147,9 +147,9 @@ export class Ledger {
     return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
   }
 
-  /** The sinks that have all of a slot; undefined where it isn't served yet, or that isn't known. */
-  async sinksOf(slot: string): Promise<number[] | undefined> {
-    return sinksOf(await this.ofSlot(slot))
+  /** The sinks that have all of a slot, or of a share of it; undefined where it isn't served, or that isn't known. */
+  async sinksOf(slot: string, share: string): Promise<number[] | undefined> {
+    return sinksOf(await this.ofSlot(slot), share)
   }
 
   /** These runs are done, at a sink. What was lost of their slots, and one of them read again, isn't lost any more. */

@@ -1,5 +1,6 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
+import { shareIn } from '../../tasks/slot.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
 /** Notes that a sink has these runs, but for those of which tasks went to another one: they lie before its first. */
@@ -16,20 +17,32 @@ export async function noteSink(
   }
 }
 
-/** The sinks that have all of a slot with these runs; undefined where it isn't served yet, or that isn't known. */
-export function sinksOf(ofSlot: readonly RunRow[]): number[] | undefined {
-  const own = ofSlot.filter(({ persisted }) => persisted > 0)
-  if (own.length === 0 || own.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
-  // A run that reads the slot again stands for all before it, and they still stand for themselves.
+/**
+ * The sinks that have all of a share of a slot with these runs, or of the slot where it was served in other shares;
+ * undefined where it isn't served yet, or that isn't known.
+ */
+export function sinksOf(ofSlot: readonly RunRow[], share: string): number[] | undefined {
+  const stored = ofSlot.filter(({ persisted }) => persisted > 0)
+  const ofShare = (share: string): RunRow[] => stored.filter((run) => shareIn(run.sourceDigest) === share)
+  const own = ofShare(share)
+  const runs = own.length > 0 ? own : stored
+  if (runs.length === 0 || runs.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
+  const shares = new Set(runs.map((run) => shareIn(run.sourceDigest)))
+  return inAll([...shares].map((share) => sinksOfShare(ofShare(share))))
+}
+
+/** A run that reads a slot again stands for all before it, and they still stand for themselves. */
+function sinksOfShare(runs: readonly RunRow[]): number[] {
   const readings: RunRow[][] = [[]]
-  for (const run of own) {
+  for (const run of runs) {
     if (run.again === 1) readings.push([])
     readings.at(-1)?.push(run)
   }
-  return readings.flatMap(([first, ...others]) =>
-    first ? sinksIn(first).filter((id) => others.every((run) => sinksIn(run).includes(id))) : [],
-  )
+  return readings.flatMap((reading) => inAll(reading.map(sinksIn)))
 }
+
+const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
+  first.filter((id) => others.every((ids) => ids.includes(id)))
 
 function sinksIn({ sinks }: RunRow): number[] {
   const ids: unknown = JSON.parse(sinks ?? '[]')

@@ -1,6 +1,7 @@
 /** A slot that was delivered to another sink isn't there already. */
 import { ConfigurationError } from '../../errors/index.js'
 import { shown } from '../../outbox/chain/sinks.js'
+import { shareIn } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 
@@ -10,11 +11,11 @@ const longestWaitMs = 3_000
 /** The error of a slot that was served, but not, or not as a whole, at the present sink; undefined for all others. */
 export async function servedElsewhere(
   slot: string,
-  { outbox, pipeline }: ProduceDeps,
+  { outbox, pipeline, source }: ProduceDeps,
   contact: Contact,
 ): Promise<ConfigurationError | undefined> {
   const { ledger, sinks } = outbox
-  const places = await ledger.sinksOf(slot)
+  const places = await ledger.sinksOf(slot, shareIn(source.digest))
   if (!places) return undefined
   const address = await contact.address()
   const here = sinks.find(address)
