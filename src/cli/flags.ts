@@ -4,6 +4,17 @@ import { UsageError } from '../errors/index.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
+/** A run that a command changes. Empty, as a script's variable may be, it would be any run. */
+export const runToChange = (description: string) =>
+  Flags.string({
+    description,
+    helpValue: 'ID',
+    parse: async (id) => {
+      if (id !== '') return id
+      throw new UsageError('--run needs the id of a run.', { hint: '`owm outbox inspect` shows the runs.' })
+    },
+  })
+
 /** For commands that change the outbox. */
 export const waiting = {
   wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),

@@ -86,8 +86,8 @@ function unreadable(error: Error, named: string): Error {
   if (isOwmError(error)) return error
   const file = 'filepath' in error ? String(error.filepath) : named
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
-  // JSON.parse quotes what it can't read, and a password may stand there.
-  const isQuoted = error instanceof SyntaxError && extname(file) === '.json'
+  // Who reads JSON quotes what it can't read, and a password may stand there; so does cosmiconfig with package.json.
+  const isQuoted = extname(file) === '.json' && (error instanceof SyntaxError || error.name === 'JSONError')
   const why = error instanceof RangeError ? 'it is nested too deeply' : error.message
   return new ConfigurationError(
     `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : why}`,

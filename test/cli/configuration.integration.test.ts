@@ -1,5 +1,5 @@
 /** Exit code 78, and secrets that stay out of it. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderWith, owm, owmJson, temporaryFolder } from '../support/cli.js'
@@ -91,6 +91,14 @@ describe('exit 78: configuration', () => {
       code: 78,
       json: { error: { message: expect.stringContaining('%2F') } },
     })
+  })
+
+  it('a package.json that cannot be read is not quoted', async () => {
+    const cwd = await temporaryFolder()
+    await writeFile(join(cwd, 'package.json'), '{"name": "x", "owm": {"token": "hunter2"},, "password": "s3cret"}')
+    const { code, stderr } = await owm(['produce'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining(`${cwd}/package.json can't be read`) })
+    expect(stderr).not.toMatch(/hunter|s3cret/)
   })
 
   it('a secret that reads like a key renames none', async () => {

@@ -127,6 +127,16 @@ describe('owm outbox discard', () => {
     expect((await owm(['outbox', 'discard', ...args, '--yes'], { cwd: await withBacklog() })).code).toBe(2)
   })
 
+  it('an empty id, as of a variable that is not set, is no run, also where there is but one', async () => {
+    const cwd = await folderWith(base)
+    await produce(1, cwd, '--no-flush')
+    for (const command of ['discard --yes', 'retry']) {
+      const { code, stderr } = await owm(['outbox', ...command.split(' '), '--run', ''], { cwd })
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('--run needs the id of a run') })
+    }
+    expect(await pendingIn(cwd)).toBe(20)
+  })
+
   it('makes no outbox', async () => {
     expect((await owm(['outbox', 'discard', '--pending'], { cwd: await folderWith(base) })).code).toBe(74)
   })

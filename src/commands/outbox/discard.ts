@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type DiscardResult, discard, nothingDiscarded } from '../../cli/actions/discard.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
-import { dryRun, waiting } from '../../cli/flags.js'
+import { dryRun, runToChange, waiting } from '../../cli/flags.js'
 
 export type { DiscardResult } from '../../cli/actions/discard.js'
 
@@ -17,7 +17,7 @@ export default class OutboxDiscard extends OwmCommand<DiscardResult> {
     '<%= config.bin %> <%= command.id %> --older-than 12h --yes',
   ]
   static override flags = {
-    run: Flags.string({ description: 'this run: its id, or the beginning of it', helpValue: 'ID' }),
+    run: runToChange('this run: its id, or the beginning of it'),
     pending: Flags.boolean({ description: 'every run that has tasks pending, or is not read to its end' }),
     'older-than': Flags.string({
       description: 'every run that is not done and began longer ago than this, such as 30m, 12h or 7d',

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { type RetryResult, retry } from '../../cli/actions/outbox.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
-import { waiting } from '../../cli/flags.js'
+import { runToChange, waiting } from '../../cli/flags.js'
 
 export type { RetryResult } from '../../cli/actions/outbox.js'
 
@@ -20,7 +20,7 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
     seq: Args.string({ ignoreStdin: true, description: 'a dead task, by its SEQ; more may follow' }),
   }
   static override flags = {
-    run: Flags.string({ description: 'the dead tasks of this run: its id, or the beginning of it', helpValue: 'ID' }),
+    run: runToChange('the dead tasks of this run: its id, or the beginning of it'),
     all: Flags.boolean({ description: 'every dead task' }),
     ...waiting,
   }
