@@ -79,18 +79,29 @@ const names = {
     'all\\w*(loaded|returned)',
   ),
   next: named(
-    `next(${places})*`,
+    `(${places})?next(${places})*`,
     'continuation\\w*|resumptiontoken|(page|paging|scroll)?token|scrollid|searchafter|lastevaluatedkey',
   ),
   cursor: named('cursor', 'after', 'offset'),
+  words: named('messages?|msg|warnings?|notices?|notes?|remarks?|infos?|details?|comments?|status|state|result'),
+}
+
+/** What a server says of an answer that isn't whole, in its own words. */
+const partWords =
+  /truncat|incomplete|partial|limited to|(only|exceeds?) the (first|max)|first \d+ |too many (results|rows|records)/i
+
+const isPart = ({ name, value, isNear }: Member): boolean => {
+  const words = Array.isArray(value) && /^(messages|warnings|notices)$/.test(name) ? JSON.stringify(value) : value
+  return isNear && names.words.test(name) && typeof words === 'string' && partWords.test(words)
 }
 
 const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))
 const isNo = (value: unknown): boolean => value === false || /^(false|no)$/i.test(String(value))
 
-/** Whether an answer says nothing of how long its list is, and whether it goes on. */
+/** Whether an answer says nothing of whether its list goes on; a count may be that of its own items. */
 export const isSilent = (members: readonly Member[]): boolean =>
-  !members.some(({ name, isNear }) => isNear && Object.values(names).some((each) => each.test(name)))
+  !members.some(({ name, isNear }) => isNear && ends.some((each) => each.test(name)))
+const ends = [names.next, names.more, names.last, names.pages]
 
 /** @param asked what the answer was asked for: a server may repeat it */
 export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> = new Set()): Sign[] =>
@@ -98,13 +109,13 @@ export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> =
 
 function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
   const { at, name, value, isNear } = member
-  const said = typeof value === 'object' ? 'something' : String(value).slice(0, 60)
+  const said = typeof value === 'object' ? (JSON.stringify(value) ?? '').slice(0, 60) : String(value).slice(0, 60)
   const sign = { at, said, atLeast: 0, hint: anyWay }
   for (const kind of ['items', 'pages'] as const) {
     const atLeast = isNear && names[kind].test(name) ? countIn(value) : undefined
     if (atLeast !== undefined) return { ...sign, kind, atLeast }
   }
-  if ((names.more.test(name) && isYes(value)) || (isNear && names.last.test(name) && isNo(value)))
+  if ((names.more.test(name) && isYes(value)) || (isNear && names.last.test(name) && isNo(value)) || isPart(member))
     return { ...sign, kind: 'more' }
   const href = linksIn(value).find(({ relation }) => relation === 'next')?.href
   if (href !== undefined) return { ...sign, at: `${at}.next`, said: href, kind: 'next', hint: linkHint }
@@ -126,10 +137,11 @@ function placeIn(value: unknown): string | undefined {
   return nextOf(value) ?? Object.values(value).flatMap((inner) => placeIn(inner) ?? [])[0]
 }
 
-/** How many there are at least: 250, "250", {value: 250}, ">100". */
+/** How many there are at least: 250, "1,250", {value: 250}, ">100". */
 function countIn(value: unknown): number | undefined {
   if (isTree(value)) return wholeOf(value['value'] ?? value['count'])
-  const [, above, digits] = /^\s*(>=?)?\s*(\d+\+?)\s*$/.exec(String(value)) ?? []
+  const text = String(value).replace(/(?<=\d),(?=\d{3}(\D|$))/g, '')
+  const [, above, digits] = /^\s*(>=?)?\s*(\d+\+?)\s*$/.exec(text) ?? []
   if (digits === undefined || typeof value === 'boolean') return undefined
   return Number.parseInt(digits, 10) + (above === '>' || digits.endsWith('+') ? 1 : 0)
 }

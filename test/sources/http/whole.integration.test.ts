@@ -33,6 +33,10 @@ describe('what an answer says of more than is read', () => {
     ['isLast', { isLast: false }],
     ['meta.moreAvailable', { meta: { moreAvailable: true } }],
     ['endOfRecords', { endOfRecords: false }],
+    ['paging.cursorNext', { paging: { cursorNext: 'abc' } }],
+    ['warnings', { warnings: ['Results limited to 20 rows'] }],
+    ['message', { message: 'Only the first 20 results are shown.' }],
+    ['status', { status: 'PARTIAL' }],
   ])('%s: not whole', async (sign, more) => {
     const read = await answered({ items, ...more })
     expect(said(read)).toMatch(sign)
@@ -46,6 +50,7 @@ describe('what an answer says of more than is read', () => {
     ['count', { count: 25 }],
     ['found', { found: '>20' }],
     ['totalSize', { totalSize: 25 }],
+    ['of 1250 items', { total_rows: '1,250' }],
     ['estimatedTotalHits', { estimatedTotalHits: 25 }],
     ['meta.total', { meta: { total: { value: 25 } } }],
     ['items, as pagination.totalItemCount', { pagination: { totalItemCount: 25 } }],
@@ -66,6 +71,7 @@ describe('what an answer says of more than is read', () => {
     ['x-next-page', '2'],
     ['x-wp-totalpages', '3'],
     ['content-range', 'items 0-19/25'],
+    ['x-truncated', 'true'],
     ['x-pagination', '{"TotalItems":25}'],
     ['x-next-cursor', 'abc'],
   ])('the header %s: %s', async (header, value) => {
@@ -88,6 +94,8 @@ describe('what an answer says of more than is read', () => {
       'what is no sign',
       { items, nextUpdate: '2026-11-27', nextSyncToken: 'a', more_info: 'https://example.org', stats: { count: 99 } },
     ],
+    ['what a server says', { items, message: 'all is well', info: { notes: ['limited edition'] }, status: 'complete' }],
+    ['places with such words', { result: { items: items.map((item) => ({ ...item, note: 'partial' })), info: {} } }],
     ['a range of bytes', { items }, { 'content-range': 'bytes 0-99/2000' }],
     ['places with such keys', { items: items.map((item) => ({ ...item, next: 'x', count: 99, truncated: true })) }],
   ])('%s: whole', async (_, body, headers = {}) => {
@@ -115,7 +123,7 @@ describe('what an answer says of more than is read', () => {
     })
     expect((await answered(cities(1000), {}, { total: false })).warnings).toEqual([])
     expect((await answered(cities(999))).warnings).toEqual([])
-    for (const told of [{ total: 1000 }, { next: null }, { has_more: false }, { count: 1000 }])
+    for (const told of [{ total: 1000 }, { next: null }, { has_more: false }, { pages: 1 }])
       expect((await answered({ items: cities(1000), ...told })).warnings).toEqual([])
   })
 })

@@ -13,12 +13,12 @@ import { type Answer, headerOf } from '../request.js'
 export function signsOf(
   json: unknown,
   list: string | undefined,
-  { headers, url }: Answer,
+  { headers, url, status }: Answer,
   given: Options,
 ): Pick<Page, 'signs' | 'isSilent'> {
   const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
   const members = [...membersOf(json, list), ...told]
-  const inHeaders = [...linkHeader(headers), ...range(headers)]
+  const inHeaders = [...linkHeader(headers), ...range(headers, status)]
   const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
   return {
     signs: signs.filter(({ kind }) => (kind === 'items' ? given.total === undefined : given.next !== false)),
@@ -35,10 +35,12 @@ function linkHeader(headers: Answer['headers']): Sign[] {
   }
 }
 
-/** Content-Range: items 0-99/250. */
-function range(headers: Answer['headers']): Sign[] {
+/** Content-Range: items 0-99/250; where nobody knows how many there are, 206 says that the first ones aren't all. */
+function range(headers: Answer['headers'], status: number): Sign[] {
   const said = headerOf(headers, 'content-range')
-  const total = /^bytes\b/i.test(said) ? undefined : /\/(\d+)\s*$/.exec(said)?.[1]
-  if (total === undefined) return []
-  return [{ at: 'the header content-range', said, kind: 'items', atLeast: Number(total), hint: anyWay }]
+  if (said === '' || /^bytes\b/i.test(said)) return []
+  const sign = { at: 'the header content-range', said, hint: anyWay }
+  const total = /\/(\d+)\s*$/.exec(said)?.[1]
+  if (total !== undefined) return [{ ...sign, kind: 'items', atLeast: Number(total) }]
+  return status === 206 && /\b0-/.test(said) ? [{ ...sign, kind: 'more', atLeast: 0 }] : []
 }
