@@ -1,11 +1,12 @@
 /** From a record with its own names to a location. One for each read of a list. */
+import { ConfigurationError } from '../../errors/index.js'
 import { type Location, type Logger, Malformed } from '../../plugin.js'
 import { snakeCase } from '../../tasks/extras.js'
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
-import { Bare, known, type Meanings, meaningsOf, type Renamed, type Thing } from './names.js'
+import { Bare, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
 import { isNullIsland, Notes } from './notes.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
@@ -61,6 +62,7 @@ export class Mapping {
    */
   declare(names: readonly string[], where = '', sample: readonly unknown[] = []): Plan {
     const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    this.#checkDegrees(names)
     this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
     this.#tell(renamed)
     return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)), copied }
@@ -112,6 +114,20 @@ export class Mapping {
     if (isEnd) this.#notes.tell(this.#terms)
   }
 
+  /** Throws ConfigurationError where a name says that the coordinates have parts, and nobody chose one that has not. */
+  #checkDegrees(names: readonly string[]): void {
+    const { title, thing } = this.#terms
+    const part = ['latitude', 'coordinates'].some((key) => Object.hasOwn(this.#options.fields ?? {}, key))
+      ? undefined
+      : partOfDegrees(names)
+    if (part === undefined) return
+    throw new ConfigurationError(`${title} has the ${thing} "${part}": are its coordinates in several ${thing}s?`, {
+      hint:
+        'owm reads decimal degrees, or all parts in one value (source.dms): put them together first; ' +
+        'or name those that are whole, source.fields: {latitude: …, longitude: …}.',
+    })
+  }
+
   /** What a name travels as; undefined where `columns` leaves it out. */
   #travels(name: string, meaning: string): string | undefined {
     const { columns } = this.#options
@@ -124,6 +140,7 @@ export class Mapping {
     const cached = this.#plans.get(shape)
     if (cached) return cached
     const { meanings: all, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    this.#checkDegrees(names)
     this.#tell(renamed.filter(({ name }) => names.indexOf(name) < own))
     // What a path found is either a known field now, or no field at all.
     const meanings = all.map((meaning, index) => {

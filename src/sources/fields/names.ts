@@ -64,6 +64,24 @@ export function meaningsOf(names: readonly string[], thing: Thing, chosen: Field
   return { meanings, renamed, copied }
 }
 
+const axis = '(lat|latitude|lon|lng|long|longitude)'
+const minutes = new RegExp(`^${axis}(min|minutes?|sec|seconds?)$`)
+const hemisphere = new RegExp(`^${axis}(dir|direction|hem|hemisphere|ns|ew)$`)
+
+/**
+ * A name that says that the coordinates are more than what stands under latitude and longitude: minutes, or a
+ * hemisphere. Undefined where there is none; `lat_min` beside `lat_max` is a border.
+ */
+export function partOfDegrees(names: readonly string[]): string | undefined {
+  const normalised = names.map(normal)
+  const has = (name: string): boolean => normalised.includes(name)
+  const isPart = (name: string): boolean =>
+    (minutes.test(name) && !(name.endsWith('min') && has(name.replace(/min$/, 'max')))) ||
+    hemisphere.test(name) ||
+    (/^n\/?s$/.test(name) && (has('ew') || has('e/w')))
+  return names.find((_, index) => isPart(normalised[index] ?? ''))
+}
+
 /** The names that mean something to owm: index -> meaning. */
 function knownIn(
   meant: readonly string[],

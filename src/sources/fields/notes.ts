@@ -4,8 +4,12 @@ import type { Terms } from './mapping.js'
 import { isAbsent } from './values.js'
 
 /** What programs write where there is no value. */
-const nullNames = new Set(['NULL', 'null', 'NaN', 'nan', 'N/A', 'n/a', '#N/A', 'None', 'none', '-', '--', '\\N'])
-const longest = 4
+const nullNames = new Set([
+  ...['NULL', 'null', 'NaN', 'nan', 'N/A', 'n/a', '#N/A', 'None', 'none', '-', '--', '\\N'],
+  // Where the formula of a spreadsheet failed.
+  ...['#REF!', '#NAME?', '#VALUE!', '#DIV/0!', '#NULL!', '#NUM!'],
+])
+const longest = 7
 
 export class Notes {
   #nullIslands = 0

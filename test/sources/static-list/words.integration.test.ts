@@ -98,3 +98,39 @@ test('of an address that has no more than host and path nothing is secret', () =
   expect(secrets('https://user:pass@api.example.com/')).toContain('https://user:pass@api.example.com/')
   expect(secrets('https://hooks.example/T1/Xb9Yc8Zd7We6Vf5Ug4')).not.toEqual([])
 })
+
+describe('coordinates in several columns are not taken for whole ones', () => {
+  test.each([
+    ['lat_deg,lat_min,lon_deg,lon_min', 'lat_min'],
+    ['lat,lat_dir,lon,lon_dir', 'lat_dir'],
+    ['Latitude,Latitude Minutes,Longitude,Longitude Minutes', 'Latitude Minutes'],
+    ['lat,ns,lon,ew', 'ns'],
+    ['lat,N/S,lon,E/W', 'N/S'],
+  ])('%s', async (header, part) => {
+    const text = `name,${header}\nSydney,33,52,151,12\n`
+    expect((await failure(read('list.csv', text))).message).toContain(`the column "${part}"`)
+    const record = JSON.stringify({ name: 'Sydney', ...Object.fromEntries(header.split(',').map((name) => [name, 1])) })
+    expect((await failure(read('list.json', `[${record}]`))).message).toContain(`the key "${part}"`)
+    const [latitude = '', , longitude = ''] = header.split(',')
+    expect((await read('list.csv', text, { fields: { latitude, longitude } })).locations).toHaveLength(1)
+  })
+
+  test.each(['lat,lon,lat_min,lat_max,lon_min,lon_max', 'lat,lon,ns,a,b,c'])(
+    'but borders are none: %s',
+    async (header) => {
+      const { locations } = await read('list.csv', `name,${header}\nBern,46.9,7.4,46,47,7,8\n`)
+      expect(locations).toMatchObject([{ latitude: '46.9' }])
+    },
+  )
+})
+
+test('a header in another encoding, and what a spreadsheet writes of a formula that failed, are told', async () => {
+  const header = Buffer.from('name,lat,lon,höhe\nBern,46.9,7.4,540\n', 'latin1')
+  expect(await failure(read('list.csv', header))).toMatchObject({
+    message: expect.stringMatching(/header that isn't valid/),
+    hint: expect.stringContaining('source.encoding'),
+  })
+  expect((await read('list.csv', header, { encoding: 'latin1' })).locations).toMatchObject([{ höhe: '540' }])
+  const { warnings } = await read('list.csv', 'name,lat,lon\n#NAME?,46.9,7.4\n')
+  expect(warnings).toEqual([expect.stringContaining('city "#NAME?"')])
+})

@@ -2,7 +2,7 @@
 import { ConfigurationError } from '../../../errors/index.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
 import { differ } from '../header.js'
-import { titleOf } from '../records.js'
+import { damaged, titleOf } from '../records.js'
 
 export interface HeaderTerms {
   readonly list: string
@@ -23,6 +23,12 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   const { mapping, where, following } = terms
   // Spreadsheets and data frames leave columns without a name.
   const names = header.map((name, index) => name.trim() || `column_${index + 1}`)
+  if (names.some((name) => name.includes('\ufffd')))
+    throw damaged(
+      terms.list,
+      `has a header that isn't valid in its encoding${where}: ${names.join(', ').slice(0, 200)}`,
+      'Name its encoding in source.encoding, such as windows-1252.',
+    )
   differ(names, titleOf(terms.list), where)
   try {
     return mapping.declare(names, where, following[0])
