@@ -205,8 +205,8 @@ export class Pages {
   }
 
   /** Throws ConfigurationError where the first page is full, and nothing says that the list ends there. */
-  #leadsNowhere({ count, hasMore }: Page, named: string, limit: number | undefined): void {
-    if (this.#tally.total !== undefined || count !== limit || hasMore === false) return
+  #leadsNowhere({ count, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
+    if (this.#tally.total !== undefined || count !== limit || hasMore === false || !isSilent) return
     throw new ConfigurationError(`The first page of ${named} is full, but says nothing of a next one.`, {
       hint:
         `Name in source.next where the answer has its next ${this.#pagination.type}; ` +

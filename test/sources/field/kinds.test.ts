@@ -78,7 +78,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     'JSON, NDJSON': older('ends before its array does'),
     GeoJSON: formats('that is cut off'),
     'YAML, inline': ['sources/static-list/ends.integration.test.ts', 'that is a part'],
-    http: servers('an error with status 200 ends no list'),
+    http: ['sources/http/real/real.integration.test.ts', 'is never silently short'],
     sql: ['sources/sql/tables.integration.test.ts', 'waits where all rows are gone'],
     'simulated-db': never('it knows its count'),
   },

@@ -102,6 +102,11 @@ describe('what an answer says of more than is read', () => {
     expectAll(await answered(body, headers), 20)
   })
 
+  test('a full page that says that nothing follows is the whole list', async () => {
+    for (const type of ['link', 'cursor'])
+      expectAll(await answered({ items, next: null }, {}, { pagination: { type, limit: 20 } }), 20)
+  })
+
   test('a run that ended so is read anew by the next start, not taken for whole', async () => {
     const read = await answered({ items, pages: 3 })
     const server = await api((_, response) => json(response, { items, pages: 3 }))
