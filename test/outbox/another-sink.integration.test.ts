@@ -94,6 +94,25 @@ describe('a slot that another sink has', () => {
     expect(await idsIn(cwd, 'c1')).toHaveLength(30)
   })
 
+  it('is told as lost where the sink has lost it meanwhile, though another one has it, too', async () => {
+    const scene = await redisScene({ count: 30 })
+    const toOther = ['produce', '--slot', slot, '--set', 'sink.stream=other']
+    for (const command of [
+      ['produce', '--slot', slot],
+      [...toOther, '--again'],
+    ])
+      expect(await scene.owm(command)).toMatchObject({ code: 0 })
+    await scene.admin.del('owm-ingestion-stream')
+    const told = await scene.owm(['produce', '--slot', slot])
+    expect(told).toMatchObject({ code: 75, stderr: expect.stringContaining('has lost 30 tasks') })
+    const again = await scene.owm(['produce', '--slot', slot])
+    expect(again).toMatchObject({ code: 78, stderr: expect.stringContaining('was delivered to') })
+    for (const command of [['produce', '--slot', slot, '--again'], ['produce', '--slot', slot], toOther])
+      expect(await scene.owm(command)).toMatchObject({ code: 0 })
+    expect(await scene.delivered()).toHaveLength(30)
+    expect(await scene.admin.xlen('other')).toBe(30)
+  })
+
   it('is there already at a stream under another address', async () => {
     const scene = await redisScene({ count: 30 })
     const path = join(scene.folder, '.owmrc.json')

@@ -157,7 +157,7 @@ export class Ledger {
     await this.#database.transaction(async (manager) => {
       if (sink) await noteSink(manager, runIds, sink)
       const done = { state: 'done', finishedAt: this.#now() } as const
-      const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1 } })
+      const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1, state: 'read' } })
       await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)
       for (const { slot } of again) await manager.update(runs, { slot, state: 'lost' }, { ...done, lost: 0 })
     })

@@ -24,27 +24,28 @@ export async function noteSink(
 export function sinksOf(ofSlot: readonly RunRow[], share: string): number[] | undefined {
   const stored = ofSlot.filter(({ persisted }) => persisted > 0)
   const ofShare = (share: string): RunRow[] => stored.filter((run) => shareIn(run.sourceDigest) === share)
-  const own = ofShare(share)
-  const runs = own.length > 0 ? own : stored
-  if (runs.length === 0 || runs.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
-  const shares = new Set(runs.map((run) => shareIn(run.sourceDigest)))
-  return inAll([...shares].map((share) => sinksOfShare(ofShare(share))))
+  const shares = ofShare(share).length > 0 ? [share] : [...new Set(stored.map((run) => shareIn(run.sourceDigest)))]
+  const readings = shares.map((share) => readingsIn(ofShare(share)))
+  const current = readings.flatMap((all) => all.at(-1) ?? [])
+  if (current.length === 0 || current.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
+  return inAll(readings.map((all) => all.flatMap((runs) => inAll(runs.map(sinksIn)))))
 }
 
 /** A run that reads a slot again stands for all before it, and they still stand for themselves. */
-function sinksOfShare(runs: readonly RunRow[]): number[] {
-  const readings: RunRow[][] = [[]]
+function readingsIn(runs: readonly RunRow[]): RunRow[][] {
+  const readings: RunRow[][] = []
   for (const run of runs) {
-    if (run.again === 1) readings.push([])
+    if (run.again === 1 || readings.length === 0) readings.push([])
     readings.at(-1)?.push(run)
   }
-  return readings.flatMap((reading) => inAll(reading.map(sinksIn)))
+  return readings
 }
 
 const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
   first.filter((id) => others.every((ids) => ids.includes(id)))
 
-function sinksIn({ sinks }: RunRow): number[] {
-  const ids: unknown = JSON.parse(sinks ?? '[]')
+/** What a sink lost it doesn't have. */
+function sinksIn({ state, sinks }: RunRow): number[] {
+  const ids: unknown = JSON.parse(state === 'lost' ? '[]' : (sinks ?? '[]'))
   return Array.isArray(ids) ? ids.map(Number) : []
 }
