@@ -3,11 +3,18 @@
  * it said with the pages before, or that there is no more; anything else is a failure.
  */
 import type { Member } from './members.js'
+import { isOfPaging } from './signs.js'
 
 /** What a server says of itself; names as members have them. */
-const statusNames = /^(ok|success|status\w*|stat|state|code|cod|result|response|outcome|reason|remark)$/
+const statusNames =
+  /^(ok|success|status\w*|stat|state|code|cod|result|response|outcome|reason|remark|ack|rc|errno|err(or)?code|retcode)$/
 const faultNames = /^(errors?|err|warn(ing)?s?|faults?|exceptions?|(error|warning)(code|message|msg|text)|notices?)$/
 const faultFlags = /^(throttled|timedout|degraded|aborted|failed|partial\w*|incomplete\w*)$/
+/** What comes and goes with the pages, and what says that there are none. */
+const plainNames = new RegExp(
+  '^((is)?(first|empty)|no(data|results?|content)|(has|is)?prev\\w*|page\\w*|per\\w*|limit|size|start|end|skip|' +
+    'from|to|self|\\w*id|took|time|timestamp|date|duration|elapsed|version|query|url|type|kind|object)$',
+)
 const messageNames = /^(message|msg|detail|info|description|title|text|note)s?$/
 
 const goodEnd =
@@ -30,22 +37,18 @@ export interface Doubt {
 export type Statuses = ReadonlyMap<string, string>
 
 export function statusesOf(members: readonly Member[]): Statuses {
-  const names = [statusNames, faultNames, faultFlags, messageNames]
-  const telling = members.filter(
-    ({ key, name, value }) =>
-      key !== undefined && names.some((each) => each.test(name)) && (!isInner(value) || faultNames.test(name)),
-  )
+  const telling = members.filter(({ name, value }) => faultNames.test(name) || (!isInner(value) && !isPlain(name)))
   return new Map(telling.map(({ at, value }) => [at, wordsOf(value)]))
 }
 
+const isPlain = (name: string): boolean => plainNames.test(name) || isOfPaging(name)
+
 const isInner = (value: unknown): boolean => typeof value === 'object' && value !== null
 
-const wordsOf = (value: unknown): string =>
-  typeof value === 'object'
-    ? value === null || Object.keys(value).length === 0
-      ? ''
-      : JSON.stringify(value)
-    : String(value)
+const wordsOf = (value: unknown): string => {
+  if (isInner(value)) return Object.keys(Object(value)).length === 0 ? '' : (JSON.stringify(value) ?? '')
+  return value === null ? '' : String(value)
+}
 
 /**
  * Why an empty page may be no end, in words.
@@ -54,18 +57,23 @@ const wordsOf = (value: unknown): string =>
  */
 export function doubtIn(members: readonly Member[], before: Statuses | undefined): Doubt | undefined {
   const now = statusesOf(members)
-  for (const { at, name } of members) {
+  for (const { at, name, isNear } of members) {
     const said = now.get(at)
-    if (said === undefined || said === before?.get(at)) continue
-    if (isBad(name, said, before !== undefined)) return { why: `${at} is ${said.slice(0, 100)}`, hint }
+    const then = before?.get(at)
+    if (said === undefined || said === then || !isNear) continue
+    if (isBad(name, said, then, before !== undefined)) return { why: `${at} is ${said.slice(0, 100)}`, hint }
   }
   return undefined
 }
 
-function isBad(name: string, said: string, isCompared: boolean): boolean {
+/** @param then what it was with items; undefined where it wasn't there */
+function isBad(name: string, said: string, then: string | undefined, isCompared: boolean): boolean {
   const isNothing = /^(|0+|false|null|none|no|ok)$/i.test(said)
   if (faultNames.test(name) || faultFlags.test(name)) return !isNothing
   if (messageNames.test(name)) return badWords.test(said)
   if (name === 'ok' || name === 'success') return isNothing && !/^(none|ok)$/i.test(said)
-  return badWords.test(said) || (isCompared && !goodEnd.test(said) && !goodCode.test(said))
+  if (statusNames.test(name)) return badWords.test(said) || (isCompared && !goodEnd.test(said) && !goodCode.test(said))
+  // What nobody knows the meaning of: at the end of a list there's nothing new, and nothing turns into its opposite.
+  const isFlag = /^(true|false)$/.test(said)
+  return isCompared && (then === undefined ? isFlag || !isNothing : isFlag)
 }

@@ -98,6 +98,10 @@ const isPart = ({ name, value, isNear }: Member): boolean => {
 const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))
 const isNo = (value: unknown): boolean => value === false || /^(false|no)$/i.test(String(value))
 
+/** Whether a member's name is one under which something is said of the list's length or its pages. */
+export const isOfPaging = (name: string): boolean =>
+  [...ends, names.items, names.cursor].some((each) => each.test(name))
+
 /** Whether an answer says nothing of whether its list goes on; a count may be that of its own items. */
 export const isSilent = (members: readonly Member[]): boolean =>
   !members.some(({ name, isNear }) => isNear && ends.some((each) => each.test(name)))

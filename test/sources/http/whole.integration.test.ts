@@ -153,6 +153,9 @@ describe('an empty page that is a failure', () => {
     ['warnings', { items: [], warnings: ['took too long'] }, { warnings: [] }],
     ['a flag', { items: [], timedOut: true }, { timedOut: false }],
     ['a message', { items: [], message: 'Rate limit exceeded' }, { message: '' }],
+    ['what was not there before', { items: [], retry_after: 30 }, {}],
+    ['a flag that was not', { items: [], authenticated: false }, {}],
+    ['a flag that turns', { items: [], healthy: false }, { healthy: true }],
     ['null', { items: null }, {}],
     ['timed_out', { items: [], timed_out: true }, {}],
     ['failed shards', { items: [], _shards: { failures: [{ reason: 'x' }] } }, { _shards: { failures: [] } }],
@@ -166,6 +169,11 @@ describe('an empty page that is a failure', () => {
   test.each<[what: string, other: object, good: object, options?: object]>([
     ['no more', { items: [], message: 'no more results' }, { message: 'fine' }],
     ['another good status', { items: [], status: 'ZERO_RESULTS' }, { status: 'OK' }],
+    [
+      'flags of pages',
+      { items: [], empty: true, first: false, noData: true, hasPrevious: true },
+      { empty: false, first: true },
+    ],
     ['as before', { items: [], warning: 'deprecated', code: 7 }, { warning: 'deprecated', code: 7 }],
     ['numbers of its own', { items: [], page: 2, took: 5, request_id: 'x' }, { page: 0, took: 3 }],
     ['null, by configuration', { items: null }, {}, { pagination: { limit: 10, end: 'empty' } }],
