@@ -160,6 +160,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       signal: this.#abort.signal,
       trustFolder: this.#trustFolder,
       env: process.env,
+      now: Date.now,
       isTerminal: process.stderr.isTTY === true,
       logger: () => this.report.logger(),
       note: (text) => this.report.note(text),

@@ -4,9 +4,12 @@ import type { Looked } from '../outbox/inspect.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
 import type { Tally } from '../pipeline/input/filters.js'
+import type { OnTime } from '../pipeline/on-time.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { Logger, PluginContext, Source } from '../plugin.js'
+import { durationMs } from '../schedule/duration.js'
+import { timetable } from '../schedule/timetable.js'
 import { ownerOf } from './owner.js'
 
 /** What the parts get from the command that they work for. */
@@ -17,6 +20,8 @@ export interface Surroundings {
   /** `--trust-folder`: whoever may write to the outbox's folder is trusted. */
   readonly trustFolder: boolean
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds since 1970. */
+  now(): number
   /** Whether a person watches. */
   readonly isTerminal: boolean
   logger(): Promise<Logger>
@@ -46,7 +51,7 @@ interface Opening {
 
 export async function openOutbox(
   loaded: Loaded,
-  { command, signal, trustFolder, env, note }: Surroundings,
+  { command, signal, trustFolder, env, note, now }: Surroundings,
   { waitMs, waitAlone = false, create, as }: Opening,
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
@@ -56,7 +61,7 @@ export async function openOutbox(
   const claim = await claimOf(loaded, env, as)
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
   const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
-  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, signal, now: Date.now }
+  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, signal, now }
   return Outbox.open(path, claim ? { ...options, claim } : options)
 }
 
@@ -80,6 +85,13 @@ export async function lookAtOutbox(
   const [totals, claim] = [await totalsOf(path), await claimOf(loaded, env, as)]
   if (totals && claim) mayBe(path, totals.owner, claim.owner)
   return totals
+}
+
+/** What the configuration's schedule says of a start without a slot; undefined without one. */
+export function onTime({ settings: { schedule } }: Loaded, { now }: Surroundings): OnTime | undefined {
+  if (!schedule) return undefined
+  const { catchUp, maxCatchUp, maxAge } = schedule
+  return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
 }
 
 /** The sink with its options checked; opened only when there is something to deliver. */

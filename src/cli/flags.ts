@@ -1,6 +1,7 @@
 /** Flags that several commands have, and what their texts mean. */
 import * as Flags from '@oclif/core/flags'
 import { UsageError } from '../errors/index.js'
+import { durationMs } from '../schedule/duration.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
@@ -36,13 +37,10 @@ export function waitMsOf(flags: WaitFlags): number {
   return flags.wait ? Number.POSITIVE_INFINITY : 0
 }
 
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** Milliseconds of `90s`, `30m`, `12h` or `7d`. Throws UsageError. */
 export function durationOf(flag: string, text: string): number {
-  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
-  const size = units[unit ?? '']
-  if (size !== undefined) return Number(number) * size
+  const milliseconds = durationMs(text)
+  if (milliseconds !== undefined) return milliseconds
   throw new UsageError(`${flag} ${text} is not a duration.`, {
     hint: 'A number and a unit are expected: 90s, 30m, 12h or 7d.',
   })

@@ -1,5 +1,7 @@
 /** The sections of a configuration, their keys and defaults. */
 import * as z from 'zod'
+import { durationPattern } from '../schedule/duration.js'
+import { isZone, mistakeIn } from '../schedule/timetable.js'
 
 // A schema is used once or twice a run: compiling it takes longer than the compiled code saves.
 z.config({ jitless: true })
@@ -82,8 +84,36 @@ export const commonKeys: Readonly<Record<'source' | 'sink', readonly string[]>> 
 /** Where an outbox is unless something says otherwise. */
 export const defaultOutbox = '/tmp/owm_producer_tasks.db'
 
+const schedule = z
+  .strictObject({
+    cron: z
+      .string()
+      .min(1)
+      .describe('when a run is due: a cron expression of five fields, or @hourly, @daily and so on'),
+    timezone: z.string().min(1).default('UTC').describe('IANA time zone of the expression, such as Europe/Berlin'),
+    catchUp: z
+      .enum(['latest', 'all'])
+      .default('latest')
+      .describe('`latest`: one run covers all that is due; `all`: a run for each scheduled time, the newest first'),
+    maxCatchUp: z.number().int().min(1).default(24).describe('runs that one start makes up at most, with `all`'),
+    maxAge: z
+      .string()
+      .regex(durationPattern, 'a number and a unit are expected: 90s, 30m, 12h or 7d')
+      .default('24h')
+      .describe('scheduled times that are older are missed, not served'),
+  })
+  .superRefine(({ cron, timezone }, context) => {
+    const [path, message] = isZone(timezone)
+      ? (['cron', mistakeIn(cron)] as const)
+      : (['timezone', `there is no time zone ${timezone}`] as const)
+    if (message !== undefined) context.addIssue({ code: 'custom', path: [path], message })
+  })
+  .optional()
+  .describe('which times the runs are for; owm starts nothing by itself')
+
 /** The sections that name no plugin. */
 const common = {
+  schedule,
   taskNamespace: z
     .string()
     .max(200)

@@ -20,6 +20,7 @@ import {
   SourceError,
 } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
+import type { Due } from '../schedule/due.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
@@ -31,11 +32,14 @@ import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { mustBeSameShards } from './input/same-shards.js'
 import { losses } from './losses.js'
+import { enterDue, type OnTime } from './on-time.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
 
 export interface ProduceOptions extends EnterOptions {
+  /** The schedule, where there is one and nobody named a slot. */
+  onTime?: OnTime | undefined
   /** False: store, don't deliver. */
   flush: boolean
   keepTasks: number
@@ -56,6 +60,8 @@ export interface ProduceSummary extends Delivered {
   served: readonly RunRow[]
   /** Runs of earlier starts that stored nothing, and that this one stands for. */
   missed: readonly RunRow[]
+  /** What the schedule made of this start: nothing without one. */
+  due: readonly Due[]
   /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
@@ -70,7 +76,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const rejects = new Rejects()
 
   const contact = new Contact(deps)
-  const { run, complete, missed } = await enterSlot(options, deps, contact)
+  const due: Due[] = []
+  const { run, complete, missed } = await enterSlot(options, deps, { contact, due })
   step('run:started')
   const slots = await outbox.ledger.unfinishedSlots()
 
@@ -84,20 +91,23 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
       )
     : Promise.resolve(false)
   try {
-    // guard: open-runs-finished
-    const openRuns = await outbox.ledger.open()
-    for (const open of openRuns) {
-      const error = await finishRun(open, deps, { feed, progress, rejects })
-      if (error) errors.unshift(error)
-      if (deps.signal.aborted || kindOf(error) === 'configuration') break
-    }
+    do {
+      // guard: open-runs-finished
+      const openRuns = await outbox.ledger.open()
+      for (const open of options.onTime ? newestFirst(openRuns) : openRuns) {
+        const error = await finishRun(open, deps, { feed, progress, rejects })
+        if (error) errors.unshift(error)
+        if (deps.signal.aborted || kindOf(error) === 'configuration') break
+      }
+      // What became due meanwhile.
+    } while (!deps.signal.aborted && errors.length === 0 && (await moreIsDue(options, deps, due)))
   } finally {
     feed.end()
     await relaying
   }
   // Nothing is deleted before it is compared with the sink.
   if ((await relaying) && !deps.signal.aborted)
-    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: options.slot })
+    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
   step('settled')
   errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
@@ -110,6 +120,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     before: await outbox.ledger.before(run),
     served: await outbox.ledger.latestOf(slots),
     missed,
+    due,
     alreadyComplete: complete,
   }
 }
@@ -123,19 +134,37 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
   return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
 }
 
-async function enterSlot(options: ProduceOptions, deps: ProduceDeps, contact: Contact): Promise<Entered> {
+async function enterSlot(
+  { slot, onTime, ...options }: ProduceOptions,
+  deps: ProduceDeps,
+  { contact, due }: { contact: Contact; due: Due[] },
+): Promise<Entered> {
   try {
     if (options.flush) await contact.announce()
-    if (options.flush && !options.again) await mustBeSameShards(options.slot, deps, contact)
-    const elsewhere = await servedElsewhere(options.slot, deps, contact)
+    if (options.flush && !options.again) await mustBeSameShards(slot, deps, contact)
+    const elsewhere = await servedElsewhere(slot, deps, contact)
     // guard: served-elsewhere-told
     if (elsewhere && !options.again) throw elsewhere
     if (!options.flush) await contact.close()
-    return await enterRun({ ...options, isElsewhere: elsewhere !== undefined }, deps)
+    if (onTime) due.push(await enterDue(onTime, options.namespace ?? '', deps))
+    return await enterRun({ ...options, slot, once: Boolean(onTime), isElsewhere: elsewhere !== undefined }, deps)
   } catch (error) {
     await contact.close()
     throw error
   }
+}
+
+async function moreIsDue({ onTime, namespace = '' }: ProduceOptions, deps: ProduceDeps, due: Due[]): Promise<boolean> {
+  if (!onTime) return false
+  const more = await enterDue(onTime, namespace, deps)
+  due.push(more)
+  return more.runs.length > 0
+}
+
+/** First what stored something; of the others the newest first, so that the present hour doesn't wait. */
+function newestFirst(open: readonly RunRow[]): RunRow[] {
+  const isFresh = ({ state, persisted }: RunRow): boolean => state === 'reading' && persisted === 0
+  return [...open.filter((run) => !isFresh(run)), ...open.filter(isFresh).reverse()]
 }
 
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */

@@ -6,8 +6,11 @@
 export function normalSlot(given: string): string | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/.test(given)) return undefined
   const time = new Date(given)
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString().replace('.000Z', 'Z')
+  return Number.isNaN(time.getTime()) ? undefined : slotOf(time.getTime())
 }
+
+/** The slot of a time in milliseconds since 1970. */
+export const slotOf = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z')
 
 /** A source's digest, with the shard of the slot that it reads behind the hash. */
 export const withShard = (digest: string, shard: { index: number; count: number } | undefined): string =>

@@ -335,7 +335,7 @@ const isConfig = (value: unknown): boolean =>
 describe('docs/configuration.md', () => {
   it('has every key with its default', async () => {
     const text = await readFile(join(root, 'docs', 'configuration.md'), 'utf8')
-    const { source, sink, taskNamespace, ...upkeep } = settingsSchema.shape
+    const { source, sink, taskNamespace, schedule, ...upkeep } = settingsSchema.shape
     expect(text).toContain('| `taskNamespace` |')
     for (const [name, section] of Object.entries(upkeep))
       for (const [key, value] of Object.entries(section.parse({}))) {
@@ -343,6 +343,8 @@ describe('docs/configuration.md', () => {
       }
     for (const key of Object.keys(source.unwrap().shape).filter((key) => key !== 'use'))
       expect(text).toContain(`\`source.${key}\``)
+    for (const [key, value] of Object.entries(schedule.parse({ cron: '@daily' }) ?? {}))
+      expect(text).toContain(`| \`schedule.${key}\` | ${key === 'cron' ? '' : `${value} `}|`)
     expect([sink, taskNamespace]).not.toContain(undefined)
   })
 

@@ -29,19 +29,20 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   sinks: { imports: ['files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
-  pipeline: { imports: ['outbox', 'tasks', 'plugin.ts'], vendors: ['cockatiel'] },
+  schedule: { imports: [], vendors: ['croner'] },
+  pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
     imports: ['plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
     vendors: ['zod'],
   },
   config: {
-    imports: ['plugins', 'files', 'tasks'],
+    imports: ['plugins', 'files', 'tasks', 'schedule'],
     types: ['plugin.ts', 'pipeline'],
     vendors: ['zod', 'cosmiconfig', 'yaml'],
   },
   cli: {
-    imports: ['config', 'plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts'],
+    imports: ['config', 'plugins', 'pipeline', 'outbox', 'schedule', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {

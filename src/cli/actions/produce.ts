@@ -3,13 +3,15 @@ import type { Loaded } from '../../config/load.js'
 import { InputRejectedError, UsageError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
+import type { OnTime } from '../../pipeline/on-time.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
-import type { ProduceSummary } from '../../pipeline/produce.js'
+import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
   type ChosenSource,
   lookAtOutbox,
+  onTime,
   openOutbox,
   resilienceOf,
   type Surroundings,
@@ -19,7 +21,7 @@ import {
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { type Served, servedBy, slotsIn, tellMissed } from './served.js'
+import { type Served, servedBy, slotsIn, tellGaps, tellMissed } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -81,7 +83,8 @@ export async function produce(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
-  result.slot = slotOf(flags.slot || around.env['OWM_SLOT'], around) ?? result.slot
+  const named = slotOf(flags.slot || around.env['OWM_SLOT'], around)
+  result.slot = named ?? result.slot
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
@@ -89,6 +92,8 @@ export async function produce(
   result.sink.name = settings.sink?.use ?? null
   result.outbox.path = settings.outbox.path
   let outbox: Outbox | undefined
+  const schedule = onTime(loaded, around)
+  if (named !== undefined) mustNotBeFar(named, schedule)
   // Wrong settings are reported before anything is touched.
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
@@ -99,10 +104,18 @@ export async function produce(
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
-    const summary = await run(result.slot, loaded, { source, sink, outbox }, flags, around)
+    const { slotOnTime } = await import('../../pipeline/on-time.js')
+    if (schedule && named === undefined) result.slot = await slotOnTime(schedule, outbox)
+    const options = {
+      slot: result.slot,
+      slotGiven: named !== undefined,
+      onTime: named === undefined ? schedule : undefined,
+    }
+    const summary = await run(options, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)
     await tellMissed(summary.missed, around)
+    await tellGaps(summary.due, around)
     await tellAbsent(result, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result, flags.strict)]
@@ -122,8 +135,18 @@ function slotOf(given: string | undefined, { env }: Surroundings): string | unde
   })
 }
 
+/** A slot that is more than one period ahead is a slip. Throws UsageError. */
+function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
+  const next = schedule?.timetable.after(schedule.now())
+  const after = next === undefined ? undefined : schedule?.timetable.after(next)
+  if (after === undefined || Date.parse(slot) < after) return
+  throw new UsageError(`The slot ${slot} is more than one scheduled time ahead.`, {
+    hint: '`schedule.cron` says when its time comes; without --slot a start serves the newest time that is due.',
+  })
+}
+
 async function run(
-  slot: string,
+  { slot, slotGiven, onTime }: Pick<ProduceOptions, 'slot' | 'slotGiven' | 'onTime'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   flags: ProduceFlags,
@@ -140,7 +163,7 @@ async function run(
   const { signal, onProgress } = around
   return produce(
     {
-      ...{ slot, slotGiven: Boolean(flags.slot), namespace: loaded.settings.taskNamespace, again: flags.again },
+      ...{ slot, slotGiven, onTime, namespace: loaded.settings.taskNamespace, again: flags.again },
       ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
     },
     { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },

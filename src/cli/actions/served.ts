@@ -1,4 +1,6 @@
 /** The slots that a start worked on, in `--json` and in words. */
+import type { Due } from '../../schedule/due.js'
+import { slotOf } from '../../tasks/slot.js'
 import type { Surroundings } from '../compose.js'
 import { plural } from '../format.js'
 
@@ -38,4 +40,17 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
     `${plural(missed.length, 'earlier start')} had stored nothing ` +
       `and ${missed.length === 1 ? 'is' : 'are'} closed as missed`,
   )
+}
+
+/** Tells which scheduled times nobody serves. */
+export async function tellGaps(due: readonly Due[], { logger }: Surroundings): Promise<void> {
+  const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
+  for (const { from, to, count, reason } of due.flatMap(({ gaps }) => gaps)) {
+    const log = await logger()
+    const times = count === 1 ? slotOf(from) : `${slotOf(from)} to ${slotOf(to)}`
+    log.warn(
+      { reason },
+      `${plural(count, 'scheduled time')} (${times}) ${count === 1 ? 'is' : 'are'} missed: ${why[reason]}`,
+    )
+  }
 }

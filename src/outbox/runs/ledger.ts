@@ -14,12 +14,13 @@
  *   time of its start, and a later one stands for it.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
+import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs } from '../sqlite/entities.js'
+import { closeCovered, coveredTo, extendTo, insertGaps, type Planned } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
 import { type WholeSlot, wholeSlots } from './whole-slots.js'
@@ -35,6 +36,8 @@ export interface NewRun {
   namespace?: string
   /** Reads a slot again that was lost, or no longer kept. */
   again?: boolean
+  /** Where its interval begins, in milliseconds since 1970, where there was none before it. Default: at its slot. */
+  from?: number
 }
 
 export class Ledger {
@@ -82,6 +85,34 @@ export class Ledger {
     }))
     tell(missed)
     return this.run(runId)
+  }
+
+  /**
+   * Enters the runs that are due, and what can't be served any more, in one step. A single one also takes the place of
+   * runs of its share that stored nothing.
+   * @param plan what is due behind a time, in milliseconds since 1970; null: nothing was served before
+   */
+  async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
+    return this.#database.transaction(async (manager) => {
+      const planned = plan(await coveredTo(manager))
+      await insertGaps(manager, planned.gaps, this.#now())
+      for (const run of planned.runs) await this.#insert(manager, { ...given, ...run })
+      const [only] = planned.runs
+      // guard: covered-closed
+      if (only && planned.runs.length === 1) await closeCovered(manager, only.slot, given.sourceDigest, this.#now())
+      return planned
+    })
+  }
+
+  /** The slot of the run whose interval has a time in it, in milliseconds since 1970; undefined where there is none. */
+  async slotCovering(time: number): Promise<string | undefined> {
+    const later = await this.#find({ intervalFrom: LessThan(time) })
+    return later.find(({ slot }) => Date.parse(slot) >= time)?.slot
+  }
+
+  /** Where the last interval ends. */
+  async coveredTo(): Promise<number | null> {
+    return this.#database.inTurn(coveredTo)
   }
 
   /** Closes the runs that `run` stands for, and tells which. */
@@ -178,11 +209,20 @@ export class Ledger {
     return this.#database.inTurn((manager) => manager.find(runs, { where, order: { id: 'ASC' } }))
   }
 
-  async #insert(manager: EntityManager, run: NewRun): Promise<string> {
+  async #insert(manager: EntityManager, { from, ...run }: NewRun): Promise<string> {
     const runId = randomUUID()
+    const intervalFrom = await extendTo(manager, run.slot, from)
     const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, repeated: 0, idSum: zeroSum }
     const flags = { again: run.again ? 1 : 0, slotGiven: run.slotGiven === false ? 0 : 1 }
-    await manager.insert(runs, { ...run, ...counts, ...flags, runId, state: 'reading', startedAt: this.#now() })
+    await manager.insert(runs, {
+      ...run,
+      ...counts,
+      ...flags,
+      runId,
+      intervalFrom,
+      state: 'reading',
+      startedAt: this.#now(),
+    })
     return runId
   }
 }

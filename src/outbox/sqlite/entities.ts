@@ -33,6 +33,8 @@ export interface StateRow {
   owner: string | null
   /** The newest slot of which no run is in the ledger any more; null where every run that there was still is. */
   newestDeletedSlot: string | null
+  /** Where the last run's interval ends: what is scheduled behind it is due; null where no run was ever made. */
+  coveredTo: number | null
 }
 
 export const states = new EntitySchema<StateRow>({
@@ -50,6 +52,7 @@ export const states = new EntitySchema<StateRow>({
     formerId: { name: 'former_id', type: 'text', nullable: true },
     owner: { type: 'text', nullable: true },
     newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },
+    coveredTo: { name: 'covered_to', type: 'integer', nullable: true },
   },
 })
 
@@ -131,6 +134,10 @@ export interface RunRow {
   repeated: number
   /** JSON: the sinks (rows' ids) that have all of its tasks; null until it is done, and where that isn't known. */
   sinks: string | null
+  /** The run covers the time behind this one, up to its slot; null where another run covers its slot. */
+  intervalFrom: number | null
+  /** The `id` of the run that serves its slot with its own, where it stored nothing; else null. */
+  coveredBy: number | null
   /** Why its source failed last; null where it never did. */
   lastError: string | null
   startedAt: number
@@ -159,9 +166,34 @@ export const runs = new EntitySchema<RunRow>({
     namespace: { type: 'text', default: '' },
     repeated: { type: 'integer', default: 0 },
     sinks: { type: 'text', nullable: true },
+    intervalFrom: { name: 'interval_from', type: 'integer', nullable: true },
+    coveredBy: { name: 'covered_by', type: 'integer', nullable: true },
     lastError: { name: 'failure', type: 'text', nullable: true },
     startedAt: { name: 'started_at', type: 'integer' },
     finishedAt: { name: 'finished_at', type: 'integer', nullable: true },
+  },
+})
+
+/** Scheduled times, one after the other, that no run serves. */
+export interface GapRow {
+  id: number
+  firstSlot: string
+  lastSlot: string
+  count: number
+  /** See schedule/due. */
+  reason: string
+  notedAt: number
+}
+
+export const gaps = new EntitySchema<GapRow>({
+  name: 'gap',
+  columns: {
+    id: { type: 'integer', primary: true, generated: 'increment' },
+    firstSlot: { name: 'first_slot', type: 'text' },
+    lastSlot: { name: 'last_slot', type: 'text' },
+    count: { type: 'integer' },
+    reason: { type: 'text' },
+    notedAt: { name: 'noted_at', type: 'integer' },
   },
 })
 
@@ -270,4 +302,4 @@ export const suspects = new EntitySchema<SuspectRow>({
   },
 })
 
-export const entities = [states, runs, batches, deadTasks, rejectedRecords, suspects, sinkRows, attachments]
+export const entities = [states, runs, batches, deadTasks, rejectedRecords, suspects, sinkRows, attachments, gaps]

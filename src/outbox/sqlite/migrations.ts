@@ -186,6 +186,33 @@ class SinksOfRuns1700000000007 implements MigrationInterface {
   down = neverBack
 }
 
+class Intervals1700000000008 implements MigrationInterface {
+  name = 'Intervals1700000000008'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const time = (slot: string): string =>
+      `(CAST(strftime('%s', ${slot}) AS INTEGER) * 1000 + CAST(substr(strftime('%f', ${slot}), 4) AS INTEGER))`
+    const statements = [
+      'ALTER TABLE run ADD COLUMN interval_from INTEGER',
+      'ALTER TABLE run ADD COLUMN covered_by INTEGER',
+      'ALTER TABLE state ADD COLUMN covered_to INTEGER',
+      `CREATE TABLE gap (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, first_slot TEXT NOT NULL, last_slot TEXT NOT NULL,
+        count INTEGER NOT NULL, reason TEXT NOT NULL, noted_at INTEGER NOT NULL)`,
+      // The first run of each slot has the interval from the slot before.
+      `UPDATE run SET interval_from = coalesce(
+          (SELECT max(${time('before.slot')}) FROM run before WHERE ${time('before.slot')} < ${time('run.slot')}),
+          ${time('run.slot')})
+        WHERE id = (SELECT min(same.id) FROM run same WHERE same.slot = run.slot)`,
+      `UPDATE state SET covered_to = (SELECT max(${time('slot')}) FROM run)`,
+      'PRAGMA user_version = 8',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
@@ -199,4 +226,5 @@ export const migrations = [
   Places1700000000005,
   LastError1700000000006,
   SinksOfRuns1700000000007,
+  Intervals1700000000008,
 ]

@@ -10,6 +10,7 @@
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import type { Logger } from '../../plugin.js'
+import { shareIn } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
 
 export interface EnterOptions {
@@ -22,6 +23,8 @@ export interface EnterOptions {
   again?: boolean
   /** Whether the slot was served, but not at the present sink. */
   isElsewhere?: boolean
+  /** Whether a slot that is read to its end isn't read once more: nobody asked for this very one. */
+  once?: boolean
 }
 
 export interface Entered {
@@ -49,6 +52,10 @@ export async function enterRun(
     return { run: open, complete: false, missed }
   }
   const last = earlier.at(-1)
+  if (options.once && last && isRead(last) && shareIn(last.sourceDigest) === shareIn(source.digest)) {
+    await ledger.standFor(last, note)
+    return { run: last, complete: true, missed }
+  }
   if (again) await mustBeGone(options, earlier, outbox)
   else {
     mustNotBeDiscarded(slot, earlier)
@@ -68,6 +75,8 @@ export async function enterRun(
   const run = await ledger.start({ ...by, slot, slotGiven, namespace, again }, note)
   return { run, complete: false, missed }
 }
+
+const isRead = ({ state }: RunRow): boolean => state === 'read' || state === 'done'
 
 /** The ids of a slot stay the same, whatever the configuration says by now. */
 function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {

@@ -1,0 +1,57 @@
+/**
+ * What a run covers: the time behind the end of the interval before it, up to its slot. It is written with the run's
+ * row. A slot that lies in an interval already, as in a backfill, gets none. So the intervals follow one another
+ * without a hole, and what is scheduled behind the last one is due.
+ */
+import { type EntityManager, IsNull, Not } from 'typeorm'
+import { shareIn } from '../../tasks/slot.js'
+import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
+
+/** What a start makes rows of: slots, oldest first, and what is missed. Times are milliseconds since 1970. */
+export interface Planned {
+  readonly runs: readonly { readonly slot: string; readonly from: number }[]
+  readonly gaps: readonly {
+    readonly from: string
+    readonly to: string
+    readonly count: number
+    readonly reason: string
+  }[]
+}
+
+export async function coveredTo(manager: EntityManager): Promise<number | null> {
+  const [state] = await manager.find(states, { select: { id: true, coveredTo: true } })
+  return state?.coveredTo ?? null
+}
+
+/** Where the interval of a new run begins; null where its slot is covered. A part of the run's transaction. */
+export async function extendTo(manager: EntityManager, slot: string, first?: number): Promise<number | null> {
+  const end = await coveredTo(manager)
+  const to = Date.parse(slot)
+  if (end !== null && to <= end) return null
+  await manager.update(states, { id: 1 }, { coveredTo: to })
+  return end ?? first ?? to
+}
+
+export async function insertGaps(manager: EntityManager, given: Planned['gaps'], now: number): Promise<void> {
+  for (const { from, to, count, reason } of given)
+    await manager.insert(gaps, { firstSlot: from, lastSlot: to, count, reason, notedAt: now })
+}
+
+/** Closes the open runs of a share that stored nothing: the run of `slot` serves theirs, and gets their intervals. */
+export async function closeCovered(manager: EntityManager, slot: string, digest: string, now: number): Promise<void> {
+  const where = { state: 'reading', persisted: 0, slot: Not(slot) } as const
+  const [by] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
+  if (!by) return
+  for (const run of await manager.find(runs, { where, order: { id: 'ASC' } })) {
+    if (shareIn(run.sourceDigest) !== shareIn(digest) || run.id === by.id) continue
+    if (await manager.existsBy(suspects, { run: run.id })) continue
+    await passOn(manager, run)
+    const closed = { state: 'missed', checkpoint: null, finishedAt: now, intervalFrom: null, coveredBy: by.id } as const
+    await manager.update(runs, { id: run.id }, closed)
+  }
+}
+
+/** The interval behind a run's begins where that one began. */
+async function passOn(manager: EntityManager, { slot, intervalFrom }: RunRow): Promise<void> {
+  if (intervalFrom !== null) await manager.update(runs, { intervalFrom: Date.parse(slot) }, { intervalFrom })
+}

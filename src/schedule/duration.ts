@@ -1,0 +1,11 @@
+/** Durations as people write them: `90s`, `30m`, `12h` or `7d`. */
+export const durationPattern = /^(\d+)([smhd])$/
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Milliseconds; undefined where the text is no duration. */
+export function durationMs(text: string): number | undefined {
+  const [, number, unit = ''] = durationPattern.exec(text) ?? []
+  const size = units[unit]
+  return size === undefined ? undefined : Number(number) * size
+}

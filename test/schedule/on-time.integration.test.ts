@@ -1,0 +1,161 @@
+/** `schedule:`: which slots a start serves, and what it says of those that nobody serves. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { ProduceResult } from '../../src/commands/produce.js'
+import { folderWith, owm, owmJson, type Ran, type RunOptions, root } from '../support/cli.js'
+
+const clock = ['--import', join(root, 'test', 'support', 'clock.mjs')]
+
+interface Scheduled {
+  cron?: string
+  timezone?: string
+  catchUp?: 'latest' | 'all'
+  maxCatchUp?: number
+  maxAge?: string
+}
+
+const settings = (schedule: Scheduled, more: object = {}) => ({
+  schedule: { cron: '0 * * * *', ...schedule },
+  source: { use: 'simulated-db', count: 3 },
+  sink: { use: 'jsonl', path: './tasks.jsonl' },
+  outbox: { path: './outbox.db' },
+  ...more,
+})
+
+const folderOf = (schedule: Scheduled = {}, more: object = {}): Promise<string> => folderWith(settings(schedule, more))
+
+const at = (cwd: string, now: string): RunOptions => ({ cwd, node: clock, env: { OWM_TEST_NOW: now } })
+
+const produce = (cwd: string, now: string, ...args: string[]): Promise<Ran & { json: ProduceResult }> =>
+  owmJson<ProduceResult>(['produce', ...args], at(cwd, now))
+
+/** How many tasks the sink has, each once. */
+async function countIn(cwd: string): Promise<number> {
+  const text = await readFile(join(cwd, 'tasks.jsonl'), 'utf8').catch(() => '')
+  const tasks = text.split('\n').filter(Boolean)
+  expect(new Set(tasks).size).toBe(tasks.length)
+  return tasks.length
+}
+
+describe('a start without --slot', () => {
+  test('serves the newest scheduled time; a second one, later or by another scheduler, is the same slot', async () => {
+    const cwd = await folderOf()
+    const first = await produce(cwd, '2026-11-23T10:00:07Z')
+    expect(first, first.stderr).toMatchObject({
+      code: 0,
+      json: { slot: '2026-11-23T10:00:00Z', sink: { delivered: 3 } },
+    })
+    const again = await produce(cwd, '2026-11-23T10:50:00Z')
+    expect(again, again.stderr).toMatchObject({
+      code: 0,
+      json: { slot: '2026-11-23T10:00:00Z', sink: { delivered: 0 } },
+    })
+    const words = await owm(['produce'], at(cwd, '2026-11-23T10:58:00Z'))
+    expect(words.stdout).toMatch(/slot 2026-11-23T10:00:00Z: delivered before .*nothing to do/)
+    expect(await countIn(cwd)).toBe(3)
+  })
+
+  test('up to a minute early serves the coming one', async () => {
+    const cwd = await folderOf()
+    expect((await produce(cwd, '2026-11-23T09:59:05Z')).json.slot).toBe('2026-11-23T10:00:00Z')
+    expect((await produce(cwd, '2026-11-23T10:00:05Z')).json).toMatchObject({
+      slot: '2026-11-23T10:00:00Z',
+      sink: { delivered: 0 },
+    })
+    expect((await produce(cwd, '2026-11-23T10:58:00Z')).json.slot).toBe('2026-11-23T10:00:00Z')
+  })
+
+  test('finishes what a failed one left, under its slot', async () => {
+    const cwd = await folderOf({}, { source: { use: 'static-list', file: './list.csv' } })
+    expect((await produce(cwd, '2026-11-23T10:00:00Z')).code).not.toBe(0)
+    await writeFile(join(cwd, 'list.csv'), 'city,latitude,longitude\nA,1,2\n')
+    expect(await produce(cwd, '2026-11-23T10:05:00Z')).toMatchObject({
+      code: 0,
+      json: { slot: '2026-11-23T10:00:00Z', sink: { delivered: 1 } },
+    })
+  })
+})
+
+describe('after an outage', () => {
+  test('latest: one run covers all that is due', async () => {
+    const cwd = await folderOf()
+    await produce(cwd, '2026-11-23T10:00:00Z')
+    const { json, stderr } = await produce(cwd, '2026-11-23T14:20:00Z')
+    expect(json).toMatchObject({ slot: '2026-11-23T14:00:00Z', sink: { delivered: 3 } })
+    expect(stderr).toBe('')
+    expect((await produce(cwd, '2026-11-23T14:30:00Z')).json.sink.delivered).toBe(0)
+    expect(await countIn(cwd)).toBe(6)
+  })
+
+  test('all: a run for each, the newest first', async () => {
+    const cwd = await folderOf({ catchUp: 'all' })
+    await produce(cwd, '2026-11-23T10:00:00Z')
+    const { json } = await produce(cwd, '2026-11-23T13:20:00Z')
+    expect(json).toMatchObject({ slot: '2026-11-23T13:00:00Z', sink: { delivered: 9 } })
+    expect(json.served.map(({ slot }) => slot).sort()).toEqual(
+      ['11', '12', '13'].map((hour) => `2026-11-23T${hour}:00:00Z`),
+    )
+  })
+
+  test('all: no more than maxCatchUp, and what is too old, are missed, and told', async () => {
+    const cwd = await folderOf({ catchUp: 'all', maxCatchUp: 2, maxAge: '6h' })
+    await produce(cwd, '2026-11-22T10:00:00Z')
+    const { json, stderr, code } = await produce(cwd, '2026-11-23T10:10:00Z')
+    expect(code).toBe(0)
+    expect(json.sink.delivered).toBe(6)
+    expect(stderr).toMatch(/18 scheduled times \(2026-11-22T11:00:00Z to 2026-11-23T04:00:00Z\) are missed: older/)
+    expect(stderr).toMatch(/4 scheduled times \(2026-11-23T05:00:00Z to 2026-11-23T08:00:00Z\) are missed: more than/)
+  })
+
+  test('runs that stored nothing are covered by the one that did', async () => {
+    const cwd = await folderOf({}, { source: { use: 'static-list', file: './list.csv' } })
+    for (const hour of ['10', '11', '12']) expect((await produce(cwd, `2026-11-23T${hour}:00:00Z`)).code).not.toBe(0)
+    await writeFile(join(cwd, 'list.csv'), 'city,latitude,longitude\nA,1,2\n')
+    const { json, stderr } = await produce(cwd, '2026-11-23T13:00:00Z')
+    expect(json).toMatchObject({ slot: '2026-11-23T13:00:00Z', sink: { delivered: 1 } })
+    expect(stderr).toBe('')
+  })
+})
+
+test('another expression neither repeats nor loses what was served', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, '2026-11-23T10:00:00Z')
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(settings({ cron: '*/10 * * * *', catchUp: 'all' })))
+  const { json } = await produce(cwd, '2026-11-23T10:21:00Z')
+  expect(json.served.map(({ slot }) => slot).sort()).toEqual(['2026-11-23T10:10:00Z', '2026-11-23T10:20:00Z'])
+})
+
+test('a slot that is named is served, if it is at most one period ahead', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, '2026-11-23T10:00:00Z')
+  expect(await produce(cwd, '2026-11-23T10:05:00Z', '--slot', '2026-11-23T11:00:00Z')).toMatchObject({ code: 0 })
+  expect((await produce(cwd, '2026-11-23T10:30:00Z')).json.sink.delivered).toBe(0)
+  expect((await produce(cwd, '2026-11-23T11:01:00Z')).json).toMatchObject({
+    slot: '2026-11-23T11:00:00Z',
+    sink: { delivered: 0 },
+  })
+  expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', '2026-11-23T13:00:00Z')).toMatchObject({ code: 2 })
+})
+
+test('a clock that goes back repeats nothing', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, '2026-11-23T10:00:00Z')
+  await produce(cwd, '2026-11-23T13:00:00Z')
+  expect((await produce(cwd, '2026-11-23T11:30:00Z')).json.sink.delivered).toBe(0)
+  expect((await produce(cwd, '2026-11-23T13:30:00Z')).json.sink.delivered).toBe(0)
+  expect(await countIn(cwd)).toBe(6)
+})
+
+test.each([
+  [{ cron: '61 * * * *' }, /schedule\.cron/],
+  [{ cron: '* * * * * *' }, /schedule\.cron/],
+  [{ cron: '0 0 30 2 *' }, /schedule\.cron/],
+  [{ timezone: 'Mars/Base' }, /schedule\.timezone/],
+  [{ maxAge: '1 day' }, /schedule\.maxAge/],
+])('%j is a mistake', async (schedule, key) => {
+  const cwd = await folderOf(schedule)
+  const { code, stderr } = await owm(['produce'], { cwd })
+  expect(code).toBe(78)
+  expect(stderr).toMatch(key)
+})
