@@ -134,14 +134,15 @@ export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ r
   return found
 }
 
-interface View {
+export interface View {
   path: string
   /** Of the schema. */
   version: number
   manager: EntityManager
 }
 
-async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<T | undefined> {
+/** Reads from the file as it is at one moment; undefined where there is none. */
+export async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<T | undefined> {
   for (;;) {
     const database = await Database.openForReading(path)
     if (!database) return undefined

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
+import type { ScheduleResult } from '../../src/commands/schedule.js'
 import { folderWith, owm, owmJson, type Ran, type RunOptions, root } from '../support/cli.js'
 
 const clock = ['--import', join(root, 'test', 'support', 'clock.mjs')]
@@ -145,6 +146,24 @@ test('a clock that goes back repeats nothing', async () => {
   expect((await produce(cwd, '2026-11-23T11:30:00Z')).json.sink.delivered).toBe(0)
   expect((await produce(cwd, '2026-11-23T13:30:00Z')).json.sink.delivered).toBe(0)
   expect(await countIn(cwd)).toBe(6)
+})
+
+test('owm schedule says what was served, what is missed, what a start would do, and what comes next', async () => {
+  const cwd = await folderOf({ catchUp: 'all', maxCatchUp: 2 })
+  await produce(cwd, '2026-11-23T10:00:00Z')
+  await produce(cwd, '2026-11-23T14:00:00Z')
+  const { json, code } = await owmJson<ScheduleResult>(['schedule'], at(cwd, '2026-11-23T15:30:00Z'))
+  expect(code).toBe(0)
+  expect(json).toMatchObject({
+    slots: ['14', '13', '10'].map((hour) => ({ slot: `2026-11-23T${hour}:00:00Z`, state: 'done', persisted: 3 })),
+    missed: [{ from: '2026-11-23T11:00:00Z', to: '2026-11-23T12:00:00Z', count: 2, reason: 'maxCatchUp' }],
+    now: { slot: '2026-11-23T15:00:00Z', runs: ['2026-11-23T15:00:00Z'], covered: 0, missed: [] },
+    next: '2026-11-23T16:00:00Z',
+  })
+  const { stdout } = await owm(['schedule'], at(cwd, '2026-11-23T15:30:00Z'))
+  expect(stdout).toMatch(/a start now: 1 slot \(2026-11-23T15:00:00Z\)\nnext: 2026-11-23T16:00:00Z/)
+  expect(stdout).toMatch(/missed: 2 scheduled times, 2026-11-23T11:00:00Z to 2026-11-23T12:00:00Z \(maxCatchUp\)/)
+  expect((await owm(['schedule', '--set', 'schedule=null'], { cwd })).code).toBe(78)
 })
 
 test.each([

@@ -1,0 +1,22 @@
+import * as Flags from '@oclif/core/flags'
+import { nothingScheduled, type ScheduleResult, showSchedule } from '../cli/actions/schedule.js'
+import { type Done, OwmCommand } from '../cli/command.js'
+
+export type { ScheduleResult } from '../cli/actions/schedule.js'
+
+export default class Schedule extends OwmCommand<ScheduleResult> {
+  static override summary = 'Show which scheduled times were served, which are due, and what a start would do.'
+  static override description = 'Opens the outbox read-only. `schedule:` in the configuration starts nothing by itself.'
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
+  static override flags = {
+    limit: Flags.integer({ description: 'at most this many slots', min: 1, default: 10, helpValue: 'N' }),
+  }
+
+  protected result = nothingScheduled()
+
+  protected async work(): Promise<Done<ScheduleResult>> {
+    const { flags } = await this.parse(Schedule)
+    this.takeFlags(flags)
+    return showSchedule(flags, () => this.configureSink(flags), this.surroundings)
+  }
+}
