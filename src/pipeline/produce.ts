@@ -32,7 +32,7 @@ import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { mustBeSameShards } from './input/same-shards.js'
 import { losses } from './losses.js'
-import { enterDue, type OnTime } from './on-time.js'
+import { enterDue, goOnBehindReceipts, type OnTime } from './on-time.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
@@ -141,6 +141,8 @@ async function enterSlot(
 ): Promise<Entered> {
   try {
     if (options.flush) await contact.announce()
+    // guard: behind-receipts
+    if (onTime && options.flush) await goOnBehindReceipts(deps, contact)
     if (options.flush && !options.again) await mustBeSameShards(slot, deps, contact)
     const elsewhere = await servedElsewhere(slot, deps, contact)
     // guard: served-elsewhere-told

@@ -26,6 +26,7 @@ export interface Settings {
   retry?: Record<string, unknown>
   breaker?: Record<string, unknown>
   flush?: Record<string, unknown>
+  schedule?: Record<string, unknown>
 }
 
 export interface SceneOptions {
@@ -78,6 +79,7 @@ export async function redisScene({
     retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 100, ...settings.retry },
     breaker: { failures: 1_000, ...settings.breaker },
     ...(settings.flush ? { flush: settings.flush } : {}),
+    ...(settings.schedule ? { schedule: settings.schedule } : {}),
   })
 
   async function watched<R extends Ran>(run: () => Promise<R>): Promise<R & Timed> {

@@ -115,6 +115,15 @@ export class Ledger {
     return this.#database.inTurn(coveredTo)
   }
 
+  /** Enters a slot that another outbox has served: what is scheduled behind it is due. */
+  async goOnBehind(served: Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'>): Promise<void> {
+    const { source, sourceDigest, slot, read, rejected } = served
+    await this.#database.transaction(async (manager) => {
+      const runId = await this.#insert(manager, { source, sourceDigest, slot })
+      await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
+    })
+  }
+
   /** Closes the runs that `run` stands for, and tells which. */
   async standFor({ id }: RunRow, tell: (missed: RunRow[]) => void): Promise<void> {
     tell(await this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id)))
