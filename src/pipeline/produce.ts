@@ -223,11 +223,11 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   const soFar = `${progress.read} locations of slot ${run.slot}`
   const message = `The source ${source.name} failed after ${soFar}: ${error.message}`
   // What was read is delivered all the same: that must not look like the whole list.
-  if (isConfiguration)
-    return new ConfigurationError(message, { hint: `${error.hint ?? ''} ${next}`.trim(), cause: thrown })
   // An open circuit says when it is asked again.
-  const hint = isOwmError(error, 'CIRCUIT_OPEN') ? (error.hint ?? next) : next
-  return new SourceError(message, { hint, cause: thrown })
+  const isOpen = isOwmError(error, 'CIRCUIT_OPEN') && error.hint !== undefined
+  const hint = [error.hint, isOpen ? undefined : next].filter(Boolean).join(' ')
+  const Class = isConfiguration ? ConfigurationError : SourceError
+  return new Class(message, { hint, cause: thrown })
 }
 
 /** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */

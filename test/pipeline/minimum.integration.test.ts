@@ -143,7 +143,7 @@ const failing = (pages: readonly number[]): string => `
           const locations = Array.from({ length: count }, (_, index) => place(from + index))
           yield { locations, resume: String(next), position: (index) => 'row ' + (from + index) }
         }
-        if (fails) throw new TransientError('the last page is not there')
+        if (fails) throw new TransientError('the last page is not there', { hint: 'Look for it.' })
       },
     }),
   })`
@@ -155,6 +155,7 @@ test('what was read before a source failed is delivered, and read only once', as
   const half = await produce(cwd, 1)
   expect(half.code).toBe(75)
   expect(half.json.error?.message).toMatch(/failed after 7 locations .* the last page is not there/)
+  expect(half.json.error?.hint).toMatch(/^Look for it\. What was read is safe/)
   expect(await cities(cwd)).toEqual(['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6'])
   await configure(cwd, { use: './failing.mjs', fails: false })
   expect(await produce(cwd, 1)).toMatchObject({ code: 0 })

@@ -22,3 +22,8 @@ export function errorIn(record: Location | Malformed): string | undefined {
   const isRecord = record.field !== undefined
   return !isRecord && words.test(record.value) ? excerpt(record.value) || 'a web page' : undefined
 }
+
+const badStart = new RegExp(`^\\W*(${[...said, 'truncated', 'incomplete'].join('|')})\\b`, 'i')
+
+/** What a program says in a comment behind the last row; undefined for any other line. */
+export const errorInComment = (line: string): string | undefined => (badStart.test(line) ? excerpt(line) : undefined)

@@ -3,7 +3,7 @@ import { type Member, membersOf } from './members.js'
 import { isTree, wholeOf } from './tree.js'
 
 const totalNames =
-  /^(total_?(count|items|results|elements|records|rows|hits|features)?|number_?matched|records_?total|@odata\.count)$/i
+  /^(total_?(count|(item|result|element|record|row|hit|feature)s)?|number_?matched|records_?total|(__|@\w+\.)count)$/i
 const pagesNames = /^(total_?pages|page_?count|num_?pages|last_?page)$/i
 const moreNames = /^(has_?more|has_?next(_?page)?|more(_?(items|results|data))?|exceeded_?transfer_?limit)$/i
 const lastNames = /^(is_?last(_?page)?|last)$/i
@@ -11,7 +11,7 @@ const lastNames = /^(is_?last(_?page)?|last)$/i
 /** Under which names an answer has where its list goes on. */
 export const nextNames = {
   cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
-  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@odata\.nextLink)$/i,
+  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@\w+\.nextLink|__next)$/i,
 }
 
 /** Levels of objects in which something is looked for: `meta.pagination.links.next`. */

@@ -22,6 +22,7 @@ const mostLevels = 5
 const nameOf = (key: string): string =>
   key
     .toLowerCase()
+    .replace(/^@\w+\./, '')
     .replace(/[^a-z0-9]/g, '')
     .replace(/^(odata|opensearch|hydra|xms|xwp|x?pagination|x)(?=.)/, '')
 

@@ -1,8 +1,9 @@
 /** Answers that were saved as a file: whether one is the whole list, by what it says itself. */
-import { hasMore } from './marks.js'
+import { laterPage, limitIn } from './earlier.js'
+import { hasMore, totalsIn } from './marks.js'
 import { membersOf } from './members.js'
 import { refusalIn } from './refusal.js'
-import { type Sign, signsIn } from './signs.js'
+import { isSilent, type Sign, signsIn } from './signs.js'
 import { excerpt } from './tree.js'
 
 /**
@@ -15,13 +16,17 @@ export function partIn(document: unknown, items: number): string | undefined {
   if (refusal) return `says that it is an error: ${refusal.said}`
   const more = hasMore(document)
   if (more) return 'says that more follows'
-  const signs = signsIn(membersOf(document))
+  const members = membersOf(document)
+  const signs = signsIn(members)
   for (const kind of ['next', 'more', 'pages', 'items'] as const) {
     const most = { next: 0, more: 0, pages: 1, items }[kind]
     const sign = signs.find((each) => each.kind === kind && (most === 0 || each.atLeast > most))
     if (sign && (kind !== 'next' || more === undefined)) return wordsOf(sign, items)
   }
-  return undefined
+  const later = laterPage(members)
+  if (later) return `says that it isn't the first page: ${later.at} is ${excerpt(JSON.stringify(later.value) ?? '')}`
+  const limit = isSilent(members) && totalsIn(document).length === 0 ? limitIn(members, items) : undefined
+  return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }
 
 function wordsOf({ kind, at, said, atLeast }: Sign, items: number): string {

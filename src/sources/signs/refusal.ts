@@ -1,5 +1,5 @@
 /** Answers with a good status that say in their body that they are none. */
-import { excerpt, isTree, shapeOf, type Tree, valueAt } from './tree.js'
+import { excerpt, isTree, shapeOf, type Tree, valueAt, wholeOf } from './tree.js'
 
 /** The values that a good answer has, by their paths. */
 type Wanted = Readonly<Record<string, unknown>>
@@ -41,7 +41,11 @@ function refusalOf(tree: Tree): Refusal | undefined {
   const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
   const { status } = tree
   if (code === undefined && !isBad(tree)) return undefined
-  const said = [typeof status === 'string' || code !== undefined ? String(code ?? status) : '', messageIn(tree)]
+  const said = [
+    typeof status === 'string' || code !== undefined ? String(code ?? status) : '',
+    messageIn(tree),
+    failedIn(tree),
+  ]
   const words = excerpt([...new Set(said)].filter((part) => part !== '').join(': ')) || 'an error'
   const isClient = code !== undefined && [400, 401, 403, 404, 422].includes(Number(code))
   return { said: words, isLasting: isClient || lasting.test(words) }
@@ -59,10 +63,17 @@ function isBad(tree: Tree): boolean {
     errorNames.some((name) => isSomething(tree[name])) ||
     matches('status', badStatus) ||
     ['result', 'response', 'success', 'outcome'].some((name) => matches(name, badResult)) ||
+    failedIn(tree) !== '' ||
     // Overpass has what it got so far, and a remark.
     matches('remark', badRemark) ||
     isNumbered
   )
+}
+
+/** Shards of Elasticsearch that have failed: what the others have is in the answer. */
+function failedIn(tree: Tree): string {
+  const failed = wholeOf(tree['failed']) ?? 0
+  return failed > 0 && wholeOf(tree['successful']) !== undefined ? `${failed} have failed` : ''
 }
 
 const errorNames = [

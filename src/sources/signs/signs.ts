@@ -90,9 +90,22 @@ const names = {
 const partWords =
   /truncat|incomplete|partial|limited to|(only|exceeds?) the (first|max)|first \d+ |too many (results|rows|records)/i
 
+/** A note may be on the places, "incomplete before 1950": it must be plainly on what came. */
+const noteNames = /^(notes?|remarks?|infos?|details?|comments?)$/
+const came = '(results?|rows?|records?|items?|entries|features|elements?|list|data|response|answer|output|page)'
+const noteWords = new RegExp(
+  `truncated|^\\W*(incomplete|partial)\\W*$|\\b(incomplete|partial) ${came}\\b|` +
+    `\\b${came}( (is|are|was|were|has been|have been))?( only)? (incomplete|partial)\\b|` +
+    `\\b(results?|rows|records|items|output|response)( (is|are|was|were))? limited to( the| first)* \\d|` +
+    `\\b(limited to|only|exceeds?|first|max(imum)?)( the| first| max(imum)?( of)?)* [\\d,]+ ${came}\\b|` +
+    `too many ${came}\\b`,
+  'i',
+)
+
 const isPart = ({ name, value, isNear }: Member): boolean => {
   const words = Array.isArray(value) && /^(messages|warnings|notices)$/.test(name) ? JSON.stringify(value) : value
-  return isNear && names.words.test(name) && typeof words === 'string' && partWords.test(words)
+  const isSaid = noteNames.test(name) ? noteWords : partWords
+  return isNear && names.words.test(name) && typeof words === 'string' && isSaid.test(words)
 }
 
 const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))

@@ -20,7 +20,7 @@ import { readNdjson } from '../formats/ndjson.js'
 import { RecordReader } from '../formats/record.js'
 import { damaged, NoRecord, type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
-import { errorIn } from '../signs/ending.js'
+import { errorIn, errorInComment } from '../signs/ending.js'
 import { inBatches } from './checkpoint.js'
 import { fileList, type List, unchanged } from './file.js'
 import { judged } from './judged.js'
@@ -73,21 +73,31 @@ function inline(given: Options, log: Logger): Source {
 }
 
 /** A list, and what looks at its end: whether it is one, or where a program or a transfer broke off. */
-function endingOf(list: List): { list: List; check(last: Location | Malformed): void } {
+function endingOf(list: List, { comment }: Options): { list: List; check(last: Location | Malformed): void } {
   // What is between brackets has an end of its own.
   const isLines = !['json', 'geojson', 'yaml'].includes(list.format)
   let hasEnd = true
+  let tail = ''
   async function* text(): AsyncGenerator<string> {
     for await (const chunk of list.text()) {
       hasEnd = !isLines || /[\r\n]$/.test(chunk)
+      if (comment !== undefined) tail = `${tail}${chunk}`.slice(-1000)
       yield chunk
     }
+  }
+  const commented = (): string | undefined => {
+    const line =
+      tail
+        .trimEnd()
+        .split(/[\r\n]+/)
+        .at(-1) ?? ''
+    return isLines && comment !== undefined && line.startsWith(comment) ? errorInComment(line) : undefined
   }
   const hint = 'Fetch the list again; what stands before that was read.'
   return {
     list: { ...list, text },
     check(last) {
-      const said = errorIn(last)
+      const said = errorIn(last) ?? commented()
       if (said !== undefined) throw damaged(list.name, `ends in an error: ${said}`, hint)
       if (!hasEnd && last instanceof NoRecord)
         throw damaged(list.name, `breaks off in its last record: ${last.reason}`, hint)
@@ -105,7 +115,7 @@ async function* read(
   const isTable = list.format === 'csv' || list.format === 'tsv'
   const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
   const mapping = new Mapping(settings, { title: titleOf(list.name), thing: isTable ? 'column' : 'key', log })
-  const ending = endingOf(list)
+  const ending = endingOf(list, settings)
   const chunks = judged(readers[list.format](ending.list, settings, mapping), mapping, ending.check)
   try {
     yield* inBatches(chunks, list.resumable(resume), version)

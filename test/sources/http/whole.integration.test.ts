@@ -133,6 +133,48 @@ describe('what an answer says of more than is read', () => {
   })
 })
 
+test('206 without a range says that more follows, where nothing leads on', async () => {
+  const server = await api((_, response) => response.writeHead(206).end(JSON.stringify(items)))
+  const read = (options: object): Promise<Read> => readAll({ url: server.origin, ...options }, { attempts: 1 })
+  expect(said(await read({ pagination: { type: 'link' } }))).toMatch(/more follows.*206 Partial Content/)
+  expectAll(await read({ pagination: { type: 'link' }, next: false }), 20)
+  const paged = await api((request, response) => {
+    const page = numberIn(queryOf(request), 'page', 0)
+    response.writeHead(206).end(JSON.stringify(page === 0 ? items : []))
+  })
+  expectAll(await readAll({ url: paged.origin, pagination: { start: 0 } }, { attempts: 1 }), 20)
+})
+
+test('a list of places and others in GeoJSON is the one of its features', async () => {
+  const features = items.map(({ id, name, lat, lon }) => ({
+    ...{ type: 'Feature', id, properties: { name } },
+    geometry: { type: 'Point', coordinates: [lon, lat] },
+  }))
+  const body = {
+    '@context': ['https://example.org/context', { '@version': '1.1' }],
+    type: 'FeatureCollection',
+    features,
+  }
+  expectAll(await answered(body, {}, { total: false }), 20)
+})
+
+test('a first page with a page before it is not the first', async () => {
+  for (const flag of [{ first: false }, { pagination: { hasPrevious: true } }]) {
+    const server = await api((request, response) => {
+      const page = numberIn(queryOf(request), 'page', 0)
+      json(response, { items: cities(30).slice(page * 10, page * 10 + 10), ...(page === 0 ? {} : flag) })
+    })
+    const read = (start: number): Promise<Read> =>
+      readAll({ url: server.origin, pagination: { limit: 10, start } }, { attempts: 1 })
+    expect((await read(1)).error).toMatchObject({
+      message: expect.stringMatching(/there is a page before it: (first is false|pagination\.hasPrevious is true)/),
+      hint: 'Set source.pagination.start to 0.',
+    })
+    expectAll(await read(0), 30)
+    expect(idsOf(await read(2))).toHaveLength(10)
+  }
+})
+
 /** Pages of 10 by number from 0; page 2 is another one. */
 async function withPage(other: unknown, good: object = {}, options: object = {}): Promise<Read> {
   const server = await api((request, response) => {

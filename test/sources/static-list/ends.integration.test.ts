@@ -31,6 +31,16 @@ const parts: readonly (readonly [members: object, says: RegExp])[] = [
   [{ remark: 'runtime error: Query timed out in "query" at line 3' }, /an error: runtime error/],
   [{ status: 'error', message: 'quota' }, /an error: error: quota/],
   [{ error: { code: 500, message: 'upstream' } }, /an error: upstream/],
+  [{ _shards: { total: 5, successful: 3, failed: 2 } }, /an error: 2 have failed/],
+  [{ '@iot.count': 500, '@iot.nextLink': '/Locations?$skip=2' }, /goes on at \/Locations/],
+  [{ __next: '/places?$skip=2' }, /goes on at \/places/],
+  [{ note: 'Results limited to 2 rows' }, /more follows: note/],
+  [{ page: 3, per_page: 100 }, /isn't the first page: page is 3/],
+  [{ limit: 100, offset: 100 }, /isn't the first page: offset is 100/],
+  [{ first: false, last: true }, /isn't the first page: first is false/],
+  [{ links: { prev: '/items?page=1', next: null } }, /isn't the first page: links\.prev/],
+  [{ links: [{ rel: 'prev', href: '/items?offset=0' }] }, /isn't the first page: links/],
+  [{ limit: 2, offset: 0 }, /has 2 items, the most that limit allows/],
 ]
 
 /** Members of answers that are whole. */
@@ -39,6 +49,12 @@ const wholes: readonly object[] = [
   { numberMatched: 2, numberReturned: 2, links: [{ rel: 'self', href: '/items' }] },
   { data: { pageInfo: { hasNextPage: false, endCursor: 'abc' } }, totalCount: 2 },
   { last: true, totalPages: 1, totalElements: 2, size: 20 },
+  { page: 1, limit: 2, offset: 0, total: 2 },
+  { page: 1, limit: 100, offset: 1, previous: null, first: true, has_prev: false },
+  { limit: 2, next: null },
+  { timezone: 'x', offset: 3600, previous: 'https://example.org/2025.json', _shards: { successful: 5, failed: 0 } },
+  { comment: 'Incomplete before 1950; the first 10 stations were manned', info: 'Data limited to 2020 and later' },
+  { note: 'partial coverage of the Alps', limited_to: 'CH' },
   { osm3s: { copyright: 'x' }, generator: 'Overpass API', version: 0.6 },
 ]
 
@@ -111,6 +127,15 @@ describe('a list in which a program broke off', () => {
     ['list.ndjson', `${ndjson}{"name":"Genf","la`, /breaks off in its last record: the line isn't JSON/],
   ])('%s, %#', async (name, text, says) => {
     expect((await failure(read(name, text))).message).toMatch(says)
+  })
+
+  test('also in a comment behind the last row', async () => {
+    const list = (comment: string): Promise<{ locations: readonly unknown[] }> =>
+      read('list.csv', `# Error codes: none\n${csv}# ${comment}\n`, { comment: '#' })
+    for (const said of ['ERROR: timeout after 2 rows', 'truncated'])
+      expect((await failure(list(said))).message).toMatch(new RegExp(`ends in an error: # ${said}`))
+    for (const said of ['2 rows, no error', 'Errors: 0', 'end'])
+      expect((await list(said)).locations, said).toHaveLength(2)
   })
 
   test.each([

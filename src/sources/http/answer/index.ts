@@ -10,6 +10,7 @@ import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
 import type { Records, TextList } from '../../formats/records.js'
 import { doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
+import { saidBefore } from '../../signs/earlier.js'
 import { errorIn } from '../../signs/ending.js'
 import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
 import { membersOf } from '../../signs/members.js'
@@ -145,6 +146,7 @@ export class Reader {
     // Where the answer is the list itself, or a place, its members say nothing of the list.
     const list = this.#itemsAt
     const told = list === undefined ? undefined : json
+    this.#mustBegin(told, about)
     const says = hasMore(told, list)
     const more = says && this.#given.next === false ? undefined : says
     const isPlain = !isNull || next !== undefined || more === false || this.#given.pagination.end === 'empty'
@@ -159,6 +161,17 @@ export class Reader {
       ...signsOf(told, list, answer, this.#given),
       doubt: isPlain ? this.#doubt(entries, told) : nullDoubt,
     }
+  }
+
+  /** Throws where counting was to begin with 1, and there is a page before that. */
+  #mustBegin(told: unknown, { where, isFirst }: About): void {
+    const { start } = this.#given.pagination
+    const before = isFirst && start === 1 ? saidBefore(told, this.#itemsAt) : undefined
+    if (before === undefined) return
+    const message = `${where} says that there is a page before it: ${before.at} is ${String(before.value)}.`
+    throw new ConfigurationError(masked(message, this.#secrets), {
+      hint: 'Set source.pagination.start to 0.',
+    })
   }
 
   #doubt(entries: readonly Entry[], told: unknown): Page['doubt'] {
@@ -209,6 +222,8 @@ export class Reader {
   #found(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
     const holds = layout === 'rows' ? Array.isArray : isTree
     const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !isLinks(value)
+    const isGeoJson = isTree(json) && json['type'] === 'FeatureCollection' && Array.isArray(json['features'])
+    if (isGeoJson && layout === 'records') return 'features'
     const full = find(json, isList)
     // A single place may have an empty list in it.
     if (full.length === 0 && this.#isPlace(json)) return undefined

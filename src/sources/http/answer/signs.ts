@@ -18,7 +18,7 @@ export function signsOf(
 ): Pick<Page, 'signs' | 'isSilent'> {
   const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
   const members = [...membersOf(json, list), ...told]
-  const inHeaders = [...linkHeader(headers), ...range(headers, status)]
+  const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
   const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
   return {
     signs: signs.filter(({ kind }) => (kind === 'items' ? given.total === undefined : given.next !== false)),
@@ -35,12 +35,21 @@ function linkHeader(headers: Answer['headers']): Sign[] {
   }
 }
 
-/** Content-Range: items 0-99/250; where nobody knows how many there are, 206 says that the first ones aren't all. */
-function range(headers: Answer['headers'], status: number): Sign[] {
+/**
+ * Content-Range: items 0-99/250. Where nobody knows how many there are, 206 says that the first ones aren't all, and,
+ * in a list that isn't counted, that its last answer isn't the end.
+ */
+function range(headers: Answer['headers'], status: number, type: Options['pagination']['type']): Sign[] {
+  const isPart = status === 206
   const said = headerOf(headers, 'content-range')
-  if (said === '' || /^bytes\b/i.test(said)) return []
+  if (said === '' || /^bytes\b/i.test(said)) {
+    const isLast = type === 'link' || type === 'cursor'
+    return isPart && isLast
+      ? [{ at: 'its status', said: '206 Partial Content', kind: 'more', atLeast: 0, hint: anyWay }]
+      : []
+  }
   const sign = { at: 'the header content-range', said, hint: anyWay }
   const total = /\/(\d+)\s*$/.exec(said)?.[1]
   if (total !== undefined) return [{ ...sign, kind: 'items', atLeast: Number(total) }]
-  return status === 206 && /\b0-/.test(said) ? [{ ...sign, kind: 'more', atLeast: 0 }] : []
+  return isPart && /\b0-/.test(said) ? [{ ...sign, kind: 'more', atLeast: 0 }] : []
 }

@@ -200,7 +200,25 @@ export const standards: RealApi[] = [
       const onward = next(at) === undefined ? {} : { __next: `/places?$skip=${next(at)}` }
       return { body: { d: { results: slice(at), __count: String(count), ...onward } } }
     },
-    right: { pagination: { type: 'link' }, next: 'd.__next' },
+    right: { pagination: { type: 'link' } },
+  },
+  {
+    name: 'SensorThings',
+    answer: (query) => {
+      const at = from(query, '$skip')
+      const onward = next(at) === undefined ? {} : { '@iot.nextLink': `/places?$skip=${next(at)}` }
+      return { body: { '@iot.count': count, value: slice(at), ...onward } }
+    },
+    right: { pagination: { type: 'link' } },
+  },
+  {
+    name: "NOAA's climate data, whose offsets count from 1",
+    answer: (query) => {
+      const offset = Math.max(1, from(query, 'offset'))
+      const results = slice(offset - 1)
+      return { body: results.length === 0 ? {} : { metadata: { resultset: { offset, count, limit: 10 } }, results } }
+    },
+    right: { pagination: { type: 'offset', start: 1 }, total: 'metadata.resultset.count' },
   },
   {
     name: 'HAL',

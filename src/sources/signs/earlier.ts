@@ -1,0 +1,40 @@
+/** What an answer says of pages before it: then it isn't the first one. */
+import { type Member, membersOf } from './members.js'
+import { linksIn, nextOf, wholeOf } from './tree.js'
+
+const firstNames = /^(is)?first(page)?$/
+const beforeNames = /^has(prev(ious)?)(page)?$/
+const previousNames = /^prev(ious)?(page)?(url|uri|link|href)?$/
+const pageNames = /^(current)?page(number|no|num)?$/
+const offsetNames = /^(offset|skip|startindex|startat)$/
+const limitNames = /^(limit|perpage|pagesize|maxresults|maxrecords|resultsperpage|itemsperpage)$/
+
+/** A flag that says so, whatever the pages are counted by. */
+export const saidBefore = (json: unknown, list?: string): Member | undefined => membersOf(json, list).find(isFlagged)
+
+const isFlagged = ({ name, value, isNear }: Member): boolean =>
+  isNear && ((firstNames.test(name) && value === false) || (beforeNames.test(name) && value === true))
+
+/** What says that an answer, of which nobody knows how it was asked for, is another page than the first. */
+export function laterPage(members: readonly Member[]): Member | undefined {
+  const near = members.filter(({ isNear }) => isNear)
+  const isCut = near.some(({ name }) => limitNames.test(name))
+  return near.find((member) => {
+    const { name, value } = member
+    const number = wholeOf(value) ?? 0
+    return (
+      isFlagged(member) ||
+      (pageNames.test(name) && number > 1) ||
+      (isCut && offsetNames.test(name) && number > 1) ||
+      (previousNames.test(name) && leadsBack(value)) ||
+      linksIn(value).some(({ relation, href }) => /^prev/i.test(relation) && leadsBack(href))
+    )
+  })
+}
+
+/** A link with a query leads to a page; one without may be another edition of the list. */
+const leadsBack = (value: unknown): boolean => /^\d+$|\?/.test(nextOf(value) ?? '')
+
+/** What says that an answer has as many items as it may have. */
+export const limitIn = (members: readonly Member[], items: number): Member | undefined =>
+  members.find(({ name, value, isNear }) => isNear && items > 0 && limitNames.test(name) && wholeOf(value) === items)
