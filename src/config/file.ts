@@ -1,5 +1,6 @@
 /** The configuration file, found and read: the only module that knows cosmiconfig, and the one parser of YAML. */
-import { basename, dirname, extname, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { Loader } from 'cosmiconfig'
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
 import { ConfigurationError, isOwmError, toError } from '../errors/index.js'
@@ -16,11 +17,13 @@ export const baseDirOf = (file: string): string =>
 export async function readConfigFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
   const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
   const texts = new Map<string, string>()
+  const searchPlaces = getDefaultSearchPlaces('owm')
+  if (named === undefined) await mustBeReadable(cwd, searchPlaces)
   // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
   const search = async () => {
     const explorer = cosmiconfig('owm', {
       searchStrategy: 'project',
-      searchPlaces: getDefaultSearchPlaces('owm'),
+      searchPlaces,
       loaders: loaders(texts, named === undefined),
     })
     return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
@@ -38,6 +41,24 @@ export async function readConfigFile(named: string | undefined, cwd: string): Pr
       { hint: '`owm init` writes an example.' },
     )
   return { tree, file, text: texts.get(file), prefix: basename(file) === 'package.json' ? ['owm'] : [] }
+}
+
+/**
+ * What will be read in search of a configuration must be files: who opens a pipe that nobody writes to waits for ever,
+ * and the process can't even end.
+ */
+async function mustBeReadable(cwd: string, places: readonly string[]): Promise<void> {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const paths = places.map((place) => join(folder, place))
+    const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+    const wrong = found.findIndex((one) => one && !one.isFile() && !one.isDirectory())
+    if (wrong >= 0)
+      throw new ConfigurationError(`${paths[wrong]}, which would be read as configuration, isn't a regular file.`, {
+        hint: 'Find out who put it there, then remove it; or name a configuration with --config.',
+      })
+    const isProject = paths.some((path, index) => /package\.(json|yaml)$/.test(path) && found[index]?.isFile())
+    if (isProject || folder === dirname(folder)) return
+  }
 }
 
 async function mustBeTrusted(file: string): Promise<void> {

@@ -55,11 +55,12 @@ type Tree = Record<string, unknown>
 
 /** Reads the configuration of one pipeline. Throws ConfigurationError, UsageError. */
 export async function loadConfig(
-  overrides: Overrides,
+  flags: Overrides,
   env: Environment,
   cwd: string,
   secrets = new Secrets(),
 ): Promise<Loaded> {
+  const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
   const found = await readConfigFile(named, cwd)
   const baseDir = found ? baseDirOf(found.file) : cwd
@@ -92,6 +93,13 @@ export async function loadConfig(
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
   settings.outbox.path = trialOf(overrides, configured, isShared ? namedAfter(pipeline, path) : path)
   return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, origins }
+}
+
+/** An empty text is none: so templates write what has no value. */
+function withoutEmpty(flags: Overrides): Overrides {
+  const { config, pipeline, source, sink, outbox, shard } = flags
+  const texts = Object.entries({ config, pipeline, source, sink, outbox, shard })
+  return { ...flags, ...Object.fromEntries(texts.map(([name, text]) => [name, text === '' ? undefined : text])) }
 }
 
 /**
@@ -129,7 +137,7 @@ function clear(variables: readonly Variable[], type: z.ZodType, depth: number, s
 
 /** The names of all pipelines, in the file's order; none where the file has no `pipelines:`. */
 export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: string): Promise<string[]> {
-  return Object.keys(pipelinesIn(await readConfigFile(overrides.config ?? (env['OWM_CONFIG'] || undefined), cwd)))
+  return Object.keys(pipelinesIn(await readConfigFile(overrides.config || env['OWM_CONFIG'] || undefined, cwd)))
 }
 
 // --- flags and environment ---

@@ -5,6 +5,9 @@
  */
 export function normalSlot(given: string): string | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/.test(given)) return undefined
+  // A day that its month doesn't have would become one of the next month.
+  const day = given.slice(0, 10)
+  if (Number.isNaN(Date.parse(day)) || new Date(day).toISOString().slice(0, 10) !== day) return undefined
   const time = new Date(given)
   return Number.isNaN(time.getTime()) ? undefined : slotOf(time.getTime())
 }

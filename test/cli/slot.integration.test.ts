@@ -27,7 +27,18 @@ it.each([
   [['--slot', 'noon'], {}, '--slot noon'],
   [[], { OWM_SLOT: 'noon' }, 'OWM_SLOT noon'],
   [['--slot', ' '], {}, '--slot'],
+  [['--slot', '2026-02-30T10:00:00Z'], {}, '--slot 2026-02-30T10:00:00Z'],
+  [['--slot', '2026-04-31T10:00:00+02:00'], {}, '--slot'],
 ])('%j with %j is no time: 2', async (args, env, said) => {
   const ran = await owm(['produce', ...args], { cwd: await folderWith(base), env })
   expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })
+})
+
+it('flags that are empty, as templates write them, are none: the configured sink is no trial', async () => {
+  const cwd = await folderWith(base)
+  const empty = ['--sink', '', '--source', '', '--outbox', '', '--config', '', '--pipeline', '', '--shard', '']
+  const { code, json } = await owmJson<{ outbox: { path: string } }>(['produce', '--slot', ten, ...empty], { cwd })
+  expect(code).toBe(0)
+  const again = await owmJson<{ outbox: { path: string } }>(['produce', '--slot', ten], { cwd })
+  expect(json.outbox.path).toBe(again.json.outbox.path)
 })

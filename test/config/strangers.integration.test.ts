@@ -46,6 +46,16 @@ describe('what was found is refused where another user could have put it there:'
       expect((await owm(args, { cwd, env })).code).toBe(0)
   })
 
+  it.each(['.owmrc.yaml', 'package.json'])('a pipe in the place of %s: nobody waits for its writer', async (name) => {
+    const cwd = await folderOf({ 'sub/keep': '' })
+    execFileSync('mkfifo', [join(cwd, name)])
+    await chown(join(cwd, name), stranger, stranger)
+    for (const folder of [cwd, join(cwd, 'sub')]) {
+      const { code, stderr } = await owm(['config', 'show'], { cwd: folder })
+      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining("isn't a regular file") })
+    }
+  })
+
   it.each(['.owmrc.cjs', 'owm.config.mjs', 'owm.config.ts'])('%s does not run', async (name) => {
     const folder = await folderOf({ 'sub/keep': '' })
     const code = name.endsWith('.cjs')

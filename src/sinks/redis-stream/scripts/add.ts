@@ -64,7 +64,8 @@ if over > 0 and length > 0 then
     -- The oldest come first: what is true of any of them is true of the last one. Without a group nobody has read any.
     local newest = victims[#victims][1]
     local unread = not read or after(newest, read)
-    local from = redis.call('HGET', slots, slot)
+    -- Where that key was deleted, the fence knows at least where this run began.
+    local from = redis.call('HGET', slots, slot) or redis.call('HGET', fence, 'from:' .. run)
     local own = unread and from and not after(from, newest)
     -- guard: own-slot-kept
     if own or (policy == 'hold' and unread) then return {'full', over, group or '', lag or -1, own and 1 or 0} end
@@ -95,7 +96,7 @@ if added > 0 then
   redis.call('HSET', fence, 'to:' .. run, to, unpack(had))
   redis.call('HSETNX', fence, 'from:' .. run, from)
   redis.call('HSET', mark, unpack(had))
-  redis.call('HSETNX', slots, slot, from)
+  redis.call('HSETNX', slots, slot, redis.call('HGET', fence, 'from:' .. run))
 end
 if failure then return failure end
 
