@@ -37,12 +37,12 @@ function guard(stream: NodeJS.WriteStream, clean: (chunk: Chunk) => Chunk): void
   Object.assign(stream, { write: guarded, emit: silent })
 }
 
-/** `--set sink.url=redis://:password@host`, `--set source.token=…` */
+/** `--set sink.url=redis://:password@host`, `--set source.token=…`, and a URL in a place where none belongs. */
 function hideArguments(args: readonly string[]): void {
   for (const [index, arg] of args.entries()) {
     const assignment = arg === '--set' ? args[index + 1] : /^--set=(.*)$/s.exec(arg)?.[1]
     const [, path = '', value = ''] = /^([^=]*)=(.*)$/s.exec(assignment ?? '') ?? []
-    secrets.add(...secretsInUrl(value), ...secretsInUrl(assignment ?? ''))
+    secrets.add(...secretsInUrl(value), ...secretsInUrl(assignment ?? ''), ...secretsInUrl(arg))
     if (isSecretName(path)) secrets.add(value)
   }
 }

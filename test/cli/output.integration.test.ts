@@ -38,6 +38,19 @@ describe('no secret reaches a debug output', () => {
     expect(stderr).not.toMatch(/Hunter2|s3cret/)
   })
 
+  it('a URL in a place where none belongs: its password', async () => {
+    const url = 'redis://:Hunter2-s3cret@localhost'
+    for (const args of [
+      ['produce', url],
+      ['produce', '--config', url],
+      ['produce', '--source', url],
+    ]) {
+      const { code, stdout, stderr } = await owm(args)
+      expect(code).not.toBe(0)
+      expect(stdout + stderr).not.toMatch(/Hunter2|s3cret/)
+    }
+  })
+
   it.each(['*', 'undici,fetch,http,net,tls'])('NODE_DEBUG=%s: the query of a URL, a token', async (NODE_DEBUG) => {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'application/json')

@@ -241,7 +241,8 @@ async function overWhatIsThere(
     const taskId = there.get(seq)
     if (taskId !== undefined) at = { seq, taskId }
   }
-  return at
+  // With its run: what that has in the sink is its own, also where the sink forgot it.
+  return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
 }
 
 /** Writes down how far the sink is, and which one it is. */
