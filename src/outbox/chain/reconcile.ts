@@ -241,7 +241,7 @@ async function overWhatIsThere(
     const taskId = there.get(seq)
     if (taskId !== undefined) at = { seq, taskId }
   }
-  // With its run: what that has in the sink is its own, also where the sink forgot it.
+  // With its run: what that has in the sink is its own, also where the sink no longer knows it.
   return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
 }
 
