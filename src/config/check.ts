@@ -202,7 +202,7 @@ const refused =
 async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   await writable(path, 'outbox.path', true)
   const refuse = refused(path, anotherOutbox())
-  await checkDatabase(path).catch(refuse)
+  for (const file of [path, `${path}-lock`]) await checkDatabase(file).catch(refuse)
   const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
   if (isThere && !trustFolder) await checkFolder(dirname(path)).catch(refuse)
 }
