@@ -178,7 +178,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    * @param delivers whether the sink will be written to
    */
   protected async configure(
-    flags: BaseFlags & Pick<Overrides, 'shard' | 'withoutSource' | 'without'>,
+    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without'>,
     delivers = false,
   ): Promise<Loaded> {
     await this.#trust(flags)

@@ -45,6 +45,11 @@ export default class Produce extends OwmCommand<ProduceResult> {
   protected async work(): Promise<Done<ProduceResult>> {
     const { flags } = await this.parse(Produce)
     this.takeFlags(flags)
-    return produce(this.result, flags, () => this.configure(flags, !flags['dry-run']), this.surroundings)
+    return produce(
+      this.result,
+      flags,
+      () => this.configure({ ...flags, produces: true }, !flags['dry-run']),
+      this.surroundings,
+    )
   }
 }

@@ -24,6 +24,8 @@ export interface Overrides {
   shard?: string | undefined
   /** `PATH=VALUE`, each. */
   set?: readonly string[] | undefined
+  /** Whether tasks are made: with another sink than the configured one that is a trial. */
+  produces?: boolean
   /** Whether the source isn't used: then its variables needn't be set. */
   withoutSource?: boolean
   /** Sections that are left out, as if they stood nowhere. */
@@ -104,9 +106,9 @@ function withoutEmpty(flags: Overrides): Overrides {
  * The outbox of a trial, `--sink` with another plugin than the configured one: what is tried must not count as
  * delivered, nor the other way round. Where an outbox is named as well, it is that.
  */
-function trialOf({ sink, outbox, set = [] }: Overrides, configured: unknown, path: string): string {
+function trialOf({ produces, sink, outbox, set = [] }: Overrides, configured: unknown, path: string): string {
   const isNamed = outbox !== undefined || set.some((one) => one.startsWith('outbox.path='))
-  if (sink === undefined || configured === undefined || sink === configured || isNamed) return path
+  if (!produces || sink === undefined || configured === undefined || sink === configured || isNamed) return path
   // guard: trial-outbox
   return `${path}-trial-${basename(sink).replaceAll(/[^\w.@-]/g, '-')}.db`
 }

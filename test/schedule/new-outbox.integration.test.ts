@@ -6,7 +6,7 @@ import type { ProduceResult } from '../../src/commands/produce.js'
 import { owm, type Ran, root } from '../support/cli.js'
 import { redisScene, type Scene, stream } from '../support/redis-scene.js'
 
-const clock = ['--import', join(root, 'test', 'support', 'clock.mjs')]
+const clock = ['--import', join(root, 'test', 'support', 'clock-at.mjs')]
 const schedule = { cron: '0 * * * *', catchUp: 'all' }
 
 async function produce(scene: Scene, hour: string, ...args: string[]): Promise<Ran & { json: ProduceResult }> {

@@ -6,7 +6,7 @@ import type { ProduceResult } from '../../src/commands/produce.js'
 import type { ScheduleResult } from '../../src/commands/schedule.js'
 import { folderWith, owm, owmJson, type Ran, type RunOptions, root } from '../support/cli.js'
 
-const clock = ['--import', join(root, 'test', 'support', 'clock.mjs')]
+const clock = ['--import', join(root, 'test', 'support', 'clock-at.mjs')]
 
 interface Scheduled {
   cron?: string

@@ -1,5 +1,14 @@
-/** Another clock for owm: `node --import clock.mjs`, with OWM_TEST_NOW as an ISO 8601 time. It runs on from there. */
-const started = Date.now()
-const set = Date.parse(process.env.OWM_TEST_NOW ?? '')
-const real = Date.now.bind(Date)
-Date.now = () => set + real() - started
+/** `OWM_TEST_CLOCK_MS=-86400000 node --import clock.mjs …`: a clock that is that much ahead or, below 0, behind. */
+const shift = Number(process.env.OWM_TEST_CLOCK_MS ?? 0)
+const RealDate = Date
+
+globalThis.Date = class extends RealDate {
+  constructor(...given) {
+    if (given.length > 0) super(...given)
+    else super(RealDate.now() + shift)
+  }
+
+  static now() {
+    return RealDate.now() + shift
+  }
+}
