@@ -262,7 +262,8 @@ test('a restored copy whose open run reads another list leaves nothing out, also
   expect(new Set(await citiesIn(scene))).toEqual(new Set(['A', 'B', 'C', 'D']))
 })
 
-test('a copy made while a process ran leaves nothing out', async () => {
+/** A copy that was made while a process ran, in the place of its original; the source has another list since. */
+async function copiedWhileRunning(): Promise<Scene> {
   const source = await cities(['Z'])
   const scene = await redisScene({ settings: { source: optionsOf(source) } })
   await good(scene, ['produce', '--slot', slots[0], '--no-flush'])
@@ -280,6 +281,11 @@ test('a copy made while a process ran leaves nothing out', async () => {
   expect((await running.ended).code).toBe(0)
   await restoreOutbox(scene.folder)
   source.list = ['D', 'B', 'C']
+  return scene
+}
+
+test('a copy made while a process ran leaves nothing out', async () => {
+  const scene = await copiedWhileRunning()
   const { code, stderr } = await scene.owm(['produce', '--slot', slots[1]])
   expect(code, stderr).toBe(0)
   expect(stderr).toContain('an older or a second copy')
@@ -287,22 +293,7 @@ test('a copy made while a process ran leaves nothing out', async () => {
 })
 
 test('a copy made while a process ran leaves nothing out, also where it stores all before it attaches', async () => {
-  const source = await cities(['Z'])
-  const scene = await redisScene({ settings: { source: optionsOf(source) } })
-  await good(scene, ['produce', '--slot', slots[0], '--no-flush'])
-  let open = (): void => undefined
-  source.gate = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  const running = startOwm(['produce', '--slot', slots[1]], { cwd: scene.folder, ...at('sink:placed', 'SIGSTOP') })
-  await untilStopped(running)
-  await copyOutbox(scene.folder)
-  source.list = ['A', 'B', 'C']
-  process.kill(pidOf(running), 'SIGCONT')
-  open()
-  expect((await running.ended).code).toBe(0)
-  await restoreOutbox(scene.folder)
-  source.list = ['D', 'B', 'C']
+  const scene = await copiedWhileRunning()
   await good(scene, ['produce', '--slot', slots[1], '--no-flush'])
   await good(scene, ['flush'])
   expect(new Set(await citiesIn(scene))).toEqual(new Set(['Z', 'A', 'B', 'C', 'D']))
