@@ -88,7 +88,7 @@ export async function lookAtOutbox(
 }
 
 /** What the configuration's schedule says of a start without a slot; undefined without one. */
-export function onTime({ settings: { schedule } }: Loaded, { now }: Surroundings): OnTime | undefined {
+export function scheduleOf({ settings: { schedule } }: Loaded, { now }: Surroundings): OnTime | undefined {
   if (!schedule) return undefined
   const { catchUp, maxCatchUp, maxAge } = schedule
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }

@@ -1,8 +1,9 @@
 /** With a schedule: which slot a start is for, and the rows of all that is due. */
 import { ConfigurationError, TransientError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
+import type { Planned } from '../outbox/runs/intervals.js'
 import type { Receipt } from '../plugin.js'
-import { type Due, due, newest, type Policy } from '../schedule/due.js'
+import { due, type Gap, newest, type Policy } from '../schedule/due.js'
 import { shardOf, slotOf } from '../tasks/slot.js'
 import type { Contact } from './contact.js'
 import type { ProduceDeps, SourceDeps } from './parts.js'
@@ -64,20 +65,24 @@ function wholeOnly(receipts: readonly Receipt[]): Receipt[] {
   })
 }
 
+/** What a start made of the schedule. */
+export interface EnteredDue extends Planned {
+  readonly gaps: readonly (Planned['gaps'][number] & Pick<Gap, 'reason'>)[]
+}
+
 /** Makes a row for each run that is due, and for what is missed; tells what those are. */
 export async function enterDue(
   { now, ...policy }: OnTime,
   namespace: string,
   { outbox, source }: { outbox: Outbox; source: SourceDeps },
-): Promise<Due> {
-  let found: Due | undefined
+): Promise<EnteredDue> {
   const given = { source: source.name, sourceDigest: source.digest, namespace, slotGiven: true }
-  await outbox.ledger.startDue(given, (coveredTo) => {
-    found = due(policy, coveredTo, now())
+  return outbox.ledger.startDue(given, (coveredTo) => {
+    const { runs, gaps } = due(policy, coveredTo, now())
     return {
-      runs: found.runs.map(({ slot, from }) => ({ slot: slotOf(slot), from })),
-      gaps: found.gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
+      runs: runs.map(({ slot, from }) => ({ slot: slotOf(slot), from })),
+      covers: policy.catchUp === 'latest',
+      gaps: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
     }
   })
-  return found ?? { slot: undefined, runs: [], covered: 0, gaps: [] }
 }

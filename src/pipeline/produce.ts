@@ -20,7 +20,6 @@ import {
   SourceError,
 } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
-import type { Due } from '../schedule/due.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
@@ -32,7 +31,7 @@ import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { mustBeSameShards } from './input/same-shards.js'
 import { losses } from './losses.js'
-import { enterDue, goOnBehindReceipts, type OnTime } from './on-time.js'
+import { type EnteredDue, enterDue, goOnBehindReceipts, type OnTime } from './on-time.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
@@ -61,7 +60,7 @@ export interface ProduceSummary extends Delivered {
   /** Runs of earlier starts that stored nothing, and that this one stands for. */
   missed: readonly RunRow[]
   /** What the schedule made of this start: nothing without one. */
-  due: readonly Due[]
+  due: readonly EnteredDue[]
   /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
@@ -76,7 +75,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const rejects = new Rejects()
 
   const contact = new Contact(deps)
-  const due: Due[] = []
+  const due: EnteredDue[] = []
   const { run, complete, missed } = await enterSlot(options, deps, { contact, due })
   step('run:started')
   const slots = await outbox.ledger.unfinishedSlots()
@@ -137,7 +136,7 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
 async function enterSlot(
   { slot, onTime, ...options }: ProduceOptions,
   deps: ProduceDeps,
-  { contact, due }: { contact: Contact; due: Due[] },
+  { contact, due }: { contact: Contact; due: EnteredDue[] },
 ): Promise<Entered> {
   try {
     if (options.flush) await contact.announce()
@@ -156,7 +155,11 @@ async function enterSlot(
   }
 }
 
-async function moreIsDue({ onTime, namespace = '' }: ProduceOptions, deps: ProduceDeps, due: Due[]): Promise<boolean> {
+async function moreIsDue(
+  { onTime, namespace = '' }: ProduceOptions,
+  deps: ProduceDeps,
+  due: EnteredDue[],
+): Promise<boolean> {
   if (!onTime) return false
   const more = await enterDue(onTime, namespace, deps)
   due.push(more)

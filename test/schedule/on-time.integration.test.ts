@@ -109,6 +109,13 @@ describe('after an outage', () => {
     expect(stderr).toMatch(/4 scheduled times \(2026-11-23T05:00:00Z to 2026-11-23T08:00:00Z\) are missed: more than/)
   })
 
+  test('all: an hour whose start failed has its run, too', async () => {
+    const cwd = await folderOf({ catchUp: 'all' }, { source: { use: 'static-list', file: './list.csv' } })
+    expect((await produce(cwd, '2026-11-23T10:00:00Z')).code).not.toBe(0)
+    await writeFile(join(cwd, 'list.csv'), 'city,latitude,longitude\nA,1,2\n')
+    expect((await produce(cwd, '2026-11-23T11:00:00Z')).json.sink.delivered).toBe(2)
+  })
+
   test('runs that stored nothing are covered by the one that did', async () => {
     const cwd = await folderOf({}, { source: { use: 'static-list', file: './list.csv' } })
     for (const hour of ['10', '11', '12']) expect((await produce(cwd, `2026-11-23T${hour}:00:00Z`)).code).not.toBe(0)

@@ -11,10 +11,10 @@ import type { Done } from '../command.js'
 import {
   type ChosenSource,
   lookAtOutbox,
-  onTime,
   openOutbox,
   resilienceOf,
   type Surroundings,
+  scheduleOf,
   sinkOf,
   sourceOf,
 } from '../compose.js'
@@ -92,7 +92,7 @@ export async function produce(
   result.sink.name = settings.sink?.use ?? null
   result.outbox.path = settings.outbox.path
   let outbox: Outbox | undefined
-  const schedule = onTime(loaded, around)
+  const schedule = scheduleOf(loaded, around)
   if (named !== undefined) mustNotBeFar(named, schedule)
   // Wrong settings are reported before anything is touched.
   const source = await sourceOf(loaded, around, () => outbox)
@@ -104,13 +104,9 @@ export async function produce(
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
-    const { slotOnTime } = await import('../../pipeline/on-time.js')
-    if (schedule && named === undefined) result.slot = await slotOnTime(schedule, outbox)
-    const options = {
-      slot: result.slot,
-      slotGiven: named !== undefined,
-      onTime: named === undefined ? schedule : undefined,
-    }
+    const onTime = named === undefined ? schedule : undefined
+    if (onTime) result.slot = await (await import('../../pipeline/on-time.js')).slotOnTime(onTime, outbox)
+    const options = { slot: result.slot, slotGiven: named !== undefined, onTime }
     const summary = await run(options, loaded, { source, sink, outbox }, flags, around)
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)

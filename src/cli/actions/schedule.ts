@@ -4,7 +4,7 @@ import { ConfigurationError } from '../../errors/index.js'
 import type { GapSeen, SlotSeen } from '../../outbox/runs/slots.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import { onTime, type Surroundings } from '../compose.js'
+import { type Surroundings, scheduleOf } from '../compose.js'
 import { count, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
@@ -38,7 +38,7 @@ export async function showSchedule(
   ])
   const loaded = await configure()
   const { schedule, outbox } = loaded.settings
-  const policy = onTime(loaded, around)
+  const policy = scheduleOf(loaded, around)
   if (!schedule || !policy)
     throw new ConfigurationError('No schedule is configured.', {
       hint: 'Add `schedule: {cron: "0 * * * *"}`: docs/schedule.md says what it does.',

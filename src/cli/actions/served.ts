@@ -1,6 +1,5 @@
 /** The slots that a start worked on, in `--json` and in words. */
-import type { Due } from '../../schedule/due.js'
-import { slotOf } from '../../tasks/slot.js'
+import type { EnteredDue } from '../../pipeline/on-time.js'
 import type { Surroundings } from '../compose.js'
 import { plural } from '../format.js'
 
@@ -43,11 +42,11 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
 }
 
 /** Tells which scheduled times nobody serves. */
-export async function tellGaps(due: readonly Due[], { logger }: Surroundings): Promise<void> {
+export async function tellGaps(due: readonly EnteredDue[], { logger }: Surroundings): Promise<void> {
   const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
   for (const { from, to, count, reason } of due.flatMap(({ gaps }) => gaps)) {
     const log = await logger()
-    const times = count === 1 ? slotOf(from) : `${slotOf(from)} to ${slotOf(to)}`
+    const times = count === 1 ? from : `${from} to ${to}`
     log.warn(
       { reason },
       `${plural(count, 'scheduled time')} (${times}) ${count === 1 ? 'is' : 'are'} missed: ${why[reason]}`,

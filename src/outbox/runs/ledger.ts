@@ -88,18 +88,18 @@ export class Ledger {
   }
 
   /**
-   * Enters the runs that are due, and what can't be served any more, in one step. A single one also takes the place of
-   * runs of its share that stored nothing.
+   * Enters the runs that are due, and what can't be served any more, in one step. Where one covers all, it takes the
+   * place of the runs of its share that stored nothing.
    * @param plan what is due behind a time, in milliseconds since 1970; null: nothing was served before
    */
-  async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
+  async startDue<P extends Planned>(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => P): Promise<P> {
     return this.#database.transaction(async (manager) => {
       const planned = plan(await coveredTo(manager))
       await insertGaps(manager, planned.gaps, this.#now())
       for (const run of planned.runs) await this.#insert(manager, { ...given, ...run })
-      const [only] = planned.runs
+      const last = planned.runs.at(-1)
       // guard: covered-closed
-      if (only && planned.runs.length === 1) await closeCovered(manager, only.slot, given.sourceDigest, this.#now())
+      if (last && planned.covers) await closeCovered(manager, last.slot, given.sourceDigest, this.#now())
       return planned
     })
   }
