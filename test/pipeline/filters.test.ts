@@ -79,6 +79,10 @@ const place: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ latitude: fc.anything(), longitude: fc.anything(), city: fc.anything() }),
   fc.string().map((text) => new Malformed(text, 'not a record')),
 )
+/** Lists that filters by city take: one in which no location has a city is refused, which isn't what is tried here. */
+const listWithCities = fc
+  .array(place, { maxLength: 60 })
+  .map((rest): Entry[] => [{ latitude: 1, longitude: 3, city: 'B' }, ...rest])
 const size = fc.integer({ min: 1, max: 9 })
 
 describe('shards', () => {
@@ -121,7 +125,7 @@ describe('shards', () => {
   it('together are what one producer with the same filters takes', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(place, { maxLength: 60 }),
+        listWithCities,
         size,
         fc.integer({ min: 1, max: 30 }),
         fc.constantFrom(undefined, 0.5),
@@ -151,7 +155,7 @@ describe('shards', () => {
 it('from each resume point comes exactly the rest, whatever the filters', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(place, { maxLength: 60 }),
+      listWithCities,
       size,
       fc.record({
         fields: fc.constantFrom<Filters['fields'][]>({}, { city: ['A'] }),
