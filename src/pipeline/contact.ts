@@ -20,6 +20,7 @@ import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { asOwmError, type Deps } from './parts.js'
+import { goOnAsCopy } from './slots/behind-receipts.js'
 
 const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
 
@@ -30,6 +31,8 @@ export class Contact {
   readonly #deps: Deps
   #sink: Sink | undefined
   #made = false
+  /** The first comparison. */
+  #making: Promise<boolean> | undefined
   /** Why the sink couldn't be asked before the first comparison. */
   #failed: unknown
   #attachment: Attachment | undefined
@@ -55,7 +58,13 @@ export class Contact {
   /** Opens the sink and compares it, where that isn't done yet; true where it changed what is pending, or its id. */
   async make(): Promise<boolean> {
     if (this.#made) return false
-    return this.compare()
+    this.#making ??= this.compare()
+    return this.#making
+  }
+
+  /** The same before anything is read; it goes on where that takes longer, and the relay hears of a failure. */
+  async makeWithin(timeoutMs: number): Promise<void> {
+    await Promise.race([this.make().catch(() => undefined), sleep(timeoutMs, undefined, { ref: false })])
   }
 
   /**
@@ -107,19 +116,18 @@ export class Contact {
     return outbox.ackedSeq !== before[0] || outbox.id !== before[1]
   }
 
-  async #attach(
-    attach: NonNullable<Sink['attach']>,
-    place: NonNullable<Sink['place']>,
-    { address = this.#deps.sink.name, taskIds }: Sink,
-  ): Promise<void> {
-    const { outbox, log, adopt: from } = this.#deps
-    const search = taskIds?.bind(this.#sink)
+  async #attach(attach: NonNullable<Sink['attach']>, place: NonNullable<Sink['place']>, sink: Sink): Promise<void> {
+    const { outbox, pipeline, log, adopt: from } = this.#deps
+    const { address = this.#deps.sink.name } = sink
+    const search = sink.taskIds?.bind(sink)
     /** True once it is placed. */
     const attachOnce = async (): Promise<boolean> => {
       this.#endFirst()
       // guard: epoch-for-each-try
       const attachment = await outbox.sinks.raiseEpoch()
       step('epoch:raised')
+      // guard: copy-behind-receipts
+      if (attachment.formerId !== undefined) await goOnAsCopy(outbox, pipeline, sink)
       const attached = await attach(attachment, outbox.sinks.idFor(address))
       step('sink:attached')
       const found = await outbox.reconcile({ address, attachment, search, attached, from })
@@ -144,7 +152,7 @@ export class Contact {
 
   /** A sink that knows no attachments, but remembers how far it got, if that. */
   async #ask(sink: Sink): Promise<void> {
-    const { outbox, log, adopt: from } = this.#deps
+    const { outbox, pipeline, log, adopt: from } = this.#deps
     const { address = this.#deps.sink.name } = sink
     const askPosition = sink.position?.bind(sink)
     for (;;) {
@@ -152,6 +160,7 @@ export class Contact {
       const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
+      await this.attempt(() => goOnAsCopy(outbox, pipeline, sink))
     }
   }
 

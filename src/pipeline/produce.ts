@@ -20,25 +20,30 @@ import {
   SourceError,
 } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
+import type { Planned } from '../outbox/runs/intervals.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
-import { servedElsewhere } from './input/elsewhere.js'
-import { currentOf, type Entered, type EnterOptions, enterRun } from './input/enter.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
-import { mustBeSameShards } from './input/same-shards.js'
 import { losses } from './losses.js'
-import { type EnteredDue, enterDue, goOnBehindReceipts, type OnTime } from './on-time.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
+import type { Agenda } from './slots/agenda.js'
+import { goOnBehindReceipts } from './slots/behind-receipts.js'
+import { servedElsewhere } from './slots/elsewhere.js'
+import { currentOf, type Entered, type EnterOptions, enterRun } from './slots/enter.js'
+import type { OnTime } from './slots/on-time.js'
+import { mustBeSameShards } from './slots/same-shards.js'
+import { leaveOtherShards } from './slots/shards.js'
 
-export interface ProduceOptions extends EnterOptions {
-  /** The schedule, where there is one and nobody named a slot. */
-  onTime?: OnTime | undefined
+export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'again'> {
+  agenda: Agenda
+  /** Where there is one: outboxes that have served nothing go on behind receipts. */
+  schedule?: OnTime | undefined
   /** False: store, don't deliver. */
   flush: boolean
   keepTasks: number
@@ -60,7 +65,7 @@ export interface ProduceSummary extends Delivered {
   /** Runs of earlier starts that stored nothing, and that this one stands for. */
   missed: readonly RunRow[]
   /** What the schedule made of this start: nothing without one. */
-  due: readonly EnteredDue[]
+  due: readonly Planned[]
   /** True where the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
@@ -75,8 +80,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const rejects = new Rejects()
 
   const contact = new Contact(deps)
-  const due: EnteredDue[] = []
-  const { run, complete, missed } = await enterSlot(options, deps, { contact, due })
+  const due: Planned[] = []
+  const { run, complete, missed } = await enterSlots(options, deps, { contact, due })
   step('run:started')
   const slots = await outbox.ledger.unfinishedSlots()
 
@@ -93,13 +98,13 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     do {
       // guard: open-runs-finished
       const openRuns = await outbox.ledger.open()
-      for (const open of options.onTime ? newestFirst(openRuns) : openRuns) {
+      for (const open of options.agenda.newestFirst ? newestFirst(openRuns) : openRuns) {
         const error = await finishRun(open, deps, { feed, progress, rejects })
         if (error) errors.unshift(error)
         if (deps.signal.aborted || kindOf(error) === 'configuration') break
       }
       // What became due meanwhile.
-    } while (!deps.signal.aborted && errors.length === 0 && (await moreIsDue(options, deps, due)))
+    } while (!deps.signal.aborted && errors.length === 0 && (await enterMore(options, options.agenda, deps, due)))
   } finally {
     feed.end()
     await relaying
@@ -133,37 +138,53 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
   return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
 }
 
-async function enterSlot(
-  { slot, onTime, ...options }: ProduceOptions,
+async function enterSlots(
+  { agenda, schedule, ...options }: ProduceOptions,
   deps: ProduceDeps,
-  { contact, due }: { contact: Contact; due: EnteredDue[] },
+  { contact, due }: { contact: Contact; due: Planned[] },
 ): Promise<Entered> {
+  const { outbox, source } = deps
   try {
     if (options.flush) await contact.announce()
+    // A copy finds out that it is one.
+    if (schedule && options.flush) await contact.makeWithin(longestComparisonMs)
     // guard: behind-receipts
-    if (onTime && options.flush) await goOnBehindReceipts(deps, contact)
-    if (options.flush && !options.again) await mustBeSameShards(slot, deps, contact)
-    const elsewhere = await servedElsewhere(slot, deps, contact)
-    // guard: served-elsewhere-told
-    if (elsewhere && !options.again) throw elsewhere
+    if (schedule) await goOnBehindReceipts(schedule, deps, contact)
+    const slots = await agenda.slots(outbox)
+    const slot = slots.at(-1) ?? ''
+    await leaveOtherShards(outbox, source, slot)
+    let isElsewhere = false
+    for (const each of slots) {
+      if (options.flush && !options.again) await mustBeSameShards(each, deps, contact)
+      const elsewhere = await servedElsewhere(each, deps, contact)
+      // guard: served-elsewhere-told
+      if (elsewhere && !options.again) throw elsewhere
+      isElsewhere = elsewhere !== undefined
+    }
     if (!options.flush) await contact.close()
-    if (onTime) due.push(await enterDue(onTime, options.namespace ?? '', deps))
-    return await enterRun({ ...options, slot, once: Boolean(onTime), isElsewhere: elsewhere !== undefined }, deps)
+    await enterMore(options, agenda, deps, due)
+    const { slotGiven } = agenda
+    const from = schedule?.timetable.at(Date.parse(slot) - 1)
+    return await enterRun({ ...options, slot, slotGiven, from, once: agenda.enter !== undefined, isElsewhere }, deps)
   } catch (error) {
     await contact.close()
     throw error
   }
 }
 
-async function moreIsDue(
-  { onTime, namespace = '' }: ProduceOptions,
+/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
+const longestComparisonMs = 3_000
+
+/** Makes the rows of what is due by now; false where nothing is. */
+async function enterMore(
+  { namespace = '' }: Pick<ProduceOptions, 'namespace'>,
+  agenda: Agenda,
   deps: ProduceDeps,
-  due: EnteredDue[],
+  due: Planned[],
 ): Promise<boolean> {
-  if (!onTime) return false
-  const more = await enterDue(onTime, namespace, deps)
-  due.push(more)
-  return more.runs.length > 0
+  const entered = await agenda.enter?.(deps, namespace)
+  if (entered) due.push(entered)
+  return entered !== undefined && entered.runs.length > 0
 }
 
 /** First what stored something; of the others the newest first, so that the present hour doesn't wait. */

@@ -22,5 +22,10 @@ export const withShard = (digest: string, shard: { index: number; count: number 
 /** The shard in such a digest, as `i/n`; '' for the whole. */
 export const shareIn = (digest: string): string => digest.split(' ')[1] ?? ''
 
-/** The same as its index and the number of shards: 0 of 1 for the whole. */
-export const shardOf = (digest: string): number[] => (shareIn(digest) || '0/1').split('/').map(Number)
+/** Its index, and the number of shards: 0 of 1 for the whole. */
+export type Shard = readonly [index: number, count: number]
+
+export function shardOf(digest: string): Shard {
+  const [index, count] = (shareIn(digest) || '0/1').split('/')
+  return [Number(index), Number(count)]
+}

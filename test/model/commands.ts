@@ -4,6 +4,7 @@ import type fc from 'fast-check'
 import { vi } from 'vitest'
 import { flush } from '../../src/pipeline/flush.js'
 import { produce } from '../../src/pipeline/produce.js'
+import { oneSlot } from '../../src/pipeline/slots/agenda.js'
 import { type Claim, check, type Model, noteReadings } from './claims.js'
 import { type Item, pagesOf, type SourceFault, validIn } from './list.js'
 import type { Circumstances, System } from './system.js'
@@ -47,12 +48,12 @@ export const producing = (given: Producing): Command =>
     let { sourceFault } = given
     const ended = await real.run(given, (deps) =>
       produce(
-        { slot, flush: given.deliver, keepTasks: given.keepTasks, keepRuns: 1_000 },
+        { agenda: oneSlot(slot, true), flush: given.deliver, keepTasks: given.keepTasks, keepRuns: 1_000 },
         {
           ...deps,
           source: {
             name: 'scripted',
-            digest: `digest ${list.digest}`,
+            digest: `digest-${list.digest}`,
             timeoutMs: 60_000,
             maxLocations: 1_000,
             open: async () => ({

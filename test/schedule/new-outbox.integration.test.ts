@@ -1,8 +1,9 @@
-/** An outbox that is new goes on behind what its sink has a receipt of. */
-import { rm } from 'node:fs/promises'
+/** An outbox that is new, or an old copy, goes on behind what its sink has a receipt of. */
+import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
+import type { Receipt } from '../../src/plugin.js'
 import { owm, type Ran, root } from '../support/cli.js'
 import { redisScene, type Scene, stream } from '../support/redis-scene.js'
 
@@ -51,4 +52,92 @@ test('a sink that does not answer is asked again by the next start, before anyth
   await scene.redis.kill('SIGKILL')
   expect((await produce(scene, '10')).code).toBe(75)
   expect((await owm(['flush'], { cwd: scene.folder })).code).not.toBe(0)
+})
+
+test('a restored backup goes on behind what was served since then', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]
+  expect((await produce(scene, '10')).code).toBe(0)
+  await copyFile(outbox, backup)
+  expect((await produce(scene, '11')).code).toBe(0)
+  expect((await produce(scene, '12')).code).toBe(0)
+  await copyFile(backup, outbox)
+  const restored = await produce(scene, '12')
+  expect(restored, restored.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 0 } } })
+  expect(restored.stderr).toMatch(/goes on under a new id/)
+  expect((await produce(scene, '14')).json.served.map(({ slot }) => slot)).toEqual([
+    '2026-11-23T13:00:00Z',
+    '2026-11-23T14:00:00Z',
+  ])
+  expect(await scene.admin.xlen(stream)).toBe(50)
+})
+
+test('a backup made in the middle of a slot does not read that slot to its end once more', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule, flush: { batchSize: 2 } } })
+  const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]
+  // It stops in the middle of the list.
+  const failing = ['source.pageSize=2', 'source.failureRate=0.4', 'retry.attempts=1', 'source.seed=2']
+  const died = await produce(scene, '10', ...failing.flatMap((setting) => ['--set', setting]))
+  expect(died.code).not.toBe(0)
+  expect(died.json.outbox.persisted).toBeGreaterThan(0)
+  expect(died.json.outbox.persisted).toBeLessThan(10)
+  await copyFile(outbox, backup)
+  expect((await produce(scene, '10')).json.sink.delivered).toBeGreaterThan(0)
+  expect(await scene.admin.xlen(stream)).toBe(10)
+  await copyFile(backup, outbox)
+  expect((await produce(scene, '10')).code).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(10)
+})
+
+test('a copy that is flushed first knows all the same what was served', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]
+  expect((await produce(scene, '10')).code).toBe(0)
+  await copyFile(outbox, backup)
+  expect((await produce(scene, '11')).code).toBe(0)
+  await copyFile(backup, outbox)
+  expect((await scene.owm(['flush'])).code).toBe(0)
+  expect((await produce(scene, '11')).json.sink.delivered).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(20)
+})
+
+test('a clock that is behind the receipts serves nothing twice', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  expect((await produce(scene, '10')).code).toBe(0)
+  expect((await produce(scene, '12')).code).toBe(0)
+  expect(await produce(scene, '11', '--outbox', './new.db')).toMatchObject({ json: { sink: { delivered: 0 } } })
+  expect(await scene.admin.xlen(stream)).toBe(30)
+})
+
+test('receipts say which time a slot covers, the first one from the scheduled time before it', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule: { cron: '0 * * * *' } } })
+  expect((await produce(scene, '10', '--slot', '2026-11-23T10:00:00Z')).code).toBe(0)
+  expect((await produce(scene, '13')).code).toBe(0)
+  const key = (await scene.admin.keys('*:receipts:*'))[0] ?? ''
+  const receipts = Object.values(await scene.admin.hgetall(key)).map((json): Receipt => JSON.parse(json))
+  expect(receipts.map(({ interval }) => interval).sort((a, b) => (a?.to ?? '').localeCompare(b?.to ?? ''))).toEqual([
+    { from: '2026-11-23T09:00:00Z', to: '2026-11-23T10:00:00Z' },
+    { from: '2026-11-23T10:00:00Z', to: '2026-11-23T13:00:00Z' },
+  ])
+})
+
+test('what is due is known of one share: another one needs an outbox of its own', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  expect((await produce(scene, '10', '--shard', '0/2')).code).toBe(0)
+  const other = await produce(scene, '11', '--shard', '1/2')
+  expect(other).toMatchObject({ code: 78, json: { error: { message: expect.stringMatching(/is of shard 0\/2/) } } })
+})
+
+test('an outbox whose number of shares has changed waits for the others, too', async () => {
+  const scene = await redisScene({ count: 60, settings: { schedule } })
+  const shard = (hour: string, which: string, outbox: string): Promise<Ran & { json: ProduceResult }> =>
+    produce(scene, hour, '--shard', which, '--outbox', outbox)
+  expect((await shard('10', '0/2', './0.db')).code).toBe(0)
+  expect((await shard('10', '1/2', './1.db')).code).toBe(0)
+  expect((await shard('11', '0/2', './0.db')).code).toBe(0)
+  expect((await shard('12', '0/3', './0.db')).code).toBe(75)
+  expect((await shard('11', '1/2', './1.db')).code).toBe(0)
+  for (const [index, which] of ['0/3', '1/3', '2/3'].entries())
+    expect((await shard('12', which, `./${index}.db`)).code).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(180)
 })

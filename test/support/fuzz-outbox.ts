@@ -5,6 +5,7 @@ import { Outbox } from '../../src/outbox/outbox.js'
 import type { SourceDeps } from '../../src/pipeline/parts.js'
 import { type ProduceSummary, produce } from '../../src/pipeline/produce.js'
 import { resilience } from '../../src/pipeline/retry.js'
+import { oneSlot } from '../../src/pipeline/slots/agenda.js'
 import type { Logger, Sink } from '../../src/plugin.js'
 import staticList from '../../src/sources/static-list/index.js'
 
@@ -68,7 +69,7 @@ export async function produceInto(path: string, source: SourceDeps, at = slot): 
   const outbox = await openOutbox(path)
   try {
     const summary = await produce(
-      { slot: at, flush: true, keepTasks: 100_000, keepRuns: 1_000 },
+      { agenda: oneSlot(at, true), flush: true, keepTasks: 100_000, keepRuns: 1_000 },
       {
         source,
         sink,

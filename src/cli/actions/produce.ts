@@ -3,9 +3,10 @@ import type { Loaded } from '../../config/load.js'
 import { InputRejectedError, UsageError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
-import type { OnTime } from '../../pipeline/on-time.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
+import type { Agenda } from '../../pipeline/slots/agenda.js'
+import type { OnTime } from '../../pipeline/slots/on-time.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
@@ -104,10 +105,9 @@ export async function produce(
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
-    const onTime = named === undefined ? schedule : undefined
-    if (onTime) result.slot = await (await import('../../pipeline/on-time.js')).slotOnTime(onTime, outbox)
-    const options = { slot: result.slot, slotGiven: named !== undefined, onTime }
-    const summary = await run(options, loaded, { source, sink, outbox }, flags, around)
+    const agenda = await agendaOf(named, result.slot, schedule)
+    const summary = await run({ agenda, schedule }, loaded, { source, sink, outbox }, flags, around)
+    result.slot = summary.run.slot
     await note(result, summary, source, outbox)
     await tell(result, summary.rejects, around)
     await tellMissed(summary.missed, around)
@@ -141,25 +141,27 @@ function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
   })
 }
 
+/** What a start is for: the slot that was named, what is due, or else the time of the start. */
+async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
+  if (named === undefined && schedule) return (await import('../../pipeline/slots/on-time.js')).onTime(schedule)
+  return (await import('../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
+}
+
 async function run(
-  { slot, slotGiven, onTime }: Pick<ProduceOptions, 'slot' | 'slotGiven' | 'onTime'>,
+  when: Pick<ProduceOptions, 'agenda' | 'schedule'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   flags: ProduceFlags,
   around: Surroundings,
 ): Promise<ProduceSummary> {
-  const [{ produce }, { leaveOtherShards }] = await Promise.all([
-    import('../../pipeline/produce.js'),
-    import('../../pipeline/input/shards.js'),
-  ])
-  await leaveOtherShards(parts.outbox, parts.source, slot)
+  const { produce } = await import('../../pipeline/produce.js')
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress } = around
   return produce(
     {
-      ...{ slot, slotGiven, onTime, namespace: loaded.settings.taskNamespace, again: flags.again },
+      ...{ ...when, namespace: loaded.settings.taskNamespace, again: flags.again },
       ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
     },
     { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },

@@ -1,5 +1,5 @@
 /** The slots that a start worked on, in `--json` and in words. */
-import type { EnteredDue } from '../../pipeline/on-time.js'
+import type { Planned } from '../../outbox/runs/intervals.js'
 import type { Surroundings } from '../compose.js'
 import { plural } from '../format.js'
 
@@ -42,7 +42,7 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
 }
 
 /** Tells which scheduled times nobody serves. */
-export async function tellGaps(due: readonly EnteredDue[], { logger }: Surroundings): Promise<void> {
+export async function tellGaps(due: readonly Planned[], { logger }: Surroundings): Promise<void> {
   const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
   for (const { from, to, count, reason } of due.flatMap(({ gaps }) => gaps)) {
     const log = await logger()

@@ -1,7 +1,7 @@
 /**
  * What a run covers: the time behind the end of the interval before it, up to its slot. It is written with the run's
- * row. A slot that lies in an interval already, as in a backfill, gets none. So the intervals follow one another
- * without a hole, and what is scheduled behind the last one is due.
+ * row. A slot that lies in an interval already, as in a backfill, gets none; what a missed run had goes to the next
+ * one. So the intervals follow one another without a hole, and what is scheduled behind the last one is due.
  */
 import { type EntityManager, IsNull, Not } from 'typeorm'
 import { shareIn } from '../../tasks/slot.js'
@@ -16,7 +16,7 @@ export interface Planned {
     readonly from: string
     readonly to: string
     readonly count: number
-    readonly reason: string
+    readonly reason: 'maxAge' | 'maxCatchUp'
   }[]
 }
 
@@ -29,9 +29,19 @@ export async function coveredTo(manager: EntityManager): Promise<number | null> 
 export async function extendTo(manager: EntityManager, slot: string, first?: number): Promise<number | null> {
   const end = await coveredTo(manager)
   const to = Date.parse(slot)
-  if (end !== null && to <= end) return null
+  if (end !== null && to < end) return takeFrom(manager, to)
   await manager.update(states, { id: 1 }, { coveredTo: to })
-  return end ?? first ?? to
+  if (end === null) return first ?? to
+  return (await takeFrom(manager, end)) ?? (to === end ? null : end)
+}
+
+/** Takes the interval up to `end` from a missed run, and gives its beginning; null where no missed run has it. */
+async function takeFrom(manager: EntityManager, end: number): Promise<number | null> {
+  const missed = await manager.find(runs, { where: { state: 'missed', intervalFrom: Not(IsNull()) } })
+  const run = missed.find(({ slot }) => Date.parse(slot) === end)
+  if (!run) return null
+  await manager.update(runs, { id: run.id }, { intervalFrom: null })
+  return run.intervalFrom
 }
 
 export async function insertGaps(manager: EntityManager, given: Planned['gaps'], now: number): Promise<void> {
@@ -48,12 +58,14 @@ export async function closeCovered(manager: EntityManager, slot: string, digest:
     if (shareIn(run.sourceDigest) !== shareIn(digest) || run.id === by.id) continue
     if (await manager.existsBy(suspects, { run: run.id })) continue
     await passOn(manager, run)
-    const closed = { state: 'missed', checkpoint: null, finishedAt: now, intervalFrom: null, coveredBy: by.id } as const
+    const closed = { state: 'missed', checkpoint: null, finishedAt: now, coveredBy: by.id } as const
     await manager.update(runs, { id: run.id }, closed)
   }
 }
 
-/** The interval behind a run's begins where that one began. */
-async function passOn(manager: EntityManager, { slot, intervalFrom }: RunRow): Promise<void> {
-  if (intervalFrom !== null) await manager.update(runs, { intervalFrom: Date.parse(slot) }, { intervalFrom })
+/** The interval behind a run's begins where that one began; where there is none yet, the next row gets it. */
+export async function passOn(manager: EntityManager, { id, slot, intervalFrom }: RunRow): Promise<void> {
+  if (intervalFrom === null) return
+  const { affected } = await manager.update(runs, { intervalFrom: Date.parse(slot) }, { intervalFrom })
+  if (affected) await manager.update(runs, { id }, { intervalFrom: null })
 }

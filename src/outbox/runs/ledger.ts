@@ -14,13 +14,13 @@
  *   time of its start, and a later one stands for it.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm'
+import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
-import { type RunRow, runs } from '../sqlite/entities.js'
-import { closeCovered, coveredTo, extendTo, insertGaps, type Planned } from './intervals.js'
+import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
 import { type WholeSlot, wholeSlots } from './whole-slots.js'
@@ -37,7 +37,7 @@ export interface NewRun {
   /** Reads a slot again that was lost, or no longer kept. */
   again?: boolean
   /** Where its interval begins, in milliseconds since 1970, where there was none before it. Default: at its slot. */
-  from?: number
+  from?: number | undefined
 }
 
 export class Ledger {
@@ -92,7 +92,7 @@ export class Ledger {
    * place of the runs of its share that stored nothing.
    * @param plan what is due behind a time, in milliseconds since 1970; null: nothing was served before
    */
-  async startDue<P extends Planned>(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => P): Promise<P> {
+  async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
     return this.#database.transaction(async (manager) => {
       const planned = plan(await coveredTo(manager))
       await insertGaps(manager, planned.gaps, this.#now())
@@ -104,10 +104,14 @@ export class Ledger {
     })
   }
 
-  /** The slot of the run whose interval has a time in it, in milliseconds since 1970; undefined where there is none. */
+  /**
+   * The slot of the run that covers a time, in milliseconds since 1970, or else of the first one behind it: what lies
+   * before the first interval was never owed. Undefined behind the last interval.
+   */
   async slotCovering(time: number): Promise<string | undefined> {
-    const later = await this.#find({ intervalFrom: LessThan(time) })
-    return later.find(({ slot }) => Date.parse(slot) >= time)?.slot
+    const slots = (await this.#find({ intervalFrom: Not(IsNull()) })).map(({ slot }) => slot)
+    const later = slots.filter((slot) => Date.parse(slot) >= time)
+    return later.sort((a, b) => Date.parse(a) - Date.parse(b))[0]
   }
 
   /** Where the last interval ends. */
@@ -115,13 +119,34 @@ export class Ledger {
     return this.#database.inTurn(coveredTo)
   }
 
-  /** Enters a slot that another outbox has served: what is scheduled behind it is due. */
+  /** Enters a slot that another outbox has served: what is scheduled behind it is due. Nothing where it is covered. */
   async goOnBehind(served: Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'>): Promise<void> {
     const { source, sourceDigest, slot, read, rejected } = served
     await this.#database.transaction(async (manager) => {
+      const end = await coveredTo(manager)
+      if (end !== null && Date.parse(slot) <= end) return
       const runId = await this.#insert(manager, { source, sourceDigest, slot })
       await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
     })
+  }
+
+  /** Closes the runs of these slots that aren't read to their end: another outbox has served them. */
+  async closeServed(slots: readonly string[]): Promise<void> {
+    const state = In(['reading', 'checking'])
+    await this.#database.transaction(async (manager) => {
+      for (const { id, slot } of await manager.find(runs, { where: { state } })) {
+        if (!slots.includes(slot)) continue
+        await manager.delete(suspects, { run: id })
+        await manager.update(runs, { id }, { state: 'done', checkpoint: null, finishedAt: this.#now() })
+      }
+    })
+  }
+
+  /** The latest run. */
+  async last(): Promise<RunRow | undefined> {
+    const latest = { order: { id: 'DESC' }, where: {}, take: 1 } as const
+    const [found] = await this.#database.inTurn((manager) => manager.find(runs, latest))
+    return found
   }
 
   /** Closes the runs that `run` stands for, and tells which. */
@@ -159,7 +184,10 @@ export class Ledger {
   /** The source gave too little: the run is closed, without any task. */
   async miss(run: RunRow): Promise<void> {
     const missed = { state: 'missed', checkpoint: null, finishedAt: this.#now() } as const
-    await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, missed))
+    await this.#database.transaction(async (manager) => {
+      await passOn(manager, run)
+      await manager.update(runs, { id: run.id }, missed)
+    })
     run.state = 'missed'
   }
 

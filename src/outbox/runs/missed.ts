@@ -4,6 +4,7 @@
  */
 import { type EntityManager, In, Not } from 'typeorm'
 import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { passOn } from './intervals.js'
 
 /** Closes them as missed, but for one; gives them, oldest first. A part of a transaction. */
 export async function closeEmptyRuns(manager: EntityManager, now: number, except = 0): Promise<RunRow[]> {
@@ -14,6 +15,7 @@ export async function closeEmptyRuns(manager: EntityManager, now: number, except
   })
   const missed: RunRow[] = []
   for (const run of empty) if (!(await manager.existsBy(suspects, { run: run.id }))) missed.push(run)
+  for (const run of missed) await passOn(manager, run)
   const closed = { state: 'missed', checkpoint: null, finishedAt: now } as const
   await manager.update(runs, { id: In(missed.map(({ id }) => id)) }, closed)
   return missed

@@ -2,7 +2,7 @@
 import { type EntityManager, In, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/id-sum.js'
-import { shardOf } from '../../tasks/slot.js'
+import { shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -60,7 +60,7 @@ function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Rece
     slot: last.slot,
     shard,
     shards,
-    interval: null,
+    interval: intervalOf(own),
     read: last.read,
     rejected: last.rejected,
     duplicates: last.duplicates,
@@ -69,6 +69,13 @@ function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Rece
     discarded,
     taskIdSum: idSum.toString(),
   }
+}
+
+/** A slot's runs have one interval, if any. That of the first run of all is empty where no schedule says more. */
+function intervalOf(own: readonly RunRow[]): Receipt['interval'] {
+  for (const { intervalFrom, slot } of own)
+    if (intervalFrom !== null && intervalFrom < Date.parse(slot)) return { from: slotOf(intervalFrom), to: slot }
+  return null
 }
 
 /** The last task up to `seq` that the sink may have taken: those behind it were refused. */

@@ -10,6 +10,7 @@ import { flush } from '../../pipeline/flush.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
 import { produce } from '../../pipeline/produce.js'
 import { resilience } from '../../pipeline/retry.js'
+import { oneSlot } from '../../pipeline/slots/agenda.js'
 import type { PluginContext } from '../../plugin.js'
 import type { Step } from '../../trace.js'
 import { loadSink, loadSource } from '../load.js'
@@ -77,7 +78,7 @@ async function run({ what, slot, outbox: path, source, sink, deliver, batchSize 
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),
         read: 0,
       }
-    const options = { slot, flush: deliver, keepTasks: 100_000, keepRuns: 10 }
+    const options = { agenda: oneSlot(slot, true), flush: deliver, keepTasks: 100_000, keepRuns: 10 }
     const summary = await produce(options, { ...deps, source: await sourceOf(source) })
     return { errors: summary.errors.map(({ message }) => message), read: summary.run.read }
   } finally {

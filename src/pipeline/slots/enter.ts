@@ -21,6 +21,8 @@ export interface EnterOptions {
   namespace?: string
   /** Reads the slot again where it is lost, or no longer kept. */
   again?: boolean
+  /** Where the slot's interval begins, in milliseconds since 1970, where there was none before it. Default: at it. */
+  from?: number | undefined
   /** Whether the slot was served, but not at the present sink. */
   isElsewhere?: boolean
   /** Whether a slot that is read to its end isn't read once more: nobody asked for this very one. */
@@ -72,7 +74,7 @@ export async function enterRun(
   }
   const namespace = namespaceOf(options, earlier, log)
   const by = { source: source.name, sourceDigest: source.digest }
-  const run = await ledger.start({ ...by, slot, slotGiven, namespace, again }, note)
+  const run = await ledger.start({ ...by, slot, slotGiven, namespace, again, from: options.from }, note)
   return { run, complete: false, missed }
 }
 

@@ -1,7 +1,7 @@
 /** Several shards that use one outbox, one after the other. */
 import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
-import { otherShare } from './filters.js'
+import { otherShare } from '../input/filters.js'
 
 const hint = 'Give each shard an outbox of its own: --outbox.'
 

@@ -1,0 +1,22 @@
+/** Which slots a start serves, beside those that earlier starts left open. */
+import type { Outbox } from '../../outbox/outbox.js'
+import type { Planned } from '../../outbox/runs/intervals.js'
+import type { ProduceDeps } from '../parts.js'
+
+export interface Agenda {
+  /** False where its slot is the time of the start, and nobody named it. */
+  readonly slotGiven: boolean
+  /** Whether the newest open run is read first; else the oldest. */
+  readonly newestFirst: boolean
+  /** Those that this start answers for, the one that it is told by last. Throws ConfigurationError. */
+  slots(outbox: Outbox): Promise<readonly string[]>
+  /** Makes a row for each run that is due, and for what is missed; tells what those are. */
+  enter?(deps: ProduceDeps, namespace: string): Promise<Planned>
+}
+
+/** A start for one slot, in which a row is made for that alone. */
+export const oneSlot = (slot: string, slotGiven: boolean): Agenda => ({
+  slotGiven,
+  newestFirst: false,
+  slots: async () => [slot],
+})

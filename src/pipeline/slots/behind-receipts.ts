@@ -1,0 +1,90 @@
+/** Outboxes that don't know all that was served for them go on behind what the sink has receipts of. */
+import { ConfigurationError, TransientError } from '../../errors/index.js'
+import type { Outbox } from '../../outbox/outbox.js'
+import type { Receipt, Sink } from '../../plugin.js'
+import { type Shard, shardOf } from '../../tasks/slot.js'
+import type { Contact } from '../contact.js'
+import type { ProduceDeps } from '../parts.js'
+import type { OnTime } from './on-time.js'
+
+/** Milliseconds. */
+const longestWaitMs = 10_000
+
+/**
+ * With a schedule, an outbox that has served nothing (a new shard, a pod without a volume, a machine whose /tmp was
+ * emptied) goes on behind the newest slot of its pipeline and share that the sink has a receipt of. Where the number of
+ * shares is another one, it is the newest slot all of whose receipts are there. Throws TransientError where the sink
+ * doesn't say, or where a later slot isn't whole; ConfigurationError where the outbox is another share's.
+ */
+export async function goOnBehindReceipts(
+  { maxAgeMs, now }: OnTime,
+  { outbox, pipeline, source }: ProduceDeps,
+  contact: Contact,
+): Promise<void> {
+  const [shard, shards] = shardOf(source.digest)
+  const last = await outbox.ledger.last()
+  if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), [shard, shards])
+  if (last && shardOf(last.sourceDigest)[1] === shards) return
+  const sink = await contact.sink()
+  if (!sink.receipts) return
+  const receipts = await contact.askFirst(() => sink.receipts?.(pipeline), longestWaitMs)
+  if (!receipts)
+    throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
+      hint: 'Nothing is read before it does, so that no slot comes twice.',
+    })
+  const own = newestOf(receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards))
+  const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
+  const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
+  const served = newestWhole(others, now() - maxAgeMs) ?? own
+  if (served) await outbox.ledger.goOnBehind({ source: source.name, sourceDigest: source.digest, ...served })
+}
+
+/**
+ * A copy of an outbox, such as a restored backup, goes on behind what the file that it was copied from has delivered:
+ * what that left open is closed where the sink has its receipt.
+ */
+export async function goOnAsCopy({ ledger }: Outbox, pipeline: string, sink: Sink): Promise<void> {
+  const last = await ledger.last()
+  if (!last || !sink.receipts) return
+  const [shard, shards] = shardOf(last.sourceDigest)
+  const receipts = (await sink.receipts(pipeline)).filter((each) => each.shard === shard && each.shards === shards)
+  const newest = newestOf(receipts)
+  if (!newest) return
+  await ledger.closeServed(receipts.map(({ slot }) => slot))
+  await ledger.goOnBehind({ source: last.source, sourceDigest: last.sourceDigest, ...newest })
+}
+
+const timeOf = (slot: string): number => Date.parse(slot)
+
+const newestOf = (receipts: readonly Receipt[]): Receipt | undefined =>
+  receipts.toSorted((a, b) => timeOf(a.slot) - timeOf(b.slot)).at(-1)
+
+/**
+ * A receipt of the newest slot that is whole. Throws TransientError where a later one isn't.
+ * @param since milliseconds since 1970: what is older is missed, whole or not
+ */
+function newestWhole(receipts: readonly Receipt[], since: number): Receipt | undefined {
+  for (const receipt of receipts.toSorted((a, b) => timeOf(b.slot) - timeOf(a.slot))) {
+    const { slot, shards } = receipt
+    const there = receipts.filter((other) => other.slot === slot && other.shards === shards)
+    const missing = [...Array(shards).keys()].filter((shard) => !there.some((other) => other.shard === shard))
+    if (missing.length === 0) return receipt
+    if (timeOf(slot) > since)
+      throw new TransientError(
+        `The slot ${slot} was begun in ${shards} shards, and lacks shard ${missing.join(', ')}.`,
+        { hint: 'Let those that have it finish it; then the new number of shards goes on behind it.' },
+      )
+  }
+  return undefined
+}
+
+/** What is due is known of one share. Throws ConfigurationError. */
+function mustBeOwn({ path }: Outbox, [its, ofIts]: Shard, [shard, shards]: Shard): void {
+  if (ofIts !== shards || its === shard) return
+  throw new ConfigurationError(
+    `The outbox ${path} is of shard ${its}/${ofIts}, and this start is of ${shard}/${shards}.`,
+    {
+      hint: 'With `schedule:`, each shard needs an outbox of its own: --outbox.',
+    },
+  )
+}
