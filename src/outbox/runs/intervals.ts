@@ -54,7 +54,8 @@ export async function closeCovered(manager: EntityManager, slot: string, digest:
   const where = { state: 'reading', persisted: 0, slot: Not(slot) } as const
   const [by] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
   if (!by) return
-  for (const run of await manager.find(runs, { where, order: { id: 'ASC' } })) {
+  // The newest first: each passes on what it was given.
+  for (const run of await manager.find(runs, { where, order: { id: 'DESC' } })) {
     if (shareIn(run.sourceDigest) !== shareIn(digest) || run.id === by.id) continue
     if (await manager.existsBy(suspects, { run: run.id })) continue
     await passOn(manager, run)
