@@ -22,6 +22,8 @@ const programs = [
   { name: 'openssl', debian: 'openssl', brew: 'openssl', usedBy: /support\/databases\.js'|'openssl'/ },
   ...(process.platform === 'linux' ? [{ name: 'strace', debian: 'strace', usedBy: /'strace'/ }] : []),
   ...(process.platform === 'linux' ? [{ name: 'nutcracker', debian: 'nutcracker', usedBy: /'nutcracker'/ }] : []),
+  { name: 'zsh', debian: 'zsh', brew: 'zsh', usedBy: /'zsh'/ },
+  { name: 'fish', debian: 'fish', brew: 'fish', usedBy: /'fish'/ },
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

@@ -22,10 +22,7 @@ export async function execute(bin: string): Promise<void> {
   try {
     const root = dirname(dirname(fileURLToPath(bin)))
     // To its users the program is owm, whatever the package is called.
-    const { oclif, ...rest } = createRequire(bin)('../package.json')
-    // What a scheduler starts doesn't wait for the plugin that completes commands.
-    const plugins = ['produce', 'flush'].includes(args[0] ?? '') ? [] : oclif.plugins
-    const pjson = { ...rest, name: 'owm', oclif: { ...oclif, plugins } }
+    const pjson = { ...createRequire(bin)('../package.json'), name: 'owm' }
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
     await run(args, { root, pjson, userPlugins: false, devPlugins: false })
     // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.

@@ -14,7 +14,11 @@ export const baseDirOf = (file: string): string =>
   dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file)
 
 /** Reads the file that was named, or the one that is found from a folder upwards. Throws ConfigurationError. */
-export async function readConfigFile(named: string | undefined, cwd: string): Promise<Found | undefined> {
+export async function readConfigFile(
+  named: string | undefined,
+  cwd: string,
+  runsCode = true,
+): Promise<Found | undefined> {
   const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
   const texts = new Map<string, string>()
   const searchPlaces = getDefaultSearchPlaces('owm')
@@ -24,7 +28,7 @@ export async function readConfigFile(named: string | undefined, cwd: string): Pr
     const explorer = cosmiconfig('owm', {
       searchStrategy: 'project',
       searchPlaces,
-      loaders: loaders(texts, named === undefined),
+      loaders: loaders(texts, named === undefined, runsCode),
     })
     return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
   }
@@ -73,7 +77,7 @@ async function mustBeTrusted(file: string): Promise<void> {
  * @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none
  * @param isFound nobody named the file: a module is looked at before it runs
  */
-function loaders(texts: Map<string, string>, isFound: boolean): Record<string, Loader> {
+function loaders(texts: Map<string, string>, isFound: boolean, runsCode: boolean): Record<string, Loader> {
   const yaml: Loader = (path, text) => {
     texts.set(path, text)
     return parseYaml(text)
@@ -91,6 +95,7 @@ function loaders(texts: Map<string, string>, isFound: boolean): Record<string, L
   // cosmiconfig's own loader for .ts writes beside the file, which may be read-only. None of its loaders finds an owm
   // that is installed globally.
   const module: Loader = async (path) => {
+    if (!runsCode) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
     return defaultExport(path)
   }

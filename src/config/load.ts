@@ -30,6 +30,8 @@ export interface Overrides {
   withoutSource?: boolean
   /** Sections that are left out, as if they stood nowhere. */
   without?: readonly string[]
+  /** Whether a configuration that is code may run: if not, it is an error. */
+  runsCode?: boolean
 }
 
 export interface Loaded {
@@ -62,7 +64,7 @@ export async function loadConfig(
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
-  const found = await readConfigFile(named, cwd)
+  const found = await readConfigFile(named, cwd, flags.runsCode)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)

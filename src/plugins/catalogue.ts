@@ -52,6 +52,18 @@ async function originOf(use: string, baseDir: string): Promise<Origin> {
   )
 }
 
+/** What may stand after `use:`, without loading a plugin. `plugin`: packages whose names don't say what they are. */
+export async function namesAt(baseDir: string): Promise<Record<'source' | 'sink' | 'plugin', string[]>> {
+  const installed = [...(await packagesAt(baseDir)).keys()].sort()
+  const kindOf = (name: string): string => /^(?:@[^/]+\/)?owm-(source|sink)-/.exec(name)?.[1] ?? 'plugin'
+  const of = (kind: string): string[] => installed.filter((name) => kindOf(name) === kind)
+  return {
+    source: [...Object.keys(sources), ...of('source')],
+    sink: [...Object.keys(sinks), ...of('sink')],
+    plugin: of('plugin'),
+  }
+}
+
 /** One plugin by what stands after `use:`, whether or not a configuration names it. */
 export async function reportOf(
   use: string,

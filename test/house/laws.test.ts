@@ -84,13 +84,14 @@ describe('imports', () => {
   })
 
   it('of packages are declared', async () => {
-    const manifest: Record<'dependencies' | 'devDependencies' | 'peerDependencies', Record<string, string>> & {
-      oclif: { plugins: string[] }
-    } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-    const { dependencies, devDependencies, peerDependencies, oclif } = manifest
+    const manifest: Record<
+      'dependencies' | 'devDependencies' | 'peerDependencies',
+      Record<string, string>
+    > = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    const { dependencies, devDependencies, peerDependencies } = manifest
     const declared = { ...dependencies, ...devDependencies, ...peerDependencies }
     expect(imports.filter((one) => !isOwn(one) && !isNode(one) && !(one.to in declared)).map(shown)).toEqual([])
-    const isUsed = (name: string): boolean => oclif.plugins.includes(name) || imports.some(({ to }) => to === name)
+    const isUsed = (name: string): boolean => imports.some(({ to }) => to === name)
     expect(Object.keys(dependencies).filter((name) => !isUsed(name))).toEqual([])
   })
 

@@ -41,12 +41,15 @@ export const rooms: Readonly<Record<string, Room>> = {
     types: ['plugin.ts', 'pipeline'],
     vendors: ['zod', 'cosmiconfig', 'yaml'],
   },
+  completion: {
+    imports: ['config', 'plugins', 'outbox'],
+  },
   cli: {
     imports: ['config', 'plugins', 'pipeline', 'outbox', 'schedule', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {
-    imports: ['cli'],
+    imports: ['cli', 'completion'],
     types: ['plugin.ts', 'tasks', 'outbox', 'pipeline', 'plugins', 'config'],
     vendors: ['@oclif/core'],
   },

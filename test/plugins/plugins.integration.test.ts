@@ -323,21 +323,3 @@ describe('a command that is not there: 2, on standard error, without a question'
     })
   })
 })
-
-it('completes commands and flags in a shell', async () => {
-  const cache = await temporaryFolder()
-  const { code, stdout } = await owm(['autocomplete', 'script', 'bash'], {
-    env: { XDG_CACHE_HOME: cache, XDG_DATA_HOME: cache },
-  })
-  expect(code).toBe(0)
-  const made = await owm(['autocomplete', '--refresh-cache'], {
-    env: { XDG_CACHE_HOME: cache, XDG_DATA_HOME: cache, SHELL: '/bin/bash' },
-  })
-  expect(made.code, made.stderr).toBe(0)
-  const setup = join(cache, 'owm', 'autocomplete', 'bash_setup')
-  expect(stdout).toContain(setup)
-  const typed = "COMP_WORDS=(owm plugins sh); COMP_CWORD=2; COMP_LINE='owm plugins sh'; COMP_POINT=14"
-  const complete = `source ${setup}; ${typed}; _owm_autocomplete; echo "\${COMPREPLY[@]}"`
-  const { stdout: completed } = await run('bash', ['-c', complete])
-  expect(completed).toMatch(/show/)
-})

@@ -11,7 +11,7 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
     '<%= config.bin %> <%= command.id %> ./my-source.js',
   ]
   static override args = {
-    name: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }),
+    plugin: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }),
   }
 
   protected result: PluginResult = { plugin: null }
@@ -19,6 +19,6 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
   protected async work(): Promise<Done<PluginResult>> {
     const { flags, args } = await this.parse(PluginsShow)
     this.takeFlags(flags)
-    return show(this.result, args.name, await this.configureAll(flags))
+    return show(this.result, args.plugin, await this.configureAll(flags))
   }
 }

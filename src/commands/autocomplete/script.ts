@@ -1,0 +1,24 @@
+import * as Args from '@oclif/core/args'
+import { type Done, OwmCommand } from '../../cli/command.js'
+
+interface ScriptResult {
+  line: string
+}
+
+/** Older versions said `printf "$(owm autocomplete script zsh)" >> ~/.zshrc`, and some profiles `eval` it. */
+export default class AutocompleteScript extends OwmCommand<ScriptResult> {
+  static override summary = 'Print the line for a profile that switches completion on.'
+  static override hidden = true
+  static override args = {
+    shell: Args.string({ ignoreStdin: true, description: 'bash or zsh', options: ['bash', 'zsh'], required: true }),
+  }
+
+  protected result: ScriptResult = { line: '' }
+
+  protected async work(): Promise<Done<ScriptResult>> {
+    const { args, flags } = await this.parse(AutocompleteScript)
+    this.takeFlags(flags)
+    const line = `source <(owm autocomplete ${args.shell})`
+    return { result: { line }, summary: ['', line] }
+  }
+}

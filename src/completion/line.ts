@@ -1,0 +1,153 @@
+/**
+ * What may stand at the cursor of an unfinished command line, by what oclif knows of the commands: a new command, flag
+ * or option is completed without more code.
+ */
+
+/** A word that may stand there, and what it means. */
+export interface Choice {
+  word: string
+  about: string
+}
+
+interface Value {
+  name: string
+  hidden?: boolean | undefined
+  summary?: string | undefined
+  description?: string | undefined
+  options?: readonly string[] | undefined
+}
+
+interface Flag extends Value {
+  type: 'boolean' | 'option'
+  char?: string | undefined
+  multiple?: boolean | undefined
+  helpValue?: string | string[] | undefined
+}
+
+/** As it stands in oclif's manifest. */
+export interface Command {
+  /** Its words, joined by colons. */
+  id: string
+  hidden: boolean
+  summary?: string | undefined
+  description?: string | undefined
+  flags: Readonly<Record<string, Flag>>
+  args: Readonly<Record<string, Value>>
+}
+
+/** The values of the flags before the cursor, by the flags' names. */
+export type Given = ReadonlyMap<string, readonly string[]>
+
+export interface Question {
+  /** What the word begins with that is asked for. */
+  typed: string
+  /** What stands before that in the same word, such as `--state=`. */
+  before: string
+  choices: Choice[]
+  /** A value that the commands know no choices for: what the help calls it, such as FILE, and whose it is. */
+  value?: { name: string; kind: string }
+  given: Given
+}
+
+/** @param words those after `owm`, as the shell has split them, up to the one at the cursor */
+export function questionOf(words: readonly string[], commands: readonly Command[]): Question {
+  const line = joined(words).map(unquoted)
+  const typed = line.pop() ?? ''
+  if (line[0] === 'help') line.shift()
+  const shown = commands.filter(({ hidden }) => !hidden)
+  const command = shown
+    .filter(({ id }) => beginsWith(line, id.split(':')))
+    .toSorted((a, b) => b.id.length - a.id.length)[0]
+  const { given, open, args, isOver } = readRest(line.slice(command?.id.split(':').length ?? 0), command)
+  const question = { typed, before: '', choices: [], given }
+  if (open) return { ...question, ...detailsOf(open) }
+  const [, name = '', value = ''] = (!isOver && /^--([^=]+)=(.*)$/s.exec(typed)) || []
+  const flag = command?.flags[name]
+  if (flag) return { ...question, typed: value, before: `--${name}=`, ...detailsOf(flag) }
+  if (typed.startsWith('-') && !isOver) return { ...question, choices: flagsOf(command, given) }
+  const known = Object.values(command?.args ?? {})
+  const arg = known[Math.min(args, known.length - 1)] // the last one may be repeated
+  const about = arg ? detailsOf(arg) : question
+  const choices = [...nextWords(line, shown), ...about.choices]
+  return { ...question, ...about, choices: choices.length > 0 || arg || !command ? choices : flagsOf(command, given) }
+}
+
+/** How much of its word at the cursor the shell keeps: bash makes words of their own of `=` and `:`. */
+export function keptOf(words: readonly string[]): number {
+  const last = words.at(-1) ?? ''
+  return (joined(words).at(-1) ?? '').length - (isMark(last) ? 0 : last.length)
+}
+
+const isMark = (word: string | undefined): boolean => word !== undefined && /^[=:]+$/.test(word)
+
+/** An empty word is a new one. */
+function joined(words: readonly string[]): string[] {
+  const whole: string[] = []
+  for (const [index, word] of words.entries()) {
+    const isPart = index > 0 && word !== '' && (isMark(word) || isMark(words[index - 1]))
+    whole.push(isPart ? `${whole.pop()}${word}` : word)
+  }
+  return whole
+}
+
+const unquoted = (word: string): string => word.replace(/^(["'])(.*?)\1?$/s, '$2')
+
+const beginsWith = (line: readonly string[], words: readonly string[]): boolean =>
+  words.every((word, index) => word === line[index])
+
+/** What the flags and arguments between the command and the cursor are. `open`: a flag whose value is next. */
+function readRest(rest: readonly string[], command: Command | undefined) {
+  const given = new Map<string, string[]>()
+  let open: Flag | undefined
+  let [args, isOver] = [0, false]
+  for (const word of rest) {
+    const [, dashes = '', name = '', value] = (!isOver && /^(--?)([^=-][^=]*)(?:=(.*))?$/s.exec(word)) || []
+    if (open) {
+      given.get(open.name)?.push(word)
+      open = undefined
+    } else if (name !== '') {
+      const flag = Object.values(command?.flags ?? {}).find((one) => name === (dashes === '-' ? one.char : one.name))
+      const values = given.get(flag?.name ?? name) ?? []
+      given.set(flag?.name ?? name, values)
+      if (value !== undefined) values.push(value)
+      else if (flag?.type === 'option') open = flag
+    } else if (word === '--') isOver = true
+    else args += 1
+  }
+  return { given, open, args, isOver }
+}
+
+/** The next word of each command whose name begins like this. */
+function nextWords(line: readonly string[], commands: readonly Command[]): Choice[] {
+  const next = new Map<string, string>()
+  for (const { id, ...command } of commands) {
+    const parts = id.split(':')
+    const word = parts[line.length]
+    if (word === undefined || !beginsWith(parts, line)) continue
+    const isWhole = parts.length === line.length + 1
+    if (isWhole || !next.has(word)) next.set(word, isWhole ? textOf(command) : '')
+  }
+  return [...next].map(([word, about]) => ({ word, about }))
+}
+
+function flagsOf(command: Command | undefined, given: Given): Choice[] {
+  const help = { name: 'help', char: 'h', description: 'show what this does and takes' }
+  const flags: readonly (Value & Partial<Flag>)[] = [...Object.values(command?.flags ?? {}), help]
+  return flags
+    .filter(({ name, hidden, multiple }) => !hidden && (multiple || !given.has(name)))
+    .flatMap((flag) => {
+      const about = textOf(flag)
+      const short = flag.char === undefined ? [] : [{ word: `-${flag.char}`, about }]
+      return [{ word: `--${flag.name}`, about }, ...short]
+    })
+}
+
+function detailsOf(value: Value & Partial<Flag>): Pick<Question, 'choices' | 'value'> {
+  const { name, options, helpValue = name.toUpperCase() } = value
+  if (options) return { choices: options.map((word) => ({ word, about: '' })) }
+  return { choices: [], value: { name, kind: String(helpValue) } }
+}
+
+/** In one line. */
+const textOf = ({ summary, description }: Pick<Value, 'summary' | 'description'>): string =>
+  (summary ?? description ?? '').split('\n', 1).join('')

@@ -1,0 +1,72 @@
+/**
+ * What only owm knows of the value at the cursor: plugins, pipelines, runs, slots, dead tasks. Reads the configuration
+ * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run.
+ */
+import { baseDirOf, readConfigFile } from '../config/file.js'
+import type { Environment, Overrides } from '../config/load.js'
+import type { Found } from '../config/origins.js'
+import type { Picture } from '../outbox/inspect.js'
+import type { Choice, Given, Question } from './line.js'
+
+export interface Place {
+  env: Environment
+  cwd: string
+}
+
+/** The values that there are, or `files`, which the shell knows best. Throws what is in the way of knowing them. */
+export async function valuesOf({ value, typed, given }: Question, place: Place): Promise<Choice[] | 'files'> {
+  if (!value) return []
+  const kind = value.kind === 'NAME' ? value.name : value.kind
+  const isPlugin = ['source', 'sink', 'PLUGIN'].includes(kind)
+  if (['FILE', 'PATH', 'DIR'].includes(kind) || (isPlugin && /^[./~]/.test(typed))) return 'files'
+  if (isPlugin) return pluginsOf(kind, given, place)
+  if (kind === 'pipeline') {
+    const { pipelinesIn } = await import('../config/pipelines.js')
+    return Object.keys(pipelinesIn(await fileFor(given, place))).map((word) => ({ word, about: '' }))
+  }
+  const choicesOf = ofOutbox[kind]
+  return choicesOf ? choicesOf(await outboxOf(given, place)) : []
+}
+
+/** What may stand for each kind of value. */
+const ofOutbox: Readonly<Record<string, (picture: Pick<Picture, 'runs' | 'tasks'>) => Choice[]>> = {
+  ID: ({ runs }) => runs.map(({ runId, slot, state }) => ({ word: runId, about: `${slot}, ${state}` })),
+  TIME: ({ runs }) => runs.map(({ slot, state }) => ({ word: slot, about: state })),
+  SEQ: ({ tasks }) => tasks.map(({ seq, lastError }) => ({ word: String(seq), about: lastError ?? '' })),
+}
+
+async function outboxOf(given: Given, place: Place): Promise<Pick<Picture, 'runs' | 'tasks'>> {
+  const [{ inspect }, { loadConfig }] = await Promise.all([import('../outbox/inspect.js'), import('../config/load.js')])
+  const last = (name: string): string | undefined => given.get(name)?.at(-1)
+  const flags = {
+    config: pathIn(given, 'config', place),
+    pipeline: last('pipeline'),
+    outbox: pathIn(given, 'outbox', place),
+  }
+  // The secrets of source and sink aren't needed.
+  const overrides: Overrides = { ...flags, set: given.get('set'), without: ['source', 'sink'], runsCode: false }
+  const { settings } = await loadConfig(overrides, place.env, place.cwd)
+  const filter = { state: 'dead', run: undefined, location: undefined, limit: 50 } as const
+  return (await inspect(settings.outbox.path, filter)) ?? { runs: [], tasks: [] }
+}
+
+/** Sources, sinks, or any plugin: those that come with owm, and packages that the configuration can import. */
+async function pluginsOf(kind: string, given: Given, place: Place): Promise<Choice[]> {
+  const { namesAt } = await import('../plugins/catalogue.js')
+  const found = await fileFor(given, place).catch(() => undefined)
+  const names = await namesAt(found ? baseDirOf(found.file) : place.cwd)
+  const other = { source: 'sink', sink: 'source' }[kind]
+  const kinds = Object.entries(names).filter(([name]) => name !== other)
+  return kinds.flatMap(([about, uses]) => uses.map((word) => ({ word, about })))
+}
+
+/** The configuration that the command would read. */
+const fileFor = (given: Given, place: Place): Promise<Found | undefined> =>
+  readConfigFile(pathIn(given, 'config', place) || place.env['OWM_CONFIG'] || undefined, place.cwd, false)
+
+/** The last value of a flag that names a file. */
+const pathIn = (given: Given, flag: string, { env }: Place): string | undefined =>
+  given
+    .get(flag)
+    ?.at(-1)
+    ?.replace(/^~(?=\/)/, env['HOME'] ?? '~')
