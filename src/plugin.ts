@@ -171,7 +171,7 @@ export interface Receipt {
   /** Which share of the locations this is, 0 to `shards - 1`, and of how many. */
   readonly shard: number
   readonly shards: number
-  /** The time that the slot's run covers: behind `from`, up to `to`. Null where that isn't known, or another slot's has it. */
+  /** The time that the slot's run covers: behind `from`, up to `to`. Null: not known, or another slot has it. */
   readonly interval: { readonly from: string; readonly to: string } | null
   readonly read: number
   readonly rejected: number
