@@ -24,6 +24,9 @@ const programs = [
   ...(process.platform === 'linux' ? [{ name: 'nutcracker', debian: 'nutcracker', usedBy: /'nutcracker'/ }] : []),
   { name: 'zsh', debian: 'zsh', brew: 'zsh', usedBy: /'zsh'/ },
   { name: 'fish', debian: 'fish', brew: 'fish', usedBy: /'fish'/ },
+  ...(process.platform === 'linux'
+    ? [{ name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'/ }]
+    : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

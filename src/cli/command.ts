@@ -178,7 +178,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    * @param delivers whether the sink will be written to
    */
   protected async configure(
-    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without'>,
+    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without' | 'asWritten'>,
     delivers = false,
   ): Promise<Loaded> {
     await this.#trust(flags)
@@ -212,7 +212,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** The configuration of each of them. */
-  protected async configureAll(flags: BaseFlags): Promise<Loaded[]> {
+  protected async configureAll(flags: Parameters<typeof this.configure>[0]): Promise<Loaded[]> {
     const pipelines = await this.pipelines(flags)
     return Promise.all(pipelines.map((pipeline) => this.configure({ ...flags, pipeline })))
   }

@@ -1,5 +1,7 @@
 /** The composition root: what turns a configuration into the parts that the pipeline works with. */
 import type { Loaded } from '../config/load.js'
+import type { Settings } from '../config/schema.js'
+import { ConfigurationError } from '../errors/index.js'
 import type { Looked } from '../outbox/inspect.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
@@ -87,9 +89,21 @@ export async function lookAtOutbox(
   return totals
 }
 
+/** The schedule, for who can't do without. Throws ConfigurationError. */
+export function scheduleIn({ settings: { schedule }, file, pipeline }: Loaded): NonNullable<Settings['schedule']> {
+  if (schedule) return schedule
+  const where = `${pipeline === undefined ? '' : ` for the pipeline ${pipeline}`}${file ? ` in ${file}` : ''}`
+  throw new ConfigurationError(`No schedule is configured${where}.`, {
+    hint: 'Add `schedule: {cron: "0 * * * *"}`: docs/schedule.md says what it does.',
+  })
+}
+
 /** What the configuration's schedule says of a start without a slot; undefined without one. */
-export function scheduleOf({ settings: { schedule } }: Loaded, { now }: Surroundings): OnTime | undefined {
-  if (!schedule) return undefined
+export function scheduleOf({ settings: { schedule } }: Loaded, around: Surroundings): OnTime | undefined {
+  return schedule && policyOf(schedule, around)
+}
+
+export function policyOf(schedule: NonNullable<Settings['schedule']>, { now }: Surroundings): OnTime {
   const { catchUp, maxCatchUp, maxAge } = schedule
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
 }

@@ -9,8 +9,12 @@ type Environment = Readonly<Record<string, string | undefined>>
  * The pipeline's name, else the absolute path of the configuration file as it was named or found, else the working
  * directory. No link in it is followed: what a link such as `current` or a ConfigMap's leads to changes.
  */
-export async function ownerOf({ pipeline, file, named, cwd }: Loaded, env: Environment): Promise<string> {
-  if (pipeline !== undefined) return pipeline
+export async function ownerOf(loaded: Loaded, env: Environment): Promise<string> {
+  return loaded.pipeline ?? placeOf(loaded, env)
+}
+
+/** The configuration's file, or without one the working directory, by the names of the user's. */
+export async function placeOf({ file, named, cwd }: Loaded, env: Environment): Promise<string> {
   if (named !== undefined && isAbsolute(named)) return resolve(named)
   const place = file ?? cwd
   const below = relative(cwd, place)
@@ -18,7 +22,7 @@ export async function ownerOf({ pipeline, file, named, cwd }: Loaded, env: Envir
 }
 
 /** The working directory by the name that the shell entered it by, where that is still the same folder. */
-async function asEntered(cwd: string, { PWD = '' }: Environment): Promise<string> {
+export async function asEntered(cwd: string, { PWD = '' }: Environment): Promise<string> {
   if (!isAbsolute(PWD)) return cwd
   const [entered, here] = await Promise.all([stat(PWD).catch(() => undefined), stat(cwd)])
   return entered?.dev === here.dev && entered.ino === here.ino ? resolve(PWD) : cwd

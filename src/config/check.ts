@@ -13,6 +13,7 @@ import {
   toError,
 } from '../errors/index.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
+import { whyVolatile } from '../files/volatile.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
@@ -114,8 +115,12 @@ async function checkParts(
       async () => {
         await usableOutbox(path, trustFolder)
         await lookAtOutbox(loaded)
+        return settings.schedule && (await whyVolatile(path))
       },
-      () => `${path} can be written`,
+      (why) => ({
+        outcome: `${path} can be written`,
+        ...(why === undefined ? {} : { warning: `With \`schedule:\` it must last, but ${why}. ${anotherOutbox()}` }),
+      }),
     )
   if (connect && source)
     await look(

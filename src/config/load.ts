@@ -9,7 +9,7 @@ import { isTree, Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { isSecretName, Secrets } from './redact.js'
 import { commonKeys, type Settings, settingsSchema } from './schema.js'
-import { expand, type Variable } from './variables.js'
+import { expand, type References, type Variable } from './variables.js'
 
 /** The environment's variables; not `NodeJS.ProcessEnv`, so that owm's types need no other package. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -28,6 +28,8 @@ export interface Overrides {
   produces?: boolean
   /** Whether the source isn't used: then its variables needn't be set. */
   withoutSource?: boolean
+  /** Sections in which `${NAME}` stays as it is written, for who shows them. */
+  asWritten?: readonly string[]
   /** Sections that are left out, as if they stood nowhere. */
   without?: readonly string[]
   /** Whether a configuration that is code may run: if not, it is an error. */
@@ -50,6 +52,7 @@ export interface Loaded {
   secrets: Secrets
   /** What came out of the environment. */
   variables: readonly Variable[]
+  references: References
   origins: Origins
 }
 
@@ -69,9 +72,10 @@ export async function loadConfig(
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const { withoutSource, without = [] } = overrides
+  const { withoutSource, without = [], asWritten = [] } = overrides
   const unused = [...without, ...(withoutSource ? ['source'] : [])]
-  const { tree: merged, variables } = await expand(origins, { env, secrets, baseDir, unused })
+  const context = { env, secrets, baseDir, unused, asWritten }
+  const { tree: merged, variables, references } = await expand(origins, context)
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
@@ -94,7 +98,7 @@ export async function loadConfig(
   const path = resolve(baseDir, settings.outbox.path)
   const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
   settings.outbox.path = trialOf(overrides, configured, isShared ? namedAfter(pipeline, path) : path)
-  return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, origins }
+  return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, references, origins }
 }
 
 /** An empty text is none: so templates write what has no value. */

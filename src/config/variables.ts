@@ -32,6 +32,16 @@ interface Context {
   baseDir: string
   /** Sections that the command doesn't use: there a variable needn't be set. */
   unused: readonly string[]
+  /** Sections that stay as they are written. */
+  asWritten: readonly string[]
+}
+
+/** What the file reads from elsewhere. */
+export interface References {
+  /** Of the environment's variables. */
+  readonly names: ReadonlySet<string>
+  /** Paths of secrets' files, as they are written. */
+  readonly files: ReadonlySet<string>
 }
 
 /**
@@ -42,7 +52,7 @@ interface Context {
 export async function expand(
   origins: Origins,
   context: Context,
-): Promise<{ tree: Record<string, unknown>; variables: readonly Variable[] }> {
+): Promise<{ tree: Record<string, unknown>; variables: readonly Variable[]; references: References }> {
   const expansion = new Expansion(context)
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
@@ -52,12 +62,15 @@ export async function expand(
     )
     throw errors.length === 1 ? errors[0] : new ConfigurationErrors(errors)
   }
-  return { tree: isTree(tree) ? tree : {}, variables: expansion.variables }
+  const { variables, names, files } = expansion
+  return { tree: isTree(tree) ? tree : {}, variables, references: { names, files } }
 }
 
 class Expansion {
   readonly problems = new Map<readonly string[], Problem>()
   readonly variables: Variable[] = []
+  readonly names = new Set<string>()
+  readonly files = new Set<string>()
   readonly #context: Context
   // With YAML's aliases the same object may stand in many places, or inside of itself.
   readonly #done = new Map<object, unknown>()
@@ -95,7 +108,11 @@ class Expansion {
   }
 
   #text(text: string, path: readonly string[]): string {
+    const isKept = this.#context.asWritten.includes(path[0] ?? '')
     return text.replace(reference, (all, file?: string, name?: string) => {
+      if (file !== undefined) this.files.add(file)
+      if (name !== undefined) this.names.add(name)
+      if (isKept) return all
       if (file !== undefined) return this.#secretIn(file, path) ?? all
       return name === undefined ? '${' : (this.#variable(name, path) ?? all)
     })

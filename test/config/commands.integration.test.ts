@@ -361,7 +361,9 @@ describe('docs/configuration.md', () => {
     const mounted: string[] = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)
     const cwd = await temporaryFolder()
     await writeFile(join(cwd, '.owmrc.yaml'), configMap.data['.owmrc.yaml'])
-    expect(container.args).toEqual(expect.arrayContaining(['produce', '--config', '/etc/owm/.owmrc.yaml', '--slot']))
+    expect(container.args).toEqual(['produce', '--config', '/etc/owm/.owmrc.yaml'])
+    const { schedule } = (await loadConfig({}, { JOB_COMPLETION_INDEX: '0', REDIS_URL: 'redis://h:1' }, cwd)).settings
+    expect(schedule?.cron).toBe(cronJob.spec.schedule)
     const outboxes = new Set<string>()
     for (let index = 0; index < completions; index++) {
       const env = { JOB_COMPLETION_INDEX: String(index), REDIS_URL: 'redis://h:1' }

@@ -30,6 +30,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sinks: { imports: ['files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   schedule: { imports: [], vendors: ['croner'] },
+  deploy: { imports: ['schedule'], vendors: ['yaml'] },
   pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
@@ -45,7 +46,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ['config', 'plugins', 'outbox'],
   },
   cli: {
-    imports: ['config', 'plugins', 'pipeline', 'outbox', 'schedule', 'tasks', 'plugin.ts'],
+    imports: ['config', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Debian's cron runs README's line for some minutes, with an outage in the middle: each scheduled time is in the stream
-# once, one mail tells of the outage, none of success. As root, with the packages cron and redis-server:
+# once, one mail tells of the outage, none of success. Beside it it runs the line that `owm init --print crontab` gives,
+# in a folder with a strange name. As root, with the packages cron and redis-server:
 #
 #   test/support/try-cron.sh [MINUTES]       default 5
 #
@@ -9,24 +10,35 @@ set -euo pipefail
 [ "${1:-}" = --inside ] || exec unshare -m "$0" --inside "${1:-5}"
 minutes=$2
 root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
+work=$(mktemp -d -p /var/tmp) # owm warns of an outbox in /tmp
 port=$((20000 + RANDOM % 9000))
 mkdir -p "$work"/{tabs,cron.d,home/owm,programs,mail,run}
 
 # README's line, every minute in place of every hour.
-line=$(grep -m1 '^0 \* \* \* \* ' "$root/README.md" | sed 's/^0 \*/* */; s/H:00:00Z/H:\\%M:00Z/g')
+line=$(grep -m1 '^0 \* \* \* \* ' "$root/README.md" | sed 's/^0 \*/* */')
 printf 'HOME=%s\nPATH=%s:/usr/bin:/bin\nMAILTO=operator\n%s\n' "$work/home" "$work/programs" "$line" > "$work/tabs/root"
 chmod 600 "$work/tabs/root"
 printf '#!/bin/sh\nexec %s %s/bin/run.js "$@"\n' "$(command -v node)" "$root" > "$work/programs/owm"
 printf '#!/bin/sh\ncat > %s/mail/$(date +%%s%%N)\n' "$work" > "$work/programs/sendmail"
 chmod +x "$work"/programs/*
 cat > "$work/home/owm/.owmrc.yaml" <<YAML
+schedule: {cron: "* * * * *"}
 source: {use: simulated-db, count: 100}
 sink: {use: redis-stream, url: "redis://127.0.0.1:$port"}
 outbox: {path: ./o.db}
 retry: {attempts: 2, initialDelayMs: 100}
 breaker: {resetAfterMs: 1000}
 YAML
+
+printed="$work/it's 100 % \"mine\""
+mkdir "$printed"
+cat > "$printed/.owmrc.yaml" <<YAML
+schedule: {cron: "* * * * *", timezone: Asia/Kathmandu}
+source: {use: simulated-db, count: 3}
+sink: {use: jsonl, path: ./tasks.jsonl}
+outbox: {path: ./o.db}
+YAML
+(cd "$printed" && "$work/programs/owm" init --print crontab) >> "$work/tabs/root"
 
 mount --make-rprivate /
 mount --bind "$work/tabs" /var/spool/cron/crontabs
@@ -55,6 +67,9 @@ slots=$(PATH=$work/programs:$PATH owm outbox inspect --json | grep -o '"slot": "
 entries=$(redis-cli -p "$port" xlen owm-ingestion-stream)
 ids=$(redis-cli -p "$port" xrange owm-ingestion-stream - + | grep -o '"task_id":"[^"]*"' | sort -u | wc -l)
 mails=$(ls "$work/mail" | wc -l)
-echo "slots $slots, entries $entries, different task ids $ids, mails $mails"
+lines=$(wc -l < "$printed/tasks.jsonl")
+different=$(sort -u "$printed/tasks.jsonl" | wc -l)
+echo "slots $slots, entries $entries, different task ids $ids, mails $mails; of the printed line: $lines tasks, $different different"
 cat "$work"/mail/* 2> /dev/null || true
-[ "$entries" = $((slots * 100)) ] && [ "$ids" = "$entries" ] && [ "$mails" = 1 ] && [ "$slots" -ge "$minutes" ]
+[ "$entries" = $((slots * 100)) ] && [ "$ids" = "$entries" ] && [ "$mails" = 1 ] && [ "$slots" -ge "$minutes" ] &&
+  [ "$lines" = $((slots * 3)) ] && [ "$different" = "$lines" ]

@@ -1,6 +1,6 @@
 /** `owm config …` and `owm init`: the configuration, shown, checked and begun. */
 import { hash } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import type { Finding } from '../../config/check.js'
@@ -131,94 +131,47 @@ export interface InitResult {
   schema: string
 }
 
-export async function init(result: InitResult, { env, trustFolder }: Surroundings): Promise<Done<InitResult>> {
+/** @param root where owm is installed */
+export async function init(
+  result: InitResult,
+  root: string,
+  { env, trustFolder }: Surroundings,
+): Promise<Done<InitResult>> {
   const { path, schema } = result
   const [{ configSchema }, { mustBeSafe }] = await Promise.all([
     import('../../config/json-schema.js'),
     import('../../config/check.js'),
   ])
   await mustBeSafe([path, schema], trustFolder)
-  await writeFile(path, starterFor(dirname(path), env) + crontab(dirname(path)), { flag: 'wx' }).catch(
-    (thrown: unknown) => {
-      const cause = toError(thrown)
-      throw codeOf(cause) === 'EEXIST'
-        ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
-            hint: 'Edit it, or move it away first.',
-            cause,
-          })
-        : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
-            hint: 'Start owm init in a folder that you may write to.',
-            cause,
-          })
-    },
-  )
+  const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
+  const outbox = JSON.stringify(outboxFor(dirname(path), env)).replaceAll('$', () => '$$')
+  await writeFile(
+    path,
+    starter.replace('__OUTBOX__', () => outbox),
+    { flag: 'wx' },
+  ).catch((thrown: unknown) => {
+    const cause = toError(thrown)
+    throw codeOf(cause) === 'EEXIST'
+      ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
+          hint: 'Edit it, or move it away first.',
+          cause,
+        })
+      : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
+          hint: 'Start owm init in a folder that you may write to.',
+          cause,
+        })
+  })
   // An older one is overwritten: nobody edits it.
   await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
   const summary = [
     `Wrote ${path}, and ${schema}, with which editors complete it.`,
-    'Edit the first, then try `owm produce --dry-run`.',
+    'Edit the first, then try `owm produce --dry-run`; `owm init --print crontab` prints what starts it each hour.',
   ]
   return { result, summary }
 }
-
-/** The lines for `crontab -e`, as comments. */
-function crontab(folder: string): string {
-  // Of the program as it was called, and of node.
-  const folders = new Set([dirname(process.argv[1] ?? ''), dirname(process.execPath), '/usr/bin', '/bin'])
-  const quoted = `'${folder.replaceAll("'", String.raw`'\''`).replaceAll('%', String.raw`\%`)}'`
-  const call = `owm produce -q --slot "$(date -u +\\%Y-\\%m-\\%dT\\%H:00:00Z)"`
-  return `
-# Every hour, with cron (crontab -e). The second call finishes what the first one left:
-# PATH=${[...folders].join(':')}
-# 0 * * * *  cd ${quoted} && { ${call} || ${call} --wait; }
-`
-}
-
-/** The starter for a folder, with an outbox that no other folder has. */
-const starterFor = (folder: string, env: Surroundings['env']): string =>
-  starter.replace('OUTBOX', () => JSON.stringify(outboxFor(folder, env)).replaceAll('$', () => '$$'))
 
 /** In the user's folder for state (XDG Base Directory Specification), named after the folder and a hash of its path. */
 function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
   const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
   return join(state, 'owm', `${basename(folder)}-${hash('sha1', folder, 'hex').slice(0, 8)}`, 'outbox.db')
 }
-
-const starter = `# yaml-language-server: $schema=./owm.schema.json
-# owm: where the locations come from and where the tasks go.
-# The README explains every key. \`owm config check\` checks this file,
-# \`owm produce --dry-run\` shows what would be sent.
-
-source:
-  use: static-list            # a built-in's name, a package, or a path to a module
-  locations:                  # or \`file: ./locations.csv\` (CSV, JSON or NDJSON) instead of this list
-    - {city: Nairobi, state: Nairobi County, latitude: -1.28333, longitude: 36.81667}
-    - {city: Reykjavík, state: Capital Region, latitude: 64.13548, longitude: -21.89541}
-
-sink:
-  use: redis-stream
-  url: redis://127.0.0.1:6379 # rediss://user:\${REDIS_PASSWORD}@host for TLS and a password from the environment
-  stream: owm-ingestion-stream
-  maxLength: 100000           # entries; trimmed approximately
-  onFull: trim                # or hold: never trim what a consumer group hasn't read
-# To try it without Redis:
-# sink:
-#   use: jsonl
-#   path: ./tasks.jsonl       # or - for standard output
-
-outbox:
-  # On a local disk that survives a restart, and no other configuration's. Under systemd, with StateDirectory=owm:
-  # path: \${STATE_DIRECTORY}/outbox.db
-  path: OUTBOX
-
-# These are the defaults:
-# flush:
-#   batchSize: 500            # tasks that are delivered in one atomic batch
-# retry:
-#   attempts: 8
-#   initialDelayMs: 1000
-#   maxDelayMs: 10000
-# breaker:
-#   failures: 5
-#   resetAfterMs: 30000
-`

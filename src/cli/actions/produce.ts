@@ -22,7 +22,7 @@ import {
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { type Served, servedBy, slotsIn, tellGaps, tellMissed } from './served.js'
+import { type Served, servedBy, slotsIn, tellGaps, tellMissed, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -102,6 +102,7 @@ export async function produce(
     await lookAtOutbox(loaded, around, 'owner')
     return dryRun(result, { source, namespace: settings.taskNamespace }, flags.strict, elapsed, around)
   }
+  if (schedule) await tellVolatile(settings.outbox.path, around)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)

@@ -1,10 +1,9 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../config/load.js'
-import { ConfigurationError } from '../../errors/index.js'
 import type { GapSeen, SlotSeen } from '../../outbox/runs/slots.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import { type Surroundings, scheduleOf } from '../compose.js'
+import { policyOf, type Surroundings, scheduleIn } from '../compose.js'
 import { count, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
 
@@ -37,12 +36,9 @@ export async function showSchedule(
     import('../../schedule/due.js'),
   ])
   const loaded = await configure()
-  const { schedule, outbox } = loaded.settings
-  const policy = scheduleOf(loaded, around)
-  if (!schedule || !policy)
-    throw new ConfigurationError('No schedule is configured.', {
-      hint: 'Add `schedule: {cron: "0 * * * *"}`: docs/schedule.md says what it does.',
-    })
+  const { outbox } = loaded.settings
+  const schedule = scheduleIn(loaded)
+  const policy = policyOf(schedule, around)
   const now = policy.now()
   const seen = (await slotsIn(outbox.path, limit)) ?? { coveredTo: null, slots: [], missed: [] }
   const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)

@@ -1,7 +1,7 @@
 /** The slots that a start worked on, in `--json` and in words. */
 import type { Planned } from '../../outbox/runs/intervals.js'
 import type { Surroundings } from '../compose.js'
-import { plural } from '../format.js'
+import { harmless, plural } from '../format.js'
 
 export interface Served {
   slot: string
@@ -52,4 +52,19 @@ export async function tellGaps(due: readonly Planned[], { logger }: Surroundings
       `${plural(count, 'scheduled time')} (${times}) ${count === 1 ? 'is' : 'are'} missed: ${why[reason]}`,
     )
   }
+}
+
+/** Tells where a restart of the machine would take the outbox away: with it, what waits there and what was served. */
+export async function tellVolatile(path: string, { logger }: Surroundings): Promise<void> {
+  const [{ whyVolatile }, { anotherOutbox }] = await Promise.all([
+    import('../../files/volatile.js'),
+    import('../../files/rules.js'),
+  ])
+  const why = await whyVolatile(path)
+  if (why === undefined) return
+  const log = await logger()
+  log.warn(
+    {},
+    harmless(`the outbox ${path} won't last: ${why}; tasks that wait in it would be lost. ${anotherOutbox()}`),
+  )
 }

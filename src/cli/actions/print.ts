@@ -1,0 +1,117 @@
+/** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
+import { userInfo } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import type { Loaded } from '../../config/load.js'
+import type { Part, Start } from '../../deploy/start.js'
+import { ConfigurationError, UsageError } from '../../errors/index.js'
+import type { BaseFlags, Done } from '../command.js'
+import { type Surroundings, scheduleIn } from '../compose.js'
+import { asEntered, placeOf } from '../owner.js'
+
+export const schedulers = ['crontab', 'systemd', 'kubernetes'] as const
+
+/** What `owm init --print SCHEDULER --json` prints. */
+export interface PrintResult {
+  scheduler: (typeof schedulers)[number]
+  /** The files to install, with their names. */
+  files: Part[]
+}
+
+/** @param pipelines all that are meant */
+export async function print(
+  result: PrintResult,
+  pipelines: readonly Loaded[],
+  flags: BaseFlags,
+  { env, now }: Surroundings,
+): Promise<Done<PrintResult>> {
+  const starts = await Promise.all(pipelines.map((loaded) => startOf(loaded, flags, env)))
+  result.files = await {
+    crontab: async () => (await import('../../deploy/crontab.js')).crontab(starts, now()),
+    systemd: async () => (await import('../../deploy/systemd.js')).systemd(starts),
+    kubernetes: async () => (await import('../../deploy/kubernetes.js')).kubernetes(starts),
+  }[result.scheduler]()
+  return { result, summary: [result.files.map(({ text }) => text.trimEnd()).join('\n\n')] }
+}
+
+async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env']): Promise<Start> {
+  const { file, cwd, pipeline, settings, references } = loaded
+  if (file === undefined)
+    throw new ConfigurationError(`There is no configuration in ${cwd}.`, {
+      hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
+    })
+  const { shards } = settings.source ?? {}
+  const paths = {
+    ...{ node: process.execPath, program: process.argv[1] ?? '' },
+    ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env) },
+  }
+  const start = {
+    ...{ ...paths, name: pipeline === undefined ? 'owm' : `owm-${pipeline}`, user: user() },
+    ...{ flags: flagsOf(loaded, flags), schedule: scheduleIn(loaded), shards },
+    variables: [
+      ...references.names,
+      ...Object.keys(env).filter((name) => overriding.includes(name) && env[name]),
+      ...(shards === undefined ? [] : ['JOB_COMPLETION_INDEX']),
+    ],
+    ...filesOf(references.files),
+    writes: [...new Set(writesOf(loaded))],
+  }
+  for (const text of [...Object.values(paths), ...start.flags, ...start.writes]) mustBeOneLine(text, loaded)
+  return { ...start, variables: [...new Set(start.variables)] }
+}
+
+/** Variables that say what a key of the configuration says, too. */
+const overriding = ['OWM_SOURCE', 'OWM_SINK', 'OWM_OUTBOX', 'OWM_REDIS_URL']
+
+/** The flags of this call, so that a start means the same configuration. */
+function flagsOf({ pipeline, settings }: Loaded, flags: BaseFlags): string[] {
+  const { source, sink, outbox, set = [] } = flags
+  return [
+    ...(pipeline === undefined ? [] : ['--pipeline', pipeline]),
+    ...(source ? ['--source', source] : []),
+    ...(sink ? ['--sink', sink] : []),
+    ...(outbox ? ['--outbox', settings.outbox.path] : []),
+    ...set.flatMap((assignment) => ['--set', assignment]),
+    ...(flags['trust-folder'] ? ['--trust-folder'] : []),
+  ]
+}
+
+function mustBeOneLine(text: string, { secrets }: Loaded): void {
+  if (secrets.isIn(text))
+    throw new UsageError('A flag has a secret, which would stand in what is printed.', {
+      hint: 'Write it into the configuration, as ${NAME} or ${file:…}.',
+    })
+  if (/\p{Cc}/u.test(text))
+    throw new ConfigurationError(`${JSON.stringify(text)} has a line feed or another control character.`, {
+      hint: 'Give the file or the folder another name.',
+    })
+}
+
+/** Folders that are written to, by their names in the configuration where these depend on the environment. */
+function writesOf({ settings, origins, baseDir }: Loaded): string[] {
+  const { outbox, sink } = settings
+  const written = origins.written(['outbox', 'path'])
+  const isOpen = typeof written === 'string' && written.includes('${')
+  const file = sink?.use === 'jsonl' ? sink['path'] : undefined
+  const target = typeof file !== 'string' || file === '-' ? [] : [file.includes('${') ? file : resolve(baseDir, file)]
+  return [isOpen ? written : outbox.path, ...target].map((path) => dirname(path))
+}
+
+/** systemd's credentials by their names, and the other files with secrets by their paths. */
+function filesOf(paths: Iterable<string>): Pick<Start, 'credentials' | 'secretFiles'> {
+  const found = { credentials: [] as string[], secretFiles: [] as string[] }
+  for (const path of paths) {
+    const [, name] = /^\$\{?CREDENTIALS_DIRECTORY\}?\/([\w.-]+)$/.exec(path) ?? []
+    if (name === undefined) found.secretFiles.push(path)
+    else found.credentials.push(name)
+  }
+  return found
+}
+
+/** By number where the system knows no name. */
+function user(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? '')
+  }
+}

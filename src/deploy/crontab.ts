@@ -1,0 +1,58 @@
+/**
+ * Lines for `crontab -e`. Debian's cron has no time zones, and none starts again what it missed or what failed. owm
+ * knows both. So cron starts it each hour at the minutes of the schedule, as this machine's clock has them; whether a
+ * time is due, owm knows.
+ */
+import { type Timetable, timetable } from '../schedule/timetable.js'
+import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
+
+/** @param now milliseconds since 1970 */
+export function crontab(starts: readonly Start[], now: number): Part[] {
+  return [{ name: 'crontab', text: head(starts) + starts.map((start) => lineOf(start, now)).join('') }]
+}
+
+function head(starts: readonly Start[]): string {
+  const [first] = starts
+  const variables = [...new Set(starts.flatMap((start) => [...start.variables, ...credentialsFolder(start)]))]
+  return [
+    comment(
+      `owm, for ${first?.config}`,
+      `To be added with \`crontab -e\` by ${first?.user}, who owns the outbox.`,
+      'cron starts owm each hour, at the minutes of the schedule. owm serves what is due; else it ends at once.',
+      'It prints nothing but trouble, which cron mails: MAILTO=you@example.com says to whom.',
+    ),
+    variables.length === 0
+      ? ''
+      : comment(
+          "The configuration reads these variables, which cron doesn't know. Set each in a line without the #:",
+          ...variables.map((name) => `${name}=`),
+        ),
+  ].join('')
+}
+
+const credentialsFolder = ({ credentials }: Start): string[] =>
+  credentials.length > 0 ? ['CREDENTIALS_DIRECTORY'] : []
+
+function lineOf({ name, node, program, folder, config, flags, schedule }: Start, now: number): string {
+  const call = [node, program, 'produce', '-q', ...waiting, '--config', config, ...flags]
+  const command = `cd ${inCron(folder)} && ${call.map(inCron).join(' ')}`
+  const minutes = minutesHere(timetable(schedule), now)
+  return [
+    comment(`${name}: "${schedule.cron}" in ${schedule.timezone}`),
+    `${listed(minutes, 60)} * * * *  ${command}\n`,
+  ].join('')
+}
+
+/** Of the next hour with any, by this machine's clock: another zone may be 30 or 45 minutes off. */
+function minutesHere({ after }: Timetable, now: number): number[] {
+  const found = new Set<number>()
+  for (let time = after(now); time !== undefined && found.size < 60; time = after(time)) {
+    const minute = new Date(time).getMinutes()
+    if (found.has(minute)) break
+    found.add(minute)
+  }
+  return [...found].sort((a, b) => a - b)
+}
+
+/** A word for the shell in a crontab, where a bare `%` is a line feed. */
+const inCron = (word: string): string => inShell(word).replaceAll('%', '\\%')

@@ -1,0 +1,157 @@
+/**
+ * A CronJob with a volume for the outbox. The CronJob may skip a time (Forbid, a deadline that passed): the next run
+ * covers it, and says so.
+ */
+import { Document, isScalar } from 'yaml'
+import { fieldsOf } from '../schedule/fields.js'
+import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
+
+/** Where the container has what this machine has elsewhere. */
+const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const
+
+const indexVariable = 'JOB_COMPLETION_INDEX'
+
+export function kubernetes(starts: readonly Start[]): Part[] {
+  const documents = starts.flatMap((start) => [volumeOf(nameOf(start)), cronJobOf(start)])
+  return [{ name: 'owm.yaml', text: [head(starts), ...documents].join('---\n') }]
+}
+
+/** A name of Kubernetes: lower case; the pods' names go on behind it. */
+const nameOf = ({ name }: Start): string => name.toLowerCase().replaceAll('_', '-').slice(0, 40).replace(/-+$/, '')
+
+const keyOf = (config: string): string => (config.split('/').at(-1) ?? '').replace(/[^\w.-]/g, '-')
+
+const secretsOf = ({ variables }: Start): string[] =>
+  variables.filter((name) => name !== indexVariable && name !== 'STATE_DIRECTORY')
+
+function head(starts: readonly Start[]): string {
+  const [first] = starts
+  const config = first?.config ?? ''
+  const variables = [...new Set(starts.flatMap(secretsOf))]
+  const credentials = [...new Set(starts.flatMap((start) => start.credentials))]
+  const files = [...new Set(starts.flatMap((start) => start.secretFiles))]
+  return comment(
+    `owm, for ${config}`,
+    'Fill in the image (its entrypoint is owm) and the size of the volume; then, for kubectl apply:',
+    'The configuration, with the files that it names by relative paths (more --from-file). For secrets it should say',
+    '${NAME} or ${file:…}: a ConfigMap hides nothing.',
+    `  kubectl create configmap owm --from-file=${keyOf(config)}=${inShell(config)}`,
+    ...(variables.length === 0
+      ? []
+      : [
+          `What it reads from the environment, ${variables.join(', ')}: a file with NAME=value in a line each.`,
+          '  kubectl create secret generic owm --from-env-file=FILE',
+        ]),
+    ...(credentials.length === 0
+      ? []
+      : [
+          'What it reads from files:',
+          `  kubectl create secret generic owm-files ${credentials.map((name) => `--from-file=${name}`).join(' ')}`,
+        ]),
+    ...(files.length === 0 ? [] : [`Mount a secret with the files that it names: ${files.join(', ')}.`]),
+  )
+}
+
+const volumeOf = (name: string): string =>
+  String(
+    new Document({
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: `${name}-outbox` } },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }),
+  )
+
+function cronJobOf(start: Start): string {
+  const { schedule } = start
+  const document = new Document({
+    ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: nameOf(start) } },
+    spec: {
+      ...{ schedule: expressionOf(schedule.cron), timeZone: schedule.timezone },
+      ...{ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 3600 },
+      jobTemplate: { spec: jobOf(start) },
+    },
+  })
+  const why = (words: string, ...path: (string | number)[]): void => {
+    const node = document.getIn(['spec', ...path], true)
+    if (isScalar(node)) node.comment = ` ${words}`
+  }
+  why(`"${schedule.cron}": owm knows which hours are due`, 'schedule')
+  if (expressionOf(schedule.cron) === schedule.cron) why('as in the configuration', 'schedule')
+  why('what it skips, the next run covers', 'concurrencyPolicy')
+  const pod = ['jobTemplate', 'spec', 'template', 'spec'] as const
+  why('FILL IN', ...pod, 'containers', 0, 'image')
+  return document.toString({ lineWidth: 0 })
+}
+
+/** The indexes of a Job fail one by one; a Job without them, as a whole. */
+function jobOf(start: Start): object {
+  const { shards } = start
+  const isIndexed = shards !== undefined
+  const many = { completionMode: 'Indexed', completions: shards, parallelism: shards, backoffLimitPerIndex: 4 }
+  const exits = (action: string, values: readonly number[]): object => ({
+    action,
+    onExitCodes: { operator: 'In', values },
+  })
+  const rules = [
+    { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+    ...(isIndexed ? [exits('FailJob', [2, 70, 78]), exits('FailIndex', [65])] : [exits('FailJob', [2, 65, 70, 78])]),
+  ]
+  return { ...(isIndexed ? many : { backoffLimit: 4 }), podFailurePolicy: { rules }, template: { spec: podOf(start) } }
+}
+
+function podOf(start: Start): object {
+  const { credentials } = start
+  const secret = { name: 'files', secret: { secretName: 'owm-files' } }
+  return {
+    restartPolicy: 'Never',
+    securityContext: {
+      ...{ runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001 },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [containerOf(start)],
+    volumes: [
+      { name: 'config', configMap: { name: 'owm' } },
+      { name: 'outbox', persistentVolumeClaim: { claimName: `${nameOf(start)}-outbox` } },
+      { name: 'tmp', emptyDir: {} },
+      ...(credentials.length > 0 ? [secret] : []),
+    ],
+  }
+}
+
+function containerOf(start: Start): object {
+  const { config, flags, variables, credentials, shards } = start
+  const outbox = `${places.state}/outbox${shards === undefined ? '' : `-$(${indexVariable})`}.db`
+  const literal = flags.map((flag) => flag.replaceAll('$(', '$$$$('))
+  const env = [
+    ...(variables.includes('STATE_DIRECTORY') ? [{ name: 'STATE_DIRECTORY', value: places.state }] : []),
+    ...(credentials.length > 0 ? [{ name: 'CREDENTIALS_DIRECTORY', value: places.credentials }] : []),
+  ]
+  const mount = (name: string, mountPath: string): object => ({ name, mountPath })
+  return {
+    name: 'owm',
+    image: 'REGISTRY/owm:VERSION',
+    args: ['produce', ...waiting, '--config', `${places.config}/${keyOf(config)}`, '--outbox', outbox, ...literal],
+    ...(env.length > 0 ? { env } : {}),
+    ...(secretsOf(start).length > 0 ? { envFrom: [{ secretRef: { name: 'owm' } }] } : {}),
+    resources: { requests: { cpu: '100m', memory: '128Mi' } },
+    securityContext: {
+      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [
+      mount('config', places.config),
+      mount('outbox', places.state),
+      mount('tmp', '/tmp'),
+      ...(credentials.length > 0 ? [mount('files', places.credentials)] : []),
+    ],
+  }
+}
+
+/** Kubernetes has nicknames and names, but no 7 for Sunday; what it can't say is left to owm, each hour. */
+function expressionOf(cron: string): string {
+  const { minutes, hours, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
+  if (!isPlain) return `${listed(minutes, 60)} * * * *`
+  if (/^[\d*,/ -]+$/.test(cron) && !/7\S*$/.test(cron)) return cron
+  const day = anyDay ? '*' : days.join(',')
+  const weekday = anyWeekday ? '*' : weekdays.join(',')
+  return [listed(minutes, 60), listed(hours, 24), day, listed(months, 12), weekday].join(' ')
+}

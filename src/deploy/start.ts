@@ -1,0 +1,53 @@
+/** How a scheduler starts owm for one pipeline of one configuration: what the text for each of them is made of. */
+
+export interface Start {
+  /** `owm`, or `owm-hourly` for the pipeline hourly: letters, digits, _ and -. */
+  readonly name: string
+  /** Absolute paths of Node and of owm's program. */
+  readonly node: string
+  readonly program: string
+  /** Absolute paths of the working directory and of the configuration. */
+  readonly folder: string
+  readonly config: string
+  /** The user who owns the outbox. */
+  readonly user: string
+  /** What stands behind `produce --config FILE`. */
+  readonly flags: readonly string[]
+  readonly schedule: { readonly cron: string; readonly timezone: string }
+  /** Names of the environment's variables that the configuration reads. */
+  readonly variables: readonly string[]
+  /** Names of systemd's credentials that it reads. */
+  readonly credentials: readonly string[]
+  /** Paths of other files that it reads secrets from. */
+  readonly secretFiles: readonly string[]
+  /** Folders that owm writes to; with `${NAME}` where the configuration has one. */
+  readonly writes: readonly string[]
+  /** `source.shards` */
+  readonly shards: number | undefined
+}
+
+/** A text that somebody installs, and the name of its file. */
+export interface Part {
+  readonly name: string
+  readonly text: string
+}
+
+/** A start waits for the one before it, which may still read: not for ever, or they would pile up. */
+export const waiting: readonly string[] = ['--wait-for', '1h']
+
+/** What a shell and systemd take as it stands. */
+const plain = /^[\w@+=:,./-]+$/
+
+/** A word, in the quotes that it needs. */
+export const quoted = (word: string, quote: (word: string) => string): string => (plain.test(word) ? word : quote(word))
+
+/** A word for the shell. No `\` stands before any character but a quote: crontabs have escapes of their own. */
+export const inShell = (word: string): string =>
+  quoted(word, () => `'${word.replace(/['\\]/g, (one) => (one === "'" ? `'"'"'` : "\\''"))}'`)
+
+/** `*` for all of them. */
+export const listed = (values: readonly number[], all: number): string =>
+  values.length === all ? '*' : values.join(',')
+
+/** Lines of a comment: each with `# ` before it. */
+export const comment = (...lines: readonly string[]): string => lines.map((line) => `# ${line}\n`).join('')

@@ -1,0 +1,118 @@
+/**
+ * A service and its timer. The timer makes up for what it missed while the machine was off (Persistent), the service
+ * tries again what may work later (Restart); which times are due, owm knows.
+ */
+import { fieldsOf } from '../schedule/fields.js'
+import { comment, inShell, listed, type Part, quoted, type Start, waiting } from './start.js'
+
+const units = '/etc/systemd/system'
+
+export const systemd = (starts: readonly Start[]): Part[] =>
+  starts.flatMap((start) => [
+    { name: `${start.name}.service`, text: serviceOf(start) },
+    { name: `${start.name}.timer`, text: timerOf(start) },
+  ])
+
+function serviceOf(start: Start): string {
+  const { name, config, folder, user } = start
+  return [
+    comment(`${units}/${name}.service`, ...stepsFor(start)),
+    ...['[Unit]', `Description=owm, for ${literal(config)}`],
+    ...['Wants=network-online.target', 'After=network-online.target', ''],
+    ...['[Service]', 'Type=oneshot'],
+    '# The user who owns the outbox.',
+    ...[`User=${user}`, `WorkingDirectory=${literal(folder)}`, `ExecStart=${callOf(start)}`],
+    ...environmentOf(start),
+    '# A run that takes longer hangs: it is ended, and the next one goes on where it was.',
+    'TimeoutStartSec=6h',
+    '# What may work later is tried again; wrong flags (2), wrong data (65), a fault of owm (70) and a wrong',
+    '# configuration (78) wait for you. 143 is how owm ends when systemd stops it.',
+    ...['Restart=on-failure', 'RestartSec=5min'],
+    ...['RestartPreventExitStatus=2 65 70 78', 'SuccessExitStatus=143'],
+    ...hardeningOf(start),
+    '',
+  ].join('\n')
+}
+
+/** Folders that must be there before: systemd makes them writable. */
+function stepsFor({ name, writes }: Start): string[] {
+  const folders = writes.filter(isKnown)
+  return [
+    ...(folders.length > 0 ? [`Before:  mkdir -p ${folders.map(inShell).join(' ')}   # as the user below`] : []),
+    `Then:    systemctl daemon-reload && systemctl enable --now ${name}.timer`,
+  ]
+}
+
+/** Whether a folder's name depends on nothing. */
+const isKnown = (folder: string): boolean => !folder.includes('${')
+
+const callOf = ({ node, program, config, flags }: Start): string =>
+  [node, program, 'produce', ...waiting, '--config', config, ...flags]
+    .map((word) => quoted(word, inQuotes).replaceAll('$', '$$$$'))
+    .join(' ')
+
+/** systemd's specifiers begin with a `%`. */
+const literal = (text: string): string => text.replaceAll('%', '%%')
+
+const inQuotes = (text: string): string => `"${literal(text).replace(/["\\]/g, '\\$&')}"`
+
+function environmentOf({ name, variables, credentials }: Start): string[] {
+  const own = variables.filter((variable) => variable !== 'STATE_DIRECTORY')
+  return [
+    ...(own.length === 0
+      ? []
+      : [
+          `# A file of root's (mode 0600), with a line NAME=value for each of: ${own.join(', ')}.`,
+          `EnvironmentFile=/etc/owm/${name}.env`,
+        ]),
+    ...(credentials.length === 0 ? [] : ["# Files of root's (mode 0600) with the secrets."]),
+    ...credentials.map((credential) => `LoadCredential=${credential}:/etc/owm/${credential}`),
+    ...(variables.includes('STATE_DIRECTORY') ? ['StateDirectory=owm'] : []),
+  ]
+}
+
+/** Not MemoryDenyWriteExecute, which Node can't run with. */
+function hardeningOf({ writes }: Start): string[] {
+  const known = writes.filter(isKnown)
+  const unknown = writes.filter((folder) => !isKnown(folder) && !folder.includes('${STATE_DIRECTORY}'))
+  const needsTmp = known.some((folder) => /^\/(var\/)?tmp(\/|$)/.test(folder))
+  return [
+    '# It may write here only.',
+    ...known.map((folder) => `ReadWritePaths=${quoted(folder, inQuotes)}`),
+    ...unknown.map((folder) => `# FILL IN: ReadWritePaths=${folder}`),
+    ...['ProtectSystem=strict', 'ProtectHome=read-only', ...(needsTmp ? [] : ['PrivateTmp=yes'])],
+    ...hardening,
+  ]
+}
+
+const hardening = [
+  ...['NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'AmbientCapabilities=', 'PrivateDevices=yes'],
+  ...['ProtectKernelTunables=yes', 'ProtectKernelModules=yes', 'ProtectKernelLogs=yes', 'ProtectControlGroups=yes'],
+  ...['ProtectClock=yes', 'ProtectHostname=yes', 'ProtectProc=invisible', 'LockPersonality=yes', 'RemoveIPC=yes'],
+  ...['RestrictNamespaces=yes', 'RestrictRealtime=yes', 'RestrictSUIDSGID=yes'],
+  'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
+  ...['SystemCallArchitectures=native', 'SystemCallFilter=@system-service', 'SystemCallFilter=~@privileged @resources'],
+]
+
+function timerOf({ name, schedule }: Start): string {
+  return [
+    comment(`${units}/${name}.timer`, `"${schedule.cron}" in ${schedule.timezone}`),
+    ...['[Unit]', `Description=when ${name}.service is due`, ''],
+    ...['[Timer]', ...calendarOf(schedule).map((times) => `OnCalendar=${times}`)],
+    ...['Persistent=true', 'AccuracySec=1s', ''],
+    ...['[Install]', 'WantedBy=timers.target', ''],
+  ].join('\n')
+}
+
+const weekdayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
+
+/** What systemd can't say, such as the last day of a month, is left to owm: it is started each hour. */
+function calendarOf({ cron, timezone }: Start['schedule']): string[] {
+  const { minutes, hours, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
+  const minute = `${listed(minutes, 60)}:00 ${timezone}`
+  if (!isPlain) return [`*-*-* *:${minute}`]
+  const [month, hour] = [listed(months, 12), listed(hours, 24)]
+  const byDay = `*-${month}-${listed(days, 31)} ${hour}:${minute}`
+  const byWeekday = `${weekdays.map((day) => weekdayNames[day]).join(',')} *-${month}-* ${hour}:${minute}`
+  return [...(anyDay && !anyWeekday ? [] : [byDay]), ...(anyWeekday ? [] : [byWeekday])]
+}

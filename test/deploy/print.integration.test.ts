@@ -1,0 +1,325 @@
+/** `owm init --print`: what it prints is what cron, systemd and Kubernetes take, and what they start does its work. */
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { CronJob } from 'kubernetes-models/batch/v1/CronJob'
+import { PersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolumeClaim'
+import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import type { PrintResult } from '../../src/commands/init.js'
+import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import { bin, folderWith, owm, owmJson, type RunOptions, temporaryFolder } from '../support/cli.js'
+
+const run = promisify(execFile)
+
+const base = {
+  schedule: { cron: '0 * * * *' },
+  source: { use: 'simulated-db', count: 20 },
+  sink: { use: 'jsonl', path: './later/tasks.jsonl' },
+  outbox: { path: './state/o.db' },
+}
+
+/** A folder whose name has what shells, crontabs and units don't take as it stands. */
+async function strangeFolder(config: unknown): Promise<string> {
+  const folder = join(await temporaryFolder(), `it's 100 % "m\\i\\%n\\\\e" $HOME`)
+  await mkdir(folder)
+  await writeFile(join(folder, '.owmrc.json'), JSON.stringify(config))
+  return folder
+}
+
+const textOf = async (args: string[], options: RunOptions): Promise<string> => {
+  const ran = await owm(['init', '--print', ...args], options)
+  expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
+  return ran.stdout
+}
+
+const partsOf = async (scheduler: string, cwd: string, ...args: string[]): Promise<PrintResult['files']> => {
+  const ran = await owmJson<PrintResult>(['init', '--print', scheduler, ...args], { cwd })
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { scheduler } })
+  return ran.json.files
+}
+
+/** The lines that start something, each with its fields and its command as cron gives it to the shell. */
+const linesIn = (crontab: string): { fields: string; command: string }[] =>
+  crontab
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, fields = '', command = ''] = /^((?:\S+ ){4}\S+) +(.*)$/.exec(line) ?? []
+      // As Debian's cron: a backslash goes before % and backslash, a bare % would end the command.
+      const given = command.replace(/\\([%\\])/g, (_, escaped) => (escaped === '%' ? '\u0000' : escaped))
+      expect(given).not.toContain('%')
+      return { fields, command: given.replaceAll('\u0000', '%') }
+    })
+
+describe('--print crontab', () => {
+  it('prints a line that serves each scheduled time once, whatever the folder is called', async () => {
+    const cwd = await strangeFolder(base)
+    const before = await readdir(cwd)
+    const [line] = linesIn(await textOf(['crontab'], { cwd }))
+    expect(await readdir(cwd)).toEqual(before)
+    expect(line?.fields).toBe('0 * * * *')
+    const asCron = () =>
+      run('/bin/sh', ['-c', line?.command ?? ''], { env: { HOME: '/', PATH: '/usr/bin:/bin', TMPDIR: '/nowhere' } })
+    await expect(asCron()).rejects.toMatchObject({ code: 78, stderr: expect.stringContaining('tasks.jsonl') })
+    await mkdir(join(cwd, 'later'))
+    expect((await asCron()).stdout).toBe('')
+    await asCron()
+    const tasks = (await readFile(join(cwd, 'later', 'tasks.jsonl'), 'utf8')).split('\n').filter(Boolean)
+    const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
+    const slots = new Set(json.runs.map(({ slot }) => slot))
+    for (const slot of slots) expect(slot).toMatch(/T\d\d:00:00Z$/)
+    // The hour may end meanwhile.
+    expect(tasks.length).toBe(20 * slots.size)
+    expect(new Set(tasks).size).toBe(tasks.length)
+  })
+
+  it.each([
+    ['30 6 * * 1', 'Europe/Berlin', 'UTC', '30 * * * *'],
+    ['0 6 * * *', 'UTC', 'Asia/Kolkata', '30 * * * *'],
+    ['15 0 * * *', 'Asia/Kathmandu', 'UTC', '30 * * * *'],
+    ['0,30 * L * *', 'Europe/Berlin', 'UTC', '0,30 * * * *'],
+    ['@daily', 'UTC', 'Europe/Berlin', '0 * * * *'],
+    ['* * * * *', 'UTC', 'UTC', '* * * * *'],
+  ])('starts owm for "%s" in %s, on a machine in %s, at %s', async (cron, timezone, TZ, fields) => {
+    const cwd = await folderWith({ ...base, schedule: { cron, timezone } })
+    const crontab = await textOf(['crontab'], { cwd, env: { TZ } })
+    expect(linesIn(crontab)).toMatchObject([{ fields }])
+    expect(crontab).toContain(`"${cron}" in ${timezone}`)
+  })
+
+  it('has a line for each pipeline, with its own schedule', async () => {
+    const { schedule, outbox, ...shared } = base
+    const cwd = await folderWith({
+      ...shared,
+      pipelines: { hourly: { schedule, outbox }, daily: { schedule: { cron: '20 5 * * *' } } },
+    })
+    const lines = linesIn(await textOf(['crontab'], { cwd }))
+    expect(lines.map(({ fields }) => fields)).toEqual(['0 * * * *', '20 * * * *'])
+    for (const [index, name] of ['hourly', 'daily'].entries())
+      expect(lines[index]?.command.endsWith(` --pipeline ${name}`)).toBe(true)
+    expect(linesIn(await textOf(['crontab', '--pipeline', 'daily'], { cwd }))).toHaveLength(1)
+  })
+
+  it('means the configuration that flags and variables name', async () => {
+    const cwd = await strangeFolder(base)
+    const other = await temporaryFolder()
+    const config = join(cwd, '.owmrc.json')
+    for (const [args, env] of [
+      [['--config', config], {}],
+      [[], { OWM_CONFIG: config }],
+    ] as const) {
+      const flags = [
+        '--outbox',
+        'here.db',
+        '--set',
+        'source.count=3',
+        '--sink',
+        'jsonl',
+        '--set',
+        'sink.path=./my tasks',
+      ]
+      const [line] = linesIn(await textOf(['crontab', ...args, ...flags], { cwd: other, env }))
+      await run('/bin/sh', ['-c', line?.command ?? ''], { env: { PATH: '/usr/bin:/bin' } })
+      expect(await readdir(other)).toContain('here.db')
+    }
+    const tasks = (await readFile(join(cwd, 'my tasks'), 'utf8')).split('\n').filter(Boolean)
+    expect(tasks.length % 3).toBe(0)
+  })
+})
+
+describe('--print systemd', () => {
+  const calendar = async (expression: string, base: string): Promise<string[]> => {
+    const args = ['calendar', '--iterations=12', `--base-time=${base}`, expression]
+    const { stdout } = await run('systemd-analyze', args, { env: { ...process.env, TZ: 'UTC', LC_ALL: 'C' } })
+    return [...stdout.matchAll(/(?:Next elapse|\(in UTC\)|Iter\. #\d+): \w+ (\S+) (\S+) UTC/g)].map(
+      ([, day, time]) => `${day}T${time}Z`,
+    )
+  }
+
+  async function unitsOf(config: unknown): Promise<{ folder: string; units: string[]; text: string }> {
+    const folder = await temporaryFolder()
+    const parts = await partsOf('systemd', await strangeFolder(config))
+    for (const { name, text } of parts) await writeFile(join(folder, name), text)
+    return { folder, units: parts.map(({ name }) => name), text: parts.map(({ text }) => text).join('\n') }
+  }
+
+  it.each<[string, object]>([
+    ['one pipeline', base],
+    ['two', { ...base, pipelines: { a: {}, b: { schedule: { cron: '0 0 13 * 5', timezone: 'Europe/Berlin' } } } }],
+    ['variables', { ...base, outbox: { path: '${STATE_DIRECTORY}/o.db' }, sink: { use: 'jsonl', path: '${OUT}/t' } }],
+  ])('prints units that systemd takes: %s', async (_, config) => {
+    const { folder, units } = await unitsOf(config)
+    expect(units.length).toBe('pipelines' in config ? 4 : 2)
+    // It tells of what it doesn't know on standard error, and exits with 0.
+    const verified = await run('systemd-analyze', ['verify', ...units.map((name) => join(folder, name))])
+    expect(verified).toEqual({ stdout: '', stderr: '' })
+    for (const unit of units.filter((name) => name.endsWith('.service')))
+      await run('systemd-analyze', ['security', '--offline=true', '--threshold=25', join(folder, unit)])
+  })
+
+  it('names folders, flags and the program as systemd reads them', async () => {
+    const { text } = await unitsOf(base)
+    const [, command = ''] = /^ExecStart=(.*)$/m.exec(text) ?? []
+    // In a unit: `%%` is a %, `$$` a $, and in double quotes a backslash keeps the next character.
+    const words = [...command.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, inQuotes = '', plain]) =>
+      (plain ?? inQuotes.replace(/\\(.)/g, '$1')).replaceAll('%%', '%').replaceAll('$$', '$'),
+    )
+    expect(words.slice(0, 5)).toEqual([process.execPath, bin, 'produce', '--wait-for', '1h'])
+    const config = words.at(-1) ?? ''
+    expect(JSON.parse(await readFile(config, 'utf8'))).toEqual(base)
+    const [, folder = ''] = /^WorkingDirectory=(.*)$/m.exec(text) ?? []
+    expect(join(folder.replaceAll('%%', '%'), '.owmrc.json')).toBe(config)
+    expect(text).toMatch(/^ReadWritePaths=".*\/state"$/m)
+    expect(text).toMatch(/^ReadWritePaths=".*\/later"$/m)
+  })
+
+  it.each([
+    ['0 * * * *', 'UTC'],
+    ['*/10 6-9 * * MON-FRI', 'Europe/Berlin'],
+    ['30 5 1,15 * *', 'America/St_Johns'],
+    ['0 0 13 * 5', 'Asia/Kolkata'], // on the 13th, and on Fridays
+    ['5 4 * * 5-7', 'UTC'],
+    ['15 12 29 2 *', 'UTC'],
+    ['@weekly', 'Australia/Sydney'],
+  ])('has the times of "%s" in %s', async (cron, timezone) => {
+    const { timetable } = await import('../../src/schedule/timetable.js')
+    const from = '2026-11-23 10:00:30'
+    const expected: string[] = []
+    for (let time = Date.parse(`${from.replace(' ', 'T')}Z`); expected.length < 12; ) {
+      time = timetable({ cron, timezone }).after(time) ?? Number.NaN
+      expected.push(new Date(time).toISOString().replace('.000', ''))
+    }
+    const { text } = await unitsOf({ ...base, schedule: { cron, timezone } })
+    const expressions = [...text.matchAll(/^OnCalendar=(.*)$/gm)].map(([, expression = '']) => expression)
+    const times = (await Promise.all(expressions.map((expression) => calendar(expression, `${from} UTC`)))).flat()
+    expect([...new Set(times)].sort().slice(0, 12)).toEqual(expected)
+  })
+
+  it('starts owm each hour for what systemd can not say', async () => {
+    const { text } = await unitsOf({ ...base, schedule: { cron: '20 5 L * *', timezone: 'Europe/Berlin' } })
+    expect(text).toContain('\nOnCalendar=*-*-* *:20:00 Europe/Berlin\n')
+  })
+})
+
+describe('--print kubernetes', () => {
+  async function documentsOf(config: unknown, ...args: string[]): Promise<{ text: string; all: unknown[] }> {
+    const [part] = await partsOf('kubernetes', await strangeFolder(config), ...args)
+    const text = part?.text ?? ''
+    const documents = parseAllDocuments(text)
+    expect(documents.flatMap(({ errors }) => errors)).toEqual([])
+    return { text, all: documents.map((document): unknown => document.toJS()).filter((one) => one !== null) }
+  }
+
+  const isKind = <T>(one: unknown, kind: string): one is T =>
+    typeof one === 'object' && one !== null && 'kind' in one && one.kind === kind
+
+  /** Throws where Kubernetes would refuse them by their types. */
+  function validate(documents: unknown[]): CronJob[] {
+    return documents.flatMap((one) => {
+      if (isKind<ConstructorParameters<typeof PersistentVolumeClaim>[0]>(one, 'PersistentVolumeClaim')) {
+        new PersistentVolumeClaim(one).validate()
+        return []
+      }
+      expect(isKind(one, 'CronJob')).toBe(true)
+      const job = isKind<ConstructorParameters<typeof CronJob>[0]>(one, 'CronJob') ? [new CronJob(one)] : []
+      for (const model of job) model.validate()
+      return job
+    })
+  }
+
+  it('prints a CronJob and a volume for each pipeline', async () => {
+    const { all } = await documentsOf({
+      ...base,
+      pipelines: { hourly: {}, Daily_2: { schedule: { cron: '5 4 * * 5-7', timezone: 'Europe/Berlin' } } },
+    })
+    const jobs = validate(all)
+    expect(all.length).toBe(4)
+    expect(jobs.map(({ metadata, spec }) => [metadata?.name, spec?.schedule, spec?.timeZone])).toEqual([
+      ['owm-hourly', '0 * * * *', 'UTC'],
+      ['owm-daily-2', '5 4 * * 0,5,6', 'Europe/Berlin'],
+    ])
+    const [job] = jobs
+    expect(job?.spec).toMatchObject({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 3600 })
+    const { template, backoffLimit, podFailurePolicy } = job?.spec?.jobTemplate.spec ?? {}
+    expect({ backoffLimit, restartPolicy: template?.spec?.restartPolicy }).toEqual({
+      backoffLimit: 4,
+      restartPolicy: 'Never',
+    })
+    const exits = podFailurePolicy?.rules.find(({ action }) => action === 'FailJob')?.onExitCodes?.values
+    expect(exits).toEqual([2, 65, 70, 78])
+  })
+
+  it('is what the validator refuses once a key has another type', async () => {
+    const { text } = await documentsOf(base)
+    const broken = parseAllDocuments(text.replace('concurrencyPolicy: Forbid', 'concurrencyPolicy: Perhaps'))
+    expect(() => validate(broken.map((one): unknown => one.toJS()).filter(Boolean))).toThrow('concurrencyPolicy')
+  })
+
+  it('is an Indexed Job for shards, each with an outbox of its own', async () => {
+    const { all } = await documentsOf({ ...base, source: { ...base.source, shards: 3 } })
+    const [job] = validate(all)
+    const spec = job?.spec?.jobTemplate.spec
+    expect(spec).toMatchObject({ completionMode: 'Indexed', completions: 3, parallelism: 3 })
+    expect(spec?.template.spec?.containers[0]?.args).toContain('/var/lib/owm/outbox-$(JOB_COMPLETION_INDEX).db')
+    expect(spec?.template.spec?.containers[0]?.envFrom).toBeUndefined()
+  })
+
+  it('has arguments that owm takes', async () => {
+    const cwd = await folderWith(base)
+    await mkdir(join(cwd, 'later'))
+    const { all } = await documentsOf(base, '--set', 'source.count=2')
+    const args = validate(all)[0]?.spec?.jobTemplate.spec?.template.spec?.containers[0]?.args ?? []
+    expect(args.map((arg) => basename(arg))).toContain('.owmrc.json')
+    const here = args.map((arg) => arg.replace('/etc/owm', cwd).replace('/var/lib/owm', join(cwd, 'volume')))
+    await mkdir(join(cwd, 'volume'))
+    expect(await owm(here, { cwd })).toMatchObject({ code: 0, stdout: expect.stringContaining('2 tasks delivered') })
+    expect(await readdir(join(cwd, 'volume'))).toContain('outbox.db')
+  })
+})
+
+describe.each(['crontab', 'systemd', 'kubernetes'])('--print %s', (scheduler) => {
+  it('names the variables that the configuration reads, never a value, nor a secret', async () => {
+    const cwd = await folderWith({
+      ...base,
+      sink: { use: 'redis-stream', url: 'rediss://u:hunter22@h', stream: 's-${STREAM}', password: '${REDIS_PASSWORD}' },
+      source: { use: 'http', url: 'https://x/${PLACE}', token: '${file:$CREDENTIALS_DIRECTORY/token}' },
+      outbox: { path: '${BASE_FOLDER}/o.db' },
+    })
+    const env = { BASE_FOLDER: '/secret-place', STREAM: 'secret-stream', REDIS_PASSWORD: 'secret-word' }
+    for (const given of [{}, env]) {
+      const text = await textOf([scheduler], { cwd, env: { ...given, OWM_REDIS_URL: 'redis://:hunter33@h' } })
+      for (const name of ['BASE_FOLDER', 'STREAM', 'REDIS_PASSWORD', 'PLACE', 'OWM_REDIS_URL'])
+        expect(text).toContain(name)
+      expect(text).not.toMatch(/hunter|secret-/)
+      expect(text).toContain(scheduler === 'crontab' ? 'CREDENTIALS_DIRECTORY' : 'token')
+    }
+    expect(await owm(['init', '--print', scheduler, '--set', 'sink.password=hunter44'], { cwd })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/secret(?!.*hunter)/s),
+    })
+  })
+
+  it('says what is missing', async () => {
+    const cwd = await temporaryFolder()
+    expect(await owm(['init', '--print', scheduler], { cwd })).toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: expect.stringMatching(/no configuration in .*\n.*owm init/),
+    })
+    const { schedule, ...unscheduled } = base
+    await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(unscheduled))
+    const ran = await owmJson<PrintResult & { error: { code: string } }>(['init', '--print', scheduler], { cwd })
+    expect(ran).toMatchObject({ code: 78, json: { scheduler, files: [], error: { code: 'CONFIGURATION' } } })
+    expect(JSON.stringify(ran.json)).toContain('schedule: {cron')
+  })
+
+  it('refuses a folder that no line can name', async () => {
+    const cwd = join(await temporaryFolder(), 'a\nb')
+    await mkdir(cwd)
+    await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(base))
+    expect(await owm(['init', '--print', scheduler], { cwd })).toMatchObject({ code: 78, stdout: '' })
+  })
+})
