@@ -33,8 +33,8 @@ function head(starts: readonly Start[]): string {
 const credentialsFolder = ({ credentials }: Start): string[] =>
   credentials.length > 0 ? ['CREDENTIALS_DIRECTORY'] : []
 
-function lineOf({ name, node, program, folder, config, flags, schedule }: Start, now: number): string {
-  const call = [node, program, 'produce', '-q', ...waiting, '--config', config, ...flags]
+function lineOf({ name, node, program, folder, named, flags, schedule }: Start, now: number): string {
+  const call = [node, program, 'produce', '-q', ...waiting, '--config', named, ...flags]
   const command = `cd ${inCron(folder)} && ${call.map(inCron).join(' ')}`
   const minutes = minutesHere(timetable(schedule), now)
   return [

@@ -6,12 +6,16 @@ export interface Start {
   /** Absolute paths of Node and of owm's program. */
   readonly node: string
   readonly program: string
-  /** Absolute paths of the working directory and of the configuration. */
+  /** Absolute paths of the working directory, by the name that the user entered it by, and of the configuration. */
   readonly folder: string
   readonly config: string
+  /** The configuration as `--config` names it from there: whose the outbox is depends on it. */
+  readonly named: string
+  /** Whether the working directory has another name. */
+  readonly isLink: boolean
   /** The user who owns the outbox. */
   readonly user: string
-  /** What stands behind `produce --config FILE`. */
+  /** What stands behind `produce --config NAMED`. */
   readonly flags: readonly string[]
   readonly schedule: { readonly cron: string; readonly timezone: string }
   /** Names of the environment's variables that the configuration reads. */

@@ -22,6 +22,9 @@ function serviceOf(start: Start): string {
     ...['[Service]', 'Type=oneshot'],
     '# The user who owns the outbox.',
     ...[`User=${user}`, `WorkingDirectory=${literal(folder)}`, `ExecStart=${callOf(start)}`],
+    ...(start.isLink
+      ? ["# The outbox is this folder's by this name.", `Environment=${quoted(`PWD=${folder}`, inQuotes)}`]
+      : []),
     ...environmentOf(start),
     '# A run that takes longer hangs: it is ended, and the next one goes on where it was.',
     'TimeoutStartSec=6h',
@@ -46,8 +49,8 @@ function stepsFor({ name, writes }: Start): string[] {
 /** Whether a folder's name depends on nothing. */
 const isKnown = (folder: string): boolean => !folder.includes('${')
 
-const callOf = ({ node, program, config, flags }: Start): string =>
-  [node, program, 'produce', ...waiting, '--config', config, ...flags]
+const callOf = ({ node, program, named, flags }: Start): string =>
+  [node, program, 'produce', ...waiting, '--config', named, ...flags]
     .map((word) => quoted(word, inQuotes).replaceAll('$', '$$$$'))
     .join(' ')
 
@@ -72,14 +75,14 @@ function environmentOf({ name, variables, credentials }: Start): string[] {
 }
 
 /** Not MemoryDenyWriteExecute, which Node can't run with. */
-function hardeningOf({ writes }: Start): string[] {
+function hardeningOf({ writes, folder, config, program }: Start): string[] {
   const known = writes.filter(isKnown)
-  const unknown = writes.filter((folder) => !isKnown(folder) && !folder.includes('${STATE_DIRECTORY}'))
-  const needsTmp = known.some((folder) => /^\/(var\/)?tmp(\/|$)/.test(folder))
+  const unknown = writes.filter((path) => !isKnown(path) && !path.includes('${STATE_DIRECTORY}'))
+  const needsTmp = [...known, folder, config, program].some((path) => /^\/(var\/)?tmp(\/|$)/.test(path))
   return [
     '# It may write here only.',
-    ...known.map((folder) => `ReadWritePaths=${quoted(folder, inQuotes)}`),
-    ...unknown.map((folder) => `# FILL IN: ReadWritePaths=${folder}`),
+    ...known.map((path) => `ReadWritePaths=${quoted(path, inQuotes)}`),
+    ...unknown.map((path) => `# FILL IN: ReadWritePaths=${path}`),
     ...['ProtectSystem=strict', 'ProtectHome=read-only', ...(needsTmp ? [] : ['PrivateTmp=yes'])],
     ...hardening,
   ]
@@ -87,11 +90,14 @@ function hardeningOf({ writes }: Start): string[] {
 
 const hardening = [
   ...['NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'AmbientCapabilities=', 'PrivateDevices=yes'],
+  'PrivateMounts=yes',
   ...['ProtectKernelTunables=yes', 'ProtectKernelModules=yes', 'ProtectKernelLogs=yes', 'ProtectControlGroups=yes'],
   ...['ProtectClock=yes', 'ProtectHostname=yes', 'ProtectProc=invisible', 'LockPersonality=yes', 'RemoveIPC=yes'],
   ...['RestrictNamespaces=yes', 'RestrictRealtime=yes', 'RestrictSUIDSGID=yes'],
   'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
-  ...['SystemCallArchitectures=native', 'SystemCallFilter=@system-service', 'SystemCallFilter=~@privileged @resources'],
+  // What newer versions of Node try, and do without, fails: it doesn't end them.
+  ...['SystemCallArchitectures=native', 'SystemCallErrorNumber=EPERM'],
+  ...['SystemCallFilter=@system-service @pkey', 'SystemCallFilter=~@resources'],
 ]
 
 function timerOf({ name, schedule }: Start): string {

@@ -1,6 +1,6 @@
 /** `owm init --print`: what it prints is what cron, systemd and Kubernetes take, and what they start does its work. */
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { CronJob } from 'kubernetes-models/batch/v1/CronJob'
@@ -66,6 +66,7 @@ describe('--print crontab', () => {
     await mkdir(join(cwd, 'later'))
     expect((await asCron()).stdout).toBe('')
     await asCron()
+    expect(await owm(['produce'], { cwd })).toMatchObject({ code: 0 }) // whose the outbox is stays the same
     const tasks = (await readFile(join(cwd, 'later', 'tasks.jsonl'), 'utf8')).split('\n').filter(Boolean)
     const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
     const slots = new Set(json.runs.map(({ slot }) => slot))
@@ -73,6 +74,19 @@ describe('--print crontab', () => {
     // The hour may end meanwhile.
     expect(tasks.length).toBe(20 * slots.size)
     expect(new Set(tasks).size).toBe(tasks.length)
+  })
+
+  it('means the same outbox and sink in a folder that was entered by a link', async () => {
+    const place = await temporaryFolder()
+    const [real, link] = [join(place, 'releases'), join(place, 'current')]
+    await mkdir(join(real, 'later'), { recursive: true })
+    await symlink(real, link)
+    await writeFile(join(real, '.owmrc.json'), JSON.stringify(base))
+    const entered = { cwd: link, env: { PWD: link } }
+    expect(await owm(['produce'], entered)).toMatchObject({ code: 0 })
+    const [line] = linesIn(await textOf(['crontab'], entered))
+    await run('/bin/sh', ['-c', line?.command ?? ''], { env: { PATH: '/usr/bin:/bin' } })
+    expect(await textOf(['systemd'], entered)).toContain(`\nEnvironment=PWD=${link}\n`)
   })
 
   it.each([
@@ -138,9 +152,19 @@ describe('--print systemd', () => {
     )
   }
 
-  async function unitsOf(config: unknown): Promise<{ folder: string; units: string[]; text: string }> {
+  /** The system calls of a group, such as `@system-service`. */
+  async function callsIn(group: string): Promise<string[]> {
+    const { stdout } = await run('systemd-analyze', ['syscall-filter', group])
+    const names = stdout.split('\n').flatMap((line) => /^ +(@?[a-z][\w-]*)$/.exec(line)?.[1] ?? [])
+    return (await Promise.all(names.map((name) => (name.startsWith('@') ? callsIn(name) : [name])))).flat()
+  }
+
+  async function unitsOf(
+    config: unknown,
+    ...args: string[]
+  ): Promise<{ folder: string; units: string[]; text: string }> {
     const folder = await temporaryFolder()
-    const parts = await partsOf('systemd', await strangeFolder(config))
+    const parts = await partsOf('systemd', await strangeFolder(config), ...args)
     for (const { name, text } of parts) await writeFile(join(folder, name), text)
     return { folder, units: parts.map(({ name }) => name), text: parts.map(({ text }) => text).join('\n') }
   }
@@ -156,23 +180,40 @@ describe('--print systemd', () => {
     const verified = await run('systemd-analyze', ['verify', ...units.map((name) => join(folder, name))])
     expect(verified).toEqual({ stdout: '', stderr: '' })
     for (const unit of units.filter((name) => name.endsWith('.service')))
-      await run('systemd-analyze', ['security', '--offline=true', '--threshold=25', join(folder, unit)])
+      await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', join(folder, unit)])
   })
 
   it('names folders, flags and the program as systemd reads them', async () => {
-    const { text } = await unitsOf(base)
+    const { text } = await unitsOf(base, '--set', 'source.count=3 $X "%n"')
     const [, command = ''] = /^ExecStart=(.*)$/m.exec(text) ?? []
     // In a unit: `%%` is a %, `$$` a $, and in double quotes a backslash keeps the next character.
     const words = [...command.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, inQuotes = '', plain]) =>
       (plain ?? inQuotes.replace(/\\(.)/g, '$1')).replaceAll('%%', '%').replaceAll('$$', '$'),
     )
-    expect(words.slice(0, 5)).toEqual([process.execPath, bin, 'produce', '--wait-for', '1h'])
-    const config = words.at(-1) ?? ''
-    expect(JSON.parse(await readFile(config, 'utf8'))).toEqual(base)
+    const set = ['--set', 'source.count=3 $X "%n"']
+    expect(words).toEqual([process.execPath, bin, 'produce', '--wait-for', '1h', '--config', '.owmrc.json', ...set])
     const [, folder = ''] = /^WorkingDirectory=(.*)$/m.exec(text) ?? []
-    expect(join(folder.replaceAll('%%', '%'), '.owmrc.json')).toBe(config)
+    expect(JSON.parse(await readFile(join(folder.replaceAll('%%', '%'), '.owmrc.json'), 'utf8'))).toEqual(base)
     expect(text).toMatch(/^ReadWritePaths=".*\/state"$/m)
     expect(text).toMatch(/^ReadWritePaths=".*\/later"$/m)
+  })
+
+  it('lets owm do what it does with the system', async () => {
+    const { text } = await unitsOf(base)
+    const [allow = '', deny = ''] = [...text.matchAll(/^SystemCallFilter=~?(.*)$/gm)].map(([, names]) => names)
+    const allowed = new Set((await Promise.all([...allow.split(' '), '@default'].map(callsIn))).flat())
+    for (const denied of await callsIn(deny)) allowed.delete(denied)
+    expect(allowed.size).toBeGreaterThan(200)
+    const cwd = await folderWith({
+      ...base,
+      sink: { use: 'redis-stream', url: 'redis://localhost:1' },
+      retry: { attempts: 1 },
+    })
+    const log = join(cwd, 'calls')
+    await run('strace', ['-f', '-o', log, process.execPath, bin, 'produce'], { cwd }).catch(() => undefined)
+    const calls = [...(await readFile(log, 'utf8')).matchAll(/^\d+ +(\w+)\(/gm)].map(([, name = '']) => name)
+    expect(calls).toEqual(expect.arrayContaining(['connect', 'fsync']))
+    expect([...new Set(calls)].filter((name) => !allowed.has(name))).toEqual([])
   })
 
   it.each([

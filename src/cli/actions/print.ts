@@ -1,6 +1,6 @@
 /** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
 import { userInfo } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../config/load.js'
 import type { Part, Start } from '../../deploy/start.js'
 import { ConfigurationError, UsageError } from '../../errors/index.js'
@@ -34,7 +34,7 @@ export async function print(
 }
 
 async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env']): Promise<Start> {
-  const { file, cwd, pipeline, settings, references } = loaded
+  const { file, named, cwd, pipeline, settings, references } = loaded
   if (file === undefined)
     throw new ConfigurationError(`There is no configuration in ${cwd}.`, {
       hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
@@ -42,10 +42,15 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
   const { shards } = settings.source ?? {}
   const paths = {
     ...{ node: process.execPath, program: process.argv[1] ?? '' },
-    ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env) },
+    ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env), named: named ?? relative(cwd, file) },
   }
   const start = {
-    ...{ ...paths, name: pipeline === undefined ? 'owm' : `owm-${pipeline}`, user: user() },
+    ...{
+      ...paths,
+      isLink: paths.folder !== cwd,
+      name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
+      user: user(),
+    },
     ...{ flags: flagsOf(loaded, flags), schedule: scheduleIn(loaded), shards },
     variables: [
       ...references.names,
