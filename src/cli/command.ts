@@ -28,6 +28,8 @@ export interface Done<Result> {
   /** The summary in words, a line each. */
   summary: string[]
   errors?: readonly OwmError[]
+  /** Whether it only waited when a signal came: then that is no failure. */
+  isStopped?: boolean
 }
 
 export abstract class OwmCommand<Result extends object> extends Command {
@@ -89,10 +91,11 @@ export abstract class OwmCommand<Result extends object> extends Command {
     setMaxListeners(0, this.#abort.signal) // each run that is finished opens a source, which listens
     const stopListening = this.#listen()
     try {
-      const { result, summary, errors = [] } = await this.work()
+      const { result, summary, errors = [], isStopped = false } = await this.work()
       this.result = result
-      const error = this.#received ? new InterruptedError(this.#received) : worst(errors)
-      this.#conclude(summary, error, errors)
+      const error = this.#received && !isStopped ? new InterruptedError(this.#received) : worst(errors)
+      this.tell(result, { summary, errors }, error)
+      if (error) process.exitCode = exitCodeOf(error)
     } finally {
       stopListening()
     }
@@ -102,23 +105,30 @@ export abstract class OwmCommand<Result extends object> extends Command {
     // A full disk stays one; what would pass by itself (another owm held the outbox) ended by the signal.
     const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
     const signal = passes ? this.#received : undefined
-    this.#conclude(
-      [],
+    this.#fail(
       signal
         ? new InterruptedError(signal)
         : inWords(thrown, this.id ?? '', Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })),
-      [],
     )
   }
 
-  #conclude(summary: readonly string[], error: Error | undefined, all: readonly Error[]): void {
+  #fail(error: Error): void {
+    this.tell(this.result, { summary: [], errors: [] }, error)
+    process.exitCode = exitCodeOf(error)
+  }
+
+  /** Prints what was done, and the error that it ended with. */
+  protected tell = (
+    result: object,
+    { summary, errors = [] }: Pick<Done<object>, 'summary' | 'errors'>,
+    error?: Error,
+  ) => {
     this.report.bar.clear()
-    if (this.jsonEnabled()) this.report.json(this.result, error)
+    if (this.jsonEnabled()) this.report.json(result, error)
     else {
       this.report.summary(summary, error !== undefined)
-      if (error) this.report.errors([error, ...all.filter((other) => other !== error)])
+      if (error) this.report.errors([error, ...errors.filter((other) => other !== error)])
     }
-    if (error) process.exitCode = exitCodeOf(error)
   }
 
   /**
@@ -127,7 +137,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    */
   #listen(): () => void {
     const fault = (thrown: unknown): void => {
-      this.#conclude([], toError(thrown), [])
+      this.#fail(toError(thrown))
       process.exit(exitCodes.internal)
     }
     process.prependListener('uncaughtException', fault)

@@ -90,3 +90,9 @@ export function tasksDelivered({ name, delivered, deduplicated, evicted }: Deliv
     ...(evicted > 0 ? [`${count(evicted)} unread entries trimmed`] : []),
   ]
 }
+
+/** `2 pending`, `1 dead`; nothing where there is none. */
+export const leftIn = ({ pending, dead }: { pending: number; dead: number }): string[] => [
+  ...(pending > 0 ? [`${count(pending)} pending`] : []),
+  ...(dead > 0 ? [`${count(dead)} dead`] : []),
+]

@@ -95,16 +95,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
       )
     : Promise.resolve(false)
   try {
-    do {
-      // guard: open-runs-finished
-      const openRuns = await outbox.ledger.open()
-      for (const open of options.agenda.newestFirst ? newestFirst(openRuns) : openRuns) {
-        const error = await finishRun(open, deps, { feed, progress, rejects })
-        if (error) errors.unshift(error)
-        if (deps.signal.aborted || kindOf(error) === 'configuration') break
-      }
-      // What became due meanwhile.
-    } while (!deps.signal.aborted && errors.length === 0 && (await enterMore(options, options.agenda, deps, due)))
+    await finishOpenRuns(options, deps, { due, errors, reading: { feed, progress, rejects } })
   } finally {
     feed.end()
     await relaying
@@ -122,10 +113,32 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     errors,
     rejects,
     before: await outbox.ledger.before(run),
-    served: await outbox.ledger.latestOf(slots),
+    served: await outbox.ledger.latestOf([...new Set([...slots, ...slotsOf(due)])]),
     missed,
     due,
     alreadyComplete: complete,
+  }
+}
+
+const slotsOf = (due: readonly Planned[]): string[] => due.flatMap(({ runs }) => runs.map(({ slot }) => slot))
+
+/** Reads each open run to its end, once; what becomes due meanwhile doesn't wait for all of them. */
+async function finishOpenRuns(
+  options: ProduceOptions,
+  deps: ProduceDeps,
+  { due, errors, reading }: { due: Planned[]; errors: OwmError[]; reading: ReaderOptions },
+): Promise<void> {
+  const tried = new Set<string>()
+  while (!deps.signal.aborted) {
+    // guard: open-runs-finished
+    const open = (await deps.outbox.ledger.open()).filter(({ runId }) => !tried.has(runId))
+    const [next] = options.agenda.newestFirst ? newestFirst(open) : open
+    if (!next) return
+    tried.add(next.runId)
+    const error = await finishRun(next, deps, reading)
+    if (error) errors.unshift(error)
+    if (kindOf(error) === 'configuration') return
+    if (errors.length === 0 && !deps.signal.aborted) await enterDue(options, options.agenda, deps, due)
   }
 }
 
@@ -162,7 +175,7 @@ async function enterSlots(
       isElsewhere = elsewhere !== undefined
     }
     if (!options.flush) await contact.close()
-    await enterMore(options, agenda, deps, due)
+    await enterDue(options, agenda, deps, due)
     const { slotGiven } = agenda
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
     return await enterRun({ ...options, slot, slotGiven, from, once: agenda.enter !== undefined, isElsewhere }, deps)
@@ -175,16 +188,15 @@ async function enterSlots(
 /** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
 const longestComparisonMs = 3_000
 
-/** Makes the rows of what is due by now; false where nothing is. */
-async function enterMore(
+/** Makes the rows of what is due by now, and notes what those are. */
+async function enterDue(
   { namespace = '' }: Pick<ProduceOptions, 'namespace'>,
   agenda: Agenda,
   deps: ProduceDeps,
   due: Planned[],
-): Promise<boolean> {
+): Promise<void> {
   const entered = await agenda.enter?.(deps, namespace)
   if (entered) due.push(entered)
-  return entered !== undefined && entered.runs.length > 0
 }
 
 /** First what stored something; of the others the newest first, so that the present hour doesn't wait. */

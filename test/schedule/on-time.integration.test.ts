@@ -1,43 +1,10 @@
 /** `schedule:`: which slots a start serves, and what it says of those that nobody serves. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ProduceResult } from '../../src/commands/produce.js'
-import type { ScheduleResult } from '../../src/commands/schedule.js'
-import { folderWith, owm, owmJson, type Ran, type RunOptions, root } from '../support/cli.js'
-
-const clock = ['--import', join(root, 'test', 'support', 'clock-at.mjs')]
-
-interface Scheduled {
-  cron?: string
-  timezone?: string
-  catchUp?: 'latest' | 'all'
-  maxCatchUp?: number
-  maxAge?: string
-}
-
-const settings = (schedule: Scheduled, more: object = {}) => ({
-  schedule: { cron: '0 * * * *', ...schedule },
-  source: { use: 'simulated-db', count: 3 },
-  sink: { use: 'jsonl', path: './tasks.jsonl' },
-  outbox: { path: './outbox.db' },
-  ...more,
-})
-
-const folderOf = (schedule: Scheduled = {}, more: object = {}): Promise<string> => folderWith(settings(schedule, more))
-
-const at = (cwd: string, now: string): RunOptions => ({ cwd, node: clock, env: { OWM_TEST_NOW: now } })
-
-const produce = (cwd: string, now: string, ...args: string[]): Promise<Ran & { json: ProduceResult }> =>
-  owmJson<ProduceResult>(['produce', ...args], at(cwd, now))
-
-/** How many tasks the sink has, each once. */
-async function countIn(cwd: string): Promise<number> {
-  const text = await readFile(join(cwd, 'tasks.jsonl'), 'utf8').catch(() => '')
-  const tasks = text.split('\n').filter(Boolean)
-  expect(new Set(tasks).size).toBe(tasks.length)
-  return tasks.length
-}
+import type { ScheduleResult } from '../../src/commands/schedule/index.js'
+import { owm, owmJson } from '../support/cli.js'
+import { at, countIn, folderOf, produce, settings } from '../support/scheduled.js'
 
 describe('a start without --slot', () => {
   test('serves the newest scheduled time; a second one, later or by another scheduler, is the same slot', async () => {

@@ -1,8 +1,8 @@
 /** `owm produce`: a configuration's parts put to work, and what they did. */
 import type { Loaded } from '../../config/load.js'
-import { InputRejectedError, UsageError } from '../../errors/index.js'
+import { UsageError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
-import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
+import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import type { Agenda } from '../../pipeline/slots/agenda.js'
@@ -20,8 +20,9 @@ import {
   sourceOf,
 } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
-import { count, harmless, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
+import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
+import { rejections, tellRejects } from './rejects.js'
 import { type Served, servedBy, slotsIn, tellGaps, tellMissed, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
@@ -110,12 +111,12 @@ export async function produce(
     const summary = await run({ agenda, schedule }, loaded, { source, sink, outbox }, flags, around)
     result.slot = summary.run.slot
     await note(result, summary, source, outbox)
-    await tell(result, summary.rejects, around)
+    Object.assign(result.source, await tellRejects(summary.rejects, around))
     await tellMissed(summary.missed, around)
     await tellGaps(summary.due, around)
     await tellAbsent(result, around)
     result.durationMs = elapsed()
-    const errors = [...summary.errors, ...rejections(result, flags.strict)]
+    const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
     return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
   } finally {
     await outbox.close()
@@ -133,7 +134,7 @@ function slotOf(given: string | undefined, { env }: Surroundings): string | unde
 }
 
 /** A slot that is more than one period ahead is a slip. Throws UsageError. */
-function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
+export function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
   const next = schedule?.timetable.after(schedule.now())
   const after = next === undefined ? undefined : schedule?.timetable.after(next)
   if (after === undefined || Date.parse(slot) < after) return
@@ -148,11 +149,12 @@ async function agendaOf(named: string | undefined, now: string, schedule: OnTime
   return (await import('../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
 }
 
-async function run(
+/** Reads and delivers, with the parts that a configuration makes. */
+export async function run(
   when: Pick<ProduceOptions, 'agenda' | 'schedule'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
-  flags: ProduceFlags,
+  flags: Pick<ProduceFlags, 'again' | 'no-flush'>,
   around: Surroundings,
 ): Promise<ProduceSummary> {
   const { produce } = await import('../../pipeline/produce.js')
@@ -194,24 +196,6 @@ const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run'
 const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
   tally ? { leftOut: tally.leftOut, limitReached: tally.limitReached } : {}
 
-/** Rejected locations are told, whatever the flags are. */
-async function tell(result: ProduceResult, rejects: Rejects, { logger }: Surroundings): Promise<void> {
-  const { merged } = rejects
-  if (rejects.count === 0 && !merged) return
-  const log = await logger()
-  if (merged) {
-    result.source.merged = merged.count
-    log.warn({}, harmless(wordsOfMerged(merged)))
-  }
-  if (rejects.count === 0) return
-  result.source.rejectedFor = rejects.commonest()
-  for (const { reason, count: rejected, position, value } of result.source.rejectedFor) {
-    const [why, where, what] = [reason, position, value].map(harmless)
-    const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
-    log.warn({}, `${were}: ${why} (${where}: ${what})`)
-  }
-}
-
 /** Another list for a slot that was served: what is new in it was delivered, too. */
 async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: Surroundings): Promise<void> {
   const { absent = 0, repeated = 0 } = source
@@ -222,16 +206,6 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
     `the slot ${slot} was served with another list: ${plural(absent, 'location')} of that one ` +
       `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
       `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,
-  )
-}
-
-/** Whoever has an id that owm doesn't know would lose all places but the first. */
-function wordsOfMerged({ count: merged, position, keys, values: [before, here] }: Merged): string {
-  const where = keys.length === 0 ? position : `${position}, ${keys[0]} ${here}, before it ${before}`
-  return (
-    `${plural(merged, 'location')} ${merged === 1 ? 'is' : 'are'} taken for the same place as one before, ` +
-    `although more in their records differs${keys.length === 0 ? '' : `: ${keys.join(', ')}`} (first ${where}); ` +
-    `if each is a place of its own, name what tells them apart, source.fields: {id: ${keys[0] ?? 'NAME'}}`
   )
 }
 
@@ -250,7 +224,7 @@ async function dryRun(
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({}, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
-  await tell(result, rejects, around)
+  Object.assign(result.source, await tellRejects(rejects, around))
   result.durationMs = elapsed()
   const line = [
     `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
@@ -261,19 +235,8 @@ async function dryRun(
   return {
     result: { ...result, tasks: preview.map(parseJson) },
     summary: [...preview.map(harmless), line],
-    errors: error ? [error] : rejections(result, strict, false),
+    errors: error ? [error] : rejections(result.source, strict, false),
   }
-}
-
-/** @param inOutbox whether they are stored there */
-function rejections(
-  { source: { name, rejected } }: ProduceResult,
-  strict: boolean,
-  inOutbox = true,
-): InputRejectedError[] {
-  if (!strict || rejected === 0) return []
-  const hint = inOutbox ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
-  return [new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used.`, { hint })]
 }
 
 function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
@@ -289,8 +252,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary,
     ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...tasksDelivered(sink, repeated > 0),
-    ...(outbox.pending > 0 ? [`${count(outbox.pending)} pending`] : []),
-    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    ...leftIn(outbox),
     ...slotsIn(
       result.served.filter((other) => other.slot !== slot),
       'also ',

@@ -31,7 +31,7 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const [{ slotsIn }, { due }] = await Promise.all([
+  const [{ noSlots, slotsIn }, { due }] = await Promise.all([
     import('../../outbox/runs/slots.js'),
     import('../../schedule/due.js'),
   ])
@@ -40,7 +40,7 @@ export async function showSchedule(
   const schedule = scheduleIn(loaded)
   const policy = policyOf(schedule, around)
   const now = policy.now()
-  const seen = (await slotsIn(outbox.path, limit)) ?? { coveredTo: null, slots: [], missed: [] }
+  const seen = (await slotsIn(outbox.path, limit)) ?? noSlots
   const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
   const result: ScheduleResult = {
@@ -74,5 +74,6 @@ function wordsOfStart({ slot, runs, covered }: ScheduleResult['now']): string {
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }
 
-const wordsOf = ({ from, to, count: times, reason }: GapSeen): string =>
-  `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})`
+const wordsOf = ({ from, to, count: times, reason, served = 0 }: GapSeen): string =>
+  `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})` +
+  (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags'
-import { type AdoptFlags, type AdoptResult, adopt, froms, nothingAdopted } from '../../cli/actions/adopt.js'
+import { type AdoptFlags, type AdoptResult, adopt, froms, nothingAdopted } from '../../cli/actions/outbox/adopt.js'
 import { type BaseFlags, type Done, OwmCommand } from '../../cli/command.js'
 import { waiting } from '../../cli/flags.js'
 
-export type { AdoptResult } from '../../cli/actions/adopt.js'
+export type { AdoptResult } from '../../cli/actions/outbox/adopt.js'
 
 export default class OutboxAdopt extends OwmCommand<AdoptResult> {
   static override summary = "Let this configuration go on with another one's outbox, or its outbox with another sink."

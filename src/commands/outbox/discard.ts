@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags'
-import { type DiscardResult, discard, nothingDiscarded } from '../../cli/actions/discard.js'
+import { type DiscardResult, discard, nothingDiscarded } from '../../cli/actions/outbox/discard.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { dryRun, runToChange, waiting } from '../../cli/flags.js'
 
-export type { DiscardResult } from '../../cli/actions/discard.js'
+export type { DiscardResult } from '../../cli/actions/outbox/discard.js'
 
 export default class OutboxDiscard extends OwmCommand<DiscardResult> {
   static override summary = "Give up runs that aren't done: what of them is pending won't be delivered."

@@ -1,11 +1,11 @@
 import * as Flags from '@oclif/core/flags'
-import { type InspectResult, inspect, nothingInspected } from '../../cli/actions/outbox.js'
+import { type InspectResult, inspect, nothingInspected } from '../../cli/actions/outbox/inspect.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import type { TaskState } from '../../outbox/inspect.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
 
-export type { InspectResult } from '../../cli/actions/outbox.js'
+export type { InspectResult } from '../../cli/actions/outbox/inspect.js'
 
 export default class OutboxInspect extends OwmCommand<InspectResult> {
   static override summary = 'Look into the outbox: totals, runs, single tasks.'

@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags'
-import { isConfirmed } from '../../cli/actions/ask.js'
-import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/purge.js'
+import { isConfirmed } from '../../cli/actions/outbox/ask.js'
+import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/outbox/purge.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { dryRun, waiting } from '../../cli/flags.js'
 
-export type { PurgeResult } from '../../cli/actions/purge.js'
+export type { PurgeResult } from '../../cli/actions/outbox/purge.js'
 
 export default class OutboxPurge extends OwmCommand<PurgeResult> {
   static override summary = 'Remove delivered tasks from the outbox; pending ones always stay.'

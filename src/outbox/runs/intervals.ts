@@ -49,9 +49,12 @@ export async function insertGaps(manager: EntityManager, given: Planned['gaps'],
     await manager.insert(gaps, { firstSlot: from, lastSlot: to, count, reason, notedAt: now })
 }
 
-/** Closes the open runs of a share that stored nothing: the run of `slot` serves theirs, and gets their intervals. */
+/**
+ * Closes the open runs of a share that stored nothing: the run of `slot` serves theirs, and gets their intervals. Those
+ * without an interval (a backfill's) stay: somebody asked for these very slots.
+ */
 export async function closeCovered(manager: EntityManager, slot: string, digest: string, now: number): Promise<void> {
-  const where = { state: 'reading', persisted: 0, slot: Not(slot) } as const
+  const where = { state: 'reading', persisted: 0, slot: Not(slot), intervalFrom: Not(IsNull()) } as const
   const [by] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
   if (!by) return
   // The newest first: each passes on what it was given.

@@ -1,11 +1,11 @@
 /** `owm outbox discard`: gives up what isn't delivered. */
-import type { Loaded } from '../../config/load.js'
-import { UsageError } from '../../errors/index.js'
-import type { DiscardFilter, Doomed } from '../../outbox/runs/discard.js'
-import type { Done } from '../command.js'
-import { lookAtOutbox, openOutbox, type Surroundings } from '../compose.js'
-import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
-import { count, plural } from '../format.js'
+import type { Loaded } from '../../../config/load.js'
+import { UsageError } from '../../../errors/index.js'
+import type { DiscardFilter, Doomed } from '../../../outbox/runs/discard.js'
+import type { Done } from '../../command.js'
+import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
+import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
+import { count, plural } from '../../format.js'
 import { isConfirmed } from './ask.js'
 
 /** What `owm outbox discard --json` prints. */
@@ -41,7 +41,7 @@ export async function discard(
   const loaded = await configure()
   const { path } = loaded.settings.outbox
   await lookAtOutbox(loaded, around, 'tidier')
-  const { doomedIn } = await import('../../outbox/inspect.js')
+  const { doomedIn } = await import('../../../outbox/inspect.js')
   const { runs, totals } = await doomedIn(path, filter)
   if ('run' in filter) mustBeOne(filter.run, runs)
   if (flags['dry-run'] || runs.length === 0) {

@@ -1,11 +1,11 @@
 /** `owm outbox purge`: what has been delivered leaves the outbox. */
-import type { Loaded } from '../../config/load.js'
-import { OutboxError } from '../../errors/index.js'
-import type { Purged } from '../../outbox/retention.js'
-import type { Done } from '../command.js'
-import { openOutbox, type Surroundings } from '../compose.js'
-import { durationOf, type WaitFlags, waitMsOf } from '../flags.js'
-import { megabytes, plural } from '../format.js'
+import type { Loaded } from '../../../config/load.js'
+import { OutboxError } from '../../../errors/index.js'
+import type { Purged } from '../../../outbox/retention.js'
+import type { Done } from '../../command.js'
+import { openOutbox, type Surroundings } from '../../compose.js'
+import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
+import { megabytes, plural } from '../../format.js'
 
 /** What `owm outbox purge --json` prints. */
 export interface PurgeResult {

@@ -1,12 +1,12 @@
 /** `owm outbox adopt`: whose an outbox is, and which sink it is delivered to, where that has changed. */
-import type { Loaded } from '../../config/load.js'
-import { UsageError } from '../../errors/index.js'
-import type { From, Outbox } from '../../outbox/outbox.js'
-import type { Done } from '../command.js'
-import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
-import { type WaitFlags, waitMsOf } from '../flags.js'
-import { plural } from '../format.js'
-import { ownerOf } from '../owner.js'
+import type { Loaded } from '../../../config/load.js'
+import { UsageError } from '../../../errors/index.js'
+import type { From, Outbox } from '../../../outbox/outbox.js'
+import type { Done } from '../../command.js'
+import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../../compose.js'
+import { type WaitFlags, waitMsOf } from '../../flags.js'
+import { plural } from '../../format.js'
+import { ownerOf } from '../../owner.js'
 
 /** What `owm outbox adopt --json` prints. */
 export interface AdoptResult {
@@ -79,7 +79,7 @@ async function adoptSink(
   around: Surroundings,
   from: From,
 ): Promise<Done<NonNullable<AdoptResult['sink']>>> {
-  const { Contact } = await import('../../pipeline/contact.js')
+  const { Contact } = await import('../../../pipeline/contact.js')
   const { signal } = around
   const [sink, resilience] = [await sinkOf(loaded, around), await resilienceOf(loaded, around, 'sink', outbox)]
   const log = await around.logger()

@@ -1,12 +1,12 @@
 /** `owm outbox …`: what an operator sees of the outbox, and does to it. */
-import type { Loaded } from '../../config/load.js'
-import { UsageError } from '../../errors/index.js'
-import type { Picture, RunReport, TaskReport, TaskState } from '../../outbox/inspect.js'
-import type { Done } from '../command.js'
-import { openOutbox, type Surroundings } from '../compose.js'
-import { type WaitFlags, waitMsOf } from '../flags.js'
-import { age, count, plural, seconds } from '../format.js'
-import { table, terminalWidth, wrapped } from '../table.js'
+import type { Loaded } from '../../../config/load.js'
+import { UsageError } from '../../../errors/index.js'
+import type { Picture, RunReport, TaskReport, TaskState } from '../../../outbox/inspect.js'
+import type { Done } from '../../command.js'
+import { openOutbox, type Surroundings } from '../../compose.js'
+import { type WaitFlags, waitMsOf } from '../../flags.js'
+import { age, count, plural, seconds } from '../../format.js'
+import { table, terminalWidth, wrapped } from '../../table.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -37,7 +37,7 @@ export async function inspect(
   flags: InspectFlags,
   configure: () => Promise<Loaded>,
 ): Promise<Done<InspectResult>> {
-  const { inspect } = await import('../../outbox/inspect.js')
+  const { inspect } = await import('../../../outbox/inspect.js')
   const { path } = (await configure()).settings.outbox
   result.path = path
   const picture = await inspect(path, { state: undefined, run: undefined, location: undefined, ...flags })

@@ -1,0 +1,157 @@
+/** `owm backfill`: serves the scheduled times of a range that nobody has served. */
+import type { Loaded } from '../../config/load.js'
+import { UsageError } from '../../errors/index.js'
+import type { Outbox } from '../../outbox/outbox.js'
+import type { SinkDeps } from '../../pipeline/parts.js'
+import type { Unserved } from '../../pipeline/slots/backfill.js'
+import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { normalSlot } from '../../tasks/slot.js'
+import type { Done } from '../command.js'
+import {
+  type ChosenSource,
+  lookAtOutbox,
+  openOutbox,
+  policyOf,
+  resilienceOf,
+  type Surroundings,
+  scheduleIn,
+  sinkOf,
+  sourceOf,
+} from '../compose.js'
+import { type WaitFlags, waitMsOf } from '../flags.js'
+import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
+import { ownerOf } from '../owner.js'
+import { mustNotBeFar, run } from './produce.js'
+import { rejections, tellRejects } from './rejects.js'
+import { type Served, servedBy, slotsIn } from './served.js'
+
+/** What `owm backfill --json` prints. */
+export interface BackfillResult {
+  from: string | null
+  to: string | null
+  /** The scheduled times that it serves (with `--dry-run`: would serve), oldest first. */
+  slots: string[]
+  /** Scheduled times of the range that were served before. */
+  alreadyServed: number
+  /** Those that were discarded, or that the sink lost: only `produce --slot TIME --again` serves them. */
+  givenUp: string[]
+  source: { name: string | null; rejected: number }
+  outbox: { path: string | null; pending: number; dead: number }
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /** What became of the slots, and of those that earlier starts left. */
+  served: Served[]
+  durationMs: number
+}
+
+export interface BackfillFlags extends WaitFlags {
+  from: string
+  to: string
+  order: 'oldest' | 'newest'
+  strict: boolean
+  force: boolean
+  'dry-run': boolean
+}
+
+export const nothingBackfilled = (): BackfillResult => ({
+  ...{ from: null, to: null, slots: [], alreadyServed: 0, givenUp: [] },
+  source: { name: null, rejected: 0 },
+  outbox: { path: null, pending: 0, dead: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
+  served: [],
+  durationMs: 0,
+})
+
+/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+export async function backfill(
+  result: BackfillResult,
+  flags: BackfillFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<BackfillResult>> {
+  const elapsed = stopwatch()
+  const [from, to] = [timeOf('--from', flags.from), timeOf('--to', flags.to)]
+  if (Date.parse(from) > Date.parse(to)) throw new UsageError(`--from ${from} is later than --to ${to}.`)
+  Object.assign(result, { from, to })
+  const waitMs = waitMsOf(flags)
+  const loaded = await configure()
+  const schedule = policyOf(scheduleIn(loaded), around)
+  mustNotBeFar(to, schedule)
+  const { settings } = loaded
+  result.source.name = settings.source?.use ?? null
+  result.sink.name = settings.sink?.use ?? null
+  result.outbox.path = settings.outbox.path
+  let outbox: Outbox | undefined
+  const source = await sourceOf(loaded, around, () => outbox)
+  const sink = await sinkOf(loaded, around)
+  const { slots, served, givenUp } = await look(result, { source, sink, schedule }, loaded, around)
+  Object.assign(result, { slots, alreadyServed: served, givenUp })
+  if (flags['dry-run'] || slots.length === 0) {
+    result.durationMs = elapsed()
+    return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])] }
+  }
+  const pipeline = await import('../../pipeline/slots/backfill.js')
+  const agenda = pipeline.backfill(slots, flags.order === 'newest', schedule)
+  outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
+  try {
+    if (flags.force) await outbox.breakers.save('source', undefined)
+    const parts = { source, sink, outbox }
+    const summary = await run({ agenda, schedule }, loaded, parts, { 'no-flush': false, again: false }, around)
+    const { delivered, deduplicated, evicted, lost } = summary
+    result.served = servedBy(summary.served)
+    result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.deadLetters.count() }
+    result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
+    result.source.rejected = summary.rejects.count
+    await tellRejects(summary.rejects, around)
+    result.durationMs = elapsed()
+    const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
+    return { result, summary: [lineOf(result, false)], errors }
+  } finally {
+    await outbox.close()
+  }
+}
+
+/** Which times are to be served. Reads only. */
+async function look(
+  { from, to, outbox }: BackfillResult,
+  { source, sink, schedule }: { source: ChosenSource; sink: SinkDeps; schedule: OnTime },
+  loaded: Loaded,
+  around: Surroundings,
+): Promise<Unserved> {
+  const [{ receiptsOf, unserved }, { noSlots, slotsIn }] = await Promise.all([
+    import('../../pipeline/slots/backfill.js'),
+    import('../../outbox/runs/slots.js'),
+  ])
+  await lookAtOutbox(loaded, around, 'owner')
+  const seen = await slotsIn(outbox.path ?? '', Number.MAX_SAFE_INTEGER)
+  const pipeline = await ownerOf(loaded, around.env)
+  const resilience = await resilienceOf(loaded, around, 'sink', undefined)
+  const receipts = await receiptsOf({ sink, pipeline, resilience, signal: around.signal })
+  const last = Math.min(Date.parse(to ?? ''), around.now())
+  const times = schedule.timetable.between(Date.parse(from ?? '') - 1, last)
+  return unserved(times, seen ?? noSlots, receipts, source)
+}
+
+function timeOf(flag: string, given: string): string {
+  const time = normalSlot(given)
+  if (time !== undefined) return time
+  throw new UsageError(`${flag} ${given} is not a time.`, {
+    hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
+  })
+}
+
+function lineOf(result: BackfillResult, isDry: boolean): string {
+  const { slots, alreadyServed, givenUp, source, sink, outbox, durationMs } = result
+  const none = slots.length === 0
+  const some = `${plural(slots.length, 'slot')} ${isDry ? 'would be served' : 'to serve'}`
+  const again = 'discarded or lost (`owm produce --slot TIME --again` serves such a slot)'
+  return [
+    none ? 'no scheduled time to serve' : some,
+    ...(alreadyServed > 0 ? [`${count(alreadyServed)} served already`] : []),
+    ...(givenUp.length > 0 ? [`${count(givenUp.length)} ${again}`] : []),
+    ...(isDry || none ? [] : tasksDelivered(sink)),
+    ...(source.rejected > 0 ? [`${count(source.rejected)} rejected`] : []),
+    ...leftIn(outbox),
+    ...slotsIn(result.served),
+    ...(isDry ? [] : [seconds(durationMs)]),
+  ].join(', ')
+}

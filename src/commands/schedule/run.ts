@@ -1,0 +1,27 @@
+import * as Flags from '@oclif/core/flags'
+import { runOnSchedule, type ScheduleRunResult } from '../../cli/actions/schedule-run.js'
+import { type Done, OwmCommand } from '../../cli/command.js'
+
+export type { ScheduleRunResult } from '../../cli/actions/schedule-run.js'
+
+export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
+  static override summary = 'Start at each scheduled time, until a signal comes: for where there is no cron.'
+  static override description = [
+    'Serves what is due, as `owm produce` does, then waits for the next scheduled time. A start that fails with what',
+    'may pass is repeated after a minute; any other failure ends it with its exit code.',
+  ].join(' ')
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --quiet']
+  static override flags = {
+    shard: Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' }),
+    strict: Flags.boolean({ description: 'count a start in which a location was rejected as failed' }),
+  }
+
+  protected result: ScheduleRunResult = { starts: 0, failed: 0 }
+
+  protected async work(): Promise<Done<ScheduleRunResult>> {
+    const { flags } = await this.parse(ScheduleRun)
+    this.takeFlags(flags)
+    const configure = () => this.configure({ ...flags, produces: true }, true)
+    return runOnSchedule(this.result, flags, configure, { ...this.surroundings, tell: this.tell })
+  }
+}

@@ -1,0 +1,82 @@
+/** `owm backfill`: scheduled times of the past that nobody serves. */
+import { UsageError } from '../../errors/index.js'
+import type { SlotsSeen } from '../../outbox/runs/slots.js'
+import type { Receipt } from '../../plugin.js'
+import { shardOf, slotOf } from '../../tasks/slot.js'
+import type { Deps, SourceDeps } from '../parts.js'
+import type { Agenda } from './agenda.js'
+import type { OnTime } from './on-time.js'
+
+type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
+
+export interface Unserved {
+  /** Oldest first. */
+  readonly slots: readonly string[]
+  /** How many of the scheduled times are served. */
+  readonly served: number
+  /** What an operator gave up, or the sink lost: `produce --slot TIME --again` serves such a slot. */
+  readonly givenUp: readonly string[]
+}
+
+/**
+ * Which scheduled times a backfill serves: those of which neither the outbox knows a run that was read, nor the sink a
+ * receipt. Throws UsageError where that isn't known of one.
+ */
+export function unserved(
+  times: Iterable<number>,
+  { slots: seen, newestDeletedSlot }: SlotsSeen,
+  receipts: readonly Receipt[],
+  { digest }: Pick<SourceDeps, 'digest'>,
+): Unserved {
+  const [shard, shards] = shardOf(digest)
+  const states = new Map(seen.map(({ slot, state }) => [slot, state]))
+  const inSink = new Set(receipts.flatMap((own) => (own.shard === shard && own.shards === shards ? [own.slot] : [])))
+  const slots: string[] = []
+  const givenUp: string[] = []
+  let served = 0
+  for (const time of times) {
+    const slot = slotOf(time)
+    const state = states.get(slot) ?? (inSink.has(slot) ? 'done' : undefined)
+    if (state === 'read' || state === 'done') served++
+    else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
+    else if (state === undefined && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
+      throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
+        hint: `Its ledger has deleted runs up to the slot ${newestDeletedSlot}: let --from be later than that.`,
+      })
+    else slots.push(slot)
+  }
+  return { slots, served, givenUp }
+}
+
+/** The receipts of a pipeline; none where the sink keeps none. Throws TransientError where it doesn't answer. */
+export async function receiptsOf({ sink, pipeline, resilience, signal }: Asking): Promise<readonly Receipt[]> {
+  const open = await sink.open()
+  try {
+    const ask = open.receipts?.bind(open)
+    return ask ? await resilience.run(() => ask(pipeline), signal) : []
+  } finally {
+    await open.close?.()
+  }
+}
+
+/** A start for these slots, oldest first, and for none that became due meanwhile. */
+export function backfill(slots: readonly string[], newestFirst: boolean, { timetable }: OnTime): Agenda {
+  let isEntered = false
+  return {
+    slotGiven: true,
+    newestFirst,
+    slots: async () => slots,
+    enter: async ({ outbox, source }, namespace) => {
+      const nothing = { runs: [], covers: false, gaps: [] }
+      if (isEntered) return nothing
+      isEntered = true
+      const given = { source: source.name, sourceDigest: source.digest, namespace }
+      const rows = (await Promise.all(slots.map((slot) => outbox.ledger.ofSlot(slot)))).flat()
+      // Another owm may have begun or served some since this one looked.
+      const begun = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
+      const fresh = slots.filter((slot) => !begun.has(slot))
+      const runs = fresh.map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))
+      return outbox.ledger.startDue(given, () => ({ ...nothing, runs }))
+    },
+  }
+}

@@ -1,0 +1,108 @@
+/** `owm backfill`: scheduled times of the past that nobody serves. */
+import { expect, test } from 'vitest'
+import type { BackfillResult } from '../../src/commands/backfill.js'
+import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import type { ScheduleResult } from '../../src/commands/schedule/index.js'
+import { owm, owmJson, type Ran } from '../support/cli.js'
+import { redisScene, stream } from '../support/redis-scene.js'
+import { at, countIn, folderOf, produce } from '../support/scheduled.js'
+
+const hour = (number: number): string => `2026-11-23T${String(number).padStart(2, '0')}:00:00Z`
+const range = (from: number, to: number): string[] => ['--from', hour(from), '--to', hour(to)]
+
+const backfill = (cwd: string, now: string, ...args: string[]): Promise<Ran & { json: BackfillResult }> =>
+  owmJson<BackfillResult>(['backfill', ...args], at(cwd, now))
+
+/** 05:00 and 10:00 are served; 06:00 to 09:00 were covered by 10:00, but for 06:00 and 07:00, which are missed. */
+async function folderWithOutage(): Promise<string> {
+  const cwd = await folderOf({ maxAge: '3h' })
+  expect((await produce(cwd, '2026-11-23T05:00:10Z')).code).toBe(0)
+  expect((await produce(cwd, '2026-11-23T10:00:10Z')).code).toBe(0)
+  return cwd
+}
+
+test('serves what was missed and covered, and nothing twice', async () => {
+  const cwd = await folderWithOutage()
+  const dry = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(5, 10), '--dry-run')
+  expect(dry, dry.stderr).toMatchObject({
+    code: 0,
+    json: { slots: [6, 7, 8, 9].map(hour), alreadyServed: 2, served: [] },
+  })
+  expect(await countIn(cwd)).toBe(6)
+  const ran = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(5, 10))
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { slots: [6, 7, 8, 9].map(hour), sink: { delivered: 12 } } })
+  expect(ran.json.served.map(({ slot, state }) => [slot, state])).toEqual(
+    [6, 7, 8, 9].map((each) => [hour(each), 'done']),
+  )
+  expect(await countIn(cwd)).toBe(18)
+  const again = await owm(['backfill', ...range(5, 10)], at(cwd, '2026-11-23T10:31:00Z'))
+  expect(again).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^no scheduled time to serve, 6 served already/),
+  })
+  // What comes next is as if nothing had been.
+  expect((await produce(cwd, '2026-11-23T11:00:10Z')).json).toMatchObject({ slot: hour(11), sink: { delivered: 3 } })
+  const { json } = await owmJson<ScheduleResult>(['schedule'], at(cwd, '2026-11-23T11:10:00Z'))
+  expect(json.missed).toMatchObject([{ from: hour(6), to: hour(7), count: 2, served: 2 }])
+})
+
+test('takes the newest first where told to', async () => {
+  const cwd = await folderWithOutage()
+  const ran = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 9), '--order', 'newest')
+  expect(ran.code).toBe(0)
+  const { json } = await owmJson<InspectResult>(['outbox', 'inspect', '--state', 'delivered'], { cwd })
+  const slotOf = (runId: string): string | undefined => json.runs.find((run) => run.runId === runId)?.slot
+  const inOrder = json.tasks.toSorted((a, b) => (a.seq ?? 0) - (b.seq ?? 0)).map(({ runId }) => slotOf(runId))
+  expect([...new Set(inOrder)]).toEqual([5, 10, 9, 8, 7, 6].map(hour))
+})
+
+test('times that are due and that no start has served yet are a part of it', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T05:00:10Z')).code).toBe(0)
+  const ran = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 10))
+  expect(ran, ran.stderr).toMatchObject({
+    code: 0,
+    json: { slots: [6, 7, 8, 9, 10].map(hour), sink: { delivered: 15 } },
+  })
+  expect((await produce(cwd, '2026-11-23T10:40:00Z')).json).toMatchObject({ slot: hour(10), sink: { delivered: 0 } })
+  expect(await countIn(cwd)).toBe(18)
+})
+
+test('one that a source ended goes on with the next start, behind what is due', async () => {
+  const cwd = await folderWithOutage()
+  const fails = ['--set', 'source.failureRate=1', '--set', 'retry.attempts=1']
+  const failed = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 9), ...fails)
+  expect(failed.code).toBe(75)
+  const next = await produce(cwd, '2026-11-23T11:00:10Z')
+  expect(next, next.stderr).toMatchObject({ code: 0, json: { slot: hour(11), sink: { delivered: 15 } } })
+  expect(await countIn(cwd)).toBe(21)
+})
+
+test('what only the sink knows of is not served again', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule: { cron: '0 * * * *' } } })
+  for (const now of ['08', '09', '10']) expect((await produce(scene.folder, `2026-11-23T${now}:00:10Z`)).code).toBe(0)
+  const other = ['--outbox', './other.db']
+  const ran = await backfill(scene.folder, '2026-11-23T10:30:00Z', ...range(6, 10), ...other)
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { slots: [6, 7].map(hour), alreadyServed: 3 } })
+  expect(await scene.admin.xlen(stream)).toBe(50)
+})
+
+test.each([
+  [['--from', 'noon', '--to', hour(9)], 2, /--from noon is not a time/],
+  [range(9, 6), 2, /is later than/],
+  [range(9, 23), 2, /more than one scheduled time ahead/],
+])('%j is %i', async (args, code, message) => {
+  const cwd = await folderOf()
+  expect(await owm(['backfill', ...args], at(cwd, '2026-11-23T10:30:00Z'))).toMatchObject({
+    code,
+    stderr: expect.stringMatching(message),
+  })
+})
+
+test('without a schedule there is nothing to go by', async () => {
+  const cwd = await folderOf({}, { schedule: undefined })
+  expect(await owm(['backfill', ...range(6, 9)], { cwd })).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/No schedule is configured/),
+  })
+})
