@@ -15,12 +15,13 @@ import {
   type Malformed,
   type Source,
 } from '../../plugin.js'
-import { idDigits } from '../../tasks/id.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { shareIn, withShard } from '../../tasks/slot.js'
+import { sampleShare, shardNumber, spreadDigits } from '../../tasks/spread.js'
 import type { Given } from './minimum.js'
+import { matcher, type Where } from './where.js'
 
 export interface Shard {
   /** 0..count-1. */
@@ -30,8 +31,7 @@ export interface Shard {
 
 /** All of them must be met; the shard comes last, so that the shares together are what a single producer takes. */
 export interface Filters {
-  /** Field -> the values that it may have, as text; '' is also that of a field which isn't there. */
-  readonly fields: Readonly<Record<string, readonly string[]>>
+  readonly fields: Where
   /** West, south, east, north in degrees. */
   readonly bbox?: readonly [number, number, number, number] | undefined
   /** 0..1. */
@@ -153,14 +153,14 @@ class Filter {
     if (bbox && isPlace && !isInside(checked, bbox)) return this.#leaveOut()
     const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
     // Other digits than the shard's: a sample is spread evenly over the shards.
-    if (sample !== undefined && share(digits.slice(20, 32)) >= sample) return this.#leaveOut()
+    if (sample !== undefined && sampleShare(digits) >= sample) return this.#leaveOut()
     this.#through++
     const { given } = this.#context.tally
     if (given) {
       given.read++
       if (isPlace) given.usable++
     }
-    if (shard && Number.parseInt(digits.slice(0, 8), 16) % shard.count !== shard.index) return undefined
+    if (shard && shardNumber(digits) % shard.count !== shard.index) return undefined
     this.#taken++
     return checked
   }
@@ -203,27 +203,13 @@ class Filter {
 /** A location as the filters see it: checked, or why it can't be a task. */
 type Checked = Place | Rejection | Malformed
 
-/** Not of a slot: the shares stay the same from run to run. */
-const digitsOf = idDigits('shard')
-
 /**
  * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't
  * be a task has those of its content: it's in one share as well, and rejected there.
  */
 function identityOf(location: Location | Malformed, checked: Checked): string {
   if (isMalformed(checked)) return hash('sha1', checked.value, 'hex')
-  return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : digitsOf(checked.key)
-}
-
-const share = (digits: string): number => Number.parseInt(digits, 16) / 16 ** digits.length
-
-function matcher(fields: Filters['fields']): (location: Location) => boolean {
-  const matches = Object.entries(fields).map(([field, values]) => ({ field, values: new Set(values) }))
-  return (location) =>
-    matches.every(({ field, values }) => {
-      const own = location[field] ?? ''
-      return typeof own !== 'object' && values.has(String(own))
-    })
+  return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : spreadDigits(checked.key)
 }
 
 function isInside({ latitude, longitude }: Place, [west, south, east, north]: NonNullable<Filters['bbox']>): boolean {
