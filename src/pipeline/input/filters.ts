@@ -19,8 +19,8 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { shareIn, withShard } from '../../tasks/slot.js'
-import { sampleShare, shardNumber, spreadDigits } from '../../tasks/spread.js'
 import type { Given } from './minimum.js'
+import { sampleShare, shardNumber, spreadDigits } from './spread.js'
 import { matcher, type Where } from './where.js'
 
 export interface Shard {

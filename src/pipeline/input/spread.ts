@@ -2,7 +2,7 @@
  * What spreads places evenly: 32 hexadecimal digits of a hash of the place, the same in every slot. Each use has digits
  * of its own, so that one doesn't depend on the other: a shard's locations have all phases, a sample is in all shards.
  */
-import { idDigits } from './id.js'
+import { idDigits } from '../../tasks/id.js'
 
 /** @param key of a place, or what else is spread */
 export const spreadDigits = idDigits('shard')
