@@ -292,6 +292,34 @@ describe('--print kubernetes', () => {
     expect(exits).toEqual([2, 65, 70, 78])
   })
 
+  it('has the times of the schedule in an expression that Kubernetes takes', async () => {
+    const { timetable } = await import('../../src/schedule/timetable.js')
+    const crons = [
+      '@weekly',
+      '*/10 6-9 * * MON-FRI',
+      '0 0 13 * 5',
+      '0 0 1-31 * 1',
+      '5 4 * 2,3 5-7',
+      '0 12 ? JAN-MAR SUN',
+    ]
+    const { all } = await documentsOf({
+      ...base,
+      pipelines: Object.fromEntries(crons.map((cron, index) => [`p${index}`, { schedule: { cron } }])),
+    })
+    const printed = validate(all).map(({ spec }) => spec?.schedule ?? '')
+    for (const [index, cron] of crons.entries()) {
+      // Its weekdays are 0 to 6.
+      expect(printed[index]).toMatch(/^([\d*,/-]+ ){4}[0-6*,/-]+$/)
+      const times = [cron, printed[index] ?? ''].map((one) => {
+        const { between } = timetable({ cron: one, timezone: 'UTC' })
+        return [...between(Date.parse('2026-11-23T00:00:00Z'), Date.parse('2027-11-23T00:00:00Z'))]
+      })
+      expect(times[0]).toEqual(times[1])
+    }
+    const { all: special } = await documentsOf({ ...base, schedule: { cron: '20 5 L * *' } })
+    expect(validate(special)[0]?.spec?.schedule).toBe('20 * * * *')
+  })
+
   it('is what the validator refuses once a key has another type', async () => {
     const { text } = await documentsOf(base)
     const broken = parseAllDocuments(text.replace('concurrencyPolicy: Forbid', 'concurrencyPolicy: Perhaps'))
