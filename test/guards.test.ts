@@ -43,6 +43,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['folder-own', '', 'outbox/strangers.integration', 'folders where everybody may replace files'],
   ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],
   ['found-shared', never, 'config/strangers.integration', 'a file or a folder that everybody may write to'],
+  ['holes-are-due', '', 'schedule/intervals.integration', 'a new outbox serves those'],
   ['held-until-minimum', never, 'pipeline/minimum.integration', 'fewer than minLocations'],
   ['log-kept', never, 'outbox/strangers.integration', 'whose log is still there is not made anew'],
   ['mark-is-new', '', 'faults/protocol/place', 'a stream that is deleted together with its mark'],

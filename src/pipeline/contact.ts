@@ -117,7 +117,7 @@ export class Contact {
   }
 
   async #attach(attach: NonNullable<Sink['attach']>, place: NonNullable<Sink['place']>, sink: Sink): Promise<void> {
-    const { outbox, pipeline, log, adopt: from } = this.#deps
+    const { outbox, log, adopt: from } = this.#deps
     const { address = this.#deps.sink.name } = sink
     const search = sink.taskIds?.bind(sink)
     /** True once it is placed. */
@@ -127,7 +127,7 @@ export class Contact {
       const attachment = await outbox.sinks.raiseEpoch()
       step('epoch:raised')
       // guard: copy-behind-receipts
-      if (attachment.formerId !== undefined) await goOnAsCopy(outbox, pipeline, sink)
+      if (attachment.formerId !== undefined) await goOnAsCopy(this.#deps, sink)
       const attached = await attach(attachment, outbox.sinks.idFor(address))
       step('sink:attached')
       const found = await outbox.reconcile({ address, attachment, search, attached, from })
@@ -152,7 +152,7 @@ export class Contact {
 
   /** A sink that knows no attachments, but remembers how far it got, if that. */
   async #ask(sink: Sink): Promise<void> {
-    const { outbox, pipeline, log, adopt: from } = this.#deps
+    const { outbox, log, adopt: from } = this.#deps
     const { address = this.#deps.sink.name } = sink
     const askPosition = sink.position?.bind(sink)
     for (;;) {
@@ -160,7 +160,7 @@ export class Contact {
       const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
-      await this.attempt(() => goOnAsCopy(outbox, pipeline, sink))
+      await this.attempt(() => goOnAsCopy(this.#deps, sink))
     }
   }
 

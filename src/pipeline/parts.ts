@@ -4,6 +4,7 @@ import type { From, Outbox } from '../outbox/outbox.js'
 import type { Logger, Sink, Source } from '../plugin.js'
 import type { Given } from './input/minimum.js'
 import type { Resilience } from './retry.js'
+import type { OnTime } from './slots/on-time.js'
 
 export interface Progress {
   read: number
@@ -21,6 +22,8 @@ export interface Deps {
   adopt?: From
   /** Retries and breaker around the sink. */
   resilience: Resilience
+  /** Says what is due between the slots that another outbox served. */
+  schedule?: OnTime | undefined
   log: Logger
   signal: AbortSignal
   onProgress?(progress: Progress): void

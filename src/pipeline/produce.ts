@@ -79,7 +79,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const delivered = nothingDelivered()
   const rejects = new Rejects()
 
-  const contact = new Contact(deps)
+  const contact = new Contact({ ...deps, schedule: options.schedule })
   const due: Planned[] = []
   const { run, complete, missed } = await enterSlots(options, deps, { contact, due })
   step('run:started')
@@ -162,8 +162,8 @@ async function enterSlots(
     // A copy finds out that it is one.
     if (schedule && options.flush) await contact.makeWithin(longestComparisonMs)
     // guard: behind-receipts
-    if (schedule) await goOnBehindReceipts(schedule, deps, contact)
-    const slots = await agenda.slots(outbox)
+    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, options.namespace)
+    const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
     let isElsewhere = false
@@ -176,9 +176,9 @@ async function enterSlots(
     }
     if (!options.flush) await contact.close()
     await enterDue(options, agenda, deps, due)
-    const { slotGiven } = agenda
+    const { slotGiven, once } = agenda
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
-    return await enterRun({ ...options, slot, slotGiven, from, once: agenda.enter !== undefined, isElsewhere }, deps)
+    return await enterRun({ ...options, slot, slotGiven, from, once, isElsewhere }, deps)
   } catch (error) {
     await contact.close()
     throw error

@@ -46,9 +46,16 @@ export interface Due {
 /** A start may come so much too early, where the clock is slow: 60 s, but no more than a tenth of the way. */
 const earlyMs = 60_000
 
-/** @param coveredTo end of the last interval; null where nothing was ever served */
-export function due({ timetable, catchUp, maxCatchUp, maxAgeMs }: Policy, coveredTo: number | null, now: number): Due {
-  const slot = newest(timetable, now)
+/**
+ * @param coveredTo end of the last interval; null where nothing was ever served
+ * @param slot the last scheduled time that may be due
+ */
+export function due(
+  { timetable, catchUp, maxCatchUp, maxAgeMs }: Policy,
+  coveredTo: number | null,
+  now: number,
+  slot = newest(timetable, now),
+): Due {
   if (slot === undefined || (coveredTo !== null && slot <= coveredTo)) return { slot, runs: [], covered: 0, gaps: [] }
   if (coveredTo === null) {
     const runs = [{ slot, from: timetable.at(slot - 1) ?? slot }]

@@ -2,7 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
-import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, sinkOf } from '../compose.js'
+import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
@@ -54,7 +54,8 @@ export async function flush(
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
     const { signal, onProgress } = around
     const pipeline = await ownerOf(loaded, around.env)
-    const deps = { sink, outbox, pipeline, resilience, log: await around.logger(), signal, onProgress }
+    const schedule = scheduleOf(loaded, around)
+    const deps = { sink, outbox, pipeline, resilience, schedule, log: await around.logger(), signal, onProgress }
     const { errors, served, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
     result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
     result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }

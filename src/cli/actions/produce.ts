@@ -23,7 +23,7 @@ import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsIn, tellGaps, tellMissed, tellVolatile } from './served.js'
+import { type Served, servedBy, slotsIn, tellMissed, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -113,7 +113,6 @@ export async function produce(
     await note(result, summary, source, outbox)
     Object.assign(result.source, await tellRejects(summary.rejects, around))
     await tellMissed(summary.missed, around)
-    await tellGaps(summary.due, around)
     await tellAbsent(result, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
@@ -145,7 +144,10 @@ export function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
 
 /** What a start is for: the slot that was named, what is due, or else the time of the start. */
 async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
-  if (named === undefined && schedule) return (await import('../../pipeline/slots/on-time.js')).onTime(schedule)
+  if (schedule) {
+    const { named: oneNamed, onTime } = await import('../../pipeline/slots/on-time.js')
+    return named === undefined ? onTime(schedule) : oneNamed(named, schedule)
+  }
   return (await import('../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
 }
 

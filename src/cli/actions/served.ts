@@ -1,5 +1,4 @@
 /** The slots that a start worked on, in `--json` and in words. */
-import type { Planned } from '../../outbox/runs/intervals.js'
 import type { Surroundings } from '../compose.js'
 import { harmless, plural } from '../format.js'
 
@@ -39,19 +38,6 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
     `${plural(missed.length, 'earlier start')} had stored nothing ` +
       `and ${missed.length === 1 ? 'is' : 'are'} closed as missed`,
   )
-}
-
-/** Tells which scheduled times nobody serves. */
-export async function tellGaps(due: readonly Planned[], { logger }: Surroundings): Promise<void> {
-  const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
-  for (const { from, to, count, reason } of due.flatMap(({ gaps }) => gaps)) {
-    const log = await logger()
-    const times = count === 1 ? from : `${from} to ${to}`
-    log.warn(
-      { reason },
-      `${plural(count, 'scheduled time')} (${times}) ${count === 1 ? 'is' : 'are'} missed: ${why[reason]}`,
-    )
-  }
 }
 
 /** Tells where a restart of the machine would take the outbox away: with it, what waits there and what was served. */

@@ -64,6 +64,7 @@ export function backfill(slots: readonly string[], newestFirst: boolean, { timet
   let isEntered = false
   return {
     slotGiven: true,
+    once: true,
     newestFirst,
     slots: async () => slots,
     enter: async ({ outbox, source }, namespace) => {

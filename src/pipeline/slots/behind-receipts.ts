@@ -1,11 +1,12 @@
 /** Outboxes that don't know all that was served for them go on behind what the sink has receipts of. */
 import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { type Shard, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
-import type { ProduceDeps } from '../parts.js'
-import type { OnTime } from './on-time.js'
+import type { Deps, ProduceDeps } from '../parts.js'
+import { enterDue, type OnTime } from './on-time.js'
 
 /** Milliseconds. */
 const longestWaitMs = 10_000
@@ -17,10 +18,11 @@ const longestWaitMs = 10_000
  * doesn't say, or where a later slot isn't whole; ConfigurationError where the outbox is another share's.
  */
 export async function goOnBehindReceipts(
-  { maxAgeMs, now }: OnTime,
-  { outbox, pipeline, source }: ProduceDeps,
+  deps: ProduceDeps & { schedule: OnTime },
   contact: Contact,
+  namespace = '',
 ): Promise<void> {
+  const { outbox, pipeline, source, schedule } = deps
   const [shard, shards] = shardOf(source.digest)
   const last = await outbox.ledger.last()
   if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), [shard, shards])
@@ -32,26 +34,61 @@ export async function goOnBehindReceipts(
     throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
       hint: 'Nothing is read before it does, so that no slot comes twice.',
     })
-  const own = newestOf(receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards))
+  const ofShard = receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards)
+  const own = newestOf(ofShard)
   const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
   const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
-  const served = newestWhole(others, now() - maxAgeMs) ?? own
-  if (served) await outbox.ledger.goOnBehind({ source: source.name, sourceDigest: source.digest, ...served })
+  const whole = newestWhole(others, schedule.now() - schedule.maxAgeMs)
+  const given = { source: source.name, sourceDigest: source.digest, namespace }
+  await goOnBehind(whole ? [whole] : ofShard, given, deps)
 }
 
 /**
  * A copy of an outbox, such as a restored backup, goes on behind what the file that it was copied from has delivered:
  * what that left open is closed where the sink has its receipt.
  */
-export async function goOnAsCopy({ ledger }: Outbox, pipeline: string, sink: Sink): Promise<void> {
+export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<void> {
+  const { ledger } = deps.outbox
   const last = await ledger.last()
   if (!last || !sink.receipts) return
   const [shard, shards] = shardOf(last.sourceDigest)
-  const receipts = (await sink.receipts(pipeline)).filter((each) => each.shard === shard && each.shards === shards)
-  const newest = newestOf(receipts)
-  if (!newest) return
+  const receipts = (await sink.receipts(deps.pipeline)).filter((each) => each.shard === shard && each.shards === shards)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
-  await ledger.goOnBehind({ source: last.source, sourceDigest: last.sourceDigest, ...newest })
+  const { source, sourceDigest, namespace } = last
+  await goOnBehind(receipts, { source, sourceDigest, namespace }, deps)
+}
+
+/**
+ * Enters the newest of the slots. Not every one before it need be there: the newest comes first, and a run that failed
+ * is behind the next one. What lies between the intervals, and isn't too old, is due.
+ */
+async function goOnBehind(
+  receipts: readonly Receipt[],
+  given: Omit<NewRun, 'slot'>,
+  { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
+): Promise<void> {
+  const { ledger } = outbox
+  const sorted = receipts.toSorted((a, b) => timeOf(a.slot) - timeOf(b.slot))
+  const since = schedule ? schedule.now() - schedule.maxAgeMs : Number.POSITIVE_INFINITY
+  const hole = firstHole(sorted, await ledger.coveredTo(), since)
+  const before = sorted[hole - 1]
+  if (before) await ledger.goOnBehind({ ...given, ...before })
+  for (const receipt of sorted.slice(hole)) {
+    // guard: holes-are-due
+    if (schedule && receipt.interval) await enterDue(schedule, given, { outbox, log }, timeOf(receipt.interval.from))
+    await ledger.goOnBehind({ ...given, ...receipt })
+  }
+}
+
+/** The index of the first receipt before which time lies that none covers, later than `since`; behind all without. */
+function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: number): number {
+  let end = coveredTo
+  for (const [index, { slot, interval }] of sorted.entries()) {
+    const from = interval && timeOf(interval.from)
+    if (end !== null && from !== null && from > end && from > since) return index
+    end = Math.max(end ?? timeOf(slot), timeOf(slot))
+  }
+  return sorted.length
 }
 
 const timeOf = (slot: string): number => Date.parse(slot)

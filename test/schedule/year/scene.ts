@@ -25,8 +25,8 @@ export interface Crash {
   readonly nth: number
   /** Killed, or interrupted by a signal. */
   readonly isKill: boolean
-  /** Requests that are under way and still arrive. */
-  readonly arriving: number
+  /** Whether the request that it dies with still arrives. */
+  readonly arrives: boolean
 }
 
 export interface Start extends Trouble {
@@ -98,22 +98,26 @@ export class Scene {
     const loaded = await this.#load()
     const abort = new AbortController()
     setMaxListeners(0, abort.signal)
-    const rescued =
-      first.crash && this.#dieAt(first.crash, () => [abort.abort(), line?.cut(first.crash?.arriving ?? 0)])
+    const { crash } = first
+    const rescued = crash && this.#dieAt(crash, () => [abort.abort(), line?.cut(isSent(crash) ? 1 : 0)])
     try {
       const begun = [this.#run(first, loaded, abort.signal)]
       // Of two at once the second comes when the first one has the outbox: SQLite's view of a file is the process'.
       if (others.length > 0) await Promise.race([reached('run:started'), ...begun])
       return await Promise.all([...begun, ...others.map((start) => this.#run(start, loaded, abort.signal))])
     } finally {
-      if (rescued && (await rescued.end()) && first.crash?.isKill) await this.#revive()
+      if (rescued && (await rescued.end()) && crash?.isKill) await this.#revive()
     }
   }
 
   async #run({ slot, isWaiting = false }: Start, loaded: Loaded, signal: AbortSignal): Promise<Ended> {
     const warnings: string[] = []
     const silent = (): void => undefined
-    const log = { debug: silent, info: silent, error: silent, warn: (_: object, text: string) => warnings.push(text) }
+    const warn = (_: object, text: string): void => {
+      // What dies says nothing more; and the folder is a temporary one.
+      if (!signal.aborted && !text.includes("won't last")) warnings.push(text)
+    }
+    const log = { debug: silent, info: silent, error: silent, warn }
     const around: Surroundings = {
       ...{ command: 'owm produce', signal, trustFolder: false, env: { OWM_SLOT: '' }, isTerminal: false },
       ...{ now: Date.now, logger: async () => log, note: silent, onProgress: silent },
@@ -200,6 +204,10 @@ function reached(at: Step): Promise<void> {
     subscribe('owm:step', watch)
   })
 }
+
+/** Behind these steps a request follows at once. */
+const isSent = ({ at, arrives }: Crash): boolean =>
+  arrives && ['epoch:raised', 'sink:compared', 'batch:sent'].includes(at)
 
 /** Small, so that the ledger deletes runs all the time. */
 const keepRuns = 40
