@@ -11,6 +11,7 @@ const configurationCodes: Readonly<Record<string, string>> = {
     'stream (ACL SETUSER).',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
+  DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',
   DENIED: 'Give the server a password, or let it listen on the address that owm may use (protected-mode).',
   UNKNOWN:
     'owm needs Redis 5 or newer with EVAL and streams: look whether a proxy or rename-command keeps a command away.',

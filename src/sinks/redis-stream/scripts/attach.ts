@@ -6,14 +6,29 @@
  *
  * Answers {'attached' or 'superseded', sink id, 1 where it was given now, the stream's generation, the epoch and word
  * that were attached before, and twice, of the fence and of the one before: seq ('' where it was never placed), task,
- * run, the word under which it was placed ('' by an older owm), 1 where its tasks are gone}.
+ * run, the word under which it was placed ('' by an older owm), 1 where its tasks are gone}. What somebody else wrote
+ * into a fence or the mark is an error, DAMAGED.
  */
 import { prelude } from './prelude.js'
 
 export const attach = `-- owm: attach
 ${prelude}
+-- A field of a fence or the mark that isn't as owm writes it; nil where all are. (No number has more than 16 digits.)
+local function strange_field(key, outbox)
+  local names = {'seq', 'epoch', 'generation', 'added', 'last', 'at:' .. outbox}
+  local number = '^' .. string.rep('%d?', 15) .. '%d$'
+  local shapes = {number, number, number, number, '^%d+%-%d+$', '^%[.*%]$'}
+  for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do
+    if value and not string.match(value, shapes[i]) then return names[i] end
+  end
+end
+
 local stream, fence, mark, former_fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local outbox, epoch, word, former = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+for _, key in ipairs({fence, mark, former_fence}) do
+  local strange = strange_field(key, outbox)
+  if strange then return redis.error_reply('DAMAGED the hash ' .. key .. ' holds a strange ' .. strange) end
+end
 local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local created = redis.call('HSETNX', mark, 'id', ARGV[4])
