@@ -92,7 +92,8 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
 
 /**
  * A copy without its secrets: what the schema marks with `.meta({secret: true})`, what has the name of a secret, and
- * passwords in URLs. Without a schema nothing is known to be marked.
+ * passwords in URLs; with a schema also what stands under a key that it doesn't know: `tokn` may be a token. Without one
+ * nothing is known to be marked.
  */
 export function masked(value: unknown, type?: z.ZodType): unknown {
   return mask(value, type ? Place.rootOf(type) : [], '')
@@ -106,8 +107,12 @@ function mask(value: unknown, places: readonly Place[], key: string): unknown {
   const inner = (name: string): Place[] => places.flatMap((place) => place.at([name]))
   if (Array.isArray(value))
     return value.map((entry: unknown, index) => mask(entry, inner(String(index)), isSecret ? 'secret' : ''))
+  const hasKeys = places.some((place) => place.hasKeys)
   return Object.fromEntries(
-    Object.entries(value).map(([name, entry]) => [name, mask(entry, inner(name), isSecret ? 'secret' : name)]),
+    Object.entries(value).map(([name, entry]) => {
+      const known = inner(name)
+      return [name, mask(entry, known, isSecret || (hasKeys && known.length === 0) ? 'secret' : name)]
+    }),
   )
 }
 

@@ -1,10 +1,12 @@
 /** The settings in force, one by one, each with where it came from; without secrets. */
+import * as z from 'zod'
 import { isOwmError, type OwmError } from '../errors/index.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { loadSink, loadSource } from '../plugins/load.js'
 import { masked } from './explain.js'
 import { type Loaded, located, pluginOptions } from './load.js'
 import { isTree, type Origin } from './origins.js'
+import { commonKeys } from './schema.js'
 
 export interface Shown {
   /** `source.timeoutMs` */
@@ -52,5 +54,8 @@ async function withDefaults(loaded: Loaded, name: 'source' | 'sink', errors: Owm
   )
   const options = plugin && (await attempt(pluginOptions(loaded, name, plugin.options)))
   const all = { ...section, ...(isTree(options) ? options : {}) }
-  return masked(all, plugin?.options)
+  const isOwn = (key: string): boolean => key === 'use' || commonKeys[name].includes(key)
+  const part = (of: boolean) => Object.fromEntries(Object.entries(all).filter(([key]) => isOwn(key) === of))
+  // Of a plugin that can't be loaded no key is known.
+  return Object.assign({}, masked(part(true)), masked(part(false), plugin?.options ?? z.strictObject({})))
 }

@@ -69,6 +69,11 @@ export class Place {
     return [...new Set([...own, ...this.alternatives.flatMap(({ keys }) => keys)])]
   }
 
+  /** Whether it lists the keys that may stand here. */
+  get hasKeys(): boolean {
+    return this.node.properties !== undefined || this.alternatives.some(({ hasKeys }) => hasKeys)
+  }
+
   /** The places that a path may lead to: several where alternatives leave it open, none where nothing is known. */
   at(path: readonly string[]): Place[] {
     const [part, ...rest] = path
