@@ -1,6 +1,7 @@
 /**
  * What only owm knows of the value at the cursor: plugins, pipelines, runs, slots, dead tasks. Reads the configuration
- * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run.
+ * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run, and one that is
+ * a pipe isn't read.
  */
 import { baseDirOf, readConfigFile } from '../config/file.js'
 import type { Environment, Overrides } from '../config/load.js'
@@ -44,7 +45,7 @@ async function outboxOf(given: Given, place: Place): Promise<Pick<Picture, 'runs
     outbox: pathIn(given, 'outbox', place),
   }
   // The secrets of source and sink aren't needed.
-  const overrides: Overrides = { ...flags, set: given.get('set'), without: ['source', 'sink'], runsCode: false }
+  const overrides: Overrides = { ...flags, set: given.get('set'), without: ['source', 'sink'], looksOnly: true }
   const { settings } = await loadConfig(overrides, place.env, place.cwd)
   const filter = { state: 'dead', run: undefined, location: undefined, limit: 50 } as const
   return (await inspect(settings.outbox.path, filter)) ?? { runs: [], tasks: [] }
@@ -62,7 +63,7 @@ async function pluginsOf(kind: string, given: Given, place: Place): Promise<Choi
 
 /** The configuration that the command would read. */
 const fileFor = (given: Given, place: Place): Promise<Found | undefined> =>
-  readConfigFile(pathIn(given, 'config', place) || place.env['OWM_CONFIG'] || undefined, place.cwd, false)
+  readConfigFile(pathIn(given, 'config', place) || place.env['OWM_CONFIG'] || undefined, place.cwd, true)
 
 /** The last value of a flag that names a file. */
 const pathIn = (given: Given, flag: string, { env }: Place): string | undefined =>

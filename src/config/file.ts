@@ -1,9 +1,11 @@
 /** The configuration file, found and read: the only module that knows cosmiconfig, and the one parser of YAML. */
-import { stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
-import { ConfigurationError, isOwmError, toError } from '../errors/index.js'
+import { ConfigurationError, codeOf, isOwmError, toError } from '../errors/index.js'
 import { importModule } from '../plugins/load.js'
 import { whyNotTrusted } from '../plugins/trust.js'
 import { exactScalar } from '../tasks/json/exact.js'
@@ -17,7 +19,7 @@ export const baseDirOf = (file: string): string =>
 export async function readConfigFile(
   named: string | undefined,
   cwd: string,
-  runsCode = true,
+  looksOnly = false,
 ): Promise<Found | undefined> {
   const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
   const texts = new Map<string, string>()
@@ -25,12 +27,14 @@ export async function readConfigFile(
   if (named === undefined) await mustBeReadable(cwd, searchPlaces)
   // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
   const search = async () => {
-    const explorer = cosmiconfig('owm', {
-      searchStrategy: 'project',
-      searchPlaces,
-      loaders: loaders(texts, named === undefined, runsCode),
-    })
-    return named === undefined ? explorer.search(cwd) : explorer.load(resolve(cwd, named))
+    const byEnding = loaders(texts, named === undefined, looksOnly)
+    const explorer = cosmiconfig('owm', { searchStrategy: 'project', searchPlaces, loaders: byEnding })
+    if (named === undefined) return explorer.search(cwd)
+    const filepath = resolve(cwd, named)
+    if (!(await stat(filepath).catch(() => undefined))?.isFIFO()) return explorer.load(filepath)
+    if (looksOnly) throw new Error('it is a pipe')
+    const parse = byEnding[extname(filepath)] ?? byEnding['noExt']
+    return { filepath, config: (await parse?.(filepath, await textOfPipe(filepath))) ?? {} }
   }
   const found = await search().catch((thrown: unknown) => {
     throw unreadable(toError(thrown), named ?? `in ${cwd}`)
@@ -65,6 +69,33 @@ async function mustBeReadable(cwd: string, places: readonly string[]): Promise<v
   }
 }
 
+/** Milliseconds within which somebody must write to a pipe. */
+const longestSilence = 5_000
+
+/** What a pipe brings, as that of `--config <(…)`. */
+async function textOfPipe(path: string): Promise<string> {
+  // Otherwise it would open only when somebody writes, and the process couldn't end before.
+  const pipe = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const chunks: Buffer[] = []
+    for (let waited = 0; ; ) {
+      // -1: somebody has it open and hasn't written yet. 0: nobody has.
+      const { bytesRead, buffer } = await pipe.read().catch((error: unknown) => {
+        if (codeOf(error) === 'EAGAIN') return { bytesRead: -1, buffer: Buffer.alloc(0) }
+        throw error
+      })
+      if (bytesRead > 0) chunks.push(buffer.subarray(0, bytesRead))
+      else if (bytesRead === 0 && (chunks.length > 0 || waited >= longestSilence)) break
+      else await setTimeout(20)
+      if (bytesRead === 0) waited += 20
+    }
+    if (chunks.length > 0) return Buffer.concat(chunks).toString()
+    throw new Error('it is a pipe, and nobody writes to it')
+  } finally {
+    await pipe.close()
+  }
+}
+
 async function mustBeTrusted(file: string): Promise<void> {
   const why = await whyNotTrusted(file)
   if (why === undefined) return
@@ -76,8 +107,9 @@ async function mustBeTrusted(file: string): Promise<void> {
 /**
  * @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none
  * @param isFound nobody named the file: a module is looked at before it runs
+ * @param looksOnly no module runs
  */
-function loaders(texts: Map<string, string>, isFound: boolean, runsCode: boolean): Record<string, Loader> {
+function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolean): Record<string, Loader> {
   const yaml: Loader = (path, text) => {
     texts.set(path, text)
     return parseYaml(text)
@@ -95,7 +127,7 @@ function loaders(texts: Map<string, string>, isFound: boolean, runsCode: boolean
   // cosmiconfig's own loader for .ts writes beside the file, which may be read-only. None of its loaders finds an owm
   // that is installed globally.
   const module: Loader = async (path) => {
-    if (!runsCode) throw new Error('it is code')
+    if (looksOnly) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
     return defaultExport(path)
   }

@@ -32,8 +32,8 @@ export interface Overrides {
   asWritten?: readonly string[]
   /** Sections that are left out, as if they stood nowhere. */
   without?: readonly string[]
-  /** Whether a configuration that is code may run: if not, it is an error. */
-  runsCode?: boolean
+  /** Nobody has asked for work yet: a configuration that is code or a pipe is an error. */
+  looksOnly?: boolean
 }
 
 export interface Loaded {
@@ -67,7 +67,7 @@ export async function loadConfig(
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
-  const found = await readConfigFile(named, cwd, flags.runsCode)
+  const found = await readConfigFile(named, cwd, flags.looksOnly)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)

@@ -60,7 +60,7 @@ it('completes the ids of runs, and changes nothing to know them', async () => {
   expect(await snapshot(scene.cwd)).toEqual(before)
 })
 
-it('says nothing where the configuration has a mistake, is code, or the outbox is not one', async () => {
+it('says nothing where the configuration has a mistake, is code or a pipe, or the outbox is not one', async () => {
   const cwd = join(scene.cwd, 'wrong')
   await mkdir(cwd)
   const files = {
@@ -69,10 +69,12 @@ it('says nothing where the configuration has a mistake, is code, or the outbox i
     'garbage.db': 'garbage',
   }
   for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text)
+  await run('mkfifo', ['pipe'], { cwd })
   const before = await snapshot(cwd)
   for (const flag of [
     ['--config', 'mistake.yaml'],
     ['--config', 'code.mjs'],
+    ['--config', 'pipe'],
     ['--outbox', 'garbage.db'],
   ]) {
     const words = ['outbox', 'inspect', ...flag, '--run', '']

@@ -1,8 +1,9 @@
 /** A hostile configuration costs neither memory nor time: it is an error in words. */
+import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { owm, temporaryFolder } from '../support/cli.js'
+import { owm, startOwm, temporaryFolder } from '../support/cli.js'
 
 /** `a1` is ten times `a0`, `a2` ten times `a1`, … */
 const lists = (levels: number): string =>
@@ -31,4 +32,15 @@ it.each([
     expect({ code, stderr: stderr.slice(0, 500) }).toEqual({ code: 78, stderr: expect.stringMatching(/^owm: /) })
     expect(stderr).not.toMatch(/call stack|^\s+at /m)
   }
+})
+
+it('a pipe that is named is read, and one that nobody writes to is not waited for', async () => {
+  const cwd = await temporaryFolder()
+  execFileSync('mkfifo', [join(cwd, 'pipe')])
+  const quiet = await owm(['produce', '--config', 'pipe'], { cwd })
+  expect(quiet).toMatchObject({ code: 78, stderr: expect.stringContaining('it is a pipe, and nobody writes to it') })
+  const show = startOwm(['config', 'show', '--config', 'pipe'], { cwd })
+  // Opens when the other side does.
+  await writeFile(join(cwd, 'pipe'), `# ${'-'.repeat(100_000)}\nsource: {use: simulated-db, count: 41}\n`)
+  expect(await show.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/source.count +41 +pipe:2/) })
 })
