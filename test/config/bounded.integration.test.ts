@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { owm, startOwm, temporaryFolder } from '../support/cli.js'
+import { base, type Counts } from '../cli/scene.js'
+import { folderWith, owm, owmJson, startOwm, temporaryFolder } from '../support/cli.js'
 
 /** `a1` is ten times `a0`, `a2` ten times `a1`, … */
 const lists = (levels: number): string =>
@@ -32,6 +33,36 @@ it.each([
     expect({ code, stderr: stderr.slice(0, 500) }).toEqual({ code: 78, stderr: expect.stringMatching(/^owm: /) })
     expect(stderr).not.toMatch(/call stack|^\s+at /m)
   }
+})
+
+it.each([
+  ['lists.yaml', `${lists(9)}\nlocations: *a9\n`],
+  ['trees.yaml', `${trees(40)}\nlocations: [*a40]\n`],
+  ['many.yaml', `${trees(14)}\nlocations: [${'*a14,'.repeat(50_000)}]\n`],
+  ['itself.yaml', '- &a {city: Bern, latitude: 46.9, longitude: 7.4, me: *a}\n'],
+  ['nobody.yaml', '- {city: Bern, latitude: 46.9, longitude: 7.4, me: *a}\n'],
+  ['deep.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}\n`],
+])('%s as a list of locations', async (file, text) => {
+  const cwd = await folderWith({ ...base, source: { use: 'static-list', file } })
+  await writeFile(join(cwd, file), text)
+  const { code, stderr } = await owm(['produce'], { cwd, node: ['--max-old-space-size=300'] })
+  expect({ code, stderr: stderr.slice(0, 500) }).toEqual({
+    code: 78,
+    stderr: expect.stringMatching(/^owm: The list \S+ isn't valid YAML: /),
+  })
+  expect(stderr).not.toMatch(/call stack|resource exhaustion|^\s+at /m)
+})
+
+it('a list may repeat what its entries share, thousands of times', async () => {
+  const cwd = await folderWith({ ...base, source: { use: 'static-list', file: 'shared.yaml' } })
+  const entries = Array.from({ length: 3_000 }, (_, n) => `- {<<: *d, latitude: ${n / 100}}\n`)
+  await writeFile(join(cwd, 'shared.yaml'), `d: &d {city: Bern, longitude: 7.4}\nlocations:\n${entries.join('')}`)
+  const { code, json } = await owmJson<Counts>(['produce'], { cwd })
+  expect({ code, read: json.source.read, delivered: json.sink.delivered }).toEqual({
+    code: 0,
+    read: 3_000,
+    delivered: 3_000,
+  })
 })
 
 it('a pipe that is named is read, and one that nobody writes to is not waited for', async () => {

@@ -1,5 +1,6 @@
 /** YAML: one list of records, an object that holds one, or a document for each record. Read as a whole. */
 import type { Document, Node, Scalar, YAMLMap } from 'yaml'
+import { toError } from '../../errors/index.js'
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Mapping } from '../fields/mapping.js'
@@ -39,14 +40,7 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const lineOf = (node: Node): number | undefined =>
     node.range?.[0] === undefined ? undefined : lineCounter.linePos(node.range[0]).line
   for (const document of documents) {
-    const [error] = document.errors
-    if (error)
-      throw damaged(
-        list.name,
-        `isn't valid YAML: ${error.message.split('\n', 1)[0]?.replace(/:$/, '')}`,
-        yamlHint,
-        error,
-      )
+    check(document, list.name)
     exactScalars(document, yaml)
     const about = { list, given, mapping, isOne: documents.length === 1 }
     for (const { value, key, line, odd, texts } of itemsOf(document, about, yaml, lineOf)) {
@@ -64,8 +58,37 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   yield { records, position: (index) => places[index] ?? '' }
 }
 
+/** Of a whole document, as of a configuration: more aliases are meant to fill the memory. */
+const maxAliases = { maxAliasCount: 100_000 }
+/** What reads the parts of a document that is checked: it finds the target of each alias once. */
+const contextOf = (doc: Document.Parsed) => ({
+  anchors: new Map(),
+  doc,
+  keep: true,
+  mapAsMap: false,
+  mapKeyWarned: false,
+  maxAliasCount: -1,
+})
+
+/** Throws where it isn't YAML, or is YAML that can't be read. */
+function check(document: Document.Parsed, name: string): void {
+  const [error] = document.errors
+  try {
+    if (error) throw error
+    // Finds what holds itself, too.
+    JSON.stringify(document.toJS(maxAliases))
+  } catch (thrown) {
+    const { message } = toError(thrown)
+    const [line = ''] = message.split('\n', 1)
+    const why = /^Maximum call stack|circular/.test(line)
+      ? 'it is nested too deeply, or a part of it holds itself'
+      : line.replace(/^Excessive alias count.*/, 'its aliases repeat more than memory may hold').replace(/:$/, '')
+    throw damaged(name, `isn't valid YAML: ${why}`, yamlHint, thrown)
+  }
+}
+
 /** Numbers that YAML writes in more ways than one: 1.50, 0x1F, 1e3. */
-function oddIn(node: Node, document: Document, { visit }: Yaml): Pick<Item, 'odd' | 'texts'> {
+function oddIn(node: Node, context: ReturnType<typeof contextOf>, { visit }: Yaml): Pick<Item, 'odd' | 'texts'> {
   const odd: { scalar: Scalar; number: unknown; source: string }[] = []
   const seen = new Set<unknown>()
   const look = (part: Node): void => {
@@ -78,7 +101,7 @@ function oddIn(node: Node, document: Document, { visit }: Yaml): Pick<Item, 'odd
           odd.push({ scalar, number, source })
       },
       Alias(_, alias) {
-        const target = alias.resolve(document)
+        const target = alias.resolve(context.doc, context)
         if (target) look(target)
       },
     })
@@ -88,7 +111,7 @@ function oddIn(node: Node, document: Document, { visit }: Yaml): Pick<Item, 'odd
     odd: odd.map(({ source }) => source),
     texts() {
       for (const { scalar, source } of odd) scalar.value = source
-      const value: unknown = node.toJS(document)
+      const value: unknown = node.toJS(context.doc, { maxAliasCount: -1 })
       for (const { scalar, number } of odd) scalar.value = number
       return value
     },
@@ -139,16 +162,17 @@ function itemsOf(
   const { items, layout } = given
   const { contents } = document
   if (contents === null) return []
-  const jsOf = (node: unknown): unknown => (yaml.isNode(node) ? node.toJS(document) : node)
+  const context = contextOf(document)
+  const jsOf = (node: unknown): unknown => (yaml.isNode(node) ? node.toJSON('', context) : node)
   const itemOf = (node: unknown, key?: string): Item => ({
     value: jsOf(node),
     key,
     line: yaml.isNode(node) ? lineOf(node) : undefined,
-    ...(yaml.isNode(node) ? oddIn(node, document, yaml) : nothingOdd),
+    ...(yaml.isNode(node) ? oddIn(node, context, yaml) : nothingOdd),
   })
   const found: unknown =
     items === undefined || !yaml.isMap(contents) ? contents : document.getIn(items.split('.'), true)
-  if (yaml.isMap(contents)) checkProjection(contents.toJS(document), titleOf(name))
+  if (yaml.isMap(contents)) checkProjection(jsOf(contents), titleOf(name))
   if (layout === 'keyed' && yaml.isMap(found))
     return found.items.map(({ key, value }) => itemOf(value, String(jsOf(key))))
   if (layout === 'columns')
@@ -158,7 +182,7 @@ function itemsOf(
       ...nothingOdd,
     }))
   if (yaml.isSeq(found)) {
-    if (found !== contents) mustBeWhole(contents.toJS(document), found.items.length, name, given)
+    if (found !== contents) mustBeWhole(jsOf(contents), found.items.length, name, given)
     return found.items.map((node) => itemOf(node))
   }
   if (items !== undefined && !yaml.isSeq(found) && yaml.isMap(contents))
@@ -168,7 +192,7 @@ function itemsOf(
       name,
     )
   if (!yaml.isMap(contents)) throw damaged(name, "isn't a sequence", yamlHint)
-  return inMap(contents, contents.toJS(document), about, itemOf)
+  return inMap(contents, jsOf(contents), about, itemOf)
 }
 
 function wrongLayout(name: string): never {
