@@ -1,7 +1,7 @@
 /**
  * What only owm knows of the value at the cursor: plugins, pipelines, runs, slots, dead tasks. Reads the configuration
- * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run, and one that is
- * a pipe isn't read.
+ * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run, and one that
+ * is a pipe isn't read.
  */
 import { baseDirOf, readConfigFile } from '../config/file.js'
 import type { Environment, Overrides } from '../config/load.js'

@@ -92,8 +92,8 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
 
 /**
  * A copy without its secrets: what the schema marks with `.meta({secret: true})`, what has the name of a secret, and
- * passwords in URLs; with a schema also what stands under a key that it doesn't know: `tokn` may be a token. Without one
- * nothing is known to be marked.
+ * passwords in URLs; with a schema also what stands under a key that it doesn't know: `tokn` may be a token. Without
+ * one nothing is known to be marked.
  */
 export function masked(value: unknown, type?: z.ZodType): unknown {
   return mask(value, type ? Place.rootOf(type) : [], '')

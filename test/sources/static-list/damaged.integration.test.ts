@@ -48,6 +48,7 @@ describe('lists that are wrong as a whole', () => {
     ],
     ['a column twice', 'list.csv', 'name,lat,lon,NAME\n', /two columns "NAME" \(columns 1 and 4\)/, /another name/],
     ['a quote in the header', 'list.csv', 'name,"lat,lon\nA,1,2\n', /quote that is never closed in its header, line 1/],
+    ['a space before a quote in the header', 'list.csv', 'name, "lat", lon\nA,1,2\n', /line 1/, /Remove the spaces/],
     [
       'one endless line',
       'list.csv',

@@ -259,6 +259,12 @@ describe('quotes', () => {
     expect(found).toEqual(expected)
   })
 
+  test.each(['A, "1, 5",2', 'A,"1" ,2', '"A, b" ,1,2'])('%s: the spaces beside them are told', async (line) => {
+    const { locations } = await read('list.csv', `name,lat,lon\n${line}\n`)
+    const reason = expect.stringMatching(/: remove the spaces beside its quotes$/)
+    expect(plain(locations)).toEqual([{ malformed: reason, value: line }])
+  })
+
   test('are none where the list has none', async () => {
     const { locations } = await read('list.tsv', 'name\tlat\tlon\n5" B\t1\t2\n"C\t1\t2\n', { quote: '' })
     expect(locations.map((location) => (location instanceof Malformed ? location : location['city']))).toEqual([

@@ -237,20 +237,23 @@ export class Table {
 
   #reject(record: string, at: number): void {
     const { name, given } = this.#terms
+    const cells = record.split(given.delimiter)
+    const isSpaced = cells.some((cell) => isQuoted(cell.trim(), given.quote) && cell !== cell.trim())
     if (!this.#columns)
       throw damaged(
         name,
         `has a quote that is never closed in its header, line ${at}`,
-        'Correct it, or set source.quote.',
+        isSpaced ? 'Remove the spaces beside its quotes.' : 'Correct it, or set source.quote.',
       )
-    const cells = record.split(given.delimiter)
     if (given.isTsv && cells.length === this.#columns.names.length) {
       this.#add(this.#rowOf(cells, record), at)
       return
     }
     const hint = record.includes(`\\${given.quote}`)
       ? `source.escape: "\\" reads \\${given.quote} as a quote`
-      : 'source.quote sets another, or none'
+      : isSpaced
+        ? 'remove the spaces beside its quotes'
+        : 'source.quote sets another, or none'
     this.#add(new Malformed(record, `a quote in this line is never closed, or more follows a closing one: ${hint}`), at)
   }
 
@@ -259,6 +262,10 @@ export class Table {
     this.#lines.push(at)
   }
 }
+
+/** Whether a quote stands at one end, as where the value has the delimiter in it, or at both. */
+const isQuoted = (cell: string, quote: string): boolean =>
+  quote !== '' && (cell.startsWith(quote) || cell.endsWith(quote))
 
 /** Whether a row has the columns of the header but for what has no value, or no name: a delimiter at an end. */
 const isPadded = (cells: readonly string[], names: readonly string[]): boolean =>
