@@ -2,25 +2,46 @@
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Filters, Shard } from '../pipeline/input/filters.js'
+import type { Conditions, Test, Values } from '../pipeline/input/where.js'
 import { Place } from '../plugins/schema.js'
 import { type Environment, type Loaded, section } from './load.js'
 import { isTree } from './origins.js'
 import { isSecretName, withoutCredentials } from './redact.js'
-import type { Settings } from './schema.js'
+import type { condition, conditions, Settings } from './schema.js'
 
 /** Undefined where all are taken. Throws ConfigurationError. */
 export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filters | undefined> {
   const source = section(loaded, 'source')
-  const { where: { bbox, ...fields } = {}, sample, limit } = source
+  const { sample, limit } = source
+  const { fields, bbox } = conditionsOf(source.where ?? {})
   const shard = await shardOf(loaded, source, env)
   if (Object.keys(fields).length === 0 && !bbox && sample === undefined && limit === undefined && !shard)
     return undefined
-  const wanted = Object.entries(fields).map(([field, values]): [string, string[]] => [
-    field,
-    [values].flat().map(String),
-  ])
-  return { fields: Object.fromEntries(wanted), bbox, sample, limit, shard }
+  return { fields, bbox, sample, limit, shard }
 }
+
+/** What a `where:` says. */
+export function conditionsOf({ bbox, ...fields }: Written): Conditions {
+  const wanted = Object.entries(fields).map(([field, given]): [string, Values | Test] => [
+    field,
+    isTree(given) ? testOf(given) : textsOf(given),
+  ])
+  return { fields: Object.fromEntries(wanted), bbox }
+}
+
+type Written = z.output<typeof conditions>
+type Scalar = string | number | boolean
+
+function testOf(given: z.output<typeof condition>): Test {
+  const { in: allowed, not: refused, ...rest } = given
+  return {
+    ...rest,
+    ...(allowed !== undefined && { in: textsOf(allowed) }),
+    ...(refused !== undefined && { not: textsOf(refused) }),
+  }
+}
+
+const textsOf = (given: Scalar | readonly Scalar[]): Values => [given].flat().map(String)
 
 /** From `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
 async function shardOf(

@@ -13,6 +13,43 @@ const plugin = z.looseObject({
 const longitude = z.number().min(-180).max(180)
 const latitude = z.number().min(-90).max(90)
 const scalars = [z.string(), z.number(), z.boolean()] as const
+const values = [...scalars, z.array(z.union(scalars)).min(1)] as const
+
+/** What a field must be. */
+export const condition = z
+  .strictObject({
+    gte: z.number().optional().describe('at least this number'),
+    gt: z.number().optional().describe('more than this number'),
+    lte: z.number().optional().describe('at most this number'),
+    lt: z.number().optional().describe('less than this number'),
+    in: z.union(values).optional().describe('this value, or one of these'),
+    not: z.union(values).optional().describe('not this value, and none of these'),
+    exists: z.boolean().optional().describe('whether the field has a value'),
+  })
+  .superRefine((given, context) => {
+    const { gte = -Infinity, gt = -Infinity, lte = Infinity, lt = Infinity, exists } = given
+    const refuse = (message: string): void => context.addIssue({ code: 'custom', message })
+    const isEmpty = Object.keys(given).length === 0 && context.issues.length === 0
+    if (isEmpty) refuse('an operator is expected: gte, gt, lte, lt, in, not or exists')
+    if (gte > lte || gt >= lte || Math.max(gte, gt) >= lt) refuse('no number lies between its bounds')
+    if (exists === false && Object.keys(given).length > 1)
+      refuse('with `exists: false` there is nothing else to ask for')
+  })
+  .meta({ minProperties: 1 })
+
+/** What `where:` may say, wherever it stands. */
+export const conditions = z
+  .object({
+    bbox: z
+      .tuple([longitude, latitude, longitude, latitude])
+      .refine(
+        ([, south, , north]) => south <= north,
+        'its south must not lie north of its north: [west, south, east, north] is expected',
+      )
+      .optional()
+      .describe('[west, south, east, north] in degrees; west may be greater than east, across the antimeridian'),
+  })
+  .catchall(z.union([...values, condition]))
 
 /** What may stand beside `use` in every source. owm reads these keys; the plugin doesn't get them. */
 export const sourceKeys = {
@@ -37,21 +74,10 @@ export const sourceKeys = {
     .describe(
       'likewise, as a share of the last run that was delivered, 0 to 1; until it is reached tasks stay in memory',
     ),
-  where: z
-    .object({
-      bbox: z
-        .tuple([longitude, latitude, longitude, latitude])
-        .refine(
-          ([, south, , north]) => south <= north,
-          'its south must not lie north of its north: [west, south, east, north] is expected',
-        )
-        .optional()
-        .describe('[west, south, east, north] in degrees; west may be greater than east, across the antimeridian'),
-    })
-    .catchall(z.union([...scalars, z.array(z.union(scalars)).min(1)]))
+  where: conditions
     .optional()
     .describe(
-      'only locations whose field has this value, or one of these: `country: [DE, AT]`; ' +
+      'only locations that meet this: `country: [DE, AT]`, `population: {gte: 100000}`; ' +
         "the field by owm's name, or by the source's own",
     ),
   sample: z.number().min(0).max(1).optional().describe('a share of the locations, 0 to 1; the same ones each time'),

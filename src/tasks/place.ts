@@ -41,8 +41,8 @@ function read(location: Location): Place {
   return { latitude, longitude, city, state, forecastHours, historicalHours, id, key }
 }
 
-/** CSV and databases give numbers as text: a plain decimal is one; `''`, `0x10` and `1,5` aren't. */
-function number(value: unknown): number {
+/** CSV and databases give numbers as text: a plain decimal is one; `''`, `0x10` and `1,5` aren't, but NaN. */
+export function numberIn(value: unknown): number {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint' || value instanceof ExactNumber) return Number(value)
   if (typeof value === 'string' && /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(value)) return Number(value)
@@ -51,7 +51,7 @@ function number(value: unknown): number {
 
 function degrees(given: unknown, key: string, limit: number): number {
   if (given === undefined || given === null || given === '') throw new Rejection(`${key} is missing`, key)
-  const value = number(given)
+  const value = numberIn(given)
   if (!(value >= -limit && value <= limit))
     throw new Rejection(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`, key)
   return value + 0 // -0 is 0: one place, one id
@@ -72,7 +72,7 @@ function text(given: unknown, key: string, least: number): string {
 
 function hours(given: unknown, key: string): number {
   if (given === undefined || given === null || given === '') return defaultHours
-  const value = number(given)
+  const value = numberIn(given)
   if (!Number.isSafeInteger(value) || value < 0)
     throw new Rejection(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`, key)
   return value

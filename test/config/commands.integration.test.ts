@@ -260,6 +260,7 @@ describe('the JSON Schema', () => {
       ...base,
       source: { use: './mine.ts', whatever: [1], limit: 5, where: { state: 'x', size: [1, 2], bbox: [1, 2, 3, 4] } },
     },
+    { ...base, source: { use: 'simulated-db', where: { a: { gte: 5, not: ['x'] }, b: { in: 'y', exists: true } } } },
     { ...base, sink: { use: 'redis-stream', url: '${REDIS_URL}' } },
     { ...base, source: { use: 'simulated-db', shard: '0/3', sample: 0.5 } },
     {
@@ -278,6 +279,15 @@ describe('the JSON Schema', () => {
     [{ ...base, sorce: {} }, ' must NOT have additional properties'],
     [{ ...base, source: { use: 'simulated-db', cuont: 5 } }, '/source must NOT have additional properties'],
     [{ ...base, source: { use: 'simulated-db', count: 'many' } }, '/source/count must be integer'],
+    [{ ...base, source: { use: 'simulated-db', where: { a: { gte: '5' } } } }, '/source/where/a/gte must be number'],
+    [
+      { ...base, source: { use: 'simulated-db', where: { a: { gtee: 5 } } } },
+      '/source/where/a must NOT have additional properties',
+    ],
+    [
+      { ...base, source: { use: 'simulated-db', where: { a: {} } } },
+      '/source/where/a must NOT have fewer than 1 properties',
+    ],
     [{ ...base, source: { count: 5 } }, "/source must have required property 'use'"],
     [{ ...base, source: { use: './mine.ts', limit: 0 } }, '/source/limit must be >= 1'],
     [{ ...base, sink: { use: './mine.ts', timeoutMs: 0 } }, '/sink/timeoutMs must be >= 1'],

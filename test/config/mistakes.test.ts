@@ -83,6 +83,25 @@ describe('an error leads to the line and the key', () => {
     ])
   })
 
+  it('and to those of a condition', async () => {
+    const where = [
+      '  where:',
+      '    size: {gte: abc}',
+      '    name: {noot: x}',
+      '    a: {}',
+      '    b: {gt: 5, lt: 5}',
+      '    c: null',
+    ]
+    const text = `source:\n  use: simulated-db\n${where.join('\n')}\nsink: {use: jsonl, path: "-"}\n`
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(/^source\.where\.size\.gte in \.owmrc\.yaml:4 is wrong: .*number.* \(it is "abc"\)\.$/),
+      'source.where.name.noot in .owmrc.yaml:5 is not a known key. Did you mean `not`?',
+      expect.stringMatching(/^source\.where\.a in \.owmrc\.yaml:6 is wrong: an operator is expected: gte, gt, /),
+      'source.where.b in .owmrc.yaml:7 is wrong: no number lies between its bounds.',
+      expect.stringMatching(/^source\.where\.c in \.owmrc\.yaml:8 is wrong: .*expected string or number/),
+    ])
+  })
+
   it('and to every variable that is missing', async () => {
     const text = `${inYaml}outbox:\n  path: \${HERE}/\${THERE}.db\n`.replace('tasks.jsonl', '${TASKS}')
     expect(await mistakesOf({ '.owmrc.yaml': text }, {}, { THERE: 'x' })).toEqual([

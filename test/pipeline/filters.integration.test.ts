@@ -110,6 +110,61 @@ it('rows that cannot be read are quarantined in exactly one shard', async () => 
   )
 })
 
+describe('conditions with operators', () => {
+  const rows = [
+    ['Berlin', 'DE', '3,755,251', '34'],
+    ['Hamburg', 'DE', '1892122', ''],
+    ['Lyon', 'FR', ' 522250 ', '173'],
+    ['Wien', 'AT', '1.982e6', '151'],
+  ]
+  const list = [
+    'city,country,people,elevation,latitude,longitude',
+    ...rows.map((row) => [...row, 1, 2].map((value) => `"${value}"`).join(',')),
+  ]
+
+  const runWith = async (where: object) => {
+    const cwd = await folderWith({
+      source: { use: 'static-list', file: 'list.csv', where },
+      sink: { use: 'jsonl', path: 't.jsonl' },
+      outbox: { path: 'o.db' },
+    })
+    await writeFile(join(cwd, 'list.csv'), `${list.join('\n')}\n`)
+    const ran = await produce([], { cwd })
+    return { ...ran, cities: ran.code === 0 ? (await tasksIn(cwd)).map(({ city }) => city) : [] }
+  }
+
+  it.each([
+    [{ people: { gte: 522_250 } }, ['Hamburg', 'Lyon', 'Wien']],
+    [{ people: { gt: 522_250, lt: 1_982_000 } }, ['Hamburg']],
+    [{ country: { not: ['FR', 'AT'] }, people: { not: '1892122' } }, ['Berlin']],
+    [{ elevation: { exists: false } }, ['Hamburg']],
+    [{ elevation: { exists: true, lte: 151 }, country: { in: ['DE', 'AT'] } }, ['Berlin', 'Wien']],
+    [{ closed: { exists: false }, open: { not: 'no' }, elevation: { gt: 170 } }, ['Lyon']],
+  ])('%j', async (where, cities) => {
+    const ran = await runWith(where)
+    expect({ code: ran.code, cities: ran.cities, leftOut: ran.json.source.leftOut }).toEqual({
+      code: 0,
+      cities,
+      leftOut: rows.length - cities.length,
+    })
+  })
+
+  it('tell how many values were no numbers, and show one', async () => {
+    const { stderr } = await runWith({ people: { gte: 1 } })
+    expect(stderr).toContain('source.where: people is no number in one location, such as \\"3,755,251\\"')
+  })
+
+  it.each([
+    [{ country: { gte: 5 } }, 'source.where: country is a number in no location, such as "DE"'],
+    [{ peeple: { gte: 5 } }, 'source.where: no location has peeple'],
+    [{ closed: { exists: true } }, 'source.where: no location has closed'],
+    [{ closed: { not: ['', 'yes'] } }, 'source.where: no location has closed'],
+  ])('%j is no condition for this list', async (where, message) => {
+    const { code, json } = await runWith(where)
+    expect({ code, message: json.error?.message }).toEqual({ code: 78, message: expect.stringContaining(message) })
+  })
+})
+
 describe('a run that was killed', () => {
   const config = {
     source: { use: 'simulated-db', count: 5_000, pageSize: 100 },
@@ -221,6 +276,9 @@ describe('on the command line', () => {
     ['a JOB_COMPLETION_INDEX that is too large', { shards: 3 }, { JOB_COMPLETION_INDEX: '3' }, '0 to 2'],
     ['a box upside down', { where: { bbox: [0, 10, 1, -10] } }, {}, 'source.where.bbox'],
     ['a value that is none', { where: { state: {} } }, {}, 'source.where.state'],
+    ['no operator', { where: { size: { gtee: 5 } } }, {}, 'source.where.size.gtee'],
+    ['a bound that is no number', { where: { size: { gte: 'abc' } } }, {}, 'source.where.size.gte'],
+    ['bounds with nothing between them', { where: { size: { gte: 10, lt: 5 } } }, {}, 'source.where.size'],
     ['half a box', { where: { bbox: [0, 10] } }, {}, 'source.where.bbox'],
     ['a sample of 20', { sample: 20 }, {}, 'source.sample'],
     ['a limit of nothing', { limit: 0 }, {}, 'source.limit'],

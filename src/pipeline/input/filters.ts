@@ -5,8 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { ConfigurationError, endlessSource } from '../../errors/index.js'
-import { nearest } from '../../errors/suggest.js'
+import { endlessSource } from '../../errors/index.js'
 import {
   isMalformed,
   type Location,
@@ -19,9 +18,10 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { shareIn, withShard } from '../../tasks/slot.js'
+import { FieldCheck } from './field-check.js'
 import type { Given } from './minimum.js'
 import { sampleShare, shardNumber, spreadDigits } from './spread.js'
-import { matcher, type Where } from './where.js'
+import { type Conditions, isInside, matcher } from './where.js'
 
 export interface Shard {
   /** 0..count-1. */
@@ -30,10 +30,7 @@ export interface Shard {
 }
 
 /** All of them must be met; the shard comes last, so that the shares together are what a single producer takes. */
-export interface Filters {
-  readonly fields: Where
-  /** West, south, east, north in degrees. */
-  readonly bbox?: readonly [number, number, number, number] | undefined
+export interface Filters extends Conditions {
   /** 0..1. */
   readonly sample?: number | undefined
   /** Locations, 1 or more. */
@@ -71,23 +68,22 @@ export function filtered(source: Source, filters: Filters, context: FilterContex
       if (filter.isFull) return
       for await (const page of source.read(filter.inner)) {
         const taken = filter.take(page)
-        filter.judge(false)
+        filter.check?.judge(false)
         yield taken
         if (filter.isFull) return
       }
-      filter.judge(true)
+      filter.check?.judge(true)
     },
     close: async () => source.close?.(),
   }
 }
 
-/** Locations without a field that are enough to take it for a misspelt one. */
-const enough = 20
-
 /** The filters on their way through a source. */
 class Filter {
   /** The source's own checkpoint, from which it is to be read. */
   readonly inner: string | undefined
+  /** Undefined where the source is read on: who read its beginning has judged. */
+  readonly check: FieldCheck | undefined
   readonly #filters: Filters
   readonly #context: FilterContext
   readonly #matches: (location: Location) => boolean
@@ -97,10 +93,6 @@ class Filter {
   #through: number
   /** Of those, the ones in this shard. */
   #taken: number
-  /** Fields that no location has had so far. */
-  readonly #unseen: Set<string>
-  /** Fields that the first locations had: one of them may be meant. */
-  readonly #seen = new Set<string>()
 
   constructor(filters: Filters, context: FilterContext, resume: string | undefined) {
     this.#filters = filters
@@ -111,9 +103,7 @@ class Filter {
     this.#through = Number(through)
     this.#taken = Number(taken)
     this.inner = inner
-    // '' is also the value of a field that isn't there.
-    const wanted = Object.entries(filters.fields).filter(([, values]) => !values.includes(''))
-    this.#unseen = new Set(resume === undefined ? wanted.map(([field]) => field) : [])
+    this.check = resume === undefined ? new FieldCheck(filters.fields, 'source.where', context.log) : undefined
     this.#count()
   }
 
@@ -144,7 +134,7 @@ class Filter {
   #lets(location: Location | Malformed): Checked | undefined {
     const { bbox, sample, shard } = this.#filters
     if (!isMalformed(location)) {
-      this.#note(location)
+      this.check?.note(location)
       if (!this.#matches(location)) return this.#leaveOut()
     }
     const checked = isMalformed(location) ? location : placeOf(location)
@@ -170,30 +160,6 @@ class Filter {
     if (given) given.leftOut = (given.leftOut ?? 0) + 1
   }
 
-  #note(location: Location): void {
-    if (this.#unseen.size === 0) return
-    for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
-    if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
-  }
-
-  /** Throws ConfigurationError where no location has had a field that is filtered by. */
-  judge(isEnd: boolean): void {
-    if (this.#seen.size === 0 || (!isEnd && this.#read < enough)) return
-    for (const field of this.#unseen) {
-      const near = nearest(field, [...this.#seen])
-      if (!isEnd && near === undefined) continue
-      throw new ConfigurationError(`source.where: no location has ${field}.`, { hint: this.#hintFor(field, near) })
-    }
-  }
-
-  #hintFor(field: string, near: string | undefined): string {
-    if (near !== undefined) return `Did you mean "${near}"?`
-    const [root = '', inner] = field.split('.')
-    if (inner !== undefined && this.#seen.has(root))
-      return `Map it, source.fields: {${inner}: ${field}}, and filter by ${inner}.`
-    return `They have ${[...this.#seen].slice(0, 30).join(', ')}: a column that is mapped has owm's own name here.`
-  }
-
   #count(): void {
     this.#context.tally.leftOut = this.#read - this.#taken
     this.#context.tally.limitReached = this.isFull
@@ -210,16 +176,6 @@ type Checked = Place | Rejection | Malformed
 function identityOf(location: Location | Malformed, checked: Checked): string {
   if (isMalformed(checked)) return hash('sha1', checked.value, 'hex')
   return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : spreadDigits(checked.key)
-}
-
-function isInside({ latitude, longitude }: Place, [west, south, east, north]: NonNullable<Filters['bbox']>): boolean {
-  const between = (degrees: number): boolean =>
-    west <= east ? west <= degrees && degrees <= east : degrees >= west || degrees <= east
-  return (
-    south <= latitude &&
-    latitude <= north &&
-    (between(longitude) || (Math.abs(longitude) === 180 && between(-longitude)))
-  )
 }
 
 /** What a checkpoint belongs to. */

@@ -1,0 +1,81 @@
+/** Tells of conditions that mean no location because of how they are written: a misspelt field, text for a number. */
+import { ConfigurationError } from '../../errors/index.js'
+import { nearest } from '../../errors/suggest.js'
+import type { Location, Logger } from '../../plugin.js'
+import { numberIn } from '../../tasks/place.js'
+import { shown } from '../../tasks/rejection.js'
+import { isBounded, meeting, type Where } from './where.js'
+
+/** Locations without a field that are enough to take it for a misspelt one. */
+const enough = 20
+
+/** What a field that is compared with numbers has had so far. */
+interface Compared {
+  numbers: number
+  others: number
+  /** The first one of the others. */
+  example: unknown
+}
+
+export class FieldCheck {
+  readonly #key: string
+  readonly #log: Logger
+  #read = 0
+  /** Fields that are needed, and that no location has had so far. */
+  readonly #unseen: Set<string>
+  /** Fields that the first locations had: one of them may be meant. */
+  readonly #seen = new Set<string>()
+  readonly #compared: Map<string, Compared>
+
+  /** @param key where the conditions stand in the configuration */
+  constructor(where: Where, key: string, log: Logger) {
+    this.#key = key
+    this.#log = log
+    const fields = Object.entries(where)
+    // What is also met without the field doesn't need it.
+    this.#unseen = new Set(fields.filter(([, wanted]) => !meeting(wanted)(undefined)).map(([field]) => field))
+    const compared = fields.filter(([, wanted]) => isBounded(wanted))
+    this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
+  }
+
+  note(location: Location): void {
+    this.#read++
+    for (const [field, seen] of this.#compared) {
+      const value = location[field]
+      if (Number.isFinite(numberIn(value))) seen.numbers++
+      else if (value !== undefined && value !== null && value !== '' && seen.others++ === 0) seen.example = value
+    }
+    if (this.#unseen.size === 0) return
+    for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
+    if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
+  }
+
+  /** Throws ConfigurationError where no location has had a field that is needed, or a number where one is. */
+  judge(isEnd: boolean): void {
+    if (this.#read === 0 || (!isEnd && this.#read < enough)) return
+    for (const field of this.#seen.size > 0 ? this.#unseen : []) {
+      const near = nearest(field, [...this.#seen])
+      if (!isEnd && near === undefined) continue
+      throw new ConfigurationError(`${this.#key}: no location has ${field}.`, { hint: this.#hintFor(field, near) })
+    }
+    if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
+  }
+
+  #judgeNumbers(field: string, { numbers, others, example }: Compared): void {
+    if (others === 0) return
+    const such = `such as ${shown(example)}`
+    const hint = 'Numbers are compared as in 1234.5 or -1.2e3: without separators, commas or units.'
+    if (numbers === 0)
+      throw new ConfigurationError(`${this.#key}: ${field} is a number in no location, ${such}.`, { hint })
+    const many = others === 1 ? 'one location' : `${others} locations`
+    this.#log.warn({ field, count: others }, `${this.#key}: ${field} is no number in ${many}, ${such}. ${hint}`)
+  }
+
+  #hintFor(field: string, near: string | undefined): string {
+    if (near !== undefined) return `Did you mean "${near}"?`
+    const [root = '', inner] = field.split('.')
+    if (inner !== undefined && this.#seen.has(root))
+      return `Map it, source.fields: {${inner}: ${field}}, and filter by ${inner}.`
+    return `They have ${[...this.#seen].slice(0, 30).join(', ')}: a column that is mapped has owm's own name here.`
+  }
+}
