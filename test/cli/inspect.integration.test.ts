@@ -73,6 +73,8 @@ describe('owm outbox inspect', () => {
       stdout: expect.stringContaining('No run has an id that begins with zzz.'),
     })
     expect((await owm(['outbox', 'retry', '4711'], { cwd })).stdout).toContain('no dead task has the SEQ 4711')
+    const ofRun = await owm(['outbox', 'retry', '--run', 'zzz'], { cwd })
+    expect(ofRun.stdout).toContain('no run whose id begins with zzz has one')
   })
 })
 

@@ -106,7 +106,7 @@ function note({ findings }: CheckResult, pipeline: string | undefined, { about, 
   findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null, ...isWarning })
   const where = pipeline === undefined ? about : `${pipeline}: ${about}`
   const verdict = ok ? (warning === undefined ? 'ok   ' : 'warn ') : 'wrong'
-  return `${verdict} ${where}: ${message}${hint === undefined ? '' : ` ${hint}`}`
+  return `${verdict} ${where}: ${hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`}`
 }
 
 function failed(wrong: readonly OwmError[]): OwmError[] {

@@ -162,7 +162,8 @@ export async function retry(
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const retried = await outbox.deadLetters.retry(chosen)
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
-    const nothing = seqs.length > 0 ? `: no dead task has the SEQ ${seqs.join(', ')}` : ''
+    const ofRun = run === undefined ? '' : `: no run whose id begins with ${run} has one`
+    const nothing = seqs.length > 0 ? `: no dead task has the SEQ ${seqs.join(', ')}` : ofRun
     const next = retried > 0 ? ': `owm flush` delivers them' : nothing
     return {
       result: { outbox: { path: outbox.path, pending, dead }, retried },
