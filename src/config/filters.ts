@@ -1,6 +1,7 @@
 /** Which locations a configuration takes. */
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
+import type { Cadence } from '../pipeline/input/cadence.js'
 import type { Filters, Shard } from '../pipeline/input/filters.js'
 import type { Conditions, Test, Values } from '../pipeline/input/where.js'
 import { Place } from '../plugins/schema.js'
@@ -42,6 +43,19 @@ function testOf(given: z.output<typeof condition>): Test {
 }
 
 const textsOf = (given: Scalar | readonly Scalar[]): Values => [given].flat().map(String)
+
+/** As JSON, for a run's row; null where every location is due in every run. Throws ConfigurationError. */
+export async function cadenceOf(loaded: Loaded): Promise<string | null> {
+  const { cadence, schedule } = loaded.settings
+  if (!cadence) return null
+  if (!schedule)
+    throw new ConfigurationError(`cadence ${await loaded.origins.place(['cadence'])} needs a schedule.`, {
+      hint: 'Add `schedule: {cron: "0 * * * *"}`: a location is due in the run whose interval has its window in it.',
+    })
+  const rules = cadence.rules.map(({ where, every }) => ({ where: conditionsOf(where), every }))
+  const kept: Cadence = { ...cadence, rules }
+  return JSON.stringify(kept)
+}
 
 /** From `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
 async function shardOf(

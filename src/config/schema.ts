@@ -137,9 +137,28 @@ const schedule = z
   .optional()
   .describe('which times the runs are for; owm starts nothing by itself')
 
+const every = z.string().regex(durationPattern, 'a number and a unit are expected: 10m, 6h or 1d')
+
+const cadence = z
+  .strictObject({
+    default: every.optional().describe('how often a location is due for which nothing else says it; else in every run'),
+    field: z.string().min(1).optional().describe('the field of a location that says how often: 10m, 1h, 6h, 1d'),
+    rules: z
+      .array(z.strictObject({ where: conditions.describe('which locations'), every: every.describe('how often') }))
+      .default([])
+      .describe('how often the locations are due that meet a condition; the first one that does counts'),
+    spread: z
+      .boolean()
+      .default(false)
+      .describe('each location has a phase of its own, so that the load is even; else all begin at 00:00 UTC'),
+  })
+  .optional()
+  .describe('how often each location is due, where not in every run; needs `schedule`')
+
 /** The sections that name no plugin. */
 const common = {
   schedule,
+  cadence,
   taskNamespace: z
     .string()
     .max(200)

@@ -32,6 +32,10 @@ export interface RunReport {
   rejected: number
   duplicates: number
   persisted: number
+  /** With a cadence: locations that were not due. */
+  notDue: number
+  /** With a cadence: windows that came too late for this run, and that no run has served. */
+  skipped: number
   delivered: number
   dead: number
   /** Tasks that an operator gave up. */
@@ -215,7 +219,8 @@ async function runsIn(view: View, filter: Filter): Promise<RunReport[]> {
   const { manager } = view
   const where = { runId: beginningWith(filter.run ?? '') }
   const ofVersion6 = view.version < 6 ? {} : { lastError: true }
-  const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6 }
+  const ofVersion9 = view.version < 9 ? {} : { notDue: true, skipped: true }
+  const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6, ...ofVersion9 }
   const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
   const [pending, dead, undelivered] = [
     await pendingByRun(manager),
@@ -225,8 +230,11 @@ async function runsIn(view: View, filter: Filter): Promise<RunReport[]> {
   const isRead = await isProducing(manager)
   return withoutBytes(rows, view).map(({ id, discarded, lost = 0, lastError, startedAt, finishedAt, ...row }) => {
     const died = dead.get(id) ?? 0
+    const { notDue = 0, skipped = 0 } = row
     return {
       ...row,
+      notDue,
+      skipped: Math.max(0, skipped),
       lastError: lastError ?? undelivered.get(id) ?? null,
       isBeingRead: row.state === 'reading' || row.state === 'checking' ? isRead : null,
       delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),

@@ -50,6 +50,12 @@ export interface Intake {
   decided?: number
   /** Locations that an earlier run of the slot stored: counted only, for nothing is wrong with them. */
   repeated?: number
+  /** Locations that were not due, which are counted only. */
+  notDue?: number
+  /** Windows that nobody serves: see RunRow. */
+  skipped?: number
+  /** Windows that the run with this `id` has counted as skipped, and that these tasks serve. */
+  unskipped?: { readonly run: number; readonly windows: number } | undefined
   /** The sum of the ids of the tasks in the batches: see tasks/id-sum. */
   idSum: string
 }
@@ -184,10 +190,16 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
     duplicates: () => `duplicates + ${duplicates}`,
     repeated: () => `repeated + ${intake.repeated ?? 0}`,
     persisted: () => `persisted + ${persisted}`,
+    notDue: () => `not_due + ${intake.notDue ?? 0}`,
+    skipped: () => `skipped + ${intake.skipped ?? 0}`,
     idSum: sumOf(run.idSum, intake.idSum),
   }
   await manager.update(runs, { id: run.id }, moved)
   run.idSum = moved.idSum
+  const { unskipped } = intake
+  // Less than 0 until that run is read, where it is open.
+  if (unskipped && unskipped.windows > 0)
+    await manager.update(runs, { id: unskipped.run }, { skipped: () => `skipped - ${unskipped.windows}` })
 }
 
 /** Null stays null: a run of an older version whose sum isn't known. */

@@ -40,7 +40,7 @@ import type { OnTime } from './slots/on-time.js'
 import { mustBeSameShards } from './slots/same-shards.js'
 import { leaveOtherShards } from './slots/shards.js'
 
-export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'again'> {
+export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again'> {
   agenda: Agenda
   /** Where there is one: outboxes that have served nothing go on behind receipts. */
   schedule?: OnTime | undefined
@@ -190,12 +190,12 @@ const longestComparisonMs = 3_000
 
 /** Makes the rows of what is due by now, and notes what those are. */
 async function enterDue(
-  { namespace = '' }: Pick<ProduceOptions, 'namespace'>,
+  { namespace = '', cadence = null }: Pick<ProduceOptions, 'namespace' | 'cadence'>,
   agenda: Agenda,
   deps: ProduceDeps,
   due: Planned[],
 ): Promise<void> {
-  const entered = await agenda.enter?.(deps, namespace)
+  const entered = await agenda.enter?.(deps, { namespace, cadence })
   if (entered) due.push(entered)
 }
 

@@ -42,7 +42,8 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const { progress, rejects } = options
   const { batchSize } = outbox
   const positions = new Positions(run.persisted)
-  const intake = new IntakeBuffer({ run, batchSize, known: await knownOf(run, outbox), rejects, positions })
+  const [known, windows] = [await knownOf(run, outbox), await outbox.ledger.windowsOf(run)]
+  const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions })
   const hold = await holdOf(run, intake, deps)
   const opened = await source.open()
   progress.total = opened.total

@@ -19,11 +19,11 @@ export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
 export function taskEncoder(
   slot: string,
   namespace = '',
-): (place: Place, location: Location, task: Utf8) => string | Rejection {
+): (place: Place, location: Location, task: Utf8, window?: string) => string | Rejection {
   const digitsOf = idDigits(slot, namespace)
-  return (place, location, task) =>
+  return (place, location, task, window) =>
     orRejection(() => {
-      const digits = digitsOf(place.key)
+      const digits = digitsOf(place.key, window)
       task.put(startOfTask)
       task.uuid(digits)
       task.put(latitudeKey)

@@ -16,15 +16,22 @@ const keyBytes = 8 * 1024
  * Makes the function that turns a place's key into 32 hexadecimal digits: those of its id in this slot, but for the
  * digits of version and variant.
  *
- * @param slot the scheduled time as `normalSlot` writes it, or another word where the digits serve another end
+ * @param slot the scheduled time as `normalSlot` writes it, or another word where the digits serve another end; the
+ *   beginning of a window (schedule/windows) takes its place where there is one
  * @param taskNamespace '' for owm's own namespace
  */
-export function idDigits(slot: string, taskNamespace = ''): (key: string) => string {
+export function idDigits(slot: string, taskNamespace = ''): (key: string, window?: string) => string {
   const name = new Utf8(keyBytes)
   name.put(taskNamespace === '' ? namespace : namespaceFor(taskNamespace))
-  name.text(`${slot}\n`)
-  const start = name.end
-  return (key) => {
+  const before = name.end
+  let [written, start] = ['', before]
+  return (key, window = slot) => {
+    if (window !== written) {
+      name.end = before
+      name.text(`${window}\n`)
+      written = window
+      start = name.end
+    }
     name.end = start
     name.text(key)
     return hash('sha1', name.written(), 'hex')

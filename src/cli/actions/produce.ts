@@ -39,6 +39,9 @@ export interface ProduceResult {
     repeated?: number
     leftOut?: number
     limitReached?: boolean
+    /** With a cadence: locations that were not due, and windows that came too late for any run. */
+    notDue?: number
+    skipped?: number
     /** Locations that the slot was served with before and that the list lacks now; left out where there is none. */
     absent?: number
     /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
@@ -159,14 +162,17 @@ export async function run(
   flags: Pick<ProduceFlags, 'again' | 'no-flush'>,
   around: Surroundings,
 ): Promise<ProduceSummary> {
-  const { produce } = await import('../../pipeline/produce.js')
+  const [{ produce }, { cadenceOf }] = await Promise.all([
+    import('../../pipeline/produce.js'),
+    import('../../config/filters.js'),
+  ])
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress } = around
   return produce(
     {
-      ...{ ...when, namespace: loaded.settings.taskNamespace, again: flags.again },
+      ...{ ...when, namespace: loaded.settings.taskNamespace, cadence: await cadenceOf(loaded), again: flags.again },
       ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
     },
     { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },
@@ -184,6 +190,7 @@ async function note(
   result.served = servedBy(served)
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
   if (run.repeated > 0) result.source.repeated = run.repeated
+  if (run.cadence !== null) Object.assign(result.source, { notDue: run.notDue, skipped: run.skipped })
   if (absent > 0) result.source.absent = absent
   const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
@@ -250,6 +257,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary,
   return [
     `slot ${slot}: ${locationsRead(source)}`,
     ...(repeated > 0 ? [isAll ? 'all there already' : `${count(repeated)} there already`] : []),
+    ...(source.notDue ? [`${count(source.notDue)} not due`] : []),
     ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
     ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),

@@ -3,9 +3,9 @@
  * row. A slot that lies in an interval already, as in a backfill, gets none; what a missed run had goes to the next
  * one. So the intervals follow one another without a hole, and what is scheduled behind the last one is due.
  */
-import { type EntityManager, IsNull, Not } from 'typeorm'
+import { type EntityManager, IsNull, LessThanOrEqual, Not } from 'typeorm'
 import { shareIn } from '../../tasks/slot.js'
-import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
+import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
 
 /** What a start makes rows of: slots, oldest first, and what is missed. Times are milliseconds since 1970. */
 export interface Planned {
@@ -35,13 +35,20 @@ export async function extendTo(manager: EntityManager, slot: string, first?: num
   return (await takeFrom(manager, end)) ?? (to === end ? null : end)
 }
 
-/** Takes the interval up to `end` from a missed run, and gives its beginning; null where no missed run has it. */
-async function takeFrom(manager: EntityManager, end: number): Promise<number | null> {
-  const missed = await manager.find(runs, { where: { state: 'missed', intervalFrom: Not(IsNull()) } })
-  const run = missed.find(({ slot }) => Date.parse(slot) === end)
-  if (!run) return null
-  await manager.update(runs, { id: run.id }, { intervalFrom: null })
-  return run.intervalFrom
+/**
+ * Takes what lies up to `to` from the interval of a run that was missed, or of a later one that hasn't begun to read;
+ * gives its beginning, or null where neither has any of it.
+ */
+async function takeFrom(manager: EntityManager, to: number): Promise<number | null> {
+  const intervalFrom = LessThanOrEqual(to)
+  const where = [{ state: 'missed', intervalFrom } as const, { state: 'reading', read: 0, intervalFrom } as const]
+  for (const { id, slot, state, intervalFrom } of await manager.find(runs, { where })) {
+    const end = Date.parse(slot)
+    if (end < to || (end > to && intervalFrom === to) || (end === to && state === 'reading')) continue
+    await manager.update(runs, { id }, { intervalFrom: end === to ? null : to })
+    return intervalFrom
+  }
+  return null
 }
 
 export async function insertGaps(manager: EntityManager, given: Planned['gaps'], now: number): Promise<void> {
@@ -50,26 +57,30 @@ export async function insertGaps(manager: EntityManager, given: Planned['gaps'],
 }
 
 /**
- * Closes the open runs of a share that stored nothing: the run of `slot` serves theirs, and gets their intervals. Those
+ * Closes the open runs of a share that have read nothing: the run of `slot` serves theirs, and gets their intervals. Those
  * without an interval (a backfill's) stay: somebody asked for these very slots.
  */
 export async function closeCovered(manager: EntityManager, slot: string, digest: string, now: number): Promise<void> {
-  const where = { state: 'reading', persisted: 0, slot: Not(slot), intervalFrom: Not(IsNull()) } as const
+  const where = { state: 'reading', read: 0, slot: Not(slot), intervalFrom: Not(IsNull()) } as const
   const [by] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
   if (!by) return
-  // The newest first: each passes on what it was given.
+  // The newest first: each passes on what it was given. One that can't is served by itself.
   for (const run of await manager.find(runs, { where, order: { id: 'DESC' } })) {
     if (shareIn(run.sourceDigest) !== shareIn(digest) || run.id === by.id) continue
-    if (await manager.existsBy(suspects, { run: run.id })) continue
-    await passOn(manager, run)
+    if (!(await passOn(manager, run))) continue
     const closed = { state: 'missed', checkpoint: null, finishedAt: now, coveredBy: by.id } as const
     await manager.update(runs, { id: run.id }, closed)
   }
 }
 
-/** The interval behind a run's begins where that one began; where there is none yet, the next row gets it. */
-export async function passOn(manager: EntityManager, { id, slot, intervalFrom }: RunRow): Promise<void> {
-  if (intervalFrom === null) return
-  const { affected } = await manager.update(runs, { intervalFrom: Date.parse(slot) }, { intervalFrom })
+/**
+ * The run behind this one begins where this one began; false where there is none yet (its row gets that when it is
+ * made), or where it has read something already, in its own interval.
+ */
+export async function passOn(manager: EntityManager, { id, slot, intervalFrom }: RunRow): Promise<boolean> {
+  if (intervalFrom === null) return false
+  const next = { intervalFrom: Date.parse(slot), id: Not(id), state: 'reading', read: 0 } as const
+  const { affected } = await manager.update(runs, next, { intervalFrom })
   if (affected) await manager.update(runs, { id }, { intervalFrom: null })
+  return Boolean(affected)
 }

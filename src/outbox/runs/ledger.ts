@@ -24,6 +24,7 @@ import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } f
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
 import { type WholeSlot, wholeSlots } from './whole-slots.js'
+import { beginInside, type Windows, windowsOf } from './windows.js'
 
 /** What a run is known by before it's read. */
 export interface NewRun {
@@ -36,7 +37,9 @@ export interface NewRun {
   namespace?: string
   /** Reads a slot again that was lost, or no longer kept. */
   again?: boolean
-  /** Where its interval begins, in milliseconds since 1970, where there was none before it. Default: at its slot. */
+  /** JSON: which locations are due (pipeline/input/cadence). Default: all. */
+  cadence?: string | null
+  /** The scheduled time before its slot, in milliseconds since 1970: it covers what is behind that. Default: none. */
   from?: number | undefined
 }
 
@@ -112,6 +115,11 @@ export class Ledger {
     const slots = (await this.#find({ intervalFrom: Not(IsNull()) })).map(({ slot }) => slot)
     const later = slots.filter((slot) => Date.parse(slot) >= time)
     return later.sort((a, b) => Date.parse(a) - Date.parse(b))[0]
+  }
+
+  /** Which windows a run serves. */
+  async windowsOf(run: RunRow): Promise<Windows> {
+    return this.#database.inTurn((manager) => windowsOf(manager, run))
   }
 
   /** Where the last interval ends. */
@@ -246,15 +254,17 @@ export class Ledger {
     return this.#database.inTurn((manager) => manager.find(runs, { where, order: { id: 'ASC' } }))
   }
 
-  async #insert(manager: EntityManager, { from, ...run }: NewRun): Promise<string> {
+  async #insert(manager: EntityManager, { from, cadence = null, ...run }: NewRun): Promise<string> {
     const runId = randomUUID()
     const intervalFrom = await extendTo(manager, run.slot, from)
+    const begun = intervalFrom === null ? await beginInside(manager, run.slot, { from, cadence }) : { cadence }
     const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, repeated: 0, idSum: zeroSum }
     const flags = { again: run.again ? 1 : 0, slotGiven: run.slotGiven === false ? 0 : 1 }
     await manager.insert(runs, {
       ...run,
       ...counts,
       ...flags,
+      ...begun,
       runId,
       intervalFrom,
       state: 'reading',

@@ -32,8 +32,8 @@ export interface SlotsSeen {
 
 export const noSlots: SlotsSeen = { coveredTo: null, slots: [], missed: [], newestDeletedSlot: null }
 
-/** The first version of the schema that knows intervals. */
-const withIntervals = 8
+/** The first version of the schema that has all that is read here. */
+const withIntervals = 9
 
 /** The newest `most` slots and gaps; undefined where there is no outbox. Throws OutboxError. */
 export async function slotsIn(path: string, most: number): Promise<SlotsSeen | undefined> {

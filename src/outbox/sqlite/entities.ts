@@ -136,6 +136,14 @@ export interface RunRow {
   sinks: string | null
   /** The run covers the time behind this one, up to its slot; null where another run covers its slot. */
   intervalFrom: number | null
+  /** Where the windows begin that it may serve, if its slot lies in the interval of another run; else null. */
+  windowsFrom: number | null
+  /** JSON: the cadence that it was begun with (pipeline/input/cadence); null where every location is due. */
+  cadence: string | null
+  /** Locations that were not due. */
+  notDue: number
+  /** Windows that came too late for this run, and that no run has served. */
+  skipped: number
   /** The `id` of the run that serves its slot with its own, where it stored nothing; else null. */
   coveredBy: number | null
   /** Why its source failed last; null where it never did. */
@@ -167,6 +175,10 @@ export const runs = new EntitySchema<RunRow>({
     repeated: { type: 'integer', default: 0 },
     sinks: { type: 'text', nullable: true },
     intervalFrom: { name: 'interval_from', type: 'integer', nullable: true },
+    windowsFrom: { name: 'windows_from', type: 'integer', nullable: true },
+    cadence: { type: 'text', nullable: true },
+    notDue: { name: 'not_due', type: 'integer', default: 0 },
+    skipped: { type: 'integer', default: 0 },
     coveredBy: { name: 'covered_by', type: 'integer', nullable: true },
     lastError: { name: 'failure', type: 'text', nullable: true },
     startedAt: { name: 'started_at', type: 'integer' },

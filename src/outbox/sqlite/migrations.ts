@@ -213,6 +213,23 @@ class Intervals1700000000008 implements MigrationInterface {
   down = neverBack
 }
 
+class Cadences1700000000009 implements MigrationInterface {
+  name = 'Cadences1700000000009'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE run ADD COLUMN windows_from INTEGER',
+      'ALTER TABLE run ADD COLUMN cadence TEXT',
+      'ALTER TABLE run ADD COLUMN not_due INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE run ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0',
+      'PRAGMA user_version = 9',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
@@ -227,4 +244,5 @@ export const migrations = [
   LastError1700000000006,
   SinksOfRuns1700000000007,
   Intervals1700000000008,
+  Cadences1700000000009,
 ]

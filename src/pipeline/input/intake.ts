@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../../outbox/outbox.js'
+import type { Windows } from '../../outbox/runs/windows.js'
 import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
 import { type Batch, BatchWriter } from '../../tasks/batch.js'
 import { taskEncoder } from '../../tasks/encode.js'
@@ -9,6 +10,7 @@ import { IdSum } from '../../tasks/id-sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
+import { type Cadence, type DueOf, dueIn } from './cadence.js'
 import type { PlacedBatch } from './filters.js'
 import type { Given } from './minimum.js'
 import type { Positions } from './positions.js'
@@ -27,6 +29,8 @@ export interface IntakeOptions {
   batchSize: number
   /** What the run's slot has had. */
   known: Known
+  /** Which windows it serves. */
+  windows: Windows
   rejects: Rejects
   positions: Positions
 }
@@ -42,6 +46,8 @@ export class IntakeBuffer {
   readonly #run: RunRow
   readonly #known: Known
   readonly #encode: ReturnType<typeof taskEncoder>
+  readonly #dueOf: DueOf
+  readonly #covering: Windows['covering']
   readonly #tasks: BatchWriter
   #checkpoint: string | null
   #since = 0
@@ -49,11 +55,18 @@ export class IntakeBuffer {
   #rejections: SetAside[] = []
   #suspects: Suspect[] = []
   #repeated = 0
+  #notDue = 0
+  #skipped = 0
+  /** Tasks that stand for a window. */
+  #windows = 0
   #idSum = new IdSum()
   readonly #rejects: Rejects
   readonly #positions: Positions
 
-  constructor({ run, batchSize, known, rejects, positions }: IntakeOptions) {
+  constructor({ run, batchSize, known, windows, rejects, positions }: IntakeOptions) {
+    const cadence: Cadence | undefined = run.cadence === null ? undefined : JSON.parse(run.cadence)
+    this.#dueOf = dueIn(cadence, windows)
+    this.#covering = windows.covering
     this.#rejects = rejects
     this.#positions = positions
     this.#batchSize = batchSize
@@ -96,8 +109,18 @@ export class IntakeBuffer {
       this.#reject(page, index, wordsOf(location), place)
       return
     }
+    const due = this.#dueOf(location, place)
+    if (due instanceof Rejection) {
+      this.#reject(page, index, wordsOf(location), due)
+      return
+    }
+    if (due === 'not due') {
+      this.given.usable++
+      this.#notDue++
+      return
+    }
     const tasks = this.#tasks
-    const digits = this.#encode(place, location, tasks.next())
+    const digits = this.#encode(place, location, tasks.next(), due.window)
     if (digits instanceof Rejection) {
       tasks.drop()
       this.#reject(page, index, wordsOf(location), digits)
@@ -123,6 +146,8 @@ export class IntakeBuffer {
       return
     }
     tasks.keep()
+    this.#skipped += due.skipped
+    if (due.window !== undefined) this.#windows++
     // Only an id can be another place's, too.
     this.#positions.add(place.id === undefined ? undefined : page.position(index))
     this.#idSum.addDigits(digits)
@@ -150,6 +175,9 @@ export class IntakeBuffer {
       rejections: this.#rejections,
       suspects: this.#suspects,
       repeated: this.#repeated,
+      notDue: this.#notDue,
+      skipped: this.#skipped,
+      unskipped: this.#covering && { run: this.#covering.run, windows: this.#windows },
       idSum: this.#idSum.toString(),
     }
     this.size = 0
@@ -157,6 +185,9 @@ export class IntakeBuffer {
     this.#rejections = []
     this.#suspects = []
     this.#repeated = 0
+    this.#notDue = 0
+    this.#skipped = 0
+    this.#windows = 0
     this.#idSum = new IdSum()
     return intake
   }

@@ -38,6 +38,12 @@ export function matcher(where: Where): (location: Location) => boolean {
   return (location) => tests.every(({ field, meets }) => meets(location[field]))
 }
 
+/** Whether a location meets all conditions. */
+export function meetingAll({ fields, bbox }: Conditions): (location: Location, place: Place) => boolean {
+  const meets = matcher(fields)
+  return (location, place) => meets(location) && (!bbox || isInside(place, bbox))
+}
+
 /** Whether a field's value is what is wanted; undefined and null are those of a field that isn't there. */
 export function meeting(wanted: Values | Test): (value: unknown) => boolean {
   const test = testOf(wanted)

@@ -1,6 +1,10 @@
 /** Which slots a start serves, beside those that earlier starts left open. */
 import type { Planned } from '../../outbox/runs/intervals.js'
+import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Deps, ProduceDeps } from '../parts.js'
+
+/** What each new run begins with. */
+export type Begun = Pick<NewRun, 'namespace' | 'cadence'>
 
 export interface Agenda {
   /** False where its slot is the time of the start, and nobody named it. */
@@ -12,7 +16,7 @@ export interface Agenda {
   /** Those that this start answers for, the one that it is told by last. Throws ConfigurationError. */
   slots(deps: Pick<Deps, 'outbox' | 'log'>): Promise<readonly string[]>
   /** Makes a row for each run that is due, and for what is missed; tells what those are. */
-  enter?(deps: ProduceDeps, namespace: string): Promise<Planned>
+  enter?(deps: ProduceDeps, begun: Begun): Promise<Planned>
 }
 
 /** A start for one slot, in which a row is made for that alone. */

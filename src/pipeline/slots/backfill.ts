@@ -67,15 +67,15 @@ export function backfill(slots: readonly string[], newestFirst: boolean, { timet
     once: true,
     newestFirst,
     slots: async () => slots,
-    enter: async ({ outbox, source }, namespace) => {
+    enter: async ({ outbox, source }, begun) => {
       const nothing = { runs: [], covers: false, gaps: [] }
       if (isEntered) return nothing
       isEntered = true
-      const given = { source: source.name, sourceDigest: source.digest, namespace }
+      const given = { source: source.name, sourceDigest: source.digest, ...begun }
       const rows = (await Promise.all(slots.map((slot) => outbox.ledger.ofSlot(slot)))).flat()
       // Another owm may have begun or served some since this one looked.
-      const begun = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
-      const fresh = slots.filter((slot) => !begun.has(slot))
+      const known = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
+      const fresh = slots.filter((slot) => !known.has(slot))
       const runs = fresh.map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))
       return outbox.ledger.startDue(given, () => ({ ...nothing, runs }))
     },

@@ -19,6 +19,8 @@ export interface EnterOptions {
   slotGiven?: boolean
   /** What the task ids of a new slot are made with: see tasks/id. Default: ''. */
   namespace?: string
+  /** JSON: which locations are due in a new run (input/cadence). Default: all. */
+  cadence?: string | null
   /** Reads the slot again where it is lost, or no longer kept. */
   again?: boolean
   /** Where the slot's interval begins, in milliseconds since 1970, where there was none before it. Default: at it. */
@@ -74,7 +76,10 @@ export async function enterRun(
   }
   const namespace = namespaceOf(options, earlier, log)
   const by = { source: source.name, sourceDigest: source.digest }
-  const run = await ledger.start({ ...by, slot, slotGiven, namespace, again, from: options.from }, note)
+  const run = await ledger.start(
+    { ...by, slot, slotGiven, namespace, cadence: options.cadence ?? null, again, from: options.from },
+    note,
+  )
   return { run, complete: false, missed }
 }
 

@@ -18,9 +18,9 @@ export function onTime(schedule: OnTime): Agenda {
     once: true,
     newestFirst: true,
     slots: async (deps) => [await slotNow(schedule, deps)],
-    enter: async (deps, namespace) => {
+    enter: async (deps, begun) => {
       const { name: source, digest: sourceDigest } = deps.source
-      return enterDue(schedule, { source, sourceDigest, namespace }, deps)
+      return enterDue(schedule, { source, sourceDigest, ...begun }, deps)
     },
   }
 }
@@ -30,9 +30,9 @@ export function named(slot: string, schedule: OnTime): Agenda {
   return {
     ...oneSlot(slot, true),
     newestFirst: true,
-    enter: async (deps, namespace) => {
+    enter: async (deps, begun) => {
       const { name: source, digest: sourceDigest } = deps.source
-      return enterDue(schedule, { source, sourceDigest, namespace }, deps, Date.parse(slot))
+      return enterDue(schedule, { source, sourceDigest, ...begun }, deps, Date.parse(slot))
     },
   }
 }

@@ -1,0 +1,66 @@
+/**
+ * Which windows of locations with a cadence a run serves: the newest ones in its interval. A slot that lies in another
+ * run's interval serves of the time since the scheduled time before it what that run has skipped.
+ */
+import { type EntityManager, IsNull, LessThan, MoreThan, Not } from 'typeorm'
+import { type RunRow, runs } from '../sqlite/entities.js'
+
+/** The times whose windows a run serves: milliseconds since 1970, behind `from`, up to `to`. */
+export interface Windows {
+  readonly from: number
+  readonly to: number
+  /** The run, and its interval, that has served the newest windows of these already. */
+  readonly covering?: { readonly run: number; readonly from: number; readonly to: number } | undefined
+}
+
+/**
+ * What the row of a slot begins with that gets no interval: the cadence, and where its windows begin. Another row of
+ * the slot has begun with that; or else the run whose interval the slot lies in.
+ * @param given its own cadence; from: the scheduled time before the slot, in milliseconds since 1970
+ */
+export async function beginInside(
+  manager: EntityManager,
+  slot: string,
+  given: { from?: number | undefined; cadence: string | null },
+): Promise<Pick<RunRow, 'windowsFrom' | 'cadence'>> {
+  const to = Date.parse(slot)
+  const begun = [
+    { slot, intervalFrom: Not(IsNull()) },
+    { slot, windowsFrom: Not(IsNull()) },
+  ]
+  const [same] = await manager.find(runs, { where: begun })
+  if (same) return { windowsFrom: same.windowsFrom, cadence: same.cadence }
+  const covering = await coveringRun(manager, to)
+  const cadence = covering ? covering.cadence : given.cadence
+  if (cadence === null) return { windowsFrom: null, cadence }
+  const isTaken = await manager.existsBy(runs, { slot: MoreThan(slot), windowsFrom: LessThan(to) })
+  const [before] = await manager.find(runs, {
+    where: { slot: LessThan(slot), windowsFrom: Not(IsNull()) },
+    order: { slot: 'DESC' },
+    take: 1,
+  })
+  const earliest = Math.max(given.from ?? to, covering?.intervalFrom ?? 0, before ? Date.parse(before.slot) : 0)
+  return { windowsFrom: isTaken ? to : earliest, cadence }
+}
+
+/** Which windows a run serves. */
+export async function windowsOf(manager: EntityManager, { slot, windowsFrom }: RunRow): Promise<Windows> {
+  const to = Date.parse(slot)
+  const [own] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
+  if (own?.intervalFrom != null) return { from: own.intervalFrom, to }
+  if (windowsFrom === null) return { from: to, to }
+  const run = await coveringRun(manager, to)
+  const from = run?.intervalFrom ?? null
+  return {
+    from: windowsFrom,
+    to,
+    covering: run && from !== null ? { run: run.id, from, to: Date.parse(run.slot) } : undefined,
+  }
+}
+
+/** The run whose interval a time lies in. */
+async function coveringRun(manager: EntityManager, time: number): Promise<RunRow | undefined> {
+  const latest = { where: { intervalFrom: LessThan(time) }, order: { intervalFrom: 'DESC' }, take: 1 } as const
+  const [run] = await manager.find(runs, latest)
+  return run && time <= Date.parse(run.slot) ? run : undefined
+}

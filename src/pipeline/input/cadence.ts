@@ -1,0 +1,81 @@
+/** Which locations a run takes, where they don't all have the rhythm of the schedule. */
+import type { Windows } from '../../outbox/runs/windows.js'
+import type { Location } from '../../plugin.js'
+import { durationMs } from '../../schedule/duration.js'
+import { newestWindow, type Rhythm, type Span } from '../../schedule/windows.js'
+import type { Place } from '../../tasks/place.js'
+import { Rejection, shown } from '../../tasks/rejection.js'
+import { slotOf } from '../../tasks/slot.js'
+import { phaseShare, spreadDigits } from './spread.js'
+import { type Conditions, meetingAll } from './where.js'
+
+/** How often each location is due. A run keeps it as JSON, in the words in which it was begun. */
+export interface Cadence {
+  /** Of locations for which neither field nor rule says it; without it those are due in every run. */
+  readonly default?: string | undefined
+  /** The field of a location that says it. */
+  readonly field?: string | undefined
+  /** The first one that matches counts. */
+  readonly rules: readonly { readonly where: Conditions; readonly every: string }[]
+  /** Whether each location has a phase of its own. */
+  readonly spread: boolean
+}
+
+/** What a run makes of a location. */
+export interface Due {
+  /** What takes the slot's place in the task's id; undefined where that is the slot. */
+  readonly window?: string
+  /** Older windows, which nobody serves. */
+  readonly skipped: number
+}
+
+export type DueOf = (location: Location, place: Place) => Due | 'not due' | Rejection
+
+/** Makes the function that says whether a location is due in a run. */
+export function dueIn(cadence: Cadence | undefined, { covering, ...span }: Windows): DueOf {
+  if (!cadence) return () => always
+  const rhythmOf = rhythms(cadence)
+  return (location, place) => {
+    const rhythm = rhythmOf(location, place)
+    if (rhythm === undefined) return always
+    if (rhythm instanceof Rejection) return rhythm
+    return dueNow(rhythm, span, covering) ?? 'not due'
+  }
+}
+
+const always: Due = { skipped: 0 }
+
+/** @param covering the interval whose run has served the newest of its windows already */
+function dueNow(rhythm: Rhythm, span: Span, covering: Span | undefined): Due | undefined {
+  const window = newestWindow(rhythm, span)
+  if (!window) return undefined
+  // guard: window-once
+  if (covering && newestWindow(rhythm, covering)?.start === window.start) return undefined
+  // In an interval that was covered they are counted already.
+  return { window: slotOf(window.start), skipped: covering ? 0 : window.older }
+}
+
+/** The rhythm of a location: the field's, else that of the first rule that matches, else the default's. */
+export function rhythms(cadence: Cadence): (location: Location, place: Place) => Rhythm | undefined | Rejection {
+  const rules = cadence.rules.map(({ where, every }) => ({ meets: meetingAll(where), every: durationMs(every) }))
+  const byDefault = cadence.default === undefined ? undefined : durationMs(cadence.default)
+  const everyOf = (location: Location, place: Place): number | undefined | Rejection => {
+    const own = cadence.field === undefined ? undefined : location[cadence.field]
+    if (own !== undefined && own !== null && own !== '') return ownEvery(own, cadence.field)
+    const rule = rules.find(({ meets }) => meets(location, place))
+    return rule ? rule.every : byDefault
+  }
+  return (location, place) => {
+    const every = everyOf(location, place)
+    if (every === undefined || every instanceof Rejection) return every
+    // In whole seconds, as times are written.
+    const phase = cadence.spread ? Math.floor((phaseShare(spreadDigits(place.key)) * every) / 1_000) * 1_000 : 0
+    return { every, phase }
+  }
+}
+
+function ownEvery(value: unknown, field: string | undefined): number | Rejection {
+  const every = typeof value === 'string' ? durationMs(value.trim()) : undefined
+  if (every) return every
+  return new Rejection(`${field} must be a duration such as 10m, 6h or 1d, not ${shown(value)}`, field)
+}
