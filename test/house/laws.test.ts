@@ -226,7 +226,7 @@ it('unit tests start no server and no process', () => {
     path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|(model|promela|guards)\.test)/.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,
-    /^import .* from '.*\/support\/(?!cli)/m,
+    /^import .* from '.*\/support\/(?!cli|locations)/m,
     /^import \{[^}]*\b(owm|owmJson|startOwm)\b[^}]*\} from '.*\/support\/cli/m,
   ]
   const unit = ours.filter(({ path }) => isUnit(path))

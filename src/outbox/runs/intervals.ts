@@ -57,8 +57,8 @@ export async function insertGaps(manager: EntityManager, given: Planned['gaps'],
 }
 
 /**
- * Closes the open runs of a share that have read nothing: the run of `slot` serves theirs, and gets their intervals. Those
- * without an interval (a backfill's) stay: somebody asked for these very slots.
+ * Closes the open runs of a share that have read nothing: the run of `slot` serves theirs, and gets their intervals.
+ * Those without an interval (a backfill's) stay: somebody asked for these very slots.
  */
 export async function closeCovered(manager: EntityManager, slot: string, digest: string, now: number): Promise<void> {
   const where = { state: 'reading', read: 0, slot: Not(slot), intervalFrom: Not(IsNull()) } as const
