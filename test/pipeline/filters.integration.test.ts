@@ -154,6 +154,12 @@ describe('conditions with operators', () => {
     expect(stderr).toContain('source.where: people is no number in one location, such as \\"3,755,251\\"')
   })
 
+  it('that are met without their field tell of one that seems misspelt', async () => {
+    const { stderr } = await runWith({ contry: { not: 'DE' }, closed: { exists: false } })
+    expect(stderr).toContain('source.where: no location has contry. All of them meet its condition. Did you mean')
+    expect(stderr).not.toContain('closed')
+  })
+
   it.each([
     [{ country: { gte: 5 } }, 'source.where: country is a number in no location, such as "DE"'],
     [{ peeple: { gte: 5 } }, 'source.where: no location has peeple'],

@@ -21,8 +21,8 @@ export class FieldCheck {
   readonly #key: string
   readonly #log: Logger
   #read = 0
-  /** Fields that are needed, and that no location has had so far. */
-  readonly #unseen: Set<string>
+  /** Fields that no location has had so far, each with whether its condition needs it. */
+  readonly #unseen: Map<string, boolean>
   /** Fields that the first locations had: one of them may be meant. */
   readonly #seen = new Set<string>()
   readonly #compared: Map<string, Compared>
@@ -32,8 +32,7 @@ export class FieldCheck {
     this.#key = key
     this.#log = log
     const fields = Object.entries(where)
-    // What is also met without the field doesn't need it.
-    this.#unseen = new Set(fields.filter(([, wanted]) => !meeting(wanted)(undefined)).map(([field]) => field))
+    this.#unseen = new Map(fields.map(([field, wanted]) => [field, !meeting(wanted)(undefined)]))
     const compared = fields.filter(([, wanted]) => isBounded(wanted))
     this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
   }
@@ -46,17 +45,20 @@ export class FieldCheck {
       else if (value !== undefined && value !== null && value !== '' && seen.others++ === 0) seen.example = value
     }
     if (this.#unseen.size === 0) return
-    for (const field of this.#unseen) if (location[field] !== undefined) this.#unseen.delete(field)
+    for (const field of this.#unseen.keys()) if (location[field] !== undefined) this.#unseen.delete(field)
     if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
   }
 
   /** Throws ConfigurationError where no location has had a field that is needed, or a number where one is. */
   judge(isEnd: boolean): void {
     if (this.#read === 0 || (!isEnd && this.#read < enough)) return
-    for (const field of this.#seen.size > 0 ? this.#unseen : []) {
+    for (const [field, isNeeded] of this.#seen.size > 0 ? this.#unseen : []) {
       const near = nearest(field, [...this.#seen])
-      if (!isEnd && near === undefined) continue
-      throw new ConfigurationError(`${this.#key}: no location has ${field}.`, { hint: this.#hintFor(field, near) })
+      if (!isEnd && (near === undefined || !isNeeded)) continue
+      const message = `${this.#key}: no location has ${field}.`
+      const hint = this.#hintFor(field, near)
+      if (isNeeded) throw new ConfigurationError(message, { hint })
+      if (near !== undefined) this.#log.warn({ field }, `${message} All of them meet its condition. ${hint}`)
     }
     if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
   }
@@ -64,7 +66,8 @@ export class FieldCheck {
   #judgeNumbers(field: string, { numbers, others, example }: Compared): void {
     if (others === 0) return
     const such = `such as ${shown(example)}`
-    const hint = 'Numbers are compared as in 1234.5 or -1.2e3: without separators, commas or units.'
+    const hint =
+      'A number is 1234.5 or -1.2e3, without separators or units; source.nulls names what stands for no value.'
     if (numbers === 0)
       throw new ConfigurationError(`${this.#key}: ${field} is a number in no location, ${such}.`, { hint })
     const many = others === 1 ? 'one location' : `${others} locations`
