@@ -10,9 +10,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endlessSource } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
+import { isMalformed } from '../plugin.js'
 import { zeroSum } from '../tasks/id-sum.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
+import { cadenceOf, checksOf } from './input/cadence.js'
 import { IntakeBuffer } from './input/intake.js'
 import { type Given, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
@@ -43,6 +45,8 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const { batchSize } = outbox
   const positions = new Positions(run.persisted)
   const [known, windows] = [await knownOf(run, outbox), await outbox.ledger.windowsOf(run)]
+  // Who reads on has not seen the beginning.
+  const checks = run.checkpoint === null ? checksOf(cadenceOf(run), deps.log) : []
   const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions })
   const hold = await holdOf(run, intake, deps)
   const opened = await source.open()
@@ -56,6 +60,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
       read += page.locations.length
       if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
       await intake.add(page)
+      for (const check of checks) for (const one of page.locations) if (!isMalformed(one)) check.note(one)
       if (intake.size >= gatheredBatches * batchSize) await writer.current
       writer.storeWhatIsFull()
       // A source that never waits for anything would keep SQLite's and the sink's answers waiting.
@@ -75,6 +80,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
     await opened.close?.()
   }
   if (signal.aborted) return positions
+  for (const check of checks) check.warn()
   await outbox.ledger.endReading(run)
   step('reading:ended')
   return positions

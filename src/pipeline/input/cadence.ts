@@ -1,11 +1,13 @@
 /** Which locations a run takes, where they don't all have the rhythm of the schedule. */
+import type { RunRow } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
-import type { Location } from '../../plugin.js'
+import type { Location, Logger } from '../../plugin.js'
 import { durationMs } from '../../schedule/duration.js'
 import { newestWindow, type Rhythm, type Span } from '../../schedule/windows.js'
 import type { Place } from '../../tasks/place.js'
 import { Rejection, shown } from '../../tasks/rejection.js'
 import { slotOf } from '../../tasks/slot.js'
+import { FieldCheck } from './field-check.js'
 import { phaseShare, spreadDigits } from './spread.js'
 import { type Conditions, meetingAll } from './where.js'
 
@@ -19,6 +21,19 @@ export interface Cadence {
   readonly rules: readonly { readonly where: Conditions; readonly every: string }[]
   /** Whether each location has a phase of its own. */
   readonly spread: boolean
+}
+
+/** The cadence of a run; undefined where every location is due in it. */
+export const cadenceOf = ({ cadence }: Pick<RunRow, 'cadence'>): Cadence | undefined =>
+  cadence === null ? undefined : JSON.parse(cadence)
+
+/** Checks of the fields by which a cadence goes: without one, locations quietly get another rhythm. */
+export function checksOf(cadence: Cadence | undefined, log: Logger): FieldCheck[] {
+  if (!cadence) return []
+  const { field, rules } = cadence
+  const own = field === undefined ? [] : [new FieldCheck({ [field]: { exists: true } }, 'cadence.field', log)]
+  const ofRules = rules.map(({ where }, index) => new FieldCheck(where.fields, `cadence.rules.${index}.where`, log))
+  return [...own, ...ofRules]
 }
 
 /** What a run makes of a location. */

@@ -63,6 +63,16 @@ export class FieldCheck {
     if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
   }
 
+  /** At the end, where nothing is left out by it: warns of what `judge` throws. */
+  warn(): void {
+    try {
+      this.judge(true)
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error
+      this.#log.warn({}, `${error.message} ${error.hint}`)
+    }
+  }
+
   #judgeNumbers(field: string, { numbers, others, example }: Compared): void {
     if (others === 0) return
     const such = `such as ${shown(example)}`

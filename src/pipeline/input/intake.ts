@@ -10,7 +10,7 @@ import { IdSum } from '../../tasks/id-sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
-import { type Cadence, type DueOf, dueIn } from './cadence.js'
+import { cadenceOf, type DueOf, dueIn } from './cadence.js'
 import type { PlacedBatch } from './filters.js'
 import type { Given } from './minimum.js'
 import type { Positions } from './positions.js'
@@ -64,8 +64,7 @@ export class IntakeBuffer {
   readonly #positions: Positions
 
   constructor({ run, batchSize, known, windows, rejects, positions }: IntakeOptions) {
-    const cadence: Cadence | undefined = run.cadence === null ? undefined : JSON.parse(run.cadence)
-    this.#dueOf = dueIn(cadence, windows)
+    this.#dueOf = dueIn(cadenceOf(run), windows)
     this.#covering = windows.covering
     this.#rejects = rejects
     this.#positions = positions
