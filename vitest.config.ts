@@ -9,7 +9,7 @@ import { filesWithout, missingPrograms } from './scripts/programs.mjs'
  * model        the protocol's Promela model, checked by spin
  * guards       the suite again, in an owm without one of its guards: it must fail (`npm run test:guards`)
  */
-const faults = ['test/faults/**/*.test.ts', 'test/model.test.ts']
+const faults = ['test/faults/**/*.test.ts', 'test/model.test.ts', 'test/schedule/year/years.test.ts']
 const model = ['test/promela.test.ts']
 const guards = ['test/guards.test.ts']
 

@@ -61,6 +61,7 @@ export function due(
     const runs = [{ slot, from: timetable.at(slot - 1) ?? slot }]
     return { slot, runs, covered: 0, gaps: [] }
   }
+  // guard: catch-up
   const times = [...timetable.between(coveredTo, slot)]
   const young = times.filter((time) => time > now - maxAgeMs)
   const most = catchUp === 'all' ? maxCatchUp : young.length

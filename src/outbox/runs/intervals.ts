@@ -32,6 +32,7 @@ export async function extendTo(manager: EntityManager, slot: string, first?: num
   if (end !== null && to < end) return takeFrom(manager, to)
   await manager.update(states, { id: 1 }, { coveredTo: to })
   if (end === null) return first ?? to
+  // guard: interval
   return (await takeFrom(manager, end)) ?? (to === end ? null : end)
 }
 

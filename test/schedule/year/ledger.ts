@@ -6,6 +6,8 @@ export interface Run {
   readonly runId: string
   readonly slot: string
   readonly state: string
+  /** Tasks. */
+  readonly stored: number
   /** Milliseconds since 1970; null where another run has its interval. */
   readonly from: number | null
 }
@@ -18,6 +20,8 @@ export interface Gap {
 
 export interface LedgerSeen {
   readonly coveredTo: number | null
+  /** Runs of slots up to this one may be deleted; null where none is. */
+  readonly deletedTo: string | null
   readonly pending: number
   readonly runs: readonly Run[]
   readonly gaps: readonly Gap[]
@@ -28,12 +32,14 @@ export async function ledgerIn(path: string): Promise<LedgerSeen | undefined> {
   if (!existsSync(path)) return undefined
   const all = await openDatabase(path)
   try {
-    const [state] = await all<{ coveredTo: number | null; pending: number }>(
-      'SELECT covered_to AS coveredTo, last_seq - handed_seq AS pending FROM state',
+    const [state] = await all<Pick<LedgerSeen, 'coveredTo' | 'deletedTo' | 'pending'>>(
+      'SELECT covered_to AS coveredTo, newest_deleted_slot AS deletedTo, last_seq - handed_seq AS pending FROM state',
     )
     return {
-      ...(state ?? { coveredTo: null, pending: 0 }),
-      runs: await all<Run>('SELECT run_id AS runId, slot, state, interval_from AS "from" FROM run ORDER BY id'),
+      ...(state ?? { coveredTo: null, deletedTo: null, pending: 0 }),
+      runs: await all<Run>(
+        'SELECT run_id AS runId, slot, state, persisted AS stored, interval_from AS "from" FROM run ORDER BY id',
+      ),
       gaps: await all<Gap>('SELECT id, first_slot AS "from", last_slot AS "to" FROM gap ORDER BY id'),
     }
   } finally {

@@ -14,7 +14,7 @@ import type { Surroundings } from '../../../src/cli/compose.js'
 import { exitCodeOf, inWords, worst } from '../../../src/cli/report.js'
 import { type Loaded, loadConfig } from '../../../src/config/load.js'
 import { exitCodes, isOwmError, toError } from '../../../src/errors/index.js'
-import { type Sink, TransientError } from '../../../src/index.js'
+import { TransientError } from '../../../src/index.js'
 import type { Step } from '../../../src/trace.js'
 import { Line, type Stream, type Trouble } from './stream.js'
 import type { Schedule } from './times.js'
@@ -52,27 +52,33 @@ export interface Ended {
   readonly hadToWait: boolean
 }
 
+/** A sink of another process. */
+export interface Server {
+  /** Of the configuration. */
+  readonly section: object
+  /** From now on. */
+  answers(does: boolean): void
+}
+
 /** Where plugins find the start that they work for. */
 const key = Symbol.for('owm.test.year')
 
 export class Scene {
   readonly outbox: string
   readonly #folder: string
-  readonly #openSink: ((start: Start) => { open(): Sink; cut(arriving: number): void }) | undefined
+  readonly #sink: Stream | Server
   readonly #loaded = new Map<string, Loaded>()
-  readonly #sink: object
   schedule: Schedule
 
-  private constructor(folder: string, schedule: Schedule, sink: Stream | object) {
+  private constructor(folder: string, schedule: Schedule, sink: Stream | Server) {
     this.#folder = folder
     this.outbox = join(folder, 'outbox.db')
     this.schedule = schedule
-    this.#openSink = isStream(sink) ? (start) => new Line(sink, start) : undefined
-    this.#sink = isStream(sink) ? { use: join(import.meta.dirname, 'sink.mjs') } : sink
+    this.#sink = sink
   }
 
-  /** @param sink a stream in this process, or the configuration's section of another sink */
-  static async open(schedule: Schedule, sink: Stream | object): Promise<Scene> {
+  /** @param sink a stream in this process, or a server */
+  static async open(schedule: Schedule, sink: Stream | Server): Promise<Scene> {
     return new Scene(await mkdtemp(join(tmpdir(), 'owm-year-')), schedule, sink)
   }
 
@@ -85,7 +91,8 @@ export class Scene {
     const [first, ...others] = starts
     if (!first) return []
     vi.setSystemTime(first.clock)
-    const line = this.#openSink?.(first)
+    const line = isStream(this.#sink) ? new Line(this.#sink, first) : undefined
+    if (!isStream(this.#sink)) this.#sink.answers(!first.isDown)
     let isLate = false
     Reflect.set(globalThis, key, {
       openSink: () => line?.open(),
@@ -137,7 +144,7 @@ export class Scene {
     const settings = {
       schedule: this.schedule,
       source: { use: join(import.meta.dirname, 'source.mjs') },
-      sink: this.#sink,
+      sink: isStream(this.#sink) ? { use: join(import.meta.dirname, 'sink.mjs') } : this.#sink.section,
       outbox: { path: this.outbox, keepRuns, keepTasks: 3 * keepRuns },
       flush: { batchSize: 2 },
       retry: { attempts: 2, initialDelayMs: 0, maxDelayMs: 0 },
@@ -214,4 +221,4 @@ const keepRuns = 40
 
 const ends = ['', '-wal']
 
-const isStream = (sink: Stream | object): sink is Stream => 'receiptsOf' in sink
+const isStream = (sink: Stream | Server): sink is Stream => 'receiptsOf' in sink

@@ -1,0 +1,39 @@
+/** Whole lives: made up from a seed, lived through, and judged. */
+import fc from 'fast-check'
+import { expect, onTestFinished } from 'vitest'
+import { calmly, type Happening, happenings } from './history.js'
+import { Life } from './life.js'
+import type { Server } from './scene.js'
+import { hour, type Schedule } from './times.js'
+
+export interface Lived {
+  readonly starts: number
+  /** Slots that were served. */
+  readonly slots: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly days: number
+  /** The greater, the less happens. */
+  readonly calm: number
+  readonly begin: number
+  readonly schedule: Schedule
+  /** What never happens. */
+  readonly without?: Partial<Happening>
+  readonly server?: Server & { look(life: Life): Promise<void> }
+}
+
+/** Fails with everything that was wrong, and the last things that happened. */
+export async function live({ seed, days, calm, begin, schedule, without = {}, server }: Plan): Promise<Lived> {
+  const made = fc.sample(happenings(calm), { seed, numRuns: days * 24 })
+  const life = await Life.begin(begin, schedule, server)
+  onTestFinished(() => life.close())
+  // At the beginning what a start covers is certain to be seen: three in a row that read nothing.
+  const first = [calmly, { ...calmly, sourceIsDownFor: 3 }, calmly, calmly, calmly]
+  const history = [...first, ...made.map((happening) => ({ ...happening, ...without }))]
+  await life.live(history, begin + days * 24 * hour)
+  const complaints = await life.end(() => server?.look(life) ?? Promise.resolve())
+  expect(complaints, [`seed ${seed}`, ...life.log].join('\n')).toEqual([])
+  return { starts: life.starts, slots: life.stream.slots.size }
+}
