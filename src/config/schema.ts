@@ -155,10 +155,25 @@ const cadence = z
   .optional()
   .describe('how often each location is due, where not in every run; needs `schedule`')
 
+const least = (value: number) => z.number().int().min(value)
+
+const plan = z
+  .strictObject({
+    callsPerTask: least(1).default(1).describe('calls of the weather API that a worker makes for one task'),
+    freeCallsPerDay: least(0).default(0).describe('calls of a day that cost nothing'),
+    pricePerCall: z.number().min(0).optional().describe('price of each further call, such as 0.0012'),
+    currency: z.string().min(1).max(10).optional().describe('what the price is in, such as GBP'),
+    limitPerMinute: least(1).optional().describe('calls a minute that the API allows'),
+    limitPerDay: least(1).optional().describe('calls a day that the API allows'),
+  })
+  .optional()
+  .describe("the weather API's limits and prices, for `owm plan`")
+
 /** The sections that name no plugin. */
 const common = {
   schedule,
   cadence,
+  plan,
   taskNamespace: z
     .string()
     .max(200)

@@ -157,6 +157,13 @@ export class InputRejectedError extends OwmError {
   override readonly exitCode = exitCodes.inputRejected
 }
 
+/** A plan exceeds a limit of the weather API, and the caller asked to be told by the exit code (`--check`). */
+export class OverLimitError extends OwmError {
+  override readonly [mark] = 'input'
+  override readonly code = 'OVER_LIMIT'
+  override readonly exitCode = exitCodes.inputRejected
+}
+
 /** SIGINT or SIGTERM arrived. */
 export class InterruptedError extends OwmError {
   override readonly [mark] = 'interrupted'

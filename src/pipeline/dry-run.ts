@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
-import { isMalformed } from '../plugin.js'
+import { isMalformed, type LocationBatch } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
 import { placeIn } from '../tasks/place.js'
@@ -40,33 +40,41 @@ export async function dryRun(
   const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
   const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
   const rejects = new Rejects()
+  for await (const page of pagesOf(source, signal)) {
+    for (const [index, location] of page.locations.entries()) {
+      found.read++
+      const task = isMalformed(location) ? location : make(location)
+      if (typeof task !== 'string') {
+        found.rejected++
+        const value = isMalformed(location) ? location.value : wordsOf(location)
+        rejects.add({ reason: task.reason, value, position: page.position(index, task.field) })
+        continue
+      }
+      const id = taskIdOf(task)
+      const isSamePlace = seen.places.add(hash('sha1', `${id}${placeIn(task)}`))
+      const isSameTask = seen.tasks.add(hash('sha1', task))
+      if (!seen.ids.add(id.replaceAll('-', ''))) {
+        if (found.preview.length < shown) found.preview.push(task)
+      } else if (isSamePlace) {
+        found.duplicates++
+        if (!isSameTask) rejects.merge({ position: page.position(index), keys: [], values: ['', ''] })
+      } else {
+        found.rejected++
+        rejects.add({ reason: otherPlaceHere, value: task, position: page.position(index) })
+      }
+    }
+  }
+  return { ...found, rejects, ...judged(source, found, rejects) }
+}
+
+/** All pages of a source that is read without an outbox. A signal ends it early. */
+export async function* pagesOf(source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
   const opened = await source.open()
   try {
     for await (const page of opened.read(undefined)) {
       await nextTurn() // a signal is heard between two turns only
-      if (signal.aborted) break
-      for (const [index, location] of page.locations.entries()) {
-        found.read++
-        const task = isMalformed(location) ? location : make(location)
-        if (typeof task !== 'string') {
-          found.rejected++
-          const value = isMalformed(location) ? location.value : wordsOf(location)
-          rejects.add({ reason: task.reason, value, position: page.position(index, task.field) })
-          continue
-        }
-        const id = taskIdOf(task)
-        const isSamePlace = seen.places.add(hash('sha1', `${id}${placeIn(task)}`))
-        const isSameTask = seen.tasks.add(hash('sha1', task))
-        if (!seen.ids.add(id.replaceAll('-', ''))) {
-          if (found.preview.length < shown) found.preview.push(task)
-        } else if (isSamePlace) {
-          found.duplicates++
-          if (!isSameTask) rejects.merge({ position: page.position(index), keys: [], values: ['', ''] })
-        } else {
-          found.rejected++
-          rejects.add({ reason: otherPlaceHere, value: task, position: page.position(index) })
-        }
-      }
+      if (signal.aborted) return
+      yield page
     }
   } catch (error) {
     throw isOwmError(error)
@@ -75,7 +83,15 @@ export async function dryRun(
   } finally {
     await opened.close?.()
   }
-  const given = source.given?.() ?? { read: found.read, usable: found.read - found.rejected }
+}
+
+/** Whether a source that was read without an outbox gave enough. */
+export function judged(
+  source: SourceDeps,
+  { read, rejected }: { read: number; rejected: number },
+  rejects: Rejects,
+): Pick<DryRun, 'error' | 'warning'> {
+  const given = source.given?.() ?? { read, usable: read - rejected }
   const error = tooFew(source.name, given, minimumOf(source, undefined), rejects, false)
-  return { ...found, rejects, error, warning: error ? undefined : nothingGiven(source.name, given) }
+  return { error, warning: error ? undefined : nothingGiven(source.name, given) }
 }

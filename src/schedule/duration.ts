@@ -9,3 +9,9 @@ export function durationMs(text: string): number | undefined {
   const size = units[unit]
   return size === undefined ? undefined : Number(number) * size
 }
+
+/** A duration as people write it, in the largest unit that it is a whole number of: `90m`, `6h`, `1d`. */
+export function durationText(milliseconds: number): string {
+  const [unit = 's', size = 1_000] = Object.entries(units).findLast(([, each]) => milliseconds % each === 0) ?? []
+  return `${milliseconds / size}${unit}`
+}

@@ -341,7 +341,7 @@ const isConfig = (value: unknown): boolean =>
 describe('docs/configuration.md', () => {
   it('has every key with its default', async () => {
     const text = await readFile(join(root, 'docs', 'configuration.md'), 'utf8')
-    const { source, sink, taskNamespace, schedule, cadence, ...upkeep } = settingsSchema.shape
+    const { source, sink, taskNamespace, schedule, cadence, plan, ...upkeep } = settingsSchema.shape
     expect(text).toContain('| `taskNamespace` |')
     for (const [name, section] of Object.entries(upkeep))
       for (const [key, value] of Object.entries(section.parse({}))) {
@@ -351,6 +351,9 @@ describe('docs/configuration.md', () => {
       expect(text).toContain(`\`source.${key}\``)
     for (const [key, value] of Object.entries(schedule.parse({ cron: '@daily' }) ?? {}))
       expect(text).toContain(`| \`schedule.${key}\` | ${key === 'cron' ? '' : `${value} `}|`)
+    const planned: Record<string, unknown> = plan.parse({}) ?? {}
+    for (const key of Object.keys(plan.unwrap().shape))
+      expect(text).toContain(`| \`plan.${key}\` | ${key in planned ? `${planned[key]} ` : ''}|`)
     for (const key of Object.keys(cadence.unwrap().shape)) expect(text).toContain(`| \`cadence.${key}\` |`)
     expect([sink, taskNamespace]).not.toContain(undefined)
   })

@@ -202,7 +202,8 @@ async function note(
 const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run']): number =>
   read - rejected - (duplicates - repeated)
 
-const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
+/** What filters left out, where there are any. */
+export const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
   tally ? { leftOut: tally.leftOut, limitReached: tally.limitReached } : {}
 
 /** Another list for a slot that was served: what is new in it was delivered, too. */

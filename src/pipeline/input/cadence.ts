@@ -70,8 +70,11 @@ function dueNow(rhythm: Rhythm, span: Span, covering: Span | undefined): Due | u
   return { window: slotOf(window.start), skipped: covering ? 0 : window.older }
 }
 
+/** @param digits of its place, where the caller has them already: see ./spread */
+export type RhythmOf = (location: Location, place: Place, digits?: string) => Rhythm | undefined | Rejection
+
 /** The rhythm of a location: the field's, else that of the first rule that matches, else the default's. */
-export function rhythms(cadence: Cadence): (location: Location, place: Place) => Rhythm | undefined | Rejection {
+export function rhythms(cadence: Cadence): RhythmOf {
   const rules = cadence.rules.map(({ where, every }) => ({ meets: meetingAll(where), every: durationMs(every) }))
   const byDefault = cadence.default === undefined ? undefined : durationMs(cadence.default)
   const everyOf = (location: Location, place: Place): number | undefined | Rejection => {
@@ -80,12 +83,12 @@ export function rhythms(cadence: Cadence): (location: Location, place: Place) =>
     const rule = rules.find(({ meets }) => meets(location, place))
     return rule ? rule.every : byDefault
   }
-  return (location, place) => {
+  return (location, place, digits) => {
     const every = everyOf(location, place)
     if (every === undefined || every instanceof Rejection) return every
     // In whole seconds, as times are written.
-    const phase = cadence.spread ? Math.floor((phaseShare(spreadDigits(place.key)) * every) / 1_000) * 1_000 : 0
-    return { every, phase }
+    const share = cadence.spread ? phaseShare(digits ?? spreadDigits(place.key)) : 0
+    return { every, phase: Math.floor((share * every) / 1_000) * 1_000 }
   }
 }
 

@@ -1,0 +1,71 @@
+/** What a source's locations are due for: it is read once, and they are counted by their rhythms. */
+import { isMalformed, type Location } from '../../plugin.js'
+import { Rhythms } from '../../schedule/plan.js'
+import type { Rhythm } from '../../schedule/windows.js'
+import { Utf8 } from '../../tasks/bytes.js'
+import { maxTaskBytes } from '../../tasks/encode.js'
+import { writeExtras } from '../../tasks/extras.js'
+import { type Place, placeOf } from '../../tasks/place.js'
+import { orRejection, Rejection } from '../../tasks/rejection.js'
+import { SeenIds } from '../../tasks/seen.js'
+import { type DryRun, judged, pagesOf } from '../dry-run.js'
+import { type Cadence, type RhythmOf, rhythms } from '../input/cadence.js'
+import type { PlacedBatch } from '../input/filters.js'
+import { wordsOf } from '../input/intake.js'
+import { Rejects } from '../input/rejects.js'
+import { spreadDigits } from '../input/spread.js'
+import type { SourceDeps } from '../parts.js'
+
+export interface RhythmsFound extends Omit<DryRun, 'preview'> {
+  rhythms: Rhythms
+}
+
+/**
+ * A place that is there twice counts once, with its first rhythm. No task is made: a million locations take a second.
+ *
+ * @param cadence as a run keeps it; null where every location is due in every run
+ * @param signal ends it early: what was read until then is what counts
+ */
+export async function rhythmsIn(
+  source: SourceDeps,
+  cadence: string | null,
+  signal: AbortSignal,
+): Promise<RhythmsFound> {
+  const look = lookWith(cadence === null ? undefined : JSON.parse(cadence))
+  const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
+  const rejects = new Rejects()
+  for await (const page of pagesOf(source, signal)) {
+    const { places }: PlacedBatch = page
+    for (const [index, location] of page.locations.entries()) {
+      found.read++
+      const rhythm = isMalformed(location) ? location : look(location, places?.[index] ?? placeOf(location))
+      if (rhythm === 'seen before') found.duplicates++
+      else if (rhythm === undefined || 'every' in rhythm) found.rhythms.add(rhythm)
+      else {
+        found.rejected++
+        const value = isMalformed(location) ? location.value : wordsOf(location)
+        rejects.add({ reason: rhythm.reason, value, position: page.position(index, rhythm.field) })
+      }
+    }
+  }
+  return { ...found, rejects, ...judged(source, found, rejects) }
+}
+
+type Look = (location: Location, place: Place | Rejection) => Rhythm | undefined | Rejection | 'seen before'
+
+/** Makes the function that rejects what a run would reject, and says how often the rest is due. */
+function lookWith(cadence: Cadence | undefined): Look {
+  const rhythmOf: RhythmOf = cadence ? rhythms(cadence) : () => undefined
+  const seen = new SeenIds()
+  const extras = new Utf8(maxTaskBytes)
+  return (location, place) => {
+    if (place instanceof Rejection) return place
+    const digits = spreadDigits(place.key)
+    const rhythm = rhythmOf(location, place, digits)
+    if (rhythm instanceof Rejection) return rhythm
+    extras.end = 0
+    const written = orRejection(() => writeExtras(location, extras))
+    if (written instanceof Rejection) return written
+    return seen.add(digits) ? 'seen before' : rhythm
+  }
+}
