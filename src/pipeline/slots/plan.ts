@@ -1,5 +1,5 @@
 /** What a source's locations are due for: it is read once, and they are counted by their rhythms. */
-import { isMalformed, type Location } from '../../plugin.js'
+import { isMalformed, type Location, type Logger } from '../../plugin.js'
 import { Rhythms } from '../../schedule/plan.js'
 import type { Rhythm } from '../../schedule/windows.js'
 import { Utf8 } from '../../tasks/bytes.js'
@@ -9,7 +9,7 @@ import { type Place, placeOf } from '../../tasks/place.js'
 import { orRejection, Rejection } from '../../tasks/rejection.js'
 import { SeenIds } from '../../tasks/seen.js'
 import { type DryRun, judged, pagesOf } from '../dry-run.js'
-import { type Cadence, type RhythmOf, rhythms } from '../input/cadence.js'
+import { type Cadence, cadenceOf, checksOf, type RhythmOf, rhythms } from '../input/cadence.js'
 import type { PlacedBatch } from '../input/filters.js'
 import { wordsOf } from '../input/intake.js'
 import { Rejects } from '../input/rejects.js'
@@ -24,20 +24,22 @@ export interface RhythmsFound extends Omit<DryRun, 'preview'> {
  * A place that is there twice counts once, with its first rhythm. No task is made: a million locations take a second.
  *
  * @param cadence as a run keeps it; null where every location is due in every run
- * @param signal ends it early: what was read until then is what counts
+ * @param around signal: ends it early, what was read until then is what counts
  */
 export async function rhythmsIn(
   source: SourceDeps,
   cadence: string | null,
-  signal: AbortSignal,
+  around: { signal: AbortSignal; log: Logger },
 ): Promise<RhythmsFound> {
-  const look = lookWith(cadence === null ? undefined : JSON.parse(cadence))
+  const given = cadenceOf({ cadence })
+  const [look, checks] = [lookWith(given), checksOf(given, around.log)]
   const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
   const rejects = new Rejects()
-  for await (const page of pagesOf(source, signal)) {
+  for await (const page of pagesOf(source, around.signal)) {
     const { places }: PlacedBatch = page
     for (const [index, location] of page.locations.entries()) {
       found.read++
+      if (!isMalformed(location)) for (const check of checks) check.note(location)
       const rhythm = isMalformed(location) ? location : look(location, places?.[index] ?? placeOf(location))
       if (rhythm === 'seen before') found.duplicates++
       else if (rhythm === undefined || 'every' in rhythm) found.rhythms.add(rhythm)
@@ -48,6 +50,7 @@ export async function rhythmsIn(
       }
     }
   }
+  for (const check of checks) check.warn()
   return { ...found, rejects, ...judged(source, found, rejects) }
 }
 

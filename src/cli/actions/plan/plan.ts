@@ -98,7 +98,7 @@ export async function plan(
   const loaded = await configure()
   const schedule = scheduleIn(loaded)
   const { plan: terms, source } = loaded.settings
-  const now = around.now()
+  const now = Math.floor(around.now() / 1_000) * 1_000
   Object.assign(result, { cron: schedule.cron, timezone: schedule.timezone, from: slotOf(now), hours })
   Object.assign(result, { currency: terms?.currency ?? null, source: { ...result.source, name: source?.use ?? null } })
   if (check) mustHaveLimit(loaded)
@@ -125,9 +125,10 @@ async function look(
     import('../../../config/filters.js'),
   ])
   const source = await sourceOf(loaded, around, () => undefined)
-  const found = await rhythmsIn(source, await cadenceOf(loaded), around.signal)
+  const log = await around.logger()
+  const found = await rhythmsIn(source, await cadenceOf(loaded), { signal: around.signal, log })
   const { rhythms, rejects, error, warning, ...counts } = found
-  if (warning !== undefined) (await around.logger()).warn({}, warning)
+  if (warning !== undefined) log.warn({}, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }
   return { rhythms, error }
 }
