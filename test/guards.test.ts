@@ -30,6 +30,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['deleted-slot-kept', '', 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
   ['deleted-slot-refused', never, 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
   ['copy-behind-receipts', '', 'schedule/new-outbox.integration', 'a restored backup'],
+  ['served-before-noted', '', 'schedule/starts.integration', 'a slot by hand that another outbox'],
   ['window-once', never, 'schedule/cadence-slots.integration', 'no window goes out twice'],
   ['behind-receipts', '', 'schedule/new-outbox.integration', 'the slot that an outbox before it served'],
   ['covered-closed', '', 'schedule/on-time.integration', 'runs that stored nothing are covered'],

@@ -78,6 +78,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),
   }
 
+  /** Whether it prints several results, each as a line of JSON. */
+  protected readonly printsLines: boolean = false
   /** Filled while the command works, so that `--json` has its shape whatever happens. */
   protected abstract result: Result
   protected report = new Report({ level: 'warn', isJson: this.argv.includes('--json') })
@@ -124,7 +126,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     error?: Error,
   ) => {
     this.report.bar.clear()
-    if (this.jsonEnabled()) this.report.json(result, error)
+    if (this.jsonEnabled()) this.report.json(result, error, this.printsLines)
     else {
       this.report.summary(summary, error !== undefined)
       if (error) this.report.errors([error, ...errors.filter((other) => other !== error)])

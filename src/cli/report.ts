@@ -45,8 +45,8 @@ export class Report {
     for (const line of lines.flatMap((text) => text.split('\n'))) write(stream, line)
   }
 
-  /** The result as JSON, with the error where there is one. */
-  json(result: object, error: Error | undefined): void {
+  /** The result as JSON, with the error where there is one; on one line where others follow. */
+  json(result: object, error: Error | undefined, isOneLine = false): void {
     const shown = error
       ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
       : result
@@ -57,7 +57,7 @@ export class Report {
       if (typeof value === 'bigint') return `${digits}${value}`
       return typeof value === 'string' ? secrets.redact(value) : value
     }
-    const json = JSON.stringify(shown, clean, 2).replace(new RegExp(`"${digits}(-?\\d+)"`, 'g'), '$1')
+    const json = JSON.stringify(shown, clean, isOneLine ? 0 : 2).replace(new RegExp(`"${digits}(-?\\d+)"`, 'g'), '$1')
     process.stdout.write(`${harmlessJson(json)}\n`)
   }
 
@@ -160,7 +160,10 @@ const hintOf = (error: Error): string =>
 export function inWords(error: Error, id: string, flags: readonly string[]): Error {
   if (isOwmError(error)) return error
   if (!('oclif' in error)) return ofSurroundings(error)
-  const message = error.message.replace(/\s*See more help with --help\s*$/, '').replace(/\s+/g, ' ')
+  const message = error.message
+    .replace(/\s*See more help with --help\s*$/, '')
+    .replace(/\s+/g, ' ')
+    .replace(/^Missing required flag /, 'Missing required flag --')
   const [, unknown = ''] = /^Nonexistent flags?: --([^\s,=]+)/.exec(message) ?? []
   const near = unknown === '' ? undefined : nearest(unknown, flags)
   const list =

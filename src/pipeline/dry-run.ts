@@ -2,11 +2,13 @@
 import { hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
-import { isMalformed, type LocationBatch } from '../plugin.js'
+import { isMalformed, type Location, type LocationBatch } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
-import { placeIn } from '../tasks/place.js'
+import { placeIn, placeOf } from '../tasks/place.js'
+import { Rejection } from '../tasks/rejection.js'
 import { SeenIds } from '../tasks/seen.js'
+import type { DueOf } from './input/cadence.js'
 import { otherPlaceHere, wordsOf } from './input/intake.js'
 import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Rejects } from './input/rejects.js'
@@ -20,6 +22,8 @@ export interface DryRun {
   rejected: number
   /** Without an outbox to compare with, a false duplicate is possible: see tasks/seen for how rarely. */
   duplicates: number
+  /** With a cadence: those that have no window in the slot's interval. */
+  notDue: number
   /** The first tasks, as JSON text. */
   preview: string[]
   rejects: Rejects
@@ -29,21 +33,26 @@ export interface DryRun {
 }
 
 /**
- * @param how namespace: see tasks/id; signal: ends it early, what was read until then is what counts
+ * @param how namespace: see tasks/id; dueOf: which locations the slot has; signal: ends it early, what was read until
+ *   then is what counts
  */
 export async function dryRun(
   source: SourceDeps,
   slot: string,
-  { namespace, signal }: { namespace: string; signal: AbortSignal },
+  { namespace, dueOf, signal }: { namespace: string; dueOf: DueOf; signal: AbortSignal },
 ): Promise<DryRun> {
   const make = taskMaker(slot, namespace)
   const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
-  const found = { read: 0, rejected: 0, duplicates: 0, preview: [] as string[] }
+  const found = { read: 0, rejected: 0, duplicates: 0, notDue: 0, preview: [] as string[] }
   const rejects = new Rejects()
   for await (const page of pagesOf(source, signal)) {
     for (const [index, location] of page.locations.entries()) {
       found.read++
-      const task = isMalformed(location) ? location : make(location)
+      const task = isMalformed(location) ? location : taskOf(location, dueOf, make)
+      if (task === 'not due') {
+        found.notDue++
+        continue
+      }
       if (typeof task !== 'string') {
         found.rejected++
         const value = isMalformed(location) ? location.value : wordsOf(location)
@@ -65,6 +74,12 @@ export async function dryRun(
     }
   }
   return { ...found, rejects, ...judged(source, found, rejects) }
+}
+
+function taskOf(location: Location, dueOf: DueOf, make: ReturnType<typeof taskMaker>): string | Rejection | 'not due' {
+  const place = placeOf(location)
+  const due = place instanceof Rejection ? place : dueOf(location, place)
+  return due === 'not due' || due instanceof Rejection ? due : make(location, due.window)
 }
 
 /** All pages of a source that is read without an outbox. A signal ends it early. */

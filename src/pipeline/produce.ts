@@ -33,7 +33,7 @@ import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Pr
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
 import type { Agenda } from './slots/agenda.js'
-import { goOnBehindReceipts } from './slots/behind-receipts.js'
+import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js'
 import { servedElsewhere } from './slots/elsewhere.js'
 import { currentOf, type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
@@ -166,9 +166,11 @@ async function enterSlots(
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
-    let isElsewhere = false
+    let [isElsewhere, isServed] = [false, false]
     for (const each of slots) {
-      if (options.flush && !options.again) await mustBeSameShards(each, deps, contact)
+      const receipts = options.flush && !options.again ? await mustBeSameShards(each, deps, contact) : []
+      // guard: served-before-noted
+      if (schedule) isServed = await noteServedBefore(each, receipts, deps)
       const elsewhere = await servedElsewhere(each, deps, contact)
       // guard: served-elsewhere-told
       if (elsewhere && !options.again) throw elsewhere
@@ -176,7 +178,8 @@ async function enterSlots(
     }
     if (!options.flush) await contact.close()
     await enterDue(options, agenda, deps, due)
-    const { slotGiven, once } = agenda
+    const { slotGiven } = agenda
+    const once = agenda.once || isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
     return await enterRun({ ...options, slot, slotGiven, from, once, isElsewhere }, deps)
   } catch (error) {

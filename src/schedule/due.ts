@@ -63,7 +63,8 @@ export function due(
   }
   // guard: catch-up
   const times = [...timetable.between(coveredTo, slot)]
-  const young = times.filter((time) => time > now - maxAgeMs)
+  // A start serves the newest one, however late it comes.
+  const young = times.filter((time) => time > now - maxAgeMs || time === slot)
   const most = catchUp === 'all' ? maxCatchUp : young.length
   const kept = young.slice(-most)
   const gaps = [

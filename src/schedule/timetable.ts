@@ -23,8 +23,13 @@ export function timetable({ cron, timezone }: { cron: string; timezone: string }
   }
 }
 
+export const isTimeOf = (timetable: Timetable, time: number): boolean => timetable.at(time) === time
+
 /** What is wrong with an expression; undefined where it gives times. */
 export function mistakeIn(cron: string): string | undefined {
+  const fields = cron.trim().split(/\s+/).length
+  if (!/^@/.test(cron.trim()) && fields !== 5)
+    return `five fields are expected, such as "0 * * * *" (minute, hour, day, month, day of the week), not ${fields}`
   try {
     return timetable({ cron, timezone: 'UTC' }).after(0) === undefined ? `no time is ever ${cron}` : undefined
   } catch (error) {

@@ -56,15 +56,15 @@ function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void
   task.number(historicalHours)
 }
 
-/** Makes the function that turns a location into its task in one slot, as JSON text. */
-export function taskMaker(slot: string, namespace = ''): (location: Location) => string | Rejection {
+/** Makes the function that turns a location into its task in one slot, or in a window, as JSON text. */
+export function taskMaker(slot: string, namespace = ''): (location: Location, window?: string) => string | Rejection {
   const encode = taskEncoder(slot, namespace)
   const task = new Utf8(maxTaskBytes)
-  return (location) => {
+  return (location, window) => {
     const place = placeOf(location)
     if (place instanceof Rejection) return place
     task.end = 0
-    const digits = encode(place, location, task)
+    const digits = encode(place, location, task, window)
     return digits instanceof Rejection ? digits : task.toString()
   }
 }

@@ -106,14 +106,17 @@ test('what is missed is told at once, also by a start that dies', async () => {
   expect(await startAt(scene, '14:20', { crash })).toMatchObject({ warnings: [expect.stringContaining('are missed')] })
 })
 
-test('a clock that was far ahead once is told of by each start until it is reached', async () => {
+test('a clock that was far ahead once is told of until it is reached, and what comes is served by itself', async () => {
   const { scene, stream } = await sceneOf()
   await startAt(scene, '10:00')
   await startAt(scene, '10:30', { clock: Date.parse(slot(10)) + 6 * 60 * minute })
   expect(await startAt(scene, '11:00')).toMatchObject({
     code: 0,
-    warnings: [`the slot ${slot(16)} was served, which this clock hasn't reached: nothing is due before it`],
+    warnings: [
+      `the slot ${slot(16)} was served, which this clock hasn't reached: ${slot(11)} is served by itself, ` +
+        'and `owm backfill` serves the times between that were not',
+    ],
   })
   expect(await startAt(scene, '17:00')).toMatchObject({ code: 0, warnings: [] })
-  expect(hoursIn(stream)).toEqual([10, 16, 17])
+  expect(hoursIn(stream)).toEqual([10, 11, 16, 17])
 })

@@ -45,7 +45,7 @@ test('what may pass is tried again; what does not ends it', async () => {
   const running = startOwm(['schedule', 'run'], at(cwd, '2026-11-23T10:20:00Z'))
   await waiting(running)
   running.child.kill('SIGTERM')
-  expect(await running.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/owm: .*location/) })
+  expect(await running.ended).toMatchObject({ code: 65, stderr: expect.stringMatching(/owm: .*location/) })
 
   const wrong = await folderOf({}, { sink: { use: 'no-such-sink' } })
   expect(await owm(['schedule', 'run'], at(wrong, '2026-11-23T10:20:00Z'))).toMatchObject({ code: 78 })

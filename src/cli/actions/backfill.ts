@@ -5,6 +5,7 @@ import type { Outbox } from '../../outbox/outbox.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { Unserved } from '../../pipeline/slots/backfill.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { isTimeOf } from '../../schedule/timetable.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
@@ -23,7 +24,7 @@ import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../fo
 import { ownerOf } from '../owner.js'
 import { mustNotBeFar, run } from './produce.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsIn } from './served.js'
+import { type Served, servedBy, slotsInWords } from './served.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult {
@@ -75,7 +76,7 @@ export async function backfill(
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const schedule = policyOf(scheduleIn(loaded), around)
-  mustNotBeFar(to, schedule)
+  mustNotBeFar(to, schedule, '--to')
   const { settings } = loaded
   result.source.name = settings.source?.use ?? null
   result.sink.name = settings.sink?.use ?? null
@@ -121,8 +122,10 @@ async function look(
     import('../../pipeline/slots/backfill.js'),
     import('../../outbox/runs/slots.js'),
   ])
-  await lookAtOutbox(loaded, around, 'owner')
-  const seen = await slotsIn(outbox.path ?? '', Number.MAX_SAFE_INTEGER)
+  const looked = await lookAtOutbox(loaded, around, 'owner')
+  if (looked) Object.assign(outbox, { pending: looked.pending, dead: looked.dead })
+  const { timetable } = schedule
+  const seen = await slotsIn(outbox.path ?? '', Number.MAX_SAFE_INTEGER, (time) => isTimeOf(timetable, time))
   const pipeline = await ownerOf(loaded, around.env)
   const resilience = await resilienceOf(loaded, around, 'sink', undefined)
   const receipts = await receiptsOf({ sink, pipeline, resilience, signal: around.signal })
@@ -151,7 +154,7 @@ function lineOf(result: BackfillResult, isDry: boolean): string {
     ...(isDry || none ? [] : tasksDelivered(sink)),
     ...(source.rejected > 0 ? [`${count(source.rejected)} rejected`] : []),
     ...leftIn(outbox),
-    ...slotsIn(result.served),
+    ...slotsInWords(result.served),
     ...(isDry ? [] : [seconds(durationMs)]),
   ].join(', ')
 }

@@ -6,7 +6,7 @@ import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, 
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { type Served, servedBy, slotsIn } from './served.js'
+import { type Served, servedBy, slotsInWords } from './served.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
@@ -92,7 +92,7 @@ async function dryRun(
 function lineOf({ outbox, sink, served, durationMs }: FlushResult): string {
   return [
     ...tasksDelivered(sink),
-    ...slotsIn(served),
+    ...slotsInWords(served),
     `${count(outbox.pending)} pending`,
     ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
     seconds(durationMs),

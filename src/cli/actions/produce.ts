@@ -1,7 +1,8 @@
 /** `owm produce`: a configuration's parts put to work, and what they did. */
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
-import type { Outbox } from '../../outbox/outbox.js'
+import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import type { DueOf } from '../../pipeline/input/cadence.js'
 import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
@@ -23,7 +24,7 @@ import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsIn, tellMissed, tellVolatile } from './served.js'
+import { type Served, servedBy, slotsInWords, tellMissed, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -56,6 +57,8 @@ export interface ProduceResult {
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
   /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
   served: Served[]
+  /** With a schedule: other scheduled times that this start's runs cover; left out where there are none. */
+  covered?: number
   durationMs: number
   /** The first tasks that would be sent (`--dry-run`). */
   tasks?: unknown[]
@@ -89,7 +92,7 @@ export async function produce(
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
   const named = slotOf(flags.slot || around.env['OWM_SLOT'], around)
-  result.slot = named ?? result.slot
+  result.slot = named ?? normalSlot(new Date(around.now()).toISOString()) ?? result.slot
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
@@ -104,7 +107,8 @@ export async function produce(
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) {
     await lookAtOutbox(loaded, around, 'owner')
-    return dryRun(result, { source, namespace: settings.taskNamespace }, flags.strict, elapsed, around)
+    const dueOf = await dueInDryRun(result, loaded, named === undefined ? schedule : undefined)
+    return dryRun(result, { source, namespace: settings.taskNamespace, dueOf }, flags.strict, elapsed, around)
   }
   if (schedule) await tellVolatile(settings.outbox.path, around)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
@@ -113,6 +117,8 @@ export async function produce(
     const agenda = await agendaOf(named, result.slot, schedule)
     const summary = await run({ agenda, schedule }, loaded, { source, sink, outbox }, flags, around)
     result.slot = summary.run.slot
+    const covered = summary.due.reduce((sum, planned) => sum + (planned.covered ?? 0), 0)
+    if (covered > 0) result.covered = covered
     await note(result, summary, source, outbox)
     Object.assign(result.source, await tellRejects(summary.rejects, around))
     await tellMissed(summary.missed, around)
@@ -136,11 +142,11 @@ function slotOf(given: string | undefined, { env }: Surroundings): string | unde
 }
 
 /** A slot that is more than one period ahead is a slip. Throws UsageError. */
-export function mustNotBeFar(slot: string, schedule: OnTime | undefined): void {
+export function mustNotBeFar(slot: string, schedule: OnTime | undefined, what = 'The slot'): void {
   const next = schedule?.timetable.after(schedule.now())
   const after = next === undefined ? undefined : schedule?.timetable.after(next)
   if (after === undefined || Date.parse(slot) < after) return
-  throw new UsageError(`The slot ${slot} is more than one scheduled time ahead.`, {
+  throw new UsageError(`${what} ${slot} is more than one scheduled time ahead.`, {
     hint: '`schedule.cron` says when its time comes; without --slot a start serves the newest time that is due.',
   })
 }
@@ -219,9 +225,26 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
   )
 }
 
+/** What a start would serve now: sets the slot, and says which locations are due. */
+async function dueInDryRun(result: ProduceResult, loaded: Loaded, schedule: OnTime | undefined): Promise<DueOf> {
+  const [{ dueIn }, { cadenceOf }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
+    import('../../pipeline/input/cadence.js'),
+    import('../../config/filters.js'),
+    import('../../outbox/runs/slots.js'),
+    import('../../schedule/due.js'),
+  ])
+  const cadence = await cadenceOf(loaded)
+  const now = schedule && newest(schedule.timetable, schedule.now())
+  if (!schedule || now === undefined) return dueIn(undefined, { from: 0, to: 0 })
+  result.slot = normalSlot(new Date(now).toISOString()) ?? result.slot
+  const { coveredTo } = (await slotsIn(loaded.settings.outbox.path, 1, () => false)) ?? noSlots
+  const from = due(schedule, coveredTo, schedule.now()).runs.at(-1)?.from ?? schedule.timetable.at(now - 1) ?? now
+  return dueIn(cadence === null ? undefined : JSON.parse(cadence), { from, to: now })
+}
+
 async function dryRun(
   result: ProduceResult,
-  { source, namespace }: { source: ChosenSource; namespace: string },
+  { source, namespace, dueOf }: { source: ChosenSource; namespace: string; dueOf: DueOf },
   strict: boolean,
   elapsed: () => number,
   around: Surroundings,
@@ -230,17 +253,19 @@ async function dryRun(
     import('../../pipeline/dry-run.js'),
     import('../../tasks/json/parse.js'),
   ])
-  const how = { namespace, signal: around.signal }
+  const how = { namespace, dueOf, signal: around.signal }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({}, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   Object.assign(result.source, await tellRejects(rejects, around))
   result.durationMs = elapsed()
+  const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
   const line = [
     `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
     `${count(counts.rejected)} rejected`,
     plural(counts.duplicates, 'duplicate'),
-    `${plural(counts.read - counts.rejected - counts.duplicates, 'task')} would be delivered to ${result.sink.name}`,
+    ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),
+    `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`,
   ].join(', ')
   return {
     result: { ...result, tasks: preview.map(parseJson) },
@@ -249,22 +274,36 @@ async function dryRun(
   }
 }
 
+/** What is said of a slot that is read no more: this start may have delivered what was left of it, or of others. */
+function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceResult, run: RunRow): string {
+  const others = slotsInWords(
+    served.filter((other) => other.slot !== slot),
+    'also ',
+  )
+  if (run.state === 'discarded') return [`slot ${slot}: discarded (run ${run.runId})`, ...others].join(', ')
+  if (sink.delivered + outbox.pending + others.length === 0)
+    return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
+  const done = [...tasksDelivered(sink), ...leftIn(outbox), ...others, seconds(durationMs)]
+  return [`slot ${slot}: read before (run ${run.runId})`, ...done].join(', ')
+}
+
 function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
   const { slot, source, outbox, sink, durationMs } = result
   const { rejected, repeated } = run
   const duplicates = run.duplicates - repeated // within the list
   const isAll = run.persisted === 0 && rejected === 0
-  if (alreadyComplete) return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
+  if (alreadyComplete) return lineOfSlotBefore(result, run)
   return [
     `slot ${slot}: ${locationsRead(source)}`,
     ...(repeated > 0 ? [isAll ? 'all there already' : `${count(repeated)} there already`] : []),
     ...(source.notDue ? [`${count(source.notDue)} not due`] : []),
     ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
     ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
+    ...(result.covered ? [`covers ${plural(result.covered, 'scheduled time')} before it`] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...tasksDelivered(sink, repeated > 0),
     ...leftIn(outbox),
-    ...slotsIn(
+    ...slotsInWords(
       result.served.filter((other) => other.slot !== slot),
       'also ',
     ),

@@ -65,7 +65,9 @@ export async function runOnSchedule(
     const until = isSoon ? Math.min(next, schedule.now() + pause) : next
     pause = isSoon ? Math.min(2 * pause, longestPause) : firstPause
     around.note(`The next start is at ${slotOf(until)}.`)
-    if (await isStoppedBefore(until, surroundings)) return { result, summary: [], isStopped: true }
+    // What the last start left open is no success, although it would have been tried again.
+    const errors = error ? [error] : []
+    if (await isStoppedBefore(until, surroundings)) return { result, summary: [], errors, isStopped: true }
   }
 }
 

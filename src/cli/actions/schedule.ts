@@ -1,6 +1,8 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../config/load.js'
 import type { GapSeen, SlotSeen } from '../../outbox/runs/slots.js'
+import { isAhead, type OnTime } from '../../pipeline/slots/on-time.js'
+import { isTimeOf } from '../../schedule/timetable.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import { policyOf, type Surroundings, scheduleIn } from '../compose.js'
@@ -13,18 +15,26 @@ export interface ScheduleResult {
   cron: string | null
   timezone: string | null
   /** The newest first. */
-  slots: SlotSeen[]
+  slots: (SlotSeen & { covers: number })[]
+  /** How many slots aren't finished: a start finishes those, too. */
+  open: number
   /** Scheduled times that nobody serves. */
   missed: GapSeen[]
   /** What a start without --slot would do now: its slot, and the runs that it would make. */
-  now: { slot: string | null; runs: string[]; covered: number; missed: GapSeen[] }
+  now: { slot: string | null; state: SlotSeen['state'] | null; runs: string[]; covered: number; missed: GapSeen[] }
   next: string | null
 }
 
 export const nothingScheduled = (): ScheduleResult => ({
-  ...{ outbox: null, cron: null, timezone: null, slots: [], missed: [], next: null },
-  now: { slot: null, runs: [], covered: 0, missed: [] },
+  ...{ outbox: null, cron: null, timezone: null, slots: [], open: 0, missed: [], next: null },
+  now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
+
+/** Other scheduled times that a run's interval has. */
+function coversOf({ from, slot }: SlotSeen, { timetable }: OnTime): number {
+  if (from === null) return 0
+  return [...timetable.between(Date.parse(from), Date.parse(slot) - 1)].length
+}
 
 export async function showSchedule(
   { limit }: { limit: number },
@@ -40,14 +50,20 @@ export async function showSchedule(
   const schedule = scheduleIn(loaded)
   const policy = policyOf(schedule, around)
   const now = policy.now()
-  const seen = (await slotsIn(outbox.path, limit)) ?? noSlots
+  const seen =
+    (await slotsIn(outbox.path, Number.MAX_SAFE_INTEGER, (time) => isTimeOf(policy.timetable, time))) ?? noSlots
   const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
+  const name = slot === undefined ? null : slotOf(slot)
+  const isServedByItself = slot !== undefined && isAhead(seen.coveredTo ?? 0, slot, policy.timetable)
+  const state = seen.slots.find((each) => each.slot === name)?.state ?? null
+  const slots = isServedByItself && name !== null && state === null ? [name] : runs.map((run) => slotOf(run.slot))
   const result: ScheduleResult = {
     ...{ outbox: outbox.path, cron: schedule.cron, timezone: schedule.timezone },
-    ...{ slots: seen.slots, missed: seen.missed },
+    slots: seen.slots.slice(0, limit).map((each) => ({ ...each, covers: coversOf(each, policy) })),
+    ...{ open: seen.open, missed: seen.missed.slice(0, limit) },
     now: {
-      ...{ slot: slot === undefined ? null : slotOf(slot), runs: runs.map((run) => slotOf(run.slot)), covered },
+      ...{ slot: name, state, runs: slots, covered },
       missed: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
     },
     next: next === undefined ? null : slotOf(next),
@@ -55,21 +71,26 @@ export async function showSchedule(
   return { result, summary: await reportOf(result) }
 }
 
-async function reportOf({ outbox, cron, timezone, slots, missed, now, next }: ScheduleResult): Promise<string[]> {
-  const rows = slots.map(({ slot, state, persisted }) => [slot, state, count(persisted)])
+async function reportOf({ outbox, cron, timezone, slots, open, missed, now, next }: ScheduleResult): Promise<string[]> {
+  const rows = slots.map(({ slot, state, persisted, covers }) => [
+    ...[slot, state, count(persisted)],
+    covers > 0 ? `and ${plural(covers, 'time')} before it` : '',
+  ])
   return [
     `${cron} (${timezone}), outbox ${outbox}`,
-    ...(rows.length > 0 ? ['', ...(await table(['slot', 'state', 'tasks'], rows, terminalWidth()))] : []),
+    ...(rows.length > 0 ? ['', ...(await table(['slot', 'state', 'tasks', 'covers'], rows, terminalWidth()))] : []),
     ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${wordsOf(gap)}`)] : []),
     '',
     `a start now: ${wordsOfStart(now)}`,
+    ...(open > 0 ? [`it finishes ${plural(open, 'slot')} that earlier ones left`] : []),
     ...now.missed.map((gap) => `it would miss ${wordsOf(gap)}`),
     `next: ${next ?? 'never'}`,
   ]
 }
 
-function wordsOfStart({ slot, runs, covered }: ScheduleResult['now']): string {
-  if (runs.length === 0) return slot === null ? 'no time has come yet' : `slot ${slot}, which has its run`
+function wordsOfStart({ slot, state, runs, covered }: ScheduleResult['now']): string {
+  if (slot === null) return 'no time has come yet'
+  if (runs.length === 0) return `slot ${slot}, which is ${state ?? "covered by a later slot's run"}`
   const more = covered > 0 ? `, which covers ${count(covered)} more` : ''
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }

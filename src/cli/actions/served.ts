@@ -17,7 +17,7 @@ export const servedBy = (runs: readonly Served[]): Served[] =>
   runs.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
 
 /** `also slots 2026-11-23T09:00:00Z (50 locations, done), …`; nothing where there is none. */
-export function slotsIn(served: readonly Served[], before = ''): string[] {
+export function slotsInWords(served: readonly Served[], before = ''): string[] {
   if (served.length === 0) return []
   const slots = served.map(({ slot, state, read }) => {
     return `${slot} (${plural(read, 'location')}, ${state === 'read' ? 'pending' : state})`

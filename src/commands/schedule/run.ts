@@ -16,6 +16,7 @@ export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
     strict: Flags.boolean({ description: 'count a start in which a location was rejected as failed' }),
   }
 
+  protected override readonly printsLines = true
   protected result: ScheduleRunResult = { starts: 0, failed: 0 }
 
   protected async work(): Promise<Done<ScheduleRunResult>> {

@@ -60,11 +60,13 @@ export async function discard(manager: EntityManager, filter: DiscardFilter, now
 /** Rows that one statement inserts: SQLite takes 32,766 parameters. */
 const rowsAtOnce = 1_000
 
-async function letDie(manager: EntityManager, run: number, now: number): Promise<void> {
+/** Gives up what of a run's tasks is neither in the sink nor dead; tells how many. A part of a transaction. */
+export async function letDie(manager: EntityManager, run: number, now: number): Promise<number> {
   const fate = { run, attempts: 0, reason: 'discarded before it was delivered', fate: 'discarded', task: '' } as const
   const rows = (await pendingOf(manager, run)).map((seq) => ({ ...fate, seq, createdAt: now, diedAt: now }))
   for (let from = 0; from < rows.length; from += rowsAtOnce)
     await manager.insert(deadTasks, rows.slice(from, from + rowsAtOnce))
+  return rows.length
 }
 
 /** The `seq`s of a run's tasks that are neither in the sink nor dead. */

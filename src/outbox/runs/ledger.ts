@@ -20,6 +20,7 @@ import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { letDie } from './discard.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
@@ -42,6 +43,9 @@ export interface NewRun {
   /** The scheduled time before its slot, in milliseconds since 1970: it covers what is behind that. Default: none. */
   from?: number | undefined
 }
+
+/** What is known of a slot that another outbox has served. */
+type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'>
 
 export class Ledger {
   readonly #database: Database
@@ -128,24 +132,30 @@ export class Ledger {
   }
 
   /** Enters a slot that another outbox has served: what is scheduled behind it is due. Nothing where it is covered. */
-  async goOnBehind(served: Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'>): Promise<void> {
+  async goOnBehind(served: Served): Promise<void> {
+    const end = await this.coveredTo()
+    if (end === null || Date.parse(served.slot) > end) await this.noteServed(served)
+  }
+
+  /** Enters a slot that another outbox has served. */
+  async noteServed(served: Served): Promise<void> {
     const { source, sourceDigest, slot, read, rejected } = served
     await this.#database.transaction(async (manager) => {
-      const end = await coveredTo(manager)
-      if (end !== null && Date.parse(slot) <= end) return
       const runId = await this.#insert(manager, { source, sourceDigest, slot })
       await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
     })
   }
 
-  /** Closes the runs of these slots that aren't read to their end: another outbox has served them. */
+  /** Closes the runs of these slots that aren't done: another outbox served them, with what is pending here, too. */
   async closeServed(slots: readonly string[]): Promise<void> {
-    const state = In(['reading', 'checking'])
+    const where = { state: In(['reading', 'checking', 'read']), again: 0 }
     await this.#database.transaction(async (manager) => {
-      for (const { id, slot } of await manager.find(runs, { where: { state } })) {
+      for (const { id, slot } of await manager.find(runs, { where })) {
         if (!slots.includes(slot)) continue
+        const given = await letDie(manager, id, this.#now())
         await manager.delete(suspects, { run: id })
-        await manager.update(runs, { id }, { state: 'done', checkpoint: null, finishedAt: this.#now() })
+        const done = { state: 'done', checkpoint: null, finishedAt: this.#now() } as const
+        await manager.update(runs, { id }, { ...done, discarded: () => `discarded + ${given}` })
       }
     })
   }

@@ -1,4 +1,5 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
+import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect.js'
 import { type GapRow, gaps, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
 
@@ -8,6 +9,8 @@ export interface SlotSeen {
   state: RunState | 'covered'
   runId: string
   persisted: number
+  /** Its run covers the time behind this one; null where another one covers the slot. */
+  from: string | null
 }
 
 export interface GapSeen {
@@ -24,42 +27,55 @@ export interface SlotsSeen {
   coveredTo: number | null
   /** The newest first. */
   slots: SlotSeen[]
+  /** How many of all slots aren't finished. */
+  open: number
   /** Scheduled times that no run serves, the newest first. */
   missed: GapSeen[]
   /** The ledger may have deleted runs up to this slot; null where it has deleted none. */
   newestDeletedSlot: string | null
 }
 
-export const noSlots: SlotsSeen = { coveredTo: null, slots: [], missed: [], newestDeletedSlot: null }
+export const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
 
 /** The first version of the schema that has all that is read here. */
 const withIntervals = 9
 
-/** The newest `most` slots and gaps; undefined where there is no outbox. Throws OutboxError. */
-export async function slotsIn(path: string, most: number): Promise<SlotsSeen | undefined> {
+/**
+ * The newest `most` slots and gaps; undefined where there is no outbox. Throws OutboxError.
+ * @param isScheduled whether a time, in milliseconds since 1970, is one of the schedule's
+ */
+export async function slotsIn(
+  path: string,
+  most: number,
+  isScheduled: (time: number) => boolean,
+): Promise<SlotsSeen | undefined> {
   return read(path, async ({ manager, version }) => {
     if (version < withIntervals) return noSlots
-    const rows = await manager.find(runs, { order: { id: 'DESC' } })
-    const latest = new Map(rows.toReversed().map((run) => [run.slot, run]))
-    const slots = [...latest.values()].sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot)).slice(0, most)
+    const rows = await manager.find(runs, { order: { id: 'ASC' } })
+    const latest = [...new Map(rows.map((run) => [run.slot, run])).values()]
+    const slots = latest.sort((a, b) => timeOf(b) - timeOf(a))
     const missed = await manager.find(gaps, { order: { id: 'DESC' }, take: most })
     const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
+    const served = slots.filter((run) => run.state === 'done' && isScheduled(timeOf(run)))
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
-      slots: slots.map(({ slot, state, coveredBy, runId, persisted }) => ({
-        ...{ slot, runId, persisted },
+      slots: slots.slice(0, most).map(({ slot, state, coveredBy, intervalFrom, runId, persisted }) => ({
+        ...{ slot, runId, persisted, from: intervalFrom === null ? null : slotOf(intervalFrom) },
         state: coveredBy === null ? state : 'covered',
       })),
-      missed: missed.map((gap) => gapSeen(gap, latest.values())),
+      open: slots.filter(({ state }) => unfinished.includes(state)).length,
+      missed: missed.map((gap) => gapSeen(gap, served)),
     }
   })
 }
 
-function gapSeen({ firstSlot, lastSlot, count, reason }: GapRow, runs: Iterable<RunRow>): GapSeen {
+const unfinished: readonly RunState[] = ['reading', 'checking', 'read']
+
+const timeOf = ({ slot }: Pick<RunRow, 'slot'>): number => Date.parse(slot)
+
+function gapSeen({ firstSlot, lastSlot, count, reason }: GapRow, runs: readonly RunRow[]): GapSeen {
   const [from, to] = [Date.parse(firstSlot), Date.parse(lastSlot)]
-  const isIn = ({ slot, state }: RunRow): boolean =>
-    (state === 'read' || state === 'done') && from <= Date.parse(slot) && Date.parse(slot) <= to
-  const served = [...runs].filter(isIn).length
+  const served = runs.filter((run) => from <= timeOf(run) && timeOf(run) <= to).length
   return { from: firstSlot, to: lastSlot, count, reason, ...(served > 0 ? { served } : {}) }
 }

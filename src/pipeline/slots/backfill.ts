@@ -5,7 +5,8 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import type { OnTime } from './on-time.js'
+import { isWhole } from './behind-receipts.js'
+import { enterDue, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
 
@@ -31,13 +32,17 @@ export function unserved(
   const [shard, shards] = shardOf(digest)
   const states = new Map(seen.map(({ slot, state }) => [slot, state]))
   const inSink = new Set(receipts.flatMap((own) => (own.shard === shard && own.shards === shards ? [own.slot] : [])))
+  for (const { slot } of receipts.filter((other) => other.shards !== shards && isWhole(other, receipts)))
+    inSink.add(slot)
   const slots: string[] = []
   const givenUp: string[] = []
   let served = 0
   for (const time of times) {
+    if (slots.length > mostSlots) throw tooMany()
     const slot = slotOf(time)
     const state = states.get(slot) ?? (inSink.has(slot) ? 'done' : undefined)
-    if (state === 'read' || state === 'done') served++
+    // One that is read isn't served before its tasks are in the sink.
+    if (state === 'done') served++
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
     else if (state === undefined && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
       throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
@@ -47,6 +52,14 @@ export function unserved(
   }
   return { slots, served, givenUp }
 }
+
+/** Scheduled times that one backfill serves at most: a slip in a year isn't a day's work. */
+const mostSlots = 10_000
+
+const tooMany = (): UsageError =>
+  new UsageError(`More than ${mostSlots} scheduled times lie between --from and --to.`, {
+    hint: 'Serve them in several parts, each with its own --from and --to.',
+  })
 
 /** The receipts of a pipeline; none where the sink keeps none. Throws TransientError where it doesn't answer. */
 export async function receiptsOf({ sink, pipeline, resilience, signal }: Asking): Promise<readonly Receipt[]> {
@@ -60,14 +73,15 @@ export async function receiptsOf({ sink, pipeline, resilience, signal }: Asking)
 }
 
 /** A start for these slots, oldest first, and for none that became due meanwhile. */
-export function backfill(slots: readonly string[], newestFirst: boolean, { timetable }: OnTime): Agenda {
+export function backfill(slots: readonly string[], newestFirst: boolean, schedule: OnTime): Agenda {
+  const { timetable } = schedule
   let isEntered = false
   return {
     slotGiven: true,
     once: true,
     newestFirst,
     slots: async () => slots,
-    enter: async ({ outbox, source }, begun) => {
+    enter: async ({ outbox, source, log }, begun) => {
       const nothing = { runs: [], covers: false, gaps: [] }
       if (isEntered) return nothing
       isEntered = true
@@ -76,7 +90,13 @@ export function backfill(slots: readonly string[], newestFirst: boolean, { timet
       // Another owm may have begun or served some since this one looked.
       const known = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
       const fresh = slots.filter((slot) => !known.has(slot))
-      const runs = fresh.map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))
+      const coveredTo = await outbox.ledger.coveredTo()
+      const ahead = coveredTo === null ? undefined : fresh.find((slot) => Date.parse(slot) > coveredTo)
+      // What is due before the first of them isn't swallowed by its interval.
+      if (ahead !== undefined) await enterDue(schedule, given, { outbox, log }, Date.parse(ahead))
+      const runs = fresh
+        .filter((slot) => slot !== ahead)
+        .map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))
       return outbox.ledger.startDue(given, () => ({ ...nothing, runs }))
     },
   }

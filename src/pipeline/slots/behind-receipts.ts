@@ -80,6 +80,24 @@ async function goOnBehind(
   }
 }
 
+/**
+ * A slot of which the outbox has no task, in the time that its runs cover, may be one that another outbox has served:
+ * true where the sink has its receipt. Then the ledger has a row of it.
+ */
+export async function noteServedBefore(
+  slot: string,
+  receipts: readonly Receipt[],
+  { outbox: { ledger }, source }: ProduceDeps,
+): Promise<boolean> {
+  const [shard, shards] = shardOf(source.digest)
+  const own = receipts.find((receipt) => receipt.shard === shard && receipt.shards === shards)
+  const coveredTo = await ledger.coveredTo()
+  if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
+  if ((await ledger.ofSlot(slot)).length === 0)
+    await ledger.noteServed({ source: source.name, sourceDigest: source.digest, ...own })
+  return true
+}
+
 /** The index of the first receipt before which time lies that none covers, later than `since`; behind all without. */
 function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: number): number {
   let end = coveredTo
@@ -103,8 +121,7 @@ const newestOf = (receipts: readonly Receipt[]): Receipt | undefined =>
 function newestWhole(receipts: readonly Receipt[], since: number): Receipt | undefined {
   for (const receipt of receipts.toSorted((a, b) => timeOf(b.slot) - timeOf(a.slot))) {
     const { slot, shards } = receipt
-    const there = receipts.filter((other) => other.slot === slot && other.shards === shards)
-    const missing = [...Array(shards).keys()].filter((shard) => !there.some((other) => other.shard === shard))
+    const missing = missingOf(receipt, receipts)
     if (missing.length === 0) return receipt
     if (timeOf(slot) > since)
       throw new TransientError(
@@ -113,6 +130,14 @@ function newestWhole(receipts: readonly Receipt[], since: number): Receipt | und
       )
   }
   return undefined
+}
+
+/** Whether all receipts of a slot are there, in the number of shards that one of them names. */
+export const isWhole = (one: Receipt, receipts: readonly Receipt[]): boolean => missingOf(one, receipts).length === 0
+
+function missingOf({ slot, shards }: Receipt, receipts: readonly Receipt[]): number[] {
+  const there = receipts.filter((other) => other.slot === slot && other.shards === shards)
+  return [...Array(shards).keys()].filter((shard) => !there.some((other) => other.shard === shard))
 }
 
 /** What is due is known of one share. Throws ConfigurationError. */

@@ -56,7 +56,7 @@ export async function enterRun(
     return { run: open, complete: false, missed }
   }
   const last = earlier.at(-1)
-  if (options.once && last && isRead(last) && shareIn(last.sourceDigest) === shareIn(source.digest)) {
+  if (options.once && last && isOver(last) && shareIn(last.sourceDigest) === shareIn(source.digest)) {
     await ledger.standFor(last, note)
     return { run: last, complete: true, missed }
   }
@@ -83,7 +83,8 @@ export async function enterRun(
   return { run, complete: false, missed }
 }
 
-const isRead = ({ state }: RunRow): boolean => state === 'read' || state === 'done'
+/** Whether no start reads the slot again unless somebody names it. */
+const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'done' || state === 'discarded'
 
 /** The ids of a slot stay the same, whatever the configuration says by now. */
 function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../../errors/index.js'
 import type { Planned } from '../../outbox/runs/intervals.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
 import { type Due, due, newest, type Policy } from '../../schedule/due.js'
+import type { Timetable } from '../../schedule/timetable.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Deps } from '../parts.js'
 import { type Agenda, oneSlot } from './agenda.js'
@@ -48,10 +49,11 @@ export async function enterDue(
   named?: number,
 ): Promise<Planned> {
   const planned = await outbox.ledger.startDue(given, (coveredTo) => {
-    const { runs, gaps } = planOf(schedule, coveredTo, named)
+    const { runs, gaps, covered } = planOf(schedule, coveredTo, named)
     return {
       runs: runs.map(({ slot, from }) => ({ slot: slotOf(slot), from })),
       covers: schedule.catchUp === 'latest',
+      covered,
       gaps: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
     }
   })
@@ -59,15 +61,13 @@ export async function enterDue(
   return planned
 }
 
-function planOf(
-  { now, ...policy }: OnTime,
-  coveredTo: number | null,
-  named: number | undefined,
-): Pick<Due, 'runs' | 'gaps'> {
+function planOf({ now, ...policy }: OnTime, coveredTo: number | null, named: number | undefined): Omit<Due, 'slot'> {
   if (named === undefined) return due(policy, coveredTo, now())
-  if (coveredTo === null || named <= coveredTo) return { runs: [], gaps: [] }
-  const { runs, gaps } = due(policy, coveredTo, now(), policy.timetable.at(named - 1))
-  return { runs: [...(policy.catchUp === 'all' ? runs : []), { slot: named, from: coveredTo }], gaps }
+  if (coveredTo === null || named <= coveredTo) return { runs: [], covered: 0, gaps: [] }
+  const { runs, covered, gaps } = due(policy, coveredTo, now(), policy.timetable.at(named - 1))
+  const own = { slot: named, from: coveredTo }
+  if (policy.catchUp === 'all') return { runs: [...runs, own], covered, gaps }
+  return { runs: [own], covered: covered + runs.length, gaps }
 }
 
 /** At once: whatever becomes of this start, somebody is told which scheduled times nobody serves. */
@@ -79,17 +79,30 @@ function tellGaps({ gaps }: Planned, log: Deps['log']): void {
   }
 }
 
+/**
+ * Whether a slot is so far ahead of the newest scheduled time that some clock is, or was, wrong: the hours until then
+ * aren't left alone for that.
+ */
+export const isAhead = (slot: number, newestTime: number, timetable: Timetable): boolean =>
+  slot > (timetable.after(newestTime) ?? Number.POSITIVE_INFINITY)
+
 /** The newest scheduled time, or the slot of the run that covers it. Throws ConfigurationError. */
 async function slotNow(
   { timetable, now }: OnTime,
-  { outbox: { ledger }, log }: Pick<Deps, 'outbox' | 'log'>,
+  { outbox: { ledger, newestDeletedSlot }, log }: Pick<Deps, 'outbox' | 'log'>,
 ): Promise<string> {
   const time = newest(timetable, now())
   if (time === undefined) throw new ConfigurationError('No time of `schedule.cron` has come yet.')
   const slot = slotOf(time)
-  const coveredTo = (await ledger.coveredTo()) ?? time
-  // Whoever waits for the next hour shall know that it won't come.
-  if (coveredTo > (timetable.after(time) ?? coveredTo))
-    log.warn({}, `the slot ${slotOf(coveredTo)} was served, which this clock hasn't reached: nothing is due before it`)
-  return (await ledger.ofSlot(slot)).length > 0 ? slot : ((await ledger.slotCovering(time)) ?? slot)
+  if ((await ledger.ofSlot(slot)).length > 0) return slot
+  const covering = await ledger.slotCovering(time)
+  if (covering === undefined || !isAhead(Date.parse(covering), time, timetable)) return covering ?? slot
+  // Whether it was served isn't known any more.
+  if (newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot)) return covering
+  log.warn(
+    {},
+    `the slot ${covering} was served, which this clock hasn't reached: ${slot} is served by itself, ` +
+      'and `owm backfill` serves the times between that were not',
+  )
+  return slot
 }

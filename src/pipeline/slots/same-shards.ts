@@ -8,19 +8,22 @@ import type { ProduceDeps } from '../parts.js'
 /**
  * Asks the sink for the receipts of a slot that this outbox hasn't served in this number of shards. What the outbox
  * stored itself, in whatever number, isn't stored again. A sink that doesn't answer leaves the slot to be read. Throws
- * ConfigurationError.
+ * ConfigurationError. Returns the receipts.
  */
-export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact: Contact): Promise<void> {
+export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[]> {
   const { outbox, pipeline, source } = deps
   const [, shards = 1] = shardOf(source.digest)
-  const own = (await outbox.ledger.ofSlot(slot)).map((run) => shardOf(run.sourceDigest))
-  if (own.some(([, count]) => count === shards)) return
+  const rows = await outbox.ledger.ofSlot(slot)
+  const own = rows.map((run) => shardOf(run.sourceDigest))
+  // A row that stands for what another outbox served has no tasks.
+  if (rows.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
+    return []
   const isOwn = (receipt: Receipt): boolean =>
     own.some(([shard, count]) => shard === receipt.shard && count === receipt.shards)
   const receipts = await receiptsOf(slot, deps, contact)
   const other = receipts.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
   // guard: shards-the-same
-  if (!other) return
+  if (!other) return receipts
   throw new ConfigurationError(
     `The sink has the slot ${slot} of ${pipeline} in ${wordsOf(other.shards)}, ` +
       `and this start has ${wordsOf(shards)}: its tasks would come twice.`,

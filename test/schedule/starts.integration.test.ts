@@ -1,0 +1,103 @@
+/** What starts on a schedule say, and what they do where a clock, an operator or another outbox was there before. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { BackfillResult } from '../../src/commands/backfill.js'
+import type { ScheduleResult } from '../../src/commands/schedule/index.js'
+import { owm, owmJson } from '../support/cli.js'
+import { redisScene, stream } from '../support/redis-scene.js'
+import { at, countIn, folderOf, produce } from '../support/scheduled.js'
+
+const scheduleIn = async (cwd: string, now: string): Promise<ScheduleResult> =>
+  (await owmJson<ScheduleResult>(['schedule'], at(cwd, now))).json
+
+test('one start with a clock that was a day ahead does not silence those behind it', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)
+  expect((await produce(cwd, '2026-11-24T10:20:00Z')).code).toBe(0)
+  expect((await scheduleIn(cwd, '2026-11-23T13:20:00Z')).now.runs).toEqual(['2026-11-23T13:00:00Z'])
+  const right = await produce(cwd, '2026-11-23T13:20:00Z')
+  expect(right).toMatchObject({ code: 0, json: { slot: '2026-11-23T13:00:00Z', sink: { delivered: 3 } } })
+  expect(right.stderr).toMatch(/2026-11-24T10:00:00Z was served, which this clock hasn't reached/)
+  expect((await produce(cwd, '2026-11-23T13:40:00Z')).json.sink.delivered).toBe(0)
+  expect(await countIn(cwd)).toBe(9)
+})
+
+test('a start serves the newest time however late it comes, and does not call it missed', async () => {
+  const cwd = await folderOf({ cron: '@weekly' })
+  expect((await produce(cwd, '2026-11-15T00:10:00Z')).code).toBe(0)
+  const late = await produce(cwd, '2026-11-23T09:20:00Z')
+  expect(late).toMatchObject({ code: 0, json: { slot: '2026-11-22T00:00:00Z', sink: { delivered: 3 } } })
+  expect(late.stderr).not.toMatch(/missed/)
+  expect((await scheduleIn(cwd, '2026-11-23T09:30:00Z')).missed).toEqual([])
+})
+
+test('--dry-run shows the slot and the tasks that a start sends', async () => {
+  const cwd = await folderOf()
+  const dry = await produce(cwd, '2026-11-23T09:20:00Z', '--dry-run')
+  expect(dry.json.slot).toBe('2026-11-23T09:00:00Z')
+  const ids = dry.json.tasks?.map((task) => JSON.stringify(task))
+  expect((await produce(cwd, '2026-11-23T09:21:00Z')).json.slot).toBe('2026-11-23T09:00:00Z')
+  const delivered = await owmJson<{ tasks: { task: unknown }[] }>(['outbox', 'inspect', '--state', 'delivered'], {
+    cwd,
+  })
+  expect(delivered.json.tasks.map(({ task }) => JSON.stringify(task)).sort()).toEqual(ids?.sort())
+})
+
+test('a start that delivers what was left does not say that there is nothing to do', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T09:20:00Z', '--no-flush')).code).toBe(0)
+  expect((await scheduleIn(cwd, '2026-11-23T09:21:00Z')).open).toBe(1)
+  const words = await owm(['produce'], at(cwd, '2026-11-23T09:22:00Z'))
+  expect(words.stdout).toMatch(/^slot 2026-11-23T09:00:00Z: read before .*3 tasks delivered/)
+})
+
+test('a slot that was discarded is no fault of the next start', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T09:20:00Z', '--no-flush')).code).toBe(0)
+  expect((await owm(['outbox', 'discard', '--pending', '--yes'], { cwd })).code).toBe(0)
+  const words = await owm(['produce'], at(cwd, '2026-11-23T09:22:00Z'))
+  expect(words).toMatchObject({ code: 0, stdout: expect.stringMatching(/^slot 2026-11-23T09:00:00Z: discarded/) })
+  expect((await produce(cwd, '2026-11-23T10:00:10Z')).json.sink.delivered).toBe(3)
+})
+
+test('what a run covers is told by it and shown by `owm schedule`', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T05:20:00Z')).code).toBe(0)
+  expect((await produce(cwd, '2026-11-23T10:20:00Z')).json.covered).toBe(4)
+  const { slots } = await scheduleIn(cwd, '2026-11-23T10:30:00Z')
+  expect(slots[0]).toMatchObject({ slot: '2026-11-23T10:00:00Z', from: '2026-11-23T05:00:00Z', covers: 4 })
+})
+
+test('a backfill delivers what is pending of its range; a slot by hand mends no scheduled one', async () => {
+  const cwd = await folderOf({ catchUp: 'all', maxCatchUp: 1 })
+  const range = ['--from', '2026-11-23T09:00:00Z', '--to', '2026-11-23T09:00:00Z']
+  expect((await produce(cwd, '2026-11-23T09:20:00Z', '--no-flush')).code).toBe(0)
+  const ran = await owmJson<BackfillResult>(['backfill', ...range], at(cwd, '2026-11-23T09:30:00Z'))
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 3 }, alreadyServed: 0 } })
+  expect((await produce(cwd, '2026-11-23T13:20:00Z')).code).toBe(0)
+  expect((await produce(cwd, '2026-11-23T13:21:00Z', '--slot', '2026-11-23T11:11:00Z')).code).toBe(0)
+  const [gap] = (await scheduleIn(cwd, '2026-11-23T13:30:00Z')).missed
+  expect(gap).toMatchObject({ count: 3 })
+  expect(gap?.served).toBeUndefined()
+})
+
+test('a backfill of thousands of years is a slip', async () => {
+  const cwd = await folderOf()
+  const range = ['--from', '0001-01-01T00:00:00Z', '--to', '2026-11-23T09:00:00Z', '--dry-run']
+  expect(await owm(['backfill', ...range], at(cwd, '2026-11-23T09:30:00Z'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/More than 10000 scheduled times/),
+  })
+})
+
+test('a slot by hand that another outbox has served does not come again', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule: { cron: '0 * * * *', catchUp: 'all' } } })
+  for (const hour of ['09', '10', '11']) expect((await produce(scene.folder, `2026-11-23T${hour}:20:00Z`)).code).toBe(0)
+  await rm(join(scene.folder, 'outbox.db'))
+  for (const hour of ['10', '11']) {
+    const again = await produce(scene.folder, '2026-11-23T11:30:00Z', '--slot', `2026-11-23T${hour}:00:00Z`)
+    expect(again, again.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 0 } } })
+  }
+  expect(await scene.admin.xlen(stream)).toBe(30)
+})
