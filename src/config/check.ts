@@ -17,6 +17,9 @@ import { whyVolatile } from '../files/volatile.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
+import { paceOf, wordsOf } from '../schedule/pace.js'
+import { timetable } from '../schedule/timetable.js'
+import { cadenceOf } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
 
 type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }
@@ -108,6 +111,12 @@ async function checkParts(
       () => writableOutput(target),
       () => `${target} can be written`,
     )
+  if (settings.cadence)
+    await look(
+      'configuration',
+      () => cadenceFits(loaded),
+      (words) => words,
+    )
   const { path } = settings.outbox
   if (!without.includes('outbox'))
     await look(
@@ -137,6 +146,22 @@ async function checkParts(
       () => trySink(sink),
       (words) => words,
     )
+}
+
+/** Throws ConfigurationError where there is no schedule, or where it comes too seldom for a cadence. */
+async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
+  await cadenceOf(loaded)
+  const { cadence, schedule } = loaded.settings
+  const pace = cadence && schedule && paceOf(cadence, timetable(schedule), Date.now())
+  const words = pace && wordsOf(pace)
+  if (pace && words !== undefined && pace.tooShort.length > 0)
+    throw new ConfigurationError(`${words}.`, {
+      hint: 'Let schedule.cron come as often as the shortest cadence, or make that longer.',
+    })
+  return {
+    outcome: 'the schedule comes often enough for the cadence',
+    ...(words === undefined ? {} : { warning: `${words}.` }),
+  }
 }
 
 const fileOf = ({ file, cwd }: Loaded): string => file ?? `no file in ${cwd}: flags and environment only`

@@ -141,3 +141,19 @@ test('an outbox whose number of shares has changed waits for the others, too', a
     expect((await shard('12', which, `./${index}.db`)).code).toBe(0)
   expect(await scene.admin.xlen(stream)).toBe(180)
 })
+
+test('a backup that is restored while the sink is down gives up what was served since then', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule, retry: { attempts: 1 } } })
+  const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]
+  expect((await produce(scene, '10')).code).toBe(0)
+  await copyFile(outbox, backup)
+  expect((await produce(scene, '12')).code).toBe(0)
+  await copyFile(backup, outbox)
+  scene.proxy.mode = 'refuse'
+  const down = await produce(scene, '12')
+  expect(down).toMatchObject({ code: 75, json: { outbox: { pending: 20 } } })
+  scene.proxy.mode = 'pass'
+  const up = await produce(scene, '13')
+  expect(up, up.stderr).toMatchObject({ code: 0, json: { slot: '2026-11-23T13:00:00Z', sink: { delivered: 10 } } })
+  expect(await scene.admin.xlen(stream)).toBe(40)
+})

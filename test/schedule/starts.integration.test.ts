@@ -1,5 +1,5 @@
 /** What starts on a schedule say, and what they do where a clock, an operator or another outbox was there before. */
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BackfillResult } from '../../src/commands/backfill.js'
@@ -100,4 +100,29 @@ test('a slot by hand that another outbox has served does not come again', async 
     expect(again, again.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 0 } } })
   }
   expect(await scene.admin.xlen(stream)).toBe(30)
+})
+
+test('a cadence that is shorter than the gaps of the schedule is told, and refused by a check', async () => {
+  const short = await folderOf({}, { cadence: { default: '10m' } })
+  const ran = await produce(short, '2026-11-23T09:20:00Z')
+  expect(ran).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/cadence.default \(10m\) is shorter than the 60 minutes/),
+  })
+  const check = await owm(['config', 'check'], { cwd: short })
+  expect(check).toMatchObject({ code: 78, stdout: expect.stringMatching(/cadence.default \(10m\) is shorter/) })
+  const nights = await folderOf({ cron: '0 6-22 * * *' }, { cadence: { default: '6h', rules: [] } })
+  expect(await owm(['config', 'check'], { cwd: nights })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/cadence.default \(6h\) is shorter than some gaps .* \(up to 480 minutes\)/),
+  })
+})
+
+test('a cadence needs a schedule', async () => {
+  const cwd = await folderOf({}, { schedule: undefined, cadence: { default: '6h' } })
+  for (const command of [['produce'], ['config', 'check']]) {
+    const { code, stdout, stderr } = await owm(command, { cwd })
+    expect([code, stdout + stderr]).toEqual([78, expect.stringMatching(/needs a schedule/)])
+  }
+  expect(await readdir(cwd)).not.toContain('outbox.db')
 })

@@ -77,6 +77,7 @@ export async function backfill(
   const loaded = await configure()
   const schedule = policyOf(scheduleIn(loaded), around)
   mustNotBeFar(to, schedule, '--to')
+  const cadence = await (await import('../../config/filters.js')).cadenceOf(loaded)
   const { settings } = loaded
   result.source.name = settings.source?.use ?? null
   result.sink.name = settings.sink?.use ?? null
@@ -96,7 +97,7 @@ export async function backfill(
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
     const parts = { source, sink, outbox }
-    const summary = await run({ agenda, schedule }, loaded, parts, { 'no-flush': false, again: false }, around)
+    const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)
     const { delivered, deduplicated, evicted, lost } = summary
     result.served = servedBy(summary.served)
     result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.deadLetters.count() }

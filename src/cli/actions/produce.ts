@@ -24,7 +24,7 @@ import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsInWords, tellMissed, tellVolatile } from './served.js'
+import { type Served, servedBy, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -103,19 +103,23 @@ export async function produce(
   const schedule = scheduleOf(loaded, around)
   if (named !== undefined) mustNotBeFar(named, schedule)
   // Wrong settings are reported before anything is touched.
+  const cadence = await (await import('../../config/filters.js')).cadenceOf(loaded)
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) {
     await lookAtOutbox(loaded, around, 'owner')
-    const dueOf = await dueInDryRun(result, loaded, named === undefined ? schedule : undefined)
+    const dueOf = await dueInDryRun(result, loaded, { cadence, schedule, named })
     return dryRun(result, { source, namespace: settings.taskNamespace, dueOf }, flags.strict, elapsed, around)
   }
-  if (schedule) await tellVolatile(settings.outbox.path, around)
+  if (schedule) {
+    await tellVolatile(settings.outbox.path, around)
+    await tellPace(loaded, schedule, around)
+  }
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
     if (flags.force) await outbox.breakers.save('source', undefined)
     const agenda = await agendaOf(named, result.slot, schedule)
-    const summary = await run({ agenda, schedule }, loaded, { source, sink, outbox }, flags, around)
+    const summary = await run({ agenda, schedule, cadence }, loaded, { source, sink, outbox }, flags, around)
     result.slot = summary.run.slot
     const covered = summary.due.reduce((sum, planned) => sum + (planned.covered ?? 0), 0)
     if (covered > 0) result.covered = covered
@@ -162,23 +166,20 @@ async function agendaOf(named: string | undefined, now: string, schedule: OnTime
 
 /** Reads and delivers, with the parts that a configuration makes. */
 export async function run(
-  when: Pick<ProduceOptions, 'agenda' | 'schedule'>,
+  when: Pick<ProduceOptions, 'agenda' | 'schedule' | 'cadence'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   flags: Pick<ProduceFlags, 'again' | 'no-flush'>,
   around: Surroundings,
 ): Promise<ProduceSummary> {
-  const [{ produce }, { cadenceOf }] = await Promise.all([
-    import('../../pipeline/produce.js'),
-    import('../../config/filters.js'),
-  ])
+  const { produce } = await import('../../pipeline/produce.js')
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress } = around
   return produce(
     {
-      ...{ ...when, namespace: loaded.settings.taskNamespace, cadence: await cadenceOf(loaded), again: flags.again },
+      ...{ ...when, namespace: loaded.settings.taskNamespace, again: flags.again },
       ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
     },
     { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },
@@ -225,21 +226,31 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
   )
 }
 
+interface Shown {
+  readonly cadence: string | null
+  readonly schedule: OnTime | undefined
+  readonly named: string | undefined
+}
+
 /** What a start would serve now: sets the slot, and says which locations are due. */
-async function dueInDryRun(result: ProduceResult, loaded: Loaded, schedule: OnTime | undefined): Promise<DueOf> {
-  const [{ dueIn }, { cadenceOf }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
+async function dueInDryRun(
+  result: ProduceResult,
+  { settings: { outbox } }: Loaded,
+  { cadence, schedule, named }: Shown,
+): Promise<DueOf> {
+  const [{ dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
-    import('../../config/filters.js'),
     import('../../outbox/runs/slots.js'),
     import('../../schedule/due.js'),
   ])
-  const cadence = await cadenceOf(loaded)
   const now = schedule && newest(schedule.timetable, schedule.now())
-  if (!schedule || now === undefined) return dueIn(undefined, { from: 0, to: 0 })
-  result.slot = normalSlot(new Date(now).toISOString()) ?? result.slot
-  const { coveredTo } = (await slotsIn(loaded.settings.outbox.path, 1, () => false)) ?? noSlots
-  const from = due(schedule, coveredTo, schedule.now()).runs.at(-1)?.from ?? schedule.timetable.at(now - 1) ?? now
-  return dueIn(cadence === null ? undefined : JSON.parse(cadence), { from, to: now })
+  const to = named === undefined ? now : Date.parse(named)
+  if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
+  result.slot = normalSlot(new Date(to).toISOString()) ?? result.slot
+  const { coveredTo } = (await slotsIn(outbox.path, 1, () => false)) ?? noSlots
+  const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
+  const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
+  return dueIn(cadence === null ? undefined : JSON.parse(cadence), { from, to })
 }
 
 async function dryRun(

@@ -1,4 +1,6 @@
 /** The slots that a start worked on, in `--json` and in words. */
+import type { Loaded } from '../../config/load.js'
+import type { OnTime } from '../../pipeline/slots/on-time.js'
 import type { Surroundings } from '../compose.js'
 import { harmless, plural } from '../format.js'
 
@@ -53,4 +55,12 @@ export async function tellVolatile(path: string, { logger }: Surroundings): Prom
     {},
     harmless(`the outbox ${path} won't last: ${why}; tasks that wait in it would be lost. ${anotherOutbox()}`),
   )
+}
+
+/** Tells where the schedule comes too seldom for a cadence. */
+export async function tellPace({ settings }: Loaded, { timetable, now }: OnTime, around: Surroundings): Promise<void> {
+  if (!settings.cadence) return
+  const { paceOf, wordsOf } = await import('../../schedule/pace.js')
+  const pace = paceOf(settings.cadence, timetable, now())
+  if (pace.tooShort.length > 0) (await around.logger()).warn({}, wordsOf(pace) ?? '')
 }

@@ -1,0 +1,56 @@
+/** Whether the schedule comes often enough for the cadences. */
+import { durationMs } from './duration.js'
+import type { Timetable } from './timetable.js'
+
+/** How often locations are due, as the configuration says it; a location's own field may say otherwise. */
+export interface Everys {
+  readonly default?: string | undefined
+  readonly rules: readonly { readonly every: string }[]
+}
+
+export interface Pace {
+  /** Shorter than any gap between scheduled times: most of its windows are skipped, always. */
+  readonly tooShort: readonly string[]
+  /** Shorter than some gaps, such as a night's. */
+  readonly sometimes: readonly string[]
+  /** Minutes. */
+  readonly smallestGap: number
+  readonly largestGap: number
+}
+
+/** So many scheduled times are looked at. */
+const times = 400
+
+export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace {
+  const gaps: number[] = []
+  let time = timetable.after(now)
+  while (time !== undefined && gaps.length < times) {
+    const next = timetable.after(time)
+    if (next !== undefined) gaps.push(next - time)
+    time = next
+  }
+  const [smallest, largest] = [Math.min(...gaps), Math.max(...gaps)]
+  const named = [
+    ...(cadence.default === undefined ? [] : [{ name: 'cadence.default', every: cadence.default }]),
+    ...cadence.rules.map(({ every }, index) => ({ name: `cadence.rules[${index}]`, every })),
+  ]
+  const shorterThan = (gap: number): string[] =>
+    named.flatMap(({ name, every }) => ((durationMs(every) ?? gap) < gap ? [`${name} (${every})`] : []))
+  const tooShort = shorterThan(smallest)
+  return {
+    tooShort,
+    sometimes: shorterThan(largest).filter((name) => !tooShort.includes(name)),
+    smallestGap: smallest / 60_000,
+    largestGap: largest / 60_000,
+  }
+}
+
+/** What is wrong with a cadence that is too short, or may be. */
+export function wordsOf({ tooShort, sometimes, smallestGap, largestGap }: Pace): string | undefined {
+  const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
+  if (tooShort.length > 0)
+    return `${is(tooShort)} shorter than the ${smallestGap} minutes between scheduled times: most windows are skipped`
+  if (sometimes.length > 0)
+    return `${is(sometimes)} shorter than some gaps between scheduled times (up to ${largestGap} minutes)`
+  return undefined
+}
