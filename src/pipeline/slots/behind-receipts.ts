@@ -44,13 +44,14 @@ export async function goOnBehindReceipts(
 }
 
 /**
- * A copy of an outbox, such as a restored backup, goes on behind what the file that it was copied from has delivered:
- * what that left open is closed where the sink has its receipt.
+ * With a schedule, a copy of an outbox, such as a restored backup, goes on behind what the file that it was copied from
+ * has delivered: what that left open is closed where the sink has its receipt. Without one a slot may be read again,
+ * and what the list has by then is delivered.
  */
 export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<void> {
   const { ledger } = deps.outbox
   const last = await ledger.last()
-  if (!last || !sink.receipts) return
+  if (!deps.schedule || !last || !sink.receipts) return
   const [shard, shards] = shardOf(last.sourceDigest)
   const receipts = (await sink.receipts(deps.pipeline)).filter((each) => each.shard === shard && each.shards === shards)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
