@@ -136,7 +136,12 @@ async function finishOpenRuns(
     if (!next) return
     tried.add(next.runId)
     const error = await finishRun(next, deps, reading)
-    if (error) errors.unshift(error)
+    if (error) {
+      errors.unshift(error)
+      // One that was read anew and failed again has another row: it was tried, too.
+      for (const { runId } of await deps.outbox.ledger.ofSlot(next.slot))
+        if (!open.some((before) => before.runId === runId)) tried.add(runId)
+    }
     if (kindOf(error) === 'configuration') return
     if (errors.length === 0 && !deps.signal.aborted) await enterDue(options, options.agenda, deps, due)
   }
