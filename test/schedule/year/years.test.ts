@@ -16,13 +16,17 @@ afterEach(() => {
 
 const seeds = Array.from({ length: years }, (_, index) => first + index)
 
-test.runIf(process.env['OWM_TEST_LONG'] === '1').each(seeds)('a year of seed %i', { timeout: 7_200_000 }, async (seed) => {
-  const began = performance.now()
-  const [schedule] = fc.sample(schedules, { seed, numRuns: 1 })
-  if (!schedule) throw new Error('no schedule')
-  const begin = Date.UTC(2026, 0, 1)
-  const { starts, slots } = await live({ seed, days: 365, calm: 5, begin, schedule })
-  const seconds = Math.round((performance.now() - began) / 1_000)
-  process.stdout.write(`seed ${seed}, ${schedule.cron} ${schedule.timezone} ${schedule.catchUp}: `)
-  process.stdout.write(`${starts} starts, ${slots} slots, ${seconds} s\n`)
-})
+test.runIf(process.env['OWM_TEST_LONG'] === '1').each(seeds)(
+  'a year of seed %i',
+  { timeout: 7_200_000 },
+  async (seed) => {
+    const began = performance.now()
+    const [schedule] = fc.sample(schedules, { seed, numRuns: 1 })
+    if (!schedule) throw new Error('no schedule')
+    const begin = Date.UTC(2026, 0, 1)
+    const { starts, slots } = await live({ seed, days: 365, calm: 5, begin, schedule })
+    const seconds = Math.round((performance.now() - began) / 1_000)
+    process.stdout.write(`seed ${seed}, ${schedule.cron} ${schedule.timezone} ${schedule.catchUp}: `)
+    process.stdout.write(`${starts} starts, ${slots} slots, ${seconds} s\n`)
+  },
+)
