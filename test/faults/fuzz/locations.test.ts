@@ -172,7 +172,9 @@ describe('location files', () => {
     expect(tasks).toHaveLength(run.persisted)
     expectTasks(tasks)
     const records = recordsIn(list)
-    if (records !== undefined) expect({ others, read: run.read }).toEqual({ others: [], read: records })
+    // A last line that is no record is told: the list was cut off, or what wrote it failed.
+    const untold = others.filter(({ message }) => !/breaks off in its last record|ends in an error/.test(message))
+    if (records !== undefined) expect({ untold, read: run.read }).toEqual({ untold: [], read: records })
     // owm's parser forgives a little more than JSON.parse; what it doesn't read it must complain about.
     if (list.format === 'json' && records === undefined) expect(errors.length + run.read).toBeGreaterThan(0)
     return summary
