@@ -295,7 +295,8 @@ function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceRes
   if (sink.delivered + outbox.pending + others.length === 0)
     return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
   const done = [...tasksDelivered(sink), ...leftIn(outbox), ...others, seconds(durationMs)]
-  return [`slot ${slot}: read before (run ${run.runId})`, ...done].join(', ')
+  const were = run.state === 'done' && sink.delivered === 0 ? 'delivered' : 'read'
+  return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done].join(', ')
 }
 
 function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
