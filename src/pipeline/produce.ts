@@ -128,22 +128,18 @@ async function finishOpenRuns(
   deps: ProduceDeps,
   { due, errors, reading }: { due: Planned[]; errors: OwmError[]; reading: ReaderOptions },
 ): Promise<void> {
-  const tried = new Set<string>()
-  while (!deps.signal.aborted) {
-    // guard: open-runs-finished
-    const open = (await deps.outbox.ledger.open()).filter(({ runId }) => !tried.has(runId))
-    const [next] = options.agenda.newestFirst ? newestFirst(open) : open
-    if (!next) return
-    tried.add(next.runId)
+  const { agenda } = options
+  const { ledger } = deps.outbox
+  const inOrder = (open: RunRow[]): RunRow[] => (agenda.newestFirst ? newestFirst(open) : open)
+  // guard: open-runs-finished
+  let open = inOrder(await ledger.open())
+  for (let next = open.shift(); next && !deps.signal.aborted; next = open.shift()) {
     const error = await finishRun(next, deps, reading)
-    if (error) {
-      errors.unshift(error)
-      // One that was read anew and failed again has another row: it was tried, too.
-      for (const { runId } of await deps.outbox.ledger.ofSlot(next.slot))
-        if (!open.some((before) => before.runId === runId)) tried.add(runId)
-    }
+    if (error) errors.unshift(error)
     if (kindOf(error) === 'configuration') return
-    if (errors.length === 0 && !deps.signal.aborted) await enterDue(options, options.agenda, deps, due)
+    // Without an error, what was tried isn't open any more.
+    const isWell = errors.length === 0 && !deps.signal.aborted
+    if (isWell && (await enterDue(options, agenda, deps, due))) open = inOrder(await ledger.open())
   }
 }
 
@@ -196,15 +192,16 @@ async function enterSlots(
 /** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
 const longestComparisonMs = 3_000
 
-/** Makes the rows of what is due by now, and notes what those are. */
+/** Makes the rows of what is due by now, and notes what those are; false where nothing is. */
 async function enterDue(
   { namespace = '', cadence = null }: Pick<ProduceOptions, 'namespace' | 'cadence'>,
   agenda: Agenda,
   deps: ProduceDeps,
   due: Planned[],
-): Promise<void> {
+): Promise<boolean> {
   const entered = await agenda.enter?.(deps, { namespace, cadence })
   if (entered) due.push(entered)
+  return entered !== undefined && entered.runs.length > 0
 }
 
 /** First what stored something; of the others the newest first, so that the present hour doesn't wait. */

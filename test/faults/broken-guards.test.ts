@@ -128,7 +128,7 @@ const guards: readonly Guard[] = [
   {
     name: 'a run that died is not finished',
     changes: {
-      'open-runs-finished': 'const open = (await deps.outbox.ledger.open()).slice(tried.size).slice(-1)',
+      'open-runs-finished': 'let open = inOrder((await ledger.open()).slice(-1))',
     },
     sink: 'redis-stream',
     fault: dieWhile('intake:persisted:1'),
