@@ -5,7 +5,6 @@ import type { Outbox } from '../../outbox/outbox.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { Unserved } from '../../pipeline/slots/backfill.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { isTimeOf } from '../../schedule/timetable.js'
 import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
@@ -125,8 +124,7 @@ async function look(
   ])
   const looked = await lookAtOutbox(loaded, around, 'owner')
   if (looked) Object.assign(outbox, { pending: looked.pending, dead: looked.dead })
-  const { timetable } = schedule
-  const seen = await slotsIn(outbox.path ?? '', Number.MAX_SAFE_INTEGER, (time) => isTimeOf(timetable, time))
+  const seen = await slotsIn(outbox.path ?? '')
   const pipeline = await ownerOf(loaded, around.env)
   const resilience = await resilienceOf(loaded, around, 'sink', undefined)
   const receipts = await receiptsOf({ sink, pipeline, resilience, signal: around.signal })

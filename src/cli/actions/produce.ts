@@ -247,7 +247,7 @@ async function dueInDryRun(
   const to = named === undefined ? now : Date.parse(named)
   if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
   result.slot = normalSlot(new Date(to).toISOString()) ?? result.slot
-  const { coveredTo } = (await slotsIn(outbox.path, 1, () => false)) ?? noSlots
+  const { coveredTo } = (await slotsIn(outbox.path)) ?? noSlots
   const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
   const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
   return dueIn(cadence === null ? undefined : JSON.parse(cadence), { from, to })

@@ -19,11 +19,14 @@ export interface ScheduleResult {
   /** How many slots aren't finished: a start finishes those, too. */
   open: number
   /** Scheduled times that nobody serves. */
-  missed: GapSeen[]
+  missed: Missed[]
   /** What a start without --slot would do now: its slot, and the runs that it would make. */
   now: { slot: string | null; state: SlotSeen['state'] | null; runs: string[]; covered: number; missed: GapSeen[] }
   next: string | null
 }
+
+/** `served`: how many of them have been served since; left out where none is. */
+type Missed = GapSeen & { served?: number }
 
 export const nothingScheduled = (): ScheduleResult => ({
   ...{ outbox: null, cron: null, timezone: null, slots: [], open: 0, missed: [], next: null },
@@ -34,6 +37,14 @@ export const nothingScheduled = (): ScheduleResult => ({
 function coversOf({ from, slot }: SlotSeen, { timetable }: OnTime): number {
   if (from === null) return 0
   return [...timetable.between(Date.parse(from), Date.parse(slot) - 1)].length
+}
+
+/** With the scheduled times in it that were served all the same: a slot by hand between them is none. */
+function missedOf(gap: GapSeen, slots: readonly SlotSeen[], { timetable }: OnTime): Missed {
+  const [from, to] = [Date.parse(gap.from), Date.parse(gap.to)]
+  const times = slots.flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : []))
+  const served = times.filter((time) => from <= time && time <= to && isTimeOf(timetable, time)).length
+  return { ...gap, ...(served > 0 ? { served } : {}) }
 }
 
 export async function showSchedule(
@@ -50,8 +61,7 @@ export async function showSchedule(
   const schedule = scheduleIn(loaded)
   const policy = policyOf(schedule, around)
   const now = policy.now()
-  const seen =
-    (await slotsIn(outbox.path, Number.MAX_SAFE_INTEGER, (time) => isTimeOf(policy.timetable, time))) ?? noSlots
+  const seen = (await slotsIn(outbox.path)) ?? noSlots
   const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
   const name = slot === undefined ? null : slotOf(slot)
@@ -61,7 +71,7 @@ export async function showSchedule(
   const result: ScheduleResult = {
     ...{ outbox: outbox.path, cron: schedule.cron, timezone: schedule.timezone },
     slots: seen.slots.slice(0, limit).map((each) => ({ ...each, covers: coversOf(each, policy) })),
-    ...{ open: seen.open, missed: seen.missed.slice(0, limit) },
+    ...{ open: seen.open, missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)) },
     now: {
       ...{ slot: name, state, runs: slots, covered },
       missed: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
@@ -82,7 +92,7 @@ async function reportOf({ outbox, cron, timezone, slots, open, missed, now, next
     ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${wordsOf(gap)}`)] : []),
     '',
     `a start now: ${wordsOfStart(now)}`,
-    ...(open > 0 ? [`it finishes ${plural(open, 'slot')} that earlier ones left`] : []),
+    ...(open > 0 ? [`it also finishes ${plural(open, 'slot')} that earlier starts left`] : []),
     ...now.missed.map((gap) => `it would miss ${wordsOf(gap)}`),
     `next: ${next ?? 'never'}`,
   ]
@@ -95,6 +105,6 @@ function wordsOfStart({ slot, state, runs, covered }: ScheduleResult['now']): st
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }
 
-const wordsOf = ({ from, to, count: times, reason, served = 0 }: GapSeen): string =>
+const wordsOf = ({ from, to, count: times, reason, served = 0 }: Missed): string =>
   `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})` +
   (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')

@@ -1,7 +1,7 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect.js'
-import { type GapRow, gaps, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { gaps, type RunState, runs, states } from '../sqlite/entities.js'
 
 export interface SlotSeen {
   slot: string
@@ -18,8 +18,6 @@ export interface GapSeen {
   to: string
   count: number
   reason: string
-  /** How many of them a backfill has served since; left out where none. */
-  served?: number
 }
 
 export interface SlotsSeen {
@@ -40,42 +38,26 @@ export const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed:
 /** The first version of the schema that has all that is read here. */
 const withIntervals = 9
 
-/**
- * The newest `most` slots and gaps; undefined where there is no outbox. Throws OutboxError.
- * @param isScheduled whether a time, in milliseconds since 1970, is one of the schedule's
- */
-export async function slotsIn(
-  path: string,
-  most: number,
-  isScheduled: (time: number) => boolean,
-): Promise<SlotsSeen | undefined> {
+/** All slots and gaps that it keeps; undefined where there is no outbox. Throws OutboxError. */
+export async function slotsIn(path: string): Promise<SlotsSeen | undefined> {
   return read(path, async ({ manager, version }) => {
     if (version < withIntervals) return noSlots
     const rows = await manager.find(runs, { order: { id: 'ASC' } })
     const latest = [...new Map(rows.map((run) => [run.slot, run])).values()]
-    const slots = latest.sort((a, b) => timeOf(b) - timeOf(a))
-    const missed = await manager.find(gaps, { order: { id: 'DESC' }, take: most })
+    const slots = latest.sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+    const missed = await manager.find(gaps, { order: { id: 'DESC' } })
     const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
-    const served = slots.filter((run) => run.state === 'done' && isScheduled(timeOf(run)))
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
-      slots: slots.slice(0, most).map(({ slot, state, coveredBy, intervalFrom, runId, persisted }) => ({
+      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, persisted }) => ({
         ...{ slot, runId, persisted, from: intervalFrom === null ? null : slotOf(intervalFrom) },
         state: coveredBy === null ? state : 'covered',
       })),
       open: slots.filter(({ state }) => unfinished.includes(state)).length,
-      missed: missed.map((gap) => gapSeen(gap, served)),
+      missed: missed.map(({ firstSlot: from, lastSlot: to, count, reason }) => ({ from, to, count, reason })),
     }
   })
 }
 
 const unfinished: readonly RunState[] = ['reading', 'checking', 'read']
-
-const timeOf = ({ slot }: Pick<RunRow, 'slot'>): number => Date.parse(slot)
-
-function gapSeen({ firstSlot, lastSlot, count, reason }: GapRow, runs: readonly RunRow[]): GapSeen {
-  const [from, to] = [Date.parse(firstSlot), Date.parse(lastSlot)]
-  const served = runs.filter((run) => from <= timeOf(run) && timeOf(run) <= to).length
-  return { from: firstSlot, to: lastSlot, count, reason, ...(served > 0 ? { served } : {}) }
-}

@@ -5,7 +5,7 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import { isWhole } from './behind-receipts.js'
+import { isWhole, ofShare } from './behind-receipts.js'
 import { enterDue, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
@@ -29,11 +29,10 @@ export function unserved(
   receipts: readonly Receipt[],
   { digest }: Pick<SourceDeps, 'digest'>,
 ): Unserved {
-  const [shard, shards] = shardOf(digest)
+  const [, shards] = shardOf(digest)
   const states = new Map(seen.map(({ slot, state }) => [slot, state]))
-  const inSink = new Set(receipts.flatMap((own) => (own.shard === shard && own.shards === shards ? [own.slot] : [])))
-  for (const { slot } of receipts.filter((other) => other.shards !== shards && isWhole(other, receipts)))
-    inSink.add(slot)
+  const others = receipts.filter((other) => other.shards !== shards && isWhole(other, receipts))
+  const inSink = new Set([...ofShare(receipts, digest), ...others].map(({ slot }) => slot))
   const slots: string[] = []
   const givenUp: string[] = []
   let served = 0

@@ -34,7 +34,7 @@ export async function goOnBehindReceipts(
     throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
       hint: 'Nothing is read before it does, so that no slot comes twice.',
     })
-  const ofShard = receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards)
+  const ofShard = ofShare(receipts, source.digest)
   const own = newestOf(ofShard)
   const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
   const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
@@ -52,8 +52,7 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   const { ledger } = deps.outbox
   const last = await ledger.last()
   if (!deps.schedule || !last || !sink.receipts) return
-  const [shard, shards] = shardOf(last.sourceDigest)
-  const receipts = (await sink.receipts(deps.pipeline)).filter((each) => each.shard === shard && each.shards === shards)
+  const receipts = ofShare(await sink.receipts(deps.pipeline), last.sourceDigest)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
   const { source, sourceDigest, namespace } = last
   await goOnBehind(receipts, { source, sourceDigest, namespace }, deps)
@@ -90,8 +89,7 @@ export async function noteServedBefore(
   receipts: readonly Receipt[],
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [shard, shards] = shardOf(source.digest)
-  const own = receipts.find((receipt) => receipt.shard === shard && receipt.shards === shards)
+  const [own] = ofShare(receipts, source.digest)
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
@@ -131,6 +129,12 @@ function newestWhole(receipts: readonly Receipt[], since: number): Receipt | und
       )
   }
   return undefined
+}
+
+/** Those of the shard that a source's digest names. */
+export function ofShare(receipts: readonly Receipt[], digest: string): Receipt[] {
+  const [shard, shards] = shardOf(digest)
+  return receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards)
 }
 
 /** Whether all receipts of a slot are there, in the number of shards that one of them names. */

@@ -19,10 +19,7 @@ export function onTime(schedule: OnTime): Agenda {
     once: true,
     newestFirst: true,
     slots: async (deps) => [await slotNow(schedule, deps)],
-    enter: async (deps, begun) => {
-      const { name: source, digest: sourceDigest } = deps.source
-      return enterDue(schedule, { source, sourceDigest, ...begun }, deps)
-    },
+    enter: entering(schedule),
   }
 }
 
@@ -31,12 +28,17 @@ export function named(slot: string, schedule: OnTime): Agenda {
   return {
     ...oneSlot(slot, true),
     newestFirst: true,
-    enter: async (deps, begun) => {
-      const { name: source, digest: sourceDigest } = deps.source
-      return enterDue(schedule, { source, sourceDigest, ...begun }, deps, Date.parse(slot))
-    },
+    enter: entering(schedule, Date.parse(slot)),
   }
 }
+
+/** @param named see `enterDue` */
+const entering =
+  (schedule: OnTime, named?: number): NonNullable<Agenda['enter']> =>
+  async (deps, begun) => {
+    const { name: source, digest: sourceDigest } = deps.source
+    return enterDue(schedule, { source, sourceDigest, ...begun }, deps, named)
+  }
 
 /**
  * Makes a row for each run that is due, and for what is missed, and tells what that is.
