@@ -2,6 +2,7 @@
 import * as Flags from '@oclif/core/flags'
 import { UsageError } from '../errors/index.js'
 import { durationMs } from '../schedule/duration.js'
+import { normalSlot } from '../tasks/slot.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
@@ -43,5 +44,14 @@ export function durationOf(flag: string, text: string): number {
   if (milliseconds !== undefined) return milliseconds
   throw new UsageError(`${flag} ${text} is not a duration.`, {
     hint: 'A number and a unit are expected: 90s, 30m, 12h or 7d.',
+  })
+}
+
+/** A slot, in the form in which owm writes it. Throws UsageError. */
+export function slotNamed(flag: string, text: string): string {
+  const slot = normalSlot(text)
+  if (slot !== undefined) return slot
+  throw new UsageError(`${flag} ${text} is not a time.`, {
+    hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
   })
 }

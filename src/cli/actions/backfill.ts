@@ -5,7 +5,6 @@ import type { Outbox } from '../../outbox/outbox.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { Unserved } from '../../pipeline/slots/backfill.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { normalSlot } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
   type ChosenSource,
@@ -18,12 +17,12 @@ import {
   sinkOf,
   sourceOf,
 } from '../compose.js'
-import { type WaitFlags, waitMsOf } from '../flags.js'
+import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { mustNotBeFar, run } from './produce.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsInWords } from './served.js'
+import { noteDelivered, type Served, slotsInWords } from './served.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult {
@@ -69,7 +68,7 @@ export async function backfill(
   around: Surroundings,
 ): Promise<Done<BackfillResult>> {
   const elapsed = stopwatch()
-  const [from, to] = [timeOf('--from', flags.from), timeOf('--to', flags.to)]
+  const [from, to] = [slotNamed('--from', flags.from), slotNamed('--to', flags.to)]
   if (Date.parse(from) > Date.parse(to)) throw new UsageError(`--from ${from} is later than --to ${to}.`)
   Object.assign(result, { from, to })
   const waitMs = waitMsOf(flags)
@@ -97,10 +96,7 @@ export async function backfill(
     if (flags.force) await outbox.breakers.save('source', undefined)
     const parts = { source, sink, outbox }
     const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)
-    const { delivered, deduplicated, evicted, lost } = summary
-    result.served = servedBy(summary.served)
-    result.outbox = { ...result.outbox, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-    result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
+    await noteDelivered(result, summary, outbox)
     result.source.rejected = summary.rejects.count
     await tellRejects(summary.rejects, around)
     result.durationMs = elapsed()
@@ -131,14 +127,6 @@ async function look(
   const last = Math.min(Date.parse(to ?? ''), around.now())
   const times = schedule.timetable.between(Date.parse(from ?? '') - 1, last)
   return unserved(times, seen ?? noSlots, receipts, source)
-}
-
-function timeOf(flag: string, given: string): string {
-  const time = normalSlot(given)
-  if (time !== undefined) return time
-  throw new UsageError(`${flag} ${given} is not a time.`, {
-    hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
-  })
 }
 
 function lineOf(result: BackfillResult, isDry: boolean): string {

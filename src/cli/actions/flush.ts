@@ -6,7 +6,7 @@ import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, 
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { type Served, servedBy, slotsInWords } from './served.js'
+import { noteDelivered, type Served, slotsInWords } from './served.js'
 
 /** What `owm flush --json` prints. */
 export interface FlushResult {
@@ -56,12 +56,10 @@ export async function flush(
     const pipeline = await ownerOf(loaded, around.env)
     const schedule = scheduleOf(loaded, around)
     const deps = { sink, outbox, pipeline, resilience, schedule, log: await around.logger(), signal, onProgress }
-    const { errors, served, delivered, deduplicated, evicted, lost } = await flush({ limit }, deps)
-    result.outbox = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-    result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
-    result.served = servedBy(served)
+    const summary = await flush({ limit }, deps)
+    await noteDelivered(result, summary, outbox)
     result.durationMs = elapsed()
-    return { result, summary: [lineOf(result)], errors }
+    return { result, summary: [lineOf(result)], errors: summary.errors }
   } finally {
     await outbox.close()
   }

@@ -8,7 +8,7 @@ import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import type { Agenda } from '../../pipeline/slots/agenda.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { normalSlot } from '../../tasks/slot.js'
+import { slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
   type ChosenSource,
@@ -20,11 +20,11 @@ import {
   sinkOf,
   sourceOf,
 } from '../compose.js'
-import { type WaitFlags, waitMsOf } from '../flags.js'
+import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellRejects } from './rejects.js'
-import { type Served, servedBy, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
+import { noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -75,7 +75,7 @@ export interface ProduceFlags extends WaitFlags {
 
 export const nothingProduced = (): ProduceResult => ({
   runId: null,
-  slot: normalSlot(new Date().toISOString()) ?? '',
+  slot: slotOf(Date.now()),
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
   sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
@@ -91,8 +91,8 @@ export async function produce(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
-  const named = slotOf(flags.slot || around.env['OWM_SLOT'], around)
-  result.slot = named ?? normalSlot(new Date(around.now()).toISOString()) ?? result.slot
+  const named = slotGiven(flags.slot || around.env['OWM_SLOT'], around)
+  result.slot = named ?? slotOf(around.now())
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
@@ -136,13 +136,9 @@ export async function produce(
 }
 
 /** The slot that was named; undefined where none was, or an empty one, as Kubernetes gives a job started by hand. */
-function slotOf(given: string | undefined, { env }: Surroundings): string | undefined {
+function slotGiven(given: string | undefined, { env }: Surroundings): string | undefined {
   if (!given) return undefined
-  const slot = normalSlot(given)
-  if (slot !== undefined) return slot
-  throw new UsageError(`${given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot'} ${given} is not a time.`, {
-    hint: 'ISO 8601 with a zone is expected, such as 2026-11-23T10:00:00Z.',
-  })
+  return slotNamed(given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', given)
 }
 
 /** A slot that is more than one period ahead is a slip. Throws UsageError. */
@@ -188,21 +184,21 @@ export async function run(
 
 async function note(
   result: ProduceResult,
-  { run, before, absent, served, delivered, deduplicated, evicted, lost }: ProduceSummary,
+  summary: ProduceSummary,
   source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
+  const { run, before, absent } = summary
+  await noteDelivered(result, summary, outbox)
   const { read, rejected, duplicates, persisted } = run
   result.runId = run.runId
-  result.served = servedBy(served)
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
   if (run.repeated > 0) result.source.repeated = run.repeated
   if (run.cadence !== null) Object.assign(result.source, { notDue: run.notDue, skipped: run.skipped })
   if (absent > 0) result.source.absent = absent
   const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
-  result.outbox = { ...result.outbox, persisted, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-  result.sink = { ...result.sink, delivered, deduplicated, evicted, lost }
+  result.outbox.persisted = persisted
 }
 
 /** The places that a run's list had: a location that is there twice is one. */
@@ -238,7 +234,7 @@ async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named }: Shown,
 ): Promise<DueOf> {
-  const [{ dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
+  const [{ cadenceOf, dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
     import('../../outbox/runs/slots.js'),
     import('../../schedule/due.js'),
@@ -246,11 +242,11 @@ async function dueInDryRun(
   const now = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? now : Date.parse(named)
   if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
-  result.slot = normalSlot(new Date(to).toISOString()) ?? result.slot
+  result.slot = slotOf(to)
   const { coveredTo } = (await slotsIn(outbox.path)) ?? noSlots
   const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
   const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
-  return dueIn(cadence === null ? undefined : JSON.parse(cadence), { from, to })
+  return dueIn(cadenceOf({ cadence }), { from, to })
 }
 
 async function dryRun(
@@ -285,12 +281,15 @@ async function dryRun(
   }
 }
 
-/** What is said of a slot that is read no more: this start may have delivered what was left of it, or of others. */
-function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceResult, run: RunRow): string {
-  const others = slotsInWords(
+const otherSlots = ({ served, slot }: Pick<ProduceResult, 'served' | 'slot'>): string[] =>
+  slotsInWords(
     served.filter((other) => other.slot !== slot),
     'also ',
   )
+
+/** What is said of a slot that is read no more: this start may have delivered what was left of it, or of others. */
+function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceResult, run: RunRow): string {
+  const others = otherSlots({ served, slot })
   if (run.state === 'discarded') return [`slot ${slot}: discarded (run ${run.runId})`, ...others].join(', ')
   if (sink.delivered + outbox.pending + others.length === 0)
     return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
@@ -315,10 +314,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary,
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...tasksDelivered(sink, repeated > 0),
     ...leftIn(outbox),
-    ...slotsInWords(
-      result.served.filter((other) => other.slot !== slot),
-      'also ',
-    ),
+    ...otherSlots(result),
     ...(isNew ? [`the outbox ${outbox.path} is new`] : []),
     seconds(durationMs),
   ].join(', ')

@@ -1,5 +1,7 @@
 /** The slots that a start worked on, in `--json` and in words. */
 import type { Loaded } from '../../config/load.js'
+import type { Outbox } from '../../outbox/outbox.js'
+import type { Delivered } from '../../pipeline/parts.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import type { Surroundings } from '../compose.js'
 import { harmless, plural } from '../format.js'
@@ -15,8 +17,23 @@ export interface Served {
   persisted: number
 }
 
-export const servedBy = (runs: readonly Served[]): Served[] =>
-  runs.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
+/** The parts of a result that `produce`, `backfill` and `flush` have in common. */
+interface ResultOfDelivery {
+  outbox: { pending: number; dead: number }
+  sink: { delivered: number; deduplicated: number; evicted: number; lost: number }
+  served: Served[]
+}
+
+/** Notes what was delivered, and what is left. */
+export async function noteDelivered(
+  result: ResultOfDelivery,
+  { served, delivered, deduplicated, evicted, lost }: Delivered & { readonly served: readonly Served[] },
+  outbox: Outbox,
+): Promise<void> {
+  Object.assign(result.outbox, { pending: outbox.pending, dead: await outbox.deadLetters.count() })
+  Object.assign(result.sink, { delivered, deduplicated, evicted, lost })
+  result.served = served.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
+}
 
 /** `also slots 2026-11-23T09:00:00Z (50 locations, done), …`; nothing where there is none. */
 export function slotsInWords(served: readonly Served[], before = ''): string[] {
