@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags'
-import { type BackfillResult, backfill, nothingBackfilled } from '../cli/actions/backfill.js'
+import { type BackfillResult, backfill, nothingBackfilled } from '../cli/actions/schedule/backfill.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, waiting } from '../cli/flags.js'
 
-export type { BackfillResult } from '../cli/actions/backfill.js'
+export type { BackfillResult } from '../cli/actions/schedule/backfill.js'
 
 export default class Backfill extends OwmCommand<BackfillResult> {
   static override summary = 'Serve the scheduled times of a range that nobody has served.'

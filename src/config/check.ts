@@ -19,7 +19,7 @@ import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
 import { paceOf, wordsOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
-import { cadenceOf } from './filters.js'
+import { cadenceKept } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
 
 type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }
@@ -150,7 +150,7 @@ async function checkParts(
 
 /** Throws ConfigurationError where there is no schedule, or where it comes too seldom for a cadence. */
 async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
-  await cadenceOf(loaded)
+  await cadenceKept(loaded)
   const { cadence, schedule } = loaded.settings
   const pace = cadence && schedule && paceOf(cadence, timetable(schedule), Date.now())
   const words = pace && wordsOf(pace)

@@ -45,7 +45,7 @@ function testOf(given: z.output<typeof condition>): Test {
 const textsOf = (given: Scalar | readonly Scalar[]): Values => [given].flat().map(String)
 
 /** As JSON, for a run's row; null where every location is due in every run. Throws ConfigurationError. */
-export async function cadenceOf(loaded: Loaded): Promise<string | null> {
+export async function cadenceKept(loaded: Loaded): Promise<string | null> {
   const { cadence, schedule } = loaded.settings
   if (!cadence) return null
   if (!schedule)

@@ -2,7 +2,6 @@
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import type { DueOf } from '../../pipeline/input/cadence.js'
 import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
@@ -21,7 +20,7 @@ import {
   sourceOf,
 } from '../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
-import { count, harmless, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
+import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellRejects } from './rejects.js'
 import { noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
@@ -103,10 +102,11 @@ export async function produce(
   const schedule = scheduleOf(loaded, around)
   if (named !== undefined) mustNotBeFar(named, schedule)
   // Wrong settings are reported before anything is touched.
-  const cadence = await (await import('../../config/filters.js')).cadenceOf(loaded)
+  const cadence = await (await import('../../config/filters.js')).cadenceKept(loaded)
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) {
+    const { dryRun, dueInDryRun } = await import('./dry-run.js')
     await lookAtOutbox(loaded, around, 'owner')
     const dueOf = await dueInDryRun(result, loaded, { cadence, schedule, named })
     return dryRun(result, { source, namespace: settings.taskNamespace, dueOf }, flags.strict, elapsed, around)
@@ -220,65 +220,6 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
       `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
       `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,
   )
-}
-
-interface Shown {
-  readonly cadence: string | null
-  readonly schedule: OnTime | undefined
-  readonly named: string | undefined
-}
-
-/** What a start would serve now: sets the slot, and says which locations are due. */
-async function dueInDryRun(
-  result: ProduceResult,
-  { settings: { outbox } }: Loaded,
-  { cadence, schedule, named }: Shown,
-): Promise<DueOf> {
-  const [{ cadenceOf, dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
-    import('../../pipeline/input/cadence.js'),
-    import('../../outbox/runs/slots.js'),
-    import('../../schedule/due.js'),
-  ])
-  const now = schedule && newest(schedule.timetable, schedule.now())
-  const to = named === undefined ? now : Date.parse(named)
-  if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
-  result.slot = slotOf(to)
-  const { coveredTo } = (await slotsIn(outbox.path)) ?? noSlots
-  const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
-  const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
-  return dueIn(cadenceOf({ cadence }), { from, to })
-}
-
-async function dryRun(
-  result: ProduceResult,
-  { source, namespace, dueOf }: { source: ChosenSource; namespace: string; dueOf: DueOf },
-  strict: boolean,
-  elapsed: () => number,
-  around: Surroundings,
-): Promise<Done<ProduceResult>> {
-  const [{ dryRun }, { parseJson }] = await Promise.all([
-    import('../../pipeline/dry-run.js'),
-    import('../../tasks/json/parse.js'),
-  ])
-  const how = { namespace, dueOf, signal: around.signal }
-  const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
-  if (warning !== undefined) (await around.logger()).warn({}, warning)
-  result.source = { ...result.source, ...counts, ...filteredOut(source) }
-  Object.assign(result.source, await tellRejects(rejects, around))
-  result.durationMs = elapsed()
-  const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
-  const line = [
-    `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
-    `${count(counts.rejected)} rejected`,
-    plural(counts.duplicates, 'duplicate'),
-    ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),
-    `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`,
-  ].join(', ')
-  return {
-    result: { ...result, tasks: preview.map(parseJson) },
-    summary: [...preview.map(harmless), line],
-    errors: error ? [error] : rejections(result.source, strict, false),
-  }
 }
 
 const otherSlots = ({ served, slot }: Pick<ProduceResult, 'served' | 'slot'>): string[] =>

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags'
-import { nothingScheduled, type ScheduleResult, showSchedule } from '../../cli/actions/schedule.js'
+import { nothingScheduled, type ScheduleResult, showSchedule } from '../../cli/actions/schedule/show.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 
-export type { ScheduleResult } from '../../cli/actions/schedule.js'
+export type { ScheduleResult } from '../../cli/actions/schedule/show.js'
 
 export default class Schedule extends OwmCommand<ScheduleResult> {
   static override summary = 'Show which scheduled times were served, which are due, and what a start would do.'

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags'
-import { runOnSchedule, type ScheduleRunResult } from '../../cli/actions/schedule-run.js'
+import { runOnSchedule, type ScheduleRunResult } from '../../cli/actions/schedule/run.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 
-export type { ScheduleRunResult } from '../../cli/actions/schedule-run.js'
+export type { ScheduleRunResult } from '../../cli/actions/schedule/run.js'
 
 export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
   static override summary = 'Start at each scheduled time, until a signal comes: for where there is no cron.'

@@ -120,13 +120,13 @@ async function look(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<{ rhythms: Rhythms; error: OwmError | undefined }> {
-  const [{ rhythmsIn }, { cadenceOf }] = await Promise.all([
+  const [{ rhythmsIn }, { cadenceKept }] = await Promise.all([
     import('../../../pipeline/slots/plan.js'),
     import('../../../config/filters.js'),
   ])
   const source = await sourceOf(loaded, around, () => undefined)
   const log = await around.logger()
-  const found = await rhythmsIn(source, await cadenceOf(loaded), { signal: around.signal, log })
+  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log })
   const { rhythms, rejects, error, warning, ...counts } = found
   if (warning !== undefined) log.warn({}, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }

@@ -1,11 +1,11 @@
 /** `owm backfill`: serves the scheduled times of a range that nobody has served. */
-import type { Loaded } from '../../config/load.js'
-import { UsageError } from '../../errors/index.js'
-import type { Outbox } from '../../outbox/outbox.js'
-import type { SinkDeps } from '../../pipeline/parts.js'
-import type { Unserved } from '../../pipeline/slots/backfill.js'
-import type { OnTime } from '../../pipeline/slots/on-time.js'
-import type { Done } from '../command.js'
+import type { Loaded } from '../../../config/load.js'
+import { UsageError } from '../../../errors/index.js'
+import type { Outbox } from '../../../outbox/outbox.js'
+import type { SinkDeps } from '../../../pipeline/parts.js'
+import type { Unserved } from '../../../pipeline/slots/backfill.js'
+import type { OnTime } from '../../../pipeline/slots/on-time.js'
+import type { Done } from '../../command.js'
 import {
   type ChosenSource,
   lookAtOutbox,
@@ -16,13 +16,13 @@ import {
   scheduleIn,
   sinkOf,
   sourceOf,
-} from '../compose.js'
-import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
-import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
-import { ownerOf } from '../owner.js'
-import { mustNotBeFar, run } from './produce.js'
-import { rejections, tellRejects } from './rejects.js'
-import { noteDelivered, type Served, slotsInWords } from './served.js'
+} from '../../compose.js'
+import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
+import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
+import { ownerOf } from '../../owner.js'
+import { mustNotBeFar, run } from '../produce.js'
+import { rejections, tellRejects } from '../rejects.js'
+import { noteDelivered, type Served, slotsInWords } from '../served.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult {
@@ -75,7 +75,7 @@ export async function backfill(
   const loaded = await configure()
   const schedule = policyOf(scheduleIn(loaded), around)
   mustNotBeFar(to, schedule, '--to')
-  const cadence = await (await import('../../config/filters.js')).cadenceOf(loaded)
+  const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
   const { settings } = loaded
   result.source.name = settings.source?.use ?? null
   result.sink.name = settings.sink?.use ?? null
@@ -89,7 +89,7 @@ export async function backfill(
     result.durationMs = elapsed()
     return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])] }
   }
-  const pipeline = await import('../../pipeline/slots/backfill.js')
+  const pipeline = await import('../../../pipeline/slots/backfill.js')
   const agenda = pipeline.backfill(slots, flags.order === 'newest', schedule)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
@@ -115,8 +115,8 @@ async function look(
   around: Surroundings,
 ): Promise<Unserved> {
   const [{ receiptsOf, unserved }, { noSlots, slotsIn }] = await Promise.all([
-    import('../../pipeline/slots/backfill.js'),
-    import('../../outbox/runs/slots.js'),
+    import('../../../pipeline/slots/backfill.js'),
+    import('../../../outbox/runs/slots.js'),
   ])
   const looked = await lookAtOutbox(loaded, around, 'owner')
   if (looked) Object.assign(outbox, { pending: looked.pending, dead: looked.dead })

@@ -7,13 +7,13 @@
  * What doesn't pass by itself ends it with the exit code of that start, so that whoever watches the process sees it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Loaded } from '../../config/load.js'
-import { exitCodes, isOwmError, type OwmError } from '../../errors/index.js'
-import { slotOf } from '../../tasks/slot.js'
-import type { Done } from '../command.js'
-import { policyOf, type Surroundings, scheduleIn } from '../compose.js'
-import { worst } from '../report.js'
-import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from './produce.js'
+import type { Loaded } from '../../../config/load.js'
+import { exitCodes, isOwmError, type OwmError } from '../../../errors/index.js'
+import { slotOf } from '../../../tasks/slot.js'
+import type { Done } from '../../command.js'
+import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
+import { worst } from '../../report.js'
+import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from '../produce.js'
 
 /** What `owm schedule run --json` prints when it ends; before that, each start prints what `owm produce` does. */
 export interface ScheduleRunResult {

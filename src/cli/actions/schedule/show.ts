@@ -1,13 +1,13 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
-import type { Loaded } from '../../config/load.js'
-import type { GapSeen, SlotSeen } from '../../outbox/runs/slots.js'
-import { isAhead, type OnTime } from '../../pipeline/slots/on-time.js'
-import { isTimeOf } from '../../schedule/timetable.js'
-import { slotOf } from '../../tasks/slot.js'
-import type { Done } from '../command.js'
-import { policyOf, type Surroundings, scheduleIn } from '../compose.js'
-import { count, plural } from '../format.js'
-import { table, terminalWidth } from '../table.js'
+import type { Loaded } from '../../../config/load.js'
+import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
+import { isAhead, type OnTime } from '../../../pipeline/slots/on-time.js'
+import { isTimeOf } from '../../../schedule/timetable.js'
+import { slotOf } from '../../../tasks/slot.js'
+import type { Done } from '../../command.js'
+import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
+import { count, plural } from '../../format.js'
+import { table, terminalWidth } from '../../table.js'
 
 /** What `owm schedule --json` prints. */
 export interface ScheduleResult {
@@ -53,8 +53,8 @@ export async function showSchedule(
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
   const [{ noSlots, slotsIn }, { due }] = await Promise.all([
-    import('../../outbox/runs/slots.js'),
-    import('../../schedule/due.js'),
+    import('../../../outbox/runs/slots.js'),
+    import('../../../schedule/due.js'),
   ])
   const loaded = await configure()
   const { outbox } = loaded.settings

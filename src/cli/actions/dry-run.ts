@@ -1,0 +1,69 @@
+/** `owm produce --dry-run`: what a start would send now. */
+import type { Loaded } from '../../config/load.js'
+import type { DueOf } from '../../pipeline/input/cadence.js'
+import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { slotOf } from '../../tasks/slot.js'
+import type { Done } from '../command.js'
+import type { ChosenSource, Surroundings } from '../compose.js'
+import { count, harmless, locationsRead, plural } from '../format.js'
+import { filteredOut, type ProduceResult } from './produce.js'
+import { rejections, tellRejects } from './rejects.js'
+
+interface Shown {
+  readonly cadence: string | null
+  readonly schedule: OnTime | undefined
+  readonly named: string | undefined
+}
+
+/** What a start would serve now: sets the slot, and says which locations are due. */
+export async function dueInDryRun(
+  result: ProduceResult,
+  { settings: { outbox } }: Loaded,
+  { cadence, schedule, named }: Shown,
+): Promise<DueOf> {
+  const [{ cadenceOf, dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
+    import('../../pipeline/input/cadence.js'),
+    import('../../outbox/runs/slots.js'),
+    import('../../schedule/due.js'),
+  ])
+  const now = schedule && newest(schedule.timetable, schedule.now())
+  const to = named === undefined ? now : Date.parse(named)
+  if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
+  result.slot = slotOf(to)
+  const { coveredTo } = (await slotsIn(outbox.path)) ?? noSlots
+  const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
+  const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
+  return dueIn(cadenceOf({ cadence }), { from, to })
+}
+
+export async function dryRun(
+  result: ProduceResult,
+  { source, namespace, dueOf }: { source: ChosenSource; namespace: string; dueOf: DueOf },
+  strict: boolean,
+  elapsed: () => number,
+  around: Surroundings,
+): Promise<Done<ProduceResult>> {
+  const [{ dryRun }, { parseJson }] = await Promise.all([
+    import('../../pipeline/dry-run.js'),
+    import('../../tasks/json/parse.js'),
+  ])
+  const how = { namespace, dueOf, signal: around.signal }
+  const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
+  if (warning !== undefined) (await around.logger()).warn({}, warning)
+  result.source = { ...result.source, ...counts, ...filteredOut(source) }
+  Object.assign(result.source, await tellRejects(rejects, around))
+  result.durationMs = elapsed()
+  const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
+  const line = [
+    `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
+    `${count(counts.rejected)} rejected`,
+    plural(counts.duplicates, 'duplicate'),
+    ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),
+    `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`,
+  ].join(', ')
+  return {
+    result: { ...result, tasks: preview.map(parseJson) },
+    summary: [...preview.map(harmless), line],
+    errors: error ? [error] : rejections(result.source, strict, false),
+  }
+}
