@@ -6,6 +6,11 @@ import { normalSlot } from '../tasks/slot.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
+/** For commands that read the source. */
+export const shard = Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' })
+export const strict = Flags.boolean({ description: 'exit 65 when a location was rejected' })
+export const forceSource = Flags.boolean({ description: 'read the source even if its circuit is open' })
+
 /** A run that a command changes. Empty, as a script's variable may be, it would be any run. */
 export const runToChange = (description: string) =>
   Flags.string({

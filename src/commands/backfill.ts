@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type BackfillResult, backfill, nothingBackfilled } from '../cli/actions/schedule/backfill.js'
 import { type Done, OwmCommand } from '../cli/command.js'
-import { dryRun, waiting } from '../cli/flags.js'
+import { dryRun, forceSource, shard, strict, waiting } from '../cli/flags.js'
 
 export type { BackfillResult } from '../cli/actions/schedule/backfill.js'
 
@@ -27,10 +27,10 @@ export default class Backfill extends OwmCommand<BackfillResult> {
       options: ['oldest', 'newest'] as const,
       default: 'oldest' as const,
     })(),
-    shard: Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' }),
-    strict: Flags.boolean({ description: 'exit 65 when a location was rejected' }),
+    shard,
+    strict,
     'dry-run': dryRun('write nothing anywhere; show which times would be served'),
-    force: Flags.boolean({ description: 'read the source even if its circuit is open' }),
+    force: forceSource,
     ...waiting,
   }
 

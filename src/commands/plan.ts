@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingPlanned, type PlanResult, plan } from '../cli/actions/plan/plan.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { shard } from '../cli/flags.js'
 
 export type { PlanResult } from '../cli/actions/plan/plan.js'
 
@@ -24,7 +25,7 @@ export default class Plan extends OwmCommand<PlanResult> {
       helpValue: 'N',
     }),
     check: Flags.boolean({ description: 'exit 65 when a limit of `plan:` is exceeded' }),
-    shard: Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' }),
+    shard,
   }
 
   protected result = nothingPlanned()

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce.js'
 import { type Done, OwmCommand } from '../cli/command.js'
-import { dryRun, waiting } from '../cli/flags.js'
+import { dryRun, forceSource, strict, waiting } from '../cli/flags.js'
 
 export type { ProduceResult } from '../cli/actions/produce.js'
 
@@ -26,7 +26,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       description: 'read only the share i of n, such as 0/3: n producers cover each location once',
       helpValue: 'I/N',
     }),
-    strict: Flags.boolean({ description: 'exit 65 when a location was rejected' }),
+    strict,
     'dry-run': dryRun('write nothing anywhere; show what would be sent'),
     again: Flags.boolean({
       description: 'read a slot again that the sink has lost, or that the outbox no longer keeps; same task ids',
@@ -36,7 +36,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       description: 'store the tasks, leave their delivery to `owm flush`',
       exclusive: ['dry-run'],
     }),
-    force: Flags.boolean({ description: 'read the source even if its circuit is open' }),
+    force: forceSource,
     ...waiting,
   }
 

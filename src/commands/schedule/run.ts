@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { runOnSchedule, type ScheduleRunResult } from '../../cli/actions/schedule/run.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { shard } from '../../cli/flags.js'
 
 export type { ScheduleRunResult } from '../../cli/actions/schedule/run.js'
 
@@ -12,7 +13,7 @@ export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
   ].join(' ')
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --quiet']
   static override flags = {
-    shard: Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' }),
+    shard,
     strict: Flags.boolean({ description: 'count a start in which a location was rejected as failed' }),
   }
 
