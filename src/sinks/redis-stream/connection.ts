@@ -120,6 +120,8 @@ async function connect(settings: Settings, signal: AbortSignal): Promise<Redis> 
   redis.on('error', (error: Error) => {
     if (!isReply(trouble)) trouble = error
   })
+  // A refused TLS connection fails twice, with an alert and with a reset; ioredis listens to the first error only.
+  redis.once('connect', () => redis.stream.on('error', () => undefined))
   try {
     await endedBy(signal, redis, () => redis.connect())
     // A server that has too many clients says so before it is asked, and closes: read that before a write fails.
