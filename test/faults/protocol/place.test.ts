@@ -3,7 +3,7 @@ import { copyFile, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { startOwm } from '../../support/cli.js'
+import { startOwm, until } from '../../support/cli.js'
 import { openDatabase } from '../../support/contents.js'
 import { pidOf, untilStopped } from '../../support/faults.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
@@ -176,6 +176,8 @@ test('a mark that is deleted alone doubles nothing, also where readers had remov
 test('a mark that is deleted in the middle of a run doubles nothing, either', async () => {
   const scene = await redisScene({ count: 3_000 })
   const before = async (): Promise<void> => {
+    // Two batches are under way: the second may not be in the stream yet.
+    await until(async () => (await scene.admin.xlen(stream)) === 1_000)
     await scene.admin.xtrim(stream, 'MAXLEN', 300)
     await scene.admin.del(`{${stream}}:owm:stream`)
   }
