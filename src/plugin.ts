@@ -80,6 +80,8 @@ export interface Source {
    * start reads on. Throw a ConfigurationError where a retry can't help.
    */
   read(resume: string | undefined): AsyncIterable<LocationBatch>
+  /** For `owm doctor`: looks at what the plugin's `checks` declare, and changes nothing. */
+  doctor?(patient: Patient): Promise<readonly Diagnosis[]>
   close?(): Promise<void>
 }
 
@@ -192,6 +194,75 @@ export interface Brought {
   readonly lastSeq: number
 }
 
+/** What `owm doctor` may find, declared once under a code, such as `redis-eviction`: docs and help come from it. */
+export interface Check {
+  /** What it looks at, in a few words: `what Redis removes when its memory is full`. */
+  readonly about: string
+  /** Why it matters where it isn't as it should be: a sentence. */
+  readonly why: string
+  /** What to do then: a sentence, with a command where there is one. */
+  readonly todo: string
+  /** What owm exits with then: 0 where it is only good to know. */
+  readonly exitCode: 0 | 74 | 75 | 78
+}
+
+/** What one check found. */
+export interface Diagnosis {
+  /** Under which the check is declared. */
+  readonly code: string
+  /** `unknown`: it couldn't be looked at, such as for want of a permission. */
+  readonly verdict: 'fine' | 'wrong' | 'unknown'
+  /** What was found, with its numbers and names, without secrets: a sentence. */
+  readonly found: string
+}
+
+/** What a plugin may want to know for its checks. */
+export interface Patient {
+  /** Undefined where there is no outbox yet. */
+  readonly outboxId: string | undefined
+  /** Tasks that wait to be delivered. */
+  readonly pending: number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** A task as a sink holds it. */
+export interface Entry {
+  /** The sink's name for it, such as `1732000000000-0`. */
+  readonly id: string
+  readonly taskId: string
+}
+
+/** What a group of consumers did with an entry. */
+export interface Reading {
+  readonly group: string
+  /** `waiting`: not read yet. `held`: given to a consumer that hasn't acknowledged it. */
+  readonly state: 'waiting' | 'held' | 'acknowledged'
+  /** Who holds it, for how many milliseconds, and how often it was given out. */
+  readonly holder?: { readonly consumer: string; readonly idleMs: number; readonly deliveries: number }
+}
+
+/** What a sink holds, and how far its readers are. */
+export interface SinkPicture {
+  readonly entries: number
+  /** Entries that it holds at most; null: any number. */
+  readonly bound: number | null
+  /** Over the last hour; null where that isn't known. */
+  readonly entriesPerMinute: number | null
+  readonly groups: readonly GroupPicture[]
+}
+
+export interface GroupPicture {
+  readonly name: string
+  /** Entries that it has not read; null where the sink doesn't know. */
+  readonly lag: number | null
+  /** Entries that its consumers hold and haven't acknowledged. */
+  readonly pending: number
+  /** The oldest entry that it has not read, and when it was added, in milliseconds since 1970; null: it has read all. */
+  readonly oldestUnread: { readonly id: string; readonly at: number } | null
+  readonly consumers: readonly { readonly name: string; readonly pending: number; readonly idleMs: number }[]
+}
+
 /** An open sink. */
 export interface Sink {
   /** `exactly-once`: a batch that is delivered again adds nothing. `at-least-once`: it may. */
@@ -250,6 +321,14 @@ export interface Sink {
    * `owm config check --connect`. Throws what `deliver` would.
    */
   check?(): Promise<void>
+  /** For `owm doctor`: looks at what the plugin's `checks` declare, and changes nothing. */
+  doctor?(patient: Patient): Promise<readonly Diagnosis[]>
+  /** What it holds, the oldest first, from the entry `first` to the entry `last`, both included. Reads only. */
+  entries?(first?: string, last?: string): AsyncIterable<Entry>
+  /** What each group of consumers did with an entry. Reads only. */
+  readings?(entry: string): Promise<readonly Reading[]>
+  /** Reads only. */
+  inspect?(): Promise<SinkPicture>
   close?(): Promise<void>
 }
 
@@ -260,6 +339,8 @@ export interface SourcePlugin<Options extends ZodType = ZodType> {
   readonly description: string
   /** Everything that may stand beside `use`, each with `.describe()`. */
   readonly options: Options
+  /** What its `doctor` looks at: code -> check. */
+  readonly checks?: Readonly<Record<string, Check>>
   open(options: output<Options>, context: PluginContext): Source | Promise<Source>
 }
 
@@ -270,6 +351,8 @@ export interface SinkPlugin<Options extends ZodType = ZodType> {
   readonly description: string
   /** Everything that may stand beside `use`, each with `.describe()`. */
   readonly options: Options
+  /** What its `doctor` looks at: code -> check. */
+  readonly checks?: Readonly<Record<string, Check>>
   open(options: output<Options>, context: PluginContext): Sink | Promise<Sink>
 }
 

@@ -38,7 +38,7 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
         return checkedPosition(supervisor, await supervisor.within(answer, 'did not tell its position'))
       },
     }),
-    ...superviseChain(supervisor, sink),
+    ...superviseRest(supervisor, sink),
     close: () => supervisor.close(sink),
   }
 }
@@ -99,14 +99,18 @@ function inFlightOf(supervisor: Supervisor, sink: Sink): number {
   return given
 }
 
-/** The optional parts of a sink that remembers attachments, places and receipts. */
-function superviseChain(supervisor: Supervisor, sink: Sink): Partial<Sink> {
+/** The optional parts of a sink. */
+function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
   const attach = supervisor.look('attach', () => sink.attach?.bind(sink))
   const place = supervisor.look('place', () => sink.place?.bind(sink))
   const taskIds = supervisor.look('taskIds', () => sink.taskIds?.bind(sink))
   const receipt = supervisor.look('receipt', () => sink.receipt?.bind(sink))
   const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
   const check = supervisor.look('check', () => sink.check?.bind(sink))
+  const doctor = supervisor.look('doctor', () => sink.doctor?.bind(sink))
+  const entries = supervisor.look('entries', () => sink.entries?.bind(sink))
+  const readings = supervisor.look('readings', () => sink.readings?.bind(sink))
+  const inspect = supervisor.look('inspect', () => sink.inspect?.bind(sink))
   supervisor.must(
     (attach === undefined) === (place === undefined),
     `it has ${attach ? 'an `attach` without a `place`' : 'a `place` without an `attach`'}`,
@@ -121,6 +125,10 @@ function superviseChain(supervisor: Supervisor, sink: Sink): Partial<Sink> {
     ...(taskIds && { taskIds }),
     ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
     ...(check && { check: () => within(() => check(), 'did not end its check') }),
+    ...(doctor && { doctor: (patient) => within(() => doctor(patient), 'did not end its examination') }),
+    ...(entries && { entries }),
+    ...(readings && { readings: (entry) => within(() => readings(entry), 'did not tell who has read an entry') }),
+    ...(inspect && { inspect: () => within(() => inspect(), 'did not say what it holds') }),
     ...(receipts && { receipts: (...given) => within(() => receipts(...given), 'did not give its receipts') }),
   }
 }

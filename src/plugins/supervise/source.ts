@@ -16,10 +16,18 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
     'Its `open` must give {read(resume), close?, total?}; write `read` as `async *read(resume) { … yield … }`.',
   )
   const total = supervisor.look('total', () => source.total)
+  const doctor = supervisor.look('doctor', () => source.doctor?.bind(source))
   return {
     // For the progress bar only: no reason to stop.
     total: typeof total === 'number' && total >= 0 ? total : undefined,
     read: (resume) => pages(supervisor, source, resume),
+    ...(doctor && {
+      doctor: (patient) =>
+        supervisor.within(
+          supervisor.ask(() => doctor(patient)),
+          'did not end its examination',
+        ),
+    }),
     close: () => supervisor.close(source),
   }
 }
