@@ -194,7 +194,7 @@ export interface Brought {
   readonly lastSeq: number
 }
 
-/** What `owm doctor` may find, declared once under a code, such as `redis-eviction`: docs and help come from it. */
+/** What `owm doctor` may find, declared once under a code, such as `redis-memory`: docs and help come from it. */
 export interface Check {
   /** What it looks at, in a few words: `what Redis removes when its memory is full`. */
   readonly about: string
@@ -258,7 +258,7 @@ export interface GroupPicture {
   readonly lag: number | null
   /** Entries that its consumers hold and haven't acknowledged. */
   readonly pending: number
-  /** The oldest entry that it has not read, and when it was added, in milliseconds since 1970; null: it has read all. */
+  /** The oldest entry that it hasn't read; `at`: when it was added, milliseconds since 1970. Null: it has read all. */
   readonly oldestUnread: { readonly id: string; readonly at: number } | null
   readonly consumers: readonly { readonly name: string; readonly pending: number; readonly idleMs: number }[]
 }
