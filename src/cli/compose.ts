@@ -2,7 +2,7 @@
 import type { Loaded } from '../config/load.js'
 import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
-import type { Looked } from '../outbox/inspect.js'
+import type { Looked } from '../outbox/inspect/totals.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
 import type { Tally } from '../pipeline/input/filters.js'
@@ -82,7 +82,10 @@ export async function lookAtOutbox(
   { env }: Pick<Surroundings, 'env'>,
   as: Opening['as'],
 ): Promise<Looked | undefined> {
-  const [{ totalsOf }, { mayBe }] = await Promise.all([import('../outbox/inspect.js'), import('../outbox/owner.js')])
+  const [{ totalsOf }, { mayBe }] = await Promise.all([
+    import('../outbox/inspect/totals.js'),
+    import('../outbox/owner.js'),
+  ])
   const { path } = loaded.settings.outbox
   const [totals, claim] = [await totalsOf(path), await claimOf(loaded, env, as)]
   if (totals && claim) mayBe(path, totals.owner, claim.owner)

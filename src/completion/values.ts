@@ -6,7 +6,7 @@
 import { baseDirOf, readConfigFile } from '../config/file.js'
 import type { Environment, Overrides } from '../config/load.js'
 import type { Found } from '../config/origins.js'
-import type { Picture } from '../outbox/inspect.js'
+import type { Picture } from '../outbox/inspect/picture.js'
 import type { Choice, Given, Question } from './line.js'
 
 export interface Place {
@@ -37,7 +37,10 @@ const ofOutbox: Readonly<Record<string, (picture: Pick<Picture, 'runs' | 'tasks'
 }
 
 async function outboxOf(given: Given, place: Place): Promise<Pick<Picture, 'runs' | 'tasks'>> {
-  const [{ inspect }, { loadConfig }] = await Promise.all([import('../outbox/inspect.js'), import('../config/load.js')])
+  const [{ inspect }, { loadConfig }] = await Promise.all([
+    import('../outbox/inspect/picture.js'),
+    import('../config/load.js'),
+  ])
   const last = (name: string): string | undefined => given.get(name)?.at(-1)
   const flags = {
     config: pathIn(given, 'config', place),

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { totalsOf } from '../../src/outbox/inspect.js'
+import { totalsOf } from '../../src/outbox/inspect/totals.js'
 import { Outbox } from '../../src/outbox/outbox.js'
 import { temporaryFolder } from '../support/cli.js'
 

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type InspectResult, inspect, nothingInspected } from '../../cli/actions/outbox/inspect.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
-import type { TaskState } from '../../outbox/inspect.js'
+import type { TaskState } from '../../outbox/inspect/tasks.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
 

@@ -1,6 +1,6 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { slotOf } from '../../tasks/slot.js'
-import { read } from '../inspect.js'
+import { read } from '../inspect/view.js'
 import { gaps, type RunState, runs, states } from '../sqlite/entities.js'
 
 export interface SlotSeen {

@@ -41,7 +41,7 @@ export async function discard(
   const loaded = await configure()
   const { path } = loaded.settings.outbox
   await lookAtOutbox(loaded, around, 'tidier')
-  const { doomedIn } = await import('../../../outbox/inspect.js')
+  const { doomedIn } = await import('../../../outbox/inspect/picture.js')
   const { runs, totals } = await doomedIn(path, filter)
   if ('run' in filter) mustBeOne(filter.run, runs)
   if (flags['dry-run'] || runs.length === 0) {

@@ -1,7 +1,9 @@
 /** `owm outbox …`: what an operator sees of the outbox, and does to it. */
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
-import type { Picture, RunReport, TaskReport, TaskState } from '../../../outbox/inspect.js'
+import type { Picture } from '../../../outbox/inspect/picture.js'
+import type { RunReport } from '../../../outbox/inspect/runs.js'
+import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks.js'
 import type { Done } from '../../command.js'
 import { openOutbox, type Surroundings } from '../../compose.js'
 import { type WaitFlags, waitMsOf } from '../../flags.js'
@@ -37,7 +39,7 @@ export async function inspect(
   flags: InspectFlags,
   configure: () => Promise<Loaded>,
 ): Promise<Done<InspectResult>> {
-  const { inspect } = await import('../../../outbox/inspect.js')
+  const { inspect } = await import('../../../outbox/inspect/picture.js')
   const { path } = (await configure()).settings.outbox
   result.path = path
   const picture = await inspect(path, { state: undefined, run: undefined, location: undefined, ...flags })

@@ -1,0 +1,64 @@
+/**
+ * What an operator may ask of an outbox: reads only, next to a running producer, and all of it as it was at one moment.
+ * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
+ */
+
+import { type DiscardFilter, type Doomed, doomed } from '../runs/discard.js'
+import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
+import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
+import { missingOutbox } from '../sqlite/trouble.js'
+import { type RunReport, runsIn } from './runs.js'
+import { type Filter, type ReasonReport, reasonsIn, type TaskReport, tasksIn } from './tasks.js'
+import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
+import { read, type View } from './view.js'
+
+/** An outbox at one moment. */
+export interface Picture {
+  totals: Totals
+  /** Whose it is: see owner.ts; null where nobody has claimed it yet. */
+  owner: string | null
+  /** When the oldest pending task was stored, ISO 8601. */
+  oldestPendingAt: string | null
+  /** Those that are open or have failures to remember. */
+  breakers: BreakerReport[]
+  /** Newest first. */
+  runs: RunReport[]
+  /** The dead and the pending ones, or those of one state. */
+  tasks: TaskReport[]
+  /** How many match, whatever the limit. */
+  matching: { runs: number; dead: number; rejected: number }
+  /** The ten most frequent reasons of what is dead, or rejected where those are asked for. */
+  reasons: ReasonReport[]
+}
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function inspect(path: string, filter: Filter): Promise<Picture | undefined> {
+  return read(path, async (view) => ({
+    totals: await totalsIn(view),
+    owner: await ownerIn(view),
+    oldestPendingAt: await oldestPendingIn(view),
+    breakers: await breakersIn(view),
+    runs: await runsIn(view, filter),
+    tasks: await tasksIn(view, filter),
+    matching: await matchingIn(view, filter),
+    reasons: await reasonsIn(view, filter),
+  }))
+}
+
+/** What `discard` would give up, and the totals before it. Throws OutboxError, also where there is no outbox. */
+export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ runs: Doomed[]; totals: Totals }> {
+  const found = await read(path, async (view) => {
+    const runs = await doomed(view.manager, filter)
+    return { runs: runs.map(({ id: _, ...run }) => run), totals: await totalsIn(view) }
+  })
+  if (!found) throw missingOutbox(path)
+  return found
+}
+
+async function matchingIn({ manager }: View, { run = '', location = '' }: Filter): Promise<Picture['matching']> {
+  return {
+    runs: await manager.countBy(runs, { runId: beginningWith(run) }),
+    dead: await manager.countBy(deadTasks, { fate: 'dead', run: ofRun(run), task: containing(location) }),
+    rejected: await manager.countBy(rejectedRecords, { run: ofRun(run), value: containing(location) }),
+  }
+}

@@ -1,0 +1,124 @@
+/** Runs as an operator reads them. */
+
+import { type EntityManager, IsNull, MoreThan, Not } from 'typeorm'
+import { holderIn } from '../runs/holder.js'
+import { beginningWith, endingAfter } from '../sqlite/criteria.js'
+import { batches, deadTasks, type RunState, runs, states } from '../sqlite/entities.js'
+import { iso, positionIn, type View, withoutBytes } from './view.js'
+
+export interface RunReport {
+  runId: string
+  slot: string
+  state: RunState
+  read: number
+  rejected: number
+  duplicates: number
+  persisted: number
+  /** With a cadence: locations that were not due. */
+  notDue: number
+  /** With a cadence: windows that came too late for this run, and that no run has served. */
+  skipped: number
+  delivered: number
+  dead: number
+  /** Tasks that an operator gave up. */
+  discarded: number
+  /** Tasks that the sink had and lost, and that can't be delivered again. */
+  lost: number
+  /** Why its source failed last, or else why its tasks aren't in the sink. */
+  lastError: string | null
+  /** Whether a process is at work that reads it; null where it's read. */
+  isBeingRead: boolean | null
+  startedAt: string
+  finishedAt: string | null
+}
+
+const runColumns = {
+  id: true,
+  runId: true,
+  slot: true,
+  state: true,
+  read: true,
+  rejected: true,
+  duplicates: true,
+  persisted: true,
+  discarded: true,
+  startedAt: true,
+  finishedAt: true,
+} as const
+
+export async function runsIn(view: View, filter: { run: string | undefined; limit: number }): Promise<RunReport[]> {
+  const { manager } = view
+  const where = { runId: beginningWith(filter.run ?? '') }
+  const ofVersion6 = view.version < 6 ? {} : { lastError: true }
+  const ofVersion9 = view.version < 9 ? {} : { notDue: true, skipped: true }
+  const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6, ...ofVersion9 }
+  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
+  const [pending, dead, undelivered] = [
+    await pendingByRun(manager),
+    await deadByRun(manager),
+    await failuresByRun(manager),
+  ]
+  const isRead = await isProducing(manager)
+  return withoutBytes(rows, view).map(({ id, discarded, lost = 0, lastError, startedAt, finishedAt, ...row }) => {
+    const died = dead.get(id) ?? 0
+    const { notDue = 0, skipped = 0 } = row
+    return {
+      ...row,
+      notDue,
+      skipped: Math.max(0, skipped),
+      lastError: lastError ?? undelivered.get(id) ?? null,
+      isBeingRead: row.state === 'reading' || row.state === 'checking' ? isRead : null,
+      delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
+      dead: died,
+      discarded,
+      lost,
+      startedAt: iso(startedAt, view),
+      finishedAt: finishedAt === null ? null : iso(finishedAt, view),
+    }
+  })
+}
+
+type CountsByRun = Map<number, number>
+
+const byRun = (rows: { run: number; n: number }[]): CountsByRun => new Map(rows.map(({ run, n }) => [run, n]))
+
+async function deadByRun(manager: EntityManager): Promise<CountsByRun> {
+  const dead = manager.createQueryBuilder(deadTasks, 'dead').select('dead.run', 'run').addSelect('count(*)', 'n')
+  return byRun(await dead.where({ fate: 'dead' }).groupBy('dead.run').getRawMany())
+}
+
+/** Tasks behind the acknowledged ones, but for those that died before the acknowledgement went back. */
+async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
+  const { ackedSeq } = await positionIn(manager)
+  const stored = await manager
+    .createQueryBuilder(batches, 'batch')
+    .select('batch.run', 'run')
+    .addSelect('sum(min(batch.count, batch.firstSeq + batch.count - 1 - :ackedSeq))', 'n')
+    .where('batch.firstSeq + batch.count - 1 > :ackedSeq', { ackedSeq })
+    .groupBy('batch.run')
+    .getRawMany()
+  const pending = byRun(stored)
+  for (const { run } of await manager.find(deadTasks, {
+    select: { seq: true, run: true },
+    where: { seq: MoreThan(ackedSeq) },
+  }))
+    pending.set(run, (pending.get(run) ?? 0) - 1)
+  return pending
+}
+
+/** Why the oldest batch of each run that isn't in the sink isn't there. */
+async function failuresByRun(manager: EntityManager): Promise<Map<number, string>> {
+  const { ackedSeq } = await positionIn(manager)
+  const failed = await manager.find(batches, {
+    select: { firstSeq: true, run: true, lastError: true },
+    where: { firstSeq: endingAfter(ackedSeq), lastError: Not(IsNull()) },
+    order: { firstSeq: 'DESC' },
+  })
+  return new Map(failed.map(({ run, lastError }) => [run, lastError ?? '']))
+}
+
+/** Whether an `owm produce` is at work. */
+async function isProducing(manager: EntityManager): Promise<boolean> {
+  const [state] = await manager.find(states, { select: { id: true, holder: true } })
+  return holderIn(state?.holder ?? null)?.command.startsWith('owm produce') === true
+}

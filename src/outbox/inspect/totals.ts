@@ -1,0 +1,72 @@
+/** How much an outbox holds, whose it is, and what holds it up. */
+
+import { MoreThan } from 'typeorm'
+import { type BreakerRecord, breakersOf } from '../breakers.js'
+import { endingAfter } from '../sqlite/criteria.js'
+import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
+import { breakersOfVersion1 } from '../sqlite/migrations.js'
+import { iso, positionIn, read, type View } from './view.js'
+
+export interface Totals {
+  pending: number
+  dead: number
+  rejected: number
+  duplicates: number
+}
+
+export interface Looked extends Totals {
+  /** Whose it is: see owner.ts; null where nobody has claimed it yet. */
+  owner: string | null
+}
+
+export interface BreakerReport {
+  name: string
+  state: BreakerRecord['state']
+  failures: number
+  /** ISO 8601; null while it's closed. */
+  since: string | null
+}
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function totalsOf(path: string): Promise<Looked | undefined> {
+  return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
+}
+
+export async function totalsIn({ manager, version }: View): Promise<Totals> {
+  const { ackedSeq, lastSeq } = await positionIn(manager)
+  const repeated = version < 4 ? 0 : ((await manager.sum(runs, 'repeated')) ?? 0)
+  return {
+    pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
+    dead: await manager.countBy(deadTasks, { fate: 'dead' }),
+    // Of those only the newest are kept.
+    rejected: (await manager.sum(runs, 'rejected')) ?? 0,
+    duplicates: ((await manager.sum(runs, 'duplicates')) ?? 0) - repeated,
+  }
+}
+
+export async function ownerIn({ manager, version }: View): Promise<string | null> {
+  if (version < 4) return null
+  const [state] = await manager.find(states, { select: { id: true, owner: true } })
+  return state?.owner ?? null
+}
+
+export async function oldestPendingIn(view: View): Promise<string | null> {
+  const { manager } = view
+  if ((await totalsIn(view)).pending === 0) return null
+  const { ackedSeq } = await positionIn(manager)
+  const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
+  const createdAt = { select: { firstSeq: true, createdAt: true }, where: { firstSeq: firstSeq ?? 0 } } as const
+  const oldest = firstSeq === null ? null : await manager.findOne(batches, createdAt)
+  return oldest && iso(oldest.createdAt, view)
+}
+
+export async function breakersIn(view: View): Promise<BreakerReport[]> {
+  const [state] = await view.manager.find(states, { select: { id: true, breaker: true } })
+  const records = (view.version < 2 ? breakersOfVersion1 : breakersOf)(state?.breaker ?? null)
+  return Object.entries(records).map(([name, { state, failures, openedAt }]) => ({
+    name,
+    state,
+    failures,
+    since: openedAt ? iso(openedAt, view) : null,
+  }))
+}

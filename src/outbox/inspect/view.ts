@@ -1,0 +1,57 @@
+/** Looking at an outbox, next to a running producer, as it was at one moment. Reads only. */
+
+import type { EntityManager } from 'typeorm'
+import { parseJson } from '../../tasks/json/parse.js'
+import { Database } from '../sqlite/database.js'
+import { states } from '../sqlite/entities.js'
+import { damaged } from '../sqlite/trouble.js'
+
+export interface View {
+  path: string
+  /** Of the schema. */
+  version: number
+  manager: EntityManager
+}
+
+/** Reads from the file as it is at one moment; undefined where there is none. */
+export async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<T | undefined> {
+  for (;;) {
+    const database = await Database.openForReading(path)
+    if (!database) return undefined
+    const { version } = database
+    try {
+      const picture = await database.snapshot((manager) => work({ path, version, manager }))
+      if (!(await database.isStale())) return picture
+    } catch (error) {
+      if (!(await database.isStale())) throw error
+    } finally {
+      await database.close()
+    }
+  }
+}
+
+/** SQLite keeps bytes in any column. */
+export function withoutBytes<Row extends object>(rows: Row[], { path }: View): Row[] {
+  if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
+    throw damaged(path, 'it holds bytes in place of a text')
+  return rows
+}
+
+export function iso(time: number, { path }: View): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) throw damaged(path, `${time} in it is no time`)
+  return date.toISOString()
+}
+
+export function parsed(task: string, { path }: View): unknown {
+  try {
+    return parseJson(task)
+  } catch (cause) {
+    throw damaged(path, 'a task in it is no JSON', cause)
+  }
+}
+
+export async function positionIn(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
+  const [state] = await manager.find(states, { select: { id: true, ackedSeq: true, lastSeq: true } })
+  return state ?? { ackedSeq: 0, lastSeq: 0 }
+}
