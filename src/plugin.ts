@@ -26,6 +26,8 @@ export interface PluginContext {
   attempt<T>(operation: () => Promise<T>): Promise<T>
   /** Relative paths in options start here: the configuration file's folder. */
   readonly baseDir: string
+  /** True where a sink is opened to look at only: it makes, changes and locks nothing, and gets no batch. */
+  readonly readOnly?: boolean
 }
 
 /**
@@ -228,15 +230,19 @@ export interface Patient {
 
 /** A task as a sink holds it. */
 export interface Entry {
-  /** The sink's name for it, such as `1732000000000-0`. */
+  /** The sink's name for it, such as `1732000000000-0` or `line 17`. */
   readonly id: string
+  /** '' where it is no task. */
   readonly taskId: string
 }
 
 /** What a group of consumers did with an entry. */
 export interface Reading {
   readonly group: string
-  /** `waiting`: not read yet. `held`: given to a consumer that hasn't acknowledged it. */
+  /**
+   * `waiting`: not read yet. `held`: given to a consumer that hasn't acknowledged it. `acknowledged`: neither of them,
+   * also where the group was made behind it.
+   */
   readonly state: 'waiting' | 'held' | 'acknowledged'
   /** Who holds it, for how many milliseconds, and how often it was given out. */
   readonly holder?: { readonly consumer: string; readonly idleMs: number; readonly deliveries: number }
@@ -247,6 +253,8 @@ export interface SinkPicture {
   readonly entries: number
   /** Entries that it holds at most; null: any number. */
   readonly bound: number | null
+  /** What happens where more come than the bound allows: the oldest are trimmed, or it takes no more. */
+  readonly whenFull?: 'trim' | 'hold'
   /** Over the last hour; null where that isn't known. */
   readonly entriesPerMinute: number | null
   readonly groups: readonly GroupPicture[]

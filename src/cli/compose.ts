@@ -111,8 +111,8 @@ export function policyOf(schedule: NonNullable<Settings['schedule']>, { now }: S
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
 }
 
-/** The sink with its options checked; opened only when there is something to deliver. */
-export async function sinkOf(loaded: Loaded, around: Surroundings): Promise<SinkDeps> {
+/** The sink with its options checked; opened only when there is something to deliver, or to look at. */
+export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = false): Promise<SinkDeps> {
   const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
     import('../plugins/load.js'),
     import('../config/load.js'),
@@ -121,7 +121,7 @@ export async function sinkOf(loaded: Loaded, around: Surroundings): Promise<Sink
   const { use, timeoutMs } = section(loaded, 'sink')
   const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'sink', plugin.options)
-  const context = await contextOf(loaded, around, (operation) => operation())
+  const context = { ...(await contextOf(loaded, around, (operation) => operation())), readOnly }
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   return {
     name: use,

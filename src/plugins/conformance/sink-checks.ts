@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ZodType } from 'zod'
+import type { Entry } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { chainChecks } from './chain-checks.js'
 import { type Check, optionChecks, type SinkUnderTest, soon, timed, withinSeconds } from './check.js'
@@ -21,6 +22,7 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     ...optionChecks(sink),
     ...deliveryChecks(probe),
     abortCheck(probe),
+    entriesCheck(probe),
     twoAtOnceCheck(probe),
     ...killChecks(sink, probe),
     ...chainChecks(sink, probe),
@@ -89,6 +91,32 @@ function abortCheck(probe: Probe): Check {
       await probe.opened((open) => open.deliver(batch))
       await probe.assertArrived(batch.tasks)
     },
+  }
+}
+
+function entriesCheck(probe: Probe): Check {
+  return {
+    name: 'if it shows its entries: each task under an id, in order, and those from one entry to another',
+    run: () =>
+      probe.opened(async (open) => {
+        const { entries } = open
+        if (!entries) return
+        const ids = probe.next(5).tasks.map(taskIdOf)
+        await open.deliver(probe.again(5))
+        const held = async (...range: string[]): Promise<Entry[]> => {
+          const found: Entry[] = []
+          for await (const entry of entries(...range)) found.push(entry)
+          return found.filter(({ taskId }) => ids.includes(taskId))
+        }
+        const all = await held()
+        assert.deepEqual(
+          all.map(({ taskId }) => taskId),
+          ids,
+        )
+        assert.equal(new Set(all.map(({ id }) => id)).size, 5, 'two entries have the same id')
+        const [, second, , fourth] = all
+        assert.deepEqual(await held(second?.id ?? '', fourth?.id ?? ''), all.slice(1, 4))
+      }),
   }
 }
 

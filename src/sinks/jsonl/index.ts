@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
+import { entriesIn } from './entries.js'
 import { TaskFile } from './file.js'
 import { receiptsBeside } from './receipts.js'
 
@@ -21,7 +22,8 @@ export default defineSink({
   name: 'jsonl',
   description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
-  async open({ path }, { baseDir, signal }): Promise<Sink> {
+  async open({ path }, { baseDir, signal, readOnly = false }): Promise<Sink> {
+    if (readOnly) return toLookAt(path === '-' ? undefined : resolve(baseDir, path))
     const memory = new Utf8(0)
     if (path === '-') {
       if (await isNowhere())
@@ -36,8 +38,8 @@ export default defineSink({
     }
     const place = resolve(baseDir, path)
     const file = await TaskFile.open(place, signal)
-    const receipts = file.isRegular
-      ? await receiptsBeside(place).catch(async (error: unknown) => {
+    const toSee = file.isRegular
+      ? await seen(place).catch(async (error: unknown) => {
           await file.close()
           throw error
         })
@@ -49,11 +51,29 @@ export default defineSink({
         await file.append(lines(batch, memory))
         return delivered(batch)
       },
-      ...receipts,
+      ...toSee,
       close: () => file.close(),
     }
   },
 })
+
+/** What can be seen of a file of tasks. */
+const seen = async (place: string): Promise<Partial<Sink>> => ({
+  ...(await receiptsBeside(place)),
+  entries: (first, last) => entriesIn(place, first, last),
+})
+
+/** Standard output, and a pipe, keep nothing. */
+async function toLookAt(place: string | undefined): Promise<Sink> {
+  const found = place === undefined ? undefined : await stat(place).catch(() => undefined)
+  return {
+    guarantee: 'at-least-once',
+    async deliver() {
+      throw new ConfigurationError('This sink was opened to look at only.')
+    },
+    ...(place === undefined ? {} : { address: place, ...(found && !found.isFile() ? {} : await seen(place)) }),
+  }
+}
 
 const lineFeed = Buffer.from('\n')
 

@@ -8,7 +8,7 @@ const configurationCodes: Readonly<Record<string, string>> = {
   NOPERM:
     'Give the user +eval +ping +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
     '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the ' +
-    'stream (ACL SETUSER).',
+    'stream (ACL SETUSER); `owm why` also asks +xpending.',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',
@@ -45,6 +45,10 @@ const transientCodes: Readonly<Record<string, string>> = {
 const wrongServer: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED'])
 
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+
+/** Whether there is no such stream, or no such group of it. */
+export const isMissingKey = (error: unknown): boolean =>
+  isReply(error) && /^(ERR )?no such key|^NOGROUP/.test(toError(error).message)
 
 /** Whether the next attempt should take another connection. */
 export const endsConnection = (error: unknown): boolean =>

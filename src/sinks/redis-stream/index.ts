@@ -16,11 +16,14 @@ import {
   type Attachment,
   type Brought,
   defineSink,
+  type Entry,
   type Link,
   type Logger,
   type Outcome,
+  type Reading,
   type Receipt,
   type Sink,
+  type SinkPicture,
   type SinkPosition,
   type TaskBatch,
 } from '../../plugin.js'
@@ -29,13 +32,11 @@ import { leaveCheck } from './check.js'
 import { Connection } from './connection.js'
 import { type Keys, keysOf } from './keys.js'
 import { databaseIn, options, type Settings } from './options.js'
+import { entriesOf, pagesBack, pictureOf, readingsOf, taskIdIn } from './picture.js'
 import { receiptsIn, writeReceipt } from './receipts.js'
 import { add } from './scripts/add.js'
 import { attach } from './scripts/attach.js'
 import { place } from './scripts/place.js'
-
-/** Entries that one look back through the stream fetches. */
-const pageOfEntries = 1_000
 
 export default defineSink({
   name: 'redis-stream',
@@ -163,22 +164,24 @@ class RedisStream implements Sink {
   }
 
   async *taskIds(): AsyncGenerator<string> {
-    for (let end = '+'; ; ) {
-      const entries = await this.#connection.ask((redis) =>
-        redis.xrevrange(this.#keys.stream, end, '-', 'COUNT', pageOfEntries),
-      )
-      for (const [id, fields] of entries) {
-        end = `(${id}`
+    for await (const page of pagesBack(this.#connection, this.#keys.stream))
+      for (const [id, fields] of page) {
         if (this.#newest === '') this.#newest = id
-        const task = fields[fields.indexOf('data') + 1]
-        try {
-          yield taskIdOf(task ?? '')
-        } catch {
-          // somebody else's entry
-        }
+        const taskId = taskIdIn(fields)
+        if (taskId !== '') yield taskId
       }
-      if (entries.length < pageOfEntries) return
-    }
+  }
+
+  entries(first?: string, last?: string): AsyncGenerator<Entry> {
+    return entriesOf(this.#connection, this.#keys.stream, first, last)
+  }
+
+  async readings(entry: string): Promise<readonly Reading[]> {
+    return readingsOf(this.#connection, this.#keys.stream, entry)
+  }
+
+  async inspect(): Promise<SinkPicture> {
+    return pictureOf(this.#connection, this.#settings, Date.now())
   }
 
   async position(outboxId: string): Promise<SinkPosition | undefined> {
