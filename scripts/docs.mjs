@@ -1,8 +1,9 @@
-/** `npm run docs`: writes docs/sources.md, and the tables of docs/plugins.md, from the built plugins' own schemas. */
+/** `npm run docs`: writes what stands between marks in docs/, from the plugins' own schemas and the declared checks. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defaultOf } from '../src/cli/format.ts'
+import { checks } from '../src/doctor/checks.ts'
 import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'
@@ -12,14 +13,15 @@ const folder = fileURLToPath(new URL('../docs', import.meta.url))
 /** The documents as they should be: path -> text. */
 export async function documents() {
   return {
-    [join(folder, 'sources.md')]: await written('sources', await sectionsOf('source', sources)),
-    [join(folder, 'plugins.md')]: await written('sinks', await sectionsOf('sink', sinks)),
+    [join(folder, 'sources.md')]: await written('sources.md', 'sources', await sectionsOf('source', sources)),
+    [join(folder, 'plugins.md')]: await written('plugins.md', 'sinks', await sectionsOf('sink', sinks)),
+    [join(folder, 'operations.md')]: await written('operations.md', 'findings', await findings()),
   }
 }
 
 /** A document with its generated part, which stands between two marks. */
-async function written(name, part) {
-  const path = join(folder, name === 'sinks' ? 'plugins.md' : 'sources.md')
+async function written(file, name, part) {
+  const path = join(folder, file)
   const text = await readFile(path, 'utf8')
   const [begin, end] = [`<!-- ${name}: npm run docs -->`, `<!-- /${name} -->`]
   const [before, after] = [text.split(begin)[0], text.split(end)[1]]
@@ -41,18 +43,12 @@ function sectionOf(kind, use, { description, options }) {
     const about = `${option.description}${secret ? '; a secret: never shown' : ''}`
     return [`\`${name}\``, type, unit ?? '', fallback === '' || option.required ? fallback : `\`${fallback}\``, about]
   })
-  const table = [['option', 'type', 'unit', 'default', 'description'], ['---', '---', '---', '---', '---'], ...rows]
   return [
     `### \`${use}\``,
     '',
     `${description[0].toUpperCase()}${description.slice(1)}.`,
     '',
-    ...table.map((cells) =>
-      `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`.replaceAll(
-        / {2,}/g,
-        ' ',
-      ),
-    ),
+    ...table(['option', 'type', 'unit', 'default', 'description'], rows),
     '',
     '```yaml',
     exampleOf(kind, use, options),
@@ -60,6 +56,22 @@ function sectionOf(kind, use, { description, options }) {
     '',
   ].join('\n')
 }
+
+/** The checks of owm's own, then those of the built-in plugins. */
+async function findings() {
+  const plugins = await Promise.all(Object.values({ ...sources, ...sinks }).map(async (load) => (await load()).default))
+  const all = Object.entries(Object.assign({}, checks, ...plugins.map((plugin) => plugin.checks ?? {})))
+  const rows = all.map(([code, { about, why, todo, exitCode }]) => [`\`${code}\``, about, why, todo, String(exitCode)])
+  return `${table(['code', 'what is looked at', 'why it matters', 'what to do', 'exit'], rows).join('\n')}\n`
+}
+
+const table = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((cells) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`.replaceAll(
+      / {2,}/g,
+      ' ',
+    ),
+  )
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
   for (const [path, text] of Object.entries(await documents())) await writeFile(path, text)

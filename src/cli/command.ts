@@ -28,6 +28,8 @@ export interface Done<Result> {
   /** The summary in words, a line each. */
   summary: string[]
   errors?: readonly OwmError[]
+  /** Whether the summary is printed with --quiet, too. */
+  matters?: boolean
   /** Whether it only waited when a signal came: then that is no failure. */
   isStopped?: boolean
 }
@@ -93,10 +95,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
     setMaxListeners(0, this.#abort.signal) // each run that is finished opens a source, which listens
     const stopListening = this.#listen()
     try {
-      const { result, summary, errors = [], isStopped = false } = await this.work()
+      const { result, summary, errors = [], isStopped = false, matters } = await this.work()
       this.result = result
       const error = this.#received && !isStopped ? new InterruptedError(this.#received) : worst(errors)
-      this.tell(result, { summary, errors }, error)
+      this.tell(result, { summary, errors, ...(matters && { matters }) }, error)
       if (error) process.exitCode = exitCodeOf(error)
     } finally {
       stopListening()
@@ -122,13 +124,13 @@ export abstract class OwmCommand<Result extends object> extends Command {
   /** Prints what was done, and the error that it ended with. */
   protected tell = (
     result: object,
-    { summary, errors = [] }: Pick<Done<object>, 'summary' | 'errors'>,
+    { summary, errors = [], matters = false }: Pick<Done<object>, 'summary' | 'errors' | 'matters'>,
     error?: Error,
   ) => {
     this.report.bar.clear()
     if (this.jsonEnabled()) this.report.json(result, error, this.printsLines)
     else {
-      this.report.summary(summary, error !== undefined)
+      this.report.summary(summary, matters || error !== undefined)
       if (error) this.report.errors([error, ...errors.filter((other) => other !== error)])
     }
   }

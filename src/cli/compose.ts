@@ -125,6 +125,7 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   return {
     name: use,
+    checks: plugin.checks,
     open: () => superviseSink(terms, () => plugin.open(options, context)),
   }
 }
@@ -161,7 +162,13 @@ export async function sourceOf(
     return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
   }
   return {
-    ...{ name: use, digest: sourceDigest(use, locating(options, plugin.options), filters), open, tally },
+    ...{
+      name: use,
+      checks: plugin.checks,
+      digest: sourceDigest(use, locating(options, plugin.options), filters),
+      open,
+      tally,
+    },
     ...{ timeoutMs, maxLocations, minLocations, minShare },
     ...(tally ? { given: () => given } : {}),
   }

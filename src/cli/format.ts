@@ -1,4 +1,7 @@
 /** Numbers and texts as people read them. */
+import { count, plural } from '../words.js'
+
+export { age, count, megabytes, plural } from '../words.js'
 
 /** Control characters, marks of direction and separators of lines: what a terminal would obey. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
@@ -13,35 +16,9 @@ export const harmlessJson = (json: string): string =>
     character < ' ' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
-export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
-
-export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
-
 /** `1.4 s`, `12 s` */
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
-}
-
-/** `12 MB`, rounded up. */
-export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1_000_000))} MB`
-
-/** How long ago, in the two largest units: `2 h 5 min`. */
-export function age(milliseconds: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['min', 60_000],
-    ['s', 1_000],
-  ] as const
-  let rest = Math.max(0, milliseconds)
-  const parts: string[] = []
-  for (const [unit, size] of units) {
-    const whole = Math.floor(rest / size)
-    rest -= whole * size
-    if (whole > 0 && parts.length < 2) parts.push(`${whole} ${unit}`)
-  }
-  return parts.join(' ') || '0 s'
 }
 
 /** Tells the milliseconds since this call. Not by `performance`: Node takes a millisecond to load its modules. */

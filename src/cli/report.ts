@@ -38,9 +38,9 @@ export class Report {
     this.bar = new ProgressBar(process.stderr.isTTY && !isJson && !quiet && process.env['TERM'] !== 'dumb')
   }
 
-  /** @param failed an error follows, so that the summary is worth a mail */
-  summary(lines: readonly string[], failed: boolean): void {
-    if (this.#manner.quiet && !failed) return
+  /** @param matters whether it is worth a mail, such as one before an error */
+  summary(lines: readonly string[], matters: boolean): void {
+    if (this.#manner.quiet && !matters) return
     const stream = this.summaryToStandardError ? process.stderr : process.stdout
     for (const line of lines.flatMap((text) => text.split('\n'))) write(stream, line)
   }

@@ -48,8 +48,11 @@ export interface Finding {
   readonly warning?: string
 }
 
-/** @param connect also opens the source and reads its first batch, and has the sink try what a delivery needs */
-export async function checkConfig(parts: Parts, connect: boolean): Promise<Finding[]> {
+/**
+ * @param connect also opens the source and reads its first batch, and has the sink try what a delivery needs
+ * @param all whether what is wrong in one section hides nothing in the others
+ */
+export async function checkConfig(parts: Parts, connect: boolean, all = connect): Promise<Finding[]> {
   const found: Finding[] = []
   const look: Look = async (about, work, words) => {
     try {
@@ -66,8 +69,8 @@ export async function checkConfig(parts: Parts, connect: boolean): Promise<Findi
   }
   const loaded = await look('configuration', () => parts.configure([]), fileOf)
   if (loaded) await checkParts(loaded, parts, connect, look)
-  // Who connects wants to know all at once: what is wrong in one section hides nothing in the others.
-  const wrong = connect ? sectionsIn(found) : []
+  // Who connects wants to know all at once.
+  const wrong = all ? sectionsIn(found) : []
   const rest = loaded || wrong.length === 0 ? undefined : await parts.configure(wrong).catch(() => undefined)
   if (rest) await checkParts(rest, parts, connect, look, wrong)
   return found

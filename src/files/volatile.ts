@@ -30,7 +30,7 @@ export async function whyVolatile(path: string): Promise<string | undefined> {
 }
 
 /** The nearest folder above a path that is there, without links. */
-async function folderOf(path: string): Promise<string> {
+export async function folderOf(path: string): Promise<string> {
   const folder = dirname(path)
   return realpath(folder).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT' && folder !== path) return folderOf(folder)

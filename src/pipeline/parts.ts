@@ -1,7 +1,7 @@
 /** What the pipeline works with, as the composition root puts it together. */
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import type { From, Outbox } from '../outbox/outbox.js'
-import type { Logger, Sink, Source } from '../plugin.js'
+import type { Check, Logger, Sink, Source } from '../plugin.js'
 import type { Given } from './input/minimum.js'
 import type { Resilience } from './retry.js'
 import type { OnTime } from './slots/on-time.js'
@@ -31,12 +31,16 @@ export interface Deps {
 
 export interface SinkDeps {
   name: string
+  /** What its `doctor` looks at. */
+  checks?: Readonly<Record<string, Check>> | undefined
   /** A supervised sink: see plugins/supervise. */
   open(): Promise<Sink>
 }
 
 export interface SourceDeps {
   name: string
+  /** What its `doctor` looks at. */
+  checks?: Readonly<Record<string, Check>> | undefined
   /** Hash of name and options: tells whether a checkpoint still fits. */
   digest: string
   /** Milliseconds that the source may take for a batch. */

@@ -7,12 +7,13 @@ import { sinks } from '../../src/sinks/index.js'
 import { sources } from '../../src/sources/index.js'
 import { root } from '../support/cli.js'
 
-it('docs/sources.md and docs/plugins.md are what `npm run docs` writes', async () => {
+it('what is generated of docs/ is what `npm run docs` writes', async () => {
   const { documents }: { documents(): Promise<Record<string, string>> } = await import(
     join(root, 'scripts', 'docs.mjs')
   )
   const made = await documents()
-  expect(Object.keys(made).sort()).toEqual([join(root, 'docs', 'plugins.md'), join(root, 'docs', 'sources.md')])
+  const names = ['operations.md', 'plugins.md', 'sources.md']
+  expect(Object.keys(made).sort()).toEqual(names.map((name) => join(root, 'docs', name)))
   for (const [path, text] of Object.entries(made)) expect(await readFile(path, 'utf8'), 'run `npm run docs`').toBe(text)
 })
 

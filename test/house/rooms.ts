@@ -14,12 +14,13 @@ interface Room {
 }
 
 /** Rooms that every other room may import. */
-export const openRooms: readonly string[] = ['errors', 'trace.ts']
+export const openRooms: readonly string[] = ['errors', 'trace.ts', 'words.ts']
 
 /** Where a path fits two rooms it belongs to the longer one. */
 export const rooms: Readonly<Record<string, Room>> = {
   errors: { imports: [], vendors: ['fastest-levenshtein'] },
   'trace.ts': { imports: [] },
+  'words.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },
   files: { imports: [], vendors: ['sqlite3'] },
   tasks: { imports: ['plugin.ts'], vendors: ['lossless-json'] },
@@ -42,11 +43,16 @@ export const rooms: Readonly<Record<string, Room>> = {
     types: ['plugin.ts', 'pipeline'],
     vendors: ['zod', 'cosmiconfig', 'yaml'],
   },
+  doctor: {
+    imports: ['config', 'pipeline', 'outbox', 'schedule', 'files', 'tasks', 'plugin.ts'],
+  },
   completion: {
     imports: ['config', 'plugins', 'outbox'],
   },
   cli: {
-    imports: ['config', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
+    imports: [
+      ...['config', 'doctor', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
+    ],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },
   commands: {

@@ -9,6 +9,7 @@ import { sqlite3 } from '../../files/driver.js'
 import { look } from '../../files/rules.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
+import { NewerOutbox } from './trouble.js'
 
 /** Milliseconds that a statement waits for another process' statement. */
 const busyTimeout = 10_000
@@ -120,7 +121,7 @@ export async function schemaOf(path: string, source: DataSource): Promise<number
       hint: 'Name another file with --outbox or outbox.path.',
     })
   if (head.version > migrations.length)
-    throw new OutboxError(
+    throw new NewerOutbox(
       `The outbox ${path} was written by a newer owm (schema ${head.version}; this one knows ${migrations.length}).`,
       { hint: 'Update owm; the tasks in the outbox are untouched.' },
     )

@@ -31,6 +31,9 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
 }
 
+/** The outbox has a schema that this owm doesn't know. */
+export class NewerOutbox extends OutboxError {}
+
 /** A row holds what no owm wrote. */
 export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
   new OutboxError(`The outbox ${path} is damaged: ${what}.`, {

@@ -74,6 +74,7 @@ export function filtered(source: Source, filters: Filters, context: FilterContex
       }
       filter.check?.judge(true)
     },
+    ...(source.doctor && { doctor: source.doctor }),
     close: async () => source.close?.(),
   }
 }

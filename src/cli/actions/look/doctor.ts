@@ -1,0 +1,108 @@
+/** `owm doctor`: what is wrong, why it matters and what to do. */
+import type { Loaded } from '../../../config/load.js'
+import type { Examined, Finding } from '../../../doctor/examine.js'
+import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientError } from '../../../errors/index.js'
+import type { Done } from '../../command.js'
+import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
+import { count, harmless, plural } from '../../format.js'
+import { ownerOf } from '../../owner.js'
+import { worst } from '../../report.js'
+import { terminalWidth, wrapped } from '../../table.js'
+
+/** What `owm doctor --json` prints. */
+export interface DoctorResult {
+  checks: {
+    pipeline: string | null
+    code: string
+    /** `unknown`: it couldn't be looked at, which counts as nothing wrong. */
+    verdict: Finding['verdict']
+    /** What the check looks at. */
+    about: string
+    found: string
+    /** Of what is wrong: why it matters, and what to do; null otherwise. */
+    why: string | null
+    todo: string | null
+    /** What owm exits with for it: 0 where it is only good to know; null where nothing is wrong. */
+    exitCode: number | null
+  }[]
+  wrong: number
+  unknown: number
+}
+
+type Line = DoctorResult['checks'][number]
+
+export const nothingExamined = (): DoctorResult => ({ checks: [], wrong: 0, unknown: 0 })
+
+/**
+ * Fills `result` while it works.
+ * @param configure reads the configuration of one of the pipelines
+ */
+export async function doctor(
+  result: DoctorResult,
+  { quiet }: { quiet: boolean },
+  pipelines: readonly (string | undefined)[],
+  configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<DoctorResult>> {
+  const { examine, sharedStreams } = await import('../../../doctor/examine.js')
+  const all: Loaded[] = []
+  for (const pipeline of pipelines) {
+    const examined: Examined = await examine({
+      configure: (without) => configure(pipeline, without),
+      sourceOf: (loaded) => sourceOf(loaded, around, () => undefined),
+      sinkOf: (loaded) => sinkOf(loaded, around, true),
+      ownerOf: (loaded) => ownerOf(loaded, around.env),
+      trustFolder: around.trustFolder,
+      now: around.now,
+    })
+    if (examined.loaded) all.push(examined.loaded)
+    result.checks.push(...examined.findings.map((finding) => lineOf(pipeline, finding)))
+  }
+  result.checks.push(...sharedStreams(all).map((finding) => lineOf(undefined, finding)))
+  const wrong = result.checks.filter(({ verdict }) => verdict === 'wrong')
+  result.wrong = wrong.length
+  result.unknown = result.checks.filter(({ verdict }) => verdict === 'unknown').length
+  const shown = quiet ? wrong : result.checks
+  const summary = [...shown.flatMap(wordsOf), ...(quiet ? [] : [totalOf(result)])]
+  return { result, summary, errors: errorsOf(wrong), matters: wrong.length > 0 }
+}
+
+function lineOf(pipeline: string | undefined, { code, verdict, found, check }: Finding): Line {
+  const { about, why, todo, exitCode } = check
+  const of = verdict === 'wrong' ? { why, todo, exitCode } : { why: null, todo: null, exitCode: null }
+  return { pipeline: pipeline ?? null, code, verdict, about, found, ...of }
+}
+
+/** What is good to know, and no more, isn't called wrong. */
+const words = ({ verdict, exitCode }: Line): string =>
+  verdict === 'wrong' && exitCode === exitCodes.ok ? 'note' : verdict
+
+function wordsOf(line: Line): string[] {
+  const { pipeline, code, found, why, todo } = line
+  const about = pipeline === null ? code : `${pipeline}: ${code}`
+  const width = terminalWidth()
+  return [
+    ...wrapped(harmless(`${words(line).padEnd(7)} ${about}: ${found}`), width),
+    ...(why === null || todo === null ? [] : [why, todo]).flatMap((text, index) =>
+      wrapped(`${index === 0 ? 'why' : 'do'}: ${text}`, width - 8).map((part) => `        ${part}`),
+    ),
+  ]
+}
+
+const totalOf = ({ checks, wrong, unknown }: DoctorResult): string =>
+  [
+    `${plural(checks.length, 'check')}: ${wrong === 0 ? 'nothing is wrong' : `${count(wrong)} found something`}`,
+    ...(unknown > 0 ? [`${count(unknown)} couldn't be made`] : []),
+  ].join(', ')
+
+/** The worst finding, which decides the exit code, as an error. */
+function errorsOf(wrong: readonly Line[]): OwmError[] {
+  const errors = wrong.flatMap(({ code, found, exitCode }): OwmError[] => {
+    const options = { hint: `docs/operations.md explains each code; this one is ${code}.` }
+    if (exitCode === exitCodes.configuration) return [new ConfigurationError(`${code}: ${found}`, options)]
+    if (exitCode === exitCodes.outbox) return [new OutboxError(`${code}: ${found}`, options)]
+    return exitCode === exitCodes.notDelivered ? [new TransientError(`${code}: ${found}`, options)] : []
+  })
+  const first = worst(errors)
+  return first ? [first] : []
+}

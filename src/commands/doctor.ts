@@ -1,0 +1,33 @@
+import { type DoctorResult, doctor, nothingExamined } from '../cli/actions/look/doctor.js'
+import { type Done, OwmCommand } from '../cli/command.js'
+
+export type { DoctorResult } from '../cli/actions/look/doctor.js'
+
+export default class Doctor extends OwmCommand<DoctorResult> {
+  static override summary = 'Find what is wrong, why it matters and what to do.'
+  static override description = [
+    'Looks at configuration, outbox, source, sink and schedule. Reads only, also while a run is under way. The worst',
+    'finding decides the exit code; docs/operations.md explains each code. Without --pipeline: all pipelines.',
+  ].join(' ')
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --quiet',
+    '<%= config.bin %> <%= command.id %> --json',
+  ]
+
+  protected result = nothingExamined()
+
+  protected async work(): Promise<Done<DoctorResult>> {
+    const { flags } = await this.parse(Doctor)
+    this.takeFlags(flags)
+    // A file that can't be read is a finding.
+    const pipelines = await this.pipelines(flags).catch(() => [undefined])
+    const configure = (pipeline: string | undefined, without: readonly string[]) =>
+      this.configure({ ...flags, pipeline, without })
+    const around = { ...this.surroundings, logger: async () => silent }
+    return doctor(this.result, flags, pipelines, configure, around)
+  }
+}
+
+/** What plugins log on their way is found by a check, or matters to a run alone. */
+const silent = { debug() {}, info() {}, warn() {}, error() {} }

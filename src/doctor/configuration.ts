@@ -1,0 +1,54 @@
+/** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
+import { checkConfig, type Finding, type Parts } from '../config/check.js'
+import type { Loaded } from '../config/load.js'
+import { isOwmError, kindOf, type OwmError } from '../errors/index.js'
+import type { Diagnosis } from '../plugin.js'
+import type { Code } from './checks.js'
+import { fine, wrong } from './verdict.js'
+
+export interface Configured {
+  readonly diagnoses: Diagnosis[]
+  /** Undefined where too much of it is wrong. */
+  readonly loaded: Loaded | undefined
+  /** Sections that can't be used. */
+  readonly without: readonly string[]
+}
+
+/** An error in words, with what to do. */
+export const wordsOf = ({ message, hint }: OwmError): string =>
+  hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`
+
+/** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
+export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
+  kindOf(error) === 'transient' ? `${what}-answers` : `${what}-options`
+
+export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): Promise<Configured> {
+  let loaded: Loaded | undefined
+  let without: readonly string[] = []
+  const configure = async (sections: readonly string[]): Promise<Loaded> => {
+    loaded = await parts.configure(sections)
+    without = sections
+    return loaded
+  }
+  // What is in the outbox, and what the source gives, is looked at more closely later.
+  const looked = await checkConfig(
+    { ...parts, configure, lookAtOutbox: async () => undefined, judge: () => '' },
+    false,
+    true,
+  )
+  const diagnoses = looked.flatMap(diagnosesOf)
+  const broken = (['source', 'sink'] as const).filter((what) =>
+    diagnoses.some(({ code }) => code.startsWith(`${what}-`)),
+  )
+  return { diagnoses, loaded, without: [...without, ...broken] }
+}
+
+function diagnosesOf({ about, outcome, warning }: Finding): Diagnosis[] {
+  if (about === 'source' || about === 'sink')
+    return isOwmError(outcome) ? [wrong(codeFor(about, outcome), wordsOf(outcome))] : []
+  const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
+  if (isOwmError(outcome)) return [wrong(code, wordsOf(outcome))]
+  // The other warning about the outbox, that it may not last, has a check of its own.
+  if (warning !== undefined && about === 'configuration') return [wrong('configuration-cadence', warning)]
+  return [fine(code, outcome)]
+}

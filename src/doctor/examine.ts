@@ -1,0 +1,104 @@
+/** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
+import { type Parts as ConfigParts, sharedIds } from '../config/check.js'
+import type { Loaded } from '../config/load.js'
+import { toError } from '../errors/index.js'
+import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
+import type { Check, Diagnosis, Patient } from '../plugin.js'
+import { timetable } from '../schedule/timetable.js'
+import { type Code, checks } from './checks.js'
+import { configured } from './configuration.js'
+import { contentChecks, diskChecks, outboxState } from './outbox.js'
+import { scheduleChecks } from './schedule.js'
+import { sinkChecks } from './sink.js'
+import { sourceChecks } from './source.js'
+import { unknown, wrong } from './verdict.js'
+
+export interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
+  ownerOf(loaded: Loaded): Promise<string>
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** What was found under a check, and what that check is. */
+export interface Finding extends Diagnosis {
+  readonly check: Check
+}
+
+/** Milliseconds that a run may take: as long as three scheduled times at least, 6 h at least. */
+const leastPatienceMs = 6 * 3_600_000
+
+export interface Examined {
+  readonly findings: Finding[]
+  /** Undefined where too much of the configuration is wrong. */
+  readonly loaded: Loaded | undefined
+}
+
+export async function examine(parts: Parts): Promise<Examined> {
+  const { diagnoses, loaded, without } = await configured(parts)
+  if (!loaded) return { findings: named(diagnoses, {}), loaded }
+  const { settings } = loaded
+  const { path } = settings.outbox
+  const has = (section: string): boolean => !without.includes(section)
+  const [source, sink]: [SourceDeps | undefined, SinkDeps | undefined] = [
+    has('source') ? await parts.sourceOf(once(loaded)) : undefined,
+    has('sink') ? await parts.sinkOf(loaded) : undefined,
+  ]
+  const found: Diagnosis[] = [...diagnoses]
+  const times = settings.schedule && timetable(settings.schedule)
+  const { diagnoses: state, health } = has('outbox') ? await outboxState(path) : { diagnoses: [], health: undefined }
+  const now = parts.now()
+  const patient: Patient = { outboxId: health?.outboxId, pending: health?.pending ?? 0, now: parts.now }
+  const [read, answered] = await Promise.all([
+    source && sourceChecks(source, patient, health?.finished),
+    sink && sinkChecks(sink, patient),
+  ])
+  found.push(...state)
+  if (has('outbox'))
+    found.push(
+      ...(await attempt(['outbox-disk', 'outbox-space'], () => diskChecks(path, health, read?.locations ?? 0))),
+    )
+  if (health) {
+    const owner = await parts.ownerOf(loaded)
+    const patienceMs = Math.max(leastPatienceMs, times === undefined ? 0 : 3 * gapOf(times, now))
+    const around = { path, owner, now, patienceMs, resetAfterMs: settings.breaker.resetAfterMs }
+    found.push(...(await attempt(['outbox-lock', 'outbox-pending'], () => contentChecks(health, around))))
+  }
+  found.push(...(read?.diagnoses ?? []), ...(answered ?? []))
+  if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, now))))
+  return { findings: named(found, { ...source?.checks, ...sink?.checks }), loaded }
+}
+
+/** Pipelines that deliver to one stream although their ids may be the same. */
+export const sharedStreams = (all: readonly Loaded[]): Finding[] =>
+  sharedIds(all).map(({ outcome }) => {
+    const code = 'configuration-stream'
+    return { ...wrong(code, typeof outcome === 'string' ? outcome : outcome.message), check: checks[code] }
+  })
+
+/** Somebody waits for the answer: one attempt. */
+const once = (loaded: Loaded): Loaded => ({
+  ...loaded,
+  settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
+})
+
+/** Milliseconds between the next two scheduled times. */
+function gapOf(times: ReturnType<typeof timetable>, now: number): number {
+  const next = times.after(now)
+  const second = next === undefined ? undefined : times.after(next)
+  return next === undefined || second === undefined ? 0 : second - next
+}
+
+/** Some checks; where they can't be made, these say so. */
+async function attempt(codes: readonly Code[], look: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
+  return look().catch((error: unknown) => codes.map((code) => unknown(code, toError(error).message)))
+}
+
+/** Each with its check. Where a log has lost its outbox, the folder's rule against that says the same once more. */
+function named(found: readonly Diagnosis[], ofPlugins: Readonly<Record<string, Check>>): Finding[] {
+  const all: Readonly<Record<string, Check>> = { ...ofPlugins, ...checks }
+  const isLost = found.some(({ code, verdict }) => code === 'outbox-log' && verdict === 'wrong')
+  return found.flatMap((one) => {
+    const check = all[one.code]
+    return check === undefined || (isLost && one.code === 'outbox-folder') ? [] : [{ ...one, check }]
+  })
+}

@@ -1,0 +1,151 @@
+/** The outbox: its files and its disk, then what is in it. */
+import { OutboxError, toError } from '../errors/index.js'
+import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
+import { whyVolatile } from '../files/volatile.js'
+import { filesOf, hasLock, logsWithoutOutbox } from '../outbox/inspect/files.js'
+import { type Health, healthOf } from '../outbox/inspect/health.js'
+import { mayBe } from '../outbox/owner.js'
+import { NewerOutbox } from '../outbox/sqlite/trouble.js'
+import type { Diagnosis } from '../plugin.js'
+import { age, count, megabytes, plural } from '../words.js'
+import { wordsOf } from './configuration.js'
+import { fine, judged, unknown, wrong } from './verdict.js'
+
+export interface Surroundings {
+  readonly path: string
+  readonly owner: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Milliseconds that a run may take without being suspicious. */
+  readonly patienceMs: number
+  /** Milliseconds after which an open circuit lets one call through. */
+  readonly resetAfterMs: number
+}
+
+/** Bytes of a log that no checkpoint of owm's leaves: they come every 4 MiB. */
+const hugeLog = 64 * 1024 * 1024
+
+/** Bytes that a run writes beside its tasks: the log, and what is written anew. */
+const spareBytes = 10_000_000
+
+/** Of a task that was never measured. */
+const usualTaskBytes = 300
+
+/** The outbox's state; undefined where there is none yet, or it can't be read: `diagnoses` says which. */
+export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[]; health: Health | undefined }> {
+  const logs = await logsWithoutOutbox(path)
+  if (logs.length > 0)
+    return {
+      diagnoses: [wrong('outbox-log', `${logs.join(' and ')}: there is no outbox beside it`)],
+      health: undefined,
+    }
+  try {
+    const health = await healthOf(path)
+    const found = health ? `${path} can be read` : `there is nothing in ${path} yet`
+    return { diagnoses: [fine('outbox-log', 'no log without an outbox'), fine('outbox-readable', found)], health }
+  } catch (error) {
+    const code = error instanceof NewerOutbox ? 'outbox-schema' : 'outbox-readable'
+    const found = error instanceof OutboxError ? wordsOf(error) : toError(error).message
+    return { diagnoses: [wrong(code, found)], health: undefined }
+  }
+}
+
+/** @param expected tasks that a run brings, where the source has told how many locations there are */
+export async function diskChecks(path: string, health: Health | undefined, expected: number): Promise<Diagnosis[]> {
+  const [type, cleaned, free, files] = [
+    await fileSystemOf(path),
+    await whyVolatile(path),
+    await freeBytesAt(path),
+    await filesOf(path),
+  ]
+  const why = whyUnsuited(type ?? '')
+  const tasks = Math.max(expected, ...(health?.finished ?? []).map(({ persisted }) => persisted))
+  const needed = tasks * (health?.taskBytes ?? usualTaskBytes) + spareBytes
+  const room = `${megabytes(free)} free, and ${plural(tasks, 'task')} of a run take ${megabytes(needed)}`
+  return [
+    type === undefined
+      ? unknown('outbox-disk', 'this system does not tell which file system it is')
+      : judged('outbox-disk', why && `${path} is on ${type}: ${why}`, `${path} is on ${type}`),
+    judged(
+      'outbox-cleaned',
+      cleaned?.startsWith('it is in') ? `${path}: ${cleaned}` : undefined,
+      'nobody clears its folder',
+    ),
+    judged('outbox-space', free < needed ? `only ${room}` : undefined, room),
+    ...(files ? fileChecks(files) : []),
+  ]
+}
+
+function fileChecks({ bytes, walBytes, journalMode }: NonNullable<Awaited<ReturnType<typeof filesOf>>>): Diagnosis[] {
+  const size = `${megabytes(bytes)}, its log ${megabytes(walBytes)}`
+  return [
+    judged('outbox-journal', journalMode === 'wal' ? undefined : 'journal_mode is not wal', 'journal_mode is wal'),
+    judged('outbox-size', walBytes > hugeLog ? size : undefined, size),
+  ]
+}
+
+/** What is in an outbox that is there. */
+export async function contentChecks(health: Health, around: Surroundings): Promise<Diagnosis[]> {
+  return [
+    ownerCheck(health, around),
+    ...(await lockChecks(health, around)),
+    circuitCheck(health, around),
+    judged('outbox-dead', health.dead === 0 ? undefined : `${plural(health.dead, 'dead letter')}`, 'no dead letters'),
+  ]
+}
+
+function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
+  try {
+    mayBe(around.path, owner, around.owner)
+    return fine('outbox-owner', owner === null ? 'nobody has claimed it yet' : `it belongs to ${owner}`)
+  } catch (error) {
+    return wrong('outbox-owner', toError(error).message)
+  }
+}
+
+/** Who holds it, and what waits meanwhile: that is nothing unusual while a run is at work. */
+async function lockChecks(health: Health, { path, now, patienceMs }: Surroundings): Promise<Diagnosis[]> {
+  const { holder } = health
+  const isHeld = holder === undefined ? false : await hasLock(path, holder)
+  const sinceMs = holder === undefined ? 0 : now - Date.parse(holder.since)
+  const isLate = sinceMs > patienceMs
+  const who = holder && `${holder.command}, process ${holder.pid} on ${holder.host}, for ${age(sinceMs)}`
+  const isAtWork = isHeld !== false && !isLate
+  return [
+    isHeld === undefined
+      ? unknown('outbox-lock', `held last by ${who}; this system does not tell whether it still is`)
+      : judged('outbox-lock', isHeld && isLate ? `held by ${who}` : undefined, isHeld ? `held by ${who}` : 'nobody'),
+    pendingCheck(health, now, isAtWork ? patienceMs : oldMs),
+    runsCheck(health, now, isAtWork ? patienceMs : oldMs),
+  ]
+}
+
+/** Milliseconds after which what nobody works on is told of. */
+const oldMs = 3_600_000
+
+function pendingCheck({ pending, oldestPendingAt }: Health, now: number, mostMs: number): Diagnosis {
+  if (pending === 0 || oldestPendingAt === null) return fine('outbox-pending', 'no task waits')
+  const waits = now - Date.parse(oldestPendingAt)
+  const found = `${plural(pending, 'task')} pending, the oldest for ${age(waits)}`
+  return judged('outbox-pending', waits > mostMs ? found : undefined, found)
+}
+
+function runsCheck({ open }: Health, now: number, mostMs: number): Diagnosis {
+  const [oldest] = open
+  if (oldest === undefined) return fine('outbox-runs', 'every run is finished')
+  const since = now - Date.parse(oldest.startedAt)
+  const why = oldest.lastError === null ? '' : `: ${oldest.lastError}`
+  const which = `the oldest of slot ${oldest.slot}, begun ${age(since)} ago${why}`
+  const found = `${plural(open.length, 'run')} not finished, ${which}`
+  return judged('outbox-runs', since > mostMs ? found : undefined, found)
+}
+
+function circuitCheck({ breakers }: Health, { now, resetAfterMs }: Surroundings): Diagnosis {
+  const open = breakers.flatMap(({ name, state, failures, since }) => {
+    if (state !== 'open' || since === null) return []
+    const left = Date.parse(since) + resetAfterMs - now
+    const next = left > 0 ? `it is left alone for ${age(left)} more` : 'half-open: the next start tries it once'
+    return [`the circuit to the ${name} is open since ${since} (${count(failures)} failures in a row): ${next}`]
+  })
+  return judged('outbox-circuit', open.length > 0 ? open.join('; ') : undefined, 'no circuit is open')
+}

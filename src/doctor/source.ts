@@ -1,0 +1,99 @@
+/** The source: read from its beginning, for a moment, and nothing of it kept. */
+import { isOwmError, kindOf, toError } from '../errors/index.js'
+import type { Health } from '../outbox/inspect/health.js'
+import { judgePage } from '../pipeline/input/minimum.js'
+import { type Rejects, rejectsIn } from '../pipeline/input/rejects.js'
+import type { SourceDeps } from '../pipeline/parts.js'
+import type { Diagnosis, LocationBatch, Patient, Source } from '../plugin.js'
+import { count, plural } from '../words.js'
+import { codeFor, wordsOf } from './configuration.js'
+import { ownDiagnoses } from './plugins.js'
+import { fine, judged, unknown, wrong } from './verdict.js'
+
+/** Of the locations of the first page. */
+const mostRejected = 0.1
+
+/** Of the locations of the last runs. */
+const leastShare = 0.5
+
+/** How long, and how far, a source is read to count its locations: each page of an API is a call of it. */
+const countingMs = 3_000
+const countingPages = 50
+
+export interface SourceFound {
+  readonly diagnoses: Diagnosis[]
+  /** Locations, 0 where they couldn't be counted. */
+  readonly locations: number
+}
+
+export async function sourceChecks(
+  deps: SourceDeps,
+  patient: Patient,
+  finished: Health['finished'] = [],
+): Promise<SourceFound> {
+  let source: Source | undefined
+  try {
+    source = await deps.open()
+    const read = await readFrom(source)
+    const own = await ownDiagnoses('source', deps, source, patient)
+    const diagnoses = [...pageChecks(deps, read.first), countCheck(read, finished), ...own]
+    return { diagnoses, locations: read.locations ?? 0 }
+  } catch (error) {
+    const found = isOwmError(error) ? wordsOf(error) : toError(error).message
+    return { diagnoses: [wrong(codeFor('source', error), found)], locations: 0 }
+  } finally {
+    await source?.close?.()
+  }
+}
+
+interface Read {
+  readonly first: LocationBatch | undefined
+  /** In all; undefined where they weren't counted to the end. */
+  readonly locations: number | undefined
+}
+
+/** The first page, and how many locations there are in all, where that is known soon. */
+async function readFrom(source: Source): Promise<Read> {
+  const started = performance.now()
+  let first: LocationBatch | undefined
+  let [locations, pages] = [0, 0]
+  for await (const page of source.read(undefined)) {
+    first ??= page
+    locations += page.locations.length
+    pages++
+    if (source.total !== undefined) return { first, locations: source.total }
+    if (pages >= countingPages || performance.now() - started > countingMs) return { first, locations: undefined }
+  }
+  return { first, locations }
+}
+
+function pageChecks(deps: SourceDeps, page: LocationBatch | undefined): Diagnosis[] {
+  const rejects = page && rejectsIn(page)
+  const read = page?.locations.length ?? 0
+  const answers = fine('source-answers', `${deps.name} gave ${plural(read, 'location')} as its first page`)
+  try {
+    judgePage(deps, page)
+  } catch (error) {
+    if (kindOf(error) !== 'input') throw error
+    return [answers, wrong('source-options', toError(error).message)]
+  }
+  const found =
+    rejects === undefined || rejects.count === 0
+      ? 'none'
+      : `${count(rejects.count)} of ${count(read)}: ${reasonsOf(rejects)}`
+  const isMany = (rejects?.count ?? 0) > read * mostRejected
+  return [answers, judged('source-rejects', isMany ? found : undefined, found)]
+}
+
+const reasonsOf = (rejects: Rejects): string =>
+  rejects
+    .commonest(3)
+    .map(({ reason, count: times, position }) => `${reason} (${count(times)}, first ${position})`)
+    .join('; ')
+
+function countCheck({ locations }: Read, finished: Health['finished']): Diagnosis {
+  const before = Math.max(0, ...finished.map(({ read }) => read))
+  if (locations === undefined) return unknown('source-count', 'the list is too long to be counted here')
+  const found = `${plural(locations, 'location')}; the last runs read up to ${count(before)}`
+  return judged('source-count', locations < before * leastShare ? found : undefined, found)
+}

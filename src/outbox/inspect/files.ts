@@ -1,0 +1,49 @@
+/** The files of an outbox, and who has its lock: looked at without opening the database. */
+import { open, readFile, stat } from 'node:fs/promises'
+import { look } from '../../files/rules.js'
+import type { Holder } from '../runs/holder.js'
+
+export interface OutboxFiles {
+  bytes: number
+  walBytes: number
+  /** `wal`, or what somebody else has made of it. */
+  journalMode: 'wal' | 'rollback'
+}
+
+/** Bytes 18 and 19 of a SQLite file: 2 for a write-ahead log (https://www.sqlite.org/fileformat2.html). */
+const versionsAt = 18
+
+/** The files themselves; undefined where there is no outbox, or nothing in it yet. */
+export async function filesOf(path: string): Promise<OutboxFiles | undefined> {
+  const found = await look(path)
+  if (!found?.isFile() || found.size === 0) return undefined
+  const file = await open(path)
+  const head = Buffer.alloc(versionsAt + 2)
+  await file.read(head, 0, head.length, 0).finally(() => file.close())
+  const wal = await stat(`${path}-wal`).catch(() => undefined)
+  const isWal = head[versionsAt] === 2 && head[versionsAt + 1] === 2
+  return { bytes: found.size, walBytes: wal?.size ?? 0, journalMode: isWal ? 'wal' : 'rollback' }
+}
+
+/** Files of SQLite's beside an outbox that isn't there, or is empty: what was written last is in them. */
+export async function logsWithoutOutbox(path: string): Promise<string[]> {
+  if ((await look(path))?.size) return []
+  const sides = await Promise.all(
+    ['-wal', '-journal'].map(async (ending) => ({ file: `${path}${ending}`, found: await look(`${path}${ending}`) })),
+  )
+  return sides.flatMap(({ file, found }) => (found?.size ? [file] : []))
+}
+
+/** Whether a process of this machine has the lock; undefined where this system doesn't tell. */
+export async function hasLock(path: string, { pid }: Pick<Holder, 'pid'>): Promise<boolean | undefined> {
+  const [locks, lock] = await Promise.all([
+    readFile('/proc/locks', 'utf8').catch(() => undefined),
+    look(`${path}-lock`).catch(() => undefined),
+  ])
+  if (locks === undefined) return undefined
+  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode
+  return locks.split('\n').some((line) => {
+    const words = line.split(/\s+/)
+    return words.includes(String(pid)) && words.some((word) => word.endsWith(`:${lock?.ino}`))
+  })
+}

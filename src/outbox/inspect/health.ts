@@ -1,0 +1,67 @@
+/** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
+import { In } from 'typeorm'
+import { type Holder, holderIn } from '../runs/holder.js'
+import { batches, type RunState, runs, states } from '../sqlite/entities.js'
+import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
+import { iso, read, type View } from './view.js'
+
+export interface Health extends Totals {
+  outboxId: string
+  owner: string | null
+  /** Who holds it, or held it last; undefined where that process is known to be gone. */
+  holder: Holder | undefined
+  oldestPendingAt: string | null
+  breakers: BreakerReport[]
+  /** Mean length of the newest tasks, in bytes; null where there are none. */
+  taskBytes: number | null
+  /** The newest finished runs, the newest first: locations that they read, and tasks that they stored. */
+  finished: { slot: string; read: number; persisted: number }[]
+  /** Runs that aren't finished, the oldest first. */
+  open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
+}
+
+/** Finished runs that are looked at. */
+const lastRuns = 5
+
+/** Batches whose tasks are measured. */
+const lastBatches = 5
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function healthOf(path: string): Promise<Health | undefined> {
+  return read(path, async (view) => {
+    const [state] = await view.manager.find(states, { select: { id: true, outboxId: true, holder: true } })
+    return {
+      ...(await totalsIn(view)),
+      outboxId: state?.outboxId ?? '',
+      owner: await ownerIn(view),
+      holder: holderIn(state?.holder ?? null),
+      oldestPendingAt: await oldestPendingIn(view),
+      breakers: await breakersIn(view),
+      taskBytes: await taskBytesIn(view),
+      ...(await runsIn(view)),
+    }
+  })
+}
+
+async function taskBytesIn({ manager }: View): Promise<number | null> {
+  const select = { firstSeq: true, count: true, tasks: true } as const
+  const newest = await manager.find(batches, { select, order: { firstSeq: 'DESC' }, take: lastBatches })
+  const count = newest.reduce((sum, batch) => sum + batch.count, 0)
+  const bytes = newest.reduce((sum, { tasks }) => sum + Buffer.byteLength(tasks), 0)
+  return count === 0 ? null : bytes / count
+}
+
+async function runsIn(view: View): Promise<Pick<Health, 'finished' | 'open'>> {
+  const { manager, version } = view
+  const select = { id: true, slot: true, state: true, read: true, persisted: true, startedAt: true } as const
+  const finished = await manager.find(runs, { select, where: { state: 'done' }, order: { id: 'DESC' }, take: lastRuns })
+  const where = { state: In(['reading', 'checking', 'read'] satisfies RunState[]) }
+  const lastError = version < 6 ? {} : { lastError: true }
+  const unfinished = await manager.find(runs, { select: { ...select, ...lastError }, where, order: { id: 'ASC' } })
+  return {
+    finished: finished.map(({ slot, read, persisted }) => ({ slot, read, persisted })),
+    open: unfinished.map(({ slot, state, startedAt, lastError }) => ({
+      ...{ slot, state, startedAt: iso(startedAt, view), lastError: lastError ?? null },
+    })),
+  }
+}
