@@ -1,0 +1,19 @@
+/** How many tasks the sink is to take next. */
+import { MoreThan } from 'typeorm'
+import { runs } from '../sqlite/entities.js'
+import { totalsIn } from './totals.js'
+import { read } from './view.js'
+
+/** Those that wait, and as many as the last run stored that did. Undefined where there is no outbox yet. */
+export async function nextTasksIn(path: string): Promise<number | undefined> {
+  return read(path, async (view) => {
+    const [last] = await view.manager.find(runs, {
+      select: { id: true, persisted: true },
+      where: { persisted: MoreThan(0) },
+      order: { id: 'DESC' },
+      take: 1,
+    })
+    const { pending } = await totalsIn(view)
+    return pending + (last?.persisted ?? 0)
+  })
+}
