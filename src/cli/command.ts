@@ -3,10 +3,21 @@ import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded, Overrides } from '../config/load.js'
-import { ConfigurationError, exitCodes, InterruptedError, isOwmError, type OwmError, toError } from '../errors/index.js'
+import { ConfigurationError, exitCodes, type OwmError, toError } from '../errors/index.js'
+import { traceContextIn } from '../observe/trace-context.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
-import { exitCodeOf, inWords, type LogFormat, type LogLevel, logFormats, logLevels, Report, worst } from './report.js'
+import {
+  endOf,
+  endOfThrown,
+  exitCodeOf,
+  inWords,
+  type LogFormat,
+  type LogLevel,
+  logFormats,
+  logLevels,
+  Report,
+} from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined
@@ -97,7 +108,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     try {
       const { result, summary, errors = [], isStopped = false, matters } = await this.work()
       this.result = result
-      const error = this.#received && !isStopped ? new InterruptedError(this.#received) : worst(errors)
+      const error = endOf(errors, isStopped ? undefined : this.#received)
       this.tell(result, { summary, errors, ...(matters && { matters }) }, error)
       if (error) process.exitCode = exitCodeOf(error)
     } finally {
@@ -106,14 +117,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   protected override async catch(thrown: Error): Promise<void> {
-    // A full disk stays one; what would pass by itself (another owm held the outbox) ended by the signal.
-    const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
-    const signal = passes ? this.#received : undefined
-    this.#fail(
-      signal
-        ? new InterruptedError(signal)
-        : inWords(thrown, this.id ?? '', Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })),
-    )
+    const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })
+    this.#fail(inWords(endOfThrown(thrown, this.#received), this.id ?? '', flags))
   }
 
   #fail(error: Error): void {
@@ -165,6 +170,12 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const { 'log-level': level, 'log-format': format, quiet } = flags
     this.#trustFolder = flags['trust-folder']
     this.report = new Report({ level, format, quiet, isJson: this.jsonEnabled() })
+    const trace = traceContextIn(process.env['TRACEPARENT'] ?? '')
+    if (trace) this.#about({ trace_id: trace.traceId, span_id: trace.spanId })
+  }
+
+  #about(fields: Readonly<Record<string, string>>): void {
+    this.report.about = { ...this.report.about, ...fields }
   }
 
   /** What the parts that a configuration makes work in. */
@@ -175,6 +186,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
       trustFolder: this.#trustFolder,
       env: process.env,
       now: Date.now,
+      received: () => this.#received,
+      about: (fields) => this.#about(fields),
       isTerminal: process.stderr.isTTY === true,
       logger: () => this.report.logger(),
       note: (text) => this.report.note(text),
@@ -183,7 +196,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** The configuration for a command that doesn't use the source: it needs no secret of it. */
-  protected async configureSink(flags: BaseFlags, delivers = false): Promise<Loaded> {
+  protected async configureSink(flags: BaseFlags & Pick<Overrides, 'only'>, delivers = false): Promise<Loaded> {
     return this.configure({ ...flags, withoutSource: true }, delivers)
   }
 
@@ -192,7 +205,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
    * @param delivers whether the sink will be written to
    */
   protected async configure(
-    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without' | 'asWritten'>,
+    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without' | 'only' | 'asWritten'>,
     delivers = false,
   ): Promise<Loaded> {
     await this.#trust(flags)

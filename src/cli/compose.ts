@@ -2,6 +2,7 @@
 import type { Loaded } from '../config/load.js'
 import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
+import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from '../observe/trace-context.js'
 import type { Looked } from '../outbox/inspect/totals.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
@@ -9,10 +10,11 @@ import type { Tally } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
-import type { Logger, PluginContext, Source } from '../plugin.js'
+import type { Logger, PluginContext, Sink, Source } from '../plugin.js'
 import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
 import { ownerOf } from './owner.js'
+import type { Received } from './report.js'
 
 /** What the parts get from the command that they work for. */
 export interface Surroundings {
@@ -29,6 +31,12 @@ export interface Surroundings {
   logger(): Promise<Logger>
   /** Says something that is neither a result nor an error. */
   note(text: string): void
+  /** The signal that came, if one did. */
+  received(): Received
+  /** What each line of the log bears from here on: run, slot, trace. */
+  about(fields: Readonly<Record<string, string>>): void
+  /** Looks at the sink after the last delivery, before it is closed. */
+  onDelivered?: ((sink: Sink) => Promise<void>) | undefined
   onProgress(progress: Progress): void
 }
 
@@ -109,6 +117,19 @@ export function scheduleOf({ settings: { schedule } }: Loaded, around: Surroundi
 export function policyOf(schedule: NonNullable<Settings['schedule']>, { now }: Surroundings): OnTime {
   const { catchUp, maxCatchUp, maxAge } = schedule
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
+}
+
+/** How the log tells of the run that is worked on; with `task.traceparent` also what the tasks of a slot bear. */
+export function tracing({ settings }: Loaded, pipeline: string, { env, about }: Surroundings) {
+  const given = traceContextIn(env['TRACEPARENT'] ?? '')
+  const traceOf = (slot: string): TraceContext => given ?? traceContextOf(pipeline, slot)
+  const { traceparent } = settings.task
+  const inLog = ({ traceId, spanId }: TraceContext) => ({ trace_id: traceId, span_id: spanId })
+  return {
+    traceparent: traceparent ? (slot: string): string => traceparentOf(traceOf(slot)) : undefined,
+    onRun: ({ runId, slot }: { runId: string; slot: string }): void =>
+      about({ runId, slot, ...(traceparent ? inLog(traceOf(slot)) : {}) }),
+  }
 }
 
 /** The sink with its options checked; opened only when there is something to deliver, or to look at. */
@@ -203,7 +224,10 @@ export async function resilienceOf(
     // No source may take longer anyway.
     ...(name === 'source' && settings.source ? { maxRetryAfterMs: settings.source.timeoutMs } : {}),
     onRetry: ({ error, attempt, delayMs }) =>
-      log.warn({ around: name, attempt, delayMs, reason: error.message }, 'a call failed and is tried again'),
+      log.warn(
+        { event: 'call-retried', around: name, attempt, delayMs, reason: error.message },
+        'a call failed and is tried again',
+      ),
   })
 }
 

@@ -1,16 +1,27 @@
 /** What a command prints: its summary, its errors and its logs, without secrets. */
-import { exitCodes, isOwmError, mistakesIn, type OwmError, toError, UsageError } from '../errors/index.js'
+import {
+  exitCodes,
+  InterruptedError,
+  isOwmError,
+  mistakesIn,
+  type OwmError,
+  toError,
+  UsageError,
+} from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
+import type { Progress } from '../pipeline/parts.js'
 import type { Logger } from '../plugin.js'
-import { harmless, harmlessJson } from './format.js'
+import { count, harmless, harmlessJson } from './format.js'
 import { secrets } from './output.js'
-import { ProgressBar } from './progress.js'
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof logLevels)[number]
 export const logFormats = ['words', 'json'] as const
 export type LogFormat = (typeof logFormats)[number]
+
+/** The signal that came, if one did. */
+export type Received = 'SIGINT' | 'SIGTERM' | undefined
 
 export interface Manner {
   level: LogLevel
@@ -28,6 +39,8 @@ export class Report {
   summaryToStandardError = false
   /** Of the logs, where no flag says so. */
   logFormat: LogFormat
+  /** What each line of JSON bears besides its own fields: run, slot and trace. */
+  about: Readonly<Record<string, string>> = { event: 'plugin' }
   readonly #manner: Manner
   #log: Logger | undefined
 
@@ -96,7 +109,9 @@ export class Report {
       if (format === 'json') process.stderr.write(harmlessJson(line))
       else write(process.stderr, wordsOfLog(line))
     }
-    this.#log ??= pino({ level, base: { name: 'owm' }, timestamp: pino.stdTimeFunctions.isoTime }, { write: log })
+    const timestamp = pino.stdTimeFunctions.isoTime
+    const mixin = (): object => (format === 'json' ? { ...this.about } : {})
+    this.#log ??= pino({ level, base: { name: 'owm' }, timestamp, mixin }, { write: log })
     return this.#log
   }
 }
@@ -118,7 +133,7 @@ const logWords: Readonly<Record<number, string>> = { 50: 'error: ', 40: 'warning
 
 /** `owm: warning: a call failed and is tried again: timed out (around sink, attempt 1)` */
 function wordsOfLog(line: string): string {
-  const { level, time, name, msg, reason, err, ...fields }: Record<string, unknown> = JSON.parse(line)
+  const { level, time, name, msg, reason, err, event, ...fields }: Record<string, unknown> = JSON.parse(line)
   const cause = reason ?? (typeof err === 'object' && err !== null && 'message' in err ? err.message : undefined)
   const said = shown(msg)
   const isNew = (value: unknown): boolean =>
@@ -132,6 +147,16 @@ function wordsOfLog(line: string): string {
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+
+/** What a command ends with: a signal, or else the worst of its errors. */
+export const endOf = (errors: readonly OwmError[], received: Received): OwmError | undefined =>
+  received ? new InterruptedError(received) : worst(errors)
+
+/** The same where it threw: a full disk stays one; what would pass by itself (another owm held the outbox) passes. */
+export function endOfThrown(thrown: Error, received: Received): Error {
+  const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
+  return received && passes ? new InterruptedError(received) : thrown
+}
 
 /** The error that decides the exit code: what a retry can't help comes first. */
 export function worst(errors: readonly OwmError[]): OwmError | undefined {
@@ -177,4 +202,34 @@ export function inWords(error: Error, id: string, flags: readonly string[]): Err
 function traceOf(error: Error): string {
   const own = error.stack ?? error.message
   return error.cause === undefined ? own : `${own}\ncaused by ${traceOf(toError(error.cause))}`
+}
+
+/** One line on standard error that is written over; nothing where that is no terminal. */
+export class ProgressBar {
+  readonly #started = Date.now()
+  readonly #enabled: boolean
+  #last = 0
+
+  constructor(enabled: boolean) {
+    this.#enabled = enabled
+  }
+
+  update = (progress: Progress): void => {
+    const now = Date.now()
+    if (!this.#enabled || now - this.#last < 100) return
+    this.#last = now
+    const { read, delivered, total } = progress
+    const rate = Math.round((delivered || read) / Math.max(0.001, (now - this.#started) / 1000))
+    const share = total ? Math.min(1, delivered / total) : undefined
+    const bar =
+      share === undefined
+        ? ''
+        : `[${'#'.repeat(Math.round(share * 20)).padEnd(20, '.')}] ${Math.floor(share * 100)} %  `
+    process.stderr.write(`\r\u001b[K${bar}${count(read)} read, ${count(delivered)} delivered, ${count(rate)}/s`)
+  }
+
+  /** Takes the line away, before other output. */
+  clear(): void {
+    if (this.#enabled && this.#last > 0) process.stderr.write('\r\u001b[K')
+  }
 }

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { type BackfillResult, backfill, nothingBackfilled } from '../cli/actions/schedule/backfill.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, forceSource, shard, strict, waiting } from '../cli/flags.js'
+import { observed } from '../cli/observed.js'
 
 export type { BackfillResult } from '../cli/actions/schedule/backfill.js'
 
@@ -39,7 +40,9 @@ export default class Backfill extends OwmCommand<BackfillResult> {
   protected async work(): Promise<Done<BackfillResult>> {
     const { flags } = await this.parse(Backfill)
     this.takeFlags(flags)
-    const configure = () => this.configure({ ...flags, produces: true }, !flags['dry-run'])
-    return backfill(this.result, flags, configure, this.surroundings)
+    const configure = (only?: readonly string[]) =>
+      this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
+    if (flags['dry-run']) return backfill(this.result, flags, configure, this.surroundings)
+    return observed(this.result, configure, this.surroundings, (...given) => backfill(this.result, flags, ...given))
   }
 }

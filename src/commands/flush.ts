@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { type FlushResult, flush, nothingFlushed } from '../cli/actions/flush.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, waiting } from '../cli/flags.js'
+import { observed } from '../cli/observed.js'
 
 export type { FlushResult } from '../cli/actions/flush.js'
 
@@ -28,6 +29,8 @@ export default class Flush extends OwmCommand<FlushResult> {
   protected async work(): Promise<Done<FlushResult>> {
     const { flags } = await this.parse(Flush)
     this.takeFlags(flags)
-    return flush(this.result, flags, () => this.configureSink(flags, !flags['dry-run']), this.surroundings)
+    const configure = (only?: readonly string[]) => this.configureSink({ ...flags, only }, !flags['dry-run'] && !only)
+    if (flags['dry-run']) return flush(this.result, flags, configure, this.surroundings)
+    return observed(this.result, configure, this.surroundings, (...given) => flush(this.result, flags, ...given))
   }
 }

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, forceSource, strict, waiting } from '../cli/flags.js'
+import { observed } from '../cli/observed.js'
 
 export type { ProduceResult } from '../cli/actions/produce.js'
 
@@ -45,11 +46,9 @@ export default class Produce extends OwmCommand<ProduceResult> {
   protected async work(): Promise<Done<ProduceResult>> {
     const { flags } = await this.parse(Produce)
     this.takeFlags(flags)
-    return produce(
-      this.result,
-      flags,
-      () => this.configure({ ...flags, produces: true }, !flags['dry-run']),
-      this.surroundings,
-    )
+    const configure = (only?: readonly string[]) =>
+      this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
+    if (flags['dry-run']) return produce(this.result, flags, configure, this.surroundings)
+    return observed(this.result, configure, this.surroundings, (...given) => produce(this.result, flags, ...given))
   }
 }

@@ -7,7 +7,7 @@ import { explain, secretsIn } from './explain.js'
 import { baseDirOf, readConfigFile } from './file.js'
 import { isTree, Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
-import { isSecretName, Secrets } from './redact.js'
+import { addressesIn, isSecretName, Secrets } from './redact.js'
 import { commonKeys, type Settings, settingsSchema } from './schema.js'
 import { expand, type References, type Variable } from './variables.js'
 
@@ -32,6 +32,8 @@ export interface Overrides {
   asWritten?: readonly string[]
   /** Sections that are left out, as if they stood nowhere. */
   without?: readonly string[]
+  /** All others are left out, whatever is wrong with them. */
+  only?: readonly string[] | undefined
   /** Nobody has asked for work yet: a configuration that is code or a pipe is an error. */
   looksOnly?: boolean
 }
@@ -72,15 +74,17 @@ export async function loadConfig(
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const { withoutSource, without = [], asWritten = [] } = overrides
+  const { withoutSource, only, asWritten = [] } = overrides
+  const isLeftOut = (section: string): boolean => only?.includes(section) === false
+  const without = [...(overrides.without ?? []), ...Object.keys(origins.merged).filter(isLeftOut)]
   const unused = [...without, ...(withoutSource ? ['source'] : [])]
   const context = { env, secrets, baseDir, unused, asWritten }
   const { tree: merged, variables, references } = await expand(origins, context)
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
-  for (const section of without) delete merged[section]
-  secrets.add(...secretsIn(merged))
+  for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
+  secrets.add(...secretsIn(merged), ...addressesIn(merged['notify']))
 
   const checked = settingsSchema.safeParse(merged)
   if (!checked.success) {
@@ -95,9 +99,13 @@ export async function loadConfig(
     secrets,
   )
   if (settings.taskNamespace === 'pipeline') settings.taskNamespace = await nameFor(pipeline, origins)
-  const path = resolve(baseDir, settings.outbox.path)
-  const isShared = pipeline !== undefined && origins.isShared(['outbox', 'path'])
-  settings.outbox.path = trialOf(overrides, configured, isShared ? namedAfter(pipeline, path) : path)
+  const ownFile = (path: string, key: readonly string[]): string => {
+    const file = resolve(baseDir, path)
+    return pipeline !== undefined && origins.isShared(key) ? namedAfter(pipeline, file) : file
+  }
+  const { outbox, metrics } = settings
+  outbox.path = trialOf(overrides, configured, ownFile(outbox.path, ['outbox', 'path']))
+  if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
   return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, references, origins }
 }
 

@@ -43,7 +43,16 @@ export async function choosePipeline(
         `pipelines.${key} ${await place(key)} must be a mapping of sections, such as \`source:\`.`,
       )
   }
-  distinctOutboxes(found, baseDir)
+  distinct(found, baseDir, ['outbox', 'path'], {
+    what: 'outbox',
+    fallback: defaultOutbox,
+    hint: 'Give each its own: the tasks of one must not go to the sink of another.',
+  })
+  distinct(found, baseDir, ['metrics', 'textfile'], {
+    what: 'metrics.textfile',
+    fallback: undefined,
+    hint: 'Give each its own, or name one beside `pipelines:`, after which each gets one.',
+  })
   const [only] = names
   if (name === undefined && names.length > 1)
     throw new ConfigurationError(`${found.file} has several pipelines: ${names.join(', ')}.`, {
@@ -57,21 +66,28 @@ export async function choosePipeline(
   })
 }
 
-/** With one outbox for two pipelines, one's tasks would go to the other's sink. */
-function distinctOutboxes(found: Found, baseDir: string): void {
+/** Throws ConfigurationError where two pipelines would have one file. */
+function distinct(
+  found: Found,
+  baseDir: string,
+  key: readonly string[],
+  { what, fallback, hint }: { what: string; fallback: string | undefined; hint: string },
+): void {
   const taken = new Map<string, string>()
   const pathIn = (part: unknown): string | undefined => {
-    const path = at(part, ['outbox', 'path'])
+    const path = at(part, key)
     return typeof path === 'string' ? resolve(baseDir, path) : undefined
   }
   for (const [name, own] of Object.entries(pipelinesIn(found))) {
-    const path = pathIn(own) ?? namedAfter(name, pathIn(found.tree) ?? defaultOutbox)
+    const shared = pathIn(found.tree) ?? fallback
+    const path = pathIn(own) ?? (shared === undefined ? undefined : namedAfter(name, shared))
+    if (path === undefined) continue
     const other = taken.get(path)
     if (other !== undefined)
       throw new ConfigurationError(
-        `The pipelines ${other} and ${name} in ${found.file} have the same outbox ${path}.`,
+        `The pipelines ${other} and ${name} in ${found.file} have the same ${what} ${path}.`,
         {
-          hint: 'Give each its own: the tasks of one must not go to the sink of another.',
+          hint,
         },
       )
     taken.set(path, name)

@@ -105,6 +105,17 @@ export function secretsInUrl(text: string): string[] {
   return [...(password === '' ? [] : [password, decoded(password)]), ...parameters.map(([, value]) => value)]
 }
 
+/**
+ * The addresses in a section, of whatever form it is, and their paths: who knows the address of a check can silence it,
+ * and NODE_DEBUG logs the path alone.
+ */
+export function addressesIn(section: unknown): string[] {
+  if (typeof section === 'object' && section !== null) return Object.values(section).flatMap(addressesIn)
+  if (typeof section !== 'string' || !/^https?:/.test(section) || !URL.canParse(section)) return []
+  const { pathname, search } = new URL(section)
+  return [section, ...[pathname, `${pathname}${search}`].filter((path) => path.length >= 8)]
+}
+
 /** A URL without its password and its query's tokens, by their names; any other text as it is. */
 export function withoutCredentials(text: string): string {
   if (secretsInUrl(text).length === 0) return text

@@ -1,5 +1,6 @@
 /** The sections of a configuration, their keys and defaults. */
 import * as z from 'zod'
+import { metrics, notify, task } from '../observe/settings.js'
 import { durationPattern } from '../schedule/duration.js'
 import { isZone, mistakeIn } from '../schedule/timetable.js'
 
@@ -174,6 +175,9 @@ const common = {
   schedule,
   cadence,
   plan,
+  metrics,
+  notify,
+  task,
   taskNamespace: z
     .string()
     .max(200)

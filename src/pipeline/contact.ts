@@ -218,6 +218,11 @@ export class Contact {
     }
   }
 
+  /** Lets who wants it look at the sink, where it is open. */
+  async show(): Promise<void> {
+    if (this.#sink) await this.#deps.onDelivered?.(this.#sink)
+  }
+
   async close(): Promise<void> {
     await this.#sink?.close?.()
   }

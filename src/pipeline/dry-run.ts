@@ -33,15 +33,25 @@ export interface DryRun {
 }
 
 /**
- * @param how namespace: see tasks/id; dueOf: which locations the slot has; signal: ends it early, what was read until
- *   then is what counts
+ * @param how namespace: see tasks/id; traceparent: see tasks/encode; dueOf: which locations the slot has; signal: ends
+ *   it early, what was read until then is what counts
  */
 export async function dryRun(
   source: SourceDeps,
   slot: string,
-  { namespace, dueOf, signal }: { namespace: string; dueOf: DueOf; signal: AbortSignal },
+  {
+    namespace,
+    traceparent,
+    dueOf,
+    signal,
+  }: {
+    namespace: string
+    traceparent?: string | undefined
+    dueOf: DueOf
+    signal: AbortSignal
+  },
 ): Promise<DryRun> {
-  const make = taskMaker(slot, namespace)
+  const make = taskMaker(slot, namespace, traceparent)
   const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
   const found = { read: 0, rejected: 0, duplicates: 0, notDue: 0, preview: [] as string[] }
   const rejects = new Rejects()

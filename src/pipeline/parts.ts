@@ -27,6 +27,8 @@ export interface Deps {
   log: Logger
   signal: AbortSignal
   onProgress?(progress: Progress): void
+  /** Looks at the sink after the last delivery, whatever that came to, before it is closed. Never throws. */
+  onDelivered?: ((sink: Sink) => Promise<void>) | undefined
 }
 
 export interface SinkDeps {
@@ -59,6 +61,10 @@ export interface SourceDeps {
 
 export interface ProduceDeps extends Deps {
   source: SourceDeps
+  /** What goes with the tasks of a slot as their `traceparent`; undefined where nothing shall. */
+  traceparent?: ((slot: string) => string) | undefined
+  /** Told of the run that this start is for. */
+  onRun?(run: { runId: string; slot: string }): void
 }
 
 /** What became of the tasks that were sent. */

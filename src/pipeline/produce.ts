@@ -83,6 +83,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const due: Planned[] = []
   const { run, complete, missed } = await enterSlots(options, deps, { contact, due })
   step('run:started')
+  deps.onRun?.(run)
+  deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
   const slots = await outbox.ledger.unfinishedSlots()
 
   const relaying = options.flush
@@ -105,6 +107,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
   step('settled')
+  deps.onRun?.(run)
   errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
   return {
     ...delivered,
@@ -215,6 +218,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions)
   const { outbox, source } = deps
   const conflicts = options.rejects.conflicts
   let positions: Positions | undefined
+  deps.onRun?.(run)
   try {
     if (run.state === 'reading') {
       if (run.sourceDigest !== source.digest) {
@@ -259,7 +263,7 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   const isConfiguration = kind === 'configuration'
   if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error
-  log.debug({ err: thrown }, 'the source failed')
+  log.debug({ event: 'source-failed', err: thrown }, 'the source failed')
   const next = 'What was read is safe; the next `owm produce` reads on where this one stopped.'
   const soFar = `${progress.read} locations of slot ${run.slot}`
   const message = `The source ${source.name} failed after ${soFar}: ${error.message}`
@@ -279,7 +283,8 @@ async function readAnew(
   options: ReaderOptions,
 ): Promise<OwmError | undefined> {
   const { outbox, source, log } = deps
-  log.warn({ runId: run.runId, slot: run.slot, reason }, 'an interrupted run is read anew, from the start')
+  const { runId, slot } = run
+  log.warn({ event: 'run-read-anew', runId, slot, reason }, 'an interrupted run is read anew, from the start')
   const fresh = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
   await decideSuspects(run, outbox, options)
   return finishRun(fresh, deps, options)

@@ -47,7 +47,8 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const [known, windows] = [await knownOf(run, outbox), await outbox.ledger.windowsOf(run)]
   // Who reads on has not seen the beginning.
   const checks = run.checkpoint === null ? checksOf(cadenceOf(run), deps.log) : []
-  const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions })
+  const traceparent = deps.traceparent?.(run.slot)
+  const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions, traceparent })
   const hold = await holdOf(run, intake, deps)
   const opened = await source.open()
   progress.total = opened.total
@@ -113,7 +114,7 @@ async function mustBeEnough(
   const isNew = run.persisted + run.duplicates === 0
   const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
   const nothing = isNew ? nothingGiven(source.name, given()) : undefined
-  if (!error && nothing !== undefined) log.warn({ source: source.name }, nothing)
+  if (!error && nothing !== undefined) log.warn({ event: 'source-empty', source: source.name }, nothing)
   if (!error) return
   await writer.storeRejections()
   await outbox.ledger.miss(run)

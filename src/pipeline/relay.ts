@@ -41,6 +41,7 @@ export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
   } finally {
     step('flush:ended')
     options.delivered.evicted += contact.evicted
+    await contact.show()
     await contact.close()
     await deps.outbox.breakers.save('sink', deps.resilience.save())
   }
@@ -113,7 +114,8 @@ class Relay {
     if (ackedSeq > this.#furthest) this.#comparisons = 0
     this.#furthest = Math.max(this.#furthest, ackedSeq)
     if (!isOwmError(error, 'CHANGED') || ++this.#comparisons > maxComparisons) throw error
-    this.#deps.log.warn({ reason: error.message }, 'the sink and the outbox disagree: comparing')
+    const fields = { event: 'sink-compared', reason: error.message }
+    this.#deps.log.warn(fields, 'the sink and the outbox disagree: comparing')
     await this.#contact.compare()
   }
 
@@ -156,7 +158,8 @@ class Relay {
     } catch (error) {
       if (!isOwmError(error) || kindOf(error) !== 'refused') throw error
       if (batch.count === 1) return [{ refused: error.message }]
-      log.debug({ firstSeq: batch.firstSeq, count: batch.count }, 'a batch was refused: its halves are tried')
+      const { runId, slot, firstSeq, count } = batch
+      log.debug({ event: 'batch-refused', runId, slot, firstSeq, count }, 'a batch was refused: its halves are tried')
       // What was sent behind it would come between the halves.
       const [head, ...others] = this.#underWay
       if (head?.batch.firstSeq === batch.firstSeq) await settled(others)
@@ -184,7 +187,9 @@ class Relay {
     for (const [index, outcome] of outcomes.entries())
       if (typeof outcome === 'object') refused.set(index, outcome.refused)
     if (refused.size > 0) {
-      log.error({ tasks: refused.size, firstSeq: batch.firstSeq }, 'the sink refused tasks for good: they are dead')
+      const { runId, slot, firstSeq } = batch
+      const fields = { event: 'tasks-dead', runId, slot, tasks: refused.size, firstSeq }
+      log.error(fields, 'the sink refused tasks for good: they are dead')
       await this.#letGo() // they were sent behind a task that isn't there
       await outbox.deadLetters.add(batch, refused)
     } else await outbox.acknowledge(batch, this.#contact.guarantee === 'exactly-once')

@@ -15,12 +15,16 @@ export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
  *
  * @param slot the scheduled time, as `normalSlot` writes it
  * @param namespace see tasks/id
+ * @param traceparent goes with each task under this key, where it is given
  */
 export function taskEncoder(
   slot: string,
   namespace = '',
+  traceparent?: string,
 ): (place: Place, location: Location, task: Utf8, window?: string) => string | Rejection {
   const digitsOf = idDigits(slot, namespace)
+  const trace = traceparent === undefined ? undefined : Buffer.from(`,"traceparent":${JSON.stringify(traceparent)}`)
+  const taken = trace && ['traceparent']
   return (place, location, task, window) =>
     orRejection(() => {
       const digits = digitsOf(place.key, window)
@@ -39,7 +43,8 @@ export function taskEncoder(
         task.put(locationIdKey)
         task.json(place.id)
       }
-      writeExtras(location, task)
+      writeExtras(location, task, taken)
+      if (trace) task.put(trace)
       task.put(endOfTask)
       return digits
     })
@@ -57,8 +62,10 @@ function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void
 }
 
 /** Makes the function that turns a location into its task in one slot, or in a window, as JSON text. */
-export function taskMaker(slot: string, namespace = ''): (location: Location, window?: string) => string | Rejection {
-  const encode = taskEncoder(slot, namespace)
+export function taskMaker(
+  ...given: Parameters<typeof taskEncoder>
+): (location: Location, window?: string) => string | Rejection {
+  const encode = taskEncoder(...given)
   const task = new Utf8(maxTaskBytes)
   return (location, window) => {
     const place = placeOf(location)

@@ -13,10 +13,13 @@ const maxExtraDepth = 64
 /** How a key begins inside a task: `,"name":`. */
 export const keyBytes = (name: string): Uint8Array => Buffer.from(`,${JSON.stringify(name)}:`)
 
-/** Appends the location's other keys, snake_case; empty ones and NaN, which is no value, are left out. */
-export function writeExtras(location: Location, task: Utf8): void {
+/**
+ * Appends the location's other keys, snake_case; empty ones and NaN, which is no value, are left out.
+ * @param reserved names that none of them may have, besides owm's own
+ */
+export function writeExtras(location: Location, task: Utf8, reserved?: readonly string[]): void {
   const { extras, mayClash } = shapeOf(location)
-  const taken: string[] | undefined = mayClash ? [] : undefined
+  const taken: string[] | undefined = mayClash || reserved ? [...(reserved ?? [])] : undefined
   let length = 0
   for (const key of extras) {
     const value = location[key]

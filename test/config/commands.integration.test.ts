@@ -341,7 +341,7 @@ const isConfig = (value: unknown): boolean =>
 describe('docs/configuration.md', () => {
   it('has every key with its default', async () => {
     const text = await readFile(join(root, 'docs', 'configuration.md'), 'utf8')
-    const { source, sink, taskNamespace, schedule, cadence, plan, ...upkeep } = settingsSchema.shape
+    const { source, sink, taskNamespace, schedule, cadence, plan, metrics, notify, ...upkeep } = settingsSchema.shape
     expect(text).toContain('| `taskNamespace` |')
     for (const [name, section] of Object.entries(upkeep))
       for (const [key, value] of Object.entries(section.parse({}))) {
@@ -354,6 +354,15 @@ describe('docs/configuration.md', () => {
     const planned: Record<string, unknown> = plan.parse({}) ?? {}
     for (const key of Object.keys(plan.unwrap().shape))
       expect(text).toContain(`| \`plan.${key}\` | ${key in planned ? `${planned[key]} ` : ''}|`)
+    const [notified, on] = [notify.unwrap().shape, notify.unwrap().shape.on.unwrap().shape]
+    for (const key of ['ping', 'timeoutMs']) expect(Object.keys(notified)).toContain(key)
+    for (const key of Object.keys(on)) expect(text).toContain(`| \`notify.on.${key}\` |`)
+    const { pushgateway, ...measured } = metrics.unwrap().shape
+    const keys = [
+      ...Object.keys(measured),
+      ...Object.keys(pushgateway.unwrap().shape).map((key) => `pushgateway.${key}`),
+    ]
+    for (const key of keys) expect(text).toContain(`| \`metrics.${key}\` |`)
     for (const key of Object.keys(cadence.unwrap().shape)) expect(text).toContain(`| \`cadence.${key}\` |`)
     expect([sink, taskNamespace]).not.toContain(undefined)
   })

@@ -32,6 +32,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   schedule: { imports: [], vendors: ['croner'] },
   deploy: { imports: ['schedule'], vendors: ['yaml'] },
+  // What owm tells others of a start.
+  observe: { imports: ['files'], types: ['plugin.ts'], vendors: ['prom-client', 'zod'] },
   pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
@@ -39,7 +41,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     vendors: ['zod'],
   },
   config: {
-    imports: ['plugins', 'files', 'tasks', 'schedule'],
+    imports: ['plugins', 'files', 'tasks', 'schedule', 'observe'],
     types: ['plugin.ts', 'pipeline'],
     vendors: ['zod', 'cosmiconfig', 'yaml'],
   },
@@ -52,6 +54,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   cli: {
     imports: [
       ...['config', 'doctor', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
+      'observe',
     ],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },

@@ -49,7 +49,7 @@ export async function dryRun(
   ])
   const how = { namespace, dueOf, signal: around.signal }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
-  if (warning !== undefined) (await around.logger()).warn({}, warning)
+  if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   Object.assign(result.source, await tellRejects(rejects, around))
   result.durationMs = elapsed()

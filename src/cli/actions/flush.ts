@@ -52,11 +52,11 @@ export async function flush(
   try {
     await easeCircuit(outbox, flags.force, around.isTerminal)
     const resilience = await resilienceOf(loaded, around, 'sink', outbox)
-    const { signal, onProgress } = around
+    const { signal, onProgress, onDelivered } = around
     const pipeline = await ownerOf(loaded, around.env)
     const schedule = scheduleOf(loaded, around)
-    const deps = { sink, outbox, pipeline, resilience, schedule, log: await around.logger(), signal, onProgress }
-    const summary = await flush({ limit }, deps)
+    const deps = { sink, outbox, pipeline, resilience, schedule, log: await around.logger() }
+    const summary = await flush({ limit }, { ...deps, signal, onProgress, onDelivered })
     await noteDelivered(result, summary, outbox)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors: summary.errors }

@@ -18,6 +18,7 @@ import {
   scheduleOf,
   sinkOf,
   sourceOf,
+  tracing,
 } from '../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
@@ -56,6 +57,8 @@ export interface ProduceResult {
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
   /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
   served: Served[]
+  /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out where there are none. */
+  missed?: number
   /** With a schedule: other scheduled times that this start's runs cover; left out where there are none. */
   covered?: number
   durationMs: number
@@ -124,6 +127,8 @@ export async function produce(
     const covered = summary.due.reduce((sum, planned) => sum + (planned.covered ?? 0), 0)
     if (covered > 0) result.covered = covered
     await note(result, summary, source, outbox)
+    const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
+    if (missed > 0) result.missed = missed
     Object.assign(result.source, await tellRejects(summary.rejects, around))
     await tellMissed(summary.missed, around)
     await tellAbsent(result, around)
@@ -172,13 +177,16 @@ export async function run(
   const { keepTasks, keepRuns } = loaded.settings.outbox
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
-  const { signal, onProgress } = around
+  const { signal, onProgress, onDelivered } = around
   return produce(
     {
       ...{ ...when, namespace: loaded.settings.taskNamespace, again: flags.again },
       ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
     },
-    { ...parts, pipeline, resilience, log: await around.logger(), signal, onProgress },
+    {
+      ...{ ...parts, ...tracing(loaded, pipeline, around), pipeline, resilience },
+      ...{ log: await around.logger(), signal, onProgress, onDelivered },
+    },
   )
 }
 
@@ -215,7 +223,7 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
   if (absent === 0) return
   const log = await logger()
   log.warn(
-    { slot, absent, repeated, persisted: outbox.persisted },
+    { event: 'slot-list-changed', slot, absent, repeated, persisted: outbox.persisted },
     `the slot ${slot} was served with another list: ${plural(absent, 'location')} of that one ` +
       `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
       `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,

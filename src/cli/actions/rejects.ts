@@ -18,14 +18,14 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings): P
   const log = await logger()
   if (merged) {
     told.merged = merged.count
-    log.warn({}, harmless(wordsOfMerged(merged)))
+    log.warn({ event: 'locations-merged' }, harmless(wordsOfMerged(merged)))
   }
   if (rejects.count === 0) return told
   told.rejectedFor = rejects.commonest()
   for (const { reason, count: rejected, position, value } of told.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
     const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
-    log.warn({}, `${were}: ${why} (${where}: ${what})`)
+    log.warn({ event: 'locations-rejected' }, `${were}: ${why} (${where}: ${what})`)
   }
   return told
 }

@@ -53,7 +53,7 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
   const slots = missed.slice(0, slotsNamed).map(({ slot }) => slot)
   const log = await logger()
   log.warn(
-    { slots },
+    { event: 'starts-missed', slots },
     `${plural(missed.length, 'earlier start')} had stored nothing ` +
       `and ${missed.length === 1 ? 'is' : 'are'} closed as missed`,
   )
@@ -69,7 +69,7 @@ export async function tellVolatile(path: string, { logger }: Surroundings): Prom
   if (why === undefined) return
   const log = await logger()
   log.warn(
-    {},
+    { event: 'outbox-volatile' },
     harmless(`the outbox ${path} won't last: ${why}; tasks that wait in it would be lost. ${anotherOutbox()}`),
   )
 }
@@ -79,5 +79,5 @@ export async function tellPace({ settings }: Loaded, { timetable, now }: OnTime,
   if (!settings.cadence) return
   const { paceOf, wordsOf } = await import('../../schedule/pace.js')
   const pace = paceOf(settings.cadence, timetable, now())
-  if (pace.tooShort.length > 0) (await around.logger()).warn({}, wordsOf(pace) ?? '')
+  if (pace.tooShort.length > 0) (await around.logger()).warn({ event: 'cadence-too-short' }, wordsOf(pace) ?? '')
 }

@@ -168,7 +168,11 @@ async function becomeCopy({ database, state, queue }: Parts, formerId: string | 
     queue.clear()
   })
   const message = 'this outbox is an older or a second copy of one that the sink knows: it goes on under a new id'
-  return { kind: 'copy', at: nothingTaken, warnings: [{ fields: { outbox: database.path }, message }] }
+  return {
+    kind: 'copy',
+    at: nothingTaken,
+    warnings: [{ fields: { event: 'outbox-copied', outbox: database.path }, message }],
+  }
 }
 
 interface Back {
@@ -269,7 +273,7 @@ async function readSink({ database, state, sinks }: Parts): Promise<void> {
 }
 
 const lossWarning = (lost: number, again: number): Warning => ({
-  fields: { lost, again },
+  fields: { event: 'sink-lost-tasks', lost, again },
   message:
     again === 0
       ? 'the sink lost tasks that it had taken, and none of them can be delivered again'

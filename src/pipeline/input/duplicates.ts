@@ -113,13 +113,16 @@ function compared(
   return { kind: 'rejected', position, value, reason: `${otherPlaceHere}: ${where} (task ${taskId})` }
 }
 
-/** The keys of two tasks whose values differ, and the values of the first of them; the place and its id don't count. */
+/** Which place it is and under which trace it was read makes no difference. */
+const notCompared = ['location_id', 'traceparent']
+
+/** The keys of two tasks whose values differ, and the values of the first of them. */
 export function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {
   if (before === here) return { keys: [], values: ['', ''] }
   const [one, other] = [before, here].map((text) => new Map(Object.entries(Object(parseJson(text)))))
   const valueIn = (task: typeof one, key: string): string => exactJson(task?.get(key)) ?? 'none'
   const all = new Set([...(one?.keys() ?? []), ...(other?.keys() ?? [])])
-  const keys = [...all].filter((key) => key !== 'location_id' && valueIn(one, key) !== valueIn(other, key))
+  const keys = [...all].filter((key) => !notCompared.includes(key) && valueIn(one, key) !== valueIn(other, key))
   const [first = ''] = keys
   return { keys, values: [valueIn(one, first), valueIn(other, first)] }
 }

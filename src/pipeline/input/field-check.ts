@@ -58,7 +58,8 @@ export class FieldCheck {
       const message = `${this.#key}: no location has ${field}.`
       const hint = this.#hintFor(field, near)
       if (isNeeded) throw new ConfigurationError(message, { hint })
-      if (near !== undefined) this.#log.warn({ field }, `${message} All of them meet its condition. ${hint}`)
+      const fields = { event: 'field-missing', field }
+      if (near !== undefined) this.#log.warn(fields, `${message} All of them meet its condition. ${hint}`)
     }
     if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
   }
@@ -69,7 +70,7 @@ export class FieldCheck {
       this.judge(true)
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
-      this.#log.warn({}, `${error.message} ${error.hint}`)
+      this.#log.warn({ event: 'field-useless' }, `${error.message} ${error.hint}`)
     }
   }
 
@@ -81,7 +82,8 @@ export class FieldCheck {
     if (numbers === 0)
       throw new ConfigurationError(`${this.#key}: ${field} is a number in no location, ${such}.`, { hint })
     const many = others === 1 ? 'one location' : `${others} locations`
-    this.#log.warn({ field, count: others }, `${this.#key}: ${field} is no number in ${many}, ${such}. ${hint}`)
+    const fields = { event: 'field-no-number', field, count: others }
+    this.#log.warn(fields, `${this.#key}: ${field} is no number in ${many}, ${such}. ${hint}`)
   }
 
   #hintFor(field: string, near: string | undefined): string {

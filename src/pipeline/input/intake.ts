@@ -33,6 +33,8 @@ export interface IntakeOptions {
   windows: Windows
   rejects: Rejects
   positions: Positions
+  /** See tasks/encode. */
+  traceparent?: string | undefined
 }
 
 export class IntakeBuffer {
@@ -63,7 +65,7 @@ export class IntakeBuffer {
   readonly #rejects: Rejects
   readonly #positions: Positions
 
-  constructor({ run, batchSize, known, windows, rejects, positions }: IntakeOptions) {
+  constructor({ run, batchSize, known, windows, rejects, positions, traceparent }: IntakeOptions) {
     this.#dueOf = dueIn(cadenceOf(run), windows)
     this.#covering = windows.covering
     this.#rejects = rejects
@@ -71,7 +73,7 @@ export class IntakeBuffer {
     this.#batchSize = batchSize
     this.#run = run
     this.#known = known
-    this.#encode = taskEncoder(run.slot, run.namespace)
+    this.#encode = taskEncoder(run.slot, run.namespace, traceparent)
     this.#tasks = new BatchWriter()
     this.#checkpoint = run.checkpoint
   }

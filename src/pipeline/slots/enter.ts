@@ -68,7 +68,7 @@ export async function enterRun(
   }
   if (!again && last && (await outbox.intake.deletedOfSlot(slot)) > 0) {
     log.warn(
-      { slot, runId: last.runId },
+      { event: 'slot-delivered-before', slot, runId: last.runId },
       'this slot was delivered before and its history is no longer kept: nothing is read again',
     )
     await ledger.standFor(last, note)
@@ -90,7 +90,10 @@ const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'do
 function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
   const before = earlier.find(({ persisted }) => persisted > 0)?.namespace ?? namespace
   if (before !== namespace)
-    log.warn({ slot, taskNamespace: before }, 'this slot keeps the taskNamespace with which it was begun')
+    log.warn(
+      { event: 'namespace-kept', slot, taskNamespace: before },
+      'this slot keeps the taskNamespace with which it was begun',
+    )
   return before
 }
 

@@ -77,7 +77,7 @@ function tellGaps({ gaps }: Planned, log: Deps['log']): void {
   const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
   for (const { from, to, count, reason } of gaps) {
     const times = count === 1 ? `1 scheduled time (${from}) is` : `${count} scheduled times (${from} to ${to}) are`
-    log.warn({ reason }, `${times} missed: ${why[reason]}`)
+    log.warn({ event: 'slots-missed', reason }, `${times} missed: ${why[reason]}`)
   }
 }
 
@@ -102,7 +102,7 @@ async function slotNow(
   // Whether it was served isn't known any more.
   if (newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot)) return covering
   log.warn(
-    {},
+    { event: 'clock-behind' },
     `the slot ${covering} was served, which this clock hasn't reached: ${slot} is served by itself, ` +
       'and `owm backfill` serves the times between that were not',
   )

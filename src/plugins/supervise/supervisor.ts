@@ -113,7 +113,7 @@ export class Supervisor {
         () => undefined,
       )
     } catch (error) {
-      this.terms.log.warn({ err: toError(error) }, `the ${this.#who} could not be closed`)
+      this.terms.log.warn({ event: 'plugin-not-closed', err: toError(error) }, `the ${this.#who} could not be closed`)
     }
   }
 

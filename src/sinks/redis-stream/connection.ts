@@ -90,7 +90,7 @@ export class Connection {
     const [, policy = ''] = /^maxmemory_policy:(allkeys-\w+)/m.exec(memory.value) ?? []
     if (policy !== '' && !this.#warned)
       this.#log.warn(
-        { policy },
+        { event: 'redis-may-delete', policy },
         'Redis may delete the stream with all its tasks when its memory is full: set maxmemory-policy noeviction',
       )
     this.#warned ||= policy !== ''

@@ -155,12 +155,10 @@ class RedisStream implements Sink {
   #trimmed(entries: number, hasGroup: boolean): void {
     this.evicted += entries
     const { stream } = this.#settings
-    if (hasGroup) this.#log.warn({ stream, entries }, 'the bound trimmed entries that a consumer group had not read')
+    const fields = { event: 'entries-trimmed', stream, entries }
+    if (hasGroup) this.#log.warn(fields, 'the bound trimmed entries that a consumer group had not read')
     else
-      this.#log.warn(
-        { stream, entries },
-        'the bound trimmed entries; no consumer group exists: nobody knows whether they were read',
-      )
+      this.#log.warn(fields, 'the bound trimmed entries; no consumer group exists: nobody knows whether they were read')
   }
 
   async *taskIds(): AsyncGenerator<string> {

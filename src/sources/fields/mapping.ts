@@ -224,7 +224,7 @@ export class Mapping {
       this.#told.add(name)
       const { title, thing, log } = this.#terms
       const why = snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task'
-      log.warn({}, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
+      log.warn({ event: 'field-renamed' }, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
     }
   }
 }

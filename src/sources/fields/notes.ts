@@ -36,13 +36,13 @@ export class Notes {
     const places = this.#nullIslands
     if (places > 0)
       log.warn(
-        {},
+        { event: 'null-island' },
         `${title} has ${places === 1 ? 'a place' : `${places} places`} at 0, 0: ` +
           'mostly that means that the coordinates are missing; source.rejectNullIsland: true rejects them',
       )
     for (const [what, count] of this.#nulls)
       log.warn(
-        {},
+        { event: 'null-names' },
         `${title} has ${count === 1 ? 'a place' : `${count} places`} with the ${what}: ` +
           'if that stands for no value, name it in source.nulls',
       )

@@ -73,11 +73,14 @@ export class Pages {
     if (isWholeRead) mapping.judge(true)
     if (isWholeRead && this.#tally.isEmpty) {
       const first = this.#named(this.#pagination.start)
-      this.#context.log.warn({ page: first }, `the first page of ${first} is empty: there is nothing to read`)
+      this.#context.log.warn(
+        { event: 'page-empty', page: first },
+        `the first page of ${first} is empty: there is nothing to read`,
+      )
     }
     if (trouble) throw trouble
     if (isWholeRead && !isAskedBehind && this.#tally.isRound)
-      this.#context.log.warn({ items: this.#tally.count }, roundWarning(this.#tally.count))
+      this.#context.log.warn({ event: 'count-round', items: this.#tally.count }, roundWarning(this.#tally.count))
   }
 
   /** Goes on at a checkpoint; false where the list was read to its end. */
@@ -121,7 +124,7 @@ export class Pages {
       if (!this.#tally.isPlainEnd('repeat', limit)) return page
       const isDoubtful = this.#api.given.pagination.end === 'short' || this.#tally.isRound
       if (this.#tally.pages === 1 && !this.#tally.isReached && isDoubtful)
-        this.#context.log.warn({ page: this.#named(here) }, repeatWarning(this.#tally.count))
+        this.#context.log.warn({ event: 'pages-repeat', page: this.#named(here) }, repeatWarning(this.#tally.count))
       return 'end'
     } catch (error) {
       if (!(error instanceof NoSuchPage)) throw error
@@ -154,7 +157,10 @@ export class Pages {
 
   /** Page 1 is page 0 again: they count from 1, so page 2 is the second one. */
   async #fromOne(): Promise<Page | 'end'> {
-    this.#context.log.debug({ page: this.#named(1) }, 'pages 0 and 1 are the same: they count from 1')
+    this.#context.log.debug(
+      { event: 'pages-counted', page: this.#named(1) },
+      'pages 0 and 1 are the same: they count from 1',
+    )
     this.#place = 2
     return this.#page(2)
   }
@@ -167,7 +173,7 @@ export class Pages {
       .catch((second: unknown) => {
         throw second instanceof NoSuchPage ? error : second
       })
-    this.#context.log.debug({ page: this.#named(1) }, 'there is no page 0: pages count from 1')
+    this.#context.log.debug({ event: 'pages-counted', page: this.#named(1) }, 'there is no page 0: pages count from 1')
     return page
   }
 
@@ -184,7 +190,7 @@ export class Pages {
     this.#tally.goesOn(page, next, named, this.#pagination)
     if (this.#isFirst && !isCounted && next === undefined) this.#leadsNowhere(page, named, limit)
     this.#context.log.debug(
-      { page: named, items: page.count, count: this.#tally.count, total: this.#tally.total },
+      { event: 'page-read', page: named, items: page.count, count: this.#tally.count, total: this.#tally.total },
       'a page was read',
     )
     this.#isFirst = false

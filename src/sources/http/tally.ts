@@ -129,7 +129,7 @@ export class Tally {
     if (this.total !== undefined && total !== undefined && total !== this.total) {
       if (!this.#hasChanged)
         this.#log.warn(
-          { before: this.total, now: total },
+          { event: 'total-changed', before: this.total, now: total },
           'the total of the list changed while it was read: places may be missing until the next run',
         )
       this.#hasChanged = true

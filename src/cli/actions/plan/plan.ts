@@ -128,7 +128,7 @@ async function look(
   const log = await around.logger()
   const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log })
   const { rhythms, rejects, error, warning, ...counts } = found
-  if (warning !== undefined) log.warn({}, warning)
+  if (warning !== undefined) log.warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }
   return { rhythms, error }
 }

@@ -12,6 +12,7 @@ import { exitCodes, isOwmError, type OwmError } from '../../../errors/index.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
+import { type Configure, observed } from '../../observed.js'
 import { worst } from '../../report.js'
 import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from '../produce.js'
 
@@ -37,7 +38,7 @@ const longestSleep = 15_000
 export async function runOnSchedule(
   result: ScheduleRunResult,
   { strict }: ScheduleRunFlags,
-  configure: () => Promise<Loaded>,
+  configure: Configure,
   { tell, ...around }: Surroundings & { tell: Tell },
 ): Promise<Done<ScheduleRunResult>> {
   // The environment's slot would be the same one for ever.
@@ -48,7 +49,8 @@ export async function runOnSchedule(
     // Anew each time: what a person changes is taken with the next start.
     const schedule = policyOf(scheduleIn(await configure()), surroundings)
     const produced = nothingProduced()
-    const done = await produce(produced, once, configure, surroundings).catch((thrown: unknown) => {
+    const work = (read: () => Promise<Loaded>, within: Surroundings) => produce(produced, once, read, within)
+    const done = await observed(produced, configure, surroundings, work).catch((thrown: unknown) => {
       if (!isOwmError(thrown)) throw thrown
       return { result: produced, summary: [], errors: [thrown] }
     })

@@ -1,0 +1,196 @@
+/** What a start tells others of itself, where the configuration says so: metrics, a check, hooks. */
+import { randomUUID } from 'node:crypto'
+import type { Loaded } from '../config/load.js'
+import { isOwmError, toError } from '../errors/index.js'
+import { ofSurroundings } from '../errors/surroundings.js'
+import type { Ended, EndedAfter } from '../observe/ended.js'
+import type { StartRecord } from '../observe/record.js'
+import type { Means } from '../observe/tell.js'
+import type { Vitals } from '../outbox/inspect/vitals.js'
+import type { SinkPicture } from '../plugin.js'
+import { newest } from '../schedule/due.js'
+import type { Done } from './command.js'
+import { policyOf, type Surroundings } from './compose.js'
+import { stopwatch } from './format.js'
+import { secrets } from './output.js'
+import { ownerOf } from './owner.js'
+import { endOf, endOfThrown, exitCodeOf } from './report.js'
+
+/** Reads the configuration; with `only` nothing but these sections, whatever is wrong with the others. */
+export type Configure = (only?: readonly string[]) => Promise<Loaded>
+
+/** What is told of a command's result. */
+interface Observable {
+  slot?: string
+  runId?: string | null
+  served: readonly { slot: string; runId: string }[]
+  source?: { rejected: number; fewer?: number }
+  sink: { delivered: number; deduplicated: number; evicted: number; lost: number }
+  missed?: number
+}
+
+/** Milliseconds that whoever is told may take once a signal has come. */
+const afterSignalMs = 2_000
+/** Milliseconds that the sink may take to say what it holds. */
+const inspectMs = 1_000
+
+/** Works, and tells how it ended; that changes nothing about the end. */
+export async function observed<Result extends Observable>(
+  result: Result,
+  configure: Configure,
+  around: Surroundings,
+  work: (configure: () => Promise<Loaded>, around: Surroundings) => Promise<Done<Result>>,
+): Promise<Done<Result>> {
+  // Set by a hook that started this owm: a failure must not notify of itself for ever.
+  if (around.env['OWM_EVENT']) return work(configure, around)
+  const elapsed = stopwatch()
+  const watch = new Watch(around)
+  const watched = async (): Promise<Loaded> => {
+    const loaded = await configure()
+    await watch.begin(loaded)
+    return loaded
+  }
+  const ended = await work(watched, { ...around, onDelivered: watch.look }).then(
+    (done) => ({ done, error: endOf(done.errors ?? [], done.isStopped ? undefined : around.received()) }),
+    (thrown: unknown) => ({ done: undefined, error: endOfThrown(toError(thrown), around.received()) }),
+  )
+  // From here on a signal ends the telling: what was done is done.
+  const isOver = around.received() === undefined
+  const exitCode = ended.error ? exitCodeOf(ofSurroundings(ended.error)) : 0
+  const log = await around.logger()
+  log.info({ event: 'start-ended', exitCode, durationMs: elapsed() }, `${around.command} ended with ${exitCode}`)
+  if (!watch.loaded) await watch.begin(await sectionsIn(configure))
+  await watch.end(result, ended.done?.summary ?? [], ended.error && ofSurroundings(ended.error))
+  if (ended.done) return isOver ? { ...ended.done, isStopped: true } : ended.done
+  if (isOver && isOwmError(ended.error)) return { result, summary: [], errors: [ended.error], isStopped: true }
+  throw ended.error
+}
+
+/** What can be read of a configuration that is wrong: whoever waits for a ping must hear of that, too. */
+async function sectionsIn(configure: Configure): Promise<Loaded | undefined> {
+  const signals = ['metrics', 'notify', 'log']
+  for (const more of [['outbox', 'schedule', 'source'], ['outbox', 'schedule'], []]) {
+    const loaded = await configure([...signals, ...more]).catch(() => undefined)
+    if (loaded && more.length === 0) loaded.settings.outbox.path = ''
+    if (loaded) return loaded
+  }
+  return undefined
+}
+
+/** One start, from the moment its configuration is known. */
+class Watch {
+  loaded: Loaded | undefined
+  readonly #around: Surroundings
+  readonly #startedAt: number
+  readonly #rid = randomUUID()
+  #begun: Promise<void> | undefined
+  #stream: SinkPicture | undefined
+
+  constructor(around: Surroundings) {
+    this.#around = around
+    this.#startedAt = around.now()
+  }
+
+  /** Tells the check that a start begins; nobody waits for its answer. */
+  async begin(loaded: Loaded | undefined): Promise<void> {
+    const { metrics, notify } = loaded?.settings ?? {}
+    if (!loaded || this.loaded || (!metrics && !notify)) return
+    this.loaded = loaded
+    if (notify?.ping === undefined) return
+    const { pingStart } = await import('../observe/tell.js')
+    this.#begun = pingStart(notify, this.#rid, await this.#means(loaded))
+  }
+
+  /** Asks the sink what it holds, before it is closed. */
+  look: NonNullable<Surroundings['onDelivered']> = async (sink) => {
+    if (!this.loaded?.settings.metrics || !sink.inspect || this.#around.signal.aborted) return
+    const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), inspectMs).unref())
+    this.#stream = await Promise.race([sink.inspect().catch(() => undefined), late])
+  }
+
+  async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {
+    const { loaded } = this
+    if (!loaded) return
+    const [{ measure, notify }, { readRecord, writeRecord }, { recordOf }] = await Promise.all([
+      import('../observe/tell.js'),
+      import('../observe/record.js'),
+      import('../observe/ended.js'),
+    ])
+    const ended = await this.#ended(loaded, result, summary, error)
+    const { path } = loaded.settings.outbox
+    const file = path === '' ? undefined : `${path}-signals${ended.shard === '0-of-1' ? '' : `-${ended.shard}`}`
+    const before = file === undefined ? undefined : await readRecord(file)
+    const record = recordOf(before, ended)
+    const after: EndedAfter = { ...ended, before, record, successDue: dueAfter(loaded, this.#around, record) }
+    const means = await this.#means(loaded)
+    const { settings } = loaded
+    await Promise.all([settings.metrics && measure(settings.metrics, after, means), this.#begun?.then(() => undefined)])
+    if (settings.notify) await notify(settings.notify, after, this.#rid, means)
+    // Without the outbox's folder there is nothing to recover from.
+    if (file !== undefined) await writeRecord(file, record).catch(() => undefined)
+  }
+
+  async #means({ baseDir: cwd }: Loaded): Promise<Means> {
+    const { env, logger, signal } = this.#around
+    const stop = new AbortController()
+    const stopSoon = (): unknown => setTimeout(() => stop.abort(), afterSignalMs).unref()
+    if (signal.aborted) stopSoon()
+    else signal.addEventListener('abort', stopSoon, { once: true })
+    return { log: await logger(), signal: stop.signal, cwd, env }
+  }
+
+  async #ended(
+    loaded: Loaded,
+    { slot, runId, served, source, sink, missed = 0 }: Observable,
+    summary: readonly string[],
+    error: Error | undefined,
+  ): Promise<Ended> {
+    const { now, command, env } = this.#around
+    const [code, hint = null] = error && isOwmError(error) ? [error.code, error.hint] : ['INTERNAL']
+    const inWords = [...summary, ...(error ? [`${error.message} ${hint ?? ''}`.trim()] : [])].join('\n')
+    const last = served.at(-1)
+    const endedAt = now()
+    const vitals = await this.#vitals(loaded)
+    return {
+      ...{
+        command,
+        pipeline: loaded.pipeline ?? 'default',
+        shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? '0-of-1',
+      },
+      ...{ slot: slot ?? last?.slot ?? null, runId: runId ?? last?.runId ?? null },
+      exitCode: error ? exitCodeOf(error) : 0,
+      error: error ? { code, message: secrets.redact(error.message), hint } : null,
+      summary: secrets.redact(inWords),
+      ...{ endedAt, durationMs: endedAt - this.#startedAt },
+      ...{ delivered: sink.delivered, deduplicated: sink.deduplicated, trimmed: sink.evicted, lost: sink.lost },
+      ...{ missed, fewer: source?.fewer ?? 0, vitals, stream: this.#stream },
+    }
+  }
+
+  /** Undefined where the outbox can't be read, is another's, or isn't known. */
+  async #vitals(loaded: Loaded): Promise<Vitals | undefined> {
+    const { path } = loaded.settings.outbox
+    if (path === '') return undefined
+    const { vitalsOf } = await import('../outbox/inspect/vitals.js')
+    const vitals = await vitalsOf(path, this.#startedAt).catch(() => undefined)
+    const owner = vitals?.owner ?? null
+    return owner === null || owner === (await ownerOf(loaded, this.#around.env)) ? vitals : undefined
+  }
+}
+
+/** `0-of-3`; undefined where the configuration names no shard. */
+function shardIn({ settings: { source } }: Loaded, env: Surroundings['env']): string | undefined {
+  const { shard, shards } = source ?? {}
+  if (shard !== undefined) return shard.replace('/', '-of-')
+  const index = env['JOB_COMPLETION_INDEX'] ?? ''
+  return shards !== undefined && shards > 1 && /^\d+$/.test(index) ? `${index}-of-${shards}` : undefined
+}
+
+/** The second scheduled time after the last success, or after the first start where there was none. */
+function dueAfter({ settings: { schedule } }: Loaded, around: Surroundings, record: StartRecord): number | undefined {
+  if (!schedule) return undefined
+  const { timetable } = policyOf(schedule, around)
+  const last = record.lastSuccess ?? record.since
+  const next = timetable.after(newest(timetable, last) ?? last)
+  return next === undefined ? undefined : timetable.after(next)
+}

@@ -1,0 +1,48 @@
+/**
+ * Every event that owm logs: its name, which the field `event` bears, and what it says. Names are for programs, and
+ * stay; the words of a line may change. A plugin that names no event logs as `plugin`.
+ */
+export const logEvents = {
+  'run-started': 'A run begins (info).',
+  'start-ended': 'What a start did, with its exit code and duration (info).',
+  'run-read-anew': "An interrupted run can't be read on: its source is read from the start.",
+  'source-failed': 'Why a source failed, with its stack (debug).',
+  'source-empty': 'The source has no location that can be used.',
+  'slot-delivered-before': "The slot was delivered, and its history isn't kept any more: nothing is read.",
+  'slot-list-changed': 'The slot was served with another list before.',
+  'slots-missed': 'Scheduled times that no run will serve.',
+  'starts-missed': 'Earlier starts that stored nothing, and that this one stands for.',
+  'clock-behind': "A slot was served that the clock hasn't reached.",
+  'namespace-kept': 'The slot keeps the taskNamespace with which it was begun.',
+  'cadence-too-short': 'The schedule comes too seldom for a cadence.',
+  'outbox-volatile': 'A restart of the machine would take the outbox away.',
+  'outbox-copied': 'The outbox is a copy of another one, and goes on under an id of its own.',
+  'locations-rejected': 'Locations that were rejected for one reason, with an example.',
+  'locations-merged': 'Locations that are taken for the same place although their records differ.',
+  'field-missing': 'A condition names a field that no location has.',
+  'field-no-number': 'A condition compares a field that is no number in some locations.',
+  'field-useless': 'A condition or cadence names a field that can be of no use.',
+  'field-renamed': 'A field travels under another name.',
+  'null-island': 'Places at 0, 0.',
+  'null-names': 'Places with a name that may stand for no value.',
+  'pages-counted': 'Whether pages count from 0 or from 1 (debug).',
+  'page-read': 'A page of the source was read (debug).',
+  'page-empty': 'The first page of the source is empty.',
+  'pages-repeat': 'A page of the source came before.',
+  'count-round': 'The list ends at a round number, and may be a part of itself.',
+  'total-changed': 'The total of the list changed while it was read.',
+  'call-retried': 'A call to the source or the sink failed and is tried again.',
+  'sink-compared': 'Sink and outbox disagree, and are compared.',
+  'sink-lost-tasks': 'The sink lost tasks that it had.',
+  'batch-refused': 'The sink refused a batch: its halves are tried (debug).',
+  'tasks-dead': 'The sink refused tasks for good: they are dead letters.',
+  'entries-trimmed': "The stream's bound trimmed entries that nobody had read.",
+  'redis-may-delete': 'Redis may delete the stream when its memory is full.',
+  'plugin-not-closed': 'A source or sink could not be closed.',
+  'traceparent-wrong': "TRACEPARENT isn't valid, and is ignored.",
+  'metrics-failed': "Metrics couldn't be written or pushed.",
+  'notify-failed': "Somebody couldn't be notified: a ping, a command or a request failed.",
+  plugin: 'What a plugin logs without naming an event.',
+} as const
+
+export type LogEvent = keyof typeof logEvents

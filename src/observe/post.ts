@@ -1,0 +1,36 @@
+/** One request of HTTP, with Node's own client: what costs a library some 40 ms to load takes 10 here. */
+import { request as overHttp } from 'node:http'
+import { request as overHttps } from 'node:https'
+
+interface Given {
+  readonly body: string
+  readonly type: string
+  readonly signal: AbortSignal
+}
+
+/** Posts a text. Throws where there is no answer, or one that isn't 2xx. */
+export function post(address: string, { body, type, signal }: Given): Promise<void> {
+  const url = new URL(address)
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const headers = {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'user-agent': 'owm',
+    ...(credentials === ':' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
+  }
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? overHttps : overHttp
+    // Without an agent that keeps the connection: owm ends after it.
+    const request = send(url, { method: 'POST', agent: false, headers, signal }, (response) => {
+      response.resume()
+      response.once('error', reject)
+      response.once('end', () => {
+        const { statusCode = 0 } = response
+        if (statusCode >= 200 && statusCode < 300) resolve()
+        else reject(new Error(`it answered ${statusCode}`))
+      })
+    })
+    request.once('error', reject)
+    request.end(body)
+  })
+}

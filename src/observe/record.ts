@@ -1,0 +1,33 @@
+/**
+ * What the next start must know of the ones before it, in a file beside the outbox (`-signals`): when one last
+ * succeeded, and how the last one ended. Not in the outbox, which a start that fails may not be able to write, or even
+ * to open; and the ledger knows of no start that failed before its run, nor whether one with dead letters exited 0.
+ */
+import * as z from 'zod'
+import { readOwnFile, replaceFile } from '../files/replace.js'
+
+const time = z.number().int().min(0)
+const recordSchema = z.object({
+  /** Milliseconds since 1970: the first start that was noted. */
+  since: time,
+  /** Milliseconds since 1970: when a start last ended with 0; null where none has. */
+  lastSuccess: time.nullable(),
+  /** Of the last start. */
+  exitCode: z.number().int(),
+})
+
+export type StartRecord = z.output<typeof recordSchema>
+
+/** Undefined where there is none, or nothing of use. */
+export async function readRecord(path: string): Promise<StartRecord | undefined> {
+  const text = await readOwnFile(path).catch(() => undefined)
+  try {
+    return recordSchema.safeParse(JSON.parse(text ?? '')).data
+  } catch {
+    return undefined
+  }
+}
+
+export async function writeRecord(path: string, record: StartRecord): Promise<void> {
+  await replaceFile(path, `${JSON.stringify(record)}\n`, 0o600)
+}

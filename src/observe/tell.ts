@@ -1,0 +1,71 @@
+/** Tells all that a configuration names of a start: each by itself, and what fails is a warning. */
+import type { Logger } from '../plugin.js'
+import type { EndedAfter } from './ended.js'
+import { eventsOf, ping, tell, told } from './notify.js'
+import type { Metrics, Notify } from './settings.js'
+
+export interface Means {
+  readonly log: Logger
+  /** Ends all of it. */
+  readonly signal: AbortSignal
+  /** Where commands are started. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** Writes the text file, and pushes. */
+export async function measure(
+  { textfile, pushgateway, labels }: Metrics,
+  ended: EndedAfter,
+  { log, signal }: Means,
+): Promise<void> {
+  const { fileOfShard, push, registryOf, writeTextfile } = await import('./metrics.js')
+  const all = { pipeline: ended.pipeline, shard: ended.shard, ...labels }
+  const registry = registryOf(ended, all)
+  const warn = (what: string) => (error: unknown) =>
+    log.warn({ event: 'metrics-failed', reason: reasonOf(error, signal) }, `${what}; the run is not affected`)
+  await Promise.all([
+    textfile &&
+      writeTextfile(fileOfShard(textfile, ended.shard), registry).catch(warn("metrics.textfile can't be written")),
+    pushgateway && push(pushgateway, registry, all, signal).catch(warn("metrics.pushgateway isn't reached")),
+  ])
+}
+
+/** Pings the check that a start begins. Never throws. */
+export async function pingStart({ ping: address, timeoutMs }: Notify, rid: string, means: Means): Promise<void> {
+  if (address === undefined) return
+  const signal = within(timeoutMs, means)
+  await ping(address, 'start', { rid, body: '', signal }).catch(warnOf('notify.ping', signal, means))
+}
+
+/** Pings the check how a start ended, and tells the hooks of its events. Never throws. */
+export async function notify(
+  { ping: address, on, timeoutMs }: Notify,
+  ended: EndedAfter,
+  rid: string,
+  means: Means,
+): Promise<void> {
+  const signal = within(timeoutMs, means)
+  const hooks = eventsOf(ended).flatMap((event) =>
+    on[event].map(async (hook, index) =>
+      tell(hook, told(event, ended), { ...means, signal }).catch(warnOf(`notify.on.${event}[${index}]`, signal, means)),
+    ),
+  )
+  const { exitCode, summary: body } = ended
+  const pinged = address && ping(address, exitCode, { rid, body, signal }).catch(warnOf('notify.ping', signal, means))
+  await Promise.all([pinged, ...hooks])
+}
+
+const within = (timeoutMs: number, { signal }: Means): AbortSignal =>
+  AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+
+const warnOf =
+  (what: string, signal: AbortSignal, { log }: Means) =>
+  (error: unknown): void =>
+    log.warn({ event: 'notify-failed', reason: reasonOf(error, signal) }, `${what} failed; the run is not affected`)
+
+/** Without the address, which may be a secret. */
+function reasonOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted || (error instanceof Error && error.name === 'AbortError')) return 'it took too long'
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,62 @@
+/** What metrics tell of an outbox. Reads only. */
+import { In, MoreThanOrEqual } from 'typeorm'
+import { shardOf } from '../../tasks/slot.js'
+import { deadTasks, gaps, runs } from '../sqlite/entities.js'
+import { oldestPendingIn, ownerIn, totalsIn } from './totals.js'
+import { read, type View } from './view.js'
+
+export interface Vitals {
+  /** See owner.ts; null where nobody has claimed it yet. */
+  owner: string | null
+  pending: number
+  /** When the oldest pending task was stored, ISO 8601; null where none is pending. */
+  oldestPendingAt: string | null
+  dead: number
+  /** Those of the dead that died since the time that was asked for. */
+  died: number
+  /** Tasks that the sink had and lost, and that nobody has read again or given up. */
+  lost: number
+  /** Runs that aren't delivered yet. */
+  openRuns: number
+  /** Scheduled times that no run serves, by reason (schedule/due). */
+  missed: { maxAge: number; maxCatchUp: number }
+  /** The latest run; null where there is none. `shard`: as `0-of-3`. */
+  run: { slot: string; shard: string; stored: number; rejected: number; duplicate: number; not_due: number } | null
+}
+
+/** The first version of the schema that has all that is read here. */
+const complete = 9
+
+/**
+ * Undefined where there is no outbox, or one that this version hasn't opened yet. Throws OutboxError.
+ * @param since milliseconds since 1970
+ */
+export async function vitalsOf(path: string, since: number): Promise<Vitals | undefined> {
+  return read(path, async (view) => (view.version < complete ? undefined : vitalsIn(view, since)))
+}
+
+async function vitalsIn(view: View, since: number): Promise<Vitals> {
+  const { manager } = view
+  const { pending, dead } = await totalsIn(view)
+  const [latest] = await manager.find(runs, { order: { id: 'DESC' }, take: 1 })
+  const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
+  return {
+    owner: await ownerIn(view),
+    ...{ pending, dead, oldestPendingAt: await oldestPendingIn(view) },
+    died: await manager.countBy(deadTasks, { diedAt: MoreThanOrEqual(since) }),
+    lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
+    openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
+    missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },
+    run: latest
+      ? {
+          ...{
+            slot: latest.slot,
+            shard: shardOf(latest.sourceDigest).join('-of-'),
+            stored: latest.persisted,
+            rejected: latest.rejected,
+          },
+          ...{ duplicate: latest.duplicates, not_due: latest.notDue },
+        }
+      : null,
+  }
+}
