@@ -197,9 +197,11 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
   await manager.update(runs, { id: run.id }, moved)
   run.idSum = moved.idSum
   const { unskipped } = intake
-  // Less than 0 until that run is read, where it is open.
-  if (unskipped && unskipped.windows > 0)
-    await manager.update(runs, { id: unskipped.run }, { skipped: () => `skipped - ${unskipped.windows}` })
+  if (!unskipped || unskipped.windows <= 0) return
+  // Less than 0 until that run is read, where it is open. What another outbox has skipped isn't known: 0.
+  const left = `skipped - ${unskipped.windows}`
+  const skipped = (): string => `CASE state WHEN 'done' THEN max(0, ${left}) ELSE ${left} END`
+  await manager.update(runs, { id: unskipped.run }, { skipped })
 }
 
 /** Null stays null: a run of an older version whose sum isn't known. */

@@ -32,7 +32,7 @@ import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { refusals, relay } from './relay.js'
-import type { Agenda } from './slots/agenda.js'
+import type { Agenda, Begun } from './slots/agenda.js'
 import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js'
 import { servedElsewhere } from './slots/elsewhere.js'
 import { currentOf, type Entered, type EnterOptions, enterRun } from './slots/enter.js'
@@ -156,7 +156,7 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
 }
 
 async function enterSlots(
-  { agenda, schedule, ...options }: ProduceOptions,
+  { agenda, schedule, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: { contact: Contact; due: Planned[] },
 ): Promise<Entered> {
@@ -166,7 +166,7 @@ async function enterSlots(
     // A copy finds out that it is one.
     if (schedule && options.flush) await contact.makeWithin(longestComparisonMs)
     // guard: behind-receipts
-    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, options.namespace)
+    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, { namespace, cadence })
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
@@ -181,11 +181,11 @@ async function enterSlots(
       isElsewhere = elsewhere !== undefined
     }
     if (!options.flush) await contact.close()
-    await enterDue(options, agenda, deps, due)
+    await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
     const once = agenda.once || isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
-    return await enterRun({ ...options, slot, slotGiven, from, once, isElsewhere }, deps)
+    return await enterRun({ ...options, namespace, cadence, slot, slotGiven, from, once, isElsewhere }, deps)
   } catch (error) {
     await contact.close()
     throw error
@@ -196,13 +196,8 @@ async function enterSlots(
 const longestComparisonMs = 3_000
 
 /** Makes the rows of what is due by now, and notes what those are; false where nothing is. */
-async function enterDue(
-  { namespace = '', cadence = null }: Pick<ProduceOptions, 'namespace' | 'cadence'>,
-  agenda: Agenda,
-  deps: ProduceDeps,
-  due: Planned[],
-): Promise<boolean> {
-  const entered = await agenda.enter?.(deps, { namespace, cadence })
+async function enterDue(begun: Begun, agenda: Agenda, deps: ProduceDeps, due: Planned[]): Promise<boolean> {
+  const entered = await agenda.enter?.(deps, begun)
   if (entered) due.push(entered)
   return entered !== undefined && entered.runs.length > 0
 }

@@ -54,6 +54,19 @@ test('a sink that does not answer is asked again by the next start, before anyth
   expect((await owm(['flush'], { cwd: scene.folder })).code).not.toBe(0)
 })
 
+test('windows that an outbox before it served do not come again, where a clock was ahead', async () => {
+  const settings = { schedule: { cron: '0 * * * *' }, cadence: { default: '6h' } }
+  const scene = await redisScene({ count: 10, settings })
+  for (const hour of ['10', '22']) expect((await produce(scene, hour)).code).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(10)
+  // Its list has no windows but those of 12:00, which were skipped, and of 18:00, which came with the slot of 22:00.
+  const second = ['--outbox', './second.db']
+  const served = await produce(scene, '18', ...second)
+  expect(served, served.stderr).toMatchObject({ code: 0, json: { slot: '2026-11-23T18:00:00Z' } })
+  expect(await scene.admin.xlen(stream)).toBe(10)
+  expect((await produce(scene, '12', ...second)).json.sink.delivered).toBe(10)
+})
+
 test('a restored backup goes on behind what was served since then', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]

@@ -27,6 +27,7 @@ export interface Settings {
   breaker?: Record<string, unknown>
   flush?: Record<string, unknown>
   schedule?: Record<string, unknown>
+  cadence?: Record<string, unknown>
 }
 
 export interface SceneOptions {
@@ -80,6 +81,7 @@ export async function redisScene({
     breaker: { failures: 1_000, ...settings.breaker },
     ...(settings.flush ? { flush: settings.flush } : {}),
     ...(settings.schedule ? { schedule: settings.schedule } : {}),
+    ...(settings.cadence ? { cadence: settings.cadence } : {}),
   })
 
   async function watched<R extends Ran>(run: () => Promise<R>): Promise<R & Timed> {

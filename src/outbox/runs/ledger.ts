@@ -16,6 +16,7 @@
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
+import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
@@ -44,8 +45,10 @@ export interface NewRun {
   from?: number | undefined
 }
 
-/** What is known of a slot that another outbox has served. */
-type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'>
+/** What is known of a slot that another outbox has served; a cadence is taken to have been what it is here. */
+type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
+  Pick<NewRun, 'cadence'> &
+  Pick<Receipt, 'interval'>
 
 export class Ledger {
   readonly #database: Database
@@ -139,9 +142,11 @@ export class Ledger {
 
   /** Enters a slot that another outbox has served. */
   async noteServed(served: Served): Promise<void> {
-    const { source, sourceDigest, slot, read, rejected } = served
+    const { source, sourceDigest, slot, cadence = null, interval, read, rejected } = served
+    // guard: interval-of-receipt
+    const from = interval ? Date.parse(interval.from) : undefined
     await this.#database.transaction(async (manager) => {
-      const runId = await this.#insert(manager, { source, sourceDigest, slot })
+      const runId = await this.#insert(manager, { source, sourceDigest, slot, cadence, from })
       await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
     })
   }

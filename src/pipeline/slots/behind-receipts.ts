@@ -6,6 +6,7 @@ import type { Receipt, Sink } from '../../plugin.js'
 import { type Shard, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
+import type { Begun } from './agenda.js'
 import { enterDue, type OnTime } from './on-time.js'
 
 /** Milliseconds. */
@@ -20,7 +21,7 @@ const longestWaitMs = 10_000
 export async function goOnBehindReceipts(
   deps: ProduceDeps & { schedule: OnTime },
   contact: Contact,
-  namespace = '',
+  begun: Begun,
 ): Promise<void> {
   const { outbox, pipeline, source, schedule } = deps
   const [shard, shards] = shardOf(source.digest)
@@ -39,7 +40,7 @@ export async function goOnBehindReceipts(
   const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
   const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
   const whole = newestWhole(others, schedule.now() - schedule.maxAgeMs)
-  const given = { source: source.name, sourceDigest: source.digest, namespace }
+  const given = { source: source.name, sourceDigest: source.digest, ...begun }
   await goOnBehind(whole ? [whole] : ofShard, given, deps)
 }
 
@@ -54,8 +55,8 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   if (!deps.schedule || !last || !sink.receipts) return
   const receipts = ofShare(await sink.receipts(deps.pipeline), last.sourceDigest)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
-  const { source, sourceDigest, namespace } = last
-  await goOnBehind(receipts, { source, sourceDigest, namespace }, deps)
+  const { source, sourceDigest, namespace, cadence } = last
+  await goOnBehind(receipts, { source, sourceDigest, namespace, cadence }, deps)
 }
 
 /**
