@@ -8,6 +8,8 @@ export interface Run {
   readonly state: string
   /** Tasks. */
   readonly stored: number
+  /** Windows. */
+  readonly skipped: number
   /** Milliseconds since 1970; null where another run has its interval. */
   readonly from: number | null
 }
@@ -38,7 +40,8 @@ export async function ledgerIn(path: string): Promise<LedgerSeen | undefined> {
     return {
       ...(state ?? { coveredTo: null, deletedTo: null, pending: 0 }),
       runs: await all<Run>(
-        'SELECT run_id AS runId, slot, state, persisted AS stored, interval_from AS "from" FROM run ORDER BY id',
+        `SELECT run_id AS runId, slot, state, persisted AS stored, skipped, interval_from AS "from"
+          FROM run ORDER BY id`,
       ),
       gaps: await all<Gap>('SELECT id, first_slot AS "from", last_slot AS "to" FROM gap ORDER BY id'),
     }

@@ -2,12 +2,15 @@
  * Lives through a history, and looks at what came of it: after each start, whether it told the truth; at the end,
  * whether each scheduled time was served, is covered by a run that was made for a later one, or was named as missed.
  */
+import type { Cadence } from '../../../src/pipeline/input/cadence.js'
 import { slotOf } from '../../../src/tasks/slot.js'
+import { expectedTaskId } from '../../support/oracle.js'
 import type { Happening } from './history.js'
 import { type LedgerSeen, ledgerIn, mistakesIn, type Run } from './ledger.js'
 import { type Ended, Scene, type Server, type Start } from './scene.js'
 import { Stream } from './stream.js'
 import { lastTime, minute, nextTime, type Schedule, timeOfStart, timesIn } from './times.js'
+import { Windows } from './windows.js'
 
 /** A run, with the schedule by which it was made. */
 type Made = Run & { readonly by: Schedule }
@@ -33,22 +36,28 @@ export class Life {
   #deletedTo = 0
   #gapsSeen = 0
   #coveredTo = 0
+  #isFirstOutbox = true
   /** Gaps that were told. */
   readonly #told: { from: number; to: number }[] = []
   #sinkIsDownFor = 0
   #sourceIsDownFor = 0
 
-  private constructor(scene: Scene, stream: Stream, now: number) {
+  readonly #windows: Windows | undefined
+
+  private constructor(scene: Scene, stream: Stream, now: number, windows: Windows | undefined) {
     this.#scene = scene
+    this.#windows = windows
     this.stream = stream
     this.#now = now
     this.#schedules.push({ from: 0, schedule: scene.schedule })
   }
 
-  /** @param server where the sink isn't a stream of this process */
-  static async begin(now: number, schedule: Schedule, server?: Server): Promise<Life> {
+  /** @param by server: where the sink isn't a stream of this process */
+  static async begin(now: number, schedule: Schedule, by: { server?: Server; cadence?: Cadence } = {}): Promise<Life> {
+    const { server, cadence } = by
     const stream = new Stream()
-    return new Life(await Scene.open(schedule, server ?? stream), stream, now)
+    const scene = await Scene.open(schedule, server ?? stream, cadence)
+    return new Life(scene, stream, now, cadence && new Windows(cadence, stream))
   }
 
   async close(): Promise<void> {
@@ -73,6 +82,7 @@ export class Life {
       if (ended?.code !== 0) this.complaints.push(`the last start ended with ${ended?.code}: ${ended?.message}`)
       await look()
       this.complaints.push(...this.#unserved(), ...this.stream.complaints)
+      if (this.#windows) this.complaints.push(...this.#windows.complaints(this.#served(), this.#isFirstOutbox))
     }
     return this.complaints
   }
@@ -110,6 +120,7 @@ export class Life {
     this.#says(`${at(this.#now)} the outbox ${what}`)
     if (what === 'is copied') this.#scene.copy('copy')
     else {
+      this.#isFirstOutbox = false
       this.stream.outboxLost()
       this.#present = new Map()
       this.#gapsSeen = 0
@@ -200,7 +211,7 @@ export class Life {
 
   /** The scheduled times of which nothing is known. */
   #unserved(): string[] {
-    const runs = [...this.#made.values()].filter(({ state, from }) => state === 'done' && from !== null)
+    const runs = this.#served()
     return this.#schedules.flatMap(({ from, schedule }, index) => {
       const begin = Math.max(from, this.#since ?? this.#now)
       // What lies behind the last interval isn't due by the present schedule: the last start has said so.
@@ -210,8 +221,14 @@ export class Life {
     })
   }
 
+  /** Those that have an interval. */
+  #served(): Made[] {
+    return [...this.#made.values()].filter(({ state, from }) => state === 'done' && from !== null)
+  }
+
   #isAnswered(time: number, runs: readonly Made[]): boolean {
-    if (this.stream.slots.get(slotOf(time))?.size === 3) return true
+    const served = this.stream.slots.get(slotOf(time))
+    if (this.#windows ? served?.has(expectedTaskId(slotOf(time), 'Berlin')) : served?.size === 3) return true
     if (this.#told.some(({ from, to }) => from <= time && time <= to)) return true
     const by = runs.find(({ from, slot }) => from !== null && from < time && time <= Date.parse(slot))?.by
     if (!by) return false

@@ -15,6 +15,7 @@ import { exitCodeOf, inWords, worst } from '../../../src/cli/report.js'
 import { type Loaded, loadConfig } from '../../../src/config/load.js'
 import { exitCodes, isOwmError, toError } from '../../../src/errors/index.js'
 import { TransientError } from '../../../src/index.js'
+import type { Cadence } from '../../../src/pipeline/input/cadence.js'
 import type { Step } from '../../../src/trace.js'
 import { Line, type Stream, type Trouble } from './stream.js'
 import type { Schedule } from './times.js'
@@ -68,18 +69,20 @@ export class Scene {
   readonly #folder: string
   readonly #sink: Stream | Server
   readonly #loaded = new Map<string, Loaded>()
+  readonly #cadence: Cadence | undefined
   schedule: Schedule
 
-  private constructor(folder: string, schedule: Schedule, sink: Stream | Server) {
+  private constructor(folder: string, schedule: Schedule, sink: Stream | Server, cadence: Cadence | undefined) {
     this.#folder = folder
     this.outbox = join(folder, 'outbox.db')
     this.schedule = schedule
     this.#sink = sink
+    this.#cadence = cadence
   }
 
   /** @param sink a stream in this process, or a server */
-  static async open(schedule: Schedule, sink: Stream | Server): Promise<Scene> {
-    return new Scene(await mkdtemp(join(tmpdir(), 'owm-year-')), schedule, sink)
+  static async open(schedule: Schedule, sink: Stream | Server, cadence?: Cadence): Promise<Scene> {
+    return new Scene(await mkdtemp(join(tmpdir(), 'owm-year-')), schedule, sink, cadence)
   }
 
   async close(): Promise<void> {
@@ -144,6 +147,7 @@ export class Scene {
   async #load(): Promise<Loaded> {
     const settings = {
       schedule: this.schedule,
+      ...(this.#cadence ? { cadence: this.#cadence } : {}),
       source: { use: join(import.meta.dirname, 'source.mjs') },
       sink: isStream(this.#sink) ? { use: join(import.meta.dirname, 'sink.mjs') } : this.#sink.section,
       outbox: { path: this.outbox, keepRuns, keepTasks: 3 * keepRuns },

@@ -1,7 +1,13 @@
-/** The source of a simulation: a list of three places, one a page, that may fail or take its time (scene.ts). */
+/**
+ * The source of a simulation: a list of three places, one a page, that may fail or take its time (scene.ts). With a
+ * cadence the first one is due in each run.
+ */
 import { defineSource, z } from '../../../dist/index.js'
 
-const places = ['Berlin', 'Delhi', 'Oslo'].map((city, index) => ({ id: city, city, latitude: index, longitude: index }))
+const cities = { Berlin: '', Delhi: '6h', Oslo: '30m' }
+const places = Object.entries(cities).map(([city, every], index) => ({
+  ...{ id: city, city, latitude: index, longitude: index, every },
+}))
 
 export default defineSource({
   name: 'year-source',

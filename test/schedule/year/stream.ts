@@ -29,7 +29,8 @@ export class Stream {
   readonly slots = new Map<string, Set<string>>()
   /** Slots without a receipt when an outbox was lost: nobody can know that their tasks are there. */
   readonly unproven = new Set<string>()
-  readonly #ids: string[] = []
+  /** Each task's slot, in the order in which they came. */
+  readonly tasks = new Map<string, string>()
   readonly #fences = new Map<string, Fence>()
   #id: string | undefined
 
@@ -65,9 +66,12 @@ export class Stream {
   #add(slot: string, id: string): void {
     const ofSlot = this.slots.get(slot) ?? new Set()
     this.slots.set(slot, ofSlot)
-    if (ofSlot.has(id) && !this.unproven.has(slot)) this.complaints.push(`the task ${id} of ${slot} came twice`)
+    // A task of a window may have come with another slot.
+    const before = this.tasks.get(id)
+    if (before !== undefined && !this.unproven.has(before))
+      this.complaints.push(`the task ${id} of ${before} came twice, with ${slot} again`)
     ofSlot.add(id)
-    this.#ids.push(id)
+    this.tasks.set(id, slot)
   }
 
   receipt(attachment: Attachment | undefined, receipt: Receipt, { lastSeq }: Brought): void {
@@ -81,7 +85,7 @@ export class Stream {
 
   /** The newest tasks first. */
   *taskIds(): Generator<string> {
-    for (let index = this.#ids.length - 1; index >= 0; index--) yield this.#ids[index] ?? ''
+    yield* [...this.tasks.keys()].reverse()
   }
 
   receiptsOf(slot: string | undefined): Receipt[] {

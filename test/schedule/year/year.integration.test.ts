@@ -26,10 +26,17 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('thirty days, with the night in which clocks are put forward', { timeout: 600_000 }, async () => {
-  const lived = await live({ seed, days: 30, calm: 2, begin: Date.UTC(2026, 2, 14, 12), schedule: hourly })
-  expect(lived.starts).toBeGreaterThan(300)
-  expect(lived.slots).toBeGreaterThan(200)
+test('twenty days, with the night in which clocks are put forward', { timeout: 600_000 }, async () => {
+  const lived = await live({ seed, days: 20, calm: 2, begin: Date.UTC(2026, 2, 14, 12), schedule: hourly })
+  expect(lived.starts).toBeGreaterThan(200)
+  expect(lived.slots).toBeGreaterThan(130)
+})
+
+test('five days of locations with cadences', { timeout: 600_000 }, async () => {
+  const cadence = { field: 'every', rules: [], spread: true }
+  const plan = { seed, days: 5, calm: 3, begin: Date.UTC(2026, 2, 26, 12), schedule: hourly, cadence }
+  const lived = await live(plan)
+  expect(lived.slots).toBeGreaterThan(30)
 })
 
 test('a day and a half at a time, in which hardly anything goes well', { timeout: 600_000 }, async () => {

@@ -1,4 +1,7 @@
-/** Years of year.integration.test.ts: OWM_TEST_YEARS of them, each with a seed, an expression and a zone of its own. */
+/**
+ * Years of year.integration.test.ts: OWM_TEST_YEARS of them, each with a seed, an expression and a zone of its own; every other
+ * one has cadences.
+ */
 import fc from 'fast-check'
 import { afterEach, beforeEach, test, vi } from 'vitest'
 import { schedules } from './history.js'
@@ -24,7 +27,8 @@ test.runIf(process.env['OWM_TEST_LONG'] === '1').each(seeds)(
     const [schedule] = fc.sample(schedules, { seed, numRuns: 1 })
     if (!schedule) throw new Error('no schedule')
     const begin = Date.UTC(2026, 0, 1)
-    const { starts, slots } = await live({ seed, days: 365, calm: 5, begin, schedule })
+    const cadence = seed % 2 === 0 ? { cadence: { field: 'every', rules: [], spread: true } } : {}
+    const { starts, slots } = await live({ seed, days: 365, calm: 5, begin, schedule, ...cadence })
     const seconds = Math.round((performance.now() - began) / 1_000)
     process.stdout.write(`seed ${seed}, ${schedule.cron} ${schedule.timezone} ${schedule.catchUp}: `)
     process.stdout.write(`${starts} starts, ${slots} slots, ${seconds} s\n`)
