@@ -21,7 +21,8 @@ export interface Pace {
 /** So many scheduled times are looked at. */
 const times = 400
 
-export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace {
+/** The smallest and the largest gap between scheduled times, in milliseconds. */
+export function gapsOf(timetable: Timetable, now: number): { smallest: number; largest: number } {
   const gaps: number[] = []
   let time = timetable.after(now)
   while (time !== undefined && gaps.length < times) {
@@ -29,7 +30,11 @@ export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace
     if (next !== undefined) gaps.push(next - time)
     time = next
   }
-  const [smallest, largest] = [Math.min(...gaps), Math.max(...gaps)]
+  return { smallest: Math.min(...gaps), largest: Math.max(...gaps) }
+}
+
+export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace {
+  const { smallest, largest } = gapsOf(timetable, now)
   const named = [
     ...(cadence.default === undefined ? [] : [{ name: 'cadence.default', every: cadence.default }]),
     ...cadence.rules.map(({ every }, index) => ({ name: `cadence.rules[${index}]`, every })),

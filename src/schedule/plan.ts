@@ -30,6 +30,14 @@ export class Rhythms {
     this.#periods.set(every, phases)
   }
 
+  /** Locations whose period is shorter than a gap between scheduled times, by that period. */
+  shorterThan(gap: number): Load {
+    const short = [...this.#periods].filter(([every]) => every < gap).sort(([one], [other]) => one - other)
+    return Object.fromEntries(
+      short.map(([every, phases]) => [durationText(every), [...phases.values()].reduce((sum, of) => sum + of, 0)]),
+    )
+  }
+
   /** Makes the function that says what a run brings whose interval is this span. */
   counter(): (span: Span) => Load {
     const counters = [...this.#periods]

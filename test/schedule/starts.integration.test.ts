@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BackfillResult } from '../../src/commands/backfill.js'
+import type { PlanResult } from '../../src/commands/plan.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
 import { owm, owmJson } from '../support/cli.js'
 import { redisScene, stream } from '../support/redis-scene.js'
@@ -116,6 +117,17 @@ test('a cadence that is shorter than the gaps of the schedule is told, and refus
     code: 0,
     stdout: expect.stringMatching(/cadence.default \(6h\) is shorter than some gaps .* \(up to 480 minutes\)/),
   })
+})
+
+test("a location's own period that is shorter than the gaps of the schedule is told by a plan, and by each run", async () => {
+  const place = { city: 'C', latitude: 1, longitude: 2 }
+  const locations = ['10m', '10m', '15m', '1h', ''].map((every, id) => ({ ...place, id, every }))
+  const cwd = await folderOf({}, { source: { use: 'static-list', locations }, cadence: { field: 'every' } })
+  const planned = await owmJson<PlanResult>(['plan'], at(cwd, '2026-11-23T08:50:00Z'))
+  expect(planned).toMatchObject({ code: 0, json: { tooOften: { '10m': 2, '15m': 1 } } })
+  expect(planned.stderr).toMatch(/2 locations are due every 10m, and scheduled times are 60 minutes apart or more/)
+  const ran = await owm(['produce'], at(cwd, '2026-11-23T10:00:00Z'))
+  expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/5 locations read.*, 13 older windows skipped/) })
 })
 
 test('a cadence needs a schedule', async () => {

@@ -3,6 +3,7 @@ import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError, OverLimitError, type OwmError } from '../../../errors/index.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import { broken, costOf, perMinute, type Terms } from '../../../schedule/limits.js'
+import { gapsOf } from '../../../schedule/pace.js'
 import {
   type Coming,
   coming,
@@ -16,7 +17,7 @@ import {
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
-import { count, stopwatch } from '../../format.js'
+import { count, plural, stopwatch } from '../../format.js'
 import { filteredOut } from '../produce.js'
 import { tellRejects } from '../rejects.js'
 import { reportOf, wordsOf } from './report.js'
@@ -65,6 +66,8 @@ export interface PlanResult {
   from: string | null
   hours: number
   slots: PlannedSlot[]
+  /** Locations that are due more often than the schedule comes, by their cadence: most of their windows are skipped. */
+  tooOften: Readonly<Record<string, number>>
   /** The 24 hours from now on. `cost` is null without a price. */
   day: Planned & { cost: number | null }
   /** 30 such days. */
@@ -82,6 +85,7 @@ export interface PlanFlags {
 
 export const nothingPlanned = (): PlanResult => ({
   ...{ cron: null, timezone: null, from: null, hours: 0, slots: [], currency: null, over: [], durationMs: 0 },
+  tooOften: {},
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   day: { tasks: 0, byCadence: {}, calls: null, cost: null },
   month: { tasks: 0, calls: null, cost: null },
@@ -104,7 +108,11 @@ export async function plan(
   if (check) mustHaveLimit(loaded)
   const { rhythms, error } = await look(result, loaded, around)
   const [end, to] = [now + (hours * dayMs) / 24, now + (Math.max(24, hours) * dayMs) / 24]
-  const slots = coming(rhythms, policyOf(schedule, around).timetable, now, to)
+  const { timetable } = policyOf(schedule, around)
+  const { smallest } = gapsOf(timetable, now)
+  result.tooOften = rhythms.shorterThan(smallest)
+  await tellTooOften(result, smallest, around)
+  const slots = coming(rhythms, timetable, now, to)
   const days = daysOf(slots, now, to)
   result.slots = slots.filter(({ slot }) => slot <= end).map((one) => shownSlot(one, terms))
   if (days[0]) Object.assign(result, shownDay(days[0], terms))
@@ -131,6 +139,15 @@ async function look(
   if (warning !== undefined) log.warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }
   return { rhythms, error }
+}
+
+async function tellTooOften({ tooOften }: PlanResult, gap: number, { logger }: Surroundings): Promise<void> {
+  for (const [every, locations] of Object.entries(tooOften)) {
+    const are = `${plural(locations, 'location')} ${locations === 1 ? 'is' : 'are'}`
+    const gaps = `scheduled times are ${gap / 60_000} minutes apart or more`
+    const log = await logger()
+    log.warn({ every, locations }, `${are} due every ${every}, and ${gaps}: most of those windows are skipped`)
+  }
 }
 
 function plannedOf(load: Load, terms: Terms | undefined): Planned {
