@@ -1,6 +1,6 @@
 /**
- * Years of year.integration.test.ts: OWM_TEST_YEARS of them, each with a seed, an expression and a zone of its own; every other
- * one has cadences.
+ * Years of year.integration.test.ts: OWM_TEST_YEARS of them, each with a seed, an expression and a zone of its own;
+ * every other one has cadences.
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, test, vi } from 'vitest'
