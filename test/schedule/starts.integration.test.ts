@@ -119,7 +119,7 @@ test('a cadence that is shorter than the gaps of the schedule is told, and refus
   })
 })
 
-test("a location's own period that is shorter than the schedule's gaps is told by a plan, and by each run", async () => {
+test("a location's period that is shorter than the schedule's gaps is told by a plan and by each run", async () => {
   const place = { city: 'C', latitude: 1, longitude: 2 }
   const locations = ['10m', '10m', '15m', '1h', ''].map((every, id) => ({ ...place, id, every }))
   const cwd = await folderOf({}, { source: { use: 'static-list', locations }, cadence: { field: 'every' } })
