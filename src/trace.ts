@@ -31,6 +31,9 @@ export type Step =
   // The acknowledgement is on the disk; most batches don't wait for one.
   | 'acknowledgement:written'
   | 'batch:acknowledged'
+  // Inside the transaction that puts delivered tasks back, before its commit; and behind it.
+  | 'replay:written'
+  | 'replay:stored'
   // After a stretch of the history is deleted; before the commit that deletes old runs.
   | 'history:deleted'
   | 'runs:deleted'

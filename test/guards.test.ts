@@ -88,6 +88,9 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'outbox/runs.integration',
     'a slot that is there is read without being stored once more',
   ],
+  ['replayed-once', '', 'faults/replay', 'a sink that loses all of it afterwards'],
+  ['held-left-out', '', 'faults/replay', 'at intake:persisted'],
+  ['held-after-loss', '', 'faults/replay', 'what it left out is delivered'],
   ['shards-the-same', 'return', 'faults/protocol/receipts', 'a slot that the sink has in shards'],
   ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
 ]

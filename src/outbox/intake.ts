@@ -4,6 +4,7 @@
  */
 import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/id.js'
 import { IdSum } from '../tasks/id-sum.js'
 import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
@@ -18,7 +19,7 @@ import {
   states,
   suspects,
 } from './sqlite/entities.js'
-import { nextBatchOfSlot, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
+import { nextBatchOfSlot, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
@@ -79,7 +80,7 @@ export function cut(tasks: readonly string[], size: number): Batch[] {
 export function placed(
   batches: readonly Batch[],
   { runId, slot }: Pick<RunRow, 'runId' | 'slot'>,
-  { outboxId, lastSeq }: OutboxState,
+  { outboxId, lastSeq }: Pick<OutboxState, 'outboxId' | 'lastSeq'>,
 ): Batch[] {
   let next = lastSeq + 1
   return batches.map((batch) => {
@@ -95,6 +96,9 @@ export class IntakeWriter {
   readonly #queue: Queue
   readonly #now: () => number
   readonly #keepRejected: number
+  #held: ReadonlySet<string> | undefined
+  /** Tasks that were stored, and not delivered since the sink held them. */
+  leftOut = 0
 
   /** @param options keepRejected: how many rejections of a run are stored, the others are only counted */
   constructor(
@@ -110,6 +114,11 @@ export class IntakeWriter {
     this.#keepRejected = options.keepRejected
   }
 
+  /** Tasks with these ids are in the sink: they are stored from here on, but not delivered. Undefined: none are. */
+  leaveOut(held: ReadonlySet<string> | undefined): void {
+    this.#held = held
+  }
+
   /**
    * Stores what was read, moves the run's checkpoint and writes down how far was acknowledged, all in one
    * transaction that is durable when this resolves.
@@ -123,6 +132,9 @@ export class IntakeWriter {
         const lastSeq = state.lastSeq + persisted
         const batches = placed(intake.batches, run, state)
         await storeBatches(manager, run.id, batches, now)
+        const held = this.#heldIn(batches)
+        const why = { fate: 'held', reason: 'the sink held it already' } as const
+        if (held.length > 0) await passOver(manager, { run: run.id, ...why, now }, held)
         const { acked } = state
         if (intake.rejections.length > 0)
           await storeRejections(manager, run.id, intake.rejections, { now, keep: this.#keepRejected })
@@ -132,13 +144,23 @@ export class IntakeWriter {
         await moveRun(manager, run, intake, persisted)
         await manager.update(states, { id: 1 }, { lastSeq, ackedSeq: acked.seq })
         step('intake:written')
-        return { batches, lastSeq, acked }
+        return { batches, held, lastSeq, acked }
       },
-      ({ batches, lastSeq, acked }) => {
+      ({ batches, held, lastSeq, acked }) => {
+        for (const seq of held) state.passed.add(seq)
+        this.leftOut += held.length
         this.#queue.keep(batches)
         state.lastSeq = lastSeq
         state.ackedOnDisk = acked
       },
+    )
+  }
+
+  #heldIn(batches: readonly Batch[]): number[] {
+    const held = this.#held
+    if (!held) return []
+    return batches.flatMap(({ firstSeq, tasks }) =>
+      tasks.flatMap((task, index) => (held.has(taskIdOf(task)) ? [firstSeq + index] : [])),
     )
   }
 
@@ -171,9 +193,9 @@ export class IntakeWriter {
       const ids = await manager.find(runs, { select: { id: true, persisted: true }, where: { slot } })
       const run = In(ids.map(({ id }) => id))
       const persisted = ids.reduce((sum, row) => sum + row.persisted, 0)
-      const retried = await manager.countBy(deadTasks, { run, fate: 'retried' }) // stored twice
+      const twice = await manager.countBy(deadTasks, { run, fate: In(['retried', 'replayed']) }) // stored twice
       const kept = await manager.sum(batchRows, 'count', { run })
-      return persisted + retried - (kept ?? 0)
+      return persisted + twice - (kept ?? 0)
     })
   }
 }

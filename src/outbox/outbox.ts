@@ -35,6 +35,7 @@ import { type Purged, Retention } from './retention.js'
 import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
 import { holderIn } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
+import { putBack, type Replayable, type Replayed, type ReplayFilter, replayable } from './runs/replay.js'
 import { Database } from './sqlite/database.js'
 import { batches, type StateRow } from './sqlite/entities.js'
 import { guarded, missingOutbox } from './sqlite/trouble.js'
@@ -226,6 +227,24 @@ export class Outbox {
   /** Deletes delivered tasks but for the newest `tasks`, finished runs but for the newest `runs`; none of `slot`. */
   async retain(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
     await this.#retention.retain(keep)
+  }
+
+  /** What could be delivered once more. */
+  async replayable(filter: ReplayFilter): Promise<Replayable[]> {
+    return this.#database.inTurn((manager) => replayable(manager, filter))
+  }
+
+  /** Puts delivered tasks of these runs back, but for those whose ids are `held` (runs/replay.ts). */
+  async replay(runIds: readonly string[], held: ReadonlySet<string> | undefined): Promise<Replayed> {
+    await this.settle()
+    const state = this.#state
+    const parts = { path: this.path, state, batchSize: this.batchSize, now: this.#options.now() }
+    return this.#database.transaction(
+      (manager) => putBack(manager, runIds, held, parts),
+      ({ lastSeq }) => {
+        state.lastSeq = lastSeq
+      },
+    )
   }
 
   /** Gives up runs that aren't done (runs/discard.ts says what becomes of them); gives those. */

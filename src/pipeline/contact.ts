@@ -206,6 +206,19 @@ export class Contact {
     return this.#sink
   }
 
+  /** The ids of all tasks that the sink holds, once it is compared; undefined where it can't say. */
+  async held(): Promise<ReadonlySet<string> | undefined> {
+    await this.make()
+    const sink = await this.sink()
+    const taskIds = sink.taskIds?.bind(sink)
+    if (!taskIds) return undefined
+    return this.attempt(async () => {
+      const ids = new Set<string>()
+      for await (const id of taskIds()) ids.add(id)
+      return ids
+    })
+  }
+
   /** A call to the sink under retries and breaker; a failure is noted in the outbox, at `seq` or at the next task. */
   async attempt<T>(call: () => Promise<T>, seq = this.#deps.outbox.ackedSeq + 1): Promise<T> {
     const { outbox, resilience, signal } = this.#deps

@@ -21,6 +21,7 @@ import {
 } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import type { Planned } from '../outbox/runs/intervals.js'
+import { currentOf } from '../outbox/runs/whole-slots.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
@@ -35,12 +36,12 @@ import { refusals, relay } from './relay.js'
 import type { Agenda, Begun } from './slots/agenda.js'
 import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js'
 import { servedElsewhere } from './slots/elsewhere.js'
-import { currentOf, type Entered, type EnterOptions, enterRun } from './slots/enter.js'
+import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
 import { mustBeSameShards } from './slots/same-shards.js'
 import { leaveOtherShards } from './slots/shards.js'
 
-export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again'> {
+export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
   agenda: Agenda
   /** Where there is one: outboxes that have served nothing go on behind receipts. */
   schedule?: OnTime | undefined
@@ -97,7 +98,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
       )
     : Promise.resolve(false)
   try {
-    await finishOpenRuns(options, deps, { due, errors, reading: { feed, progress, rejects } })
+    await finishOpenRuns(options, deps, { due, errors, contact, reading: { feed, progress, rejects } })
   } finally {
     feed.end()
     await relaying
@@ -129,7 +130,7 @@ const slotsOf = (due: readonly Planned[]): string[] => due.flatMap(({ runs }) =>
 async function finishOpenRuns(
   options: ProduceOptions,
   deps: ProduceDeps,
-  { due, errors, reading }: { due: Planned[]; errors: OwmError[]; reading: ReaderOptions },
+  { due, errors, contact, reading }: { due: Planned[]; errors: OwmError[]; contact: Contact; reading: ReaderOptions },
 ): Promise<void> {
   const { agenda } = options
   const { ledger } = deps.outbox
@@ -137,7 +138,7 @@ async function finishOpenRuns(
   // guard: open-runs-finished
   let open = inOrder(await ledger.open())
   for (let next = open.shift(); next && !deps.signal.aborted; next = open.shift()) {
-    const error = await finishRun(next, deps, reading)
+    const error = await finishRun(next, deps, { ...reading, contact })
     if (error) errors.unshift(error)
     if (kindOf(error) === 'configuration') return
     // Without an error, what was tried isn't open any more.
@@ -208,13 +209,19 @@ function newestFirst(open: readonly RunRow[]): RunRow[] {
   return [...open.filter((run) => !isFresh(run)), ...open.filter(isFresh).reverse()]
 }
 
+interface FinishOptions extends ReaderOptions {
+  contact: Contact
+}
+
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */
-async function finishRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<OwmError | undefined> {
+async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions): Promise<OwmError | undefined> {
   const { outbox, source } = deps
   const conflicts = options.rejects.conflicts
   let positions: Positions | undefined
   deps.onRun?.(run)
   try {
+    // guard: held-left-out
+    outbox.intake.leaveOut(run.leavesOut === 1 ? await options.contact.held() : undefined)
     if (run.state === 'reading') {
       if (run.sourceDigest !== source.digest) {
         if (run.checkpoint !== null)
@@ -275,7 +282,7 @@ async function readAnew(
   run: RunRow,
   reason: string,
   deps: ProduceDeps,
-  options: ReaderOptions,
+  options: FinishOptions,
 ): Promise<OwmError | undefined> {
   const { outbox, source, log } = deps
   const { runId, slot } = run

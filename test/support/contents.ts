@@ -67,7 +67,7 @@ export interface OutboxFacts {
   readonly handedSeq: number
   readonly lastSeq: number
   readonly runs: readonly RunFacts[]
-  /** Tasks by `seq`, those of the history among them. */
+  /** Tasks by `seq`, those of the history among them; where one was put back, the later copy. */
   readonly tasks: readonly { readonly seq: number; readonly run: number; readonly taskId: string }[]
   readonly dead: ReadonlySet<number>
 }
@@ -90,7 +90,8 @@ export function factsOf(outbox: string): Promise<OutboxFacts | undefined> {
         (SELECT count(*) FROM suspect WHERE suspect.run = run.id) AS suspects FROM run ORDER BY id`),
       tasks: await all<{ seq: number; run: number; taskId: string }>(
         `SELECT first_seq + entry.key AS seq, run, entry.value ->> 'task_id' AS taskId
-         FROM batch, json_each(batch.tasks) AS entry ORDER BY 1`,
+         FROM batch, json_each(batch.tasks) AS entry
+         WHERE seq NOT IN (SELECT seq FROM dead WHERE fate = 'replayed') ORDER BY 1`,
       ),
       dead: new Set(dead.map(({ seq }) => seq)),
     }

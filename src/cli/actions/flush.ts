@@ -1,6 +1,7 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { Deps, SinkDeps } from '../../pipeline/parts.js'
 import type { Done } from '../command.js'
 import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
@@ -51,17 +52,27 @@ export async function flush(
   const outbox = await openOutbox(loaded, around, { waitMs, waitAlone: true, create: false, as: 'owner' })
   try {
     await easeCircuit(outbox, flags.force, around.isTerminal)
-    const resilience = await resilienceOf(loaded, around, 'sink', outbox)
-    const { signal, onProgress, onDelivered } = around
-    const pipeline = await ownerOf(loaded, around.env)
-    const schedule = scheduleOf(loaded, around)
-    const deps = { sink, outbox, pipeline, resilience, schedule, log: await around.logger() }
-    const summary = await flush({ limit }, { ...deps, signal, onProgress, onDelivered })
+    const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, around))
     await noteDelivered(result, summary, outbox)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors: summary.errors }
   } finally {
     await outbox.close()
+  }
+}
+
+/** What delivery works with. */
+export async function depsOf(
+  loaded: Loaded,
+  parts: { sink: SinkDeps; outbox: Outbox },
+  around: Surroundings,
+): Promise<Deps> {
+  const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
+  const pipeline = await ownerOf(loaded, around.env)
+  const { signal, onProgress, onDelivered } = around
+  return {
+    ...{ ...parts, pipeline, resilience, schedule: scheduleOf(loaded, around) },
+    ...{ log: await around.logger(), signal, onProgress, onDelivered },
   }
 }
 

@@ -157,7 +157,7 @@ export function mustNotBeFar(slot: string, schedule: OnTime | undefined, what = 
 }
 
 /** What a start is for: the slot that was named, what is due, or else the time of the start. */
-async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
+export async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
   if (schedule) {
     const { named: oneNamed, onTime } = await import('../../pipeline/slots/on-time.js')
     return named === undefined ? onTime(schedule) : oneNamed(named, schedule)
@@ -167,7 +167,7 @@ async function agendaOf(named: string | undefined, now: string, schedule: OnTime
 
 /** Reads and delivers, with the parts that a configuration makes. */
 export async function run(
-  when: Pick<ProduceOptions, 'agenda' | 'schedule' | 'cadence'>,
+  when: Pick<ProduceOptions, 'agenda' | 'schedule' | 'cadence' | 'replay'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   flags: Pick<ProduceFlags, 'again' | 'no-flush'>,

@@ -44,8 +44,12 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
   return from
 }
 
-const tasksBetween = ({ firstSeq, count }: { firstSeq: number; count: number }, seq: number, last: number): number =>
-  Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
+/** How many of a batch's tasks lie behind `seq`, up to `last`. */
+export const tasksBetween = (
+  { firstSeq, count }: { firstSeq: number; count: number },
+  seq: number,
+  last: number,
+): number => Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
 
 /** Which runs had the newest tasks that are no longer kept: the newest runs that have none, or not all, of theirs. */
 async function loseUnkept(manager: EntityManager, unkept: number): Promise<void> {

@@ -14,15 +14,16 @@
  * where it is younger than `maxAgeMs`; what isn't, or is no longer kept, makes its runs `lost`.
  */
 import { randomUUID } from 'node:crypto'
-import { And, type EntityManager, In, LessThanOrEqual } from 'typeorm'
+import { And, type EntityManager, In, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import type { Queue } from '../queue.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import type { Database } from '../sqlite/database.js'
-import { batches, runs, states } from '../sqlite/entities.js'
+import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
+import { letGoOfHeld } from '../sqlite/statements.js'
 import { deadAfter, type OutboxState } from '../state.js'
-import { loseUpTo } from './lost.js'
+import { loseUpTo, tasksBetween } from './lost.js'
 import { isAnother, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
 import type { Sinks } from './sinks.js'
@@ -193,6 +194,8 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
   const at = search ? await overWhatIsThere(parts, start, search) : start
   if (at.seq >= ackedSeq) {
+    if (await database.inTurn((manager) => manager.existsBy(deadTasks, { fate: 'held', seq: MoreThan(at.seq) })))
+      await database.transaction((manager) => letGoOfHeld(manager, at.seq))
     await write(parts, at.seq, note)
     return { kind: 'same', at, warnings: [] }
   }
@@ -218,11 +221,24 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
 /** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */
 export async function reopen(manager: EntityManager, seq: number, ackedSeq: number): Promise<void> {
   const again = await manager.find(batches, {
-    select: { firstSeq: true, run: true },
+    select: { firstSeq: true, count: true, run: true },
     where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
   })
   const id = In([...new Set(again.map(({ run }) => run))])
   await manager.update(runs, { state: 'done', id }, { state: 'read', finishedAt: null })
+  const between = And(MoreThan(seq), LessThanOrEqual(ackedSeq))
+  for (const run of new Set(again.map((batch) => batch.run))) {
+    const stored = again.filter((batch) => batch.run === run).map((batch) => tasksBetween(batch, seq, ackedSeq))
+    const passed = await manager.countBy(deadTasks, { run, seq: between })
+    await manager.increment(
+      runs,
+      { id: run },
+      'redelivered',
+      stored.reduce((sum, tasks) => sum + tasks, -passed),
+    )
+  }
+  // guard: held-after-loss
+  await letGoOfHeld(manager, seq)
 }
 
 /** The last of the tasks behind `start`, one by one, that the sink holds. */

@@ -4,6 +4,7 @@
  */
 
 import { type DiscardFilter, type Doomed, doomed } from '../runs/discard.js'
+import { type Replayable, type ReplayFilter, replayable } from '../runs/replay.js'
 import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
 import { missingOutbox } from '../sqlite/trouble.js'
@@ -51,6 +52,13 @@ export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ r
     const runs = await doomed(view.manager, filter)
     return { runs: runs.map(({ id: _, ...run }) => run), totals: await totalsIn(view) }
   })
+  if (!found) throw missingOutbox(path)
+  return found
+}
+
+/** What `replay` could deliver once more. Throws OutboxError, also where there is no outbox. */
+export async function replayableIn(path: string, filter: ReplayFilter): Promise<Replayable[]> {
+  const found = await read(path, ({ manager }) => replayable(manager, filter))
   if (!found) throw missingOutbox(path)
   return found
 }

@@ -9,6 +9,7 @@
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
 import { beginningWith, endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunState, runs, states, suspects } from '../sqlite/entities.js'
+import { passOver } from '../sqlite/statements.js'
 
 /** Which runs. */
 export type DiscardFilter =
@@ -57,16 +58,11 @@ export async function discard(manager: EntityManager, filter: DiscardFilter, now
   return given.map(({ id: _, ...run }) => run)
 }
 
-/** Rows that one statement inserts: SQLite takes 32,766 parameters. */
-const rowsAtOnce = 1_000
-
 /** Gives up what of a run's tasks is neither in the sink nor dead; tells how many. A part of a transaction. */
 export async function letDie(manager: EntityManager, run: number, now: number): Promise<number> {
-  const fate = { run, attempts: 0, reason: 'discarded before it was delivered', fate: 'discarded', task: '' } as const
-  const rows = (await pendingOf(manager, run)).map((seq) => ({ ...fate, seq, createdAt: now, diedAt: now }))
-  for (let from = 0; from < rows.length; from += rowsAtOnce)
-    await manager.insert(deadTasks, rows.slice(from, from + rowsAtOnce))
-  return rows.length
+  const pending = await pendingOf(manager, run)
+  await passOver(manager, { run, fate: 'discarded', reason: 'discarded before it was delivered', now }, pending)
+  return pending.length
 }
 
 /** The `seq`s of a run's tasks that are neither in the sink nor dead. */

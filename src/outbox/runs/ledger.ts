@@ -21,6 +21,7 @@ import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { settleHeld } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
@@ -39,6 +40,8 @@ export interface NewRun {
   namespace?: string
   /** Reads a slot again that was lost, or no longer kept. */
   again?: boolean
+  /** Leaves out what the sink holds at the time. */
+  leavesOut?: boolean
   /** JSON: which locations are due (pipeline/input/cadence). Default: all. */
   cadence?: string | null
   /** The scheduled time before its slot, in milliseconds since 1970: it covers what is behind that. Default: none. */
@@ -199,7 +202,7 @@ export class Ledger {
 
   /** The source is read to its end: from here on only the suspects are open. */
   async endReading(run: RunRow): Promise<void> {
-    const ended = { state: 'checking', checkpoint: null } as const
+    const ended = { state: 'checking', checkpoint: null, readAt: this.#now() } as const
     await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, ended))
     run.state = 'checking'
   }
@@ -229,7 +232,9 @@ export class Ledger {
 
   /** All that the source gave is stored. */
   async endChecking(run: RunRow): Promise<void> {
-    await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, { state: 'read' }))
+    await this.#database.transaction((manager) =>
+      manager.update(runs, { id: run.id }, { state: 'read', storedAt: this.#now() }),
+    )
     run.state = 'read'
   }
 
@@ -247,6 +252,7 @@ export class Ledger {
   async finish(runIds: readonly string[], sink: Pick<KnownSink, 'id' | 'fromSeq'> | undefined): Promise<void> {
     await this.#database.transaction(async (manager) => {
       if (sink) await noteSink(manager, runIds, sink)
+      await settleHeld(manager, runIds)
       const done = { state: 'done', finishedAt: this.#now() } as const
       const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1, state: 'read' } })
       await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)
@@ -257,6 +263,11 @@ export class Ledger {
   /** Runs that were lost and that nobody was told of. */
   async untoldLosses(): Promise<RunRow[]> {
     return this.#find({ state: 'lost', finishedAt: IsNull() })
+  }
+
+  /** Runs of which the sink has lost tasks for good. */
+  async lost(): Promise<RunRow[]> {
+    return this.#find({ state: 'lost' })
   }
 
   /** Somebody was told of them. */
@@ -274,11 +285,11 @@ export class Ledger {
     const intervalFrom = await extendTo(manager, run.slot, from)
     const begun = intervalFrom === null ? await beginInside(manager, run.slot, { from, cadence }) : { cadence }
     const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, repeated: 0, idSum: zeroSum }
-    const flags = { again: run.again ? 1 : 0, slotGiven: run.slotGiven === false ? 0 : 1 }
+    const [again, leavesOut, slotGiven] = [run.again, run.leavesOut, run.slotGiven ?? true].map((is) => (is ? 1 : 0))
     await manager.insert(runs, {
       ...run,
       ...counts,
-      ...flags,
+      ...{ again, leavesOut, slotGiven },
       ...begun,
       runId,
       intervalFrom,

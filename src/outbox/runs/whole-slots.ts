@@ -1,5 +1,5 @@
 /** Which slots are whole, and the receipts that prove it. */
-import { type EntityManager, In, Not } from 'typeorm'
+import { type EntityManager, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/id-sum.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
@@ -37,14 +37,17 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
   return whole
 }
 
-function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
-  // A run that reads the slot again stands for all before it.
-  const current = own.slice(
+/** What counts of a slot's runs: a run that reads the slot again stands for all before it. */
+export const currentOf = <Run extends Pick<RunRow, 'again'>>(own: readonly Run[]): readonly Run[] =>
+  own.slice(
     Math.max(
       0,
       own.findLastIndex(({ again }) => again === 1),
     ),
   )
+
+function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
+  const current = currentOf(own)
   const last = current.at(-1)
   if (!last) return undefined
   const idSum = new IdSum()
@@ -78,9 +81,20 @@ function intervalOf(own: readonly RunRow[]): Receipt['interval'] {
   return null
 }
 
+/** Rows that are read at once. */
+const deadAtOnce = 10_000
+
 /** The last task up to `seq` that the sink may have taken: those behind it were refused. */
 async function lastTaken(manager: EntityManager, seq: number): Promise<number> {
+  const last = { select: { seq: true }, where: { seq: LessThanOrEqual(seq) }, order: { seq: 'DESC' } } as const
   let taken = seq
-  while (taken > 0 && (await manager.existsBy(deadTasks, { seq: taken }))) taken--
+  for (let skip = 0; taken > 0; skip += deadAtOnce) {
+    const dead = await manager.find(deadTasks, { ...last, skip, take: deadAtOnce })
+    for (const row of dead) {
+      if (row.seq !== taken) return taken
+      taken--
+    }
+    if (dead.length < deadAtOnce) return taken
+  }
   return taken
 }

@@ -126,6 +126,8 @@ export interface RunRow {
   idSum: string | null
   /** 1 where it reads a slot again that was lost or isn't kept: what earlier runs of the slot brought doesn't count. */
   again: number
+  /** 1 where it leaves out what the sink holds at the time: see replay.ts. */
+  leavesOut: number
   /** 1 where somebody named its slot, 0 where that is the time of the start. */
   slotGiven: number
   /** What its slot's task ids are made with: see tasks/id. */
@@ -148,7 +150,15 @@ export interface RunRow {
   coveredBy: number | null
   /** Why its source failed last; null where it never did. */
   lastError: string | null
+  /** Tasks that were put back because the sink had lost them. */
+  redelivered: number
+  /** Tasks that an operator had delivered again (replay.ts), and when that was last. */
+  replayed: number
+  replayedAt: number | null
   startedAt: number
+  /** When its source was read to its end, and when all of its tasks were stored; null for runs of older versions. */
+  readAt: number | null
+  storedAt: number | null
   finishedAt: number | null
 }
 
@@ -170,6 +180,7 @@ export const runs = new EntitySchema<RunRow>({
     lost: { type: 'integer', default: 0 },
     idSum: { name: 'id_sum', type: 'text', nullable: true },
     again: { type: 'integer', default: 0 },
+    leavesOut: { name: 'leaves_out', type: 'integer', default: 0 },
     slotGiven: { name: 'slot_given', type: 'integer', default: 1 },
     namespace: { type: 'text', default: '' },
     repeated: { type: 'integer', default: 0 },
@@ -181,7 +192,12 @@ export const runs = new EntitySchema<RunRow>({
     skipped: { type: 'integer', default: 0 },
     coveredBy: { name: 'covered_by', type: 'integer', nullable: true },
     lastError: { name: 'failure', type: 'text', nullable: true },
+    redelivered: { type: 'integer', default: 0 },
+    replayed: { type: 'integer', default: 0 },
+    replayedAt: { name: 'replayed_at', type: 'integer', nullable: true },
     startedAt: { name: 'started_at', type: 'integer' },
+    readAt: { name: 'read_at', type: 'integer', nullable: true },
+    storedAt: { name: 'stored_at', type: 'integer', nullable: true },
     finishedAt: { name: 'finished_at', type: 'integer', nullable: true },
   },
 })
@@ -247,9 +263,12 @@ export interface DeadRow {
   /** When the task was stored. */
   createdAt: number
   diedAt: number
-  /** What an operator did with it: see dead-letters.ts. */
-  fate: 'dead' | 'retried' | 'discarded'
-  /** JSON; empty once it's discarded. */
+  /**
+   * What an operator did with it: see dead-letters.ts. Two are no dead letters, but passed over like them: a task that
+   * is `replayed` has a later seq, too, and one that is `held` was found in the sink (runs/replay.ts).
+   */
+  fate: 'dead' | 'retried' | 'discarded' | 'replayed' | 'held'
+  /** JSON; empty for all but dead and retried ones. */
   task: string
 }
 

@@ -230,6 +230,26 @@ class Cadences1700000000009 implements MigrationInterface {
   down = neverBack
 }
 
+class Replays1700000000010 implements MigrationInterface {
+  name = 'Replays1700000000010'
+
+  async up(runner: QueryRunner): Promise<void> {
+    const statements = [
+      'ALTER TABLE run ADD COLUMN read_at INTEGER',
+      'ALTER TABLE run ADD COLUMN stored_at INTEGER',
+      'ALTER TABLE run ADD COLUMN redelivered INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE run ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE run ADD COLUMN replayed_at INTEGER',
+      'ALTER TABLE run ADD COLUMN leaves_out INTEGER NOT NULL DEFAULT 0',
+      `CREATE INDEX dead_held ON dead (run) WHERE fate = 'held'`,
+      'PRAGMA user_version = 10',
+    ]
+    for (const statement of statements) await runner.query(statement)
+  }
+
+  down = neverBack
+}
+
 async function neverBack(): Promise<void> {
   throw new Error('An outbox is never taken back to an older schema: its tasks would be lost.')
 }
@@ -245,4 +265,5 @@ export const migrations = [
   SinksOfRuns1700000000007,
   Intervals1700000000008,
   Cadences1700000000009,
+  Replays1700000000010,
 ]

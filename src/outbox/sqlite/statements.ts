@@ -1,7 +1,7 @@
 /**
  * The outbox's statements that stay SQL; everything else goes through TypeORM.
  *
- * The first four move a run's tasks and set-aside records: of a run's time most is spent in them, and TypeORM's
+ * Those that store and read move a run's tasks and set-aside records: most of a run's time is spent in them; TypeORM's
  * builder and hydration take three to five times as long as they do (8,000 records: 140 ms against 25 ms; reading
  * 20,000: 87 ms against 30 ms). The last two are views of the batches' JSON (`json_each`), which the QueryBuilder
  * has no words for.
@@ -70,6 +70,33 @@ export async function storeSuspects(manager: EntityManager, run: number, suspect
     `INSERT INTO suspect (run, position, task)
       SELECT ?, value ->> 'position', value ->> 'task' FROM json_each(?)`,
     [run, JSON.stringify(suspects)],
+  )
+}
+
+/** Delivery passes over these tasks of a run from now on; `fate`: see DeadRow. */
+export async function passOver(
+  manager: EntityManager,
+  { run, fate, reason, now }: { run: number; fate: 'discarded' | 'replayed' | 'held'; reason: string; now: number },
+  seqs: readonly number[],
+): Promise<void> {
+  await manager.query(
+    `INSERT INTO dead (seq, run, attempts, reason, created_at, died_at, fate, task)
+      SELECT value, ?, 0, ?, ?, ?, ?, '' FROM json_each(?)`,
+    [run, reason, now, now, fate, JSON.stringify(seqs)],
+  )
+}
+
+/** Tasks behind `seq` that were taken to be in the sink aren't any more: they are delivered. */
+export async function letGoOfHeld(manager: EntityManager, seq: number): Promise<void> {
+  await manager.query(`DELETE FROM dead WHERE fate = 'held' AND seq > ?`, [seq])
+}
+
+/** Runs are done: what they passed over because the sink had it is delivered, like all else. */
+export async function settleHeld(manager: EntityManager, runIds: readonly string[]): Promise<void> {
+  await manager.query(
+    `DELETE FROM dead WHERE fate = 'held'
+      AND run IN (SELECT id FROM run WHERE run_id IN (SELECT value FROM json_each(?)))`,
+    [JSON.stringify(runIds)],
   )
 }
 

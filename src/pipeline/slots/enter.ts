@@ -9,6 +9,7 @@
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Logger } from '../../plugin.js'
 import { shareIn } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
@@ -23,6 +24,8 @@ export interface EnterOptions {
   cadence?: string | null
   /** Reads the slot again where it is lost, or no longer kept. */
   again?: boolean
+  /** Whether that is for an operator to say, also where nothing is lost; and what the sink still holds is left out. */
+  replay?: 'all' | 'missing' | undefined
   /** Where the slot's interval begins, in milliseconds since 1970, where there was none before it. Default: at it. */
   from?: number | undefined
   /** Whether the slot was served, but not at the present sink. */
@@ -60,8 +63,9 @@ export async function enterRun(
     await ledger.standFor(last, note)
     return { run: last, complete: true, missed }
   }
-  if (again) await mustBeGone(options, earlier, outbox)
-  else {
+  const isReplay = options.replay !== undefined
+  if (again && !isReplay) await mustBeGone(options, earlier, outbox)
+  if (!again) {
     mustNotBeDiscarded(slot, earlier)
     mustNotBeLost(slot, earlier)
     if (!last) mustBeNewer(slot, outbox)
@@ -75,9 +79,15 @@ export async function enterRun(
     return { run: last, complete: true, missed }
   }
   const namespace = namespaceOf(options, earlier, log)
+  const leavesOut = options.replay === 'missing'
   const by = { source: source.name, sourceDigest: source.digest }
   const run = await ledger.start(
-    { ...by, slot, slotGiven, namespace, cadence: options.cadence ?? null, again, from: options.from },
+    {
+      ...by,
+      ...{ slot, slotGiven, namespace, cadence: options.cadence ?? null, again },
+      from: options.from,
+      leavesOut,
+    },
     note,
   )
   return { run, complete: false, missed }
@@ -96,15 +106,6 @@ function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly R
     )
   return before
 }
-
-/** What counts of a slot: from the last run on that read it again. */
-export const currentOf = (earlier: readonly RunRow[]): readonly RunRow[] =>
-  earlier.slice(
-    Math.max(
-      0,
-      earlier.findLastIndex((run) => run.again === 1),
-    ),
-  )
 
 /** What an operator gave up isn't read again by the next retry of a scheduler. Throws UsageError. */
 function mustNotBeDiscarded(slot: string, earlier: readonly RunRow[]): void {

@@ -1,0 +1,219 @@
+/** `owm outbox replay`: a run or a slot is delivered once more, under the same task ids. */
+import type { Loaded } from '../../../config/load.js'
+import { TransientError, UsageError } from '../../../errors/index.js'
+import type { Outbox } from '../../../outbox/outbox.js'
+import type { Replayable, ReplayFilter } from '../../../outbox/runs/replay.js'
+import type { FlushSummary } from '../../../pipeline/flush.js'
+import type { SinkDeps } from '../../../pipeline/parts.js'
+import type { Done } from '../../command.js'
+import { lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, sourceOf } from '../../compose.js'
+import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
+import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
+import { depsOf } from '../flush.js'
+import { agendaOf, run as produceRun } from '../produce.js'
+import { tellRejects } from '../rejects.js'
+import { noteDelivered, type Served } from '../served.js'
+import { isConfirmed } from './ask.js'
+
+/** What `owm outbox replay --json` prints. */
+export interface ReplayResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  /** Where the tasks come from: the outbox's history, or the source, which is read again; null before that is known. */
+  from: 'history' | 'source' | null
+  /** The runs that are meant; `tasks`: those that were delivered and that the history has. */
+  runs: Replayable[]
+  /** Tasks that were put back, and those that were left out, since the sink holds them. Of a dry run: nothing yet. */
+  replayed: { tasks: number; held: number }
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /** The slots that had tasks to deliver, oldest first. */
+  served: Served[]
+  durationMs: number
+}
+
+export interface ReplayFlags extends WaitFlags {
+  run?: string | undefined
+  slot?: string | undefined
+  all: boolean
+  'dry-run': boolean
+  yes: boolean
+}
+
+export const nothingReplayed = (): ReplayResult => ({
+  outbox: { path: null, pending: 0, dead: 0 },
+  from: null,
+  runs: [],
+  replayed: { tasks: 0, held: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
+  served: [],
+  durationMs: 0,
+})
+
+/** @param configure reads the configuration, with the source where that is to be read */
+export async function replay(
+  result: ReplayResult,
+  flags: ReplayFlags,
+  configure: (withSource: boolean) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<ReplayResult>> {
+  const elapsed = stopwatch()
+  const filter = filterOf(flags)
+  const waitMs = waitMsOf(flags)
+  const loaded = await configure(false)
+  const { path } = loaded.settings.outbox
+  result.outbox.path = path
+  result.sink.name = loaded.settings.sink?.use ?? null
+  const looked = await lookAtOutbox(loaded, around, 'owner')
+  Object.assign(result.outbox, { pending: looked?.pending ?? 0, dead: looked?.dead ?? 0 })
+  const { replayableIn } = await import('../../../outbox/inspect/picture.js')
+  const plan = planOf(await replayableIn(path, filter), filter)
+  Object.assign(result, { from: plan.from, runs: plan.runs })
+  const what = wordsOf(plan, flags)
+  if (flags['dry-run']) return { result, summary: [`dry run: ${what} would be put back`] }
+  if (plan.from === 'history' && plan.tasks === 0)
+    return { result, summary: [`${what}: nothing to put back`, ...leftIn(result.outbox)] }
+  if (!flags.yes) await ask(what, path, around.signal)
+  const sink = await sinkOf(loaded, around)
+  const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'owner' })
+  try {
+    const now = planOf(await outbox.replayable(filter), filter)
+    if (now.from !== plan.from) throw changedMeanwhile(path)
+    const parts = { sink, outbox }
+    const again = plan.from === 'history' ? fromHistory : fromSource
+    const errors = await again(result, { plan: now, flags, parts }, configure, around)
+    result.durationMs = elapsed()
+    return { result, summary: [lineOf(result)], errors }
+  } finally {
+    await outbox.close()
+  }
+}
+
+/** Which runs, and what is done with them. */
+interface Plan {
+  from: 'history' | 'source'
+  slot: string
+  runs: Replayable[]
+  tasks: number
+}
+
+interface Work {
+  plan: Plan
+  flags: ReplayFlags
+  parts: { sink: SinkDeps; outbox: Outbox }
+}
+
+type Errors = FlushSummary['errors']
+
+async function fromHistory(
+  result: ReplayResult,
+  { plan, flags, parts }: Work,
+  configure: (withSource: boolean) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Errors> {
+  const { replay } = await import('../../../pipeline/slots/replay.js')
+  const deps = await depsOf(await configure(false), parts, around)
+  const summary = await replay({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
+  if (summary.replayed) result.replayed = summary.replayed
+  await noteDelivered(result, summary, parts.outbox)
+  return summary.errors
+}
+
+async function fromSource(
+  result: ReplayResult,
+  { plan, flags, parts }: Work,
+  configure: (withSource: boolean) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Errors> {
+  const [{ everything, isReady }, { flush }, { cadenceKept }] = await Promise.all([
+    import('../../../pipeline/slots/replay.js'),
+    import('../../../pipeline/flush.js'),
+    import('../../../config/filters.js'),
+  ])
+  const { outbox } = parts
+  const loaded = await configure(true)
+  const source = await sourceOf(loaded, around, () => outbox)
+  const before = await flush(everything, await depsOf(loaded, parts, around))
+  await noteDelivered(result, before, outbox)
+  if (!isReady(before) || around.signal.aborted) return before.errors
+  const schedule = scheduleOf(loaded, around)
+  const agenda = await agendaOf(plan.slot, plan.slot, schedule)
+  const when = { agenda, schedule, cadence: await cadenceKept(loaded) }
+  const summary = await produceRun(
+    { ...when, replay: flags.all ? 'all' : 'missing' },
+    loaded,
+    { ...parts, source },
+    { 'no-flush': false, again: true },
+    around,
+  )
+  const held = outbox.intake.leftOut
+  result.replayed = { tasks: summary.run.persisted - held, held }
+  await noteDelivered(result, summary, outbox)
+  await tellRejects(summary.rejects, around)
+  return summary.errors
+}
+
+/** Throws UsageError where not exactly one of the flags says what is meant. */
+function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
+  if (run !== undefined && slot === undefined) return { run }
+  if (slot && run === undefined) return { slot: slotNamed('--slot', slot) }
+  throw new UsageError('What is to be delivered once more? Name one: --run ID or --slot TIME.', {
+    hint: '`owm runs` shows the runs and their slots; --dry-run says what would be put back.',
+  })
+}
+
+/** Throws UsageError. */
+function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
+  const [run, ...others] = runs
+  if ('run' in filter) {
+    if (!run)
+      throw new UsageError(`No run has an id that begins with ${filter.run}.`, { hint: '`owm runs` shows them.' })
+    if (others.length > 0)
+      throw new UsageError(`${runs.length} runs begin with ${filter.run}.`, {
+        hint: `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`,
+      })
+  }
+  const slot = 'slot' in filter ? filter.slot : (run?.slot ?? '')
+  const open = runs.find(({ state }) => state === 'reading' || state === 'checking')
+  if (open)
+    throw new UsageError(`The run ${open.runId.slice(0, 8)} of the slot ${slot} isn't read to its end.`, {
+      hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',
+    })
+  const isKept = run !== undefined && runs.every((one) => one.isKept || isEmpty(one)) && !runs.every(isEmpty)
+  const tasks = runs.reduce((sum, one) => sum + one.tasks, 0)
+  return { from: isKept ? 'history' : 'source', slot, runs, tasks }
+}
+
+/** A later run of a slot that found all of its locations there already. */
+const isEmpty = ({ isKept, tasks, state }: Replayable): boolean => !isKept && tasks === 0 && state === 'done'
+
+function wordsOf({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): string {
+  const which = runs.length === 1 ? `run ${runs[0]?.runId.slice(0, 8)}, slot ${slot}` : `slot ${slot}`
+  const but = all ? ', whether the sink holds them or not' : ', but for what the sink holds'
+  return from === 'history'
+    ? `${plural(tasks, 'task')} of the history (${which})${but}`
+    : `all locations of the source for the slot ${slot}, of which the history has not all${but}`
+}
+
+/** Throws UsageError where nobody can be asked, or somebody says no. */
+async function ask(what: string, path: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new UsageError(`From ${path}, ${what} would be delivered once more, and nobody can be asked.`, {
+      hint: '--yes does it without a question; --dry-run only says what.',
+    })
+  if (!(await isConfirmed(`Deliver once more: ${what}?`, signal))) throw new UsageError('Nothing was put back.')
+}
+
+const changedMeanwhile = (path: string): TransientError =>
+  new TransientError(`The outbox ${path} has changed since it was looked at: nothing was put back.`, {
+    hint: 'Run the command again.',
+  })
+
+function lineOf({ replayed, from, sink, outbox, durationMs }: ReplayResult): string {
+  return [
+    `${plural(replayed.tasks, 'task')} put back from the ${from}`,
+    ...(replayed.held > 0 ? [`${count(replayed.held)} left out, since the sink holds them`] : []),
+    ...tasksDelivered(sink),
+    `${count(outbox.pending)} pending`,
+    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    seconds(durationMs),
+  ].join(', ')
+}

@@ -1,0 +1,138 @@
+/**
+ * Tasks that are delivered once more, because an operator says so. Two ways:
+ *
+ *     the history has all of a run   its tasks get new seqs at the end of the queue; delivery passes over the old ones,
+ *                                    so that a sink that loses everything gets each task once
+ *     it hasn't                      the slot is read again (ledger.ts, `again`); what the sink holds at that time is
+ *                                    stored, but passed over (`held`) until the run is done
+ *
+ * What is pending or dead isn't put back: the one is delivered anyway, the other is `outbox retry`'s.
+ */
+import { type EntityManager, In } from 'typeorm'
+import { taskIdOf } from '../../tasks/id.js'
+import { step } from '../../trace.js'
+import { cut, placed } from '../intake.js'
+import { beginningWith } from '../sqlite/criteria.js'
+import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
+import type { OutboxState } from '../state.js'
+import { currentOf } from './whole-slots.js'
+
+/** Which runs: the one whose id begins so, or those that serve a slot. */
+export type ReplayFilter = { readonly run: string } | { readonly slot: string }
+
+export interface Replayable {
+  runId: string
+  slot: string
+  state: RunState
+  /** Its tasks that were delivered and that the history has. */
+  tasks: number
+  /** Whether the history has all that it stored. */
+  isKept: boolean
+}
+
+/** What could be delivered once more, oldest first. Reads only. */
+export async function replayable(manager: EntityManager, filter: ReplayFilter): Promise<Replayable[]> {
+  const where = 'run' in filter ? { runId: beginningWith(filter.run) } : { slot: filter.slot }
+  const found = await manager.find(runs, { where, order: { id: 'ASC' } })
+  const meant = 'run' in filter ? found : currentOf(found).filter(({ state }) => state !== 'missed')
+  return Promise.all(
+    meant.map(async (run) => {
+      const { runId, slot, state } = run
+      const { delivered, isKept } = await historyOf(manager, run)
+      return { runId, slot, state, tasks: delivered.reduce((sum, { seqs }) => sum + seqs.length, 0), isKept }
+    }),
+  )
+}
+
+/** The delivered tasks of a run by their batches. */
+interface History {
+  readonly delivered: readonly { firstSeq: number; seqs: number[] }[]
+  readonly isKept: boolean
+}
+
+async function historyOf(manager: EntityManager, { id: run, persisted, state }: RunRow): Promise<History> {
+  const [{ ackedSeq } = { ackedSeq: 0 }] = await manager.find(states, { select: { id: true, ackedSeq: true } })
+  const stored = await manager.find(batches, {
+    select: { firstSeq: true, count: true },
+    where: { run },
+    order: { firstSeq: 'ASC' },
+  })
+  const passed = await manager.find(deadTasks, { select: { seq: true, fate: true }, where: { run } })
+  const isPassed = new Set(passed.map(({ seq }) => seq))
+  const twice = passed.filter(({ fate }) => fate === 'retried' || fate === 'replayed').length
+  const kept = stored.reduce((sum, { count }) => sum + count, 0)
+  const delivered = stored.map(({ firstSeq, count }) => ({
+    firstSeq,
+    seqs: Array.from({ length: count }, (_, index) => firstSeq + index).filter(
+      (seq) => seq <= ackedSeq && !isPassed.has(seq),
+    ),
+  }))
+  return { delivered, isKept: persisted > 0 && state !== 'discarded' && kept >= persisted + twice }
+}
+
+/** What is given to a replay, of an outbox that is held. */
+export interface ReplayParts {
+  readonly path: string
+  readonly state: OutboxState
+  readonly batchSize: number
+  readonly now: number
+}
+
+export interface Replayed {
+  /** Tasks that were put back. */
+  tasks: number
+  /** Tasks that the sink holds, and that were left where they are. */
+  held: number
+  /** The last `seq` that was given out. */
+  lastSeq: number
+}
+
+/**
+ * Puts delivered tasks of these runs back, at the end of the queue, but for those whose ids are `held`. A part of a
+ * transaction: a replay that dies in it is none.
+ */
+export async function putBack(
+  manager: EntityManager,
+  runIds: readonly string[],
+  held: ReadonlySet<string> | undefined,
+  { path, state, batchSize, now }: ReplayParts,
+): Promise<Replayed> {
+  const { outboxId } = state
+  const done: Replayed = { tasks: 0, held: 0, lastSeq: state.lastSeq }
+  const found = await manager.find(runs, { where: { runId: In([...runIds]) }, order: { id: 'ASC' } })
+  for (const row of found) {
+    const { id: run, runId, slot } = row
+    const store = async (tasks: string[]): Promise<void> => {
+      const some = placed(cut(tasks, batchSize), { runId, slot }, { outboxId, lastSeq: done.lastSeq })
+      await storeBatches(manager, run, some, now)
+      done.lastSeq += tasks.length
+    }
+    let gathered: string[] = []
+    const before = done.tasks
+    for (const { firstSeq, seqs } of (await historyOf(manager, row)).delivered) {
+      const [batch] = seqs.length > 0 ? await batchesFrom(manager, { path, outboxId }, firstSeq, 1) : []
+      const missing = seqs.filter((seq) => batch && !held?.has(taskIdOf(batch.task(seq - firstSeq))))
+      done.held += seqs.length - missing.length
+      done.tasks += missing.length
+      // guard: replayed-once
+      await passOver(manager, { run, fate: 'replayed', reason: 'replayed by an operator', now }, missing)
+      gathered.push(...missing.map((seq) => batch?.task(seq - firstSeq) ?? ''))
+      if (gathered.length < batchSize) continue
+      await store(gathered)
+      gathered = []
+    }
+    await store(gathered)
+    await note(manager, row, done.tasks - before, now)
+  }
+  await manager.update(states, { id: 1 }, { lastSeq: done.lastSeq })
+  step('replay:written')
+  return done
+}
+
+/** A run that was lost isn't any more: what the sink lacks of it is pending. */
+async function note(manager: EntityManager, { id, state }: RunRow, tasks: number, now: number): Promise<void> {
+  const opened = tasks > 0 || state === 'lost' ? ({ state: 'read', lost: 0, finishedAt: null } as const) : {}
+  if (tasks === 0 && state !== 'lost') return
+  await manager.update(runs, { id }, { ...opened, replayed: () => `replayed + ${tasks}`, replayedAt: now })
+}

@@ -1,0 +1,53 @@
+/**
+ * `owm outbox replay` from the history:
+ *
+ *     deliver what is pending -> ask the sink what it holds -> put the rest back (one transaction) -> deliver it
+ *
+ * A crash before the transaction leaves nothing to do, one behind it leaves pending tasks, which any start delivers.
+ */
+import type { Replayed } from '../../outbox/runs/replay.js'
+import { step } from '../../trace.js'
+import { Contact } from '../contact.js'
+import { type FlushSummary, flush } from '../flush.js'
+import type { Deps } from '../parts.js'
+
+export interface ReplaySummary extends FlushSummary {
+  /** Undefined where what was pending before couldn't be delivered: then nothing was put back. */
+  replayed: Omit<Replayed, 'lastSeq'> | undefined
+}
+
+export interface ReplayOptions {
+  readonly runIds: readonly string[]
+  /** Also what the sink holds. */
+  readonly all: boolean
+}
+
+export const everything = { limit: Number.POSITIVE_INFINITY }
+
+/** Delivers tasks of these runs once more. */
+export async function replay({ runIds, all }: ReplayOptions, deps: Deps): Promise<ReplaySummary> {
+  const before = await flush(everything, deps)
+  if (!isReady(before) || deps.signal.aborted) return { ...before, replayed: undefined }
+  const { tasks, held } = await deps.outbox.replay(runIds, all ? undefined : await heldBy(deps))
+  step('replay:stored')
+  const after = await flush(everything, deps)
+  const sum = (key: 'delivered' | 'deduplicated' | 'evicted' | 'refused' | 'lost'): number => before[key] + after[key]
+  return {
+    ...{ delivered: sum('delivered'), deduplicated: sum('deduplicated'), evicted: sum('evicted') },
+    ...{ refused: sum('refused'), lost: sum('lost'), replayed: { tasks, held } },
+    served: [...before.served.filter(({ slot }) => !after.served.some((run) => run.slot === slot)), ...after.served],
+    errors: [...((await deps.outbox.ledger.lost()).length > 0 ? before.errors : []), ...after.errors],
+  }
+}
+
+/** Whether all that was pending is delivered: what was lost for good is what a replay is for. */
+export const isReady = ({ errors }: FlushSummary): boolean => errors.every(({ code }) => code === 'SINK_LOST')
+
+async function heldBy(deps: Deps): Promise<ReadonlySet<string> | undefined> {
+  const contact = new Contact(deps)
+  try {
+    return await contact.held()
+  } finally {
+    await contact.close()
+  }
+}

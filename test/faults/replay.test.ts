@@ -1,0 +1,112 @@
+/** SIGKILL during `owm outbox replay`: it is finished by the next start, or it is none; nothing comes twice. */
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entriesIn, factsOf } from '../support/contents.js'
+import { expectGood, faultScene, produceArgs, type Scene, slotAt } from '../support/faults.js'
+import { type RedisProcess, startRedisProcess } from '../support/redis.js'
+
+/** OWM_TEST_LONG=1: more moments. */
+const isLong = process.env['OWM_TEST_LONG'] === '1'
+const rows = 600
+let redis: RedisProcess
+let admin: Redis
+let streams = 0
+
+beforeAll(async () => {
+  redis = await startRedisProcess()
+  admin = new Redis(redis.url)
+})
+afterAll(async () => {
+  admin.disconnect()
+  await redis.stop()
+})
+
+const sceneWith = (outbox: Record<string, unknown> = {}): Promise<Scene> =>
+  faultScene({ sink: { url: redis.url, stream: `replay-${++streams}` }, locations: { rows }, outbox })
+
+const replay = ['outbox', 'replay', `--slot=${slotAt(0)}`, '--yes']
+const streamOf = ({ sink }: Scene): string => ('stream' in sink ? sink.stream : '')
+/** The sink loses its oldest entries: only the newest ones are left. */
+const trim = (scene: Scene, left: number): Promise<number> => admin.xtrim(streamOf(scene), 'MAXLEN', '=', left)
+
+const later: [string, boolean][] = ['replay:stored:1', 'batch:sent:1', 'batch:acknowledged:3', 'receipt:written:1'].map(
+  (at) => [at, true],
+)
+
+/** The ids in the sink, each of which is there once; and none is stored twice to be delivered. */
+async function idsOnce(scene: Scene): Promise<Set<string>> {
+  const ids = (await entriesIn(scene.sink)).map((text): string => JSON.parse(text).task_id)
+  expect(new Set(ids).size).toBe(ids.length)
+  const facts = await factsOf(scene.outbox)
+  const stored = facts?.tasks.map(({ taskId }) => taskId) ?? []
+  expect(new Set(stored).size).toBe(stored.length)
+  return new Set(ids)
+}
+
+describe('from the history', () => {
+  const moments: readonly [string, boolean][] = [
+    ['replay:written:1', false],
+    ['batch:answered:2', true],
+    ...(isLong ? later : []),
+  ]
+
+  test.each(moments)('at %s', async (at, isPutBack) => {
+    const scene = await sceneWith()
+    expectGood(await scene.produce(0))
+    await trim(scene, 120)
+    await scene.crash(at, replay)
+    await idsOnce(scene)
+    const facts = await factsOf(scene.outbox)
+    expect((facts?.lastSeq ?? 0) > scene.locations.valid.length).toBe(isPutBack)
+    expectGood(await scene.owm(isPutBack ? ['flush'] : replay))
+    await idsOnce(scene)
+    await scene.complete()
+    await scene.holds()
+  })
+
+  test('a sink that loses all of it afterwards gets each task once', async () => {
+    const scene = await sceneWith()
+    expectGood(await scene.produce(0))
+    await trim(scene, 120)
+    expectGood(await scene.owm(replay))
+    await admin.del(streamOf(scene))
+    expectGood(await scene.owm(['flush']))
+    await idsOnce(scene)
+    await scene.complete()
+  })
+})
+
+describe('from the source, where the history is no longer kept', () => {
+  async function unkept(): Promise<Scene> {
+    const scene = await sceneWith({ keepTasks: 0 })
+    for (const hour of [0, 1]) expectGood(await scene.produce(hour))
+    // All of the later slot, and the end of the earlier one.
+    await trim(scene, scene.locations.valid.length + 120)
+    scene.ledger.forgotten?.add(slotAt(0))
+    return scene
+  }
+
+  const allOfIt = (scene: Scene): number => 2 * scene.locations.valid.length
+
+  test.each(['intake:persisted:1', ...(isLong ? ['run:started:1', 'intake:written:1', 'batch:answered:2'] : [])])(
+    'at %s',
+    async (at) => {
+      const scene = await unkept()
+      await scene.crash(at, replay)
+      await idsOnce(scene)
+      expectGood(await scene.owm(produceArgs(1)))
+      expect((await idsOnce(scene)).size).toBe(allOfIt(scene))
+    },
+  )
+
+  test('what it left out is delivered where the sink loses it before the end', async () => {
+    const scene = await unkept()
+    await scene.crash('intake:persisted:1', replay)
+    await admin.flushall()
+    expect((await scene.owm(produceArgs(1))).signal).toBe(null)
+    const ids = await idsOnce(scene)
+    const facts = await factsOf(scene.outbox)
+    const own = new Set(facts?.runs.filter(({ slot }) => slot === slotAt(0)).map(({ id }) => id))
+    for (const { run, taskId } of facts?.tasks ?? []) if (own.has(run)) expect(ids).toContain(taskId)
+  })
+})
