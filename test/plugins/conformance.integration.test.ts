@@ -93,11 +93,16 @@ function suite(name: string, checks: () => Check[]): void {
   })
 }
 
+/** The others are read on from a checkpoint by the same code as one of these. */
+const killed = ['list.csv', 'list.csv.gz', 'list.json', 'list.ndjson', 'list.yaml']
+const isWanted = (file: string, { name }: Check): boolean => killed.includes(file) || !name.includes('is killed')
+
 describe('sources', () => {
   const count = places.length
   suite('static-list, inline', () => sourceChecks({ plugin: staticList, options: { locations: places }, count }))
   for (const file of Object.keys(lists).flatMap((name) => [name, `${name}.gz`]))
-    suite(`static-list, ${file}`, () => sourceChecks({ plugin: staticList, options: { file }, count, baseDir }))
+    suite(`static-list, ${file}`, () =>
+      sourceChecks({ plugin: staticList, options: { file }, count, baseDir }).filter((check) => isWanted(file, check)))
   suite('simulated-db', () =>
     sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100 }, count: 1_234 }))
   suite('simulated-db, with bad rows', () =>
