@@ -13,6 +13,15 @@ export interface Lived {
   readonly slots: number
 }
 
+/**
+ * Locations with rhythms of their own. No clock is wrong: where one was, and the outbox is lost, a window of the time
+ * before may come again (docs/reliability.md, known limits).
+ */
+export const withCadences = {
+  cadence: { field: 'every', rules: [], spread: true },
+  without: { skew: 0 },
+} as const satisfies Partial<Plan>
+
 export interface Plan {
   readonly seed: number
   readonly days: number

@@ -10,7 +10,7 @@ import { startProxy } from '../../support/proxy.js'
 import { startRedisProcess } from '../../support/redis.js'
 import { happenings, schedules } from './history.js'
 import { Life } from './life.js'
-import { live } from './lives.js'
+import { live, withCadences } from './lives.js'
 import { watched } from './server.js'
 import { expressions, hour, type Schedule, timesIn, zones } from './times.js'
 
@@ -33,8 +33,7 @@ test('twenty days, with the night in which clocks are put forward', { timeout: 6
 })
 
 test('five days of locations with cadences', { timeout: 600_000 }, async () => {
-  const cadence = { field: 'every', rules: [], spread: true }
-  const plan = { seed, days: 5, calm: 3, begin: Date.UTC(2026, 2, 26, 12), schedule: hourly, cadence }
+  const plan = { seed, days: 5, calm: 3, begin: Date.UTC(2026, 2, 26, 12), schedule: hourly, ...withCadences }
   const lived = await live(plan)
   expect(lived.slots).toBeGreaterThan(30)
 })
