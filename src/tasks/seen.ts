@@ -7,8 +7,8 @@ import { hexNumber } from './id.js'
  *
  * Blocked after Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient
  * Bloom Filters" (2007): all bits of an id lie in one cache line. By that paper's
- * sum 1 in 5,700 of 10 million ids is a false suspect, 1 in 121 of 20 million,
- * none of a million.
+ * sum 1 in 5,700 of 10 million ids is a false suspect, 1 in 121 of 20 million;
+ * of a million it is a few.
  */
 const probes = 8
 /** The first filter has 2 MiB, later ones have more: touching memory for the first time is what costs. */
