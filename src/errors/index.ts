@@ -136,6 +136,11 @@ export class SinkLostError extends TransientError {
   override readonly code = 'SINK_LOST'
 }
 
+/** Outbox, receipt, sink or source say different things of a slot. */
+export class DifferentError extends TransientError {
+  override readonly code = 'DIFFERENT'
+}
+
 /** The sink will never take this batch as it is; its tasks are tried one by one. */
 export class RefusedError extends OwmError {
   override readonly [mark] = 'refused'

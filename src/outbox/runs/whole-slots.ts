@@ -46,7 +46,8 @@ export const currentOf = <Run extends Pick<RunRow, 'again'>>(own: readonly Run[]
     ),
   )
 
-function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
+/** @param own the slot's runs, oldest first, without those that were missed */
+export function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
   const current = currentOf(own)
   const last = current.at(-1)
   if (!last) return undefined

@@ -1,0 +1,256 @@
+/** Whether outbox, receipt and sink say the same of a slot. Pure. */
+import type { SlotHeld } from '../../../../outbox/inspect/held.js'
+import type { IdTable } from '../../../../outbox/inspect/id-table.js'
+import type { Receipt, Sink } from '../../../../plugin.js'
+import { IdSum } from '../../../../tasks/id-sum.js'
+import { type Found, hasRange } from './scan.js'
+
+/** What was found to differ, what to do about it: a command. */
+export interface Difference {
+  /**
+   * `no run`: the outbox has none. `waiting`: the slot isn't whole, and nobody is at work. `no receipt`; `receipt`:
+   * it says something else. `missing`: tasks that aren't in the sink. `twice`: tasks that are there more often than
+   * they were sent. `lost`: tasks of which the outbox knows that the sink lost them. `not in slot`, `not in list`:
+   * against the source.
+   */
+  readonly kind: Kind
+  /** Tasks; of a receipt, the values that differ. */
+  readonly count: number
+  readonly what: string
+  /** Task ids, as far as they are known, up to `mostIds`. */
+  readonly ids: string[]
+  readonly todo: string
+}
+
+/** What `owm verify --json` says of a slot. */
+export interface Verified {
+  readonly slot: string
+  /** `unproven`: nothing differs, but what would prove it isn't kept any more. */
+  readonly state: 'same' | 'different' | 'under way' | 'unproven' | 'elsewhere' | 'discarded'
+  /** Tasks that the sink took, and how many of them are there. */
+  readonly delivered: number
+  readonly there: number
+  /** Tasks that were trimmed since. */
+  readonly trimmed: number
+  readonly dead: number
+  readonly discarded: number
+  /** Tasks between the slot's first and last entry that this outbox doesn't know. */
+  readonly others: number
+  /** Tasks of the slot that stand outside of those two: its receipt was deleted, and written again since. */
+  readonly outside: number
+  /** Tasks that are there more often than they were sent, at a sink that promises no more. */
+  readonly twice: number
+  readonly differences: Difference[]
+}
+
+type Kind =
+  | 'no run'
+  | 'waiting'
+  | 'no receipt'
+  | 'receipt'
+  | 'missing'
+  | 'twice'
+  | 'lost'
+  | 'not in slot'
+  | 'not in list'
+
+/** Ids that a difference names. */
+export const mostIds = 10_000
+
+/** What the table says of a slot's ids, in the order in which they were sent. */
+export interface Ids {
+  there: number
+  /** Missing before all that are there, and behind one that is. */
+  readonly before: string[]
+  readonly behind: string[]
+  readonly twice: string[]
+  /** Only the list has them, or only the outbox. */
+  readonly onlyListed: string[]
+  readonly notListed: string[]
+}
+
+export function idsBySlot(ids: IdTable, slots: number): Ids[] {
+  const first = new Array<number>(slots).fill(Number.POSITIVE_INFINITY)
+  for (const { group, order, found, expected } of ids.all())
+    if (found > 0 && expected > 0) first[group] = Math.min(first[group] ?? 0, order)
+  const of = first.map(() => ({ there: 0, before: [], behind: [], twice: [], onlyListed: [], notListed: [] }) as Bins)
+  for (const { id, group, order, expected, found, listed, dead } of ids.all()) {
+    const own = of[group]
+    if (!own) continue
+    const noted = { id, order }
+    if (expected > 0 && found > 0) own.there++
+    if (expected > 0 && found === 0) (order < (first[group] ?? 0) ? own.before : own.behind).push(noted)
+    if (expected > 0 && found > expected) own.twice.push(noted)
+    if (listed && expected === 0 && !dead && found === 0) own.onlyListed.push(noted)
+    if (!listed && (expected > 0 || dead)) own.notListed.push(noted)
+  }
+  const sorted = (noted: Noted[]): string[] => noted.sort((a, b) => a.order - b.order).map(({ id }) => id)
+  return of.map(({ there, before, behind, twice, onlyListed, notListed }) => ({
+    ...{ there, before: sorted(before), behind: sorted(behind), twice: sorted(twice) },
+    ...{ onlyListed: sorted(onlyListed), notListed: sorted(notListed) },
+  }))
+}
+
+interface Noted {
+  readonly id: string
+  readonly order: number
+}
+
+type Bins = { there: number } & Record<Exclude<keyof Ids, 'there'>, Noted[]>
+
+interface Judged {
+  readonly held: SlotHeld
+  readonly found: Found
+  readonly ids: Ids
+  readonly sink: Pick<Sink, 'guarantee' | 'receipts'>
+  /** Whether another owm is at work on the outbox. */
+  readonly isHeld: boolean
+  /** Whether the slot was compared with the source's list. */
+  readonly isListed: boolean
+}
+
+export function judge(judged: Judged): Verified {
+  const { held, found, ids, sink, isHeld } = judged
+  const { slot, delivered, dead, discarded } = held
+  const base = {
+    slot,
+    delivered,
+    there: 0,
+    trimmed: 0,
+    dead,
+    discarded,
+    others: 0,
+    outside: 0,
+    twice: 0,
+    differences: [],
+  }
+  if (held.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
+  if (held.state !== 'whole') return { ...base, state: held.state }
+  const tasks = tasksOf(held, found, ids)
+  const isPromised = sink.guarantee === 'exactly-once'
+  const differences = [
+    ...receiptDifferences(judged),
+    ...(tasks.missing > 0 || held.lost > 0 ? [missing(held, tasks.missing, tasks.missingIds)] : []),
+    ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
+    ...(judged.isListed ? listDifferences(held, tasks.isKept, ids) : []),
+  ]
+  const state = differences.length > 0 ? 'different' : tasks.isProven ? 'same' : 'unproven'
+  return {
+    ...{
+      ...base,
+      state,
+      differences,
+      there: tasks.there,
+      trimmed: tasks.trimmed,
+      others: tasks.others,
+      outside: found.outside,
+    },
+    twice: isPromised ? 0 : ids.twice.length,
+  }
+}
+
+function waiting(base: Omit<Verified, 'state'>): Verified {
+  const what = 'the slot is not whole in the sink, and no owm is at work'
+  const todo = '`owm produce` finishes it; `owm flush` delivers what is stored'
+  return { ...base, state: 'different', differences: [{ kind: 'waiting', count: 0, what, ids: [], todo }] }
+}
+
+interface Tasks {
+  readonly there: number
+  readonly trimmed: number
+  readonly missing: number
+  readonly missingIds: readonly string[]
+  readonly others: number
+  readonly isProven: boolean
+  /** Whether the history still has all of them. */
+  readonly isKept: boolean
+}
+
+/** Of a slot that the history still has as a whole, id by id; else by number and sum. */
+function tasksOf(held: SlotHeld, found: Found, ids: Ids): Tasks {
+  const owed = Math.max(0, held.delivered - held.kept)
+  const isKept = owed === 0
+  // What was trimmed was sent first. Where nothing is left of the slot, it's its end that tells.
+  const isExcused = ids.there > 0 ? found.isTrimmed : found.isGone
+  const missingIds = isExcused ? ids.behind : [...ids.before, ...ids.behind]
+  const known = { trimmed: isExcused ? ids.before.length : 0, missing: missingIds.length, missingIds, isKept }
+  if (isKept) return { ...known, there: ids.there, others: found.unknown, isProven: true }
+  const there = ids.there + Math.min(owed, found.unknown)
+  const others = Math.max(0, found.unknown - owed)
+  const lacking = Math.max(0, owed - found.unknown)
+  if (found.isTrimmed) return { ...known, there, others, trimmed: known.trimmed + lacking, isProven: found.isGone }
+  if (!hasRange(found)) return { ...known, there, others: 0, isProven: false }
+  const sum = new IdSum()
+  sum.add(held.knownSum.toString())
+  sum.add(found.unknownSum.toString())
+  const isProven = others === 0 && sum.toString() === held.receipt?.taskIdSum
+  return { ...known, there, others, missing: known.missing + lacking, isProven }
+}
+
+const compared = ['read', 'rejected', 'duplicates', 'delivered', 'taskIdSum'] as const
+
+function receiptDifferences({ held, found, sink }: Judged): Difference[] {
+  const todo = `\`owm produce --slot ${held.slot}\` compares the slot with the source and writes its receipt again`
+  const { receipt: expected } = held
+  const { receipt } = found
+  if (!sink.receipts || !expected || held.mayLackRuns) return []
+  if (!receipt) {
+    const what = 'the sink has no receipt of the slot: it may have lost more than that'
+    return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
+  }
+  const gone = (of: Receipt): number => of.dead + of.discarded
+  const values = compared
+    .filter((name) => receipt[name] !== expected[name])
+    .map((name) => valuesOf(name, expected, receipt))
+  if (gone(receipt) !== gone(expected))
+    values.push(`dead and discarded: ${gone(expected)} in the outbox, ${gone(receipt)} in the receipt`)
+  if (values.length === 0) return []
+  return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
+}
+
+const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
+  name === 'taskIdSum'
+    ? 'the sum of the task ids is another one'
+    : `${name}: ${outbox[name]} in the outbox, ${receipt[name]} in the receipt`
+
+function missing({ slot, lost }: SlotHeld, count: number, ids: readonly string[]): Difference {
+  const todo = `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
+  const named = ids.slice(0, mostIds)
+  if (lost > 0)
+    return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids: named, todo }
+  return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids: named, todo }
+}
+
+const twice = (ids: readonly string[]): Difference => ({
+  kind: 'twice',
+  count: ids.length,
+  what: 'they are in the sink more often than they were sent',
+  ids: ids.slice(0, mostIds),
+  todo: 'Workers that skip by task_id do each once; `owm why` with an id shows its entries',
+})
+
+function listDifferences({ slot }: SlotHeld, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
+  const more: Difference = {
+    ...{ kind: 'not in slot', count: onlyListed.length, ids: onlyListed.slice(0, mostIds) },
+    what: isKept
+      ? 'the list has them, and the slot has no task of theirs'
+      : 'the list has them, and the sink has no task of theirs; it may have been trimmed',
+    todo: `\`owm produce --slot ${slot}\` adds them`,
+  }
+  const fewer: Difference = {
+    ...{ kind: 'not in list', count: notListed.length, ids: notListed.slice(0, mostIds) },
+    what: 'the slot has them, and the list no longer does',
+    todo: 'Compare the list with an older one; `owm why` with an id shows which place it is',
+  }
+  return [more, fewer].filter(({ count }) => count > 0)
+}
+
+/** A slot that the outbox has no run of. */
+export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
+  const delivered = receipts.reduce((sum, receipt) => sum + receipt.delivered, 0)
+  const base = { slot, delivered, ...{ there: 0, trimmed: 0, dead: 0, discarded: 0, others: 0, outside: 0, twice: 0 } }
+  if (receipts.length > 0) return { ...base, state: 'elsewhere', differences: [] }
+  const what = 'neither the outbox nor the sink has anything of the slot'
+  const todo = `\`owm produce --slot ${slot}\` serves it`
+  return { ...base, state: 'different', differences: [{ kind: 'no run', count: 0, what, ids: [], todo }] }
+}

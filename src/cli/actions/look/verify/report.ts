@@ -1,0 +1,58 @@
+/** What `owm verify` found, in words. */
+import { count, plural } from '../../../format.js'
+import { table, terminalWidth, wrapped } from '../../../table.js'
+import { placeOfSink } from '../sink.js'
+import type { Difference, Verified } from './judge.js'
+import type { VerifyResult } from './verify.js'
+
+export async function reportOf(result: VerifyResult, limit: number): Promise<string[]> {
+  const { outbox, sink, slots, different, source } = result
+  const width = terminalWidth()
+  if (slots.length === 0)
+    return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
+  // What differs stands on top.
+  const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
+  const rows = shown.map(({ slot, state, delivered, there, trimmed, dead, discarded }) => [
+    ...[slot, state, count(delivered), count(there), count(trimmed), count(dead + discarded)],
+  ])
+  const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD']
+  return [
+    ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${count(sink.entries)} entries`, width),
+    ...(source ? wrapped(`the list has ${plural(source.tasks, 'task')} for ${source.slot}`, width) : []),
+    '',
+    ...(await table(head, rows, width)),
+    ...(slots.length > limit ? [`and ${plural(slots.length - limit, 'slot')} more: --limit shows them`] : []),
+    ...shown.flatMap((one) => notesOf(one, width)),
+    ...shown.flatMap(({ slot, differences }) => differences.flatMap((one) => wordsOf(slot, one, limit, width))),
+    '',
+    `${plural(slots.length, 'slot')} compared, ${different === 0 ? 'none differs' : `${count(different)} different`}`,
+  ]
+}
+
+const isDifferent = ({ state }: Verified): boolean => state === 'different'
+
+/** What is no difference, and yet good to know. */
+function notesOf({ slot, state, trimmed, others, outside, twice }: Verified, width: number): string[] {
+  const notes = [
+    ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
+    ...(others > 0 ? [`${plural(others, 'task')} of others in between`] : []),
+    ...(outside > 0 ? [`${plural(outside, 'task')} outside of what its receipt calls its first and last entry`] : []),
+    ...(twice > 0 ? [`${plural(twice, 'task')} there twice or more, as this sink may have them`] : []),
+    ...(state === 'unproven' ? ['what would prove the rest is no longer kept: --source compares the list'] : []),
+    ...(state === 'elsewhere' ? ['another outbox served it, or another sink has it'] : []),
+    ...(state === 'discarded' ? ['somebody gave it up'] : []),
+  ]
+  return notes.length > 0 ? wrapped(`${slot}: ${notes.join('; ')}`, width) : []
+}
+
+function wordsOf(slot: string, { kind, count: number, what, ids, todo }: Difference, limit: number, width: number) {
+  const more = number - Math.min(limit, ids.length)
+  const named = ids.slice(0, limit)
+  return [
+    '',
+    ...wrapped(`${slot}: ${kind}${ids.length > 0 || number > 1 ? ` ${count(number)}` : ''}: ${what}`, width),
+    ...named.map((id) => `  ${id}`),
+    ...(named.length > 0 && more > 0 ? [`  and ${count(more)} more: --limit, or --json`] : []),
+    ...wrapped(`  ${todo}`, width),
+  ]
+}

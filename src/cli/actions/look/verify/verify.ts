@@ -1,0 +1,164 @@
+/** `owm verify`: whether outbox, receipts and sink say the same of each slot. */
+import type { Loaded } from '../../../../config/load.js'
+import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
+import type { Held } from '../../../../outbox/inspect/held.js'
+import type { Receipt, Sink } from '../../../../plugin.js'
+import type { Done } from '../../../command.js'
+import { type Surroundings, sourceOf } from '../../../compose.js'
+import { slotNamed } from '../../../flags.js'
+import { plural } from '../../../format.js'
+import { ownerOf } from '../../../owner.js'
+import { withSink } from '../sink.js'
+import type { Difference, Verified } from './judge.js'
+import { reportOf } from './report.js'
+
+/** What `owm verify --json` prints. */
+export interface VerifyResult {
+  outbox: string | null
+  sink: { name: string | null; address: string | null; entries: number }
+  /** With --source: which slot was compared with the list, and how many tasks the list has for it. */
+  source?: { slot: string; tasks: number }
+  /** The newest first. */
+  slots: Verified[]
+  /** How many of them differ. */
+  different: number
+}
+
+export interface VerifyFlags {
+  slot?: string | undefined
+  source: boolean
+  limit: number
+}
+
+export const nothingVerified = (): VerifyResult => ({
+  ...{ outbox: null, sink: { name: null, address: null, entries: 0 }, slots: [], different: 0 },
+})
+
+/** What the slot that is compared with the source has by its list. */
+interface Listed {
+  readonly slot: string
+  readonly ids: readonly string[]
+}
+
+/** Fills `result` while it works. */
+export async function verify(
+  result: VerifyResult,
+  flags: VerifyFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<VerifyResult>> {
+  const slot = flags.slot === undefined ? undefined : slotNamed('--slot', flags.slot)
+  const loaded = await configure()
+  const { path } = loaded.settings.outbox
+  result.outbox = path
+  const pipeline = await ownerOf(loaded, around.env)
+  const listed = flags.source ? await listedIn(path, slot, loaded, around) : undefined
+  if (listed) result.source = { slot: listed.slot, tasks: listed.ids.length }
+  await withSink(loaded, around, async (sink, name) => {
+    result.sink = { name, address: sink.address ?? null, entries: 0 }
+    if (!sink.entries)
+      throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
+        hint: '`owm runs` shows what the outbox says of each run.',
+      })
+    const look = () => compare(sink, { path, slot, pipeline }, listed)
+    let seen = await look()
+    // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
+    for (let again = 0; again < 2 && seen.slots.some(isDifferent); again++) {
+      const before = JSON.stringify(seen.slots.map(({ differences }) => differences))
+      seen = await look()
+      if (JSON.stringify(seen.slots.map(({ differences }) => differences)) === before) break
+    }
+    result.sink.entries = seen.entries
+    result.slots = seen.slots
+  })
+  result.different = result.slots.filter(isDifferent).length
+  return { result, summary: await reportOf(result, flags.limit), errors: errorsOf(result) }
+}
+
+const isDifferent = ({ state }: Verified): boolean => state === 'different'
+
+/** One look at all three, each slot by itself. */
+async function compare(
+  sink: Sink,
+  { path, slot, pipeline }: { path: string; slot: string | undefined; pipeline: string },
+  listed: Listed | undefined,
+): Promise<{ slots: Verified[]; entries: number }> {
+  const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
+    import('../../../../outbox/inspect/held.js'),
+    import('./scan.js'),
+    import('./judge.js'),
+  ])
+  const room = listed?.ids.length ?? 0
+  const held = await heldIn(path, { slot, pipeline, address: sink.address ?? '', room })
+  const receipts = await receiptsOf(sink, pipeline, slot, held)
+  if (!held || held.slots.length === 0)
+    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries: 0 }
+  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot) : -1
+  for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
+  const scanned = await scan(sink, held, receipts.own)
+  const ids = idsBySlot(held.ids, held.slots.length)
+  const slots = held.slots.flatMap((one, number) => {
+    const [found, own] = [scanned.found[number], ids[number]]
+    return found && own
+      ? [judge({ held: one, found, ids: own, sink, isHeld: held.holder !== undefined, isListed: number === of })]
+      : []
+  })
+  return { slots, entries: scanned.entries }
+}
+
+/** The receipts of the outbox's slots, each of its own share. */
+async function receiptsOf(
+  sink: Sink,
+  pipeline: string,
+  slot: string | undefined,
+  held: Held | undefined,
+): Promise<{ own: (Receipt | undefined)[]; all: readonly Receipt[] }> {
+  const all = (await sink.receipts?.(pipeline, slot)) ?? []
+  const own: (Receipt | undefined)[] = []
+  for (const { slot: name, receipt } of held?.slots ?? []) {
+    const isOwn = (one: Receipt): boolean =>
+      one.slot === name && one.shard === (receipt?.shard ?? 0) && one.shards === (receipt?.shards ?? 1)
+    // Where no slot is named, those of the newest ones are given.
+    const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, name)) ?? []) : []
+    own.push([...all, ...older].find(isOwn))
+  }
+  return { own, all }
+}
+
+/** What the list has for the slot, or for the newest one. Throws UsageError where the outbox has another share. */
+async function listedIn(
+  path: string,
+  slot: string | undefined,
+  loaded: Loaded,
+  around: Surroundings,
+): Promise<Listed | undefined> {
+  const [{ lastRunIn }, { listedIds }, { shareIn }] = await Promise.all([
+    import('../../../../outbox/inspect/held.js'),
+    import('./list.js'),
+    import('../../../../tasks/slot.js'),
+  ])
+  const last = await lastRunIn(path, slot)
+  if (!last) return undefined
+  const source = await sourceOf(loaded, around, () => undefined)
+  const [share, own] = [shareIn(last.run.sourceDigest), shareIn(source.digest)]
+  if (share !== own) {
+    const whole = share === '' ? 'without --shard' : `with --shard ${share}`
+    throw new UsageError(`The slot ${last.run.slot} was read ${whole}, and the list would be read otherwise.`, {
+      hint: `Run \`owm verify --source\` ${whole}.`,
+    })
+  }
+  return { slot: last.run.slot, ids: await listedIds(source, last.run, last.windows, around.signal) }
+}
+
+function errorsOf({ slots, different }: VerifyResult): OwmError[] {
+  if (different === 0) return []
+  const [first] = slots
+    .filter(isDifferent)
+    .flatMap(({ slot, differences }) => differences.map((one) => ({ slot, one })))
+  const which: Difference | undefined = first?.one
+  return [
+    new DifferentError(`${plural(different, 'slot')} ${different === 1 ? 'differs' : 'differ'}: see above.`, {
+      hint: which ? `For ${first?.slot}: ${which.todo}.` : '`owm doctor` looks at the rest.',
+    }),
+  ]
+}

@@ -1,0 +1,219 @@
+/** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
+import { type EntityManager, In, MoreThan, Not } from 'typeorm'
+import { OutboxError } from '../../errors/index.js'
+import type { Receipt } from '../../plugin.js'
+import { IdSum } from '../../tasks/id-sum.js'
+import { type Holder, holderIn } from '../runs/holder.js'
+import { currentOf, receiptOf } from '../runs/whole-slots.js'
+import { type Windows, windowsOf } from '../runs/windows.js'
+import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../sqlite/entities.js'
+import { migrations } from '../sqlite/migrations.js'
+import { damaged } from '../sqlite/trouble.js'
+import { IdTable } from './id-table.js'
+import { read, type View } from './view.js'
+
+/** A slot as the outbox has it. */
+export interface SlotHeld {
+  readonly slot: string
+  /**
+   * `whole`: read, and each task in the sink or dead. `open`: not yet. `elsewhere`: another outbox has served it, or
+   * this one did at another sink. `discarded`: somebody gave it up.
+   */
+  readonly state: 'whole' | 'open' | 'elsewhere' | 'discarded'
+  /** Its runs, oldest first, without those that were missed. */
+  readonly runs: readonly RunRow[]
+  /** What its receipt should say; undefined where an older version of owm brought it. */
+  readonly receipt: Receipt | undefined
+  /** Tasks that the sink took, and those of them that the history still has. */
+  readonly delivered: number
+  readonly kept: number
+  readonly dead: number
+  readonly discarded: number
+  /** Tasks that the sink had and lost. */
+  readonly lost: number
+  /** The sum of the ids that are known: those that are kept, and the dead letters. */
+  readonly knownSum: IdSum
+  /** Whether one of its runs read it again: then the sink has had tasks of it twice. */
+  readonly wasReadAgain: boolean
+  /** Whether runs of it may be gone from the ledger. */
+  readonly mayLackRuns: boolean
+}
+
+export interface Held {
+  readonly path: string
+  readonly holder: Holder | undefined
+  /** The newest first. */
+  readonly slots: readonly SlotHeld[]
+  /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
+  readonly ids: IdTable
+}
+
+interface Asked {
+  /** The slot; undefined for all. */
+  readonly slot: string | undefined
+  readonly pipeline: string
+  /** Where the sink is that it is compared with. */
+  readonly address: string
+  /** Ids that come from elsewhere, besides. */
+  readonly room: number
+}
+
+/** Batches that one statement reads. */
+const batchesAtOnce = 50
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function heldIn(path: string, asked: Asked): Promise<Held | undefined> {
+  return read(path, async (view) => {
+    mustBeUpToDate(view)
+    const { manager } = view
+    const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
+    const names = [...new Set(rows.map(({ slot }) => slot))].filter(
+      (slot) => asked.slot === undefined || slot === asked.slot,
+    )
+    names.sort((a, b) => Date.parse(b) - Date.parse(a))
+    const known = await knownIds(view, rows, names, asked.room)
+    const sink = await sinkAt(manager, asked.address)
+    const [state] = await manager.find(states, { where: { id: 1 } })
+    const slots: SlotHeld[] = []
+    for (const [number, slot] of names.entries()) {
+      const own = rows.filter((row) => row.slot === slot)
+      const { kept, sum, dead } = known.slots[number] ?? none()
+      const total = (of: (run: RunRow) => number): number => own.reduce((all, run) => all + of(run), 0)
+      const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
+      slots.push({
+        ...{ slot, runs: own, dead, discarded, lost, kept, knownSum: sum },
+        state: stateOf(own, sink),
+        receipt: receiptOf(own, asked.pipeline, dead),
+        delivered: total((run) => run.persisted) - dead - discarded,
+        wasReadAgain: currentOf(own).length < own.length || own.some(({ again }) => again === 1),
+        mayLackRuns: state?.newestDeletedSlot != null && Date.parse(state.newestDeletedSlot) >= Date.parse(slot),
+      })
+    }
+    return { path, holder: holderIn(state?.holder ?? null), slots, ids: known.ids }
+  })
+}
+
+function mustBeUpToDate({ path, version }: View): void {
+  if (version >= migrations.length) return
+  throw new OutboxError(`The outbox ${path} was last written by an older owm.`, {
+    hint: '`owm flush` brings it up to date; then it can be looked at.',
+  })
+}
+
+/** Undefined where no sink was ever met; null where the outbox knows others only. */
+type Place = number | null | undefined
+
+async function sinkAt(manager: EntityManager, address: string): Promise<Place> {
+  const known = await manager.find(sinkRows)
+  const here = known.findLast(({ addresses }) => textsIn(addresses).includes(address))
+  return known.length === 0 ? undefined : (here?.id ?? null)
+}
+
+function stateOf(own: readonly RunRow[], sink: Place): SlotHeld['state'] {
+  if (own.some(({ state }) => state === 'reading' || state === 'checking' || state === 'read')) return 'open'
+  if (own.at(-1)?.state === 'discarded') return 'discarded'
+  // Its row only says that somebody else has served it.
+  if (
+    own.every(
+      ({ persisted, read, rejected, duplicates, notDue }) => persisted === 0 && read > rejected + duplicates + notDue,
+    )
+  )
+    return 'elsewhere'
+  const isHere = currentOf(own).every(
+    ({ sinks, persisted }) => persisted === 0 || sinks === null || textsIn(sinks).includes(String(sink)),
+  )
+  return sink === undefined || isHere ? 'whole' : 'elsewhere'
+}
+
+interface KnownOfSlot {
+  kept: number
+  dead: number
+  readonly sum: IdSum
+}
+
+const none = (): KnownOfSlot => ({ kept: 0, dead: 0, sum: new IdSum() })
+
+async function knownIds(
+  { manager, path }: View,
+  rows: readonly RunRow[],
+  names: readonly string[],
+  room: number,
+): Promise<{ ids: IdTable; slots: KnownOfSlot[] }> {
+  const numbers = new Map(names.map((slot, number) => [slot, number]))
+  const numberOf = new Map(rows.map(({ id, slot }) => [id, numbers.get(slot) ?? names.length]))
+  const slots = names.map(none)
+  const died = await manager.find(deadTasks, { select: { seq: true, run: true, fate: true, task: true } })
+  const fates = new Map(died.map(({ seq, fate }) => [seq, fate]))
+  const stored = (await manager.sum(batches, 'count')) ?? 0
+  const ids = new IdTable(stored + died.length + room)
+  for (const { run, fate, task } of died) {
+    const of = slots[numberOf.get(run) ?? names.length]
+    if (fate !== 'dead') continue
+    const [id = ''] = idsIn(task, 1, path)
+    ids.expect(id, numberOf.get(run) ?? names.length, true)
+    if (!of) continue
+    of.dead++
+    of.sum.add(id.replaceAll('-', ''))
+  }
+  for await (const { firstSeq, run, batchIds } of storedIds(manager, path)) {
+    const number = numberOf.get(run) ?? names.length
+    const of = slots[number]
+    for (const [index, id] of batchIds.entries()) {
+      const fate = fates.get(firstSeq + index)
+      if (fate === undefined) ids.expect(id, number)
+      // Dead letters are counted above; what was put back stands in a later batch, too.
+      if (!of || fate === 'dead' || fate === 'retried' || fate === 'replayed') continue
+      of.sum.add(id.replaceAll('-', ''))
+      if (fate === undefined) of.kept++
+    }
+  }
+  return { ids, slots }
+}
+
+interface StoredIds {
+  firstSeq: number
+  run: number
+  batchIds: string[]
+}
+
+/** The ids of all stored tasks, batch by batch, in order of seq. */
+async function* storedIds(manager: EntityManager, path: string): AsyncGenerator<StoredIds> {
+  for (let after = 0; ; ) {
+    const rows = await manager.find(batches, {
+      select: { firstSeq: true, count: true, run: true, tasks: true },
+      where: { firstSeq: MoreThan(after) },
+      order: { firstSeq: 'ASC' },
+      take: batchesAtOnce,
+    })
+    for (const { firstSeq, count, run, tasks } of rows) yield { firstSeq, run, batchIds: idsIn(tasks, count, path) }
+    const last = rows.at(-1)
+    if (!last) return
+    after = last.firstSeq
+  }
+}
+
+/** The ids of tasks as the outbox writes them: one a line, each begins with its id. */
+function idsIn(tasks: string, count: number, path: string): string[] {
+  const ids = [...String(tasks).matchAll(/^\[?\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/gm)]
+  if (ids.length !== count) throw damaged(path, 'a task in it has no id')
+  return ids.map(([, id = '']) => id)
+}
+
+function textsIn(json: string): string[] {
+  const texts: unknown = JSON.parse(json)
+  return Array.isArray(texts) ? texts.map(String) : []
+}
+
+/** The last run of a slot, or of the newest one that is read, and its windows. Undefined where there is none. */
+export async function lastRunIn(
+  path: string,
+  slot: string | undefined,
+): Promise<{ run: RunRow; windows: Windows } | undefined> {
+  return read(path, async (view) => {
+    mustBeUpToDate(view)
+    const where = { state: In<RunState>(['read', 'done', 'lost']), ...(slot === undefined ? {} : { slot }) }
+    const found = await view.manager.find(runs, { where, order: { id: 'ASC' } })
+    const run = found.toSorted((a, b) => Date.parse(a.slot) - Date.parse(b.slot)).at(-1)
+    return run && { run, windows: await windowsOf(view.manager, run) }
+  })
+}

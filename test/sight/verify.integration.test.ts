@@ -1,0 +1,147 @@
+/** `owm verify` beside a real Redis: what is whole is proven, and what differs is named. */
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { VerifyResult } from '../../src/commands/verify.js'
+import { base, snapshot, startAndStopAt, untilStopped } from '../cli/scene.js'
+import { folderWith, owm, owmJson } from '../support/cli.js'
+import { startRedis, type TestRedis } from '../support/redis.js'
+
+let server: TestRedis
+let redis: Redis
+beforeAll(async () => {
+  server = await startRedis()
+  redis = new Redis(server.url)
+})
+beforeEach(() => redis.flushall())
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+})
+
+const stream = 'owm-ingestion-stream'
+const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
+const folder = (more: object = {}): Promise<string> =>
+  folderWith({ ...base, sink: { use: 'redis-stream', url: server.url }, ...more })
+async function produce(cwd: string, slot: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await owm(['produce', '--slot', slot, ...args], { cwd })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+}
+async function verify(cwd: string, ...args: string[]) {
+  const { code, json } = await owmJson<VerifyResult & { error?: { code: string } }>(['verify', ...args], { cwd })
+  expect(json.error?.code).toBe(code === 0 ? undefined : 'DIFFERENT')
+  return { code, ...json, kinds: json.slots.flatMap(({ differences }) => differences.map(({ kind }) => kind)) }
+}
+const entries = async (): Promise<{ id: string; taskId: string }[]> =>
+  (await redis.xrange(stream, '-', '+')).map(([id, fields]) => ({ id, taskId: JSON.parse(fields[1] ?? '').task_id }))
+
+describe('two shards and another pipeline on one stream', () => {
+  it('are the same each by itself, until something is removed, added or changed', async () => {
+    const [cwd, shard, other] = await Promise.all([
+      folder(),
+      folder({ outbox: { path: 's.db' } }),
+      folder({ taskNamespace: 'other' }),
+    ])
+    await produce(cwd, ten, '--shard', '0/2')
+    await produce(shard, ten, '--shard', '1/2')
+    await produce(other, ten)
+    await produce(cwd, eleven, '--shard', '0/2')
+    const before = await snapshot(cwd)
+    const whole = await verify(cwd, '--source', '--shard', '0/2')
+    expect(whole).toMatchObject({ code: 0, different: 0, source: { slot: eleven } })
+    const own = whole.source?.tasks ?? 0
+    const same = { state: 'same', delivered: own, there: own, trimmed: 0, others: 0, differences: [] }
+    expect(whole.slots).toEqual([expect.objectContaining(same), expect.objectContaining(same)])
+    expect(await snapshot(cwd)).toEqual(before)
+    expect((await owm(['verify', '--source'], { cwd })).code).toBe(2)
+
+    const all = await entries()
+    const [gone, copied] = [all[2], all[4]]
+    await redis.xdel(stream, gone?.id ?? '')
+    const [[, fields] = ['', []]] = await redis.xrange(stream, copied?.id ?? '', copied?.id ?? '')
+    await redis.xadd(stream, '*', ...fields)
+    const differs = await verify(cwd)
+    expect(differs).toMatchObject({ code: 75, different: 1, kinds: ['missing', 'twice'] })
+    const found = differs.slots.find(({ slot }) => slot === ten)?.differences ?? []
+    expect(found.find(({ kind }) => kind === 'missing')?.ids).toEqual([gone?.taskId])
+    expect(found.find(({ kind }) => kind === 'twice')?.ids).toEqual([copied?.taskId])
+    const { stdout, stderr } = await owm(['verify'], { cwd, env: { COLUMNS: '80' } })
+    expect(stdout).toContain(`${gone?.taskId}`)
+    expect(stdout).toContain(`owm outbox replay --slot ${ten}`)
+    expect(stderr).toContain('1 slot differs')
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+})
+
+it('what was trimmed is no difference, what is gone behind it is one; and so is a receipt', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  await produce(cwd, eleven)
+  await redis.xtrim(stream, 'MAXLEN', 32)
+  expect(await verify(cwd, '--slot', ten)).toMatchObject({
+    ...{ code: 0, slots: [{ state: 'same', delivered: 20, there: 12, trimmed: 8, differences: [] }] },
+  })
+  const all = await entries()
+  await redis.xdel(stream, all[5]?.id ?? '')
+  const { code, slots } = await verify(cwd, '--slot', ten)
+  expect({ code, slots }).toMatchObject({
+    code: 75,
+    slots: [{ trimmed: 8, there: 11, differences: [{ kind: 'missing', ids: [all[5]?.taskId] }] }],
+  })
+  await redis.xtrim(stream, 'MAXLEN', 10)
+  const [receipts = ''] = await redis.keys('*:receipts:*')
+  const kept: Record<string, string> = await redis.hgetall(receipts)
+  const [field = ''] = Object.keys(kept).filter((name) => name.startsWith(ten))
+  await redis.hset(receipts, field, (kept[field] ?? '').replace('"delivered":20', '"delivered":21'))
+  await redis.hdel(receipts, Object.keys(kept).find((name) => name.startsWith(eleven)) ?? '')
+  const { slots: again, kinds } = await verify(cwd)
+  expect(kinds).toEqual(['no receipt', 'missing', 'receipt'])
+  expect(again[1]).toMatchObject({ slot: ten, there: 0, trimmed: 20 })
+  expect(again[1]?.differences[0]?.what).toContain('delivered: 20 in the outbox, 21 in the receipt')
+  // What it says to do mends it.
+  expect((await owm(['outbox', 'replay', '--slot', eleven, '--yes'], { cwd })).code).toBe(0)
+  expect(await verify(cwd, '--slot', eleven)).toMatchObject({
+    code: 0,
+    slots: [{ state: 'same', there: 20, outside: 10 }],
+  })
+})
+
+it('of a history that was purged, number and sum prove the slot, or the list does', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
+  expect((await verify(cwd)).slots).toMatchObject([{ state: 'same', delivered: 20, there: 20, others: 0 }])
+  const foreign = await redis.xadd(
+    stream,
+    '*',
+    'data',
+    JSON.stringify({ task_id: '0b5a0b5a-0b5a-5b5a-8b5a-0b5a0b5a0b5a' }),
+  )
+  expect((await verify(cwd)).code).toBe(0)
+  const all = await entries()
+  await redis.xdel(stream, all[3]?.id ?? '', foreign ?? '')
+  expect(await verify(cwd)).toMatchObject({
+    code: 75,
+    slots: [{ differences: [{ kind: 'missing', count: 1, ids: [] }] }],
+  })
+  const { slots, kinds } = await verify(cwd, '--source')
+  expect(kinds).toEqual(['missing', 'not in slot'])
+  expect(slots[0]?.differences[1]?.ids).toEqual([all[3]?.taskId])
+})
+
+it('a slot that a run is working on is under way; one that nobody works on waits', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  const { child, ended } = startAndStopAt('batch:sent', ['produce', '--slot', eleven], cwd)
+  await untilStopped(child.pid)
+  expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ slot: eleven, state: 'under way' }, { state: 'same' }] })
+  child.kill('SIGKILL')
+  await ended
+  expect(await verify(cwd)).toMatchObject({ code: 75, kinds: ['waiting'] })
+  expect((await owm(['produce', '--slot', eleven], { cwd })).code).toBe(0)
+  expect(await verify(cwd)).toMatchObject({ code: 0, different: 0 })
+  await redis.flushall()
+  expect((await verify(cwd)).kinds).toEqual(['no receipt', 'missing', 'no receipt', 'missing'])
+  expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({ code: 75, kinds: ['no run'] })
+  expect((await owm(['verify', '--outbox', join(cwd, 'none.db')], { cwd })).stdout).toContain('no slot in the outbox')
+})
