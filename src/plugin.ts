@@ -224,6 +224,8 @@ export interface Patient {
   readonly outboxId: string | undefined
   /** Tasks that wait to be delivered. */
   readonly pending: number
+  /** How many outboxes of this configuration deliver to its sink, 1 or more: one for each pipeline and shard. */
+  readonly outboxes?: number
   /** Milliseconds since 1970. */
   now(): number
 }

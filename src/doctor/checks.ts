@@ -89,7 +89,7 @@ export const checks = {
   'outbox-circuit': {
     about: 'circuits to the source and the sink',
     why: 'After too many failures owm leaves the other side alone for a while; nothing is read or delivered then.',
-    todo: 'Mend the other side. `owm flush --force` tries the sink at once, `owm produce --force-source` the source.',
+    todo: 'Mend the other side. `owm flush --force` tries the sink at once, `owm produce --force` the source.',
     exitCode: 75,
   },
   'outbox-pending': {

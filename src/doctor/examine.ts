@@ -17,6 +17,8 @@ export interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
   /** Milliseconds since 1970. */
   now(): number
+  /** Pipelines that are examined. */
+  readonly pipelines: number
 }
 
 /** What was found under a check, and what that check is. */
@@ -47,7 +49,12 @@ export async function examine(parts: Parts): Promise<Examined> {
   const times = settings.schedule && timetable(settings.schedule)
   const { diagnoses: state, health } = has('outbox') ? await outboxState(path) : { diagnoses: [], health: undefined }
   const now = parts.now()
-  const patient: Patient = { outboxId: health?.outboxId, pending: health?.pending ?? 0, now: parts.now }
+  const patient: Patient = {
+    outboxId: health?.outboxId,
+    pending: health?.pending ?? 0,
+    outboxes: parts.pipelines * shardsOf(loaded),
+    now: parts.now,
+  }
   const [read, answered] = await Promise.all([
     source && sourceChecks(source, patient, health?.finished),
     sink && sinkChecks(sink, patient),
@@ -80,6 +87,11 @@ const once = (loaded: Loaded): Loaded => ({
   ...loaded,
   settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
 })
+
+/** Of how many shares of the locations this configuration's is one. */
+function shardsOf({ settings: { source } }: Loaded): number {
+  return source?.shards ?? Number(source?.shard?.split('/')[1] ?? 1)
+}
 
 /** Milliseconds between the next two scheduled times. */
 function gapOf(times: ReturnType<typeof timetable>, now: number): number {

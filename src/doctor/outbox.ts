@@ -33,13 +33,13 @@ const usualTaskBytes = 300
 
 /** The outbox's state; undefined where there is none yet, or it can't be read: `diagnoses` says which. */
 export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[]; health: Health | undefined }> {
-  const logs = await logsWithoutOutbox(path)
-  if (logs.length > 0)
-    return {
-      diagnoses: [wrong('outbox-log', `${logs.join(' and ')}: there is no outbox beside it`)],
-      health: undefined,
-    }
   try {
+    const logs = await logsWithoutOutbox(path)
+    if (logs.length > 0)
+      return {
+        diagnoses: [wrong('outbox-log', `${logs.join(' and ')}: there is no outbox beside it`)],
+        health: undefined,
+      }
     const health = await healthOf(path)
     const found = health ? `${path} can be read` : `there is nothing in ${path} yet`
     return { diagnoses: [fine('outbox-log', 'no log without an outbox'), fine('outbox-readable', found)], health }

@@ -29,7 +29,7 @@ function onTimeChecks({ coveredTo, missed }: SlotsSeen, timetable: Timetable, no
   const recent = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
   return [
     startedCheck(coveredTo, timetable, now),
-    judged('schedule-missed', recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined, 'none'),
+    judged('schedule-missed', recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined, 'no scheduled time'),
   ]
 }
 
@@ -51,5 +51,5 @@ const gapInWords = ({ from, to, count: times, reason }: GapSeen): string =>
 
 function lostCheck({ slots }: SlotsSeen): Diagnosis {
   const lost = slots.filter(({ state }) => state === 'lost').map(({ slot }) => slot)
-  return judged('schedule-lost', lost.length > 0 ? `the sink lost tasks of ${lost.join(', ')}` : undefined, 'none')
+  return judged('schedule-lost', lost.length > 0 ? `the sink lost tasks of ${lost.join(', ')}` : undefined, 'no slot')
 }

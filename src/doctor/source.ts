@@ -79,7 +79,7 @@ function pageChecks(deps: SourceDeps, page: LocationBatch | undefined): Diagnosi
   }
   const found =
     rejects === undefined || rejects.count === 0
-      ? 'none'
+      ? 'no location of the first page'
       : `${count(rejects.count)} of ${count(read)}: ${reasonsOf(rejects)}`
   const isMany = (rejects?.count ?? 0) > read * mostRejected
   return [answers, judged('source-rejects', isMany ? found : undefined, found)]

@@ -10,16 +10,18 @@ export interface OutboxFiles {
   journalMode: 'wal' | 'rollback'
 }
 
-/** Bytes 18 and 19 of a SQLite file: 2 for a write-ahead log (https://www.sqlite.org/fileformat2.html). */
+/** A SQLite file begins so; bytes 18 and 19 are 2 for a write-ahead log (https://www.sqlite.org/fileformat2.html). */
+const magic = 'SQLite format 3'
 const versionsAt = 18
 
-/** The files themselves; undefined where there is no outbox, or nothing in it yet. */
+/** The files themselves; undefined where there is no database, or nothing in it yet. */
 export async function filesOf(path: string): Promise<OutboxFiles | undefined> {
   const found = await look(path)
   if (!found?.isFile() || found.size === 0) return undefined
   const file = await open(path)
   const head = Buffer.alloc(versionsAt + 2)
   await file.read(head, 0, head.length, 0).finally(() => file.close())
+  if (!head.toString('latin1').startsWith(magic)) return undefined
   const wal = await stat(`${path}-wal`).catch(() => undefined)
   const isWal = head[versionsAt] === 2 && head[versionsAt + 1] === 2
   return { bytes: found.size, walBytes: wal?.size ?? 0, journalMode: isWal ? 'wal' : 'rollback' }

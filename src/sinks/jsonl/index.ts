@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
+import { checks, examined } from './doctor.js'
 import { entriesIn } from './entries.js'
 import { TaskFile } from './file.js'
 import { receiptsBeside } from './receipts.js'
@@ -22,6 +23,7 @@ export default defineSink({
   name: 'jsonl',
   description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
+  checks,
   async open({ path }, { baseDir, signal, readOnly = false }): Promise<Sink> {
     if (readOnly) return toLookAt(path === '-' ? undefined : resolve(baseDir, path))
     const memory = new Utf8(0)
@@ -71,6 +73,7 @@ async function toLookAt(place: string | undefined): Promise<Sink> {
     async deliver() {
       throw new ConfigurationError('This sink was opened to look at only.')
     },
+    doctor: (patient) => examined(place, patient),
     ...(place === undefined ? {} : { address: place, ...(found && !found.isFile() ? {} : await seen(place)) }),
   }
 }

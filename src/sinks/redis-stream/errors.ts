@@ -6,7 +6,7 @@ const configurationCodes: Readonly<Record<string, string>> = {
   NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL.',
   WRONGPASS: 'Correct the user or the password in sink.url or OWM_REDIS_URL.',
   NOPERM:
-    'Give the user +eval +ping +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
+    'Give the user +eval +ping +time +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
     '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the ' +
     'stream (ACL SETUSER); `owm why` also asks +xpending.',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
@@ -57,6 +57,12 @@ export const endsConnection = (error: unknown): boolean =>
 /** The code of an error reply: its first word, or what its words stand for. */
 const codeOfReply = (message: string): string =>
   codesOfWords.find(([words]) => words.test(message))?.[1] ?? message.split(' ', 1)[0] ?? ''
+
+/** The code of the error reply that an error of `classed` is about; '' of any other. */
+export function replyCodeOf(error: unknown): string {
+  const { cause } = toError(error)
+  return cause instanceof Error && isReply(cause) ? codeOfReply(cause.message) : ''
+}
 
 /** TLS alerts by which a server refuses who asks. */
 const refusals = /_ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|PROTOCOL_VERSION)$/

@@ -15,11 +15,13 @@ import {
   type Attached,
   type Attachment,
   type Brought,
+  type Diagnosis,
   defineSink,
   type Entry,
   type Link,
   type Logger,
   type Outcome,
+  type Patient,
   type Reading,
   type Receipt,
   type Sink,
@@ -30,6 +32,7 @@ import {
 import { taskIdOf } from '../../tasks/id.js'
 import { leaveCheck } from './check.js'
 import { Connection } from './connection.js'
+import { checks, examined } from './doctor/index.js'
 import { type Keys, keysOf } from './keys.js'
 import { databaseIn, options, type Settings } from './options.js'
 import { entriesOf, pagesBack, pictureOf, readingsOf, taskIdIn } from './picture.js'
@@ -42,6 +45,7 @@ export default defineSink({
   name: 'redis-stream',
   description: 'a Redis Stream, exactly once, in atomic batches',
   options,
+  checks,
   open: (settings, { log, signal }): Sink => new RedisStream(settings, new Connection(settings, signal, log), log),
 })
 
@@ -221,6 +225,10 @@ class RedisStream implements Sink {
     } finally {
       await leaveCheck(this.#connection, keys, id, this.#settings)
     }
+  }
+
+  async doctor(patient: Patient): Promise<readonly Diagnosis[]> {
+    return examined(this.#connection, this.#settings, this.#keys, patient)
   }
 
   async close(): Promise<void> {

@@ -40,6 +40,9 @@ function hashedOf(key: string): string {
   return from > 0 && to > from ? key.slice(from, to) : key
 }
 
+/** The hash slot of a key in a cluster, 0 to 16,383. */
+export const hashSlotOf = (key: string): number => hashSlot(hashedOf(key))
+
 /** CRC-16/XMODEM modulo 16,384, as in the specification of Redis Cluster. */
 function hashSlot(hashed: string): number {
   let crc = 0

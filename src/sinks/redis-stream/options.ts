@@ -40,6 +40,12 @@ export function databaseIn(text: string): string {
   return pathname.slice(1) || (searchParams.get('db') ?? '')
 }
 
+/** The password that a URL has, '' for none. */
+export function passwordIn(text: string): string {
+  const { password, searchParams } = new URL(text)
+  return password || (searchParams.get('password') ?? '')
+}
+
 /** What is wrong with a URL, in words without its values; undefined where nothing is. */
 function mistakeIn(text: string): string | undefined {
   const form =

@@ -73,25 +73,28 @@ export async function pictureOf(
 }
 
 /** What XINFO GROUPS says. */
-interface Group {
+export interface Group {
   readonly name: string
   readonly pending: number
   readonly delivered: string
   /** Null before Redis 7, and where entries in front of it were deleted one by one. */
   readonly lag: number | null
+  /** Null before Redis 7, and until a group that was made at an entry reads. */
+  readonly read: number | null
 }
 
-async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
+export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
   const infos = await infosOf(() => redis.xinfo('GROUPS', stream))
   return infos.map((info) => ({
     name: String(info.get('name')),
     pending: Number(info.get('pending')),
     delivered: String(info.get('last-delivered-id')),
     lag: numberOrNull(info.get('lag')),
+    read: numberOrNull(info.get('entries-read')),
   }))
 }
 
-interface Counted {
+export interface Counted {
   readonly perMinute: number
   /** Entry that a group has read last -> how many came behind it; missing where it is too far back to count. */
   readonly behind: ReadonlyMap<string, number>
@@ -127,11 +130,11 @@ async function count(connection: Connection, stream: string, groups: readonly Gr
 /** Where not all of the hour could be counted. */
 const rate = (entries: number, withinMs: number): number => entries / Math.max(1, Math.min(60, withinMs / minuteMs))
 
-async function groupPicture(
+export async function groupPicture(
   connection: Connection,
   stream: string,
   { name, pending, delivered, lag }: Group,
-  { behind }: Counted,
+  { behind }: Pick<Counted, 'behind'>,
 ): Promise<GroupPicture> {
   return connection.ask(async (redis) => {
     const [[next] = [], consumers] = await Promise.all([
@@ -188,10 +191,10 @@ async function infosOf(ask: () => Promise<unknown>): Promise<Info[]> {
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null)
 
 /** Milliseconds since 1970. */
-const timeOf = (id: string): number => Number(id.split('-')[0])
+export const timeOf = (id: string): number => Number(id.split('-')[0])
 
 /** Whether an entry comes after another one. Their numbers may be larger than a double holds. */
-function isAfter(entry: string, other: string): boolean {
+export function isAfter(entry: string, other: string): boolean {
   const [[time = 0n, number = 0n], [otherTime = 0n, otherNumber = 0n]] = [wordsOf(entry), wordsOf(other)]
   return time === otherTime ? number > otherNumber : time > otherTime
 }

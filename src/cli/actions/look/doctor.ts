@@ -54,6 +54,7 @@ export async function doctor(
       ownerOf: (loaded) => ownerOf(loaded, around.env),
       trustFolder: around.trustFolder,
       now: around.now,
+      pipelines: pipelines.length,
     })
     if (examined.loaded) all.push(examined.loaded)
     result.checks.push(...examined.findings.map((finding) => lineOf(pipeline, finding)))
@@ -62,7 +63,7 @@ export async function doctor(
   const wrong = result.checks.filter(({ verdict }) => verdict === 'wrong')
   result.wrong = wrong.length
   result.unknown = result.checks.filter(({ verdict }) => verdict === 'unknown').length
-  const shown = quiet ? wrong : result.checks
+  const shown = (quiet ? wrong : result.checks).toSorted((a, b) => rankOf(a) - rankOf(b))
   const summary = [...shown.flatMap(wordsOf), ...(quiet ? [] : [totalOf(result)])]
   return { result, summary, errors: errorsOf(wrong), matters: wrong.length > 0 }
 }
@@ -76,6 +77,10 @@ function lineOf(pipeline: string | undefined, { code, verdict, found, check }: F
 /** What is good to know, and no more, isn't called wrong. */
 const words = ({ verdict, exitCode }: Line): string =>
   verdict === 'wrong' && exitCode === exitCodes.ok ? 'note' : verdict
+
+/** The worst comes last, where it's read first in a terminal. */
+const order = ['fine', 'unknown', 'note', '75', '74', '78']
+const rankOf = (line: Line): number => order.indexOf(words(line) === 'wrong' ? String(line.exitCode) : words(line))
 
 function wordsOf(line: Line): string[] {
   const { pipeline, code, found, why, todo } = line

@@ -1,0 +1,145 @@
+/** What `owm doctor` looks at in a Redis. */
+import type { Check } from '../../../plugin.js'
+
+export const checks = {
+  'redis-reachable': {
+    about: 'whether Redis answers',
+    why: 'Tasks wait in the outbox until it does.',
+    todo: 'Do what the line says; then `owm flush`.',
+    exitCode: 75,
+  },
+  'redis-refused': {
+    about: 'whether Redis takes user, password, certificate and database',
+    why: 'A retry cannot help: nothing is delivered until this is corrected.',
+    todo: 'Do what the line says, then run `owm config check --connect`.',
+    exitCode: 78,
+  },
+  'redis-tls': {
+    about: 'whether the password crosses the network in the clear',
+    why: 'Whoever sees the packets can read and change the stream.',
+    todo: 'Let the server speak TLS and write rediss:// in sink.url, or go through a tunnel.',
+    exitCode: 0,
+  },
+  'redis-version': {
+    about: 'version of the server',
+    why: 'Streams came with Redis 5.',
+    todo: 'Update the server to 7 or newer.',
+    exitCode: 78,
+  },
+  'redis-lag': {
+    about: 'whether the server tells how far its readers are',
+    why: 'Before Redis 7 owm must look at entries one by one before the bound trims them, and sees fewer lost streams.',
+    todo: 'Update the server to 7 or newer.',
+    exitCode: 0,
+  },
+  'redis-policy': {
+    about: 'what Redis removes when its memory is full (maxmemory-policy)',
+    why: 'It may delete the stream with all of its tasks, and what owm keeps beside it.',
+    todo: '`redis-cli CONFIG SET maxmemory-policy noeviction`, and the same in its configuration.',
+    exitCode: 78,
+  },
+  'redis-memory': {
+    about: 'memory in use, against maxmemory',
+    why: 'A full server takes no more tasks; they wait in the outbox.',
+    todo: 'Free memory, raise maxmemory or lower sink.maxLength; then `owm flush`.',
+    exitCode: 75,
+  },
+  'redis-expiry': {
+    about: "whether the stream or owm's keys beside it expire",
+    why: 'Redis deletes them at that time, with all tasks.',
+    todo: '`redis-cli PERSIST` with the key, and find who set the time.',
+    exitCode: 75,
+  },
+  'redis-persistence': {
+    about: 'whether Redis keeps its data on a disk (append-only file or snapshots)',
+    why: 'A restart of the server empties the stream; unread tasks of more than 24 h ago are lost.',
+    todo: '`redis-cli CONFIG SET appendonly yes`, and the same in its configuration.',
+    exitCode: 78,
+  },
+  'redis-save': {
+    about: 'whether the last write of Redis to its disk succeeded',
+    why: 'Redis may refuse writes (MISCONF), and a restart would lose what came since the last good one.',
+    todo: "Look at the server's log, its disk and the rights of its folder; then `redis-cli BGSAVE`.",
+    exitCode: 75,
+  },
+  'redis-replica': {
+    about: 'whether this server is the master',
+    why: 'A replica can only be read: nothing is delivered.',
+    todo: 'Name the master in sink.url, or wait for the failover to end; then `owm flush`.',
+    exitCode: 75,
+  },
+  'redis-replicas': {
+    about: 'whether enough replicas are connected (min-replicas-to-write)',
+    why: 'Redis refuses writes until they are: tasks wait in the outbox.',
+    todo: 'Bring the replicas back; then `owm flush`.',
+    exitCode: 75,
+  },
+  'redis-replica-lag': {
+    about: 'how far the replicas are behind',
+    why: 'A failover to one of them loses what it lacks; owm delivers that again.',
+    todo: 'Look at the replica and the network between.',
+    exitCode: 0,
+  },
+  'redis-commands': {
+    about: 'whether this user may give every command that owm needs',
+    why: 'A run stops with 78 at the first command that is refused.',
+    todo: 'Give the user the commands that the line names, on the keys of the stream (ACL SETUSER).',
+    exitCode: 78,
+  },
+  'redis-cluster': {
+    about: 'whether a cluster is whole, and this node serves the hash slot of the stream',
+    why: 'Nothing is delivered to another node, or while the cluster is down.',
+    todo: 'Name the node that serves the slot in sink.url, or mend the cluster; then `owm flush`.',
+    exitCode: 75,
+  },
+  'redis-clock': {
+    about: "this machine's clock, against that of Redis",
+    why: 'Slots, entries and the age of what waits are told by these clocks.',
+    todo: 'Set the clock that is wrong (`timedatectl` shows whether it is synchronized).',
+    exitCode: 75,
+  },
+  'redis-stream': {
+    about: 'whether the key of the stream holds a stream',
+    why: 'Nothing can be added to another kind of key.',
+    todo: 'Name another key in sink.stream, or move that one away.',
+    exitCode: 78,
+  },
+  'redis-length': {
+    about: 'length of the stream, against its bound',
+    why: 'Somebody else adds entries without a bound, or with a larger one: the next run trims them.',
+    todo: 'Give all who write to the stream the same sink.maxLength.',
+    exitCode: 0,
+  },
+  'redis-unread': {
+    about: 'unread entries, against the bound',
+    why: 'The next tasks trim what nobody has read (onFull: trim), or wait in the outbox (onFull: hold).',
+    todo: 'Let the readers catch up, or raise sink.maxLength; `owm stream inspect` shows each group.',
+    exitCode: 75,
+  },
+  'redis-no-group': {
+    about: 'whether a consumer group reads the stream',
+    why: 'Nobody knows which tasks were read, so that the bound trims them unseen.',
+    todo: 'Make a group: `redis-cli XGROUP CREATE` with the stream, a name and 0. Plain readers need none.',
+    exitCode: 0,
+  },
+  'redis-abandoned-group': {
+    about: 'groups that have stopped reading',
+    why: 'Its tasks are not done; with `onFull: hold` it keeps new ones out as soon as the stream is full.',
+    todo: 'Start its workers; if nobody reads with it, `redis-cli XGROUP DESTROY` with the stream and the group.',
+    exitCode: 75,
+  },
+  'redis-late-group': {
+    about: 'entries that came before every group',
+    why: 'The groups were made behind them, at $: no group will ever see them.',
+    todo: '`redis-cli XGROUP SETID` with the stream, the group and 0: it reads from the beginning.',
+    exitCode: 75,
+  },
+  'redis-fences': {
+    about: 'other outboxes that write to the stream',
+    why: 'It may be meant. If not, a copy of the outbox, or another pipeline, delivers here too.',
+    todo: 'Find who else delivers to this stream; pipelines that share one need a taskNamespace.',
+    exitCode: 0,
+  },
+} as const satisfies Readonly<Record<string, Check>>
+
+export type Code = keyof typeof checks

@@ -1,0 +1,112 @@
+/** A Redis, examined: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
+import { isIP } from 'node:net'
+import { ConfigurationError, kindOf, toError } from '../../../errors/index.js'
+import type { Diagnosis, Patient } from '../../../plugin.js'
+import type { Connection } from '../connection.js'
+import { replyCodeOf } from '../errors.js'
+import { hashSlotOf, type Keys } from '../keys.js'
+import { passwordIn, type Settings } from '../options.js'
+import { rights } from '../scripts/rights.js'
+import { type Code, checks } from './checks.js'
+import { clockCheck, serverChecks } from './server.js'
+import { streamChecks } from './stream.js'
+import { fine, judged, unknown, wrong } from './verdict.js'
+
+export { checks } from './checks.js'
+
+export async function examined(
+  connection: Connection,
+  settings: Settings,
+  keys: Keys,
+  patient: Patient,
+): Promise<readonly Diagnosis[]> {
+  const found: Diagnosis[] = [tlsCheck(settings)]
+  try {
+    await connection.ask((redis) => redis.ping())
+  } catch (error) {
+    const code = codeFor(error)
+    return [...found, wrong(code, wordsOf(error)), ...unasked([...found.map((one) => one.code), code])]
+  }
+  found.push(
+    fine('redis-reachable', `${new URL(settings.url).host} answers`),
+    fine('redis-refused', 'user, password and database are taken'),
+    ...(await serverChecks(connection)),
+    ...(await clockCheck(connection, patient.now)),
+    ...(await rightsCheck(connection, keys)),
+  )
+  const { diagnoses, isUsable } = await placeChecks(connection, keys)
+  found.push(...diagnoses)
+  if (isUsable) found.push(...(await streamChecks(connection, settings, keys, patient)))
+  return found
+}
+
+/** What it says instead of an answer, by the first word of its error reply. */
+const codesOfReplies: Readonly<Record<string, Code>> = {
+  MISCONF: 'redis-save',
+  MASTERDOWN: 'redis-replica',
+  CLUSTERDOWN: 'redis-cluster',
+}
+
+const codeFor = (error: unknown): Code =>
+  kindOf(error) === 'configuration' ? 'redis-refused' : (codesOfReplies[replyCodeOf(error)] ?? 'redis-reachable')
+
+/** An error in words, with what to do. */
+const wordsOf = (error: unknown): string => {
+  const { message } = toError(error)
+  const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : ''
+  return `${message.replace(/\.?$/, '.')}${hint}`
+}
+
+const codes = Object.keys(checks)
+/** What can't be asked of a server that doesn't answer. */
+const unasked = (known: readonly string[]): Diagnosis[] =>
+  codes
+    .filter((code) => !known.includes(code))
+    .map((code) => ({ code, verdict: 'unknown', found: 'Redis could not be asked' }))
+
+function tlsCheck({ url }: Settings): Diagnosis {
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'rediss:') return fine('redis-tls', 'the connection speaks TLS')
+  if (isThisMachine(hostname)) return fine('redis-tls', 'the server is on this machine')
+  const hasPassword = passwordIn(url) !== ''
+  return judged('redis-tls', hasPassword, hasPassword ? `a password goes to ${hostname} without TLS` : 'no password')
+}
+
+function isThisMachine(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return host === 'localhost' || host === '' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+/** All that a run does, tried on the list of what this user may do: nothing is written. */
+async function rightsCheck(connection: Connection, keys: Keys): Promise<readonly Diagnosis[]> {
+  const { stream, mark, slots, fence, receipts, receiptIndex } = keys
+  const all = [stream, fence('trial'), mark, slots, receipts('trial'), receiptIndex('trial')]
+  try {
+    const forbidden = await connection.ask((redis) => redis.eval(rights, all.length, ...all))
+    if (!Array.isArray(forbidden)) return [unknown('redis-commands', 'not checked: Redis tells from version 7 on')]
+    const named = [...new Set(forbidden.map(String))].join(', ')
+    return [judged('redis-commands', named !== '', named === '' ? 'all are allowed' : `not allowed: ${named}`)]
+  } catch (error) {
+    if (error instanceof ConfigurationError) return [wrong('redis-commands', wordsOf(error))]
+    return [unknown('redis-commands', toError(error).message)]
+  }
+}
+
+/** Whether the stream can be had here at all. */
+async function placeChecks(
+  connection: Connection,
+  { stream }: Keys,
+): Promise<{ diagnoses: Diagnosis[]; isUsable: boolean }> {
+  const place = fine('redis-cluster', `hash slot ${hashSlotOf(stream)}, with all keys of owm's`)
+  try {
+    const length = await connection.ask((redis) => redis.xlen(stream))
+    const found = `${stream}${length === 0 ? ' is empty, or not there yet' : ' is a stream'}`
+    return { diagnoses: [place, fine('redis-stream', found)], isUsable: true }
+  } catch (error) {
+    const code = replyCodeOf(error)
+    if (code === 'WRONGTYPE') return { diagnoses: [place, wrong('redis-stream', wordsOf(error))], isUsable: false }
+    if (['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN'].includes(code))
+      return { diagnoses: [wrong('redis-cluster', wordsOf(error))], isUsable: false }
+    return { diagnoses: [place, unknown('redis-stream', toError(error).message)], isUsable: false }
+  }
+}

@@ -1,0 +1,128 @@
+/** The stream and its groups. */
+import type { Diagnosis, GroupPicture, Patient } from '../../../plugin.js'
+import { age, count, plural } from '../../../words.js'
+import type { Connection } from '../connection.js'
+import type { Keys } from '../keys.js'
+import type { Settings } from '../options.js'
+import { type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
+import { attempt, fine, judged } from './verdict.js'
+
+/** A stream so many times as long as its bound is bounded by nobody, or by another bound. */
+const mostTimes = 2
+
+/** Of the bound. */
+const mostUnread = 0.9
+
+/** Milliseconds after which a group that has something to read, and doesn't, has stopped. */
+const abandonedMs = 3_600_000
+
+export async function streamChecks(
+  connection: Connection,
+  settings: Settings,
+  keys: Keys,
+  patient: Patient,
+): Promise<readonly Diagnosis[]> {
+  const { stream, maxLength } = settings
+  const length = await connection.ask((redis) => redis.xlen(stream))
+  const long = `${count(length)} entries; its bound is ${count(maxLength)}`
+  return [
+    judged('redis-length', length > mostTimes * maxLength, long),
+    ...(await groupChecks(connection, settings, length, patient.now())),
+    ...(await expiryCheck(connection, keys, patient)),
+    ...(await fencesCheck(connection, keys, patient)),
+  ]
+}
+
+async function groupChecks(
+  connection: Connection,
+  { stream, maxLength }: Settings,
+  length: number,
+  now: number,
+): Promise<readonly Diagnosis[]> {
+  return attempt(['redis-no-group', 'redis-unread', 'redis-abandoned-group', 'redis-late-group'], async () => {
+    const groups = await connection.ask((redis) => groupsOf(redis, stream))
+    const pictures = await Promise.all(
+      groups.map((group) => groupPicture(connection, stream, group, { behind: new Map() })),
+    )
+    const isUnread = length > 0 && groups.length === 0
+    return [
+      judged('redis-no-group', isUnread, groups.length === 0 ? 'no group' : plural(groups.length, 'group')),
+      unreadCheck(pictures, maxLength),
+      abandonedCheck(pictures, now),
+      await lateCheck(connection, stream, groups, length),
+    ]
+  })
+}
+
+function unreadCheck(groups: readonly GroupPicture[], bound: number): Diagnosis {
+  const [slowest] = groups.toSorted((a, b) => (b.lag ?? 0) - (a.lag ?? 0))
+  if (!slowest) return fine('redis-unread', 'no group')
+  const lag = slowest.lag ?? 0
+  const found = `the group ${slowest.name} has not read ${count(lag)} of at most ${count(bound)} entries`
+  return judged('redis-unread', lag >= bound * mostUnread, found)
+}
+
+function abandonedCheck(groups: readonly GroupPicture[], now: number): Diagnosis {
+  const stopped = groups.flatMap(({ name, oldestUnread, consumers, lag }) => {
+    const waits = oldestUnread === null ? 0 : now - oldestUnread.at
+    const idle = Math.min(...consumers.map(({ idleMs }) => idleMs))
+    if (waits < abandonedMs || idle < abandonedMs) return []
+    const how = lag === null ? '' : `${count(lag)} `
+    const who = consumers.length === 0 ? 'it has no consumer' : `no consumer has asked for ${age(idle)}`
+    return [`the group ${name} has ${how}unread entries, the oldest of ${age(waits)} ago: ${who}`]
+  })
+  return judged(
+    'redis-abandoned-group',
+    stopped.length > 0,
+    stopped.join('; ') || 'every group that has something to read reads',
+  )
+}
+
+/** Entries that lie before where each group begins, where none of them has read any: a group that reads tells so. */
+async function lateCheck(
+  connection: Connection,
+  stream: string,
+  groups: readonly Group[],
+  length: number,
+): Promise<Diagnosis> {
+  const [earliest] = groups.toSorted((a, b) => (isAfter(a.delivered, b.delivered) ? 1 : -1))
+  const hasRead = groups.some(({ read, pending }) => read !== null || pending > 0)
+  if (length === 0 || earliest === undefined || hasRead || earliest.delivered === '0-0')
+    return fine('redis-late-group', 'no entry')
+  const [first] = await connection.ask((redis) => redis.xrange(stream, '-', earliest.delivered, 'COUNT', 1))
+  const names = groups.map(({ name }) => name).join(', ')
+  const unseen = earliest.lag === null ? '' : `${count(length - earliest.lag)} `
+  const found = `${unseen}entries from ${first?.[0]} on came before ${names}, and no group has read them`
+  return judged('redis-late-group', first !== undefined, first === undefined ? 'no entry' : found)
+}
+
+async function expiryCheck(
+  connection: Connection,
+  { stream, mark, slots, fence }: Keys,
+  { outboxId }: Patient,
+): Promise<readonly Diagnosis[]> {
+  return attempt(['redis-expiry'], async () => {
+    const keys = [stream, mark, slots, ...(outboxId === undefined ? [] : [fence(outboxId)])]
+    const left = await connection.ask((redis) => Promise.all(keys.map((key) => redis.pttl(key))))
+    const expiring = keys.flatMap((key, index) => {
+      const ms = left[index] ?? -1
+      return ms >= 0 ? [`${key} expires in ${age(ms)}`] : []
+    })
+    return [judged('redis-expiry', expiring.length > 0, expiring.join('; ') || 'none of them does')]
+  })
+}
+
+async function fencesCheck(
+  connection: Connection,
+  { mark }: Keys,
+  { outboxId, outboxes = 1 }: Patient,
+): Promise<readonly Diagnosis[]> {
+  return attempt(['redis-fences'], async () => {
+    const fields = Object.keys(await connection.ask((redis) => redis.hgetall(mark)))
+    const others = fields.flatMap((name) =>
+      name.startsWith('at:') && name !== `at:${outboxId}` ? [name.slice(3)] : [],
+    )
+    const named = others.length === 0 ? '' : ` (${others.slice(0, 5).join(', ')})`
+    return [judged('redis-fences', others.length >= outboxes, `outboxes besides this one: ${others.length}${named}`)]
+  })
+}

@@ -1,0 +1,39 @@
+/**
+ * What of all that owm does in Redis this user may not do. Reads only; of Redis before 7, which can't tell, false.
+ *
+ * KEYS: stream, fence, mark, slots, receipts, index of receipts. Answers the commands, each with its key, or false.
+ */
+export const forbiddenCommands = `
+local function forbidden_commands()
+  if not redis.acl_check_cmd then return false end
+  local stream, fence, mark, slots, receipts, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+  local needed = {
+    {'PING'}, {'TIME'}, {'EVAL', '', '1', stream},
+    {'XADD', stream, 'MAXLEN', '~', '1', '*', 'data', ''}, {'XLEN', stream}, {'XRANGE', stream, '-', '+'},
+    {'XREVRANGE', stream, '+', '-'}, {'XINFO', 'STREAM', stream}, {'XINFO', 'GROUPS', stream},
+    {'HSETNX', slots, '', ''}, {'HGET', slots, ''}, {'HLEN', slots}, {'HGETALL', slots}, {'HDEL', slots, ''},
+    {'HSET', receipts, '', ''}, {'HGET', receipts, ''}, {'HDEL', receipts, ''}, {'HMGET', receipts, ''},
+    {'ZADD', index, '0', ''}, {'ZCARD', index}, {'ZRANGE', index, '0', '0'}, {'ZREM', index, ''},
+    {'ZREVRANGE', index, '0', '0'}, {'ZRANGEBYSCORE', index, '0', '0'},
+  }
+  for _, key in ipairs({fence, mark}) do
+    for _, command in ipairs({'HGET', 'HMGET', 'HDEL'}) do needed[#needed + 1] = {command, key, ''} end
+    for _, command in ipairs({'HSET', 'HSETNX'}) do needed[#needed + 1] = {command, key, '', ''} end
+  end
+  local forbidden = {}
+  for _, command in ipairs(needed) do
+    -- A command that is renamed away is unknown, which is an error.
+    local known, may = pcall(redis.acl_check_cmd, unpack(command))
+    if not (known and may) then
+      local what = command[1] == 'XINFO' and {'XINFO ' .. command[2], command[3]} or command
+      forbidden[#forbidden + 1] = what[1] .. (what[2] and what[2] ~= '' and ' ' .. what[2] or '')
+    end
+  end
+  return forbidden
+end
+`
+
+export const rights = `-- owm: rights
+${forbiddenCommands}
+return forbidden_commands()
+`

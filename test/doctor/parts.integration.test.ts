@@ -1,0 +1,109 @@
+/** Faults of the configuration, the source, the sink and the schedule, each made for real. */
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { owm } from '../support/cli.js'
+import { at, doctor, expectFound, folderOf, healthy, wrongIn } from './scene.js'
+
+const list = (count: number): string =>
+  ['id,name,lat,lon', ...Array.from({ length: count }, (_, index) => `${index},city ${index},46.9,7.4`)].join('\n')
+
+it('a wrong configuration hides nothing of what else is wrong', async () => {
+  const cwd = await folderOf({
+    ...healthy,
+    flush: { batchSiz: 3 },
+    source: { use: 'static-list', file: './gone.csv' },
+    sink: { use: 'jsonl', path: './gone/tasks.jsonl' },
+  })
+  const ran = await doctor(cwd)
+  expectFound(ran, 78, 'configuration', 'source-options', 'sink-options')
+  expect(ran.json.checks.find(({ code }) => code === 'configuration')?.found).toMatch(/batchSiz.*batchSize/)
+  const words = await owm(['doctor', '--quiet'], { cwd })
+  expect(words.stdout.match(/^wrong /gm)).toHaveLength(3)
+  expect(words.stdout).not.toMatch(/^fine/m)
+})
+
+it('a file that cannot be read is a finding, too', async () => {
+  expectFound(await doctor(await folderOf(healthy), ['--config', 'gone.json']), 78, 'configuration')
+})
+
+it('a cadence that the schedule is too slow for, now and then; pipelines that share a stream', async () => {
+  const one = { source: { use: 'static-list', file: './a.csv' }, outbox: { path: './a.db' } }
+  const other = { source: { use: 'static-list', file: './b.csv' }, outbox: { path: './b.db' } }
+  const cwd = await folderOf(
+    {
+      sink: healthy.sink,
+      schedule: { cron: '0 6-22 * * *' },
+      cadence: { default: '1h' },
+      pipelines: { one, other },
+    },
+    { 'a.csv': list(3), 'b.csv': list(4) },
+  )
+  const ran = await doctor(cwd)
+  expectFound(ran, 0, 'configuration-cadence', 'configuration-cadence', 'configuration-stream')
+  expect(new Set(ran.json.checks.map(({ pipeline }) => pipeline))).toEqual(new Set(['one', 'other', null]))
+  expect(wrongIn(await doctor(cwd, ['--pipeline', 'one']))).toEqual(['configuration-cadence'])
+})
+
+it('a list that shrank, and one of which much is rejected', async () => {
+  const cwd = await folderOf({ ...healthy, source: { use: 'static-list', file: './a.csv' } }, { 'a.csv': list(10) })
+  expect((await owm(['produce'], { cwd })).stderr).toBe('')
+  await writeFile(join(cwd, 'a.csv'), `${list(3)}\n3,far,99,7\n`)
+  const ran = await doctor(cwd)
+  expectFound(ran, 75, 'source-count', 'source-rejects')
+  expect(ran.json.checks.find(({ code }) => code === 'source-rejects')?.found).toMatch(/^1 of 4: .*\(1, first line 5/)
+})
+
+const hanging = `export default {
+  kind: 'sink', name: 'hanging', description: 'hangs', options: { safeParse: (data) => ({ success: true, data }) },
+  checks: { 'far-side': { about: 'a', why: 'b', todo: 'c', exitCode: 74 } },
+  open: () => ({
+    guarantee: 'at-least-once', deliver: async () => [],
+    doctor: ({ pending }) => HOW,
+  }),
+}`
+
+it('what plugins find: under codes that they declare, in their time', async () => {
+  const how = (text: string) => hanging.replace('HOW', text)
+  const files = {
+    'finds.mjs': how(`[{ code: 'far-side', verdict: 'wrong', found: pending + ' far' }]`),
+    'hangs.mjs': how('new Promise((resolve) => setTimeout(resolve, 600_000))'),
+    'strays.mjs': how(`[{ code: 'else', verdict: 'wrong', found: 'x' }]`),
+  }
+  const cwd = await folderOf({ ...healthy, sink: { use: './finds.mjs', timeoutMs: 300 } }, files)
+  const found = await doctor(cwd)
+  expectFound(found, 74, 'far-side')
+  expect(found.json.checks.find(({ code }) => code === 'far-side')).toMatchObject({ found: '0 far', todo: 'c' })
+  expectFound(await doctor(cwd, ['--set', 'sink.use=./hangs.mjs']), 75, 'sink-answers')
+  expectFound(await doctor(cwd, ['--set', 'sink.use=./strays.mjs']), 78, 'sink-options')
+})
+
+it("a file of somebody else's, and receipts that are none", async () => {
+  const cwd = await folderOf(healthy, { 'tasks.jsonl': 'dear diary\n', 'tasks.jsonl.receipts': 'dear diary\n' })
+  expectFound(await doctor(cwd), 78, 'jsonl-file', 'jsonl-receipts')
+})
+
+const scheduled = { ...healthy, schedule: { cron: '0 * * * *', maxAge: '3h' } }
+
+it('runs that do not start, and scheduled times that nobody serves', async () => {
+  const cwd = await folderOf(scheduled)
+  const started = async (now: string): Promise<void> => {
+    const { code, stderr } = await owm(['produce'], { cwd, ...at(now) })
+    expect({ code }, stderr).toEqual({ code: 0 })
+  }
+  await started('2026-11-23T10:00:10Z')
+  expectFound(await doctor(cwd, [], at('2026-11-23T11:00:10Z')), 0)
+  const late = await doctor(cwd, [], at('2026-11-23T12:00:10Z'))
+  expectFound(late, 75, 'schedule-started')
+  expect(late.json.checks.find(({ code }) => code === 'schedule-started')?.found).toMatch(/2 scheduled times passed/)
+  await started('2026-11-23T18:00:10Z')
+  const missed = await doctor(cwd, [], at('2026-11-23T18:30:00Z'))
+  expectFound(missed, 0, 'schedule-missed')
+  expectFound(await doctor(cwd, [], at('2026-12-03T18:30:00Z')), 75, 'schedule-started')
+})
+
+it('changes nothing and makes nothing, also where there is nothing yet', async () => {
+  const cwd = await folderOf(scheduled)
+  expectFound(await doctor(cwd), 0)
+  expect(await readdir(cwd)).toEqual(['.owmrc.json'])
+})

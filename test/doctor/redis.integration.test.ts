@@ -1,0 +1,203 @@
+/** Faults of Redis and of the stream, each made for real: servers of the distribution's, and what they are set to. */
+import { mkdir, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { Redis as Client } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { owm, until } from '../support/cli.js'
+import { type RedisProcess, startRedisProcess } from '../support/redis.js'
+import { at, doctor, type Examined, expectFound, folderOf, healthy } from './scene.js'
+
+const stream = 'owm-ingestion-stream'
+let redis: RedisProcess
+let admin: Redis
+
+async function server(...args: string[]): Promise<{ redis: RedisProcess; admin: Redis }> {
+  const started = await startRedisProcess({ args })
+  return { redis: started, admin: new Client(started.url) }
+}
+
+beforeAll(async () => {
+  ;({ redis, admin } = await server('--save', '3600 1', '--enable-protected-configs', 'yes'))
+})
+afterAll(async () => {
+  admin.disconnect()
+  await redis.stop()
+})
+beforeEach(async () => {
+  await admin.flushall()
+  await admin.xgroup('CREATE', stream, 'workers', '0', 'MKSTREAM')
+})
+
+const configOf = (url: string, sink: object = {}, more: object = {}): object => ({
+  ...healthy,
+  sink: { use: 'redis-stream', url, connectTimeoutMs: 400, healthCheckTimeoutMs: 400, ...sink },
+  retry: { attempts: 1 },
+  ...more,
+})
+
+const folderFor = (sink: object = {}, more: object = {}): Promise<string> => folderOf(configOf(redis.url, sink, more))
+
+const saidOf = (ran: Examined, code: string): string | undefined =>
+  ran.json.checks.find((check) => check.code === code)?.found
+
+async function read(group: string): Promise<void> {
+  await admin.xreadgroup('GROUP', group, 'one', 'COUNT', 1_000, 'STREAMS', stream, '>')
+}
+
+/** Settings of the server, until the test ends. */
+async function setting(name: string, value: string): Promise<void> {
+  const before = await admin.config('GET', name)
+  await admin.config('SET', name, value)
+  onTestFinished(async () => {
+    await admin.config('SET', name, Array.isArray(before) ? String(before[1]) : '')
+  })
+}
+
+describe('the server', () => {
+  it('may delete the stream, is full, keeps nothing, has too few replicas', async () => {
+    const cwd = await folderFor()
+    const used = Number(/^used_memory:(\d+)/m.exec(await admin.info('memory'))?.[1])
+    await setting('maxmemory-policy', 'allkeys-lru')
+    await setting('maxmemory', String(Math.ceil(used * 1.07)))
+    await setting('save', '')
+    await setting('min-replicas-to-write', '1')
+    const ran = await doctor(cwd)
+    expectFound(ran, 78, 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-replicas')
+    expect(saidOf(ran, 'redis-replicas')).toBe('0 of 1 that it needs are connected')
+    expect(ran.stderr).toBe('')
+  })
+
+  it('has another clock; lets keys of owm expire; could not write its snapshot', async () => {
+    const cwd = await folderFor()
+    await owm(['produce'], { cwd })
+    await read('workers')
+    await admin.pexpire(`{${stream}}:owm:slots`, 3_600_000)
+    const ran = await doctor(cwd, [], at(new Date(Date.now() + 120_000).toISOString()))
+    expectFound(ran, 75, 'redis-clock', 'redis-expiry')
+    expect(saidOf(ran, 'redis-expiry')).toMatch(/:owm:slots expires in 59 min|1 h/)
+    const gone = join(redis.directory, 'gone')
+    await mkdir(gone)
+    await setting('dir', gone)
+    await rm(gone, { recursive: true })
+    await admin.bgsave().catch(() => undefined)
+    await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'))
+    expectFound(await doctor(cwd), 75, 'redis-save')
+    await setting('stop-writes-on-bgsave-error', 'no')
+    await admin.persist(`{${stream}}:owm:slots`) // what the other finding says
+    expectFound(await doctor(cwd), 75, 'redis-save')
+    await admin.config('SET', 'dir', redis.directory)
+    await admin.bgsave() // what the finding says
+    await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:ok'))
+  })
+
+  it('refuses the password, commands, or any answer; the password would go over the network', async () => {
+    const [user, password] = ['narrow', 'tr0ub4dor']
+    const rights = ['~*', '+@all', '-xadd', '-time']
+    await admin.call('ACL', 'SETUSER', user, 'on', `>${password}`, ...rights)
+    const url = redis.url.replace('://', `://${user}:${password}@`)
+    const cwd = await folderFor({ url })
+    const narrow = await doctor(cwd)
+    expectFound(narrow, 78, 'redis-commands')
+    expect(saidOf(narrow, 'redis-commands')).toBe(`not allowed: TIME, XADD ${stream}`)
+    const wrong = await doctor(cwd, ['--set', `sink.url=${url.replace(password, 'mistyped')}`])
+    expectFound(wrong, 78, 'redis-refused')
+    expectFound(
+      await doctor(cwd, ['--set', `sink.url=redis://:${password}@192.0.2.1`]),
+      75,
+      'redis-tls',
+      'redis-reachable',
+    )
+    await redis.kill('SIGSTOP')
+    const stopped = await doctor(cwd).finally(() => redis.kill('SIGCONT'))
+    expectFound(stopped, 75, 'redis-reachable')
+    expect(stopped.json.unknown).toBeGreaterThan(15)
+    for (const ran of [narrow, wrong, stopped]) expect(ran.stdout + ran.stderr).not.toMatch(/tr0ub4dor|mistyped/)
+  })
+
+  it('is a replica that lags, and a cluster that is down', async () => {
+    const next = await server('--save', '3600 1')
+    onTestFinished(() => next.redis.stop())
+    await next.admin.replicaof('127.0.0.1', redis.port)
+    await until(async () => (await next.admin.info('replication')).includes('master_link_status:up'))
+    expectFound(await doctor(await folderFor({ url: next.redis.url })), 75, 'redis-replica')
+    next.admin.disconnect()
+    const cluster = await server('--save', '3600 1', '--cluster-enabled', 'yes')
+    onTestFinished(() => cluster.redis.stop())
+    expectFound(await doctor(await folderFor({ url: cluster.redis.url })), 75, 'redis-cluster')
+    cluster.admin.disconnect()
+    if (!process.env['OWM_TEST_LONG']) return
+    await next.redis.kill('SIGSTOP')
+    await until(async () => /^slave0:.*lag=1[1-9]/m.test(await admin.info('replication')))
+    expectFound(await doctor(await folderFor()), 0, 'redis-replica-lag')
+  })
+
+  it.each([
+    ['4.0.14', 78, ['redis-version', 'redis-lag']],
+    ['6.2.14', 0, ['redis-lag']],
+  ])('is Redis %s, by what it says', async (version, exitCode, codes) => {
+    // A real server, whose INFO says another version of the same length.
+    const relay = createServer((client) => {
+      const behind = connect(redis.port, '127.0.0.1')
+      client.pipe(behind).on('error', () => client.destroy())
+      client.on('error', () => behind.destroy())
+      behind.on('data', (data) =>
+        client.write(data.toString('latin1').replace(/(redis_version:)[\d.]+/, `$1${version}`), 'latin1'),
+      )
+      behind.on('close', () => client.destroy())
+    })
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => new Promise<void>((resolve) => relay.close(() => resolve())))
+    const address = relay.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    expectFound(await doctor(await folderFor({ url: `redis://127.0.0.1:${port}` })), exitCode, ...codes)
+  })
+})
+
+describe('the stream', () => {
+  const old = (index: number): string => `${Date.now() - 7_200_000 + index}-0`
+
+  it('is too long for its bound, unread, and its group has stopped reading', async () => {
+    for (let index = 0; index < 25; index++) await admin.xadd(stream, old(index), 'data', '{}')
+    const ran = await doctor(await folderFor({ maxLength: 10, onFull: 'hold' }))
+    expectFound(ran, 75, 'redis-length', 'redis-unread', 'redis-abandoned-group')
+    expect(saidOf(ran, 'redis-abandoned-group')).toMatch(
+      /group workers has 25 unread .* of 1 h 59 min|2 h .* no consumer/,
+    )
+    await read('workers')
+    expectFound(await doctor(await folderFor({ maxLength: 25 })), 0)
+  })
+
+  it('has no group; then one that was made behind all entries; and another outbox writes to it', async () => {
+    const [cwd, other] = [await folderFor(), await folderFor()]
+    await admin.xgroup('DESTROY', stream, 'workers')
+    for (const folder of [cwd, other]) expect((await owm(['produce'], { cwd: folder })).code).toBe(0)
+    expectFound(await doctor(cwd), 0, 'redis-no-group', 'redis-fences')
+    await admin.xgroup('CREATE', stream, 'late', '$')
+    const late = await doctor(cwd)
+    expectFound(late, 75, 'redis-late-group', 'redis-fences')
+    expect(saidOf(late, 'redis-late-group')).toMatch(/^40 entries from .* came before late/)
+    await admin.xgroup('SETID', stream, 'late', '0') // what the finding says
+    expectFound(await doctor(cwd), 0, 'redis-fences')
+  })
+
+  it('is no stream', async () => {
+    await admin.del(stream)
+    await admin.set(stream, 'something else')
+    expectFound(await doctor(await folderFor()), 78, 'redis-stream')
+  })
+
+  it('lost the tasks of a slot that is too old to be delivered again', async () => {
+    const cwd = await folderFor()
+    const now = Date.now()
+    const started = (daysAgo: number) =>
+      owm(['produce'], { cwd, ...at(new Date(now - daysAgo * 86_400_000).toISOString()) })
+    expect((await started(3)).code).toBe(0)
+    await admin.flushall()
+    await started(0)
+    await admin.xgroup('CREATE', stream, 'workers', '0')
+    await read('workers')
+    expectFound(await doctor(cwd), 75, 'schedule-lost')
+  })
+})
