@@ -27,6 +27,11 @@ const programs = [
   ...(process.platform === 'linux'
     ? [{ name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'/ }]
     : []),
+  { name: 'prometheus', debian: 'prometheus', brew: 'prometheus', usedBy: /'(prometheus|promtool)'/ },
+  { name: 'promtool', debian: 'prometheus', brew: 'prometheus', usedBy: /'promtool'|promtool check/ },
+  ...(process.platform === 'linux'
+    ? [{ name: 'prometheus-pushgateway', debian: 'prometheus-pushgateway', usedBy: /'prometheus-pushgateway'/ }]
+    : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

@@ -6,12 +6,13 @@ import { ofSurroundings } from '../errors/surroundings.js'
 import type { Ended, EndedAfter } from '../observe/ended.js'
 import type { StartRecord } from '../observe/record.js'
 import type { Means } from '../observe/tell.js'
+import { traceContextIn } from '../observe/trace-context.js'
 import type { Vitals } from '../outbox/inspect/vitals.js'
 import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
 import type { Done } from './command.js'
 import { policyOf, type Surroundings } from './compose.js'
-import { stopwatch } from './format.js'
+import { harmless, stopwatch } from './format.js'
 import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
 import { endOf, endOfThrown, exitCodeOf } from './report.js'
@@ -58,6 +59,9 @@ export async function observed<Result extends Observable>(
   const isOver = around.received() === undefined
   const exitCode = ended.error ? exitCodeOf(ofSurroundings(ended.error)) : 0
   const log = await around.logger()
+  const { TRACEPARENT } = around.env
+  if (TRACEPARENT && !traceContextIn(TRACEPARENT))
+    log.warn({ event: 'traceparent-wrong' }, harmless(`TRACEPARENT is not valid, and is ignored: ${TRACEPARENT}`))
   log.info({ event: 'start-ended', exitCode, durationMs: elapsed() }, `${around.command} ended with ${exitCode}`)
   if (!watch.loaded) await watch.begin(await sectionsIn(configure))
   await watch.end(result, ended.done?.summary ?? [], ended.error && ofSurroundings(ended.error))

@@ -5,6 +5,7 @@
 import { Counter, Gauge, Pushgateway, Registry } from 'prom-client'
 import { replaceFile } from '../files/replace.js'
 import type { EndedAfter } from './ended.js'
+import { within } from './post.js'
 
 interface Metric {
   readonly name: string
@@ -165,8 +166,7 @@ export async function push(
   signal: AbortSignal,
 ): Promise<void> {
   // The time-out covers all of it; the client's own, of the socket, would begin anew with each byte.
-  const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-  const gateway = new Pushgateway(url, { signal: within, agent: false }, registry)
+  const gateway = new Pushgateway(url, { signal: within(timeoutMs, signal), agent: false }, registry)
   await gateway.pushAdd({ jobName: job, groupings: groupingsOf(labels) })
 }
 

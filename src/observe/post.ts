@@ -8,6 +8,19 @@ interface Given {
   readonly signal: AbortSignal
 }
 
+/**
+ * Aborted after a time, or with another signal. Not `AbortSignal.any` and `timeout`: Node 20 collects such a signal as
+ * garbage while it is waited for.
+ */
+export function within(timeoutMs: number, signal: AbortSignal): AbortSignal {
+  const late = new AbortController()
+  const stop = (): void => late.abort()
+  setTimeout(stop, timeoutMs).unref()
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
+  return late.signal
+}
+
 /** Posts a text. Throws where there is no answer, or one that isn't 2xx. */
 export function post(address: string, { body, type, signal }: Given): Promise<void> {
   const url = new URL(address)

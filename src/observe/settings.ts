@@ -21,7 +21,11 @@ export const metrics = z
     pushgateway: z
       .strictObject({
         url: address.describe('address of the Pushgateway, with user and password where it wants them'),
-        job: z.string().min(1).default('owm').describe('the label `job`'),
+        job: z
+          .string()
+          .regex(/^[^/]+$/, 'a name without a slash is expected')
+          .default('owm')
+          .describe('the label `job`'),
         timeoutMs: timeoutMs.default(5_000).describe('longest wait for its answer, in milliseconds'),
       })
       .optional()

@@ -2,6 +2,7 @@
 import type { Logger } from '../plugin.js'
 import type { EndedAfter } from './ended.js'
 import { eventsOf, ping, tell, told } from './notify.js'
+import { within } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
 export interface Means {
@@ -34,7 +35,7 @@ export async function measure(
 /** Pings the check that a start begins. Never throws. */
 export async function pingStart({ ping: address, timeoutMs }: Notify, rid: string, means: Means): Promise<void> {
   if (address === undefined) return
-  const signal = within(timeoutMs, means)
+  const signal = within(timeoutMs, means.signal)
   await ping(address, 'start', { rid, body: '', signal }).catch(warnOf('notify.ping', signal, means))
 }
 
@@ -45,7 +46,7 @@ export async function notify(
   rid: string,
   means: Means,
 ): Promise<void> {
-  const signal = within(timeoutMs, means)
+  const signal = within(timeoutMs, means.signal)
   const hooks = eventsOf(ended).flatMap((event) =>
     on[event].map(async (hook, index) =>
       tell(hook, told(event, ended), { ...means, signal }).catch(warnOf(`notify.on.${event}[${index}]`, signal, means)),
@@ -55,9 +56,6 @@ export async function notify(
   const pinged = address && ping(address, exitCode, { rid, body, signal }).catch(warnOf('notify.ping', signal, means))
   await Promise.all([pinged, ...hooks])
 }
-
-const within = (timeoutMs: number, { signal }: Means): AbortSignal =>
-  AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
 
 const warnOf =
   (what: string, signal: AbortSignal, { log }: Means) =>

@@ -4,8 +4,9 @@ import type { DueOf } from '../../pipeline/input/cadence.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
-import type { ChosenSource, Surroundings } from '../compose.js'
+import { type ChosenSource, type Surroundings, tracing } from '../compose.js'
 import { count, harmless, locationsRead, plural } from '../format.js'
+import { ownerOf } from '../owner.js'
 import { filteredOut, type ProduceResult } from './produce.js'
 import { rejections, tellRejects } from './rejects.js'
 
@@ -38,7 +39,7 @@ export async function dueInDryRun(
 
 export async function dryRun(
   result: ProduceResult,
-  { source, namespace, dueOf }: { source: ChosenSource; namespace: string; dueOf: DueOf },
+  { source, loaded, dueOf }: { source: ChosenSource; loaded: Loaded; dueOf: DueOf },
   strict: boolean,
   elapsed: () => number,
   around: Surroundings,
@@ -47,7 +48,9 @@ export async function dryRun(
     import('../../pipeline/dry-run.js'),
     import('../../tasks/json/parse.js'),
   ])
-  const how = { namespace, dueOf, signal: around.signal }
+  const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
+  const namespace = loaded.settings.taskNamespace
+  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }

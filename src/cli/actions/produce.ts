@@ -112,7 +112,7 @@ export async function produce(
     const { dryRun, dueInDryRun } = await import('./dry-run.js')
     await lookAtOutbox(loaded, around, 'owner')
     const dueOf = await dueInDryRun(result, loaded, { cadence, schedule, named })
-    return dryRun(result, { source, namespace: settings.taskNamespace, dueOf }, flags.strict, elapsed, around)
+    return dryRun(result, { source, loaded, dueOf }, flags.strict, elapsed, around)
   }
   if (schedule) {
     await tellVolatile(settings.outbox.path, around)

@@ -1,0 +1,182 @@
+/** Whom a start tells how it ended: a check, and hooks. */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Told } from '../../src/observe/notify.js'
+import { folderWith, owm, startOwm, until } from '../support/cli.js'
+import { at } from '../support/scheduled.js'
+import { type Heard, heard } from './heard.js'
+
+const check = '/ping/0f3b6c4a-1c2d-4e5f-8a9b-0123456789ab'
+const rid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+const settings = (notify: object, more: object = {}) => ({
+  schedule: { cron: '0 * * * *', maxAge: '3h' },
+  source: { use: 'static-list', file: './list.csv' },
+  sink: { use: 'jsonl', path: './tasks.jsonl' },
+  outbox: { path: './outbox.db' },
+  notify,
+  ...more,
+})
+
+const list = 'id,city,latitude,longitude\n1,Oslo,59.9,10.7\n2,Bonn,50.7,7.1\n'
+const configure = (cwd: string, config: unknown) => writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
+
+async function folder(notify: object): Promise<string> {
+  const cwd = await folderWith(settings(notify))
+  await writeFile(join(cwd, 'list.csv'), list)
+  return cwd
+}
+
+/** The paths of what was heard since the last look, behind the check's. */
+function pings({ requests }: Heard): string[] {
+  const all = requests.splice(0)
+  for (const { search } of all) expect(search.get('rid')).toMatch(rid)
+  expect(new Set(all.map(({ search }) => search.get('rid'))).size).toBeLessThan(2)
+  return all.map(({ method, path }) => `${method} ${path.replace(check, '')}`)
+}
+
+test('a check hears of each start: begun, succeeded, failed with its exit code; nobody is shown its address', async () => {
+  const server = await heard()
+  const ping = `${server.url}${check}?keep=1`
+  const cwd = await folder({ ping })
+  const noon = { ...at(cwd, '2026-11-23T12:00:10Z') }
+  const debug = ['--log-level', 'trace', '--log-format', 'json']
+  const noisy = { ...noon, env: { ...noon.env, NODE_DEBUG: 'http', DEBUG: '*' } }
+  const first = await owm(['produce', ...debug], noisy)
+  expect(first).toMatchObject({ code: 0 })
+  expect(server.requests.at(-1)?.body).toMatch(/^slot 2026-11-23T12:00:00Z: 2 locations read/)
+  expect(server.requests.at(-1)?.search.get('keep')).toBe('1')
+  expect(pings(server)).toEqual(['POST /start', 'POST '])
+  expect(first.stderr).toMatch(/HTTP/)
+  const shown = await owm(['config', 'show', '--json'], { cwd })
+  for (const text of [first.stdout, first.stderr, shown.stdout, shown.stderr]) expect(text).not.toContain(check)
+
+  // A plugin that isn't there, then a key that isn't known: there is nothing but the section to go by.
+  for (const wrong of [{ source: { use: './no-such.mjs' } }, { sorce: {} }, { outbox: { path: 7 } }]) {
+    await configure(cwd, settings({ ping }, wrong))
+    const refused = await owm(['produce'], noon)
+    expect(refused).toMatchObject({ code: 78 })
+    expect(server.requests.at(-1)?.body).toMatch(/no-such|sorce|outbox\.path/)
+    expect(pings(server).at(-1)).toBe('POST /78')
+  }
+  // Flags, too; a dry run and an owm that only looks tell nobody.
+  await configure(cwd, settings({ ping }))
+  expect(await owm(['produce', '--slot', 'noon'], noon)).toMatchObject({ code: 2 })
+  expect(pings(server).at(-1)).toBe('POST /2')
+  await owm(['produce', '--dry-run'], noon)
+  await owm(['outbox', 'inspect'], { cwd })
+  expect(server.requests).toEqual([])
+
+  // Whoever doesn't answer, or not well, changes nothing.
+  server.status = 500
+  const deaf = await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))
+  expect(deaf).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: notify\.ping failed.*answered 500/) })
+  server.status = 0
+  await configure(cwd, settings({ ping, timeoutMs: 300 }))
+  const hung = await owm(['produce', '--json'], at(cwd, '2026-11-23T14:00:10Z'))
+  expect(hung).toMatchObject({ code: 0, stderr: expect.stringMatching(/it took too long/) })
+  expect(JSON.parse(hung.stdout)).toMatchObject({ slot: '2026-11-23T14:00:00Z' })
+  expect(hung.stderr).not.toContain(check)
+})
+
+test('a signal is told as 143, and one that comes while others are told changes nothing', async () => {
+  const server = await heard()
+  const silent = await heard()
+  silent.status = 0
+  const cwd = await folder({})
+  const source = { use: 'http', url: `${silent.url}/list` }
+  await configure(cwd, settings({ ping: `${server.url}${check}` }, { source }))
+  const running = startOwm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))
+  await until(() => silent.requests.length > 0)
+  running.child.kill('SIGTERM')
+  expect(await running.ended).toMatchObject({ code: 143 })
+  expect(pings(server)).toEqual(['POST /start', 'POST /143'])
+
+  server.status = 0
+  await configure(cwd, settings({ ping: `${server.url}${check}`, timeoutMs: 60_000 }))
+  const done = startOwm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))
+  await until(async () => (await readFile(join(cwd, 'tasks.jsonl'), 'utf8').catch(() => '')) !== '')
+  done.child.kill('SIGTERM')
+  const { code, stderr } = await done.ended
+  // Where it came before the end of the run it is the run's.
+  expect([0, 143]).toContain(code)
+  expect(stderr).toMatch(/notify\.ping failed/)
+})
+
+test('hooks get their events: a command by standard input and environment, an address by POST', async () => {
+  const server = await heard()
+  const save = (event: string) => [
+    'sh',
+    '-c',
+    `cat > ${event}.json; echo "$OWM_EVENT $OWM_EVENT_EXIT_CODE" > ${event}.txt`,
+  ]
+  const events = ['failure', 'recovered', 'missed', 'shrunk', 'dead', 'lost']
+  const on = Object.fromEntries(
+    events.map((event) => [event, [{ command: save(event) }, { url: `${server.url}/${event}` }]]),
+  )
+  const cwd = await folder({ on })
+  const told = async (event: string): Promise<Told> => JSON.parse(await readFile(join(cwd, `${event}.json`), 'utf8'))
+  const events_ = () =>
+    server.requests
+      .splice(0)
+      .map(({ path }) => path)
+      .sort()
+  expect(await owm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))).toMatchObject({ code: 0 })
+  expect(events_()).toEqual([])
+
+  await configure(cwd, settings({ on }, { source: { use: './no-such.mjs' } }))
+  expect(await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))).toMatchObject({ code: 78 })
+  expect(events_()).toEqual(['/failure'])
+  expect(await told('failure')).toMatchObject({
+    ...{ event: 'failure', command: 'owm produce', pipeline: 'default', exitCode: 78, fewer: 0 },
+    error: { code: 'CONFIGURATION', message: expect.stringContaining('no-such') },
+  })
+  expect(await readFile(join(cwd, 'failure.txt'), 'utf8')).toBe('failure 78\n')
+
+  // Hours later, with a shorter list: times are missed, the list has shrunk, and it works again.
+  await configure(cwd, settings({ on }))
+  await writeFile(join(cwd, 'list.csv'), list.replace(/^2.*\n/m, ''))
+  expect(await owm(['produce'], at(cwd, '2026-11-23T20:00:10Z'))).toMatchObject({ code: 0 })
+  expect(events_()).toEqual(['/missed', '/recovered', '/shrunk'])
+  const shrunk = await told('shrunk')
+  expect(shrunk).toMatchObject({ exitCode: 0, slot: '2026-11-23T20:00:00Z', fewer: 1, vitals: { pending: 0, dead: 0 } })
+  expect((await told('missed')).missed).toBeGreaterThan(3)
+  expect(await owm(['produce'], at(cwd, '2026-11-23T21:00:10Z'))).toMatchObject({ code: 0 })
+  expect(events_()).toEqual([])
+
+  // One that fails, hangs, isn't there, or starts an owm that fails: a warning each, and nothing twice.
+  const bin = join(import.meta.dirname, '..', '..', 'bin', 'run.js')
+  const again = [process.execPath, bin, 'produce', '--slot', 'never']
+  const bad = [{ command: ['sh', '-c', 'echo why >&2; exit 3'] }, { command: ['sh', '-c', 'sleep 60 & wait'] }]
+  const failure = [
+    ...bad,
+    { command: ['./no-such-program'] },
+    { command: again },
+    { url: 'http://127.0.0.1:9/token-12345' },
+  ]
+  await configure(cwd, settings({ timeoutMs: 4_000, on: { failure } }))
+  await rm(join(cwd, 'list.csv'))
+  const { code, stderr } = await owm(['produce'], at(cwd, '2026-11-23T22:00:10Z'))
+  expect(code).toBe(78)
+  expect(stderr).toMatch(/failure\[0\] failed.*ended with 3: why/)
+  expect(stderr).toMatch(/failure\[1\] failed.*took too long/)
+  expect(stderr).toMatch(/failure\[2\] failed.*ENOENT/)
+  expect(stderr).toMatch(/failure\[3\] failed.*ended with 2/)
+  expect(stderr).toMatch(/failure\[4\] failed/)
+  expect(stderr).not.toContain('token-12345')
+})
+
+test('what is wrong in the section is told with its key', async () => {
+  const cwd = await folder({
+    ping: 'hc-ping.com/secret-word',
+    on: { failures: [], dead: [{}], lost: [{ comand: ['x'] }] },
+  })
+  const { code, stderr } = await owm(['produce'], { cwd })
+  expect(code).toBe(78)
+  expect(stderr).toMatch(/notify\.ping .*http:\/\/ or https:\/\//)
+  expect(stderr).toMatch(/notify\.on\.failures .*Did you mean `failure`/)
+  expect(stderr).toMatch(/notify\.on\.dead\.0 .*either url or command/)
+  expect(stderr).toMatch(/notify\.on\.lost\.0\.comand .*Did you mean `command`/)
+  expect(stderr).not.toContain('secret-word')
+})
