@@ -14,6 +14,7 @@ export const logEvents = {
   'starts-missed': 'Earlier starts that stored nothing, and that this one stands for.',
   'clock-behind': "A slot was served that the clock hasn't reached.",
   'namespace-kept': 'The slot keeps the taskNamespace with which it was begun.',
+  'windows-between-slots': 'Locations are due more often than the schedule comes.',
   'cadence-too-short': 'The schedule comes too seldom for a cadence.',
   'outbox-volatile': 'A restart of the machine would take the outbox away.',
   'outbox-copied': 'The outbox is a copy of another one, and goes on under an id of its own.',

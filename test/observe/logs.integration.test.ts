@@ -78,7 +78,7 @@ test('run, slot and trace stand on each line of a run; in words nothing of it do
   expect(linesIn(untraced.stderr).filter((line) => 'trace_id' in line)).toEqual([])
 })
 
-test('tasks bear the trace of their start, and a slot that is read again under another one stays the same', async () => {
+test('tasks bear the trace of their start; a slot that is read again under another one stays the same', async () => {
   const cwd = await folder({ task: { traceparent: true } })
   const produce = ['produce', '--slot', '2026-11-23T12:00:00Z']
   expect(await owm(produce, started(cwd, `00-${trace}-${span}-01`))).toMatchObject({ code: 0 })
@@ -97,7 +97,7 @@ test('tasks bear the trace of their start, and a slot that is read again under a
   expect(Object.keys(tasks[0] ?? {}).at(-1)).toBe('traceparent')
 })
 
-test('without TRACEPARENT all processes that work on a slot share one trace; a column of that name is not lost', async () => {
+test('without TRACEPARENT a slot is one trace for all processes; a column of that name is not lost', async () => {
   const cwd = await folder({ task: { traceparent: true }, pipelines: { hourly: {} } })
   const produce = (slot: string, ...more: string[]) =>
     owm(['produce', '--slot', slot, '--log-level', 'info', ...more], started(cwd))

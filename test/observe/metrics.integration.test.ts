@@ -101,7 +101,7 @@ test('a dry run, an owm that only looks, and one without `metrics` write nothing
   expect((await readdir(join(cwd, 'state'))).filter((name) => name.includes('signals'))).toEqual([])
 })
 
-test('a file that cannot be written is a warning; a link is replaced; each pipeline and shard has its own', async () => {
+test('each pipeline and shard has its file; one that cannot be written is a warning; a link is replaced', async () => {
   const { metrics, ...rest } = settings()
   const shared = { ...rest, metrics: { ...metrics, labels: { site: 'a "b"\\c' } } }
   const cwd = await folderWith({ ...shared, pipelines: { hourly: {}, daily: { metrics: { textfile: './d.prom' } } } })
@@ -135,7 +135,7 @@ test('a file that cannot be written is a warning; a link is replaced; each pipel
   expect(stderr).toMatch(/metrics\.lables .*not a known key\. Did you mean `labels`/)
 })
 
-test('the Pushgateway gets them, by pipeline and shard, and keeps the last success; what fails is a warning', async () => {
+test('the Pushgateway gets them and keeps the last success; where it is not reached that is a warning', async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const port = await freePort()

@@ -35,7 +35,7 @@ test('the alert rules pass their own tests, of which each has one that fires and
   }
 })
 
-test('each query of rules and dashboard names metrics that there are, and each of the dashboard gives a value', async () => {
+test('the queries name metrics that there are, and each of the dashboard gives a value', async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const client = new Redis(redis.url)

@@ -146,7 +146,10 @@ async function tellTooOften({ tooOften }: PlanResult, gap: number, { logger }: S
     const are = `${plural(locations, 'location')} ${locations === 1 ? 'is' : 'are'}`
     const gaps = `scheduled times are ${gap / 60_000} minutes apart or more`
     const log = await logger()
-    log.warn({ every, locations }, `${are} due every ${every}, and ${gaps}: most of those windows are skipped`)
+    log.warn(
+      { event: 'windows-between-slots', every, locations },
+      `${are} due every ${every}, and ${gaps}: most of those windows are skipped`,
+    )
   }
 }
 
