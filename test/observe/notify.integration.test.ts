@@ -36,7 +36,7 @@ function pings({ requests }: Heard): string[] {
   return all.map(({ method, path }) => `${method} ${path.replace(check, '')}`)
 }
 
-test('a check hears of each start: begun, succeeded, failed with its exit code; no output has its address', async () => {
+test('a check hears of each start: begun, succeeded, failed with its code; no output has its address', async () => {
   const server = await heard()
   const ping = `${server.url}${check}?keep=1`
   const cwd = await folder({ ping })
