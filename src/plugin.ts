@@ -331,7 +331,7 @@ export interface Sink {
    * `owm config check --connect`. Throws what `deliver` would.
    */
   check?(): Promise<void>
-  /** For `owm doctor`: looks at what the plugin's `checks` declare, and changes nothing. */
+  /** For `owm doctor`, which opens it `readOnly`: looks at what the plugin's `checks` declare, and changes nothing. */
   doctor?(patient: Patient): Promise<readonly Diagnosis[]>
   /** What it holds, the oldest first, from the entry `first` to the entry `last`, both included. Reads only. */
   entries?(first?: string, last?: string): AsyncIterable<Entry>

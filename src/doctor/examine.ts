@@ -1,6 +1,6 @@
 /** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
 import { type Parts as ConfigParts, sharedIds } from '../config/check.js'
-import type { Loaded } from '../config/load.js'
+import { type Loaded, ownOptions } from '../config/load.js'
 import { toError } from '../errors/index.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Check, Diagnosis, Patient } from '../plugin.js'
@@ -56,7 +56,7 @@ export async function examine(parts: Parts): Promise<Examined> {
     now: parts.now,
   }
   const [read, answered] = await Promise.all([
-    source && sourceChecks(source, patient, health?.finished),
+    source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.finished)),
     sink && sinkChecks(sink, patient),
   ])
   found.push(...state)
@@ -87,6 +87,13 @@ const once = (loaded: Loaded): Loaded => ({
   ...loaded,
   settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
 })
+
+/** What comes on standard input comes once: it is the run's. */
+const isStandardInput = (loaded: Loaded): boolean => ownOptions(loaded, 'source')['file'] === '-'
+const fromStandardInput = {
+  diagnoses: [unknown('source-answers', 'it is read from standard input')],
+  locations: 0,
+}
 
 /** Of how many shares of the locations this configuration's is one. */
 function shardsOf({ settings: { source } }: Loaded): number {

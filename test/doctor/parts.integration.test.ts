@@ -102,6 +102,12 @@ it('runs that do not start, and scheduled times that nobody serves', async () =>
   expectFound(await doctor(cwd, [], at('2026-12-03T18:30:00Z')), 75, 'schedule-started')
 })
 
+it('what comes on standard input is left to the run', async () => {
+  const ran = await doctor(await folderOf({ ...healthy, source: { use: 'static-list', file: '-', format: 'csv' } }))
+  expectFound(ran, 0)
+  expect(ran.json.checks).toContainEqual(expect.objectContaining({ code: 'source-answers', verdict: 'unknown' }))
+})
+
 it('changes nothing and makes nothing, also where there is nothing yet', async () => {
   const cwd = await folderOf(scheduled)
   expectFound(await doctor(cwd), 0)
