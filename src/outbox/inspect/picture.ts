@@ -39,7 +39,7 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
     owner: await ownerIn(view),
     oldestPendingAt: await oldestPendingIn(view),
     breakers: await breakersIn(view),
-    runs: await runsIn(view, filter),
+    runs: await runsIn(view, { runId: beginningWith(filter.run ?? '') }, filter.limit),
     tasks: await tasksIn(view, filter),
     matching: await matchingIn(view, filter),
     reasons: await reasonsIn(view, filter),

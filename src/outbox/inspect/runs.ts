@@ -1,9 +1,9 @@
 /** Runs as an operator reads them. */
 
-import { type EntityManager, IsNull, MoreThan, Not } from 'typeorm'
+import { type EntityManager, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { holderIn } from '../runs/holder.js'
-import { beginningWith, endingAfter } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunState, runs, states } from '../sqlite/entities.js'
+import { endingAfter } from '../sqlite/criteria.js'
+import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
 import { iso, positionIn, type View, withoutBytes } from './view.js'
 
 export interface RunReport {
@@ -46,13 +46,13 @@ const runColumns = {
   finishedAt: true,
 } as const
 
-export async function runsIn(view: View, filter: { run: string | undefined; limit: number }): Promise<RunReport[]> {
+/** The newest first. */
+export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit: number): Promise<RunReport[]> {
   const { manager } = view
-  const where = { runId: beginningWith(filter.run ?? '') }
   const ofVersion6 = view.version < 6 ? {} : { lastError: true }
   const ofVersion9 = view.version < 9 ? {} : { notDue: true, skipped: true }
   const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6, ...ofVersion9 }
-  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: filter.limit })
+  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: limit })
   const [pending, dead, undelivered] = [
     await pendingByRun(manager),
     await deadByRun(manager),

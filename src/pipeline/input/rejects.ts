@@ -36,12 +36,19 @@ export class Rejects {
   merged: Merged | undefined
   readonly #byKind = new Map<string, RejectedFor>()
 
-  /** @param of the reason without what differs from record to record */
-  add({ reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>, of = kindOf(reason)): void {
+  /**
+   * @param of the reason without what differs from record to record
+   * @param times how many of them there are
+   */
+  add(
+    { reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>,
+    of = kindOf(reason),
+    times = 1,
+  ): void {
     const kind = this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
-    if (known) known.count++
-    else this.#byKind.set(kind, { reason, count: 1, position, value: excerpt(value) })
+    if (known) known.count += times
+    else this.#byKind.set(kind, { reason, count: times, position, value: excerpt(value) })
   }
 
   merge(found: Omit<Merged, 'count'>): void {

@@ -1,7 +1,48 @@
 /** Several shards that use one outbox, one after the other. */
 import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { Receipt } from '../../plugin.js'
 import { otherShare } from '../input/filters.js'
+
+/** What the receipts say of a slot that is divided. */
+export interface ShardsOfSlot {
+  slot: string
+  /** How many there are to be. */
+  shards: number
+  there: number[]
+  missing: number[]
+  /** Tasks, of those that are there. */
+  delivered: number
+  dead: number
+  discarded: number
+}
+
+/** Each slot that the receipts or these runs of one outbox know, in each number of shards, the newest first. */
+export function shardsOf(
+  receipts: readonly Receipt[],
+  runs: readonly { readonly slot: string; readonly shard: string | null }[],
+): ShardsOfSlot[] {
+  const slots = new Map<string, ShardsOfSlot>()
+  const noted = (slot: string, shards: number): ShardsOfSlot => {
+    const key = `${slot} ${shards}`
+    const known = slots.get(key) ?? { slot, shards, there: [], missing: [], delivered: 0, dead: 0, discarded: 0 }
+    slots.set(key, known)
+    return known
+  }
+  for (const { slot, shard, shards, delivered, dead, discarded } of receipts) {
+    const of = noted(slot, shards)
+    of.there.push(shard)
+    of.delivered += delivered
+    of.dead += dead
+    of.discarded += discarded
+  }
+  for (const { slot, shard } of runs) noted(slot, Number(shard?.split('/')[1] ?? 1))
+  for (const of of slots.values()) {
+    of.there.sort((a, b) => a - b)
+    of.missing = [...Array(of.shards).keys()].filter((shard) => !of.there.includes(shard))
+  }
+  return [...slots.values()].sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+}
 
 const hint = 'Give each shard an outbox of its own: --outbox.'
 

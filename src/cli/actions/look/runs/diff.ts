@@ -1,0 +1,187 @@
+/** `owm runs diff`: what is different between two runs, or two slots. */
+import type { Loaded } from '../../../../config/load.js'
+import { UsageError } from '../../../../errors/index.js'
+import type { Difference } from '../../../../outbox/inspect/ledger/places.js'
+import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
+import type { Done } from '../../../command.js'
+import type { Surroundings } from '../../../compose.js'
+import { count, harmless, plural } from '../../../format.js'
+import { table, terminalWidth, wrapped } from '../../../table.js'
+import { filterOf, runsNamed, type ShownRun } from './show.js'
+import { grouped, placeInWords } from './words.js'
+
+const counted = [
+  'read',
+  'rejected',
+  'duplicates',
+  'notDue',
+  'skipped',
+  'persisted',
+  'delivered',
+  'pending',
+  'dead',
+  'discarded',
+  'lost',
+  'failures',
+] as const
+
+type Counts = Record<(typeof counted)[number], number>
+
+export interface Side extends Counts {
+  slot: string
+  /** Those that count: a run that read the slot again stands for those before it. */
+  runs: string[]
+}
+
+interface Reasons {
+  onlyA: RejectedFor[]
+  onlyB: RejectedFor[]
+}
+
+/** What `owm runs diff --json` prints. */
+export interface DiffResult {
+  a: Side | null
+  b: Side | null
+  /** What B has more than A; less than 0 where it has fewer. */
+  differences: Counts | null
+  reasons: { rejected: Reasons; dead: Reasons } | null
+  /** Places whose tasks are stored: how many both have, and what only one has. Null where the history lacks some. */
+  locations: { both: number; onlyA: Places; onlyB: Places } | null
+}
+
+/** The first of them. */
+interface Places {
+  count: number
+  examples: string[]
+}
+
+export const nothingCompared = (): DiffResult => ({
+  a: null,
+  b: null,
+  differences: null,
+  reasons: null,
+  locations: null,
+})
+
+/** Examples of places. */
+const mostExamples = 10
+
+export async function diffRuns(
+  [a, b]: readonly [string, string],
+  pipelines: readonly (string | undefined)[],
+  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<DiffResult>> {
+  for (const pipeline of pipelines) {
+    const loaded = await configure(pipeline)
+    const both = [await runsNamed(a, pipeline, loaded, around), await runsNamed(b, pipeline, loaded, around)]
+    const [ofA = [], ofB = []] = both.map((runs) =>
+      runs.slice(
+        Math.max(
+          0,
+          runs.findLastIndex(({ again }) => again),
+        ),
+      ),
+    )
+    if (ofA.length === 0 && ofB.length === 0) continue
+    mustBeOne(a, ofA)
+    mustBeOne(b, ofB)
+    const locations = await placesOf(loaded, ofA, ofB)
+    const result = resultOf(ofA, ofB, locations)
+    return { result, summary: await reportOf(result, terminalWidth()) }
+  }
+  throw new UsageError(`No run is ${a} or ${b}.`, { hint: '`owm runs` shows the runs and their slots.' })
+}
+
+/** Throws UsageError. */
+function mustBeOne(text: string, runs: readonly ShownRun[]): void {
+  if (runs.length === 1 || (runs.length > 1 && 'slot' in filterOf(text))) return
+  throw new UsageError(
+    runs.length === 0 ? `No run of the same pipeline is ${text}.` : `Several runs begin with ${text}.`,
+    {
+      hint: '`owm runs` shows the runs and their slots.',
+    },
+  )
+}
+
+function resultOf(ofA: readonly ShownRun[], ofB: readonly ShownRun[], locations: Difference | undefined): DiffResult {
+  const [a, b] = [sideOf(ofA), sideOf(ofB)]
+  const differences = sums((key) => b[key] - a[key])
+  const reasonsOf = (kind: 'rejected' | 'dead'): Reasons => {
+    const [one, other] = [ofA, ofB].map((runs) => grouped(runs.flatMap(({ reasons }) => reasons[kind])))
+    return { onlyA: without(one ?? [], other ?? []), onlyB: without(other ?? [], one ?? []) }
+  }
+  const reasons = { rejected: reasonsOf('rejected'), dead: reasonsOf('dead') }
+  if (!locations) return { a, b, differences, reasons, locations: null }
+  const shown = ({ count, examples }: Places): Places => ({ count, examples: examples.map(placeInWords) })
+  const { both, onlyA, onlyB } = locations
+  return { a, b, differences, reasons, locations: { both, onlyA: shown(onlyA), onlyB: shown(onlyB) } }
+}
+
+const sums = (of: (key: keyof Counts) => number): Counts => ({
+  ...{ read: of('read'), rejected: of('rejected'), duplicates: of('duplicates'), notDue: of('notDue') },
+  ...{ skipped: of('skipped'), persisted: of('persisted'), delivered: of('delivered'), pending: of('pending') },
+  ...{ dead: of('dead'), discarded: of('discarded'), lost: of('lost'), failures: of('failures') },
+})
+
+function sideOf(runs: readonly ShownRun[]): Side {
+  const total = sums((key) => runs.reduce((sum, run) => sum + run[key], 0))
+  return { slot: runs[0]?.slot ?? '', runs: runs.map(({ runId }) => runId), ...total }
+}
+
+/** Reasons that are told apart by more than what they quote. */
+const without = (these: readonly RejectedFor[], others: readonly RejectedFor[]): RejectedFor[] =>
+  these.filter((reason) => grouped([reason, ...others]).length > grouped(others).length)
+
+async function placesOf(
+  { settings }: Loaded,
+  ofA: readonly ShownRun[],
+  ofB: readonly ShownRun[],
+): Promise<Difference | undefined> {
+  const [{ read }, { differenceOf }] = await Promise.all([
+    import('../../../../outbox/inspect/view.js'),
+    import('../../../../outbox/inspect/ledger/places.js'),
+  ])
+  const ids = (runs: readonly ShownRun[]): string[] => runs.map(({ runId }) => runId)
+  return read(settings.outbox.path, (view) => differenceOf(view, ids(ofA), ids(ofB), mostExamples))
+}
+
+async function reportOf({ a, b, differences, reasons, locations }: DiffResult, width: number): Promise<string[]> {
+  if (!a || !b || !differences || !reasons) return []
+  const signed = (difference: number): string => (difference > 0 ? `+${count(difference)}` : count(difference))
+  const rows = counted
+    .filter((key) => a[key] !== 0 || b[key] !== 0)
+    .map((key) => [words[key], count(a[key]), count(b[key]), a[key] === b[key] ? '' : signed(differences[key])])
+  const nameOf = ({ slot, runs }: Side): string => `${slot} (${runs.map((id) => id.slice(0, 8)).join(', ')})`
+  return [
+    ...wrapped(harmless(`A is ${nameOf(a)}`), width),
+    ...wrapped(harmless(`B is ${nameOf(b)}`), width),
+    ...(await table(['', 'A', 'B', 'B - A'], rows, width)),
+    ...(['rejected', 'dead'] as const).flatMap((kind) => [
+      ...reasons[kind].onlyB.flatMap((reason) => reasonInWords(`new, ${kind}`, reason, width)),
+      ...reasons[kind].onlyA.flatMap((reason) => reasonInWords(`gone, ${kind}`, reason, width)),
+    ]),
+    ...(locations
+      ? [
+          `${plural(locations.both, 'location')} in both`,
+          ...placesInWords('only in A', locations.onlyA, width),
+          ...placesInWords('only in B', locations.onlyB, width),
+        ]
+      : wrapped('The history no longer has all of their tasks: locations are not compared (outbox.keepTasks).', width)),
+  ]
+}
+
+const words: Record<keyof Counts, string> = {
+  ...{ read: 'read', rejected: 'rejected', duplicates: 'duplicates', notDue: 'not due', skipped: 'windows skipped' },
+  ...{ persisted: 'tasks stored', delivered: 'delivered', pending: 'pending', dead: 'dead', discarded: 'discarded' },
+  ...{ lost: 'lost', failures: 'failed deliveries' },
+}
+
+const reasonInWords = (what: string, { reason, count: times, position, value }: RejectedFor, width: number): string[] =>
+  wrapped(harmless(`${what}: ${count(times)}: ${reason} (${position}: ${value})`), width)
+
+function placesInWords(where: string, { count: all, examples }: Places, width: number): string[] {
+  if (all === 0) return []
+  const more = all > examples.length ? ` and ${count(all - examples.length)} more` : ''
+  return wrapped(harmless(`${plural(all, 'location')} ${where}: ${examples.join(', ')}${more}`), width)
+}

@@ -1,0 +1,184 @@
+/** `owm runs`: what each run did, and which times nobody served. */
+import type { Loaded } from '../../../../config/load.js'
+import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
+import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
+import { durationMs } from '../../../../schedule/duration.js'
+import { normalSlot } from '../../../../tasks/slot.js'
+import type { Done } from '../../../command.js'
+import type { Surroundings } from '../../../compose.js'
+import { count, harmless, plural } from '../../../format.js'
+import { ownerOf } from '../../../owner.js'
+import { table, terminalWidth, wrapped } from '../../../table.js'
+import { withSink } from '../sink.js'
+import { againInWords, type Pace, paceOf, secondsOf, stateOf } from './words.js'
+
+export type RunOfList = RunFacts & Pace
+
+/** What `owm runs --json` prints. */
+export interface RunsResult {
+  pipelines: {
+    /** Null where the configuration has no pipelines. */
+    pipeline: string | null
+    outbox: string | null
+    /** The newest first. */
+    runs: RunOfList[]
+    /** Scheduled times that no run serves, the newest first. */
+    missed: Gap[]
+    /** How many runs match, whatever the limit. */
+    matching: number
+    /** With --all-shards: what the sink's receipts say of each slot, the newest first. */
+    shards?: ShardsOfSlot[]
+    /** Why it couldn't be looked at. */
+    error?: { code: string; message: string }
+  }[]
+}
+
+export type PipelineRuns = RunsResult['pipelines'][number]
+
+export interface RunsFlags {
+  since?: string | undefined
+  limit: number
+  'all-shards': boolean
+}
+
+/** Fills `result` while it works: where one pipeline can't be looked at, the others are shown all the same. */
+export async function listRuns(
+  result: RunsResult,
+  { limit, ...flags }: RunsFlags,
+  pipelines: readonly (string | undefined)[],
+  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<RunsResult>> {
+  const since = flags.since === undefined ? undefined : sinceOf(flags.since, around.now())
+  const errors: OwmError[] = []
+  for (const pipeline of pipelines) {
+    const of: PipelineRuns = { pipeline: pipeline ?? null, outbox: null, runs: [], missed: [], matching: 0 }
+    result.pipelines.push(of)
+    try {
+      const loaded = await configure(pipeline)
+      await look(of, { since, limit }, loaded, around)
+      if (flags['all-shards']) of.shards = (await shardsIn(of, loaded, around)).slice(0, limit)
+    } catch (error) {
+      if (!isOwmError(error)) throw error
+      of.error = { code: error.code, message: error.message }
+      errors.push(error)
+    }
+  }
+  const summary: string[] = []
+  for (const of of result.pipelines) summary.push(...(summary.length > 0 ? [''] : []), ...(await reportOf(of, limit)))
+  return { result, summary, errors }
+}
+
+/** Milliseconds since 1970. Throws UsageError. */
+function sinceOf(text: string, now: number): number {
+  const slot = normalSlot(text)
+  const ago = durationMs(text)
+  if (slot !== undefined) return Date.parse(slot)
+  if (ago !== undefined) return now - ago
+  throw new UsageError(`--since ${text} is neither a duration nor a time.`, {
+    hint: '90s, 30m, 12h or 7d is expected, or a time such as 2026-11-23T10:00:00Z.',
+  })
+}
+
+async function look(
+  of: PipelineRuns,
+  { since, limit }: { since: number | undefined; limit: number },
+  { settings }: Loaded,
+  { now }: Surroundings,
+): Promise<void> {
+  const [{ read }, { countRuns, factsIn, gapsIn }] = await Promise.all([
+    import('../../../../outbox/inspect/view.js'),
+    import('../../../../outbox/inspect/ledger/facts.js'),
+  ])
+  of.outbox = settings.outbox.path
+  const found = await read(settings.outbox.path, async (view) => {
+    const runs = await factsIn(view, { since }, limit)
+    const matching = await countRuns(view, { since })
+    const oldest = runs.at(-1)
+    const from = since ?? (oldest && matching > runs.length ? Date.parse(oldest.startedAt) : 0)
+    return { runs, matching, missed: await gapsIn(view, from, limit) }
+  })
+  if (!found) return
+  Object.assign(of, { matching: found.matching, missed: found.missed })
+  of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, now()) }))
+}
+
+async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surroundings): Promise<ShardsOfSlot[]> {
+  const { shardsOf } = await import('../../../../pipeline/slots/shards.js')
+  const owner = await ownerOf(loaded, around.env)
+  return withSink(loaded, around, async (sink, name) => {
+    if (!sink.receipts)
+      throw new UsageError(`The sink ${name} has no receipts: it can't say which shards are there.`, {
+        hint: 'Leave --all-shards out, and look into the outbox of each shard.',
+      })
+    return shardsOf(await sink.receipts(owner), runs)
+  })
+}
+
+async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
+  const { pipeline, outbox, runs, missed, matching, shards, error } = of
+  const width = terminalWidth()
+  const head = `${pipeline === null ? '' : `${pipeline}: `}outbox ${outbox ?? 'not known'}`
+  const some = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
+  const left = runs.length < matching ? `; --limit ${limit * 10} shows more` : ''
+  return [
+    harmless(`${head}: ${some}${left}`),
+    ...(error ? wrapped(harmless(`can't be looked at: ${error.message}`), width) : []),
+    ...(runs.length + missed.length > 0 ? await tableOf(runs, missed, width) : []),
+    ...notesOn(runs, width),
+    ...(shards ? shards.flatMap((one) => wrapped(shardsInWords(one), width)) : []),
+  ]
+}
+
+/** Counts that stand in the table where a run has any. */
+const counts: readonly (readonly [head: string, of: (run: RunOfList) => number])[] = [
+  ['REJ.', ({ rejected }) => rejected],
+  ['DUPL.', ({ duplicates }) => duplicates],
+  ['NOT DUE', ({ notDue }) => notDue],
+  ['WAITING', ({ pending }) => pending],
+  ['DEAD', ({ dead }) => dead],
+  ['LOST', ({ lost }) => lost],
+  ['FAILED', ({ failures }) => failures],
+]
+
+/** By their slots, the newest first, with the times that are missed between them. */
+async function tableOf(runs: readonly RunOfList[], missed: readonly Gap[], width: number): Promise<string[]> {
+  const some = counts.filter(([, of]) => runs.some((run) => of(run) !== 0))
+  const head = ['SLOT', 'RUN', 'STATE', 'READ', 'DELIVERED', ...some.map(([name]) => name), 'TIME', 'READ/S']
+  const sorted = runs.toSorted((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+  const rows = sorted.map((run) => [
+    ...[run.slot, run.runId.slice(0, 8), stateOf(run), count(run.read), count(run.delivered)],
+    ...some.map(([, of]) => count(of(run))),
+    ...[secondsOf(run.durationMs), run.perSecond === null ? '' : count(run.perSecond)],
+  ])
+  const [first = '', ...lines] = await table(head, rows, width)
+  const ofRuns = sorted.map(({ slot }, index) => ({ at: Date.parse(slot), lines: [lines[index] ?? ''] }))
+  const ofGaps = missed.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(harmless(gapInWords(gap)), width) }))
+  const all = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
+  return [...(rows.length > 0 ? [first] : []), ...all.flatMap((one) => one.lines)]
+}
+
+const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
+  `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})`
+
+/** What is not as it should be, and what was done about it, of each run that has any. */
+function notesOn(runs: readonly RunOfList[], width: number): string[] {
+  return runs.flatMap((run) => {
+    const again = againInWords(run)
+    const notes = [
+      ...(run.lost > 0 ? [`${count(run.lost)} lost by the sink`] : []),
+      ...(run.discarded > 0 ? [`${count(run.discarded)} discarded`] : []),
+      ...(again === '' ? [] : [`sent again: ${again}`]),
+      ...(run.isAccounted ? [] : ["what became of its locations doesn't add up"]),
+      ...(run.lastError === null ? [] : [`last error: ${run.lastError}`]),
+    ]
+    return notes.length === 0 ? [] : wrapped(harmless(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`), width)
+  })
+}
+
+function shardsInWords({ slot, shards, there, missing, delivered }: ShardsOfSlot): string {
+  const have = `${plural(there.length, 'shard')} of ${shards}`
+  const lacks = missing.length === 0 ? 'whole' : `missing: ${missing.map((shard) => `${shard}/${shards}`).join(', ')}`
+  return `slot ${slot}: receipts of ${have}, ${plural(delivered, 'task')} delivered, ${lacks}`
+}

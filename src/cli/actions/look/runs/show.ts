@@ -1,0 +1,185 @@
+/** `owm runs show`: all of one run, or of each run of a slot. */
+import type { Loaded } from '../../../../config/load.js'
+import { UsageError } from '../../../../errors/index.js'
+import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import type { Reason } from '../../../../outbox/inspect/ledger/reasons.js'
+import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
+import { normalSlot } from '../../../../tasks/slot.js'
+import type { Done } from '../../../command.js'
+import type { Surroundings } from '../../../compose.js'
+import { count, harmless, plural } from '../../../format.js'
+import { terminalWidth, wrapped } from '../../../table.js'
+import {
+  againInWords,
+  grouped,
+  nextStepOf,
+  type Pace,
+  paceOf,
+  placeInWords,
+  secondsOf,
+  stateOf,
+  sumInWords,
+} from './words.js'
+
+export interface ShownRun extends RunFacts, Pace {
+  pipeline: string | null
+  outbox: string
+  /** Why locations were rejected and tasks refused, the commonest reasons first, with an example each. */
+  reasons: { rejected: RejectedFor[]; dead: RejectedFor[] }
+  /** What to do, in words. */
+  next: string
+}
+
+/** What `owm runs show --json` prints. */
+export interface ShowResult {
+  /** The oldest first. */
+  runs: ShownRun[]
+}
+
+/** What is meant by a text: a slot, or the beginning of a run's id. */
+export const filterOf = (text: string): { slot: string } | { run: string } => {
+  const slot = normalSlot(text)
+  return slot === undefined ? { run: text } : { slot }
+}
+
+export async function showRuns(
+  text: string,
+  pipelines: readonly (string | undefined)[],
+  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<ShowResult>> {
+  const runs: ShownRun[] = []
+  for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
+  const width = terminalWidth()
+  const summary = mustBeMeant(text, runs).flatMap((run, index) => [...(index > 0 ? [''] : []), ...wordsOf(run, width)])
+  return { result: { runs }, summary }
+}
+
+/** Those of one outbox, the oldest first. */
+export async function runsNamed(
+  text: string,
+  pipeline: string | undefined,
+  { settings }: Loaded,
+  { now }: Surroundings,
+): Promise<ShownRun[]> {
+  const [{ read }, { factsIn }, { reasonsOf }] = await Promise.all([
+    import('../../../../outbox/inspect/view.js'),
+    import('../../../../outbox/inspect/ledger/facts.js'),
+    import('../../../../outbox/inspect/ledger/reasons.js'),
+  ])
+  const { path } = settings.outbox
+  const found = await read(path, async (view) => {
+    const shown: ShownRun[] = []
+    for (const run of await factsIn(view, filterOf(text), mostRuns)) {
+      const { rejected, dead } = await reasonsOf(view, [run.runId])
+      const reasons = { rejected: grouped(rejected), dead: grouped(dead.map(ofTask)) }
+      const own = { pipeline: pipeline ?? null, outbox: path, ...run, ...paceOf(run, now()) }
+      shown.unshift({ ...own, reasons, next: nextStepOf(run) })
+    }
+    return shown
+  })
+  return found ?? []
+}
+
+const ofTask = (reason: Reason): Reason => ({
+  ...reason,
+  ...{ position: `seq ${reason.position}`, value: placeInWords(reason.value) },
+})
+
+/** One more than are shown. */
+const mostRuns = 101
+
+/** Throws UsageError where no run has the name, or many have. */
+function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun[] {
+  const isSlot = 'slot' in filterOf(text)
+  if (runs.length === 0)
+    throw new UsageError(isSlot ? `No run serves the slot ${text}.` : `No run has an id that begins with ${text}.`, {
+      hint: '`owm runs` shows the runs and their slots; a slot is written as 2026-11-23T10:00:00Z.',
+    })
+  if (!isSlot && runs.length > 1)
+    throw new UsageError(`${runs.length === mostRuns ? 'Many' : runs.length} runs begin with ${text}.`, {
+      hint: `Name one: ${runs
+        .slice(-5)
+        .map(({ runId }) => runId)
+        .join(', ')}.`,
+    })
+  return runs
+}
+
+function wordsOf(run: ShownRun, width: number): string[] {
+  const of = run.pipeline === null ? '' : `${run.pipeline}: `
+  const again = againInWords(run)
+  const facts: [string, string][] = [
+    ['state', stateInWords(run)],
+    ['locations', sumInWords(run)],
+    ...optional('repeated', run.repeated > 0, `${count(run.repeated)} of the duplicates were served by an earlier run`),
+    ...optional('skipped', run.skipped > 0, `${plural(run.skipped, 'window')} that came too late for any run`),
+    ['source', `${run.source}${run.shard === null ? '' : `, shard ${run.shard}`}`],
+    ...optional('covers', run.interval !== null, `behind ${run.interval?.from}, up to ${run.interval?.to}`),
+    ...optional('cadence', run.cadence !== null, run.cadence ?? ''),
+    ...optional('sink', run.sinks.length > 0, run.sinks.join(', ')),
+    ['began', `${run.startedAt}${run.finishedAt === null ? '' : `, done ${run.finishedAt}`}`],
+    ...optional('took', run.durationMs !== null, timeInWords(run)),
+    ...optional('attempts', run.failures > 0, `deliveries of its batches failed ${plural(run.failures, 'time')}`),
+    ...optional('sent again', again !== '', again),
+    ...optional('last error', run.lastError !== null, run.lastError ?? ''),
+    ...reasonsInWords('rejected', run.rejected, run.reasons.rejected),
+    ...reasonsInWords('dead', run.dead, run.reasons.dead),
+    ['next', run.next],
+  ]
+  const lines = facts.flatMap(([name, text]) =>
+    wrapped(harmless(`${name.padEnd(10)} ${text}`), width).map((line, index) => (index === 0 ? line : `  ${line}`)),
+  )
+  return [...wrapped(harmless(`${of}run ${run.runId}, slot ${run.slot}`), width), ...lines]
+}
+
+const optional = (name: string, isThere: boolean, text: string): [string, string][] => (isThere ? [[name, text]] : [])
+
+function stateInWords(run: ShownRun): string {
+  const words: Partial<Record<string, string>> = {
+    reading: 'reading: its source is being read',
+    checking: 'checking: it is read, and is compared with the slot',
+    read: 'read: all is stored, not all is in the sink',
+    done: 'done: all is in the sink, or a dead letter',
+    missed: 'missed: it stored nothing',
+    lost: 'lost: the sink had tasks of it and lost them',
+    discarded: 'discarded: somebody gave it up',
+    failed: 'failed: its source failed before its end',
+    interrupted: 'interrupted: owm ended before its source did',
+  }
+  const state = stateOf(run)
+  return `${words[state] ?? state}${run.again ? '; it read its slot again' : ''}`
+}
+
+function timeInWords({ durationMs, readingMs, checkingMs, deliveringMs, perSecond }: ShownRun): string {
+  const phases = [
+    [readingMs, 'reading'],
+    [checkingMs, 'comparing'],
+    [deliveringMs, 'delivering the rest'],
+  ] as const
+  const parts = phases.flatMap(([ms, name]) => (ms === null ? [] : [`${name} ${secondsOf(ms)}`]))
+  return [
+    secondsOf(durationMs),
+    ...(parts.length > 0 ? [parts.join(', ')] : []),
+    ...(perSecond === null ? [] : [`${count(perSecond)} locations a second`]),
+  ].join('; ')
+}
+
+/** Reasons that are shown. */
+const mostReasons = 5
+
+function reasonsInWords(name: string, all: number, reasons: readonly RejectedFor[]): [string, string][] {
+  const kept = reasons.reduce((sum, reason) => sum + reason.count, 0)
+  const others = kept - reasons.slice(0, mostReasons).reduce((sum, reason) => sum + reason.count, 0)
+  return [
+    ...reasons.slice(0, mostReasons).map(({ reason, count: times, position, value }): [string, string] => {
+      return [name, `${count(times)}: ${reason} (${position}: ${value})`]
+    }),
+    ...optional(name, others > 0, `${count(others)} for other reasons`),
+    ...optional(
+      name,
+      all > kept,
+      `${count(all - kept)} more were only counted: outbox.keepRejected says how many are kept`,
+    ),
+  ]
+}

@@ -1,0 +1,116 @@
+/** Runs as a person reads them. */
+import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
+import { count, plural, seconds } from '../../../format.js'
+
+/** How long a run took, in milliseconds; null where that isn't known. */
+export interface Pace {
+  durationMs: number | null
+  /** From the start to the end of the source, with the time in which no owm worked. */
+  readingMs: number | null
+  /** Until locations that may be duplicates were compared. */
+  checkingMs: number | null
+  /** Until all that was left then was in the sink; null where some of it was sent again later. */
+  deliveringMs: number | null
+  /** Locations a second, while they were read. */
+  perSecond: number | null
+}
+
+export function paceOf(run: RunFacts, now: number): Pace {
+  const { startedAt, readAt, storedAt, finishedAt, sentAgain, isBeingRead, read } = run
+  const between = (from: string | null, to: string | null): number | null =>
+    from === null || to === null ? null : Date.parse(to) - Date.parse(from)
+  const isSentAgain = Object.values(sentAgain).some((tasks) => tasks > 0)
+  const ended = isSentAgain && storedAt !== null ? storedAt : finishedAt
+  const durationMs = isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, ended)
+  const readingMs = between(startedAt, readAt)
+  const ms = readingMs ?? durationMs
+  return {
+    ...{ durationMs, readingMs, checkingMs: between(readAt, storedAt) },
+    deliveringMs: isSentAgain ? null : between(storedAt, finishedAt),
+    perSecond: ms === null ? null : Math.round(read / Math.max(0.001, ms / 1000)),
+  }
+}
+
+/** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
+export function stateOf({ state, isBeingRead, lastError }: RunFacts): string {
+  if (isBeingRead !== false) return state
+  return lastError === null ? 'interrupted' : 'failed'
+}
+
+/** `1,000 read = 3 rejected + 2 duplicates + 995 delivered`, with what there is of each. */
+export function sumInWords(run: RunFacts): string {
+  const parts = [
+    [run.rejected, 'rejected'],
+    [run.duplicates, 'duplicates'],
+    [run.notDue, 'not due'],
+    [run.undecided, 'to be compared'],
+    [run.notStored, 'not stored'],
+    [run.delivered, 'delivered'],
+    [run.pending, 'pending'],
+    [run.dead, 'dead'],
+    [run.discarded, 'discarded'],
+    [run.lost, 'lost'],
+  ] as const
+  const shown = parts
+    .filter(([of, name]) => of !== 0 || name === 'delivered')
+    .map(([of, name]) => `${count(of)} ${name}`)
+  const sum = `${count(run.read)} read ${run.isAccounted ? '=' : '≠'} ${shown.join(' + ')}`
+  return run.isAccounted ? sum : `${sum}: this doesn't add up, which is a fault; report it`
+}
+
+/** `20 after a loss, 5 by a replay at …`; empty where nothing was. */
+export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
+  const { lost, replayed, retried } = sentAgain
+  return [
+    ...(lost > 0 ? [`${count(lost)} since the sink had lost them`] : []),
+    ...(replayed > 0 ? [`${count(replayed)} by a replay, last at ${replayedAt}`] : []),
+    ...(retried > 0 ? [`${plural(retried, 'dead letter')} put back`] : []),
+  ].join(', ')
+}
+
+export const secondsOf = (ms: number | null): string => (ms === null ? '' : seconds(Math.max(0, ms)))
+
+/** What to do about a run, with a command; where there is nothing to do, it says so. */
+export function nextStepOf(run: RunFacts): string {
+  const { runId, slot, state, isBeingRead, pending, dead, rejected, lastError } = run
+  const id = runId.slice(0, 8)
+  const again = `\`owm produce --slot ${slot} --again\``
+  if (isBeingRead === true) return 'It is being read: wait for its end.'
+  if (isBeingRead === false) return '`owm produce` reads on where it stopped.'
+  if (state === 'read')
+    return pending > 0
+      ? `\`owm flush\` delivers what is pending.`
+      : '`owm flush` writes the receipt of its slot, which ends it.'
+  if (state === 'lost') return `\`owm outbox replay --run ${id}\` delivers once more what the sink has lost.`
+  if (state === 'discarded') return `Somebody gave it up; ${again} serves its slot after all.`
+  if (state === 'missed')
+    return rejected > 0 || lastError !== null
+      ? `Its source gave too little: correct that, then \`owm produce --slot ${slot}\`.`
+      : 'Nothing: a later run stands for it.'
+  if (dead > 0)
+    return `\`owm outbox retry --run ${id}\` puts the dead letters back, \`owm outbox purge --dead\` gives them up.`
+  if (rejected > 0)
+    return `Correct the list; \`owm outbox inspect --state rejected --run ${id}\` shows each that was rejected.`
+  return 'Nothing.'
+}
+
+/** `Berlin (52.5, 13.4, id 7)`, of the JSON of a task; any other text as it is. */
+export function placeInWords(text: string): string {
+  try {
+    const { city, latitude_deg, longitude_deg, location_id }: Record<string, unknown> = JSON.parse(text)
+    const id = location_id === undefined ? '' : `, id ${location_id}`
+    return `${city} (${latitude_deg}, ${longitude_deg}${id})`
+  } catch {
+    return text
+  }
+}
+
+/** Reasons that differ only in what they quote, and in numbers, are one; the commonest first. */
+export function grouped(
+  reasons: readonly { reason: string; count: number; position: string; value: string }[],
+): RejectedFor[] {
+  const rejects = new Rejects()
+  for (const reason of reasons) rejects.add(reason, undefined, reason.count)
+  return rejects.commonest(Number.POSITIVE_INFINITY)
+}

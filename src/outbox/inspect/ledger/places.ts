@@ -1,0 +1,89 @@
+/** Which places one set of runs has and another one hasn't. */
+import { In, MoreThan } from 'typeorm'
+import { placeIn } from '../../../tasks/place.js'
+import { batches, deadTasks, runs } from '../../sqlite/entities.js'
+import { batchesFrom } from '../../sqlite/statements.js'
+import type { View } from '../view.js'
+
+export interface OnlyThere {
+  count: number
+  /** The first of them, as they were stored: JSON of the task. */
+  examples: string[]
+}
+
+/** Places by what they ask the weather for: two runs give one place two task ids. */
+export interface Difference {
+  both: number
+  onlyA: OnlyThere
+  onlyB: OnlyThere
+}
+
+/** Batches that are read at once. */
+const batchesAtOnce = 4
+
+/**
+ * Compares the stored tasks of runs; undefined where the history hasn't all of them. Keeps a text for each task of A in
+ * memory.
+ */
+export async function differenceOf(
+  view: View,
+  a: readonly string[],
+  b: readonly string[],
+  mostExamples: number,
+): Promise<Difference | undefined> {
+  const places = new Set<string>()
+  if (!(await isKept(view, a)) || !(await isKept(view, b))) return undefined
+  for await (const task of tasksOf(view, a)) places.add(placeIn(task))
+  const both = new Set<string>()
+  const onlyB: OnlyThere = { count: 0, examples: [] }
+  for await (const task of tasksOf(view, b)) {
+    const place = placeIn(task)
+    if (places.has(place)) both.add(place)
+    else note(onlyB, task, mostExamples)
+  }
+  const onlyA: OnlyThere = { count: places.size - both.size, examples: [] }
+  if (onlyA.count > 0)
+    for await (const task of tasksOf(view, a)) {
+      if (onlyA.examples.length === Math.min(mostExamples, onlyA.count)) break
+      if (!both.has(placeIn(task))) onlyA.examples.push(task)
+    }
+  return { both: both.size, onlyA, onlyB }
+}
+
+function note(there: OnlyThere, task: string, mostExamples: number): void {
+  there.count++
+  if (there.examples.length < mostExamples) there.examples.push(task)
+}
+
+async function isKept({ manager }: View, runIds: readonly string[]): Promise<boolean> {
+  for (const { id: run, persisted } of await manager.find(runs, {
+    select: { id: true, persisted: true },
+    where: { runId: In([...runIds]) },
+  })) {
+    const twice = await manager.countBy(deadTasks, { run, fate: In(['retried', 'replayed']) })
+    if (((await manager.sum(batches, 'count', { run })) ?? 0) < persisted + twice) return false
+  }
+  return true
+}
+
+/** Each task once, as it is stored. */
+async function* tasksOf({ manager, path }: View, runIds: readonly string[]): AsyncGenerator<string> {
+  for (const runId of runIds) {
+    const [run] = await manager.find(runs, { select: { id: true }, where: { runId } })
+    if (!run) continue
+    const copies = await manager.find(deadTasks, {
+      select: { seq: true },
+      where: { run: run.id, fate: In(['retried', 'replayed']) },
+    })
+    const isCopy = new Set(copies.map(({ seq }) => seq))
+    for (let after = 0; ; ) {
+      const next = await manager.minimum(batches, 'firstSeq', { run: run.id, firstSeq: MoreThan(after) })
+      if (next === null) break
+      for (const batch of await batchesFrom(manager, { path, outboxId: '' }, next, batchesAtOnce)) {
+        if (batch.runId !== runId) break
+        for (const [index, task] of batch.tasks.entries()) if (!isCopy.has(batch.firstSeq + index)) yield task
+        after = batch.lastSeq
+      }
+    }
+  }
+}
