@@ -100,7 +100,7 @@ describe('the server', () => {
     const cwd = await folderFor({ url })
     const narrow = await doctor(cwd)
     expectFound(narrow, 78, 'redis-commands')
-    expect(saidOf(narrow, 'redis-commands')).toBe(`not allowed: TIME, XADD ${stream}`)
+    expect(saidOf(narrow, 'redis-commands')).toBe(`not allowed: TIME; XADD on ${stream}`)
     const wrong = await doctor(cwd, ['--set', `sink.url=${url.replace(password, 'mistyped')}`])
     expectFound(wrong, 78, 'redis-refused')
     expectFound(

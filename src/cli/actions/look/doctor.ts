@@ -6,7 +6,6 @@ import type { Done } from '../../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { count, harmless, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
-import { worst } from '../../report.js'
 import { terminalWidth, wrapped } from '../../table.js'
 
 /** What `owm doctor --json` prints. */
@@ -100,14 +99,14 @@ const totalOf = ({ checks, wrong, unknown }: DoctorResult): string =>
     ...(unknown > 0 ? [`${count(unknown)} couldn't be made`] : []),
   ].join(', ')
 
-/** The worst finding, which decides the exit code, as an error. */
+/** The worst finding, which decides the exit code, as an error; none where all is only good to know. */
 function errorsOf(wrong: readonly Line[]): OwmError[] {
-  const errors = wrong.flatMap(({ code, found, exitCode }): OwmError[] => {
-    const options = { hint: `docs/operations.md explains each code; this one is ${code}.` }
-    if (exitCode === exitCodes.configuration) return [new ConfigurationError(`${code}: ${found}`, options)]
-    if (exitCode === exitCodes.outbox) return [new OutboxError(`${code}: ${found}`, options)]
-    return exitCode === exitCodes.notDelivered ? [new TransientError(`${code}: ${found}`, options)] : []
-  })
-  const first = worst(errors)
-  return first ? [first] : []
+  const worst = wrong.toSorted((a, b) => rankOf(b) - rankOf(a))[0]
+  if (!worst?.exitCode) return []
+  const message = `${plural(wrong.length, 'check')} found something; the worst is ${worst.code}.`
+  const options = { hint: 'docs/operations.md explains each code.' }
+  if (worst.exitCode === exitCodes.configuration) return [new ConfigurationError(message, options)]
+  return [
+    worst.exitCode === exitCodes.outbox ? new OutboxError(message, options) : new TransientError(message, options),
+  ]
 }

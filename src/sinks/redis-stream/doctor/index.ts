@@ -84,12 +84,23 @@ async function rightsCheck(connection: Connection, keys: Keys): Promise<readonly
   try {
     const forbidden = await connection.ask((redis) => redis.eval(rights, all.length, ...all))
     if (!Array.isArray(forbidden)) return [unknown('redis-commands', 'not checked: Redis tells from version 7 on')]
-    const named = [...new Set(forbidden.map(String))].join(', ')
+    const named = byKey(forbidden.map(String), all)
     return [judged('redis-commands', named !== '', named === '' ? 'all are allowed' : `not allowed: ${named}`)]
   } catch (error) {
     if (error instanceof ConfigurationError) return [wrong('redis-commands', wordsOf(error))]
     return [unknown('redis-commands', toError(error).message)]
   }
+}
+
+/** `TIME; XADD, XLEN on owm-ingestion-stream` */
+function byKey(forbidden: readonly string[], keys: readonly string[]): string {
+  const found = new Map<string, Set<string>>()
+  for (const command of forbidden) {
+    const key = keys.find((one) => command.endsWith(` ${one}`))
+    const name = key === undefined ? command : command.slice(0, -key.length - 1)
+    found.set(key ?? '', (found.get(key ?? '') ?? new Set()).add(name))
+  }
+  return [...found].map(([key, names]) => [...names].join(', ') + (key === '' ? '' : ` on ${key}`)).join('; ')
 }
 
 /** Whether the stream can be had here at all. */
