@@ -33,19 +33,25 @@ export async function folderWithOwm(): Promise<string> {
   return path
 }
 
-/** Runs a command, and expects what stands below it. */
-export async function printsWhatItShows(one: string, cwd: string, path: string): Promise<void> {
+/** Runs a command, and expects what stands below it; gives what it printed. */
+export async function printsWhatItShows(
+  one: string,
+  cwd: string,
+  path: string,
+  env: Record<string, string> = {},
+): Promise<string> {
   const [command = '', ...expected] = one.split('\n')
-  expect(await shell(command, cwd, path), command).toMatch(pattern(expected.join('\n')))
+  const printed = await shell(command, cwd, { ...env, PATH: path })
+  expect(printed, command).toMatch(pattern(expected.join('\n')))
+  return printed
 }
 
 /** Standard output and standard error, as a terminal shows them. */
-function shell(command: string, cwd: string, path: string): Promise<string> {
+function shell(command: string, cwd: string, { PATH: path = '', ...more }: Record<string, string>): Promise<string> {
+  const { PATH = '', HOME = '' } = process.env
+  const env = { ...more, HOME, PATH: [path, PATH].join(delimiter) }
   return new Promise((resolve) => {
-    const { PATH = '', HOME = '' } = process.env
-    execFile('bash', ['-c', command], { cwd, env: { PATH: [path, PATH].join(delimiter), HOME } }, (_, stdout, stderr) =>
-      resolve(stdout + stderr),
-    )
+    execFile('bash', ['-c', command], { cwd, env }, (_, stdout, stderr) => resolve(stdout + stderr))
   })
 }
 
