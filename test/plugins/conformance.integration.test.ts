@@ -280,6 +280,12 @@ describe('sinks', () => {
       'takes several',
       /not the beginning of both/,
     ],
+    [
+      'finds what it has not declared',
+      `guarantee: 'at-least-once', ${naive}, doctor: async () => [{ code: 'far', verdict: 'fine', found: 'x' }]`,
+      'can be examined',
+      /`checks` has no far/,
+    ],
     ['promises nothing', naive, 'before anything', /broke its contract: its `guarantee` was undefined/],
   ])('the suite finds a sink that %s', async (_, body, check, message) => {
     await expect(broken(body, check)).rejects.toThrow(message)

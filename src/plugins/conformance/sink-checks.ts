@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ZodType } from 'zod'
-import type { Entry } from '../../plugin.js'
+import type { Entry, SinkPlugin } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { chainChecks } from './chain-checks.js'
 import { type Check, optionChecks, type SinkUnderTest, soon, timed, withinSeconds } from './check.js'
@@ -23,6 +23,7 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     ...deliveryChecks(probe),
     abortCheck(probe),
     entriesCheck(probe),
+    doctorCheck(sink.plugin.checks, probe),
     twoAtOnceCheck(probe),
     ...killChecks(sink, probe),
     ...chainChecks(sink, probe),
@@ -116,6 +117,21 @@ function entriesCheck(probe: Probe): Check {
         assert.equal(new Set(all.map(({ id }) => id)).size, 5, 'two entries have the same id')
         const [, second, , fourth] = all
         assert.deepEqual(await held(second?.id ?? '', fourth?.id ?? ''), all.slice(1, 4))
+      }),
+  }
+}
+
+function doctorCheck(declared: SinkPlugin['checks'] = {}, probe: Probe): Check {
+  return {
+    name: 'if it can be examined: finds only what its checks declare, in words',
+    run: () =>
+      probe.bare(async ({ doctor }) => {
+        const patient = { outboxId: undefined, pending: 0, now: Date.now }
+        for (const { code, verdict, found } of (await doctor?.(patient)) ?? []) {
+          assert.ok(code in declared, `\`checks\` has no ${code}`)
+          assert.ok(['fine', 'wrong', 'unknown'].includes(verdict), `${code} is ${verdict}: fine, wrong or unknown?`)
+          assert.ok(found.length > 0, `${code} says nothing of what was found`)
+        }
       }),
   }
 }
