@@ -1,7 +1,7 @@
 /** What is compared with what, and the goals: they are the budget that each change of owm has to keep. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readAlong, timed } from './scene.mjs'
+import { listening, readAlong, timed } from './scene.mjs'
 import * as work from './work.mjs'
 import { cwd, fresh, lacks, redis, run, simulated, toRedis } from './work.mjs'
 
@@ -131,6 +131,53 @@ const produceOf100000 = ({ reps }) => ({
       goal: { atMost: 2 },
     },
   ],
+})
+
+/** @type {(how: How) => Group} */
+const signals = ({ quick, reps }) => {
+  const count = quick ? 20_000 : 100_000
+  /** @type {(() => void) | undefined} */
+  let stop
+  return {
+    name: 'signals',
+    reps: Math.max(reps, quick ? 5 : 15),
+    async sides() {
+      const listener = await listening()
+      stop = listener.stop
+      const [off, on] = [{}, signalling(listener.url)].map((more) => {
+        const folder = fresh('signals')
+        mkdirSync(folder)
+        const source = { use: 'simulated-db', count }
+        const config = { source, sink: { use: 'redis-stream', url: redis?.url }, outbox: { path: './o.db' }, ...more }
+        writeFileSync(join(folder, '.owmrc.json'), JSON.stringify(config))
+        return folder
+      })
+      return {
+        off: { label: 'nothing on', run: () => work.produceIn(off ?? '', count), missing: lacks.redis },
+        on: { label: 'all on', run: () => work.produceIn(on ?? '', count), missing: lacks.redis },
+      }
+    },
+    rows: [
+      {
+        what: `\`produce\` of ${words(count)} with metrics (file and gateway), pings, hooks, JSON log and traces`,
+        a: 'on',
+        against: 'the same without them',
+        b: 'off',
+        goal: { atMost: 1.05 },
+      },
+    ],
+    async after() {
+      stop?.()
+    },
+  }
+}
+
+/** All that owm can tell others, told to a server that says yes. @param {string} url */
+const signalling = (url) => ({
+  metrics: { textfile: './owm.prom', pushgateway: { url }, labels: { host: 'bench' } },
+  notify: { ping: `${url}/check`, on: { recovered: [{ url }], shrunk: [{ command: ['true'] }] } },
+  log: { format: 'json' },
+  task: { traceparent: true },
 })
 
 /** @type {(how: How) => Group} */
@@ -302,5 +349,7 @@ const memory = ({ quick, reps, say }) => {
 /** @param {boolean} quick smaller sizes @param {number} reps @param {(text: string) => void} say @returns {Group[]} */
 export function groups(quick, reps, say) {
   const how = { quick, reps, big: quick ? 100_000 : 1_000_000, bulk: quick ? 20_000 : 100_000, say }
-  return [start, produceOf16, produceOf100000, peers, flush, inspect, linear, memory].map((group) => group(how))
+  return [start, produceOf16, produceOf100000, signals, peers, flush, inspect, linear, memory].map((group) =>
+    group(how),
+  )
 }

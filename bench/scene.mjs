@@ -15,6 +15,7 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -156,4 +157,14 @@ export async function readAlong(/** @type {Redis} */ client, /** @type {string} 
     stopped.abort()
     await done
   }
+}
+
+/** A server of HTTP that takes whatever comes. */
+export async function listening() {
+  const server = createHttpServer((request, response) => request.resume().on('end', () => response.end()))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  return { url, stop: () => void server.close() }
 }

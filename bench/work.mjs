@@ -88,6 +88,15 @@ export async function produce(/** @type {number} */ count, node = process.execPa
   return seconds
 }
 
+/** `owm produce` in a folder with its configuration and an outbox `o.db`, into an empty Redis. */
+export async function produceIn(/** @type {string} */ where, /** @type {number} */ count) {
+  await emptyRedis()
+  const { seconds } = await run(['produce', '--log-level', 'info'], { cwd: where })
+  await expectEntries(count)
+  remove(join(where, 'o.db'))
+  return seconds
+}
+
 export async function classic(/** @type {number} */ count, /** @type {string[]} */ ...options) {
   await emptyRedis()
   const outbox = fresh('classic.db')
