@@ -337,8 +337,8 @@ export interface Sink {
   entries?(first?: string, last?: string): AsyncIterable<Entry>
   /** What each group of consumers did with an entry. Reads only. */
   readings?(entry: string): Promise<readonly Reading[]>
-  /** Reads only. */
-  inspect?(): Promise<SinkPicture>
+  /** Reads only; with `isQuick` without what would have to be counted: that is null then. */
+  inspect?(isQuick?: boolean): Promise<SinkPicture>
   close?(): Promise<void>
 }
 

@@ -109,7 +109,7 @@ class Watch {
   look: NonNullable<Surroundings['onDelivered']> = async (sink) => {
     if (!this.loaded?.settings.metrics || !sink.inspect || this.#around.signal.aborted) return
     const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), inspectMs).unref())
-    this.#stream = await Promise.race([sink.inspect().catch(() => undefined), late])
+    this.#stream = await Promise.race([sink.inspect(true).catch(() => undefined), late])
   }
 
   async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {

@@ -128,7 +128,7 @@ function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
     ...(doctor && { doctor: (patient) => within(() => doctor(patient), 'did not end its examination') }),
     ...(entries && { entries }),
     ...(readings && { readings: (entry) => within(() => readings(entry), 'did not tell who has read an entry') }),
-    ...(inspect && { inspect: () => within(() => inspect(), 'did not say what it holds') }),
+    ...(inspect && { inspect: (isQuick) => within(() => inspect(isQuick), 'did not say what it holds') }),
     ...(receipts && { receipts: (...given) => within(() => receipts(...given), 'did not give its receipts') }),
   }
 }

@@ -182,8 +182,8 @@ class RedisStream implements Sink {
     return readingsOf(this.#connection, this.#keys.stream, entry)
   }
 
-  async inspect(): Promise<SinkPicture> {
-    return pictureOf(this.#connection, this.#settings, Date.now())
+  async inspect(isQuick = false): Promise<SinkPicture> {
+    return pictureOf(this.#connection, this.#settings, Date.now(), isQuick)
   }
 
   async position(outboxId: string): Promise<SinkPosition | undefined> {

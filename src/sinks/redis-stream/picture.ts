@@ -61,10 +61,11 @@ export async function pictureOf(
   connection: Connection,
   { stream, maxLength, onFull }: Settings,
   now: number,
+  isQuick: boolean,
 ): Promise<SinkPicture> {
   const length = await connection.ask((redis) => redis.xlen(stream))
   const groups = await connection.ask((redis) => groupsOf(redis, stream))
-  const counted = await count(connection, stream, groups, now)
+  const counted = isQuick ? notCounted : await count(connection, stream, groups, now)
   return {
     ...{ entries: length, bound: maxLength, whenFull: onFull },
     entriesPerMinute: counted.perMinute,
@@ -95,10 +96,12 @@ export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
 }
 
 export interface Counted {
-  readonly perMinute: number
+  readonly perMinute: number | null
   /** Entry that a group has read last -> how many came behind it; missing where it is too far back to count. */
   readonly behind: ReadonlyMap<string, number>
 }
+
+const notCounted: Counted = { perMinute: null, behind: new Map() }
 
 /** Counts from the newest entry back, until an hour ago and behind what the groups have read whose lag isn't known. */
 async function count(connection: Connection, stream: string, groups: readonly Group[], now: number): Promise<Counted> {
