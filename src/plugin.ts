@@ -236,6 +236,8 @@ export interface Entry {
   readonly id: string
   /** '' where it is no task. */
   readonly taskId: string
+  /** When it was added, milliseconds since 1970, where the sink knows it. */
+  readonly at?: number
 }
 
 /** What a group of consumers did with an entry. */

@@ -6,7 +6,7 @@ import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from
 import type { Looked } from '../outbox/inspect/totals.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
-import type { Tally } from '../pipeline/input/filters.js'
+import type { Filters, Tally } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
@@ -43,6 +43,9 @@ export interface Surroundings {
 /** A source, and with filters also what they have left out. */
 export interface ChosenSource extends SourceDeps {
   readonly tally: Tally | undefined
+  readonly filters: Filters | undefined
+  /** Opens it without its filters. */
+  readonly openWhole: SourceDeps['open']
 }
 
 interface Opening {
@@ -178,8 +181,9 @@ export async function sourceOf(
   const tally = filters && { leftOut: 0, limitReached: false, given }
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
+  const openWhole = (): Promise<Source> => supervise.superviseSource(terms, () => plugin.open(options, context))
   const open = async (): Promise<Source> => {
-    const source = await supervise.superviseSource(terms, () => plugin.open(options, context))
+    const source = await openWhole()
     return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
   }
   return {
@@ -187,8 +191,7 @@ export async function sourceOf(
       name: use,
       checks: plugin.checks,
       digest: sourceDigest(use, locating(options, plugin.options), filters),
-      open,
-      tally,
+      ...{ open, openWhole, tally, filters },
     },
     ...{ timeoutMs, maxLocations, minLocations, minShare },
     ...(tally ? { given: () => given } : {}),

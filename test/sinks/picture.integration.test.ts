@@ -97,9 +97,9 @@ describe('redis-stream', () => {
     await redis.xadd('e', '4-0', 'other', 'thing')
     const sink = await open('e')
     expect(await all(sink.entries?.('2-0', '4-0'))).toEqual([
-      { id: '2-0', taskId: idOf(2) },
-      { id: '3-0', taskId: idOf(3) },
-      { id: '4-0', taskId: '' },
+      { id: '2-0', taskId: idOf(2), at: 2 },
+      { id: '3-0', taskId: idOf(3), at: 3 },
+      { id: '4-0', taskId: '', at: 4 },
     ])
   })
 

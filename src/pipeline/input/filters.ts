@@ -133,18 +133,11 @@ class Filter {
 
   /** The location, checked, where it is taken; undefined where it is left out. */
   #lets(location: Location | Malformed): Checked | undefined {
-    const { bbox, sample, shard } = this.#filters
-    if (!isMalformed(location)) {
-      this.check?.note(location)
-      if (!this.#matches(location)) return this.#leaveOut()
-    }
-    const checked = isMalformed(location) ? location : placeOf(location)
-    // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
-    const isPlace = !(isMalformed(checked) || checked instanceof Rejection)
-    if (bbox && isPlace && !isInside(checked, bbox)) return this.#leaveOut()
-    const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
-    // Other digits than the shard's: a sample is spread evenly over the shards.
-    if (sample !== undefined && sampleShare(digits) >= sample) return this.#leaveOut()
+    const { shard } = this.#filters
+    if (!isMalformed(location)) this.check?.note(location)
+    const looked = look(location, this.#filters, this.#matches)
+    if (looked.by !== undefined) return this.#leaveOut()
+    const { checked, digits, isPlace } = looked
     this.#through++
     const { given } = this.#context.tally
     if (given) {
@@ -169,6 +162,28 @@ class Filter {
 
 /** A location as the filters see it: checked, or why it can't be a task. */
 type Checked = Place | Rejection | Malformed
+
+/** Which filter leaves a location out; or what it is, and the digits that say in which shard. */
+type Looked =
+  | { readonly by: 'where' | 'bbox' | 'sample' }
+  | { readonly by?: undefined; readonly checked: Checked; readonly digits: string; readonly isPlace: boolean }
+
+/** What the filters make of a location, but for the limit and the shard, which come last. */
+export function look(
+  location: Location | Malformed,
+  { fields, bbox, sample, shard }: Filters,
+  matches = matcher(fields),
+): Looked {
+  if (!isMalformed(location) && !matches(location)) return { by: 'where' }
+  const checked = isMalformed(location) ? location : placeOf(location)
+  // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
+  const isPlace = !(isMalformed(checked) || checked instanceof Rejection)
+  if (bbox && isPlace && !isInside(checked, bbox)) return { by: 'bbox' }
+  const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
+  // Other digits than the shard's: a sample is spread evenly over the shards.
+  if (sample !== undefined && sampleShare(digits) >= sample) return { by: 'sample' }
+  return { checked, digits, isPlace }
+}
 
 /**
  * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't

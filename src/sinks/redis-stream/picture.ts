@@ -30,7 +30,7 @@ export async function* entriesOf(
 ): AsyncGenerator<Entry> {
   for (let from = first; ; ) {
     const page = await connection.ask((redis) => redis.xrange(stream, from, last, 'COUNT', pageOfEntries))
-    for (const [id, fields] of page) yield { id, taskId: taskIdIn(fields) }
+    for (const [id, fields] of page) yield { id, taskId: taskIdIn(fields), at: timeOf(id) }
     const [end] = page.at(-1) ?? []
     if (end === undefined || page.length < pageOfEntries) return
     from = `(${end}`

@@ -1,6 +1,6 @@
 /** Whether outbox, receipt and sink say the same of a slot. Pure. */
-import type { SlotHeld } from '../../../../outbox/inspect/held.js'
-import type { IdTable } from '../../../../outbox/inspect/id-table.js'
+import type { SlotHeld } from '../../../../outbox/inspect/ids/held.js'
+import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/id-sum.js'
 import { type Found, hasRange } from './scan.js'

@@ -1,5 +1,5 @@
 /** One walk through all that the sink holds, the oldest first: which tasks are there, and what else. */
-import type { Held } from '../../../../outbox/inspect/held.js'
+import type { Held } from '../../../../outbox/inspect/ids/held.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/id-sum.js'
 

@@ -1,7 +1,7 @@
 /** `owm verify`: whether outbox, receipts and sink say the same of each slot. */
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
-import type { Held } from '../../../../outbox/inspect/held.js'
+import type { Held } from '../../../../outbox/inspect/ids/held.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
@@ -84,7 +84,7 @@ async function compare(
   listed: Listed | undefined,
 ): Promise<{ slots: Verified[]; entries: number }> {
   const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
-    import('../../../../outbox/inspect/held.js'),
+    import('../../../../outbox/inspect/ids/held.js'),
     import('./scan.js'),
     import('./judge.js'),
   ])
@@ -133,7 +133,7 @@ async function listedIn(
   around: Surroundings,
 ): Promise<Listed | undefined> {
   const [{ lastRunIn }, { listedIds }, { shareIn }] = await Promise.all([
-    import('../../../../outbox/inspect/held.js'),
+    import('../../../../outbox/inspect/ids/held.js'),
     import('./list.js'),
     import('../../../../tasks/slot.js'),
   ])

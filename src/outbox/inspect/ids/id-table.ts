@@ -2,7 +2,7 @@
  * Task ids and what is known of each, in one piece of memory: a hash table of 24 bytes for each of at most twice as
  * many places, 48 MiB for a million ids.
  */
-import { hexNumber } from '../../tasks/id.js'
+import { hexNumber } from '../../../tasks/id.js'
 
 /** What is known of an id. */
 export interface Known {

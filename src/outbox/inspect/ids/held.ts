@@ -1,16 +1,16 @@
 /** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
 import { type EntityManager, In, MoreThan, Not } from 'typeorm'
-import { OutboxError } from '../../errors/index.js'
-import type { Receipt } from '../../plugin.js'
-import { IdSum } from '../../tasks/id-sum.js'
-import { type Holder, holderIn } from '../runs/holder.js'
-import { currentOf, receiptOf } from '../runs/whole-slots.js'
-import { type Windows, windowsOf } from '../runs/windows.js'
-import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../sqlite/entities.js'
-import { migrations } from '../sqlite/migrations.js'
-import { damaged } from '../sqlite/trouble.js'
+import { OutboxError } from '../../../errors/index.js'
+import type { Receipt } from '../../../plugin.js'
+import { IdSum } from '../../../tasks/id-sum.js'
+import { type Holder, holderIn } from '../../runs/holder.js'
+import { currentOf, receiptOf } from '../../runs/whole-slots.js'
+import { type Windows, windowsOf } from '../../runs/windows.js'
+import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../../sqlite/entities.js'
+import { migrations } from '../../sqlite/migrations.js'
+import { damaged } from '../../sqlite/trouble.js'
+import { read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
-import { read, type View } from './view.js'
 
 /** A slot as the outbox has it. */
 export interface SlotHeld {
@@ -93,7 +93,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
   })
 }
 
-function mustBeUpToDate({ path, version }: View): void {
+export function mustBeUpToDate({ path, version }: View): void {
   if (version >= migrations.length) return
   throw new OutboxError(`The outbox ${path} was last written by an older owm.`, {
     hint: '`owm flush` brings it up to date; then it can be looked at.',

@@ -1,0 +1,111 @@
+/** What the filters, the cadence and the lines before it make of a line of the list. */
+import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
+import { type Cadence, cadenceOf, type DueOf, dueIn, rhythms } from '../../../../pipeline/input/cadence.js'
+import { type Filters, look } from '../../../../pipeline/input/filters.js'
+import { Positions } from '../../../../pipeline/input/positions.js'
+import { shardNumber, spreadDigits } from '../../../../pipeline/input/spread.js'
+import { meeting } from '../../../../pipeline/input/where.js'
+import { isMalformed, type Location, type Malformed } from '../../../../plugin.js'
+import { durationText } from '../../../../schedule/duration.js'
+import { newestWindow } from '../../../../schedule/windows.js'
+import { taskMaker } from '../../../../tasks/encode.js'
+import { hexNumber, taskIdOf } from '../../../../tasks/id.js'
+import { exactJson } from '../../../../tasks/json/exact.js'
+import { type Place, placeOf } from '../../../../tasks/place.js'
+import { Rejection } from '../../../../tasks/rejection.js'
+import { slotOf } from '../../../../tasks/slot.js'
+import type { Line } from './list.js'
+
+export interface Judged {
+  readonly place: Place | undefined
+  readonly value: () => string
+  readonly line: () => Omit<Line, 'spot' | 'position'>
+}
+
+/** Makes the function that judges one line after the other. */
+export function judgeOf(
+  filters: Filters | undefined,
+  { cadence, now }: { cadence: string | null; now: number },
+): (location: Location | Malformed, position: string) => Judged {
+  const before = new Before()
+  const takes = takingOf(filters)
+  const kept = cadenceOf({ cadence })
+  const idIn = idsIn()
+  return (location, position) => {
+    const leftOutBy = takes(location)
+    const made = isMalformed(location) ? location : placeOf(location)
+    const place = 'key' in made ? made : undefined
+    const duplicateOf = place && leftOutBy === null ? before.note(place, position) : null
+    const value = (): string => (isMalformed(location) ? location.value : (exactJson(location) ?? ''))
+    const line = (): Omit<Line, 'spot' | 'position'> => ({
+      ...{ value: value(), leftOutBy, duplicateOf },
+      rejected: 'reason' in made ? made.reason : null,
+      cadence: place && kept && !isMalformed(location) ? rhythmOf(kept, location, place, now) : null,
+      idIn: (told) => (place && !isMalformed(location) ? idIn(told, location, place) : ''),
+    })
+    return { place, value, line }
+  }
+}
+
+/** Which filter leaves a line out; null where none does. */
+function takingOf(filters: Filters | undefined): (location: Location | Malformed) => string | null {
+  if (!filters) return () => null
+  const { fields, shard, limit = Number.POSITIVE_INFINITY } = filters
+  let through = 0
+  return (location) => {
+    const looked = look(location, filters)
+    if (looked.by === 'where') {
+      const failed = Object.entries(fields).find(([field, wanted]) => !meeting(wanted)(Reflect.get(location, field)))
+      return `where.${failed?.[0] ?? ''}`
+    }
+    if (looked.by !== undefined) return looked.by === 'bbox' ? 'where.bbox' : looked.by
+    if (through >= limit) return 'limit'
+    through++
+    return shard && shardNumber(looked.digits) % shard.count !== shard.index ? 'shard' : null
+  }
+}
+
+/** The places of the list so far, by a fingerprint of 52 bits, and where they stood. */
+class Before {
+  readonly #indexes = new Map<number, number>()
+  readonly #positions = new Positions(0)
+
+  /** Where the same place stood before; null where it is the first. */
+  note({ key }: Place, position: string): string | null {
+    const fingerprint = hexNumber(spreadDigits(key), 0, 13)
+    const known = this.#indexes.get(fingerprint)
+    if (known !== undefined) return this.#positions.of(known) ?? 'a line before it'
+    this.#indexes.set(fingerprint, this.#indexes.size)
+    this.#positions.add(position)
+    return null
+  }
+}
+
+function rhythmOf(cadence: Cadence, location: Location, place: Place, now: number): Line['cadence'] {
+  const rhythm = rhythms(cadence)(location, place)
+  if (rhythm === undefined || rhythm instanceof Rejection) return null
+  const window = newestWindow(rhythm, { from: now - rhythm.every, to: now })
+  if (!window) return null
+  return {
+    every: durationText(rhythm.every),
+    window: slotOf(window.start),
+    next: slotOf(window.start + rhythm.every),
+  }
+}
+
+/** Makes the function that tells the id of a location's task in a run; '' where it can't have one, `not due`. */
+function idsIn(): (told: RunTold, location: Location, place: Place) => string {
+  const makers = new Map<string, { dueOf: DueOf; make: ReturnType<typeof taskMaker> }>()
+  return ({ run, windows }, location, place) => {
+    const { dueOf, make } = makers.get(run.runId) ?? {
+      dueOf: dueIn(cadenceOf(run), windows),
+      make: taskMaker(run.slot, run.namespace),
+    }
+    makers.set(run.runId, { dueOf, make })
+    const due = dueOf(location, place)
+    if (due === 'not due') return due
+    if (due instanceof Rejection) return ''
+    const task = make(location, due.window)
+    return typeof task === 'string' ? taskIdOf(task) : ''
+  }
+}

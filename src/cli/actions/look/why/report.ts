@@ -1,0 +1,101 @@
+/** A place's story in words. */
+import type { Reading } from '../../../../plugin.js'
+import { age, count, plural } from '../../../format.js'
+import { table, terminalWidth, wrapped } from '../../../table.js'
+import { placeOfSink } from '../sink.js'
+import type { Spot } from './match.js'
+import type { Gone, Seen } from './sink.js'
+import type { RunStory } from './story.js'
+import type { WhyFlags, WhyResult } from './why.js'
+
+export async function reportOf(result: WhyResult, { limit }: WhyFlags): Promise<string[]> {
+  const { text, places, lines, runs, notes } = result
+  const width = terminalWidth()
+  const trouble = notes.flatMap((note) => wrapped(`could not look: ${note}`, width))
+  if (places.length > 1)
+    return [
+      ...wrapped(`${text} fits several places: give more of the name, an id or coordinates`, width),
+      '',
+      ...(await table(['CITY', 'STATE', 'ID', 'LATITUDE', 'LONGITUDE'], places.map(rowOf), width)),
+      ...(places.length === limit ? ['there may be more: --limit'] : []),
+      ...trouble,
+    ]
+  const [place] = places
+  if (!place && lines.length === 0 && runs.length === 0) return [...nothingIn(result, width), ...trouble]
+  return [
+    ...wrapped(place ? wordsOfPlace(place) : `${text}: no place, but records that can't be one`, width),
+    ...lines.flatMap((line) => wordsOfLine(line, width)),
+    ...(result.source && lines.length === 0
+      ? wrapped(`not in the list of ${result.source.name} now (${count(result.source.read)} locations)`, width)
+      : []),
+    ...runs.slice(0, limit).flatMap((run) => ['', ...wordsOfRun(run, placeOfSink(result.sink), width)]),
+    ...(runs.length === 0 ? wrapped(`no run in the outbox ${result.outbox} has anything of it`, width) : []),
+    ...(trouble.length > 0 ? ['', ...trouble] : []),
+  ]
+}
+
+type Told = WhyResult['lines'][number]
+
+const rowOf = ({ city, state, id, latitude, longitude }: Spot): string[] => [
+  ...[city, state, id ?? '', String(latitude), String(longitude)],
+]
+
+function nothingIn({ text, outbox, source, near }: WhyResult, width: number): string[] {
+  const list = source ? `in the list of ${source.name} (${plural(source.read, 'location')}), nor ` : ''
+  return [
+    ...wrapped(`Nothing fits ${text}: not ${list}in the outbox ${outbox}.`, width),
+    ...(near === null ? [] : wrapped(`The most similar name is ${near}.`, width)),
+  ]
+}
+
+const wordsOfPlace = ({ city, state, id, latitude, longitude }: Spot): string =>
+  `${city}${state === '' ? '' : `, ${state}`} (${latitude}, ${longitude})${id === null ? '' : `, id ${id}`}`
+
+function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: Told, width: number): string[] {
+  const due = cadence ? `; due every ${cadence.every}: last ${cadence.window}, next ${cadence.next}` : ''
+  let fate = `taken${due}`
+  if (duplicateOf !== null) fate = `a duplicate of ${duplicateOf}`
+  if (rejected !== null) fate = `rejected: ${rejected}`
+  if (leftOutBy !== null) fate = `left out by source.${leftOutBy}`
+  return wrapped(`list: ${position}: ${fate}`, width)
+}
+
+function wordsOfRun(story: RunStory, sink: string, width: number): string[] {
+  const { slot, runId, state, what, taskId, seq, batch, attempts, reason, position, at, entries, gone } = story
+  const details = [
+    ...(seq === null ? [] : [`seq ${seq}${batch === null ? '' : ` in the batch at ${batch}`}`]),
+    ...(attempts > 0 ? [plural(attempts, 'attempt')] : []),
+    ...(position === null ? [] : [position]),
+    ...(at === null ? [] : [`${what === 'dead' || what === 'discarded' ? 'since' : 'stored'} ${at}`]),
+  ]
+  return [
+    ...wrapped(`${slot}: ${what} (run ${runId.slice(0, 8)}, ${state})`, width),
+    ...(taskId === null ? [] : [`  task ${taskId}`]),
+    ...(details.length > 0 ? wrapped(`  ${details.join(', ')}`, width) : []),
+    ...(reason === null ? [] : wrapped(`  ${reason}`, width)),
+    ...entries.flatMap((entry) => wordsOfEntry(entry, sink, width)),
+    ...(gone === null ? [] : wrapped(`  ${wordsOfGone(gone)}`, width)),
+  ]
+}
+
+function wordsOfEntry({ id, at, readings }: Seen, sink: string, width: number): string[] {
+  return [
+    ...wrapped(`  entry ${id} of ${sink}${at === null ? '' : `, added ${at}`}`, width),
+    ...readings.flatMap((reading) => wrapped(`    ${reading.group}: ${wordsOfReading(reading)}`, width)),
+  ]
+}
+
+function wordsOfReading({ state, holder }: Reading): string {
+  if (state === 'waiting') return 'has not read it'
+  if (state === 'acknowledged') return 'is done with it, or was made behind it'
+  if (!holder) return 'holds it'
+  const { consumer, idleMs, deliveries } = holder
+  return `${consumer} has held it for ${age(idleMs)}, given out ${plural(deliveries, 'time')}`
+}
+
+function wordsOfGone({ how, unreadBy, passedBy }: Gone): string {
+  if (how === 'missing') return 'the sink took it and has it no more: `owm verify` compares the slot'
+  const unread = unreadBy.length > 0 ? `; ${unreadBy.join(', ')} had not read it` : ''
+  const passed = passedBy.length > 0 ? `; ${passedBy.join(', ')} is behind it: read, or passed over` : ''
+  return `trimmed since${unread}${passed}`
+}

@@ -1,0 +1,202 @@
+/** `owm why`: one place's story, from its line in the list to who has read its task. */
+import type { Loaded } from '../../../../config/load.js'
+import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
+import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
+import type { Receipt, Sink } from '../../../../plugin.js'
+import type { Done } from '../../../command.js'
+import { type Surroundings, sourceOf } from '../../../compose.js'
+import { ownerOf } from '../../../owner.js'
+import { withSink } from '../sink.js'
+import { distinct, type Line, type Looked, linesIn } from './list.js'
+import { type Fit, keyOf, type Matcher, matcherOf, type Spot, spotOfTask } from './match.js'
+import { reportOf } from './report.js'
+import { entriesWith, goneFrom, type Seen } from './sink.js'
+import { type RunStory, storyOf } from './story.js'
+
+/** What `owm why --json` prints. */
+export interface WhyResult {
+  text: string
+  outbox: string | null
+  sink: { name: string | null; address: string | null }
+  /** How many locations its whole list has; null where it wasn't read. */
+  source: { name: string; read: number } | null
+  /** The places that fit. With several there is no more: a narrower text is needed. */
+  places: Spot[]
+  /** The lines of the list that are this place, with what a run makes of each. */
+  lines: Omit<Line, 'idIn' | 'spot'>[]
+  /** What each run has of it, the newest first. */
+  runs: RunStory[]
+  /** The name in the list that is most like the text, where nothing fits. */
+  near: string | null
+  /** What couldn't be looked at, and why. */
+  notes: string[]
+}
+
+export interface WhyFlags {
+  limit: number
+  'no-source': boolean
+}
+
+export const nothingTold = (): WhyResult => ({
+  ...{ text: '', outbox: null, sink: { name: null, address: null }, source: null, near: null },
+  ...{ places: [], lines: [], runs: [], notes: [] },
+})
+
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
+
+/** Fills `result` while it works. */
+export async function why(
+  result: WhyResult,
+  given: string,
+  flags: WhyFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<WhyResult>> {
+  const text = given.trim()
+  if (text === '') throw new UsageError('Which place? Give a city, an id, a task id or coordinates.')
+  const loaded = await configure()
+  const { path } = loaded.settings.outbox
+  Object.assign(result, { text, outbox: path })
+  const failures: OwmError[] = []
+  const matcher = await matcherFor(text, path, flags)
+  const looked = flags['no-source']
+    ? undefined
+    : await look(result, { ...matcher, text }, loaded, flags, around, failures)
+  const found = await tracesIn(path, flags.limit, matcher.matcher, looked?.lines ?? [])
+  const spots = distinct([...(looked?.lines.flatMap(({ spot }) => spot ?? []) ?? []), ...found.spots])
+  result.places = spots.slice(0, flags.limit)
+  result.near = spots.length === 0 ? (looked?.near ?? null) : null
+  if (spots.length < 2) await tell(result, { looked, found, loaded, around, failures })
+  result.notes = failures.map(({ message }) => message)
+  const isTold = result.places.length + result.lines.length + result.runs.length > 0
+  return { result, summary: await reportOf(result, flags), errors: isTold ? [] : failures }
+}
+
+interface For {
+  readonly matcher: Matcher
+  /** Where the text is a task's id that the outbox doesn't have: the runs that it may be of. */
+  readonly runs: readonly RunTold[]
+}
+
+/** Of a task's id the outbox says which place it is, or else the list, run by run. */
+async function matcherFor(text: string, path: string, { limit }: WhyFlags): Promise<For> {
+  if (!uuid.test(text.toLowerCase())) return { matcher: matcherOf(text), runs: [] }
+  const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
+  const told = await storyIn(path, limit, () => (task) => task.includes(text.toLowerCase()))
+  const [spot] = told?.traces.flatMap((trace) => taskIn(trace.text)?.spot ?? []) ?? []
+  if (!spot) return { matcher: matcherOf(text), runs: told?.runs ?? [] }
+  const fits = (other: Spot): Fit => (keyOf(other) === keyOf(spot) ? 'exact' : undefined)
+  return { matcher: { ofSpot: fits, ofText: () => undefined }, runs: [] }
+}
+
+/** Reads the source; where that fails, the rest is told all the same. */
+async function look(
+  result: WhyResult,
+  { text, matcher, runs }: For & { text: string },
+  loaded: Loaded,
+  { limit }: WhyFlags,
+  around: Surroundings,
+  failures: OwmError[],
+): Promise<Looked | undefined> {
+  try {
+    const { cadenceKept } = await import('../../../../config/filters.js')
+    const source = await sourceOf(loaded, around, () => undefined)
+    const cadence = await cadenceKept(loaded)
+    const asked = { text: text.toLowerCase(), matcher, limit, cadence, now: around.now(), signal: around.signal, runs }
+    const looked = await linesIn(source, asked)
+    result.source = { name: source.name, read: looked.read }
+    return looked
+  } catch (error) {
+    if (!isOwmError(error)) throw error
+    failures.push(error)
+    return undefined
+  }
+}
+
+interface Found {
+  readonly told: Told | undefined
+  readonly traces: readonly Trace[]
+  readonly spots: readonly Spot[]
+}
+
+/** What the outbox has of the text, and of the lines that fit. */
+async function tracesIn(path: string, limit: number, matcher: Matcher, lines: readonly Line[]): Promise<Found> {
+  const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
+  const told = await storyIn(path, limit, (runs) => {
+    const ids = new Set(lines.flatMap(({ idIn }) => runs.map(idIn)))
+    return (text) => {
+      const task = taskIn(text)
+      return task ? ids.has(task.id) || matcher.ofSpot(task.spot) !== undefined : matcher.ofText(text) !== undefined
+    }
+  })
+  const traces = told?.traces ?? []
+  const spots = traces.flatMap(({ text }) => taskIn(text)?.spot ?? [])
+  const isExact = [...spots, ...lines.flatMap(({ spot }) => spot ?? [])].some(
+    (spot) => matcher.ofSpot(spot) === 'exact',
+  )
+  if (!isExact) return { told, traces, spots }
+  const keys = new Set(lines.flatMap(({ spot }) => (spot ? [keyOf(spot)] : [])))
+  const fits = (spot: Spot): boolean => matcher.ofSpot(spot) === 'exact' || keys.has(keyOf(spot))
+  const exact = traces.filter(({ text }) => {
+    const task = taskIn(text)
+    return !task || fits(task.spot)
+  })
+  return { told, traces: exact, spots: spots.filter(fits) }
+}
+
+/** A task's id and place; undefined for what is no task. */
+export function taskIn(text: string): { id: string; spot: Spot } | undefined {
+  try {
+    const task: Readonly<Record<string, unknown>> | null = JSON.parse(text)
+    const id = task?.['task_id']
+    return task && typeof id === 'string' ? { id, spot: spotOfTask(task) } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Telling {
+  readonly looked: Looked | undefined
+  readonly found: Found
+  readonly loaded: Loaded
+  readonly around: Surroundings
+  readonly failures: OwmError[]
+}
+
+/** The story of one place. */
+async function tell(result: WhyResult, { looked, found, loaded, around, failures }: Telling): Promise<void> {
+  const lines = looked?.lines ?? []
+  result.lines = lines.map(({ idIn: _, spot: __, ...line }) => line)
+  const runs = found.told?.runs ?? []
+  const ids = new Set([
+    ...found.traces.flatMap(({ text }) => taskIn(text)?.id ?? []),
+    ...lines.flatMap(({ idIn }) => runs.map(idIn)),
+  ])
+  const told = { line: lines.find(({ leftOutBy, duplicateOf }) => leftOutBy === null && duplicateOf === null), found }
+  const first = runs.map((run) => storyOf(run, told, []))
+  result.runs = first.filter((story) => story.isOfPlace)
+  if (ids.size === 0) return
+  try {
+    await withSink(loaded, around, async (sink, name) => {
+      result.sink = { name, address: sink.address ?? null }
+      if (!sink.entries) return
+      const seen = await entriesWith(sink, ids)
+      const pipeline = await ownerOf(loaded, around.env)
+      const stories: RunStory[] = []
+      for (const run of runs) stories.push(await withGone(storyOf(run, told, seen), sink, pipeline))
+      result.runs = stories.filter((story) => story.isOfPlace)
+    })
+  } catch (error) {
+    if (!isOwmError(error)) throw error
+    failures.push(error)
+  }
+}
+
+/** With what became of a task that the sink took and no longer has. */
+async function withGone(story: RunStory, sink: Sink, pipeline: string): Promise<RunStory> {
+  if (story.what !== 'delivered' || story.entries.length > 0) return story
+  const receipts: readonly Receipt[] = (await sink.receipts?.(pipeline, story.slot)) ?? []
+  return { ...story, gone: await goneFrom(sink, receipts[0]) }
+}
+
+export type { Seen }

@@ -1,0 +1,174 @@
+/** What the outbox has of single places, run by run. Reads only. */
+import { type EntityManager, In, MoreThan } from 'typeorm'
+import { currentOf } from '../../runs/whole-slots.js'
+import { type Windows, windowsOf } from '../../runs/windows.js'
+import {
+  batches,
+  type DeadRow,
+  deadTasks,
+  type RunRow,
+  rejectedRecords,
+  runs,
+  suspects,
+} from '../../sqlite/entities.js'
+import { positionIn, read, type View } from '../view.js'
+import { mustBeUpToDate } from './held.js'
+
+/** A run, the newest first. */
+export interface RunTold {
+  readonly run: RunRow
+  readonly windows: Windows
+  /** Whether the history still has all that it stored. */
+  readonly isKept: boolean
+  /** Whether a later run of its slot stands for it. */
+  readonly isReplaced: boolean
+}
+
+/** A task, or a record that became none. */
+export interface Trace {
+  /** A run's `id`. */
+  readonly run: number
+  readonly kind: 'pending' | 'delivered' | 'dead' | 'discarded' | 'held' | 'rejected' | 'duplicate' | 'suspect'
+  /** JSON of a task; of a record that became none, what it was. */
+  readonly text: string
+  /** The task's, and that of its batch's first one; null for what became no task. */
+  readonly seq: number | null
+  readonly batch: number | null
+  readonly attempts: number
+  /** Why it was rejected, refused, or couldn't be delivered. */
+  readonly reason: string | null
+  /** Where a record stood in the source, such as `line 17`. */
+  readonly position: string | null
+  /** When it was stored, or died: ISO 8601. */
+  readonly at: string
+}
+
+export interface Told {
+  readonly runs: readonly RunTold[]
+  /** The newest first. */
+  readonly traces: readonly Trace[]
+  /** Runs in the ledger. */
+  readonly total: number
+}
+
+/** Rows that one statement reads. */
+const atOnce = 50
+
+/**
+ * The newest `limit` runs, and all tasks and records whose text is wanted: the JSON of a task, or what a record was.
+ * Undefined where there is no outbox, or nothing in it yet. Throws OutboxError.
+ */
+export async function storyIn(
+  path: string,
+  limit: number,
+  isWanted: (runs: readonly RunTold[]) => (text: string) => boolean,
+): Promise<Told | undefined> {
+  return read(path, async (view) => {
+    mustBeUpToDate(view)
+    const { manager } = view
+    const rows = await manager.find(runs, { order: { id: 'DESC' }, take: limit })
+    const told: RunTold[] = []
+    for (const run of rows) told.push(await toldOf(manager, run))
+    const wanted = isWanted(told)
+    const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(manager, wanted))]
+    return {
+      runs: told,
+      traces: traces.sort((a, b) => b.run - a.run || (b.seq ?? 0) - (a.seq ?? 0)),
+      total: await manager.count(runs),
+    }
+  })
+}
+
+async function toldOf(manager: EntityManager, run: RunRow): Promise<RunTold> {
+  const kept = (await manager.sum(batches, 'count', { run: run.id })) ?? 0
+  const ofSlot = await manager.find(runs, {
+    select: { id: true, again: true },
+    where: { slot: run.slot },
+    order: { id: 'ASC' },
+  })
+  const isReplaced = !currentOf(ofSlot).some(({ id }) => id === run.id)
+  return { run, windows: await windowsOf(manager, run), isKept: kept >= run.persisted, isReplaced }
+}
+
+const iso = (time: number): string => new Date(time).toISOString()
+
+/** What was put back stands in a later batch: it is told there. */
+const putBack: readonly DeadRow['fate'][] = ['retried', 'replayed']
+
+async function tasksIn({ manager }: View, wanted: (text: string) => boolean): Promise<Trace[]> {
+  const { ackedSeq } = await positionIn(manager)
+  const found: Trace[] = []
+  for (let after = 0; ; ) {
+    const rows = await manager.find(batches, {
+      select: { firstSeq: true, count: true, run: true, failures: true, lastError: true, createdAt: true, tasks: true },
+      where: { firstSeq: MoreThan(after) },
+      order: { firstSeq: 'ASC' },
+      take: atOnce,
+    })
+    for (const { firstSeq, run, failures, lastError, createdAt, tasks } of rows)
+      for (const [index, line] of String(tasks).split('\n').entries()) {
+        const text = line.replace(/^\[/, '').replace(/[,\]]$/, '')
+        if (!wanted(text)) continue
+        const seq = firstSeq + index
+        const isThere = seq <= ackedSeq
+        const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
+        const base = { run, text, seq, batch: firstSeq, position: null, at: iso(createdAt) }
+        found.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
+      }
+    const last = rows.at(-1)
+    if (!last) break
+    after = last.firstSeq
+  }
+  return withFates(manager, found, wanted)
+}
+
+/** Dead letters stay when their batch is no longer kept. */
+async function withFates(
+  manager: EntityManager,
+  found: readonly Trace[],
+  wanted: (text: string) => boolean,
+): Promise<Trace[]> {
+  const died = await manager.find(deadTasks)
+  const fates = new Map(died.map((row) => [row.seq, row]))
+  const alive = found.flatMap((trace): Trace[] => {
+    const row = fates.get(trace.seq ?? 0)
+    if (!row) return [trace]
+    const { fate, reason, attempts, diedAt } = row
+    if (fate === 'retried' || fate === 'replayed') return []
+    return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt) }]
+  })
+  const known = new Set(found.map(({ seq }) => seq))
+  const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !putBack.includes(fate) && wanted(task))
+  return [
+    ...alive,
+    ...others.map(
+      ({ run, seq, task, attempts, reason, diedAt }): Trace => ({
+        ...{ run, kind: 'dead', text: task, seq, batch: null, attempts, reason, position: null, at: iso(diedAt) },
+      }),
+    ),
+  ]
+}
+
+async function recordsIn(manager: EntityManager, wanted: (text: string) => boolean): Promise<Trace[]> {
+  const none = { seq: null, batch: null, attempts: 0 }
+  const rejected = await manager.find(rejectedRecords, { order: { id: 'DESC' } })
+  const waiting = await manager.find(suspects)
+  const started = new Map<number, number>()
+  for (const { id, startedAt } of await manager.find(runs, {
+    select: { id: true, startedAt: true },
+    where: { id: In([...new Set(waiting.map(({ run }) => run))]) },
+  }))
+    started.set(id, startedAt)
+  return [
+    ...rejected
+      .filter(({ value }) => wanted(value))
+      .map(({ run, kind, position, value, reason, createdAt }): Trace => {
+        return { ...none, run, kind, position, text: value, reason, at: iso(createdAt) }
+      }),
+    ...waiting
+      .filter(({ task }) => wanted(task))
+      .map(({ run, position, task }): Trace => {
+        return { ...none, run, kind: 'suspect', position, text: task, reason: null, at: iso(started.get(run) ?? 0) }
+      }),
+  ]
+}
