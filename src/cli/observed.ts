@@ -42,8 +42,6 @@ export async function observed<Result extends Observable>(
   around: Surroundings,
   work: (configure: () => Promise<Loaded>, around: Surroundings) => Promise<Done<Result>>,
 ): Promise<Done<Result>> {
-  // Set by a hook that started this owm: a failure must not notify of itself for ever.
-  if (around.env['OWM_EVENT']) return work(configure, around)
   const elapsed = stopwatch()
   const watch = new Watch(around)
   const watched = async (): Promise<Loaded> => {
@@ -97,7 +95,8 @@ class Watch {
 
   /** Tells the check that a start begins; nobody waits for its answer. */
   async begin(loaded: Loaded | undefined): Promise<void> {
-    const { metrics, notify } = loaded?.settings ?? {}
+    const { metrics } = loaded?.settings ?? {}
+    const notify = loaded && this.#notify(loaded)
     if (!loaded || this.loaded || (!metrics && !notify)) return
     this.loaded = loaded
     if (notify?.ping === undefined) return
@@ -129,9 +128,15 @@ class Watch {
     const means = await this.#means(loaded)
     const { settings } = loaded
     await Promise.all([settings.metrics && measure(settings.metrics, after, means), this.#begun?.then(() => undefined)])
-    if (settings.notify) await notify(settings.notify, after, this.#rid, means)
+    const notified = this.#notify(loaded)
+    if (notified) await notify(notified, after, this.#rid, means)
     // Without the outbox's folder there is nothing to recover from.
     if (file !== undefined) await writeRecord(file, record).catch(() => undefined)
+  }
+
+  /** A hook that started this owm has set the variable: a failure must not notify of itself for ever. */
+  #notify({ settings }: Loaded): Loaded['settings']['notify'] {
+    return this.#around.env['OWM_EVENT'] ? undefined : settings.notify
   }
 
   async #means({ baseDir: cwd }: Loaded): Promise<Means> {
