@@ -69,7 +69,8 @@ export interface Ids {
   readonly notListed: string[]
 }
 
-export function idsBySlot(ids: IdTable, slots: number): Ids[] {
+/** @param listedSlot the number of the slot that is compared with the list, -1 for none */
+export function idsBySlot(ids: IdTable, slots: number, listedSlot: number): Ids[] {
   const first = new Array<number>(slots).fill(Number.POSITIVE_INFINITY)
   for (const { group, order, found, expected } of ids.all())
     if (found > 0 && expected > 0) first[group] = Math.min(first[group] ?? 0, order)
@@ -82,7 +83,7 @@ export function idsBySlot(ids: IdTable, slots: number): Ids[] {
     if (expected > 0 && found === 0) (order < (first[group] ?? 0) ? own.before : own.behind).push(noted)
     if (expected > 0 && found > expected) own.twice.push(noted)
     if (listed && expected === 0 && !dead && found === 0) own.onlyListed.push(noted)
-    if (!listed && (expected > 0 || dead)) own.notListed.push(noted)
+    if (group === listedSlot && !listed && (expected > 0 || dead)) own.notListed.push(noted)
   }
   const sorted = (noted: Noted[]): string[] => noted.sort((a, b) => a.order - b.order).map(({ id }) => id)
   return of.map(({ there, before, behind, twice, onlyListed, notListed }) => ({

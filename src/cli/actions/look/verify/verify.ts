@@ -96,7 +96,7 @@ async function compare(
   const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
   const scanned = await scan(sink, held, receipts.own)
-  const ids = idsBySlot(held.ids, held.slots.length)
+  const ids = idsBySlot(held.ids, held.slots.length, of)
   const slots = held.slots.flatMap((one, number) => {
     const [found, own] = [scanned.found[number], ids[number]]
     return found && own
