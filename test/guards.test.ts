@@ -88,6 +88,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'outbox/runs.integration',
     'a slot that is there is read without being stored once more',
   ],
+  ['no-formula', never, 'outbox/export.integration', 'a record each, as CSV'],
   ['replayed-once', '', 'faults/replay', 'a sink that loses all of it afterwards'],
   ['held-left-out', '', 'faults/replay', 'at intake:persisted'],
   ['held-after-loss', '', 'faults/replay', 'what it left out is delivered'],

@@ -45,7 +45,7 @@ export interface RunsFilter {
   readonly since?: number | undefined
 }
 
-const whereOf = ({ run, slot, since }: RunsFilter): FindOptionsWhere<RunRow> => ({
+export const whereOf = ({ run, slot, since }: RunsFilter): FindOptionsWhere<RunRow> => ({
   ...(run === undefined ? {} : { runId: beginningWith(run) }),
   ...(slot === undefined ? {} : { slot }),
   ...(since === undefined ? {} : { startedAt: MoreThanOrEqual(since) }),

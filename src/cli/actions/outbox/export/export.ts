@@ -1,0 +1,104 @@
+/** `owm outbox export`: what the outbox holds, for a spreadsheet or a program. */
+import type { Loaded } from '../../../../config/load.js'
+import { codeOf, UsageError } from '../../../../errors/index.js'
+import type { Stored } from '../../../../outbox/inspect/ledger/stored.js'
+import type { TaskState } from '../../../../outbox/inspect/tasks.js'
+import type { Done } from '../../../command.js'
+import type { Surroundings } from '../../../compose.js'
+import { slotNamed } from '../../../flags.js'
+import { count, plural } from '../../../format.js'
+import { type Format, formatNamed, type formats } from './formats.js'
+import { type Output, outputTo } from './output.js'
+
+/** What `owm outbox export --json` prints. */
+export interface ExportResult {
+  outbox: string | null
+  out: string | null
+  format: (typeof formats)[number] | null
+  /** How many records of each kind were written. */
+  exported: Record<Stored['state'], number>
+}
+
+export interface ExportFlags {
+  format: (typeof formats)[number]
+  state?: TaskState[] | undefined
+  run?: string | undefined
+  slot?: string | undefined
+  out: string
+  force: boolean
+}
+
+export const states = ['delivered', 'pending', 'dead', 'rejected'] as const satisfies readonly TaskState[]
+
+const none = (): ExportResult['exported'] => ({ delivered: 0, pending: 0, dead: 0, rejected: 0, duplicate: 0 })
+
+export const nothingExported = (): ExportResult => ({ outbox: null, out: null, format: null, exported: none() })
+
+/** Fills `result` while it works. */
+export async function exportOutbox(
+  result: ExportResult,
+  { format, out, force, ...flags }: ExportFlags,
+  configure: () => Promise<Loaded>,
+  around: Surroundings,
+): Promise<Done<ExportResult>> {
+  const slot = flags.slot ? slotNamed('--slot', flags.slot) : undefined
+  const filter = { run: flags.run || undefined, slot }
+  const { path } = (await configure()).settings.outbox
+  Object.assign(result, { outbox: path, out: out === '-' ? null : out, format })
+  const output = await outputTo(out, path, force)
+  const wanted = states.filter((state) => flags.state === undefined || flags.state.includes(state))
+  const [{ read }, { storedIn }] = await Promise.all([
+    import('../../../../outbox/inspect/view.js'),
+    import('../../../../outbox/inspect/ledger/stored.js'),
+  ])
+  try {
+    const found = await read(path, async (view) => {
+      const records = await storedIn(view, wanted, filter)
+      if (!records) throw noSuchRun(flags)
+      await output.begin()
+      result.exported = none()
+      await writeAll(records, { result, output, format: formatNamed(format), signal: around.signal })
+      return true
+    })
+    if (!found) throw new UsageError(`There is nothing in the outbox ${path} yet.`, { hint: '`owm produce` makes it.' })
+    await output.finish()
+  } catch (error) {
+    await output.abandon()
+    // Who reads the pipe has seen enough.
+    if (codeOf(error) !== 'EPIPE') throw error
+  }
+  return { result, summary: [lineOf(result)] }
+}
+
+/** Characters that are written at once. */
+const chunk = 65_536
+
+async function writeAll(
+  records: AsyncIterable<Stored>,
+  { result, output, format, signal }: { result: ExportResult; output: Output; format: Format; signal: AbortSignal },
+): Promise<void> {
+  let text = format.head
+  for await (const record of records) {
+    result.exported[record.state]++
+    text += format.lineOf(record)
+    if (text.length < chunk) continue
+    signal.throwIfAborted()
+    await output.write(text)
+    text = ''
+  }
+  if (text !== '') await output.write(text)
+}
+
+const noSuchRun = ({ run, slot }: Pick<ExportFlags, 'run' | 'slot'>): UsageError =>
+  new UsageError(run ? `No run has an id that begins with ${run}.` : `No run serves the slot ${slot}.`, {
+    hint: '`owm runs` shows the runs and their slots.',
+  })
+
+function lineOf({ exported, out }: ExportResult): string {
+  const { delivered, pending, dead, rejected, duplicate } = exported
+  const parts = { delivered, pending, dead, rejected, duplicates: duplicate }
+  const some = Object.entries(parts).flatMap(([name, of]) => (of === 0 ? [] : [`${count(of)} ${name}`]))
+  const all = Object.values(exported).reduce((sum, of) => sum + of, 0)
+  const kinds = some.length === 0 ? '' : ` (${some.join(', ')})`
+  return `${plural(all, 'record')} exported${kinds}${out === null ? '' : ` to ${out}`}`
+}

@@ -1,0 +1,113 @@
+/** All that an outbox holds, record by record, in little memory however much that is. */
+import { And, type FindOptionsWhere, LessThanOrEqual, MoreThan } from 'typeorm'
+import { among, endingAfter } from '../../sqlite/criteria.js'
+import { type BatchRow, batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
+import { batchesFrom } from '../../sqlite/statements.js'
+import type { TaskState } from '../tasks.js'
+import { iso, positionIn, type View, withoutBytes } from '../view.js'
+import { type RunsFilter, whereOf } from './facts.js'
+
+export interface Stored {
+  /** Null for records that never became a task. */
+  seq: number | null
+  runId: string
+  slot: string
+  /** Duplicates are kept beside what was rejected. */
+  state: TaskState | 'duplicate'
+  attempts: number
+  /** Why it was rejected or refused, or why its delivery failed last. */
+  reason: string | null
+  storedAt: string
+  /** JSON of the task, as it is stored; null for records that never became one. */
+  task: string | null
+  /** Of those: where the record stood, and what it was. */
+  position: string | null
+  record: string | null
+}
+
+type Owners = ReadonlyMap<number, { readonly runId: string; readonly slot: string }>
+
+interface Choice {
+  /** Row ids; undefined for all runs. */
+  readonly ids: number[] | undefined
+  readonly owners: Owners
+}
+
+/** Records that are read at once. */
+const rowsAtOnce = 1_000
+
+/** Undefined where no run is meant. State by state; of each the oldest first. */
+export async function storedIn(
+  view: View,
+  states: readonly TaskState[],
+  filter: RunsFilter,
+): Promise<AsyncGenerator<Stored> | undefined> {
+  const isAll = Object.values(filter).every((value) => value === undefined)
+  const rows = await view.manager.find(runs, { select: { id: true, runId: true, slot: true }, where: whereOf(filter) })
+  if (!isAll && rows.length === 0) return undefined
+  const ids = isAll ? undefined : rows.map(({ id }) => id)
+  return all(view, states, { ids, owners: new Map(rows.map(({ id, runId, slot }) => [id, { runId, slot }])) })
+}
+
+async function* all(view: View, states: readonly TaskState[], choice: Choice): AsyncGenerator<Stored> {
+  for (const state of states) {
+    if (state === 'pending' || state === 'delivered') yield* ofBatches(view, state, choice)
+    else yield* state === 'dead' ? ofDead(view, choice) : ofRejected(view, choice)
+  }
+}
+
+const ownerOf = (owners: Owners, run: number): { runId: string; slot: string } =>
+  owners.get(run) ?? { runId: '', slot: '' }
+
+async function* ofBatches(view: View, state: 'pending' | 'delivered', { ids }: Choice): AsyncGenerator<Stored> {
+  const { manager, path } = view
+  const { ackedSeq } = await positionIn(manager)
+  for (let after = 0; ; ) {
+    const behind = MoreThan(after)
+    const firstSeq = state === 'pending' ? And(behind, endingAfter(ackedSeq)) : And(behind, LessThanOrEqual(ackedSeq))
+    const where: FindOptionsWhere<BatchRow> = { firstSeq, ...(ids && { run: among(ids) }) }
+    const [row] = withoutBytes(await manager.find(batches, { where, order: { firstSeq: 'ASC' }, take: 1 }), view)
+    const [batch] = row ? await batchesFrom(manager, { path, outboxId: '' }, row.firstSeq, 1) : []
+    if (!row || !batch) return
+    const last = batch.lastSeq
+    const passed = await manager.find(deadTasks, {
+      select: { seq: true },
+      where: { seq: And(MoreThan(row.firstSeq - 1), LessThanOrEqual(last)) },
+    })
+    const isPassed = new Set(passed.map(({ seq }) => seq))
+    const { failures, lastError: reason, createdAt } = row
+    const attempts = state === 'pending' ? failures : failures + 1
+    const { runId, slot } = batch
+    const same = { runId, slot, state, attempts, reason, storedAt: iso(createdAt, view), position: null, record: null }
+    for (let seq = row.firstSeq; seq <= last; seq++)
+      if (!isPassed.has(seq) && seq > ackedSeq === (state === 'pending'))
+        yield { seq, ...same, task: batch.task(seq - row.firstSeq) }
+    after = last
+  }
+}
+
+async function* ofDead(view: View, { ids, owners }: Choice): AsyncGenerator<Stored> {
+  for (let after = 0; ; ) {
+    const where = { fate: 'dead', seq: MoreThan(after), ...(ids && { run: among(ids) }) } as const
+    const rows = await view.manager.find(deadTasks, { where, order: { seq: 'ASC' }, take: rowsAtOnce })
+    for (const { seq, run, attempts, reason, createdAt, task } of withoutBytes(rows, view)) {
+      const of = { seq, ...ownerOf(owners, run), state: 'dead', attempts, reason } as const
+      yield { ...of, storedAt: iso(createdAt, view), task, position: null, record: null }
+      after = seq
+    }
+    if (rows.length < rowsAtOnce) return
+  }
+}
+
+async function* ofRejected(view: View, { ids, owners }: Choice): AsyncGenerator<Stored> {
+  for (let after = 0; ; ) {
+    const where = { id: MoreThan(after), ...(ids && { run: among(ids) }) }
+    const rows = await view.manager.find(rejectedRecords, { where, order: { id: 'ASC' }, take: rowsAtOnce })
+    for (const { id, run, kind, position, value, reason, createdAt } of withoutBytes(rows, view)) {
+      const of = { seq: null, ...ownerOf(owners, run), state: kind, attempts: 0, reason }
+      yield { ...of, storedAt: iso(createdAt, view), task: null, position, record: value }
+      after = id
+    }
+    if (rows.length < rowsAtOnce) return
+  }
+}
