@@ -107,7 +107,7 @@ export const checks = {
   'outbox-dead': {
     about: 'dead letters: tasks that the sink refused for good',
     why: 'No worker gets them.',
-    todo: '`owm outbox inspect --state dead` shows why; then `owm outbox retry`, or `owm outbox discard`.',
+    todo: '`owm outbox inspect --state dead` shows why; then `owm outbox retry --all`, or `owm outbox purge --dead`.',
     exitCode: 75,
   },
   'source-options': {

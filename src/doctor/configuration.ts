@@ -20,7 +20,7 @@ export const wordsOf = ({ message, hint }: OwmError): string =>
 
 /** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
-  kindOf(error) === 'transient' ? `${what}-answers` : `${what}-options`
+  ['configuration', 'input', 'usage'].includes(kindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
 
 export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): Promise<Configured> {
   let loaded: Loaded | undefined

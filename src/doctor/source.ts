@@ -39,7 +39,7 @@ export async function sourceChecks(
     const diagnoses = [...pageChecks(deps, read.first), countCheck(read, finished), ...own]
     return { diagnoses, locations: read.locations ?? 0 }
   } catch (error) {
-    const found = isOwmError(error) ? wordsOf(error) : toError(error).message
+    const found = isOwmError(error) ? wordsOf(error) : `The source ${deps.name} failed: ${toError(error).message}`
     return { diagnoses: [wrong(codeFor('source', error), found)], locations: 0 }
   } finally {
     await source?.close?.()

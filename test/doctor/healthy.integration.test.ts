@@ -243,11 +243,11 @@ const more: Record<string, () => Promise<Setup>> = {
       for (const _ of [1, 2]) await produce(cwd, '--slot', '2026-11-23T10:00:00Z')
     },
   }),
-  'dead letters that were discarded': async () => ({
+  'an outbox that was purged': async () => ({
     config: healthy,
     before: async (cwd) => {
       await produce(cwd)
-      await owm(['outbox', 'discard', '--state', 'dead', '--all', '--yes'], { cwd })
+      await owm(['outbox', 'purge', '--dead', '--yes'], { cwd })
     },
   }),
   'a run under way': async () => ({

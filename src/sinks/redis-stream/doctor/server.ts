@@ -67,7 +67,7 @@ function versionChecks(info: Info): Diagnosis[] {
 function memoryChecks(info: Info): Diagnosis[] {
   const policy = info.get('maxmemory_policy')
   const [used, most] = [numberIn(info, 'used_memory'), numberIn(info, 'maxmemory')]
-  const limit = most === 0 ? 'no limit' : `of ${megabytes(most)}`
+  const limit = most === 0 ? 'no limit' : `${Math.round((100 * used) / most)} % of maxmemory`
   return [
     policy === undefined
       ? unknown('redis-policy', 'it does not tell')
