@@ -145,18 +145,21 @@ const counts: readonly (readonly [head: string, of: (run: RunOfList) => number])
 /** By their slots, the newest first, with the times that are missed between them. */
 async function tableOf(runs: readonly RunOfList[], missed: readonly Gap[], width: number): Promise<string[]> {
   const some = counts.filter(([, of]) => runs.some((run) => of(run) !== 0))
-  const head = ['SLOT', 'RUN', 'STATE', 'READ', 'DELIVERED', ...some.map(([name]) => name), 'TIME', 'READ/S']
+  const head = ['SLOT', 'RUN', 'STATE', 'READ', 'DELIVERED', ...some.map(([name]) => name)]
   const sorted = runs.toSorted((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
   const rows = sorted.map((run) => [
     ...[run.slot, run.runId.slice(0, 8), stateOf(run), count(run.read), count(run.delivered)],
     ...some.map(([, of]) => count(of(run))),
-    ...[secondsOf(run.durationMs), run.perSecond === null ? '' : count(run.perSecond)],
   ])
-  const [first = '', ...lines] = await table(head, rows, width)
+  const pace = sorted.map((run) => [secondsOf(run.durationMs), run.perSecond === null ? '' : count(run.perSecond)])
+  const all = rows.map((row, index) => [...row, ...(pace[index] ?? [])])
+  // Where room is short `runs show` has the pace: slots and counts are never cut for it.
+  const whole = await table([...head, 'TIME', 'READ/S'], all, Number.POSITIVE_INFINITY)
+  const [first = '', ...lines] = whole.every((line) => line.length <= width) ? whole : await table(head, rows, width)
   const ofRuns = sorted.map(({ slot }, index) => ({ at: Date.parse(slot), lines: [lines[index] ?? ''] }))
   const ofGaps = missed.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(harmless(gapInWords(gap)), width) }))
-  const all = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
-  return [...(rows.length > 0 ? [first] : []), ...all.flatMap((one) => one.lines)]
+  const merged = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
+  return [...(rows.length > 0 ? [first] : []), ...merged.flatMap((one) => one.lines)]
 }
 
 const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
