@@ -103,7 +103,7 @@ function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
   }
 }
 
-/** Who holds it, and what waits meanwhile: that is nothing unusual while a run is at work. */
+/** Who holds it, and what waits meanwhile: that is nothing unusual while a run is at work, and else needs a start. */
 async function lockChecks(health: Health, { path, now, patienceMs }: Surroundings): Promise<Diagnosis[]> {
   const { holder } = health
   const isHeld = holder === undefined ? false : await hasLock(path, holder)
@@ -115,13 +115,10 @@ async function lockChecks(health: Health, { path, now, patienceMs }: Surrounding
     isHeld === undefined
       ? unknown('outbox-lock', `held last by ${who}; this system does not tell whether it still is`)
       : judged('outbox-lock', isHeld && isLate ? `held by ${who}` : undefined, isHeld ? `held by ${who}` : 'nobody'),
-    pendingCheck(health, now, isAtWork ? patienceMs : oldMs),
-    runsCheck(health, now, isAtWork ? patienceMs : oldMs),
+    pendingCheck(health, now, isAtWork ? patienceMs : 0),
+    runsCheck(health, now, isAtWork ? patienceMs : 0),
   ]
 }
-
-/** Milliseconds after which what nobody works on is told of. */
-const oldMs = 3_600_000
 
 function pendingCheck({ pending, oldestPendingAt }: Health, now: number, mostMs: number): Diagnosis {
   if (pending === 0 || oldestPendingAt === null) return fine('outbox-pending', 'no task waits')

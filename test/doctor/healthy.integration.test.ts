@@ -127,9 +127,9 @@ const plain: Record<string, () => Promise<Setup>> = {
     }
     return { ...setup, before, args: ['--set', 'source.shard=0/2', '--outbox', 'o0.db'] }
   },
-  'a schedule that is kept, and tasks that wait for a moment': async () => {
+  'a schedule that is kept': async () => {
     const config = { ...healthy, schedule: { cron: '0 * * * *' } }
-    return { config, before: (cwd) => produce(cwd, '--no-flush') }
+    return { config, before: (cwd) => produce(cwd) }
   },
   'several pipelines in one stream, each with its own task ids': async () => {
     const { config } = onRedis({}, { taskNamespace: 'pipeline' })

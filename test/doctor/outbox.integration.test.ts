@@ -143,7 +143,8 @@ it('a lock that is held for days, by a run whose source hangs', async () => {
     hanging.child.kill('SIGKILL')
     await hanging.ended
   }
-  expectFound(await doctor(cwd, ['--set', 'source.use=simulated-db'], at('2026-11-21T10:10:00Z')), 0)
+  const killed = await doctor(cwd, ['--set', 'source.use=simulated-db'], at('2026-11-21T10:10:00Z'))
+  expectFound(killed, 75, 'outbox-runs')
 })
 
 it('an open circuit, tasks that wait, a run that is not finished', async () => {
@@ -152,7 +153,7 @@ it('an open circuit, tasks that wait, a run that is not finished', async () => {
   const cwd = await folderOf(config)
   expect((await owm(['produce'], { cwd, ...at('2026-11-23T10:00:00Z') })).code).toBe(75)
   const soon = await doctor(cwd, [], at('2026-11-23T10:00:30Z'))
-  expectFound(soon, 75, 'outbox-circuit', 'redis-reachable')
+  expectFound(soon, 75, 'outbox-circuit', 'outbox-pending', 'outbox-runs', 'redis-reachable')
   const late = await doctor(cwd, [], at('2026-11-23T12:00:00Z'))
   expectFound(late, 75, 'outbox-circuit', 'outbox-pending', 'outbox-runs', 'redis-reachable')
   expect(late.json.checks.find(({ code }) => code === 'outbox-circuit')?.found).toMatch(/half-open/)
