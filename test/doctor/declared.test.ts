@@ -54,6 +54,19 @@ it('docs/operations.md has every exit code, with commands that there are', () =>
   for (const line of commandsIn(table)) expectCommand(line)
 })
 
+it('docs/operations.md has every error, with commands that there are', () => {
+  const page = readFileSync(join(root, 'docs', 'operations.md'), 'utf8')
+  const [, table = ''] = /^## Errors\n([\s\S]*?)^## /m.exec(page) ?? []
+  const told = [...table.matchAll(/^\| `([A-Z_]+)` \|/gm)].flatMap(([, code]) => code ?? [])
+  const source = readFileSync(join(root, 'src', 'errors', 'index.ts'), 'utf8')
+  const raised = [...source.matchAll(/override readonly code(?:: string)? = '(\w+)'/g)].flatMap(
+    ([, code]) => code ?? [],
+  )
+  expect(raised.length).toBeGreaterThan(10)
+  expect(told.toSorted()).toEqual([...raised, 'INTERNAL'].toSorted())
+  for (const line of commandsIn(table)) expectCommand(line)
+})
+
 it('the type of a file system is that of the last mount above a folder', () => {
   const mounts = [
     '22 1 0:20 / / rw,relatime shared:1 - ext4 /dev/sda1 rw',
