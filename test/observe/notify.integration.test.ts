@@ -1,9 +1,11 @@
 /** Whom a start tells how it ended: a check, and hooks. */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Told } from '../../src/observe/notify.js'
 import { folderWith, owm, startOwm, until } from '../support/cli.js'
+import { startRedisProcess } from '../support/redis.js'
 import { at } from '../support/scheduled.js'
 import { type Heard, heard } from './heard.js'
 
@@ -165,6 +167,39 @@ test('hooks get their events: a command by standard input and environment, an ad
   expect(stderr).toMatch(/failure\[3\] failed.*ended with 2/)
   expect(stderr).toMatch(/failure\[4\] failed/)
   expect(stderr).not.toContain('token-12345')
+})
+
+test('a sink that refuses a task is told as dead, one that loses what is no longer kept as lost', async () => {
+  const server = await heard()
+  const on = Object.fromEntries(
+    ['failure', 'dead', 'lost'].map((event) => [event, [{ url: `${server.url}/${event}` }]]),
+  )
+  const heardOf = () => server.requests.splice(0).map(({ path, body }) => ({ path, told: JSON.parse(body) }))
+  const refusing = `export default {
+    kind: 'sink', name: 'refusing', description: 'refuses', options: { safeParse: (data) => ({ success: true, data }) },
+    open: () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => tasks.map(() => ({ refused: 'no' })) }),
+  }`
+  const cwd = await folder({})
+  await writeFile(join(cwd, 'refusing.mjs'), refusing)
+  await configure(cwd, settings({ on }, { sink: { use: './refusing.mjs' } }))
+  expect(await owm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))).toMatchObject({ code: 75 })
+  const dead = heardOf()
+  expect(dead.map(({ path }) => path).sort()).toEqual(['/dead', '/failure'])
+  expect(dead[0]?.told).toMatchObject({ exitCode: 75, vitals: { dead: 2, died: 2 } })
+
+  const redis = await startRedisProcess()
+  onTestFinished(() => redis.stop())
+  const outbox = { path: './other.db', keepTasks: 0 }
+  await configure(cwd, settings({ on }, { sink: { use: 'redis-stream', url: redis.url }, outbox }))
+  for (const hour of ['10', '11', '12'])
+    expect(await owm(['produce'], at(cwd, `2026-11-23T${hour}:00:10Z`))).toMatchObject({ code: 0 })
+  const admin = new Redis(redis.url)
+  onTestFinished(() => admin.disconnect())
+  await admin.flushall()
+  expect(await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))).toMatchObject({ code: 75 })
+  const lost = heardOf()
+  expect(lost.map(({ path }) => path).sort()).toEqual(['/failure', '/lost'])
+  expect(lost.find(({ path }) => path === '/lost')?.told.lost).toBeGreaterThan(0)
 })
 
 test('what is wrong in the section is told with its key', async () => {
