@@ -2,7 +2,8 @@
  * `node scripts/build.mjs [ROOT]`: makes `dist/` (without type declarations) and THIRD_PARTY_LICENSES.
  *
  * esbuild bundles owm with its libraries, since Node takes longer to find and compile 1,500 files than a small run
- * takes. What several entry points share goes into `dist/chunks`.
+ * takes. What several entry points share goes into `dist/chunks`. The report's page runs in a browser, and has its
+ * script and its style in one file each.
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -59,7 +60,22 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
-await writeFile(join(root, 'THIRD_PARTY_LICENSES'), await licenses(Object.keys(metafile.inputs)))
+const page = await build({
+  absWorkingDir: root,
+  entryPoints: { page: 'src/report/page/main.ts', style: 'src/report/page/style.css' },
+  outdir: 'dist/report',
+  bundle: true,
+  format: 'iife',
+  platform: 'browser',
+  target: 'es2023',
+  preserveSymlinks: true,
+  legalComments: 'none',
+  minify: true,
+  metafile: true,
+  logLevel: 'warning',
+})
+const inputs = [...Object.keys(metafile.inputs), ...Object.keys(page.metafile.inputs)]
+await writeFile(join(root, 'THIRD_PARTY_LICENSES'), await licenses(inputs))
 
 /** The licences of the packages that these files are from. */
 async function licenses(files) {

@@ -32,6 +32,7 @@ const programs = [
   ...(process.platform === 'linux'
     ? [{ name: 'prometheus-pushgateway', debian: 'prometheus-pushgateway', usedBy: /'prometheus-pushgateway'/ }]
     : []),
+  ...(process.platform === 'linux' ? [{ name: 'chromium', debian: 'chromium', usedBy: /support\/chromium\.js'/ }] : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

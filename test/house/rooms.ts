@@ -48,13 +48,19 @@ export const rooms: Readonly<Record<string, Room>> = {
   doctor: {
     imports: ['config', 'pipeline', 'outbox', 'schedule', 'files', 'tasks', 'plugin.ts'],
   },
+  report: { imports: [], types: ['outbox'] },
+  // Runs in a browser.
+  'report/page': {
+    imports: ['report'],
+    vendors: ['d3-geo', 'topojson-client', 'world-atlas', 'uplot'],
+  },
   completion: {
     imports: ['config', 'plugins', 'outbox'],
   },
   cli: {
     imports: [
       ...['config', 'doctor', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
-      'observe',
+      ...['observe', 'report'],
     ],
     vendors: ['@oclif/core', 'pino', 'string-width'],
   },

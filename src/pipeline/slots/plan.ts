@@ -24,15 +24,15 @@ export interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
  * A place that is there twice counts once, with its first rhythm. No task is made: a million locations take a second.
  *
  * @param cadence as a run keeps it; null where every location is due in every run
- * @param around signal: ends it early, what was read until then is what counts
+ * @param around signal: ends it early, what was read until then is what counts; onPlace: is told each place once
  */
 export async function rhythmsIn(
   source: SourceDeps,
   cadence: string | null,
-  around: { signal: AbortSignal; log: Logger },
+  around: { signal: AbortSignal; log: Logger; onPlace?: ((place: Place) => void) | undefined },
 ): Promise<RhythmsFound> {
   const given = cadenceOf({ cadence })
-  const [look, checks] = [lookWith(given), checksOf(given, around.log)]
+  const [look, checks] = [lookWith(given, around.onPlace), checksOf(given, around.log)]
   const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
   const rejects = new Rejects()
   for await (const page of pagesOf(source, around.signal)) {
@@ -57,7 +57,7 @@ export async function rhythmsIn(
 type Look = (location: Location, place: Place | Rejection) => Rhythm | undefined | Rejection | 'seen before'
 
 /** Makes the function that rejects what a run would reject, and says how often the rest is due. */
-function lookWith(cadence: Cadence | undefined): Look {
+function lookWith(cadence: Cadence | undefined, onPlace: ((place: Place) => void) | undefined): Look {
   const rhythmOf: RhythmOf = cadence ? rhythms(cadence) : () => undefined
   const seen = new SeenIds()
   const extras = new Utf8(maxTaskBytes)
@@ -69,6 +69,8 @@ function lookWith(cadence: Cadence | undefined): Look {
     extras.end = 0
     const written = orRejection(() => writeExtras(location, extras))
     if (written instanceof Rejection) return written
-    return seen.add(digits) ? 'seen before' : rhythm
+    if (seen.add(digits)) return 'seen before'
+    onPlace?.(place)
+    return rhythm
   }
 }

@@ -14,6 +14,7 @@ import {
   type Rhythms,
   tasksIn,
 } from '../../../schedule/plan.js'
+import type { Place } from '../../../tasks/place.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
@@ -91,12 +92,16 @@ export const nothingPlanned = (): PlanResult => ({
   month: { tasks: 0, calls: null, cost: null },
 })
 
-/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+/**
+ * Fills `result` while it works, so that it says what was done also where an error ends it.
+ * @param onPlace is told each place that the source gives
+ */
 export async function plan(
   result: PlanResult,
   { hours, check }: PlanFlags,
   configure: () => Promise<Loaded>,
   around: Surroundings,
+  onPlace?: (place: Place) => void,
 ): Promise<Done<PlanResult>> {
   const elapsed = stopwatch()
   const loaded = await configure()
@@ -106,7 +111,7 @@ export async function plan(
   Object.assign(result, { cron: schedule.cron, timezone: schedule.timezone, from: slotOf(now), hours })
   Object.assign(result, { currency: terms?.currency ?? null, source: { ...result.source, name: source?.use ?? null } })
   if (check) mustHaveLimit(loaded)
-  const { rhythms, error } = await look(result, loaded, around)
+  const { rhythms, error } = await look(result, loaded, around, onPlace)
   const [end, to] = [now + (hours * dayMs) / 24, now + (Math.max(24, hours) * dayMs) / 24]
   const { timetable } = policyOf(schedule, around)
   const { smallest } = gapsOf(timetable, now)
@@ -122,11 +127,12 @@ export async function plan(
   return { result, summary: await reportOf(result, terms), errors: [...(error ? [error] : []), ...errors] }
 }
 
-/** Reads the source, once. */
-async function look(
+/** Reads the source, once: the part of a plan that needs no schedule. */
+export async function look(
   result: PlanResult,
   loaded: Loaded,
   around: Surroundings,
+  onPlace?: (place: Place) => void,
 ): Promise<{ rhythms: Rhythms; error: OwmError | undefined }> {
   const [{ rhythmsIn }, { cadenceKept }] = await Promise.all([
     import('../../../pipeline/slots/plan.js'),
@@ -134,7 +140,7 @@ async function look(
   ])
   const source = await sourceOf(loaded, around, () => undefined)
   const log = await around.logger()
-  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log })
+  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log, onPlace })
   const { rhythms, rejects, error, warning, ...counts } = found
   if (warning !== undefined) log.warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }

@@ -1,0 +1,157 @@
+/** `owm report`: one HTML file that shows what is in the outbox, and what the source is going to bring. */
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Loaded } from '../../../config/load.js'
+import { ConfigurationError, isOwmError, type OwmError, toError } from '../../../errors/index.js'
+import type { ReportPlan, ReportSource } from '../../../report/data.js'
+import type { Given } from '../../../report/gather.js'
+import type { PageParts } from '../../../report/html.js'
+import type { Done } from '../../command.js'
+import { type Surroundings, scheduleOf } from '../../compose.js'
+import { megabytes, plural } from '../../format.js'
+import { secrets } from '../../output.js'
+import { ownerOf } from '../../owner.js'
+import { look, nothingPlanned, type PlanResult, plan } from '../plan/plan.js'
+import { wordsOf } from '../plan/report.js'
+
+/** What `owm report --json` prints. */
+export interface ReportResult {
+  /** The file; null where the report went to standard output, or nothing was written. */
+  file: string | null
+  bytes: number
+  /** What the report shows. */
+  locations: number
+  runs: number
+  /** Whether the outbox has more locations. */
+  isCut: boolean
+}
+
+export const nothingReported = (): ReportResult => ({ file: null, bytes: 0, locations: 0, runs: 0, isCut: false })
+
+export interface ReportFlags {
+  out: string
+  /** Whether the source is read. */
+  source: boolean
+}
+
+export interface Program {
+  version: string
+  /** Where owm is installed. */
+  root: string
+}
+
+/** Fills `result` while it works. The report is written also where the source can't be read: it says why. */
+export async function report(
+  result: ReportResult,
+  { out, source: reads }: ReportFlags,
+  loaded: Loaded,
+  program: Program,
+  around: Surroundings,
+): Promise<Done<ReportResult>> {
+  const [{ dataOf, Given, mostPlaces, mostRuns }, { pageOf }, { overviewOf }] = await Promise.all([
+    import('../../../report/gather.js'),
+    import('../../../report/html.js'),
+    import('../../../outbox/inspect/ledger/report.js'),
+  ])
+  const path = out === '-' ? undefined : await fileAt(out)
+  const { settings } = loaded
+  const given = new Given()
+  const read = reads ? await readSource(loaded, given, around) : undefined
+  const overview = await overviewOf(settings.outbox.path, { runs: mostRuns, places: mostPlaces })
+  const about = {
+    ...{ version: program.version, madeAt: new Date(around.now()).toISOString(), outbox: settings.outbox.path },
+    ...{ owner: overview?.owner ?? (await ownerOf(loaded, around.env)), sink: settings.sink?.use ?? '' },
+    ...{ plan: read?.plan ?? null, source: read?.source ?? null },
+    scheduled: scheduledBy(loaded, around),
+  }
+  const data = dataOf(about, overview, given)
+  const page = pageOf(data, await partsIn(program.root), (text) => secrets.redact(text))
+  await (path === undefined ? print(page) : write(path, page))
+  Object.assign(result, { file: path ?? null, bytes: Buffer.byteLength(page), isCut: data.isCut })
+  Object.assign(result, { locations: data.places.count, runs: data.runs.length })
+  const more = data.isCut ? ' (there are more)' : ''
+  const shown = `${plural(result.locations, 'location')}${more} and ${plural(result.runs, 'run')}`
+  const summary = [`${path ?? 'standard output'}: ${shown}, ${megabytes(result.bytes)}`]
+  return { result, summary, errors: read?.error ? [read.error] : [] }
+}
+
+/** What a run may have covered: older times than `maxAge` are missed. */
+function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: number) => Iterable<number> {
+  const schedule = scheduleOf(loaded, around)
+  return (from, to) => schedule?.timetable.between(Math.max(from, to - schedule.maxAgeMs), to) ?? []
+}
+
+/** The file that a path means. A device, a pipe or a folder isn't replaced. Throws ConfigurationError. */
+async function fileAt(out: string): Promise<string> {
+  const path = await realpath(out).catch(() => resolve(out))
+  const there = await stat(path).catch(() => undefined)
+  if (!there || there.isFile()) return path
+  throw new ConfigurationError(`${out} is no regular file.`, {
+    hint: 'Name a file, such as --out report.html; --out - prints the report.',
+  })
+}
+
+async function write(path: string, page: string): Promise<void> {
+  const { replaceFile } = await import('../../../files/replace.js')
+  try {
+    await replaceFile(path, page, 0o644)
+  } catch (error) {
+    throw new ConfigurationError(`${path} can't be written: ${toError(error).message}`, {
+      hint: 'Name a file in a folder that you may write to: --out FILE.',
+      cause: error,
+    })
+  }
+}
+
+/** Whoever reads may leave early; that a disk is full is told. */
+async function print(page: string): Promise<void> {
+  const error = await new Promise<Error | null | undefined>((done) => process.stdout.write(page, done))
+  if (error && !('code' in error && error.code === 'EPIPE'))
+    throw new ConfigurationError(`The report can't be written to standard output: ${error.message}`, { cause: error })
+}
+
+async function partsIn(root: string): Promise<PageParts> {
+  const [template, style, script] = await Promise.all(
+    [join('templates', 'report.html'), join('dist', 'report', 'style.css'), join('dist', 'report', 'page.js')].map(
+      (file) => readFile(join(root, file), 'utf8'),
+    ),
+  )
+  return { template: template ?? '', style: style ?? '', script: script ?? '' }
+}
+
+interface SourceRead {
+  source: ReportSource
+  plan: ReportPlan | null
+  error: OwmError | undefined
+}
+
+/** Reads the source once: what it gives, and with a schedule what the next 24 hours bring. */
+async function readSource(loaded: Loaded, given: Given, around: Surroundings): Promise<SourceRead> {
+  const { source, schedule } = loaded.settings
+  const planned = nothingPlanned()
+  const onPlace = given.add.bind(given)
+  const error = await (schedule
+    ? plan(planned, { hours: 24, check: false }, async () => loaded, around, onPlace).then(
+        ({ errors = [] }) => errors[0],
+      )
+    : look(planned, loaded, around, onPlace).then((found) => found.error)
+  ).catch((thrown: unknown) => {
+    if (isOwmError(thrown)) return thrown
+    throw thrown
+  })
+  const { read, rejected, duplicates, leftOut = 0 } = planned.source
+  const trouble = error?.message ?? ''
+  return {
+    error,
+    source: { ...{ name: source?.use ?? '', read, rejected, duplicates, leftOut }, trouble },
+    plan: schedule && planned.from !== null && trouble === '' ? planOf(planned) : null,
+  }
+}
+
+function planOf({ cron, timezone, slots, day, currency, over }: PlanResult): ReportPlan {
+  const { tasks, calls, cost } = day
+  return {
+    ...{ cron: cron ?? '', timezone: timezone ?? '', tasks, calls, cost, currency, over: over.map(wordsOf) },
+    slots: slots.map(({ slot, tasks, calls, callsPerMinute }) => ({ slot, tasks, calls, callsPerMinute })),
+  }
+}

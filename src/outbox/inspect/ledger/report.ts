@@ -1,0 +1,54 @@
+/** What a report shows of an outbox, as it was at one moment. Reads only. */
+import { IsNull, Not } from 'typeorm'
+import { runs } from '../../sqlite/entities.js'
+import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from '../totals.js'
+import { read, type View } from '../view.js'
+import { countRuns, factsIn, type Gap, gapsIn, type RunFacts } from './facts.js'
+import { type NewestPlaces, newestPlacesIn } from './newest.js'
+import { type Reasons, reasonsOf } from './reasons.js'
+
+export interface Overview {
+  owner: string | null
+  totals: Totals
+  oldestPendingAt: string | null
+  breakers: BreakerReport[]
+  /** The newest first. `isCovered`: it stored nothing, and the run of a later slot serves its slot. */
+  runs: (RunFacts & { isCovered: boolean })[]
+  /** How many runs the ledger has. */
+  allRuns: number
+  /** The newest first. */
+  gaps: Gap[]
+  reasons: Reasons
+  newest: NewestPlaces
+}
+
+/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+export async function overviewOf(path: string, most: { runs: number; places: number }): Promise<Overview | undefined> {
+  return read(path, async (view) => {
+    const facts = await factsIn(view, {}, most.runs)
+    const covered = await coveredIn(view)
+    return {
+      owner: await ownerIn(view),
+      totals: await totalsIn(view),
+      oldestPendingAt: await oldestPendingIn(view),
+      breakers: await breakersIn(view),
+      runs: facts.map((run) => ({ ...run, isCovered: covered.has(run.runId) })),
+      allRuns: await countRuns(view, {}),
+      gaps: await gapsIn(view, 0, most.runs),
+      reasons: await reasonsOf(
+        view,
+        facts.map(({ runId }) => runId),
+      ),
+      newest: await newestPlacesIn(view, most.places),
+    }
+  })
+}
+
+/** The first version of the schema that knows it. */
+const withCovered = 9
+
+async function coveredIn({ manager, version }: View): Promise<Set<string>> {
+  if (version < withCovered) return new Set()
+  const found = await manager.find(runs, { select: { id: true, runId: true }, where: { coveredBy: Not(IsNull()) } })
+  return new Set(found.map(({ runId }) => runId))
+}

@@ -1,0 +1,92 @@
+/** From what an outbox and a source say to what a report holds. Pure. */
+import type { Overview } from '../outbox/inspect/ledger/report.js'
+import type { ReportCovered, ReportData, ReportReason, ReportRun } from './data.js'
+import { columnsOf, type Place, placeKey } from './places.js'
+
+/** Locations that a page shows within two seconds. */
+export const mostPlaces = 100_000
+export const mostRuns = 1_000
+
+/** Reasons that a report tells apart; an example is cut at so many characters. */
+const mostReasons = 200
+const lengthOfExample = 200
+
+/** What the source gives now, each place once. */
+export class Given {
+  readonly #places = new Map<string, Place>()
+
+  add(place: { latitude: number; longitude: number; city: string; state: string }): void {
+    const { latitude, longitude, city, state: region } = place
+    const waiting: Place = { state: 'waiting', latitude, longitude, city, region, slot: '', reason: '' }
+    if (this.#places.size <= mostPlaces) this.#places.set(placeKey(waiting), waiting)
+  }
+
+  /** Those that are none of these. */
+  without(known: readonly Place[]): Place[] {
+    const keys = new Set(known.map(placeKey))
+    return [...this.#places].flatMap(([key, place]) => (keys.has(key) ? [] : [place]))
+  }
+}
+
+type About = Pick<ReportData, 'version' | 'madeAt' | 'owner' | 'outbox' | 'plan' | 'source'> & {
+  /** The sink's name. */
+  sink: string
+  /** Scheduled times behind one time, up to another; in milliseconds since 1970. */
+  scheduled: (from: number, to: number) => Iterable<number>
+}
+
+/** @param overview undefined where there is no outbox yet */
+export function dataOf({ sink, scheduled, ...about }: About, overview: Overview | undefined, given: Given): ReportData {
+  const known = overview?.newest.places ?? []
+  const all = [...known, ...given.without(known)]
+  const runs = overview?.runs ?? []
+  return {
+    ...about,
+    sink: [sink, runs.find(({ sinks }) => sinks.length > 0)?.sinks.at(-1)].filter(Boolean).join(' '),
+    totals: overview?.totals ?? { pending: 0, dead: 0, rejected: 0, duplicates: 0 },
+    oldestPendingAt: overview?.oldestPendingAt ?? null,
+    circuits: (overview?.breakers ?? []).flatMap(({ name, state, since }) =>
+      state === 'closed' ? [] : [`The circuit to the ${name} is ${state}${since === null ? '' : ` since ${since}`}`],
+    ),
+    runs: runs.map(runOf),
+    olderRuns: Math.max(0, (overview?.allRuns ?? 0) - runs.length),
+    gaps: (overview?.gaps ?? []).map(({ from, to, count, reason }) => ({ from, to, count, reason })),
+    covered: coveredIn(overview, scheduled),
+    reasons: reasonsOf(overview),
+    isCut: overview?.newest.isCut === true || all.length > mostPlaces,
+    places: columnsOf(all.slice(0, mostPlaces)),
+  }
+}
+
+/** What lies in a run's interval before its slot, and isn't missed. */
+function coveredIn(overview: Overview | undefined, scheduled: About['scheduled']): ReportCovered[] {
+  const gaps = (overview?.gaps ?? []).map(({ from, to }) => [Date.parse(from), Date.parse(to)] as const)
+  const isMissed = (time: number): boolean => gaps.some(([from, to]) => time >= from && time <= to)
+  return (overview?.runs ?? []).flatMap(({ slot, interval }) => {
+    if (!interval) return []
+    const before = [...scheduled(Date.parse(interval.from), Date.parse(slot) - 1)].filter((time) => !isMissed(time))
+    const [from, to] = [before[0], before.at(-1)]
+    if (from === undefined || to === undefined) return []
+    return [{ from: new Date(from).toISOString(), to: new Date(to).toISOString(), count: before.length, by: slot }]
+  })
+}
+
+function runOf({ isCovered, persisted, state, shard, lastError, ...run }: Overview['runs'][number]): ReportRun {
+  const { runId, slot, read, rejected, duplicates, notDue, skipped, delivered, pending, dead, discarded, lost } = run
+  return {
+    ...{ runId, slot, state: isCovered ? 'covered' : state, shard: shard ?? '', stored: persisted },
+    ...{ read, rejected, duplicates, notDue, skipped, delivered, pending, dead, discarded, lost },
+    ...{ startedAt: run.startedAt, readAt: run.readAt, finishedAt: run.finishedAt },
+    lastError: (lastError ?? '').slice(0, 200),
+  }
+}
+
+function reasonsOf(overview: Overview | undefined): ReportReason[] {
+  const { dead, rejected } = overview?.reasons ?? { dead: [], rejected: [] }
+  const all = [
+    ...dead.map((one) => ({ ...one, state: 'dead' as const })),
+    ...rejected.map((one) => ({ ...one, state: 'rejected' as const })),
+  ]
+  const commonest = all.sort((one, other) => other.count - one.count).slice(0, mostReasons)
+  return commonest.map((one) => ({ ...one, value: one.value.slice(0, lengthOfExample) }))
+}
