@@ -213,7 +213,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
-    this.report.summaryToStandardError = usesStandardOutput
+    this.report.summaryToStandardError ||= usesStandardOutput
     if (usesStandardOutput && this.jsonEnabled())
       throw new ConfigurationError('The tasks and --json would both be written to standard output.', {
         hint: 'Leave --json out, or set sink.path to a file.',
