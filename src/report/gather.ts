@@ -84,7 +84,7 @@ function runOf({ isCovered, persisted, state, shard, lastError, ...run }: Overvi
 function reasonsOf(overview: Overview | undefined): ReportReason[] {
   const { dead, rejected } = overview?.reasons ?? { dead: [], rejected: [] }
   const all = [
-    ...dead.map((one) => ({ ...one, state: 'dead' as const })),
+    ...dead.map((one) => ({ ...one, position: `seq ${one.position}`, state: 'dead' as const })),
     ...rejected.map((one) => ({ ...one, state: 'rejected' as const })),
   ]
   const commonest = all.sort((one, other) => other.count - one.count).slice(0, mostReasons)
