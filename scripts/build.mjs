@@ -68,6 +68,7 @@ const page = await build({
   format: 'iife',
   platform: 'browser',
   target: 'es2023',
+  tsconfigRaw: {}, // that of the page is for tsc
   preserveSymlinks: true,
   legalComments: 'none',
   minify: true,
