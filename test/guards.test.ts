@@ -32,6 +32,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['copy-behind-receipts', '', 'schedule/new-outbox.integration', 'a restored backup'],
   ['served-before-noted', '', 'schedule/starts.integration', 'a slot by hand that another outbox'],
   ['window-once', never, 'schedule/cadence-slots.integration', 'no window goes out twice'],
+  ['fence-over-held', '', 'faults/replay', 'of its tasks gone'],
   ['interval-of-receipt', 'const from = undefined', 'schedule/new-outbox.integration', 'windows that'],
   ['behind-receipts', '', 'schedule/new-outbox.integration', 'the slot that an outbox before it served'],
   ['covered-closed', '', 'schedule/on-time.integration', 'runs that stored nothing are covered'],

@@ -10,11 +10,13 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { LessThanOrEqual } from 'typeorm'
+import { And, LessThanOrEqual, MoreThan } from 'typeorm'
 import { OutboxBusyError } from '../errors/index.js'
 import { FileLock } from '../files/lock.js'
 import { checkDatabase, checkFolder, look } from '../files/rules.js'
+import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
+import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { Breakers } from './breakers.js'
 import { Acknowledgement } from './chain/acknowledge.js'
@@ -37,7 +39,7 @@ import { holderIn } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
 import { putBack, type Replayable, type Replayed, type ReplayFilter, replayable } from './runs/replay.js'
 import { Database } from './sqlite/database.js'
-import { batches, type StateRow } from './sqlite/entities.js'
+import { batches, deadTasks, type StateRow } from './sqlite/entities.js'
 import { guarded, missingOutbox } from './sqlite/trouble.js'
 import { deadAfter, OutboxState, readState } from './state.js'
 
@@ -212,6 +214,15 @@ export class Outbox {
   /** The same with a sink that knows no attachments. */
   async reconcilePosition(met: MetPlain): Promise<Reconciled> {
     return reconcilePosition(this.#parts(), met)
+  }
+
+  /** The last acknowledged task, where tasks behind `seq` were passed over because the sink held them. */
+  async positionOverHeld(seq: number): Promise<SinkPosition | undefined> {
+    const { ackedSeq } = this
+    const held = { fate: 'held', seq: And(MoreThan(seq), LessThanOrEqual(ackedSeq)) } as const
+    if (!(await this.#database.inTurn((manager) => manager.existsBy(deadTasks, held)))) return undefined
+    const last = await this.queue.taskAt(ackedSeq)
+    return last && { seq: ackedSeq, taskId: taskIdOf(last.task), runId: last.runId }
   }
 
   #parts(): Parts {

@@ -36,6 +36,7 @@ export class Contact {
   /** Why the sink couldn't be asked before the first comparison. */
   #failed: unknown
   #attachment: Attachment | undefined
+  #generation: number | undefined
   /** The last task that the sink has taken. */
   #after: SinkPosition = nothingTaken
 
@@ -138,6 +139,7 @@ export class Contact {
       step('sink:placed')
       await outbox.sinks.endFormer()
       this.#attachment = attachment
+      this.#generation = attached.generation
       this.#after = found.at
       return true
     }
@@ -197,8 +199,21 @@ export class Contact {
       const write = sink?.receipt?.bind(sink)
       if (write && receipt) await this.attempt(() => write(this.#attachment, receipt, brought))
       step('receipt:written')
+      // guard: fence-over-held
+      await this.#placeOverHeld()
       await outbox.ledger.finish(brought.runs, outbox.sinks.present)
     }
+  }
+
+  /** What the sink held already wasn't sent: nothing is under way now, and the fence goes on behind that, too. */
+  async #placeOverHeld(): Promise<void> {
+    const { outbox } = this.#deps
+    const attachment = this.#attachment
+    const place = this.#sink?.place?.bind(this.#sink)
+    const at = attachment && place && (await outbox.positionOverHeld(this.#after.seq))
+    if (!at) return
+    await this.attempt(() => place(attachment, at, this.#generation))
+    this.#after = at
   }
 
   async #sinkForReceipts(): Promise<Sink | undefined> {
@@ -211,7 +226,8 @@ export class Contact {
     await this.make()
     const sink = await this.sink()
     const taskIds = sink.taskIds?.bind(sink)
-    if (!taskIds) return undefined
+    // A fence that only deliveries move would stay before what isn't sent.
+    if (!taskIds || (sink.position && !sink.place)) return undefined
     return this.attempt(async () => {
       const ids = new Set<string>()
       for await (const id of taskIds()) ids.add(id)

@@ -99,6 +99,20 @@ describe('from the source, where the history is no longer kept', () => {
     },
   )
 
+  test.each([0, 40])('with %i of its tasks gone, nothing comes twice, now or with later starts', async (gone) => {
+    const scene = await unkept()
+    const stream = streamOf(scene)
+    const [first = []] = [await admin.xrange(stream, '-', '+', 'COUNT', gone)]
+    if (gone > 0) await admin.xdel(stream, ...first.map(([id]) => id))
+    expectGood(await scene.owm(replay))
+    expect((await idsOnce(scene)).size).toBe(allOfIt(scene))
+    for (const next of [['flush'], produceArgs(1), replay, ['flush'], produceArgs(2), ['flush']]) {
+      const { code, stderr } = await scene.owm(next)
+      expect([code, stderr]).toEqual([0, expect.not.stringContaining('lost')])
+      await idsOnce(scene)
+    }
+  })
+
   test('what it left out is delivered where the sink loses it before the end', async () => {
     const scene = await unkept()
     await scene.crash('intake:persisted:1', replay)
