@@ -2,15 +2,32 @@
  * A lock that the operating system releases when the process ends, however it ends: the write lock of a SQLite
  * database that stays empty, which SQLite takes with fcntl.
  */
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database as Connection } from 'sqlite3'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
 import { sqlite3 } from './driver.js'
-import { checkDatabase, prepareLock } from './rules.js'
+import { checkDatabase, look, prepareLock } from './rules.js'
 
 /** Milliseconds between two tries of a process that waits. */
 const pollEvery = 100
+
+/**
+ * The processes of this machine that hold the lock of an outbox, by their ids (0 for those of another container);
+ * undefined where this system doesn't tell.
+ */
+export async function holdersOf(outbox: string): Promise<number[] | undefined> {
+  const [locks, lock] = await Promise.all([
+    readFile('/proc/locks', 'utf8').catch(() => undefined),
+    look(`${outbox}-lock`).catch(() => undefined),
+  ])
+  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode
+  return locks?.split('\n').flatMap((line) => {
+    const [, , , , pid, file] = line.split(/\s+/)
+    return lock && file?.endsWith(`:${lock.ino}`) ? [Number(pid)] : []
+  })
+}
 
 export class FileLock {
   readonly #connection: Connection

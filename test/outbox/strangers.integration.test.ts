@@ -189,6 +189,12 @@ describeWithStranger("another user's outbox", (stranger) => {
     const before = await Promise.all(left.map((name) => readFile(join(folder, name))))
     const killed = await inspect(stranger().owm(['outbox', 'inspect', '--json'], cwd))
     expect(killed.totals.pending).toBeGreaterThan(0)
+    // An index of an older log, as where a process is killed just as it begins a new one.
+    const log = before[left.indexOf('outbox.db-wal')] ?? Buffer.alloc(0)
+    const begun = Buffer.from(log.subarray(0, 32)).fill(7, 16, 24)
+    await writeFile(join(folder, 'outbox.db-wal'), begun)
+    expect((await inspect(stranger().owm(['outbox', 'inspect', '--json'], cwd))).runs).toHaveLength(1)
+    await writeFile(join(folder, 'outbox.db-wal'), log)
     // A log without its index, as in a backup: SQLite would make one.
     await rm(join(folder, 'outbox.db-shm'))
     expect(await inspect(stranger().owm(['outbox', 'inspect', '--json'], cwd))).toEqual(killed)

@@ -1,5 +1,6 @@
 /** The files of an outbox, and who has its lock: looked at without opening the database. */
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import { holdersOf } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
 import type { Holder } from '../runs/holder.js'
 
@@ -37,15 +38,5 @@ export async function logsWithoutOutbox(path: string): Promise<string[]> {
 }
 
 /** Whether a process of this machine has the lock; undefined where this system doesn't tell. */
-export async function hasLock(path: string, { pid }: Pick<Holder, 'pid'>): Promise<boolean | undefined> {
-  const [locks, lock] = await Promise.all([
-    readFile('/proc/locks', 'utf8').catch(() => undefined),
-    look(`${path}-lock`).catch(() => undefined),
-  ])
-  if (locks === undefined) return undefined
-  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode
-  return locks.split('\n').some((line) => {
-    const words = line.split(/\s+/)
-    return words.includes(String(pid)) && words.some((word) => word.endsWith(`:${lock?.ino}`))
-  })
-}
+export const hasLock = async (path: string, { pid }: Pick<Holder, 'pid'>): Promise<boolean | undefined> =>
+  (await holdersOf(path))?.includes(pid)

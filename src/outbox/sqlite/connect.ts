@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { DataSource } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { sqlite3 } from '../../files/driver.js'
+import { holdersOf } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
@@ -96,17 +97,29 @@ export async function connectForReading(path: string): Promise<Reading> {
   const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_URI
   const url = pathToFileURL(path)
   if (!(await look(`${path}-wal`))) return { source: await connect(`${url}?immutable=1`, flags), isAtRest: true, leave }
-  if (await look(`${path}-shm`))
-    return { source: await connect(`${url}?readonly_shm=1`, flags), isAtRest: false, leave }
-  // A log without its index: SQLite would make one. Nobody has it open, so a copy of both files is whole.
+  const copied = await copyAtRest(path)
+  if (!copied) return { source: await connect(`${url}?readonly_shm=1`, flags), isAtRest: false, leave }
+  return { source: await connect(copied.file, sqlite3.OPEN_READWRITE), isAtRest: false, leave: copied.leave }
+}
+
+/**
+ * A copy of an outbox and its log, where nobody has them open; else undefined. After a crash the index of the log may
+ * be missing, or not be that of this log: SQLite would have to write to mend it.
+ */
+async function copyAtRest(path: string): Promise<{ file: string; leave(): Promise<void> } | undefined> {
+  const isInUse = async (): Promise<boolean> =>
+    (await look(`${path}-shm`)) !== undefined && (await holdersOf(path))?.length !== 0
+  if (await isInUse()) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'owm-inspect-'))
-  const copy = join(folder, 'outbox.db')
-  for (const ending of ['', '-wal']) await copyFile(`${path}${ending}`, `${copy}${ending}`)
-  return {
-    source: await connect(copy, sqlite3.OPEN_READWRITE),
-    isAtRest: false,
-    leave: () => rm(folder, { recursive: true, force: true }),
-  }
+  const leave = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  const file = join(folder, 'outbox.db')
+  const isWhole = await Promise.all(['', '-wal'].map((ending) => copyFile(`${path}${ending}`, `${file}${ending}`)))
+    // Somebody may have come meanwhile, and written between the two.
+    .then(async () => !(await isInUse()))
+    .catch(() => false) // there may be no room for it
+  if (isWhole) return { file, leave }
+  await leave()
+  return undefined
 }
 
 /** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
