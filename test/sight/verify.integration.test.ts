@@ -78,12 +78,17 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
   await produce(cwd, ten)
   await produce(cwd, eleven)
   await redis.xtrim(stream, 'MAXLEN', 32)
+  // Where the stream isn't full, something else than its bound removed them.
   expect(await verify(cwd, '--slot', ten)).toMatchObject({
+    ...{ code: 75, kinds: ['missing'], slots: [{ delivered: 20, there: 12, trimmed: 0, differences: [{ count: 8 }] }] },
+  })
+  const full = ['--set', 'sink.maxLength=10']
+  expect(await verify(cwd, '--slot', ten, ...full)).toMatchObject({
     ...{ code: 0, slots: [{ state: 'same', delivered: 20, there: 12, trimmed: 8, differences: [] }] },
   })
   const all = await entries()
   await redis.xdel(stream, all[5]?.id ?? '')
-  const { code, slots } = await verify(cwd, '--slot', ten)
+  const { code, slots } = await verify(cwd, '--slot', ten, ...full)
   expect({ code, slots }).toMatchObject({
     code: 75,
     slots: [{ trimmed: 8, there: 11, differences: [{ kind: 'missing', ids: [all[5]?.taskId] }] }],
@@ -94,7 +99,7 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
   const [field = ''] = Object.keys(kept).filter((name) => name.startsWith(ten))
   await redis.hset(receipts, field, (kept[field] ?? '').replace('"delivered":20', '"delivered":21'))
   await redis.hdel(receipts, Object.keys(kept).find((name) => name.startsWith(eleven)) ?? '')
-  const { slots: again, kinds } = await verify(cwd)
+  const { slots: again, kinds } = await verify(cwd, ...full)
   expect(kinds).toEqual(['no receipt', 'missing', 'receipt'])
   expect(again[1]).toMatchObject({ slot: ten, there: 0, trimmed: 20 })
   expect(again[1]?.differences[0]?.what).toContain('delivered: 20 in the outbox, 21 in the receipt')
@@ -127,6 +132,55 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   const { slots, kinds } = await verify(cwd, '--source')
   expect(kinds).toEqual(['missing', 'not in slot'])
   expect(slots[0]?.differences[1]?.ids).toEqual([all[3]?.taskId])
+  // Without its first entry and its last one the rest is found all the same.
+  await redis.xdel(stream, all[0]?.id ?? '', all[19]?.id ?? '')
+  await produce(cwd, eleven)
+  expect((await verify(cwd, '--slot', ten)).slots).toMatchObject([
+    { there: 17, trimmed: 0, others: 0, outside: 0, differences: [{ kind: 'missing', count: 3 }] },
+  ])
+})
+
+it('a stream that was deleted is no trimmed one: its tasks are missing until they are delivered again', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  await redis.del(stream)
+  const deleted = await verify(cwd)
+  expect(deleted).toMatchObject({
+    ...{ code: 75, kinds: ['missing'], sink: { address: expect.stringMatching(/^127\.0\.0\.1:\d+\/0 owm-/) } },
+    ...{ slots: [{ delivered: 20, there: 0, trimmed: 0, differences: [{ count: 20 }] }] },
+  })
+  expect(deleted.slots[0]?.differences[0]?.todo).toContain('owm flush')
+  expect((await owm(['flush'], { cwd })).code).toBe(0)
+  expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 20, there: 20 }] })
+  // What owm sent three times may be there as often.
+  await redis.xdel(stream, ...(await entries()).slice(0, 2).map(({ id }) => id))
+  const replay = ['outbox', 'replay', '--slot', ten, '--yes']
+  expect((await owm(replay, { cwd })).code).toBe(0)
+  expect((await owm([...replay, '--all'], { cwd })).code).toBe(0)
+  expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 20, there: 20 }] })
+  const [[, fields] = ['', []]] = await redis.xrevrange(stream, '+', '-', 'COUNT', 1)
+  for (const _ of [1, 2]) await redis.xadd(stream, '*', ...fields)
+  expect((await verify(cwd)).kinds).toEqual(['twice'])
+})
+
+it('a slot that was replayed from its source counts each task once, and what is pending as not delivered', async () => {
+  const cwd = await folder({ flush: { batchSize: 5 } })
+  await produce(cwd, ten)
+  expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
+  expect((await owm(['outbox', 'replay', '--slot', ten, '--all', '--yes'], { cwd })).code).toBe(0)
+  expect(await redis.xlen(stream)).toBe(40)
+  expect((await verify(cwd)).slots).toMatchObject([{ state: 'same', delivered: 20, there: 20 }])
+  const before = await redis.xlen(stream)
+  const { child, ended } = startAndStopAt('batch:answered', ['produce', '--slot', eleven], cwd)
+  await untilStopped(child.pid)
+  child.kill('SIGKILL')
+  await ended
+  const there = (await redis.xlen(stream)) - before
+  expect(there).toBeGreaterThan(0)
+  const waiting = await verify(cwd, '--slot', eleven)
+  expect(waiting).toMatchObject({ kinds: ['waiting'], sink: { entries: before + there }, slots: [{ there }] })
+  // The outbox may not have heard of all that the sink took.
+  expect(waiting.slots[0]?.delivered).toBeLessThanOrEqual(there)
 })
 
 it('a slot that a run is working on is under way; one that nobody works on waits', async () => {
@@ -142,6 +196,9 @@ it('a slot that a run is working on is under way; one that nobody works on waits
   expect(await verify(cwd)).toMatchObject({ code: 0, different: 0 })
   await redis.flushall()
   expect((await verify(cwd)).kinds).toEqual(['no receipt', 'missing', 'no receipt', 'missing'])
-  expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({ code: 75, kinds: ['no run'] })
+  await redis.xadd(stream, '*', 'data', 'somebody else')
+  expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({
+    ...{ code: 75, kinds: ['no run'], sink: { entries: 1 } },
+  })
   expect((await owm(['verify', '--outbox', join(cwd, 'none.db')], { cwd })).stdout).toContain('no slot in the outbox')
 })

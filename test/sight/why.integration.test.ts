@@ -115,8 +115,9 @@ it('tells what is left where the history was purged, the stream trimmed, source 
   const id: string = JSON.parse(fields[1] ?? '').task_id
   expect(await why(cwd, id)).toMatchObject({ places: [{ id: '2' }], runs: [{ taskId: id, entries: [{}] }] })
   expect((await produce(cwd, eleven)).code).toBe(0)
-  await redis.xtrim(stream, 'MAXLEN', 0)
-  expect((await why(cwd, 'lagos')).runs[0]).toMatchObject({
+  await redis.xtrim(stream, 'MAXLEN', 1)
+  expect((await why(cwd, 'lagos')).runs[0]).toMatchObject({ entries: [], gone: { how: 'missing' } })
+  expect((await why(cwd, 'lagos', '--set', 'sink.maxLength=1')).runs[0]).toMatchObject({
     ...{ slot: eleven, what: 'delivered', entries: [], gone: { how: 'trimmed', unreadBy: ['late'], passedBy: [] } },
   })
   const away = ['--set', 'sink.url=redis://127.0.0.1:1']
@@ -132,15 +133,25 @@ it('tells what is left where the history was purged, the stream trimmed, source 
   expect((await why(cwd, 'nothing-like-it', '--no-source')).code).toBe(0)
 })
 
+it('of a short id it tells what its own place has, not what was rejected of others that have it in them', async () => {
+  const source = { use: 'simulated-db', count: 3000, invalidRate: 0.01 }
+  const cwd = await folder({ source, schedule: { cron: '0 * * * *' }, cadence: { default: '6h', spread: true } })
+  expect((await produce(cwd, ten)).code).toBe(0)
+  // Row 41 is rejected, and its coordinates have the others' ids in them.
+  expect((await why(cwd, '10')).whats).toEqual(['not due'])
+  expect((await why(cwd, '3')).whats).not.toContain('rejected')
+  expect(await why(cwd, '41')).toMatchObject({ whats: ['rejected'], runs: [{ position: 'row 41' }] })
+})
+
 it('tells of a run that is under way, and of a place that is not due in it', async () => {
   const cwd = await folder({
     schedule: { cron: '0 * * * *' },
     cadence: { field: 'every' },
   })
   expect((await produce(cwd, ten)).code).toBe(0)
-  const { child, ended } = startAndStopAt('batch:sent', ['produce', '--slot', eleven], cwd)
+  const { child, ended } = startAndStopAt('intake:persisted', ['produce', '--slot', eleven], cwd)
   await untilStopped(child.pid)
-  expect((await why(cwd, '2')).whats[0]).toBe('pending')
+  expect((await why(cwd, '2')).runs[0]).toMatchObject({ what: 'pending', state: 'reading' })
   const lagos = await why(cwd, 'lagos')
   expect(lagos.whats[0]).toBe('not due')
   expect(lagos.lines[0]?.cadence).toEqual({
@@ -148,6 +159,7 @@ it('tells of a run that is under way, and of a place that is not due in it', asy
   })
   child.kill('SIGKILL')
   await ended
+  expect((await why(cwd, '2')).runs[0]).toMatchObject({ what: 'pending', state: 'interrupted' })
 })
 
 it('tells why a task is dead', async () => {

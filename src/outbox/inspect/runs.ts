@@ -118,7 +118,7 @@ async function failuresByRun(manager: EntityManager): Promise<Map<number, string
 }
 
 /** Whether an `owm produce` is at work. */
-async function isProducing(manager: EntityManager): Promise<boolean> {
+export async function isProducing(manager: EntityManager): Promise<boolean> {
   const [state] = await manager.find(states, { select: { id: true, holder: true } })
   return holderIn(state?.holder ?? null)?.command.startsWith('owm produce') === true
 }

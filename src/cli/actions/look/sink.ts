@@ -18,9 +18,21 @@ export async function withSink<T>(
   }
 }
 
-/**
- * Where the tasks go, as people read it: without a scheme, since a URL as it is configured may be a secret as a whole,
- * and isn't shown.
- */
+/** Whether the sink has this entry or an older one. */
+export async function reachesBackTo({ entries }: Sink, entry: string): Promise<boolean> {
+  for await (const _ of entries?.(undefined, entry) ?? []) return true
+  return false
+}
+
+/** Whether the sink's bound may have trimmed its oldest entries: only where it is full. */
+export async function isFull(sink: Sink): Promise<boolean> {
+  const { entries, bound } = (await sink.inspect?.(true)) ?? { entries: 0, bound: null }
+  return bound !== null && entries >= bound
+}
+
+/** The sink's address without its scheme: a URL as it is configured may be a secret as a whole, and would be masked. */
+export const addressOf = ({ address }: Sink): string | null => address?.replace(/^[a-z]+:\/\//, '') ?? null
+
+/** Where the tasks go, as people read it. */
 export const placeOfSink = ({ name, address }: { name: string | null; address: string | null }): string =>
-  address?.replace(/^[a-z]+:\/\//, '') ?? name ?? ''
+  address ?? name ?? ''

@@ -6,7 +6,7 @@ import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { age, count, plural } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
-import { placeOfSink, withSink } from './sink.js'
+import { addressOf, placeOfSink, withSink } from './sink.js'
 
 type Group = Omit<GroupPicture, 'oldestUnread'> & {
   /** `at`: when it was added, ISO 8601. */
@@ -44,7 +44,7 @@ export async function inspectStream(
   const { nextTasksIn } = await import('../../../outbox/inspect/next.js')
   const loaded = await configure()
   await withSink(loaded, around, async (sink, name) => {
-    result.sink = { name, address: sink.address ?? null }
+    result.sink = { name, address: addressOf(sink) }
     if (!sink.inspect)
       throw new ConfigurationError(`The sink ${name} doesn't tell what it holds: there is nothing to inspect.`, {
         hint: '`owm stream inspect` is for a sink with readers, such as redis-stream.',

@@ -9,7 +9,7 @@ import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { migrations } from '../../sqlite/migrations.js'
 import { damaged } from '../../sqlite/trouble.js'
-import { read, type View } from '../view.js'
+import { positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
 /** A slot as the outbox has it. */
@@ -24,7 +24,7 @@ export interface SlotHeld {
   readonly runs: readonly RunRow[]
   /** What its receipt should say; undefined where an older version of owm brought it. */
   readonly receipt: Receipt | undefined
-  /** Tasks that the sink took, and those of them that the history still has. */
+  /** Tasks that the sink took, each once, and those of them that the history still has. */
   readonly delivered: number
   readonly kept: number
   readonly dead: number
@@ -33,8 +33,8 @@ export interface SlotHeld {
   readonly lost: number
   /** The sum of the ids that are known: those that are kept, and the dead letters. */
   readonly knownSum: IdSum
-  /** Whether one of its runs read it again: then the sink has had tasks of it twice. */
-  readonly wasReadAgain: boolean
+  /** Whether tasks of it were sent again of which the history no longer says how often. */
+  readonly mayBeTwice: boolean
   /** Whether runs of it may be gone from the ledger. */
   readonly mayLackRuns: boolean
 }
@@ -77,15 +77,17 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
     const slots: SlotHeld[] = []
     for (const [number, slot] of names.entries()) {
       const own = rows.filter((row) => row.slot === slot)
-      const { kept, sum, dead } = known.slots[number] ?? none()
-      const total = (of: (run: RunRow) => number): number => own.reduce((all, run) => all + of(run), 0)
+      const { kept, pending, stored, sum, dead } = known.slots[number] ?? none()
+      const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
+      const given = total(({ persisted, discarded: given }) => persisted - given, [...currentOf(own)])
+      const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         ...{ slot, runs: own, dead, discarded, lost, kept, knownSum: sum },
         state: stateOf(own, sink),
         receipt: receiptOf(own, asked.pipeline, dead),
-        delivered: total((run) => run.persisted) - dead - discarded,
-        wasReadAgain: currentOf(own).length < own.length || own.some(({ again }) => again === 1),
+        delivered: Math.max(0, given - dead - pending),
+        mayBeTwice: isSentAgain && stored < total((run) => run.persisted + run.replayed),
         mayLackRuns: state?.newestDeletedSlot != null && Date.parse(state.newestDeletedSlot) >= Date.parse(slot),
       })
     }
@@ -126,12 +128,16 @@ function stateOf(own: readonly RunRow[], sink: Place): SlotHeld['state'] {
 }
 
 interface KnownOfSlot {
+  /** Of the runs that count. */
   kept: number
+  pending: number
   dead: number
+  /** Of all runs, as often as they were given out. */
+  stored: number
   readonly sum: IdSum
 }
 
-const none = (): KnownOfSlot => ({ kept: 0, dead: 0, sum: new IdSum() })
+const none = (): KnownOfSlot => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
 
 async function knownIds(
   { manager, path }: View,
@@ -142,6 +148,10 @@ async function knownIds(
   const numbers = new Map(names.map((slot, number) => [slot, number]))
   const numberOf = new Map(rows.map(({ id, slot }) => [id, numbers.get(slot) ?? names.length]))
   const slots = names.map(none)
+  const current = new Set(
+    names.flatMap((name) => currentOf(rows.filter(({ slot }) => slot === name)).map(({ id }) => id)),
+  )
+  const { ackedSeq } = await positionIn(manager)
   const died = await manager.find(deadTasks, { select: { seq: true, run: true, fate: true, task: true } })
   const fates = new Map(died.map(({ seq, fate }) => [seq, fate]))
   const stored = (await manager.sum(batches, 'count')) ?? 0
@@ -160,11 +170,14 @@ async function knownIds(
     const of = slots[number]
     for (const [index, id] of batchIds.entries()) {
       const fate = fates.get(firstSeq + index)
-      if (fate === undefined) ids.expect(id, number)
+      // What was replayed was sent, and is sent once more from a later batch.
+      if (fate === undefined || fate === 'replayed') ids.expect(id, number)
+      if (of) of.stored++
       // Dead letters are counted above; what was put back stands in a later batch, too.
-      if (!of || fate === 'dead' || fate === 'retried' || fate === 'replayed') continue
+      if (!of || !current.has(run) || fate === 'dead' || fate === 'retried' || fate === 'replayed') continue
       of.sum.add(id.replaceAll('-', ''))
-      if (fate === undefined) of.kept++
+      if (fate === undefined && firstSeq + index > ackedSeq) of.pending++
+      else if (fate === undefined) of.kept++
     }
   }
   return { ids, slots }

@@ -11,6 +11,7 @@ import {
   runs,
   suspects,
 } from '../../sqlite/entities.js'
+import { isProducing } from '../runs.js'
 import { positionIn, read, type View } from '../view.js'
 import { mustBeUpToDate } from './held.js'
 
@@ -18,6 +19,8 @@ import { mustBeUpToDate } from './held.js'
 export interface RunTold {
   readonly run: RunRow
   readonly windows: Windows
+  /** Of one that isn't read to its end: whether somebody is at it; else null. */
+  readonly isBeingRead: boolean | null
   /** Whether the history still has all that it stored. */
   readonly isKept: boolean
   /** Whether a later run of its slot stands for it. */
@@ -68,7 +71,8 @@ export async function storyIn(
     const { manager } = view
     const rows = await manager.find(runs, { order: { id: 'DESC' }, take: limit })
     const told: RunTold[] = []
-    for (const run of rows) told.push(await toldOf(manager, run))
+    const isRead = await isProducing(manager)
+    for (const run of rows) told.push(await toldOf(manager, run, isRead))
     const wanted = isWanted(told)
     const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(manager, wanted))]
     return {
@@ -79,7 +83,7 @@ export async function storyIn(
   })
 }
 
-async function toldOf(manager: EntityManager, run: RunRow): Promise<RunTold> {
+async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Promise<RunTold> {
   const kept = (await manager.sum(batches, 'count', { run: run.id })) ?? 0
   const ofSlot = await manager.find(runs, {
     select: { id: true, again: true },
@@ -87,7 +91,9 @@ async function toldOf(manager: EntityManager, run: RunRow): Promise<RunTold> {
     order: { id: 'ASC' },
   })
   const isReplaced = !currentOf(ofSlot).some(({ id }) => id === run.id)
-  return { run, windows: await windowsOf(manager, run), isKept: kept >= run.persisted, isReplaced }
+  const isBeingRead = run.state === 'reading' || run.state === 'checking' ? isRead : null
+  const windows = await windowsOf(manager, run)
+  return { run, isBeingRead, windows, isKept: kept >= run.persisted, isReplaced }
 }
 
 const iso = (time: number): string => new Date(time).toISOString()

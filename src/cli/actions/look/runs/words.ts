@@ -33,7 +33,11 @@ export function paceOf(run: RunFacts, now: number): Pace {
 }
 
 /** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
-export function stateOf({ state, isBeingRead, lastError }: RunFacts): string {
+export function stateOf({
+  state,
+  isBeingRead,
+  lastError,
+}: Pick<RunFacts, 'state' | 'isBeingRead' | 'lastError'>): string {
   if (isBeingRead !== false) return state
   return lastError === null ? 'interrupted' : 'failed'
 }

@@ -113,10 +113,11 @@ interface Judged {
 export function judge(judged: Judged): Verified {
   const { held, found, ids, sink, isHeld } = judged
   const { slot, delivered, dead, discarded } = held
+  const tasks = tasksOf(held, found, ids)
   const base = {
     slot,
     delivered,
-    there: 0,
+    there: tasks.there,
     trimmed: 0,
     dead,
     discarded,
@@ -127,11 +128,10 @@ export function judge(judged: Judged): Verified {
   }
   if (held.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
   if (held.state !== 'whole') return { ...base, state: held.state }
-  const tasks = tasksOf(held, found, ids)
-  const isPromised = sink.guarantee === 'exactly-once'
+  const isPromised = sink.guarantee === 'exactly-once' && !held.mayBeTwice
   const differences = [
     ...receiptDifferences(judged),
-    ...(tasks.missing > 0 || held.lost > 0 ? [missing(held, tasks.missing, tasks.missingIds)] : []),
+    ...(tasks.missing > 0 || held.lost > 0 ? [missing(held, tasks, found)] : []),
     ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
     ...(judged.isListed ? listDifferences(held, tasks.isKept, ids) : []),
   ]
@@ -141,7 +141,6 @@ export function judge(judged: Judged): Verified {
       ...base,
       state,
       differences,
-      there: tasks.there,
       trimmed: tasks.trimmed,
       others: tasks.others,
       outside: found.outside,
@@ -214,9 +213,11 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
     ? 'the sum of the task ids is another one'
     : `${name}: ${outbox[name]} in the outbox, ${receipt[name]} in the receipt`
 
-function missing({ slot, lost }: SlotHeld, count: number, ids: readonly string[]): Difference {
-  const todo = `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
-  const named = ids.slice(0, mostIds)
+function missing({ slot, lost }: SlotHeld, { missing: count, missingIds }: Tasks, { isCut }: Found): Difference {
+  const replay = `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
+  const flush = '`owm flush` delivers again what is younger than a day, where the sink was emptied'
+  const todo = isCut ? `${flush}; else ${replay}` : replay
+  const named = missingIds.slice(0, mostIds)
   if (lost > 0)
     return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids: named, todo }
   return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids: named, todo }

@@ -8,7 +8,7 @@ import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
 import { plural } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
-import { withSink } from '../sink.js'
+import { addressOf, withSink } from '../sink.js'
 import type { Difference, Verified } from './judge.js'
 import { reportOf } from './report.js'
 
@@ -55,7 +55,7 @@ export async function verify(
   const listed = flags.source ? await listedIn(path, slot, loaded, around) : undefined
   if (listed) result.source = { slot: listed.slot, tasks: listed.ids.length }
   await withSink(loaded, around, async (sink, name) => {
-    result.sink = { name, address: sink.address ?? null, entries: 0 }
+    result.sink = { name, address: addressOf(sink), entries: 0 }
     if (!sink.entries)
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
         hint: '`owm runs` shows what the outbox says of each run.',
@@ -91,8 +91,11 @@ async function compare(
   const room = listed?.ids.length ?? 0
   const held = await heldIn(path, { slot, pipeline, address: sink.address ?? '', room })
   const receipts = await receiptsOf(sink, pipeline, slot, held)
-  if (!held || held.slots.length === 0)
-    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries: 0 }
+  if (!held || held.slots.length === 0) {
+    let entries = 0
+    for await (const _ of sink.entries?.() ?? []) entries++
+    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries }
+  }
   const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
   const scanned = await scan(sink, held, receipts.own)

@@ -13,7 +13,7 @@ export type Fit = 'exact' | 'part' | undefined
 
 export interface Matcher {
   ofSpot(spot: Spot): Fit
-  /** Of what is no place: whether the text stands in it. */
+  /** Of what is no place: whether the text stands in it; one without a letter, as its id or as a whole field. */
   ofText(text: string): Fit
 }
 
@@ -30,9 +30,28 @@ export function matcherOf(text: string): Matcher {
       if (id === text || name === wanted || whole === wanted) return 'exact'
       return whole.includes(wanted) || near?.(spot) ? 'part' : undefined
     },
-    ofText: (record) => (folded(record).includes(wanted) ? 'part' : undefined),
+    ofText(record) {
+      if (idIn(record) === text || fieldsOf(record).includes(text)) return 'part'
+      // A number is a part of many coordinates, ids and dates.
+      return /\p{L}/u.test(wanted) && folded(record).includes(wanted) ? 'part' : undefined
+    },
   }
 }
+
+/** The id in the JSON of a location; undefined where there is none. */
+export function idIn(record: string): string | undefined {
+  try {
+    const location: Readonly<Record<string, unknown>> | null = JSON.parse(record)
+    const id = location?.['id']
+    return id === undefined || id === null ? undefined : String(id)
+  } catch {
+    return undefined
+  }
+}
+
+/** The fields of a line that is no JSON. */
+const fieldsOf = (record: string): string[] =>
+  /^\s*[[{]/.test(record) ? [] : record.split(/[,;\t|]/).map((field) => field.trim().replace(/^"(.*)"$/, '$1'))
 
 /** `6.45, 3.39`: degrees north and east, as exact as they are written. Undefined where the text is something else. */
 function nearCoordinates(text: string): ((spot: Spot) => boolean) | undefined {

@@ -1,5 +1,6 @@
 /** What the sink has of single tasks, and who has read them. */
 import type { Reading, Receipt, Sink } from '../../../../plugin.js'
+import { isFull, reachesBackTo } from '../sink.js'
 
 /** An entry that holds a task. */
 export interface Seen {
@@ -13,7 +14,7 @@ export interface Seen {
 
 /** What became of a task that the sink took and that isn't there any more. */
 export interface Gone {
-  /** `trimmed`: the sink no longer reaches back to it. `missing`: it does. */
+  /** `trimmed`: the sink is full, and no longer reaches back to it. `missing`: nothing of its own removed it. */
   readonly how: 'trimmed' | 'missing'
   /** Groups that surely never read it: they aren't yet where its slot begins. */
   readonly unreadBy: readonly string[]
@@ -41,14 +42,8 @@ export async function goneFrom(sink: Sink, receipt: Receipt | undefined): Promis
   if (!first || !last) return { how: 'missing', unreadBy: [], passedBy: [] }
   const [begin, end] = [(await sink.readings?.(first)) ?? [], (await sink.readings?.(last)) ?? []]
   return {
-    how: (await reachesBackTo(sink, first)) ? 'missing' : 'trimmed',
+    how: (await reachesBackTo(sink, first)) || !(await isFull(sink)) ? 'missing' : 'trimmed',
     unreadBy: begin.filter(({ state }) => state === 'waiting').map(({ group }) => group),
     passedBy: end.filter(({ state }) => state !== 'waiting').map(({ group }) => group),
   }
-}
-
-/** Whether the sink has this entry or an older one. */
-async function reachesBackTo({ entries }: Sink, entry: string): Promise<boolean> {
-  for await (const _ of entries?.(undefined, entry) ?? []) return true
-  return false
 }

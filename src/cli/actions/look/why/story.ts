@@ -1,13 +1,15 @@
 /** What one run has of a place. Pure. */
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
+import { stateOf } from '../runs/words.js'
 import type { Line } from './list.js'
+import { idIn } from './match.js'
 import type { Gone, Seen } from './sink.js'
 import { taskIn } from './why.js'
 
 export interface RunStory {
   readonly slot: string
   readonly runId: string
-  /** See outbox/runs/ledger. */
+  /** See outbox/runs/ledger; of one that isn't read to its end and that nobody reads `failed` or `interrupted`. */
   readonly state: string
   /**
    * What became of the place in it. Of its task: `pending`, `delivered`, `dead`, `discarded`, `held`, `lost`. Without
@@ -39,14 +41,15 @@ interface About {
 
 export function storyOf(told: RunTold, { line, found }: About, seen: readonly Seen[]): RunStory {
   const { run } = told
-  const own = found.traces.filter((trace) => trace.run === run.id)
+  const own = found.traces.filter((trace) => trace.run === run.id && isOf(line, trace))
   // A second line of the place tells of its task only where the first one's isn't known.
   const record = own.find(({ kind }) => kind !== 'duplicate') ?? (line ? undefined : own[0])
   const trace = own.find(({ seq }) => seq !== null) ?? record
   const expected = line?.idIn(told)
   const taskId = (trace && taskIn(trace.text)?.id) ?? (expected && expected !== 'not due' ? expected : null)
   const entries = seen.filter((entry) => entry.taskId === taskId)
-  const base = { slot: run.slot, runId: run.runId, state: run.state, taskId, entries, gone: null }
+  const state = stateOf({ ...run, isBeingRead: told.isBeingRead })
+  const base = { slot: run.slot, runId: run.runId, state, taskId, entries, gone: null }
   if (trace) {
     const { seq, batch, attempts, reason, position, at, kind } = trace
     const isLost = kind === 'delivered' && run.state === 'lost' && entries.length === 0
@@ -56,6 +59,13 @@ export function storyOf(told: RunTold, { line, found }: About, seen: readonly Se
   const without = { seq: null, batch: null, attempts: 0, position: null, at: null, reason: run.lastError }
   const what = whatOf(told, { expected, taskId, found, isThere: entries.length > 0 })
   return { ...base, ...without, what, isOfPlace: line !== undefined && !told.isReplaced }
+}
+
+/** Whether a task, or what became none, is of the place in this line: its id says so, else its position or text. */
+function isOf(line: Line | undefined, { text, position }: Trace): boolean {
+  if (!line || taskIn(text)) return true
+  const [id, own] = [idIn(text), line.spot ? line.spot.id : (idIn(line.value) ?? null)]
+  return id !== undefined && own !== null ? id === own : position === line.position || text === line.value
 }
 
 function whatOf(

@@ -6,7 +6,7 @@ import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { ownerOf } from '../../../owner.js'
-import { withSink } from '../sink.js'
+import { addressOf, withSink } from '../sink.js'
 import { distinct, type Line, type Looked, linesIn } from './list.js'
 import { type Fit, keyOf, type Matcher, matcherOf, type Spot, spotOfTask } from './match.js'
 import { reportOf } from './report.js'
@@ -178,7 +178,7 @@ async function tell(result: WhyResult, { looked, found, loaded, around, failures
   if (ids.size === 0) return
   try {
     await withSink(loaded, around, async (sink, name) => {
-      result.sink = { name, address: sink.address ?? null }
+      result.sink = { name, address: addressOf(sink) }
       if (!sink.entries) return
       const seen = await entriesWith(sink, ids)
       const pipeline = await ownerOf(loaded, around.env)
