@@ -146,7 +146,7 @@ function unreadable(error: Error, named: string): Error {
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
   // Who reads JSON quotes what it can't read, and a password may stand there; so does cosmiconfig with package.json.
   const isQuoted = extname(file) === '.json' && (error instanceof SyntaxError || error.name === 'JSONError')
-  const why = error instanceof RangeError ? 'it is nested too deeply' : error.message
+  const why = error instanceof RangeError ? tooDeep : error.message
   return new ConfigurationError(
     `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : why}`,
     { hint: 'Correct the file, or name another one with --config.', cause: isQuoted ? undefined : error },
@@ -211,7 +211,12 @@ export type Lines = (path: readonly string[]) => number | undefined
 /** Reads YAML or JSON for the places of its keys. */
 export async function linesOf(text: string): Promise<Lines> {
   const { isAlias, isMap, isNode, isScalar, isSeq } = (await import('yaml')).default
-  const { document, lines } = await parsed(text, { uniqueKeys: false, merge: true })
+  const nowhere = (error: unknown): undefined => {
+    if (!(error instanceof SyntaxMistake)) throw error
+  }
+  const found = await parsed(text, { uniqueKeys: false, merge: true }).catch(nowhere)
+  if (!found) return () => undefined
+  const { document, lines } = found
   return (path) => {
     let node: unknown = document.contents
     let start: number | undefined
@@ -235,12 +240,29 @@ async function parsed(
 ): Promise<{ document: Document; lines: LineCounter }> {
   const { LineCounter, parseDocument } = (await import('yaml')).default
   const lines = new LineCounter()
+  if (isTooDeep(text)) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
   try {
     return { document: parseDocument(text, { lineCounter: lines, prettyErrors: false, ...options }), lines }
   } catch (error) {
-    if (toError(error) instanceof RangeError) throw new SyntaxMistake('it is nested too deeply', { line: 1, col: 1 })
+    if (toError(error) instanceof RangeError) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
     throw error
   }
+}
+
+const tooDeep = 'it is nested too deeply'
+
+/** Levels that nobody means. The parser goes down with them, and may meet the end of the stack where V8 gives up. */
+const mostLevels = 2_000
+
+function isTooDeep(text: string): boolean {
+  let level = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x5b || code === 0x7b) level++
+    else if (code === 0x5d || code === 0x7d) level--
+    if (level > mostLevels) return true
+  }
+  return false
 }
 
 /** Without what the parser quotes. */
@@ -248,4 +270,4 @@ const unquoted = (message: string): string =>
   message
     .replace(/:? ".*"?$/s, '')
     .replace(/^Unresolved plain scalar.*/s, 'this is no value in JSON')
-    .replace(/^Maximum call stack.*/s, 'it is nested too deeply')
+    .replace(/^Maximum call stack.*/s, tooDeep)
