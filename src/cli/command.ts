@@ -211,6 +211,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     await this.#trust(flags)
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
+    if (!delivers && !flags.asWritten) await this.#keepSecretsOfPlugins(loaded)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
     this.report.summaryToStandardError ||= usesStandardOutput
@@ -219,6 +220,20 @@ export abstract class OwmCommand<Result extends object> extends Command {
         hint: 'Leave --json out, or set sink.path to a file.',
       })
     return loaded
+  }
+
+  /** What plugins call secrets may stand in stored reasons. Those of one that can't be loaded aren't known. */
+  async #keepSecretsOfPlugins({ plugins, baseDir }: Loaded): Promise<void> {
+    const [{ loadPlugin }, { secretsIn }, { isTree }] = await Promise.all([
+      import('../plugins/load.js'),
+      import('../config/explain.js'),
+      import('../config/origins.js'),
+    ])
+    for (const given of plugins) {
+      if (!isTree(given) || typeof given['use'] !== 'string') continue
+      const plugin = await loadPlugin(given['use'], baseDir).catch(() => undefined)
+      if (plugin) secrets.add(...secretsIn(given, plugin.options))
+    }
   }
 
   /** What the user named is meant. Only from outside: never by what was found. */

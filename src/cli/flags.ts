@@ -6,6 +6,9 @@ import { normalSlot } from '../tasks/slot.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
+/** Of how many to show or send; more than the greatest would not be a number to the database. */
+export const limits = { min: 1, max: 1_000_000_000 } as const
+
 /** For commands that read the source. */
 export const shard = Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' })
 export const strict = Flags.boolean({ description: 'exit 65 when a location was rejected' })

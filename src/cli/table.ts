@@ -5,9 +5,12 @@ import { harmless } from './format.js'
 export const terminalWidth = (): number =>
   Number(process.env['COLUMNS']) || process.stdout.columns || Number.POSITIVE_INFINITY
 
-/** A text in lines of `width` at most, broken between words; those behind the first one are indented. */
+/**
+ * A text in lines of `width` at most, broken between words; those behind the first one are indented. A line feed in it
+ * begins none: a city's name may hold one.
+ */
 export function wrapped(text: string, width: number): string[] {
-  const [first = '', ...words] = text.split(' ')
+  const [first = '', ...words] = harmless(text).split(' ')
   const lines = [first]
   for (const word of words) {
     const last = lines.length - 1

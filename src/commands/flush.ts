@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type FlushResult, flush, nothingFlushed } from '../cli/actions/flush.js'
 import { type Done, OwmCommand } from '../cli/command.js'
-import { dryRun, waiting } from '../cli/flags.js'
+import { dryRun, limits, waiting } from '../cli/flags.js'
 import { observed } from '../cli/observed.js'
 
 export type { FlushResult } from '../cli/actions/flush.js'
@@ -16,7 +16,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     '<%= config.bin %> <%= command.id %> --dry-run',
   ]
   static override flags = {
-    limit: Flags.integer({ description: 'at most this many tasks', min: 1, helpValue: 'N' }),
+    limit: Flags.integer({ description: 'at most this many tasks', ...limits, helpValue: 'N' }),
     'dry-run': dryRun('write nothing anywhere; say what would be delivered'),
     force: Flags.boolean({
       description: 'try the sink even if its circuit is open; at a terminal it is probed once anyway',

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingVerified, type VerifyFlags, type VerifyResult, verify } from '../cli/actions/look/verify/verify.js'
 import { type BaseFlags, type Done, OwmCommand } from '../cli/command.js'
-import { shard } from '../cli/flags.js'
+import { limits, shard } from '../cli/flags.js'
 
 export type { VerifyResult } from '../cli/actions/look/verify/verify.js'
 
@@ -24,7 +24,7 @@ export default class Verify extends OwmCommand<VerifyResult> {
     source: Flags.boolean({
       description: 'also read the source, and compare the slot, or the newest one, with its list',
     }),
-    limit: Flags.integer({ description: 'show at most this many slots, and ids of each', min: 1, default: 10 }),
+    limit: Flags.integer({ description: 'show at most this many slots, and ids of each', ...limits, default: 10 }),
     shard,
   }
 

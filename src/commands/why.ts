@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { nothingTold, type WhyResult, why } from '../cli/actions/look/why/why.js'
 import { type Done, OwmCommand } from '../cli/command.js'
-import { shard } from '../cli/flags.js'
+import { limits, shard } from '../cli/flags.js'
 
 export type { WhyResult } from '../cli/actions/look/why/why.js'
 
@@ -21,7 +21,7 @@ export default class Why extends OwmCommand<WhyResult> {
   ]
   static override args = { text: Args.string({ required: true, ignoreStdin: true, description: 'which place' }) }
   static override flags = {
-    limit: Flags.integer({ description: 'look at this many runs, show this many places', min: 1, default: 10 }),
+    limit: Flags.integer({ description: 'look at this many runs, show this many places', ...limits, default: 10 }),
     'no-source': Flags.boolean({ description: "don't read the source" }),
     shard,
   }

@@ -50,6 +50,8 @@ export interface Loaded {
   baseDir: string
   /** Where the file was looked for. */
   cwd: string
+  /** The sections of source and sink as they are given, also where they are left out. */
+  plugins: readonly unknown[]
   /** What must not be shown. */
   secrets: Secrets
   /** What came out of the environment. */
@@ -83,8 +85,10 @@ export async function loadConfig(
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
-  for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
+  // Also of sections that are left out: what the outbox holds of earlier runs may have their secrets.
   secrets.add(...secretsIn(merged), ...addressesIn(merged['notify']))
+  const plugins = [merged['source'], merged['sink']]
+  for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
 
   const checked = settingsSchema.safeParse(merged)
   if (!checked.success) {
@@ -106,7 +110,8 @@ export async function loadConfig(
   const { outbox, metrics } = settings
   outbox.path = trialOf(overrides, configured, ownFile(outbox.path, ['outbox', 'path']))
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
-  return { settings, pipeline, file: found?.file, named, baseDir, cwd, secrets, variables, references, origins }
+  const about = { file: found?.file, named, baseDir, cwd, plugins }
+  return { settings, pipeline, ...about, secrets, variables, references, origins }
 }
 
 /** An empty text is none: so templates write what has no value. */

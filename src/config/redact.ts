@@ -11,6 +11,9 @@ export const isSecretName = (name: string): boolean => secretName.test(name)
 /** User and password in any URL but the one that shows where they go, `redis://user:password@host`. */
 const credentials = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)(?!user:password@)[^\s/@"']*@/gi
 
+/** A parameter of a query. */
+const parameter = /([?&]([\w.~[\]-]{1,64}))=([^\s&#"'<>`]+)/g
+
 /** Each form of a value, with its table for the search. */
 type Words = Map<string, Uint32Array>
 
@@ -38,7 +41,7 @@ export class Secrets {
     return this.#words.some(([word, borders]) => places(text, word, borders).length > 0)
   }
 
-  /** The text with `***` for each secret, and for user and password in URLs. Linear in the length of the text. */
+  /** The text with `***` for each secret, for user and password in URLs, and for tokens in queries. Linear in the length of the text. */
   redact(text: string): string {
     const found = this.#words.flatMap(([word, borders]) => places(text, word, borders))
     let [clean, end] = ['', 0]
@@ -46,7 +49,9 @@ export class Secrets {
       if (from >= end) clean += `${text.slice(end, from)}***`
       end = Math.max(end, to)
     }
-    return (clean + text.slice(end)).replace(credentials, '$1***@')
+    return (clean + text.slice(end))
+      .replace(credentials, '$1***@')
+      .replace(parameter, (all, start: string, name: string) => (holdsSecret(name) ? `${start}=***` : all))
   }
 
   get #words(): [string, Uint32Array][] {
@@ -96,12 +101,13 @@ function bordersOf(word: string): Uint32Array {
 
 /** Parameters of a query that hold a secret, besides those with its name: `appid=…`, `sig=…`. */
 const secretParameter = /^(.*key|appid|app_id|sig|signature|auth|access|code|session)$/i
+const holdsSecret = (name: string): boolean => isSecretName(name) || secretParameter.test(name)
 
 /** What must not be shown of a URL: its password, decoded and as written, and what its query has of secrets. */
 export function secretsInUrl(text: string): string[] {
   if (!URL.canParse(text)) return []
   const { password, searchParams } = new URL(text)
-  const parameters = [...searchParams].filter(([name]) => isSecretName(name) || secretParameter.test(name))
+  const parameters = [...searchParams].filter(([name]) => holdsSecret(name))
   return [...(password === '' ? [] : [password, decoded(password)]), ...parameters.map(([, value]) => value)]
 }
 

@@ -19,23 +19,25 @@ const runs = (cwd: string, ...args: string[]): Promise<Ran & { json: RunsResult 
 const show = (cwd: string, run: string): Promise<Ran & { json: ShowResult }> =>
   owmJson<ShowResult>(['runs', 'show', run], { cwd })
 
-/** A sink that refuses some cities for good, and fails at others. */
+/** A sink that refuses some cities for good, and fails at others; it tells its secrets. */
 const picky = `import { defineSink, z } from 'owm-producer'
-  export default defineSink({ name: 'picky', description: 'picky', options: z.object({}),
-    open: () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => {
-      if (tasks.some((task) => task.includes('Down'))) throw new Error('it is down')
+  export default defineSink({ name: 'picky', description: 'picky', 
+    options: z.object({ token: z.string(), pin: z.string().meta({ secret: true }) }),
+    open: ({ token, pin }) => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => {
+      if (tasks.some((task) => task.includes('Down'))) throw new Error('it is down ' + token + pin)
       return tasks.map((task) =>
-        task.includes('Bad') ? { refused: 'no such place ' + task.length } : 'delivered') } }) })\n`
+        task.includes('Bad') ? { refused: 'no such place ' + task.length + token + pin } : 'delivered') } }) })\n`
 
 describe('one outbox with all that can happen', () => {
   const places = ['A', 'B', 'C'].map((city, index) => place(city, index))
+  const sink = { use: './sink.mjs', token: 'hush-hush', pin: 'open-sesame' }
   const bad = [place('Bad 1', 10), place('Bad 22', 11), place('X', 91), place('Y', 92)]
 
   async function eventful(): Promise<string> {
-    const cwd = await folderWith({ source: list(...places), sink: { use: './sink.mjs' }, outbox, retry })
+    const cwd = await folderWith({ source: list(...places), sink, outbox, retry })
     await writeFile(join(cwd, 'sink.mjs'), picky)
     expect((await produce(cwd, 1)).code).toBe(0)
-    const config = { source: list(...places.slice(1), ...bad), sink: { use: './sink.mjs' }, outbox, retry }
+    const config = { source: list(...places.slice(1), ...bad), sink, outbox, retry }
     await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
     expect((await produce(cwd, 2)).code).toBe(75)
     const down = { ...config, source: list(place('Down', 3)) }
@@ -47,8 +49,9 @@ describe('one outbox with all that can happen', () => {
   it('a line a run, details of one, and the difference between two; all of it reads only', async () => {
     const cwd = await eventful()
     const before = await snapshot(cwd)
-    const { code, json } = await runs(cwd)
+    const { code, json, stdout } = await runs(cwd)
     expect(code).toBe(0)
+    expect(stdout).not.toMatch(/hush|sesame/)
     expect(json.pipelines).toMatchObject([
       {
         ...{ pipeline: null, outbox: join(cwd, 'o.db'), missed: [], matching: 3 },
@@ -85,8 +88,17 @@ describe('one outbox with all that can happen', () => {
       next: expect.stringContaining(`owm outbox retry --run ${id.slice(0, 8)}`),
     })
     const words = (await owm(['runs', 'show', slotAt(2)], { cwd, env: { COLUMNS: '80' } })).stdout
+    expect(words).not.toMatch(/hush|sesame/)
     expect(words).toContain('6 read = 2 rejected + 2 delivered + 2 dead')
     for (const line of words.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+
+    for (const width of [80, 50]) {
+      const narrow = (await owm(['runs'], { cwd, env: { COLUMNS: String(width) } })).stdout
+      expect(narrow).not.toMatch(/…|hush|sesame/)
+      expect(narrow).toMatch(new RegExp(`^${slotAt(3)}  \\w{8}  read `, 'm'))
+      expect(narrow).toContain(`${id.slice(0, 8)}: ${width === 80 ? '' : '2 delivered; '}2 rejected`)
+      for (const line of narrow.split('\n').slice(1)) expect(line.length).toBeLessThanOrEqual(width)
+    }
 
     const { json: difference } = await owmJson<DiffResult>(['runs', 'diff', slotAt(1), id], { cwd })
     expect(difference).toMatchObject({
@@ -110,7 +122,9 @@ describe('one outbox with all that can happen', () => {
     expect(await owm(['runs', 'show', 'ffffffff-0000'], { cwd })).toMatchObject(usage)
     expect(await owm(['runs', 'show', slotAt(2)], { cwd })).toMatchObject(usage)
     expect(await owm(['runs', 'diff', slotAt(1), slotAt(2)], { cwd })).toMatchObject(usage)
+    expect(await owm(['runs', 'show', ''], { cwd })).toMatchObject(usage)
     expect((await owm(['runs', '--since', 'yesterday'], { cwd })).code).toBe(2)
+    expect((await owm(['runs', '--limit', '99999999999999999999'], { cwd })).code).toBe(2)
     expect((await runs(cwd, '--since', '0s')).json.pipelines).toMatchObject([{ runs: [] }])
     expect((await runs(cwd, '--since', slotAt(1))).json.pipelines).toMatchObject([{ matching: 1 }])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { table } from '../../src/cli/table.js'
+import { table, wrapped } from '../../src/cli/table.js'
 
 const wide = Number.POSITIVE_INFINITY
 
@@ -33,6 +33,10 @@ describe('a table', () => {
 
   it('replaces what a terminal would obey', async () => {
     expect(await table(['CITY'], [['a\u001b[31mb\nc\u202ed']], wide)).toEqual(['CITY', 'a\ufffd[31mb\ufffdc\ufffdd'])
+  })
+
+  it('and a line feed begins no line in a text, either', () => {
+    expect(wrapped('a\nb: c d', 7)).toEqual(['a\ufffdb: c', '  d'])
   })
 
   it('takes many rows', async () => {

@@ -12,10 +12,13 @@ import { bin, folderWith, owm, owmJson, type Ran, startOwm, until } from '../sup
 const exportOf = (cwd: string, ...args: string[]): Promise<Ran> => owm(['outbox', 'export', ...args], { cwd })
 
 const refusing = `import { defineSink, z } from 'owm-producer'
-  export default defineSink({ name: 'mine', description: 'mine', options: z.object({}),
-    open: () => ({ guarantee: 'at-least-once',
+  export default defineSink({ name: 'mine', description: 'mine', 
+    options: z.object({ pin: z.string().meta({ secret: true }) }),
+    open: ({ pin }) => ({ guarantee: 'at-least-once',
       deliver: async ({ tasks }) => tasks.map((task) =>
-        task.includes('Bad') ? { refused: '-1+1' } : 'delivered') }) })\n`
+        task.includes('Bad') ? { refused: '-1+1 https://u:pw@h/?password=abc&x=1 ' + pin } : 'delivered') }) })\n`
+
+const reason = '-1+1 https://***@h/?password=***&x=1 ***'
 
 const places = [
   { city: '=1+1', latitude: -1.5, longitude: 2, state: '@SUM(A1)', id: '123456789012345678901' },
@@ -28,7 +31,12 @@ const places = [
 ]
 
 async function withAll(): Promise<string> {
-  const cwd = await folderWith({ source: list(...places), sink: { use: './sink.mjs' }, outbox, retry })
+  const cwd = await folderWith({
+    source: list(...places),
+    sink: { use: './sink.mjs', pin: 'open-sesame' },
+    outbox,
+    retry,
+  })
   await writeFile(join(cwd, 'sink.mjs'), refusing)
   expect((await owm(['produce', '--slot', slot], { cwd })).code).toBe(75)
   const later = ['produce', '--slot', '2026-11-23T11:00:00Z', '--no-flush']
@@ -60,7 +68,11 @@ describe('owm outbox export', () => {
       { city: 'a "b", c\nd', state: "'=A1" },
       { city: "'=A1" },
     ])
-    expect(rows.find(({ status }) => status === 'dead')).toMatchObject({ reason: "'-1+1", city: 'Bad', state: "'＝A1" })
+    expect(rows.find(({ status }) => status === 'dead')).toMatchObject({
+      reason: `'${reason}`,
+      city: 'Bad',
+      state: "'＝A1",
+    })
     // But for plain numbers no cell begins as a formula does.
     for (const cell of rows.flatMap((row) => Object.values(row)))
       if (!/^[+-]?[\d.]+(e\d+)?$/.test(cell)) expect(cell).not.toMatch(/^\s*[=+\-@＝]|^[\t\r]/)
@@ -72,7 +84,7 @@ describe('owm outbox export', () => {
       .split('\n')
       .map((line) => JSON.parse(line))
     expect(records).toMatchObject([
-      { state: 'dead', task: { city: 'Bad' }, reason: '-1+1' },
+      { state: 'dead', task: { city: 'Bad' }, reason },
       { state: 'rejected', task: null, record: expect.stringContaining('-cmd'), position: expect.any(String) },
     ])
     expect(await snapshot(cwd)).toEqual(before)

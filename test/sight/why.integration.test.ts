@@ -22,7 +22,7 @@ afterAll(async () => {
 
 const stream = 'owm-ingestion-stream'
 const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
-const evil = 'Evil\u001b[31m\u202eTown'
+const evil = 'Evil\u001b[31m\u202eTown\nforged'
 const places = [
   { id: 1, city: 'Lagos', latitude: 6.45, longitude: 3.39, country: 'NG', every: '1d' },
   { id: 2, city: 'Córdoba', latitude: -31.4, longitude: -64.2, country: 'AR', every: '1h' },
@@ -100,7 +100,7 @@ it('tells of a task who has it, of a line why it has none, and harms no terminal
   expect(await why(cwd, 'Lagoss')).toMatchObject({ code: 0, places: [], runs: [], near: 'Lagos' })
   const { stdout } = await owm(['why', 'evil'], { cwd, env: { COLUMNS: '80' } })
   expect(stdout).toContain('ann has held it for')
-  for (const obeyed of ['\u001b', '\u202e']) expect(stdout).not.toContain(obeyed)
+  for (const obeyed of ['\u001b', '\u202e', '\nforged']) expect(stdout).not.toContain(obeyed)
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   expect(await snapshot(cwd)).toEqual(before)
 })

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type InspectResult, inspect, nothingInspected } from '../../cli/actions/outbox/inspect.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { limits } from '../../cli/flags.js'
 import type { TaskState } from '../../outbox/inspect/tasks.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
@@ -21,7 +22,7 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
     location: Flags.string({ description: 'only tasks that contain this text', helpValue: 'TEXT' }),
     limit: Flags.integer({
       description: 'at most this many runs and this many tasks',
-      min: 1,
+      ...limits,
       default: 20,
       helpValue: 'N',
     }),

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { listRuns, type RunsResult } from '../../cli/actions/look/runs/list.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { limits } from '../../cli/flags.js'
 
 export type { RunsResult } from '../../cli/actions/look/runs/list.js'
 
@@ -20,7 +21,12 @@ export default class Runs extends OwmCommand<RunsResult> {
       description: 'only runs that began in the last 90s, 30m, 12h or 7d, or since a time',
       helpValue: 'DURATION|TIME',
     }),
-    limit: Flags.integer({ description: 'at most this many runs of a pipeline', min: 1, default: 20, helpValue: 'N' }),
+    limit: Flags.integer({
+      description: 'at most this many runs of a pipeline',
+      ...limits,
+      default: 20,
+      helpValue: 'N',
+    }),
     'all-shards': Flags.boolean({
       description: "also ask the sink's receipts which shards of each slot are there, and which are missing",
     }),

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingScheduled, type ScheduleResult, showSchedule } from '../../cli/actions/schedule/show.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { limits } from '../../cli/flags.js'
 
 export type { ScheduleResult } from '../../cli/actions/schedule/show.js'
 
@@ -9,7 +10,7 @@ export default class Schedule extends OwmCommand<ScheduleResult> {
   static override description = 'Opens the outbox read-only. `schedule:` in the configuration starts nothing by itself.'
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
   static override flags = {
-    limit: Flags.integer({ description: 'at most this many slots', min: 1, default: 10, helpValue: 'N' }),
+    limit: Flags.integer({ description: 'at most this many slots', ...limits, default: 10, helpValue: 'N' }),
   }
 
   protected result = nothingScheduled()

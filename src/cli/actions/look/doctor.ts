@@ -4,7 +4,7 @@ import type { Examined, Finding } from '../../../doctor/examine.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientError } from '../../../errors/index.js'
 import type { Done } from '../../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
-import { count, harmless, plural } from '../../format.js'
+import { count, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { terminalWidth, wrapped } from '../../table.js'
 
@@ -86,7 +86,7 @@ function wordsOf(line: Line): string[] {
   const about = pipeline === null ? code : `${pipeline}: ${code}`
   const width = terminalWidth()
   return [
-    ...wrapped(harmless(`${words(line).padEnd(7)} ${about}: ${found}`), width),
+    ...wrapped(`${words(line).padEnd(7)} ${about}: ${found}`, width),
     ...(why === null || todo === null ? [] : [why, todo]).flatMap((text, index) =>
       wrapped(`${index === 0 ? 'why' : 'do'}: ${text}`, width - 8).map((part) => `        ${part}`),
     ),

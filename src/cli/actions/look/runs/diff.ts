@@ -5,7 +5,7 @@ import type { Difference } from '../../../../outbox/inspect/ledger/places.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
-import { count, harmless, plural } from '../../../format.js'
+import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { filterOf, runsNamed, type ShownRun } from './show.js'
 import { grouped, placeInWords } from './words.js'
@@ -154,8 +154,8 @@ async function reportOf({ a, b, differences, reasons, locations }: DiffResult, w
     .map((key) => [words[key], count(a[key]), count(b[key]), a[key] === b[key] ? '' : signed(differences[key])])
   const nameOf = ({ slot, runs }: Side): string => `${slot} (${runs.map((id) => id.slice(0, 8)).join(', ')})`
   return [
-    ...wrapped(harmless(`A is ${nameOf(a)}`), width),
-    ...wrapped(harmless(`B is ${nameOf(b)}`), width),
+    ...wrapped(`A is ${nameOf(a)}`, width),
+    ...wrapped(`B is ${nameOf(b)}`, width),
     ...(await table(['', 'A', 'B', 'B - A'], rows, width)),
     ...(['rejected', 'dead'] as const).flatMap((kind) => [
       ...reasons[kind].onlyB.flatMap((reason) => reasonInWords(`new, ${kind}`, reason, width)),
@@ -178,10 +178,10 @@ const words: Record<keyof Counts, string> = {
 }
 
 const reasonInWords = (what: string, { reason, count: times, position, value }: RejectedFor, width: number): string[] =>
-  wrapped(harmless(`${what}: ${count(times)}: ${reason} (${position}: ${value})`), width)
+  wrapped(`${what}: ${count(times)}: ${reason} (${position}: ${value})`, width)
 
 function placesInWords(where: string, { count: all, examples }: Places, width: number): string[] {
   if (all === 0) return []
   const more = all > examples.length ? ` and ${count(all - examples.length)} more` : ''
-  return wrapped(harmless(`${plural(all, 'location')} ${where}: ${examples.join(', ')}${more}`), width)
+  return wrapped(`${plural(all, 'location')} ${where}: ${examples.join(', ')}${more}`, width)
 }

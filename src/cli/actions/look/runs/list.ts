@@ -121,43 +121,91 @@ async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
   const width = terminalWidth()
   const head = `${pipeline === null ? '' : `${pipeline}: `}outbox ${outbox ?? 'not known'}`
   const some = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
-  const left = runs.length < matching ? `; --limit ${limit * 10} shows more` : ''
+  const more = runs.length < matching ? `; --limit ${limit * 10} shows more` : ''
+  const { shown, left } = columnsFor(runs, width)
   return [
-    harmless(`${head}: ${some}${left}`),
-    ...(error ? wrapped(harmless(`can't be looked at: ${error.message}`), width) : []),
-    ...(runs.length + missed.length > 0 ? await tableOf(runs, missed, width) : []),
-    ...notesOn(runs, width),
+    harmless(`${head}: ${some}${more}`),
+    ...(error ? wrapped(`can't be looked at: ${error.message}`, width) : []),
+    ...(runs.length + missed.length > 0 ? await tableOf(shown, runs, missed, width) : []),
+    ...notesOn(runs, left, width),
     ...(shards ? shards.flatMap((one) => wrapped(shardsInWords(one), width)) : []),
   ]
 }
 
-/** Counts that stand in the table where a run has any. */
-const counts: readonly (readonly [head: string, of: (run: RunOfList) => number])[] = [
-  ['REJ.', ({ rejected }) => rejected],
-  ['DUPL.', ({ duplicates }) => duplicates],
-  ['NOT DUE', ({ notDue }) => notDue],
-  ['WAITING', ({ pending }) => pending],
-  ['DEAD', ({ dead }) => dead],
-  ['LOST', ({ lost }) => lost],
-  ['FAILED', ({ failures }) => failures],
+interface Column {
+  head: string
+  of(run: RunOfList): string
+  /** A count's name in a note, where there is no room for it in the table. */
+  words?: string
+}
+
+const counted = (head: string, words: string, of: (run: RunOfList) => number): Column => ({
+  ...{ head, words },
+  of: (run) => count(of(run)),
+})
+
+const always: readonly Column[] = [
+  { head: 'SLOT', of: ({ slot }) => slot },
+  { head: 'RUN', of: ({ runId }) => runId.slice(0, 8) },
+  { head: 'STATE', of: stateOf },
 ]
 
+/** Those that stand in the table where a run has any. */
+const counts: readonly Column[] = [
+  counted('READ', 'read', ({ read }) => read),
+  counted('DELIVERED', 'delivered', ({ delivered }) => delivered),
+  counted('REJ.', 'rejected', ({ rejected }) => rejected),
+  counted('DUPL.', 'duplicates', ({ duplicates }) => duplicates),
+  counted('NOT DUE', 'not due', ({ notDue }) => notDue),
+  counted('WAITING', 'waiting', ({ pending }) => pending),
+  counted('DEAD', 'dead', ({ dead }) => dead),
+  counted('LOST', 'lost by the sink', ({ lost }) => lost),
+  counted('FAILED', 'failed deliveries', ({ failures }) => failures),
+]
+
+/** `runs show` has it, too. */
+const pace: readonly Column[] = [
+  { head: 'TIME', of: ({ durationMs }) => secondsOf(durationMs) },
+  { head: 'READ/S', of: ({ perSecond }) => (perSecond === null ? '' : count(perSecond)) },
+]
+
+/** What goes first where room is short. */
+const leastFirst = [
+  ...['READ/S', 'TIME', 'NOT DUE', 'DUPL.', 'REJ.', 'FAILED', 'LOST', 'DEAD', 'WAITING', 'DELIVERED', 'READ'],
+]
+
+/** The columns that fit, and those that don't: a cut count or slot would say something else. */
+function columnsFor(runs: readonly RunOfList[], width: number): { shown: Column[]; left: Column[] } {
+  const isUsual = ({ head }: Column): boolean => ['READ', 'DELIVERED'].includes(head)
+  const some = counts.filter((column) => isUsual(column) || runs.some((run) => column.of(run) !== '0'))
+  const all = [...always, ...some, ...pace].map((column) => ({
+    column,
+    room: Math.max(column.head.length, ...runs.map((run) => column.of(run).length)) + 2,
+  }))
+  const gone = new Set<string>()
+  const fits = (): boolean =>
+    all.reduce((sum, { column, room }) => sum + (gone.has(column.head) ? 0 : room), -2) <= width
+  for (const head of leastFirst) if (!fits()) gone.add(head)
+  const columns = all.map(({ column }) => column)
+  return {
+    shown: columns.filter(({ head }) => !gone.has(head)),
+    left: columns.filter(({ head }) => gone.has(head)),
+  }
+}
+
 /** By their slots, the newest first, with the times that are missed between them. */
-async function tableOf(runs: readonly RunOfList[], missed: readonly Gap[], width: number): Promise<string[]> {
-  const some = counts.filter(([, of]) => runs.some((run) => of(run) !== 0))
-  const head = ['SLOT', 'RUN', 'STATE', 'READ', 'DELIVERED', ...some.map(([name]) => name)]
+async function tableOf(
+  columns: readonly Column[],
+  runs: readonly RunOfList[],
+  missed: readonly Gap[],
+  width: number,
+): Promise<string[]> {
   const sorted = runs.toSorted((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
-  const rows = sorted.map((run) => [
-    ...[run.slot, run.runId.slice(0, 8), stateOf(run), count(run.read), count(run.delivered)],
-    ...some.map(([, of]) => count(of(run))),
-  ])
-  const pace = sorted.map((run) => [secondsOf(run.durationMs), run.perSecond === null ? '' : count(run.perSecond)])
-  const all = rows.map((row, index) => [...row, ...(pace[index] ?? [])])
-  // Where room is short `runs show` has the pace: slots and counts are never cut for it.
-  const whole = await table([...head, 'TIME', 'READ/S'], all, Number.POSITIVE_INFINITY)
-  const [first = '', ...lines] = whole.every((line) => line.length <= width) ? whole : await table(head, rows, width)
+  const rows = sorted.map((run) => columns.map(({ of }) => of(run)))
+  const heads = columns.map(({ head }) => head)
+  const [first = '', ...lines] = await table(heads, rows, width)
   const ofRuns = sorted.map(({ slot }, index) => ({ at: Date.parse(slot), lines: [lines[index] ?? ''] }))
-  const ofGaps = missed.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(harmless(gapInWords(gap)), width) }))
+  const ofGaps = missed.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(gapInWords(gap), width) }))
   const merged = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
   return [...(rows.length > 0 ? [first] : []), ...merged.flatMap((one) => one.lines)]
 }
@@ -165,18 +213,18 @@ async function tableOf(runs: readonly RunOfList[], missed: readonly Gap[], width
 const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
   `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})`
 
-/** What is not as it should be, and what was done about it, of each run that has any. */
-function notesOn(runs: readonly RunOfList[], width: number): string[] {
+/** What the table has no room for, what is not as it should be, and what was done about it: of each run that has any. */
+function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
   return runs.flatMap((run) => {
     const again = againInWords(run)
     const notes = [
-      ...(run.lost > 0 ? [`${count(run.lost)} lost by the sink`] : []),
+      ...left.flatMap(({ words, of }) => (words === undefined || of(run) === '0' ? [] : [`${of(run)} ${words}`])),
       ...(run.discarded > 0 ? [`${count(run.discarded)} discarded`] : []),
       ...(again === '' ? [] : [`sent again: ${again}`]),
       ...(run.isAccounted ? [] : ["what became of its locations doesn't add up"]),
       ...(run.lastError === null ? [] : [`last error: ${run.lastError}`]),
     ]
-    return notes.length === 0 ? [] : wrapped(harmless(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`), width)
+    return notes.length === 0 ? [] : wrapped(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`, width)
   })
 }
 

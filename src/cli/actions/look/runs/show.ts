@@ -7,7 +7,7 @@ import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
-import { count, harmless, plural } from '../../../format.js'
+import { count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
 import {
   againInWords,
@@ -36,8 +36,10 @@ export interface ShowResult {
   runs: ShownRun[]
 }
 
-/** What is meant by a text: a slot, or the beginning of a run's id. */
+/** What is meant by a text: a slot, or the beginning of a run's id. Throws UsageError: every id begins with nothing. */
 export const filterOf = (text: string): { slot: string } | { run: string } => {
+  if (text.trim() === '')
+    throw new UsageError('The name of the run is empty.', { hint: '`owm runs` shows the runs and their slots.' })
   const slot = normalSlot(text)
   return slot === undefined ? { run: text } : { slot }
 }
@@ -48,6 +50,7 @@ export async function showRuns(
   configure: (pipeline: string | undefined) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ShowResult>> {
+  filterOf(text)
   const runs: ShownRun[] = []
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
   const width = terminalWidth()
@@ -128,9 +131,9 @@ function wordsOf(run: ShownRun, width: number): string[] {
     ['next', run.next],
   ]
   const lines = facts.flatMap(([name, text]) =>
-    wrapped(harmless(`${name.padEnd(10)} ${text}`), width).map((line, index) => (index === 0 ? line : `  ${line}`)),
+    wrapped(`${name.padEnd(10)} ${text}`, width).map((line, index) => (index === 0 ? line : `  ${line}`)),
   )
-  return [...wrapped(harmless(`${of}run ${run.runId}, slot ${run.slot}`), width), ...lines]
+  return [...wrapped(`${of}run ${run.runId}, slot ${run.slot}`, width), ...lines]
 }
 
 const optional = (name: string, isThere: boolean, text: string): [string, string][] => (isThere ? [[name, text]] : [])

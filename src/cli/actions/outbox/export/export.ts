@@ -7,6 +7,7 @@ import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
 import { count, plural } from '../../../format.js'
+import { secrets } from '../../../output.js'
 import { type Format, formatNamed, type formats } from './formats.js'
 import { type Output, outputTo } from './output.js'
 
@@ -80,7 +81,7 @@ async function writeAll(
   let text = format.head
   for await (const record of records) {
     result.exported[record.state]++
-    text += format.lineOf(record)
+    text += format.lineOf({ ...record, reason: record.reason === null ? null : secrets.redact(record.reason) })
     if (text.length < chunk) continue
     signal.throwIfAborted()
     await output.write(text)
