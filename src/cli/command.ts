@@ -211,7 +211,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     await this.#trust(flags)
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
-    if (!delivers && !flags.asWritten) await this.#keepSecretsOfPlugins(loaded)
+    if (flags.withoutSource && !delivers && !flags.asWritten) await this.#keepSecretsOfPlugins(loaded)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
     const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
     this.report.summaryToStandardError ||= usesStandardOutput
