@@ -41,7 +41,7 @@ export class Secrets {
     return this.#words.some(([word, borders]) => places(text, word, borders).length > 0)
   }
 
-  /** The text with `***` for each secret, for user and password in URLs, and for tokens in queries. Linear in the length of the text. */
+  /** The text with `***` for each secret, and for those that URLs in it hold. Linear in the length of the text. */
   redact(text: string): string {
     const found = this.#words.flatMap(([word, borders]) => places(text, word, borders))
     let [clean, end] = ['', 0]

@@ -213,7 +213,7 @@ async function tableOf(
 const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
   `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})`
 
-/** What the table has no room for, what is not as it should be, and what was done about it: of each run that has any. */
+/** What the table has no room for, what is not as it should be, what was done about it: of each run that has any. */
 function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
   return runs.flatMap((run) => {
     const again = againInWords(run)

@@ -36,7 +36,7 @@ export interface ShowResult {
   runs: ShownRun[]
 }
 
-/** What is meant by a text: a slot, or the beginning of a run's id. Throws UsageError: every id begins with nothing. */
+/** A slot, or the beginning of a run's id. Throws UsageError for an empty text, with which every id begins. */
 export const filterOf = (text: string): { slot: string } | { run: string } => {
   if (text.trim() === '')
     throw new UsageError('The name of the run is empty.', { hint: '`owm runs` shows the runs and their slots.' })
