@@ -4,6 +4,7 @@ import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
 import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from '../observe/trace-context.js'
 import type { Looked } from '../outbox/inspect/totals.js'
+import type { View } from '../outbox/inspect/view.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
 import type { Filters, Tally } from '../pipeline/input/filters.js'
@@ -37,6 +38,8 @@ export interface Surroundings {
   about(fields: Readonly<Record<string, string>>): void
   /** Looks at the sink after the last delivery, before it is closed. */
   onDelivered?: ((sink: Sink) => Promise<void>) | undefined
+  /** Looks at an outbox that was opened for writing, before it is closed. */
+  onClose?: ((view: View) => Promise<void>) | undefined
   onProgress(progress: Progress): void
 }
 
@@ -64,7 +67,7 @@ interface Opening {
 
 export async function openOutbox(
   loaded: Loaded,
-  { command, signal, trustFolder, env, note, now }: Surroundings,
+  { command, signal, trustFolder, env, note, now, onClose }: Surroundings,
   { waitMs, waitAlone = false, create, as }: Opening,
 ): Promise<Outbox> {
   const { Outbox } = await import('../outbox/outbox.js')
@@ -74,7 +77,7 @@ export async function openOutbox(
   const claim = await claimOf(loaded, env, as)
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
   const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
-  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, signal, now }
+  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, onClose, signal, now }
   return Outbox.open(path, claim ? { ...options, claim } : options)
 }
 

@@ -7,6 +7,7 @@ import type { Ended, EndedAfter } from '../observe/ended.js'
 import type { StartRecord } from '../observe/record.js'
 import type { Means } from '../observe/tell.js'
 import { traceContextIn } from '../observe/trace-context.js'
+import type { View } from '../outbox/inspect/view.js'
 import type { Vitals } from '../outbox/inspect/vitals.js'
 import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
@@ -49,7 +50,7 @@ export async function observed<Result extends Observable>(
     await watch.begin(loaded)
     return loaded
   }
-  const ended = await work(watched, { ...around, onDelivered: watch.look }).then(
+  const ended = await work(watched, { ...around, onDelivered: watch.look, onClose: watch.lookAtOutbox }).then(
     (done) => ({ done, error: endOf(done.errors ?? [], done.isStopped ? undefined : around.received()) }),
     (thrown: unknown) => ({ done: undefined, error: endOfThrown(toError(thrown), around.received()) }),
   )
@@ -87,6 +88,7 @@ class Watch {
   readonly #rid = randomUUID()
   #begun: Promise<void> | undefined
   #stream: SinkPicture | undefined
+  #seen: Vitals | undefined
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -109,6 +111,13 @@ class Watch {
     if (!this.loaded?.settings.metrics || !sink.inspect || this.#around.signal.aborted) return
     const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), inspectMs).unref())
     this.#stream = await Promise.race([sink.inspect(true).catch(() => undefined), late])
+  }
+
+  /** Takes the numbers of the outbox while it is open: opening it once more costs more than all the rest. */
+  lookAtOutbox = async (view: View): Promise<void> => {
+    if (!this.loaded) return
+    const { vitalsIn } = await import('../outbox/inspect/vitals.js')
+    this.#seen = await vitalsIn(view, this.#startedAt)
   }
 
   async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {
@@ -181,7 +190,7 @@ class Watch {
     const { path } = loaded.settings.outbox
     if (path === '') return undefined
     const { vitalsOf } = await import('../outbox/inspect/vitals.js')
-    const vitals = await vitalsOf(path, this.#startedAt).catch(() => undefined)
+    const vitals = this.#seen ?? (await vitalsOf(path, this.#startedAt).catch(() => undefined))
     const owner = vitals?.owner ?? null
     return owner === null || owner === (await ownerOf(loaded, this.#around.env)) ? vitals : undefined
   }

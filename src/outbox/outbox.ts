@@ -30,6 +30,7 @@ import {
 } from './chain/reconcile.js'
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
+import type { View } from './inspect/view.js'
 import { cut, IntakeWriter } from './intake.js'
 import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
@@ -72,6 +73,8 @@ export interface OpenOptions {
   keepRejected?: number
   /** Milliseconds: what a sink lost and is older isn't delivered again. */
   maxAgeMs?: number
+  /** Looks at all of it before it is closed. What it throws is left to a later look. */
+  onClose?: ((view: View) => Promise<void>) | undefined
   now(): number
 }
 
@@ -280,10 +283,18 @@ export class Outbox {
     return this.#retention.purgeable(what)
   }
 
+  async #show(): Promise<void> {
+    const { path } = this
+    const { version } = this.#database
+    const look = this.#options.onClose
+    if (look) await this.#database.inTurn((manager) => look({ path, version, manager })).catch(() => undefined)
+  }
+
   /** Writes the last acknowledgement and lets go of the file and the lock. */
   async close(): Promise<void> {
     try {
       await this.#acknowledgement.write()
+      await this.#show()
     } finally {
       await this.#database.close().finally(() => this.#lock.release())
     }

@@ -35,7 +35,7 @@ export async function vitalsOf(path: string, since: number): Promise<Vitals | un
   return read(path, async (view) => (view.version < complete ? undefined : vitalsIn(view, since)))
 }
 
-async function vitalsIn(view: View, since: number): Promise<Vitals> {
+export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const { manager } = view
   const { pending, dead } = await totalsIn(view)
   const [latest] = await manager.find(runs, { order: { id: 'DESC' }, take: 1 })
