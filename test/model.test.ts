@@ -45,7 +45,7 @@ const seed = Number(
   process.env['OWM_TEST_SEED'] ??
     (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
 )
-const runs = Number(process.env['OWM_TEST_MODEL_RUNS'] ?? 60)
+const runs = Number(process.env['OWM_TEST_MODEL_RUNS'] ?? 40)
 /** The default stops in time on a busy machine, wherever it is; a number of runs that was asked for is kept. */
 const within = (milliseconds: number) =>
   process.env['OWM_TEST_MODEL_RUNS'] === undefined ? { interruptAfterTimeLimit: milliseconds } : {}

@@ -52,8 +52,9 @@ async function dieAndRecover(step: Step, occurrences: readonly number[], options
   await scene.complete()
 }
 
-/** A step that comes once a start is met twice all the same: by two starts. */
-const chain = (occurrences: readonly number[]): readonly number[] => (occurrences.length > 1 ? occurrences : [1, 1])
+/** Deaths one after the other: the first and the last of these; where there is one, by two starts. */
+const chain = (occurrences: readonly number[]): readonly number[] =>
+  isLong && occurrences.length > 1 ? occurrences : [occurrences[0] ?? 1, occurrences.at(-1) ?? 1]
 
 describe('SIGKILL during produce, into redis-stream', () => {
   for (const [step, occurrences] of stepsOf(ofProduce)) {

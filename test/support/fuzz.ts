@@ -5,7 +5,7 @@
  * Most runs are in this process, against the same functions that the commands call; some are the built command line,
  * for what only a process shows.
  *
- * OWM_TEST_FUZZ_RUNS=5000   runs a property (24 in `npm test`); a twelfth of it through processes
+ * OWM_TEST_FUZZ_RUNS=5000   runs a property (12 in `npm test`); a twelfth of it through processes
  * OWM_TEST_SEED=N           repeats a run's choices (the seed is printed)
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -21,7 +21,7 @@ export const seed = Number(
   process.env['OWM_TEST_SEED'] ??
     (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
 )
-export const runs = Number(process.env['OWM_TEST_FUZZ_RUNS'] ?? 24)
+export const runs = Number(process.env['OWM_TEST_FUZZ_RUNS'] ?? 12)
 export const processes = Math.ceil(runs / 12)
 /** Milliseconds that one run may take: what takes longer hangs. */
 export const patience = 20_000

@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 import { randomFrom, slotAt } from '../../support/faults.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
-const { OWM_SCHEDULES = '6', OWM_SCHEDULE_SEED } = process.env
+const { OWM_SCHEDULES = '3', OWM_SCHEDULE_SEED } = process.env
 const first = Number(OWM_SCHEDULE_SEED ?? 1)
 const last = Number(OWM_SCHEDULE_SEED ?? OWM_SCHEDULES)
 

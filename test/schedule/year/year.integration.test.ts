@@ -49,7 +49,7 @@ test('a day and a half at a time, in which hardly anything goes well', { timeout
       await life.close()
     }
   })
-  await fc.assert(lives, { seed, numRuns: Number(process.env['OWM_TEST_LIVES'] ?? 5) })
+  await fc.assert(lives, { seed, numRuns: Number(process.env['OWM_TEST_LIVES'] ?? 3) })
 })
 
 test('three days with a Redis', { timeout: 600_000 }, async () => {
