@@ -62,6 +62,18 @@ export interface Loaded {
 
 type Tree = Record<string, unknown>
 
+let latest: { key: string; found: ReturnType<typeof readConfigFile> } | undefined
+
+/** @param isAgain whether what was read or refused last will do: a pipe can't be read twice */
+function readOnce(
+  { named, cwd, looksOnly }: { named: string | undefined; cwd: string; looksOnly: boolean | undefined },
+  isAgain: boolean,
+): ReturnType<typeof readConfigFile> {
+  const key = JSON.stringify([named, cwd, looksOnly])
+  if (!isAgain || latest?.key !== key) latest = { key, found: readConfigFile(named, cwd, looksOnly) }
+  return latest.found
+}
+
 /** Reads the configuration of one pipeline. Throws ConfigurationError, UsageError. */
 export async function loadConfig(
   flags: Overrides,
@@ -71,7 +83,7 @@ export async function loadConfig(
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
-  const found = await readConfigFile(named, cwd, flags.looksOnly)
+  const found = await readOnce({ named, cwd, looksOnly: flags.looksOnly }, flags.only !== undefined)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
