@@ -4,7 +4,7 @@
  * A moment is a step of the process, any of those that it still has before it, and up to 15 ms behind that; one in ten
  * comes before the first step. So kills fall where the work is, however fast or slow the machine.
  *
- * OWM_TEST_KILLS=3000  how often to kill (20 in `npm test`)
+ * OWM_TEST_KILLS=3000  how often to kill (12 in `npm test`)
  * OWM_TEST_SEED=N      repeats a run's choices (the seed is printed)
  */
 import { rm } from 'node:fs/promises'
@@ -17,7 +17,7 @@ import { countIn, standingOf } from '../support/contents.js'
 import { expectGood, faultScene, produceArgs, randomFrom, type Scene } from '../support/faults.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
-const kills = Number(process.env['OWM_TEST_KILLS'] ?? 20)
+const kills = Number(process.env['OWM_TEST_KILLS'] ?? 12)
 const seed = Number(process.env['OWM_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const sayModule = join(root, 'test', 'support', 'nth-step.mjs')
 /** At least so many steps does owm make for a batch, from the reader to the acknowledgement. */
