@@ -75,7 +75,10 @@ describe('the end of the list', () => {
     const read = await readAll({ url: server.origin, pagination: { limit: 10 } })
     expectAll(read, 50)
     expect(read.warnings).toEqual([
-      { fields: { event: 'total-changed', before: 50, now: 49 }, message: expect.stringContaining('total of the list changed') },
+      {
+        fields: { event: 'total-changed', before: 50, now: 49 },
+        message: expect.stringContaining('total of the list changed'),
+      },
     ])
   })
 
