@@ -3,7 +3,9 @@
 /** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
 export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 
-export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
+/** @param words where an `s` doesn't make it */
+export const plural = (value: number, word: string, words = `${word}s`): string =>
+  `${count(value)} ${value === 1 ? word : words}`
 
 /** `12 MB`, rounded up. */
 export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1_000_000))} MB`

@@ -1,7 +1,7 @@
 /** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
 import { checkConfig, type Finding, type Parts } from '../config/check.js'
 import type { Loaded } from '../config/load.js'
-import { isOwmError, kindOf, type OwmError } from '../errors/index.js'
+import { inOneText, isOwmError, kindOf, type OwmError } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'
 import type { Code } from './checks.js'
 import { fine, wrong } from './verdict.js'
@@ -15,8 +15,7 @@ export interface Configured {
 }
 
 /** An error in words, with what to do. */
-export const wordsOf = ({ message, hint }: OwmError): string =>
-  hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`
+export const wordsOf = ({ message, hint }: OwmError): string => inOneText(message, hint)
 
 /** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>

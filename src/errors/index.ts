@@ -47,6 +47,10 @@ export abstract class OwmError extends Error {
   }
 }
 
+/** A message and the next step, where there is one, as one text. */
+export const inOneText = (message: string, hint: string | undefined): string =>
+  hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`
+
 /** Wrong flags or arguments. */
 export class UsageError extends OwmError {
   override readonly [mark] = 'usage'

@@ -9,16 +9,9 @@ import { IdSum } from '../tasks/id-sum.js'
 import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
 import { isTask, type Queue } from './queue.js'
+import { tasksKept } from './runs/kept.js'
 import type { Database } from './sqlite/database.js'
-import {
-  batches as batchRows,
-  deadTasks,
-  type RunRow,
-  runs,
-  type SuspectRow,
-  states,
-  suspects,
-} from './sqlite/entities.js'
+import { type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
 import { nextBatchOfSlot, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
@@ -193,9 +186,7 @@ export class IntakeWriter {
       const ids = await manager.find(runs, { select: { id: true, persisted: true }, where: { slot } })
       const run = In(ids.map(({ id }) => id))
       const persisted = ids.reduce((sum, row) => sum + row.persisted, 0)
-      const twice = await manager.countBy(deadTasks, { run, fate: In(['retried', 'replayed']) }) // stored twice
-      const kept = await manager.sum(batchRows, 'count', { run })
-      return persisted + twice - (kept ?? 0)
+      return persisted - (await tasksKept(manager, run))
     })
   }
 }

@@ -222,6 +222,7 @@ export class Outbox {
   /** The last acknowledged task, where tasks behind `seq` were passed over because the sink held them. */
   async positionOverHeld(seq: number): Promise<SinkPosition | undefined> {
     const { ackedSeq } = this
+    if (seq >= ackedSeq) return undefined
     const held = { fate: 'held', seq: And(MoreThan(seq), LessThanOrEqual(ackedSeq)) } as const
     if (!(await this.#database.inTurn((manager) => manager.existsBy(deadTasks, held)))) return undefined
     const last = await this.queue.taskAt(ackedSeq)

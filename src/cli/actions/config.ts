@@ -10,6 +10,7 @@ import {
   ConfigurationError,
   codeOf,
   exitCodes,
+  inOneText,
   isOwmError,
   type OwmError,
   TransientError,
@@ -106,7 +107,7 @@ function note({ findings }: CheckResult, pipeline: string | undefined, { about, 
   findings.push({ pipeline: pipeline ?? null, about, ok, message, hint: hint ?? null, ...isWarning })
   const where = pipeline === undefined ? about : `${pipeline}: ${about}`
   const verdict = ok ? (warning === undefined ? 'ok   ' : 'warn ') : 'wrong'
-  return `${verdict} ${where}: ${hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`}`
+  return `${verdict} ${where}: ${inOneText(message, hint)}`
 }
 
 function failed(wrong: readonly OwmError[]): OwmError[] {

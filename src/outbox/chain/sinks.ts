@@ -172,10 +172,11 @@ export class Sinks {
 
 async function knownIn(manager: EntityManager): Promise<KnownSink[]> {
   const rows = await manager.find(sinkRows, { order: { id: 'ASC' } })
-  return rows.map((row: SinkRow) => ({ ...row, addresses: list(row.addresses), sinkIds: list(row.sinkIds) }))
+  return rows.map((row: SinkRow) => ({ ...row, addresses: textsIn(row.addresses), sinkIds: textsIn(row.sinkIds) }))
 }
 
-function list(json: string): string[] {
+/** The texts of a JSON array, as columns of sinks have them. */
+export function textsIn(json: string): string[] {
   const texts: unknown = JSON.parse(json)
   return Array.isArray(texts) ? texts.map(String) : []
 }

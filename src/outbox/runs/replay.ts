@@ -16,6 +16,7 @@ import { beginningWith } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
 import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
 import type { OutboxState } from '../state.js'
+import { isPutBack } from './kept.js'
 import { currentOf } from './whole-slots.js'
 
 /** Which runs: the one whose id begins so, or those that serve a slot. */
@@ -60,15 +61,14 @@ async function historyOf(manager: EntityManager, { id: run, persisted, state }: 
   })
   const passed = await manager.find(deadTasks, { select: { seq: true, fate: true }, where: { run } })
   const isPassed = new Set(passed.map(({ seq }) => seq))
-  const twice = passed.filter(({ fate }) => fate === 'retried' || fate === 'replayed').length
-  const kept = stored.reduce((sum, { count }) => sum + count, 0)
+  const kept = stored.reduce((sum, { count }) => sum + count, 0) - passed.filter(({ fate }) => isPutBack(fate)).length
   const delivered = stored.map(({ firstSeq, count }) => ({
     firstSeq,
     seqs: Array.from({ length: count }, (_, index) => firstSeq + index).filter(
       (seq) => seq <= ackedSeq && !isPassed.has(seq),
     ),
   }))
-  return { delivered, isKept: persisted > 0 && state !== 'discarded' && kept >= persisted + twice }
+  return { delivered, isKept: persisted > 0 && state !== 'discarded' && kept >= persisted }
 }
 
 /** What is given to a replay, of an outbox that is held. */

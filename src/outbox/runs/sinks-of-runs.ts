@@ -1,6 +1,7 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { shareIn } from '../../tasks/slot.js'
+import { textsIn } from '../chain/sinks.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
 /** Notes that a sink has these runs, but for those of which tasks went to another one: they lie before its first. */
@@ -45,7 +46,4 @@ const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
   first.filter((id) => others.every((ids) => ids.includes(id)))
 
 /** What a sink lost it doesn't have. */
-function sinksIn({ state, sinks }: RunRow): number[] {
-  const ids: unknown = JSON.parse(state === 'lost' ? '[]' : (sinks ?? '[]'))
-  return Array.isArray(ids) ? ids.map(Number) : []
-}
+const sinksIn = ({ state, sinks }: RunRow): number[] => textsIn(state === 'lost' ? '[]' : (sinks ?? '[]')).map(Number)

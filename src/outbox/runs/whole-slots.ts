@@ -38,11 +38,11 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
 }
 
 /** What counts of a slot's runs: a run that reads the slot again stands for all before it. */
-export const currentOf = <Run extends Pick<RunRow, 'again'>>(own: readonly Run[]): readonly Run[] =>
+export const currentOf = <Run extends { readonly again: number | boolean }>(own: readonly Run[]): readonly Run[] =>
   own.slice(
     Math.max(
       0,
-      own.findLastIndex(({ again }) => again === 1),
+      own.findLastIndex(({ again }) => Boolean(again)),
     ),
   )
 

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import type { Sink } from '../../../plugin.js'
 import { type Surroundings, sinkOf } from '../../compose.js'
+import { plural } from '../../format.js'
 
 /** Opens the sink to look at, and closes it. Throws ConfigurationError, TransientError. */
 export async function withSink<T>(
@@ -29,6 +30,9 @@ export async function isFull(sink: Sink): Promise<boolean> {
   const { entries, bound } = (await sink.inspect?.(true)) ?? { entries: 0, bound: null }
   return bound !== null && entries >= bound
 }
+
+/** `1 entry`, `4,000 entries` */
+export const entriesOf = (entries: number): string => plural(entries, 'entry', 'entries')
 
 /** The sink's address without its scheme: a URL as it is configured may be a secret as a whole, and would be masked. */
 export const addressOf = ({ address }: Sink): string | null => address?.replace(/^[a-z]+:\/\//, '') ?? null

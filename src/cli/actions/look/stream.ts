@@ -6,7 +6,7 @@ import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { age, count, plural } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
-import { addressOf, placeOfSink, withSink } from './sink.js'
+import { addressOf, entriesOf, placeOfSink, withSink } from './sink.js'
 
 type Group = Omit<GroupPicture, 'oldestUnread'> & {
   /** `at`: when it was added, ISO 8601. */
@@ -90,7 +90,7 @@ async function reportOf({ sink, entries, bound, entriesPerMinute, groups, next }
   })
   return [
     ...wrapped(placeOfSink(sink), width),
-    ...wrapped(`${plural(entries, 'entry').replace('entrys', 'entries')}${full}${pace}`, width),
+    ...wrapped(`${entriesOf(entries)}${full}${pace}`, width),
     ...(rows.length > 0 ? ['', ...(await table(head, rows.slice(0, shownRows), width))] : ['', 'no group reads it']),
     ...(rows.length > shownRows
       ? [`and ${plural(rows.length - shownRows, 'group')} more: --json has all of them`]
@@ -117,8 +117,7 @@ function holdersIn(groups: readonly Group[], width: number): string[] {
     .filter(({ pending, idleMs }) => pending > 0 && idleMs > silentMs)
     .toSorted((one, other) => other.idleMs - one.idleMs)
   const lines = silent.slice(0, shownRows).flatMap(({ group, name, pending, idleMs }) => {
-    const held = pending === 1 ? '1 entry' : `${count(pending)} entries`
-    return wrapped(`${name} of ${group} holds ${held} and was last heard ${age(idleMs)} ago`, width)
+    return wrapped(`${name} of ${group} holds ${entriesOf(pending)} and was last heard ${age(idleMs)} ago`, width)
   })
   const more = silent.length > shownRows ? [`and ${plural(silent.length - shownRows, 'consumer')} more`] : []
   return lines.length > 0 ? ['', ...lines, ...more] : []
@@ -127,7 +126,7 @@ function holdersIn(groups: readonly Group[], width: number): string[] {
 function wordsOfNext({ tasks, would, unread }: Next, hasGroup: boolean): string {
   const these = plural(tasks, 'task')
   const nobody = hasGroup ? 'that not every group has read' : 'of which nobody knows whether they were read'
-  const entries = unread === 1 ? '1 entry' : `${count(unread ?? 0)} entries`
+  const entries = entriesOf(unread ?? 0)
   if (would === 'fits') return `${these} would fit`
   if (would === 'trims') return `${these} would trim ${entries} ${nobody}`
   if (would === 'holds') return `${these} would wait in the outbox: ${entries} ${nobody} would be in the way`

@@ -9,6 +9,7 @@ import { openOutbox, type Surroundings } from '../../compose.js'
 import { type WaitFlags, waitMsOf } from '../../flags.js'
 import { age, count, plural, seconds } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
+import { stateOf } from '../look/runs/words.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -99,12 +100,6 @@ async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<s
     return all.length > 0 ? wrapped(`${run.runId.slice(0, 8)}: ${all.join('; ')}`, width) : []
   })
   return [...(await table(head, rows, width)), ...below]
-}
-
-/** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
-function stateOf({ state, isBeingRead, lastError }: RunReport): string {
-  if (isBeingRead !== false) return state
-  return lastError === null ? 'interrupted' : 'failed'
 }
 
 /** How long a run took or takes, and how many locations it reads a second; empty where that isn't known. */

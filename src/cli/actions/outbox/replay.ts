@@ -77,9 +77,11 @@ export async function replay(
   try {
     const now = planOf(await outbox.replayable(filter), filter)
     if (now.from !== plan.from) throw changedMeanwhile(path)
-    const parts = { sink, outbox }
-    const again = plan.from === 'history' ? fromHistory : fromSource
-    const errors = await again(result, { plan: now, flags, parts }, configure, around)
+    const work = { plan: now, flags, parts: { sink, outbox } }
+    const errors =
+      plan.from === 'history'
+        ? await fromHistory(result, work, loaded, around)
+        : await fromSource(result, work, await configure(true), around)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors }
   } finally {
@@ -106,11 +108,11 @@ type Errors = FlushSummary['errors']
 async function fromHistory(
   result: ReplayResult,
   { plan, flags, parts }: Work,
-  configure: (withSource: boolean) => Promise<Loaded>,
+  loaded: Loaded,
   around: Surroundings,
 ): Promise<Errors> {
   const { replay } = await import('../../../pipeline/slots/replay.js')
-  const deps = await depsOf(await configure(false), parts, around)
+  const deps = await depsOf(loaded, parts, around)
   const summary = await replay({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
   if (summary.replayed) result.replayed = summary.replayed
   await noteDelivered(result, summary, parts.outbox)
@@ -120,7 +122,7 @@ async function fromHistory(
 async function fromSource(
   result: ReplayResult,
   { plan, flags, parts }: Work,
-  configure: (withSource: boolean) => Promise<Loaded>,
+  loaded: Loaded,
   around: Surroundings,
 ): Promise<Errors> {
   const [{ everything, isReady }, { flush }, { cadenceKept }] = await Promise.all([
@@ -129,7 +131,6 @@ async function fromSource(
     import('../../../config/filters.js'),
   ])
   const { outbox } = parts
-  const loaded = await configure(true)
   const source = await sourceOf(loaded, around, () => outbox)
   const before = await flush(everything, await depsOf(loaded, parts, around))
   await noteDelivered(result, before, outbox)

@@ -3,7 +3,9 @@ import { type EntityManager, In, MoreThan, Not } from 'typeorm'
 import { OutboxError } from '../../../errors/index.js'
 import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/id-sum.js'
+import { textsIn } from '../../chain/sinks.js'
 import { type Holder, holderIn } from '../../runs/holder.js'
+import { isPutBack } from '../../runs/kept.js'
 import { currentOf, receiptOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../../sqlite/entities.js'
@@ -174,7 +176,7 @@ async function knownIds(
       if (fate === undefined || fate === 'replayed') ids.expect(id, number)
       if (of) of.stored++
       // Dead letters are counted above; what was put back stands in a later batch, too.
-      if (!of || !current.has(run) || fate === 'dead' || fate === 'retried' || fate === 'replayed') continue
+      if (!of || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
       of.sum.add(id.replaceAll('-', ''))
       if (fate === undefined && firstSeq + index > ackedSeq) of.pending++
       else if (fate === undefined) of.kept++
@@ -210,11 +212,6 @@ function idsIn(tasks: string, count: number, path: string): string[] {
   const ids = [...String(tasks).matchAll(/^\[?\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/gm)]
   if (ids.length !== count) throw damaged(path, 'a task in it has no id')
   return ids.map(([, id = '']) => id)
-}
-
-function textsIn(json: string): string[] {
-  const texts: unknown = JSON.parse(json)
-  return Array.isArray(texts) ? texts.map(String) : []
 }
 
 /** The last run of a slot, or of the newest one that is read, and its windows. Undefined where there is none. */

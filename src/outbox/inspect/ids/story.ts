@@ -1,16 +1,9 @@
 /** What the outbox has of single places, run by run. Reads only. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
+import { isPutBack, tasksKept } from '../../runs/kept.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
-import {
-  batches,
-  type DeadRow,
-  deadTasks,
-  type RunRow,
-  rejectedRecords,
-  runs,
-  suspects,
-} from '../../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
 import { isProducing } from '../runs.js'
 import { positionIn, read, type View } from '../view.js'
 import { mustBeUpToDate } from './held.js'
@@ -84,7 +77,6 @@ export async function storyIn(
 }
 
 async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Promise<RunTold> {
-  const kept = (await manager.sum(batches, 'count', { run: run.id })) ?? 0
   const ofSlot = await manager.find(runs, {
     select: { id: true, again: true },
     where: { slot: run.slot },
@@ -93,13 +85,10 @@ async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Pro
   const isReplaced = !currentOf(ofSlot).some(({ id }) => id === run.id)
   const isBeingRead = run.state === 'reading' || run.state === 'checking' ? isRead : null
   const windows = await windowsOf(manager, run)
-  return { run, isBeingRead, windows, isKept: kept >= run.persisted, isReplaced }
+  return { run, isBeingRead, windows, isKept: (await tasksKept(manager, run.id)) >= run.persisted, isReplaced }
 }
 
 const iso = (time: number): string => new Date(time).toISOString()
-
-/** What was put back stands in a later batch: it is told there. */
-const putBack: readonly DeadRow['fate'][] = ['retried', 'replayed']
 
 async function tasksIn({ manager }: View, wanted: (text: string) => boolean): Promise<Trace[]> {
   const { ackedSeq } = await positionIn(manager)
@@ -140,11 +129,12 @@ async function withFates(
     const row = fates.get(trace.seq ?? 0)
     if (!row) return [trace]
     const { fate, reason, attempts, diedAt } = row
-    if (fate === 'retried' || fate === 'replayed') return []
+    // It is told where it stands now.
+    if (isPutBack(fate)) return []
     return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt) }]
   })
   const known = new Set(found.map(({ seq }) => seq))
-  const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !putBack.includes(fate) && wanted(task))
+  const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !isPutBack(fate) && wanted(task))
   return [
     ...alive,
     ...others.map(

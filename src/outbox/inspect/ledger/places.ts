@@ -1,6 +1,7 @@
 /** Which places one set of runs has and another one hasn't. */
 import { In, MoreThan } from 'typeorm'
 import { placeIn } from '../../../tasks/place.js'
+import { putBackOf, tasksKept } from '../../runs/kept.js'
 import { batches, deadTasks, runs } from '../../sqlite/entities.js'
 import { batchesFrom } from '../../sqlite/statements.js'
 import type { View } from '../view.js'
@@ -60,8 +61,7 @@ async function isKept({ manager }: View, runIds: readonly string[]): Promise<boo
     select: { id: true, persisted: true },
     where: { runId: In([...runIds]) },
   })) {
-    const twice = await manager.countBy(deadTasks, { run, fate: In(['retried', 'replayed']) })
-    if (((await manager.sum(batches, 'count', { run })) ?? 0) < persisted + twice) return false
+    if ((await tasksKept(manager, run)) < persisted) return false
   }
   return true
 }
@@ -73,7 +73,7 @@ async function* tasksOf({ manager, path }: View, runIds: readonly string[]): Asy
     if (!run) continue
     const copies = await manager.find(deadTasks, {
       select: { seq: true },
-      where: { run: run.id, fate: In(['retried', 'replayed']) },
+      where: putBackOf(run.id),
     })
     const isCopy = new Set(copies.map(({ seq }) => seq))
     for (let after = 0; ; ) {

@@ -1,6 +1,6 @@
 /** A Redis, examined: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
 import { isIP } from 'node:net'
-import { ConfigurationError, kindOf, toError } from '../../../errors/index.js'
+import { ConfigurationError, inOneText, isOwmError, kindOf, toError } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import type { Connection } from '../connection.js'
 import { replyCodeOf } from '../errors.js'
@@ -51,11 +51,8 @@ const codeFor = (error: unknown): Code =>
   kindOf(error) === 'configuration' ? 'redis-refused' : (codesOfReplies[replyCodeOf(error)] ?? 'redis-reachable')
 
 /** An error in words, with what to do. */
-const wordsOf = (error: unknown): string => {
-  const { message } = toError(error)
-  const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : ''
-  return `${message.replace(/\.?$/, '.')}${hint}`
-}
+const wordsOf = (error: unknown): string =>
+  inOneText(toError(error).message, isOwmError(error) ? error.hint : undefined)
 
 const codes = Object.keys(checks)
 /** What can't be asked of a server that doesn't answer. */

@@ -72,17 +72,11 @@ export async function diffRuns(
   configure: (pipeline: string | undefined) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<DiffResult>> {
+  const { currentOf } = await import('../../../../outbox/runs/whole-slots.js')
   for (const pipeline of pipelines) {
     const loaded = await configure(pipeline)
-    const both = [await runsNamed(a, pipeline, loaded, around), await runsNamed(b, pipeline, loaded, around)]
-    const [ofA = [], ofB = []] = both.map((runs) =>
-      runs.slice(
-        Math.max(
-          0,
-          runs.findLastIndex(({ again }) => again),
-        ),
-      ),
-    )
+    const ofA = currentOf(await runsNamed(a, pipeline, loaded, around))
+    const ofB = currentOf(await runsNamed(b, pipeline, loaded, around))
     if (ofA.length === 0 && ofB.length === 0) continue
     mustBeOne(a, ofA)
     mustBeOne(b, ofB)

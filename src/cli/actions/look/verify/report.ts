@@ -1,7 +1,7 @@
 /** What `owm verify` found, in words. */
 import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
-import { placeOfSink } from '../sink.js'
+import { entriesOf, placeOfSink } from '../sink.js'
 import type { Difference, Verified } from './judge.js'
 import type { VerifyResult } from './verify.js'
 
@@ -17,7 +17,7 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
   ])
   const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD']
   return [
-    ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${count(sink.entries)} entries`, width),
+    ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${entriesOf(sink.entries)}`, width),
     ...(source ? wrapped(`the list has ${plural(source.tasks, 'task')} for ${source.slot}`, width) : []),
     '',
     ...(await table(head, rows, width)),
@@ -29,7 +29,7 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
   ]
 }
 
-const isDifferent = ({ state }: Verified): boolean => state === 'different'
+export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
 /** What is no difference, and yet good to know. */
 function notesOf({ slot, state, trimmed, others, outside, twice }: Verified, width: number): string[] {

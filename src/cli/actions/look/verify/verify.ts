@@ -10,7 +10,7 @@ import { plural } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import type { Difference, Verified } from './judge.js'
-import { reportOf } from './report.js'
+import { isDifferent, reportOf } from './report.js'
 
 /** What `owm verify --json` prints. */
 export interface VerifyResult {
@@ -74,8 +74,6 @@ export async function verify(
   result.different = result.slots.filter(isDifferent).length
   return { result, summary: await reportOf(result, flags.limit), errors: errorsOf(result) }
 }
-
-const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
 /** One look at all three, each slot by itself. */
 async function compare(

@@ -1,6 +1,6 @@
 /** What the filters, the cadence and the lines before it make of a line of the list. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
-import { type Cadence, cadenceOf, type DueOf, dueIn, rhythms } from '../../../../pipeline/input/cadence.js'
+import { cadenceOf, type DueOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
 import { type Filters, look } from '../../../../pipeline/input/filters.js'
 import { Positions } from '../../../../pipeline/input/positions.js'
 import { shardNumber, spreadDigits } from '../../../../pipeline/input/spread.js'
@@ -30,6 +30,7 @@ export function judgeOf(
   const before = new Before()
   const takes = takingOf(filters)
   const kept = cadenceOf({ cadence })
+  const rhythmOf = kept && rhythms(kept)
   const idIn = idsIn()
   return (location, position) => {
     const leftOutBy = takes(location)
@@ -40,7 +41,7 @@ export function judgeOf(
     const line = (): Omit<Line, 'spot' | 'position'> => ({
       ...{ value: value(), leftOutBy, duplicateOf },
       rejected: 'reason' in made ? made.reason : null,
-      cadence: place && kept && !isMalformed(location) ? rhythmOf(kept, location, place, now) : null,
+      cadence: place && !isMalformed(location) ? windowNow(rhythmOf?.(location, place), now) : null,
       idIn: (told) => (place && !isMalformed(location) ? idIn(told, location, place) : ''),
     })
     return { place, value, line }
@@ -81,8 +82,7 @@ class Before {
   }
 }
 
-function rhythmOf(cadence: Cadence, location: Location, place: Place, now: number): Line['cadence'] {
-  const rhythm = rhythms(cadence)(location, place)
+function windowNow(rhythm: ReturnType<RhythmOf>, now: number): Line['cadence'] {
   if (rhythm === undefined || rhythm instanceof Rejection) return null
   const window = newestWindow(rhythm, { from: now - rhythm.every, to: now })
   if (!window) return null
