@@ -42,7 +42,7 @@ export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[
       }
     const health = await healthOf(path)
     const found = health ? `${path} can be read` : `there is nothing in ${path} yet`
-    return { diagnoses: [fine('outbox-log', 'no log without an outbox'), fine('outbox-readable', found)], health }
+    return { diagnoses: [fine('outbox-log', 'no log was left behind'), fine('outbox-readable', found)], health }
   } catch (error) {
     const code = error instanceof NewerOutbox ? 'outbox-schema' : 'outbox-readable'
     const found = error instanceof OutboxError ? wordsOf(error) : toError(error).message
@@ -114,7 +114,11 @@ async function lockChecks(health: Health, { path, now, patienceMs }: Surrounding
   return [
     isHeld === undefined
       ? unknown('outbox-lock', `held last by ${who}; this system does not tell whether it still is`)
-      : judged('outbox-lock', isHeld && isLate ? `held by ${who}` : undefined, isHeld ? `held by ${who}` : 'nobody'),
+      : judged(
+          'outbox-lock',
+          isHeld && isLate ? `held by ${who}` : undefined,
+          isHeld ? `held by ${who}` : 'nobody holds it',
+        ),
     pendingCheck(health, now, isAtWork ? patienceMs : 0),
     runsCheck(health, now, isAtWork ? patienceMs : 0),
   ]

@@ -21,7 +21,7 @@ export default class OutboxReplay extends OwmCommand<ReplayResult> {
     run: runToChange('this run: its id, or the beginning of it'),
     slot: Flags.string({ description: 'all runs of this slot, ISO 8601 with a zone', helpValue: 'TIME' }),
     all: Flags.boolean({
-      description: 'also what the sink still holds: it is there twice then, and workers skip it by task_id',
+      description: 'deliver also what the sink still holds: it will be there twice, and workers skip it by task_id',
     }),
     'dry-run': dryRun('change nothing; say what would be put back'),
     yes: Flags.boolean({ char: 'y', description: "don't ask" }),

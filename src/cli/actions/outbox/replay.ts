@@ -68,9 +68,9 @@ export async function replay(
   const plan = planOf(await replayableIn(path, filter), filter)
   Object.assign(result, { from: plan.from, runs: plan.runs })
   const what = wordsOf(plan, flags)
-  if (flags['dry-run']) return { result, summary: [`dry run: ${what} would be put back`] }
+  if (flags['dry-run']) return { result, summary: [`dry run: would put back ${what}`] }
   if (plan.from === 'history' && plan.tasks === 0)
-    return { result, summary: [`${what}: nothing to put back`, ...leftIn(result.outbox)] }
+    return { result, summary: [`nothing to put back: ${what}`, ...leftIn(result.outbox)] }
   if (!flags.yes) await ask(what, path, around.signal)
   const sink = await sinkOf(loaded, around)
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'owner' })
@@ -188,10 +188,10 @@ const isEmpty = ({ isKept, tasks, state }: Replayable): boolean => !isKept && ta
 
 function wordsOf({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): string {
   const which = runs.length === 1 ? `run ${runs[0]?.runId.slice(0, 8)}, slot ${slot}` : `slot ${slot}`
-  const but = all ? ', whether the sink holds them or not' : ', but for what the sink holds'
+  const but = all ? ', whether the sink holds them or not' : ', except those that the sink holds'
   return from === 'history'
     ? `${plural(tasks, 'task')} of the history (${which})${but}`
-    : `all locations of the source for the slot ${slot}, of which the history has not all${but}`
+    : `all locations of the source for the slot ${slot}, since the history no longer has all of its tasks${but}`
 }
 
 /** Throws UsageError where nobody can be asked, or somebody says no. */
