@@ -146,7 +146,7 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
   await redis.del(stream)
   const deleted = await verify(cwd)
   expect(deleted).toMatchObject({
-    ...{ code: 75, kinds: ['missing'], sink: { address: expect.stringMatching(/^127\.0\.0\.1:\d+\/0 owm-/) } },
+    ...{ code: 75, kinds: ['missing'], sink: { address: expect.stringMatching(/:\d+\/0 owm-/) } },
     ...{ slots: [{ delivered: 20, there: 0, trimmed: 0, differences: [{ count: 20 }] }] },
   })
   expect(deleted.slots[0]?.differences[0]?.todo).toContain('owm flush')
