@@ -24,11 +24,13 @@ export const rooms: Readonly<Record<string, Room>> = {
   'plugin.ts': { imports: [], vendors: ['zod'] },
   files: { imports: [], vendors: ['sqlite3'] },
   tasks: { imports: ['plugin.ts'], vendors: ['lossless-json'] },
+  // How a database server is reached, and what its failures mean: for sources and sinks alike.
+  databases: { imports: [] },
   sources: {
-    imports: ['tasks', 'plugin.ts'],
+    imports: ['databases', 'tasks', 'plugin.ts'],
     vendors: ['zod', 'csv-parse', 'yaml', 'undici', 'typeorm', 'sqlite3'],
   },
-  sinks: { imports: ['files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
+  sinks: { imports: ['databases', 'files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
   outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
   schedule: { imports: [], vendors: ['croner'] },
   deploy: { imports: ['schedule'], vendors: ['yaml'] },

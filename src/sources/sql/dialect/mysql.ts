@@ -1,10 +1,10 @@
 /** MySQL and MariaDB. */
 import type { QueryRunner } from 'typeorm'
+import type { Server } from '../../../databases/server.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { foreignKey } from '../checkpoint.js'
 import { type Settings, schemeOf } from '../options.js'
-import type { Server } from '../server.js'
 import { type Dialect, graceMs } from './dialect.js'
 
 interface MysqlField {

@@ -1,8 +1,8 @@
 /** PostgreSQL. */
+import type { Server } from '../../../databases/server.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
-import type { Server } from '../server.js'
 import { type Dialect, graceMs } from './dialect.js'
 
 export interface Pg {

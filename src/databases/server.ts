@@ -1,8 +1,10 @@
 /** Where a database server is, and how it is reached: libpq's URL. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { ConfigurationError, toError } from '../../errors/index.js'
-import type { Settings } from './options.js'
+import { ConfigurationError, toError } from '../errors/index.js'
+
+/** Whose server it is: the section of the configuration that names it. */
+export type Section = 'source' | 'sink'
 
 export interface Server {
   readonly title: string
@@ -19,17 +21,22 @@ export interface Server {
 const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host']
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full']
 
-export async function serverOf({ url: text, password }: Settings, baseDir: string): Promise<Server> {
+/** @param section for messages. Throws ConfigurationError. */
+export async function serverOf(
+  { url: text, password }: { readonly url: string; readonly password?: string | undefined },
+  baseDir: string,
+  section: Section,
+): Promise<Server> {
   const url = new URL(text)
   const parameter = (name: string): string | undefined => url.searchParams.get(name) ?? undefined
   const unknown = [...url.searchParams.keys()].find((key) => !parameters.includes(key))
   if (unknown !== undefined)
-    throw new ConfigurationError(`source.url has the parameter ${unknown}, which is not known.`, {
+    throw new ConfigurationError(`${section}.url has the parameter ${unknown}, which is not known.`, {
       hint: `Known parameters: ${parameters.join(', ')}.`,
     })
   const mode = parameter('sslmode')
   if (mode !== undefined && !sslModes.includes(mode))
-    throw new ConfigurationError(`source.url has sslmode=${mode}, which is not known.`, {
+    throw new ConfigurationError(`${section}.url has sslmode=${mode}, which is not known.`, {
       hint: `Known: ${sslModes.join(', ')}.`,
     })
   const pem = async (name: string): Promise<Buffer | undefined> => {
@@ -37,14 +44,14 @@ export async function serverOf({ url: text, password }: Settings, baseDir: strin
     if (file === undefined) return undefined
     return readFile(resolve(baseDir, file)).catch((error: unknown) => {
       throw new ConfigurationError(`The file ${resolve(baseDir, file)} can't be read: ${toError(error).message}`, {
-        hint: `Correct ${name} in source.url.`,
+        hint: `Correct ${name} in ${section}.url.`,
       })
     })
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
   const socket = parameter('host')
-  const database = decoded(url.pathname.slice(1))
-  const [username, inUrl] = [decoded(url.username), decoded(url.password)]
+  const database = decoded(url.pathname.slice(1), section)
+  const [username, inUrl] = [decoded(url.username, section), decoded(url.password, section)]
   const [ca, cert, key] = [await pem('sslrootcert'), await pem('sslcert'), await pem('sslkey')]
   return {
     title: `${socket ?? `${host}${url.port ? `:${url.port}` : ''}`}/${database}`,
@@ -71,11 +78,11 @@ function tls(mode: string, files: Readonly<Record<'ca' | 'cert' | 'key', Buffer 
   }
 }
 
-function decoded(text: string): string {
+function decoded(text: string, section: Section): string {
   try {
     return decodeURIComponent(text)
   } catch (cause) {
-    throw new ConfigurationError("source.url isn't well percent-encoded.", {
+    throw new ConfigurationError(`${section}.url isn't well percent-encoded.`, {
       hint: 'In user, password and name write % as %25.',
       cause,
     })

@@ -1,0 +1,30 @@
+/** The package that speaks a database's protocol: an optional one, which the user installs. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ConfigurationError, codeOf } from '../errors/index.js'
+
+/**
+ * The user's own package, found from the configuration's folder, or the one beside owm. Throws ConfigurationError.
+ *
+ * @param needer for messages: `The source sql`
+ */
+export async function driverModule<Driver>(name: 'pg' | 'mysql2', baseDir: string, needer: string): Promise<Driver> {
+  for (const place of [join(baseDir, 'owm.js'), import.meta.url]) {
+    let file: string
+    try {
+      file = createRequire(place).resolve(name)
+    } catch (error) {
+      if (codeOf(error) === 'MODULE_NOT_FOUND') continue
+      throw error
+    }
+    const module: { default: Driver } = await import(pathToFileURL(file).href)
+    return module.default
+  }
+  throw new ConfigurationError(
+    `${needer} needs the package ${name} for this database, and neither ${baseDir} nor owm has it.`,
+    {
+      hint: `Install it: \`npm install ${name}\`, where owm is installed or beside the configuration.`,
+    },
+  )
+}

@@ -1,0 +1,58 @@
+/** What drivers and databases say of a failure: whether it passes, by SQLSTATE or the driver's own codes. */
+import { codeOf, isOwmError, toError } from '../errors/index.js'
+import type { Section } from './server.js'
+
+/** SQLSTATE's classes against which a retry doesn't help, in PostgreSQL and MySQL alike. */
+const lastingStates = ['0A', '21', '22', '25', '26', '28', '2F', '38', '39', '3D', '3F', '42', '44']
+/** Of these, a state that passes: an idle transaction was ended. */
+const passingStates = ['25P03']
+/** MySQL: too many connections of this user; limits of a user. */
+const passingErrnos = [1203, 1226]
+/**
+ * MySQL, under the general state HY000: host not allowed, mixed collations, broken view, unknown authentication,
+ * unknown variable.
+ */
+const lastingErrnos = [1130, 1193, 1267, 1356, 1524]
+/** PostgreSQL, or a pool before it, doesn't know a parameter of the connection. */
+const unknownParameter = '08P01'
+const lastingCodes = [
+  /^SQLITE_(ERROR|CANTOPEN|NOTADB|CORRUPT|PERM|AUTH|READONLY|MISMATCH)$/,
+  /^(HANDSHAKE_NO_SSL_SUPPORT|ERR_TLS_.*)$/,
+]
+const certificateCodes = /^(ERR_TLS_CERT_.*|CERT_.*|.*_CERT|DEPTH_ZERO_.*|SELF_SIGNED_.*|UNABLE_TO_.*)$/
+
+/** What to do about a certificate that isn't trusted. */
+export const certificateHint = (section: Section): string =>
+  `Name the authority of its certificate: sslrootcert=FILE in ${section}.url, or NODE_EXTRA_CA_CERTS in the ` +
+  'environment; with sslmode=verify-full, correct the host name, too.'
+
+/** The SQLSTATE of whatever a driver's error is wrapped in ('' where it has none). */
+export function stateOf(thrown: unknown): string {
+  const error = driverErrorOf(thrown)
+  return 'sqlState' in error && typeof error.sqlState === 'string' ? error.sqlState : codeOf(error)
+}
+
+/** What a driver threw, out of whatever it is wrapped in. */
+export function driverErrorOf(thrown: unknown): Error {
+  const error = toError(thrown)
+  if ('driverError' in error) return toError(error.driverError)
+  return isOwmError(error) && error.cause !== undefined ? driverErrorOf(error.cause) : error
+}
+
+/** mysql2 gives every failure of a TLS handshake the same code; those of the network still have the socket's marks. */
+export const isCertificateError = (error: Error): boolean =>
+  certificateCodes.test(codeOf(error)) ||
+  (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
+
+/** Whether a retry can't help. Unknown failures pass. */
+export function isLasting(error: Error): boolean {
+  const state = stateOf(error)
+  const errno = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0
+  return (
+    (lastingStates.includes(state.slice(0, 2)) && !passingStates.includes(state) && !passingErrnos.includes(errno)) ||
+    lastingErrnos.includes(errno) ||
+    state === unknownParameter ||
+    isCertificateError(error) ||
+    lastingCodes.some((code) => code.test(codeOf(error)))
+  )
+}
