@@ -2,10 +2,11 @@ import { defineConfig } from 'vitest/config'
 import { filesWithout, missingPrograms } from './scripts/programs.mjs'
 
 /**
- * Five suites, told apart by their files' names:
+ * Six suites, told apart by their files' names:
  * unit         name.test.ts: no server, no process of its own; for while you write
  * integration  name.integration.test.ts: real processes and real servers
  * faults       test/faults, and the outbox against a model of it: kills, full disks, failovers
+ * engines      what starts owm: containers, Kubernetes, Slurm, ecFlow, cron; the long part: `npm run test:engines`
  * model        the protocol's Promela model, checked by spin
  * guards       the suite again, in an owm without one of its guards: it must fail (`npm run test:guards`)
  */
@@ -15,13 +16,20 @@ const faults = [
   'test/schedule/year/*.test.ts',
   'test/doctor/healthy.*',
 ]
-/** Of these, what takes long: `npm run test:faults` alone has it, so that `npm test` ends within 25 minutes. */
+/** What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. */
 const long = [
   ...['random-kills', 'power-loss', 'retries', 'network', 'poison', 'disk', 'full-stream'].map(
     (name) => `test/faults/${name}.test.ts`,
   ),
-  ...['test/faults/fuzz/*', 'test/faults/protocol/schedules.*', 'test/schedule/year/*', 'test/doctor/healthy.*'],
+  ...[
+    'test/faults/fuzz/*',
+    'test/engines/long/*',
+    'test/faults/protocol/schedules.*',
+    'test/schedule/year/*',
+    'test/doctor/healthy.*',
+  ],
 ]
+const engines = ['test/engines/**/*.test.ts']
 const leftOut = process.env['OWM_TEST_LONG'] ? [] : long
 const model = ['test/promela.test.ts']
 const guards = ['test/guards.test.ts', 'test/faults/broken-guards.test.ts']
@@ -44,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.integration.test.ts', ...faults, ...model, ...guards, ...cannotRun],
+          exclude: ['test/**/*.integration.test.ts', ...faults, ...engines, ...model, ...guards, ...cannotRun],
           retry: 0,
         },
       },
@@ -53,6 +61,7 @@ export default defineConfig({
         test: { name: 'integration', include: ['test/**/*.integration.test.ts'], exclude: [...faults, ...cannotRun] },
       },
       { extends: true, test: { name: 'faults', include: faults, exclude: [...guards, ...leftOut, ...cannotRun] } },
+      { extends: true, test: { name: 'engines', include: engines, exclude: [...leftOut, ...cannotRun] } },
       { extends: true, test: { name: 'model', include: model, exclude: cannotRun, maxConcurrency: 2 } },
       {
         extends: true,

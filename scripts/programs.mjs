@@ -33,6 +33,12 @@ const programs = [
     ? [{ name: 'prometheus-pushgateway', debian: 'prometheus-pushgateway', usedBy: /'prometheus-pushgateway'/ }]
     : []),
   ...(process.platform === 'linux' ? [{ name: 'chromium', debian: 'chromium', usedBy: /support\/chromium\.js'/ }] : []),
+  ...(process.platform === 'linux'
+    ? [
+        { name: 'docker', debian: 'docker.io', usedBy: /support\/docker\.js'/ },
+        { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
+      ]
+    : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
 ]
 

@@ -223,8 +223,8 @@ describe('commands', () => {
 })
 
 it('unit tests start no server and no process', () => {
-  const isUnit = (path: string): boolean =>
-    path.endsWith('.test.ts') && !/\.integration\.test\.ts$|^test\/(faults\/|(model|promela|guards)\.test)/.test(path)
+  const others = /\.integration\.test\.ts$|^test\/(faults\/|engines\/|(model|promela|guards)\.test)/
+  const isUnit = (path: string): boolean => path.endsWith('.test.ts') && !others.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,
     /^import .* from '.*\/support\/(?!cli|locations)/m,
