@@ -16,7 +16,8 @@ import { cwd, fresh, lacks, redis, run, simulated, toRedis } from './work.mjs'
  * @property {string} a key of the side that is judged
  * @property {string} against
  * @property {string} b key of the side that it is measured against; '' for a bound of its own
- * @property {{atMost: number} | {timesAsFast: number} | {bytes: number}} [goal] without one: for information
+ * @property {{atMost: number} | {timesAsFast: number} | {bytes: number} | {secondsMore: number}} [goal] without one:
+ *   for information
  * @property {number} [scale] locations of a over locations of b: time a task is compared
  *
  * @typedef {object} Group
@@ -266,6 +267,35 @@ const inspect = ({ quick, reps, big }) => ({
 })
 
 /** @type {(how: How) => Group} */
+const plan = ({ quick, reps, big }) => ({
+  name: 'plan',
+  reps,
+  async sides() {
+    const list = await work.listOf(big)
+    const planOf =
+      (/** @type {string[]} */ ...flags) =>
+      async () => {
+        const source = ['--set', 'source.use=static-list', '--set', `source.file=${list}`]
+        const cadence = ['--set', 'cadence.field=every', '--set', 'cadence.spread=true']
+        return (await run(['plan', '-q', ...source, ...cadence, '--set', 'schedule.cron=0 * * * *', ...flags])).seconds
+      }
+    return {
+      all: { label: 'all', run: planOf() },
+      none: { label: 'none', run: planOf('--set', 'source.where.city=nowhere', '--set', 'source.minLocations=0') },
+    }
+  },
+  rows: [
+    {
+      what: `\`plan\` of a CSV of ${words(big)} with a cadence each`,
+      a: 'all',
+      against: 'of the same list, all of it left out: reading alone',
+      b: 'none',
+      goal: { secondsMore: quick ? 0.2 : 2 },
+    },
+  ],
+})
+
+/** @type {(how: How) => Group} */
 const linear = ({ quick, reps, big }) => {
   const medium = quick ? 40_000 : 100_000
   /** @type {(() => Promise<void>) | undefined} */
@@ -349,7 +379,7 @@ const memory = ({ quick, reps, say }) => {
 /** @param {boolean} quick smaller sizes @param {number} reps @param {(text: string) => void} say @returns {Group[]} */
 export function groups(quick, reps, say) {
   const how = { quick, reps, big: quick ? 100_000 : 1_000_000, bulk: quick ? 20_000 : 100_000, say }
-  return [start, produceOf16, produceOf100000, signals, peers, flush, inspect, linear, memory].map((group) =>
+  return [start, produceOf16, produceOf100000, signals, peers, flush, inspect, plan, linear, memory].map((group) =>
     group(how),
   )
 }

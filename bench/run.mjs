@@ -108,6 +108,11 @@ function judged({ what, against, goal, scale = 1, ...row }, results, bytes) {
     const ratio = median(a) / goal.bytes
     return [[what, against, ofA, ofB, ratio.toFixed(2), 'at most 1', verdict(ratio <= 1)]]
   }
+  if (goal && 'secondsMore' in goal) {
+    const more = median(a) - median(b ?? [])
+    const of = `${more.toFixed(2)} s more (${(Math.min(...a) - Math.min(...(b ?? []))).toFixed(2)})`
+    return [[what, against, ofA, ofB, of, `at most ${goal.secondsMore} s more`, verdict(more <= goal.secondsMore)]]
+  }
   const ratio = median(a) / median(b ?? []) / scale
   // What else runs on the machine only ever adds: the best of each side says how much of the ratio is noise.
   const best = Math.min(...a) / Math.min(...(b ?? [])) / scale

@@ -181,6 +181,20 @@ export async function csvOf(/** @type {number} */ count) {
   return file
 }
 
+/** A list whose locations have cadences of their own. */
+export async function listOf(/** @type {number} */ count) {
+  const file = fresh('list.csv')
+  const out = createWriteStream(file)
+  out.write('id,latitude,longitude,city,state,every\n')
+  for (let at = 0; at < count; at++) {
+    const [latitude, longitude] = [(at % 180_000) / 1_000 - 90, (at % 359_000) / 1_000 - 179]
+    if (!out.write(`${at},${latitude},${longitude},City ${at},S${at % 50},${['1h', '3h', '6h', '1d'][at % 4]}\n`))
+      await new Promise((resolve) => out.once('drain', resolve))
+  }
+  await finished(out.end())
+  return file
+}
+
 /** Copies a file down to the disk, so that its writing isn't timed with what follows. */
 function copyOf(/** @type {string} */ file) {
   const copy = fresh('copy.db')

@@ -5,9 +5,8 @@ const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_
 
 /** Milliseconds; undefined where the text is no duration. */
 export function durationMs(text: string): number | undefined {
-  const [, number, unit = ''] = durationPattern.exec(text) ?? []
-  const size = units[unit]
-  return size === undefined ? undefined : Number(number) * size
+  const size = units[text.at(-1) ?? '']
+  return size === undefined || !durationPattern.test(text) ? undefined : Number.parseInt(text, 10) * size
 }
 
 /** A duration as people write it, in the largest unit that it is a whole number of: `90m`, `6h`, `1d`. */

@@ -15,8 +15,8 @@ export type Load = Readonly<Record<string, number>>
 /** How many locations have which rhythm. */
 export class Rhythms {
   #always = 0
-  /** Period -> phase -> locations; both in milliseconds. */
-  readonly #periods = new Map<number, Map<number, number>>()
+  /** Period in milliseconds -> locations by phase. */
+  readonly #periods = new Map<number, Phases>()
 
   /** @param rhythm undefined where the location is due in every run */
   add(rhythm: Rhythm | undefined): void {
@@ -25,17 +25,18 @@ export class Rhythms {
       return
     }
     const { every, phase } = rhythm
-    const phases = this.#periods.get(every) ?? new Map<number, number>()
-    phases.set(phase, (phases.get(phase) ?? 0) + 1)
-    this.#periods.set(every, phases)
+    let phases = this.#periods.get(every)
+    if (!phases) {
+      phases = new Phases()
+      this.#periods.set(every, phases)
+    }
+    phases.add(phase)
   }
 
   /** Locations whose period is shorter than a gap between scheduled times, by that period. */
   shorterThan(gap: number): Load {
     const short = [...this.#periods].filter(([every]) => every < gap).sort(([one], [other]) => one - other)
-    return Object.fromEntries(
-      short.map(([every, phases]) => [durationText(every), [...phases.values()].reduce((sum, of) => sum + of, 0)]),
-    )
+    return Object.fromEntries(short.map(([every, phases]) => [durationText(every), phases.locations]))
   }
 
   /** Makes the function that says what a run brings whose interval is this span. */
@@ -48,13 +49,45 @@ export class Rhythms {
   }
 }
 
+/** In whole seconds, as phases are. */
+const block = 1024
+
+/** How many locations have which phase: in blocks of counters, since a map with a key for each fills slowly. */
+class Phases {
+  locations = 0
+  readonly #blocks = new Map<number, Uint32Array>()
+
+  /** @param phase milliseconds */
+  add(phase: number): void {
+    const second = phase / 1_000
+    const at = Math.floor(second / block)
+    let counters = this.#blocks.get(at)
+    if (!counters) {
+      counters = new Uint32Array(block)
+      this.#blocks.set(at, counters)
+    }
+    counters[second % block] = (counters[second % block] ?? 0) + 1
+    this.locations++
+  }
+
+  /** Phases that a location has, ascending, and how many have each. */
+  *[Symbol.iterator](): Generator<[phase: number, locations: number]> {
+    const blocks = [...this.#blocks].sort(([one], [other]) => one - other)
+    for (const [at, counters] of blocks)
+      for (const [index, locations] of counters.entries())
+        if (locations > 0) yield [(at * block + index) * 1_000, locations]
+  }
+}
+
 /** How many of the locations with one period have a window that begins in a span: see `newestWindow`. */
-function dueAmong(every: number, phases: ReadonlyMap<number, number>): (span: Span) => number {
-  const sorted = [...phases].sort(([one], [other]) => one - other)
-  const starts = sorted.map(([phase]) => phase)
+function dueAmong(every: number, phases: Phases): (span: Span) => number {
+  const all = phases.locations
+  const starts: number[] = []
   const sums = [0]
-  for (const [, locations] of sorted) sums.push((sums.at(-1) ?? 0) + locations)
-  const all = sums.at(-1) ?? 0
+  for (const [phase, locations] of phases) {
+    starts.push(phase)
+    sums.push((sums.at(-1) ?? 0) + locations)
+  }
   /** Locations whose phase is at most this one. */
   const upTo = (phase: number): number => sums[countUpTo(starts, phase)] ?? 0
   return ({ from, to }) => {

@@ -80,6 +80,7 @@ function extraOf(key: string): { name: string; start: Uint8Array } {
 
 /** Undefined for what JSON leaves out, such as a function. */
 function jsonOf(value: unknown, name: string): string | undefined {
+  if (typeof value === 'string') return JSON.stringify(value)
   if (isDeeperThan(maxExtraDepth, value)) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
   if (isTwice(value)) throw new Rejection(`${name} has a key that is there twice`)
   if (isInfinite(value)) throw new Rejection(`${name} holds a number that is too large for JSON`)

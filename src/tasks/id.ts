@@ -25,6 +25,8 @@ export function idDigits(slot: string, taskNamespace = ''): (key: string, window
   name.put(taskNamespace === '' ? namespace : namespaceFor(taskNamespace))
   const before = name.end
   let [written, start] = ['', before]
+  /** By their length: to make a view takes as long as the hash itself. */
+  const views: Uint8Array[] = []
   return (key, window = slot) => {
     if (window !== written) {
       name.end = before
@@ -34,7 +36,9 @@ export function idDigits(slot: string, taskNamespace = ''): (key: string, window
     }
     name.end = start
     name.text(key)
-    return hash('sha1', name.written(), 'hex')
+    const view = views[name.end] ?? name.written()
+    views[name.end] = view
+    return hash('sha1', view, 'hex')
   }
 }
 
