@@ -36,6 +36,7 @@ const programs = [
   ...(process.platform === 'linux'
     ? [
         { name: 'docker', debian: 'docker.io', usedBy: /support\/docker\.js'/ },
+        { name: 'kubectl', debian: 'kubernetes-client', usedBy: /'kubectl'/ },
         { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
       ]
     : []),

@@ -26,8 +26,9 @@ export interface Start {
   readonly secretFiles: readonly string[]
   /** Folders that owm writes to; with `${NAME}` where the configuration has one. */
   readonly writes: readonly string[]
-  /** `source.shards` */
+  /** `source.shards`, and `source.shard`, such as 0/3 */
   readonly shards: number | undefined
+  readonly shard: string | undefined
 }
 
 /** A text that somebody installs, and the name of its file. */

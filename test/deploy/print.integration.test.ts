@@ -3,13 +3,11 @@ import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { CronJob } from 'kubernetes-models/batch/v1/CronJob'
-import { PersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolumeClaim'
 import { describe, expect, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
 import type { PrintResult } from '../../src/commands/init.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import { bin, folderWith, owm, owmJson, type RunOptions, temporaryFolder } from '../support/cli.js'
+import { cronJobsOf, manifestsIn, problemsOf } from '../support/manifests.js'
 
 const run = promisify(execFile)
 
@@ -173,6 +171,7 @@ describe('--print systemd', () => {
     ['one pipeline', base],
     ['two', { ...base, pipelines: { a: {}, b: { schedule: { cron: '0 0 13 * 5', timezone: 'Europe/Berlin' } } } }],
     ['variables', { ...base, outbox: { path: '${STATE_DIRECTORY}/o.db' }, sink: { use: 'jsonl', path: '${OUT}/t' } }],
+    ['credentials', { ...base, sink: { use: 'redis-stream', url: '${file:$CREDENTIALS_DIRECTORY/url}' } }],
   ])('prints units that systemd takes: %s', async (_, config) => {
     const { folder, units } = await unitsOf(config)
     expect(units.length).toBe('pipelines' in config ? 4 : 2)
@@ -248,34 +247,20 @@ describe('--print kubernetes', () => {
   async function documentsOf(config: unknown, ...args: string[]): Promise<{ text: string; all: unknown[] }> {
     const [part] = await partsOf('kubernetes', await strangeFolder(config), ...args)
     const text = part?.text ?? ''
-    const documents = parseAllDocuments(text)
-    expect(documents.flatMap(({ errors }) => errors)).toEqual([])
-    return { text, all: documents.map((document): unknown => document.toJS()).filter((one) => one !== null) }
+    return { text, all: manifestsIn(text) }
   }
 
-  const isKind = <T>(one: unknown, kind: string): one is T =>
-    typeof one === 'object' && one !== null && 'kind' in one && one.kind === kind
-
-  /** Throws where Kubernetes would refuse them by their types. */
-  function validate(documents: unknown[]): CronJob[] {
-    return documents.flatMap((one) => {
-      if (isKind<ConstructorParameters<typeof PersistentVolumeClaim>[0]>(one, 'PersistentVolumeClaim')) {
-        new PersistentVolumeClaim(one).validate()
-        return []
-      }
-      expect(isKind(one, 'CronJob')).toBe(true)
-      const job = isKind<ConstructorParameters<typeof CronJob>[0]>(one, 'CronJob') ? [new CronJob(one)] : []
-      for (const model of job) model.validate()
-      return job
-    })
-  }
+  it('prints nothing that Kubernetes would refuse', async () => {
+    for (const config of [base, { ...base, source: { ...base.source, shards: 3 } }])
+      expect(cronJobsOf((await documentsOf(config)).all).flatMap(problemsOf)).toEqual([])
+  })
 
   it('prints a CronJob and a volume for each pipeline', async () => {
     const { all } = await documentsOf({
       ...base,
       pipelines: { hourly: {}, Daily_2: { schedule: { cron: '5 4 * * 5-7', timezone: 'Europe/Berlin' } } },
     })
-    const jobs = validate(all)
+    const jobs = cronJobsOf(all)
     expect(all.length).toBe(4)
     expect(jobs.map(({ metadata, spec }) => [metadata?.name, spec?.schedule, spec?.timeZone])).toEqual([
       ['owm-hourly', '0 * * * *', 'UTC'],
@@ -306,7 +291,7 @@ describe('--print kubernetes', () => {
       ...base,
       pipelines: Object.fromEntries(crons.map((cron, index) => [`p${index}`, { schedule: { cron } }])),
     })
-    const printed = validate(all).map(({ spec }) => spec?.schedule ?? '')
+    const printed = cronJobsOf(all).map(({ spec }) => spec?.schedule ?? '')
     for (const [index, cron] of crons.entries()) {
       // Its weekdays are 0 to 6.
       expect(printed[index]).toMatch(/^([\d*,/-]+ ){4}[0-6*,/-]+$/)
@@ -317,29 +302,47 @@ describe('--print kubernetes', () => {
       expect(times[0]).toEqual(times[1])
     }
     const { all: special } = await documentsOf({ ...base, schedule: { cron: '20 5 L * *' } })
-    expect(validate(special)[0]?.spec?.schedule).toBe('20 * * * *')
+    expect(cronJobsOf(special)[0]?.spec?.schedule).toBe('20 * * * *')
   })
 
   it('is what the validator refuses once a key has another type', async () => {
     const { text } = await documentsOf(base)
-    const broken = parseAllDocuments(text.replace('concurrencyPolicy: Forbid', 'concurrencyPolicy: Perhaps'))
-    expect(() => validate(broken.map((one): unknown => one.toJS()).filter(Boolean))).toThrow('concurrencyPolicy')
+    const broken = text.replace('concurrencyPolicy: Forbid', 'concurrencyPolicy: Perhaps')
+    expect(() => cronJobsOf(manifestsIn(broken))).toThrow('concurrencyPolicy')
   })
 
   it('is an Indexed Job for shards, each with an outbox of its own', async () => {
     const { all } = await documentsOf({ ...base, source: { ...base.source, shards: 3 } })
-    const [job] = validate(all)
+    const [job] = cronJobsOf(all)
     const spec = job?.spec?.jobTemplate.spec
+    expect(all).toHaveLength(1) // pods on several machines can't share a claim
     expect(spec).toMatchObject({ completionMode: 'Indexed', completions: 3, parallelism: 3 })
     expect(spec?.template.spec?.containers[0]?.args).toContain('/var/lib/owm/outbox-$(JOB_COMPLETION_INDEX).db')
     expect(spec?.template.spec?.containers[0]?.envFrom).toBeUndefined()
+  })
+
+  it('has a name and a claim for each shard that is printed by itself', async () => {
+    const name = `${'a-long-name-'.repeat(5)}end`
+    const config = { ...base, pipelines: { short: {}, [name]: {} } }
+    const jobs = cronJobsOf((await documentsOf(config, '--set', 'source.shard=10/100')).all)
+    const names = jobs.map(({ metadata }) => metadata?.name)
+    expect(names).toEqual(['owm-short-10-of-100', expect.stringMatching(/^owm-a-long-name-.*-10-of-100$/)])
+    const volumes = jobs.map(({ spec }) => spec?.jobTemplate.spec?.template.spec?.volumes?.[1]?.persistentVolumeClaim)
+    expect(volumes.map((claim) => claim?.claimName)).toEqual(names.map((one) => `${one}-outbox`))
+    expect(jobs.flatMap(problemsOf)).toEqual([])
+  })
+
+  it('refuses names that Kubernetes would take for one', async () => {
+    const cwd = await folderWith({ ...base, pipelines: { a_b: {}, 'a-b': {} } })
+    const ran = await owm(['init', '--print', 'kubernetes'], { cwd })
+    expect(ran).toMatchObject({ code: 78, stdout: '', stderr: expect.stringContaining('owm-a-b') })
   })
 
   it('has arguments that owm takes', async () => {
     const cwd = await folderWith(base)
     await mkdir(join(cwd, 'later'))
     const { all } = await documentsOf(base, '--set', 'source.count=2')
-    const args = validate(all)[0]?.spec?.jobTemplate.spec?.template.spec?.containers[0]?.args ?? []
+    const args = cronJobsOf(all)[0]?.spec?.jobTemplate.spec?.template.spec?.containers[0]?.args ?? []
     expect(args.map((arg) => basename(arg))).toContain('.owmrc.json')
     const here = args.map((arg) => arg.replace('/etc/owm', cwd).replace('/var/lib/owm', join(cwd, 'volume')))
     await mkdir(join(cwd, 'volume'))

@@ -39,7 +39,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     throw new ConfigurationError(`There is no configuration in ${cwd}.`, {
       hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
     })
-  const { shards } = settings.source ?? {}
+  const { shards, shard } = settings.source ?? {}
   const paths = {
     ...{ node: process.execPath, program: process.argv[1] ?? '' },
     ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env), named: named ?? relative(cwd, file) },
@@ -51,7 +51,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
       name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
       user: user(),
     },
-    ...{ flags: flagsOf(loaded, flags), schedule: scheduleIn(loaded), shards },
+    ...{ flags: flagsOf(loaded, flags), schedule: scheduleIn(loaded), shards, shard },
     variables: [
       ...references.names,
       ...Object.keys(env).filter((name) => overriding.includes(name) && env[name]),
