@@ -306,10 +306,12 @@ function streamOf(loaded: Loaded): string {
   const { use } = loaded.settings.sink ?? {}
   const options = ownOptions(loaded, 'sink')
   const { url = 'redis://127.0.0.1:6379', stream = 'owm-ingestion-stream' } = options
+  const { socket, sentinels, name, cluster, database } = options
   if (use === 'jsonl') return JSON.stringify([use, pathIn(loaded, 'sink', 'path')])
   if (use !== 'redis-stream' || typeof url !== 'string' || !URL.canParse(url)) return JSON.stringify([use, options])
   const { hostname, port, pathname } = new URL(url)
-  return JSON.stringify([use, hostname, port || '6379', pathname.replace(/^\/0?$/, ''), stream])
+  const server = [hostname, port || '6379', pathname.replace(/^\/0?$/, '')]
+  return JSON.stringify([use, server, socket, sentinels, name, cluster, database, stream])
 }
 
 /** Which list a source reads: shares and filters of one list give no id to two places. */

@@ -75,7 +75,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   // Where the form is wrong nobody knows which part is the secret; in a wrong address not even where the password is.
   const isPlain = ['string', 'number', 'boolean'].includes(typeof found) && at(masked(value, type), path) === found
   const shown = isPlain ? JSON.stringify(found) : ''
-  const tells = shown === '' || secrets.isIn(shown)
+  const tells = shown === '' || secrets.isIn(shown) || /:[^\s@]*@/.test(shown) // user:password@host
   const it = tells ? '' : ` (it is ${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown})`
   // Of a value with several forms: the names that tell them apart.
   const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []

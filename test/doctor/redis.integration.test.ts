@@ -57,15 +57,16 @@ async function setting(name: string, value: string): Promise<void> {
 
 describe('the server', () => {
   it('may delete the stream, is full, keeps nothing, has too few replicas', async () => {
-    const cwd = await folderFor()
+    const cwd = await folderFor({ durability: { replicas: 2 } })
     const used = Number(/^used_memory:(\d+)/m.exec(await admin.info('memory'))?.[1])
     await setting('maxmemory-policy', 'allkeys-lru')
     await setting('maxmemory', String(Math.ceil(used * 1.07)))
     await setting('save', '')
     await setting('min-replicas-to-write', '1')
     const ran = await doctor(cwd)
-    expectFound(ran, 78, 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-replicas')
+    expectFound(ran, 78, 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-replicas', 'redis-durability')
     expect(saidOf(ran, 'redis-replicas')).toBe('0 of 1 that it needs are connected')
+    expect(saidOf(ran, 'redis-durability')).toBe('a batch waits for 2 replicas, and 0 keep up')
     expect(ran.stderr).toBe('')
   })
 

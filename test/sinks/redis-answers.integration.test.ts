@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { classed } from '../../src/sinks/redis-stream/errors.js'
-import { keysOf } from '../../src/sinks/redis-stream/keys.js'
 import { options } from '../../src/sinks/redis-stream/options.js'
 import { folderWith, owm, type Ran, until } from '../support/cli.js'
 import { startProxy } from '../support/proxy.js'
@@ -174,16 +173,6 @@ it('parameters of ioredis do what they did; those that owm sets itself have no e
   expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
   await admin.select(1)
   expect(await admin.xlen(`a:${stream}`)).toBe(1)
-})
-
-it('a stream may have any braces in its name, in a cluster', async () => {
-  const { redis, admin } = await clusterOfOne()
-  for (const name of ['a{b}c', '{a}{b}', '{}x', 'x{}{y}', 'a{', '}{', '{{a}}']) {
-    const ran = await produce(redis.url, { stream: name })
-    expect({ name, ...ran }).toMatchObject({ code: 0, stderr: '' })
-    expect(await admin.xlen(name)).toBe(1)
-    expect(await admin.cluster('KEYSLOT', keysOf(name).mark)).toBe(await admin.cluster('KEYSLOT', name))
-  }
 })
 
 it('a policy that may evict the stream is told, once', async () => {

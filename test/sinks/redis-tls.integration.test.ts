@@ -45,14 +45,15 @@ async function tlsServer(name: keyof typeof dates, ...args: string[]): Promise<{
   return { plain: redis.port, tls: free.port }
 }
 
-async function produce(url: string, trusted: keyof typeof dates): Promise<Ran> {
+async function produce(url: string, trusted?: keyof typeof dates, tls?: object): Promise<Ran> {
   const cwd = await folderWith({
     source: { use: 'static-list', locations: [{ city: 'Bern', latitude: 46.9, longitude: 7.4 }] },
-    sink: { use: 'redis-stream', url, connectTimeoutMs: 1_500 },
+    sink: { use: 'redis-stream', url, connectTimeoutMs: 1_500, ...(tls && { tls }) },
     outbox: { path: './o.db' },
     retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 50 },
   })
-  return owm(['produce', '--slot', slot], { cwd, env: { NODE_EXTRA_CA_CERTS: join(folder, trusted, 'crt') } })
+  const env = trusted && { NODE_EXTRA_CA_CERTS: join(folder, trusted, 'crt') }
+  return owm(['produce', '--slot', slot], { cwd, ...(env && { env }) })
 }
 
 it('a trusted certificate: delivered', async () => {
@@ -81,6 +82,36 @@ it.each([[], ['--tls-protocols', 'TLSv1.2']])(
     })
   },
 )
+
+const file = (name: keyof typeof dates, what: string): string => join(folder, name, what)
+
+it('sink.tls: an authority, a certificate and its key, by their files or as text; another name', async () => {
+  const { tls } = await tlsServer('valid')
+  const url = `rediss://127.0.0.1:${tls}`
+  const [ca, cert, key] = ['crt', 'crt', 'key'].map((what) => file('valid', what))
+  expect(await produce(url, undefined, { ca, cert, key })).toMatchObject({ code: 0, stderr: '' })
+  const text = { ca: `\${file:${ca}}`, cert: `\${file:${cert}}`, key: `\${file:${key}}` }
+  expect(await produce(url, undefined, text)).toMatchObject({ code: 0, stderr: '' })
+  const unnamed = await produce(url, undefined, { ca, cert, key, serverName: 'redis.example.com' })
+  expect(unnamed).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/not trusted: [\s\S]*sink\.tls\.serverName/),
+  })
+})
+
+it('sink.tls that cannot be used is told before anything is sent', async () => {
+  const [ca, early] = [file('valid', 'crt'), file('early', 'key')]
+  const url = 'rediss://127.0.0.1:1'
+  const missing = await produce(url, undefined, { ca: './missing.pem' })
+  expect(missing).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/sink\.tls\.ca can't be read: .*missing\.pem/),
+  })
+  const noPem = await produce(url, undefined, { ca: join(folder, 'valid', 'serial') })
+  expect(noPem).toMatchObject({ code: 78, stderr: expect.stringMatching(/no certificates that can be used[\s\S]*PEM/) })
+  const other = await produce(url, undefined, { ca, cert: ca, key: early })
+  expect(other).toMatchObject({ code: 78, stderr: expect.stringMatching(/can be used: .*mismatch/) })
+})
 
 it('a certificate that nobody vouches for is 78, one that is not valid yet 75', async () => {
   const [valid, early] = [await tlsServer('valid'), await tlsServer('early')]

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { appendFile, mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,8 @@ import type { ContainerRuntimeClient } from 'testcontainers'
 export interface RedisOptions {
   /** More arguments for redis-server, such as `['--appendonly', 'yes']`: a later one wins. */
   readonly args?: readonly string[]
+  /** Makes a Sentinel of it, with this text as its configuration. */
+  readonly sentinel?: string
 }
 
 interface RedisServer {
@@ -73,7 +75,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
 export async function startRedisProcess(options: RedisOptions = {}): Promise<RedisProcess> {
   for (let attempt = 1; ; attempt++) {
     const directory = await mkdtemp(join(tmpdir(), 'owm-test-redis-'))
-    const server = new LocalRedis(randomPort(), directory, options.args ?? [])
+    const server = new LocalRedis(randomPort(), directory, options)
     try {
       await server.start()
       return server
@@ -155,14 +157,16 @@ class LocalRedis implements RedisProcess {
   readonly port: number
   readonly directory: string
   readonly #args: readonly string[]
+  readonly #sentinel: string | undefined
   #child: ChildProcess | undefined
   #output = ''
   #stopped = false
 
-  constructor(port: number, directory: string, args: readonly string[]) {
+  constructor(port: number, directory: string, { args = [], sentinel }: RedisOptions) {
     this.port = port
     this.directory = directory
     this.#args = args
+    this.#sentinel = sentinel
   }
 
   get url(): string {
@@ -177,7 +181,11 @@ class LocalRedis implements RedisProcess {
 
   async start(): Promise<void> {
     const place = ['--bind', this.host, '--port', `${this.port}`, '--dir', this.directory]
-    const child = spawn('redis-server', [...place, ...NOT_PERSISTENT, ...this.#args], {
+    const file = join(this.directory, 'sentinel.conf')
+    // It writes what it learns into that file: a restart keeps it.
+    if (this.#sentinel !== undefined) await writeFile(file, this.#sentinel, { flag: 'wx' }).catch(() => undefined)
+    const kind = this.#sentinel === undefined ? NOT_PERSISTENT : ['--sentinel']
+    const child = spawn('redis-server', [...(this.#sentinel ? [file] : []), ...place, ...kind, ...this.#args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#output = ''

@@ -1,10 +1,11 @@
 /** The end of `owm config check --connect`: nothing of it stays, and what else a run needs is asked for. */
 import { ConfigurationError } from '../../errors/index.js'
-import type { Connection } from './connection.js'
+import type { Connection } from './connection/index.js'
 import { forbidden } from './errors.js'
 import type { Keys } from './keys.js'
 import type { Settings } from './options.js'
 import { leave } from './scripts/leave.js'
+import { otherCommands } from './scripts/rights.js'
 
 /**
  * Removes the fence of `id` and the mark that a check wrote. Throws ConfigurationError where this user may not give a
@@ -13,7 +14,7 @@ import { leave } from './scripts/leave.js'
 export async function leaveCheck(connection: Connection, keys: Keys, id: string, settings: Settings): Promise<void> {
   const { stream, mark, slots } = keys
   const all = [stream, keys.fence(id), mark, slots, keys.receipts(id), keys.receiptIndex(id)]
-  const left = await connection.ask((redis) => redis.eval(leave, all.length, ...all))
+  const left = await connection.ask((redis) => redis.eval(leave, all.length, ...all, ...otherCommands(settings)))
   if (!Array.isArray(left)) throw new ConfigurationError(`Redis answered something unexpected: ${JSON.stringify(left)}`)
-  if (left.length > 0) throw forbidden(left.map(String), settings.url)
+  if (left.length > 0) throw forbidden(left.map(String), connection.place)
 }

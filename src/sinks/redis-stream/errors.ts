@@ -1,21 +1,22 @@
 /** What Redis, or the way to it, says, as one of owm's classes. */
-import { ConfigurationError, codeOf, isDistrusted, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
 
 /** Redis' own error codes (the first word of an error reply) that a retry can't mend. */
 const configurationCodes: Readonly<Record<string, string>> = {
-  NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL.',
-  WRONGPASS: 'Correct the user or the password in sink.url or OWM_REDIS_URL.',
+  NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL, or sink.username and sink.password.',
+  WRONGPASS: 'Correct the user or the password: sink.url or OWM_REDIS_URL, or sink.username and sink.password.',
   NOPERM:
     'Give the user +eval +ping +time +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
     '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the ' +
-    'stream (ACL SETUSER); `owm why` also asks +xpending.',
+    'stream (ACL SETUSER); `owm why` also asks +xpending, `durability` +wait, `cluster` +cluster.',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',
   DENIED: 'Give the server a password, or let it listen on the address that owm may use (protected-mode).',
   UNKNOWN:
     'owm needs Redis 5 or newer with EVAL and streams: look whether a proxy or rename-command keeps a command away.',
-  DATABASE: 'Correct the database at the end of sink.url; a cluster has only 0.',
+  DATABASE: 'Correct sink.database, or the number at the end of sink.url; a cluster has only 0.',
+  NOCLUSTER: 'This server is no part of a cluster: name it in sink.url instead of sink.cluster.',
 }
 
 /** What Redis says only in words, by the code under which it stands above and below. */
@@ -25,26 +26,37 @@ const codesOfWords: readonly [RegExp, string][] = [
   [/^(ERR )?.{0,80}\b(unknown|unsupported) (redis )?(sub)?command/i, 'UNKNOWN'],
   [/^ERR (DB index is out of range|invalid DB index|SELECT is not allowed)/i, 'DATABASE'],
   [/^ERR .{0,80}keys that (do not|don't) hash to the same slot/i, 'CROSSSLOT'],
+  [/^ERR This instance has cluster support disabled/i, 'NOCLUSTER'],
 ]
 
 /** Redis' error codes that pass, with what an operator can do meanwhile. */
 const transientCodes: Readonly<Record<string, string>> = {
   LOADING: 'The server is reading its data set; it will answer when it has.',
-  READONLY: 'This server is a replica: name the new master, or wait for the failover to end.',
+  READONLY: 'This server is a replica: name the master, or wait for the failover to end.',
   OOM: 'The server has reached its maxmemory: free memory or raise the limit; the tasks wait in the outbox.',
   MISCONF: "The server can't write its snapshot to disk and refuses writes: look at its log and its disk.",
   BUSY: 'A script keeps the server busy.',
   MASTERDOWN: 'The replica has lost its master.',
-  MOVED: 'The cluster serves this hash slot from another node: name that one in sink.url.',
+  MOVED: 'The cluster serves this hash slot from another node: name some nodes in sink.cluster instead of sink.url.',
+  ASK: 'The hash slot of the stream is moving to another node: this passes.',
+  TRYAGAIN: 'The hash slot of the stream is moving to another node: this passes.',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write.',
-  CLUSTERDOWN: 'The cluster is down.',
+  CLUSTERDOWN: 'The cluster is down: `redis-cli --cluster check` says why; the tasks wait in the outbox.',
   MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
 }
 
 /** Codes that mean that this is the wrong server, or one that can't serve yet: the name is to be resolved anew. */
-const wrongServer: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED'])
+const wrongServer: ReadonlySet<string> = new Set([
+  ...['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED', 'ASK'],
+])
 
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+
+/** Where an answer of a cluster sends us: `MOVED 3999 10.0.0.2:6379`, or `ASK …` for this time only. */
+export function redirectionIn(error: unknown): { host: string; port: string; isAsked: boolean } | undefined {
+  const [, word, host = '', port = ''] = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(toError(error).message) ?? []
+  return word === undefined ? undefined : { host, port, isAsked: word === 'ASK' }
+}
 
 /** Whether there is no such stream, or no such group of it. */
 export const isMissingKey = (error: unknown): boolean =>
@@ -71,10 +83,26 @@ const refusals = /_ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_
 const alertIn = (message: string): string => /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message.trim()
 
 /** What a user of Redis may not do and a run needs: commands, each with its key. */
-export const forbidden = (commands: readonly string[], url: string): ConfigurationError =>
-  new ConfigurationError(`Redis at ${new URL(url).host} doesn't allow this user ${commands.join(', ')}.`, {
+export const forbidden = (commands: readonly string[], place: string): ConfigurationError =>
+  new ConfigurationError(`Redis at ${place} doesn't allow this user ${commands.join(', ')}.`, {
     hint: configurationCodes['NOPERM'],
   })
+
+/** What was written is on the master, and may be lost with it. */
+export const tooFewReplicas = (
+  place: string,
+  confirmed: number,
+  { replicas, timeoutMs }: { replicas: number; timeoutMs: number },
+): TransientError =>
+  new TransientError(
+    `${confirmed} of the ${replicas} replicas that sink.durability asks for had everything within ${timeoutMs} ms ` +
+      `(Redis at ${place}): what the master took isn't acknowledged.`,
+    {
+      hint:
+        'Look whether the replicas are connected and keep up (`owm doctor`), or lower sink.durability; then run ' +
+        '`owm flush`: nothing comes twice.',
+    },
+  )
 
 function lookAt(error: Error): string {
   if (codeOf(error) === 'CERT_NOT_YET_VALID') return "Look at this machine's clock"
@@ -82,28 +110,30 @@ function lookAt(error: Error): string {
   return 'Look whether the server runs and the address is right'
 }
 
-/** An error of Redis as one of owm's own. The address is named without its credentials. */
-export function classed(thrown: unknown, url: string): Error {
+/** An error of Redis as one of owm's own. `place`: where it is, without credentials. */
+export function classed(thrown: unknown, place: string): Error {
   const error = toError(thrown)
-  const { host } = new URL(url)
+  if (isOwmError(error)) return error
   if (isReply(error)) {
     const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
-    if (fix) return new ConfigurationError(`Redis at ${host} refused: ${error.message}`, { hint: fix, cause: error })
+    if (fix) return new ConfigurationError(`Redis at ${place} refused: ${error.message}`, { hint: fix, cause: error })
     const hint = transientCodes[code] ?? 'The tasks wait in the outbox: mend the cause, then run `owm flush`.'
-    return new TransientError(`Redis at ${host} answered: ${error.message}`, { hint, cause: error })
+    return new TransientError(`Redis at ${place} answered: ${error.message}`, { hint, cause: error })
   }
   if (isDistrusted(error))
-    return new ConfigurationError(`The TLS certificate of Redis at ${host} is not trusted: ${error.message}`, {
-      hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
+    return new ConfigurationError(`The TLS certificate of Redis at ${place} is not trusted: ${error.message}`, {
+      hint:
+        'Name its authority in sink.tls.ca or NODE_EXTRA_CA_CERTS; where only the name differs, write the one in the ' +
+        'certificate into sink.tls.serverName.',
       cause: error,
     })
   if (refusals.test(codeOf(error)))
-    return new ConfigurationError(`Redis at ${host} refused the TLS connection: ${alertIn(error.message)}.`, {
-      hint: 'owm shows no certificate of its own: set `tls-auth-clients no` on the server, or go through a TLS proxy.',
+    return new ConfigurationError(`Redis at ${place} refused the TLS connection: ${alertIn(error.message)}.`, {
+      hint: 'Name a certificate of owm in sink.tls.cert and sink.tls.key, or set `tls-auth-clients no` on the server.',
       cause: error,
     })
-  return new TransientError(`Redis at ${host} can't be reached: ${error.message}`, {
+  return new TransientError(`Redis at ${place} can't be reached: ${error.message}`, {
     hint: `${lookAt(error)}; the tasks wait in the outbox.`,
     cause: error,
   })

@@ -10,6 +10,7 @@
  *       onFull: trim
  */
 import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
 import { ChangedError, SinkFullError, SupersededError, TransientError } from '../../errors/index.js'
 import {
   type Attached,
@@ -31,22 +32,26 @@ import {
 } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { leaveCheck } from './check.js'
-import { Connection } from './connection.js'
+import { Connection } from './connection/index.js'
 import { checks, examined } from './doctor/index.js'
 import { type Keys, keysOf } from './keys.js'
-import { databaseIn, options, type Settings } from './options.js'
+import { options, type Settings } from './options.js'
 import { entriesOf, pagesBack, pictureOf, readingsOf, taskIdIn } from './picture.js'
 import { receiptsIn, writeReceipt } from './receipts.js'
 import { add } from './scripts/add.js'
 import { attach } from './scripts/attach.js'
 import { place } from './scripts/place.js'
+import { addressOf, type Way, wayOf } from './way.js'
 
 export default defineSink({
   name: 'redis-stream',
   description: 'a Redis Stream, exactly once, in atomic batches',
   options,
   checks,
-  open: (settings, { log, signal }): Sink => new RedisStream(settings, new Connection(settings, signal, log), log),
+  async open(settings, { log, signal, baseDir }): Promise<Sink> {
+    const way = await wayOf(settings, baseDir)
+    return new RedisStream(settings, way, new Connection(settings, way, signal, log), log)
+  },
 })
 
 class RedisStream implements Sink {
@@ -55,19 +60,20 @@ class RedisStream implements Sink {
   readonly address: string
   evicted = 0
   readonly #settings: Settings
+  readonly #way: Way
   readonly #keys: Keys
   readonly #connection: Connection
   readonly #log: Logger
   /** The newest entry that `taskIds` has seen since the last attachment: while it's there, so are the older ones. */
   #newest = ''
 
-  constructor(settings: Settings, connection: Connection, log: Logger, keys = keysOf(settings.stream)) {
+  constructor(settings: Settings, way: Way, connection: Connection, log: Logger, keys = keysOf(settings.stream)) {
     this.#settings = settings
     this.#keys = keys
     this.#connection = connection
     this.#log = log
-    const { protocol, hostname, port } = new URL(settings.url)
-    this.address = `${protocol}//${hostname}:${port || 6379}/${databaseIn(settings.url) || 0} ${settings.stream}`
+    this.#way = way
+    this.address = addressOf(settings)
   }
 
   async attach({ outboxId, epoch, word, formerId = '' }: Attachment, sinkId: string): Promise<Attached> {
@@ -209,7 +215,7 @@ class RedisStream implements Sink {
   async check(): Promise<void> {
     const id = randomUUID()
     const keys = { ...this.#keys, mark: this.#keys.fence(`check-${id}`) }
-    const trial = new RedisStream(this.#settings, this.#connection, this.#log, keys)
+    const trial = new RedisStream(this.#settings, this.#way, this.#connection, this.#log, keys)
     const attachment = { outboxId: id, epoch: 1, word: id }
     const after = { seq: 0, taskId: '' }
     try {
@@ -228,7 +234,7 @@ class RedisStream implements Sink {
   }
 
   async doctor(patient: Patient): Promise<readonly Diagnosis[]> {
-    return examined(this.#connection, this.#settings, this.#keys, patient)
+    return examined(this.#connection, { settings: this.#settings, way: this.#way, keys: this.#keys }, patient)
   }
 
   async close(): Promise<void> {
@@ -240,7 +246,10 @@ class RedisStream implements Sink {
     keys: readonly string[],
     words: readonly (string | number | Buffer)[],
   ): Promise<unknown[]> {
-    const answer = await this.#connection.ask((redis) => redis.eval(script, keys.length, ...keys, ...words))
+    const evaluate = (redis: Redis): Promise<unknown> => redis.eval(script, keys.length, ...keys, ...words)
+    // `attach` decides nothing: what `place` says, all that lies before it, lasts.
+    const isKept = script === add || script === place
+    const answer = await (isKept ? this.#connection.write(evaluate) : this.#connection.ask(evaluate))
     if (Array.isArray(answer)) return answer
     throw unexpected(answer)
   }

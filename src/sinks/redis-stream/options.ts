@@ -1,70 +1,10 @@
 /** What may stand beside `use: redis-stream`. */
 import * as z from 'zod'
-import { nearest } from '../../errors/suggest.js'
+import { databaseIn, mistakeIn, passwordIn } from './url.js'
 
 const timeout = z.number().int().min(1).max(3_600_000)
 
-/** Of ioredis' options those that a URL may set. */
-export const parameters = [
-  'allowUsernameInURI',
-  'clientInfoTag',
-  'commandTimeout',
-  'connectionName',
-  'connectTimeout',
-  'db',
-  'disconnectTimeout',
-  'family',
-  'keepAlive',
-  'keyPrefix',
-  'noDelay',
-  'password',
-  'socketTimeout',
-  'tls',
-  'username',
-]
-
-/** Those that owm sets itself: they have no effect, as ever. */
-export const ownParameters = [
-  'autoResendUnfulfilledCommands',
-  'disableClientInfo',
-  'enableOfflineQueue',
-  'enableReadyCheck',
-  'lazyConnect',
-  'maxRetriesPerRequest',
-  'retryStrategy',
-]
-
-/** The number of the database, '' where the URL names none. */
-export function databaseIn(text: string): string {
-  const { pathname, searchParams } = new URL(text)
-  return pathname.slice(1) || (searchParams.get('db') ?? '')
-}
-
-/** The password that a URL has, '' for none. */
-export function passwordIn(text: string): string {
-  const { password, searchParams } = new URL(text)
-  return password || (searchParams.get('password') ?? '')
-}
-
-/** What is wrong with a URL, in words without its values; undefined where nothing is. */
-function mistakeIn(text: string): string | undefined {
-  const form =
-    'redis://user:password@host:port/db is expected; in user and password write / as %2F, : as %3A, @ as %40, # as %23'
-  if (!URL.canParse(text)) return form
-  const { pathname, username, password, hash, searchParams } = new URL(text)
-  if (!/^\/?\d*$/.test(pathname) || hash !== '' || !/^\d{0,9}$/.test(databaseIn(text))) return form
-  try {
-    decodeURIComponent(username + password)
-  } catch {
-    return 'a % in user and password is written as %25'
-  }
-  const known = [...parameters, ...ownParameters]
-  const unknown = [...searchParams.keys()].find((name) => !known.includes(name))
-  if (unknown === undefined) return undefined
-  const near = nearest(unknown, parameters)
-  const meant = near === undefined ? `known are ${parameters.join(', ')}` : `the nearest is ${near}`
-  return `its query has an unknown parameter, ${unknown}: ${meant}`
-}
+export const defaultUrl = 'redis://127.0.0.1:6379'
 
 const url = z
   .string()
@@ -74,23 +14,105 @@ const url = z
     if (message !== undefined) addIssue({ code: 'custom', message })
   })
 
-export const options = z.strictObject({
-  url: url
-    .default('redis://127.0.0.1:6379')
-    .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
-    .meta({ secret: true }),
-  stream: z.string().min(1).default('owm-ingestion-stream').describe('key of the stream'),
-  maxLength: z.number().int().min(1).default(100_000).describe('bound of the stream in entries, trimmed approximately'),
-  onFull: z
-    .enum(['trim', 'hold'])
-    .default('trim')
-    .describe(
-      'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many ' +
-        'nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
-    ),
-  connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
-  commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),
-  healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
+/** `10.0.0.1:26379`, `host`, `[::1]:26379` */
+const node = z
+  .string()
+  .regex(/^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i, 'host:port is expected, such as 10.0.0.1:26379 or [::1]:26379')
+  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, 'a port is at most 65535')
+
+const pem = (what: string) => z.string().min(1).describe(`${what}: a file, or its PEM text`)
+
+const tls = z
+  .strictObject({
+    ca: pem('certificates of the authorities that are trusted, instead of the usual ones').optional(),
+    cert: pem("owm's own certificate, for a server that wants one").optional(),
+    key: pem('the key of that certificate').optional().meta({ secret: true }),
+    serverName: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('name that the certificate of the server must have, where it is not the host'),
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together')
+
+const durability = z.strictObject({
+  replicas: z.number().int().min(1).max(100).describe('replicas that must have a batch before it counts as delivered'),
+  timeoutMs: timeout.default(1_000).describe('longest wait for them, in milliseconds'),
 })
 
+export const options = z
+  .strictObject({
+    url: url
+      .optional()
+      .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
+      .meta({ secret: true, default: defaultUrl }),
+    socket: z.string().min(1).optional().describe('instead of `url`: the Unix socket of the server, a file'),
+    sentinels: z
+      .array(node)
+      .min(1)
+      .optional()
+      .describe('instead of `url`: Sentinels, which know the master; host:port'),
+    name: z.string().min(1).optional().describe('with `sentinels`: the name under which they know it'),
+    sentinelUsername: z.string().min(1).optional().describe('user at the Sentinels'),
+    sentinelPassword: z.string().optional().describe('password at the Sentinels').meta({ secret: true }),
+    cluster: z.array(node).min(1).optional().describe('instead of `url`: some nodes of a Redis Cluster; host:port'),
+    database: z.number().int().min(0).max(999_999_999).optional().describe('number of the database, 0 if not given'),
+    username: z.string().min(1).optional().describe('user, where `url` has none; without one it is `default`'),
+    password: z.string().optional().describe('password, where `url` has none').meta({ secret: true }),
+    tls: z
+      .union([z.boolean(), tls])
+      .optional()
+      .describe('how to speak TLS; `true` for `sentinels` or `cluster` with a certificate that is trusted anyway'),
+    durability: durability
+      .optional()
+      .describe('a batch counts as delivered only when so many replicas have confirmed it (WAIT)'),
+    stream: z.string().min(1).default('owm-ingestion-stream').describe('key of the stream'),
+    maxLength: z
+      .number()
+      .int()
+      .min(1)
+      .default(100_000)
+      .describe('bound of the stream in entries, trimmed approximately'),
+    onFull: z
+      .enum(['trim', 'hold'])
+      .default('trim')
+      .describe(
+        'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many ' +
+          'nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
+      ),
+    connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
+    commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),
+    healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
+  })
+  .superRefine((given, { addIssue }) => {
+    for (const [key, message] of contradictionsIn(given)) addIssue({ code: 'custom', path: [key], message })
+  })
+
 export type Settings = z.output<typeof options>
+
+/** Keys that don't go together, each with what to do. */
+function* contradictionsIn(given: Settings): Generator<[key: string, message: string]> {
+  const { url, sentinels, cluster, socket, name, database, username, password } = given
+  const [, second] = (['url', 'socket', 'sentinels', 'cluster'] as const).filter((key) => given[key] !== undefined)
+  if (second !== undefined) {
+    yield [second, 'keep exactly one of url (or OWM_REDIS_URL), socket, sentinels and cluster']
+    return
+  }
+  if (url !== undefined && mistakeIn(url) !== undefined) return // which is told already
+  if (sentinels && name === undefined) yield ['name', 'sentinels need the name of the master, such as mymaster']
+  for (const key of ['name', 'sentinelUsername', 'sentinelPassword'] as const)
+    if (!sentinels && given[key] !== undefined) yield [key, 'it goes with sentinels, and there are none']
+  if (given.sentinelUsername !== undefined && !given.sentinelPassword)
+    yield ['sentinelPassword', 'sentinelUsername needs one']
+  const { username: inUrl } = new URL(url ?? defaultUrl)
+  const hasUser = inUrl !== '' || passwordIn(url ?? defaultUrl) !== ''
+  if (hasUser && username !== undefined) yield ['username', 'user and password stand in url: leave one of the two out']
+  else if (hasUser && password) yield ['password', 'user and password stand in url: leave one of the two out']
+  else if (username !== undefined && !password) yield ['password', 'username needs one']
+  if (database && cluster) yield ['database', 'a cluster has only the database 0']
+  else if (database !== undefined && databaseIn(url ?? defaultUrl) !== '')
+    yield ['database', 'it stands in url: leave one of the two out']
+  if (given.tls && socket !== undefined) yield ['tls', 'a socket needs no TLS: leave it out']
+  else if (given.tls && !sentinels && !cluster && !url?.startsWith('rediss:'))
+    yield ['tls', 'it needs a url that starts with rediss://']
+}

@@ -6,7 +6,7 @@
 import type { Redis } from 'ioredis'
 import type { Entry, GroupPicture, Reading, SinkPicture } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
-import type { Connection } from './connection.js'
+import type { Connection } from './connection/index.js'
 import { isMissingKey } from './errors.js'
 import type { Settings } from './options.js'
 

@@ -1,6 +1,6 @@
 /** The receipts of a stream: a hash a pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
-import type { Connection } from './connection.js'
+import type { Connection } from './connection/index.js'
 import type { Keys } from './keys.js'
 import { receipt as script } from './scripts/receipt.js'
 
@@ -32,7 +32,7 @@ export async function writeReceipt(
     json,
     ...runs,
   ]
-  const answer = await connection.ask((redis) => redis.eval(script, names.length, ...names, ...words))
+  const answer = await connection.write((redis) => redis.eval(script, names.length, ...names, ...words))
   return Array.isArray(answer) ? answer[0] : answer
 }
 

@@ -74,6 +74,12 @@ export const checks = {
     todo: 'Bring the replicas back; then `owm flush`.',
     exitCode: 75,
   },
+  'redis-durability': {
+    about: 'whether as many replicas keep up as sink.durability asks for',
+    why: 'Nothing counts as delivered until they do: tasks wait in the outbox.',
+    todo: 'Bring the replicas back, or lower sink.durability; then `owm flush`.',
+    exitCode: 75,
+  },
   'redis-replica-lag': {
     about: 'how far the replicas are behind',
     why: 'A failover to one of them loses what it lacks; owm delivers that again.',
@@ -89,7 +95,7 @@ export const checks = {
   'redis-cluster': {
     about: 'whether a cluster is whole, and this node serves the hash slot of the stream',
     why: 'Nothing is delivered to another node, or while the cluster is down.',
-    todo: 'Name the node that serves the slot in sink.url, or mend the cluster; then `owm flush`.',
+    todo: 'Name some nodes in sink.cluster instead of one in sink.url, or mend the cluster; then `owm flush`.',
     exitCode: 75,
   },
   'redis-clock': {

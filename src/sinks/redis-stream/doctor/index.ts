@@ -2,11 +2,12 @@
 import { isIP } from 'node:net'
 import { ConfigurationError, inOneText, isOwmError, kindOf, toError } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
-import type { Connection } from '../connection.js'
+import type { Connection } from '../connection/index.js'
 import { replyCodeOf } from '../errors.js'
 import { hashSlotOf, type Keys } from '../keys.js'
-import { passwordIn, type Settings } from '../options.js'
-import { rights } from '../scripts/rights.js'
+import type { Settings } from '../options.js'
+import { otherCommands, rights } from '../scripts/rights.js'
+import { shown, type Way } from '../way.js'
 import { type Code, checks } from './checks.js'
 import { clockCheck, serverChecks } from './server.js'
 import { streamChecks } from './stream.js'
@@ -16,11 +17,10 @@ export { checks } from './checks.js'
 
 export async function examined(
   connection: Connection,
-  settings: Settings,
-  keys: Keys,
+  { settings, way, keys }: { settings: Settings; way: Way; keys: Keys },
   patient: Patient,
 ): Promise<readonly Diagnosis[]> {
-  const found: Diagnosis[] = [tlsCheck(settings)]
+  const found: Diagnosis[] = [tlsCheck(way)]
   try {
     await connection.ask((redis) => redis.ping())
   } catch (error) {
@@ -28,11 +28,11 @@ export async function examined(
     return [...found, wrong(code, wordsOf(error)), ...unasked([...found.map((one) => one.code), code])]
   }
   found.push(
-    fine('redis-reachable', `${new URL(settings.url).host} answers`),
+    fine('redis-reachable', `${connection.place} answers`),
     fine('redis-refused', 'user, password and database are taken'),
-    ...(await serverChecks(connection)),
+    ...(await serverChecks(connection, settings)),
     ...(await clockCheck(connection, patient.now)),
-    ...(await rightsCheck(connection, keys)),
+    ...(await rightsCheck(connection, keys, settings)),
   )
   const { diagnoses, isUsable } = await placeChecks(connection, keys)
   found.push(...diagnoses)
@@ -61,25 +61,24 @@ const unasked = (known: readonly string[]): Diagnosis[] =>
     .filter((code) => !known.includes(code))
     .map((code) => ({ code, verdict: 'unknown', found: 'Redis could not be asked' }))
 
-function tlsCheck({ url }: Settings): Diagnosis {
-  const { protocol, hostname } = new URL(url)
-  if (protocol === 'rediss:') return fine('redis-tls', 'the connection speaks TLS')
-  if (isThisMachine(hostname)) return fine('redis-tls', 'the server is on this machine')
-  const hasPassword = passwordIn(url) !== ''
-  return judged('redis-tls', hasPassword, hasPassword ? `a password goes to ${hostname} without TLS` : 'no password')
+function tlsCheck({ tls, nodes, hasPassword }: Way): Diagnosis {
+  if (tls) return fine('redis-tls', 'the connection speaks TLS')
+  const far = nodes.find((node) => 'host' in node && !isThisMachine(node.host))
+  if (!far) return fine('redis-tls', 'the server is on this machine')
+  return judged('redis-tls', hasPassword, hasPassword ? `a password goes to ${shown(far)} without TLS` : 'no password')
 }
 
-function isThisMachine(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '')
-  return host === 'localhost' || host === '' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-}
+const isThisMachine = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /** All that a run does, tried on the list of what this user may do: nothing is written. */
-async function rightsCheck(connection: Connection, keys: Keys): Promise<readonly Diagnosis[]> {
+async function rightsCheck(connection: Connection, keys: Keys, settings: Settings): Promise<readonly Diagnosis[]> {
   const { stream, mark, slots, fence, receipts, receiptIndex } = keys
   const all = [stream, fence('trial'), mark, slots, receipts('trial'), receiptIndex('trial')]
   try {
-    const forbidden = await connection.ask((redis) => redis.eval(rights, all.length, ...all))
+    const forbidden = await connection.ask((redis) =>
+      redis.eval(rights, all.length, ...all, ...otherCommands(settings)),
+    )
     if (!Array.isArray(forbidden)) return [unknown('redis-commands', 'not checked: Redis tells from version 7 on')]
     const named = byKey(forbidden.map(String), all)
     return [judged('redis-commands', named !== '', named === '' ? 'all are allowed' : `not allowed: ${named}`)]

@@ -5,7 +5,8 @@
 import type { Redis } from 'ioredis'
 import type { Diagnosis } from '../../../plugin.js'
 import { count, megabytes, plural } from '../../../words.js'
-import type { Connection } from '../connection.js'
+import type { Connection } from '../connection/index.js'
+import type { Settings } from '../options.js'
 import type { Code } from './checks.js'
 import { attempt, fine, judged, unknown, wrong } from './verdict.js'
 
@@ -21,10 +22,10 @@ const mostLag = 10
 /** All that needs INFO. */
 const ofInfo: readonly Code[] = [
   ...(['redis-version', 'redis-lag', 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-save'] as const),
-  ...(['redis-replica', 'redis-replicas', 'redis-replica-lag'] as const),
+  ...(['redis-replica', 'redis-replicas', 'redis-durability', 'redis-replica-lag'] as const),
 ]
 
-export async function serverChecks(connection: Connection): Promise<readonly Diagnosis[]> {
+export async function serverChecks(connection: Connection, { durability }: Settings): Promise<readonly Diagnosis[]> {
   return attempt(ofInfo, async () => {
     const info = infoIn(await connection.ask((redis) => redis.info()))
     const setting = (name: string): Promise<string | undefined> =>
@@ -33,7 +34,7 @@ export async function serverChecks(connection: Connection): Promise<readonly Dia
       ...versionChecks(info),
       ...memoryChecks(info),
       ...persistenceChecks(info, await setting('save')),
-      ...replicationChecks(info, await setting('min-replicas-to-write')),
+      ...replicationChecks(info, await setting('min-replicas-to-write'), durability?.replicas),
     ]
   })
 }
@@ -102,7 +103,7 @@ function persistenceCheck(hasLog: boolean, save: string | undefined): Diagnosis 
   )
 }
 
-function replicationChecks(info: Info, least: string | undefined): Diagnosis[] {
+function replicationChecks(info: Info, least: string | undefined, asked = 0): Diagnosis[] {
   if (info.get('role') === 'slave') {
     const master = `${info.get('master_host')}:${info.get('master_port')}`
     return [wrong('redis-replica', `this server is a replica of ${master} (link ${info.get('master_link_status')})`)]
@@ -113,6 +114,13 @@ function replicationChecks(info: Info, least: string | undefined): Diagnosis[] {
   return [
     fine('redis-replica', 'this server is the master'),
     replicasCheck(info, least),
+    judged(
+      'redis-durability',
+      replicas.length - behind.length < asked,
+      asked === 0
+        ? 'a batch waits for no replica'
+        : `a batch waits for ${plural(asked, 'replica')}, and ${replicas.length - behind.length} keep up`,
+    ),
     judged(
       'redis-replica-lag',
       behind.length > 0,

@@ -1,7 +1,7 @@
 /** The stream and its groups. */
 import type { Diagnosis, GroupPicture, Patient } from '../../../plugin.js'
 import { age, count, plural } from '../../../words.js'
-import type { Connection } from '../connection.js'
+import type { Connection } from '../connection/index.js'
 import type { Keys } from '../keys.js'
 import type { Settings } from '../options.js'
 import { type Group, groupPicture, groupsOf, isAfter } from '../picture.js'

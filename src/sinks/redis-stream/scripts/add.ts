@@ -45,7 +45,11 @@ elseif seq >= first and cjson.decode(tasks[seq - first + 1]).task_id == task the
 else
   return {'changed', held[1], task}
 end
-if skip == count then return {0, skip, 0, 0} end
+if skip == count then
+  -- For a WAIT behind this: it is about what its connection has written, and nothing else is written here.
+  redis.call('HSET', fence, 'epoch', epoch)
+  return {0, skip, 0, 0}
+end
 
 local length = seen.length
 local victims, read, lag, group = {}, nil, nil, nil

@@ -1,8 +1,8 @@
 /**
  * The end of a check: removes what it wrote, and asks what else this user may do.
  *
- * KEYS: stream, fence, mark, slots, receipts, index of receipts. Answers the commands that a run needs and this user
- * may not give (Redis 7; none before that).
+ * KEYS: stream, fence, mark, slots, receipts, index of receipts. ARGV: as for rights. Answers the commands that a run
+ * needs and this user may not give (Redis 7; none before that).
  */
 import { forbiddenCommands } from './rights.js'
 

@@ -1,7 +1,10 @@
+import type { Settings } from '../options.js'
+
 /**
  * What of all that owm does in Redis this user may not do. Reads only; of Redis before 7, which can't tell, false.
  *
- * KEYS: stream, fence, mark, slots, receipts, index of receipts. Answers the commands, each with its key, or false.
+ * KEYS: stream, fence, mark, slots, receipts, index of receipts. ARGV: other commands that are needed, which have two
+ * numbers. Answers the commands, each with its key, or false.
  */
 export const forbiddenCommands = `
 local function forbidden_commands()
@@ -20,6 +23,7 @@ local function forbidden_commands()
     for _, command in ipairs({'HGET', 'HMGET', 'HDEL'}) do needed[#needed + 1] = {command, key, ''} end
     for _, command in ipairs({'HSET', 'HSETNX'}) do needed[#needed + 1] = {command, key, '', ''} end
   end
+  for _, command in ipairs(ARGV) do needed[#needed + 1] = {command, '1', '1'} end
   local forbidden = {}
   for _, command in ipairs(needed) do
     -- A command that is renamed away is unknown, which is an error.
@@ -32,6 +36,9 @@ local function forbidden_commands()
   return forbidden
 end
 `
+
+/** What is needed besides. */
+export const otherCommands = ({ durability }: Settings): string[] => (durability ? ['WAIT'] : [])
 
 export const rights = `-- owm: rights
 ${forbiddenCommands}

@@ -1,0 +1,104 @@
+/** One connection to one process, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Command, Redis, type RedisOptions } from 'ioredis'
+import { classed, isReply } from '../errors.js'
+import type { Settings } from '../options.js'
+import { ownParameters } from '../url.js'
+import { type Login, type Node, shown, type Way } from '../way.js'
+
+export interface Target {
+  readonly node: Node
+  readonly login: Login
+  /** '' for none. */
+  readonly database: string
+  /** A part of a cluster that takes over a hash slot: it answers only who says ASKING. */
+  readonly isAsked?: boolean
+}
+
+/** Throws ConfigurationError, TransientError. */
+export async function dial(target: Target, settings: Settings, way: Way, signal: AbortSignal): Promise<Redis> {
+  const { database, isAsked = false } = target
+  const redis = clientFor(target, settings, way)
+  // What the server said explains more than the broken connection after it.
+  let trouble: Error | undefined
+  redis.on('error', (error: Error) => {
+    if (!isReply(trouble)) trouble = error
+  })
+  // A refused TLS connection fails twice, with an alert and with a reset; ioredis listens to the first error only.
+  redis.once('connect', () => redis.stream.on('error', () => undefined))
+  try {
+    await endedBy(signal, redis, () => redis.connect())
+    // A server that has too many clients says so before it is asked, and closes: read that before a write fails.
+    await nextTurn()
+    await nextTurn()
+    if (database !== '') await redis.select(Number(database))
+    await endedBy(signal, redis, () => ping(redis, settings.healthCheckTimeoutMs))
+    await nextTurn()
+    if (trouble) throw trouble // a wrong password: where the default user has none, the PING was answered all the same
+    if (isAsked) sayAsking(redis)
+    return redis
+  } catch (error) {
+    drop(redis)
+    throw classed(trouble ?? error, shown(target.node))
+  }
+}
+
+function clientFor({ node, login }: Target, settings: Settings, { by, tls }: Way): Redis {
+  const { connectTimeoutMs, commandTimeoutMs, durability } = settings
+  const options: RedisOptions = {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false, // PING says it, and needs no right to INFO
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: connectTimeoutMs,
+    // What is sent behind a batch waits for that batch's replicas, too.
+    commandTimeout: commandTimeoutMs + 2 * (durability?.timeoutMs ?? 0),
+    disableClientInfo: true, // connect() would wait for it, longer than for the PING
+    ...(tls === undefined ? {} : { tls }),
+    ...(login.password === undefined ? {} : login),
+  }
+  if (by !== 'server' || settings.url === undefined) return new Redis({ ...node, ...options })
+  // SELECT is sent by `dial`: ioredis' own, after a refused AUTH, is a rejection that nobody can handle.
+  const url = new URL(settings.url)
+  url.pathname = ''
+  for (const name of ['db', ...ownParameters]) url.searchParams.delete(name)
+  return new Redis(url.href.replace(/^rediss:/, 'redis:'), options)
+}
+
+/** ASKING is good for one command. */
+function sayAsking(redis: Redis): void {
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    const asking = new Command('asking', [])
+    asking.promise.catch(() => undefined) // the command behind it fails, too
+    // guard: asking-said
+    send(asking)
+    return send(command, stream)
+  }
+}
+
+async function ping(redis: Redis, timeoutMs: number): Promise<void> {
+  const late = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error('PING timed out')), timeoutMs).unref(),
+  )
+  await Promise.race([redis.ping(), late])
+}
+
+/** Closes a connection. Where it is closed already, ioredis would set a timer that keeps the process for 2 s. */
+export function drop(redis: Redis | undefined): void {
+  if (redis && redis.status !== 'end' && redis.status !== 'close') redis.disconnect()
+}
+
+/** Runs `work`; a signal closes the connection, which ends every wait on it. */
+export async function endedBy<T>(signal: AbortSignal, redis: Redis, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const stop = (): void => drop(redis)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Which server has the stream: the master that Sentinels name, or the node of a cluster that serves its hash slot.
+ *
+ * All are asked at once. More than half of the answers will do, so that one that is dead costs no time; of these the
+ * one counts that knows of the latest failover, so that one that was cut off leads nobody astray.
+ */
+import type { Redis } from 'ioredis'
+import { ConfigurationError, isOwmError, kindOf, TransientError, toError } from '../../../errors/index.js'
+import { classed, replyCodeOf } from '../errors.js'
+import { hashSlotOf } from '../keys.js'
+import type { Settings } from '../options.js'
+import { type Node, shown, type Way } from '../way.js'
+import { dial, drop } from './dial.js'
+
+/** What one of those who were asked says. */
+interface Answer {
+  /** Undefined: it knows of none. */
+  readonly node: Node | undefined
+  /** The number of the latest failover that it knows of. */
+  readonly epoch: number
+}
+
+interface Finding {
+  readonly node: Node
+  /** Connections that hear of a failover: the caller's to close. */
+  readonly listeners: readonly Redis[]
+}
+
+/** @param onMoved called when Sentinels make another server the master. Throws ConfigurationError, TransientError. */
+export async function find(way: Way, settings: Settings, signal: AbortSignal, onMoved: () => void): Promise<Finding> {
+  const { sentinels, sentinelUsername: username, sentinelPassword: password, name = '', stream } = settings
+  const login = sentinels ? { username, password: password || undefined } : way.login
+  const open: Redis[] = []
+  // Those that are slower than the others aren't waited for.
+  const late = new AbortController()
+  const ends = AbortSignal.any([signal, late.signal])
+  const ask = async (node: Node): Promise<Answer> => {
+    const redis = await dial({ node, login, database: '' }, settings, way, ends)
+    open.push(redis)
+    try {
+      return await (sentinels ? masterOf(redis, name, onMoved) : servingNode(redis, hashSlotOf(stream), node))
+    } catch (error) {
+      throw classed(error, shown(node))
+    }
+  }
+  try {
+    const { answers, failures } = await enough(way.nodes.map(ask))
+    const [best] = answers.toSorted((a, b) => b.epoch - a.epoch)
+    if (best?.node) return { node: best.node, listeners: sentinels ? open.splice(0) : [] }
+    throw nowhere(settings, failures, way.nodes)
+  } finally {
+    late.abort()
+    for (const redis of open) drop(redis)
+  }
+}
+
+/** The first answers, more than half; or all that come. */
+async function enough(asked: readonly Promise<Answer>[]): Promise<{ answers: Answer[]; failures: unknown[] }> {
+  const [answers, failures]: [Answer[], unknown[]] = [[], []]
+  await new Promise<void>((resolve) => {
+    const note = (): void => {
+      const told = answers.filter(({ node }) => node !== undefined)
+      // guard: majority-asked
+      if (told.length * 2 > asked.length || answers.length + failures.length === asked.length) resolve()
+    }
+    for (const one of asked)
+      one.then(
+        (answer) => {
+          answers.push(answer)
+          note()
+        },
+        (error: unknown) => {
+          failures.push(error)
+          note()
+        },
+      )
+  })
+  return { answers, failures }
+}
+
+/** https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-api */
+async function masterOf(redis: Redis, name: string, onMoved: () => void): Promise<Answer> {
+  // The address is the new one as soon as a failover has made it the master; MASTER has it later.
+  const [address, about] = await Promise.all([
+    redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
+    redis.call('SENTINEL', 'MASTER', name).catch(() => undefined),
+  ])
+  if (!Array.isArray(address)) return { node: undefined, epoch: 0 }
+  redis.on('message', (_, text: string) => {
+    // guard: failover-heard
+    if (text.startsWith(`${name} `)) onMoved()
+  })
+  await redis.subscribe('+switch-master')
+  const epoch = Array.isArray(about) ? Number(about[about.indexOf('config-epoch') + 1]) : 0
+  return { node: { host: String(address[0]), port: Number(address[1]) }, epoch }
+}
+
+/** https://redis.io/docs/latest/commands/cluster-slots/ */
+async function servingNode(redis: Redis, slot: number, asked: Node): Promise<Answer> {
+  const [ranges, info] = await Promise.all([redis.call('CLUSTER', 'SLOTS'), redis.call('CLUSTER', 'INFO')])
+  const epoch = Number(/^cluster_current_epoch:(\d+)/m.exec(String(info))?.[1] ?? 0)
+  for (const range of Array.isArray(ranges) ? ranges : []) {
+    const [from, to, master]: unknown[] = Array.isArray(range) ? range : []
+    if (slot < Number(from) || slot > Number(to) || !Array.isArray(master)) continue
+    return { node: nodeAt(master[0], master[1], asked), epoch }
+  }
+  return { node: undefined, epoch }
+}
+
+/** A node that doesn't know its own address leaves it out: it is the one by which it was asked. */
+export const nodeAt = (host: unknown, port: unknown, asked: Node): Node => ({
+  host: typeof host === 'string' && !['', '?'].includes(host) ? host : 'host' in asked ? asked.host : 'localhost',
+  port: Number(port),
+})
+
+function nowhere({ sentinels, name, stream }: Settings, failures: readonly unknown[], nodes: Way['nodes']): Error {
+  // Those that didn't answer may know more, unless nobody may ask them.
+  const failure = failures.find((error) => kindOf(error) === 'configuration') ?? failures[0]
+  if (failure !== undefined) return untold(toError(failure), sentinels !== undefined)
+  const who = nodes.map(shown).join(', ')
+  if (sentinels)
+    return new ConfigurationError(`The Sentinels (${who}) know no master ${name}.`, {
+      hint: 'Correct sink.name: `SENTINEL MASTERS` lists the names, by redis-cli at the port of a Sentinel.',
+    })
+  return new TransientError(`No node of the cluster (${who}) serves the hash slot ${hashSlotOf(stream)}.`, {
+    hint: 'Assign it (`redis-cli --cluster fix`), or wait for a failover to end; the tasks wait in the outbox.',
+  })
+}
+
+/** The failure of one of those who were asked, as that of all. */
+function untold(error: Error, isSentinel: boolean): Error {
+  const isLogin = isSentinel && ['NOAUTH', 'WRONGPASS'].includes(replyCodeOf(error))
+  const own = isOwmError(error) ? error.hint : undefined
+  const hint = isLogin ? 'Correct sink.sentinelUsername and sink.sentinelPassword.' : own
+  const Kind = kindOf(error) === 'configuration' ? ConfigurationError : TransientError
+  return new Kind(`${isSentinel ? 'No Sentinel' : 'No node of the cluster'} told where Redis is. ${error.message}`, {
+    cause: error.cause,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}

@@ -1,0 +1,43 @@
+/** Whether a port doesn't speak TLS where the configuration says that it does: it looks like a dead server. */
+import { connect } from 'node:net'
+import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
+import type { Settings } from '../options.js'
+import { type Node, shown } from '../way.js'
+
+/** Whether a connection was ended without an answer. */
+const isReset = (cause: unknown): boolean =>
+  cause instanceof Error && /^(ECONNRESET|EPIPE|Connection is closed\.)$/.test(codeOf(cause) || cause.message)
+
+/** The error in words, where that is the cause of a failed connection; undefined where it isn't. */
+export async function otherProtocol(
+  node: Node,
+  { url, connectTimeoutMs, healthCheckTimeoutMs }: Settings,
+  failure: unknown,
+): Promise<ConfigurationError | undefined> {
+  const { cause } = toError(failure)
+  if (!isReset(cause) && !/^(ETIMEDOUT|ERR_SSL_\w+)$/.test(codeOf(cause))) return undefined
+  if (!(await saysPong(node, Math.min(connectTimeoutMs, healthCheckTimeoutMs)))) return undefined
+  const [what, hint] = url
+    ? ['the URL', 'Write redis:// in sink.url or OWM_REDIS_URL.']
+    : ['the configuration', 'Leave sink.tls out.']
+  return new ConfigurationError(`Redis at ${shown(node)} doesn't speak TLS, and ${what} says that it does.`, {
+    hint,
+    cause,
+  })
+}
+
+/** Whether it says something in time to a PING in the clear. */
+function saysPong(node: Node, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (found: boolean): void => {
+      clearTimeout(late)
+      socket.destroy()
+      resolve(found)
+    }
+    const socket = connect(node, () => socket.write('PING\r\n'))
+    const late = setTimeout(end, timeoutMs, false)
+    socket.once('data', () => end(true))
+    socket.once('error', () => end(false))
+    socket.once('close', () => end(false))
+  })
+}

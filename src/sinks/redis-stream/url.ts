@@ -1,0 +1,64 @@
+/** `redis://user:password@host:port/db?…`: what may stand in it, and what does. */
+import { nearest } from '../../errors/suggest.js'
+
+/** Of ioredis' options those that a URL may set. */
+const parameters = [
+  'allowUsernameInURI',
+  'clientInfoTag',
+  'commandTimeout',
+  'connectionName',
+  'connectTimeout',
+  'db',
+  'disconnectTimeout',
+  'family',
+  'keepAlive',
+  'keyPrefix',
+  'noDelay',
+  'password',
+  'socketTimeout',
+  'tls',
+  'username',
+]
+
+/** Those that owm sets itself: they have no effect, as ever. */
+export const ownParameters = [
+  'autoResendUnfulfilledCommands',
+  'disableClientInfo',
+  'enableOfflineQueue',
+  'enableReadyCheck',
+  'lazyConnect',
+  'maxRetriesPerRequest',
+  'retryStrategy',
+]
+
+/** The number of the database, '' where the URL names none. */
+export function databaseIn(text: string): string {
+  const { pathname, searchParams } = new URL(text)
+  return pathname.slice(1) || (searchParams.get('db') ?? '')
+}
+
+/** The password that a URL has, '' for none. */
+export function passwordIn(text: string): string {
+  const { password, searchParams } = new URL(text)
+  return password || (searchParams.get('password') ?? '')
+}
+
+/** What is wrong with a URL, in words without its values; undefined where nothing is. */
+export function mistakeIn(text: string): string | undefined {
+  const form =
+    'redis://user:password@host:port/db is expected; in user and password write / as %2F, : as %3A, @ as %40, # as %23'
+  if (!URL.canParse(text)) return form
+  const { pathname, username, password, hash, searchParams } = new URL(text)
+  if (!/^\/?\d*$/.test(pathname) || hash !== '' || !/^\d{0,9}$/.test(databaseIn(text))) return form
+  try {
+    decodeURIComponent(username + password)
+  } catch {
+    return 'a % in user and password is written as %25'
+  }
+  const known = [...parameters, ...ownParameters]
+  const unknown = [...searchParams.keys()].find((name) => !known.includes(name))
+  if (unknown === undefined) return undefined
+  const near = nearest(unknown, parameters)
+  const meant = near === undefined ? `known are ${parameters.join(', ')}` : `the nearest is ${near}`
+  return `its query has an unknown parameter, ${unknown}: ${meant}`
+}
