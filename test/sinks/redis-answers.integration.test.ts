@@ -147,7 +147,7 @@ describe('what no retry mends is 78', () => {
     ['ERR Error running script (call to f_1): @user_script:1: Unknown Redis command called from Lua script', /proxy/],
   ])('%s', (message, hint) => {
     const reply = Object.assign(new Error(message), { name: 'ReplyError' })
-    expect(classed(reply, 'redis://h')).toMatchObject({ exitCode: 78, hint: expect.stringMatching(hint) })
+    expect(classed(reply, 'h:6379')).toMatchObject({ exitCode: 78, hint: expect.stringMatching(hint) })
   })
 })
 
