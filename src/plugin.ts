@@ -259,6 +259,8 @@ export interface SinkPicture {
   readonly bound: number | null
   /** What happens where more come than the bound allows: the oldest are trimmed, or it takes no more. */
   readonly whenFull?: 'trim' | 'hold'
+  /** True where readers take away what they have done: an entry that is missing is no loss. */
+  readonly readersRemove?: boolean
   /** Over the last hour; null where that isn't known. */
   readonly entriesPerMinute: number | null
   readonly groups: readonly GroupPicture[]

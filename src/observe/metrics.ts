@@ -2,8 +2,7 @@
  * Metrics for Prometheus: what a start did, what the outbox holds now, and how full the sink is. A text file for
  * node_exporter's textfile collector, or the Pushgateway.
  */
-import Gauge from 'prom-client/lib/gauge.js'
-import Registry from 'prom-client/lib/registry.js'
+import { Counter, Gauge, Pushgateway, Registry } from 'prom-client'
 import { replaceFile } from '../files/replace.js'
 import type { EndedAfter } from './ended.js'
 import { within } from './post.js'
@@ -131,11 +130,6 @@ export const metrics: readonly Metric[] = [
   },
 ]
 
-/** A counter whose value is known as a whole. prom-client's own loads a library for traces, for 17 ms. */
-class Total extends Gauge {
-  protected override type = 'counter' as const
-}
-
 /** All that is known of a start. */
 export function registryOf(ended: EndedAfter, labels: Readonly<Record<string, string>>): Registry {
   const registry = new Registry()
@@ -144,9 +138,14 @@ export function registryOf(ended: EndedAfter, labels: Readonly<Record<string, st
     const found = value(ended)
     if (found === undefined || found === null) continue
     const labelNames = by ? [by] : []
-    const one = new (isCounter ? Total : Gauge)({ name, help, labelNames, registers: [registry] })
-    if (typeof found === 'number') one.set(found)
-    else for (const [key, amount] of Object.entries(found)) one.set(by ? { [by]: key } : {}, amount)
+    const set = (labelled: Record<string, string>, amount: number): void => {
+      if (one instanceof Counter) one.inc(labelled, amount)
+      else one.set(labelled, amount)
+    }
+    const given = { name, help, labelNames, registers: [registry] }
+    const one = isCounter ? new Counter(given) : new Gauge(given)
+    if (typeof found === 'number') set({}, found)
+    else for (const [key, amount] of Object.entries(found)) set(by ? { [by]: key } : {}, amount)
   }
   return registry
 }
@@ -166,7 +165,6 @@ export async function push(
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { default: Pushgateway } = await import('prom-client/lib/pushgateway.js')
   // The time-out covers all of it; the client's own, of the socket, would begin anew with each byte.
   const gateway = new Pushgateway(url, { signal: within(timeoutMs, signal), agent: false }, registry)
   await gateway.pushAdd({ jobName: job, groupings: groupingsOf(labels) })

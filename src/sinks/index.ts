@@ -1,5 +1,6 @@
 /** The built-in sinks: loaded only when used. */
 export const sinks = {
   'redis-stream': () => import('./redis-stream/index.js'),
+  postgres: () => import('./postgres/index.js'),
   jsonl: () => import('./jsonl/index.js'),
 }

@@ -68,6 +68,6 @@ it('sources, sinks and pipelines are those of the configuration that the line na
   ])
   expect(await words(['produce', '--config', join(cwd, '.owmrc.json'), '--pipeline', 'd'])).toEqual(['daily'])
   expect(await words(['produce', '--source', 's'], cwd)).toEqual(['static-list', 'simulated-db', 'sql'])
-  expect(await words(['flush', '--sink', ''], cwd)).toEqual(['redis-stream', 'jsonl'])
+  expect(await words(['flush', '--sink', ''], cwd)).toEqual(['redis-stream', 'postgres', 'jsonl'])
   expect(await words(['plugins', 'show', 'j'], cwd)).toEqual(['jsonl'])
 })

@@ -7,10 +7,11 @@ import { exitCodes } from '../../src/errors/index.js'
 import { typeIn } from '../../src/files/disk.js'
 import type { Check } from '../../src/plugin.js'
 import { checks as ofJsonl } from '../../src/sinks/jsonl/doctor.js'
+import { checks as ofPostgres } from '../../src/sinks/postgres/doctor/checks.js'
 import { checks as ofRedis } from '../../src/sinks/redis-stream/doctor/checks.js'
 import { root } from '../support/cli.js'
 
-const all: readonly [string, Check][] = [own, ofJsonl, ofRedis].flatMap((checks) => Object.entries(checks))
+const all: readonly [string, Check][] = [own, ofJsonl, ofPostgres, ofRedis].flatMap((checks) => Object.entries(checks))
 
 it('no code is declared twice', () => {
   expect(new Set(all.map(([code]) => code)).size).toBe(all.length)

@@ -43,10 +43,13 @@ interface Kind {
   /** Makes the data in an empty folder. */
   create(folder: string, password: string, ids: Ids): Promise<void>
   /** The server's program and arguments. */
-  serve(folder: string, port: number): [program: string, args: string[]]
+  serve(folder: string, port: number, settings: Settings): [program: string, args: string[]]
   /** Ends all of its processes at once. */
   readonly signal: NodeJS.Signals
 }
+
+/** PostgreSQL's own settings besides those of all tests: name -> value. */
+export type Settings = Readonly<Record<string, string>>
 
 /** Both servers refuse to run as root: then it's nobody (65534 on every Linux). */
 type Ids = { uid: number; gid: number } | Record<string, never>
@@ -77,7 +80,7 @@ const postgres: Kind = {
     ]
     await run(find('initdb', this), ['-D', join(folder, 'data'), ...settings], ids)
   },
-  serve(folder, port) {
+  serve(folder, port, more) {
     const settings = {
       listen_addresses: '127.0.0.1',
       port,
@@ -87,6 +90,7 @@ const postgres: Kind = {
       ssl: 'on',
       ssl_cert_file: join(folder, 'cert.pem'),
       ssl_key_file: join(folder, 'key.pem'),
+      ...more,
     }
     return [
       find('postgres', this),
@@ -153,13 +157,13 @@ function find(program: string, { folders, install }: Kind): string {
   return found
 }
 
-export const startPostgres = (): Promise<TestDatabase> => start(postgres)
+export const startPostgres = (settings: Settings = {}): Promise<TestDatabase> => start(postgres, settings)
 export const startMariadb = (): Promise<TestDatabase> => start(mariadb)
 
-async function start(kind: Kind): Promise<TestDatabase> {
+async function start(kind: Kind, settings: Settings = {}): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'owm-test-db-'))
   if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid)
-  const server = new Server(kind, folder)
+  const server = new Server(kind, folder, settings)
   try {
     // PostgreSQL's package on Debian brings openssl with it.
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(folder, 'key.pem')]
@@ -184,13 +188,15 @@ class Server implements TestDatabase {
   readonly password = randomBytes(12).toString('hex')
   readonly #kind: Kind
   readonly #folder: string
+  readonly #settings: Settings
   port = 0
   #child: ChildProcess | undefined
   #source: DataSource | undefined
   #output = ''
 
-  constructor(kind: Kind, folder: string) {
+  constructor(kind: Kind, folder: string, settings: Settings) {
     this.#kind = kind
+    this.#settings = settings
     this.#folder = folder
   }
 
@@ -231,7 +237,7 @@ class Server implements TestDatabase {
 
   async restart(): Promise<void> {
     await this.kill()
-    const [program, args] = this.#kind.serve(this.#folder, this.port)
+    const [program, args] = this.#kind.serve(this.#folder, this.port, this.#settings)
     const child = spawn(program, args, { ...ids, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#output = ''
     for (const stream of [child.stdout, child.stderr])

@@ -2,7 +2,7 @@
 import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
-import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
+import { oldestPendingIn, ownerIn, totalsIn } from './totals.js'
 import { read, type View } from './view.js'
 
 export interface Vitals {
@@ -37,22 +37,16 @@ export async function vitalsOf(path: string, since: number): Promise<Vitals | un
 
 export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const { manager } = view
-  const pending = await pendingIn(view)
+  const { pending, dead } = await totalsIn(view)
   const [latest] = await manager.find(runs, { order: { id: 'DESC' }, take: 1 })
-  const missed = await manager
-    .createQueryBuilder(gaps, 'gap')
-    .select('gap.reason', 'reason')
-    .addSelect('SUM(gap.count)', 'count')
-    .groupBy('gap.reason')
-    .getRawMany<{ reason: string; count: number }>()
-  const missedFor = (reason: string): number => missed.find((gap) => gap.reason === reason)?.count ?? 0
+  const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
   return {
     owner: await ownerIn(view),
-    ...{ pending, dead: await deadIn(view), oldestPendingAt: pending === 0 ? null : await oldestPendingIn(view) },
+    ...{ pending, dead, oldestPendingAt: await oldestPendingIn(view) },
     died: await manager.countBy(deadTasks, { diedAt: MoreThanOrEqual(since) }),
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
     openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
-    missed: { maxAge: missedFor('maxAge'), maxCatchUp: missedFor('maxCatchUp') },
+    missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },
     run: latest
       ? {
           ...{

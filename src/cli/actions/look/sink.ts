@@ -25,10 +25,10 @@ export async function reachesBackTo({ entries }: Sink, entry: string): Promise<b
   return false
 }
 
-/** Whether the sink's bound may have trimmed its oldest entries: only where it is full. */
-export async function isFull(sink: Sink): Promise<boolean> {
-  const { entries, bound } = (await sink.inspect?.(true)) ?? { entries: 0, bound: null }
-  return bound !== null && entries >= bound
+/** What may have removed entries, by design: the bound, which trims only where the sink is full, or its readers. */
+export async function removersOf(sink: Sink): Promise<{ readonly isFull: boolean; readonly readersRemove: boolean }> {
+  const { entries, bound, readersRemove = false } = (await sink.inspect?.(true)) ?? { entries: 0, bound: null }
+  return { isFull: bound !== null && entries >= bound, readersRemove }
 }
 
 /** `1 entry`, `4,000 entries` */

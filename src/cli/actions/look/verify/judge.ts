@@ -32,6 +32,8 @@ export interface Verified {
   readonly there: number
   /** Tasks that were trimmed since. */
   readonly trimmed: number
+  /** Tasks that aren't there, at a sink whose readers take away what they have done. */
+  readonly taken: number
   readonly dead: number
   readonly discarded: number
   /** Tasks between the slot's first and last entry that this outbox doesn't know. */
@@ -119,6 +121,7 @@ export function judge(judged: Judged): Verified {
     delivered,
     there: tasks.there,
     trimmed: 0,
+    taken: 0,
     dead,
     discarded,
     others: 0,
@@ -142,6 +145,7 @@ export function judge(judged: Judged): Verified {
       state,
       differences,
       trimmed: tasks.trimmed,
+      taken: tasks.taken,
       others: tasks.others,
       outside: found.outside,
     },
@@ -158,6 +162,7 @@ function waiting(base: Omit<Verified, 'state'>): Verified {
 interface Tasks {
   readonly there: number
   readonly trimmed: number
+  readonly taken: number
   readonly missing: number
   readonly missingIds: readonly string[]
   readonly others: number
@@ -166,8 +171,16 @@ interface Tasks {
   readonly isKept: boolean
 }
 
-/** Of a slot that the history still has as a whole, id by id; else by number and sum. */
+/** What of a slot is there; where readers take what they have done, what is missing was taken. */
 function tasksOf(held: SlotHeld, found: Found, ids: Ids): Tasks {
+  const counted = countedIn(held, found, ids)
+  const { missing, isProven } = counted
+  if (!found.isTakenFrom) return { ...counted, taken: 0 }
+  return { ...counted, missing: 0, missingIds: [], taken: missing, isProven: isProven && missing === 0 }
+}
+
+/** Of a slot that the history still has as a whole, id by id; else by number and sum. */
+function countedIn(held: SlotHeld, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
   const owed = Math.max(0, held.delivered - held.kept)
   const isKept = owed === 0
   // What was trimmed was sent first. Where nothing is left of the slot, it's its end that tells.
@@ -250,7 +263,11 @@ function listDifferences({ slot }: SlotHeld, isKept: boolean, { onlyListed, notL
 /** A slot that the outbox has no run of. */
 export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
   const delivered = receipts.reduce((sum, receipt) => sum + receipt.delivered, 0)
-  const base = { slot, delivered, ...{ there: 0, trimmed: 0, dead: 0, discarded: 0, others: 0, outside: 0, twice: 0 } }
+  const base = {
+    slot,
+    delivered,
+    ...{ there: 0, trimmed: 0, taken: 0, dead: 0, discarded: 0, others: 0, outside: 0, twice: 0 },
+  }
   if (receipts.length > 0) return { ...base, state: 'elsewhere', differences: [] }
   const what = 'neither the outbox nor the sink has anything of the slot'
   const todo = `\`owm produce --slot ${slot}\` serves it`

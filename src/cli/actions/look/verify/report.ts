@@ -32,9 +32,10 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
 export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
 /** What is no difference, and yet good to know. */
-function notesOf({ slot, state, trimmed, others, outside, twice }: Verified, width: number): string[] {
+function notesOf({ slot, state, trimmed, taken, others, outside, twice }: Verified, width: number): string[] {
   const notes = [
     ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
+    ...(taken > 0 ? [`${plural(taken, 'task')} taken by readers since`] : []),
     ...(others > 0 ? [`${plural(others, 'task')} of others in between`] : []),
     ...(outside > 0 ? [`${plural(outside, 'task')} outside of what its receipt calls its first and last entry`] : []),
     ...(twice > 0 ? [`${plural(twice, 'task')} there twice or more, as this sink may have them`] : []),

@@ -2,7 +2,7 @@
 import type { Held } from '../../../../outbox/inspect/ids/held.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/id-sum.js'
-import { isFull, reachesBackTo } from '../sink.js'
+import { reachesBackTo, removersOf } from '../sink.js'
 
 /** What the sink has of a slot. */
 export interface Found {
@@ -13,6 +13,8 @@ export interface Found {
   readonly isGone: boolean
   /** Whether it doesn't reach back to the first one although it isn't full: something else removed its oldest. */
   readonly isCut: boolean
+  /** Whether readers take away what they have done: what is missing may be that. */
+  readonly isTakenFrom: boolean
   /** Tasks of the slot that stand before its first or behind its last entry. */
   outside: number
   /** Between the two: tasks that the outbox no longer knows, or that are somebody else's; and the sum of their ids. */
@@ -27,8 +29,8 @@ export async function scan(
   receipts: readonly (Receipt | undefined)[],
 ): Promise<{ found: Found[]; entries: number }> {
   const found: Found[] = []
-  const trims = await isFull(sink)
-  for (const [number] of slots.entries()) found.push(await beginning(sink, receipts[number], trims))
+  const removers = await removersOf(sink)
+  for (const [number] of slots.entries()) found.push(await beginning(sink, receipts[number], removers))
   const ranges = new Ranges(found)
   let entries = 0
   for await (const { id, taskId } of sink.entries?.() ?? []) {
@@ -50,7 +52,11 @@ export async function scan(
   return { found, entries }
 }
 
-async function beginning(sink: Sink, receipt: Receipt | undefined, trims: boolean): Promise<Found> {
+async function beginning(
+  sink: Sink,
+  receipt: Receipt | undefined,
+  { isFull: trims, readersRemove: isTakenFrom }: Awaited<ReturnType<typeof removersOf>>,
+): Promise<Found> {
   const [first, last] = [receipt?.firstEntry ?? undefined, receipt?.lastEntry ?? undefined]
   const lacksFirst = first !== undefined && !(await reachesBackTo(sink, first))
   return {
@@ -58,6 +64,7 @@ async function beginning(sink: Sink, receipt: Receipt | undefined, trims: boolea
     isTrimmed: trims && lacksFirst,
     isGone: trims && last !== undefined && !(await reachesBackTo(sink, last)),
     isCut: !trims && lacksFirst,
+    isTakenFrom,
     ...{ outside: 0, unknown: 0, unknownSum: new IdSum() },
   }
 }

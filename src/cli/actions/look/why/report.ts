@@ -95,6 +95,7 @@ function wordsOfReading({ state, holder }: Reading): string {
 
 function wordsOfGone({ how, unreadBy, passedBy }: Gone): string {
   if (how === 'missing') return 'the sink took it and has it no more: `owm verify` compares the slot'
+  if (how === 'taken') return 'the sink took it; a reader has taken it away since, as it does when a task is done'
   const unread = unreadBy.length > 0 ? `; ${unreadBy.join(', ')} had not read it` : ''
   const passed = passedBy.length > 0 ? `; ${passedBy.join(', ')} is behind it: read, or passed over` : ''
   return `trimmed since${unread}${passed}`

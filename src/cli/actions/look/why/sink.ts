@@ -1,6 +1,6 @@
 /** What the sink has of single tasks, and who has read them. */
 import type { Reading, Receipt, Sink } from '../../../../plugin.js'
-import { isFull, reachesBackTo } from '../sink.js'
+import { reachesBackTo, removersOf } from '../sink.js'
 
 /** An entry that holds a task. */
 export interface Seen {
@@ -14,8 +14,11 @@ export interface Seen {
 
 /** What became of a task that the sink took and that isn't there any more. */
 export interface Gone {
-  /** `trimmed`: the sink is full, and no longer reaches back to it. `missing`: nothing of its own removed it. */
-  readonly how: 'trimmed' | 'missing'
+  /**
+   * `taken`: readers take away what they have done. `trimmed`: the sink is full, and no longer reaches back to it.
+   * `missing`: nothing of its own removed it.
+   */
+  readonly how: 'taken' | 'trimmed' | 'missing'
   /** Groups that surely never read it: they aren't yet where its slot begins. */
   readonly unreadBy: readonly string[]
   /** Groups that are behind its slot: they have read it, or it was trimmed in front of them. */
@@ -39,10 +42,12 @@ export async function entriesWith(sink: Sink, ids: ReadonlySet<string>): Promise
 /** What became of a task of this slot that isn't there. */
 export async function goneFrom(sink: Sink, receipt: Receipt | undefined): Promise<Gone> {
   const { firstEntry: first, lastEntry: last } = receipt ?? {}
+  const { isFull, readersRemove } = await removersOf(sink)
+  if (readersRemove) return { how: 'taken', unreadBy: [], passedBy: [] }
   if (!first || !last) return { how: 'missing', unreadBy: [], passedBy: [] }
   const [begin, end] = [(await sink.readings?.(first)) ?? [], (await sink.readings?.(last)) ?? []]
   return {
-    how: (await reachesBackTo(sink, first)) || !(await isFull(sink)) ? 'missing' : 'trimmed',
+    how: !isFull || (await reachesBackTo(sink, first)) ? 'missing' : 'trimmed',
     unreadBy: begin.filter(({ state }) => state === 'waiting').map(({ group }) => group),
     passedBy: end.filter(({ state }) => state !== 'waiting').map(({ group }) => group),
   }

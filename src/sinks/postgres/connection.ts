@@ -1,0 +1,202 @@
+/** One connection to PostgreSQL, in transactions: each takes its turn, in the order of the calls. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { driverModule } from '../../databases/driver.js'
+import { type Server, serverOf } from '../../databases/server.js'
+import { ConfigurationError, TransientError } from '../../errors/index.js'
+import { classed, endsConnection } from './errors.js'
+import { type Settings, urlOf } from './options.js'
+
+/** What is used of pg's client: https://node-postgres.com/apis/client */
+interface Client {
+  connect(): Promise<unknown>
+  query(query: string | { text: string; values: readonly unknown[] }): Promise<{ rows: Row[] }>
+  end(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): void
+  readonly connection: { readonly stream: { destroy(): void } }
+}
+
+interface Pg {
+  readonly Client: new (options: object) => Client
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** Runs a statement of a transaction. */
+export type Query = (text: string, values?: readonly unknown[]) => Promise<Row[]>
+
+/** Milliseconds that a server gets to say by itself that a statement takes too long. */
+const graceMs = 2_000
+
+export class Connection {
+  readonly title: string
+  readonly #settings: Settings
+  readonly #server: Server
+  readonly #pg: Pg
+  readonly #signal: AbortSignal
+  #client: Client | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(settings: Settings, server: Server, pg: Pg, signal: AbortSignal) {
+    this.#settings = settings
+    this.#server = server
+    this.#pg = pg
+    this.#signal = signal
+    this.title = `PostgreSQL at ${server.title}`
+    // A signal ends every wait at once: whether a batch was applied, the fence knows.
+    signal.addEventListener('abort', () => this.#drop(), { once: true })
+  }
+
+  /** Connects later. Throws ConfigurationError. */
+  static async of(settings: Settings, baseDir: string, signal: AbortSignal): Promise<Connection> {
+    const server = await serverOf({ url: urlOf(settings), password: settings.password }, baseDir, 'sink')
+    return new Connection(settings, server, await driverModule<Pg>('pg', baseDir, 'The sink postgres'), signal)
+  }
+
+  /** Without user and password. */
+  get address(): string {
+    const { socket, host, port = 5432, database } = this.#server
+    return `postgres://${socket ?? `${host}:${port}`}/${database}`
+  }
+
+  get isEncrypted(): boolean {
+    return this.#server.ssl !== undefined
+  }
+
+  /** The host to which a password goes; '' for a Unix socket, or where there is no password. */
+  get passwordGoesTo(): string {
+    const { socket, host, password } = this.#server
+    return socket === undefined && password !== undefined ? host : ''
+  }
+
+  /** All that `work` asks, or nothing of it. Throws ConfigurationError, TransientError, and what `work` throws. */
+  async transaction<T>(work: (query: Query) => Promise<T>, end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<T> {
+    return this.#inTurn(() => this.#transact(work, 'BEGIN ISOLATION LEVEL READ COMMITTED', end))
+  }
+
+  /** What one statement gives; nothing is written. */
+  async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const ask = (query: Query) => query(text, values)
+    return this.#inTurn(() => this.#transact(ask, 'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY', 'COMMIT'))
+  }
+
+  /** Has a statement planned, its rights checked too, and not run. Throws what running it would. */
+  async planned(text: string, parameters: number): Promise<void> {
+    // A pool may keep a name that a failure left behind.
+    const name = `owm_${randomBytes(6).toString('hex')}`
+    const nulls = new Array<string>(parameters).fill('NULL').join(', ')
+    await this.#inTurn(() =>
+      this.#transact(
+        async (query) => {
+          await query(`PREPARE ${name} AS ${text}`)
+          await query(`EXPLAIN EXECUTE ${name}(${nulls})`)
+          await query(`DEALLOCATE ${name}`)
+        },
+        'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY',
+        'ROLLBACK',
+      ),
+    )
+  }
+
+  /** Says goodbye, where that goes quickly. */
+  async close(): Promise<void> {
+    const client = this.#client
+    this.#client = undefined
+    if (!client) return
+    const late = sleep(graceMs, undefined, { ref: false })
+    await Promise.race([client.end().catch(() => undefined), late])
+    client.connection.stream.destroy()
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const answer = this.#turn.then(work)
+    this.#turn = answer.catch(() => undefined)
+    return answer
+  }
+
+  async #transact<T>(work: (query: Query) => Promise<T>, begin: string, end: 'COMMIT' | 'ROLLBACK'): Promise<T> {
+    const { statementTimeoutMs, lockTimeoutMs } = this.#settings
+    let isOpen = false
+    try {
+      this.#signal.throwIfAborted()
+      const client = this.#client ?? (await this.#connect())
+      const query: Query = async (text, values = []) => {
+        const asked = values.length === 0 ? client.query(text) : client.query({ text, values })
+        return (await this.#within(statementTimeoutMs + graceMs, asked)).rows
+      }
+      // All of it ends with the transaction: between us and the server there may be a pool that shares connections.
+      const limits = [
+        begin,
+        `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
+        `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
+        `SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs + graceMs}`,
+      ]
+      await query(limits.join('; '))
+      isOpen = true
+      const answer = await work(query)
+      await query(end)
+      return answer
+    } catch (error) {
+      if (endsConnection(error)) this.#drop()
+      else if (isOpen) await this.#rollBack()
+      throw classed(error, this.title)
+    }
+  }
+
+  async #rollBack(): Promise<void> {
+    const work = this.#client?.query('ROLLBACK')
+    if (work) await this.#within(graceMs, work).catch(() => this.#drop())
+  }
+
+  async #connect(): Promise<Client> {
+    const { host, port, socket, username, database, ssl } = this.#server
+    const { connectTimeoutMs } = this.#settings
+    const password = this.#server.password ?? process.env['PGPASSWORD']
+    const client = new this.#pg.Client({
+      host: socket ?? host,
+      ...(port === undefined ? {} : { port }),
+      ...(username === undefined ? {} : { user: username }),
+      password: () => {
+        // Asked for where the server wants one.
+        if (password !== undefined) return password
+        throw new ConfigurationError(`${this.title} wants a password.`, {
+          hint: 'Put one into sink.url or sink.password.',
+        })
+      },
+      database,
+      connectionTimeoutMillis: connectTimeoutMs,
+      application_name: 'owm',
+      keepAlive: true,
+      ...(ssl ? { ssl } : {}),
+    })
+    // Whoever waits for an answer hears of it; what is idle, at its next use.
+    client.on('error', () => {
+      if (this.#client === client) this.#client = undefined
+    })
+    this.#client = client
+    await this.#within(connectTimeoutMs, client.connect())
+    return client
+  }
+
+  /** Waits at most so long, and not once the signal aborts: a driver may wait for a silent server for ever. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    let stop: (reason: unknown) => void = () => undefined
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject
+    })
+    const late = setTimeout(() => stop(new TransientError(`${this.title} didn't answer in ${ms / 1000} s.`)), ms)
+    const onAbort = (): void => stop(this.#signal.reason)
+    this.#signal.addEventListener('abort', onAbort)
+    if (this.#signal.aborted) onAbort()
+    try {
+      return await Promise.race([work, stopped])
+    } finally {
+      clearTimeout(late)
+      this.#signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #drop(): void {
+    void this.close()
+  }
+}

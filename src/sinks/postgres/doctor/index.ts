@@ -1,0 +1,86 @@
+/** A PostgreSQL, examined: reads only, and needs no right that a run doesn't. */
+import { isIP } from 'node:net'
+import { kindOf, toError } from '../../../errors/index.js'
+import type { Diagnosis, Patient } from '../../../plugin.js'
+import { age, count } from '../../../words.js'
+import type { Connection, Row } from '../connection.js'
+import type { Settings } from '../options.js'
+import { checks } from './checks.js'
+import { placeChecks } from './place.js'
+import { type Examined, found, wordsOf } from './verdict.js'
+
+export { checks } from './checks.js'
+
+export async function examined(parts: Examined, patient: Patient): Promise<readonly Diagnosis[]> {
+  const { connection } = parts
+  const diagnoses: Diagnosis[] = [tlsCheck(connection)]
+  const server = await connection.read(serverSql).then(
+    ([row]) => row ?? {},
+    (error: unknown) => toError(error),
+  )
+  if (server instanceof Error) {
+    const code = kindOf(server) === 'configuration' ? 'postgres-refused' : 'postgres-reachable'
+    diagnoses.push(found(code, true, wordsOf(server)))
+  } else {
+    diagnoses.push(
+      found('postgres-reachable', false, `${connection.title} answers`),
+      found('postgres-refused', false, 'role, password and database are taken'),
+      ...serverChecks(server, patient.now()),
+    )
+    diagnoses.push(...(await placeChecks(parts, patient)))
+  }
+  return [...diagnoses, ...unasked(diagnoses, parts.settings)]
+}
+
+/** What wasn't looked at, since something before it failed. */
+function unasked(known: readonly Diagnosis[], { queue }: Settings): Diagnosis[] {
+  const isOf = (code: string): boolean =>
+    queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate'
+  return Object.keys(checks)
+    .filter((code) => isOf(code) && !known.some((one) => one.code === code))
+    .map((code) => ({ code, verdict: 'unknown', found: 'PostgreSQL could not be asked' }))
+}
+
+function tlsCheck({ isEncrypted, passwordGoesTo: host }: Connection): Diagnosis {
+  if (isEncrypted) return found('postgres-tls', false, 'the connection speaks TLS')
+  if (host === '') return found('postgres-tls', false, 'no password goes over a network')
+  const isNear = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  return found('postgres-tls', !isNear, isNear ? 'the server is on this machine' : `no TLS on the way to ${host}`)
+}
+
+const serverSql = `SELECT
+  current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby,
+  current_setting('default_transaction_read_only') AS read_only,
+  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
+  (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
+  extract(epoch FROM clock_timestamp()) * 1000 AS now`
+
+/** Of max_connections. */
+const mostConnections = 0.9
+
+const mostClockMs = 5_000
+
+function serverChecks(row: Row, now: number): Diagnosis[] {
+  const isStandby = row['is_standby'] === true
+  const isReadOnly = row['read_only'] === 'on'
+  const [used, most] = [Number(row['used']), Number(row['most'])]
+  const isDurable = row['fsync'] === 'on' && row['synchronous_commit'] !== 'off'
+  const off = Number(row['now']) - now
+  const writable = isStandby ? 'it is a standby' : isReadOnly ? 'default_transaction_read_only is on' : 'it is'
+  return [
+    found('postgres-encoding', row['encoding'] !== 'UTF8', `the encoding is ${row['encoding']}`),
+    found('postgres-primary', isStandby || isReadOnly, writable),
+    found(
+      'postgres-durability',
+      !isDurable,
+      `fsync is ${row['fsync']}, synchronous_commit is ${row['synchronous_commit']}`,
+    ),
+    found('postgres-connections', used > mostConnections * most, `${count(used)} of ${count(most)} are in use`),
+    found(
+      'postgres-clock',
+      Math.abs(off) > mostClockMs,
+      Math.abs(off) > mostClockMs ? `they differ by ${age(Math.abs(off))}` : 'they agree',
+    ),
+  ]
+}

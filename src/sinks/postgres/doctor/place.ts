@@ -1,0 +1,108 @@
+/** Where the tasks go: the tables, what this role may do with them, who else writes there. */
+import type { Diagnosis, Patient } from '../../../plugin.js'
+import { plural } from '../../../words.js'
+import { isMissing, stateIn } from '../errors.js'
+import { addSql } from '../statements/add.js'
+import { schemaOfJobs } from '../store.js'
+import { type Examined, found, wordsOf } from './verdict.js'
+
+export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
+  const isTable = parts.settings.queue === undefined
+  const ofJobs = isTable ? [] : await jobsChecks(parts)
+  if (ofJobs.some(({ verdict }) => verdict === 'wrong')) return ofJobs
+  const missing = await missingIn(parts)
+  if (missing !== undefined) return [missing, ...ofJobs]
+  const fences = await fencesCheck(parts, patient)
+  return [...(await tablesChecks(parts)), ...ofJobs, ...(isTable ? [await truncateCheck(parts)] : []), fences]
+}
+
+/** What owm does with each table. */
+const rightsOn = {
+  tasks: ['SELECT', 'INSERT'],
+  sink: ['SELECT', 'INSERT', 'UPDATE'],
+  fence: ['SELECT', 'INSERT', 'UPDATE'],
+  receipt: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+} as const
+
+const kindsOf = ({ settings }: Examined) =>
+  (['tasks', 'sink', 'fence', 'receipt'] as const).filter((kind) => kind !== 'tasks' || settings.queue === undefined)
+
+/** Where tables aren't there yet: whether the first run can make them. */
+async function missingIn(parts: Examined): Promise<Diagnosis | undefined> {
+  const { connection, tables } = parts
+  const [row] = await connection.read(
+    `SELECT array_agg(name) AS names, (
+       SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = coalesce($2, current_schema())
+     ) AS may, has_database_privilege(current_database(), 'CREATE') AS may_make_schema
+     FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL`,
+    [kindsOf(parts).map((kind) => tables[kind]), tables.schema ?? null],
+  )
+  if (!Array.isArray(row?.['names'])) return undefined
+  const what = `not there yet: ${row['names'].join(', ')}`
+  const may = row['may'] ?? row['may_make_schema']
+  const then = may === true ? 'the first run makes them' : "this role may not CREATE in the schema, or there isn't one"
+  return found('postgres-tables', may !== true, `${what}; ${then}`)
+}
+
+/** The statement of a delivery, planned and not run: so PostgreSQL looks at columns, indexes and rights. */
+async function tablesChecks(parts: Examined): Promise<Diagnosis[]> {
+  const { connection, tables, store } = parts
+  const wanted = kindsOf(parts).flatMap((kind) => rightsOn[kind].map((right) => ({ name: tables[kind], right })))
+  const rows = await connection.read(
+    `SELECT name, kind, has_table_privilege(to_regclass(name), kind) AS may
+     FROM unnest($1::text[], $2::text[]) AS wanted (name, kind)`,
+    [wanted.map(({ name }) => name), wanted.map(({ right }) => right)],
+  )
+  const lacking = rows.filter(({ may }) => may !== true).map(({ name, kind }) => `${kind} on ${name}`)
+  const rights = found('postgres-rights', lacking.length > 0, lacking.length > 0 ? lacking.join(', ') : 'it has them')
+  if (lacking.length > 0) return [rights, found('postgres-tables', false, 'they are there')]
+  try {
+    await connection.planned(addSql(tables, store), 10)
+    return [rights, found('postgres-tables', false, 'they are there')]
+  } catch (error) {
+    return stateIn(error) === '42501'
+      ? [found('postgres-rights', true, wordsOf(error)), found('postgres-tables', false, 'they are there')]
+      : [rights, found('postgres-tables', true, wordsOf(error))]
+  }
+}
+
+async function truncateCheck({ connection, tables }: Examined): Promise<Diagnosis> {
+  // Bit 5 of tgtype: TRUNCATE.
+  const sql = `SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgtype & 32 <> 0 AND tgenabled <> 'D'`
+  const [trigger] = await connection.read(sql, [tables.tasks])
+  return found('postgres-truncate', !trigger, trigger ? 'the trigger is there' : `${tables.tasks} has no such trigger`)
+}
+
+async function fencesCheck({ connection, tables }: Examined, { outboxId, outboxes = 1 }: Patient): Promise<Diagnosis> {
+  const [row] = await connection.read(
+    `SELECT count(*) AS others FROM ${tables.fence} WHERE seq > 0 AND outbox_id IS DISTINCT FROM $1`,
+    [outboxId ?? null],
+  )
+  const others = Number(row?.['others'] ?? 0)
+  return found(
+    'postgres-fences',
+    others > outboxes - 1,
+    others === 0 ? 'none' : `${plural(others, 'outbox', 'outboxes')} more`,
+  )
+}
+
+async function jobsChecks({ connection, settings, store }: Examined): Promise<Diagnosis[]> {
+  const task = settings.jobs?.task ?? 'owm_task'
+  try {
+    const [row] = await connection.read(
+      `SELECT row_security_active($1) AS is_kept_out, (SELECT count(*) FROM ${schemaOfJobs(settings)}.jobs
+         WHERE task_identifier = $2 AND attempts >= max_attempts AND locked_at IS NULL) AS failed`,
+      [store.relation, task],
+    )
+    const failed = Number(row?.['failed'] ?? 0)
+    const isKeptOut = row?.['is_kept_out'] === true
+    const state = isKeptOut ? 'row level security keeps this role out' : 'it is set up'
+    return [
+      found('graphile-worker', isKeptOut, state),
+      found('graphile-failed', failed > 0, failed > 0 ? `${plural(failed, 'job')} of ${task}` : 'none'),
+    ]
+  } catch (error) {
+    const text = isMissing(error) ? `there is no schema ${settings.jobs?.schema ?? 'graphile_worker'}` : wordsOf(error)
+    return [found('graphile-worker', true, text)]
+  }
+}

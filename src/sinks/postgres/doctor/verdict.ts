@@ -1,0 +1,25 @@
+/** What is examined, and what a check found. */
+import { inOneText, isOwmError, toError } from '../../../errors/index.js'
+import type { Diagnosis } from '../../../plugin.js'
+import type { Connection } from '../connection.js'
+import type { Settings } from '../options.js'
+import type { Store } from '../store.js'
+import type { Tables } from '../tables.js'
+import type { Code } from './checks.js'
+
+export interface Examined {
+  readonly connection: Connection
+  readonly settings: Settings
+  readonly tables: Tables
+  readonly store: Store
+}
+
+export const found = (code: Code, isWrong: boolean, text: string): Diagnosis => ({
+  code,
+  verdict: isWrong ? 'wrong' : 'fine',
+  found: text,
+})
+
+/** An error in words, with what to do. */
+export const wordsOf = (thrown: unknown): string =>
+  inOneText(toError(thrown).message, isOwmError(thrown) ? thrown.hint : undefined)

@@ -1,0 +1,91 @@
+/** What PostgreSQL, or the way to it, says, as one of owm's classes. */
+import { certificateHint, isCertificateError, isLasting, stateOf } from '../../databases/failures.js'
+import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
+
+/** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
+const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
+  [
+    /^28/,
+    'Correct user and password in sink.url, or set sink.password; a server may also want TLS: add ?sslmode=require.',
+  ],
+  [/^3D/, "Correct the database's name in sink.url, or make it: CREATE DATABASE."],
+  [
+    /^42501$/,
+    'Give the role the right, or let a DBA make the tables and grant them: docs/sinks.md has the SQL ("PostgreSQL").',
+  ],
+  [
+    /^(42703|42P10|42804|42809|23502|428C9)$/,
+    "The tables aren't as owm makes them: compare them with the SQL in docs/sinks.md, or name another sink.table.",
+  ],
+  [/^(42P01|3F000)$/, 'Name a schema that is there in sink.table, or make it; names are taken as they are written.'],
+  [/^42883$/, 'graphile-worker 0.16 or newer is expected: `npx graphile-worker --schema-only` brings its schema up.'],
+  [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
+  [/^08P01$/, 'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server.'],
+  [/^2350[35]$/, "A constraint that isn't owm's keeps the tasks out: take it off the table, or name another one."],
+]
+
+/** Those that pass, with what an operator can do meanwhile. */
+const passing: readonly (readonly [state: RegExp, hint: string])[] = [
+  [
+    /^25006$/,
+    'The database is read-only: a standby, or default_transaction_read_only is on. Name the primary in sink.url, or ' +
+      'wait for the failover to end; the tasks wait in the outbox.',
+  ],
+  [/^53100$/, "The server's disk is full: make room there; the tasks wait in the outbox."],
+  [/^53[03]00$/, 'Close other connections, or raise max_connections; the tasks wait in the outbox.'],
+  [/^53/, 'The server lacks memory or another resource; the tasks wait in the outbox.'],
+  [
+    /^55P03$/,
+    'Another session holds a lock on the tables for longer than sink.lockTimeoutMs: pg_stat_activity shows which ' +
+      'one; the tasks wait in the outbox.',
+  ],
+  [
+    /^57014$/,
+    'It took longer than sink.statementTimeoutMs, or somebody ended it: look for locks and a busy disk; ' +
+      'the tasks wait in the outbox.',
+  ],
+  [/^(57P0|25P03)/, 'The server was stopped, or ended the connection; the tasks wait in the outbox.'],
+  [/^58/, "The server can't read or write its files: look at its log and its disk; the tasks wait in the outbox."],
+]
+
+/** Of the class of lasting failures, those that pass. */
+const isPassing = (state: string): boolean => passing.some(([found]) => found.test(state))
+
+const hintIn = (hints: typeof lasting, state: string): string | undefined =>
+  hints.find(([found]) => found.test(state))?.[1]
+
+/** pg says these in words only. */
+const speaksNoTls = /server does not support SSL/
+const wantsAuthentication = /SASL|unsupported authentication|Unknown authentication/i
+
+/** An error of the driver or the database as one of owm's own; `title` names the server without credentials. */
+export function classed(thrown: unknown, title: string): OwmError {
+  if (isOwmError(thrown)) return thrown
+  const error = toError(thrown)
+  const state = stateOf(error)
+  const message = `${title}: ${error.message || codeOf(error)}`
+  if (isCertificateError(error)) return new ConfigurationError(message, { hint: certificateHint('sink'), cause: error })
+  if (speaksNoTls.test(error.message))
+    return new ConfigurationError(message, { hint: 'Take sslmode out of sink.url, or turn TLS on.', cause: error })
+  if (wantsAuthentication.test(error.message))
+    return new ConfigurationError(message, { hint: hintIn(lasting, '28'), cause: error })
+  const isWrong = !isPassing(state) && (isLasting(error) || hintIn(lasting, state) !== undefined)
+  if (isWrong) {
+    const hint = hintIn(lasting, state) ?? 'Correct sink.url, or look at the database.'
+    return new ConfigurationError(message, { hint, cause: error })
+  }
+  const hint = hintIn(passing, state) ?? 'Look whether the server runs; the tasks wait in the outbox.'
+  return new TransientError(message, { hint, cause: error })
+}
+
+/** The SQLSTATE that an error of `classed` is about, '' where it has none. */
+export const stateIn = (error: unknown): string => stateOf(error)
+
+/** Whether a table or schema is gone. */
+export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(stateIn(error))
+
+/** Whether it is about the tasks themselves: their text, or a CHECK that somebody put on the table. */
+export const isAboutTasks = (error: unknown): boolean => /^(22|23514|54000)/.test(stateIn(error))
+
+/** Whether the connection can be used again: the server answered, and is one that can be written to. */
+export const endsConnection = (error: unknown): boolean => !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))

@@ -1,0 +1,213 @@
+/**
+ * A table of PostgreSQL, or graphile-worker's jobs there. The whole batch goes in one statement, which also moves the
+ * fence: a batch that is sent again adds only what is missing, one that doesn't fit behind the last task is refused. So
+ * delivery is exactly-once.
+ *
+ *     sink:
+ *       use: postgres
+ *       url: postgres://owm@db.example/weather
+ *       password: ${DB_PASSWORD}
+ *       table: owm_tasks
+ */
+import { randomUUID } from 'node:crypto'
+import { ChangedError, ConfigurationError, RefusedError, SupersededError, toError } from '../../errors/index.js'
+import {
+  type Attached,
+  type Attachment,
+  type Brought,
+  type Diagnosis,
+  defineSink,
+  type Entry,
+  type Link,
+  type Outcome,
+  type Patient,
+  type Reading,
+  type Receipt,
+  type Sink,
+  type SinkPicture,
+  type SinkPosition,
+  type TaskBatch,
+} from '../../plugin.js'
+import { Batch } from '../../tasks/batch.js'
+import { taskIdOf } from '../../tasks/id.js'
+import { Connection, type Query, type Row } from './connection.js'
+import { checks, examined } from './doctor/index.js'
+import { isAboutTasks, isMissing } from './errors.js'
+import { options, type Settings } from './options.js'
+import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
+import { addSql, refusedAs } from './statements/add.js'
+import { type Answer, attach, place, positionIn } from './statements/attach.js'
+import { newestGiven, writeReceipt } from './statements/receipts.js'
+import { type Store, storeOf } from './store.js'
+import { makeTables, type Tables, tablesOf } from './tables.js'
+
+export default defineSink({
+  name: 'postgres',
+  description: 'a table of PostgreSQL, or jobs of graphile-worker, exactly once, in atomic batches',
+  options,
+  checks,
+  async open(settings, { baseDir, signal }): Promise<Sink> {
+    return new Postgres(settings, await Connection.of(settings, baseDir, signal))
+  },
+})
+
+class Postgres implements Sink {
+  readonly guarantee = 'exactly-once'
+  readonly maxInFlight = 2
+  readonly address: string
+  /** Of rows nobody tells who has read them. */
+  readonly readings?: (entry: string) => Promise<readonly Reading[]>
+  readonly #settings: Settings
+  readonly #connection: Connection
+  readonly #tables: Tables
+  readonly #store: Store
+  readonly #add: string
+
+  constructor(settings: Settings, connection: Connection) {
+    this.#settings = settings
+    this.#connection = connection
+    this.#tables = tablesOf(settings)
+    this.#store = storeOf(settings, this.#tables)
+    this.#add = addSql(this.#tables, this.#store)
+    this.address = `${connection.address} ${this.#tables.name}`
+    if (settings.queue !== undefined) this.readings = (entry) => readingsOf(connection, settings, entry)
+  }
+
+  async attach(attachment: Attachment, sinkId: string): Promise<Attached> {
+    return this.#connection.transaction(async (query) => {
+      await this.#prepare(query)
+      return attach(query, this.#parts, attachment, sinkId)
+    })
+  }
+
+  async place(attachment: Attachment, at: SinkPosition, generation = 0): Promise<void> {
+    const work = (query: Query) => place(query, this.#tables, attachment, at, generation)
+    this.#must(await this.#connection.transaction(work), 'changed while it was compared')
+  }
+
+  async deliver(batch: TaskBatch): Promise<readonly Outcome[]> {
+    const { link } = batch
+    if (!link) throw new ChangedError('postgres takes a batch only behind another one.')
+    const { name } = this.#tables
+    const ids = batch.tasks.map(taskIdOf)
+    const [row] = await this.#connection
+      .transaction((query) => this.#addTo(query, batch, link, ids))
+      .catch((error) => {
+        if (isMissing(error)) throw new ChangedError(`The table ${name} is gone.`, { cause: error })
+        if (isAboutTasks(error)) throw new RefusedError(toError(error).message, { cause: error })
+        throw error
+      })
+    const skip = row ? Number(row['skip']) : refusedAs.changed
+    if (skip === refusedAs.superseded) this.#must('superseded')
+    const stands = row?.['seq'] ?? null
+    if (skip === refusedAs.changed)
+      this.#must('changed', `isn't at task ${link.after.seq} of this outbox, but at ${stands ?? 'none'}`)
+    const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))
+    return ids.map((id, index) => (index < skip || (added && !added.has(id)) ? 'duplicate' : 'delivered'))
+  }
+
+  async #addTo(
+    query: Query,
+    batch: TaskBatch,
+    { epoch, word, after }: Omit<Link, 'outboxId'>,
+    ids: readonly string[],
+  ): Promise<Row[]> {
+    if (this.#store.setting !== undefined) await query(this.#store.setting)
+    const { outboxId, runId, firstSeq, count } = batch
+    const place = [outboxId, epoch, word, after.seq, after.taskId, firstSeq, count]
+    return query(this.#add, [...place, `{${ids.join()}}`, arrayOf(batch), runId])
+  }
+
+  async receipt(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void> {
+    if (!attachment) throw new ChangedError('postgres takes a receipt only of an outbox that is attached.')
+    const work = (query: Query) => writeReceipt(query, this.#parts, attachment, receipt, brought)
+    this.#must(await this.#connection.transaction(work), `lacks tasks of ${receipt.slot}`)
+  }
+
+  async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
+    const [where, values] = slot === undefined ? ['', [pipeline]] : ['AND slot = $2', [pipeline, slot]]
+    const rows = await rowsIn(
+      this.#connection,
+      `SELECT receipt::text FROM ${this.#tables.receipt}
+       WHERE pipeline = $1 ${where} ORDER BY slot DESC LIMIT ${newestGiven}`,
+      values,
+    )
+    return rows.map(({ receipt }): Receipt => JSON.parse(String(receipt)))
+  }
+
+  async position(outboxId: string): Promise<SinkPosition | undefined> {
+    const sql = `SELECT * FROM ${this.#tables.fence} WHERE outbox_id = $1 AND seq IS NOT NULL`
+    const [held] = await rowsIn(this.#connection, sql, [outboxId])
+    return held && positionIn(held)
+  }
+
+  taskIds(): AsyncGenerator<string> {
+    return taskIdsOf(this.#connection, this.#store)
+  }
+
+  entries(first?: string, last?: string): AsyncGenerator<Entry> {
+    return entriesOf(this.#connection, this.#store, first, last)
+  }
+
+  async inspect(isQuick = false): Promise<SinkPicture> {
+    return pictureOf(this.#connection, this.#settings, this.#store, isQuick)
+  }
+
+  /** All that a delivery does, with a task of its own; then all of it is rolled back. */
+  async check(): Promise<void> {
+    const id = randomUUID()
+    const attachment = { outboxId: id, epoch: 1, word: id }
+    const after = { seq: 0, taskId: '' }
+    const slot = '2000-01-01T00:00:00Z'
+    const batch = Batch.of([JSON.stringify({ task_id: id })], { outboxId: id, runId: id, slot, firstSeq: 1 })
+    const counts = { read: 1, rejected: 0, duplicates: 0, delivered: 1, dead: 0, discarded: 0 }
+    const receipt = { pipeline: id, slot, shard: 0, shards: 1, interval: null, ...counts, taskIdSum: '' }
+    await this.#connection.transaction(async (query) => {
+      await this.#prepare(query)
+      const { generation = 0 } = await attach(query, this.#parts, attachment, id)
+      await place(query, this.#tables, attachment, after, generation)
+      await this.#addTo(query, batch, { ...attachment, after }, [id])
+      await writeReceipt(query, this.#parts, attachment, receipt, { runs: [id], lastSeq: 1 })
+    }, 'ROLLBACK')
+  }
+
+  async doctor(patient: Patient): Promise<readonly Diagnosis[]> {
+    return examined({ connection: this.#connection, settings: this.#settings, ...this.#parts }, patient)
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close()
+  }
+
+  get #parts(): { readonly tables: Tables; readonly store: Store } {
+    return { tables: this.#tables, store: this.#store }
+  }
+
+  async #prepare(query: Query): Promise<void> {
+    const isTable = this.#settings.queue === undefined
+    await makeTables(query, this.#tables, isTable)
+    if (isTable) return
+    const [found] = await query('SELECT to_regclass($1) IS NOT NULL AS is_there', [this.#store.relation])
+    if (found?.['is_there'] === true) return
+    throw new ConfigurationError(`${this.#connection.title}: graphile-worker isn't set up there.`, {
+      hint: 'Run `npx graphile-worker --schema-only` with this database, or correct sink.jobs.schema.',
+    })
+  }
+
+  /** Throws where the fence isn't as it should be. */
+  #must(answer: Answer, what = ''): void {
+    const { name } = this.#tables
+    if (answer === 'superseded')
+      throw new SupersededError(`Another owm has taken over this outbox at the table ${name}: this one stops.`)
+    if (answer === 'changed') throw new ChangedError(`The table ${name} ${what}.`)
+  }
+}
+
+/** The tasks as one JSON array, in bytes: as strings, each would be quoted and parsed once more. */
+function arrayOf({ bytes, starts, count }: TaskBatch): Buffer {
+  const [from = 0, next = 0] = [starts[0], starts[count]]
+  const tasks = Buffer.from(bytes.buffer, bytes.byteOffset + from, next - 2 - from)
+  return Buffer.concat([Buffer.from('['), tasks, Buffer.from(']')])
+}
+
+const listIn = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])

@@ -1,0 +1,106 @@
+/** The other steps of the protocol, each inside of a transaction: attach, place, receipt. */
+import type { Attached, Attachment, SinkPosition } from '../../../plugin.js'
+import type { Query, Row } from '../connection.js'
+import type { Store } from '../store.js'
+import type { Tables } from '../tables.js'
+
+/** Microseconds since 1970: a sink that is made anew never has a generation that an earlier one had. */
+const nowSql = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
+
+export type Answer = 'done' | 'changed' | 'superseded'
+
+/** Notes who writes from now on; never moves the fence. */
+export async function attach(
+  query: Query,
+  { tables, store }: { readonly tables: Tables; readonly store: Store },
+  { outboxId, epoch, word, formerId }: Attachment,
+  sinkId: string,
+): Promise<Attached> {
+  const { fence } = tables
+  const { id, generation, created } = await meet(query, tables, store, sinkId)
+  const fenceOf = async (outbox: string): Promise<Row | undefined> =>
+    (await query(`SELECT * FROM ${fence} WHERE outbox_id = $1 FOR UPDATE`, [outbox]))[0]
+  await query(`INSERT INTO ${fence} (outbox_id, epoch, word) VALUES ($1, 0, '') ON CONFLICT DO NOTHING`, [outboxId])
+  const held = await fenceOf(outboxId)
+  const former = formerId === undefined ? undefined : await fenceOf(formerId)
+  const isGone = (of: Row): boolean => Number(of['seq']) > 0 && Number(of['generation']) !== generation
+  const superseded = isSuperseded(held, epoch, word)
+  // guard: postgres-attached
+  if (!superseded)
+    await query(`UPDATE ${fence} SET epoch = $2, word = $3 WHERE outbox_id = $1`, [outboxId, epoch, word])
+  const last = { epoch: Number(held?.['epoch'] ?? 0), word: String(held?.['word'] ?? '') }
+  return {
+    sinkId: id,
+    created,
+    generation,
+    superseded,
+    emptied: isPlaced(held) && isGone(held),
+    fence: isPlaced(held) ? { ...positionIn(held), ...last, placedBy: String(held['placed_by']) } : undefined,
+    former: isPlaced(former) && !isGone(former) ? positionIn(former) : undefined,
+  }
+}
+
+/** Which sink this is. Tasks in another table than before are another generation; all tables anew are a backup. */
+async function meet(
+  query: Query,
+  { sink }: Tables,
+  { relation }: Store,
+  sinkId: string,
+): Promise<{ id: string; generation: number; created: boolean }> {
+  const made = await query(
+    `INSERT INTO ${sink} (id, generation, tasks_oid, own_oid)
+     SELECT $1, ${nowSql}, to_regclass($2), to_regclass($3) ON CONFLICT DO NOTHING RETURNING id`,
+    [sinkId, relation, sink],
+  )
+  const [row] = await query(
+    `UPDATE ${sink} SET
+       generation = CASE
+         -- guard: postgres-same-table
+         WHEN tasks_oid <> to_regclass($1) AND own_oid = to_regclass($2) THEN greatest(generation + 1, ${nowSql})
+         ELSE generation END,
+       tasks_oid = to_regclass($1), own_oid = to_regclass($2)
+     RETURNING id, generation`,
+    [relation, sink],
+  )
+  return { id: String(row?.['id']), generation: Number(row?.['generation']), created: made.length > 0 }
+}
+
+/** Sets the fence, backwards too: for the attachment that decided it, and in the generation that it saw. */
+export async function place(
+  query: Query,
+  { fence, sink }: Tables,
+  { outboxId, epoch, word }: Attachment,
+  { seq, taskId, runId = '' }: SinkPosition,
+  generation: number,
+): Promise<Answer> {
+  const [held] = await query(
+    `SELECT f.*, (SELECT generation FROM ${sink}) AS present FROM ${fence} f WHERE outbox_id = $1 FOR UPDATE OF f`,
+    [outboxId],
+  )
+  if (isSuperseded(held, epoch, word)) return 'superseded'
+  // A failover has undone the attachment, or emptied the table: what was decided may not hold any more.
+  // guard: postgres-place
+  if (Number(held?.['epoch']) !== epoch || Number(held?.['present']) !== generation) return 'changed'
+  // Of a copy, or where the fence was gone: what its run brought before began earlier than what it will bring.
+  const isEarlier = runId !== '' && !isPlaced(held)
+  await query(
+    `UPDATE ${fence} SET seq = $2, task_id = $3, run_id = $4, placed_by = $5, generation = $6,
+       entries = entries || $7::jsonb WHERE outbox_id = $1`,
+    [outboxId, seq, taskId, runId, word, generation, JSON.stringify(isEarlier ? { [runId]: [0, 0] } : {})],
+  )
+  return 'done'
+}
+
+/** Whether a newer attachment, or a copy's with the same epoch, stands in the fence. */
+export function isSuperseded(held: Row | undefined, epoch: number, word: string): boolean {
+  const other = Number(held?.['epoch'] ?? 0)
+  return other > epoch || (other === epoch && held?.['word'] !== word)
+}
+
+const isPlaced = (held: Row | undefined): held is Row => held !== undefined && held['seq'] !== null
+
+export const positionIn = ({ seq, task_id, run_id }: Row): SinkPosition => ({
+  seq: Number(seq),
+  taskId: String(task_id ?? ''),
+  ...(run_id ? { runId: String(run_id) } : {}),
+})

@@ -1,0 +1,76 @@
+/** The receipts: a row for each pipeline, slot and share. */
+import type { Attachment, Brought, Receipt } from '../../../plugin.js'
+import type { Query, Row } from '../connection.js'
+import type { Store } from '../store.js'
+import type { Tables } from '../tables.js'
+import { type Answer, isSuperseded } from './attach.js'
+
+/** Of a pipeline's slots, the newest this many keep their receipts. */
+const slotsKept = 10_000
+
+/** Receipts that are given where no slot is asked for. */
+export const newestGiven = 1_000
+
+export async function writeReceipt(
+  query: Query,
+  { tables, store }: { readonly tables: Tables; readonly store: Store },
+  { outboxId, epoch, word }: Attachment,
+  given: Receipt,
+  { runs, lastSeq }: Brought,
+): Promise<Answer> {
+  const { fence, sink, receipt } = tables
+  const [held] = await query(
+    `SELECT f.*, f.entries::text AS ranges, (SELECT generation FROM ${sink}) AS present
+     FROM ${fence} f WHERE outbox_id = $1 FOR UPDATE OF f`,
+    [outboxId],
+  )
+  if (isSuperseded(held, epoch, word)) return 'superseded'
+  const isPlaced = held?.['placed_by'] === word && held['generation'] === held['present']
+  // guard: postgres-receipt
+  if (!isPlaced || Number(held['seq'] ?? -1) < lastSeq) return 'changed'
+  const { pipeline, slot, shard, shards } = given
+  const key = [pipeline, slot, shard, shards]
+  const [known] = await query(
+    `SELECT receipt::text FROM ${receipt} WHERE pipeline = $1 AND slot = $2 AND shard = $3 AND shards = $4`,
+    key,
+  )
+  const range = await rangeOf(query, store, rangesIn(held, known, runs), lastSeq)
+  await query(
+    `INSERT INTO ${receipt} (pipeline, slot, shard, shards, receipt) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (pipeline, slot, shards, shard) DO UPDATE SET receipt = excluded.receipt`,
+    [...key, JSON.stringify({ ...given, ...range })],
+  )
+  await query(`UPDATE ${fence} SET entries = entries - $2::text[] WHERE outbox_id = $1`, [outboxId, runs])
+  await query(
+    `DELETE FROM ${receipt} WHERE pipeline = $1 AND slot < (
+       SELECT slot FROM ${receipt} WHERE pipeline = $1 GROUP BY slot ORDER BY slot DESC OFFSET $2 LIMIT 1)`,
+    [pipeline, slotsKept - 1],
+  )
+  return 'done'
+}
+
+type Range = readonly [from: number, to: number]
+
+/** What the runs brought, and what an earlier receipt of the slot named: a retry adds some. */
+function rangesIn({ ranges }: Row, known: Row | undefined, runs: readonly string[]): Range[] {
+  const of: Readonly<Record<string, Range | undefined>> = JSON.parse(String(ranges))
+  const { firstEntry, lastEntry }: Partial<Receipt> = known ? JSON.parse(String(known['receipt'])) : {}
+  const earlier: Range[] = firstEntry && lastEntry ? [[Number(firstEntry), Number(lastEntry)]] : []
+  return [...earlier, ...runs.flatMap((run) => (of[run] ? [of[run]] : []))]
+}
+
+/** A fence that was lost or taken over knows less: the slot's entries lie between the first and the newest anyway. */
+async function rangeOf(
+  query: Query,
+  { relation }: Store,
+  ranges: readonly Range[],
+  lastSeq: number,
+): Promise<Required<Pick<Receipt, 'firstEntry' | 'lastEntry'>>> {
+  if (lastSeq === 0 && ranges.length === 0) return { firstEntry: null, lastEntry: null }
+  const [newest] = ranges.length > 0 ? [] : await query(`SELECT coalesce(max(id), 0) AS id FROM ${relation}`)
+  const all = newest ? [[0, Number(newest['id'])] as const] : ranges
+  return {
+    firstEntry: String(Math.min(...all.map(([from]) => from))),
+    lastEntry: String(Math.max(...all.map(([, to]) => to))),
+  }
+}

@@ -1,0 +1,176 @@
+/** What a PostgreSQL that can't serve says, and what follows: a class, a next step. The server is real. */
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { kindOf, type OwmError, toError } from '../../../src/errors/index.js'
+import postgres from '../../../src/sinks/postgres/index.js'
+import { owm } from '../../support/cli.js'
+import { startPostgres, type TestDatabase } from '../../support/databases.js'
+import { Caller, folderFor, openSink } from './scene.js'
+
+let server: TestDatabase
+const columns = 'id bigint GENERATED ALWAYS AS IDENTITY, added_at timestamptz, task_id uuid'
+
+beforeAll(async () => {
+  server = await startPostgres()
+  for (const statement of [
+    "CREATE ROLE reader LOGIN PASSWORD 'reader'",
+    "CREATE ROLE writer LOGIN PASSWORD 'writer'",
+    "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0",
+    'CREATE SCHEMA answers',
+    'CREATE TABLE answers.foreign_one (id int, name text)',
+    `CREATE TABLE answers.loose (${columns}, task json)`,
+    `CREATE TABLE answers.short (${columns} UNIQUE, task json CHECK (length(task::text) < 200))`,
+  ])
+    await server.query(statement)
+})
+afterAll(() => server?.stop())
+
+const at = (user: string, password: string, database = 'postgres'): string =>
+  `postgres://${user}:${password}@127.0.0.1:${server.port}/${database}`
+
+/** What `owm config check --connect` would say. */
+async function said(options: object): Promise<{ kind: string; message: string; hint: string }> {
+  const sink = await openSink({ connectTimeoutMs: 1_500, lockTimeoutMs: 300, statementTimeoutMs: 900, ...options })
+  const thrown: unknown = await sink.check?.().catch((error: unknown) => error)
+  const { message, hint = '' }: Partial<OwmError> = toError(thrown ?? 'nothing')
+  return { kind: kindOf(thrown) ?? '', message: message ?? '', hint }
+}
+
+async function refusing(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+describe('what a retry does not mend', () => {
+  const cases: [string, () => object, RegExp, RegExp][] = [
+    ['a wrong password', () => ({ url: at('owm', 'wrong') }), /password authentication failed/, /sink\.password/],
+    ['no password', () => ({ url: at('owm', '') }), /wants a password/, /sink\.password/],
+    ['a role that is not there', () => ({ url: at('nobody', 'x') }), /authentication failed/, /sink\.url/],
+    [
+      'a database that is not there',
+      () => ({ url: at('owm', server.password, 'nowhere') }),
+      /nowhere/,
+      /CREATE DATABASE/,
+    ],
+    ['a role that may not make tables', () => ({ url: at('reader', 'reader') }), /permission denied/, /DBA/],
+    [
+      'a schema that may not be made',
+      () => ({ url: at('reader', 'reader'), table: 'no.t' }),
+      /permission denied/,
+      /DBA/,
+    ],
+    ["somebody else's table", () => ({ url: server.url, table: 'answers.foreign_one' }), /task_id/, /SQL in docs/],
+    ['a table without UNIQUE', () => ({ url: server.url, table: 'answers.loose' }), /unique/, /SQL in docs/],
+    ['no graphile-worker', () => ({ url: server.url, queue: 'graphile-worker' }), /isn't set up/, /--schema-only/],
+    ['an untrusted certificate', () => ({ url: `${server.url}?sslmode=verify-full` }), /certificate/, /sslrootcert/],
+    ['an unknown parameter', () => ({ url: `${server.url}?target=primary` }), /target/, /Known parameters/],
+  ]
+  it.each(cases)('%s', async (_, options, message, hint) => {
+    const found = await openSink(options()).then(
+      () => said(options()),
+      (error: OwmError) => ({ kind: kindOf(error), message: error.message, hint: error.hint ?? '' }),
+    )
+    expect(found).toMatchObject({
+      kind: 'configuration',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    })
+    expect(JSON.stringify(found)).not.toContain(server.password)
+  })
+})
+
+describe('what passes', () => {
+  it('nobody listens', async () => {
+    const found = await said({ url: `postgres://owm:x@127.0.0.1:${await refusing()}/postgres` })
+    expect(found).toMatchObject({ kind: 'transient', message: expect.stringContaining('ECONNREFUSED') })
+  })
+
+  it('a database that can only be read; a role with too many connections', async () => {
+    for (const [change, undo, message, hint] of [
+      ['SET default_transaction_read_only = on', 'RESET default_transaction_read_only', /read-only/, /primary/],
+      ['CONNECTION LIMIT 0', 'CONNECTION LIMIT -1', /too many connections/, /max_connections/],
+    ] as const) {
+      await server.query(`ALTER ROLE writer ${change}`)
+      const found = await said({ url: at('writer', 'writer') })
+      await server.query(`ALTER ROLE writer ${undo}`)
+      const expected = { message: expect.stringMatching(message), hint: expect.stringMatching(hint) }
+      expect(found).toMatchObject({ kind: 'transient', ...expected })
+    }
+  })
+
+  it('a lock that somebody holds, longer than sink.lockTimeoutMs or than sink.statementTimeoutMs', async () => {
+    const other = await openSink({ url: server.url, table: 'answers.locked' })
+    const caller = new Caller(2)
+    await caller.placed(other)
+    const holder = (await import('pg')).default
+    const client = new holder.Client({ connectionString: server.url })
+    onTestFinished(() => client.end())
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE answers.locked')
+    const locked = await said({ url: server.url, table: 'answers.locked' })
+    expect(locked).toMatchObject({ kind: 'transient', hint: expect.stringContaining('pg_stat_activity') })
+    const late = await said({
+      url: server.url,
+      table: 'answers.locked',
+      lockTimeoutMs: 60_000,
+      statementTimeoutMs: 300,
+    })
+    expect(late).toMatchObject({ kind: 'transient', hint: expect.stringContaining('sink.statementTimeoutMs') })
+    await client.query('ROLLBACK')
+    expect(await caller.deliver(other, 0, 2)).toEqual(['delivered', 'delivered'])
+  })
+})
+
+describe('tasks that the database will never take', () => {
+  it.each([
+    ['a letter that its encoding lacks', () => ({ url: at('owm', server.password, 'latin') }), 'Łódź'],
+    ['one that a CHECK keeps out', () => ({ url: server.url, table: 'answers.short' }), 'x'.repeat(300)],
+  ])('%s: refused, and nothing of the batch is there', async (_, options, city) => {
+    const sink = await openSink(options())
+    const caller = new Caller(4)
+    await caller.placed(sink)
+    await caller.deliver(sink, 0, 1, 'Bern')
+    await expect(caller.deliver(sink, 1, 3, city)).rejects.toMatchObject({ code: 'REFUSED' })
+    expect(await caller.deliver(sink, 1, 2, 'Bern')).toEqual(['delivered'])
+  })
+})
+
+describe('options', () => {
+  const wrong = (options: object): string =>
+    postgres.options
+      .safeParse(options)
+      .error?.issues.map(({ message }) => message)
+      .join() ?? ''
+
+  it('are parts of a URL, or the URL', async () => {
+    const { port, password } = server
+    const parts = { host: '127.0.0.1', port, database: 'postgres', username: 'owm', password }
+    await (await openSink({ ...parts, table: 'answers.by_parts' })).check?.()
+    const byFile = { ...parts, sslmode: 'verify-ca', sslrootcert: server.certificate }
+    await (await openSink(byFile)).check?.()
+    await (await openSink({ ...parts, host: server.socket })).check?.()
+    expect(wrong({ ...parts, url: server.url })).toContain('give either `url` or `host`')
+    expect(wrong({ url: server.url, port: 1 })).toContain('go with `host`')
+    expect(wrong({ url: 'mysql://a/b' })).toContain('postgres://')
+    expect(wrong({ url: 'postgres://host' })).toContain('postgres://user:password@host:port/database')
+    expect(wrong({ url: server.url, jobs: { task: 'a' } })).toContain('goes with `queue: graphile-worker`')
+    expect(wrong({ url: server.url, table: 'ü'.repeat(40) })).toContain('at most 53 bytes')
+  })
+
+  it('a check leaves nothing behind', async () => {
+    const tables = await server.query("SELECT 1 FROM pg_class WHERE relname LIKE 'by_parts%' OR relname LIKE 'owm_%'")
+    expect(tables).toEqual([])
+  })
+})
+
+it('owm tells class, cause and next step, and exits with it', async () => {
+  const refused = await folderFor({ url: at('owm', 'wrong-secret') })
+  const ran = await owm(['produce'], { cwd: refused })
+  expect([ran.code, ran.stderr]).toEqual([78, expect.stringContaining('Correct user and password in sink.url')])
+  expect(ran.stderr + ran.stdout).not.toContain('wrong-secret')
+  const waits = await folderFor({ url: `postgres://owm@127.0.0.1:${await refusing()}/x` })
+  expect((await owm(['produce'], { cwd: waits })).code).toBe(75)
+})
