@@ -37,6 +37,10 @@ const programs = [
     ? [
         { name: 'docker', debian: 'docker.io', usedBy: /support\/docker\.js'/ },
         { name: 'kubectl', debian: 'kubernetes-client', usedBy: /'kubectl'/ },
+        { name: 'munged', debian: 'munge', usedBy: /support\/slurm\.js'/ },
+        { name: 'slurmctld', debian: 'slurmctld', usedBy: /support\/slurm\.js'/ },
+        { name: 'slurmd', debian: 'slurmd', usedBy: /support\/slurm\.js'/ },
+        { name: 'sbatch', debian: 'slurm-client', usedBy: /support\/slurm\.js'/ },
         { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
       ]
     : []),
