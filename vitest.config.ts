@@ -18,7 +18,7 @@ const faults = [
 ]
 /** What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. */
 const long = [
-  ...['random-kills', 'power-loss', 'retries', 'network', 'poison', 'disk', 'full-stream'].map(
+  ...['random-kills', 'power-loss', 'retries', 'network', 'poison', 'disk', 'full-stream', 'postgres'].map(
     (name) => `test/faults/${name}.test.ts`,
   ),
   ...[

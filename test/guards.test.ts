@@ -94,7 +94,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['postgres-placed', '', 'plugins/conformance-postgres.integration', 'a table if it attaches: takes batches only'],
   ['postgres-generation', '', 'sinks/postgres/losses.integration', 'is emptied between attach and place'],
   ['postgres-place', never, 'sinks/postgres/losses.integration', 'is emptied between attach and place'],
-  ['postgres-skips', '', 'plugins/conformance-postgres.integration', 'a table if exactly-once: adds nothing'],
+  ['postgres-skips', '', 'sinks/postgres/losses.integration', 'a batch that comes again behind later ones'],
   ['postgres-fence-moves', '', 'plugins/conformance-postgres.integration', 'a table if exactly-once: remembers'],
   ['postgres-same-table', 'WHEN false THEN 0', 'sinks/postgres/losses.integration', 'is emptied, dropped, restored'],
   ['postgres-receipt', never, 'plugins/conformance-postgres.integration', 'a table if it attaches: takes a receipt'],

@@ -53,7 +53,8 @@ export type Settings = Readonly<Record<string, string>>
 
 /** Both servers refuse to run as root: then it's nobody (65534 on every Linux). */
 type Ids = { uid: number; gid: number } | Record<string, never>
-const ids: Ids = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+/** Whom a test's own programs of PostgreSQL run as. */
+export const serverIds: Ids = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 const postgres: Kind = {
   type: 'postgres',
@@ -78,7 +79,7 @@ const postgres: Kind = {
       'C',
       '--no-sync',
     ]
-    await run(find('initdb', this), ['-D', join(folder, 'data'), ...settings], ids)
+    await run(find('initdb', this), ['-D', join(folder, 'data'), ...settings], serverIds)
   },
   serve(folder, port, more) {
     const settings = {
@@ -116,7 +117,7 @@ const mariadb: Kind = {
     await run(
       find('mariadb-install-db', this),
       ['--no-defaults', `--datadir=${join(folder, 'data')}`, '--skip-test-db', '--skip-name-resolve'],
-      ids,
+      serverIds,
     )
   },
   serve(folder, port) {
@@ -157,12 +158,15 @@ function find(program: string, { folders, install }: Kind): string {
   return found
 }
 
+/** The path of one of PostgreSQL's programs. */
+export const databaseProgram = (name: string): string => find(name, postgres)
+
 export const startPostgres = (settings: Settings = {}): Promise<TestDatabase> => start(postgres, settings)
 export const startMariadb = (): Promise<TestDatabase> => start(mariadb)
 
 async function start(kind: Kind, settings: Settings = {}): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'owm-test-db-'))
-  if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid)
+  if (serverIds.uid !== undefined) await chown(folder, serverIds.uid, serverIds.gid)
   const server = new Server(kind, folder, settings)
   try {
     // PostgreSQL's package on Debian brings openssl with it.
@@ -170,9 +174,9 @@ async function start(kind: Kind, settings: Settings = {}): Promise<TestDatabase>
     await run(
       'openssl',
       ['req', '-x509', ...key, '-days', '2', '-subj', '/CN=database.test', '-out', server.certificate],
-      ids,
+      serverIds,
     )
-    await kind.create(folder, server.password, ids)
+    await kind.create(folder, server.password, serverIds)
     await server.start()
     return server
   } catch (error) {
@@ -238,7 +242,7 @@ class Server implements TestDatabase {
   async restart(): Promise<void> {
     await this.kill()
     const [program, args] = this.#kind.serve(this.#folder, this.port, this.#settings)
-    const child = spawn(program, args, { ...ids, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { ...serverIds, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {

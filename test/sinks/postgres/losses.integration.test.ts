@@ -1,11 +1,9 @@
 /** What becomes of the promise where connections break, tables are emptied, replaced or restored, others attach. */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { owm, owmJson } from '../../support/cli.js'
-import { startPostgres, type TestDatabase } from '../../support/databases.js'
+import { databaseProgram, startPostgres, type TestDatabase } from '../../support/databases.js'
 import { startPostgresProxy } from '../../support/postgres-proxy.js'
 import { Caller, folderFor, openSink } from './scene.js'
 
@@ -41,6 +39,18 @@ describe('the connection breaks at a COMMIT', () => {
     expect([code, await rowsOf(name)]).toEqual([0, 300])
     expect(json.sink.deduplicated > 0).toBe(fault === 'answer lost')
   })
+})
+
+it('a batch that comes again behind later ones adds nothing, also where workers have done it', async () => {
+  const name = table()
+  const sink = await openSink({ url: server.url, table: name })
+  const caller = new Caller(4)
+  await caller.placed(sink)
+  await caller.deliver(sink, 0, 2)
+  await caller.deliver(sink, 2, 4)
+  await server.query(`DELETE FROM ${name}`)
+  for (const from of [0, 1, 2]) expect(await caller.deliver(sink, from, from + 2)).toEqual(['duplicate', 'duplicate'])
+  expect(await rowsOf(name)).toBe(0)
 })
 
 describe('another owm', () => {
@@ -136,18 +146,11 @@ describe('the table', () => {
 
 const run = promisify(execFile)
 
-const program = (name: string): string => {
-  const folders = existsSync('/usr/lib/postgresql')
-    ? readdirSync('/usr/lib/postgresql').map((version) => join('/usr/lib/postgresql', version, 'bin', name))
-    : []
-  return folders.find(existsSync) ?? name
-}
-
 const dumped = async (): Promise<string> =>
-  (await run(program('pg_dump'), ['--dbname', server.url, '--schema', 'losses'])).stdout
+  (await run(databaseProgram('pg_dump'), ['--dbname', server.url, '--schema', 'losses'])).stdout
 
 async function restored(backup: string): Promise<void> {
-  const ended = run(program('psql'), ['--dbname', server.url, '--quiet', '--set', 'ON_ERROR_STOP=1'])
+  const ended = run(databaseProgram('psql'), ['--dbname', server.url, '--quiet', '--set', 'ON_ERROR_STOP=1'])
   ended.child.stdin?.end(backup)
   await ended
 }

@@ -35,7 +35,7 @@ WITH given AS (
     WHEN h.generation IS DISTINCT FROM (SELECT generation FROM mark) THEN ${refusedAs.changed}
     WHEN h.seq = $4::bigint AND h.task_id = $5 THEN 0
     -- guard: postgres-skips
-    WHEN h.seq > g.last OR (h.seq = g.last AND h.task_id = g.ids[g.count]) THEN g.count
+    WHEN h.seq > g.last THEN g.count
     WHEN h.seq >= g.first AND h.task_id = g.ids[h.seq - g.first + 1] THEN (h.seq - g.first + 1)::int
     ELSE ${refusedAs.changed} END AS skip
   FROM held h, given g
