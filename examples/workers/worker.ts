@@ -1,0 +1,106 @@
+/**
+ * A worker: takes tasks from the stream, does each once, and says when an hour is whole.
+ *
+ *     node worker.ts [--group NAME] [--pipeline NAME] [--once]      (Node 22 or newer; else `npx tsx worker.ts`)
+ *
+ * Needs ioredis. OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts, --once ends where nothing
+ * is left to do.
+ */
+import { hostname } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Redis } from 'ioredis'
+
+interface Task {
+  task_id: string
+  latitude_deg: number
+  longitude_deg: number
+  city: string
+}
+
+interface Receipt {
+  shards: number
+  lastEntry: string | null
+}
+
+type Entry = [id: string, fields: string[]]
+
+const stream = 'owm-ingestion-stream'
+const batch = 100
+/** Who holds a task for longer has died, so this is longer than any task takes. */
+const silentMs = 60_000
+/** For so long a task that comes again is skipped. */
+const rememberedS = 2 * 86_400
+
+const { values: options } = parseArgs({
+  options: {
+    group: { type: 'string', default: 'workers' },
+    pipeline: { type: 'string' },
+    once: { type: 'boolean', default: false },
+  },
+})
+const { group, pipeline, once } = options
+const redis = new Redis(process.env['OWM_REDIS_URL'] ?? 'redis://127.0.0.1:6379')
+const name = `${hostname()}-${process.pid}`
+
+/** Here: ask the weather API, store what it says. An error leaves the task to the next attempt. */
+async function fetchWeather({ task_id, city }: Task): Promise<void> {
+  console.log('did', task_id, city)
+}
+
+/** A task may come again: after a crash of this worker, or where owm delivers a lost stream anew. */
+async function work([id, [, data = '']]: Entry): Promise<void> {
+  const task: Task = JSON.parse(data)
+  const done = `{${stream}}:done:${group}:${task.task_id}`
+  if (!(await redis.exists(done))) {
+    await fetchWeather(task)
+    await redis.set(done, 1, 'EX', rememberedS)
+  }
+  await redis.xack(stream, group, id)
+}
+
+/** Entries are ordered by time, then by number. */
+function compare(one: string, other: string): number {
+  const [a, b] = [one, other].map((id) => id.split('-').map(Number))
+  return (a?.[0] ?? 0) - (b?.[0] ?? 0) || (a?.[1] ?? 0) - (b?.[1] ?? 0)
+}
+
+/** The slots that the group has worked off: all shards have a receipt, and nothing up to their ends is left. */
+async function wholeSlots(of: string): Promise<string[]> {
+  const slots = new Map<string, Receipt[]>()
+  for (const [field, text] of Object.entries(await redis.hgetall(`{${stream}}:owm:receipts:${of}`))) {
+    const [slot = ''] = field.split(' ')
+    slots.set(slot, [...(slots.get(slot) ?? []), JSON.parse(text)])
+  }
+  const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
+  const own = groups.find((pairs) => pairs[pairs.indexOf('name') + 1] === group) ?? []
+  const read = String(own[own.indexOf('last-delivered-id') + 1])
+  const whole: string[] = []
+  for (const [slot, receipts] of [...slots].sort()) {
+    const last =
+      receipts
+        .map(({ lastEntry }) => lastEntry ?? '0-0')
+        .sort(compare)
+        .at(-1) ?? '0-0'
+    const held = await redis.xpending(stream, group, '-', last, 1)
+    if (receipts.length === receipts[0]?.shards && compare(read, last) >= 0 && held.length === 0) whole.push(slot)
+  }
+  return whole
+}
+
+await redis.xgroup('CREATE', stream, group, '0', 'MKSTREAM').catch((error: Error) => {
+  if (!error.message.startsWith('BUSYGROUP')) throw error
+})
+const told = new Set<string>()
+for (;;) {
+  // First what a dead worker left behind, then what is new.
+  const [, left] = (await redis.xautoclaim(stream, group, name, silentMs, '0', 'COUNT', batch)) as [string, Entry[]]
+  const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', batch, 'BLOCK', 1_000, 'STREAMS', stream, '>')
+  const fresh = (found as [string, Entry[]][] | null)?.[0]?.[1] ?? []
+  for (const entry of [...left, ...fresh]) await work(entry)
+  for (const slot of pipeline === undefined ? [] : await wholeSlots(pipeline)) {
+    if (!told.has(slot)) console.log('whole', slot)
+    told.add(slot)
+  }
+  if (once && left.length === 0 && fresh.length === 0) break
+}
+redis.disconnect()
