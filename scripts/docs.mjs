@@ -1,4 +1,7 @@
-/** `npm run docs`: writes what stands between marks in docs/, from the plugins' own schemas and the declared checks. */
+/**
+ * `npm run docs`: writes what stands between marks in docs/, from the commands' manifest, the plugins' own schemas and
+ * the declared checks.
+ */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +16,7 @@ const folder = fileURLToPath(new URL('../docs', import.meta.url))
 /** The documents as they should be: path -> text. */
 export async function documents() {
   return {
+    [join(folder, 'commands.md')]: await written('commands.md', 'commands', await commands()),
     [join(folder, 'sources.md')]: await written('sources.md', 'sources', await sectionsOf('source', sources)),
     [join(folder, 'plugins.md')]: await written('plugins.md', 'sinks', await sectionsOf('sink', sinks)),
     [join(folder, 'operations.md')]: await written('operations.md', 'findings', await findings()),
@@ -55,6 +59,41 @@ function sectionOf(kind, use, { description, options }) {
     '```',
     '',
   ].join('\n')
+}
+
+/** A command's flags under its name; those that all have, first. */
+async function commands() {
+  const manifest = JSON.parse(await readFile(join(folder, '..', 'oclif.manifest.json'), 'utf8'))
+  const shown = Object.values(manifest.commands).filter(({ hidden }) => !hidden)
+  const isOfAll = ({ helpGroup }) => helpGroup === 'GLOBAL'
+  const flags = (command) => Object.values(command.flags)
+  const everywhere = flags(shown[0]).filter(isOfAll)
+  const sections = shown.map((command) => [
+    `### \`owm ${command.id.replaceAll(':', ' ')}\``,
+    '',
+    ...[command.summary, command.description].filter(Boolean).flatMap((text) => [text, '']),
+    ...tableOf(Object.values(command.args), ({ name }) => name.toUpperCase()),
+    ...tableOf(
+      flags(command).filter((flag) => !isOfAll(flag)),
+      nameOfFlag,
+    ),
+  ])
+  return ['## Every command', '', ...tableOf(everywhere, nameOfFlag), ...sections.flat()].join('\n')
+}
+
+function nameOfFlag({ char, name, type, helpValue, options }) {
+  const value = type === 'option' ? ` ${options?.join('|') ?? helpValue ?? 'VALUE'}` : ''
+  return `${char ? `-${char}, ` : ''}--${name}${value}`
+}
+
+function tableOf(flags, nameOf) {
+  if (flags.length === 0) return []
+  const rows = flags.map((flag) => {
+    const { description = '', default: fallback, env } = flag
+    const more = [fallback === undefined ? '' : `default ${fallback}`, env ? `$${env}` : ''].filter(Boolean)
+    return [`\`${nameOf(flag)}\``, `${description}${more.length > 0 ? ` (${more.join(', ')})` : ''}`]
+  })
+  return [...table(['', 'what it does'], rows), '']
 }
 
 /** The checks of owm's own, then those of the built-in plugins. */

@@ -6,7 +6,7 @@ const root = dirname(import.meta.dirname)
 const postgres = '/usr/lib/postgresql'
 
 /**
- * name: the program. debian, brew: its package. folders: where it may be besides PATH.
+ * name: the program. debian, brew: its package. folders: where it may be besides PATH. file: of what is no program.
  * usedBy: what stands in the test files that need it.
  */
 const programs = [
@@ -45,10 +45,18 @@ const programs = [
       ]
     : []),
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
+  {
+    name: 'redis-py',
+    debian: 'python3-redis',
+    brew: 'redis-py',
+    file: '/usr/lib/python3/dist-packages/redis/client.py',
+    usedBy: /'worker\.py'/,
+  },
 ]
 
 /** Those that aren't on this machine. */
-export const missingPrograms = () => programs.filter(({ name, folders = [] }) => !isThere(name, folders))
+export const missingPrograms = () =>
+  programs.filter(({ name, folders = [], file }) => (file === undefined ? !isThere(name, folders) : !existsSync(file)))
 
 /** The test files that can't run without these programs: their paths in the project, and the programs' names. */
 export function filesWithout(missing) {

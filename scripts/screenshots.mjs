@@ -1,10 +1,11 @@
-/** `npm run screenshots [FOLDER]`: the pictures of a report in docs/images, from a pipeline's three days. */
+/** `npm run screenshots [FOLDER]`: the pictures in docs/images: of a terminal, and of a report on three days. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Chromium } from '../test/support/chromium.ts'
 import { makeScene, owmAt } from '../test/support/report-scene.ts'
+import { terminal } from './terminal.mjs'
 
 const images = process.argv[2] ?? fileURLToPath(new URL('../docs/images', import.meta.url))
 const hour = 3_600_000
@@ -24,6 +25,7 @@ try {
   makeScene(folder, { starts, rows, isBusy: true })
   owmAt(folder, new Date(Date.parse(starts.at(-1)) + 90_000).toISOString(), 'report', '--out', 'report.html')
   await mkdir(images, { recursive: true })
+  await writeFile(join(images, 'terminal.svg'), await terminal())
   for (const [name, look, part] of [
     ['report-light', { width: 820, height: 640, theme: 'light' }],
     ['report-phone-dark', { width: 400, height: 860, theme: 'dark' }, 'map-title'],

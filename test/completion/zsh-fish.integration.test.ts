@@ -41,7 +41,7 @@ const lines = (): [string, string][] => [
   ['owm produce --slot ', 'owm produce --slot '],
 ]
 
-it('zsh completes at a terminal, with the line that the README has for its profile', async () => {
+it('zsh completes at a terminal, with the line that docs/commands.md has for its profile', async () => {
   await writeFile(join(scene.cwd, '.zshrc'), profile)
   const given = lines().map(([line]) => line)
   const env = { ...scene.env, ZDOTDIR: scene.cwd }

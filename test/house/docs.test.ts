@@ -12,7 +12,7 @@ it('what is generated of docs/ is what `npm run docs` writes', async () => {
     join(root, 'scripts', 'docs.mjs')
   )
   const made = await documents()
-  const names = ['operations.md', 'plugins.md', 'sources.md']
+  const names = ['commands.md', 'operations.md', 'plugins.md', 'sources.md']
   expect(Object.keys(made).sort()).toEqual(names.map((name) => join(root, 'docs', name)))
   for (const [path, text] of Object.entries(made)) expect(await readFile(path, 'utf8'), 'run `npm run docs`').toBe(text)
 })

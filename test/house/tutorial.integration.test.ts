@@ -1,4 +1,4 @@
-/** The README's tutorial, done word by word: its files are written, its commands run, what they print is compared. */
+/** docs/tutorial.md, done word by word: its files are written, its commands run, what they print is compared. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -6,9 +6,7 @@ import { root, temporaryFolder } from '../support/cli.js'
 import { blocksOf, commandsOf, folderWithOwm, printsWhatItShows } from '../support/pages.js'
 
 it('every file and every command of it', async () => {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const [, section = ''] = /^## Write your own source.*\n([\s\S]*?)^## /m.exec(readme) ?? []
-  const blocks = blocksOf(section)
+  const blocks = blocksOf(await readFile(join(root, 'docs', 'tutorial.md'), 'utf8'))
   const cwd = await temporaryFolder()
   const path = await folderWithOwm()
 
