@@ -41,6 +41,8 @@ const programs = [
         { name: 'slurmctld', debian: 'slurmctld', usedBy: /support\/slurm\.js'/ },
         { name: 'slurmd', debian: 'slurmd', usedBy: /support\/slurm\.js'/ },
         { name: 'sbatch', debian: 'slurm-client', usedBy: /support\/slurm\.js'/ },
+        { name: 'ecflow_server', debian: 'ecflow-server', usedBy: /'ecflow\.md'/ },
+        { name: 'ecflow_client', debian: 'ecflow-client', usedBy: /'ecflow\.md'/ },
         { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
       ]
     : []),
