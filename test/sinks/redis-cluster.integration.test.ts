@@ -106,6 +106,7 @@ it('a slot that moves under a run, half moved and moved, is followed', async () 
   // The slot still belongs to the first node, which says ASK for it.
   expect(await started.ended, said).toMatchObject({ code: 0 })
   expect(await source.cluster('COUNTKEYSINSLOT', slot), 'the first node has nothing left').toBe(0)
+  expect(await owm(['stream', 'inspect'], { cwd })).toMatchObject({ code: 0, stderr: '' })
   // A new outbox has a new key: TRYAGAIN until all of the slot has moved.
   const other = await folder(stream, {}, { attempts: 2 })
   expect(await produce(other, 12)).toMatchObject({ code: 75, stderr: expect.stringMatching(/TRYAGAIN[\s\S]*passes/) })

@@ -84,7 +84,7 @@ it('a planned failover amid a run is heard at once, a killed master replaced: al
   const slow = ['count=20000', 'pageSize=100', 'latencyMs=25'].flatMap((one) => ['--set', `source.${one}`])
   const running = startOwm([...produce(13), ...slow], { cwd })
   await until(async () => (await redis.client(before).xlen(stream)) > 1_000)
-  await redis.failover()
+  await redis.failover(before)
   const planned = await redis.movedFrom(before)
   expect(running.child.exitCode, 'it still runs').toBeNull()
   const ran = await running.ended

@@ -1,5 +1,6 @@
 /** Several Redis that belong together: a master with replicas under Sentinels, and a cluster. All on loopback. */
 import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { until } from './cli.js'
@@ -22,8 +23,8 @@ export interface Sentinels extends Group {
   readonly sentinels: readonly RedisProcess[]
   /** The master by what a Sentinel says. */
   master(): Promise<RedisProcess>
-  /** A planned failover: `SENTINEL FAILOVER`. */
-  failover(): Promise<void>
+  /** A planned failover from this master, `SENTINEL FAILOVER`: resolves when it has happened. */
+  failover(old: RedisProcess): Promise<void>
   /** Resolves when all Sentinels name another master than this one, which says so itself. */
   movedFrom(old: RedisProcess): Promise<RedisProcess>
   /** Resolves when each other node is a connected replica, and each Sentinel knows of them. */
@@ -33,6 +34,8 @@ export interface Sentinels extends Group {
 export interface Cluster extends Group {
   /** The master that serves the hash slot of a key. */
   nodeOf(key: string): Promise<RedisProcess>
+  /** Those that serve some hash slots. */
+  masters(): Promise<RedisProcess[]>
   /** redis-cli --cluster */
   command(...args: string[]): Promise<string>
 }
@@ -108,12 +111,15 @@ export async function startSentinels({
     ...own,
     sentinels,
     master: () => until(() => masterBy(anyOne)),
-    async failover() {
+    async failover(old) {
+      // Sentinel may not be ready for it, and may give up on the way.
       await until(async () => {
-        const asking = asked.client(anyOne).call('SENTINEL', 'FAILOVER', masterName)
-        // Its last failover may not be over yet.
-        return (await asking.catch((error: unknown) => String(error))) === 'OK'
-      })
+        await asked
+          .client(anyOne)
+          .call('SENTINEL', 'FAILOVER', masterName)
+          .catch(() => undefined)
+        return until(async () => (await switchedTo(anyOne)) !== old, 10_000).catch(() => false)
+      }, 120_000)
     },
     movedFrom: (old) =>
       until(async () => {
@@ -170,27 +176,33 @@ export async function startCluster({ replicas = 0, args = [] as readonly string[
     const infos = await Promise.all(nodes.map((node) => own.client(node).cluster('INFO')))
     return infos.every((info) => String(info).includes('cluster_state:ok'))
   })
+  const [first] = nodes
+  if (!first) throw new Error('no node')
+  /** What a node serves, by its own word; nothing where it is down or a replica. */
+  const rangesOf = async (node: RedisProcess): Promise<{ node: RedisProcess; ranges: [number, number][] }> => {
+    const told = await Promise.race([own.client(node).cluster('NODES').then(String), sleep(1_000, '')])
+    const line = told.split('\n').find((one) => one.includes('myself,master'))
+    const words = line?.split(' ').slice(8) ?? []
+    const ranges = words
+      .filter((word) => /^\d/.test(word))
+      .map((word): [number, number] => {
+        const [from = -1, to = from] = word.split('-').map(Number)
+        return [from, to]
+      })
+    return { node, ranges }
+  }
   return {
     ...own,
     command,
+    async masters() {
+      return (await Promise.all(nodes.map(rangesOf))).flatMap(({ node, ranges }) => (ranges.length > 0 ? [node] : []))
+    },
     async nodeOf(key) {
-      const [first] = nodes
-      if (!first) throw new Error('no node')
+      const slot = await own.client(first).cluster('KEYSLOT', key)
       return until(async () => {
-        for (const node of nodes) {
-          const slot = await own.client(node).cluster('KEYSLOT', key)
-          const line = String(await own.client(node).cluster('NODES'))
-            .split('\n')
-            .find((one) => one.includes('myself,master'))
-          const ranges = line?.split(' ').slice(8) ?? []
-          const serves = ranges.some((range) => {
-            const [from = -1, to = from] = range.split('-').map(Number)
-            return slot >= from && slot <= to
-          })
-          if (serves) return node
-        }
-        return undefined
-      })
+        const all = await Promise.all(nodes.map(rangesOf))
+        return all.find(({ ranges }) => ranges.some(([from, to]) => slot >= from && slot <= to))?.node
+      }, 60_000)
     },
   }
 }

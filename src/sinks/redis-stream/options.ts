@@ -40,60 +40,58 @@ const durability = z.strictObject({
   timeoutMs: timeout.default(1_000).describe('longest wait for them, in milliseconds'),
 })
 
-export const options = z
-  .strictObject({
-    url: url
-      .optional()
-      .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
-      .meta({ secret: true, default: defaultUrl }),
-    socket: z.string().min(1).optional().describe('instead of `url`: the Unix socket of the server, a file'),
-    sentinels: z
-      .array(node)
-      .min(1)
-      .optional()
-      .describe('instead of `url`: Sentinels, which know the master; host:port'),
-    name: z.string().min(1).optional().describe('with `sentinels`: the name under which they know it'),
-    sentinelUsername: z.string().min(1).optional().describe('user at the Sentinels'),
-    sentinelPassword: z.string().optional().describe('password at the Sentinels').meta({ secret: true }),
-    cluster: z.array(node).min(1).optional().describe('instead of `url`: some nodes of a Redis Cluster; host:port'),
-    database: z.number().int().min(0).max(999_999_999).optional().describe('number of the database, 0 if not given'),
-    username: z.string().min(1).optional().describe('user, where `url` has none; without one it is `default`'),
-    password: z.string().optional().describe('password, where `url` has none').meta({ secret: true }),
-    tls: z
-      .union([z.boolean(), tls])
-      .optional()
-      .describe('how to speak TLS; `true` for `sentinels` or `cluster` with a certificate that is trusted anyway'),
-    durability: durability
-      .optional()
-      .describe('a batch counts as delivered only when so many replicas have confirmed it (WAIT)'),
-    stream: z.string().min(1).default('owm-ingestion-stream').describe('key of the stream'),
-    maxLength: z
-      .number()
-      .int()
-      .min(1)
-      .default(100_000)
-      .describe('bound of the stream in entries, trimmed approximately'),
-    onFull: z
-      .enum(['trim', 'hold'])
-      .default('trim')
-      .describe(
-        'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many ' +
-          'nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
-      ),
-    connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
-    commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),
-    healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
-  })
+const keys = z.strictObject({
+  url: url
+    .optional()
+    .describe('the server: redis://user:password@host:port/db, or rediss:// for TLS')
+    .meta({ secret: true, default: defaultUrl }),
+  socket: z.string().min(1).optional().describe('instead of `url`: the Unix socket of the server, a file'),
+  sentinels: z.array(node).min(1).optional().describe('instead of `url`: Sentinels, which know the master; host:port'),
+  name: z.string().min(1).optional().describe('with `sentinels`: the name under which they know it'),
+  sentinelUsername: z.string().min(1).optional().describe('user at the Sentinels'),
+  sentinelPassword: z.string().optional().describe('password at the Sentinels').meta({ secret: true }),
+  cluster: z.array(node).min(1).optional().describe('instead of `url`: some nodes of a Redis Cluster; host:port'),
+  database: z.number().int().min(0).max(999_999_999).optional().describe('number of the database, 0 if not given'),
+  username: z.string().min(1).optional().describe('user, where `url` has none; without one it is `default`'),
+  password: z.string().optional().describe('password, where `url` has none').meta({ secret: true }),
+  tls: z
+    .union([z.boolean(), tls])
+    .optional()
+    .describe('how to speak TLS; `true` for `sentinels` or `cluster` with a certificate that is trusted anyway'),
+  durability: durability
+    .optional()
+    .describe('a batch counts as delivered only when so many replicas have confirmed it (WAIT)'),
+  stream: z.string().min(1).default('owm-ingestion-stream').describe('key of the stream'),
+  maxLength: z.number().int().min(1).default(100_000).describe('bound of the stream in entries, trimmed approximately'),
+  onFull: z
+    .enum(['trim', 'hold'])
+    .default('trim')
+    .describe(
+      'what happens to the oldest entries of a full stream: `trim` removes them, read or not, and says how many ' +
+        'nobody has read; `hold` keeps unread ones, and the new tasks wait in the outbox',
+    ),
+  connectTimeoutMs: timeout.default(15_000).describe('longest time to connect, in milliseconds'),
+  commandTimeoutMs: timeout.default(5_000).describe('longest time for an answer, in milliseconds'),
+  healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
+})
+
+type Given = z.output<typeof keys>
+
+export const options = keys
   .superRefine((given, { addIssue }) => {
     for (const [key, message] of contradictionsIn(given)) addIssue({ code: 'custom', path: [key], message })
   })
+  .transform((given): Given => (placesIn(given).length > 0 ? given : { ...given, url: defaultUrl }))
 
 export type Settings = z.output<typeof options>
 
+const placesIn = (given: Given) =>
+  (['url', 'socket', 'sentinels', 'cluster'] as const).filter((key) => given[key] !== undefined)
+
 /** Keys that don't go together, each with what to do. */
-function* contradictionsIn(given: Settings): Generator<[key: string, message: string]> {
+function* contradictionsIn(given: Given): Generator<[key: string, message: string]> {
   const { url, sentinels, cluster, socket, name, database, username, password } = given
-  const [, second] = (['url', 'socket', 'sentinels', 'cluster'] as const).filter((key) => given[key] !== undefined)
+  const [, second] = placesIn(given)
   if (second !== undefined) {
     yield [second, 'keep exactly one of url (or OWM_REDIS_URL), socket, sentinels and cluster']
     return

@@ -45,7 +45,7 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
   }
   try {
     const { answers, failures } = await enough(way.nodes.map(ask))
-    const [best] = answers.toSorted((a, b) => b.epoch - a.epoch)
+    const [best] = answers.filter(({ node }) => node !== undefined).toSorted((a, b) => b.epoch - a.epoch)
     if (best?.node) return { node: best.node, listeners: sentinels ? open.splice(0) : [] }
     throw nowhere(settings, failures, way.nodes)
   } finally {
@@ -86,9 +86,11 @@ async function masterOf(redis: Redis, name: string, onMoved: () => void): Promis
     redis.call('SENTINEL', 'MASTER', name).catch(() => undefined),
   ])
   if (!Array.isArray(address)) return { node: undefined, epoch: 0 }
+  const isHere = ` ${address.join(' ')}`
+  // `name, old host, old port, new host, new port`
   redis.on('message', (_, text: string) => {
     // guard: failover-heard
-    if (text.startsWith(`${name} `)) onMoved()
+    if (text.startsWith(`${name} `) && !text.endsWith(isHere)) onMoved()
   })
   await redis.subscribe('+switch-master')
   const epoch = Array.isArray(about) ? Number(about[about.indexOf('config-epoch') + 1]) : 0
@@ -127,11 +129,18 @@ function nowhere({ sentinels, name, stream }: Settings, failures: readonly unkno
   })
 }
 
+/** What a Sentinel's error replies ask for, where that isn't what those of a server do. */
+const hintsOfSentinels: Readonly<Record<string, string>> = {
+  NOAUTH: 'Write their user and password into sink.sentinelUsername and sink.sentinelPassword.',
+  WRONGPASS: 'Correct sink.sentinelUsername and sink.sentinelPassword.',
+  NOPERM: 'Give the user at the Sentinels +sentinel +subscribe +ping, and the channel +switch-master.',
+  UNKNOWN: 'That is no Sentinel: name their ports, 26379 as a rule, or the server itself in sink.url.',
+}
+
 /** The failure of one of those who were asked, as that of all. */
 function untold(error: Error, isSentinel: boolean): Error {
-  const isLogin = isSentinel && ['NOAUTH', 'WRONGPASS'].includes(replyCodeOf(error))
   const own = isOwmError(error) ? error.hint : undefined
-  const hint = isLogin ? 'Correct sink.sentinelUsername and sink.sentinelPassword.' : own
+  const hint = (isSentinel ? hintsOfSentinels[replyCodeOf(error)] : undefined) ?? own
   const Kind = kindOf(error) === 'configuration' ? ConfigurationError : TransientError
   return new Kind(`${isSentinel ? 'No Sentinel' : 'No node of the cluster'} told where Redis is. ${error.message}`, {
     cause: error.cause,

@@ -8,6 +8,9 @@ import { dial, drop, endedBy, type Target } from './dial.js'
 import { find, nodeAt } from './find.js'
 import { otherProtocol } from './protocol.js'
 
+/** Nodes of a cluster that send us on, one to the next, before that counts as a failure. */
+const maxHops = 3
+
 export class Connection {
   readonly #settings: Settings
   readonly #way: Way
@@ -44,18 +47,20 @@ export class Connection {
    * Throws ConfigurationError, TransientError.
    */
   async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = await this.#ready()
-    try {
-      this.#signal.throwIfAborted()
-      return await question(redis)
-    } catch (error) {
-      const { place } = this
-      // It may be dead, and ioredis calls it ready until the other side has closed it: the next attempt takes another.
-      if (endsConnection(error)) {
-        drop(redis)
-        if (this.#client === redis) this.#follow(error)
+    for (let hops = 0; ; hops++) {
+      const redis = await this.#ready()
+      try {
+        this.#signal.throwIfAborted()
+        return await question(redis)
+      } catch (error) {
+        const { place } = this
+        // It may be dead, and ioredis calls it ready until the other side has closed it: take another one next.
+        if (endsConnection(error)) {
+          drop(redis)
+          if (this.#client === redis) this.#follow(error)
+        }
+        if (this.#way.by !== 'cluster' || !redirectionIn(error) || hops === maxHops) throw classed(error, place)
       }
-      throw classed(error, place)
     }
   }
 
