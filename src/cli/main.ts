@@ -24,7 +24,9 @@ export async function execute(bin: string): Promise<void> {
     // To its users the program is owm, whatever the package is called.
     const pjson = { ...createRequire(bin)('../package.json'), name: 'owm' }
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
-    await run(args, { root, pjson, userPlugins: false, devPlugins: false })
+    const options = { root, pjson, userPlugins: false, devPlugins: false }
+    await run(args, options)
+    if (args.length === 0) await run(['next'], options)
     // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
     await new Promise((resolve) => process.stdout.write('', resolve))
   } catch (thrown) {

@@ -1,0 +1,75 @@
+/** `owm` alone: what to do next in this folder. Reads only. */
+import type { Loaded } from '../../../config/load.js'
+import { toError } from '../../../errors/index.js'
+import type { Vitals } from '../../../outbox/inspect/vitals.js'
+import { slotOf } from '../../../tasks/slot.js'
+import type { Done } from '../../command.js'
+import { policyOf, type Surroundings } from '../../compose.js'
+import { harmless, plural } from '../../format.js'
+
+/** A command, and why. */
+interface Step {
+  pipeline: string | null
+  command: string
+  why: string
+}
+
+export interface NextResult {
+  next: Step[]
+}
+
+/** @param configure gives each pipeline */
+export async function next(configure: () => Promise<Loaded[]>, around: Surroundings): Promise<Done<NextResult>> {
+  const steps = await configure().then(
+    async (all) => (await Promise.all(all.map((loaded) => stepsOf(loaded, around)))).flat(),
+    (error: unknown) => [{ pipeline: null, command: 'owm config check', why: harmless(toError(error).message) }],
+  )
+  const width = Math.max(...steps.map(({ command }) => command.length))
+  return { result: { next: steps }, summary: ['NEXT', ...steps.map((step) => lineOf(step, width))] }
+}
+
+const lineOf = ({ pipeline, command, why }: Step, width: number): string =>
+  `  ${command.padEnd(width)}  ${pipeline === null ? '' : `${pipeline}: `}${why}`
+
+async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
+  const { settings, file, pipeline = null } = loaded
+  const flag = pipeline === null ? '' : ` --pipeline ${pipeline}`
+  const step = (command: string, why: string): Step => ({ pipeline, command: `${command}${flag}`, why })
+  if (file === undefined && !settings.sink) return [step('owm init', 'there is no configuration in this folder')]
+  const { vitalsOf } = await import('../../../outbox/inspect/vitals.js')
+  try {
+    const vitals = await vitalsOf(settings.outbox.path, around.now())
+    if (!vitals?.run)
+      return [
+        step('owm produce --dry-run', 'nothing has run yet: this reads and checks everything, and writes nothing'),
+        step('owm produce', 'does it'),
+        ...(settings.schedule ? [step('owm init --print crontab', 'what starts it from then on')] : []),
+      ]
+    const steps = [...troubleIn(vitals, step), ...dueIn(loaded, vitals, around, step)]
+    return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTime(loaded, around)}`)]
+  } catch (error) {
+    return [step('owm doctor', harmless(toError(error).message))]
+  }
+}
+
+type MakeStep = (command: string, why: string) => Step
+
+function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): Generator<Step> {
+  if (pending > 0) yield step('owm flush', `delivers ${plural(pending, 'pending task')}`)
+  else if (openRuns > 0) yield step('owm produce', `finishes ${plural(openRuns, 'run')} that began before`)
+  if (dead > 0) yield step('owm outbox inspect --state dead', `the sink refused ${plural(dead, 'task')}`)
+  if (lost > 0) yield step('owm verify', `the sink lost ${plural(lost, 'task')}`)
+}
+
+function* dueIn({ settings: { schedule } }: Loaded, { run }: Vitals, around: Surroundings, step: MakeStep) {
+  if (!schedule || !run) return
+  const { timetable } = policyOf(schedule, around)
+  const due = timetable.at(around.now())
+  if (due !== undefined && due > Date.parse(run.slot))
+    yield step('owm produce', `${slotOf(due)} is due; \`owm schedule\` shows all times`)
+}
+
+function nextTime({ settings: { schedule } }: Loaded, around: Surroundings): string {
+  const time = schedule && policyOf(schedule, around).timetable.after(around.now())
+  return time === undefined ? '' : `; the next scheduled time is ${slotOf(time)}`
+}

@@ -1,0 +1,42 @@
+/** `owm` alone: the help, and what to do next in this folder. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { owm, temporaryFolder } from '../support/cli.js'
+import { at, folderOf, produce } from '../support/scheduled.js'
+
+const ten = '2026-11-23T10:00:05Z'
+
+/** The lines behind the help, from the word NEXT on. */
+async function nextIn(cwd: string, now = ten): Promise<string[]> {
+  const { code, stdout, stderr } = await owm([], at(cwd, now))
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^The first stage of a weather ETL pipeline[\s\S]*COMMANDS/)
+  return stdout
+    .slice(stdout.indexOf('\nNEXT\n') + 1)
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+}
+
+it('nothing is configured, or that is wrong', async () => {
+  const cwd = await temporaryFolder()
+  await writeFile(join(cwd, 'package.json'), '{}')
+  expect(await nextIn(cwd)).toEqual(['  owm init  there is no configuration in this folder'])
+  await writeFile(join(cwd, '.owmrc.json'), '{"sink": 5}')
+  expect(await nextIn(cwd)).toEqual([expect.stringMatching(/^ {2}owm config check {2}.*sink/)])
+})
+
+it('nothing has run, all is delivered, a time is due, tasks wait', async () => {
+  const cwd = await folderOf()
+  const begin = [/produce --dry-run .*nothing has run yet/, /owm produce {2,}does it/, /init --print crontab/]
+  expect(await nextIn(cwd)).toEqual(begin.map((line) => expect.stringMatching(line)))
+  await produce(cwd, ten)
+  expect(await nextIn(cwd)).toEqual([
+    '  owm runs  nothing is to be done; the next scheduled time is 2026-11-23T11:00:00Z',
+  ])
+  const eleven = '2026-11-23T11:00:05Z'
+  expect(await nextIn(cwd, eleven)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T11:00:00Z is due/)])
+  await produce(cwd, eleven, '--no-flush')
+  expect(await nextIn(cwd, eleven)).toEqual(['  owm flush  delivers 3 pending tasks'])
+})
