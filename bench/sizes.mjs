@@ -12,7 +12,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { tsImport } from 'tsx/esm/api'
 import { clear, root } from './scene.mjs'
-import { folder, run as owm, redis, simulated, toFile, toRedis } from './work.mjs'
+import { csvOf, folder, fresh, run as owm, redis, simulated, toFile, toRedis } from './work.mjs'
 
 const [first = '200000'] = process.argv.slice(2)
 const count = Number(first)
@@ -110,6 +110,12 @@ async function sizes(client) {
     'us',
   )
 
+  // What a share costs beside its own tasks: rows of the list that are another's.
+  const list = await csvOf(count)
+  const share = await shareOf(list, 1_000)
+  const none = await shareOf(await csvOf(few), 1_000)
+  print('list: CPU of the producer for a row of CSV of another share', beyondStart(share - none), 'us')
+
   await client.flushall('SYNC')
   const small = await run('produce', 'small', few)
   const one = await run('produce', 'single', count)
@@ -120,6 +126,18 @@ async function sizes(client) {
   const both = await Promise.all([1, 2].map((copy) => run('produce', 'pair', count, { copy })))
   const longest = Math.max(...both.map(({ seconds }) => seconds))
   print('two producers at once: tasks a second of both', (2 * count) / longest, '/s')
+}
+
+/** CPU seconds of a `produce` that keeps the first of so many shares of a list. @param {string} list */
+async function shareOf(list, /** @type {number} */ shares) {
+  const usage = join(folder, 'usage-share')
+  const source = ['--source', 'static-list', '--set', `source.file=${list}`, '--shard', `0/${shares}`]
+  const outbox = ['--outbox', fresh('share.db')]
+  await owm(['produce', ...source, ...toFile(fresh('share.jsonl')), ...outbox, '--set', 'source.minLocations=0'], {
+    before: ['--import', join(root, 'bench/usage.mjs')],
+    env: { OWM_BENCH_USAGE: usage },
+  })
+  return Number(readFileSync(usage, 'utf8'))
 }
 
 /** As a worker does: 500 entries at a time, then their acknowledgement. @param {import('ioredis').Redis} client */
