@@ -25,7 +25,8 @@ const jobs = z
 
 export const options = z
   .strictObject({
-    url: name
+    url: z
+      .string()
       .regex(/^postgres(ql)?:\/\//, 'a URL that starts with postgres:// or postgresql:// is expected')
       .refine((url) => !/^postgres(ql)?:\/\//.test(url) || (URL.canParse(url) && new URL(url).pathname.length > 1), {
         message:

@@ -67,7 +67,11 @@ function serverChecks(row: Row, now: number): Diagnosis[] {
   const [used, most] = [Number(row['used']), Number(row['most'])]
   const isDurable = row['fsync'] === 'on' && row['synchronous_commit'] !== 'off'
   const off = Number(row['now']) - now
-  const writable = isStandby ? 'it is a standby' : isReadOnly ? 'default_transaction_read_only is on' : 'it is'
+  const writable = isStandby
+    ? 'it is a standby'
+    : isReadOnly
+      ? 'default_transaction_read_only is on'
+      : 'it takes writes'
   return [
     found('postgres-encoding', row['encoding'] !== 'UTF8', `the encoding is ${row['encoding']}`),
     found('postgres-primary', isStandby || isReadOnly, writable),
