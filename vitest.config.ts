@@ -16,7 +16,10 @@ const faults = [
   'test/schedule/year/*.test.ts',
   'test/doctor/healthy.*',
 ]
-/** What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. */
+/**
+ * What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. The
+ * first one also runs the integration tests that ask for OWM_TEST_LONG.
+ */
 const long = [
   ...['random-kills', 'power-loss', 'retries', 'network', 'poison', 'disk', 'full-stream', 'postgres'].map(
     (name) => `test/faults/${name}.test.ts`,
