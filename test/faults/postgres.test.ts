@@ -52,6 +52,13 @@ test('owm and the server are killed at random: each task is there once', async (
   expect((await owm(['verify'], { cwd })).code).toBe(0)
 }, 300_000)
 
+test('two outboxes deliver one slot to one table at once: each task is there once', async () => {
+  const folders = [1, 2].map(() => folderFor({ url: server.url, table: 'shared' }, 8_000))
+  const runs = (await Promise.all(folders)).map((cwd) => owm(['produce', '--slot', slots[0]], { cwd }))
+  expect((await Promise.all(runs)).map(({ code }) => code)).toEqual([0, 0])
+  expect(await counted('shared')).toEqual({ rows: 8_000, tasks: 8_000 })
+})
+
 test('a standby is read-only; a failover to one that lags: what it lacks comes again', async () => {
   const standby = await startStandby()
   const cwd = await folderFor({ url: server.url, table: 'failed_over' }, 2_000)
