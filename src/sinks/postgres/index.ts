@@ -99,9 +99,9 @@ class Postgres implements Sink {
       })
     const skip = row ? Number(row['skip']) : refusedAs.changed
     if (skip === refusedAs.superseded) this.#must('superseded')
-    const stands = row?.['seq'] ?? null
+    const stands = row?.['seq'] ?? 'none'
     if (skip === refusedAs.changed)
-      this.#must('changed', `isn't at task ${link.after.seq} of this outbox, but at ${stands ?? 'none'}`)
+      this.#must('changed', `isn't at task ${link.after.seq} of this outbox, but at ${stands}`)
     const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))
     return ids.map((id, index) => (index < skip || (added && !added.has(id)) ? 'duplicate' : 'delivered'))
   }

@@ -58,5 +58,5 @@ WITH given AS (
   WHERE f.outbox_id = $1 AND v.skip >= 0 AND v.skip < g.count
 )
 SELECT v.skip, v.seq, v.task_id, c.added,
-  CASE WHEN v.skip >= 0 AND c.added < g.count - v.skip THEN (SELECT array_agg(task_id) FROM added) END AS ids
+  CASE WHEN v.skip >= 0 AND c.added < g.count - v.skip THEN ARRAY(SELECT task_id FROM added) END AS ids
 FROM verdict v, counted c, given g`
