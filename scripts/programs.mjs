@@ -4,9 +4,11 @@ import { delimiter, dirname, join } from 'node:path'
 
 const root = dirname(import.meta.dirname)
 const postgres = '/usr/lib/postgresql'
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 /**
  * name: the program. debian, brew: its package. folders: where it may be besides PATH. file: of what is no program.
+ * isHere: of what nobody can install.
  * usedBy: what stands in the test files that need it.
  */
 const programs = [
@@ -25,7 +27,7 @@ const programs = [
   { name: 'zsh', debian: 'zsh', brew: 'zsh', usedBy: /'zsh'/ },
   { name: 'fish', debian: 'fish', brew: 'fish', usedBy: /'fish'/ },
   ...(process.platform === 'linux'
-    ? [{ name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'/ }]
+    ? [{ name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'|systemd\.md'/ }]
     : []),
   { name: 'prometheus', debian: 'prometheus', brew: 'prometheus', usedBy: /'(prometheus|promtool)'/ },
   { name: 'promtool', debian: 'prometheus', brew: 'prometheus', usedBy: /'promtool'|promtool check/ },
@@ -43,9 +45,12 @@ const programs = [
         { name: 'sbatch', debian: 'slurm-client', usedBy: /support\/slurm\.js'/ },
         { name: 'ecflow_server', debian: 'ecflow-server', usedBy: /'ecflow\.md'/ },
         { name: 'ecflow_client', debian: 'ecflow-client', usedBy: /'ecflow\.md'/ },
+        { name: 'cron', debian: 'cron', usedBy: /'try-cron\.sh'/ },
         { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
       ]
     : []),
+  // What starts daemons, containers and namespaces of its own.
+  { name: 'root on Linux', isHere: isRoot, usedBy: /support\/(docker|slurm)\.js'|'(try-cron\.sh|ecflow\.md)'/ },
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
   {
     name: 'redis-py',
@@ -58,7 +63,9 @@ const programs = [
 
 /** Those that aren't on this machine. */
 export const missingPrograms = () =>
-  programs.filter(({ name, folders = [], file }) => (file === undefined ? !isThere(name, folders) : !existsSync(file)))
+  programs.filter(
+    ({ name, folders, file, isHere = file === undefined ? isThere(name, folders) : existsSync(file) }) => !isHere,
+  )
 
 /** The test files that can't run without these programs: their paths in the project, and the programs' names. */
 export function filesWithout(missing) {

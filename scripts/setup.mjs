@@ -82,7 +82,7 @@ function providePrograms() {
 }
 
 function installPrograms() {
-  const packages = missingPrograms().map(({ debian }) => debian)
+  const packages = missingPrograms().flatMap(({ debian }) => debian ?? [])
   say(`installing ${packages.join(', ')} (apt-get). No service is started: each test starts its own.`)
   const policy = '/usr/sbin/policy-rc.d' // Debian's packages start their service unless this file says no
   const isOurs = !existsSync(policy)

@@ -3,7 +3,7 @@
 # once, one mail tells of the outage, none of success. Beside it it runs the line that `owm init --print crontab` gives,
 # in a folder with a strange name. As root, with the packages cron and redis-server:
 #
-#   test/support/try-cron.sh [MINUTES]       default 5
+#   test/support/try-cron.sh [MINUTES]       default 5; with 0 each line is started once, at once, without an outage
 #
 # cron gets a mount namespace of its own: its tables, its mail and its pid file are not this machine's.
 set -euo pipefail
@@ -12,15 +12,17 @@ minutes=$2
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d -p /var/tmp) # owm warns of an outbox in /tmp
 port=$((20000 + RANDOM % 9000))
-mkdir -p "$work"/{tabs,cron.d,home/owm,programs,mail,run}
+mkdir -p "$work"/{tabs,cron.d,home/owm,programs,sbin,mail,run}
 
-# README's line, every minute in place of every hour.
-line=$(grep -m1 '^0 \* \* \* \* ' "$root/README.md" | sed 's/^0 \*/* */')
+if [ "$minutes" = 0 ]; then times=@reboot; else times='* * * * *'; fi # in place of every hour
+# README's line.
+line=$(grep -m1 '^0 \* \* \* \* ' "$root/README.md" | sed "s/^0 \* \* \* \*/$times/")
 printf 'HOME=%s\nPATH=%s:/usr/bin:/bin\nMAILTO=operator\n%s\n' "$work/home" "$work/programs" "$line" > "$work/tabs/root"
 chmod 600 "$work/tabs/root"
 printf '#!/bin/sh\nexec %s %s/bin/run.js "$@"\n' "$(command -v node)" "$root" > "$work/programs/owm"
-printf '#!/bin/sh\ncat > %s/mail/$(date +%%s%%N)\n' "$work" > "$work/programs/sendmail"
-chmod +x "$work"/programs/*
+printf '#!/bin/sh\ncat > %s/mail/$(date +%%s%%N)\n' "$work" > "$work/sbin/sendmail"
+cp /usr/sbin/cron "$work/sbin/" # all that is in /usr/sbin here, whether or not this machine has a sendmail
+chmod +x "$work"/{programs,sbin}/*
 cat > "$work/home/owm/.owmrc.yaml" <<YAML
 schedule: {cron: "* * * * *"}
 source: {use: simulated-db, count: 100}
@@ -38,14 +40,14 @@ source: {use: simulated-db, count: 3}
 sink: {use: jsonl, path: ./tasks.jsonl}
 outbox: {path: ./o.db}
 YAML
-(cd "$printed" && "$work/programs/owm" init --print crontab) >> "$work/tabs/root"
+(cd "$printed" && "$work/programs/owm" init --print crontab) | sed "s/^\* \* \* \* \*/$times/" >> "$work/tabs/root"
 
 mount --make-rprivate /
 mount --bind "$work/tabs" /var/spool/cron/crontabs
 mount --bind "$work/cron.d" /etc/cron.d
 mount --bind /dev/null /etc/crontab
 mount --bind "$work/run" /run
-mount --bind "$work/programs/sendmail" "$(readlink -f /usr/sbin/sendmail)"
+mount --bind "$work/sbin" /usr/sbin
 
 redis() { redis-server --port "$port" --save '' --appendonly yes --dir "$work" > /dev/null & server=$!; }
 redis
@@ -53,7 +55,15 @@ cron -f & cron=$!
 trap 'kill "$cron" "$server" 2> /dev/null || true; wait; rm -rf "$work"' EXIT
 
 next_minute() { sleep $((60 - 10#$(date +%S))); sleep 20; } # to second 20: the minute's job is over by then
-next_minute
+entries() { redis-cli -p "$port" xlen owm-ingestion-stream 2> /dev/null; }
+if [ "$minutes" = 0 ]; then
+  for ((tries = 0; tries < 100; tries++)); do
+    if [ "$(entries)" = 100 ] && [ "$(cat "$printed/tasks.jsonl" 2> /dev/null | wc -l)" = 3 ]; then break; fi
+    sleep 0.3
+  done
+else
+  next_minute
+fi
 outage=$((minutes / 2))
 for ((minute = 1; minute <= minutes; minute++)); do
   if [ "$minute" = "$outage" ]; then kill -9 "$server"; wait "$server" 2> /dev/null || true; fi
@@ -64,12 +74,13 @@ kill "$cron"
 
 cd "$work/home/owm"
 slots=$(PATH=$work/programs:$PATH owm outbox inspect --json | grep -o '"slot": "[^"]*"' | sort -u | wc -l)
-entries=$(redis-cli -p "$port" xlen owm-ingestion-stream)
+entries=$(entries)
 ids=$(redis-cli -p "$port" xrange owm-ingestion-stream - + | grep -o '"task_id":"[^"]*"' | sort -u | wc -l)
 mails=$(ls "$work/mail" | wc -l)
 lines=$(wc -l < "$printed/tasks.jsonl")
 different=$(sort -u "$printed/tasks.jsonl" | wc -l)
-echo "slots $slots, entries $entries, different task ids $ids, mails $mails; of the printed line: $lines tasks, $different different"
+echo "slots $slots, entries $entries, different task ids $ids, mails $mails"
+echo "of the printed line: $lines tasks, $different different"
 cat "$work"/mail/* 2> /dev/null || true
-[ "$entries" = $((slots * 100)) ] && [ "$ids" = "$entries" ] && [ "$mails" = 1 ] && [ "$slots" -ge "$minutes" ] &&
+[ "$entries" = $((slots * 100)) ] && [ "$ids" = "$entries" ] && [ "$mails" = $((minutes > 0)) ] && [ "$slots" -ge "$minutes" ] &&
   [ "$lines" = $((slots * 3)) ] && [ "$different" = "$lines" ]
