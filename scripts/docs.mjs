@@ -1,6 +1,6 @@
 /**
- * `npm run docs`: writes what stands between marks in docs/, from the commands' manifest, the plugins' own schemas and
- * the declared checks.
+ * `npm run docs`: writes man/owm.1, and what stands between marks in docs/, from the commands' manifest, the plugins' own
+ * schemas and the declared checks.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,13 +10,16 @@ import { checks } from '../src/doctor/checks.ts'
 import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'
+import { manPage } from './man.mjs'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
 /** The documents as they should be: path -> text. */
 export async function documents() {
+  const manifest = JSON.parse(await readFile(join(folder, '..', 'oclif.manifest.json'), 'utf8'))
   return {
-    [join(folder, 'commands.md')]: await written('commands.md', 'commands', await commands()),
+    [join(folder, '..', 'man', 'owm.1')]: manPage(manifest),
+    [join(folder, 'commands.md')]: await written('commands.md', 'commands', commands(manifest)),
     [join(folder, 'sources.md')]: await written('sources.md', 'sources', await sectionsOf('source', sources)),
     [join(folder, 'plugins.md')]: await written('plugins.md', 'sinks', await sectionsOf('sink', sinks)),
     [join(folder, 'operations.md')]: await written('operations.md', 'findings', await findings()),
@@ -62,8 +65,7 @@ function sectionOf(kind, use, { description, options }) {
 }
 
 /** A command's flags under its name; those that all have, first. */
-async function commands() {
-  const manifest = JSON.parse(await readFile(join(folder, '..', 'oclif.manifest.json'), 'utf8'))
+function commands(manifest) {
   const shown = Object.values(manifest.commands).filter(({ hidden }) => !hidden)
   const isOfAll = ({ helpGroup }) => helpGroup === 'GLOBAL'
   const flags = (command) => Object.values(command.flags)

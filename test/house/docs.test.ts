@@ -7,13 +7,16 @@ import { sinks } from '../../src/sinks/index.js'
 import { sources } from '../../src/sources/index.js'
 import { root } from '../support/cli.js'
 
-it('what is generated of docs/ is what `npm run docs` writes', async () => {
+it('what is generated of docs/ and man/ is what `npm run docs` writes', async () => {
   const { documents }: { documents(): Promise<Record<string, string>> } = await import(
     join(root, 'scripts', 'docs.mjs')
   )
   const made = await documents()
   const names = ['commands.md', 'operations.md', 'plugins.md', 'sources.md']
-  expect(Object.keys(made).sort()).toEqual(names.map((name) => join(root, 'docs', name)))
+  expect(Object.keys(made).sort()).toEqual([
+    ...names.map((name) => join(root, 'docs', name)),
+    join(root, 'man', 'owm.1'),
+  ])
   for (const [path, text] of Object.entries(made)) expect(await readFile(path, 'utf8'), 'run `npm run docs`').toBe(text)
 })
 

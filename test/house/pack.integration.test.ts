@@ -64,6 +64,7 @@ it('holds what is needed to run, and nothing of the workshop', async () => {
     'THIRD_PARTY_LICENSES',
     'bin',
     'dist',
+    'man',
     'node_modules',
     'oclif.manifest.json',
     'package.json',
