@@ -1,6 +1,6 @@
 /**
- * `npm run docs`: writes man/owm.1, and what stands between marks in docs/, from the commands' manifest, the plugins' own
- * schemas and the declared checks.
+ * `npm run docs`: writes man/owm.1, and what stands between marks in docs/: from the commands' manifest, the plugins'
+ * own schemas and the declared checks.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
