@@ -89,8 +89,12 @@ function installPrograms() {
   if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   try {
     const options = ['-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120']
-    for (const command of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]])
-      run('apt-get', [...options, ...command], { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' })
+    const apt = (...args) =>
+      run('apt-get', [...options, ...args], { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' })
+    const install = (...names) => apt('install', '--yes', '--no-install-recommends', ...names)
+    apt('update')
+    // A package that this Debian or Ubuntu hasn't got shall not keep the others out.
+    if (install(...packages) !== 0) for (const name of packages) install(name)
   } finally {
     if (isOurs) rmSync(policy, { force: true })
   }

@@ -332,10 +332,13 @@ describe('--print kubernetes', () => {
     expect(jobs.flatMap(problemsOf)).toEqual([])
   })
 
-  it('refuses names that Kubernetes would take for one', async () => {
-    const cwd = await folderWith({ ...base, pipelines: { a_b: {}, 'a-b': {} } })
+  it.each([
+    [{ pipelines: { a_b: {}, 'a-b': {} } }, 'owm-a-b'],
+    [{ source: { ...base.source, shards: 3, shard: '0/3' } }, 'both set'],
+  ])('refuses what Kubernetes would take for something else: %o', async (config, word) => {
+    const cwd = await folderWith({ ...base, ...config })
     const ran = await owm(['init', '--print', 'kubernetes'], { cwd })
-    expect(ran).toMatchObject({ code: 78, stdout: '', stderr: expect.stringContaining('owm-a-b') })
+    expect(ran).toMatchObject({ code: 78, stdout: '', stderr: expect.stringContaining(word) })
   })
 
   it('has arguments that owm takes', async () => {

@@ -22,6 +22,7 @@ beforeAll(async () => {
   console.log(printed.trim())
 })
 afterAll(async () => {
+  await engine.docker('rm', '--force', `owm-${volume}`).catch(() => '') // of the page
   await engine.stop(volume, `${volume}-page`)
 })
 

@@ -40,6 +40,8 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
       hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
     })
   const { shards, shard } = settings.source ?? {}
+  if (shards !== undefined && shard !== undefined)
+    throw new ConfigurationError('source.shards and source.shard are both set.', { hint: 'Leave one of them out.' })
   const paths = {
     ...{ node: process.execPath, program: process.argv[1] ?? '' },
     ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env), named: named ?? relative(cwd, file) },
