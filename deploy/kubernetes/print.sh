@@ -5,17 +5,29 @@
 set -eu
 cd "$(dirname "$0")"
 shards="${1:-3}"
+case "$shards" in
+  0* | *[!0-9]*) echo "print.sh: SHARDS is a number from 1 on, not $shards" >&2 && exit 2 ;;
+esac
 
 # Without the comment at its head, which names this machine's paths.
-manifest() { owm init --print kubernetes --config owm.yaml "$@" | sed '1,/^---$/d'; }
+manifest() {
+  text="$(owm init --print kubernetes --config owm.yaml "$@")"
+  printf '%s\n' "$text" | sed '1,/^---$/d'
+}
 
-for folder in one-producer indexed; do
-  (cd "$folder" && manifest > cronjob.yaml)
+claims() {
+  shard=0
+  while [ "$shard" -lt "$shards" ]; do
+    if [ "$shard" -gt 0 ]; then echo ---; fi
+    manifest --set "source.shard=$shard/$shards"
+    shard=$((shard + 1))
+  done
+}
+
+# A folder keeps what it has where owm refuses its configuration.
+for folder in one-producer indexed claims; do
+  cd "$folder"
+  if [ "$folder" = claims ]; then claims > cronjob.new; else manifest > cronjob.new; fi
+  mv cronjob.new cronjob.yaml
+  cd ..
 done
-cd claims
-shard=0
-while [ "$shard" -lt "$shards" ]; do
-  if [ "$shard" -gt 0 ]; then echo ---; fi
-  manifest --set "source.shard=$shard/$shards"
-  shard=$((shard + 1))
-done > cronjob.yaml
