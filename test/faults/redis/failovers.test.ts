@@ -36,10 +36,16 @@ async function failOver(kind: (typeof kinds)[number], isCut: boolean): Promise<R
     const length = await master.xlen(stream)
     await until(async () => (await master.xlen(stream)) >= length + 6 * batchSize, 60_000)
   }
+  // No more is confirmed from here on: what is there now is all that a killed or frozen master ever had.
+  if (kind !== 'planned') await master.client('PAUSE', 20_000, 'WRITE')
   const held = await entriesOf(master, stream)
   if (kind === 'killed') await old.kill('SIGKILL')
   if (kind === 'frozen') await old.kill('SIGSTOP')
-  if (kind === 'planned') await redis.failover(old)
+  if (kind === 'planned') {
+    await redis.failover(old)
+    // What it took until the Sentinels told of the new one: the old master doesn't know yet that it is none.
+    for (const [id, place] of await entriesOf(master, stream)) held.set(id, place)
+  }
   await redis.movedFrom(old)
   await replica.config('SET', 'masterauth', '')
   if (kind === 'killed') await old.restart()

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { folderWith, owm } from '../../support/cli.js'
 import { slotAt } from '../../support/faults.js'
-import type { RedisProcess } from '../../support/redis.js'
+import { type RedisProcess, startRedisProcess } from '../../support/redis.js'
 import {
   type Cluster,
   hostOf,
@@ -16,13 +16,15 @@ import { say } from './scene.js'
 const count = 200_000
 let sentinels: Sentinels
 let cluster: Cluster
+let single: RedisProcess
 
 beforeAll(async () => {
+  single = await startRedisProcess()
   sentinels = await startSentinels({ replicas: 1 })
   cluster = await startCluster({ replicas: 1 })
   await sentinels.settled()
 })
-afterAll(() => Promise.all([sentinels.stop(), cluster.stop()]))
+afterAll(() => Promise.all([single.stop(), sentinels.stop(), cluster.stop()]))
 
 async function tasksASecond(sink: object, stream: string): Promise<number> {
   const cwd = await folderWith({
@@ -41,11 +43,12 @@ async function tasksASecond(sink: object, stream: string): Promise<number> {
 }
 
 test('throughput', { timeout: 600_000 }, async () => {
-  const master: RedisProcess = await sentinels.master()
+  const master = await sentinels.master()
   const durability = { replicas: 1, timeoutMs: 5_000 }
   const bySentinels = { sentinels: sentinels.sentinels.map(hostOf), name: masterName }
   const byCluster = { cluster: cluster.nodes.slice(0, 3).map(hostOf) }
   const all = {
+    'url, a single server': { url: single.url },
     'url, with a replica': { url: master.url },
     'url, with a replica, durability 1': { url: master.url, durability },
     sentinels: bySentinels,
