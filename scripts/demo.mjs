@@ -14,15 +14,19 @@ const tasks = join('demo', 'tasks.jsonl')
 
 rmSync(join(root, 'demo'), { recursive: true, force: true })
 mkdirSync(join(root, 'demo'))
-const sink = redis ? ['--sink', 'redis-stream'] : ['--sink', 'jsonl', '--set', `sink.path=${tasks}`]
+// A stream of its own: workers may read the usual one.
+const stream = 'owm-demo'
+const sink = redis
+  ? ['--sink', 'redis-stream', '--set', `sink.stream=${stream}`]
+  : ['--sink', 'jsonl', '--set', `sink.path=${tasks}`]
 owm('produce', '--source', 'static-list', '--set', 'source.file=examples/world-cities.csv', '--outbox', outbox, ...sink)
 owm('outbox', 'inspect', '--outbox', outbox, '--limit', '3', '--state', 'delivered')
 
 console.log()
 if (redis)
   console.log(
-    'The tasks are in the stream owm-ingestion-stream. To look at two of them:\n' +
-      'redis-cli -u "$OWM_REDIS_URL" XRANGE owm-ingestion-stream - + COUNT 2',
+    `The tasks are in the stream ${stream}. To look at two of them:\n` +
+      `redis-cli -u "$OWM_REDIS_URL" XRANGE ${stream} - + COUNT 2`,
   )
 else {
   const lines = readFileSync(join(root, tasks), 'utf8').trimEnd().split('\n')

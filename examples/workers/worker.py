@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import socket
+import sys
 
 import redis
 
@@ -71,7 +72,12 @@ def main():
         found = client.xreadgroup(options.group, name, {STREAM: ">"}, count=BATCH, block=1_000)
         new = found[0][1] if found else []
         for entry_id, fields in [*left, *new]:
-            work(client, options.group, entry_id, fields["data"])
+            try:
+                work(client, options.group, entry_id, fields["data"])
+            except Exception as error:
+                if isinstance(error, redis.RedisError):
+                    raise
+                print("failed", entry_id, error, file=sys.stderr, flush=True)
         if options.pipeline:
             for slot in whole_slots(client, options.group, options.pipeline):
                 if slot not in told:

@@ -96,7 +96,11 @@ for (;;) {
   const [, left] = (await redis.xautoclaim(stream, group, name, silentMs, '0', 'COUNT', batch)) as [string, Entry[]]
   const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', batch, 'BLOCK', 1_000, 'STREAMS', stream, '>')
   const fresh = (found as [string, Entry[]][] | null)?.[0]?.[1] ?? []
-  for (const entry of [...left, ...fresh]) await work(entry)
+  for (const entry of [...left, ...fresh])
+    await work(entry).catch((error: unknown) => {
+      if (redis.status !== 'ready') throw error
+      console.error('failed', entry[0], error)
+    })
   for (const slot of pipeline === undefined ? [] : await wholeSlots(pipeline)) {
     if (!told.has(slot)) console.log('whole', slot)
     told.add(slot)

@@ -1,5 +1,6 @@
 /** Tables of text, in columns as a terminal shows them. */
 import { harmless } from './format.js'
+import { secrets } from './output.js'
 
 /** Columns of the terminal; COLUMNS overrides them. In a pipe nothing is cut. */
 export const terminalWidth = (): number =>
@@ -27,7 +28,9 @@ export async function table(
   width: number,
 ): Promise<string[]> {
   const { default: widthOf } = await import('string-width')
-  const cells = [head, ...rows].map((row) => row.map(harmless).map((text) => ({ text, width: widthOf(text) })))
+  // Masked before it is measured: the space that it takes would tell how long a secret is.
+  const textOf = (cell: string): string => harmless(secrets.redact(cell))
+  const cells = [head, ...rows].map((row) => row.map(textOf).map((text) => ({ text, width: widthOf(text) })))
   const widths = head.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.width ?? 0), 0))
   const gaps = (head.length - 1) * 2
   for (let over = widths.reduce((sum, own) => sum + own, gaps) - width; over > 0; over--) {

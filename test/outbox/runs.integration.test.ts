@@ -226,6 +226,8 @@ describe('another list for a slot that is served', () => {
   it.each([
     [list(), 5, 0],
     [numbered('A', 3), 2, 0],
+    // One that is there twice stands for no other.
+    [list({ id: 0, city: 'A 0', latitude: 1, longitude: 2 }, { id: 0, city: 'A 0', latitude: 1, longitude: 2 }), 4, 0],
     [list({ id: 9, city: 'B', latitude: 1, longitude: 2 }), 5, 1],
   ])('is told where some of the first one is not in it', async (next, absent, persisted) => {
     const { cwd, ran } = await served(next)
@@ -245,6 +247,17 @@ describe('another list for a slot that is served', () => {
     const { ran } = await served(list(...places.toReversed()))
     expect(ran).toMatchObject({ code: 0, stderr: '', json: { source: { read: 5, rejected: 0, duplicates: 5 } } })
   })
+})
+
+it('a location that is there twice counts once, also where the slot is read again', async () => {
+  const place = (id: number): object => ({ id, city: `A ${id}`, latitude: 1, longitude: 2 })
+  const cwd = await folderWith({ ...base, source: list(place(1), place(2), place(1)) })
+  const sourceOf = async (time: string) => (await owmJson<Counts>(['produce', '--slot', time], { cwd })).json.source
+  expect(await sourceOf(slot)).toMatchObject({ read: 3, duplicates: 1 })
+  expect(await sourceOf(slot)).toMatchObject({ read: 3, duplicates: 3, repeated: 2 })
+  const next = await sourceOf('2026-11-23T11:00:00Z')
+  expect(next).toMatchObject({ read: 3, duplicates: 1 })
+  expect(next).not.toHaveProperty('fewer')
 })
 
 describe('a slot that is there already', () => {

@@ -68,6 +68,10 @@ test('what a run covers is told by it and shown by `owm schedule`', async () => 
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).json.covered).toBe(4)
   const { slots } = await scheduleIn(cwd, '2026-11-23T10:30:00Z')
   expect(slots[0]).toMatchObject({ slot: '2026-11-23T10:00:00Z', from: '2026-11-23T05:00:00Z', covers: 4 })
+  // A second run of the slot finds all of it there, and takes nothing from what the first one did.
+  await produce(cwd, '2026-11-23T10:31:00Z', '--slot', '2026-11-23T10:00:00Z')
+  const again = (await scheduleIn(cwd, '2026-11-23T10:32:00Z')).slots[0]
+  expect(again).toMatchObject({ state: 'done', persisted: 3, from: '2026-11-23T05:00:00Z', covers: 4 })
 })
 
 test('a backfill delivers what is pending of its range; a slot by hand mends no scheduled one', async () => {

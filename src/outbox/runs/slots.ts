@@ -1,15 +1,17 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect/view.js'
-import { gaps, type RunState, runs, states } from '../sqlite/entities.js'
+import { gaps, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { currentOf } from './whole-slots.js'
 
 export interface SlotSeen {
   slot: string
   /** Of its latest run; `covered`: it stored nothing, and the run of a later slot serves it. */
   state: RunState | 'covered'
   runId: string
+  /** Of all of its runs: one that reads the slot again finds most of it there. */
   persisted: number
-  /** Its run covers the time behind this one; null where another one covers the slot. */
+  /** Its runs cover the time behind this one; null where another slot's run covers the slot. */
   from: string | null
 }
 
@@ -43,8 +45,10 @@ export async function slotsIn(path: string): Promise<SlotsSeen | undefined> {
   return read(path, async ({ manager, version }) => {
     if (version < withIntervals) return noSlots
     const rows = await manager.find(runs, { order: { id: 'ASC' } })
-    const latest = [...new Map(rows.map((run) => [run.slot, run])).values()]
-    const slots = latest.sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+    const bySlot = new Map<string, RunRow[]>()
+    for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
+    const slots = [...bySlot.values()].flatMap(wholeOf)
+    slots.sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
     const missed = await manager.find(gaps, { order: { id: 'DESC' } })
     const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
     return {
@@ -58,6 +62,14 @@ export async function slotsIn(path: string): Promise<SlotsSeen | undefined> {
       missed: missed.map(({ firstSlot: from, lastSlot: to, count, reason }) => ({ from, to, count, reason })),
     }
   })
+}
+
+/** The latest of a slot's runs, with what all of them stored and cover. */
+function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
+  const persisted = currentOf(ofSlot).reduce((sum, run) => sum + run.persisted, 0)
+  const begins = ofSlot.flatMap(({ intervalFrom }) => intervalFrom ?? [])
+  const intervalFrom = begins.length > 0 ? Math.min(...begins) : null
+  return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, intervalFrom }))
 }
 
 const unfinished: readonly RunState[] = ['reading', 'checking', 'read']

@@ -135,9 +135,14 @@ export class IntakeBuffer {
       return
     }
     this.given.usable++
-    if (served) {
+    if (served === 'same place') {
       tasks.drop()
       this.#repeated++
+      return
+    }
+    if (served === 'same place again') {
+      const [position, value] = [page.position(index), excerpt(tasks.drop())]
+      this.#rejections.push({ kind: 'duplicate', position, value, reason: 'this run has the same location already' })
       return
     }
     // guard: seen-before

@@ -2,7 +2,7 @@
  * What earlier runs have stored of a slot: the id of each task, exactly, and a fingerprint of its place. So a slot that
  * is there already is read without being stored once more, and another list isn't taken for the same one.
  *
- * A hash table in one piece of memory, 24 bytes for each of at most twice as many places: 48 MiB for a million tasks.
+ * A hash table in one piece of memory, 25 bytes for each of at most twice as many places: 50 MiB for a million tasks.
  * Tasks beyond that are left to the Bloom filters and the comparison of suspects, which are slower.
  */
 import { hash } from 'node:crypto'
@@ -41,6 +41,8 @@ const words = 6
 
 export class ServedTasks {
   readonly #entries: Uint32Array
+  /** Of each entry, 1 once it was looked for. */
+  readonly #found: Uint8Array
   readonly #mask: number
   #count = 0
 
@@ -49,6 +51,7 @@ export class ServedTasks {
     const places = 2 ** Math.ceil(Math.log2(2 * Math.min(tasks, mostTasks) + 2))
     this.#mask = places - 1
     this.#entries = new Uint32Array(places * words)
+    this.#found = new Uint8Array(places)
   }
 
   /** Notes a task of an earlier run, by the 32 digits of its id; false where there is no room for it. */
@@ -60,13 +63,16 @@ export class ServedTasks {
     return true
   }
 
-  /** What is known under a task's id: its own place, another one, or nothing. */
-  look(digits: string, place: Place): 'same place' | 'other place' | undefined {
+  /** What is known under a task's id: its own place, which may have been looked for before, another one, or nothing. */
+  look(digits: string, place: Place): 'same place' | 'same place again' | 'other place' | undefined {
     if (this.#count === 0) return undefined
     const entry = entryOf(digits, placeText(place))
     const at = this.#find(entry)
     if (this.#isFree(at)) return undefined
-    return this.#entries[at + 4] === entry[4] && this.#entries[at + 5] === entry[5] ? 'same place' : 'other place'
+    if (this.#entries[at + 4] !== entry[4] || this.#entries[at + 5] !== entry[5]) return 'other place'
+    const wasFound = this.#found[at / words] === 1
+    this.#found[at / words] = 1
+    return wasFound ? 'same place again' : 'same place'
   }
 
   /** Where an id stands, or would. */

@@ -49,7 +49,9 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
   }
   if (withComma.test(text)) {
     if (decimal === ',') return text.replace(',', '.')
-    return new Unreadable(`${axis} "${text}" has a decimal comma: set source.decimal to ","`)
+    return new Unreadable(
+      `${axis} "${text}" has a decimal comma: write a point, or set source.decimal to "," where every row has one`,
+    )
   }
   const parts = packedParts(text, axis) ?? sexagesimal.exec(text)
   if (!parts) return text
