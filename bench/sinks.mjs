@@ -1,7 +1,7 @@
 /**
  * `node bench/sinks.mjs [COUNT]`: what each sink makes of the same tasks, side by side, for docs/sinks.md.
  *
- * COUNT (200,000) simulated locations are stored once; then each sink gets a copy of that outbox with `owm flush`,
+ * COUNT (200,000) simulated locations are stored; then each sink gets a copy of that outbox with `owm flush`,
  * three times, and the best counts. Redis keeps nothing on the disk, and once more has an append-only file, synced each
  * second; PostgreSQL commits to its disk.
  */
@@ -22,6 +22,7 @@ const MiB = 2 ** 20
  * @property {string} name
  * @property {string} guarantee
  * @property {readonly string[]} sink owm's arguments
+ * @property {readonly string[]} [more] arguments, of storing too
  * @property {() => Promise<unknown>} empty
  * @property {() => Promise<number>} held bytes that the store has of all tasks
  * @property {() => Promise<number>} cpu seconds that the store has used
@@ -84,6 +85,10 @@ function rows() {
       ...{ empty: emptyTable, held: () => onDisk('tasks') },
     },
     {
+      ...{ name: 'postgres, flush.batchSize 2000', guarantee: exactly, sink: toTable, cpu: ofPostgres },
+      ...{ more: ['--set', 'flush.batchSize=2000'], empty: emptyTable, held: () => onDisk('tasks') },
+    },
+    {
       ...{ name: 'postgres, graphile-worker', guarantee: exactly, sink: toJobs, cpu: ofPostgres },
       ...{ empty: emptyJobs, held: () => onDisk('graphile_worker._private_jobs') },
     },
@@ -131,8 +136,8 @@ async function main() {
   ]
   print([`${count.toLocaleString('en')} tasks; ${machine}, Redis ${redis?.version}, PostgreSQL ${version}`, '', ''])
   print([`| ${head.join(' | ')} |`, `|${head.map(() => ' --- ').join('|')}|`, ''])
-  const [large, small] = [await pendingOutbox(count), await pendingOutbox(few)]
   for (const row of rows()) {
+    const [large, small] = [await pendingOutbox(count, row.more), await pendingOutbox(few, row.more)]
     await timed(row, small) // to warm up
     const all = []
     for (let time = 0; time < times; time++) {
@@ -158,12 +163,12 @@ function print(lines) {
 }
 
 /** `owm flush` of a copy into an empty sink. @param {Row} row @param {string} pending */
-async function timed({ sink, empty, cpu: ofStore }, pending) {
+async function timed({ sink, more = [], empty, cpu: ofStore }, pending) {
   await empty()
   const [outbox, peak, usage] = [fresh('copy.db'), fresh('peak'), fresh('usage')]
   copyFileSync(pending, outbox)
   const before = await ofStore()
-  const { seconds } = await run(['flush', ...sink, '--outbox', outbox], {
+  const { seconds } = await run(['flush', ...sink, ...more, '--outbox', outbox], {
     before: ['--import', join(root, 'bench/usage.mjs')],
     env: { OWM_BENCH_PEAK: peak, OWM_BENCH_USAGE: usage },
   })

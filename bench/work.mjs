@@ -137,10 +137,10 @@ export async function pipe(/** @type {number} */ count) {
   return seconds
 }
 
-/** An outbox with so many pending tasks. */
-export async function pendingOutbox(/** @type {number} */ count) {
+/** An outbox with so many pending tasks. @param {number} count @param {readonly string[]} more arguments */
+export async function pendingOutbox(count, more = []) {
   const outbox = fresh(`pending-${count}.db`)
-  await run(['produce', '--no-flush', ...simulated(count), ...toFile('-'), '--outbox', outbox])
+  await run(['produce', '--no-flush', ...simulated(count), ...toFile('-'), '--outbox', outbox, ...more])
   return outbox
 }
 
