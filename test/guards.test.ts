@@ -49,7 +49,6 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ],
   ['epoch-of-the-file', never, 'outbox/strangers.integration', 'stops before it writes anything more'],
   ['failover-heard', '', 'sinks/redis-sentinel.integration', 'a planned failover'],
-  ['what-is-there-lasts', 'const isKept = script === add', 'sinks/redis-durability.integration', 'too few'],
   ['replicas-counted', never, 'sinks/redis-durability.integration', 'too few'],
   [
     'majority-asked',

@@ -81,7 +81,7 @@ it('a planned failover amid a run is heard at once, a killed master replaced: al
   const before = await redis.master()
   await redis.client(before).del(stream)
   // A source that takes its time: the run is longer than the failover.
-  const slow = ['count=20000', 'pageSize=100', 'latencyMs=25'].flatMap((one) => ['--set', `source.${one}`])
+  const slow = ['count=20000', 'pageSize=100', 'latencyMs=40'].flatMap((one) => ['--set', `source.${one}`])
   const running = startOwm([...produce(13), ...slow], { cwd })
   await until(async () => (await redis.client(before).xlen(stream)) > 1_000)
   await redis.failover(before)
@@ -102,7 +102,7 @@ it('one Sentinel that is frozen costs no time-out', async () => {
   const frozen = redis.sentinels.at(-1)
   await frozen?.kill('SIGSTOP')
   onTestFinished(() => frozen?.kill('SIGCONT'))
-  expect(
-    await told(await folder({ connectTimeoutMs: 3_600_000, healthCheckTimeoutMs: 3_600_000 }), produce(12)),
-  ).toMatchObject({ code: 0 })
+  const hour = 3_600_000
+  const cwd = await folder({ connectTimeoutMs: hour, healthCheckTimeoutMs: hour, commandTimeoutMs: hour })
+  expect(await told(cwd, produce(12))).toMatchObject({ code: 0 })
 })

@@ -248,7 +248,6 @@ class RedisStream implements Sink {
   ): Promise<unknown[]> {
     const evaluate = (redis: Redis): Promise<unknown> => redis.eval(script, keys.length, ...keys, ...words)
     // `attach` decides nothing. `place` takes what is there for delivered: so it waits for that to last, too.
-    // guard: what-is-there-lasts
     const isKept = script === add || script === place
     const answer = await (isKept ? this.#connection.write(evaluate) : this.#connection.ask(evaluate))
     if (Array.isArray(answer)) return answer
