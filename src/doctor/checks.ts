@@ -146,6 +146,12 @@ export const checks = {
     todo: 'Look at the sink; then `owm flush`.',
     exitCode: 75,
   },
+  'sink-receipts': {
+    about: 'whether the sink has the receipt of the newest slot that was delivered to it',
+    why: 'Receipts stand beside the tasks: where they are gone, the tasks may be, too.',
+    todo: '`owm verify` says what differs; `owm flush` delivers again what is younger than a day.',
+    exitCode: 75,
+  },
   'schedule-started': {
     about: 'whether runs start as often as the schedule says',
     why: 'Scheduled times pass without a run: their tasks come late, or never.',

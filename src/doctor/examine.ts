@@ -57,7 +57,7 @@ export async function examine(parts: Parts): Promise<Examined> {
   }
   const [read, answered] = await Promise.all([
     source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.finished)),
-    sink && sinkChecks(sink, patient),
+    sink && sinkChecks(sink, patient, health?.received && { ...health.received, pipeline: health.owner ?? '' }),
   ])
   found.push(...state)
   if (has('outbox'))

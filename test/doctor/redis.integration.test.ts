@@ -183,6 +183,15 @@ describe('the stream', () => {
     expectFound(await doctor(cwd), 0, 'redis-fences')
   })
 
+  it('is gone, with all that was delivered', async () => {
+    const cwd = await folderFor()
+    await owm(['produce'], { cwd })
+    await admin.flushall()
+    expectFound(await doctor(cwd), 75, 'sink-receipts')
+    await owm(['flush'], { cwd }) // what the finding says
+    expectFound(await doctor(cwd), 0, 'redis-no-group')
+  })
+
   it('is no stream', async () => {
     await admin.del(stream)
     await admin.set(stream, 'something else')

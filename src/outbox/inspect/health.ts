@@ -1,7 +1,8 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
-import { In } from 'typeorm'
+import { In, IsNull, MoreThan, Not } from 'typeorm'
+import { textsIn } from '../chain/sinks.js'
 import { type Holder, holderIn } from '../runs/holder.js'
-import { batches, type RunState, runs, states } from '../sqlite/entities.js'
+import { batches, type RunState, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, read, type View } from './view.js'
 
@@ -16,6 +17,8 @@ export interface Health extends Totals {
   taskBytes: number | null
   /** The newest finished runs, the newest first: locations that they read, and tasks that they stored. */
   finished: { slot: string; read: number; persisted: number }[]
+  /** The newest slot of which a receipt was written, and the addresses of the sinks that have all of it. */
+  received: { slot: string; addresses: string[] } | undefined
   /** Runs that aren't finished, the oldest first. */
   open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
 }
@@ -39,6 +42,7 @@ export async function healthOf(path: string): Promise<Health | undefined> {
       breakers: await breakersIn(view),
       taskBytes: await taskBytesIn(view),
       ...(await runsIn(view)),
+      received: await receivedIn(view),
     }
   })
 }
@@ -49,6 +53,18 @@ async function taskBytesIn({ manager }: View): Promise<number | null> {
   const count = newest.reduce((sum, batch) => sum + batch.count, 0)
   const bytes = newest.reduce((sum, { tasks }) => sum + Buffer.byteLength(tasks), 0)
   return count === 0 ? null : bytes / count
+}
+
+/** The first version of the schema whose runs have all that a receipt tells. */
+const withSinks = 9
+
+async function receivedIn({ manager, version }: View): Promise<Health['received']> {
+  if (version < withSinks) return undefined
+  const where = { state: 'done', persisted: MoreThan(0), idSum: Not(IsNull()) } as const
+  const [run] = await manager.find(runs, { where, order: { id: 'DESC' }, take: 1 })
+  const having = textsIn(run?.sinks ?? '[]').map(Number)
+  const rows = await manager.find(sinkRows, { where: { id: In(having) } })
+  return run && { slot: run.slot, addresses: rows.flatMap(({ addresses }) => textsIn(addresses)) }
 }
 
 async function runsIn(view: View): Promise<Pick<Health, 'finished' | 'open'>> {
