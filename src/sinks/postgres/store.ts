@@ -3,8 +3,10 @@ import type { Settings } from './options.js'
 import { quoted, type Tables } from './tables.js'
 
 export interface Store {
-  /** What is to be there, quoted: its oid tells whether it is still the same one. */
+  /** What holds the tasks, quoted: a table, or a view. */
   readonly relation: string
+  /** SQL for the oid of what tells whether it is still the same one; null where that is gone. */
+  readonly home: string
   /**
    * CTEs up to `added (id, task_id)`, the entries that are new, from `items (task, task_id, ord)`; what is there
    * already is left out.
@@ -23,6 +25,7 @@ export const storeOf = (settings: Settings, tables: Tables): Store =>
 
 const tableOf = ({ onDone }: Settings, { tasks }: Tables): Store => ({
   relation: tasks,
+  home: `to_regclass(${text(tasks)})`,
   adding: `added AS (
     INSERT INTO ${tasks} (task_id, task) SELECT task_id, task FROM items ORDER BY ord
     ON CONFLICT (task_id) DO NOTHING RETURNING id, task_id::text
@@ -40,7 +43,9 @@ function jobsOf({ jobs }: Settings): Store {
     ...[String(maxAttempts ?? 'NULL'), 'i.task_id::text', String(priority ?? 'NULL'), 'NULL'],
   ]
   return {
-    relation: `${schema}."_private_jobs"`,
+    relation: `${schema}.jobs`,
+    // An update of graphile-worker may make its views anew, and even its tables: the schema stays.
+    home: `to_regnamespace(${text(schema)})`,
     adding: `specs AS MATERIALIZED (
       SELECT array_agg(ROW(${parts.join(', ')})::${schema}.job_spec ORDER BY i.ord) AS specs FROM items i
       WHERE NOT EXISTS (SELECT 1 FROM ${schema}.jobs j WHERE j.key = i.task_id::text) HAVING count(*) > 0

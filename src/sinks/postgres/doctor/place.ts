@@ -3,7 +3,6 @@ import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
 import { isMissing, stateIn } from '../errors.js'
 import { addSql } from '../statements/add.js'
-import { schemaOfJobs } from '../store.js'
 import { type Examined, found, wordsOf } from './verdict.js'
 
 export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
@@ -90,9 +89,12 @@ async function jobsChecks({ connection, settings, store }: Examined): Promise<Di
   const task = settings.jobs?.task ?? 'owm_task'
   try {
     const [row] = await connection.read(
-      `SELECT row_security_active($1) AS is_kept_out, (SELECT count(*) FROM ${schemaOfJobs(settings)}.jobs
-         WHERE task_identifier = $2 AND attempts >= max_attempts AND locked_at IS NULL) AS failed`,
-      [store.relation, task],
+      `SELECT
+         (SELECT bool_or(row_security_active(oid)) FROM pg_class WHERE relnamespace = ${store.home} AND relkind = 'r')
+           AS is_kept_out,
+         (SELECT count(*) FROM ${store.relation}
+           WHERE task_identifier = $1 AND attempts >= max_attempts AND locked_at IS NULL) AS failed`,
+      [task],
     )
     const failed = Number(row?.['failed'] ?? 0)
     const isKeptOut = row?.['is_kept_out'] === true

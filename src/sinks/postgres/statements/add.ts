@@ -18,13 +18,16 @@ import type { Tables } from '../tables.js'
 /** What `skip` says besides a number of tasks. */
 export const refusedAs = { changed: -1, superseded: -2 } as const
 
-export const addSql = ({ fence, sink }: Tables, { relation, adding }: Store): string => `
+/** By the index, in a view too; an aggregate would read all of it. */
+export const newestIn = (relation: string): string => `SELECT id FROM ${relation} ORDER BY id DESC LIMIT 1`
+
+export const addSql = ({ fence, sink }: Tables, { relation, home, adding }: Store): string => `
 WITH given AS (
   SELECT $6::bigint AS first, $6::bigint + $7::int - 1 AS last, $7::int AS count, $8::text[] AS ids, $10::text AS run
 ), held AS MATERIALIZED (
   SELECT * FROM ${fence} WHERE outbox_id = $1 FOR UPDATE
 ), mark AS (
-  SELECT generation FROM ${sink} WHERE tasks_oid = to_regclass('${relation.replaceAll("'", "''")}')
+  SELECT generation FROM ${sink} WHERE tasks_oid = ${home}
 ), verdict AS MATERIALIZED (
   SELECT h.seq, h.task_id, CASE
     -- guard: postgres-epoch
@@ -52,7 +55,7 @@ WITH given AS (
     seq = g.last, task_id = g.ids[g.count], run_id = g.run,
     -- Where some were there already, the run's entries lie anywhere up to the newest one.
     entries = f.entries || jsonb_build_object(g.run, CASE
-      WHEN c.added < g.count - v.skip THEN jsonb_build_array(0, greatest(c.last, (SELECT max(id) FROM ${relation}), 0))
+      WHEN c.added < g.count - v.skip THEN jsonb_build_array(0, greatest(c.last, (${newestIn(relation)}), 0))
       ELSE jsonb_build_array(coalesce((f.entries -> g.run ->> 0)::bigint, c.first), c.last) END)
   FROM verdict v, counted c, given g
   WHERE f.outbox_id = $1 AND v.skip >= 0 AND v.skip < g.count

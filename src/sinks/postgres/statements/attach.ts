@@ -44,23 +44,23 @@ export async function attach(
 async function meet(
   query: Query,
   { sink }: Tables,
-  { relation }: Store,
+  { home }: Store,
   sinkId: string,
 ): Promise<{ id: string; generation: number; created: boolean }> {
   const made = await query(
     `INSERT INTO ${sink} (id, generation, tasks_oid, own_oid)
-     SELECT $1, ${nowSql}, to_regclass($2), to_regclass($3) ON CONFLICT DO NOTHING RETURNING id`,
-    [sinkId, relation, sink],
+     SELECT $1, ${nowSql}, ${home}, to_regclass($2) ON CONFLICT DO NOTHING RETURNING id`,
+    [sinkId, sink],
   )
   const [row] = await query(
     `UPDATE ${sink} SET
        generation = CASE
          -- guard: postgres-same-table
-         WHEN tasks_oid <> to_regclass($1) AND own_oid = to_regclass($2) THEN greatest(generation + 1, ${nowSql})
+         WHEN tasks_oid <> ${home} AND own_oid = to_regclass($1) THEN greatest(generation + 1, ${nowSql})
          ELSE generation END,
-       tasks_oid = to_regclass($1), own_oid = to_regclass($2)
+       tasks_oid = ${home}, own_oid = to_regclass($1)
      RETURNING id, generation`,
-    [relation, sink],
+    [sink],
   )
   return { id: String(row?.['id']), generation: Number(row?.['generation']), created: made.length > 0 }
 }

@@ -3,6 +3,7 @@ import type { Attachment, Brought, Receipt } from '../../../plugin.js'
 import type { Query, Row } from '../connection.js'
 import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
+import { newestIn } from './add.js'
 import { type Answer, isSuperseded } from './attach.js'
 
 /** Of a pipeline's slots, the newest this many keep their receipts. */
@@ -67,8 +68,8 @@ async function rangeOf(
   lastSeq: number,
 ): Promise<Required<Pick<Receipt, 'firstEntry' | 'lastEntry'>>> {
   if (lastSeq === 0 && ranges.length === 0) return { firstEntry: null, lastEntry: null }
-  const [newest] = ranges.length > 0 ? [] : await query(`SELECT coalesce(max(id), 0) AS id FROM ${relation}`)
-  const all = newest ? [[0, Number(newest['id'])] as const] : ranges
+  const [newest] = ranges.length > 0 ? [] : await query(newestIn(relation))
+  const all = ranges.length > 0 ? ranges : [[0, Number(newest?.['id'] ?? 0)] as const]
   return {
     firstEntry: String(Math.min(...all.map(([from]) => from))),
     lastEntry: String(Math.max(...all.map(([, to]) => to))),
