@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { driverModule } from '../../databases/driver.js'
 import { type Server, serverOf } from '../../databases/server.js'
+import { within } from '../../databases/within.js'
 import { ConfigurationError, TransientError } from '../../errors/index.js'
 import { classed, endsConnection } from './errors.js'
 import { type Settings, urlOf } from './options.js'
@@ -178,22 +179,9 @@ export class Connection {
     return client
   }
 
-  /** Waits at most so long, and not once the signal aborts: a driver may wait for a silent server for ever. */
-  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
-    let stop: (reason: unknown) => void = () => undefined
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject
-    })
-    const late = setTimeout(() => stop(new TransientError(`${this.title} didn't answer in ${ms / 1000} s.`)), ms)
-    const onAbort = (): void => stop(this.#signal.reason)
-    this.#signal.addEventListener('abort', onAbort)
-    if (this.#signal.aborted) onAbort()
-    try {
-      return await Promise.race([work, stopped])
-    } finally {
-      clearTimeout(late)
-      this.#signal.removeEventListener('abort', onAbort)
-    }
+  #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    const late = (): Error => new TransientError(`${this.title} didn't answer in ${ms / 1000} s.`)
+    return within({ ms, signal: this.#signal, late }, work)
   }
 
   #drop(): void {

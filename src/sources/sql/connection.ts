@@ -1,5 +1,6 @@
 /** One connection to a database. */
 import type { DataSource, QueryRunner } from 'typeorm'
+import { within } from '../../databases/within.js'
 import { TransientError } from '../../errors/index.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import { classed, isTimeout, TooSlow } from './errors.js'
@@ -90,22 +91,9 @@ export class Connection {
     return runner
   }
 
-  /** Waits at most so long, and not once the signal aborts: a driver may wait for a silent server for ever. */
-  async #within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-    let stop: (reason: unknown) => void = () => undefined
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject
-    })
-    const late = setTimeout(() => stop(new Late(`${this.#dialect.title}: ${what} took longer than ${ms / 1000} s`)), ms)
-    const onAbort = (): void => stop(this.#signal.reason)
-    this.#signal.addEventListener('abort', onAbort)
-    if (this.#signal.aborted) onAbort()
-    try {
-      return await Promise.race([work, stopped])
-    } finally {
-      clearTimeout(late)
-      this.#signal.removeEventListener('abort', onAbort)
-    }
+  #within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+    const late = (): Error => new Late(`${this.#dialect.title}: ${what} took longer than ${ms / 1000} s`)
+    return within({ ms, signal: this.#signal, late }, work)
   }
 
   #drop(): void {

@@ -37,6 +37,8 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
   const ask = async (node: Node): Promise<Answer> => {
     const redis = await dial({ node, login, database: '' }, settings, way, ends)
     open.push(redis)
+    // The others were enough meanwhile: nobody else would close it.
+    if (ends.aborted) drop(redis)
     try {
       return await (sentinels ? masterOf(redis, name, onMoved) : servingNode(redis, hashSlotOf(stream), node))
     } catch (error) {
