@@ -10,7 +10,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
   static override summary = 'Make a task of every configured location and deliver it.'
   static override description = [
     'Finishes what earlier runs left, then reads every location of the source, stores its task in the outbox and',
-    'delivers it to the sink. Exits 0 only when everything that was read is there.',
+    'delivers it to the sink. Exits 0 only when all of it that can be used is there.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -19,7 +19,8 @@ export default class Produce extends OwmCommand<ProduceResult> {
   ]
   static override flags = {
     slot: Flags.string({
-      description: 'the scheduled time that this run stands for, ISO 8601 with a zone; now, if not given or empty',
+      description:
+        'the scheduled time that this run stands for, ISO 8601 with a zone; if empty, the newest one, or now',
       helpValue: 'TIME',
       env: 'OWM_SLOT',
     }),

@@ -72,6 +72,12 @@ test('what a run covers is told by it and shown by `owm schedule`', async () => 
   await produce(cwd, '2026-11-23T10:31:00Z', '--slot', '2026-11-23T10:00:00Z')
   const again = (await scheduleIn(cwd, '2026-11-23T10:32:00Z')).slots[0]
   expect(again).toMatchObject({ state: 'done', persisted: 3, from: '2026-11-23T05:00:00Z', covers: 4 })
+  // What was too old lies in its interval, and is none of what it covers.
+  const strict = await folderOf({ maxAge: '2h' })
+  await produce(strict, '2026-11-23T05:20:00Z')
+  await produce(strict, '2026-11-23T10:20:00Z')
+  const told = await scheduleIn(strict, '2026-11-23T10:30:00Z')
+  expect(told).toMatchObject({ slots: [{ covers: 1 }, {}], missed: [{ count: 3 }] })
 })
 
 test('a backfill delivers what is pending of its range; a slot by hand mends no scheduled one', async () => {

@@ -66,7 +66,11 @@ export async function dryRun(
   ].join(', ')
   return {
     result: { ...result, tasks: preview.map(parseJson) },
-    summary: [...preview.map(harmless), line],
+    summary: [
+      ...preview.map(harmless),
+      ...(tasks > preview.length ? [`and ${count(tasks - preview.length)} more`] : []),
+      line,
+    ],
     errors: error ? [error] : rejections(result.source, strict, false),
   }
 }

@@ -33,10 +33,13 @@ export const nothingScheduled = (): ScheduleResult => ({
   now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
 
-/** Other scheduled times that a run's interval has. */
-function coversOf({ from, slot }: SlotSeen, { timetable }: OnTime): number {
+/** Other scheduled times that a run serves with its own: those of its interval, but for what was missed. */
+function coversOf({ from, slot }: SlotSeen, missed: readonly GapSeen[], { timetable }: OnTime): number {
   if (from === null) return 0
-  return [...timetable.between(Date.parse(from), Date.parse(slot) - 1)].length
+  const [begin, end] = [Date.parse(from), Date.parse(slot)]
+  const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
+  const times = [...timetable.between(begin, end - 1)].length
+  return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
 }
 
 /** With the scheduled times in it that were served all the same: a slot by hand between them is none. */
@@ -70,7 +73,7 @@ export async function showSchedule(
   const slots = isServedByItself && name !== null && state === null ? [name] : runs.map((run) => slotOf(run.slot))
   const result: ScheduleResult = {
     ...{ outbox: outbox.path, cron: schedule.cron, timezone: schedule.timezone },
-    slots: seen.slots.slice(0, limit).map((each) => ({ ...each, covers: coversOf(each, policy) })),
+    slots: seen.slots.slice(0, limit).map((each) => ({ ...each, covers: coversOf(each, seen.missed, policy) })),
     ...{ open: seen.open, missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)) },
     now: {
       ...{ slot: name, state, runs: slots, covered },
