@@ -6,7 +6,7 @@
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
+import { comment, inShell, listed, type Part, type Start, startHours, waiting } from './start.js'
 
 /** Where the container has what this machine has elsewhere. */
 const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const
@@ -18,20 +18,21 @@ export function kubernetes(starts: readonly Start[]): Part[] {
   const twice = names.find((name, index) => names.indexOf(name) < index)
   if (twice !== undefined)
     throw new ConfigurationError(`Two pipelines would both be the CronJob ${twice}, and one would replace the other.`, {
-      hint: 'Names of Kubernetes have lower case only, and 52 characters at most: rename one of the pipelines.',
+      hint: 'Names in Kubernetes are lower case, and have 52 characters at most: rename one of the pipelines.',
     })
   const documents = starts.flatMap((start) => [...(isIndexed(start) ? [] : [claimOf(start)]), cronJobOf(start)])
   return [{ name: 'owm.yaml', text: [head(starts), ...documents].join('---\n') }]
 }
 
-/** The pods' names go on behind a CronJob's. */
-const longestName = 52
+/** `-29345678` goes on behind a CronJob's name, and the number of an index behind that: 63 characters in all. */
+const longestNameOf = ({ shards = 1 }: Start): number => Math.min(52, 53 - String(shards - 1).length)
 
 /** A name of Kubernetes: lower case, and a shard's number even where the pipeline's name is long. */
-function nameOf({ name, shard }: Start): string {
+function nameOf(start: Start): string {
+  const { name, shard } = start
   const end = shard === undefined ? '' : `-${shard.replace('/', '-of-')}`
   const lower = name.toLowerCase().replaceAll('_', '-')
-  return lower.slice(0, longestName - end.length).replace(/-+$/, '') + end
+  return lower.slice(0, longestNameOf(start) - end.length).replace(/-+$/, '') + end
 }
 
 const isIndexed = ({ shards }: Start): boolean => shards !== undefined
@@ -92,7 +93,7 @@ function cronJobOf(start: Start): string {
   const manifest = {
     ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: nameOf(start), labels } },
     spec: {
-      ...{ schedule: expressionOf(schedule.cron), timeZone: schedule.timezone },
+      ...{ schedule: expressionOf(schedule), timeZone: schedule.timezone },
       ...{ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 3600 },
       jobTemplate: { spec: jobOf(start) },
     },
@@ -103,7 +104,7 @@ function cronJobOf(start: Start): string {
     if (isScalar(node)) node.comment = ` ${words}`
   }
   why(`"${schedule.cron}": owm knows which hours are due`, 'schedule')
-  if (expressionOf(schedule.cron) === schedule.cron) why('as in the configuration', 'schedule')
+  if (expressionOf(schedule) === schedule.cron) why('as in the configuration', 'schedule')
   why('what it skips, the next run covers', 'concurrencyPolicy')
   const pod = ['jobTemplate', 'spec', 'template', 'spec'] as const
   why('FILL IN', ...pod, 'containers', 0, 'image')
@@ -160,15 +161,15 @@ function containerOf(start: Start): object {
   const env = [
     ...(variables.includes('STATE_DIRECTORY') ? [{ name: 'STATE_DIRECTORY', value: places.state }] : []),
     ...(credentials.length > 0 ? [{ name: 'CREDENTIALS_DIRECTORY', value: places.credentials }] : []),
-    // Everybody may write to an emptyDir: that is the pod alone.
-    ...(isIndexed(start) ? [{ name: 'OWM_TRUST_FOLDER', value: '1' }] : []),
+    // Everybody may write to an emptyDir, and to the volumes of some provisioners: that is this pod alone.
+    { name: 'OWM_TRUST_FOLDER', value: '1' },
   ]
   const mount = (name: string, mountPath: string): object => ({ name, mountPath })
   return {
     name: 'owm',
     image: 'REGISTRY/owm:VERSION',
     args: ['produce', ...waiting, '--config', `${places.config}/${keyOf(config)}`, '--outbox', outbox, ...literal],
-    ...(env.length > 0 ? { env } : {}),
+    env,
     ...(secretsOf(start).length > 0 ? { envFrom: [{ secretRef: { name: 'owm' } }] } : {}),
     // Measured: 90 MB for 1,000 locations, 150 MB for a million, 200 MB for ten.
     resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } },
@@ -186,10 +187,11 @@ function containerOf(start: Start): object {
 }
 
 /** Kubernetes has nicknames and names, but no 7 for Sunday; what it can't say is left to owm, each hour. */
-function expressionOf(cron: string): string {
-  const { minutes, hours, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
+function expressionOf({ cron, timezone }: Start['schedule']): string {
+  const { minutes, hours: own, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
   if (!isPlain) return `${listed(minutes, 60)} * * * *`
-  if (/^[\d*,/ -]+$/.test(cron) && !/7\S*$/.test(cron)) return cron
+  const hours = startHours(own, timezone)
+  if (hours.length === own.length && /^[\d*,/ -]+$/.test(cron) && !/7\S*$/.test(cron)) return cron
   const day = anyDay ? '*' : days.join(',')
   const weekday = anyWeekday ? '*' : weekdays.join(',')
   return [listed(minutes, 60), listed(hours, 24), day, listed(months, 12), weekday].join(' ')

@@ -40,6 +40,15 @@ export interface Part {
 /** A start waits for the one before it, which may still read: not for ever, or they would pile up. */
 export const waiting: readonly string[] = ['--wait-for', '1h']
 
+/**
+ * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that the night's change of the
+ * clocks skips, and owm serves it at the next start: so one comes an hour later, and ends at once in all other nights.
+ */
+export function startHours(hours: readonly number[], timezone: string): readonly number[] {
+  const behind = timezone === 'UTC' ? [] : hours.filter((hour) => hour <= 3).map((hour) => hour + 1)
+  return [...new Set([...hours, ...behind])].sort((a, b) => a - b)
+}
+
 /** What a shell and systemd take as it stands. */
 const plain = /^[\w@+=:,./-]+$/
 

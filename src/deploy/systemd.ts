@@ -3,7 +3,7 @@
  * tries again what may work later (Restart); which times are due, owm knows.
  */
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, quoted, type Start, waiting } from './start.js'
+import { comment, inShell, listed, type Part, quoted, type Start, startHours, waiting } from './start.js'
 
 const units = '/etc/systemd/system'
 
@@ -117,7 +117,7 @@ function calendarOf({ cron, timezone }: Start['schedule']): string[] {
   const { minutes, hours, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
   const minute = `${listed(minutes, 60)}:00 ${timezone}`
   if (!isPlain) return [`*-*-* *:${minute}`]
-  const [month, hour] = [listed(months, 12), listed(hours, 24)]
+  const [month, hour] = [listed(months, 12), listed(startHours(hours, timezone), 24)]
   const byDay = `*-${month}-${listed(days, 31)} ${hour}:${minute}`
   const byWeekday = `${weekdays.map((day) => weekdayNames[day]).join(',')} *-${month}-* ${hour}:${minute}`
   return [...(anyDay && !anyWeekday ? [] : [byDay]), ...(anyWeekday ? [] : [byWeekday])]
