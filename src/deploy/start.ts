@@ -41,8 +41,8 @@ export interface Part {
 export const waiting: readonly string[] = ['--wait-for', '1h']
 
 /**
- * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that the night's change of the
- * clocks skips, and owm serves it at the next start: so one comes an hour later, and ends at once in all other nights.
+ * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that the night's change of
+ * the clocks skips, and owm serves it at the next start: so one comes an hour later. In other nights it ends at once.
  */
 export function startHours(hours: readonly number[], timezone: string): readonly number[] {
   const behind = timezone === 'UTC' ? [] : hours.filter((hour) => hour <= 3).map((hour) => hour + 1)

@@ -1,8 +1,10 @@
 /** Redis under Sentinels: each command works, a failover is followed, and is no other sink. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
+import { startRedisProcess } from '../support/redis.js'
 import { hostOf, masterName, type Sentinels, startSentinels } from '../support/redis-groups.js'
 
 const stream = 'owm-ingestion-stream'
@@ -96,6 +98,27 @@ it('a planned failover amid a run is heard at once, a killed master replaced: al
   expect(await redis.movedFrom(planned)).not.toBe(before)
   const ids = await idsIn()
   expect([ids.length, new Set(ids).size]).toEqual([20_000 + count, 20_000 + count])
+})
+
+it('one Sentinel of another group, which knows of more failovers, leads nobody astray', async () => {
+  const other = await startRedisProcess()
+  const lines = [
+    `sentinel monitor ${masterName} ${other.host} ${other.port} 1`,
+    `sentinel config-epoch ${masterName} 999`,
+    `requirepass ${secrets.sentinelPassword}`,
+  ]
+  const liar = await startRedisProcess({ sentinel: `${lines.join('\n')}\n` })
+  onTestFinished(() => liar.stop())
+  onTestFinished(() => other.stop())
+  const [one, two] = redis.sentinels.map(hostOf)
+  const cwd = await folder({ sentinels: [one, hostOf(liar), two] })
+  for (const hour of [15, 16]) expect(await told(cwd, produce(hour))).toMatchObject({ code: 0 })
+  const elsewhere = new Redis(other.port, other.host)
+  onTestFinished(() => elsewhere.disconnect())
+  expect(await elsewhere.xlen(stream)).toBe(0)
+  const contradicted = await folder({ sentinels: [one, hostOf(liar)] })
+  const ran = await owm([...produce(17), '--set', 'retry.attempts=1'], { cwd: contradicted })
+  expect(ran).toMatchObject({ code: 75, stderr: expect.stringContaining("Sentinels don't agree") })
 })
 
 it('one Sentinel that is frozen costs no time-out', async () => {

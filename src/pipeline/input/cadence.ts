@@ -73,13 +73,24 @@ function dueNow(rhythm: Rhythm, span: Span, covering: Span | undefined): Due | u
 /** @param digits of its place, where the caller has them already: see ./spread */
 export type RhythmOf = (location: Location, place: Place, digits?: string) => Rhythm | undefined | Rejection
 
+/** Durations whose meaning is remembered. */
+const mostKnown = 1_000
+
 /** The rhythm of a location: the field's, else that of the first rule that matches, else the default's. */
 export function rhythms(cadence: Cadence): RhythmOf {
   const rules = cadence.rules.map(({ where, every }) => ({ meets: meetingAll(where), every: durationMs(every) }))
   const byDefault = cadence.default === undefined ? undefined : durationMs(cadence.default)
+  // A list has few different ones.
+  const known = new Map<unknown, number | Rejection>()
   const everyOf = (location: Location, place: Place): number | undefined | Rejection => {
     const own = cadence.field === undefined ? undefined : location[cadence.field]
-    if (own !== undefined && own !== null && own !== '') return ownEvery(own, cadence.field)
+    if (own !== undefined && own !== null && own !== '') {
+      const every = known.get(own)
+      if (every !== undefined) return every
+      const read = ownEvery(own, cadence.field)
+      if (known.size < mostKnown) known.set(own, read)
+      return read
+    }
     const rule = rules.find(({ meets }) => meets(location, place))
     return rule ? rule.every : byDefault
   }

@@ -87,5 +87,5 @@ export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(sta
 /** Whether it is about the tasks themselves: their text, or a CHECK that somebody put on the table. */
 export const isAboutTasks = (error: unknown): boolean => /^(22|23514|54000)/.test(stateIn(error))
 
-/** Whether the connection can be used again: the server answered, and is one that can be written to. */
+/** Whether the connection is of no more use: the server didn't answer, or is one that can't be written to. */
 export const endsConnection = (error: unknown): boolean => !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))

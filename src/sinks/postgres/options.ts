@@ -55,6 +55,7 @@ export const options = z
     sslcert: name.optional().describe("with `host`: file with the client's certificate"),
     sslkey: name.optional().describe('with `host`: file with its key'),
     table: word(longestName - longestSuffix)
+      .refine((text) => !/^\.|\.$/.test(text), 'a name is expected on both sides of the dot')
       .default('owm_tasks')
       .describe('the table of the tasks, exactly its name, `tasks` or `weather.tasks`; names of others begin with it'),
     schema: word(longestName).optional().describe("the table's schema; with it, a dot in `table` belongs to the name"),

@@ -11,8 +11,16 @@ export async function placeChecks(parts: Examined, patient: Patient): Promise<Di
   if (ofJobs.some(({ verdict }) => verdict === 'wrong')) return ofJobs
   const missing = await missingIn(parts)
   if (missing !== undefined) return [missing, ...ofJobs]
-  const fences = await fencesCheck(parts, patient)
-  return [...(await tablesChecks(parts)), ...ofJobs, ...(isTable ? [await truncateCheck(parts)] : []), fences]
+  const tables = await tablesChecks(parts)
+  // Where a right is missing, that is found already.
+  const isFound = tables.some(({ verdict }) => verdict === 'wrong')
+  const others = [...(isTable ? [truncateCheck(parts)] : []), fencesCheck(parts, patient)]
+  const asked = await Promise.allSettled(others)
+  const more = asked.flatMap((one) => {
+    if (one.status === 'rejected' && !isFound) throw one.reason
+    return one.status === 'fulfilled' ? [one.value] : []
+  })
+  return [...tables, ...ofJobs, ...more]
 }
 
 /** What owm does with each table. */

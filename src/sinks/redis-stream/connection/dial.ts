@@ -5,6 +5,7 @@ import { classed, isReply } from '../errors.js'
 import type { Settings } from '../options.js'
 import { ownParameters } from '../url.js'
 import { type Login, type Node, shown, type Way } from '../way.js'
+import { otherProtocol } from './protocol.js'
 
 export interface Target {
   readonly node: Node
@@ -39,7 +40,10 @@ export async function dial(target: Target, settings: Settings, way: Way, signal:
     return redis
   } catch (error) {
     drop(redis)
-    throw classed(trouble ?? error, shown(target.node))
+    const failure = classed(trouble ?? error, shown(target.node))
+    // A failure of this kind is looked into: the port may not speak TLS.
+    const isLookedInto = !signal.aborted && way.tls !== undefined
+    throw (isLookedInto && (await otherProtocol(target.node, settings, failure))) || failure
   }
 }
 

@@ -1,8 +1,10 @@
 /**
  * Which server has the stream: the master that Sentinels name, or the node of a cluster that serves its hash slot.
  *
- * All are asked at once. More than half of the answers will do, so that one that is dead costs no time; of these the
- * one counts that knows of the latest failover, so that one that was cut off leads nobody astray.
+ * All are asked at once. More than half of the answers will do, so that one that is dead costs no time. Sentinels must
+ * say the same: one that was cut off, or belongs to others, leads nobody astray. Of a cluster's nodes the one counts
+ * that knows of the latest failover: they may call a node by several names, and one that doesn't serve the hash slot
+ * says who does.
  */
 import type { Redis } from 'ioredis'
 import { ConfigurationError, isOwmError, kindOf, TransientError, toError } from '../../../errors/index.js'
@@ -46,9 +48,9 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
     }
   }
   try {
-    const { answers, failures } = await enough(way.nodes.map(ask))
-    const [best] = answers.filter(({ node }) => node !== undefined).toSorted((a, b) => b.epoch - a.epoch)
-    if (best?.node) return { node: best.node, listeners: sentinels ? open.splice(0) : [] }
+    const { answers, failures } = await enough(way.nodes.map(ask), way)
+    const node = agreed(answers, way) ?? onlyOne(answers, way)
+    if (node) return { node, listeners: sentinels ? open.splice(0) : [] }
     throw nowhere(settings, failures, way.nodes)
   } finally {
     late.abort()
@@ -56,14 +58,34 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
   }
 }
 
-/** The first answers, more than half; or all that come. */
-async function enough(asked: readonly Promise<Answer>[]): Promise<{ answers: Answer[]; failures: unknown[] }> {
+/** What more than half of those who were asked say. */
+function agreed(answers: readonly Answer[], { nodes, by }: Way): Node | undefined {
+  const told = answers.flatMap(({ node, epoch }) => (node ? [{ node, epoch }] : []))
+  const isSame = (one: Node, other: Node): boolean => by === 'cluster' || shown(one) === shown(other)
+  // guard: majority-asked
+  const most = told.filter(({ node }) => 2 * told.filter((other) => isSame(node, other.node)).length > nodes.length)
+  return most.toSorted((one, other) => other.epoch - one.epoch)[0]?.node
+}
+
+/** What all say who say anything; throws TransientError where Sentinels contradict each other. */
+function onlyOne(answers: readonly Answer[], { by }: Way): Node | undefined {
+  const told = answers.filter(({ node }) => node !== undefined).toSorted((one, other) => other.epoch - one.epoch)
+  const names = [...new Set(told.map(({ node }) => node && shown(node)))]
+  if (by === 'cluster' || names.length < 2) return told[0]?.node
+  throw new TransientError(`The Sentinels don't agree which server is the master: ${names.join(', ')}.`, {
+    hint: 'It passes with a failover. Else one was cut off, or is of another group: correct sink.sentinels.',
+  })
+}
+
+/** The first answers, as soon as they are enough; or all that come. */
+async function enough(
+  asked: readonly Promise<Answer>[],
+  way: Way,
+): Promise<{ answers: Answer[]; failures: unknown[] }> {
   const [answers, failures]: [Answer[], unknown[]] = [[], []]
   await new Promise<void>((resolve) => {
     const note = (): void => {
-      const told = answers.filter(({ node }) => node !== undefined)
-      // guard: majority-asked
-      if (told.length * 2 > asked.length || answers.length + failures.length === asked.length) resolve()
+      if (agreed(answers, way) || answers.length + failures.length === asked.length) resolve()
     }
     for (const one of asked)
       one.then(

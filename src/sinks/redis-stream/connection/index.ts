@@ -6,7 +6,6 @@ import type { Settings } from '../options.js'
 import { type Node, shown, type Way } from '../way.js'
 import { dial, drop, endedBy, type Target } from './dial.js'
 import { find, nodeAt } from './find.js'
-import { otherProtocol } from './protocol.js'
 
 /** Nodes of a cluster that send us on, one to the next, before that counts as a failure. */
 const maxHops = 3
@@ -126,13 +125,7 @@ export class Connection {
     }
     this.#redirected = undefined
     this.#node = target.node
-    try {
-      redis = await dial(target, settings, way, signal)
-    } catch (error) {
-      // A failure of this kind is looked into: the port may not speak TLS.
-      const isLookedInto = !signal.aborted && way.tls !== undefined
-      throw (isLookedInto && (await otherProtocol(target.node, settings, error))) || error
-    }
+    redis = await dial(target, settings, way, signal)
     if (isMoved) drop(redis)
     return redis
   }
