@@ -48,7 +48,7 @@ const passing: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^58/, "The server can't read or write its files: look at its log and its disk; the tasks wait in the outbox."],
 ]
 
-/** Of the class of lasting failures, those that pass. */
+/** Whether it passes by itself, although its class is one that lasts. */
 const isPassing = (state: string): boolean => passing.some(([found]) => found.test(state))
 
 const hintIn = (hints: typeof lasting, state: string): string | undefined =>

@@ -11,7 +11,7 @@ const word = (bytes: number) =>
 
 /** Bytes that a name may have in PostgreSQL, and those that owm's own tables have behind that of the tasks. */
 const longestName = 63
-export const longestSuffix = '_truncated'.length
+const longestSuffix = '_truncated'.length
 
 const jobs = z
   .strictObject({

@@ -1,5 +1,7 @@
 /** What becomes of the promise where connections break, tables are emptied, replaced or restored, others attach. */
 import { execFile } from 'node:child_process'
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { owm, owmJson } from '../../support/cli.js'
@@ -89,6 +91,22 @@ describe('another owm', () => {
     expect(await third.deliver(sink, 0, 3)).toEqual(['duplicate', 'duplicate', 'duplicate'])
     expect(await rowsOf(name)).toBe(5)
   })
+})
+
+it('a slot that a copy of the outbox brought has a receipt with the range of its rows', async () => {
+  const name = table()
+  const cwd = await folderFor({ url: server.url, table: name })
+  await owm(['produce', '--slot', slot], { cwd })
+  await copyFile(join(cwd, 'o.db'), join(cwd, 'copy.db'))
+  const eleven = '2026-11-23T11:00:00Z'
+  expect(await owm(['produce', '--slot', eleven, '--outbox', 'copy.db'], { cwd })).toMatchObject({ code: 0 })
+  expect(await owm(['produce', '--slot', eleven], { cwd })).toMatchObject({ code: 0 })
+  const [row] = await server.query<{ last: string; newest: string }>(
+    `SELECT receipt::json ->> 'lastEntry' AS last, (SELECT max(id) FROM ${name})::text AS newest
+     FROM ${name}_receipt WHERE slot = '${eleven}'`,
+  )
+  expect(row?.last).toBe(row?.newest)
+  expect(await rowsOf(name)).toBe(600)
 })
 
 describe('the table', () => {

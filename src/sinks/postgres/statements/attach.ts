@@ -1,4 +1,4 @@
-/** The other steps of the protocol, each inside of a transaction: attach, place, receipt. */
+/** How a sink is met, each step inside of a transaction: attach, place. */
 import type { Attached, Attachment, SinkPosition } from '../../../plugin.js'
 import type { Query, Row } from '../connection.js'
 import type { Store } from '../store.js'

@@ -68,10 +68,10 @@ async function rangeOf(
   lastSeq: number,
 ): Promise<Required<Pick<Receipt, 'firstEntry' | 'lastEntry'>>> {
   if (lastSeq === 0 && ranges.length === 0) return { firstEntry: null, lastEntry: null }
-  // Of a fence that was placed behind what another outbox had brought, only the place is known: 0 to 0.
-  const known = ranges.filter(([, to]) => to > 0)
-  const [newest] = known.length > 0 ? [] : await query(newestIn(relation))
-  const all = known.length > 0 ? known : [[0, Number(newest?.['id'] ?? 0)] as const]
+  // 0 to 0: the fence was placed behind what another outbox had brought, and that lies anywhere.
+  const isAnywhere = ranges.length === 0 || ranges.some(([, to]) => to === 0)
+  const [newest] = isAnywhere ? await query(newestIn(relation)) : []
+  const all = isAnywhere ? [...ranges, [0, Number(newest?.['id'] ?? 0)] as const] : ranges
   return {
     firstEntry: String(Math.min(...all.map(([from]) => from))),
     lastEntry: String(Math.max(...all.map(([, to]) => to))),
