@@ -26,6 +26,7 @@ const long = [
   ),
   ...[
     'test/faults/fuzz/*',
+    'test/faults/redis/*',
     'test/engines/long/*',
     'test/faults/protocol/schedules.*',
     'test/schedule/year/*',
