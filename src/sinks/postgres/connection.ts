@@ -13,7 +13,7 @@ interface Client {
   connect(): Promise<unknown>
   query(query: string | { text: string; values: readonly unknown[] }): Promise<{ rows: Row[] }>
   end(): Promise<void>
-  on(event: 'error', listener: (error: Error) => void): void
+  on(name: 'error', listener: (error: Error) => void): void
   readonly connection: { readonly stream: { destroy(): void } }
 }
 
