@@ -271,7 +271,7 @@ const plan = ({ quick, reps, big }) => ({
   name: 'plan',
   reps,
   async sides() {
-    const list = await work.listOf(big)
+    const list = await work.csvOf(big, ['1h', '3h', '6h', '1d'])
     const planOf =
       (/** @type {string[]} */ ...flags) =>
       async () => {

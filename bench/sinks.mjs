@@ -30,13 +30,10 @@ const MiB = 2 ** 20
 
 if (!redis) throw new Error('no redis-server on PATH (Debian: apt-get install redis-server)')
 const { client } = redis
-const { startPostgres } = await tsImport('../test/support/databases.ts', import.meta.url)
+const { startPostgres, withJobs } = await tsImport('../test/support/databases.ts', import.meta.url)
 const database = await startPostgres({ fsync: 'on', shared_buffers: '128MB', max_wal_size: '1GB' })
 try {
-  const { makeWorkerUtils } = await import('graphile-worker')
-  const worker = await makeWorkerUtils({ connectionString: database.url })
-  await worker.migrate()
-  await worker.release()
+  await withJobs(database)
   await main()
 } finally {
   await redis.stop()

@@ -166,29 +166,24 @@ export async function readyMade(/** @type {number} */ count) {
   return { tasks, commands }
 }
 
-/** The simulated database's own places as a list, by way of owm's tasks. */
-export async function csvOf(/** @type {number} */ count) {
+/**
+ * The simulated database's own places as a list, by way of owm's tasks.
+ *
+ * @param {number} count
+ * @param {readonly string[]} cadences in turn, in a column `every`; without any there is no such column
+ */
+export async function csvOf(count, cadences = []) {
   const { tasks } = await readyMade(count)
   const file = fresh('list.csv')
   const out = createWriteStream(file)
-  out.write('id,latitude,longitude,city,state\n')
+  const cells = (/** @type {readonly unknown[]} */ own, /** @type {string | undefined} */ every) =>
+    `${[...own, ...(every === undefined ? [] : [every])].join(',')}\n`
+  out.write(cells(['id', 'latitude', 'longitude', 'city', 'state'], cadences[0] && 'every'))
+  let at = 0
   for await (const line of createInterface({ input: createReadStream(tasks) })) {
+    const every = cadences[at++ % cadences.length]
     const { location_id, latitude_deg, longitude_deg, city, state } = JSON.parse(line)
-    if (!out.write(`${location_id},${latitude_deg},${longitude_deg},${city},${state}\n`))
-      await new Promise((resolve) => out.once('drain', resolve))
-  }
-  await finished(out.end())
-  return file
-}
-
-/** A list whose locations have cadences of their own. */
-export async function listOf(/** @type {number} */ count) {
-  const file = fresh('list.csv')
-  const out = createWriteStream(file)
-  out.write('id,latitude,longitude,city,state,every\n')
-  for (let at = 0; at < count; at++) {
-    const [latitude, longitude] = [(at % 180_000) / 1_000 - 90, (at % 359_000) / 1_000 - 179]
-    if (!out.write(`${at},${latitude},${longitude},City ${at},S${at % 50},${['1h', '3h', '6h', '1d'][at % 4]}\n`))
+    if (!out.write(cells([location_id, latitude_deg, longitude_deg, city, state], every)))
       await new Promise((resolve) => out.once('drain', resolve))
   }
   await finished(out.end())

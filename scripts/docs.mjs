@@ -10,7 +10,7 @@ import { checks } from '../src/doctor/checks.ts'
 import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'
-import { manPage } from './man.mjs'
+import { isOfAll, manPage, nameOfFlag, shownIn, typed } from './man.mjs'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
@@ -66,26 +66,18 @@ function sectionOf(kind, use, { description, options }) {
 
 /** A command's flags under its name; those that all have, first. */
 function commands(manifest) {
-  const shown = Object.values(manifest.commands).filter(({ hidden }) => !hidden)
-  const isOfAll = ({ helpGroup }) => helpGroup === 'GLOBAL'
-  const flags = (command) => Object.values(command.flags)
-  const everywhere = flags(shown[0]).filter(isOfAll)
+  const { shown, everywhere } = shownIn(manifest)
   const sections = shown.map((command) => [
-    `### \`owm ${command.id.replaceAll(':', ' ')}\``,
+    `### \`${typed(command)}\``,
     '',
     ...[command.summary, command.description].filter(Boolean).flatMap((text) => [text, '']),
     ...tableOf(Object.values(command.args), ({ name }) => name.toUpperCase()),
     ...tableOf(
-      flags(command).filter((flag) => !isOfAll(flag)),
+      Object.values(command.flags).filter((flag) => !isOfAll(flag)),
       nameOfFlag,
     ),
   ])
   return ['## Every command', '', ...tableOf(everywhere, nameOfFlag), ...sections.flat()].join('\n')
-}
-
-function nameOfFlag({ char, name, type, helpValue, options }) {
-  const value = type === 'option' ? ` ${options?.join('|') ?? helpValue ?? 'VALUE'}` : ''
-  return `${char ? `-${char}, ` : ''}--${name}${value}`
 }
 
 function tableOf(flags, nameOf) {

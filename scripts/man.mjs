@@ -1,11 +1,27 @@
 /** The page of `man owm`, from the commands' manifest. `npm run docs` writes it. */
 
-/** @param manifest what `oclif manifest` wrote @returns {string} in roff, for the macros of man(7) */
-export function manPage({ commands, version }) {
+/** The commands that are shown, and the flags that all of them have. */
+export function shownIn({ commands }) {
   const shown = Object.values(commands).filter(({ hidden }) => !hidden)
-  const flags = Object.values(shown[0].flags).filter(({ helpGroup }) => helpGroup === 'GLOBAL')
+  return { shown, everywhere: Object.values(shown[0].flags).filter(isOfAll) }
+}
+
+export const isOfAll = ({ helpGroup }) => helpGroup === 'GLOBAL'
+
+/** A command as it is typed. */
+export const typed = ({ id }) => `owm ${id.replaceAll(':', ' ')}`
+
+/** `-n, --limit N` */
+export function nameOfFlag({ char, name, type, helpValue, options }) {
+  const value = type === 'option' ? ` ${options?.join('|') ?? helpValue ?? 'VALUE'}` : ''
+  return `${char ? `-${char}, ` : ''}--${name}${value}`
+}
+
+/** @param manifest what `oclif manifest` wrote @returns {string} in roff, for the macros of man(7) */
+export function manPage(manifest) {
+  const { shown, everywhere } = shownIn(manifest)
   return [
-    `.TH OWM 1 "" "owm ${version}" "User Commands"`,
+    `.TH OWM 1 "" "owm ${manifest.version}" "User Commands"`,
     ...section('NAME', 'owm \\- produces one ingestion task of every configured location, and delivers each once'),
     ...section('SYNOPSIS', '.B owm', '.I COMMAND', '[\\fIFLAG\\fR]...'),
     ...section(
@@ -16,8 +32,8 @@ export function manPage({ commands, version }) {
           'at the next start. owm alone says what to do next in this folder; owm COMMAND --help has all flags.',
       ),
     ),
-    ...section('COMMANDS', ...shown.flatMap(({ id, summary }) => item(`owm ${id.replaceAll(':', ' ')}`, summary))),
-    ...section('FLAGS OF ALL COMMANDS', ...flags.flatMap((flag) => item(nameOf(flag), flag.description))),
+    ...section('COMMANDS', ...shown.flatMap((command) => item(typed(command), command.summary))),
+    ...section('FLAGS OF ALL COMMANDS', ...everywhere.flatMap((flag) => item(nameOfFlag(flag), flag.description))),
     ...section('EXIT STATUS', ...exits.flatMap(([codes, what]) => item(codes, what))),
     ...section(
       'FILES',
@@ -41,9 +57,6 @@ const exits = [
   ['70, 74', 'a fault of owm or of a plugin; the outbox cannot be read or written'],
   ['130, 143', 'interrupted: the next start goes on'],
 ]
-
-const nameOf = ({ char, name, type, helpValue, options }) =>
-  `${char ? `-${char}, ` : ''}--${name}${type === 'option' ? ` ${helpValue ?? options?.join('|')}` : ''}`
 
 const section = (title, ...lines) => [`.SH "${title}"`, ...lines]
 const item = (name, what) => ['.TP', `\\fB${text(name)}\\fR`, text(what)]

@@ -1,7 +1,7 @@
 /** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
 import { checkConfig, type Finding, type Parts } from '../config/check.js'
 import type { Loaded } from '../config/load.js'
-import { inOneText, isOwmError, kindOf, type OwmError } from '../errors/index.js'
+import { isOwmError, kindOf, withHint } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'
 import type { Code } from './checks.js'
 import { fine, wrong } from './verdict.js'
@@ -13,9 +13,6 @@ export interface Configured {
   /** Sections that can't be used. */
   readonly without: readonly string[]
 }
-
-/** An error in words, with what to do. */
-export const wordsOf = ({ message, hint }: OwmError): string => inOneText(message, hint)
 
 /** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
@@ -44,9 +41,9 @@ export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): 
 
 function diagnosesOf({ about, outcome, warning }: Finding): Diagnosis[] {
   if (about === 'source' || about === 'sink')
-    return isOwmError(outcome) ? [wrong(codeFor(about, outcome), wordsOf(outcome))] : []
+    return isOwmError(outcome) ? [wrong(codeFor(about, outcome), withHint(outcome))] : []
   const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
-  if (isOwmError(outcome)) return [wrong(code, wordsOf(outcome))]
+  if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
   // The other warning about the outbox, that it may not last, has a check of its own.
   if (warning !== undefined && about === 'configuration') return [wrong('configuration-cadence', warning)]
   return [fine(code, outcome)]

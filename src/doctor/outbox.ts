@@ -1,5 +1,5 @@
 /** The outbox: its files and its disk, then what is in it. */
-import { OutboxError, toError } from '../errors/index.js'
+import { OutboxError, toError, withHint } from '../errors/index.js'
 import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
 import { whyVolatile } from '../files/volatile.js'
 import { filesOf, hasLock, logsWithoutOutbox } from '../outbox/inspect/files.js'
@@ -8,7 +8,6 @@ import { mayBe } from '../outbox/owner.js'
 import { NewerOutbox } from '../outbox/sqlite/trouble.js'
 import type { Diagnosis } from '../plugin.js'
 import { age, count, megabytes, plural } from '../words.js'
-import { wordsOf } from './configuration.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
 export interface Surroundings {
@@ -45,7 +44,7 @@ export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[
     return { diagnoses: [fine('outbox-log', 'no log was left behind'), fine('outbox-readable', found)], health }
   } catch (error) {
     const code = error instanceof NewerOutbox ? 'outbox-schema' : 'outbox-readable'
-    const found = error instanceof OutboxError ? wordsOf(error) : toError(error).message
+    const found = error instanceof OutboxError ? withHint(error) : toError(error).message
     return { diagnoses: [wrong(code, found)], health: undefined }
   }
 }

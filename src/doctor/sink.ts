@@ -1,8 +1,8 @@
 /** The sink, as far as it can be asked without being written to. */
-import { isOwmError, toError } from '../errors/index.js'
+import { withHint } from '../errors/index.js'
 import type { SinkDeps } from '../pipeline/parts.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
-import { codeFor, wordsOf } from './configuration.js'
+import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
@@ -23,7 +23,7 @@ export async function sinkChecks(
     const receipts = await receiptCheck(sink, delivered).catch(() => [])
     return [answers, ...own, ...receipts]
   } catch (error) {
-    return [wrong(codeFor('sink', error), isOwmError(error) ? wordsOf(error) : toError(error).message)]
+    return [wrong(codeFor('sink', error), withHint(error))]
   } finally {
     await sink?.close?.()
   }

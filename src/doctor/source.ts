@@ -1,12 +1,12 @@
 /** The source: read from its beginning, for a moment, and nothing of it kept. */
-import { isOwmError, kindOf, toError } from '../errors/index.js'
+import { isOwmError, kindOf, toError, withHint } from '../errors/index.js'
 import type { Health } from '../outbox/inspect/health.js'
 import { judgePage } from '../pipeline/input/minimum.js'
 import { type Rejects, rejectsIn } from '../pipeline/input/rejects.js'
 import type { SourceDeps } from '../pipeline/parts.js'
 import type { Diagnosis, LocationBatch, Patient, Source } from '../plugin.js'
 import { count, plural } from '../words.js'
-import { codeFor, wordsOf } from './configuration.js'
+import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
@@ -39,7 +39,7 @@ export async function sourceChecks(
     const diagnoses = [...pageChecks(deps, read.first), countCheck(read, finished), ...own]
     return { diagnoses, locations: read.locations ?? 0 }
   } catch (error) {
-    const found = isOwmError(error) ? wordsOf(error) : `The source ${deps.name} failed: ${toError(error).message}`
+    const found = isOwmError(error) ? withHint(error) : `The source ${deps.name} failed: ${toError(error).message}`
     return { diagnoses: [wrong(codeFor('source', error), found)], locations: 0 }
   } finally {
     await source?.close?.()

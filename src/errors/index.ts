@@ -219,6 +219,12 @@ export const isOwmError = (thrown: unknown, code?: string): thrown is OwmError =
 export const retryAfterOf = (thrown: unknown): number =>
   isOwmError(thrown) && 'retryAfterMs' in thrown && typeof thrown.retryAfterMs === 'number' ? thrown.retryAfterMs : 0
 
+/** An error in words, with the next step where it names one. */
+export function withHint(thrown: unknown): string {
+  const error = toError(thrown)
+  return inOneText(error.message, isOwmError(error) ? error.hint : undefined)
+}
+
 /** What was thrown, as an error: anything can be thrown in JavaScript. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -67,8 +67,7 @@ export class Batch implements TaskBatch {
   /** Most of their cost is in making the strings, so that is done when somebody asks for them. */
   get tasks(): readonly string[] {
     if (!this.#tasks) {
-      const [first = 0, last = 0] = [this.starts[0], this.starts.at(-1)]
-      this.#tasks = this.bytes.toString('utf8', first, last - between.length).split(between.toString())
+      this.#tasks = joined(this).toString().split(between.toString())
     }
     return this.#tasks
   }
@@ -91,6 +90,12 @@ export class Batch implements TaskBatch {
     const { outboxId, runId, slot, firstSeq, link } = this
     return new Batch({ outboxId, runId, slot, firstSeq, link, ...place }, this.bytes, this.starts)
   }
+}
+
+/** All tasks of a batch, with `between` between them: a view of its bytes. */
+export function joined({ bytes, starts }: Pick<TaskBatch, 'bytes' | 'starts'>): Buffer {
+  const [first = 0, last = 0] = [starts[0], starts.at(-1)]
+  return Buffer.from(bytes.buffer, bytes.byteOffset + first, last - between.length - first)
 }
 
 /** Writes tasks one behind the other: `next`, then `keep` or `drop`. What is neither kept nor dropped is gone. */

@@ -1,8 +1,7 @@
 /** Faults of PostgreSQL and of the tables, each made for real. */
-import { makeWorkerUtils } from 'graphile-worker'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { owm } from '../support/cli.js'
-import { startPostgres, type TestDatabase } from '../support/databases.js'
+import { startPostgres, type TestDatabase, withJobs } from '../support/databases.js'
 import { at, doctor, expectFound, folderOf, healthy } from './scene.js'
 
 let server: TestDatabase
@@ -67,9 +66,7 @@ it('tables that somebody changed; a TRUNCATE that nobody would notice', async ()
 it('jobs: no graphile-worker, row level security in the way, jobs that failed for good', async () => {
   const jobs = { queue: 'graphile-worker', table: 'doctor_jobs' }
   expectFound(await doctor(await folderFor(jobs)), 78, 'graphile-worker')
-  const worker = await makeWorkerUtils({ connectionString: server.url })
-  await worker.migrate()
-  await worker.release()
+  await withJobs(server)
   const cwd = await folderFor(jobs)
   await owm(['produce'], { cwd })
   expectFound(await doctor(cwd), 0)

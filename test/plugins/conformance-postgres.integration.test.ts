@@ -2,20 +2,17 @@
  * The suite of all sinks, for a table of PostgreSQL and for graphile-worker's jobs. The long form has all of it; else
  * the table is killed at one step only.
  */
-import { makeWorkerUtils } from 'graphile-worker'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type Check, sinkChecks } from '../../src/plugins/conformance/index.js'
 import postgres from '../../src/sinks/postgres/index.js'
 import { quoted } from '../../src/sinks/postgres/tables.js'
-import { startPostgres, type TestDatabase } from '../support/databases.js'
+import { startPostgres, type TestDatabase, withJobs } from '../support/databases.js'
 
 let server: TestDatabase
 
 beforeAll(async () => {
   server = await startPostgres()
-  const worker = await makeWorkerUtils({ connectionString: server.url })
-  await worker.migrate()
-  await worker.release()
+  await withJobs(server)
 })
 afterAll(() => server?.stop())
 

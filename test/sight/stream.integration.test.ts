@@ -1,35 +1,25 @@
 /** `owm stream inspect` beside a real Redis. */
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { StreamResult } from '../../src/commands/stream/inspect.js'
 import { base, slot } from '../cli/scene.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
-import { startRedis, type TestRedis } from '../support/redis.js'
+import { redisHere } from '../support/redis-here.js'
 
-let server: TestRedis
-let redis: Redis
-beforeAll(async () => {
-  server = await startRedis()
-  redis = new Redis(server.url)
-})
-afterAll(async () => {
-  redis.disconnect()
-  await server.stop()
-})
+const redis = redisHere()
 
 const stream = 'owm-ingestion-stream'
 const folder = (sink: object): Promise<string> =>
-  folderWith({ ...base, sink: { use: 'redis-stream', url: server.url, ...sink } })
+  folderWith({ ...base, sink: { use: 'redis-stream', url: redis().server.url, ...sink } })
 const produce = async (cwd: string, ...args: string[]): Promise<void> => {
   expect((await owm(['produce', ...args], { cwd })).code).toBe(0)
 }
 
 it('shows the stream, its groups, and what the next run would meet, on 80 columns', async () => {
   const cwd = await folder({ maxLength: 50 })
-  await redis.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
-  await redis.xgroup('CREATE', stream, 'evil\u001b[31m\u202egroup', '$')
+  await redis().client.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
+  await redis().client.xgroup('CREATE', stream, 'evil\u001b[31m\u202egroup', '$')
   await produce(cwd, '--slot', slot)
-  await redis.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 15, 'STREAMS', stream, '>')
+  await redis().client.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 15, 'STREAMS', stream, '>')
   const first = await owmJson<StreamResult>(['stream', 'inspect'], { cwd })
   expect(first.code).toBe(0)
   expect(first.json).toMatchObject({

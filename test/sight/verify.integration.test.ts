@@ -1,28 +1,18 @@
 /** `owm verify` beside a real Redis: what is whole is proven, and what differs is named. */
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { VerifyResult } from '../../src/commands/verify.js'
 import { base, snapshot, startAndStopAt, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
-import { startRedis, type TestRedis } from '../support/redis.js'
+import { redisHere } from '../support/redis-here.js'
 
-let server: TestRedis
-let redis: Redis
-beforeAll(async () => {
-  server = await startRedis()
-  redis = new Redis(server.url)
-})
-beforeEach(() => redis.flushall())
-afterAll(async () => {
-  redis.disconnect()
-  await server.stop()
-})
+const redis = redisHere()
+beforeEach(() => redis().client.flushall())
 
 const stream = 'owm-ingestion-stream'
 const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
 const folder = (more: object = {}): Promise<string> =>
-  folderWith({ ...base, sink: { use: 'redis-stream', url: server.url }, ...more })
+  folderWith({ ...base, sink: { use: 'redis-stream', url: redis().server.url }, ...more })
 async function produce(cwd: string, slot: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await owm(['produce', '--slot', slot, ...args], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -33,7 +23,10 @@ async function verify(cwd: string, ...args: string[]) {
   return { code, ...json, kinds: json.slots.flatMap(({ differences }) => differences.map(({ kind }) => kind)) }
 }
 const entries = async (): Promise<{ id: string; taskId: string }[]> =>
-  (await redis.xrange(stream, '-', '+')).map(([id, fields]) => ({ id, taskId: JSON.parse(fields[1] ?? '').task_id }))
+  (await redis().client.xrange(stream, '-', '+')).map(([id, fields]) => ({
+    id,
+    taskId: JSON.parse(fields[1] ?? '').task_id,
+  }))
 
 describe('two shards and another pipeline on one stream', () => {
   it('are the same each by itself, until something is removed, added or changed', async () => {
@@ -57,9 +50,9 @@ describe('two shards and another pipeline on one stream', () => {
 
     const all = await entries()
     const [gone, copied] = [all[2], all[4]]
-    await redis.xdel(stream, gone?.id ?? '')
-    const [[, fields] = ['', []]] = await redis.xrange(stream, copied?.id ?? '', copied?.id ?? '')
-    await redis.xadd(stream, '*', ...fields)
+    await redis().client.xdel(stream, gone?.id ?? '')
+    const [[, fields] = ['', []]] = await redis().client.xrange(stream, copied?.id ?? '', copied?.id ?? '')
+    await redis().client.xadd(stream, '*', ...fields)
     const differs = await verify(cwd)
     expect(differs).toMatchObject({ code: 75, different: 1, kinds: ['missing', 'twice'] })
     const found = differs.slots.find(({ slot }) => slot === ten)?.differences ?? []
@@ -77,7 +70,7 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
   const cwd = await folder()
   await produce(cwd, ten)
   await produce(cwd, eleven)
-  await redis.xtrim(stream, 'MAXLEN', 32)
+  await redis().client.xtrim(stream, 'MAXLEN', 32)
   // Where the stream isn't full, something else than its bound removed them.
   expect(await verify(cwd, '--slot', ten)).toMatchObject({
     ...{ code: 75, kinds: ['missing'], slots: [{ delivered: 20, there: 12, trimmed: 0, differences: [{ count: 8 }] }] },
@@ -87,18 +80,18 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
     ...{ code: 0, slots: [{ state: 'same', delivered: 20, there: 12, trimmed: 8, differences: [] }] },
   })
   const all = await entries()
-  await redis.xdel(stream, all[5]?.id ?? '')
+  await redis().client.xdel(stream, all[5]?.id ?? '')
   const { code, slots } = await verify(cwd, '--slot', ten, ...full)
   expect({ code, slots }).toMatchObject({
     code: 75,
     slots: [{ trimmed: 8, there: 11, differences: [{ kind: 'missing', ids: [all[5]?.taskId] }] }],
   })
-  await redis.xtrim(stream, 'MAXLEN', 10)
-  const [receipts = ''] = await redis.keys('*:receipts:*')
-  const kept: Record<string, string> = await redis.hgetall(receipts)
+  await redis().client.xtrim(stream, 'MAXLEN', 10)
+  const [receipts = ''] = await redis().client.keys('*:receipts:*')
+  const kept: Record<string, string> = await redis().client.hgetall(receipts)
   const [field = ''] = Object.keys(kept).filter((name) => name.startsWith(ten))
-  await redis.hset(receipts, field, (kept[field] ?? '').replace('"delivered":20', '"delivered":21'))
-  await redis.hdel(receipts, Object.keys(kept).find((name) => name.startsWith(eleven)) ?? '')
+  await redis().client.hset(receipts, field, (kept[field] ?? '').replace('"delivered":20', '"delivered":21'))
+  await redis().client.hdel(receipts, Object.keys(kept).find((name) => name.startsWith(eleven)) ?? '')
   const { slots: again, kinds } = await verify(cwd, ...full)
   expect(kinds).toEqual(['no receipt', 'missing', 'receipt'])
   expect(again[1]).toMatchObject({ slot: ten, there: 0, trimmed: 20 })
@@ -116,7 +109,7 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   await produce(cwd, ten)
   expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
   expect((await verify(cwd)).slots).toMatchObject([{ state: 'same', delivered: 20, there: 20, others: 0 }])
-  const foreign = await redis.xadd(
+  const foreign = await redis().client.xadd(
     stream,
     '*',
     'data',
@@ -124,7 +117,7 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   )
   expect((await verify(cwd)).code).toBe(0)
   const all = await entries()
-  await redis.xdel(stream, all[3]?.id ?? '', foreign ?? '')
+  await redis().client.xdel(stream, all[3]?.id ?? '', foreign ?? '')
   expect(await verify(cwd)).toMatchObject({
     code: 75,
     slots: [{ differences: [{ kind: 'missing', count: 1, ids: [] }] }],
@@ -133,7 +126,7 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   expect(kinds).toEqual(['missing', 'not in slot'])
   expect(slots[0]?.differences[1]?.ids).toEqual([all[3]?.taskId])
   // Without its first entry and its last one the rest is found all the same.
-  await redis.xdel(stream, all[0]?.id ?? '', all[19]?.id ?? '')
+  await redis().client.xdel(stream, all[0]?.id ?? '', all[19]?.id ?? '')
   await produce(cwd, eleven)
   expect((await verify(cwd, '--slot', ten)).slots).toMatchObject([
     { there: 17, trimmed: 0, others: 0, outside: 0, differences: [{ kind: 'missing', count: 3 }] },
@@ -143,7 +136,7 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
 it('a stream that was deleted is no trimmed one: its tasks are missing until they are delivered again', async () => {
   const cwd = await folder()
   await produce(cwd, ten)
-  await redis.del(stream)
+  await redis().client.del(stream)
   const deleted = await verify(cwd)
   expect(deleted).toMatchObject({
     ...{ code: 75, kinds: ['missing'], sink: { address: expect.stringMatching(/:\d+\/0 owm-/) } },
@@ -153,13 +146,13 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
   expect((await owm(['flush'], { cwd })).code).toBe(0)
   expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 20, there: 20 }] })
   // What owm sent three times may be there as often.
-  await redis.xdel(stream, ...(await entries()).slice(0, 2).map(({ id }) => id))
+  await redis().client.xdel(stream, ...(await entries()).slice(0, 2).map(({ id }) => id))
   const replay = ['outbox', 'replay', '--slot', ten, '--yes']
   expect((await owm(replay, { cwd })).code).toBe(0)
   expect((await owm([...replay, '--all'], { cwd })).code).toBe(0)
   expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 20, there: 20 }] })
-  const [[, fields] = ['', []]] = await redis.xrevrange(stream, '+', '-', 'COUNT', 1)
-  for (const _ of [1, 2]) await redis.xadd(stream, '*', ...fields)
+  const [[, fields] = ['', []]] = await redis().client.xrevrange(stream, '+', '-', 'COUNT', 1)
+  for (const _ of [1, 2]) await redis().client.xadd(stream, '*', ...fields)
   expect((await verify(cwd)).kinds).toEqual(['twice'])
 })
 
@@ -168,14 +161,14 @@ it('a slot that was replayed from its source counts each task once, and what is 
   await produce(cwd, ten)
   expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
   expect((await owm(['outbox', 'replay', '--slot', ten, '--all', '--yes'], { cwd })).code).toBe(0)
-  expect(await redis.xlen(stream)).toBe(40)
+  expect(await redis().client.xlen(stream)).toBe(40)
   expect((await verify(cwd)).slots).toMatchObject([{ state: 'same', delivered: 20, there: 20 }])
-  const before = await redis.xlen(stream)
+  const before = await redis().client.xlen(stream)
   const { child, ended } = startAndStopAt('batch:answered', ['produce', '--slot', eleven], cwd)
   await untilStopped(child.pid)
   child.kill('SIGKILL')
   await ended
-  const there = (await redis.xlen(stream)) - before
+  const there = (await redis().client.xlen(stream)) - before
   expect(there).toBeGreaterThan(0)
   const waiting = await verify(cwd, '--slot', eleven)
   expect(waiting).toMatchObject({ kinds: ['waiting'], sink: { entries: before + there }, slots: [{ there }] })
@@ -194,9 +187,9 @@ it('a slot that a run is working on is under way; one that nobody works on waits
   expect(await verify(cwd)).toMatchObject({ code: 75, kinds: ['waiting'] })
   expect((await owm(['produce', '--slot', eleven], { cwd })).code).toBe(0)
   expect(await verify(cwd)).toMatchObject({ code: 0, different: 0 })
-  await redis.flushall()
+  await redis().client.flushall()
   expect((await verify(cwd)).kinds).toEqual(['no receipt', 'missing', 'no receipt', 'missing'])
-  await redis.xadd(stream, '*', 'data', 'somebody else')
+  await redis().client.xadd(stream, '*', 'data', 'somebody else')
   expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({
     ...{ code: 75, kinds: ['no run'], sink: { entries: 1 } },
   })

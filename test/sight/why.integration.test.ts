@@ -1,24 +1,14 @@
 /** `owm why`: one place's story, beside a real Redis. */
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import type { WhyResult } from '../../src/commands/why.js'
 import { snapshot, startAndStopAt, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
-import { startRedis, type TestRedis } from '../support/redis.js'
+import { redisHere } from '../support/redis-here.js'
 
-let server: TestRedis
-let redis: Redis
-beforeAll(async () => {
-  server = await startRedis()
-  redis = new Redis(server.url)
-})
-beforeEach(() => redis.flushall())
-afterAll(async () => {
-  redis.disconnect()
-  await server.stop()
-})
+const redis = redisHere()
+beforeEach(() => redis().client.flushall())
 
 const stream = 'owm-ingestion-stream'
 const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
@@ -35,7 +25,7 @@ const places = [
 async function folder(more: object = {}): Promise<string> {
   const cwd = await folderWith({
     source: { use: 'static-list', file: 'places.json', where: { country: ['NG', 'AR'] } },
-    sink: { use: 'redis-stream', url: server.url },
+    sink: { use: 'redis-stream', url: redis().server.url },
     ...{ outbox: { path: 'o.db' }, retry: { attempts: 1 } },
     ...more,
   })
@@ -50,13 +40,13 @@ async function why(cwd: string, ...args: string[]) {
 
 it('tells of a task who has it, of a line why it has none, and harms no terminal', async () => {
   const cwd = await folder()
-  await redis.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
-  await redis.xgroup('CREATE', stream, 'archive', '$')
+  await redis().client.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
+  await redis().client.xgroup('CREATE', stream, 'archive', '$')
   expect((await produce(cwd, ten)).code).toBe(0)
   expect((await produce(cwd, eleven)).code).toBe(0)
-  await redis.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 4, 'STREAMS', stream, '>')
-  const entries = await redis.xrange(stream, '-', '+')
-  await redis.xack(stream, 'workers', entries[0]?.[0] ?? '')
+  await redis().client.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 4, 'STREAMS', stream, '>')
+  const entries = await redis().client.xrange(stream, '-', '+')
+  await redis().client.xack(stream, 'workers', entries[0]?.[0] ?? '')
   const before = await snapshot(cwd)
 
   const lagos = await why(cwd, 'LAGOS')
@@ -107,15 +97,15 @@ it('tells of a task who has it, of a line why it has none, and harms no terminal
 
 it('tells what is left where the history was purged, the stream trimmed, source or sink is away', async () => {
   const cwd = await folder()
-  await redis.xgroup('CREATE', stream, 'late', '$', 'MKSTREAM')
+  await redis().client.xgroup('CREATE', stream, 'late', '$', 'MKSTREAM')
   expect((await produce(cwd, ten)).code).toBe(0)
   expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
   expect(await why(cwd, 'lagos')).toMatchObject({ whats: ['delivered'], runs: [{ seq: null, entries: [{}] }] })
-  const [, [, fields] = ['', []]] = await redis.xrange(stream, '-', '+')
+  const [, [, fields] = ['', []]] = await redis().client.xrange(stream, '-', '+')
   const id: string = JSON.parse(fields[1] ?? '').task_id
   expect(await why(cwd, id)).toMatchObject({ places: [{ id: '2' }], runs: [{ taskId: id, entries: [{}] }] })
   expect((await produce(cwd, eleven)).code).toBe(0)
-  await redis.xtrim(stream, 'MAXLEN', 1)
+  await redis().client.xtrim(stream, 'MAXLEN', 1)
   expect((await why(cwd, 'lagos')).runs[0]).toMatchObject({ entries: [], gone: { how: 'missing' } })
   expect((await why(cwd, 'lagos', '--set', 'sink.maxLength=1')).runs[0]).toMatchObject({
     ...{ slot: eleven, what: 'delivered', entries: [], gone: { how: 'trimmed', unreadBy: ['late'], passedBy: [] } },

@@ -2,14 +2,13 @@
 import { existsSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Entry, PluginContext, Sink } from '../../src/plugin.js'
 import jsonl from '../../src/sinks/jsonl/index.js'
 import redisStream from '../../src/sinks/redis-stream/index.js'
 import { base, slot } from '../cli/scene.js'
 import { folderWith, owm, temporaryFolder } from '../support/cli.js'
-import { startRedis, type TestRedis } from '../support/redis.js'
+import { redisHere } from '../support/redis-here.js'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const context = (baseDir: string): PluginContext => ({
@@ -27,19 +26,10 @@ const idOf = (number: number): string => `${String(number).padStart(8, '0')}-000
 const task = (number: number): string => JSON.stringify({ task_id: idOf(number), latitude_deg: 1 })
 
 describe('redis-stream', () => {
-  let server: TestRedis
-  let redis: Redis
-  beforeAll(async () => {
-    server = await startRedis()
-    redis = new Redis(server.url)
-  })
-  afterAll(async () => {
-    redis.disconnect()
-    await server.stop()
-  })
+  const redis = redisHere()
 
   async function open(stream: string, more: object = {}): Promise<Sink> {
-    const options = redisStream.options.parse({ url: server.url, stream, maxLength: 5_000, ...more })
+    const options = redisStream.options.parse({ url: redis().server.url, stream, maxLength: 5_000, ...more })
     const sink = await redisStream.open(options, context('.'))
     onTestFinished(async () => sink.close?.())
     return sink
@@ -52,19 +42,19 @@ describe('redis-stream', () => {
     })
     expect(await all(sink.entries?.())).toEqual([])
     expect(await sink.readings?.('1-0')).toEqual([])
-    expect(await redis.keys('*')).toEqual([])
+    expect(await redis().client.keys('*')).toEqual([])
   })
 
   it('counts what groups have not read, also where Redis does not know, and the entries of the last hour', async () => {
     const now = Date.now()
     const times = Array.from({ length: 2_500 }, (_, index) => now - 7_200_000 + 2_000 * index)
-    const line = redis.pipeline()
+    const line = redis().client.pipeline()
     for (const [index, time] of times.entries()) line.xadd('s', `${time}-7`, 'data', task(index))
     await line.exec()
-    await redis.xgroup('CREATE', 's', 'slow', '0')
-    await redis.xgroup('CREATE', 's', 'new', '$')
-    await redis.xreadgroup('GROUP', 'slow', 'ann', 'COUNT', 100, 'STREAMS', 's', '>')
-    await redis.xdel('s', `${times[1_800]}-7`) // from here on Redis knows no lag
+    await redis().client.xgroup('CREATE', 's', 'slow', '0')
+    await redis().client.xgroup('CREATE', 's', 'new', '$')
+    await redis().client.xreadgroup('GROUP', 'slow', 'ann', 'COUNT', 100, 'STREAMS', 's', '>')
+    await redis().client.xdel('s', `${times[1_800]}-7`) // from here on Redis knows no lag
     const picture = await (await open('s', { onFull: 'hold' })).inspect?.()
     expect(picture).toMatchObject({ entries: 2_499, bound: 5_000, whenFull: 'hold' })
     const ofHour = times.filter((time, index) => time > now - 3_600_000 && index !== 1_800).length
@@ -80,11 +70,11 @@ describe('redis-stream', () => {
   })
 
   it('tells what each group did with an entry', async () => {
-    for (const number of [1, 2, 3]) await redis.xadd('r', `${number}-0`, 'data', task(number))
-    for (const group of ['a', 'b', 'c']) await redis.xgroup('CREATE', 'r', group, '0')
-    await redis.xreadgroup('GROUP', 'b', 'bo', 'COUNT', 2, 'STREAMS', 'r', '>')
-    await redis.xreadgroup('GROUP', 'c', 'cy', 'COUNT', 2, 'STREAMS', 'r', '>')
-    await redis.xack('r', 'c', '2-0')
+    for (const number of [1, 2, 3]) await redis().client.xadd('r', `${number}-0`, 'data', task(number))
+    for (const group of ['a', 'b', 'c']) await redis().client.xgroup('CREATE', 'r', group, '0')
+    await redis().client.xreadgroup('GROUP', 'b', 'bo', 'COUNT', 2, 'STREAMS', 'r', '>')
+    await redis().client.xreadgroup('GROUP', 'c', 'cy', 'COUNT', 2, 'STREAMS', 'r', '>')
+    await redis().client.xack('r', 'c', '2-0')
     expect(await (await open('r')).readings?.('2-0')).toEqual([
       { group: 'a', state: 'waiting' },
       { group: 'b', state: 'held', holder: { consumer: 'bo', idleMs: expect.any(Number), deliveries: 1 } },
@@ -93,8 +83,8 @@ describe('redis-stream', () => {
   })
 
   it("gives entries from one to another, and somebody else's without a task's id", async () => {
-    for (const number of [1, 2, 3]) await redis.xadd('e', `${number}-0`, 'data', task(number))
-    await redis.xadd('e', '4-0', 'other', 'thing')
+    for (const number of [1, 2, 3]) await redis().client.xadd('e', `${number}-0`, 'data', task(number))
+    await redis().client.xadd('e', '4-0', 'other', 'thing')
     const sink = await open('e')
     expect(await all(sink.entries?.('2-0', '4-0'))).toEqual([
       { id: '2-0', taskId: idOf(2), at: 2 },
@@ -104,16 +94,16 @@ describe('redis-stream', () => {
   })
 
   it('looks at hundreds of groups', async () => {
-    await redis.xadd('g', '1-0', 'data', task(1))
-    for (let group = 0; group < 300; group++) await redis.xgroup('CREATE', 'g', `group-${group}`, '0')
+    await redis().client.xadd('g', '1-0', 'data', task(1))
+    for (let group = 0; group < 300; group++) await redis().client.xgroup('CREATE', 'g', `group-${group}`, '0')
     const groups = (await (await open('g')).inspect?.())?.groups
     expect(groups).toHaveLength(300)
     expect(groups?.every(({ lag, oldestUnread }) => lag === 1 && oldestUnread?.id === '1-0')).toBe(true)
   })
 
   it('names the command that its user may not give', async () => {
-    await redis.acl('SETUSER', 'blind', 'on', '>word', '~*', '+ping', '+xlen')
-    const sink = await open('e', { url: server.url.replace('//', '//blind:word@') })
+    await redis().client.acl('SETUSER', 'blind', 'on', '>word', '~*', '+ping', '+xlen')
+    const sink = await open('e', { url: redis().server.url.replace('//', '//blind:word@') })
     await expect(sink.inspect?.()).rejects.toThrow(/xinfo/)
   })
 })

@@ -2,40 +2,28 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { slot } from '../cli/scene.js'
 import { folderWith, owm, root } from '../support/cli.js'
-import { startRedis, type TestRedis } from '../support/redis.js'
+import { redisHere } from '../support/redis-here.js'
 
 const run = promisify(execFile)
 const stream = 'owm-ingestion-stream'
 const worker = (name: string): string => join(root, 'examples', 'workers', name)
-let server: TestRedis
-let redis: Redis
-
-beforeAll(async () => {
-  server = await startRedis()
-  redis = new Redis(server.url)
-})
-
-afterAll(async () => {
-  redis.disconnect()
-  await server.stop()
-})
+const redis = redisHere()
 
 /** 200 tasks of a slot, each there twice, as after a failover that lost the fence as well. */
 async function twice(): Promise<void> {
-  await redis.flushall()
+  await redis().client.flushall()
   const config = {
     source: { use: 'simulated-db', count: 200 },
-    sink: { use: 'redis-stream', url: server.url },
+    sink: { use: 'redis-stream', url: redis().server.url },
     outbox: { path: './o.db' },
   }
   const cwd = await folderWith({ pipelines: { hourly: config } })
   expect(await owm(['produce', '--slot', slot], { cwd })).toMatchObject({ code: 0 })
   expect(await owm(['outbox', 'replay', '--slot', slot, '--all', '--yes'], { cwd })).toMatchObject({ code: 0 })
-  expect(await redis.xlen(stream)).toBe(400)
+  expect(await redis().client.xlen(stream)).toBe(400)
 }
 
 it.each([
@@ -43,16 +31,16 @@ it.each([
   ['typescript', process.execPath, ['--import', 'tsx', worker('worker.ts')]],
 ])('%s', async (group, program, args) => {
   await twice()
-  await redis.xgroup('CREATE', stream, group, '0')
-  await redis.xreadgroup('GROUP', group, 'dead', 'COUNT', 30, 'STREAMS', stream, '>')
-  const held = (await redis.xrange(stream, '-', '+', 'COUNT', 30)).map(([id]) => id)
-  await redis.xclaim(stream, group, 'dead', 0, ...held, 'IDLE', 3_600_000)
+  await redis().client.xgroup('CREATE', stream, group, '0')
+  await redis().client.xreadgroup('GROUP', group, 'dead', 'COUNT', 30, 'STREAMS', stream, '>')
+  const held = (await redis().client.xrange(stream, '-', '+', 'COUNT', 30)).map(([id]) => id)
+  await redis().client.xclaim(stream, group, 'dead', 0, ...held, 'IDLE', 3_600_000)
 
-  const options = { cwd: root, env: { ...process.env, OWM_REDIS_URL: server.url } }
+  const options = { cwd: root, env: { ...process.env, OWM_REDIS_URL: redis().server.url } }
   const { stdout } = await run(program, [...args, '--group', group, '--pipeline', 'hourly', '--once'], options)
   const lines = stdout.trim().split('\n')
   const done = lines.filter((line) => line.startsWith('did ')).map((line) => line.split(' ')[1])
   expect({ done: done.length, ids: new Set(done).size }).toEqual({ done: 200, ids: 200 })
   expect(lines.filter((line) => line.startsWith('whole'))).toEqual([`whole ${slot}`])
-  expect(await redis.xpending(stream, group)).toEqual([0, null, null, null])
+  expect(await redis().client.xpending(stream, group)).toEqual([0, null, null, null])
 })

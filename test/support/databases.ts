@@ -292,3 +292,11 @@ function killUnstopped(): void {
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
+
+/** Has graphile-worker make its schema. */
+export async function withJobs({ url }: Pick<TestDatabase, 'url'>): Promise<void> {
+  const { makeWorkerUtils } = await import('graphile-worker')
+  const worker = await makeWorkerUtils({ connectionString: url })
+  await worker.migrate()
+  await worker.release()
+}

@@ -180,3 +180,6 @@ export function textsIn(json: string): string[] {
   const texts: unknown = JSON.parse(json)
   return Array.isArray(texts) ? texts.map(String) : []
 }
+
+/** The sinks (rows' ids) that a run's row names. */
+export const sinkIdsIn = (sinks: string | null): number[] => textsIn(sinks ?? '[]').map(Number)

@@ -1,6 +1,6 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
-import { textsIn } from '../chain/sinks.js'
+import { sinkIdsIn, textsIn } from '../chain/sinks.js'
 import { type Holder, holderIn } from '../runs/holder.js'
 import { batches, type RunState, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
@@ -62,8 +62,7 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
   if (version < withSinks) return undefined
   const where = { state: 'done', persisted: MoreThan(0), idSum: Not(IsNull()) } as const
   const [run] = await manager.find(runs, { where, order: { id: 'DESC' }, take: 1 })
-  const having = textsIn(run?.sinks ?? '[]').map(Number)
-  const rows = await manager.find(sinkRows, { where: { id: In(having) } })
+  const rows = await manager.find(sinkRows, { where: { id: In(sinkIdsIn(run?.sinks ?? null)) } })
   return run && { slot: run.slot, addresses: rows.flatMap(({ addresses }) => textsIn(addresses)) }
 }
 

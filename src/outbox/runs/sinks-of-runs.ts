@@ -1,7 +1,7 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { shareIn } from '../../tasks/slot.js'
-import { textsIn } from '../chain/sinks.js'
+import { sinkIdsIn } from '../chain/sinks.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
 /** Notes that a sink has these runs, but for those of which tasks went to another one: they lie before its first. */
@@ -46,4 +46,4 @@ const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
   first.filter((id) => others.every((ids) => ids.includes(id)))
 
 /** What a sink lost it doesn't have. */
-const sinksIn = ({ state, sinks }: RunRow): number[] => textsIn(state === 'lost' ? '[]' : (sinks ?? '[]')).map(Number)
+const sinksIn = ({ state, sinks }: RunRow): number[] => sinkIdsIn(state === 'lost' ? null : sinks)

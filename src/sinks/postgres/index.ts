@@ -28,7 +28,7 @@ import {
   type SinkPosition,
   type TaskBatch,
 } from '../../plugin.js'
-import { Batch } from '../../tasks/batch.js'
+import { Batch, joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { Connection, type Query, type Row } from './connection.js'
 import { checks, examined } from './doctor/index.js'
@@ -70,7 +70,7 @@ class Postgres implements Sink {
     this.#store = storeOf(settings, this.#tables)
     this.#add = addSql(this.#tables, this.#store)
     this.address = `${connection.address} ${this.#tables.name}`
-    if (settings.queue !== undefined) this.readings = (entry) => readingsOf(connection, settings, entry)
+    if (settings.queue !== undefined) this.readings = (entry) => readingsOf(connection, this.#store, entry)
   }
 
   async attach(attachment: Attachment, sinkId: string): Promise<Attached> {
@@ -204,10 +204,6 @@ class Postgres implements Sink {
 }
 
 /** The tasks as one JSON array, in bytes: as strings, each would be quoted and parsed once more. */
-function arrayOf({ bytes, starts, count }: TaskBatch): Buffer {
-  const [from = 0, next = 0] = [starts[0], starts[count]]
-  const tasks = Buffer.from(bytes.buffer, bytes.byteOffset + from, next - 2 - from)
-  return Buffer.concat([Buffer.from('['), tasks, Buffer.from(']')])
-}
+const arrayOf = (batch: TaskBatch): Buffer => Buffer.concat([Buffer.from('['), joined(batch), Buffer.from(']')])
 
 const listIn = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])

@@ -3,7 +3,7 @@ import type { Entry, GroupPicture, Reading, SinkPicture } from '../../plugin.js'
 import type { Connection, Row } from './connection.js'
 import { isMissing } from './errors.js'
 import type { Settings } from './options.js'
-import { type Store, schemaOfJobs } from './store.js'
+import type { Store } from './store.js'
 
 /** Entries that one look fetches. */
 const pageOfEntries = 10_000
@@ -74,11 +74,9 @@ export async function pictureOf(
 /** graphile-worker is one group of readers, its workers are the consumers. */
 const group = 'graphile-worker'
 
-const jobsSql = (settings: Settings, what: string): string => `SELECT ${what} FROM ${schemaOfJobs(settings)}.jobs`
-
 async function groupOf(connection: Connection, settings: Settings, store: Store): Promise<GroupPicture> {
   const task = [settings.jobs?.task ?? 'owm_task']
-  const mine = (what: string): string => `${jobsSql(settings, what)} WHERE task_identifier = $1`
+  const mine = (what: string): string => `SELECT ${what} FROM ${store.relation} WHERE task_identifier = $1`
   const [[row], workers, [oldest]] = [
     await rowsIn(
       connection,
@@ -112,10 +110,11 @@ async function groupOf(connection: Connection, settings: Settings, store: Store)
 }
 
 /** A job that is done is gone. */
-export async function readingsOf(connection: Connection, settings: Settings, entry: string): Promise<Reading[]> {
+export async function readingsOf(connection: Connection, store: Store, entry: string): Promise<Reading[]> {
   const [job] = await rowsIn(
     connection,
-    `${jobsSql(settings, 'locked_by, attempts, extract(epoch FROM now() - locked_at) * 1000 AS idle')} WHERE id = $1`,
+    `SELECT locked_by, attempts, extract(epoch FROM now() - locked_at) * 1000 AS idle
+     FROM ${store.relation} WHERE id = $1`,
     [entry],
   )
   if (!job) return [{ group, state: 'acknowledged' }]

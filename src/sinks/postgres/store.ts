@@ -37,7 +37,7 @@ const tableOf = ({ onDone }: Settings, { tasks }: Tables): Store => ({
 /** https://worker.graphile.org/docs/sql-add-job: a job whose key is there is left alone, whoever works on it. */
 function jobsOf({ jobs }: Settings): Store {
   const { task = 'owm_task', queueName, maxAttempts, priority } = jobs ?? {}
-  const schema = schemaOfJobs({ jobs })
+  const schema = quoted(jobs?.schema ?? 'graphile_worker')
   const parts = [
     ...[text(task), 'i.task', queueName === undefined ? 'NULL' : text(queueName), 'NULL'],
     ...[String(maxAttempts ?? 'NULL'), 'i.task_id::text', String(priority ?? 'NULL'), 'NULL'],
@@ -61,8 +61,6 @@ function jobsOf({ jobs }: Settings): Store {
     readersRemove: true,
   }
 }
-
-export const schemaOfJobs = ({ jobs }: Pick<Settings, 'jobs'>): string => quoted(jobs?.schema ?? 'graphile_worker')
 
 /** A text as SQL has it, whatever standard_conforming_strings says. */
 const text = (value: string): string => ` E'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`

@@ -91,20 +91,24 @@ END $$`,
   `CREATE TRIGGER owm_truncated BEFORE TRUNCATE ON ${tasks} FOR EACH STATEMENT EXECUTE FUNCTION ${truncated}()`,
 ]
 
+/** Table -> the statement that makes it, in this order. */
+const statementsOf = (tables: Tables): ReadonlyMap<string, string> =>
+  new Map([
+    [tables.tasks, tasksSql(tables)],
+    [tables.sink, sinkSql(tables)],
+    [tables.fence, fenceSql(tables)],
+    [tables.receipt, receiptSql(tables)],
+  ])
+
 /** All of it, as a DBA runs it. */
-export const creation = (tables: Tables): readonly string[] => [
-  tasksSql(tables),
-  sinkSql(tables),
-  fenceSql(tables),
-  receiptSql(tables),
-  ...triggerSql(tables),
-]
+export const creation = (tables: Tables): readonly string[] => [...statementsOf(tables).values(), ...triggerSql(tables)]
 
 /** Makes what isn't there; without `withTasks`, only what stands beside them. Throws where this role may not. */
 export async function makeTables(query: Query, tables: Tables, withTasks: boolean): Promise<void> {
-  const { schema, tasks, sink, fence, receipt } = tables
+  const { schema, tasks } = tables
+  const statements = statementsOf(tables)
   const missing = async (): Promise<Set<string>> => {
-    const names = [...(withTasks ? [tasks] : []), sink, fence, receipt]
+    const names = [...statements.keys()].filter((name) => withTasks || name !== tasks)
     const rows = await query('SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL', [names])
     return new Set(rows.map(({ name }) => String(name)))
   }
@@ -116,9 +120,6 @@ export async function makeTables(query: Query, tables: Tables, withTasks: boolea
     const [found] = await query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
     if (!found) await query(`CREATE SCHEMA ${quoted(schema)}`)
   }
-  if (lacking.has(tasks)) await query(tasksSql(tables))
-  if (lacking.has(sink)) await query(sinkSql(tables))
-  if (lacking.has(fence)) await query(fenceSql(tables))
-  if (lacking.has(receipt)) await query(receiptSql(tables))
+  for (const [table, sql] of statements) if (lacking.has(table)) await query(sql)
   if (lacking.has(tasks)) for (const sql of triggerSql(tables)) await query(sql)
 }

@@ -30,6 +30,7 @@ import {
   type SinkPosition,
   type TaskBatch,
 } from '../../plugin.js'
+import { joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { leaveCheck } from './check.js'
 import { Connection } from './connection/index.js'
@@ -133,7 +134,8 @@ class RedisStream implements Sink {
     const { count, firstSeq, runId, slot } = batch
     const keys = [this.#keys.stream, this.#keys.fence(batch.outboxId), this.#keys.mark, this.#keys.slots]
     const words = [maxLength, onFull, epoch, word, after.seq, after.taskId, firstSeq, runId, slot, lastTask]
-    const answer = await this.#run(add, keys, [...words, batch.outboxId, linesOf(batch)])
+    // One argument, a task a line: as many arguments as tasks would have to be made and counted.
+    const answer = await this.#run(add, keys, [...words, batch.outboxId, joined(batch)])
     const [added, skipped, unread, hasGroup] = answer
     if (added === 'superseded') throw new SupersededError(takenOver(stream))
     if (added === 'changed')
@@ -253,12 +255,6 @@ class RedisStream implements Sink {
     if (Array.isArray(answer)) return answer
     throw unexpected(answer)
   }
-}
-
-/** A batch's tasks, one a line, as one argument: as many arguments as tasks would have to be made and counted. */
-function linesOf({ bytes, starts, count }: TaskBatch): Buffer {
-  const [from = 0, next = 0] = [starts[0], starts[count]]
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, next - 2 - from)
 }
 
 /** What `attach` tells of a fence. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { Logger, makeWorkerUtils, runOnce } from 'graphile-worker'
+import { Logger, runOnce } from 'graphile-worker'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { creation, tablesOf } from '../../../src/sinks/postgres/tables.js'
 import { owm, owmJson, root } from '../../support/cli.js'
-import { startPostgres, type TestDatabase } from '../../support/databases.js'
+import { startPostgres, type TestDatabase, withJobs } from '../../support/databases.js'
 import { folderFor, openSink } from './scene.js'
 
 const slot = '2026-11-23T10:00:00Z'
@@ -11,9 +11,7 @@ let server: TestDatabase
 
 beforeAll(async () => {
   server = await startPostgres()
-  const worker = await makeWorkerUtils({ connectionString: server.url })
-  await worker.migrate()
-  await worker.release()
+  await withJobs(server)
 })
 afterAll(() => server?.stop())
 

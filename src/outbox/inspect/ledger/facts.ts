@@ -1,7 +1,7 @@
 /** All that the ledger says of runs, and of the times between them that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
 import { shareIn, slotOf } from '../../../tasks/slot.js'
-import { shown, textsIn } from '../../chain/sinks.js'
+import { shown, sinkIdsIn, textsIn } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { type RunReport, runsIn } from '../runs.js'
@@ -76,7 +76,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
       interval: from === null || from >= Date.parse(report.slot) ? null : { from: slotOf(from), to: report.slot },
       again: row?.again === 1,
       cadence: row?.cadence ?? null,
-      sinks: idsIn(row?.sinks ?? null).flatMap((sink) => sinks.get(sink) ?? []),
+      sinks: sinkIdsIn(row?.sinks ?? null).flatMap((sink) => sinks.get(sink) ?? []),
       failures: failures.get(id) ?? 0,
       sentAgain: { lost: row?.redelivered ?? 0, replayed: row?.replayed ?? 0, retried: retried.get(id) ?? 0 },
       replayedAt: timeOf(row?.replayedAt, view),
@@ -151,8 +151,6 @@ async function sinksIn({ manager, version }: View): Promise<Map<number, string>>
 }
 
 const shownOf = (addresses: string): string => shown({ addresses: textsIn(addresses) })
-
-const idsIn = (sinks: string | null): number[] => textsIn(sinks ?? '[]').map(Number)
 
 /** Scheduled times in a row that no run serves. */
 export interface Gap {

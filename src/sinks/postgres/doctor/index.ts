@@ -1,13 +1,13 @@
 /** A PostgreSQL, examined: reads only, and needs no right that a run doesn't. */
-import { isIP } from 'node:net'
-import { kindOf, toError } from '../../../errors/index.js'
+import { kindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { age, count } from '../../../words.js'
+import { isThisMachine, unasked } from '../../doctor.js'
 import type { Connection, Row } from '../connection.js'
 import type { Settings } from '../options.js'
 import { checks } from './checks.js'
 import { placeChecks } from './place.js'
-import { type Examined, found, wordsOf } from './verdict.js'
+import { type Examined, found } from './verdict.js'
 
 export { checks } from './checks.js'
 
@@ -20,7 +20,7 @@ export async function examined(parts: Examined, patient: Patient): Promise<reado
   )
   if (server instanceof Error) {
     const code = kindOf(server) === 'configuration' ? 'postgres-refused' : 'postgres-reachable'
-    diagnoses.push(found(code, true, wordsOf(server)))
+    diagnoses.push(found(code, true, withHint(server)))
   } else {
     diagnoses.push(
       found('postgres-reachable', false, `${connection.title} answers`),
@@ -29,22 +29,19 @@ export async function examined(parts: Examined, patient: Patient): Promise<reado
     )
     diagnoses.push(...(await placeChecks(parts, patient)))
   }
-  return [...diagnoses, ...unasked(diagnoses, parts.settings)]
+  return [...diagnoses, ...unasked(codesFor(parts.settings), diagnoses, 'PostgreSQL')]
 }
 
-/** What wasn't looked at, since something before it failed. */
-function unasked(known: readonly Diagnosis[], { queue }: Settings): Diagnosis[] {
-  const isOf = (code: string): boolean =>
-    queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate'
-  return Object.keys(checks)
-    .filter((code) => isOf(code) && !known.some((one) => one.code === code))
-    .map((code) => ({ code, verdict: 'unknown', found: 'PostgreSQL could not be asked' }))
-}
+/** What matters for tasks in a table, or for jobs. */
+const codesFor = ({ queue }: Settings): string[] =>
+  Object.keys(checks).filter((code) =>
+    queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate',
+  )
 
 function tlsCheck({ isEncrypted, passwordGoesTo: host }: Connection): Diagnosis {
   if (isEncrypted) return found('postgres-tls', false, 'the connection speaks TLS')
   if (host === '') return found('postgres-tls', false, 'no password goes over a network')
-  const isNear = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  const isNear = isThisMachine(host)
   return found('postgres-tls', !isNear, isNear ? 'the server is on this machine' : `no TLS on the way to ${host}`)
 }
 

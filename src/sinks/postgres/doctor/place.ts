@@ -1,9 +1,10 @@
 /** Where the tasks go: the tables, what this role may do with them, who else writes there. */
+import { withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
 import { isMissing, stateIn } from '../errors.js'
 import { addSql } from '../statements/add.js'
-import { type Examined, found, wordsOf } from './verdict.js'
+import { type Examined, found } from './verdict.js'
 
 export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
   const isTable = parts.settings.queue === undefined
@@ -68,8 +69,8 @@ async function tablesChecks(parts: Examined): Promise<Diagnosis[]> {
     return [rights, found('postgres-tables', false, 'they are there')]
   } catch (error) {
     return stateIn(error) === '42501'
-      ? [found('postgres-rights', true, wordsOf(error)), found('postgres-tables', false, 'they are there')]
-      : [rights, found('postgres-tables', true, wordsOf(error))]
+      ? [found('postgres-rights', true, withHint(error)), found('postgres-tables', false, 'they are there')]
+      : [rights, found('postgres-tables', true, withHint(error))]
   }
 }
 
@@ -112,7 +113,7 @@ async function jobsChecks({ connection, settings, store }: Examined): Promise<Di
       found('graphile-failed', failed > 0, failed > 0 ? `${plural(failed, 'job')} of ${task}` : 'none'),
     ]
   } catch (error) {
-    const text = isMissing(error) ? `there is no schema ${settings.jobs?.schema ?? 'graphile_worker'}` : wordsOf(error)
+    const text = isMissing(error) ? `there is no schema ${settings.jobs?.schema ?? 'graphile_worker'}` : withHint(error)
     return [found('graphile-worker', true, text)]
   }
 }

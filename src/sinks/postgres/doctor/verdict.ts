@@ -1,5 +1,4 @@
 /** What is examined, and what a check found. */
-import { inOneText, isOwmError, toError } from '../../../errors/index.js'
 import type { Diagnosis } from '../../../plugin.js'
 import type { Connection } from '../connection.js'
 import type { Settings } from '../options.js'
@@ -19,7 +18,3 @@ export const found = (code: Code, isWrong: boolean, text: string): Diagnosis => 
   verdict: isWrong ? 'wrong' : 'fine',
   found: text,
 })
-
-/** An error in words, with what to do. */
-export const wordsOf = (thrown: unknown): string =>
-  inOneText(toError(thrown).message, isOwmError(thrown) ? thrown.hint : undefined)

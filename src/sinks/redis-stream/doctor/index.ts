@@ -1,7 +1,7 @@
 /** A Redis, examined: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
-import { isIP } from 'node:net'
-import { ConfigurationError, inOneText, isOwmError, kindOf, toError } from '../../../errors/index.js'
+import { ConfigurationError, kindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
+import { isThisMachine, unasked } from '../../doctor.js'
 import type { Connection } from '../connection/index.js'
 import { replyCodeOf } from '../errors.js'
 import { hashSlotOf, type Keys } from '../keys.js'
@@ -24,8 +24,8 @@ export async function examined(
   try {
     await connection.ask((redis) => redis.ping())
   } catch (error) {
-    const code = codeFor(error)
-    return [...found, wrong(code, wordsOf(error)), ...unasked([...found.map((one) => one.code), code])]
+    found.push(wrong(codeFor(error), withHint(error)))
+    return [...found, ...unasked(Object.keys(checks), found, 'Redis')]
   }
   found.push(
     fine('redis-reachable', `${connection.place} answers`),
@@ -50,26 +50,12 @@ const codesOfReplies: Readonly<Record<string, Code>> = {
 const codeFor = (error: unknown): Code =>
   kindOf(error) === 'configuration' ? 'redis-refused' : (codesOfReplies[replyCodeOf(error)] ?? 'redis-reachable')
 
-/** An error in words, with what to do. */
-const wordsOf = (error: unknown): string =>
-  inOneText(toError(error).message, isOwmError(error) ? error.hint : undefined)
-
-const codes = Object.keys(checks)
-/** What can't be asked of a server that doesn't answer. */
-const unasked = (known: readonly string[]): Diagnosis[] =>
-  codes
-    .filter((code) => !known.includes(code))
-    .map((code) => ({ code, verdict: 'unknown', found: 'Redis could not be asked' }))
-
 function tlsCheck({ tls, nodes, hasPassword }: Way): Diagnosis {
   if (tls) return fine('redis-tls', 'the connection speaks TLS')
   const far = nodes.find((node) => 'host' in node && !isThisMachine(node.host))
   if (!far) return fine('redis-tls', 'the server is on this machine')
   return judged('redis-tls', hasPassword, hasPassword ? `a password goes to ${shown(far)} without TLS` : 'no password')
 }
-
-const isThisMachine = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /** All that a run does, tried on the list of what this user may do: nothing is written. */
 async function rightsCheck(connection: Connection, keys: Keys, settings: Settings): Promise<readonly Diagnosis[]> {
@@ -83,7 +69,7 @@ async function rightsCheck(connection: Connection, keys: Keys, settings: Setting
     const named = byKey(forbidden.map(String), all)
     return [judged('redis-commands', named !== '', named === '' ? 'all are allowed' : `not allowed: ${named}`)]
   } catch (error) {
-    if (error instanceof ConfigurationError) return [wrong('redis-commands', wordsOf(error))]
+    if (error instanceof ConfigurationError) return [wrong('redis-commands', withHint(error))]
     return [unknown('redis-commands', toError(error).message)]
   }
 }
@@ -111,9 +97,9 @@ async function placeChecks(
     return { diagnoses: [place, fine('redis-stream', found)], isUsable: true }
   } catch (error) {
     const code = replyCodeOf(error)
-    if (code === 'WRONGTYPE') return { diagnoses: [place, wrong('redis-stream', wordsOf(error))], isUsable: false }
+    if (code === 'WRONGTYPE') return { diagnoses: [place, wrong('redis-stream', withHint(error))], isUsable: false }
     if (['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN'].includes(code))
-      return { diagnoses: [wrong('redis-cluster', wordsOf(error))], isUsable: false }
+      return { diagnoses: [wrong('redis-cluster', withHint(error))], isUsable: false }
     return { diagnoses: [place, unknown('redis-stream', toError(error).message)], isUsable: false }
   }
 }
