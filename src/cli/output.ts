@@ -42,7 +42,8 @@ function hideArguments(args: readonly string[]): void {
   for (const [index, arg] of args.entries()) {
     const assignment = arg === '--set' ? args[index + 1] : /^--set=(.*)$/s.exec(arg)?.[1]
     const [, path = '', value = ''] = /^([^=]*)=(.*)$/s.exec(assignment ?? '') ?? []
-    secrets.add(...secretsInUrl(value), ...secretsInUrl(assignment ?? ''), ...secretsInUrl(arg))
+    const url = arg.replace(/^--[\w-]+=/, '')
+    secrets.add(...secretsInUrl(value), ...secretsInUrl(assignment ?? ''), ...secretsInUrl(url))
     if (isSecretName(path)) secrets.add(value)
   }
 }

@@ -207,7 +207,8 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
   }
 }
 
-async function writableOutput(path: string): Promise<void> {
+/** Throws ConfigurationError. */
+export async function writableOutput(path: string): Promise<void> {
   await writable(path, 'sink.path', false)
   await checkOutput(path).catch(refused(path, 'Name another file in sink.path.'))
 }
@@ -264,7 +265,7 @@ async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promis
 }
 
 /** Only a sink that can be asked without being written to is asked; others may make a file when they are opened. */
-async function trySink({ name, open }: SinkDeps): Promise<string> {
+export async function trySink({ name, open }: SinkDeps): Promise<string> {
   if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
   const sink = await open()
   try {

@@ -36,6 +36,8 @@ export interface Overrides {
   only?: readonly string[] | undefined
   /** Nobody has asked for work yet: a configuration that is code or a pipe is an error. */
   looksOnly?: boolean
+  /** Whether no file is read: there is none yet. */
+  withoutFile?: boolean
 }
 
 export interface Loaded {
@@ -83,7 +85,8 @@ export async function loadConfig(
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
-  const found = await readOnce({ named, cwd, looksOnly: flags.looksOnly }, flags.only !== undefined)
+  const place = { named, cwd, looksOnly: flags.looksOnly }
+  const found = flags.withoutFile ? undefined : await readOnce(place, flags.only !== undefined)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)

@@ -101,7 +101,8 @@ function bordersOf(word: string): Uint32Array {
 
 /** Parameters of a query that hold a secret, besides those with its name: `appid=…`, `sig=…`. */
 const secretParameter = /^(.*key|appid|app_id|sig|signature|auth|access|code|session)$/i
-const holdsSecret = (name: string): boolean => isSecretName(name) || secretParameter.test(name)
+/** Whether a parameter of a query holds a secret. */
+export const holdsSecret = (name: string): boolean => isSecretName(name) || secretParameter.test(name)
 
 /** What must not be shown of a URL: its password, decoded and as written, and what its query has of secrets. */
 export function secretsInUrl(text: string): string[] {

@@ -1,20 +1,15 @@
-/** `owm config …` and `owm init`: the configuration, shown, checked and begun. */
-import { hash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { basename, dirname, isAbsolute, join, relative } from 'node:path'
+/** `owm config …`: the configuration, shown and checked. */
+import { relative } from 'node:path'
 import type { Finding } from '../../config/check.js'
 import type { Loaded } from '../../config/load.js'
 import type { Shown } from '../../config/show.js'
 import {
   ConfigurationError,
-  codeOf,
   exitCodes,
   inOneText,
   isOwmError,
   type OwmError,
   TransientError,
-  toError,
 } from '../../errors/index.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Done } from '../command.js'
@@ -123,56 +118,4 @@ export async function schema(): Promise<Done<object>> {
   const { configSchema } = await import('../../config/json-schema.js')
   const result = await configSchema()
   return { result, summary: [JSON.stringify(result, null, 2)] }
-}
-
-/** What `owm init --json` prints. */
-export interface InitResult {
-  path: string
-  /** The JSON Schema that the starter refers to. */
-  schema: string
-}
-
-/** @param root where owm is installed */
-export async function init(
-  result: InitResult,
-  root: string,
-  { env, trustFolder }: Surroundings,
-): Promise<Done<InitResult>> {
-  const { path, schema } = result
-  const [{ configSchema }, { mustBeSafe }] = await Promise.all([
-    import('../../config/json-schema.js'),
-    import('../../config/check.js'),
-  ])
-  await mustBeSafe([path, schema], trustFolder)
-  const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
-  const outbox = JSON.stringify(outboxFor(dirname(path), env)).replaceAll('$', () => '$$')
-  await writeFile(
-    path,
-    starter.replace('__OUTBOX__', () => outbox),
-    { flag: 'wx' },
-  ).catch((thrown: unknown) => {
-    const cause = toError(thrown)
-    throw codeOf(cause) === 'EEXIST'
-      ? new ConfigurationError(`${path} exists already and is not overwritten.`, {
-          hint: 'Edit it, or move it away first.',
-          cause,
-        })
-      : new ConfigurationError(`${path} can't be written: ${cause.message}`, {
-          hint: 'Start owm init in a folder that you may write to.',
-          cause,
-        })
-  })
-  // An older one is overwritten: nobody edits it.
-  await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
-  const summary = [
-    `Wrote ${path}, and ${schema}, with which editors complete it.`,
-    'Edit the first, then try `owm produce --dry-run`; `owm init --print crontab` prints what starts it each hour.',
-  ]
-  return { result, summary }
-}
-
-/** In the user's folder for state (XDG Base Directory Specification), named after the folder and a hash of its path. */
-function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
-  const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
-  return join(state, 'owm', `${basename(folder)}-${hash('sha1', folder, 'hex').slice(0, 8)}`, 'outbox.db')
 }

@@ -1,12 +1,12 @@
 /** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
 import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
-import type { Loaded } from '../../config/load.js'
-import type { Part, Start } from '../../deploy/start.js'
-import { ConfigurationError, UsageError } from '../../errors/index.js'
-import type { BaseFlags, Done } from '../command.js'
-import { type Surroundings, scheduleIn } from '../compose.js'
-import { asEntered, placeOf } from '../owner.js'
+import type { Loaded } from '../../../config/load.js'
+import type { Part, Start } from '../../../deploy/start.js'
+import { ConfigurationError, UsageError } from '../../../errors/index.js'
+import type { BaseFlags, Done } from '../../command.js'
+import { type Surroundings, scheduleIn } from '../../compose.js'
+import { asEntered, placeOf } from '../../owner.js'
 
 export const schedulers = ['crontab', 'systemd', 'kubernetes'] as const
 
@@ -26,9 +26,9 @@ export async function print(
 ): Promise<Done<PrintResult>> {
   const starts = await Promise.all(pipelines.map((loaded) => startOf(loaded, flags, env)))
   result.files = await {
-    crontab: async () => (await import('../../deploy/crontab.js')).crontab(starts, now()),
-    systemd: async () => (await import('../../deploy/systemd.js')).systemd(starts),
-    kubernetes: async () => (await import('../../deploy/kubernetes.js')).kubernetes(starts),
+    crontab: async () => (await import('../../../deploy/crontab.js')).crontab(starts, now()),
+    systemd: async () => (await import('../../../deploy/systemd.js')).systemd(starts),
+    kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts),
   }[result.scheduler]()
   return { result, summary: [result.files.map(({ text }) => text.trimEnd()).join('\n\n')] }
 }

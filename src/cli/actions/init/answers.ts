@@ -1,0 +1,144 @@
+/** What the answers to `owm init` mean. Secrets in them become the names of variables. */
+import { homedir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { holdsSecret } from '../../../config/redact.js'
+import { UsageError } from '../../../errors/index.js'
+import { cronOf } from '../../../schedule/every.js'
+import { mistakeIn } from '../../../schedule/timetable.js'
+import type { Section } from './starter.js'
+
+/** A section, for the file, and as it is when its variables are set. */
+export interface Meant {
+  readonly written: Section
+  readonly real: Section
+  /** Names of variables, each with its value: a secret. */
+  readonly variables: ReadonlyMap<string, string>
+}
+
+const plainly = (section: Section): Meant => ({
+  written: Object.fromEntries(
+    Object.entries(section).map(([key, value]) => [key, typeof value === 'string' ? escaped(value) : value]),
+  ),
+  real: section,
+  variables: new Map(),
+})
+
+/** In a configuration `${NAME}` would be a variable. */
+export const escaped = (text: string): string => text.replaceAll('${', () => '$${')
+
+/** A path as it was typed, dropped on the terminal, or quoted out of habit. */
+function pathOf(answer: string): string {
+  const text = answer.replace(/^(['"])(.*)\1$/, '$2')
+  if (text.startsWith('file://') && URL.canParse(text)) return fileURLToPath(text)
+  return /^~(?=\/|$)/.test(text) ? join(homedir(), text.slice(1)) : text
+}
+
+/** As the configuration in `folder` names it: relative to it where it lies below. */
+function inFolder(path: string, folder: string): string {
+  const way = relative(folder, resolve(folder, path))
+  return way === '' || way.startsWith('..') ? resolve(folder, path) : `./${way}`
+}
+
+/** A file with the list, or the URL of an API. Throws UsageError. */
+export function listIn(answer: string, folder: string): Meant {
+  if (/^https?:\/\//i.test(answer)) return ofApi(answer)
+  if (/^(?!file:)[a-z][\w+.-]*:\/\//i.test(answer))
+    throw new UsageError('A list is a file, or the URL of an API: http:// or https://.', {
+      hint: 'For a database start with a file or the example, then write `source: {use: sql, …}`: docs/sources.md.',
+    })
+  return plainly({ use: 'static-list', file: inFolder(pathOf(answer), folder) })
+}
+
+function ofApi(answer: string): Meant {
+  const { bare, username, password } = apart(answer)
+  const { url, variables } = withoutTokens(bare, 'LIST')
+  const isOpen = username === '' && password === ''
+  if (!isOpen) variables.set('LIST_PASSWORD', password)
+  const auth = (secret: string): Section => (isOpen ? {} : { auth: { user: username, password: secret } })
+  return {
+    written: { use: 'http', url, ...auth('${LIST_PASSWORD}') },
+    real: { use: 'http', url: bare, ...auth(password) },
+    variables,
+  }
+}
+
+/** A URL as the file gets it: the values of secrets in its query are variables. */
+function withoutTokens(text: string, prefix: string): { url: string; variables: Map<string, string> } {
+  const variables = new Map<string, string>()
+  const url = escaped(text).replaceAll(
+    /([?&]([\w.~[\]-]{1,64})=)([^\s&#]+)/g,
+    (all, start: string, name: string, value: string) => {
+      if (!holdsSecret(name)) return all
+      const variable = `${prefix}_${name.toUpperCase().replaceAll(/\W/g, '_')}`
+      variables.set(variable, value)
+      return `${start}\${${variable}}`
+    },
+  )
+  return { url, variables }
+}
+
+/** Where the tasks go. Throws UsageError. */
+export function sinkIn(answer: string, folder: string): Meant {
+  if (/^rediss?:\/\//i.test(answer)) return ofServer('redis-stream', answer, 'REDIS')
+  if (/^postgres(ql)?:\/\//i.test(answer)) return ofServer('postgres', answer, 'POSTGRES')
+  if (answer === 'jsonl') return plainly({ use: 'jsonl', path: './tasks.jsonl' })
+  const path = pathOf(answer)
+  if (/\.(jsonl|ndjson)$/i.test(path)) return plainly({ use: 'jsonl', path: inFolder(path, folder) })
+  throw new UsageError(`${answer} is none of redis://…, rediss://…, postgres://… and jsonl.`, {
+    hint: /^[\w.-]+(:\d+)?$/.test(answer)
+      ? `Is it a Redis? Then write redis://${answer}`
+      : 'A file of tasks ends in .jsonl; docs/sinks.md has the others.',
+  })
+}
+
+/** The password is an option of its own: there it isn't percent-encoded. */
+function ofServer(use: string, answer: string, prefix: string): Meant {
+  const { bare, username, password } = apart(answer)
+  const { url, variables } = withoutTokens(password === '' ? answer : bare, prefix)
+  const real = { use, url: answer }
+  if (password === '') return { written: { use, url }, real, variables }
+  variables.set(`${prefix}_PASSWORD`, password)
+  // redis-stream wants both in the URL or neither, postgres the user in the URL.
+  const isInUrl = use === 'postgres'
+  const name = username === '' ? '' : `${encodeURIComponent(username)}@`
+  const written = {
+    ...{ use, url: isInUrl ? url.replace('://', () => `://${name}`) : url },
+    ...(isInUrl || username === '' ? {} : { username: escaped(username) }),
+    password: `\${${prefix}_PASSWORD}`,
+  }
+  return { written, real, variables }
+}
+
+/** A URL without user and password, and these, decoded. What is no URL stays: a check says so. */
+function apart(text: string): { bare: string; username: string; password: string } {
+  if (!URL.canParse(text)) return { bare: text, username: '', password: '' }
+  const { username, password } = new URL(text)
+  const bare = text.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1')
+  return { bare, username: decoded(username), password: decoded(password) }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** A cron expression; null where there is to be no schedule. Throws UsageError. */
+export function scheduleIn(answer: string): string | null {
+  if (/^none$/i.test(answer)) return null
+  const cron = cronOf(answer) ?? answer
+  const mistake = mistakeIn(cron)
+  if (mistake === undefined) return cron
+  throw new UsageError(`"${answer}" says no times: ${mistake}.`, {
+    hint: 'Say hourly, daily, daily at 6, 15m, 6h, "0 */6 * * *" or none; times are UTC.',
+  })
+}
+
+/** Throws UsageError. */
+export function pingIn(answer: string): string {
+  if (/^https?:\/\//i.test(answer) && URL.canParse(answer)) return answer
+  throw new UsageError('--ping: the URL of a check is expected.', { hint: 'Such as https://hc-ping.com/your-id' })
+}

@@ -1,0 +1,92 @@
+/** Each answer to `owm init` is tried at once: the list is read, the sink is asked. */
+import { resolve } from 'node:path'
+import type { Loaded } from '../../../config/load.js'
+import { exitCodes, isOwmError } from '../../../errors/index.js'
+import type { DryRun } from '../../../pipeline/dry-run.js'
+import type { SinkDeps } from '../../../pipeline/parts.js'
+import { slotOf } from '../../../tasks/slot.js'
+import { type ChosenSource, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
+import { count, harmless, plural } from '../../format.js'
+import type { Section } from './starter.js'
+
+/** Milliseconds after which a list that goes on is known well enough. */
+const longestReading = 20_000
+
+/** What `owm init --json` says of the list; null where it wasn't read to its end. */
+export interface ListCounts {
+  read: number
+  rejected: number
+  duplicates: number
+  isWhole: boolean
+}
+
+export interface CheckedList {
+  counts: ListCounts
+  /** In words. */
+  said: string
+}
+
+/** A configuration with this section alone: no file is read, no variable of the environment. */
+async function loadedWith(name: 'source' | 'sink', section: Section, flag: string, folder: string): Promise<Loaded> {
+  const [{ loadConfig }, { Secrets }] = await Promise.all([
+    import('../../../config/load.js'),
+    import('../../../config/redact.js'),
+  ])
+  // Somebody waits for the answer: one attempt.
+  const set = [`${name}=${JSON.stringify(section)}`, 'retry.attempts=1']
+  // With secrets of its own: to a sink all of its URL is one, and what was answered is shown again.
+  const loaded = await loadConfig({ set, withoutFile: true }, {}, folder, new Secrets())
+  loaded.origins.note([name], { from: 'flag', name: flag })
+  return loaded
+}
+
+/** Reads the list. Throws OwmError; TransientError where it can't be had now. */
+export async function checkList(section: Section, folder: string, around: Surroundings): Promise<CheckedList> {
+  const loaded = await loadedWith('source', section, '--list', folder)
+  const source = await sourceOf(loaded, around, () => undefined)
+  const late = AbortSignal.timeout(longestReading)
+  const found = await readAll(source, loaded, AbortSignal.any([around.signal, late]), around)
+  around.signal.throwIfAborted()
+  if (found.error) throw found.error
+  const { read, rejected, duplicates } = found
+  const counts = { read, rejected, duplicates, isWhole: !late.aborted }
+  return { counts, said: wordsOf(counts, found) }
+}
+
+async function readAll(source: ChosenSource, loaded: Loaded, signal: AbortSignal, { now }: Surroundings) {
+  const [{ dryRun }, { dueIn }] = await Promise.all([
+    import('../../../pipeline/dry-run.js'),
+    import('../../../pipeline/input/cadence.js'),
+  ])
+  const namespace = loaded.settings.taskNamespace
+  return dryRun(source, slotOf(now()), { namespace, dueOf: dueIn(undefined, { from: 0, to: 0 }), signal })
+}
+
+/** `1,234 locations, 3 rejected: latitude 91 is out of range (line 5)` */
+function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects }: DryRun): string {
+  const [first] = rejects.commonest()
+  const more = rejects.commonest().length > 1 ? 'most of them: ' : ''
+  return [
+    `${isWhole ? '' : 'the first '}${plural(read, 'location')}`,
+    ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
+    ...(rejected > 0
+      ? [`${count(rejected)} rejected: ${more}${harmless(`${first?.reason} (${first?.position})`)}`]
+      : []),
+  ].join(', ')
+}
+
+/** Asks the sink. Throws OwmError; TransientError where it can't be reached now. */
+export async function checkSink(section: Section, folder: string, around: Surroundings): Promise<string> {
+  const loaded = await loadedWith('sink', section, '--to', folder)
+  const sink: SinkDeps = await sinkOf(loaded, around, true)
+  const { trySink, writableOutput } = await import('../../../config/check.js')
+  const { path } = section
+  if (section['use'] === 'jsonl' && typeof path === 'string') {
+    await writableOutput(resolve(folder, path))
+    return `${path} can be written`
+  }
+  return trySink(sink)
+}
+
+/** Whether what was thrown may be right another time: a server is down. */
+export const passes = (thrown: unknown): boolean => isOwmError(thrown) && thrown.exitCode === exitCodes.notDelivered

@@ -1,0 +1,182 @@
+/** `owm init`: a configuration to begin with. */
+import { hash } from 'node:crypto'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { addressesIn } from '../../../config/redact.js'
+import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
+import type { Done } from '../../command.js'
+import type { Surroundings } from '../../compose.js'
+import { secrets } from '../../output.js'
+import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
+import { checkList, checkSink, type ListCounts, passes } from './check.js'
+import type { Question } from './questions.js'
+import { settingsIn, starterWith } from './starter.js'
+
+export type { ListCounts } from './check.js'
+
+/** What `owm init --json` prints. */
+export interface InitResult {
+  path: string
+  /** The JSON Schema that the starter refers to. */
+  schema: string
+  /** Of the list that was named. */
+  list?: ListCounts
+  /** Names of the variables that must be set, each for a secret that isn't written into the file. */
+  variables?: string[]
+}
+
+/** Answers that flags give. */
+export interface Given {
+  list?: string | undefined
+  to?: string | undefined
+  every?: string | undefined
+  ping?: string | undefined
+}
+
+/** What was answered: undefined leaves the starter as it is. */
+interface Answers {
+  list: Meant | undefined
+  to: Meant | undefined
+  every: string | null | undefined
+}
+
+/**
+ * @param root where owm is installed
+ * @param asks whether somebody sits at the terminal, who is asked what no flag answers
+ */
+export async function init(
+  result: InitResult,
+  root: string,
+  given: Given,
+  asks: boolean,
+  around: Surroundings,
+): Promise<Done<InitResult>> {
+  const { path, schema } = result
+  const { mustBeSafe } = await import('../../../config/check.js')
+  await mustBeSafe([path, schema], around.trustFolder)
+  if (await stat(path).catch(() => undefined)) throw alreadyThere(path)
+  const ping = given.ping === undefined ? undefined : pingIn(given.ping)
+  secrets.add(...addressesIn({ ping }))
+  const answers = await answersTo(given, asks, result, around)
+  const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
+  const text = starterWith(starter, {
+    outbox: escaped(outboxFor(dirname(path), around.env)),
+    source: answers.list?.written,
+    sink: answers.to?.written,
+    cron: answers.every,
+    ping: ping && escaped(ping),
+  })
+  await write(result, text, ping !== undefined)
+  const isAnswered = asks || Object.values(given).some((answer) => answer !== undefined)
+  return { result, summary: isAnswered ? shown(result, text, answers) : begun(result) }
+}
+
+/** In the order of the questions; each is tried, and the first one that is wrong ends it, unless somebody is asked. */
+async function answersTo(given: Given, asks: boolean, result: InitResult, around: Surroundings): Promise<Answers> {
+  const folder = dirname(result.path)
+  const terminal = asks ? new (await import('./questions.js')).Questions(around.signal) : undefined
+  const answerTo = async <Of>(flag: string | undefined, question: Question<Of>): Promise<Of | undefined> => {
+    if (flag === undefined) return terminal?.ask(question)
+    const meant = question.understand(flag)
+    const said = await question.tryOut(meant).catch((thrown: unknown) => {
+      if (passes(thrown)) return `${toError(thrown).message} It is written all the same.`
+      around.note('Nothing is written. To write a file all the same, and edit it then, leave the flag out.')
+      throw thrown
+    })
+    if (said !== undefined) around.note(said)
+    return meant
+  }
+  try {
+    const list = await answerTo(given.list, await aboutList(folder, result, around))
+    const to = await answerTo(given.to, aboutSink(folder, around))
+    const every = await answerTo(given.every, aboutTimes)
+    return { list, to, every }
+  } finally {
+    terminal?.close()
+  }
+}
+
+async function aboutList(
+  folder: string,
+  result: InitResult,
+  around: Surroundings,
+): Promise<Question<Meant | undefined>> {
+  const [only, ...others] = (await readdir(folder)).filter(
+    (name) =>
+      /\.(csv|tsv|json|ndjson|geojson)(\.gz)?$/i.test(name) && !/^(owm\.schema|package|tsconfig).*\.json$/.test(name),
+  )
+  const isFound = only !== undefined && others.length === 0
+  return {
+    text: '1. Where is the list of locations: a file, or the URL of an API?',
+    ...(isFound ? { fallback: `./${only}` } : { fallback: 'two example cities', blank: '' }),
+    understand: (answer) => (answer === '' ? undefined : listIn(answer, folder)),
+    async tryOut(meant) {
+      if (!meant) return undefined
+      const { counts, said } = await checkList(meant.real, folder, around)
+      result.list = counts
+      return said
+    },
+  }
+}
+
+const aboutSink = (folder: string, around: Surroundings): Question<Meant> => ({
+  text: '2. Where shall the tasks go: redis://…, postgres://…, or jsonl for a file?',
+  fallback: around.env['OWM_REDIS_URL'] || around.env['REDIS_URL'] || 'redis://127.0.0.1:6379',
+  understand: (answer) => sinkIn(answer, folder),
+  tryOut: ({ real }) => checkSink(real, folder, around),
+})
+
+const aboutTimes: Question<string | null> = {
+  text: '3. How often: hourly, daily at 6, 15m, a cron expression (times are UTC), or none?',
+  fallback: 'hourly',
+  understand: scheduleIn,
+  tryOut: async () => undefined,
+}
+
+const alreadyThere = (path: string, cause?: Error): ConfigurationError =>
+  new ConfigurationError(`${path} exists already and is not overwritten.`, {
+    hint: 'Edit it, or move it away first.',
+    cause,
+  })
+
+/** @param isPrivate whether others mustn't read it */
+async function write({ path, schema }: InitResult, text: string, isPrivate: boolean): Promise<void> {
+  const { configSchema } = await import('../../../config/json-schema.js')
+  await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 }).catch((thrown: unknown) => {
+    const cause = toError(thrown)
+    if (codeOf(cause) === 'EEXIST') throw alreadyThere(path, cause)
+    throw new ConfigurationError(`${path} can't be written: ${cause.message}`, {
+      hint: 'Start owm init in a folder that you may write to.',
+      cause,
+    })
+  })
+  // An older one is overwritten: nobody edits it.
+  await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
+}
+
+const begun = ({ path, schema }: InitResult): string[] => [
+  `Wrote ${path}, and ${schema}, with which editors complete it.`,
+  'Edit the first, then try `owm produce --dry-run`; `owm init --print crontab` prints what starts it each hour.',
+]
+
+/** The settings in the file, and what to do next. */
+function shown(result: InitResult, text: string, { list, to, every }: Answers): string[] {
+  const variables = [list, to].flatMap((meant) => [...(meant?.variables.keys() ?? [])])
+  if (variables.length > 0) result.variables = variables
+  return [
+    `Wrote ${result.path}:`,
+    '',
+    ...settingsIn(text).map((line) => `  ${line}`),
+    '',
+    ...variables.map((name) => `The secret isn't in the file. Set it for each start: export ${name}=…`),
+    'Next: `owm produce --dry-run` shows the tasks, `owm produce` delivers them.',
+    ...(every === null ? [] : ['Then: (crontab -l 2>/dev/null; owm init --print crontab) | crontab -']),
+  ]
+}
+
+/** In the user's folder for state (XDG Base Directory Specification), named after the folder and a hash of its path. */
+function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
+  const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
+  return join(state, 'owm', `${basename(folder)}-${hash('sha1', folder, 'hex').slice(0, 8)}`, 'outbox.db')
+}

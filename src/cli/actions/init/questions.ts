@@ -1,0 +1,67 @@
+/** The three questions of `owm init`, to whoever sits at the terminal. */
+import { createInterface, type Interface } from 'node:readline/promises'
+import { secretsInUrl } from '../../../config/redact.js'
+import { InterruptedError, inOneText, isOwmError, UsageError } from '../../../errors/index.js'
+import { harmless } from '../../format.js'
+import { secrets } from '../../output.js'
+
+export interface Question<Meant> {
+  readonly text: string
+  /** What a blank answer means, as it is shown. */
+  readonly fallback: string
+  /** What a blank answer is, where it isn't what is shown. */
+  readonly blank?: string
+  /** Throws UsageError where the answer makes no sense. */
+  understand(answer: string): Meant
+  /** Says what was found. Throws OwmError where it can't be used, or not now. */
+  tryOut(meant: Meant): Promise<string | undefined>
+}
+
+export class Questions {
+  readonly #terminal: Interface
+  readonly #signal: AbortSignal
+  readonly #closed: Promise<never>
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    this.#terminal = createInterface({ input: process.stdin, output: process.stdout })
+    // In raw mode the terminal sends no signal by itself; the command listens for it, and ends the reading of a list.
+    this.#terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+    this.#closed = new Promise((_, reject) =>
+      this.#terminal.once('close', () => reject(new InterruptedError('SIGINT'))),
+    )
+    this.#closed.catch(() => undefined)
+  }
+
+  /** Asks until the answer is right. Throws InterruptedError and AbortError. */
+  async ask<Meant>(question: Question<Meant>): Promise<Meant> {
+    // An answer that makes sense is taken when it is given once more: the list may need `fields:`, the server be down.
+    let untried: string | undefined
+    for (;;) {
+      const shown = secrets.redact(untried ?? question.fallback)
+      const asked = this.#terminal.question(`${question.text} [${harmless(shown)}] `, { signal: this.#signal })
+      const given = (await Promise.race([asked, this.#closed])).trim()
+      const answer = given || (untried ?? question.blank ?? question.fallback)
+      secrets.add(...secretsInUrl(answer))
+      try {
+        const meant = question.understand(answer)
+        const said = answer === untried ? undefined : await question.tryOut(meant)
+        if (said !== undefined) this.#say(said)
+        return meant
+      } catch (thrown) {
+        if (this.#signal.aborted || !isOwmError(thrown)) throw thrown
+        this.#say(inOneText(thrown.message, thrown.hint))
+        untried = thrown instanceof UsageError ? undefined : answer
+        if (untried !== undefined) this.#say('Press Enter to keep it all the same, or give another answer.')
+      }
+    }
+  }
+
+  #say(text: string): void {
+    process.stdout.write(`  ${harmless(secrets.redact(text))}\n`)
+  }
+
+  close(): void {
+    this.#terminal.close()
+  }
+}

@@ -1,0 +1,168 @@
+/** `owm init` with answers: by flags, and by somebody at a terminal. */
+import { spawn } from 'node:child_process'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { listIn, scheduleIn, sinkIn } from '../../src/cli/actions/init/answers.js'
+import { settingsIn, starterWith } from '../../src/cli/actions/init/starter.js'
+import type { InitResult } from '../../src/commands/init.js'
+import { cronOf } from '../../src/schedule/every.js'
+import { bin, owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+
+const list = 'City;Lat;Lng\r\nTromsø;69.65;18.96\r\nBergen;60.39;5.32\r\nNowhere;95;3\r\n'
+
+/** A folder of its own, and a home; a list is in both. */
+async function scene() {
+  const home = await temporaryFolder()
+  const cwd = join(home, 'owm')
+  await mkdir(cwd)
+  await writeFile(join(cwd, 'cities.csv'), list)
+  await writeFile(join(home, 'a list #1 ${x}.csv'), list)
+  return { home, cwd, file: join(cwd, '.owmrc.yaml') }
+}
+
+/** At a terminal: each answer is typed when its question is there. Gives all that the terminal showed. */
+function atTerminal(
+  cwd: string,
+  home: string,
+  answers: readonly string[],
+): Promise<{ code: number | null; shown: string }> {
+  const { PATH = '' } = process.env
+  const call = `'${process.execPath}' '${bin}' init`
+  const child = spawn('script', ['-qec', call, '/dev/null'], { cwd, env: { PATH, HOME: home, TERM: 'xterm' } })
+  const left = [...answers]
+  let [shown, seen] = ['', 0]
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text
+    const answer = /\] /.test(shown.slice(seen)) ? left.shift() : undefined
+    if (answer === undefined) return
+    seen = shown.length
+    child.stdin.write(answer)
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
+}
+
+describe('by flags', () => {
+  it('reads the list, and writes what a start needs, but no secret', async () => {
+    const { home, cwd, file } = await scene()
+    const flags = ['--list', 'cities.csv', '--every', 'daily at 6:30', '--ping', 'https://hc.example/12345678-secret']
+    const to = 'redis://me:hunter%2F2-and-a-half@127.0.0.1:1/3'
+    const ran = await owm(['init', ...flags, `--to=${to}`], { cwd, env: { HOME: home } })
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringMatching(/3 locations, 1 rejected: latitude/) })
+    expect(ran.stderr).toMatch(/127\.0\.0\.1:1 can't be reached.* written all the same/)
+    expect(ran.stdout).toMatch(/Set it for each start: export REDIS_PASSWORD=[\s\S]*crontab -/)
+    const text = await readFile(file, 'utf8')
+    expect(parse(text)).toMatchObject({
+      source: { use: 'static-list', file: './cities.csv' },
+      sink: {
+        url: 'redis://127.0.0.1:1/3',
+        username: 'me',
+        password: '${REDIS_PASSWORD}',
+        stream: 'owm-ingestion-stream',
+      },
+      outbox: { path: expect.stringContaining(home) },
+      schedule: { cron: '30 6 * * *', timezone: 'UTC' },
+      notify: { ping: 'https://hc.example/12345678-secret' },
+    })
+    expect(ran.stdout + ran.stderr + text).not.toContain('hunter')
+    expect(ran.stdout + ran.stderr).not.toContain('12345678')
+    expect((await stat(file)).mode & 0o077).toBe(0)
+  })
+
+  it('says of a wrong answer why, and writes nothing', async () => {
+    const { home, cwd } = await scene()
+    const env = { HOME: home }
+    await writeFile(join(cwd, 'odd.csv'), 'a,b\n1,2\n')
+    const odd = await owm(['init', '--list', 'odd.csv'], { cwd, env })
+    expect(odd).toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: expect.stringMatching(/no column for the latitude[\s\S]*a, b/),
+    })
+    const both = await owmJson<InitResult>(['init', '--list', 'cities.csv', '--to', 'localhost:6379'], { cwd, env })
+    expect(both).toMatchObject({
+      code: 2,
+      json: { error: { hint: expect.stringContaining('redis://localhost:6379') } },
+    })
+    expect(await readdir(cwd)).toEqual(['cities.csv', 'odd.csv'])
+  })
+})
+
+describe('at a terminal', () => {
+  it('asks again until an answer is right, tries each, and shows what it wrote', async () => {
+    const { home, cwd, file } = await scene()
+    const answers = ['gone.csv\r', '~/a list #1 ${x}.csv\r', 'localhost\r', 'jsonl\r', 'often\r', '\r']
+    const { code, shown } = await atTerminal(cwd, home, answers)
+    expect({ code, shown }).toMatchObject({
+      code: 0,
+      shown: expect.stringMatching(/gone\.csv can't be read: there is no/),
+    })
+    for (const said of ['3 locations, 1 rejected', 'redis://localhost', '"often" says no times', 'cron: "0 * * * *"'])
+      expect(shown).toContain(said)
+    const { source, sink } = parse(await readFile(file, 'utf8'))
+    expect({ source, sink }).toEqual({
+      source: { use: 'static-list', file: join(home, 'a list #1 $${x}.csv') },
+      sink: { use: 'jsonl', path: './tasks.jsonl' },
+    })
+    const tasks = await owm(['produce', '--dry-run'], { cwd, env: { HOME: home } })
+    expect(tasks).toMatchObject({ code: 0, stdout: expect.stringContaining('2 tasks would be delivered') })
+  })
+
+  it.each(['\u0003', '\u0004'])('is left with %j, and leaves nothing behind', async (key) => {
+    const { home, cwd } = await scene()
+    // The list that is there is the default; a server that doesn't answer is kept by Enter.
+    const { code, shown } = await atTerminal(cwd, home, ['\r', 'redis://127.0.0.1:1\r', '\r', key])
+    expect(shown).toMatch(/\[\.\/cities\.csv\][\s\S]*can't be reached[\s\S]*How often/)
+    expect({ code, left: await readdir(cwd) }).toEqual({ code: 130, left: ['cities.csv'] })
+  })
+})
+
+describe('what the answers mean', () => {
+  const variables = (of: ReturnType<typeof listIn>): unknown => [of.written, Object.fromEntries(of.variables)]
+
+  it('of a list', () => {
+    expect(listIn('"../a b.csv"', '/x/y').written).toEqual({ use: 'static-list', file: '/x/a b.csv' })
+    expect(listIn('file:///x/y/z%20z.csv', '/x/y').written).toEqual({ use: 'static-list', file: './z z.csv' })
+    expect(() => listIn('postgres://h/db', '/x')).toThrow('or the URL of an API')
+    expect(variables(listIn('https://me:p%40ss@h/x?q=${1}&appid=abcdefgh', '/x'))).toEqual([
+      {
+        use: 'http',
+        url: 'https://h/x?q=$${1}&appid=${LIST_APPID}',
+        auth: { user: 'me', password: '${LIST_PASSWORD}' },
+      },
+      { LIST_APPID: 'abcdefgh', LIST_PASSWORD: 'p@ss' },
+    ])
+  })
+
+  it('of a sink', () => {
+    expect(variables(sinkIn('postgres://me:p%2Fw@h/db', '/x'))).toEqual([
+      { use: 'postgres', url: 'postgres://me@h/db', password: '${POSTGRES_PASSWORD}' },
+      { POSTGRES_PASSWORD: 'p/w' },
+    ])
+    expect(sinkIn('out.jsonl', '/x').written).toEqual({ use: 'jsonl', path: './out.jsonl' })
+  })
+
+  it.each([
+    ['hourly', '0 * * * *'],
+    ['Daily', '0 0 * * *'],
+    ['daily at 6', '0 6 * * *'],
+    ['daily 18:05', '5 18 * * *'],
+    ['15m', '*/15 * * * *'],
+    ['1h', '0 * * * *'],
+    ['6h', '0 */6 * * *'],
+    ['1d', '0 0 * * *'],
+    ['7h', undefined],
+    ['daily at 24', undefined],
+  ])('of %j', (words, cron) => {
+    expect(cronOf(words)).toBe(cron)
+  })
+
+  it('of no schedule, and of none at all', async () => {
+    expect(scheduleIn('none')).toBeNull()
+    const starter = await readFile(join(root, 'templates/owmrc.yaml'), 'utf8')
+    const text = starterWith(starter, { outbox: '/o', cron: null })
+    expect(parse(text)).toEqual({ ...parse(starter), outbox: { path: '/o' }, schedule: undefined })
+    expect(parse(settingsIn(text).join('\n'))).toEqual(parse(text))
+  })
+})
