@@ -1,9 +1,11 @@
 /** The README's way from nothing to a schedule, done word by word: with a list of one's own, and a crontab. */
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
 import { blocksOf, folderWithOwm } from '../support/pages.js'
 
@@ -17,7 +19,7 @@ function commandsOf(readme: string, section: string): string[] {
   return block?.text.trim().split('\n') ?? []
 }
 
-it('its commands lead from nothing to a line in the crontab', async () => {
+it('three commands lead from the installation to a monitored schedule that catches up', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const home = await temporaryFolder()
   const programs = await folderWithOwm()
@@ -27,34 +29,44 @@ it('its commands lead from nothing to a line in the crontab', async () => {
     '#!/bin/sh\nif [ "$1" = - ]; then tab=$(cat); echo "$tab" > "$HOME/tab"; else cat "$HOME/tab"; fi\n',
   )
   await chmod(join(programs, 'crontab'), 0o755)
-  const clock = {
+  // A check, as healthchecks.io has them.
+  const pings: string[] = []
+  const check = createServer((request, response) => {
+    pings.push(new URL(request.url ?? '', 'http://check').pathname)
+    response.end()
+  })
+  await once(check.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void check.close())
+  const address = check.address()
+  const ping = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/your-id`
+  const at = (time: string) => ({
     NODE_OPTIONS: `--import ${join(root, 'test/support/clock-at.mjs')}`,
-    OWM_TEST_NOW: '2026-11-23T10:17:00Z',
-  }
-  const env = { ...clock, HOME: home, PATH: [programs, process.env['PATH']].join(delimiter) }
+    OWM_TEST_NOW: `2026-11-23T${time}:00Z`,
+  })
+  const env = { ...at('10:17'), HOME: home, PATH: [programs, process.env['PATH']].join(delimiter) }
   const shell = async (command: string, cwd = join(home, 'owm')) => run('bash', ['-c', command], { cwd, env })
 
-  const [init = '', dryRun = '', produce = ''] = commandsOf(readme, 'Your own list')
-  await shell(init, home)
-  const file = join(home, 'owm', '.owmrc.yaml')
-  await writeFile(join(home, 'owm', 'cities.csv'), list)
-  const starter = await readFile(file, 'utf8')
-  const edited = starter
-    .replace(/^source:\n( .*\n)+/m, 'source:\n  use: static-list\n  file: ./cities.csv\n')
-    .replace(/^sink:\n( .*\n)+/m, 'sink:\n  use: jsonl\n  path: ./tasks.jsonl\n')
-  expect(edited).not.toBe(starter)
-  await writeFile(file, edited)
-  expect((await shell(dryRun)).stdout).toContain('Bergen')
+  const [init = '', produce = ''] = commandsOf(readme, 'Your own list')
+  await writeFile(join(home, 'cities.csv'), list)
+  const here = init.replace('redis://127.0.0.1:6379', 'jsonl').replace('https://hc-ping.com/your-id', ping)
+  expect((await shell(here, home)).stderr).toContain('2 locations')
   expect((await shell(produce)).stdout).toContain('2 tasks delivered to jsonl')
+  expect(pings).toEqual(['/your-id/start', '/your-id'])
 
-  const [doctor = '', install = ''] = commandsOf(readme, 'Into cron')
-  // Its home, for the test alone, is in /tmp.
-  expect((await shell(doctor)).stdout).toMatch(/^note +outbox-cleaned[\s\S]*checks: 1 found something\n$/m)
+  const [install = ''] = commandsOf(readme, 'Into cron')
   await shell('echo "MAILTO=me@example.com" | crontab -; '.concat(install))
   const tab = await readFile(join(home, 'tab'), 'utf8')
   expect(tab).toMatch(/^MAILTO=me@example\.com\n[\s\S]*\n0 \* \* \* \* .*produce -q/)
-  // As cron would start it, a second start of this hour: nothing comes twice.
+  // As cron would start it: a second time in this hour, and when the machine was off for some.
   const [, line = ''] = /^0 \* \* \* \* +(.*)$/m.exec(tab) ?? []
-  await run('/bin/sh', ['-c', line.replaceAll('\\%', '%')], { env: { ...env, PATH: '/usr/bin:/bin' } })
-  expect((await readFile(join(home, 'owm', 'tasks.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2)
+  const start = (time: string) =>
+    run('/bin/sh', ['-c', line.replaceAll('\\%', '%')], { env: { ...env, ...at(time), PATH: '/usr/bin:/bin' } })
+  const tasks = async () => (await readFile(join(home, 'owm', 'tasks.jsonl'), 'utf8')).trim().split('\n')
+  await start('10:20')
+  expect(await tasks()).toHaveLength(2)
+  await start('14:00')
+  expect(await tasks()).toHaveLength(4)
+  expect((await shell('owm runs')).stdout).toContain('2026-11-23T14:00:00Z')
+  // Its home, for the test alone, is in /tmp.
+  expect((await shell('owm doctor')).stdout).toMatch(/^note +outbox-cleaned[\s\S]*checks: 1 found something\n$/m)
 })
