@@ -28,10 +28,28 @@ const commands = (await readdir(join(src, 'commands'), { recursive: true })).fil
  * Native, or loaded only where somebody has installed it; TypeORM's peers are the drivers of other databases. The
  * authors of plugins get the zod that is installed, whole; owm has what it uses in its bundle.
  */
-const { peerDependencies } = await packageOf('node_modules/typeorm')
-const external = ['sqlite3', 'jiti', 'typescript', 'zod/v4', ...Object.keys(peerDependencies)].filter(
+const typeorm = await packageOf('node_modules/typeorm')
+const external = ['sqlite3', 'jiti', 'typescript', 'zod/v4', ...Object.keys(typeorm.peerDependencies)].filter(
   (name) => name !== 'ioredis',
 )
+
+/**
+ * TypeORM as ES modules, and without what its own package.json tells bundlers to leave out (`browser`): the drivers of
+ * other databases, and reading its options and entities from files. SQLite's driver stays, and so does what Node's
+ * platform has.
+ */
+const typeormForBundlers = {
+  name: 'typeorm-for-bundlers',
+  setup({ onResolve }) {
+    const path = (file) => join(root, 'node_modules/typeorm', file)
+    const left = Object.entries(typeorm.browser).filter(([from]) => !/\/(sqlite|platform)\//.test(from))
+    const instead = new Map(left.map(([from, to]) => [path(from), path(to)]))
+    onResolve({ filter: /^\./ }, ({ path: file, resolveDir }) => {
+      const found = instead.get(`${join(resolveDir, file)}.js`)
+      return found && { path: found }
+    })
+  },
+}
 
 await rm(join(root, 'dist'), { recursive: true, force: true })
 const { metafile } = await build({
@@ -45,6 +63,8 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
+  alias: { typeorm: 'typeorm/browser' },
+  plugins: [typeormForBundlers],
   external,
   preserveSymlinks: true, // the same program wherever node_modules is
   // Most libraries are CommonJS, and use what an ES module hasn't.
@@ -57,6 +77,7 @@ const { metafile } = await build({
   },
   legalComments: 'none', // THIRD_PARTY_LICENSES has them
   minifyWhitespace: true,
+  minifySyntax: true,
   metafile: true,
   logLevel: 'warning',
 })
