@@ -48,6 +48,8 @@ function head(starts: readonly Start[]): string {
   const variables = [...new Set(starts.flatMap(secretsOf))]
   const credentials = [...new Set(starts.flatMap((start) => start.credentials))]
   const files = [...new Set(starts.flatMap((start) => start.secretFiles))]
+  const others = new Set(starts.flatMap((start) => start.otherFiles))
+  const lost = [...others].filter((path) => !path.startsWith(`${places.state}/`)).map((path) => `  ${path}`)
   return comment(
     `owm, for ${config}`,
     'Fill in the image (its entrypoint is owm) and the size of the volume; then, for kubectl apply:',
@@ -74,6 +76,12 @@ function head(starts: readonly Start[]): string {
         ]
       : []),
     ...(files.length === 0 ? [] : [`Mount a secret with the files that it names: ${files.join(', ')}.`]),
+    ...(lost.length === 0
+      ? []
+      : [
+          `The pod can write to ${places.state} only: in the configuration, put there, or mount a volume for:`,
+          ...lost,
+        ]),
   )
 }
 

@@ -26,6 +26,8 @@ export interface Start {
   readonly secretFiles: readonly string[]
   /** Folders that owm writes to; with `${NAME}` where the configuration has one. */
   readonly writes: readonly string[]
+  /** Files that it writes besides the outbox. */
+  readonly otherFiles: readonly string[]
   /** `source.shards`, and `source.shard`, such as 0/3 */
   readonly shards: number | undefined
   readonly shard: string | undefined

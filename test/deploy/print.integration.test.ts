@@ -187,6 +187,8 @@ describe('--print systemd', () => {
     expect(JSON.parse(await readFile(join(folder.replaceAll('%%', '%'), '.owmrc.json'), 'utf8'))).toEqual(base)
     expect(text).toMatch(/^ReadWritePaths=".*\/state"$/m)
     expect(text).toMatch(/^ReadWritePaths=".*\/later"$/m)
+    const { text: measured } = await unitsOf({ ...base, metrics: { textfile: '/var/lib/metrics/owm.prom' } })
+    expect(measured).toMatch(/^ReadWritePaths=\/var\/lib\/metrics$/m)
   })
 
   it('lets owm do what it does with the system', async () => {
@@ -304,6 +306,12 @@ describe('--print kubernetes', () => {
     const cwd = await folderWith({ ...base, ...config })
     const ran = await owm(['init', '--print', 'kubernetes'], { cwd })
     expect(ran).toMatchObject({ code: 78, stdout: '', stderr: expect.stringContaining(word) })
+  })
+
+  it('names the files that a pod could not write', async () => {
+    const { text } = await documentsOf({ ...base, metrics: { textfile: '/var/lib/owm/metrics/owm.prom' } })
+    const [, named] = /^# The pod can write to \/var\/lib\/owm only: .*\n((?:# {3}.*\n)*)/m.exec(text) ?? []
+    expect(named).toMatch(/^# {3}\/.*\/later\/tasks\.jsonl\n$/)
   })
 
   it('has arguments that owm takes', async () => {

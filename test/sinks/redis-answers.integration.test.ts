@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { classed } from '../../src/sinks/redis-stream/errors.js'
+import { classed, unexpected } from '../../src/sinks/redis-stream/errors.js'
 import { options } from '../../src/sinks/redis-stream/options.js'
 import { folderWith, owm, type Ran, until } from '../support/cli.js'
 import { startProxy } from '../support/proxy.js'
@@ -173,6 +173,11 @@ it('parameters of ioredis do what they did; those that owm sets itself have no e
   expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
   await admin.select(1)
   expect(await admin.xlen(`a:${stream}`)).toBe(1)
+})
+
+it('an answer that no command gives is shown as text', () => {
+  const answer = [Buffer.from('attached'), [Buffer.from('0-1'), 3], null]
+  expect(unexpected(answer).message).toBe('Redis answered something unexpected: attached 0-1 3 ')
 })
 
 it('a policy that may evict the stream is told, once', async () => {

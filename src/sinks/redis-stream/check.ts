@@ -1,7 +1,6 @@
 /** The end of `owm config check --connect`: nothing of it stays, and what else a run needs is asked for. */
-import { ConfigurationError } from '../../errors/index.js'
 import type { Connection } from './connection/index.js'
-import { forbidden } from './errors.js'
+import { forbidden, unexpected } from './errors.js'
 import type { Keys } from './keys.js'
 import type { Settings } from './options.js'
 import { leave } from './scripts/leave.js'
@@ -15,6 +14,6 @@ export async function leaveCheck(connection: Connection, keys: Keys, id: string,
   const { stream, mark, slots } = keys
   const all = [stream, keys.fence(id), mark, slots, keys.receipts(id), keys.receiptIndex(id)]
   const left = await connection.ask((redis) => redis.eval(leave, all.length, ...all, ...otherCommands(settings)))
-  if (!Array.isArray(left)) throw new ConfigurationError(`Redis answered something unexpected: ${JSON.stringify(left)}`)
+  if (!Array.isArray(left)) throw unexpected(left)
   if (left.length > 0) throw forbidden(left.map(String), connection.place)
 }

@@ -50,6 +50,12 @@ const wrongServer: ReadonlySet<string> = new Set([
   ...['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED', 'ASK'],
 ])
 
+/** For an answer that none of owm's commands gives. */
+export const unexpected = (answer: unknown): TransientError =>
+  new TransientError(`Redis answered something unexpected: ${[answer].flat(Number.POSITIVE_INFINITY).join(' ')}`, {
+    hint: 'Look whether a proxy, or another program than Redis, answers there.',
+  })
+
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
 
 /** Where an answer of a cluster sends us: `MOVED 3999 10.0.0.2:6379`, or `ASK …` for this time only. */

@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { ChangedError, SinkFullError, SupersededError, TransientError } from '../../errors/index.js'
+import { ChangedError, SinkFullError, SupersededError } from '../../errors/index.js'
 import {
   type Attached,
   type Attachment,
@@ -35,6 +35,7 @@ import { taskIdOf } from '../../tasks/id.js'
 import { leaveCheck } from './check.js'
 import { Connection } from './connection/index.js'
 import { checks, examined } from './doctor/index.js'
+import { unexpected } from './errors.js'
 import { type Keys, keysOf } from './keys.js'
 import { options, type Settings } from './options.js'
 import { entriesOf, pagesBack, pictureOf, readingsOf, taskIdIn } from './picture.js'
@@ -268,6 +269,3 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
 
 const takenOver = (stream: string): string =>
   `Another owm has taken over this outbox at the stream ${stream}: this one stops.`
-
-const unexpected = (answer: unknown): TransientError =>
-  new TransientError(`Redis answered something unexpected: ${JSON.stringify(answer)}`)

@@ -60,7 +60,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
       ...(shards === undefined ? [] : ['JOB_COMPLETION_INDEX']),
     ],
     ...filesOf(references.files),
-    writes: [...new Set(writesOf(loaded))],
+    ...writesOf(loaded),
   }
   for (const text of [...Object.values(paths), ...start.flags, ...start.writes]) mustBeOneLine(text, loaded)
   return { ...start, variables: [...new Set(start.variables)] }
@@ -94,13 +94,20 @@ function mustBeOneLine(text: string, { secrets }: Loaded): void {
 }
 
 /** Folders that are written to, by their names in the configuration where these depend on the environment. */
-function writesOf({ settings, origins, baseDir }: Loaded): string[] {
-  const { outbox, sink } = settings
-  const written = origins.written(['outbox', 'path'])
-  const isOpen = typeof written === 'string' && written.includes('${')
+function writesOf(loaded: Loaded): Pick<Start, 'writes' | 'otherFiles'> {
+  const { settings, origins, baseDir } = loaded
+  const { outbox, sink, metrics } = settings
+  const named = (path: string[], value: string): string => {
+    const written = origins.written(path)
+    return typeof written === 'string' && written.includes('${') ? written : resolve(baseDir, value)
+  }
   const file = sink?.use === 'jsonl' ? sink['path'] : undefined
-  const target = typeof file !== 'string' || file === '-' ? [] : [file.includes('${') ? file : resolve(baseDir, file)]
-  return [isOpen ? written : outbox.path, ...target].map((path) => dirname(path))
+  const otherFiles = [
+    ...(typeof file !== 'string' || file === '-' ? [] : [named(['sink', 'path'], file)]),
+    ...(metrics?.textfile === undefined ? [] : [named(['metrics', 'textfile'], metrics.textfile)]),
+  ]
+  const files = [named(['outbox', 'path'], outbox.path), ...otherFiles]
+  return { writes: [...new Set(files.map((path) => dirname(path)))], otherFiles }
 }
 
 /** systemd's credentials by their names, and the other files with secrets by their paths. */
