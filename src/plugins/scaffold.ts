@@ -1,6 +1,9 @@
-/** Writes a new plugin's project from the folder `templates`. */
+/**
+ * Writes a new plugin's project from the folder `templates`: `plugin` has what all have, `source` and `sink` the code,
+ * `typescript` what its projects have more. The code is valid in both languages: its types follow from the contract.
+ */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, codeOf, isOwmError, toError, UsageError } from '../errors/index.js'
 
 export interface Owm {
@@ -9,12 +12,16 @@ export interface Owm {
   version: string
 }
 
-/** Writes a project; its package and plugin are named after the folder. Throws UsageError, ConfigurationError. */
-export async function writeProject(
-  kind: 'source' | 'sink',
-  path: string,
-  owm: Owm,
-): Promise<{ name: string; files: string[] }> {
+export interface Project {
+  kind: 'source' | 'sink'
+  /** Its folder: package and plugin are named after it. */
+  path: string
+  typescript: boolean
+}
+
+/** Writes a project; gives its package's name, and its files. Throws UsageError, ConfigurationError. */
+export async function writeProject(project: Project, owm: Owm): Promise<{ name: string; files: string[] }> {
+  const { kind, path } = project
   const prefix = `owm-${kind}-`
   const name = basename(path)
     .toLowerCase()
@@ -25,13 +32,7 @@ export async function writeProject(
     throw new UsageError(`${path} gives the plugin no name.`, {
       hint: `Name the folder after what it reads or writes: ${prefix}stations.`,
     })
-  const values: Readonly<Record<string, string>> = {
-    __NAME__: name,
-    __PACKAGE__: `${prefix}${name}`,
-    __VERSION__: owm.version,
-  }
-  const templates = join(owm.root, 'templates', kind)
-  const files = await readdir(templates)
+  const files = await filesOf(project, name, owm)
   try {
     await mkdir(path, { recursive: true })
     const there = await readdir(path)
@@ -39,13 +40,9 @@ export async function writeProject(
       throw new ConfigurationError(`${path} isn't empty, and nothing is overwritten.`, {
         hint: 'Name a folder that is new, or move its files away first.',
       })
-    for (const file of files) {
-      const text = await readFile(join(templates, file), 'utf8')
-      await writeFile(
-        join(path, file),
-        text.replace(/__[A-Z]+__/g, (placeholder) => values[placeholder] ?? placeholder),
-        { flag: 'wx' },
-      )
+    for (const [file, text] of files) {
+      await mkdir(dirname(join(path, file)), { recursive: true })
+      await writeFile(join(path, file), text, { flag: 'wx' })
     }
   } catch (thrown) {
     const error = toError(thrown)
@@ -55,5 +52,45 @@ export async function writeProject(
       : `${path} can't be written: ${error.message}`
     throw new ConfigurationError(`${what}.`, { hint: 'Name a folder that is new, where you may write.', cause: error })
   }
-  return { name: `${prefix}${name}`, files }
+  return { name: `${prefix}${name}`, files: [...files.keys()].sort() }
+}
+
+/** The project's files: path -> text. */
+async function filesOf({ kind, typescript }: Project, name: string, owm: Owm): Promise<Map<string, string>> {
+  const values: Readonly<Record<string, string>> = {
+    __NAME__: name,
+    __KIND__: kind,
+    __PACKAGE__: `owm-${kind}-${name}`,
+    __MODULE__: typescript ? 'dist/index.js' : 'index.js',
+    __OPTION__: kind === 'source' ? 'pageSize: 2' : 'folder: ./tasks',
+    __VERSION__: owm.version,
+    __YEAR__: String(new Date().getFullYear()),
+  }
+  const files = new Map<string, string>()
+  for (const folder of ['plugin', kind, ...(typescript ? ['typescript'] : [])])
+    for (const file of await readdir(join(owm.root, 'templates', folder))) {
+      const template = await readFile(join(owm.root, 'templates', folder, file), 'utf8')
+      const text = template.replace(/__[A-Z]+__/g, (placeholder) => values[placeholder] ?? placeholder)
+      const path = pathOf(file, typescript)
+      const before = files.get(path)
+      files.set(path, before === undefined ? text : merged(before, text))
+    }
+  return files
+}
+
+/** Where a template's file belongs. npm leaves each `.gitignore` out of a package, so it has another name there. */
+function pathOf(file: string, typescript: boolean): string {
+  if (file === 'gitignore') return '.gitignore'
+  return typescript && file.endsWith('.js') ? join('src', file.replace(/js$/, 'ts')) : file
+}
+
+interface Manifest {
+  devDependencies: Readonly<Record<string, string>>
+}
+
+/** One package.json of two, as text. */
+function merged(...texts: [string, string]): string {
+  const [one, more]: Manifest[] = texts.map((text) => JSON.parse(text))
+  const devDependencies = { ...more?.devDependencies, ...one?.devDependencies }
+  return `${JSON.stringify({ ...one, ...more, devDependencies }, null, 2)}\n`
 }

@@ -1,13 +1,15 @@
 import { defineSource, z } from 'owm-producer'
 
-/** Instead of this list: your database, your API, your file. */
-const places = [
+const all = [
   { id: 1, city: 'Nairobi', state: 'Nairobi County', latitude: -1.28333, longitude: 36.81667 },
   { id: 2, city: 'Reykjavík', state: 'Capital Region', latitude: 64.13548, longitude: -21.89541 },
   { id: 3, city: 'Quito', state: 'Pichincha', latitude: -0.22985, longitude: -78.52495 },
   { id: 4, city: 'Oslo', state: 'Oslo', latitude: 59.91273, longitude: 10.74609 },
   { id: 5, city: 'Suva', state: 'Central', latitude: -18.14161, longitude: 178.44149 },
 ]
+
+/** Instead of this: your database, your API. It is an object so that the test can make it fail. */
+export const backend = { places: async () => all }
 
 export default defineSource({
   name: '__NAME__',
@@ -18,15 +20,13 @@ export default defineSource({
   }),
   async open({ pageSize }, { attempt, signal }) {
     // What can be wrong for good (no such file, no such table) belongs here, as a ConfigurationError with a hint.
-    async function page(first) {
-      signal.throwIfAborted()
-      return places.slice(first, first + pageSize)
-    }
     return {
       async *read(resume) {
         for (let first = Number(resume ?? 0); ; first += pageSize) {
+          signal.throwIfAborted()
           // Under the configured retries. What still fails is thrown: owm keeps what it has and reads on next time.
-          const locations = await attempt(() => page(first))
+          // Never catch it to end quietly: that would pass off a part of the list as the whole.
+          const locations = await attempt(async () => (await backend.places()).slice(first, first + pageSize))
           if (locations.length === 0) return
           yield {
             locations,

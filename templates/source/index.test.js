@@ -1,8 +1,29 @@
 import { test } from 'node:test'
 import { sourceChecks } from 'owm-producer/testing'
-import plugin from './index.js'
+import plugin, { backend } from './index.js'
 
-// Options as in a configuration, and how many locations they give. At least three batches make the best test.
-const checks = sourceChecks({ plugin, module: import.meta.resolve('./index.js'), options: {}, count: 5 })
+const { places } = backend
+
+/** How what it reads from can fail: the source must throw then. `begin` gives what ends it. */
+const down = {
+  name: 'the backend is down',
+  begin() {
+    backend.places = async () => {
+      throw new Error('the backend is down')
+    }
+    return () => {
+      backend.places = places
+    }
+  },
+}
+
+const checks = sourceChecks({
+  plugin,
+  module: import.meta.resolve('./index.js'),
+  // As in a configuration, and how many locations they give. At least three batches make the best test.
+  options: {},
+  count: 5,
+  faults: [down],
+})
 
 for (const check of checks) test(check.name, () => check.run())

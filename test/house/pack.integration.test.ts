@@ -180,8 +180,8 @@ it('uses a lone plugin, beside which nothing is installed, and starts a project 
   expect(stdout.trim().split('\n')).toHaveLength(8)
   for (const kind of ['source', 'sink']) {
     await runAsUser(owm, ['plugins', 'new', kind, `own-${kind}`], cwd)
-    const names = await readdir(join(root, 'templates', kind))
-    expect(await readdir(join(cwd, `own-${kind}`))).toEqual(names)
+    const names = await readdir(join(cwd, `own-${kind}`))
+    expect(names).toEqual(expect.arrayContaining(['.gitignore', 'LICENSE', 'index.js']))
     for (const name of names)
       expect(await readFile(join(cwd, `own-${kind}`, name), 'utf8')).not.toMatch(/__|file:|\/(home|tmp|usr|global)\//)
   }

@@ -3,7 +3,7 @@
  * the table is killed at one step only.
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type Check, sinkChecks } from '../../src/plugins/conformance/index.js'
+import { type Check, type Fault, sinkChecks } from '../../src/plugins/conformance/index.js'
 import postgres from '../../src/sinks/postgres/index.js'
 import { quoted } from '../../src/sinks/postgres/tables.js'
 import { startPostgres, type TestDatabase, withJobs } from '../support/databases.js'
@@ -45,6 +45,17 @@ async function snapshotOf(tables: readonly string[]): Promise<() => Promise<void
 }
 let copies = 0
 
+/** Each new row of a table fails as it would on a full disk. */
+const fullDisk = (table: string): Fault => ({
+  name: "the server's disk is full",
+  async begin() {
+    await server.query(`CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$`)
+    await server.query(`CREATE TRIGGER full_disk BEFORE INSERT ON ${table} EXECUTE FUNCTION fail()`)
+    return () => server.query(`DROP TRIGGER full_disk ON ${table}`)
+  },
+})
+
 function checksOf(options: Record<string, unknown>, tasks: string, text: string): Check[] {
   const beside = ['sink', 'fence', 'receipt'].map((name) => quoted(`${options['table']}_${name}`))
   return sinkChecks({
@@ -55,6 +66,7 @@ function checksOf(options: Record<string, unknown>, tasks: string, text: string)
       return rows.map((row) => row.text)
     },
     snapshot: () => snapshotOf([tasks, ...beside]),
+    faults: [fullDisk(tasks)],
   })
 }
 

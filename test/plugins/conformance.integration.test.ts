@@ -6,13 +6,14 @@ import { gzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defineSource } from '../../src/plugin.js'
-import { type Check, sinkChecks, sourceChecks } from '../../src/plugins/conformance/index.js'
+import { type Check, type Fault, sinkChecks, sourceChecks } from '../../src/plugins/conformance/index.js'
 import { loadSink, loadSource } from '../../src/plugins/load.js'
 import jsonl from '../../src/sinks/jsonl/index.js'
 import redisStream from '../../src/sinks/redis-stream/index.js'
 import simulatedDb from '../../src/sources/simulated-db/index.js'
 import staticList from '../../src/sources/static-list/index.js'
 import { root } from '../support/cli.js'
+import { gone } from '../support/gone.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
 
 // Through the door that a configuration uses.
@@ -97,7 +98,35 @@ function suite(name: string, checks: () => Check[]): void {
 const isLong = process.env['OWM_TEST_LONG'] === '1'
 const killed = ['list.csv', 'list.csv.gz', 'list.json']
 const isWanted = (file: string, { name }: Check): boolean =>
-  isLong || killed.includes(file) || !name.includes('is killed')
+  isLong || killed.includes(file) || !/is killed|this happens/.test(name)
+
+/** The second half of a file is missing: what is compressed, or ends with a bracket, shows it. */
+const halved = (path: string): Fault => ({
+  name: 'half of it is missing',
+  async begin() {
+    const whole = await readFile(path)
+    await writeFile(path, whole.subarray(0, whole.length / 2))
+    return () => writeFile(path, whole)
+  },
+})
+const showsItsEnd = (file: string): boolean => /json$|gz$/.test(file)
+const faultsOf = (file: string): Fault[] => {
+  const path = join(baseDir, file)
+  return [gone(path), ...(showsItsEnd(file) ? [halved(path)] : [])]
+}
+
+/** Every write fails. */
+const fullRedis: Fault = {
+  name: 'the server has no memory left',
+  async begin() {
+    const set = async (bytes: number): Promise<void> => {
+      const client = new Redis(redis?.url ?? '')
+      await client.config('SET', 'maxmemory', bytes).finally(() => client.disconnect())
+    }
+    await set(1)
+    return () => set(0)
+  },
+}
 
 describe('sources', () => {
   const count = places.length
@@ -106,7 +135,9 @@ describe('sources', () => {
   const packed = Object.keys(lists).filter((name) => isLong || name === 'list.csv' || name === 'list.json')
   for (const file of [...Object.keys(lists), ...packed.map((name) => `${name}.gz`)])
     suite(`static-list, ${file}`, () =>
-      sourceChecks({ plugin: staticList, options: { file }, count, baseDir }).filter((check) => isWanted(file, check)))
+      sourceChecks({ plugin: staticList, options: { file }, count, baseDir, faults: faultsOf(file) }).filter((check) =>
+        isWanted(file, check),
+      ))
   suite('simulated-db', () =>
     sourceChecks({ plugin: simulatedDb, options: { count: 1_234, pageSize: 100 }, count: 1_234 }))
   suite('simulated-db, with bad rows', () =>
@@ -205,6 +236,7 @@ describe('sinks', () => {
       baseDir,
       arrived: async () =>
         (await readFile(join(baseDir, 'tasks.jsonl'), 'utf8')).split('\n').filter((line) => line !== ''),
+      faults: [gone(join(baseDir, 'tasks.jsonl'))],
     }))
   suite('redis-stream', () =>
     sinkChecks({
@@ -219,6 +251,7 @@ describe('sinks', () => {
         }
       },
       snapshot: () => snapshotOf(redis?.url ?? ''),
+      faults: [fullRedis],
     }))
   /** A sink that appends to a file, as it shouldn't. */
   async function broken(body: string, check: string): Promise<void> {
@@ -311,6 +344,7 @@ describe('sinks', () => {
         const before = await held()
         return () => writeFile(file, before)
       },
+      faults: [gone(file)],
     })
   }
 
@@ -341,5 +375,6 @@ describe('sinks', () => {
         const names = (await readdir(path)).sort()
         return Promise.all(names.map((name) => readFile(join(path, name), 'utf8')))
       },
+      faults: [gone(join(baseDir, 'tasks'))],
     }))
 })

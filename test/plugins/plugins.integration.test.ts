@@ -1,14 +1,10 @@
 /** `owm plugins …`, as a process, in folders with plugins of each origin. */
-import { execFile } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import type { PluginReport } from '../../src/plugins/catalogue.js'
 import { folderWith, owm, owmJson, root, temporaryFolder } from '../support/cli.js'
-
-const run = promisify(execFile)
 
 const sourceModule = (name: string): string => `
   import { defineSource, z } from 'owm'
@@ -179,65 +175,6 @@ describe('owm plugins show', () => {
     expect(code).toBe(exit)
     expect(json.error?.message).toMatch(message)
     expect(json.error?.hint).toMatch(hint)
-  })
-})
-
-describe('owm plugins new', () => {
-  it.each([
-    ['source', 'owm-source-stations', 'stations'],
-    ['sink', 'Big Queue', 'big-queue'],
-  ] as const)('%s: a project whose tests pass, and that owm can use', async (kind, dir, name) => {
-    const folder = await temporaryFolder()
-    const project = join(folder, dir)
-    const { code, json } = await owmJson<{ path: string; package: string; files: string[] }>(
-      ['plugins', 'new', kind, dir],
-      { cwd: folder },
-    )
-    expect({ code, json }).toEqual({
-      code: 0,
-      json: { path: project, package: `owm-${kind}-${name}`, files: await readdir(project) },
-    })
-    for (const file of json.files) expect(await readFile(join(project, file), 'utf8')).not.toMatch(/__[A-Z]+__/)
-
-    // As its README says, with a global installation that is this clone.
-    const prefix = await temporaryFolder()
-    await mkdir(join(prefix, 'lib', 'node_modules'), { recursive: true })
-    await symlink(root, join(prefix, 'lib', 'node_modules', 'owm-producer'))
-    await run('npm', ['link', 'owm-producer', '--offline', '--no-audit', '--no-fund'], {
-      cwd: project,
-      env: { ...process.env, npm_config_prefix: prefix },
-    })
-    const tested = await run('npm', ['test'], { cwd: project })
-    expect(tested.stdout).toMatch(/^\S+ pass [1-9]\d\n\S+ fail 0\n/m)
-
-    const args =
-      kind === 'source' ? ['--source', `./${dir}/index.js`, '--sink', 'jsonl', '--set', 'sink.path=t.jsonl'] : []
-    const more =
-      kind === 'sink' ? ['--source', 'simulated-db', '--sink', `./${dir}/index.js`, '--set', 'sink.folder=tasks'] : []
-    const produced = await owmJson<ProduceResult>(['produce', '--outbox', 'o.db', ...args, ...more], { cwd: folder })
-    expect(produced.code, produced.stderr).toBe(0)
-    expect(produced.json.sink.delivered).toBe(kind === 'source' ? 5 : 1_000)
-  })
-
-  it('overwrites nothing', async () => {
-    const folder = await temporaryFolder()
-    await writeFile(join(folder, 'mine.txt'), 'mine')
-    for (const dir of ['.', 'mine.txt']) {
-      const { code, stderr } = await owm(['plugins', 'new', 'source', dir], { cwd: folder })
-      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringMatching(/isn't empty|is not a folder/) })
-    }
-    expect(await readdir(folder)).toEqual(['mine.txt'])
-  })
-
-  it.each([
-    [['plugins', 'new', 'sauce', 'x'], /one of: source, sink/],
-    [['plugins', 'new', 'source'], /dir/],
-    [['plugins', 'new', 'source', '!!!'], /gives the plugin no name/],
-  ])('%j: 2', async (args, message) => {
-    const folder = await temporaryFolder()
-    const { code, stderr } = await owm(args, { cwd: folder })
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) })
-    expect(await readdir(folder)).toEqual([])
   })
 })
 

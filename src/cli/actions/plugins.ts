@@ -3,6 +3,7 @@ import type { Loaded } from '../../config/load.js'
 import { ConfigurationError, UsageError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import type { PluginReport } from '../../plugins/catalogue.js'
+import type { Project } from '../../plugins/scaffold.js'
 import type { Done } from '../command.js'
 import { defaultOf, harmless } from '../format.js'
 
@@ -92,13 +93,10 @@ export interface NewPluginResult {
   files: string[]
 }
 
-export async function create(
-  kind: string,
-  path: string,
-  owm: { root: string; version: string },
-): Promise<Done<NewPluginResult>> {
+export async function create(project: Project, owm: { root: string; version: string }): Promise<Done<NewPluginResult>> {
   const { writeProject } = await import('../../plugins/scaffold.js')
-  const { name, files } = await writeProject(kind === 'sink' ? 'sink' : 'source', path, owm)
+  const { path } = project
+  const { name, files } = await writeProject(project, owm)
   const summary = [
     `Wrote ${name} to ${path}: ${files.join(', ')}.`,
     'Go there, then `npm link owm-producer` and `npm test`.',

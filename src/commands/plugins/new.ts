@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { create, type NewPluginResult } from '../../cli/actions/plugins.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 
@@ -8,10 +9,10 @@ export type { NewPluginResult } from '../../cli/actions/plugins.js'
 export default class PluginsNew extends OwmCommand<NewPluginResult> {
   static override summary = 'Write a ready project for a source or sink of your own.'
   static override description =
-    'A package with the plugin, a test that runs the conformance suite, and a README. Nothing is overwritten.'
+    'A package with the plugin, a test that runs the conformance suite, a README and a licence. Nothing is overwritten.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> source ./owm-source-stations',
-    '<%= config.bin %> <%= command.id %> sink ./owm-sink-queue',
+    '<%= config.bin %> <%= command.id %> sink ./owm-sink-queue --typescript',
   ]
   static override args = {
     kind: Args.string({
@@ -26,6 +27,9 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
       required: true,
     }),
   }
+  static override flags = {
+    typescript: Flags.boolean({ description: 'write it in TypeScript; without this flag, in JavaScript' }),
+  }
 
   protected result: NewPluginResult = { path: null, package: null, files: [] }
 
@@ -33,6 +37,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
     const { flags, args } = await this.parse(PluginsNew)
     this.takeFlags(flags)
     this.result.path = resolve(args.dir)
-    return create(args.kind, this.result.path, this.config)
+    const kind = args.kind === 'sink' ? 'sink' : 'source'
+    return create({ kind, path: this.result.path, typescript: flags.typescript }, this.config)
   }
 }

@@ -11,6 +11,14 @@ export interface Check {
   run(): Promise<void>
 }
 
+/** A way in which what a plugin talks to can fail. */
+export interface Fault {
+  /** In words, for the name of its check: `the server answers 500`. */
+  readonly name: string
+  /** Makes it fail. The function that it gives ends that, and brings back all as it was. */
+  begin(): (() => unknown) | Promise<() => unknown>
+}
+
 export interface UnderTest {
   /** As they would stand in a configuration, beside `use`; for the checks that kill they must survive JSON. */
   options: Record<string, unknown>
@@ -21,6 +29,11 @@ export interface UnderTest {
    * process.
    */
   module?: string
+  /**
+   * How what the plugin talks to can fail, halfway too. Each gives a check of its own: one at a time, since it changes
+   * what the others read or write.
+   */
+  faults?: readonly Fault[]
 }
 
 export interface SourceUnderTest<Options extends ZodType> extends UnderTest {
@@ -51,7 +64,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 export type Attempt = PluginContext['attempt']
 const once: Attempt = (operation) => operation()
 
-interface Conditions {
+export interface Conditions {
   attempt?: Attempt | undefined
   signal?: AbortSignal | undefined
 }
@@ -93,6 +106,28 @@ function optionsOf<Options extends ZodType>(
   options: Record<string, unknown>,
 ): output<Options> {
   return plugin.options.parse(options)
+}
+
+/** Ends a fault that has begun, in the beginning or by `begin`, when `use` is over. */
+export async function withFault<T>(
+  fault: Fault,
+  isBegun: boolean,
+  use: (begin: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let end: (() => unknown) | undefined
+  const begin = async (): Promise<void> => {
+    try {
+      end = await fault.begin()
+    } catch (error) {
+      throw new assert.AssertionError({ message: `"${fault.name}" can't begin: ${error}` })
+    }
+  }
+  try {
+    if (isBegun) await begin()
+    return await use(begin)
+  } finally {
+    await end?.()
+  }
 }
 
 /** owm waits as long, then goes on without. */

@@ -6,6 +6,6 @@
  * Most checks open the plugin in this process. Those that kill start processes
  * of their own, with the real pipeline and an outbox in a temporary folder.
  */
-export type { Check, SinkUnderTest, SourceUnderTest } from './check.js'
+export type { Check, Fault, SinkUnderTest, SourceUnderTest } from './check.js'
 export { sinkChecks } from './sink-checks.js'
 export { sourceChecks } from './source-checks.js'

@@ -3,10 +3,19 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ZodType } from 'zod'
-import type { Entry, SinkPlugin } from '../../plugin.js'
+import type { Entry, Outcome, SinkPlugin } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { chainChecks } from './chain-checks.js'
-import { type Check, optionChecks, type SinkUnderTest, soon, timed, withinSeconds } from './check.js'
+import {
+  type Check,
+  type Fault,
+  optionChecks,
+  type SinkUnderTest,
+  soon,
+  timed,
+  withFault,
+  withinSeconds,
+} from './check.js'
 import { killChecks } from './kill-checks.js'
 import { Probe } from './probe.js'
 
@@ -22,6 +31,7 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     ...optionChecks(sink),
     ...deliveryChecks(probe),
     abortCheck(probe),
+    ...(sink.faults ?? []).map((fault) => faultCheck(fault, probe)),
     entriesCheck(probe),
     doctorCheck(sink.plugin.checks, probe),
     twoAtOnceCheck(probe),
@@ -93,6 +103,50 @@ function abortCheck(probe: Probe): Check {
       await probe.assertArrived(batch.tasks)
     },
   }
+}
+
+/** What the author of a plugin can make fail, and the suite can't. */
+function faultCheck(fault: Fault, probe: Probe): Check {
+  return {
+    name: `throws, or has what it says it has, where this happens: ${fault.name}`,
+    async run() {
+      assert.ok(await failsUnder(fault, probe, true), `"${fault.name}", and it took a batch: does the fault begin?`)
+      await failsUnder(fault, probe, false)
+    },
+  }
+}
+
+/** Delivers a batch while a fault lasts, from the beginning or once the sink is at work: whether it threw. */
+async function failsUnder(fault: Fault, probe: Probe, fromTheBeginning: boolean): Promise<boolean> {
+  const [before, batch] = [probe.next(2), probe.next(3)]
+  if (fromTheBeginning) await probe.opened((open) => open.deliver(before))
+  let outcomes: readonly Outcome[] | undefined
+  const delivering = (begin: () => Promise<void>): Promise<void> =>
+    probe.opened(async (open) => {
+      if (!fromTheBeginning) {
+        await open.deliver(before)
+        await begin()
+      }
+      outcomes = await open.deliver(batch)
+    })
+  const failure: unknown = await withFault(fault, fromTheBeginning, (begin) =>
+    delivering(begin).then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  )
+  if (failure instanceof assert.AssertionError) throw failure
+  const there = await probe.copies(batch.tasks)
+  for (const [index, outcome] of (outcomes ?? []).entries()) {
+    const what = `"${fault.name}", and it said ${JSON.stringify(outcome)} of a task that`
+    assert.equal(typeof outcome, 'string', `${what} it may take later: throw`)
+    assert.ok(there.includes(batch.task(index)), `${what} isn't there`)
+  }
+  await probe.opened(async (open) => {
+    for (const again of [before, batch]) await open.deliver(again)
+  })
+  await probe.assertArrived([...before.tasks, ...batch.tasks])
+  return outcomes === undefined
 }
 
 function entriesCheck(probe: Probe): Check {

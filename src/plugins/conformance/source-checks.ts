@@ -3,61 +3,21 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ZodType } from 'zod'
-import { TransientError } from '../../errors/index.js'
-import { isMalformed, type Location, type Malformed, type Source } from '../../plugin.js'
-import {
-  type Attempt,
-  type Check,
-  closed,
-  optionChecks,
-  type SourceUnderTest,
-  soon,
-  timed,
-  withinSeconds,
-  withSource,
-} from './check.js'
+import { type Check, closed, optionChecks, type SourceUnderTest, timed, withSource } from './check.js'
+import { failureChecks } from './failure-checks.js'
 import { choiceOf, inTemporaryFolder, runJob, runJobToItsEnd, someSlot, tasksOf } from './jobs.js'
+import { nothing, readAll, readInto } from './reading.js'
 import type { Job } from './runner.js'
 
 export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
   const checks = [
     ...optionChecks(source),
     ...readingChecks(source),
-    ...failureChecks(source),
     ...endingChecks(source),
+    ...failureChecks(source),
     killCheck(source),
   ]
   return checks.map(timed)
-}
-
-/** What was read of a source. */
-interface Given {
-  keys: string[]
-  resumes: { after: number; resume: string }[]
-}
-
-const keyOf = (location: Location | Malformed): string =>
-  JSON.stringify(isMalformed(location) ? { rejected: location.value } : location)
-
-/** Reads on where `given` ends, and adds to it: what came before a failure is there then. */
-async function readInto(given: Given, open: Source, count: number): Promise<void> {
-  let empty = 0
-  for await (const batch of open.read(given.resumes.at(-1)?.resume)) {
-    batch.locations.forEach((location, index) => {
-      given.keys.push(keyOf(location))
-      assert.ok(batch.position(index).length > 0, '`position` must name the place of each record')
-    })
-    given.resumes.push({ after: given.keys.length, resume: batch.resume })
-    assert.ok(given.keys.length <= count, `it gave more than its ${count} locations: does it ever end?`)
-    empty = batch.locations.length === 0 ? empty + 1 : 0
-    assert.ok(empty < 1_000, 'it gave 1,000 empty batches in a row: does it ever end?')
-  }
-}
-
-async function readAll<Options extends ZodType>(source: SourceUnderTest<Options>, attempt?: Attempt): Promise<Given> {
-  const given: Given = { keys: [], resumes: [] }
-  await withSource(source, (open) => readInto(given, open, source.count), { attempt })
-  return given
 }
 
 function readingChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
@@ -76,7 +36,7 @@ function readingChecks<Options extends ZodType>(source: SourceUnderTest<Options>
       async run() {
         const { keys, resumes } = await readAll(source)
         for (const { after, resume } of resumes) {
-          const rest: Given = { keys: [], resumes: [{ after: 0, resume }] }
+          const rest = { ...nothing(), resumes: [{ after: 0, resume }] }
           await withSource(source, (open) => readInto(rest, open, count))
           assert.deepEqual(rest.keys, keys.slice(after), `after ${after} locations`)
         }
@@ -98,62 +58,6 @@ function readingChecks<Options extends ZodType>(source: SourceUnderTest<Options>
         }),
     },
   ]
-}
-
-function failureChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
-  return [
-    {
-      name: 'is not changed by a call that is made twice',
-      async run() {
-        const twice: Attempt = async (operation) => {
-          await operation()
-          return operation()
-        }
-        assert.deepEqual((await readAll(source, twice)).keys, (await readAll(source)).keys)
-      },
-    },
-    {
-      name: 'throws when a call fails for good, and goes on from there next time',
-      async run() {
-        let calls = 0
-        const counting: Attempt = (operation) => {
-          calls++
-          return operation()
-        }
-        const { keys } = await readAll(source, counting)
-        if (calls === 0) return // it makes none under `attempt`
-        for (const failing of new Set([1, Math.ceil(calls / 2), calls])) await assertResumes(source, failing, keys)
-      },
-    },
-  ]
-}
-
-/** Lets one call fail for good: the source must throw, and give the rest from its last checkpoint. */
-async function assertResumes<Options extends ZodType>(
-  source: SourceUnderTest<Options>,
-  failing: number,
-  keys: readonly string[],
-): Promise<void> {
-  const { count } = source
-  let call = 0
-  const fails: Attempt = async (operation) => {
-    if (++call === failing) throw new TransientError('this call fails, by the conformance suite')
-    return operation()
-  }
-  const given: Given = { keys: [], resumes: [] }
-  const thrown = await withSource(source, (open) => readInto(given, open, count), { attempt: fails }).then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (thrown instanceof assert.AssertionError) throw thrown
-  if (thrown === undefined) {
-    const read = `${given.keys.length} of ${count} locations`
-    const message = `call ${failing} failed, and it ended as if it were complete after ${read}`
-    return assert.equal(given.keys.length, count, message)
-  }
-  given.keys.length = given.resumes.at(-1)?.after ?? 0
-  await withSource(source, (open) => readInto(given, open, count))
-  assert.deepEqual(given.keys, keys, `after call ${failing} had failed`)
 }
 
 function endingChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
@@ -181,37 +85,7 @@ function endingChecks<Options extends ZodType>(source: SourceUnderTest<Options>)
           void next.then(() => reading.return?.()).catch(() => undefined)
         }),
     },
-    {
-      name: 'ends soon when it is aborted, between batches or while a read is under way',
-      async run() {
-        for (const abortsAfter of [0, 1])
-          await withinSeconds(soon, assertEnds(source, abortsAfter), 'it went on after it was aborted')
-      },
-    },
   ]
-}
-
-/** Aborts while the batch after the first `abortsAfter` ones is asked for: the source must end or throw. */
-async function assertEnds<Options extends ZodType>(
-  source: SourceUnderTest<Options>,
-  abortsAfter: number,
-): Promise<void> {
-  const abort = new AbortController()
-  const use = async (_: Source, bare: Source): Promise<void> => {
-    const reading = bare.read(undefined)[Symbol.asyncIterator]()
-    try {
-      for (let batches = 0; ; batches++) {
-        const next = reading.next()
-        if (batches === abortsAfter) abort.abort()
-        if ((await next).done) break
-        assert.ok(batches < source.count + 1_000, 'does it ever end?')
-      }
-    } catch (error) {
-      if (error instanceof assert.AssertionError) throw error
-      assert.ok(abort.signal.aborted, `it threw before it was aborted: ${error}`)
-    }
-  }
-  await withSource(source, use, { signal: abort.signal })
 }
 
 function killCheck<Options extends ZodType>(source: SourceUnderTest<Options>): Check {

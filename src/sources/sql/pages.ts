@@ -33,7 +33,8 @@ export async function* read(
     throw unknownKey(error, key, columns)
   })
   const reading: Reading = { key, dialect, mapping }
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
+  for (let isFirst = true; ; isFirst = false) {
+    signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
     const found = await attempt(() => pageAfter(table, last, limit)).catch((error: unknown) => {
       // 22, a data exception: 'Berlin' is no number, so the key was of another type when it was written.
@@ -48,7 +49,7 @@ export async function* read(
     yield batchOf(rows, reading, checkpointOf(key, last))
     if (found.length < limit) break
   }
-  if (!signal.aborted) mapping.judge(true)
+  mapping.judge(true)
 }
 
 /** Judges the columns, once one row is known. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sourceChecks } from '../../../src/plugins/conformance/index.js'
+import { type Fault, sourceChecks } from '../../../src/plugins/conformance/index.js'
 import http from '../../../src/sources/http/index.js'
 import { until } from '../../support/cli.js'
 import {
@@ -7,6 +7,7 @@ import {
   api,
   cities,
   expectAll,
+  type Handler,
   idsOf,
   json,
   numberIn,
@@ -21,20 +22,42 @@ import {
 describe('passes the suite for sources', () => {
   const list = cities(1_234)
   const apis = new Map<string, Api>()
+  /** Instead of the good handler. */
+  let trouble: Handler | undefined
   beforeAll(async () => {
-    for (const type of types) apis.set(type, await startApi(paged(type, list)))
+    for (const type of types) {
+      const good = paged(type, list)
+      apis.set(type, await startApi((...call) => (trouble ?? good)(...call)))
+    }
   })
   afterAll(async () => {
     for (const one of apis.values()) await one.stop()
   })
+  const fault = (name: string, handler: Handler): Fault => ({
+    name,
+    begin() {
+      trouble = handler
+      return () => {
+        trouble = undefined
+      }
+    },
+  })
+  const faults = [
+    fault('the server answers 500', (_, response) => response.writeHead(500).end()),
+    fault('the connection is cut in the middle of an answer', (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1_000 })
+      response.write('[{"id": 0', () => response.destroy())
+    }),
+  ]
   describe.each(types)('%s', (type) => {
     const checks = () =>
       sourceChecks({
         plugin: http,
         options: { url: `${apis.get(type)?.origin}/cities/`, pagination: { type, limit: 300 } },
         count: list.length,
+        faults,
       })
-    const names = sourceChecks({ plugin: http, options: {}, count: 0 }).map(({ name }) => name)
+    const names = checks().map(({ name }) => name)
     test.each(names)('%s', (name) =>
       checks()
         .find((check) => check.name === name)

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Malformed } from '../../../src/plugin.js'
-import { sourceChecks } from '../../../src/plugins/conformance/index.js'
+import { type Fault, sourceChecks } from '../../../src/plugins/conformance/index.js'
 import sql from '../../../src/sources/sql/index.js'
 import {
   drain,
@@ -19,8 +19,18 @@ import {
 describe.each(engines)('$name', (engine) => {
   describe('conformance', () => {
     const checks = (options: Record<string, unknown>) =>
-      sourceChecks({ plugin: sql, options: { url: engine.url(), ...options }, count: 1_234 })
+      sourceChecks({ plugin: sql, options: { url: engine.url(), ...options }, count: 1_234, faults })
     let table = ''
+    const rename = (from: string, to: string) => engine.query(`ALTER TABLE ${from} RENAME TO ${to}`)
+    const faults: Fault[] = [
+      {
+        name: 'the table is gone',
+        async begin() {
+          await rename(table, `${table}_away`)
+          return () => rename(`${table}_away`, table)
+        },
+      },
+    ]
     beforeAll(async () => {
       table = await places(engine, 1_234)
     })
@@ -33,7 +43,7 @@ describe.each(engines)('$name', (engine) => {
       }),
     }
     for (const [way, options] of Object.entries(ways))
-      for (const [index, { name }] of sourceChecks({ plugin: sql, options: {}, count: 0 }).entries())
+      for (const [index, { name }] of sourceChecks({ plugin: sql, options: {}, count: 0, faults }).entries())
         test(`${way}: ${name}`, () => checks(options())[index]?.run())
   })
 })
