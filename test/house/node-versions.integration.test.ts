@@ -1,26 +1,23 @@
-/** owm on the oldest Node that it supports, and on newer ones: the npm package `node` brings their binaries. */
+/** owm on the oldest Node that it supports, and on newer ones. */
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bin, root, temporaryFolder } from '../support/cli.js'
+import { installNodes, type Nodes, versions } from '../support/nodes.js'
 
 const run = promisify(execFile)
-const versions = ['20.19.0', '22', '24']
-let installed: string
+let nodes: Nodes
 
 beforeAll(async () => {
-  installed = await mkdtemp(join(tmpdir(), 'owm-test-nodes-'))
-  const packages = versions.map((version) => `node-${version}@npm:node@${version}`)
-  await run('npm', ['install', '--prefix', installed, '--no-save', '--no-audit', '--no-fund', ...packages])
+  nodes = await installNodes()
 }, 300_000)
-afterAll(() => rm(installed, { recursive: true, force: true }))
+afterAll(() => nodes.remove())
 
 test.each(versions)('runs on Node %s, with the sqlite3 that was built for this one', async (wanted) => {
   const cwd = await temporaryFolder()
-  const node = join(installed, 'node_modules', `node-${wanted}`, 'bin', 'node')
+  const node = join(nodes.folderOf(wanted), 'node')
   const env = { PATH: process.env['PATH'] ?? '', HOME: cwd }
   const { stdout: version } = await run(node, ['--version'])
   expect(version.startsWith(`v${wanted}`)).toBe(true)

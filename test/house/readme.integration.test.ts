@@ -5,8 +5,9 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
+import { installNodes, type Nodes, versions } from '../support/nodes.js'
 import { blocksOf, folderWithOwm } from '../support/pages.js'
 
 const run = promisify(execFile)
@@ -19,7 +20,17 @@ function commandsOf(readme: string, section: string): string[] {
   return block?.text.trim().split('\n') ?? []
 }
 
-it('three commands lead from the installation to a monitored schedule that catches up', async () => {
+/** The long form has other versions of Node, too. */
+const isLong = process.env['OWM_TEST_LONG'] === '1'
+let nodes: Nodes | undefined
+beforeAll(async () => {
+  if (isLong) nodes = await installNodes()
+}, 300_000)
+afterAll(() => nodes?.remove())
+
+const name = 'three commands lead from the installation to a monitored schedule that catches up'
+const here = 'the Node that runs the tests'
+it.each([here, ...(isLong ? versions : [])] as const)(`${name}, on %s`, async (version) => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const home = await temporaryFolder()
   const programs = await folderWithOwm()
@@ -43,13 +54,16 @@ it('three commands lead from the installation to a monitored schedule that catch
     NODE_OPTIONS: `--import ${join(root, 'test/support/clock-at.mjs')}`,
     OWM_TEST_NOW: `2026-11-23T${time}:00Z`,
   })
-  const env = { ...at('10:17'), HOME: home, PATH: [programs, process.env['PATH']].join(delimiter) }
+  const node = version === here || !nodes ? [] : [nodes.folderOf(version)]
+  const env = { ...at('10:17'), HOME: home, PATH: [programs, ...node, process.env['PATH']].join(delimiter) }
   const shell = async (command: string, cwd = join(home, 'owm')) => run('bash', ['-c', command], { cwd, env })
+
+  if (version !== here) expect((await shell('node --version', home)).stdout).toContain(`v${version}`)
 
   const [init = '', produce = ''] = commandsOf(readme, 'Your own list')
   await writeFile(join(home, 'cities.csv'), list)
-  const here = init.replace('redis://127.0.0.1:6379', 'jsonl').replace('https://hc-ping.com/your-id', ping)
-  expect((await shell(here, home)).stderr).toContain('2 locations')
+  const own = init.replace('redis://127.0.0.1:6379', 'jsonl').replace('https://hc-ping.com/your-id', ping)
+  expect((await shell(own, home)).stderr).toContain('2 locations')
   expect((await shell(produce)).stdout).toContain('2 tasks delivered to jsonl')
   expect(pings).toEqual(['/your-id/start', '/your-id'])
 

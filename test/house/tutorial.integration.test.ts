@@ -1,7 +1,7 @@
 /** docs/tutorial.md, done word by word: its files are written, its commands run, what they print is compared. */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
@@ -53,19 +53,19 @@ it('is valid TypeScript, strictly, and so are the templates', async () => {
   await symlink(root, join(project, 'node_modules', 'owm-producer'))
   await symlink(join(root, 'node_modules', '@types'), join(project, 'node_modules', '@types'))
   await writeFile(join(project, 'package.json'), '{"type": "module"}')
-  const files: Promise<[string, string]>[] = ['source', 'sink'].flatMap((kind) =>
-    ['index.js', 'index.test.js'].map(async (name) => [
-      join(kind, name),
-      await readFile(join(root, 'templates', kind, name), 'utf8'),
-    ]),
+  const templates = ['source', 'sink'].flatMap((kind) =>
+    ['index.js', 'index.test.js'].map(async (name) => ({
+      name: join(kind, name),
+      text: await readFile(join(root, 'templates', kind, name), 'utf8'),
+    })),
   )
-  const mine = blocks.flatMap(({ file, text }): [string, string][] =>
-    file?.endsWith('.js') ? [[join('tutorial', file), text]] : [],
+  const mine = blocks.flatMap(({ file, text }) =>
+    file?.endsWith('.js') ? [{ name: join('tutorial', file), text }] : [],
   )
   const paths: string[] = []
-  for (const [name, text] of [...mine, ...(await Promise.all(files))]) {
+  for (const { name, text } of [...mine, ...(await Promise.all(templates))]) {
     const path = join(project, name.replace(/js$/, 'ts'))
-    await mkdir(join(path, '..'), { recursive: true })
+    await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
     paths.push(path)
   }

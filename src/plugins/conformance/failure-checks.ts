@@ -43,7 +43,7 @@ export function failureChecks<Options extends ZodType>(source: SourceUnderTest<O
     },
     ...(source.faults ?? []).map((fault) => faultCheck(source, fault)),
     {
-      name: 'ends soon when it is aborted, between batches or while a read is under way, and not as if it were complete',
+      name: 'ends soon when it is aborted, between batches or while a read is under way, with an error',
       async run() {
         for (const abortsAfter of [0, 1])
           await withinSeconds(soon, assertEnds(source, abortsAfter), 'it went on after it was aborted')
