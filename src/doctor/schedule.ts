@@ -1,6 +1,7 @@
 /** Whether runs start when they should. */
 import { type GapSeen, type SlotsSeen, slotsIn } from '../outbox/runs/slots.js'
 import type { Diagnosis } from '../plugin.js'
+import { timesCovered } from '../schedule/covers.js'
 import type { Timetable } from '../schedule/timetable.js'
 import { slotOf } from '../tasks/slot.js'
 import { count, plural } from '../words.js'
@@ -25,11 +26,21 @@ export async function scheduleChecks(
   return [...(timetable ? onTimeChecks(seen, timetable, now) : []), lostCheck(seen)]
 }
 
-function onTimeChecks({ coveredTo, missed }: SlotsSeen, timetable: Timetable, now: number): Diagnosis[] {
+function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timetable, now: number): Diagnosis[] {
+  const late = slots
+    .filter(({ slot }) => now - Date.parse(slot) < weekMs)
+    .map(({ slot, from }) => ({ slot, times: timesCovered({ from, to: slot }, missed, timetable) }))
+    .filter(({ times }) => times > 0)
+  const covered = late.reduce((sum, { times }) => sum + times, 0)
+  const by = late[0] ? `; a later run stands in for ${count(covered)}, the newest is that of ${late[0].slot}` : ''
   const recent = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
   return [
     startedCheck(coveredTo, timetable, now),
-    judged('schedule-missed', recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined, 'no scheduled time'),
+    judged(
+      'schedule-missed',
+      recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined,
+      `no scheduled time${by}`,
+    ),
   ]
 }
 

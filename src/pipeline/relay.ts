@@ -176,6 +176,7 @@ class Relay {
     const { outbox, log } = this.#deps
     const outcomes = await this.#answerOf(head).catch(async (error: unknown) => {
       await this.#letGo()
+      if (isOwmError(error, 'SINK_FULL')) await this.#countPart()
       await this.#compareAgain(error)
       return undefined
     })
@@ -221,6 +222,16 @@ class Relay {
     delivered.refused += refused
     progress.delivered += batch.count
     this.#deps.onProgress?.(progress)
+  }
+
+  /** What a full sink took of a batch before it was full: it may add one in parts. */
+  async #countPart(): Promise<void> {
+    const before = this.#deps.outbox.ackedSeq
+    await this.#contact.compare().catch(() => undefined)
+    const { delivered, progress } = this.#options
+    const taken = Math.max(0, this.#deps.outbox.ackedSeq - before)
+    delivered.delivered += taken
+    progress.delivered += taken
   }
 
   /** Nothing is pending: whether a comparison finds that the sink has lost something. */

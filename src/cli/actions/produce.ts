@@ -134,7 +134,8 @@ export async function produce(
     await tellAbsent(result, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
-    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
+    // What a run stands in for was an outage.
+    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors, matters: covered > 0 }
   } finally {
     await outbox.close()
   }

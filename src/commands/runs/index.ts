@@ -38,8 +38,13 @@ export default class Runs extends OwmCommand<RunsResult> {
     const { flags } = await this.parse(Runs)
     this.takeFlags(flags)
     // Wrong settings of source and sink hide no run.
-    const only = flags['all-shards'] ? undefined : ['outbox']
-    const configure = (pipeline: string | undefined) => this.configureSink({ ...flags, pipeline, only })
+    const load = (pipeline: string | undefined, only: string[] | undefined) =>
+      this.configureSink({ ...flags, pipeline, only })
+    // A schedule that is wrong hides no run.
+    const configure = (pipeline: string | undefined) =>
+      flags['all-shards']
+        ? load(pipeline, undefined)
+        : load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox']))
     return listRuns(this.result, flags, await this.pipelines(flags), configure, this.surroundings)
   }
 }

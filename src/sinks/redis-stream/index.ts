@@ -156,7 +156,7 @@ class RedisStream implements Sink {
     const what = isOwnSlot === 1 ? "of this batch's own slot that nobody has read" : 'that nobody has read'
     const hint =
       group === ''
-        ? 'Make a consumer group, or let plain readers remove what they have read (XDEL, XTRIM)'
+        ? 'Make a consumer group and read with it, or let plain readers remove what they have read (XDEL, XTRIM)'
         : `Let the group ${group} catch up, or remove it if nobody reads with it (XGROUP DESTROY)`
     return new SinkFullError(
       `The stream ${stream} is full (bound ${maxLength}): adding ${count} tasks would trim up to ${entries} entries ` +

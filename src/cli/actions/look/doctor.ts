@@ -79,7 +79,11 @@ const words = ({ verdict, exitCode }: Line): string =>
 
 /** The worst comes last, where it's read first in a terminal. */
 const order = ['fine', 'unknown', 'note', '75', '74', '78']
-const rankOf = (line: Line): number => order.indexOf(words(line) === 'wrong' ? String(line.exitCode) : words(line))
+/** What follows from something else that is wrong comes before that. */
+const followsFrom = /^(outbox-(pending|runs|circuit)|schedule-\w+)$/
+const rankOf = (line: Line): number =>
+  2 * order.indexOf(words(line) === 'wrong' ? String(line.exitCode) : words(line)) +
+  (followsFrom.test(line.code) ? 0 : 1)
 
 function wordsOf(line: Line): string[] {
   const { pipeline, code, found, why, todo } = line
@@ -101,7 +105,7 @@ const totalOf = ({ checks, wrong, unknown }: DoctorResult): string =>
 
 /** The worst finding, which decides the exit code, as an error; none where all is only good to know. */
 function errorsOf(wrong: readonly Line[]): OwmError[] {
-  const worst = wrong.toSorted((a, b) => rankOf(b) - rankOf(a))[0]
+  const worst = wrong.toSorted((a, b) => rankOf(a) - rankOf(b)).at(-1)
   if (!worst?.exitCode) return []
   const message = `${plural(wrong.length, 'check')} found something; the worst is ${worst.code}.`
   const options = { hint: 'docs/operations.md explains each code.' }

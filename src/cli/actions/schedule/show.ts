@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
 import { isAhead, type OnTime } from '../../../pipeline/slots/on-time.js'
+import { timesCovered } from '../../../schedule/covers.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
@@ -32,15 +33,6 @@ export const nothingScheduled = (): ScheduleResult => ({
   ...{ outbox: null, cron: null, timezone: null, slots: [], open: 0, missed: [], next: null },
   now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
-
-/** Other scheduled times that a run serves with its own: those of its interval, but for what was missed. */
-function coversOf({ from, slot }: SlotSeen, missed: readonly GapSeen[], { timetable }: OnTime): number {
-  if (from === null) return 0
-  const [begin, end] = [Date.parse(from), Date.parse(slot)]
-  const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
-  const times = [...timetable.between(begin, end - 1)].length
-  return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
-}
 
 /** With the scheduled times in it that were served all the same: a slot by hand between them is none. */
 function missedOf(gap: GapSeen, slots: readonly SlotSeen[], { timetable }: OnTime): Missed {
@@ -73,7 +65,9 @@ export async function showSchedule(
   const slots = isServedByItself && name !== null && state === null ? [name] : runs.map((run) => slotOf(run.slot))
   const result: ScheduleResult = {
     ...{ outbox: outbox.path, cron: schedule.cron, timezone: schedule.timezone },
-    slots: seen.slots.slice(0, limit).map((each) => ({ ...each, covers: coversOf(each, seen.missed, policy) })),
+    slots: seen.slots.slice(0, limit).map(({ slot: to, ...each }) => ({
+      ...{ slot: to, ...each, covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable) },
+    })),
     ...{ open: seen.open, missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)) },
     now: {
       ...{ slot: name, state, runs: slots, covered },

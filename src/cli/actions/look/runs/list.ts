@@ -3,17 +3,19 @@ import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
+import { timesCovered } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
-import type { Surroundings } from '../../../compose.js'
+import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { count, harmless, plural } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { withSink } from '../sink.js'
 import { againInWords, type Pace, paceOf, secondsOf, stateOf } from './words.js'
 
-export type RunOfList = RunFacts & Pace
+/** `covers`: with a schedule, other scheduled times that the run stands in for. */
+export type RunOfList = RunFacts & Pace & { covers: number }
 
 /** What `owm runs --json` prints. */
 export interface RunsResult {
@@ -84,9 +86,10 @@ function sinceOf(text: string, now: number): number {
 async function look(
   of: PipelineRuns,
   { since, limit }: { since: number | undefined; limit: number },
-  { settings }: Loaded,
-  { now }: Surroundings,
+  loaded: Loaded,
+  around: Surroundings,
 ): Promise<void> {
+  const { settings } = loaded
   const [{ read }, { countRuns, factsIn, gapsIn }] = await Promise.all([
     import('../../../../outbox/inspect/view.js'),
     import('../../../../outbox/inspect/ledger/facts.js'),
@@ -101,7 +104,10 @@ async function look(
   })
   if (!found) return
   Object.assign(of, { matching: found.matching, missed: found.missed })
-  of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, now()) }))
+  const timetable = scheduleOf(loaded, around)?.timetable
+  const coversOf = ({ interval }: RunFacts): number =>
+    interval && timetable ? timesCovered(interval, found.missed, timetable) : 0
+  of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
 }
 
 async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surroundings): Promise<ShardsOfSlot[]> {
@@ -156,6 +162,7 @@ const counts: readonly Column[] = [
   counted('DELIVERED', 'delivered', ({ delivered }) => delivered),
   counted('REJ.', 'rejected', ({ rejected }) => rejected),
   counted('DUPL.', 'duplicates', ({ duplicates }) => duplicates),
+  counted('COVERS', 'scheduled times before it that it stands in for', ({ covers }) => covers),
   counted('NOT DUE', 'not due', ({ notDue }) => notDue),
   counted('WAITING', 'waiting', ({ pending }) => pending),
   counted('DEAD', 'dead', ({ dead }) => dead),
@@ -171,7 +178,7 @@ const pace: readonly Column[] = [
 
 /** What goes first where room is short. */
 const leastFirst = [
-  ...['READ/S', 'TIME', 'NOT DUE', 'DUPL.', 'REJ.', 'FAILED', 'LOST', 'DEAD', 'WAITING', 'DELIVERED', 'READ'],
+  ...['READ/S', 'TIME', 'NOT DUE', 'DUPL.', 'REJ.', 'COVERS', 'FAILED', 'LOST', 'DEAD', 'WAITING', 'DELIVERED', 'READ'],
 ]
 
 /** The columns that fit, and those that don't: a cut count or slot would say something else. */

@@ -53,6 +53,7 @@ export async function showRuns(
   filterOf(text)
   const runs: ShownRun[] = []
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
+  if (runs.length === 0) await mustNotBeCovered(text, pipelines, configure)
   const width = terminalWidth()
   const summary = mustBeMeant(text, runs).flatMap((run, index) => [...(index > 0 ? [''] : []), ...wordsOf(run, width)])
   return { result: { runs }, summary }
@@ -107,6 +108,26 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
         .join(', ')}.`,
     })
   return runs
+}
+
+/** Throws UsageError where the run of a later slot stands in for the one that was named. */
+async function mustNotBeCovered(
+  text: string,
+  pipelines: readonly (string | undefined)[],
+  configure: (pipeline: string | undefined) => Promise<Loaded>,
+): Promise<void> {
+  const named = filterOf(text)
+  if (!('slot' in named)) return
+  const time = Date.parse(named.slot)
+  const { slotsIn } = await import('../../../../outbox/runs/slots.js')
+  for (const pipeline of pipelines) {
+    const { slots = [] } = (await slotsIn((await configure(pipeline)).settings.outbox.path)) ?? {}
+    const by = slots.find(({ from, slot }) => from !== null && Date.parse(from) < time && time < Date.parse(slot))
+    if (by)
+      throw new UsageError(`No run is of the slot ${text}: the run of ${by.slot} stands in for it.`, {
+        hint: `\`owm runs show ${by.slot}\` shows that one; \`owm schedule\` shows what each run covers.`,
+      })
+  }
 }
 
 function wordsOf(run: ShownRun, width: number): string[] {

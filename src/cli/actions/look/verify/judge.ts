@@ -110,6 +110,10 @@ interface Judged {
   readonly isHeld: boolean
   /** Whether the slot was compared with the source's list. */
   readonly isListed: boolean
+  /** Whether the sink holds nothing at all. */
+  readonly isEmpty: boolean
+  /** Runs that began before this time (milliseconds since 1970) aren't delivered again by `owm flush`. */
+  readonly flushedSince: number
 }
 
 export function judge(judged: Judged): Verified {
@@ -132,9 +136,11 @@ export function judge(judged: Judged): Verified {
   if (held.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
   if (held.state !== 'whole') return { ...base, state: held.state }
   const isPromised = sink.guarantee === 'exactly-once' && !held.mayBeTwice
+  const lacking = tasks.missing > 0 || held.lost > 0 ? [missing(judged, tasks)] : []
   const differences = [
-    ...receiptDifferences(judged),
-    ...(tasks.missing > 0 || held.lost > 0 ? [missing(held, tasks, found)] : []),
+    // What brings the tasks brings the receipt.
+    ...receiptDifferences(judged).map((one) => ({ ...one, todo: lacking[0]?.todo ?? one.todo })),
+    ...lacking,
     ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
     ...(judged.isListed ? listDifferences(held, tasks.isKept, ids) : []),
   ]
@@ -226,10 +232,15 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
     ? 'the sum of the task ids is another one'
     : `${name}: ${outbox[name]} in the outbox, ${receipt[name]} in the receipt`
 
-function missing({ slot, lost }: SlotHeld, { missing: count, missingIds }: Tasks, { isCut }: Found): Difference {
-  const replay = `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
-  const flush = '`owm flush` delivers again what is younger than a day, where the sink was emptied'
-  const todo = isCut ? `${flush}; else ${replay}` : replay
+/** A sink that knows how far it got and is empty has lost all; the next delivery notices that by itself. */
+function missing(judged: Judged, { missing: count, missingIds }: Tasks): Difference {
+  const { held, sink, isEmpty, flushedSince } = judged
+  const { slot, lost, runs } = held
+  const isFlushed = isEmpty && sink.guarantee === 'exactly-once' && runs.every((run) => run.startedAt >= flushedSince)
+  const todo =
+    isFlushed && lost === 0
+      ? '`owm flush` delivers again what the sink has lost'
+      : `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
   const named = missingIds.slice(0, mostIds)
   if (lost > 0)
     return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids: named, todo }

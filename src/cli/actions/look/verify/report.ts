@@ -23,7 +23,9 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
     ...(await table(head, rows, width)),
     ...(slots.length > limit ? [`and ${plural(slots.length - limit, 'slot')} more: --limit shows them`] : []),
     ...shown.flatMap((one) => notesOf(one, width)),
-    ...shown.flatMap(({ slot, differences }) => differences.flatMap((one) => wordsOf(slot, one, limit, width))),
+    ...shown.flatMap(({ slot, differences }) =>
+      differences.flatMap((one, index) => wordsOf(slot, one, differences[index + 1]?.todo, limit, width)),
+    ),
     '',
     `${plural(slots.length, 'slot')} compared, ${different === 0 ? 'none differs' : `${count(different)} different`}`,
   ]
@@ -46,7 +48,14 @@ function notesOf({ slot, state, trimmed, taken, others, outside, twice }: Verifi
   return notes.length > 0 ? wrapped(`${slot}: ${notes.join('; ')}`, width) : []
 }
 
-function wordsOf(slot: string, { kind, count: number, what, ids, todo }: Difference, limit: number, width: number) {
+/** @param next what there is to do about the difference behind this one: said once where it is the same */
+function wordsOf(
+  slot: string,
+  { kind, count: number, what, ids, todo }: Difference,
+  next: string | undefined,
+  limit: number,
+  width: number,
+) {
   const more = number - Math.min(limit, ids.length)
   const named = ids.slice(0, limit)
   return [
@@ -54,6 +63,6 @@ function wordsOf(slot: string, { kind, count: number, what, ids, todo }: Differe
     ...wrapped(`${slot}: ${kind}${ids.length > 0 || number > 1 ? ` ${count(number)}` : ''}: ${what}`, width),
     ...named.map((id) => `  ${id}`),
     ...(named.length > 0 && more > 0 ? [`  and ${count(more)} more: --limit, or --json`] : []),
-    ...wrapped(`  ${todo}`, width),
+    ...(todo === next ? [] : wrapped(`  ${todo}`, width)),
   ]
 }

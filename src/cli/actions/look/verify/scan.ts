@@ -11,8 +11,6 @@ export interface Found {
   /** Whether the sink, which is full, no longer reaches back to the slot's first entry, or to its last one. */
   readonly isTrimmed: boolean
   readonly isGone: boolean
-  /** Whether it doesn't reach back to the first one although it isn't full: something else removed its oldest. */
-  readonly isCut: boolean
   /** Whether readers take away what they have done: what is missing may be that. */
   readonly isTakenFrom: boolean
   /** Tasks of the slot that stand before its first or behind its last entry. */
@@ -63,7 +61,6 @@ async function beginning(
     receipt,
     isTrimmed: trims && lacksFirst,
     isGone: trims && last !== undefined && !(await reachesBackTo(sink, last)),
-    isCut: !trims && lacksFirst,
     isTakenFrom,
     ...{ outside: 0, unknown: 0, unknownSum: new IdSum() },
   }

@@ -40,6 +40,8 @@ interface Listed {
   readonly ids: readonly string[]
 }
 
+const dayMs = 86_400_000
+
 /** Fills `result` while it works. */
 export async function verify(
   result: VerifyResult,
@@ -60,7 +62,8 @@ export async function verify(
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
         hint: '`owm runs` shows what the outbox says of each run.',
       })
-    const look = () => compare(sink, { path, slot, pipeline }, listed)
+    const flushedSince = around.now() - dayMs
+    const look = () => compare(sink, { path, slot, pipeline, flushedSince }, listed)
     let seen = await look()
     // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
     for (let again = 0; again < 2 && seen.slots.some(isDifferent); again++) {
@@ -78,7 +81,12 @@ export async function verify(
 /** One look at all three, each slot by itself. */
 async function compare(
   sink: Sink,
-  { path, slot, pipeline }: { path: string; slot: string | undefined; pipeline: string },
+  {
+    path,
+    slot,
+    pipeline,
+    flushedSince,
+  }: { path: string; slot?: string | undefined; pipeline: string; flushedSince: number },
   listed: Listed | undefined,
 ): Promise<{ slots: Verified[]; entries: number }> {
   const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
@@ -101,7 +109,18 @@ async function compare(
   const slots = held.slots.flatMap((one, number) => {
     const [found, own] = [scanned.found[number], ids[number]]
     return found && own
-      ? [judge({ held: one, found, ids: own, sink, isHeld: held.holder !== undefined, isListed: number === of })]
+      ? [
+          judge({
+            held: one,
+            found,
+            ids: own,
+            sink,
+            isHeld: held.holder !== undefined,
+            isListed: number === of,
+            isEmpty: scanned.entries === 0,
+            flushedSince,
+          }),
+        ]
       : []
   })
   return { slots, entries: scanned.entries }
