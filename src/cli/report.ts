@@ -138,7 +138,9 @@ function wordsOfLog(line: string): string {
   const said = shown(msg)
   const isNew = (value: unknown): boolean =>
     (Array.isArray(value) || typeof value !== 'object') && !said.includes(shown(value))
-  const details = Object.entries(fields).flatMap(([key, value]) => (isNew(value) ? [`${key} ${shown(value)}`] : []))
+  const inWords = ([key, value]: [string, unknown]): string =>
+    key.endsWith('Ms') ? `${key.slice(0, -2)} ${shown(value)} ms` : `${key} ${shown(value)}`
+  const details = Object.entries(fields).flatMap((field) => (isNew(field[1]) ? [inWords(field)] : []))
   return [
     `owm: ${logWords[Number(level)] ?? ''}${said}`,
     cause === undefined || said.includes(shown(cause)) ? '' : `: ${shown(cause)}`,

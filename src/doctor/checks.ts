@@ -142,7 +142,7 @@ export const checks = {
   },
   'sink-answers': {
     about: 'whether the sink can be opened and answers in its time',
-    why: 'Tasks stay in the outbox until it does.',
+    why: 'Tasks wait in the outbox until the sink answers.',
     todo: 'Look at the sink; then `owm flush`.',
     exitCode: 75,
   },

@@ -18,7 +18,7 @@ export async function sinkChecks(
   try {
     sink = await deps.open()
     const own = await ownDiagnoses('sink', deps, sink, patient)
-    const answers = fine('sink-answers', `${name} was opened to look at`)
+    const answers = fine('sink-answers', `${name} was opened; its own checks say more`)
     // Where it can't be asked, that has a finding of its own.
     const receipts = await receiptCheck(sink, delivered).catch(() => [])
     return [answers, ...own, ...receipts]

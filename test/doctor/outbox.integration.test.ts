@@ -156,6 +156,8 @@ it('an open circuit, tasks that wait, a run that is not finished', async () => {
   expectFound(soon, 75, 'outbox-circuit', 'outbox-pending', 'outbox-runs', 'redis-reachable')
   const late = await doctor(cwd, [], at('2026-11-23T12:00:00Z'))
   expectFound(late, 75, 'outbox-circuit', 'outbox-pending', 'outbox-runs', 'redis-reachable')
+  // Of what has one exit code the cause is named: what waits in the outbox follows from it.
+  expect(late.stdout).toContain('the worst is redis-reachable')
   expect(late.json.checks.find(({ code }) => code === 'outbox-circuit')?.found).toMatch(/half-open/)
 })
 

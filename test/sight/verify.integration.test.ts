@@ -1,6 +1,7 @@
 /** `owm verify` beside a real Redis: what is whole is proven, and what differs is named. */
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { ProduceResult } from '../../src/commands/produce.js'
 import type { VerifyResult } from '../../src/commands/verify.js'
 import { base, snapshot, startAndStopAt, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
@@ -133,6 +134,16 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   ])
 })
 
+it('what a full stream took of a batch counts as delivered', async () => {
+  const cwd = await folder()
+  const args = ['produce', '--slot', ten, '--set', 'sink.maxLength=8']
+  const { code, json } = await owmJson<ProduceResult>(args, { cwd })
+  expect({ code, delivered: json.sink.delivered, pending: json.outbox.pending }).toEqual({
+    ...{ code: 75, delivered: 8, pending: 12 },
+  })
+  expect((await verify(cwd)).slots).toMatchObject([{ delivered: 8, there: 8 }])
+})
+
 it('a stream that was deleted is no trimmed one: its tasks are missing until they are delivered again', async () => {
   const cwd = await folder()
   await produce(cwd, ten)
@@ -188,7 +199,10 @@ it('a slot that a run is working on is under way; one that nobody works on waits
   expect((await owm(['produce', '--slot', eleven], { cwd })).code).toBe(0)
   expect(await verify(cwd)).toMatchObject({ code: 0, different: 0 })
   await redis().client.flushall()
-  expect((await verify(cwd)).kinds).toEqual(['no receipt', 'missing', 'no receipt', 'missing'])
+  const emptied = await verify(cwd)
+  expect(emptied.kinds).toEqual(['no receipt', 'missing', 'no receipt', 'missing'])
+  const todos = emptied.slots.flatMap(({ differences }) => differences.map(({ todo }) => todo))
+  expect([...new Set(todos)], 'one remedy').toEqual([expect.stringMatching(/^`owm flush`/)])
   await redis().client.xadd(stream, '*', 'data', 'somebody else')
   expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({
     ...{ code: 75, kinds: ['no run'], sink: { entries: 1 } },

@@ -95,9 +95,16 @@ async function reportOf({ outbox, cron, timezone, slots, open, missed, now, next
   ]
 }
 
+const notItself = "is covered by a later slot's run"
+const words: Partial<Record<SlotSeen['state'], string>> = {
+  read: 'is stored and waits for the sink',
+  reading: 'was begun and is read on',
+  checking: 'is read and is being compared',
+}
+
 function wordsOfStart({ slot, state, runs, covered }: ScheduleResult['now']): string {
   if (slot === null) return 'no time has come yet'
-  if (runs.length === 0) return `slot ${slot}, which is ${state ?? "covered by a later slot's run"}`
+  if (runs.length === 0) return `slot ${slot}, which ${state === null ? notItself : (words[state] ?? `is ${state}`)}`
   const more = covered > 0 ? `, which covers ${count(covered)} more` : ''
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }

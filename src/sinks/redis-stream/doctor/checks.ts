@@ -4,7 +4,7 @@ import type { Check } from '../../../plugin.js'
 export const checks = {
   'redis-reachable': {
     about: 'whether Redis answers',
-    why: 'Tasks wait in the outbox until it does.',
+    why: 'Tasks wait in the outbox until Redis answers.',
     todo: 'Do what the line says; then `owm flush`.',
     exitCode: 75,
   },

@@ -60,7 +60,7 @@ function versionChecks(info: Info): Diagnosis[] {
   if (Number.isNaN(major)) return [unknown('redis-version', 'it does not tell')]
   return [
     judged('redis-version', major < 5, `Redis ${version}`),
-    judged('redis-lag', major < 7, `Redis ${version} ${major < 7 ? 'does not tell' : 'tells'}`),
+    judged('redis-lag', major < 7, `Redis ${version} ${major < 7 ? "doesn't tell" : 'tells'} how far its readers are`),
   ]
 }
 

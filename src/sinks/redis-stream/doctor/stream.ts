@@ -88,12 +88,16 @@ async function lateCheck(
   const [earliest] = groups.toSorted((a, b) => (isAfter(a.delivered, b.delivered) ? 1 : -1))
   const hasRead = groups.some(({ read, pending }) => read !== null || pending > 0)
   if (length === 0 || earliest === undefined || hasRead || earliest.delivered === '0-0')
-    return fine('redis-late-group', 'no entry')
+    return fine('redis-late-group', 'no entry came before the groups')
   const [first] = await connection.ask((redis) => redis.xrange(stream, '-', earliest.delivered, 'COUNT', 1))
   const names = groups.map(({ name }) => name).join(', ')
   const unseen = earliest.lag === null ? '' : `${count(length - earliest.lag)} `
   const found = `${unseen}entries from ${first?.[0]} on came before ${names}, and no group has read them`
-  return judged('redis-late-group', first !== undefined, first === undefined ? 'no entry' : found)
+  return judged(
+    'redis-late-group',
+    first !== undefined,
+    first === undefined ? 'no entry came before the groups' : found,
+  )
 }
 
 async function expiryCheck(
@@ -108,7 +112,7 @@ async function expiryCheck(
       const ms = left[index] ?? -1
       return ms >= 0 ? [`${key} expires in ${age(ms)}`] : []
     })
-    return [judged('redis-expiry', expiring.length > 0, expiring.join('; ') || 'none of them does')]
+    return [judged('redis-expiry', expiring.length > 0, expiring.join('; ') || 'no key expires')]
   })
 }
 

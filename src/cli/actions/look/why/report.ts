@@ -41,9 +41,9 @@ const rowOf = ({ city, state, id, latitude, longitude }: Spot): string[] => [
 ]
 
 function nothingIn({ text, outbox, source, near }: WhyResult, width: number): string[] {
-  const list = source ? `in the list of ${source.name} (${plural(source.read, 'location')}), nor ` : ''
+  const list = source ? `neither in the list of ${source.name} (${plural(source.read, 'location')}), nor` : 'not'
   return [
-    ...wrapped(`Nothing fits ${text}: not ${list}in the outbox ${outbox}.`, width),
+    ...wrapped(`Nothing matches ${text}: ${list} in the outbox ${outbox}.`, width),
     ...(near === null ? [] : wrapped(`The most similar name is ${near}.`, width)),
   ]
 }
@@ -53,7 +53,7 @@ const wordsOfPlace = ({ city, state, id, latitude, longitude }: Spot): string =>
 
 function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: Told, width: number): string[] {
   const due = cadence ? `; due every ${cadence.every}: last ${cadence.window}, next ${cadence.next}` : ''
-  let fate = `taken${due}`
+  let fate = `makes a task${due}`
   if (duplicateOf !== null) fate = `a duplicate of ${duplicateOf}`
   if (rejected !== null) fate = `rejected: ${rejected}`
   if (leftOutBy !== null) fate = `left out by source.${leftOutBy}`
