@@ -65,20 +65,32 @@ const env = Object.fromEntries(
 )
 
 /**
- * Runs a program to its end; anything but exit code 0 ends the benchmark.
+ * Starts a program in the temporary folder, with nothing of the user's own owm.
  *
  * @param {readonly string[]} command
  * @param {{cwd?: string, stdin?: string, env?: Record<string, string>}} [options] stdin: a file
- * @returns {Promise<{seconds: number, stdout: string}>} the time from start to exit
  */
-export async function timed([program = '', ...args], options = {}) {
-  const started = process.hrtime.bigint()
+function start([program = '', ...args], options = {}) {
   const child = spawn(program, args, {
     cwd: options.cwd ?? folder,
     env: { ...env, ...options.env },
     stdio: [options.stdin === undefined ? 'ignore' : openSync(options.stdin, 'r'), 'pipe', 'pipe'],
   })
   children.add(child)
+  child.once('close', () => children.delete(child))
+  return child
+}
+
+/**
+ * Runs a program to its end; anything but exit code 0 ends the benchmark.
+ *
+ * @param {readonly string[]} command
+ * @param {{cwd?: string, stdin?: string, env?: Record<string, string>}} [options] stdin: a file
+ * @returns {Promise<{seconds: number, stdout: string}>} the time from start to exit
+ */
+export async function timed(command, options = {}) {
+  const started = process.hrtime.bigint()
+  const child = start(command, options)
   let stdout = ''
   let stderr = ''
   child.stdout?.on('data', (text) => {
@@ -91,9 +103,25 @@ export async function timed([program = '', ...args], options = {}) {
   const [code, signal] = await once(child, 'exit')
   const seconds = Number(process.hrtime.bigint() - started) / 1e9
   await closed
-  children.delete(child)
-  if (code !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${code ?? signal}:\n${stderr}${stdout}`)
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code ?? signal}:\n${stderr}${stdout}`)
   return { seconds, stdout }
+}
+
+/**
+ * Starts a program and kills it (SIGKILL) after some seconds. False: it had ended before.
+ *
+ * @param {readonly string[]} command
+ * @param {number} seconds
+ * @param {{cwd?: string}} [options]
+ */
+export async function killed(command, seconds, options) {
+  const child = start(command, options)
+  child.stdout?.resume()
+  child.stderr?.resume()
+  const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000)
+  const [, signal] = await once(child, 'close')
+  clearTimeout(timer)
+  return signal === 'SIGKILL'
 }
 
 /** @param {readonly string[]} command */

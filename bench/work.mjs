@@ -97,11 +97,17 @@ export async function produceIn(/** @type {string} */ where, /** @type {number} 
   return seconds
 }
 
+/** The classic producer's command. */
+export const classically = (/** @type {number} */ count, /** @type {string} */ outbox) => [
+  classicPython,
+  join(root, 'bench/peers/classic.py'),
+  ...[String(count), outbox, redis?.port ?? ''],
+]
+
 export async function classic(/** @type {number} */ count, /** @type {string[]} */ ...options) {
   await emptyRedis()
   const outbox = fresh('classic.db')
-  const program = join(root, 'bench/peers/classic.py')
-  const { seconds } = await timed([classicPython, program, String(count), outbox, redis?.port ?? '', ...options])
+  const { seconds } = await timed([...classically(count, outbox), ...options])
   await expectEntries(count)
   remove(outbox)
   return seconds
@@ -213,10 +219,16 @@ export async function peak(/** @type {number} */ count) {
   return { bytes: Number(readFileSync(report, 'utf8')), onDisk }
 }
 
+/** BullMQ's command. @param {number} count @param {string} installed folder */
+export const queueing = (count, installed) => [
+  process.execPath,
+  join(root, 'bench/peers/bullmq.mjs'),
+  ...[installed, String(count), redis?.port ?? ''],
+]
+
 export async function bullmq(/** @type {number} */ count, /** @type {string} */ installed) {
   await emptyRedis()
-  const program = join(root, 'bench/peers/bullmq.mjs')
-  const { seconds } = await timed([process.execPath, program, installed, String(count), redis?.port ?? ''])
+  const { seconds } = await timed(queueing(count, installed))
   const there = await redis?.client.llen('bull:owm:wait')
   if (there !== count) throw new Error(`BullMQ was given ${count} jobs, ${there} wait`)
   return seconds
