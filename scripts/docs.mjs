@@ -1,6 +1,6 @@
 /**
  * `npm run docs`: writes man/owm.1, and what stands between marks in docs/: from the commands' manifest, the plugins'
- * own schemas and the declared checks.
+ * own schemas, the declared checks and the messages in src/.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { exampleOf, optionRows } from '../src/plugins/describe.ts'
 import { sinks } from '../src/sinks/index.ts'
 import { sources } from '../src/sources/index.ts'
 import { isOfAll, manPage, nameOfFlag, shownIn, typed } from './man.mjs'
+import { troubleshooting } from './troubleshooting.mjs'
 
 const folder = fileURLToPath(new URL('../docs', import.meta.url))
 
@@ -22,7 +23,7 @@ export async function documents() {
     [join(folder, 'commands.md')]: await written('commands.md', 'commands', commands(manifest)),
     [join(folder, 'sources.md')]: await written('sources.md', 'sources', await sectionsOf('source', sources)),
     [join(folder, 'plugins.md')]: await written('plugins.md', 'sinks', await sectionsOf('sink', sinks)),
-    [join(folder, 'operations.md')]: await written('operations.md', 'findings', await findings()),
+    [join(folder, 'troubleshooting.md')]: await written('troubleshooting.md', 'messages', await everyMessage()),
   }
 }
 
@@ -88,6 +89,14 @@ function tableOf(flags, nameOf) {
     return [`\`${nameOf(flag)}\``, `${description}${more.length > 0 ? ` (${more.join(', ')})` : ''}`]
   })
   return [...table(['', 'what it does'], rows), '']
+}
+
+/** All that owm says of itself, by what it is about, then what `owm doctor` finds. */
+async function everyMessage() {
+  const sections = troubleshooting().map(({ title, intro, head, rows }) =>
+    [`## ${title}`, ...intro.flatMap((text) => ['', text]), '', ...table(head, rows), ''].join('\n'),
+  )
+  return [...sections, '## What `owm doctor` finds', '', await findings()].join('\n')
 }
 
 /** The checks of owm's own, then those of the built-in plugins. */

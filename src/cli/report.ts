@@ -193,8 +193,8 @@ export function inWords(error: Error, id: string, flags: readonly string[]): Err
     .replace(/^Missing required flag /, 'Missing required flag --')
   const [, unknown = ''] = /^Nonexistent flags?: --([^\s,=]+)/.exec(message) ?? []
   const near = unknown === '' ? undefined : nearest(unknown, flags)
-  const list =
-    id === '' ? '`owm --help` lists the commands.' : `\`owm ${id.replaceAll(':', ' ')} --help\` lists the flags.`
+  const command = ['owm', ...id.split(':').filter(Boolean)].join(' ')
+  const list = `\`${command} --help\` lists the ${id === '' ? 'commands' : 'flags'}.`
   return new UsageError(message, {
     hint: near === undefined ? list : `Did you mean \`--${near}\`? ${list}`,
     cause: error,

@@ -7,7 +7,7 @@ export default class Doctor extends OwmCommand<DoctorResult> {
   static override summary = 'Find what is wrong, why it matters and what to do.'
   static override description = [
     'Looks at configuration, outbox, source, sink and schedule. Reads only, also while a run is under way. The worst',
-    'finding decides the exit code; docs/operations.md explains each code. Without --pipeline: all pipelines.',
+    'finding decides the exit code; docs/troubleshooting.md explains each code. Without --pipeline: all pipelines.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -185,7 +185,7 @@ async function readable(file: string): Promise<void> {
       cause: error,
     })
   }
-  throw new ConfigurationError(`${file} is a folder.`, { hint: 'Name a file in source.file.' })
+  throw new ConfigurationError(`The list ${file} is a folder.`, { hint: 'Name a file in source.file.' })
 }
 
 /** Looks at the file, or at the folder in which it would be made; with `withFolders` that may be missing, too. */
@@ -229,7 +229,10 @@ const refused =
   (path: string, other: string) =>
   (error: unknown): never => {
     if (!(error instanceof RefusedFile)) throw error
-    throw new ConfigurationError(`${path} is refused: ${error.message}.`, { hint: error.hint(other), cause: error })
+    throw new ConfigurationError(`The file ${path} is refused: ${error.message}.`, {
+      hint: error.hint(other),
+      cause: error,
+    })
   }
 
 /** By the rules by which it is opened; it and its folder are made where they're missing. */
@@ -246,10 +249,9 @@ async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promis
   const source = await open()
   let late: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
-    late = setTimeout(
-      () => reject(new TransientError(`The source ${name} gave nothing for ${timeoutMs / 1000} s.`)),
-      timeoutMs,
-    )
+    const hint = 'Look at what it reads from, or raise source.timeoutMs.'
+    const tooSlow = () => new TransientError(`The source ${name} gave nothing for ${timeoutMs / 1000} s.`, { hint })
+    late = setTimeout(() => reject(tooSlow()), timeoutMs)
   })
   const batches = source.read(undefined)[Symbol.asyncIterator]()
   try {

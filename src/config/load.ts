@@ -228,7 +228,9 @@ function assign(merged: Tree, assignment: string, origins: Origins): void {
 function put(tree: Tree, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path
   if (key === undefined || key === '' || key === '__proto__')
-    throw new UsageError(`--set ${path.join('.')}: a part of the path is empty or not allowed.`)
+    throw new UsageError(`--set ${path.join('.')}: a part of the path is empty or not allowed.`, {
+      hint: 'For example: --set source.count=1000',
+    })
   if (rest.length === 0) tree[key] = value
   else {
     const inner = tree[key]

@@ -41,6 +41,7 @@ export async function choosePipeline(
     if (own !== null && !isTree(own))
       throw new ConfigurationError(
         `pipelines.${key} ${await place(key)} must be a mapping of sections, such as \`source:\`.`,
+        { hint: 'For example: `pipelines: {hourly: {source: {use: …}}}`.' },
       )
   }
   distinct(found, baseDir, ['outbox', 'path'], {
@@ -86,9 +87,7 @@ function distinct(
     if (other !== undefined)
       throw new ConfigurationError(
         `The pipelines ${other} and ${name} in ${found.file} have the same ${what} ${path}.`,
-        {
-          hint,
-        },
+        { hint },
       )
     taken.set(path, name)
   }

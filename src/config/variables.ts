@@ -13,10 +13,8 @@ const reference = /\$\$\{|\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z
 /** systemd's folder of secrets, at the beginning of a path. */
 const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 
-interface Problem {
-  what: string
-  hint: string
-}
+/** What is wrong with a value; `at` is its key and where it stands. */
+type Problem = (at: string) => ConfigurationError
 
 /** A value out of the environment, and where it went. */
 export interface Variable {
@@ -57,9 +55,7 @@ export async function expand(
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
     const placeOf = await origins.places()
-    const errors = [...expansion.problems].map(
-      ([path, { what, hint }]) => new ConfigurationError(`${path.join('.')} ${placeOf(path)} ${what}`, { hint }),
-    )
+    const errors = [...expansion.problems].map(([path, problem]) => problem(`${path.join('.')} ${placeOf(path)}`))
     throw errors.length === 1 ? errors[0] : new ConfigurationErrors(errors)
   }
   const { variables, names, files } = expansion
@@ -86,12 +82,14 @@ class Expansion {
     if (this.#done.has(value)) return this.#done.get(value)
     if (this.#inside.has(value)) {
       const hint = 'Look for an alias that refers to what it stands in.'
-      this.problems.set(path, { what: 'contains itself.', hint })
+      this.problems.set(path, (at) => new ConfigurationError(`${at} contains itself.`, { hint }))
       return undefined
     }
     if (this.#inside.size > maxDepth) {
-      const what = `is nested deeper than ${maxDepth} levels.`
-      this.problems.set(path.slice(0, 1), { what, hint: 'Write it with fewer levels.' })
+      const hint = 'Write it with fewer levels.'
+      const tooDeep = (at: string) =>
+        new ConfigurationError(`${at} is nested deeper than ${maxDepth} levels.`, { hint })
+      this.problems.set(path.slice(0, 1), tooDeep)
       return undefined
     }
     this.#inside.add(value)
@@ -122,9 +120,9 @@ class Expansion {
     const { env, secrets } = this.#context
     const found = env[name]
     if (found === undefined)
-      this.#lacks(path, {
-        what: `needs the environment variable ${name}, which isn't set.`,
-        hint: `Set ${name}, or write the value itself.`,
+      this.#lacks(path, (at) => {
+        const hint = `Set ${name}, or write the value itself.`
+        return new ConfigurationError(`${at} needs the environment variable ${name}, which isn't set.`, { hint })
       })
     else if (isSecretName(name)) secrets.add(found)
     else {
@@ -146,8 +144,11 @@ class Expansion {
       secrets.add(secret)
       return secret
     } catch (error) {
-      const what = `needs the file ${place}, which can't be read: ${toError(error).message}.`
-      this.#lacks(path, { what, hint: 'Correct the path, or the rights of the file.' })
+      this.#lacks(path, (at) => {
+        const hint = 'Correct the path, or the rights of the file.'
+        const why = toError(error).message
+        return new ConfigurationError(`${at} needs the file ${place}, which can't be read: ${why}.`, { hint })
+      })
       return undefined
     }
   }

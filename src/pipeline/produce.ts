@@ -273,8 +273,8 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   // An open circuit says when it is asked again.
   const isOpen = isOwmError(error, 'CIRCUIT_OPEN') && error.hint !== undefined
   const hint = [error.hint, isOpen ? undefined : next].filter(Boolean).join(' ')
-  const Class = isConfiguration ? ConfigurationError : SourceError
-  return new Class(message, { hint, cause: thrown })
+  const options = { hint, cause: thrown }
+  return isConfiguration ? new ConfigurationError(message, options) : new SourceError(message, options)
 }
 
 /** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */

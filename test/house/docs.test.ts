@@ -12,7 +12,7 @@ it('what is generated of docs/ and man/ is what `npm run docs` writes', async ()
     join(root, 'scripts', 'docs.mjs')
   )
   const made = await documents()
-  const names = ['commands.md', 'operations.md', 'plugins.md', 'sources.md']
+  const names = ['commands.md', 'plugins.md', 'sources.md', 'troubleshooting.md']
   expect(Object.keys(made).sort()).toEqual([
     ...names.map((name) => join(root, 'docs', name)),
     join(root, 'man', 'owm.1'),

@@ -2,7 +2,7 @@
 import { InputRejectedError } from '../../errors/index.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { Surroundings } from '../compose.js'
-import { harmless, plural } from '../format.js'
+import { count, harmless, plural } from '../format.js'
 
 /** The parts of a result that are left out where there is nothing to tell. */
 export interface ToldRejects {
@@ -24,8 +24,8 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings): P
   told.rejectedFor = rejects.commonest()
   for (const { reason, count: rejected, position, value } of told.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
-    const were = `${plural(rejected, 'location')} ${rejected === 1 ? 'was' : 'were'} rejected`
-    log.warn({ event: 'locations-rejected' }, `${were}: ${why} (${where}: ${what})`)
+    const were = rejected === 1 ? 'location was rejected' : 'locations were rejected'
+    log.warn({ event: 'locations-rejected' }, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
   }
   return told
 }

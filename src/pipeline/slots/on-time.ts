@@ -94,7 +94,10 @@ async function slotNow(
   { outbox: { ledger, newestDeletedSlot }, log }: Pick<Deps, 'outbox' | 'log'>,
 ): Promise<string> {
   const time = newest(timetable, now())
-  if (time === undefined) throw new ConfigurationError('No time of `schedule.cron` has come yet.')
+  if (time === undefined)
+    throw new ConfigurationError('No time of `schedule.cron` has come yet.', {
+      hint: 'Correct schedule.cron, or the clock of this machine.',
+    })
   const slot = slotOf(time)
   if ((await ledger.ofSlot(slot)).length > 0) return slot
   const covering = await ledger.slotCovering(time)

@@ -48,7 +48,10 @@ export class TaskFile {
       const stats = await handle.stat()
       // Somebody may have been faster.
       const isIt = !isShared || (await checkOutput(path).then(() => isStill(path, stats)))
-      if (!isIt) throw new ConfigurationError(`The sink's file ${path} was replaced while it was opened.`)
+      if (!isIt)
+        throw new ConfigurationError(`The sink's file ${path} was replaced while it was opened.`, {
+          hint: 'Find out who replaces it, then run again; or name a file in a folder of your own in sink.path.',
+        })
       const file = new TaskFile(path, handle, stats.isFile(), signal)
       if (stats.isFile() && stats.size === 0) await syncFolder(dirname(path))
       if (stats.isFile()) await file.#locked(() => file.#prepare(true))

@@ -113,7 +113,10 @@ async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome
       else
         failed(
           codeOf(error) === 'EPIPE'
-            ? new TransientError('the reader of standard output has gone', { cause: error })
+            ? new TransientError('The reader of standard output has gone.', {
+                hint: 'The tasks wait in the outbox: start owm again with a reader, or set sink.path to a file.',
+                cause: error,
+              })
             : error,
         )
     })

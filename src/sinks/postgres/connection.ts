@@ -180,7 +180,8 @@ export class Connection {
   }
 
   #within<T>(ms: number, work: Promise<T>): Promise<T> {
-    const late = (): Error => new TransientError(`${this.title} didn't answer in ${ms / 1000} s.`)
+    const hint = 'Look whether the server runs, and is busy; the tasks wait in the outbox.'
+    const late = (): Error => new TransientError(`${this.title} didn't answer in ${ms / 1000} s.`, { hint })
     return within({ ms, signal: this.#signal, late }, work)
   }
 

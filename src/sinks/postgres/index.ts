@@ -98,10 +98,9 @@ class Postgres implements Sink {
         throw error
       })
     const skip = row ? Number(row['skip']) : refusedAs.changed
-    if (skip === refusedAs.superseded) this.#must('superseded')
-    const stands = row?.['seq'] ?? 'none'
-    if (skip === refusedAs.changed)
-      this.#must('changed', `isn't at task ${link.after.seq} of this outbox, but at ${stands}`)
+    const where = `isn't at task ${link.after.seq} of this outbox, but at ${row?.['seq'] ?? 'none'}`
+    if (skip === refusedAs.superseded) this.#must('superseded', where)
+    if (skip === refusedAs.changed) this.#must('changed', where)
     const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))
     return ids.map((id, index) => (index < skip || (added && !added.has(id)) ? 'duplicate' : 'delivered'))
   }
@@ -195,10 +194,12 @@ class Postgres implements Sink {
   }
 
   /** Throws where the fence isn't as it should be. */
-  #must(answer: Answer, what = ''): void {
+  #must(answer: Answer, what: string): void {
     const { name } = this.#tables
     if (answer === 'superseded')
-      throw new SupersededError(`Another owm has taken over this outbox at the table ${name}: this one stops.`)
+      throw new SupersededError(`Another owm has taken over this outbox at the table ${name}: this one stops.`, {
+        hint: 'Nothing is lost: that one delivers. See to it that only one owm works with an outbox, or a copy of it.',
+      })
     if (answer === 'changed') throw new ChangedError(`The table ${name} ${what}.`)
   }
 }

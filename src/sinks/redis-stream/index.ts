@@ -106,7 +106,7 @@ class RedisStream implements Sink {
     const { stream, mark, fence } = this.#keys
     const words = [outboxId, epoch, word, generation, this.#newest, seq, taskId, runId]
     const [how] = await this.#run(place, [stream, fence(outboxId), mark], words)
-    if (how === 'superseded') throw new SupersededError(takenOver(stream))
+    if (how === 'superseded') throw takenOver(stream)
     if (how === 'changed') throw new ChangedError(`The stream ${stream} changed while it was compared.`)
     if (how !== 'placed') throw unexpected(how)
   }
@@ -138,7 +138,7 @@ class RedisStream implements Sink {
     // One argument, a task a line: as many arguments as tasks would have to be made and counted.
     const answer = await this.#run(add, keys, [...words, batch.outboxId, joined(batch)])
     const [added, skipped, unread, hasGroup] = answer
-    if (added === 'superseded') throw new SupersededError(takenOver(stream))
+    if (added === 'superseded') throw takenOver(stream)
     if (added === 'changed')
       throw new ChangedError(
         `The stream ${stream} isn't at task ${after.seq} of this outbox, but at ${skipped === '' ? 'none' : skipped}.`,
@@ -207,7 +207,7 @@ class RedisStream implements Sink {
     const answer = await writeReceipt(this.#connection, this.#keys, attachment, receipt, brought)
     if (answer === 'changed')
       throw new ChangedError(`The stream ${this.#settings.stream} lacks tasks of ${receipt.slot}.`)
-    if (answer === 'superseded') throw new SupersededError(takenOver(this.#settings.stream))
+    if (answer === 'superseded') throw takenOver(this.#settings.stream)
   }
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
@@ -267,5 +267,7 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
   ...(runId ? { runId: String(runId) } : {}),
 })
 
-const takenOver = (stream: string): string =>
-  `Another owm has taken over this outbox at the stream ${stream}: this one stops.`
+const takenOver = (stream: string): SupersededError =>
+  new SupersededError(`Another owm has taken over this outbox at the stream ${stream}: this one stops.`, {
+    hint: 'Nothing is lost: that one delivers. See to it that only one owm works with an outbox, or a copy of it.',
+  })

@@ -201,7 +201,7 @@ export class Mapping {
   #part(location: Bare): { reason: string; axis?: Axis } | undefined {
     const both = location['coordinates']
     delete location['coordinates']
-    if (isAbsent(both)) return { reason: 'the coordinates are missing' }
+    if (isAbsent(both)) return new Unreadable('the coordinates are missing')
     const pair = pairOf(both, this.#options, this.#terms.title)
     if (pair instanceof Unreadable) return pair
     Object.assign(location, pair)

@@ -1,6 +1,7 @@
 /** From one record of JSON, NDJSON or YAML to a location. */
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
+import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected } from '../fields/projection.js'
@@ -45,7 +46,7 @@ export class RecordReader {
     if (value['type'] === 'Feature' && 'geometry' in value) {
       checkProjection(value, this.#terms.title)
       const flat = this.#flattened(value)
-      return typeof flat === 'string' ? new Malformed(raw(), flat) : this.#mapping.fromRecord(flat, raw, key)
+      return flat instanceof Unreadable ? new Malformed(raw(), flat.reason) : this.#mapping.fromRecord(flat, raw, key)
     }
     if (this.#terms.isGeoJson) return new Malformed(raw(), 'it is no GeoJSON feature')
     if (value['type'] === 'FeatureCollection' && Array.isArray(value['features']))
@@ -73,9 +74,9 @@ export class RecordReader {
   }
 
   /** A feature's properties beside its coordinates (RFC 7946), or why that can't be. */
-  #flattened({ id, geometry, properties }: Readonly<Record<string, unknown>>): Record<string, unknown> | string {
+  #flattened({ id, geometry, properties }: Readonly<Record<string, unknown>>): Record<string, unknown> | Unreadable {
     const point = this.#point(geometry)
-    if (typeof point === 'string') return point
+    if (point instanceof Unreadable) return point
     const flat: Record<string, unknown> = {}
     const put = (name: string, value: unknown): void => {
       Object.defineProperty(flat, name, { value, enumerable: true })
@@ -87,18 +88,20 @@ export class RecordReader {
     return flat
   }
 
-  #point(geometry: unknown): { longitude?: unknown; latitude?: unknown } | string {
+  #point(geometry: unknown): { longitude?: unknown; latitude?: unknown } | Unreadable {
     const { fields = {} } = this.#options
     // The properties have a point of their own, whatever the geometry is.
     if ('latitude' in fields && 'longitude' in fields) return {}
-    if (!isObject(geometry)) return 'the feature has no geometry'
+    if (!isObject(geometry)) return new Unreadable('the feature has no geometry')
     checkProjection(geometry, this.#terms.title)
     const { type, coordinates } = geometry
     const only: unknown =
       type === 'MultiPoint' && Array.isArray(coordinates) && coordinates.length === 1 ? coordinates[0] : undefined
-    if (type !== 'Point' && only === undefined) return `the feature's geometry must be a Point, not a ${String(type)}`
+    if (type !== 'Point' && only === undefined)
+      return new Unreadable(`the feature's geometry must be a Point, not a ${String(type)}`)
     const [longitude, latitude]: unknown[] = [only ?? coordinates].flat()
-    if (longitude === undefined || latitude === undefined) return 'the Point has no longitude and latitude'
+    if (longitude === undefined || latitude === undefined)
+      return new Unreadable('the Point has no longitude and latitude')
     return { longitude, latitude }
   }
 }

@@ -59,10 +59,10 @@ export class Client {
     const { requestTimeoutMs } = this.#given
     await this.#pause()
     const stop = new AbortController()
-    const late = setTimeout(
-      () => stop.abort(new TransientError(`${where} gave no whole answer within ${requestTimeoutMs / 1000} s`)),
-      requestTimeoutMs,
-    )
+    const hint = 'Look at the server, or raise source.requestTimeoutMs.'
+    const tooSlow = () =>
+      new TransientError(`${where} gave no whole answer within ${requestTimeoutMs / 1000} s`, { hint })
+    const late = setTimeout(() => stop.abort(tooSlow()), requestTimeoutMs)
     const end = (): void => stop.abort(this.#ended.reason)
     this.#ended.addEventListener('abort', end)
     try {

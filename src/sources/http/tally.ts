@@ -155,10 +155,9 @@ export class Tally {
     this.#useless = { pages: pages + 1, items: items + count }
     const isEnough = pages + 1 >= mostUseless.pages && items + count >= mostUseless.items
     if (!isEnough && pages + 1 < mostUseless.ofAnySize) return
-    const Class = this.#wasUseful ? TransientError : ConfigurationError
-    throw new Class(`${named} and ${pages} before it have nothing usable in them: ${reasonIn(records)}.`, {
-      hint: 'Correct source.items, source.fields or source.pagination.',
-    })
+    const message = `${named} and ${pages} before it have nothing usable in them: ${reasonIn(records)}.`
+    const hint = 'Correct source.items, source.fields or source.pagination.'
+    throw this.#wasUseful ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })
   }
 
   /** Whether the list is over behind a page, of a list whose pages are counted. */

@@ -108,7 +108,7 @@ function errorsOf(wrong: readonly Line[]): OwmError[] {
   const worst = wrong.toSorted((a, b) => rankOf(a) - rankOf(b)).at(-1)
   if (!worst?.exitCode) return []
   const message = `${plural(wrong.length, 'check')} found something; the worst is ${worst.code}.`
-  const options = { hint: 'docs/operations.md explains each code.' }
+  const options = { hint: 'docs/troubleshooting.md explains each code.' }
   if (worst.exitCode === exitCodes.configuration) return [new ConfigurationError(message, options)]
   return [
     worst.exitCode === exitCodes.outbox ? new OutboxError(message, options) : new TransientError(message, options),

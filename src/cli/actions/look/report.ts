@@ -107,7 +107,10 @@ async function write(path: string, page: string): Promise<void> {
 async function print(page: string): Promise<void> {
   const error = await new Promise<Error | null | undefined>((done) => process.stdout.write(page, done))
   if (error && !('code' in error && error.code === 'EPIPE'))
-    throw new ConfigurationError(`The report can't be written to standard output: ${error.message}`, { cause: error })
+    throw new ConfigurationError(`The report can't be written to standard output: ${error.message}`, {
+      hint: 'Write it to a file: --out report.html.',
+      cause: error,
+    })
 }
 
 async function partsIn(root: string): Promise<PageParts> {

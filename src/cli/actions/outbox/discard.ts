@@ -77,11 +77,13 @@ function filterOf(flags: DiscardFlags): DiscardFilter {
 /** Throws UsageError. */
 function mustBeOne(id: string, runs: readonly Doomed[]): void {
   if (runs.length === 1) return
-  const [what, hint] =
-    runs.length === 0
-      ? [`No run ${id} has anything to discard.`, '`owm outbox inspect` shows the runs and their states.']
-      : [`${runs.length} runs begin with ${id || "''"}.`, `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`]
-  throw new UsageError(what, { hint })
+  if (runs.length === 0)
+    throw new UsageError(`No run ${id} has anything to discard.`, {
+      hint: '`owm outbox inspect` shows the runs and their states.',
+    })
+  throw new UsageError(`${runs.length} runs begin with ${id || "''"}.`, {
+    hint: `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`,
+  })
 }
 
 /** Throws UsageError where nobody can be asked, or somebody says no. */

@@ -69,7 +69,8 @@ export async function backfill(
 ): Promise<Done<BackfillResult>> {
   const elapsed = stopwatch()
   const [from, to] = [slotNamed('--from', flags.from), slotNamed('--to', flags.to)]
-  if (Date.parse(from) > Date.parse(to)) throw new UsageError(`--from ${from} is later than --to ${to}.`)
+  if (Date.parse(from) > Date.parse(to))
+    throw new UsageError(`--from ${from} is later than --to ${to}.`, { hint: 'Give the earlier time to --from.' })
   Object.assign(result, { from, to })
   const waitMs = waitMsOf(flags)
   const loaded = await configure()

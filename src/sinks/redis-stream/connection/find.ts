@@ -164,10 +164,11 @@ const hintsOfSentinels: Readonly<Record<string, string>> = {
 /** The failure of one of those who were asked, as that of all. */
 function untold(error: Error, isSentinel: boolean): Error {
   const own = isOwmError(error) ? error.hint : undefined
-  const hint = (isSentinel ? hintsOfSentinels[replyCodeOf(error)] : undefined) ?? own
-  const Kind = kindOf(error) === 'configuration' ? ConfigurationError : TransientError
-  return new Kind(`${isSentinel ? 'No Sentinel' : 'No node of the cluster'} told where Redis is. ${error.message}`, {
-    cause: error.cause,
-    ...(hint === undefined ? {} : { hint }),
-  })
+  const hint =
+    (isSentinel ? hintsOfSentinels[replyCodeOf(error)] : undefined) ?? own ?? 'Look whether one of them runs.'
+  const message = `${isSentinel ? 'No Sentinel' : 'No node of the cluster'} told where Redis is. ${error.message}`
+  const options = { hint, cause: error.cause }
+  return kindOf(error) === 'configuration'
+    ? new ConfigurationError(message, options)
+    : new TransientError(message, options)
 }

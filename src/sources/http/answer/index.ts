@@ -57,8 +57,10 @@ export class Reader {
     const said = (): string => masked(excerpt(answer.body.toString()), this.#secrets)
     if (!isGood(answer.status)) throw refused(answer, where, { said: said(), given: this.#given })
     if (answer.status === 204) return emptyPage
-    const Class = isFirst ? ConfigurationError : TransientError
-    const wrong: Wrong = (what, hint) => new Class(masked(`The answer of ${where} ${what}.`, this.#secrets), { hint })
+    const wrong: Wrong = (what, hint) => {
+      const message = masked(`The answer of ${where} ${what}.`, this.#secrets)
+      return isFirst ? new ConfigurationError(message, { hint }) : new TransientError(message, { hint })
+    }
     try {
       const text = textOf(bytesOf(answer, this.#given), answer)
       const about: About = { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') }

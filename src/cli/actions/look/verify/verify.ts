@@ -6,7 +6,7 @@ import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
-import { plural } from '../../../format.js'
+import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import type { Difference, Verified } from './judge.js'
@@ -177,8 +177,11 @@ function errorsOf({ slots, different }: VerifyResult): OwmError[] {
     .flatMap(({ slot, differences }) => differences.map((one) => ({ slot, one })))
   const which: Difference | undefined = first?.one
   return [
-    new DifferentError(`${plural(different, 'slot')} ${different === 1 ? 'differs' : 'differ'}: see above.`, {
-      hint: which ? `For ${first?.slot}: ${which.todo}.` : '`owm doctor` looks at the rest.',
-    }),
+    new DifferentError(
+      different === 1 ? '1 slot differs: see above.' : `${count(different)} slots differ: see above.`,
+      {
+        hint: which ? `For ${first?.slot}: ${which.todo}.` : '`owm doctor` looks at the rest.',
+      },
+    ),
   ]
 }
