@@ -24,7 +24,12 @@ export default class Verify extends OwmCommand<VerifyResult> {
     source: Flags.boolean({
       description: 'also read the source, and compare the slot, or the newest one, with its list',
     }),
-    limit: Flags.integer({ description: 'show at most this many slots, and ids of each', ...limits, default: 10 }),
+    limit: Flags.integer({
+      description: 'show at most this many slots, and ids of each',
+      ...limits,
+      helpValue: 'N',
+      default: 10,
+    }),
     shard,
   }
 

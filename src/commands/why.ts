@@ -21,7 +21,12 @@ export default class Why extends OwmCommand<WhyResult> {
   ]
   static override args = { text: Args.string({ required: true, ignoreStdin: true, description: 'which place' }) }
   static override flags = {
-    limit: Flags.integer({ description: 'look at this many runs, show this many places', ...limits, default: 10 }),
+    limit: Flags.integer({
+      description: 'look at this many runs, show this many places',
+      ...limits,
+      helpValue: 'N',
+      default: 10,
+    }),
     'no-source': Flags.boolean({ description: "don't read the source" }),
     shard,
   }

@@ -17,7 +17,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
   static override args = {
     kind: Args.string({
       ignoreStdin: true,
-      description: 'what it shall be',
+      description: 'source or sink',
       options: ['source', 'sink'],
       required: true,
     }),
