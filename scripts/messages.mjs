@@ -51,6 +51,7 @@ export function messagesIn(files, options, passedOn) {
 class Collector {
   #texts
   #passedOn
+  /** By the name of what is called. */
   #calls = new Map()
   #sites = []
   #found = new Map()
@@ -73,8 +74,8 @@ class Collector {
 
   #look(node) {
     if (ts.isCallExpression(node)) {
-      const called = this.#texts.calledBy(node)
-      if (called) this.#calls.set(called, [...(this.#calls.get(called) ?? []), node])
+      const name = nameOf(node.expression)
+      this.#calls.set(name, [...(this.#calls.get(name) ?? []), node])
     }
     const site = this.#siteIn(node)
     if (site) this.#sites.push({ ...site, node })
@@ -142,7 +143,15 @@ class Collector {
     return this.#passedOn[name]
   }
 
-  #callsOf = (called) => this.#calls.get(called) ?? this.#calls.get(this.#texts.typeNameOf(called))
+  /** The calls of a function; undefined where there is none. */
+  #callsOf(called) {
+    const name = called.name ?? called.parent.name
+    const found = (this.#calls.get(name?.text) ?? []).filter((call) => {
+      const by = this.#texts.calledBy(call)
+      return by !== undefined && (by === called || by === this.#texts.typeNameOf(called))
+    })
+    return found.length > 0 ? found : undefined
+  }
 
   #textsOf({ message }, env) {
     const texts = this.#texts.of(message, env, false)
@@ -174,6 +183,9 @@ class Collector {
 
 /** The suite that authors of plugins run speaks in tests only. */
 const isForAuthors = ({ fileName }) => fileName.includes('/src/plugins/conformance/')
+
+/** The last part of `this.#must`. */
+const nameOf = (expression) => expression.name?.text ?? expression.text
 
 /** The outbox's warnings, which its callers log. */
 function siteInObject(node) {
