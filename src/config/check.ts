@@ -241,7 +241,15 @@ async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   const refuse = refused(path, anotherOutbox())
   for (const file of [path, `${path}-lock`]) await checkDatabase(file).catch(refuse)
   const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
-  if (isThere && !trustFolder) await checkFolder(dirname(path)).catch(refuse)
+  if (!isThere) return
+  await access(dirname(path), constants.W_OK).catch((thrown: unknown) => {
+    const cause = toError(thrown)
+    throw new ConfigurationError(`${path} can't be written: SQLite makes files beside it, and ${cause.message}.`, {
+      hint: 'Make its folder writable for this user, or correct outbox.path.',
+      cause,
+    })
+  })
+  if (!trustFolder) await checkFolder(dirname(path)).catch(refuse)
 }
 
 async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promise<{ words: string; isEmpty: boolean }> {

@@ -71,6 +71,15 @@ describeWithStranger('a second user', (stranger) => {
     expect(wrongIn(await doctor(cwd, ['--trust-config']))).toContain('outbox-folder')
   })
 
+  it('owns the outbox, in a folder that it may only read', async () => {
+    const cwd = await produced()
+    await chmod(cwd, 0o755)
+    await chmod(join(cwd, '.owmrc.json'), 0o644)
+    for (const file of ['outbox.db', 'outbox.db-lock']) await chown(join(cwd, file), stranger().uid, 0)
+    const ran = await stranger().owm(['doctor', '--trust-config'], cwd)
+    expect(ran.stdout).toMatch(/^wrong {3}outbox-folder: .*can't be written/m)
+  })
+
   it('may not write where the outbox is, nor read what is in it', async () => {
     const cwd = await produced()
     await chmod(cwd, 0o755)
