@@ -24,9 +24,10 @@ claims() {
   done
 }
 
-# A folder keeps what it has where owm refuses its configuration.
+# A folder keeps what it has where owm refuses its configuration. Who copied this leaves out what isn't needed.
+trap 'rm -f cronjob.new' EXIT
 for folder in one-producer indexed claims; do
-  cd "$folder"
+  cd "$folder" 2>/dev/null || continue
   if [ "$folder" = claims ]; then claims > cronjob.new; else manifest > cronjob.new; fi
   mv cronjob.new cronjob.yaml
   cd ..

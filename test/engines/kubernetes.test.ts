@@ -46,6 +46,18 @@ describe.each(overlays)('%s', (overlay) => {
   })
 })
 
+it('has a pod to look with that sees what the CronJob sees', async () => {
+  const manifests = manifestsIn(await readFile(join(folder, 'look.yaml'), 'utf8'))
+  expect(cronJobsOf(manifests)).toEqual([]) // a pod that is valid
+  expect(await unknownFields(manifests.map((one): { kind: string } => Object(one)))).toEqual([])
+  const [job] = cronJobsOf(manifestsIn(await rendered('one-producer')))
+  const own = job?.spec?.jobTemplate.spec?.template.spec
+  const { spec } = Object(manifests[0])
+  expect(spec).toMatchObject({ volumes: own?.volumes, securityContext: own?.securityContext })
+  const { image, envFrom, volumeMounts, securityContext } = own?.containers[0] ?? {}
+  expect(spec.containers[0]).toMatchObject({ image, envFrom, volumeMounts, securityContext })
+})
+
 it('has no field that Kubernetes does not know', async () => {
   const texts = await Promise.all(overlays.map(rendered))
   const manifests = texts.flatMap(manifestsIn).map((one): { kind: string } => Object(one))

@@ -8,6 +8,7 @@ import { CronJob } from 'kubernetes-models/batch/v1/CronJob'
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { PersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolumeClaim'
+import { Pod } from 'kubernetes-models/v1/Pod'
 import ts from 'typescript'
 import { parseAllDocuments } from 'yaml'
 import { root, temporaryFolder } from './cli.js'
@@ -23,7 +24,7 @@ export function manifestsIn(text: string): unknown[] {
 /** Throws where Kubernetes would refuse one of them by its types, or where it is of a kind that owm has no use for. */
 export function cronJobsOf(manifests: readonly unknown[]): CronJob[] {
   return manifests.flatMap((one) => {
-    const model = [CronJob, PersistentVolumeClaim, ConfigMap, NetworkPolicy].find((kind) => kind.is(one))
+    const model = [CronJob, PersistentVolumeClaim, ConfigMap, NetworkPolicy, Pod].find((kind) => kind.is(one))
     if (!model) throw new Error(`No kind that is known: ${JSON.stringify(one)}`)
     const made = new model(Object(one))
     made.validate()
@@ -36,6 +37,7 @@ const modules: Record<string, string> = {
   NetworkPolicy: 'networking.k8s.io/v1',
   ConfigMap: 'v1',
   PersistentVolumeClaim: 'v1',
+  Pod: 'v1',
 }
 
 /** What the compiler says of fields that a manifest's type doesn't have. */
