@@ -35,14 +35,14 @@ const external = ['sqlite3', 'jiti', 'typescript', 'zod/v4', ...Object.keys(type
 
 /**
  * TypeORM as ES modules, and without what its own package.json tells bundlers to leave out (`browser`): the drivers of
- * other databases, and reading its options and entities from files. SQLite's driver stays, and so does what Node's
- * platform has.
+ * databases that owm doesn't read, and reading its options and entities from files. The drivers of SQLite, PostgreSQL
+ * and MySQL stay, and so does what Node's platform has.
  */
 const typeormForBundlers = {
   name: 'typeorm-for-bundlers',
   setup({ onResolve }) {
     const path = (file) => join(root, 'node_modules/typeorm', file)
-    const left = Object.entries(typeorm.browser).filter(([from]) => !/\/(sqlite|platform)\//.test(from))
+    const left = Object.entries(typeorm.browser).filter(([from]) => !/\/(sqlite|postgres|mysql|platform)\//.test(from))
     const instead = new Map(left.map(([from, to]) => [path(from), path(to)]))
     onResolve({ filter: /^\./ }, ({ path: file, resolveDir }) => {
       const found = instead.get(`${join(resolveDir, file)}.js`)
