@@ -132,9 +132,20 @@ describe('a source', () => {
     ],
     [
       'can not be made to fail',
-      () => ({ name: 'nothing', begin: () => Promise.reject(new Error('no docker')) }),
+      () => ({
+        name: 'nothing',
+        begin: () => {
+          throw new Error('no docker')
+        },
+      }),
       (path) => reading(pageOf(path)),
       /"nothing" can't begin: Error: no docker/,
+    ],
+    [
+      'is not mended',
+      () => ({ name: 'nothing', begin: () => JSON.parse('1') }),
+      (path) => reading(pageOf(path)),
+      /must give a function that ends it/,
     ],
   ])('that %s does not', async (_, fault, open, message) => {
     await expect(checkSource(fault, open)).rejects.toThrow(message)

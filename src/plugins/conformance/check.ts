@@ -116,11 +116,11 @@ export async function withFault<T>(
 ): Promise<T> {
   let end: (() => unknown) | undefined
   const begin = async (): Promise<void> => {
-    try {
-      end = await fault.begin()
-    } catch (error) {
+    const begun = await (async () => fault.begin())().catch((error: unknown) => {
       throw new assert.AssertionError({ message: `"${fault.name}" can't begin: ${error}` })
-    }
+    })
+    assert.equal(typeof begun, 'function', `"${fault.name}": its \`begin\` must give a function that ends it`)
+    end = begun
   }
   try {
     if (isBegun) await begin()
