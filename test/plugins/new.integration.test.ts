@@ -66,7 +66,8 @@ const cases = [
 ] as const
 
 describe('owm plugins new', () => {
-  it.each(cases)('%s, in %s: a project whose tests pass, and a package that owm can use', async (...one) => {
+  const way = '%s, in %s: a project whose tests pass, and a package that owm can use'
+  it.each(cases)(way, { timeout: 300_000 }, async (...one) => {
     const [kind, language, dir, name] = one
     const { flags, files, packed } = projects[language]
     const folder = await temporaryFolder()
