@@ -84,9 +84,10 @@ it('has the licence of every package that is in its bundles', async () => {
         /"(?:[\w@./-]*\/)?node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\/[\w@./-]+"\(/g,
       ))
         bundled.add(of)
-  expect([...bundled]).toEqual(expect.arrayContaining(['@oclif/core', 'ioredis', 'pino', 'typeorm', 'undici']))
+  expect([...bundled]).toEqual(expect.arrayContaining(['@oclif/core', 'ioredis', 'pino', 'undici']))
   const licences = await readFile(join(installed, 'THIRD_PARTY_LICENSES'), 'utf8')
-  for (const name of bundled) expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\S+ \\(`, 'm'))
+  // ES modules leave no name in a bundle.
+  for (const name of [...bundled, 'croner', 'typeorm', 'yaml']) expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\S+ \\(`, 'm'))
 })
 
 it('installs none of the packages that are in the bundles alone', async () => {
