@@ -87,7 +87,8 @@ it('has the licence of every package that is in its bundles', async () => {
   expect([...bundled]).toEqual(expect.arrayContaining(['@oclif/core', 'ioredis', 'pino', 'undici']))
   const licences = await readFile(join(installed, 'THIRD_PARTY_LICENSES'), 'utf8')
   // ES modules leave no name in a bundle.
-  for (const name of [...bundled, 'croner', 'typeorm', 'yaml']) expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\S+ \\(`, 'm'))
+  for (const name of [...bundled, 'croner', 'typeorm', 'yaml'])
+    expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\S+ \\(`, 'm'))
 })
 
 it('installs none of the packages that are in the bundles alone', async () => {
