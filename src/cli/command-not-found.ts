@@ -14,11 +14,14 @@ export default async function commandNotFound({ id, argv = [], config }: Unknown
   const known = config.commands.filter(({ hidden }) => !hidden).map((command) => command.id.replaceAll(':', ' '))
   const given = id.replaceAll(':', ' ')
   const command = known.filter((name) => given.startsWith(`${name} `)).toSorted((a, b) => b.length - a.length)[0]
-  const near = nearest(given, known)
+  const inTopics = known.filter((name) => name.endsWith(` ${given}`))
+  const near = inTopics.length > 0 ? inTopics.join('` or `owm ') : nearest(given, known)
+  const [topic = ''] = given.split(' ')
+  const where = command ?? (known.some((name) => name.startsWith(`${topic} `)) ? topic : undefined)
   const message = `There is no command \`owm ${given}\`.`
   const hint =
     near === undefined
-      ? `\`owm ${command === undefined ? '' : `${command} `}--help\` lists what there is.`
+      ? `\`owm ${where === undefined ? '' : `${where} `}--help\` lists what there is.`
       : `Did you mean \`owm ${near}\`?`
   process.exitCode = exitCodes.usage
   if (argv.includes('--json'))

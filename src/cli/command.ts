@@ -47,7 +47,9 @@ export interface Done<Result> {
 
 export abstract class OwmCommand<Result extends object> extends Command {
   static override enableJsonFlag = true
+  static override usage: string | string[] = '<%= command.id %> [FLAGS]'
   static override baseFlags = {
+    json: Flags.boolean({ description: 'print the result as JSON', helpGroup: 'GLOBAL' }),
     config: Flags.string({ description: 'configuration file', helpValue: 'FILE', helpGroup: 'GLOBAL' }),
     pipeline: Flags.string({ description: 'which of several pipelines', helpValue: 'NAME', helpGroup: 'GLOBAL' }),
     source: Flags.string({
@@ -62,7 +64,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }),
     outbox: Flags.string({ description: 'file of the SQLite outbox', helpValue: 'PATH', helpGroup: 'GLOBAL' }),
     'trust-folder': Flags.boolean({
-      description: 'use an outbox also in a folder where others may replace its files',
+      description: "trust the outbox's folder",
       env: 'OWM_TRUST_FOLDER',
       helpGroup: 'GLOBAL',
     }),
@@ -76,16 +78,18 @@ export abstract class OwmCommand<Result extends object> extends Command {
     'log-level': Flags.option({
       options: logLevels,
       default: 'warn' as const,
-      description: 'how much is logged to standard error',
+      helpValue: 'LEVEL',
+      description: 'what is logged: silent, error, warn, info, debug or trace',
       helpGroup: 'GLOBAL',
     })(),
     'log-format': Flags.option({
       options: logFormats,
-      description: 'form of the log; words, unless --json or `log.format` says otherwise',
+      helpValue: 'FORM',
+      description: 'form of the log: words or json',
       helpGroup: 'GLOBAL',
     })(),
     'trust-config': Flags.boolean({
-      description: 'trust a configuration and plugins that were found, whoever owns them',
+      description: 'trust found configuration and plugins of any owner',
       helpGroup: 'GLOBAL',
     }),
     quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),

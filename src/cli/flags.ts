@@ -29,7 +29,7 @@ export const runToChange = (description: string) =>
 export const waiting = {
   wait: Flags.boolean({ description: 'wait while another owm holds the outbox' }),
   'wait-for': Flags.string({
-    description: 'wait at most this long while another owm holds the outbox, such as 90s or 10m',
+    description: 'the same, at most this long, such as 90s or 10m',
     helpValue: 'DURATION',
   }),
 }

@@ -1,4 +1,4 @@
-/** Standard output and standard error: no secret is written there, and that one can't be written ends no run. */
+/** Standard output and standard error: no secret is written there, and that one can't be written ends no run; colours. */
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
 import { toError } from '../errors/index.js'
@@ -14,6 +14,33 @@ export function prepareOutput(args: readonly string[], env: Readonly<Record<stri
   // With DEBUG=* oclif logs the arguments there, and ioredis its AUTH.
   guard(process.stderr, (chunk) => (typeof chunk === 'string' ? secrets.redact(chunk) : chunk))
   redactDebugLogs()
+}
+
+/** Whether a stream shows colours: a terminal that can, unless NO_COLOR says no; or any, where FORCE_COLOR says so. */
+export function hasColors(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR, FORCE_COLOR } = process.env
+  if (NO_COLOR) return false
+  if (FORCE_COLOR !== undefined) return !['0', 'false'].includes(FORCE_COLOR)
+  return stream.isTTY === true && stream.hasColors()
+}
+
+/** What stands at the beginning of a line: an error, a verdict, a slot's state. */
+const signals: readonly (readonly [RegExp, 'red' | 'yellow' | 'green'])[] = [
+  [/^owm: warning:|^(?:note|warn|missed:)(?= )/, 'yellow'],
+  [/^owm:|^wrong(?= )/, 'red'],
+  [/^(?:fine|ok)(?= )/, 'green'],
+  [/(?<=^\d{4}-\d\d-\d\dT\S+Z {2}(?:[\da-f]{8} {2})?)(?:failed|interrupted|lost|missed:|different)(?= )/, 'red'],
+]
+
+/** A line with colours. To be called last: a colour is an escape sequence, and those in a text are taken away. */
+export function painted(line: string): string {
+  const [form, colour] = signals.find(([form]) => form.test(line)) ?? []
+  return form && colour ? line.replace(form, (found) => escaped(colour, found)) : line
+}
+
+function escaped(colour: 'red' | 'yellow' | 'green', text: string): string {
+  const [on = 39, off = 39] = util.inspect.colors[colour] ?? []
+  return `\u001b[${on}m${text}\u001b[${off}m`
 }
 
 type Chunk = string | Uint8Array

@@ -13,7 +13,7 @@ import { ofSurroundings } from '../errors/surroundings.js'
 import type { Progress } from '../pipeline/parts.js'
 import type { Logger } from '../plugin.js'
 import { count, harmless, harmlessJson } from './format.js'
-import { secrets } from './output.js'
+import { hasColors, painted, secrets } from './output.js'
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -117,7 +117,8 @@ export class Report {
 }
 
 function write(stream: NodeJS.WriteStream, line: string): void {
-  stream.write(`${harmless(secrets.redact(line))}\n`)
+  const text = harmless(secrets.redact(line))
+  stream.write(`${hasColors(stream) ? painted(text) : text}\n`)
 }
 
 /** An error and its hint. What goes on in another line is indented, so that it can't pass for an error of its own. */
@@ -190,6 +191,8 @@ export function inWords(error: Error, id: string, flags: readonly string[]): Err
   const message = error.message
     .replace(/\s*See more help with --help\s*$/, '')
     .replace(/\s+/g, ' ')
+    .replace(/^The following errors? occurred: /, '')
+    .replace(/ Note: --\S+ allows multiple values\..*/, '')
     .replace(/^Missing required flag /, 'Missing required flag --')
   const [, unknown = ''] = /^Nonexistent flags?: --([^\s,=]+)/.exec(message) ?? []
   const near = unknown === '' ? undefined : nearest(unknown, flags)

@@ -8,11 +8,11 @@ export type { InitResult } from '../cli/actions/init/init.js'
 export type { PrintResult } from '../cli/actions/init/print.js'
 
 export default class Init extends OwmCommand<InitResult | PrintResult> {
-  static override summary = 'Write a commented starter .owmrc.yaml into this folder; or print what starts owm for it.'
+  static override summary = 'Write a starter .owmrc.yaml here, or print what starts owm for it.'
   static override description =
-    'On a terminal it asks what no flag answers, tries each answer, and shows what it wrote. Passwords go into ' +
-    'variables, not into the file. With --print it writes nothing, but prints what to install for the configuration ' +
-    'that `owm produce` would find here. Variables are named; their values are never shown, nor secrets.'
+    'On a terminal it asks what no flag answers. Each answer is tried, and what was written is shown. Passwords go into ' +
+    'variables, not into the file. --print is about the configuration that `owm produce` would find here; it shows no ' +
+    'secret.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --list cities.csv --to redis://127.0.0.1:6379 --every hourly',
@@ -25,23 +25,23 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
       exclusive: ['print'],
     }),
     to: Flags.string({
-      description: 'where the tasks go: redis://…, postgres://…, jsonl, or a file that ends in .jsonl',
+      description: 'where the tasks go: redis://…, postgres://…, FILE.jsonl',
       helpValue: 'URL',
       exclusive: ['print'],
     }),
     every: Flags.string({
-      description: 'how often: hourly, "daily at 6", 15m, 6h, "0 */6 * * *" or none; times are UTC',
+      description: 'how often, in UTC: hourly, "daily at 6", 15m, cron, none',
       helpValue: 'TIMES',
       exclusive: ['print'],
     }),
     ping: Flags.string({
-      description: 'URL of a check that hears of each start, as healthchecks.io has them',
+      description: 'URL of a check that hears of each start',
       helpValue: 'URL',
       exclusive: ['print'],
     }),
     print: Flags.option({
       options: schedulers,
-      description: 'print what to install so that owm is started on schedule',
+      description: 'print what starts owm on schedule, write nothing',
     })(),
   }
 

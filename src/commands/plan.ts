@@ -6,7 +6,7 @@ import { shard } from '../cli/flags.js'
 export type { PlanResult } from '../cli/actions/plan/plan.js'
 
 export default class Plan extends OwmCommand<PlanResult> {
-  static override summary = 'Show how many tasks each coming slot brings, and what they cost.'
+  static override summary = 'Show how many tasks each coming slot brings, and their cost.'
   static override description = [
     'Reads the source once and stores nothing. Needs `schedule:` in the configuration; `plan:` has the limits and the',
     'prices of the weather API.',

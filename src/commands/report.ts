@@ -6,7 +6,7 @@ import { UsageError } from '../errors/index.js'
 export type { ReportResult } from '../cli/actions/look/report.js'
 
 export default class Report extends OwmCommand<ReportResult> {
-  static override summary = 'Write a page that shows locations on a map, runs, rejects and the coming day.'
+  static override summary = 'Write a page: a map of the locations, runs, rejects, the next day.'
   static override description = [
     'One HTML file for any browser, which asks nobody for anything. Reads the outbox, next to a running owm, and the',
     'source once; changes neither, and leaves the sink alone.',

@@ -7,7 +7,7 @@ import { limits, shard } from '../cli/flags.js'
 export type { WhyResult } from '../cli/actions/look/why/why.js'
 
 export default class Why extends OwmCommand<WhyResult> {
-  static override summary = "Tell one place's story: its line in the list, its runs, its tasks, who has read them."
+  static override summary = "Tell one place's story: its line, its tasks, who has read them."
   static override description = [
     'TEXT is a city, an id of the source, the id of a task, or coordinates (6.45,3.39); case and accents do not',
     'matter. Says which filter left it out, why it was rejected or not due, where its task is, which group has',
@@ -19,6 +19,7 @@ export default class Why extends OwmCommand<WhyResult> {
     '<%= config.bin %> <%= command.id %> 245aeca7-f794-5d30-a885-a26bb7bc24f3',
     '<%= config.bin %> <%= command.id %> 6.45,3.39 --no-source --json',
   ]
+  static override usage = '<%= command.id %> TEXT [FLAGS]'
   static override args = { text: Args.string({ required: true, ignoreStdin: true, description: 'which place' }) }
   static override flags = {
     limit: Flags.integer({

@@ -12,7 +12,7 @@ interface AutocompleteResult {
 }
 
 export default class Autocomplete extends OwmCommand<AutocompleteResult> {
-  static override summary = 'Print the script that completes commands, flags and values in your shell.'
+  static override summary = 'Print the script for completion in your shell.'
   static override description =
     'Its first lines say how to switch it on. Without SHELL it is for the shell that you log in with.'
   static override examples = [
@@ -20,6 +20,7 @@ export default class Autocomplete extends OwmCommand<AutocompleteResult> {
     "echo 'source <(<%= config.bin %> <%= command.id %> zsh)' >> ~/.zshrc",
     '<%= config.bin %> <%= command.id %> fish > ~/.config/fish/completions/owm.fish',
   ]
+  static override usage = '<%= command.id %> [SHELL] [FLAGS]'
   static override args = {
     shell: Args.string({ ignoreStdin: true, description: 'your shell', options: shells }),
   }

@@ -9,6 +9,7 @@ interface ScriptResult {
 export default class AutocompleteScript extends OwmCommand<ScriptResult> {
   static override summary = 'Print the line for a profile that switches completion on.'
   static override hidden = true
+  static override usage = '<%= command.id %> SHELL [FLAGS]'
   static override args = {
     shell: Args.string({ ignoreStdin: true, description: 'bash or zsh', options: ['bash', 'zsh'], required: true }),
   }

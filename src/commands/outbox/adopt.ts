@@ -6,7 +6,7 @@ import { waiting } from '../../cli/flags.js'
 export type { AdoptResult } from '../../cli/actions/outbox/adopt.js'
 
 export default class OutboxAdopt extends OwmCommand<AdoptResult> {
-  static override summary = "Let this configuration go on with another one's outbox, or its outbox with another sink."
+  static override summary = "Go on with another configuration's outbox, or with another sink."
   static override description = [
     'An outbox serves one owner: a pipeline, by its name, or else a configuration, by the path of its file.',
     'Use --owner after the file, the folder or the pipeline was renamed or moved.',

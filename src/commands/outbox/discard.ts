@@ -6,7 +6,7 @@ import { dryRun, runToChange, waiting } from '../../cli/flags.js'
 export type { DiscardResult } from '../../cli/actions/outbox/discard.js'
 
 export default class OutboxDiscard extends OwmCommand<DiscardResult> {
-  static override summary = "Give up runs that aren't done: what of them is pending won't be delivered."
+  static override summary = "Give up runs that aren't done: what is pending isn't delivered."
   static override description = [
     'Asks first; where there is no terminal, --yes is needed. The ledger keeps the runs as discarded.',
     '`owm produce --slot TIME --again` serves such a slot after all.',

@@ -7,7 +7,7 @@ import { UsageError } from '../../errors/index.js'
 export type { ExportResult } from '../../cli/actions/outbox/export/export.js'
 
 export default class OutboxExport extends OwmCommand<ExportResult> {
-  static override summary = 'Write what the outbox holds as CSV or NDJSON, for a spreadsheet or a program.'
+  static override summary = 'Write what the outbox holds as CSV or NDJSON.'
   static override description = [
     'A record each for tasks and rejected locations, to standard output or to a file that appears once it is whole.',
     'In CSV a text that a spreadsheet would execute has an apostrophe before it. Reads only, next to a running owm.',

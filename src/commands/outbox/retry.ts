@@ -16,6 +16,7 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
     '<%= config.bin %> <%= command.id %> --all',
   ]
   static override strict = false
+  static override usage = '<%= command.id %> [SEQ...] [FLAGS]'
   static override args = {
     seq: Args.string({ ignoreStdin: true, description: 'a dead task, by its SEQ; more may follow' }),
   }

@@ -14,6 +14,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
     '<%= config.bin %> <%= command.id %> source ./owm-source-stations',
     '<%= config.bin %> <%= command.id %> sink ./owm-sink-queue --typescript',
   ]
+  static override usage = '<%= command.id %> KIND DIR [FLAGS]'
   static override args = {
     kind: Args.string({
       ignoreStdin: true,

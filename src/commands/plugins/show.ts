@@ -10,6 +10,7 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
     '<%= config.bin %> <%= command.id %> static-list',
     '<%= config.bin %> <%= command.id %> ./my-source.js',
   ]
+  static override usage = '<%= command.id %> PLUGIN [FLAGS]'
   static override args = {
     plugin: Args.string({ ignoreStdin: true, description: "a built-in's name, a package or a path", required: true }),
   }

@@ -14,6 +14,7 @@ export default class RunsDiff extends OwmCommand<DiffResult> {
     '<%= config.bin %> <%= command.id %> 2026-11-23T09:00:00Z 2026-11-23T10:00:00Z',
     '<%= config.bin %> <%= command.id %> 1b4e28ba 6fa459ea --json',
   ]
+  static override usage = '<%= command.id %> A B [FLAGS]'
   static override args = {
     a: Args.string({ ignoreStdin: true, description: "a run's id, the beginning of it, or a slot", required: true }),
     b: Args.string({ ignoreStdin: true, description: 'the other one', required: true }),

@@ -6,7 +6,7 @@ import { limits } from '../../cli/flags.js'
 export type { ScheduleResult } from '../../cli/actions/schedule/show.js'
 
 export default class Schedule extends OwmCommand<ScheduleResult> {
-  static override summary = 'Show which scheduled times were served, which are due, and what a start would do.'
+  static override summary = 'Show which times were served, and what a start would do now.'
   static override description = 'Opens the outbox read-only. `schedule:` in the configuration starts nothing by itself.'
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
   static override flags = {

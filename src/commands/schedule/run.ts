@@ -6,7 +6,7 @@ import { shard } from '../../cli/flags.js'
 export type { ScheduleRunResult } from '../../cli/actions/schedule/run.js'
 
 export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
-  static override summary = 'Start at each scheduled time, until a signal comes: for where there is no cron.'
+  static override summary = 'Start at each scheduled time: for where there is no cron.'
   static override description = [
     'Serves what is due, as `owm produce` does, then waits for the next scheduled time. A start that fails with what',
     'may pass is repeated after a minute; any other failure ends it with its exit code.',
