@@ -1,4 +1,6 @@
-/** Standard output and standard error: no secret is written there, and that one can't be written ends no run; colours. */
+/**
+ * Standard output and standard error: no secret is written there, and that one can't be written ends no run. Colours.
+ */
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
 import { toError } from '../errors/index.js'

@@ -10,9 +10,9 @@ export type { PrintResult } from '../cli/actions/init/print.js'
 export default class Init extends OwmCommand<InitResult | PrintResult> {
   static override summary = 'Write a starter .owmrc.yaml here, or print what starts owm for it.'
   static override description =
-    'On a terminal it asks what no flag answers. Each answer is tried, and what was written is shown. Passwords go into ' +
-    'variables, not into the file. --print is about the configuration that `owm produce` would find here; it shows no ' +
-    'secret.'
+    'On a terminal it asks what no flag answers. Each answer is tried, and what was written is shown. Passwords go ' +
+    'into variables, not into the file. --print is about the configuration that `owm produce` would find here; it ' +
+    'shows no secret.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --list cities.csv --to redis://127.0.0.1:6379 --every hourly',
