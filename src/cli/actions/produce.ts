@@ -134,8 +134,7 @@ export async function produce(
     await tellAbsent(result, around)
     result.durationMs = elapsed()
     const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
-    // What a run stands in for was an outage.
-    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors, matters: covered > 0 }
+    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
   } finally {
     await outbox.close()
   }
