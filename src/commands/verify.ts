@@ -12,6 +12,7 @@ export default class Verify extends OwmCommand<VerifyResult> {
   static override description = [
     'Exits 0 where all of them say the same, 75 where something differs; then it names the tasks and what to do.',
     'What was trimmed since is no difference, nor is a slot that a run is working on. Reads only.',
+    'With `schedule:` a scheduled time that nobody serves is a difference, too.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -19,7 +20,10 @@ export default class Verify extends OwmCommand<VerifyResult> {
     '<%= config.bin %> <%= command.id %> --json',
   ]
   static override flags = {
-    slot: Flags.string({ description: 'only this slot; else all in the ledger', helpValue: 'TIME' }),
+    slot: Flags.string({
+      description: 'only this slot; else all in the ledger, and the scheduled times between them',
+      helpValue: 'TIME',
+    }),
     // In place of the name that this flag gives elsewhere: there is only one list that a slot can be compared with.
     source: Flags.boolean({
       description: 'also read the source, and compare the slot, or the newest one, with its list',

@@ -1,8 +1,9 @@
-/** What a run stands in for. Pure. */
+/** What a run stands in for, and what none does. Pure. Slots are as they are written, times milliseconds since 1970. */
+import { isLate } from './due.js'
 import type { Timetable } from './timetable.js'
 
 /** Scheduled times that no run serves: the first and the last one, as slots are written, and how many. */
-interface Gap {
+export interface Gap {
   readonly from: string
   readonly to: string
   readonly count: number
@@ -22,4 +23,67 @@ export function timesCovered(
   const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
   const times = [...timetable.between(begin, end - 1)].length
   return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
+}
+
+/** A slot of the ledger. Its runs cover the time behind `from`; null where they cover none. */
+interface Ran {
+  readonly slot: string
+  readonly from: string | null
+  readonly state: string
+}
+
+/** What the ledger says of all its slots. */
+interface Ledger<S extends Ran> {
+  /** The newest first. */
+  readonly slots: readonly S[]
+  readonly missed: readonly Gap[]
+  /** The end of the last interval; null where no run was ever made. */
+  readonly coveredTo: number | null
+}
+
+/** A slot whose run stored nothing, and was closed. */
+const isClosed = ({ state }: Ran): boolean => state === 'missed' || state === 'covered'
+
+const isMissed = (time: number, missed: readonly Gap[]): boolean =>
+  missed.some(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
+
+/** The slot whose run stands in for a time that has none of its own; undefined where none does. */
+export function standInFor<S extends Ran>(
+  time: number,
+  { slots, missed }: Omit<Ledger<S>, 'coveredTo'>,
+): S | undefined {
+  if (isMissed(time, missed)) return undefined
+  return slots.find((one) => {
+    const { slot, from } = one
+    return !isClosed(one) && from !== null && Date.parse(from) < time && time < Date.parse(slot)
+  })
+}
+
+/** Scheduled times without a run of their own, oldest first. */
+export interface WithoutRun {
+  /** A later run stands in for them. */
+  readonly covered: readonly number[]
+  /** The next start serves them, or stands in for them. */
+  readonly due: readonly number[]
+  /** Those of them for which a start should have come by now. */
+  readonly late: readonly number[]
+  /** No start will serve them. */
+  readonly missed: readonly number[]
+}
+
+/** @param since a time; what lies before the first interval that is kept was never due */
+export function withoutRun(ledger: Ledger<Ran>, timetable: Timetable, since: number, now: number): WithoutRun {
+  const { slots, missed, coveredTo } = ledger
+  const begins = slots.flatMap(({ from }) => (from === null ? [] : [Date.parse(from)]))
+  const first = begins.reduce((least, from) => Math.min(least, from), Number.POSITIVE_INFINITY)
+  const own = new Set(slots.filter((one) => !isClosed(one)).map(({ slot }) => Date.parse(slot)))
+  const closed = new Set(slots.filter(isClosed).map(({ slot }) => Date.parse(slot)))
+  const found = { covered: [] as number[], due: [] as number[], missed: [] as number[] }
+  for (const time of timetable.between(Math.max(first, since - 1), now)) {
+    if (own.has(time)) continue
+    if (coveredTo !== null && time > coveredTo) found.due.push(time)
+    else if (standInFor(time, ledger)) found.covered.push(time)
+    else if (isMissed(time, missed) || closed.has(time)) found.missed.push(time)
+  }
+  return { ...found, late: found.due.filter((time) => isLate(timetable, time, now)) }
 }

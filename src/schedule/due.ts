@@ -46,6 +46,15 @@ export interface Due {
 /** A start may come so much too early, where the clock is slow: 60 s, but no more than a tenth of the way. */
 const earlyMs = 60_000
 
+/** A start may come so much later than its time: 15 min, but no more than half of the way to the next one. */
+const lateMs = 15 * 60_000
+
+/** Whether a start should have come by now for a scheduled time. */
+export function isLate(timetable: Timetable, time: number, now: number): boolean {
+  const next = timetable.after(time) ?? Number.POSITIVE_INFINITY
+  return now - time > Math.min(lateMs, (next - time) / 2)
+}
+
 /**
  * @param coveredTo end of the last interval; null where nothing was ever served
  * @param slot the last scheduled time that may be due

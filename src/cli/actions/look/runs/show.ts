@@ -98,7 +98,9 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
   const isSlot = 'slot' in filterOf(text)
   if (runs.length === 0)
     throw new UsageError(isSlot ? `No run serves the slot ${text}.` : `No run has an id that begins with ${text}.`, {
-      hint: '`owm runs` shows the runs and their slots; a slot is written as 2026-11-23T10:00:00Z.',
+      hint: isSlot
+        ? `\`owm produce --slot ${text}\` serves it; \`owm schedule\` shows which times are due, \`owm runs\` what ran.`
+        : '`owm runs` shows the runs and their slots; a slot is written as 2026-11-23T10:00:00Z.',
     })
   if (!isSlot && runs.length > 1)
     throw new UsageError(`${runs.length === mostRuns ? 'Many' : runs.length} runs begin with ${text}.`, {
@@ -119,10 +121,13 @@ async function mustNotBeCovered(
   const named = filterOf(text)
   if (!('slot' in named)) return
   const time = Date.parse(named.slot)
-  const { slotsIn } = await import('../../../../outbox/runs/slots.js')
+  const [{ noSlots, slotsIn }, { standInFor }] = await Promise.all([
+    import('../../../../outbox/runs/slots.js'),
+    import('../../../../schedule/covers.js'),
+  ])
   for (const pipeline of pipelines) {
-    const { slots = [] } = (await slotsIn((await configure(pipeline)).settings.outbox.path)) ?? {}
-    const by = slots.find(({ from, slot }) => from !== null && Date.parse(from) < time && time < Date.parse(slot))
+    const seen = (await slotsIn((await configure(pipeline)).settings.outbox.path)) ?? noSlots
+    const by = standInFor(time, seen)
     if (by)
       throw new UsageError(`No run is of the slot ${text}: the run of ${by.slot} stands in for it.`, {
         hint: `\`owm runs show ${by.slot}\` shows that one; \`owm schedule\` shows what each run covers.`,

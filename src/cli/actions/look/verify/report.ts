@@ -3,10 +3,11 @@ import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { entriesOf, placeOfSink } from '../sink.js'
 import type { Difference, Verified } from './judge.js'
+import { wordsOfTimes } from './times.js'
 import type { VerifyResult } from './verify.js'
 
 export async function reportOf(result: VerifyResult, limit: number): Promise<string[]> {
-  const { outbox, sink, slots, different, source } = result
+  const { outbox, sink, slots, source, standIn } = result
   const width = terminalWidth()
   if (slots.length === 0)
     return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
@@ -18,6 +19,7 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
   const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD']
   return [
     ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${entriesOf(sink.entries)}`, width),
+    ...(standIn ? wrapped(`${standIn.slot} has no run of its own: that of ${standIn.by} stands in for it`, width) : []),
     ...(source ? wrapped(`the list has ${plural(source.tasks, 'task')} for ${source.slot}`, width) : []),
     '',
     ...(await table(head, rows, width)),
@@ -27,9 +29,15 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
       differences.flatMap((one, index) => wordsOf(slot, one, differences[index + 1]?.todo, limit, width)),
     ),
     '',
-    `${plural(slots.length, 'slot')} compared, ${different === 0 ? 'none differs' : `${count(different)} different`}`,
+    ...wrapped(totalOf(result), width),
   ]
 }
+
+const totalOf = ({ slots, different, withoutRun }: VerifyResult): string =>
+  [
+    `${plural(slots.length, 'slot')} compared, ${different === 0 ? 'none differs' : `${count(different)} different`}`,
+    ...(withoutRun ? wordsOfTimes(withoutRun) : []),
+  ].join('; ')
 
 export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 

@@ -9,8 +9,9 @@ import { slotNamed } from '../../../flags.js'
 import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
-import type { Difference, Verified } from './judge.js'
+import type { Verified } from './judge.js'
 import { isDifferent, reportOf } from './report.js'
+import { remedyOf, standInOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
 
 /** What `owm verify --json` prints. */
 export interface VerifyResult {
@@ -22,6 +23,10 @@ export interface VerifyResult {
   slots: Verified[]
   /** How many of them differ. */
   different: number
+  /** With --slot: the slot that was named, and the one that is compared since its run stands in for it. */
+  standIn?: { slot: string; by: string }
+  /** With a schedule, and without --slot. */
+  withoutRun?: TimesWithoutRun
 }
 
 export interface VerifyFlags {
@@ -49,10 +54,13 @@ export async function verify(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<VerifyResult>> {
-  const slot = flags.slot === undefined ? undefined : slotNamed('--slot', flags.slot)
+  const named = flags.slot === undefined ? undefined : slotNamed('--slot', flags.slot)
   const loaded = await configure()
   const { path } = loaded.settings.outbox
   result.outbox = path
+  const by = named === undefined ? undefined : await standInOf(named, loaded, around)
+  if (named !== undefined && by !== undefined) result.standIn = { slot: named, by }
+  const slot = by ?? named
   const pipeline = await ownerOf(loaded, around.env)
   const listed = flags.source ? await listedIn(path, slot, loaded, around) : undefined
   if (listed) result.source = { slot: listed.slot, tasks: listed.ids.length }
@@ -73,6 +81,9 @@ export async function verify(
     }
     result.sink.entries = seen.entries
     result.slots = seen.slots
+    const slots = seen.slots.map((one) => one.slot)
+    const times = named === undefined ? await timesWithoutRun({ ...seen, slots }, loaded, around) : undefined
+    if (times) result.withoutRun = times
   })
   result.different = result.slots.filter(isDifferent).length
   return { result, summary: await reportOf(result, flags.limit), errors: errorsOf(result) }
@@ -88,7 +99,7 @@ async function compare(
     flushedSince,
   }: { path: string; slot?: string | undefined; pipeline: string; flushedSince: number },
   listed: Listed | undefined,
-): Promise<{ slots: Verified[]; entries: number }> {
+): Promise<{ slots: Verified[]; entries: number; elsewhere: string[]; isHeld: boolean }> {
   const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
     import('../../../../outbox/inspect/ids/held.js'),
     import('./scan.js'),
@@ -97,10 +108,11 @@ async function compare(
   const room = listed?.ids.length ?? 0
   const held = await heldIn(path, { slot, pipeline, address: sink.address ?? '', room })
   const receipts = await receiptsOf(sink, pipeline, slot, held)
+  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: held?.holder !== undefined }
   if (!held || held.slots.length === 0) {
     let entries = 0
     for await (const _ of sink.entries?.() ?? []) entries++
-    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries }
+    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries, ...more }
   }
   const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
@@ -115,7 +127,7 @@ async function compare(
             found,
             ids: own,
             sink,
-            isHeld: held.holder !== undefined,
+            isHeld: more.isHeld,
             isListed: number === of,
             isEmpty: scanned.entries === 0,
             flushedSince,
@@ -123,7 +135,7 @@ async function compare(
         ]
       : []
   })
-  return { slots, entries: scanned.entries }
+  return { slots, entries: scanned.entries, ...more }
 }
 
 /** The receipts of the outbox's slots, each of its own share. */
@@ -170,18 +182,18 @@ async function listedIn(
   return { slot: last.run.slot, ids: await listedIds(source, last.run, last.windows, around.signal) }
 }
 
-function errorsOf({ slots, different }: VerifyResult): OwmError[] {
-  if (different === 0) return []
+function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
   const [first] = slots
     .filter(isDifferent)
     .flatMap(({ slot, differences }) => differences.map((one) => ({ slot, one })))
-  const which: Difference | undefined = first?.one
+  const hint = first ? `For ${first.slot}: ${first.one.todo}.` : '`owm doctor` looks at the rest.'
+  const message = different === 1 ? '1 slot differs: see above.' : `${count(different)} slots differ: see above.`
+  const times = withoutRun && withoutRun.due.late + withoutRun.missed.count
   return [
-    new DifferentError(
-      different === 1 ? '1 slot differs: see above.' : `${count(different)} slots differ: see above.`,
-      {
-        hint: which ? `For ${first?.slot}: ${which.todo}.` : '`owm doctor` looks at the rest.',
-      },
-    ),
+    ...(different > 0 ? [new DifferentError(message, { hint })] : []),
+    ...(withoutRun && times ? [unserved(times, withoutRun)] : []),
   ]
 }
+
+const unserved = (times: number, withoutRun: TimesWithoutRun): OwmError =>
+  new DifferentError(`Scheduled times that nobody serves: ${count(times)}.`, { hint: `${remedyOf(withoutRun)}.` })

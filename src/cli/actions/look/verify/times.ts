@@ -1,0 +1,94 @@
+/** Scheduled times that have no run of their own: which run stands in for one, and which of them nobody serves. */
+import type { Loaded } from '../../../../config/load.js'
+import { isTimeOf } from '../../../../schedule/timetable.js'
+import { slotOf } from '../../../../tasks/slot.js'
+import { type Surroundings, scheduleOf } from '../../../compose.js'
+import { plural } from '../../../format.js'
+
+/** Some scheduled times; null where there is none. */
+interface Times {
+  count: number
+  oldest: string | null
+  newest: string | null
+}
+
+/** Those since the first slot that is compared, as `owm verify --json` prints them. */
+export interface TimesWithoutRun {
+  /** A later run stands in for them. */
+  covered: Times
+  /** The next start serves them; `late` of them should have been by now, which is a difference. */
+  due: Times & { late: number }
+  /** No start serves them any more, which is a difference. */
+  missed: Times
+}
+
+/** The slot whose run stands in for a scheduled time; undefined where it has one of its own, or none does. */
+export async function standInOf(slot: string, loaded: Loaded, around: Surroundings): Promise<string | undefined> {
+  const schedule = scheduleOf(loaded, around)
+  const time = Date.parse(slot)
+  if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
+  const { seen, covers } = await ledgerOf(loaded)
+  const isServed = seen.slots.some((one) => one.slot === slot && one.state !== 'covered' && one.state !== 'missed')
+  return isServed ? undefined : covers.standInFor(time, seen)?.slot
+}
+
+/**
+ * @param compared slots that are compared, the newest first; those that the sink has receipts of; whether an owm is at
+ * work
+ */
+export async function timesWithoutRun(
+  { slots, elsewhere, isHeld }: { slots: readonly string[]; elsewhere: readonly string[]; isHeld: boolean },
+  loaded: Loaded,
+  around: Surroundings,
+): Promise<TimesWithoutRun | undefined> {
+  const schedule = scheduleOf(loaded, around)
+  const first = slots.at(-1)
+  if (!schedule || first === undefined) return undefined
+  const { seen, covers } = await ledgerOf(loaded)
+  const found = covers.withoutRun(seen, schedule.timetable, Date.parse(first), around.now())
+  const isElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
+  const left = (times: readonly number[]): number[] => times.filter((time) => !isElsewhere.has(time))
+  const of = (times: readonly number[]): Times => {
+    const slots = left(times).map(slotOf)
+    return { count: slots.length, oldest: slots[0] ?? null, newest: slots.at(-1) ?? null }
+  }
+  return {
+    covered: of(found.covered),
+    // A start that waits for the outbox serves them.
+    due: { ...of(found.due), late: isHeld ? 0 : left(found.late).length },
+    missed: of(found.missed),
+  }
+}
+
+async function ledgerOf({ settings }: Loaded) {
+  const [{ noSlots, slotsIn }, covers] = await Promise.all([
+    import('../../../../outbox/runs/slots.js'),
+    import('../../../../schedule/covers.js'),
+  ])
+  return { seen: (await slotsIn(settings.outbox.path)) ?? noSlots, covers }
+}
+
+/** What serves them. */
+export const remedyOf = ({ due, missed }: TimesWithoutRun): string =>
+  [
+    ...(due.count > 0 ? ['`owm produce` serves what is due'] : []),
+    ...(missed.count > 0
+      ? [`\`owm backfill --from ${missed.oldest} --to ${missed.newest}\` serves what was missed`]
+      : []),
+  ].join('; ')
+
+/** Each kind that there is, in words. */
+export function wordsOfTimes(times: TimesWithoutRun): string[] {
+  const { covered, due, missed } = times
+  const named = ({ count, newest }: Times): string => (count === 1 ? `${newest}` : `the newest ${newest}`)
+  const parts = [
+    ...(due.count > 0 ? [`${due.count} due (${named(due)})`] : []),
+    ...(missed.count > 0 ? [`${missed.count} missed (${named(missed)})`] : []),
+  ]
+  return [
+    ...(covered.count > 0 ? [`a later run stands in for ${plural(covered.count, 'scheduled time')}`] : []),
+    ...(parts.length > 0
+      ? [`${plural(due.count + missed.count, 'scheduled time')} without a run: ${parts.join(', ')}: ${remedyOf(times)}`]
+      : []),
+  ]
+}

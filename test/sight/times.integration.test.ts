@@ -1,0 +1,52 @@
+/** Scheduled times without a run: verify, runs, why and doctor say which they are, and what serves them. */
+import { expect, test } from 'vitest'
+import type { VerifyResult } from '../../src/commands/verify.js'
+import { owm, owmJson } from '../support/cli.js'
+import { at, folderOf, produce } from '../support/scheduled.js'
+
+const hour = (number: number): string => `2026-11-23T${String(number).padStart(2, '0')}:00:00Z`
+const verify = (cwd: string, now: string, ...args: string[]) =>
+  owmJson<VerifyResult & { error?: { message: string; hint: string } }>(['verify', ...args], at(cwd, now))
+
+test('a time that nobody serves is a difference, unless a later run covers it or it is due just now', async () => {
+  const cwd = await folderOf({ maxAge: '3h' })
+  for (const now of ['2026-11-23T05:00:10Z', '2026-11-23T10:00:10Z']) expect((await produce(cwd, now)).code).toBe(0)
+  const after = await verify(cwd, '2026-11-23T11:05:00Z')
+  expect(after, after.stderr).toMatchObject({
+    code: 75,
+    json: {
+      different: 0,
+      withoutRun: {
+        covered: { count: 2, oldest: hour(8), newest: hour(9) },
+        due: { count: 1, newest: hour(11), late: 0 },
+        missed: { count: 2, oldest: hour(6), newest: hour(7) },
+      },
+      error: { message: 'Scheduled times that nobody serves: 2.' },
+    },
+  })
+  // By itself each is what it is called there.
+  const covered = await verify(cwd, '2026-11-23T11:05:00Z', '--slot', hour(9), '--source')
+  expect(covered, covered.stderr).toMatchObject({
+    code: 0,
+    json: { standIn: { slot: hour(9), by: hour(10) }, slots: [{ slot: hour(10), state: 'same' }] },
+  })
+  const missed = await verify(cwd, '2026-11-23T11:05:00Z', '--slot', hour(7))
+  expect(missed).toMatchObject({ code: 75, json: { slots: [{ differences: [{ kind: 'no run' }] }] } })
+  const shown = await owm(['runs', 'show', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))
+  expect(shown.stderr).toContain(`\`owm produce --slot ${hour(7)}\` serves it`)
+
+  const backfill = ['backfill', '--from', hour(6), '--to', hour(7)]
+  expect(after.json.error?.hint).toContain(`owm ${backfill.join(' ')}`)
+  expect((await owm(backfill, at(cwd, '2026-11-23T11:06:00Z'))).code).toBe(0)
+  expect(await verify(cwd, '2026-11-23T11:10:00Z')).toMatchObject({
+    code: 0,
+    json: { withoutRun: { due: { count: 1 } } },
+  })
+
+  const late = await owm(['verify'], at(cwd, '2026-11-23T11:55:00Z'))
+  expect(late).toMatchObject({ code: 75, stdout: expect.stringContaining(`1 due (${hour(11)}): \`owm produce\``) })
+  expect((await produce(cwd, '2026-11-23T11:56:00Z')).code).toBe(0)
+  const whole = await owm(['verify'], at(cwd, '2026-11-23T11:57:00Z'))
+  expect(whole.code).toBe(0)
+  expect(whole.stdout).toMatch(/\n5 slots compared, none differs; a later run stands in for 2 scheduled times\n$/)
+})
