@@ -56,7 +56,7 @@ describe('after an outage', () => {
     expect(await countIn(cwd)).toBe(6)
   })
 
-  test('runs, runs show and doctor say for how many times a start stands in; it says so itself, but for -q', async () => {
+  test('runs, runs show, doctor and the start itself, but for -q, say for how many times it stands in', async () => {
     const cwd = await folderOf()
     await produce(cwd, '2026-11-23T10:00:00Z')
     const said = async (now: string, ...args: string[]) => {
