@@ -101,7 +101,7 @@ export async function loadConfig(
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   override(merged, overrides, env, cwd, origins)
   // Also of sections that are left out: what the outbox holds of earlier runs may have their secrets.
-  secrets.add(...secretsIn(merged), ...addressesIn(merged['notify']))
+  secrets.add(...secretsIn(merged), ...addressesIn(merged['notify'], cwd, baseDir, outboxIn(merged)))
   const plugins = [merged['source'], merged['sink']]
   for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
 
@@ -128,6 +128,10 @@ export async function loadConfig(
   const about = { file: found?.file, named, baseDir, cwd, plugins }
   return { settings, pipeline, ...about, secrets, variables, references, origins }
 }
+
+/** The path of the outbox, as it is written. */
+const outboxIn = ({ outbox }: Record<string, unknown>): string =>
+  isTree(outbox) && typeof outbox['path'] === 'string' ? outbox['path'] : ''
 
 /** An empty text is none: so templates write what has no value. */
 function withoutEmpty(flags: Overrides): Overrides {

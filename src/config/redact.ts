@@ -115,12 +115,15 @@ export function secretsInUrl(text: string): string[] {
 /**
  * The addresses in a section, of whatever form it is, and their paths: who knows the address of a check can silence it,
  * and NODE_DEBUG logs the path alone.
+ * @param own paths of files and folders: what is in them, `/weather` perhaps, can't be kept out of what is printed
  */
-export function addressesIn(section: unknown): string[] {
-  if (typeof section === 'object' && section !== null) return Object.values(section).flatMap(addressesIn)
+export function addressesIn(section: unknown, ...own: readonly string[]): string[] {
+  if (typeof section === 'object' && section !== null)
+    return Object.values(section).flatMap((each) => addressesIn(each, ...own))
   if (typeof section !== 'string' || !/^https?:/.test(section) || !URL.canParse(section)) return []
   const { pathname, search } = new URL(section)
-  return [section, ...[pathname, `${pathname}${search}`].filter((path) => path.length >= 8)]
+  const isOwn = (path: string): boolean => own.some((each) => each.includes(path))
+  return [section, ...[pathname, `${pathname}${search}`].filter((path) => path.length >= 8 && !isOwn(path))]
 }
 
 /** A URL without its password and its query's tokens, by their names; any other text as it is. */

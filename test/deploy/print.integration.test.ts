@@ -141,6 +141,18 @@ describe('--print crontab', () => {
   })
 })
 
+it('prints paths that have a word of the address of a check in them', async () => {
+  const cwd = join(await temporaryFolder(), 'weather')
+  await mkdir(cwd)
+  const config = { ...base, outbox: { path: './minutes/o.db' } }
+  for (const ping of ['http://127.0.0.1:1/weather', 'http://127.0.0.1:1/minutes']) {
+    await writeFile(join(cwd, '.owmrc.json'), JSON.stringify({ ...config, notify: { ping } }))
+    const { code, stdout } = await owm(['init', '--print', 'systemd'], { cwd })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^ReadWritePaths=.*\/weather\/minutes$/m)
+  }
+})
+
 describe('--print systemd', () => {
   /** The system calls of a group, such as `@system-service`. */
   async function callsIn(group: string): Promise<string[]> {

@@ -57,11 +57,12 @@ export async function init(
   await mustBeSafe([path, schema], around.trustFolder)
   if (await stat(path).catch(() => undefined)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
-  secrets.add(...addressesIn({ ping }))
+  const outbox = outboxFor(dirname(path), around.env)
+  secrets.add(...addressesIn({ ping }, path, outbox))
   const answers = await answersTo(given, asks, result, around)
   const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
   const text = starterWith(starter, {
-    outbox: escaped(outboxFor(dirname(path), around.env)),
+    outbox: escaped(outbox),
     source: answers.list?.written,
     sink: answers.to?.written,
     cron: answers.every,
