@@ -9,7 +9,8 @@ export type { FlushResult } from '../cli/actions/flush.js'
 export default class Flush extends OwmCommand<FlushResult> {
   static override summary = 'Deliver what is pending in the outbox.'
   static override description =
-    'For recovery by hand. Safe at any time: while another owm holds the outbox it says so and exits 75, or waits.'
+    'For recovery by hand: what the sink has lost is delivered again, too, where it is younger than a day and ' +
+    'still in the outbox. Safe at any time: while another owm holds the outbox it says so and exits 75, or waits.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --limit 1000',
@@ -17,7 +18,7 @@ export default class Flush extends OwmCommand<FlushResult> {
   ]
   static override flags = {
     limit: Flags.integer({ description: 'at most this many tasks', ...limits, helpValue: 'N' }),
-    'dry-run': dryRun('write nothing anywhere; say what would be delivered'),
+    'dry-run': dryRun('write nothing anywhere, ask no sink; say what is pending'),
     force: Flags.boolean({
       description: 'try the sink even if its circuit is open; at a terminal it is probed once anyway',
     }),

@@ -92,6 +92,12 @@ export const checks = {
     todo: 'Mend the other side. `owm flush --force` tries the sink at once, `owm produce --force` the source.',
     exitCode: 75,
   },
+  'outbox-circuit-closing': {
+    about: 'open circuits whose other side answers again',
+    why: 'Nothing is read or delivered until the circuit closes.',
+    todo: 'Nothing: it closes by itself. `owm flush --force` tries the sink at once, `owm produce --force` the source.',
+    exitCode: 0,
+  },
   'outbox-pending': {
     about: 'tasks that wait to be delivered, and for how long',
     why: 'They are safe in the outbox, but no worker has them.',
@@ -147,7 +153,7 @@ export const checks = {
     exitCode: 75,
   },
   'sink-receipts': {
-    about: 'whether the sink has the receipt of the newest slot that was delivered to it',
+    about: 'whether the sink has the receipts of the slots that were delivered to it',
     why: 'Receipts stand beside the tasks: where they are gone, the tasks may be, too.',
     todo: '`owm verify` says what differs; `owm flush` delivers again what is younger than a day.',
     exitCode: 75,

@@ -57,7 +57,7 @@ export async function examine(parts: Parts): Promise<Examined> {
   }
   const [read, answered] = await Promise.all([
     source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.finished)),
-    sink && sinkChecks(sink, patient, health?.received && { ...health.received, pipeline: health.owner ?? '' }),
+    sink && sinkChecks(sink, patient, { runs: health?.received ?? [], pipeline: health?.owner ?? '' }),
   ])
   found.push(...state)
   if (has('outbox'))
@@ -67,11 +67,14 @@ export async function examine(parts: Parts): Promise<Examined> {
   if (health) {
     const owner = await parts.ownerOf(loaded)
     const patienceMs = Math.max(leastPatienceMs, times === undefined ? 0 : 3 * gapOf(times, now))
-    const around = { path, owner, now, patienceMs, resetAfterMs: settings.breaker.resetAfterMs }
+    const all = { ...source?.checks, ...sink?.checks, ...checks }
+    const answering = { source: isWell(read?.diagnoses, all), sink: isWell(answered, all) }
+    const around = { path, owner, now, patienceMs, resetAfterMs: settings.breaker.resetAfterMs, answering }
     found.push(...(await attempt(['outbox-lock', 'outbox-pending'], () => contentChecks(health, around))))
   }
   found.push(...(read?.diagnoses ?? []), ...(answered ?? []))
-  if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, now))))
+  const isHeld = health?.holder !== undefined
+  if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, { now, isHeld }))))
   return { findings: named(found, { ...source?.checks, ...sink?.checks }), loaded }
 }
 
@@ -106,6 +109,11 @@ function gapOf(times: ReturnType<typeof timetable>, now: number): number {
   const second = next === undefined ? undefined : times.after(next)
   return next === undefined || second === undefined ? 0 : second - next
 }
+
+/** Whether source or sink answers, and nothing is wrong with it that would keep a run from it. */
+const isWell = (found: readonly Diagnosis[] | undefined, all: Readonly<Record<string, Check>>): boolean =>
+  found?.some(({ code, verdict }) => code.endsWith('-answers') && verdict === 'fine') === true &&
+  !found.some(({ code, verdict }) => verdict === 'wrong' && all[code]?.exitCode !== 0 && code !== 'sink-receipts')
 
 /** Some checks; where they can't be made, these say so. */
 async function attempt(codes: readonly Code[], look: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {

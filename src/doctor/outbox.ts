@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly patienceMs: number
   /** Milliseconds after which an open circuit lets one call through. */
   readonly resetAfterMs: number
+  /** Whether the other side answers now. */
+  readonly answering: { readonly source: boolean; readonly sink: boolean }
 }
 
 /** Bytes of a log that no checkpoint of owm's leaves: they come every 4 MiB. */
@@ -140,12 +142,14 @@ function runsCheck({ open }: Health, now: number, mostMs: number): Diagnosis {
   return judged('outbox-runs', since > mostMs ? found : undefined, found)
 }
 
-function circuitCheck({ breakers }: Health, { now, resetAfterMs }: Surroundings): Diagnosis {
-  const open = breakers.flatMap(({ name, state, failures, since }) => {
-    if (state !== 'open' || since === null) return []
-    const left = Date.parse(since) + resetAfterMs - now
+function circuitCheck({ breakers }: Health, { now, resetAfterMs, answering }: Surroundings): Diagnosis {
+  const open = breakers.filter(({ state, since }) => state === 'open' && since !== null)
+  const found = open.map(({ name, failures, since }) => {
+    const left = Date.parse(since ?? '') + resetAfterMs - now
     const next = left > 0 ? `it is left alone for ${age(left)} more` : 'half-open: the next start tries it once'
-    return [`the circuit to the ${name} is open since ${since} (${count(failures)} failures in a row): ${next}`]
+    return `the circuit to the ${name} is open since ${since} (${count(failures)} failures in a row): ${next}`
   })
-  return judged('outbox-circuit', open.length > 0 ? open.join('; ') : undefined, 'no circuit is open')
+  if (open.length === 0) return fine('outbox-circuit', 'no circuit is open')
+  const isClosing = open.every(({ name }) => (name === 'source' ? answering.source : answering.sink))
+  return wrong(isClosing ? 'outbox-circuit-closing' : 'outbox-circuit', found.join('; '))
 }

@@ -2,12 +2,13 @@
 import { type GapSeen, type SlotsSeen, slotsIn } from '../outbox/runs/slots.js'
 import type { Diagnosis } from '../plugin.js'
 import { timesCovered } from '../schedule/covers.js'
+import { isLate } from '../schedule/due.js'
 import type { Timetable } from '../schedule/timetable.js'
 import { slotOf } from '../tasks/slot.js'
-import { count, plural } from '../words.js'
+import { age, count, plural } from '../words.js'
 import { fine, judged } from './verdict.js'
 
-/** Scheduled times that may pass without a run: the one that is being started. */
+/** Scheduled times that may pass without a run while an owm is at work. */
 const patience = 1
 
 /** More than these aren't counted. */
@@ -19,14 +20,22 @@ const weekMs = 7 * 86_400_000
 export async function scheduleChecks(
   path: string,
   timetable: Timetable | undefined,
-  now: number,
+  { now, isHeld }: At,
 ): Promise<Diagnosis[]> {
   const seen = await slotsIn(path)
   if (seen === undefined) return []
-  return [...(timetable ? onTimeChecks(seen, timetable, now) : []), lostCheck(seen)]
+  return [...(timetable ? onTimeChecks(seen, timetable, { now, isHeld }) : []), lostCheck(seen)]
 }
 
-function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timetable, now: number): Diagnosis[] {
+interface At {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Whether an owm is at work, for which a start may wait. */
+  readonly isHeld: boolean
+}
+
+function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timetable, at: At): Diagnosis[] {
+  const { now } = at
   const late = slots
     .filter(({ slot }) => now - Date.parse(slot) < weekMs)
     .map(({ slot, from }) => ({ slot, times: timesCovered({ from, to: slot }, missed, timetable) }))
@@ -35,7 +44,7 @@ function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timeta
   const by = late[0] ? `; a later run stands in for ${count(covered)}, the newest is that of ${late[0].slot}` : ''
   const recent = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
   return [
-    startedCheck(coveredTo, timetable, now),
+    startedCheck(coveredTo, timetable, at),
     judged(
       'schedule-missed',
       recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined,
@@ -44,17 +53,20 @@ function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timeta
   ]
 }
 
-function startedCheck(coveredTo: number | null, timetable: Timetable, now: number): Diagnosis {
+function startedCheck(coveredTo: number | null, timetable: Timetable, { now, isHeld }: At): Diagnosis {
   if (coveredTo === null) return fine('schedule-started', 'no run yet')
   let passed = 0
-  for (const _ of timetable.between(coveredTo, now)) if (++passed >= mostCounted) break
+  let oldest: number | undefined
+  for (const time of timetable.between(coveredTo, now)) {
+    oldest ??= time
+    if (++passed >= mostCounted) break
+  }
   const newest = `the newest run is of ${slotOf(coveredTo)}`
+  if (oldest === undefined) return fine('schedule-started', newest)
   const more = passed >= mostCounted ? `${count(passed)} or more scheduled times` : plural(passed, 'scheduled time')
-  return judged(
-    'schedule-started',
-    passed > patience ? `${newest}, and ${more} passed since` : undefined,
-    `${newest}${passed > 0 ? `, and ${more} passed since` : ''}`,
-  )
+  const found = `${newest}, and ${more} passed since: ${slotOf(oldest)} is due since ${age(now - oldest)}`
+  const isWrong = passed > patience || (!isHeld && isLate(timetable, oldest, now))
+  return judged('schedule-started', isWrong ? `${found}, and nobody has served it` : undefined, found)
 }
 
 const gapInWords = ({ from, to, count: times, reason }: GapSeen): string =>

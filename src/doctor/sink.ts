@@ -2,15 +2,16 @@
 import { withHint } from '../errors/index.js'
 import type { SinkDeps } from '../pipeline/parts.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
+import { plural } from '../words.js'
 import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
-import { fine, judged, unknown, wrong } from './verdict.js'
+import { fine, unknown, wrong } from './verdict.js'
 
 /** Of a sink without checks of its own nothing is known: opening it might make a file. */
 export async function sinkChecks(
   deps: SinkDeps,
   patient: Patient,
-  delivered: Delivered | undefined,
+  delivered: Delivered,
 ): Promise<readonly Diagnosis[]> {
   const { name, checks } = deps
   if (checks === undefined) return [unknown('sink-answers', `${name} has no checks of its own`)]
@@ -31,17 +32,27 @@ export async function sinkChecks(
 
 /** What the outbox knows to be in a sink. */
 export interface Delivered {
-  readonly slot: string
-  /** Addresses of the sinks that have it. */
-  readonly addresses: readonly string[]
+  /** The newest first, with the addresses of the sinks that have it. */
+  readonly runs: readonly { readonly slot: string; readonly persisted: number; readonly addresses: readonly string[] }[]
   /** Under this name receipts are written. */
   readonly pipeline: string
 }
 
-async function receiptCheck(sink: Sink, delivered: Delivered | undefined): Promise<Diagnosis[]> {
-  if (!sink.receipts || !delivered?.addresses.includes(sink.address ?? '')) return []
-  const { slot, pipeline } = delivered
-  const found = await sink.receipts(pipeline, slot)
-  const lost = `the slot ${slot} was delivered, and the sink has no receipt of it`
-  return [judged('sink-receipts', found.length === 0 ? lost : undefined, `the slot ${slot} has its receipt`)]
+async function receiptCheck(sink: Sink, { runs, pipeline }: Delivered): Promise<Diagnosis[]> {
+  const here = runs.filter(({ addresses }) => addresses.includes(sink.address ?? ''))
+  const [newest] = here
+  if (!sink.receipts || newest !== runs[0] || !newest) return []
+  if ((await sink.receipts(pipeline, newest.slot)).length > 0)
+    return [fine('sink-receipts', `the slot ${newest.slot} has its receipt`)]
+  // Those of the newest slots are given.
+  const kept = new Set((await sink.receipts(pipeline)).map(({ slot }) => slot))
+  const lost = here.filter(({ slot }) => !kept.has(slot))
+  const slots = new Set(lost.map(({ slot }) => slot)).size
+  const tasks = plural(
+    lost.reduce((sum, { persisted }) => sum + persisted, 0),
+    'task',
+  )
+  const others = slots > 1 ? `, nor of ${plural(slots - 1, 'other slot')}` : ''
+  const found = `the slot ${newest.slot} was delivered, and the sink has no receipt of it${others}: ${tasks}`
+  return [wrong('sink-receipts', found)]
 }

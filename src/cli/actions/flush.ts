@@ -95,7 +95,8 @@ async function dryRun(
   const { pending, dead } = totals
   result.outbox = { path, pending, dead }
   const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
-  return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}`] }
+  const notAsked = 'it was not asked: what it has lost, a flush delivers again, too (`owm verify` counts that)'
+  return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}; ${notAsked}`] }
 }
 
 function lineOf({ outbox, sink, served, durationMs }: FlushResult): string {

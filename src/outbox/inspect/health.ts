@@ -17,8 +17,8 @@ export interface Health extends Totals {
   taskBytes: number | null
   /** The newest finished runs, the newest first: locations that they read, and tasks that they stored. */
   finished: { slot: string; read: number; persisted: number }[]
-  /** The newest slot of which a receipt was written, and the addresses of the sinks that have all of it. */
-  received: { slot: string; addresses: string[] } | undefined
+  /** Runs of slots with a receipt, the newest first, and the addresses of the sinks that have all of it. */
+  received: { slot: string; persisted: number; addresses: string[] }[]
   /** Runs that aren't finished, the oldest first. */
   open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
 }
@@ -59,11 +59,14 @@ async function taskBytesIn({ manager }: View): Promise<number | null> {
 const withSinks = 9
 
 async function receivedIn({ manager, version }: View): Promise<Health['received']> {
-  if (version < withSinks) return undefined
+  if (version < withSinks) return []
+  const select = { id: true, slot: true, persisted: true, sinks: true } as const
   const where = { state: 'done', persisted: MoreThan(0), idSum: Not(IsNull()) } as const
-  const [run] = await manager.find(runs, { where, order: { id: 'DESC' }, take: 1 })
-  const rows = await manager.find(sinkRows, { where: { id: In(sinkIdsIn(run?.sinks ?? null)) } })
-  return run && { slot: run.slot, addresses: rows.flatMap(({ addresses }) => textsIn(addresses)) }
+  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' } })
+  const sinks = new Map((await manager.find(sinkRows)).map(({ id, addresses }) => [id, textsIn(addresses)]))
+  return rows.map(({ slot, persisted, sinks: ids }) => {
+    return { slot, persisted, addresses: sinkIdsIn(ids).flatMap((id) => sinks.get(id) ?? []) }
+  })
 }
 
 async function runsIn(view: View): Promise<Pick<Health, 'finished' | 'open'>> {

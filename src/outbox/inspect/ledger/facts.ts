@@ -5,7 +5,7 @@ import { shown, sinkIdsIn, textsIn } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { type RunReport, runsIn } from '../runs.js'
-import { iso, type View } from '../view.js'
+import { iso, type View, withoutBytes } from '../view.js'
 
 export interface RunFacts extends RunReport {
   pending: number
@@ -30,6 +30,8 @@ export interface RunFacts extends RunReport {
   sinks: string[]
   /** Deliveries of its batches that failed, of those that the history still has. */
   failures: number
+  /** Why the newest of them did; null where none has failed. It stays when the run is done. */
+  lastFailure: string | null
   /** Tasks that were put back: since the sink had lost them, by `outbox replay`, and dead ones by `outbox retry`. */
   sentAgain: { lost: number; replayed: number; retried: number }
   replayedAt: string | null
@@ -61,6 +63,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
   const ids = [...rows.values()].map(({ id }) => id)
   const undecided = await perRun(view, suspects, 'count(*)', ids)
   const failures = await perRun(view, batches, 'sum(one.failures)', ids)
+  const reasons = await failuresOf(view, ids)
   const retried = await perRun(view, deadTasks, 'count(*)', ids, 'retried')
   const sinks = await sinksIn(view)
   return reports.map((report): RunFacts => {
@@ -78,6 +81,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
       cadence: row?.cadence ?? null,
       sinks: sinkIdsIn(row?.sinks ?? null).flatMap((sink) => sinks.get(sink) ?? []),
       failures: failures.get(id) ?? 0,
+      lastFailure: reasons.get(id) ?? null,
       sentAgain: { lost: row?.redelivered ?? 0, replayed: row?.replayed ?? 0, retried: retried.get(id) ?? 0 },
       replayedAt: timeOf(row?.replayedAt, view),
       readAt: timeOf(row?.readAt, view),
@@ -142,6 +146,21 @@ async function perRun(
     .groupBy('one.run')
     .getRawMany<{ run: number; n: number }>()
   return new Map(rows.map(({ run, n }) => [run, n]))
+}
+
+/** Why the delivery of each run's newest batch that has failed did so. */
+async function failuresOf(view: View, ids: readonly number[]): Promise<Map<number, string>> {
+  const rows = await view.manager
+    .createQueryBuilder<{ run: number }>(batches, 'one')
+    .select('one.run', 'run')
+    // SQLite takes the other columns from the row of the maximum.
+    .addSelect('max(one.firstSeq)', 'newest')
+    .addSelect('one.lastError', 'reason')
+    .where('one.run IN (SELECT value FROM json_each(:ids))', { ids: JSON.stringify(ids) })
+    .andWhere('one.lastError IS NOT NULL')
+    .groupBy('one.run')
+    .getRawMany<{ run: number; reason: string }>()
+  return new Map(withoutBytes(rows, view).map(({ run, reason }) => [run, reason]))
 }
 
 async function sinksIn({ manager, version }: View): Promise<Map<number, string>> {

@@ -134,9 +134,12 @@ async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
     ...(error ? wrapped(`can't be looked at: ${error.message}`, width) : []),
     ...(runs.length + missed.length > 0 ? await tableOf(shown, runs, missed, width) : []),
     ...notesOn(runs, left, width),
+    ...(runs.some(({ delivered }) => delivered > 0) ? wrapped(notAsked, width) : []),
     ...(shards ? shards.flatMap((one) => wrapped(shardsInWords(one), width)) : []),
   ]
 }
+
+const notAsked = 'DELIVERED is what the sink took; `owm verify` asks it what it still has.'
 
 interface Column {
   head: string

@@ -7,7 +7,7 @@ import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
-import { count, plural } from '../../../format.js'
+import { age, count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
 import {
   againInWords,
@@ -149,7 +149,7 @@ function wordsOf(run: ShownRun, width: number): string[] {
     ...optional('sink', run.sinks.length > 0, run.sinks.join(', ')),
     ['began', `${run.startedAt}${run.finishedAt === null ? '' : `, done ${run.finishedAt}`}`],
     ...optional('took', run.durationMs !== null, timeInWords(run)),
-    ...optional('attempts', run.failures > 0, `deliveries of its batches failed ${plural(run.failures, 'time')}`),
+    ...optional('attempts', run.failures > 0, attemptsInWords(run)),
     ...optional('sent again', again !== '', again),
     ...optional('last error', run.lastError !== null, run.lastError ?? ''),
     ...reasonsInWords('rejected', run.rejected, run.reasons.rejected),
@@ -169,7 +169,7 @@ function stateInWords(run: ShownRun): string {
     reading: 'reading: its source is being read',
     checking: 'checking: it is read, and is compared with the slot',
     read: 'read: all is stored, not all is in the sink',
-    done: 'done: all is in the sink, or a dead letter',
+    done: `done: the sink took all of it${run.dead > 0 ? ', but for the dead letters' : ''}`,
     missed: 'missed: it stored nothing',
     lost: 'lost: the sink had tasks of it and lost them',
     discarded: 'discarded: somebody gave it up',
@@ -178,6 +178,13 @@ function stateInWords(run: ShownRun): string {
   }
   const state = stateOf(run)
   return `${words[state] ?? state}${run.again ? '; it read its slot again' : ''}`
+}
+
+/** How often its delivery failed, why, and, of a run that is done, how long its tasks waited for that. */
+function attemptsInWords({ failures, lastFailure, storedAt, deliveringMs, lastError }: ShownRun): string {
+  const why = lastError === null && lastFailure !== null ? `; the last error was: ${lastFailure}` : ''
+  const waited = deliveringMs === null ? '' : `; the last task was delivered ${age(deliveringMs)} after ${storedAt}`
+  return `deliveries of its batches failed ${plural(failures, 'time')}${why}${waited}`
 }
 
 function timeInWords({ durationMs, readingMs, checkingMs, deliveringMs, perSecond }: ShownRun): string {

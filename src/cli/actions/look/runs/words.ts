@@ -77,7 +77,7 @@ export const secondsOf = (ms: number | null): string => (ms === null ? '' : seco
 
 /** What to do about a run, with a command; where there is nothing to do, it says so. */
 export function nextStepOf(run: RunFacts): string {
-  const { runId, slot, state, isBeingRead, pending, dead, rejected, lastError } = run
+  const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError } = run
   const id = runId.slice(0, 8)
   const again = `\`owm produce --slot ${slot} --again\``
   if (isBeingRead === true) return 'It is being read: wait for its end.'
@@ -96,7 +96,9 @@ export function nextStepOf(run: RunFacts): string {
     return `\`owm outbox retry --run ${id}\` puts the dead letters back, \`owm outbox purge --dead\` gives them up.`
   if (rejected > 0)
     return `Correct the list; \`owm outbox inspect --state rejected --run ${id}\` shows each that was rejected.`
-  return 'Nothing.'
+  return state === 'done' && delivered > 0
+    ? `Nothing; \`owm verify --slot ${slot}\` asks the sink whether it still has all of it.`
+    : 'Nothing.'
 }
 
 /** `Berlin (52.5, 13.4, id 7)`, of the JSON of a task; any other text as it is. */

@@ -1,5 +1,6 @@
 /** A place's story in words. */
 import type { Reading } from '../../../../plugin.js'
+import { normalSlot } from '../../../../tasks/slot.js'
 import { age, count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { placeOfSink } from '../sink.js'
@@ -42,9 +43,13 @@ const rowOf = ({ city, state, id, latitude, longitude }: Spot): string[] => [
 
 function nothingIn({ text, outbox, source, near }: WhyResult, width: number): string[] {
   const list = source ? `neither in the list of ${source.name} (${plural(source.read, 'location')}), nor` : 'not'
+  const slot = normalSlot(text)
   return [
     ...wrapped(`Nothing matches ${text}: ${list} in the outbox ${outbox}.`, width),
-    ...(near === null ? [] : wrapped(`The most similar name is ${near}.`, width)),
+    ...(slot === undefined
+      ? []
+      : wrapped(`It is a time: \`owm runs show ${slot}\` tells what became of that slot.`, width)),
+    ...(near === null || slot !== undefined ? [] : wrapped(`The most similar name is ${near}.`, width)),
   ]
 }
 
