@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { Redis as Client } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { owm, until } from '../support/cli.js'
+import type { ShowResult } from '../../src/commands/runs/show.js'
+import { owm, owmJson, until } from '../support/cli.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 import { at, doctor, type Examined, expectFound, folderOf, healthy } from './scene.js'
 
@@ -186,10 +187,34 @@ describe('the stream', () => {
   it('is gone, with all that was delivered', async () => {
     const cwd = await folderFor()
     await owm(['produce'], { cwd })
+    await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })
     await admin.flushall()
-    expectFound(await doctor(cwd), 75, 'sink-receipts')
+    const lost = await doctor(cwd)
+    expectFound(lost, 75, 'sink-receipts')
+    expect(saidOf(lost, 'sink-receipts')).toMatch(/, nor of 1 other slot: 40 tasks$/)
     await owm(['flush'], { cwd }) // what the finding says
     expectFound(await doctor(cwd), 0, 'redis-no-group')
+  })
+
+  it('answers again: its circuit closes by itself, and the run remembers what was the matter', async () => {
+    const cwd = await folderFor({}, { breaker: { failures: 1, resetAfterMs: 600_000 } })
+    const slot = '2026-11-23T10:00:00Z'
+    const away = ['produce', '--slot', slot, '--set', 'sink.url=redis://127.0.0.1:1']
+    expect((await owm(away, { cwd })).code).toBe(75)
+    expectFound(await doctor(cwd), 75, 'outbox-circuit-closing', 'outbox-pending', 'outbox-runs')
+    const dry = await owm(['flush', '--dry-run'], { cwd })
+    expect(dry.stdout).toMatch(/^dry run: 20 tasks of 20 pending would be delivered to redis-stream; it was not asked:/)
+    const flushed = await owm(['flush', '--force', '--set', 'sink.url=redis://127.0.0.1:1'], { cwd })
+    expect(flushed.code).toBe(75)
+    expect((await owm(['flush', '--force'], { cwd })).code).toBe(0)
+    const { json, stdout } = await owmJson<ShowResult>(['runs', 'show', slot], { cwd })
+    const [run] = json.runs
+    expect(run, stdout).toMatchObject({
+      state: 'done',
+      lastError: null,
+      lastFailure: expect.stringContaining('127.0.0.1'),
+    })
+    expect(run?.next).toContain(`owm verify --slot ${slot}`)
   })
 
   it('is no stream', async () => {

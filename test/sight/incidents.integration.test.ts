@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { folderWith, root } from '../support/cli.js'
 import { blocksOf, commandsOf, folderWithOwm, printsWhatItShows } from '../support/pages.js'
-import { startRedisProcess } from '../support/redis.js'
+import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 interface Incident {
   /** Of the configuration. */
@@ -25,6 +25,12 @@ const page = await readFile(join(root, 'docs', 'incidents.md'), 'utf8')
 async function redisFull(): Promise<Incident> {
   const { port } = await redis('--maxmemory', '3mb', '--maxmemory-policy', 'noeviction')
   return { source: { use: 'simulated-db', count: 20_000 }, sink: streamAt(port), port }
+}
+
+async function redisEmpty(): Promise<Incident> {
+  const server = await redis()
+  const { port } = server
+  return { source: { use: 'simulated-db', count: 500 }, sink: streamAt(port), port, mend: () => server.restart() }
 }
 
 async function fortyDead(): Promise<Incident> {
@@ -88,7 +94,7 @@ async function sourceFails(): Promise<Incident> {
   }
 }
 
-async function redis(...args: string[]): Promise<{ port: number }> {
+async function redis(...args: string[]): Promise<RedisProcess> {
   const server = await startRedisProcess({ args })
   onTestFinished(() => server.stop())
   return server
@@ -98,6 +104,7 @@ const streamAt = (port: number): object => ({ use: 'redis-stream', url: `redis:/
 
 test.each([
   ['Redis is out of memory', redisFull],
+  ['Redis came back empty', redisEmpty],
   ['Forty dead letters', fortyDead],
   ['A source fails half-way', sourceFails],
 ])('%s', async (title, make) => {

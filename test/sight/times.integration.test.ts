@@ -33,7 +33,10 @@ test('a time that nobody serves is a difference, unless a later run covers it or
   const missed = await verify(cwd, '2026-11-23T11:05:00Z', '--slot', hour(7))
   expect(missed).toMatchObject({ code: 75, json: { slots: [{ differences: [{ kind: 'no run' }] }] } })
   const shown = await owm(['runs', 'show', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))
-  expect(shown.stderr).toContain(`\`owm produce --slot ${hour(7)}\` serves it`)
+  expect(shown.stderr).toContain(`\`owm produce --slot ${hour(7)}\` serves this one`)
+
+  const why = await owm(['why', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))
+  expect(why.stdout).toContain(`owm runs show ${hour(7)}`)
 
   const backfill = ['backfill', '--from', hour(6), '--to', hour(7)]
   expect(after.json.error?.hint).toContain(`owm ${backfill.join(' ')}`)

@@ -98,9 +98,9 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
   const isSlot = 'slot' in filterOf(text)
   if (runs.length === 0)
     throw new UsageError(isSlot ? `No run serves the slot ${text}.` : `No run has an id that begins with ${text}.`, {
-      hint: isSlot
-        ? `\`owm produce --slot ${text}\` serves it; \`owm schedule\` shows which times are due, \`owm runs\` what ran.`
-        : '`owm runs` shows the runs and their slots; a slot is written as 2026-11-23T10:00:00Z.',
+      hint: `\`owm runs\` shows the runs and their slots; ${
+        isSlot ? `\`owm produce --slot ${text}\` serves this one` : 'a slot is written as 2026-11-23T10:00:00Z'
+      }.`,
     })
   if (!isSlot && runs.length > 1)
     throw new UsageError(`${runs.length === mostRuns ? 'Many' : runs.length} runs begin with ${text}.`, {
