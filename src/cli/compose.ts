@@ -14,6 +14,7 @@ import type { OnTime } from '../pipeline/slots/on-time.js'
 import type { Logger, PluginContext, Sink, Source } from '../plugin.js'
 import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
+import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
 import type { Received } from './report.js'
 
@@ -77,7 +78,8 @@ export async function openOutbox(
   const claim = await claimOf(loaded, env, as)
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
   const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
-  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, onClose, signal, now }
+  const masked = (text: string): string => secrets.redact(text)
+  const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, masked, onClose, signal, now }
   return Outbox.open(path, claim ? { ...options, claim } : options)
 }
 

@@ -67,7 +67,8 @@ export class DeadLetters {
         if (!stored) throw damaged(this.#database.path, `the batch at ${batch.firstSeq} is gone`)
         const { run, failures, createdAt } = stored
         const fate = { run, attempts: failures + 1, createdAt, diedAt: this.#now(), fate: 'dead' } as const
-        const dead = [...refused].map(([index, reason]) => {
+        const dead = [...refused].map(([index, why]) => {
+          const reason = this.#database.masked(why)
           return { ...fate, seq: batch.firstSeq + index, reason, task: batch.tasks[index] ?? '' }
         })
         for (let from = 0; from < dead.length; from += rowsAtOnce)

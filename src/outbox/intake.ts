@@ -129,8 +129,8 @@ export class IntakeWriter {
         const why = { fate: 'held', reason: 'the sink held it already' } as const
         if (held.length > 0) await passOver(manager, { run: run.id, ...why, now }, held)
         const { acked } = state
-        if (intake.rejections.length > 0)
-          await storeRejections(manager, run.id, intake.rejections, { now, keep: this.#keepRejected })
+        const rejections = intake.rejections.map((each) => ({ ...each, reason: this.#database.masked(each.reason) }))
+        if (rejections.length > 0) await storeRejections(manager, run.id, rejections, { now, keep: this.#keepRejected })
         if (intake.decided !== undefined)
           await manager.delete(suspects, { run: run.id, id: LessThanOrEqual(intake.decided) })
         if (intake.suspects.length > 0) await storeSuspects(manager, run.id, intake.suspects)

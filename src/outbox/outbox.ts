@@ -69,6 +69,8 @@ export interface OpenOptions {
   signal: AbortSignal
   /** Whose it must be; undefined where it doesn't matter. */
   claim?: Claim
+  /** Takes secrets out of errors and reasons before they are stored. Default: they are stored as they are. */
+  masked?(text: string): string
   /** Rejections that are kept. Default: 10,000. */
   keepRejected?: number
   /** Milliseconds: what a sink lost and is older isn't delivered again. */
@@ -204,7 +206,7 @@ export class Outbox {
   async noteFailure(seq: number, error: string): Promise<void> {
     await this.#database.transaction(async (manager) => {
       const firstSeq = await manager.maximum(batches, 'firstSeq', { firstSeq: LessThanOrEqual(seq) })
-      const failed = { failures: () => 'failures + 1', lastError: error }
+      const failed = { failures: () => 'failures + 1', lastError: this.#database.masked(error) }
       if (firstSeq !== null) await manager.update(batches, { firstSeq }, failed)
     })
   }

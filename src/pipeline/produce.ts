@@ -211,7 +211,12 @@ function newestFirst(open: readonly RunRow[]): RunRow[] {
 
 interface FinishOptions extends ReaderOptions {
   contact: Contact
+  /** How often this slot was read anew in this start. */
+  anew?: number
 }
+
+/** A list that changes all the time, under every reading, is left to the next start. */
+const mostReadings = 3
 
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */
 async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions): Promise<OwmError | undefined> {
@@ -232,7 +237,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
       try {
         positions = await readRun(run, deps, options)
       } catch (error) {
-        if (!isOwmError(error, 'RESUME_POINT')) throw error
+        if (!isOwmError(error, 'RESUME_POINT') || (options.anew ?? 0) >= mostReadings) throw error
         return await readAnew(run, error.message, deps, options)
       }
     }
@@ -289,5 +294,5 @@ async function readAnew(
   log.warn({ event: 'run-read-anew', runId, slot, reason }, 'an interrupted run is read anew, from the start')
   const fresh = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
   await decideSuspects(run, outbox, options)
-  return finishRun(fresh, deps, options)
+  return finishRun(fresh, deps, { ...options, anew: (options.anew ?? 0) + 1 })
 }

@@ -1,5 +1,5 @@
 /** A checkpoint belongs to the source that gave it: read on from by the same one, and by no other. */
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { base, jsonl, slot, startAndStopAt, tasksIn, untilStopped } from '../cli/scene.js'
@@ -108,4 +108,31 @@ describe('a checkpoint stays good', () => {
     )
     expect(changed.stderr).toContain('the configuration of the source has changed')
   })
+})
+
+it('a list that changes under each reading is left to the next start, and no secret of its error is stored', async () => {
+  const config = (token: string): object => ({ ...base, source: { use: './moving.mjs', token }, sink: jsonl })
+  const cwd = await folderWith(config('the-first-token'))
+  await writeFile(
+    join(cwd, 'moving.mjs'),
+    `import { defineSource, ResumePointError, z } from 'owm-producer'
+    export default defineSource({
+      name: 'moving', description: 'never the same',
+      options: z.strictObject({ token: z.string().meta({ secret: true }) }),
+      open: ({ token }) => ({
+        async *read() {
+          yield { locations: [{ city: 'Bern', latitude: 47, longitude: 7 }], resume: '1', position: () => 'first' }
+          throw new ResumePointError('the total has changed, says ' + token)
+        },
+      }),
+    })`,
+  )
+  const { code, stderr } = await produce(cwd)
+  expect(code).toBe(75)
+  expect(stderr.match(/is read anew/g)).toHaveLength(3)
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config('the-second-token')))
+  const { stdout } = await owm(['runs'], { cwd })
+  expect(stdout).toContain('the total has changed, says ***')
+  for (const name of await readdir(cwd))
+    if (name !== '.owmrc.json') expect(await readFile(join(cwd, name), 'latin1')).not.toContain('the-first-token')
 })

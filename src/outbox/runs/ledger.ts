@@ -226,7 +226,8 @@ export class Ledger {
   }
 
   /** Notes for `inspect` why the source failed. */
-  async noteFailure(run: RunRow, lastError: string): Promise<void> {
+  async noteFailure(run: RunRow, error: string): Promise<void> {
+    const lastError = this.#database.masked(error)
     await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, { lastError }))
   }
 

@@ -34,6 +34,8 @@ export class Database {
   #last: Promise<unknown> = Promise.resolve()
   /** Made when it was opened. */
   isNew = false
+  /** What others said, without secrets: they would outlast the configuration that knows them. */
+  masked: (text: string) => string = (text) => text
   #takenAtRest = false
   /** Of an outbox that was opened for writing: which file it is. */
   #identity: Stats | undefined
@@ -53,7 +55,10 @@ export class Database {
    * Opens for writing, under the outbox's lock; makes the file (mode 0600) where there is none, or throws OutboxError
    * where it isn't to `create` it; and brings its schema up to date.
    */
-  static async openForWriting(path: string, { create = true }: { create?: boolean } = {}): Promise<Database> {
+  static async openForWriting(
+    path: string,
+    { create = true, masked }: { create?: boolean; masked?: ((text: string) => string) | undefined } = {},
+  ): Promise<Database> {
     return guarded(path, async () => {
       const isNew = !(await checkDatabase(path))?.size
       // guard: missing-is-not-empty
@@ -63,6 +68,7 @@ export class Database {
       try {
         const database = await Database.#openPrepared(path)
         database.isNew = isNew
+        if (masked) database.masked = masked
         return database
       } catch (error) {
         await removeEmpty(path)
