@@ -110,7 +110,7 @@ describe('a checkpoint stays good', () => {
   })
 })
 
-it('a list that changes under each reading is left to the next start, and no secret of its error is stored', async () => {
+it('a list that changes all the time is left to the next start, and no secret of its error is stored', async () => {
   const config = (token: string): object => ({ ...base, source: { use: './moving.mjs', token }, sink: jsonl })
   const cwd = await folderWith(config('the-first-token'))
   await writeFile(
