@@ -133,6 +133,31 @@ it('of a short id it tells what its own place has, not what was rejected of othe
   expect(await why(cwd, '41')).toMatchObject({ whats: ['rejected'], runs: [{ position: 'row 41' }] })
 })
 
+it('of a rejected place it tells its own story, and lists it beside others that fit', async () => {
+  const csv = [
+    'id,city,latitude,longitude',
+    ...['1000,Station 1000,50,-130', '100,Station 100,95,-130', '7,Bad Town,,3', '8,"Half Town"x,1,2'],
+  ]
+  const cwd = await folder({ source: { use: 'static-list', file: 'places.csv' } })
+  await writeFile(join(cwd, 'places.csv'), csv.join('\n'))
+  for (const slot of [ten, eleven]) expect((await produce(cwd, slot)).code).toBe(0)
+  const rejected = ['rejected', 'rejected']
+  const own = { places: [{ city: 'Station 100', id: '100', latitude: 95 }], whats: rejected, code: 0 }
+  for (const text of ['station 100', 'id = 100', 'line 3'])
+    expect(await why(cwd, text)).toMatchObject(own)
+  expect(await why(cwd, '100', '--no-source')).toMatchObject(own)
+  expect(await why(cwd, 'id 1000')).toMatchObject({ places: [{ id: '1000' }], whats: ['delivered', 'delivered'] })
+  const several = await why(cwd, 'station')
+  expect(several).toMatchObject({ places: [{ id: '1000' }, { id: '100' }], lines: [], runs: [] })
+  expect(await why(cwd, '95,-130')).toMatchObject({ ...own, lines: [{ position: 'line 3', duplicateOf: null }] })
+  expect(await why(cwd, 'bad town')).toMatchObject({ places: [{ id: '7', latitude: null }], whats: rejected })
+  // Once it is mended it is one place with what was rejected before.
+  await writeFile(join(cwd, 'places.csv'), csv.join('\n').replace(',95,', ',9.5,'))
+  expect((await produce(cwd, '2026-11-23T12:00:00Z')).code).toBe(0)
+  const mended = { places: [{ id: '100', latitude: 9.5 }], whats: ['delivered', ...rejected] }
+  expect(await why(cwd, 'Station 100')).toMatchObject(mended)
+})
+
 it('tells of a run that is under way, and of a place that is not due in it', async () => {
   const cwd = await folder({
     schedule: { cron: '0 * * * *' },

@@ -47,6 +47,9 @@ export interface Told {
   readonly total: number
 }
 
+/** Whether a text is wanted, with its place in the list where that is known. */
+type Wanted = (text: string, position: string | null) => boolean
+
 /** Rows that one statement reads. */
 const atOnce = 50
 
@@ -57,7 +60,7 @@ const atOnce = 50
 export async function storyIn(
   path: string,
   limit: number,
-  isWanted: (runs: readonly RunTold[]) => (text: string) => boolean,
+  isWanted: (runs: readonly RunTold[]) => Wanted,
 ): Promise<Told | undefined> {
   return read(path, async (view) => {
     mustBeUpToDate(view)
@@ -90,7 +93,7 @@ async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Pro
 
 const iso = (time: number): string => new Date(time).toISOString()
 
-async function tasksIn({ manager }: View, wanted: (text: string) => boolean): Promise<Trace[]> {
+async function tasksIn({ manager }: View, wanted: Wanted): Promise<Trace[]> {
   const { ackedSeq } = await positionIn(manager)
   const found: Trace[] = []
   for (let after = 0; ; ) {
@@ -103,7 +106,7 @@ async function tasksIn({ manager }: View, wanted: (text: string) => boolean): Pr
     for (const { firstSeq, run, failures, lastError, createdAt, tasks } of rows)
       for (const [index, line] of String(tasks).split('\n').entries()) {
         const text = line.replace(/^\[/, '').replace(/[,\]]$/, '')
-        if (!wanted(text)) continue
+        if (!wanted(text, null)) continue
         const seq = firstSeq + index
         const isThere = seq <= ackedSeq
         const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
@@ -118,11 +121,7 @@ async function tasksIn({ manager }: View, wanted: (text: string) => boolean): Pr
 }
 
 /** Dead letters stay when their batch is no longer kept. */
-async function withFates(
-  manager: EntityManager,
-  found: readonly Trace[],
-  wanted: (text: string) => boolean,
-): Promise<Trace[]> {
+async function withFates(manager: EntityManager, found: readonly Trace[], wanted: Wanted): Promise<Trace[]> {
   const died = await manager.find(deadTasks)
   const fates = new Map(died.map((row) => [row.seq, row]))
   const alive = found.flatMap((trace): Trace[] => {
@@ -134,7 +133,7 @@ async function withFates(
     return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt) }]
   })
   const known = new Set(found.map(({ seq }) => seq))
-  const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !isPutBack(fate) && wanted(task))
+  const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !isPutBack(fate) && wanted(task, null))
   return [
     ...alive,
     ...others.map(
@@ -145,7 +144,7 @@ async function withFates(
   ]
 }
 
-async function recordsIn(manager: EntityManager, wanted: (text: string) => boolean): Promise<Trace[]> {
+async function recordsIn(manager: EntityManager, wanted: Wanted): Promise<Trace[]> {
   const none = { seq: null, batch: null, attempts: 0 }
   const rejected = await manager.find(rejectedRecords, { order: { id: 'DESC' } })
   const waiting = await manager.find(suspects)
@@ -157,12 +156,12 @@ async function recordsIn(manager: EntityManager, wanted: (text: string) => boole
     started.set(id, startedAt)
   return [
     ...rejected
-      .filter(({ value }) => wanted(value))
+      .filter(({ value, position }) => wanted(value, position))
       .map(({ run, kind, position, value, reason, createdAt }): Trace => {
         return { ...none, run, kind, position, text: value, reason, at: iso(createdAt) }
       }),
     ...waiting
-      .filter(({ task }) => wanted(task))
+      .filter(({ task, position }) => wanted(task, position))
       .map(({ run, position, task }): Trace => {
         return { ...none, run, kind: 'suspect', position, text: task, reason: null, at: iso(started.get(run) ?? 0) }
       }),

@@ -3,11 +3,11 @@ import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import type { Place } from '../../../../tasks/place.js'
 import type { ChosenSource } from '../../../compose.js'
 import type { Judged } from './judge.js'
-import { type Fit, keyOf, type Matcher, type Spot } from './match.js'
+import { type Fit, type Matcher, type Spot, spotOfRecord } from './match.js'
 
 /** A line of the list. */
 export interface Line {
-  /** Undefined where it can't be a task. */
+  /** Of one that can't be a task what it says of itself; undefined where that is nothing. */
   readonly spot: Spot | undefined
   /** Such as `line 17`. */
   readonly position: string
@@ -28,6 +28,8 @@ export interface Line {
 export interface Looked {
   readonly read: number
   readonly lines: readonly Line[]
+  /** How well all of them fit. */
+  readonly fit: Fit
   /** How many lines fit, whatever the limit. */
   readonly fitting: number
   /** The name in the list that is most like the text. */
@@ -64,20 +66,22 @@ export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looke
       read++
       const position = page.position(index)
       const judged = judge(location, position)
-      const spot = judged.place && spotOf(judged.place)
+      const spot = judged.place ? spotOf(judged.place) : spotOfRecord(judged.value())
       if (spot) nearest.offer(spot.city)
-      const fit = fitOf(asked, judged, spot)
+      const fit = fitOf(asked, judged, spot, position)
       if (fit === undefined) continue
       const of = found[fit]
       of.count++
       if (of.lines.length < asked.limit) of.lines.push({ ...judged.line(), spot, position })
     }
-  const { count: fitting, lines } = found.exact.count > 0 ? found.exact : found.part
-  return { read, lines, fitting, near: nearest.found }
+  const fit = found.exact.count > 0 ? 'exact' : 'part'
+  const { count: fitting, lines } = found[fit]
+  return { read, lines, fit, fitting, near: nearest.found }
 }
 
-function fitOf({ text, matcher, runs }: Asked, judged: Judged, spot: Spot | undefined): Fit {
-  const fit = spot ? matcher.ofSpot(spot) : matcher.ofText(judged.value())
+function fitOf({ text, matcher, runs }: Asked, judged: Judged, spot: Spot | undefined, position: string): Fit {
+  const own = judged.place && spot ? matcher.ofSpot(spot) : matcher.ofRecord(judged.value())
+  const fit = matcher.ofPosition(position) ?? own
   if (fit !== undefined || runs.length === 0) return fit
   const { idIn } = judged.line()
   return runs.some((run) => idIn(run) === text) ? 'exact' : undefined
@@ -87,8 +91,3 @@ export const spotOf = ({ city, state, latitude, longitude, id }: Place): Spot =>
   ...{ city, state, latitude, longitude },
   id: id === undefined ? null : String(id),
 })
-
-/** The places of lines and tasks, each once. */
-export const distinct = (spots: readonly Spot[]): Spot[] => [
-  ...new Map(spots.map((spot) => [keyOf(spot), spot])).values(),
-]

@@ -1,10 +1,13 @@
 /** Which places a text means: by their name, their id in the source, their coordinates. Pure. */
+import { parseTexts } from '../../../../tasks/json/parse.js'
+
 /** What is known of a place, from the source or from a task. */
 export interface Spot {
   readonly city: string
   readonly state: string
-  readonly latitude: number
-  readonly longitude: number
+  /** As it is written, where the record can't be a place; null where that is no number. */
+  readonly latitude: number | null
+  readonly longitude: number | null
   readonly id: string | null
 }
 
@@ -13,8 +16,10 @@ export type Fit = 'exact' | 'part' | undefined
 
 export interface Matcher {
   ofSpot(spot: Spot): Fit
-  /** Of what is no place: whether the text stands in it; one without a letter, as its id or as a whole field. */
-  ofText(text: string): Fit
+  /** Of a record that can't be a place: by what it says of itself. */
+  ofRecord(record: string): Fit
+  /** Of where one stands in the list, as owm names it in its messages. */
+  ofPosition(position: string | null): Fit
 }
 
 /** Without case and diacritics. */
@@ -22,36 +27,59 @@ export const folded = (text: string): string => text.normalize('NFD').replace(/\
 
 export function matcherOf(text: string): Matcher {
   const wanted = folded(text.trim())
+  const id = withoutWord(text)
   const near = nearCoordinates(text)
+  const ofSpot = (spot: Spot): Fit => {
+    const [name, whole] = [folded(spot.city), folded(`${spot.city}, ${spot.state}`)]
+    if (spot.id === text || spot.id === id || name === wanted || whole === wanted) return 'exact'
+    return whole.includes(wanted) || near?.(spot) ? 'part' : undefined
+  }
   return {
-    ofSpot(spot) {
-      const { city, state, id } = spot
-      const [name, whole] = [folded(city), folded(`${city}, ${state}`)]
-      if (id === text || name === wanted || whole === wanted) return 'exact'
-      return whole.includes(wanted) || near?.(spot) ? 'part' : undefined
-    },
-    ofText(record) {
-      if (idIn(record) === text || fieldsOf(record).includes(text)) return 'part'
+    ofSpot,
+    // `line 3, column lat` is in line 3, too.
+    ofPosition: (position) => (`${position?.toLowerCase()},`.startsWith(`${wanted},`) ? 'exact' : undefined),
+    ofRecord(record) {
+      // guard: rejected-as-its-own-place
+      const own = spotOfRecord(record)
+      const fit = own && ofSpot(own)
+      if (fit) return fit
       // A number is a part of many coordinates, ids and dates.
-      return /\p{L}/u.test(wanted) && folded(record).includes(wanted) ? 'part' : undefined
+      const isName = /\p{L}/u.test(wanted)
+      if (fieldsOf(record).some((field) => folded(field) === wanted)) return isName ? 'exact' : 'part'
+      return isName && folded(record).includes(wanted) ? 'part' : undefined
     },
   }
 }
 
-/** The id in the JSON of a location; undefined where there is none. */
-export function idIn(record: string): string | undefined {
+/** As owm itself names a place in its messages: `id = 100`, `id 100`, `task 245aeca7-…`. */
+export const withoutWord = (text: string): string => text.trim().replace(/^(id|task)( *= *| +)(?=\S)/i, '')
+
+/** What a record says of itself that can't be a place; undefined where it has no name and no id of its own. */
+export function spotOfRecord(record: string): Spot | undefined {
+  const location = objectIn(record)
+  const { city = '', state = '', id = null, latitude = null, longitude = null } = location ?? {}
+  if (city === '' && id === null) return undefined
+  const [north, east] = [latitude, longitude].map((text) => (text?.trim() ? Number(text) : Number.NaN))
+  return { city, state, id, latitude: finite(north), longitude: finite(east) }
+}
+
+const finite = (degrees = Number.NaN): number | null => (Number.isFinite(degrees) ? degrees : null)
+
+/** The texts and numbers in a JSON object, each as it is written; undefined where it is none. */
+function objectIn(json: string): Readonly<Record<string, string>> | undefined {
   try {
-    const location: Readonly<Record<string, unknown>> | null = JSON.parse(record)
-    const id = location?.['id']
-    return id === undefined || id === null ? undefined : String(id)
+    const value = parseTexts(json)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    const texts = Object.entries(value).flatMap(([name, own]) => (typeof own === 'string' ? [[name, own]] : []))
+    return Object.fromEntries(texts)
   } catch {
     return undefined
   }
 }
 
-/** The fields of a line that is no JSON. */
+/** Of an object, or of a line of a table. */
 const fieldsOf = (record: string): string[] =>
-  /^\s*[[{]/.test(record) ? [] : record.split(/[,;\t|]/).map((field) => field.trim().replace(/^"(.*)"$/, '$1'))
+  Object.values(objectIn(record) ?? record.split(/[,;\t|]/).map((field) => field.trim().replace(/^"(.*)"$/, '$1')))
 
 /** `6.45, 3.39`: degrees north and east, as exact as they are written. Undefined where the text is something else. */
 function nearCoordinates(text: string): ((spot: Spot) => boolean) | undefined {
@@ -61,7 +89,8 @@ function nearCoordinates(text: string): ((spot: Spot) => boolean) | undefined {
   const [, north = '', ofNorth = '', east = '', ofEast = ''] = found
   const isNear = (given: number, wanted: string, digits: string): boolean =>
     Math.abs(given - Number(wanted)) <= 0.5000001 * 10 ** -digits.length
-  return ({ latitude, longitude }) => isNear(latitude, north, ofNorth) && isNear(longitude, east, ofEast)
+  return ({ latitude, longitude }) =>
+    latitude !== null && longitude !== null && isNear(latitude, north, ofNorth) && isNear(longitude, east, ofEast)
 }
 
 export const spotOfTask = (task: Readonly<Record<string, unknown>>): Spot => ({
@@ -73,3 +102,16 @@ export const spotOfTask = (task: Readonly<Record<string, unknown>>): Spot => ({
 /** Two tasks of one place have the same: its id in the source, or else where it is and how it is called. */
 export const keyOf = ({ id, latitude, longitude, city, state }: Spot): string =>
   id === null ? JSON.stringify([latitude, longitude, city, state]) : JSON.stringify(id)
+
+/** Each place once. A record that can't be one belongs to the place with its id, or, without one, with its name. */
+export function distinct(places: readonly Spot[], records: readonly Spot[]): Spot[] {
+  const found = new Map(places.map((spot) => [keyOf(spot), spot]))
+  const nameOf = ({ city, state }: Spot): string => JSON.stringify([city, state])
+  const names = new Set(places.map(nameOf))
+  for (const own of records) {
+    if (own.id === null ? names.has(nameOf(own)) : found.has(keyOf(own))) continue
+    names.add(nameOf(own))
+    found.set(keyOf(own), own)
+  }
+  return [...found.values()]
+}

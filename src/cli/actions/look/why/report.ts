@@ -38,7 +38,7 @@ export async function reportOf(result: WhyResult, { limit }: WhyFlags): Promise<
 type Told = WhyResult['lines'][number]
 
 const rowOf = ({ city, state, id, latitude, longitude }: Spot): string[] => [
-  ...[city, state, id ?? '', String(latitude), String(longitude)],
+  ...[city, state, id ?? '', String(latitude ?? ''), String(longitude ?? '')],
 ]
 
 function nothingIn({ text, outbox, source, near }: WhyResult, width: number): string[] {
@@ -53,8 +53,11 @@ function nothingIn({ text, outbox, source, near }: WhyResult, width: number): st
   ]
 }
 
-const wordsOfPlace = ({ city, state, id, latitude, longitude }: Spot): string =>
-  `${city}${state === '' ? '' : `, ${state}`} (${latitude}, ${longitude})${id === null ? '' : `, id ${id}`}`
+function wordsOfPlace({ city, state, id, latitude, longitude }: Spot): string {
+  const name = [city, state].filter((part) => part !== '').join(', ')
+  const at = latitude === null || longitude === null ? '' : ` (${latitude}, ${longitude})`
+  return [`${name}${at}`.trim(), ...(id === null ? [] : [`id ${id}`])].filter((part) => part !== '').join(', ')
+}
 
 function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: Told, width: number): string[] {
   const due = cadence ? `; due every ${cadence.every}: last ${cadence.window}, next ${cadence.next}` : ''

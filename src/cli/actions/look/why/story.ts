@@ -2,7 +2,7 @@
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
 import { stateOf } from '../runs/words.js'
 import type { Line } from './list.js'
-import { idIn } from './match.js'
+import { spotOfRecord } from './match.js'
 import type { Gone, Seen } from './sink.js'
 import { taskIn } from './why.js'
 
@@ -64,8 +64,8 @@ export function storyOf(told: RunTold, { line, found }: About, seen: readonly Se
 /** Whether a task, or what became none, is of the place in this line: its id says so, else its position or text. */
 function isOf(line: Line | undefined, { text, position }: Trace): boolean {
   if (!line || taskIn(text)) return true
-  const [id, own] = [idIn(text), line.spot ? line.spot.id : (idIn(line.value) ?? null)]
-  return id !== undefined && own !== null ? id === own : position === line.position || text === line.value
+  const [id, own] = [spotOfRecord(text)?.id ?? null, line.spot?.id ?? null]
+  return id !== null && own !== null ? id === own : position === line.position || text === line.value
 }
 
 function whatOf(

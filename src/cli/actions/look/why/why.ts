@@ -7,8 +7,18 @@ import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
-import { distinct, type Line, type Looked, linesIn } from './list.js'
-import { type Fit, keyOf, type Matcher, matcherOf, type Spot, spotOfTask } from './match.js'
+import { type Line, type Looked, linesIn } from './list.js'
+import {
+  distinct,
+  type Fit,
+  keyOf,
+  type Matcher,
+  matcherOf,
+  type Spot,
+  spotOfRecord,
+  spotOfTask,
+  withoutWord,
+} from './match.js'
 import { reportOf } from './report.js'
 import { entriesWith, goneFrom, type Seen } from './sink.js'
 import { type RunStory, storyOf } from './story.js'
@@ -59,20 +69,30 @@ export async function why(
   Object.assign(result, { text, outbox: path })
   const failures: OwmError[] = []
   const matcher = await matcherFor(text, path, flags)
-  const looked = flags['no-source']
-    ? undefined
-    : await look(result, { ...matcher, text }, loaded, flags, around, failures)
-  const found = await tracesIn(path, flags.limit, matcher.matcher, looked?.lines ?? [])
-  const spots = distinct([...(looked?.lines.flatMap(({ spot }) => spot ?? []) ?? []), ...found.spots])
+  const looked = flags['no-source'] ? undefined : await look(result, matcher, loaded, flags, around, failures)
+  const found = await tracesIn(path, flags.limit, matcher.matcher, looked)
+  const { lines, traces } = found
+  const spots = distinct(
+    [
+      ...lines.flatMap(({ spot, rejected }) => (spot && rejected === null ? spot : [])),
+      ...traces.flatMap((trace) => taskIn(trace.text)?.spot ?? []),
+    ],
+    [
+      ...lines.flatMap(({ spot, rejected }) => (spot && rejected !== null ? spot : [])),
+      ...traces.flatMap((trace) => (taskIn(trace.text) ? [] : (spotOfRecord(trace.text) ?? []))),
+    ],
+  )
   result.places = spots.slice(0, flags.limit)
   result.near = spots.length === 0 ? (looked?.near ?? null) : null
-  if (spots.length < 2) await tell(result, { looked, found, loaded, around, failures })
+  if (spots.length < 2) await tell(result, { found, loaded, around, failures })
   result.notes = failures.map(({ message }) => message)
   const isTold = result.places.length + result.lines.length + result.runs.length > 0
   return { result, summary: await reportOf(result, flags), errors: isTold ? [] : failures }
 }
 
 interface For {
+  /** In small letters and without a word before it, where it is a task's id. */
+  readonly text: string
   readonly matcher: Matcher
   /** Where the text is a task's id that the outbox doesn't have: the runs that it may be of. */
   readonly runs: readonly RunTold[]
@@ -80,19 +100,21 @@ interface For {
 
 /** Of a task's id the outbox says which place it is, or else the list, run by run. */
 async function matcherFor(text: string, path: string, { limit }: WhyFlags): Promise<For> {
-  if (!uuid.test(text.toLowerCase())) return { matcher: matcherOf(text), runs: [] }
+  const id = withoutWord(text).toLowerCase()
+  if (!uuid.test(id)) return { matcher: matcherOf(text), runs: [], text }
   const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
-  const told = await storyIn(path, limit, () => (task) => task.includes(text.toLowerCase()))
+  const told = await storyIn(path, limit, () => (task) => task.includes(id))
   const [spot] = told?.traces.flatMap((trace) => taskIn(trace.text)?.spot ?? []) ?? []
-  if (!spot) return { matcher: matcherOf(text), runs: told?.runs ?? [] }
-  const fits = (other: Spot): Fit => (keyOf(other) === keyOf(spot) ? 'exact' : undefined)
-  return { matcher: { ofSpot: fits, ofText: () => undefined }, runs: [] }
+  if (!spot) return { matcher: matcherOf(text), runs: told?.runs ?? [], text: id }
+  const ofSpot = (other: Spot | undefined): Fit => (other && keyOf(other) === keyOf(spot) ? 'exact' : undefined)
+  const ofRecord = (record: string): Fit => ofSpot(spotOfRecord(record))
+  return { matcher: { ofSpot, ofRecord, ofPosition: () => undefined }, runs: [], text: id }
 }
 
 /** Reads the source; where that fails, the rest is told all the same. */
 async function look(
   result: WhyResult,
-  { text, matcher, runs }: For & { text: string },
+  { text, matcher, runs }: For,
   loaded: Loaded,
   { limit }: WhyFlags,
   around: Surroundings,
@@ -102,7 +124,7 @@ async function look(
     const { cadenceKept } = await import('../../../../config/filters.js')
     const source = await sourceOf(loaded, around, () => undefined)
     const cadence = await cadenceKept(loaded)
-    const asked = { text: text.toLowerCase(), matcher, limit, cadence, now: around.now(), signal: around.signal, runs }
+    const asked = { text, matcher, limit, cadence, now: around.now(), signal: around.signal, runs }
     const looked = await linesIn(source, asked)
     result.source = { name: source.name, read: looked.read }
     return looked
@@ -115,33 +137,33 @@ async function look(
 
 interface Found {
   readonly told: Told | undefined
+  /** Of the list and of the outbox what fits as a whole, or else what fits in part. */
+  readonly lines: readonly Line[]
   readonly traces: readonly Trace[]
-  readonly spots: readonly Spot[]
 }
 
 /** What the outbox has of the text, and of the lines that fit. */
-async function tracesIn(path: string, limit: number, matcher: Matcher, lines: readonly Line[]): Promise<Found> {
+async function tracesIn(path: string, limit: number, matcher: Matcher, looked: Looked | undefined): Promise<Found> {
   const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
+  const { lines = [], fit = undefined } = looked ?? {}
+  const fitOf = ({ text, position }: Pick<Trace, 'text' | 'position'>): Fit => {
+    const task = taskIn(text)
+    return task ? matcher.ofSpot(task.spot) : (matcher.ofPosition(position) ?? matcher.ofRecord(text))
+  }
+  const keys = new Set(lines.flatMap(({ spot }) => (spot ? [keyOf(spot)] : [])))
+  const isOfLine = (text: string): boolean => {
+    const spot = taskIn(text)?.spot ?? spotOfRecord(text)
+    return spot !== undefined && keys.has(keyOf(spot))
+  }
   const told = await storyIn(path, limit, (runs) => {
     const ids = new Set(lines.flatMap(({ idIn }) => runs.map(idIn)))
-    return (text) => {
-      const task = taskIn(text)
-      return task ? ids.has(task.id) || matcher.ofSpot(task.spot) !== undefined : matcher.ofText(text) !== undefined
-    }
+    return (text, position) =>
+      ids.has(taskIn(text)?.id ?? 'none') || fitOf({ text, position }) !== undefined || isOfLine(text)
   })
   const traces = told?.traces ?? []
-  const spots = traces.flatMap(({ text }) => taskIn(text)?.spot ?? [])
-  const isExact = [...spots, ...lines.flatMap(({ spot }) => spot ?? [])].some(
-    (spot) => matcher.ofSpot(spot) === 'exact',
-  )
-  if (!isExact) return { told, traces, spots }
-  const keys = new Set(lines.flatMap(({ spot }) => (spot ? [keyOf(spot)] : [])))
-  const fits = (spot: Spot): boolean => matcher.ofSpot(spot) === 'exact' || keys.has(keyOf(spot))
-  const exact = traces.filter(({ text }) => {
-    const task = taskIn(text)
-    return !task || fits(task.spot)
-  })
-  return { told, traces: exact, spots: spots.filter(fits) }
+  if (fit !== 'exact' && !traces.some((trace) => fitOf(trace) === 'exact')) return { told, lines, traces }
+  const isWhole = (trace: Trace): boolean => fitOf(trace) === 'exact' || (fit === 'exact' && isOfLine(trace.text))
+  return { told, lines: fit === 'exact' ? lines : [], traces: traces.filter(isWhole) }
 }
 
 /** A task's id and place; undefined for what is no task. */
@@ -156,7 +178,6 @@ export function taskIn(text: string): { id: string; spot: Spot } | undefined {
 }
 
 interface Telling {
-  readonly looked: Looked | undefined
   readonly found: Found
   readonly loaded: Loaded
   readonly around: Surroundings
@@ -164,15 +185,16 @@ interface Telling {
 }
 
 /** The story of one place. */
-async function tell(result: WhyResult, { looked, found, loaded, around, failures }: Telling): Promise<void> {
-  const lines = looked?.lines ?? []
+async function tell(result: WhyResult, { found, loaded, around, failures }: Telling): Promise<void> {
+  const { lines } = found
   result.lines = lines.map(({ idIn: _, spot: __, ...line }) => line)
   const runs = found.told?.runs ?? []
   const ids = new Set([
     ...found.traces.flatMap(({ text }) => taskIn(text)?.id ?? []),
     ...lines.flatMap(({ idIn }) => runs.map(idIn)),
   ])
-  const told = { line: lines.find(({ leftOutBy, duplicateOf }) => leftOutBy === null && duplicateOf === null), found }
+  const taken = lines.filter(({ leftOutBy, duplicateOf }) => leftOutBy === null && duplicateOf === null)
+  const told = { line: taken.find(({ rejected }) => rejected === null) ?? taken[0], found }
   const first = runs.map((run) => storyOf(run, told, []))
   result.runs = first.filter((story) => story.isOfPlace)
   if (ids.size === 0) return
