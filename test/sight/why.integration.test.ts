@@ -143,8 +143,7 @@ it('of a rejected place it tells its own story, and lists it beside others that 
   for (const slot of [ten, eleven]) expect((await produce(cwd, slot)).code).toBe(0)
   const rejected = ['rejected', 'rejected']
   const own = { places: [{ city: 'Station 100', id: '100', latitude: 95 }], whats: rejected, code: 0 }
-  for (const text of ['station 100', 'id = 100', 'line 3'])
-    expect(await why(cwd, text)).toMatchObject(own)
+  for (const text of ['station 100', 'id = 100', 'line 3']) expect(await why(cwd, text)).toMatchObject(own)
   expect(await why(cwd, '100', '--no-source')).toMatchObject(own)
   expect(await why(cwd, 'id 1000')).toMatchObject({ places: [{ id: '1000' }], whats: ['delivered', 'delivered'] })
   const several = await why(cwd, 'station')
