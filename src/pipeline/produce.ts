@@ -27,6 +27,7 @@ import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
+import { endedOf, type LeftRejects, leftRejects } from './input/left-rejects.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
 import { losses } from './losses.js'
@@ -57,6 +58,8 @@ export interface ProduceSummary extends Delivered {
   errors: OwmError[]
   /** What was rejected since this process began. */
   rejects: Rejects
+  /** What earlier starts rejected of the runs that this one brought to their end. */
+  earlier: readonly LeftRejects[]
   /** The last run of the same source, to compare with. */
   before: RunRow | undefined
   /** Locations that earlier runs of the slot served and that are not in the list any more. */
@@ -80,6 +83,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const delivered = nothingDelivered()
   const rejects = new Rejects()
 
+  const left = await leftRejects(outbox)
   const contact = new Contact({ ...deps, schedule: options.schedule })
   const due: Planned[] = []
   const { run, complete, missed } = await enterSlots(options, deps, { contact, due })
@@ -116,6 +120,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     absent: await absentIn(run.slot, outbox),
     errors,
     rejects,
+    earlier: await endedOf(left, outbox),
     before: await outbox.ledger.before(run),
     served: await outbox.ledger.latestOf([...new Set([...slots, ...slotsOf(due)])]),
     missed,

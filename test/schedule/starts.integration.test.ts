@@ -53,6 +53,16 @@ test('a start that delivers what was left does not say that there is nothing to 
   expect(words.stdout).toMatch(/^slot 2026-11-23T09:00:00Z: read before .*3 tasks delivered/)
 })
 
+test('what a start delivers of another slot is told of that one', async () => {
+  const cwd = await folderOf()
+  expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)
+  expect((await produce(cwd, '2026-11-23T10:21:00Z', '--slot', '2026-11-23T09:00:00Z', '--no-flush')).code).toBe(0)
+  const words = await owm(['produce'], at(cwd, '2026-11-23T10:22:00Z'))
+  expect(words.stdout).toMatch(
+    /^slot 2026-11-23T10:00:00Z: delivered before .*nothing to do; slot 2026-11-23T09:00:00Z \(3 .*done\), 3 tasks delivered/,
+  )
+})
+
 test('a slot that was discarded is no fault of the next start', async () => {
   const cwd = await folderOf()
   expect((await produce(cwd, '2026-11-23T09:20:00Z', '--no-flush')).code).toBe(0)

@@ -71,6 +71,6 @@ export async function dryRun(
       ...(tasks > preview.length ? [`and ${count(tasks - preview.length)} more`] : []),
       line,
     ],
-    errors: error ? [error] : rejections(result.source, strict, false),
+    errors: error ? [error] : rejections(result.source, strict),
   }
 }

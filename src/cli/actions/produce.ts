@@ -2,7 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import { UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import type { RejectedFor } from '../../pipeline/input/rejects.js'
+import type { RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import type { Agenda } from '../../pipeline/slots/agenda.js'
@@ -23,7 +23,7 @@ import {
 import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
-import { rejections, tellRejects } from './rejects.js'
+import { rejections, tellAllRejects } from './rejects.js'
 import { noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
@@ -129,11 +129,12 @@ export async function produce(
     await note(result, summary, source, outbox)
     const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
     if (missed > 0) result.missed = missed
-    Object.assign(result.source, await tellRejects(summary.rejects, around))
+    Object.assign(result.source, await tellAllRejects(summary, result.served, around))
     await tellMissed(summary.missed, around)
     await tellAbsent(result, around)
     result.durationMs = elapsed()
-    const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
+    const of = { slots: `slot ${result.slot}`, rejects: await allRejects(summary, outbox) }
+    const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
     return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
   } finally {
     await outbox.close()
@@ -190,6 +191,12 @@ export async function run(
   )
 }
 
+/** Of the start's own run; of one that was served before the outbox says them. */
+async function allRejects({ run, rejects, alreadyComplete }: ProduceSummary, outbox: Outbox): Promise<Rejects> {
+  if (!alreadyComplete || rejects.count >= run.rejected) return rejects
+  return (await import('../../pipeline/input/left-rejects.js')).rejectsOf(run, outbox)
+}
+
 async function note(
   result: ProduceResult,
   summary: ProduceSummary,
@@ -240,11 +247,15 @@ const otherSlots = ({ served, slot }: Pick<ProduceResult, 'served' | 'slot'>): s
 function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceResult, run: RunRow): string {
   const others = otherSlots({ served, slot })
   if (run.state === 'discarded') return [`slot ${slot}: discarded (run ${run.runId})`, ...others].join(', ')
-  if (sink.delivered + outbox.pending + others.length === 0)
-    return `slot ${slot}: delivered before (run ${run.runId}), nothing to do`
-  const done = [...tasksDelivered(sink), ...leftIn(outbox), ...others, seconds(durationMs)]
+  const isLeft = served.some((other) => other.slot === slot)
+  const done = [...tasksDelivered(sink), ...leftIn(outbox)]
+  if (sink.delivered + outbox.pending + others.length === 0 || !isLeft)
+    return [
+      `slot ${slot}: delivered before (run ${run.runId}), nothing to do`,
+      ...(others.length > 0 ? [[...slotsInWords(served), ...done, seconds(durationMs)].join(', ')] : []),
+    ].join('; ')
   const were = run.state === 'done' && sink.delivered === 0 ? 'delivered' : 'read'
-  return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done].join(', ')
+  return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done, ...others, seconds(durationMs)].join(', ')
 }
 
 function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {

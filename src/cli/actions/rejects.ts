@@ -1,8 +1,10 @@
 /** What is told of the locations that can't be used. */
 import { InputRejectedError } from '../../errors/index.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
+import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { Surroundings } from '../compose.js'
 import { count, harmless, plural } from '../format.js'
+import type { Served } from './served.js'
 
 /** The parts of a result that are left out where there is nothing to tell. */
 export interface ToldRejects {
@@ -10,8 +12,11 @@ export interface ToldRejects {
   rejectedFor?: RejectedFor[]
 }
 
-/** Rejected and merged locations are told, whatever the flags are; gives what `--json` has of them. */
-export async function tellRejects(rejects: Rejects, { logger }: Surroundings): Promise<ToldRejects> {
+/**
+ * Rejected and merged locations are told, whatever the flags are; gives what `--json` has of them.
+ * @param slot where it is another one than the start's own
+ */
+export async function tellRejects(rejects: Rejects, { logger }: Surroundings, slot?: string): Promise<ToldRejects> {
   const { merged } = rejects
   const told: ToldRejects = {}
   if (rejects.count === 0 && !merged) return told
@@ -24,8 +29,9 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings): P
   told.rejectedFor = rejects.commonest()
   for (const { reason, count: rejected, position, value } of told.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
-    const were = rejected === 1 ? 'location was rejected' : 'locations were rejected'
-    log.warn({ event: 'locations-rejected' }, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
+    const of = slot === undefined ? '' : ` of slot ${slot}`
+    const were = rejected === 1 ? `location${of} was rejected` : `locations${of} were rejected`
+    log.warn({ event: 'locations-rejected', slot }, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
   }
   return told
 }
@@ -40,13 +46,32 @@ function wordsOfMerged({ count: merged, position, keys, values: [before, here] }
   )
 }
 
-/** @param inOutbox whether they are stored there */
+/** With what earlier starts rejected of runs that this one brought to their end: one that was killed told nobody. */
+export async function tellAllRejects(
+  { run, rejects, earlier }: Pick<ProduceSummary, 'run' | 'rejects' | 'earlier'>,
+  served: readonly Served[],
+  around: Surroundings,
+): Promise<ToldRejects> {
+  for (const { run: left, rejects: found } of earlier) {
+    if (left.runId === run.runId) rejects.include(found)
+    else {
+      const told = await tellRejects(found, around, left.slot)
+      Object.assign(served.find(({ runId }) => runId === left.runId) ?? {}, told)
+    }
+  }
+  return tellRejects(rejects, around)
+}
+
+/** @param of of which slots, and why; undefined where they are not in the outbox */
 export function rejections(
   { name, rejected }: { name: string | null; rejected: number },
   strict: boolean,
-  inOutbox = true,
+  of?: { slots: string; rejects: Rejects },
 ): InputRejectedError[] {
   if (!strict || rejected === 0) return []
-  const hint = inOutbox ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
-  return [new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used.`, { hint })]
+  const hint = of ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
+  const where = of ? ` in ${of.slots}: ${of.rejects.inWords()}` : ''
+  return [
+    new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used${where}.`, { hint }),
+  ]
 }

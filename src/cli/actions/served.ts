@@ -1,6 +1,7 @@
 /** The slots that a start worked on, in `--json` and in words. */
 import type { Loaded } from '../../config/load.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { Delivered } from '../../pipeline/parts.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import type { Surroundings } from '../compose.js'
@@ -15,6 +16,8 @@ export interface Served {
   read: number
   /** Tasks that were stored. */
   persisted: number
+  /** Why an earlier start had rejected locations of it, where this one brought it to its end. */
+  rejectedFor?: RejectedFor[]
 }
 
 /** The parts of a result that `produce`, `backfill` and `flush` have in common. */

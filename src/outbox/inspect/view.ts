@@ -31,7 +31,7 @@ export async function read<T>(path: string, work: (view: View) => Promise<T>): P
 }
 
 /** SQLite keeps bytes in any column. */
-export function withoutBytes<Row extends object>(rows: Row[], { path }: View): Row[] {
+export function withoutBytes<Row extends object>(rows: Row[], { path }: Pick<View, 'path'>): Row[] {
   if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
     throw damaged(path, 'it holds bytes in place of a text')
   return rows

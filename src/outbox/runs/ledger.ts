@@ -19,6 +19,7 @@ import { OutboxError } from '../../errors/index.js'
 import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/id-sum.js'
 import type { KnownSink } from '../chain/sinks.js'
+import { type Reason, reasonsOf } from '../inspect/ledger/reasons.js'
 import type { Database } from '../sqlite/database.js'
 import { type RunRow, runs, suspects } from '../sqlite/entities.js'
 import { settleHeld } from '../sqlite/statements.js'
@@ -69,8 +70,18 @@ export class Ledger {
 
   /** The slots with tasks that aren't all read, or not all in the sink, oldest first. */
   async unfinishedSlots(): Promise<string[]> {
-    const found = await this.#find({ state: In(['reading', 'checking', 'read']) })
-    return [...new Set(found.map(({ slot }) => slot))]
+    return [...new Set((await this.unfinished()).map(({ slot }) => slot))]
+  }
+
+  /** Runs whose tasks aren't all read, or not all in the sink, oldest first. */
+  async unfinished(): Promise<RunRow[]> {
+    return this.#find({ state: In(['reading', 'checking', 'read']) })
+  }
+
+  /** Why locations of a run were rejected, of those that are kept; the commonest reason first. */
+  async rejectedIn({ runId }: RunRow): Promise<Reason[]> {
+    const { path } = this.#database
+    return this.#database.inTurn(async (manager) => (await reasonsOf({ path, manager }, [runId])).rejected)
   }
 
   /** The latest run of each of these slots. */

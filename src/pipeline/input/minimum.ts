@@ -62,8 +62,7 @@ export function tooFew(
 }
 
 function whyOf(rejects: Rejects): string {
-  const reasons = rejects.commonest(3).map(({ reason, count, position }) => `${reason} (${count}, first ${position})`)
-  return reasons.length === 0 ? 'see their reasons.' : `${reasons.join('; ')}.`
+  return rejects.count === 0 ? 'see their reasons.' : `${rejects.inWords()}.`
 }
 
 /** What is told of a list that gave nothing; undefined of any other. */

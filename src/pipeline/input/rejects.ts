@@ -56,8 +56,20 @@ export class Rejects {
     else this.merged = { ...found, count: 1 }
   }
 
+  /** Those of another one, too. */
+  include(other: Rejects): void {
+    for (const [kind, found] of other.#byKind) this.add(found, kind, found.count)
+  }
+
   get count(): number {
     return [...this.#byKind.values()].reduce((sum, { count }) => sum + count, 0)
+  }
+
+  /** The commonest reasons. */
+  inWords(): string {
+    return this.commonest(3)
+      .map(({ reason, count, position }) => `${reason} (${count}, first ${position})`)
+      .join('; ')
   }
 
   commonest(most = 5): RejectedFor[] {

@@ -11,7 +11,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { depsOf } from '../flush.js'
 import { agendaOf, run as produceRun } from '../produce.js'
-import { tellRejects } from '../rejects.js'
+import { tellAllRejects } from '../rejects.js'
 import { noteDelivered, type Served } from '../served.js'
 import { isConfirmed } from './ask.js'
 
@@ -148,7 +148,7 @@ async function fromSource(
   const held = outbox.intake.leftOut
   result.replayed = { tasks: summary.run.persisted - held, held }
   await noteDelivered(result, summary, outbox)
-  await tellRejects(summary.rejects, around)
+  await tellAllRejects(summary, result.served, around)
   return summary.errors
 }
 

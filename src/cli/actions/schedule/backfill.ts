@@ -21,7 +21,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { mustNotBeFar, run } from '../produce.js'
-import { rejections, tellRejects } from '../rejects.js'
+import { rejections, tellAllRejects } from '../rejects.js'
 import { noteDelivered, type Served, slotsInWords } from '../served.js'
 
 /** What `owm backfill --json` prints. */
@@ -99,9 +99,10 @@ export async function backfill(
     const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)
     await noteDelivered(result, summary, outbox)
     result.source.rejected = summary.rejects.count
-    await tellRejects(summary.rejects, around)
+    await tellAllRejects(summary, result.served, around)
     result.durationMs = elapsed()
-    const errors = [...summary.errors, ...rejections(result.source, flags.strict)]
+    const of = { slots: `slots ${from} to ${to}`, rejects: summary.rejects }
+    const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
     return { result, summary: [lineOf(result, false)], errors }
   } finally {
     await outbox.close()

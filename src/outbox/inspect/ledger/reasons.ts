@@ -22,7 +22,7 @@ export interface Reasons {
 const mostReasons = 10_000
 
 /** Of runs with these ids, the commonest first. */
-export async function reasonsOf(view: View, runIds: readonly string[]): Promise<Reasons> {
+export async function reasonsOf(view: Pick<View, 'path' | 'manager'>, runIds: readonly string[]): Promise<Reasons> {
   const { manager } = view
   const found = await manager
     .createQueryBuilder(runs, 'run')

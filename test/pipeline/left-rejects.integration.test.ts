@@ -1,0 +1,29 @@
+/** Rejected locations of a start that was killed are told by the one that ends its run. */
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { ProduceResult } from '../../src/commands/produce.js'
+import { here, jsonl, list, nowhere, outbox } from '../cli/scene.js'
+import { folderWith, owm, owmJson, root } from '../support/cli.js'
+
+const [ten, eleven, twelve] = ['10', '11', '12'].map((hour) => `2026-11-23T${hour}:00:00Z`)
+const crash = { node: ['--import', join(root, 'test', 'support', 'crash.mjs')], env: { OWM_CRASH_AT: 'reading:ended' } }
+
+it('the start that ends a killed run tells what it rejected, by its slot; --strict says which and why', async () => {
+  const cwd = await folderWith({ source: list(here, nowhere), sink: jsonl, outbox })
+  const killedAt = async (slot = '') => {
+    const killed = await owm(['produce', '--slot', slot], { cwd, ...crash })
+    expect(killed.stderr).not.toContain('rejected')
+  }
+  await killedAt(ten)
+  const next = await owmJson<ProduceResult>(['produce', '-q', '--slot', eleven ?? ''], { cwd })
+  expect(next).toMatchObject({ code: 0, json: { source: { rejected: 1 }, sink: { delivered: 2 } } })
+  expect(next.json.served.find(({ slot }) => slot === ten)?.rejectedFor).toMatchObject([{ count: 1 }])
+  expect(next.stderr).toMatch(/1 location of slot 2026-11-23T10:00:00Z was rejected: latitude/)
+  expect(next.stderr).toMatch(/1 location was rejected: latitude/)
+  await killedAt(twelve)
+  const strict = await owm(['produce', '--strict', '-q', '--slot', twelve ?? ''], { cwd })
+  expect(strict.code).toBe(65)
+  expect(strict.stderr).toMatch(/1 location was rejected: latitude/)
+  expect(strict.stderr).toMatch(/can't be used in slot 2026-11-23T12:00:00Z: latitude must be/)
+  expect((await owm(['produce', '-q', '--slot', '2026-11-23T13:00:00Z'], { cwd })).stderr).not.toContain('of slot')
+})
