@@ -58,9 +58,8 @@ test('what a start delivers of another slot is told of that one', async () => {
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)
   expect((await produce(cwd, '2026-11-23T10:21:00Z', '--slot', '2026-11-23T09:00:00Z', '--no-flush')).code).toBe(0)
   const words = await owm(['produce'], at(cwd, '2026-11-23T10:22:00Z'))
-  expect(words.stdout).toMatch(
-    /^slot 2026-11-23T10:00:00Z: delivered before .*nothing to do; slot 2026-11-23T09:00:00Z \(3 .*done\), 3 tasks delivered/,
-  )
+  const other = String.raw`slot 2026-11-23T09:00:00Z \(3 .*done\), 3 tasks delivered`
+  expect(words.stdout).toMatch(new RegExp(`^slot 2026-11-23T10:00:00Z: delivered before .*nothing to do; ${other}`))
 })
 
 test('a slot that was discarded is no fault of the next start', async () => {

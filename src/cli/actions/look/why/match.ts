@@ -39,7 +39,6 @@ export function matcherOf(text: string): Matcher {
     // `line 3, column lat` is in line 3, too.
     ofPosition: (position) => (`${position?.toLowerCase()},`.startsWith(`${wanted},`) ? 'exact' : undefined),
     ofRecord(record) {
-      // guard: rejected-as-its-own-place
       const own = spotOfRecord(record)
       const fit = own && ofSpot(own)
       if (fit) return fit
