@@ -12,7 +12,7 @@ export default class Verify extends OwmCommand<VerifyResult> {
   static override description = [
     'Exits 0 where all of them say the same, 75 where something differs; then it names the tasks and what to do.',
     'What was trimmed since is no difference, nor is a slot that a run is working on. Reads only.',
-    'With `schedule:` a scheduled time that nobody serves is a difference, too.',
+    'With `schedule:` a scheduled time that no start has come for is a difference, too.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

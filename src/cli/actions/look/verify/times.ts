@@ -18,7 +18,7 @@ export interface TimesWithoutRun {
   covered: Times
   /** The next start serves them; `late` of them should have been by now, which is a difference. */
   due: Times & { late: number }
-  /** No start serves them any more, which is a difference. */
+  /** No start serves them any more: they were told when they were missed, and are no difference. */
   missed: Times
 }
 

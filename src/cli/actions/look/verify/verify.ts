@@ -188,12 +188,14 @@ function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
     .flatMap(({ slot, differences }) => differences.map((one) => ({ slot, one })))
   const hint = first ? `For ${first.slot}: ${first.one.todo}.` : '`owm doctor` looks at the rest.'
   const message = different === 1 ? '1 slot differs: see above.' : `${count(different)} slots differ: see above.`
-  const times = withoutRun && withoutRun.due.late + withoutRun.missed.count
   return [
     ...(different > 0 ? [new DifferentError(message, { hint })] : []),
-    ...(withoutRun && times ? [unserved(times, withoutRun)] : []),
+    // What was missed was told when it was, and `owm backfill` is a choice.
+    ...(withoutRun && withoutRun.due.late > 0 ? [late(withoutRun)] : []),
   ]
 }
 
-const unserved = (times: number, withoutRun: TimesWithoutRun): OwmError =>
-  new DifferentError(`Scheduled times that nobody serves: ${count(times)}.`, { hint: `${remedyOf(withoutRun)}.` })
+const late = (times: TimesWithoutRun): OwmError =>
+  new DifferentError(`Scheduled times that no start has come for: ${count(times.due.late)}.`, {
+    hint: `${remedyOf(times)}.`,
+  })
