@@ -3,9 +3,19 @@ import * as Flags from '@oclif/core/flags'
 import { type InitResult, init } from '../cli/actions/init/init.js'
 import { type PrintResult, print, schedulers } from '../cli/actions/init/print.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { UsageError } from '../errors/index.js'
 
 export type { InitResult } from '../cli/actions/init/init.js'
 export type { PrintResult } from '../cli/actions/init/print.js'
+
+/** Throws UsageError for flags that would have no effect on the file. */
+function mustWrite(flags: { readonly [name: string]: unknown }): void {
+  const unheard = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
+  if (unheard === undefined) return
+  throw new UsageError(`--${unheard} has no effect on the file: --list, --to, --every and --ping have.`, {
+    hint: 'Leave it out, and edit the file then. `owm plugins show NAME` has an example for each source and sink.',
+  })
+}
 
 export default class Init extends OwmCommand<InitResult | PrintResult> {
   static override summary = 'Write a starter .owmrc.yaml here, or print what starts owm for it.'
@@ -51,6 +61,7 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
     const { flags } = await this.parse(Init)
     this.takeFlags(flags)
     if (flags.print === undefined) {
+      mustWrite(flags)
       const result = { path: resolve('.owmrc.yaml'), schema: resolve('owm.schema.json') }
       this.result = result
       return init(result, this.config.root, flags, this.asks(flags.quiet), this.surroundings)

@@ -85,6 +85,8 @@ describe('by flags', () => {
       code: 2,
       json: { error: { hint: expect.stringContaining('redis://localhost:6379') } },
     })
+    const unheard = await owm(['init', '--list', 'cities.csv', '--source', 'sql'], { cwd, env })
+    expect(unheard).toMatchObject({ code: 2, stderr: expect.stringContaining('--source has no effect on the file') })
     expect(await readdir(cwd)).toEqual(['cities.csv', 'odd.csv'])
   })
 })
