@@ -39,6 +39,8 @@ export class Contact {
   #generation: number | undefined
   /** The last task that the sink has taken. */
   #after: SinkPosition = nothingTaken
+  /** Why a call failed before there was a task that waited for it. */
+  #unnoted: string | undefined
 
   constructor(deps: Deps) {
     this.#deps = deps
@@ -242,7 +244,10 @@ export class Contact {
       return await resilience.run(call, signal)
     } catch (thrown) {
       const error = asOwmError(thrown)
-      if (!['CIRCUIT_OPEN', 'CHANGED', 'SUPERSEDED'].includes(error.code)) await outbox.noteFailure(seq, error.message)
+      if (!['CIRCUIT_OPEN', 'CHANGED', 'SUPERSEDED'].includes(error.code)) {
+        if (outbox.pending > 0) await outbox.noteFailure(seq, error.message)
+        else this.#unnoted = error.message
+      }
       throw error
     }
   }
@@ -253,6 +258,10 @@ export class Contact {
   }
 
   async close(): Promise<void> {
+    const { outbox } = this.#deps
+    // It goes on without: the reason was told.
+    if (this.#unnoted !== undefined && outbox.pending > 0)
+      await outbox.noteFailure(outbox.ackedSeq + 1, this.#unnoted).catch(() => undefined)
     await this.#sink?.close?.()
   }
 }

@@ -2,12 +2,14 @@
 import { spawn } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import { classed, unexpected } from '../../src/sinks/redis-stream/errors.js'
 import { options } from '../../src/sinks/redis-stream/options.js'
-import { folderWith, owm, type Ran, until } from '../support/cli.js'
+import { folderWith, owm, owmJson, type Ran, until } from '../support/cli.js'
 import { startProxy } from '../support/proxy.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 import { redisScene, slot, stream } from '../support/redis-scene.js'
+import { at, folderOf } from '../support/scheduled.js'
 
 async function server(...args: string[]): Promise<{ redis: RedisProcess; admin: Redis }> {
   const redis = await startRedisProcess({ args })
@@ -195,4 +197,20 @@ it('a user without the right to name connections and to INFO delivers all the sa
   const scene = await redisScene({ count: 3, redis: ['--user', 'default', 'on', 'nopass', '~*', '&*', '+@all'] })
   await scene.admin.acl('SETUSER', 'pipeline', '-client', '-info')
   expect(await scene.owm(['produce', '--slot', slot])).toMatchObject({ code: 0, stderr: '' })
+})
+
+it('a server that is gone failed the run whose tasks wait, not the one before', async () => {
+  const redis = await startRedisProcess()
+  onTestFinished(() => redis.stop())
+  const sink = { use: 'redis-stream', url: redis.url }
+  const cwd = await folderOf({}, { sink, retry: { attempts: 2, initialDelayMs: 20, maxDelayMs: 50 } })
+  expect((await owm(['produce'], at(cwd, '2026-11-23T10:00:01Z'))).code).toBe(0)
+  await redis.stop()
+  expect((await owm(['produce'], at(cwd, '2026-11-23T11:00:01Z'))).code).toBe(75)
+  const { json } = await owmJson<RunsResult>(['runs'], { cwd })
+  const failures = json.pipelines.flatMap(({ runs }) => runs.map((run) => [run.slot, run.failures > 0]))
+  expect(failures).toEqual([
+    ['2026-11-23T11:00:00Z', true],
+    ['2026-11-23T10:00:00Z', false],
+  ])
 })
