@@ -31,7 +31,10 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
     const [why, where, what] = [reason, position, value].map(harmless)
     const of = slot === undefined ? '' : ` of slot ${slot}`
     const were = rejected === 1 ? `location${of} was rejected` : `locations${of} were rejected`
-    log.warn({ event: 'locations-rejected', slot }, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
+    log.warn(
+      { event: 'locations-rejected', ...(slot !== undefined && { slot }) },
+      `${count(rejected)} ${were}: ${why} (${where}: ${what})`,
+    )
   }
   return told
 }
