@@ -1,5 +1,5 @@
 /**
- * `node bench/kills.mjs [RUNS]`: what a kill in the middle of a run does to owm, and to what one would write instead.
+ * `npm run bench:kills [-- RUNS]`: what a kill in the middle of a run does to owm, and to what one would write instead.
  *
  * Each side is to bring 20,000 locations into Redis. It is killed (SIGKILL) at a random moment of its run and started
  * again with the same command, as cron would; then its tasks in Redis are counted. RUNS (10) times, in turns.
@@ -58,7 +58,7 @@ async function main(sides) {
       each.missing += missing
       each.twice += twice
     }
-  console.log(`\`node bench/kills.mjs\`: ${runs} runs of ${count.toLocaleString('en')} locations, each killed once.\n`)
+  console.log(`\`npm run bench:kills\`: ${runs} runs of ${count.toLocaleString('en')} locations, each killed once.\n`)
   console.log('| what | missing | delivered more than once |\n| --- | --- | --- |')
   for (const { side, missing, twice } of found)
     console.log(`| ${[side.name, ...[missing, twice].map((each) => each.toLocaleString('en'))].join(' | ')} |`)

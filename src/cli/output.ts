@@ -37,10 +37,10 @@ const signals: readonly (readonly [RegExp, 'red' | 'yellow' | 'green'])[] = [
 /** A line with colours. To be called last: a colour is an escape sequence, and those in a text are taken away. */
 export function painted(line: string): string {
   const [form, colour] = signals.find(([form]) => form.test(line)) ?? []
-  return form && colour ? line.replace(form, (found) => escaped(colour, found)) : line
+  return form && colour ? line.replace(form, (found) => inColour(colour, found)) : line
 }
 
-function escaped(colour: 'red' | 'yellow' | 'green', text: string): string {
+function inColour(colour: 'red' | 'yellow' | 'green', text: string): string {
   const [on = 39, off = 39] = util.inspect.colors[colour] ?? []
   return `\u001b[${on}m${text}\u001b[${off}m`
 }

@@ -45,11 +45,11 @@ const secretsOf = ({ variables }: Start): string[] =>
 function head(starts: readonly Start[]): string {
   const [first] = starts
   const config = first?.config ?? ''
-  const variables = [...new Set(starts.flatMap(secretsOf))]
-  const credentials = [...new Set(starts.flatMap((start) => start.credentials))]
-  const files = [...new Set(starts.flatMap((start) => start.secretFiles))]
-  const others = new Set(starts.flatMap((start) => start.otherFiles))
-  const lost = [...others].filter((path) => !path.startsWith(`${places.state}/`)).map((path) => `  ${path}`)
+  const all = (of: (start: Start) => readonly string[]): string[] => [...new Set(starts.flatMap(of))]
+  const variables = all(secretsOf)
+  const credentials = all((start) => start.credentials)
+  const files = all((start) => start.secretFiles)
+  const unwritable = all((start) => start.otherFiles).filter((path) => !path.startsWith(`${places.state}/`))
   return comment(
     `owm, for ${config}`,
     'Fill in the image (its entrypoint is owm) and the size of the volume; then, for kubectl apply:',
@@ -76,11 +76,11 @@ function head(starts: readonly Start[]): string {
         ]
       : []),
     ...(files.length === 0 ? [] : [`Mount a secret with the files that it names: ${files.join(', ')}.`]),
-    ...(lost.length === 0
+    ...(unwritable.length === 0
       ? []
       : [
-          `The pod can write to ${places.state} only: in the configuration, put there, or mount a volume for:`,
-          ...lost,
+          `The pod can write to ${places.state} only: move these files there, or mount a volume for them:`,
+          ...unwritable.map((path) => `  ${path}`),
         ]),
   )
 }

@@ -220,8 +220,8 @@ interface FinishOptions extends ReaderOptions {
   anew?: number
 }
 
-/** A list that changes all the time, under every reading, is left to the next start. */
-const mostReadings = 3
+/** How often a slot is read anew in one start: a list that changes all the time is left to the next one. */
+const mostAnew = 3
 
 /** Brings a run from wherever it stands to `read`; returns why it couldn't. */
 async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions): Promise<OwmError | undefined> {
@@ -242,7 +242,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
       try {
         positions = await readRun(run, deps, options)
       } catch (error) {
-        if (!isOwmError(error, 'RESUME_POINT') || (options.anew ?? 0) >= mostReadings) throw error
+        if (!isOwmError(error, 'RESUME_POINT') || (options.anew ?? 0) >= mostAnew) throw error
         return await readAnew(run, error.message, deps, options)
       }
     }

@@ -95,7 +95,7 @@ async function dryRun(
   const { pending, dead } = totals
   result.outbox = { path, pending, dead }
   const tasks = `${plural(Math.min(limit, pending), 'task')} of ${count(pending)} pending`
-  const notAsked = 'it was not asked: what it has lost, a flush delivers again, too (`owm verify` counts that)'
+  const notAsked = 'it was not asked: a flush also delivers again what it has lost (`owm verify` counts that)'
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}; ${notAsked}`] }
 }
 
