@@ -23,7 +23,6 @@ export async function scheduleChecks(
   { now, isHeld }: At,
 ): Promise<Diagnosis[]> {
   const seen = await slotsIn(path)
-  if (seen === undefined) return []
   return [...(timetable ? onTimeChecks(seen, timetable, { now, isHeld }) : []), lostCheck(seen)]
 }
 

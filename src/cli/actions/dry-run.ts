@@ -22,7 +22,7 @@ export async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named }: Shown,
 ): Promise<DueOf> {
-  const [{ cadenceOf, dueIn }, { noSlots, slotsIn }, { due, newest }] = await Promise.all([
+  const [{ cadenceOf, dueIn }, { slotsIn }, { due, newest }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
     import('../../outbox/runs/slots.js'),
     import('../../schedule/due.js'),
@@ -31,7 +31,7 @@ export async function dueInDryRun(
   const to = named === undefined ? now : Date.parse(named)
   if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
   result.slot = slotOf(to)
-  const { coveredTo } = (await slotsIn(outbox.path)) ?? noSlots
+  const { coveredTo } = await slotsIn(outbox.path)
   const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
   const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
   return dueIn(cadenceOf({ cadence }), { from, to })

@@ -35,14 +35,14 @@ export interface SlotsSeen {
   newestDeletedSlot: string | null
 }
 
-export const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
+const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
 
 /** The first version of the schema that has all that is read here. */
 const withIntervals = 9
 
-/** All slots and gaps that it keeps; undefined where there is no outbox. Throws OutboxError. */
-export async function slotsIn(path: string): Promise<SlotsSeen | undefined> {
-  return read(path, async ({ manager, version }) => {
+/** All slots and gaps that an outbox keeps; none where there is no outbox. Throws OutboxError. */
+export async function slotsIn(path: string): Promise<SlotsSeen> {
+  const seen = await read(path, async ({ manager, version }): Promise<SlotsSeen> => {
     if (version < withIntervals) return noSlots
     const rows = await manager.find(runs, { order: { id: 'ASC' } })
     const bySlot = new Map<string, RunRow[]>()
@@ -62,6 +62,7 @@ export async function slotsIn(path: string): Promise<SlotsSeen | undefined> {
       missed: missed.map(({ firstSlot: from, lastSlot: to, count, reason }) => ({ from, to, count, reason })),
     }
   })
+  return seen ?? noSlots
 }
 
 /** The latest of a slot's runs, with what all of them stored and cover. */

@@ -116,7 +116,7 @@ async function look(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Unserved> {
-  const [{ receiptsOf, unserved }, { noSlots, slotsIn }] = await Promise.all([
+  const [{ receiptsOf, unserved }, { slotsIn }] = await Promise.all([
     import('../../../pipeline/slots/backfill.js'),
     import('../../../outbox/runs/slots.js'),
   ])
@@ -128,7 +128,7 @@ async function look(
   const receipts = await receiptsOf({ sink, pipeline, resilience, signal: around.signal })
   const last = Math.min(Date.parse(to ?? ''), around.now())
   const times = schedule.timetable.between(Date.parse(from ?? '') - 1, last)
-  return unserved(times, seen ?? noSlots, receipts, source)
+  return unserved(times, seen, receipts, source)
 }
 
 function lineOf(result: BackfillResult, isDry: boolean): string {

@@ -47,7 +47,7 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const [{ noSlots, slotsIn }, { due }] = await Promise.all([
+  const [{ slotsIn }, { due }] = await Promise.all([
     import('../../../outbox/runs/slots.js'),
     import('../../../schedule/due.js'),
   ])
@@ -56,7 +56,7 @@ export async function showSchedule(
   const schedule = scheduleIn(loaded)
   const policy = policyOf(schedule, around)
   const now = policy.now()
-  const seen = (await slotsIn(outbox.path)) ?? noSlots
+  const seen = await slotsIn(outbox.path)
   const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
   const name = slot === undefined ? null : slotOf(slot)

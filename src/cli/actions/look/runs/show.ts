@@ -121,12 +121,12 @@ async function mustNotBeCovered(
   const named = filterOf(text)
   if (!('slot' in named)) return
   const time = Date.parse(named.slot)
-  const [{ noSlots, slotsIn }, { standInFor }] = await Promise.all([
+  const [{ slotsIn }, { standInFor }] = await Promise.all([
     import('../../../../outbox/runs/slots.js'),
     import('../../../../schedule/covers.js'),
   ])
   for (const pipeline of pipelines) {
-    const seen = (await slotsIn((await configure(pipeline)).settings.outbox.path)) ?? noSlots
+    const seen = await slotsIn((await configure(pipeline)).settings.outbox.path)
     const by = standInFor(time, seen)
     if (by)
       throw new UsageError(`No run is of the slot ${text}: the run of ${by.slot} stands in for it.`, {

@@ -61,11 +61,11 @@ export async function timesWithoutRun(
 }
 
 async function ledgerOf({ settings }: Loaded) {
-  const [{ noSlots, slotsIn }, covers] = await Promise.all([
+  const [{ slotsIn }, covers] = await Promise.all([
     import('../../../../outbox/runs/slots.js'),
     import('../../../../schedule/covers.js'),
   ])
-  return { seen: (await slotsIn(settings.outbox.path)) ?? noSlots, covers }
+  return { seen: await slotsIn(settings.outbox.path), covers }
 }
 
 /** What serves them. */
