@@ -4,20 +4,11 @@ import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded, Overrides } from '../config/load.js'
 import { ConfigurationError, exitCodes, type OwmError, toError } from '../errors/index.js'
+import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import type { Surroundings } from './compose.js'
 import { secrets } from './output.js'
-import {
-  endOf,
-  endOfThrown,
-  exitCodeOf,
-  inWords,
-  type LogFormat,
-  type LogLevel,
-  logFormats,
-  logLevels,
-  Report,
-} from './report.js'
+import { endOf, endOfThrown, exitCodeOf, inWords, Report } from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined

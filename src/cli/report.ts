@@ -10,15 +10,11 @@ import {
 } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
+import { jsonLog, type LogFormat, type LogLevel, wordsLog } from '../observe/log.js'
 import type { Progress } from '../pipeline/parts.js'
 import type { Logger } from '../plugin.js'
 import { count, harmless, harmlessJson } from './format.js'
 import { hasColors, painted, secrets } from './output.js'
-
-export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
-export type LogLevel = (typeof logLevels)[number]
-export const logFormats = ['words', 'json'] as const
-export type LogFormat = (typeof logFormats)[number]
 
 /** The signal that came, if one did. */
 export type Received = 'SIGINT' | 'SIGTERM' | undefined
@@ -55,7 +51,7 @@ export class Report {
   summary(lines: readonly string[], matters: boolean): void {
     if (this.#manner.quiet && !matters) return
     const stream = this.summaryToStandardError ? process.stderr : process.stdout
-    for (const line of lines.flatMap((text) => text.split('\n'))) write(stream, line)
+    for (const line of lines.flatMap((text) => text.split('\n'))) writeLine(stream, line)
   }
 
   /** The result as JSON, with the error where there is one; on one line where others follow. */
@@ -86,9 +82,9 @@ export class Report {
     for (const { error, times } of groups.values()) {
       const [head = '', ...rest] = linesOf(error)
       for (const line of [times > 1 ? `${head} (and ${times - 1} more like it)` : head, ...rest])
-        write(process.stderr, line)
+        writeLine(process.stderr, line)
       if (['debug', 'trace'].includes(this.#manner.level))
-        for (const line of traceOf(error).split('\n')) write(process.stderr, `     ${line}`)
+        for (const line of traceOf(error).split('\n')) writeLine(process.stderr, `     ${line}`)
     }
   }
 
@@ -96,27 +92,23 @@ export class Report {
   note(text: string): void {
     if (this.#manner.isJson || this.#manner.quiet) return
     this.bar.clear()
-    write(process.stderr, `owm: ${text}`)
+    writeLine(process.stderr, `owm: ${text}`)
   }
 
   /** On standard error, in words or as a line of JSON each. */
   async logger(): Promise<Logger> {
-    if (this.#log) return this.#log
-    const { default: pino } = await import('pino')
     const { level, format = this.logFormat } = this.#manner
-    const log = (line: string): void => {
+    const write = (line: string): void => {
       this.bar.clear()
       if (format === 'json') process.stderr.write(harmlessJson(line))
-      else write(process.stderr, wordsOfLog(line))
+      else writeLine(process.stderr, line)
     }
-    const timestamp = pino.stdTimeFunctions.isoTime
-    const mixin = (): object => (format === 'json' ? { ...this.about } : {})
-    this.#log ??= pino({ level, base: { name: 'owm' }, timestamp, mixin }, { write: log })
+    this.#log ??= format === 'json' ? await jsonLog(level, write, () => this.about) : wordsLog(level, write)
     return this.#log
   }
 }
 
-function write(stream: NodeJS.WriteStream, line: string): void {
+function writeLine(stream: NodeJS.WriteStream, line: string): void {
   const text = harmless(secrets.redact(line))
   stream.write(`${hasColors(stream) ? painted(text) : text}\n`)
 }
@@ -129,27 +121,6 @@ function linesOf(error: Error): string[] {
   const more = rest.map((line) => (isSeveral && line.startsWith('- ') ? line : `     ${line}`))
   return [`owm: ${first}`, ...more, ...(hint === '' ? [] : [`     ${hint}`])]
 }
-
-const logWords: Readonly<Record<number, string>> = { 50: 'error: ', 40: 'warning: ', 20: 'debug: ', 10: 'trace: ' }
-
-/** `owm: warning: a call failed and is tried again: timed out (around sink, attempt 1)` */
-function wordsOfLog(line: string): string {
-  const { level, time, name, msg, reason, err, event, ...fields }: Record<string, unknown> = JSON.parse(line)
-  const cause = reason ?? (typeof err === 'object' && err !== null && 'message' in err ? err.message : undefined)
-  const said = shown(msg)
-  const isNew = (value: unknown): boolean =>
-    (Array.isArray(value) || typeof value !== 'object') && !said.includes(shown(value))
-  const inWords = ([key, value]: [string, unknown]): string =>
-    key.endsWith('Ms') ? `${key.slice(0, -2)} ${shown(value)} ms` : `${key} ${shown(value)}`
-  const details = Object.entries(fields).flatMap((field) => (isNew(field[1]) ? [inWords(field)] : []))
-  return [
-    `owm: ${logWords[Number(level)] ?? ''}${said}`,
-    cause === undefined || said.includes(shown(cause)) ? '' : `: ${shown(cause)}`,
-    details.length === 0 ? '' : ` (${details.join(', ')})`,
-  ].join('')
-}
-
-const shown = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
 
 /** What a command ends with: a signal, or else the worst of its errors. */
 export const endOf = (errors: readonly OwmError[], received: Received): OwmError | undefined =>
