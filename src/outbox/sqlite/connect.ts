@@ -24,14 +24,17 @@ const silent = {
   log() {},
 }
 
-/** @param flags of sqlite3_open_v2 */
-export async function connect(database: string, flags: number): Promise<DataSource> {
+/**
+ * @param flags of sqlite3_open_v2
+ * @param tables what is read and written as entities
+ */
+export async function connect(database: string, flags: number, tables = entities): Promise<DataSource> {
   const source = new DataSource({
     type: 'sqlite',
     database,
     flags: flags | sqlite3.OPEN_FULLMUTEX,
     busyTimeout,
-    entities,
+    entities: tables,
     migrations,
     // Its own one writes failed migrations to standard output, into the midst of --json.
     logger: silent,
@@ -57,7 +60,7 @@ export async function makeOutbox(path: string): Promise<void> {
   try {
     const made = join(folder, 'outbox.db')
     await (await open(made, 'wx', 0o600)).close()
-    const source = await connect(made, sqlite3.OPEN_READWRITE)
+    const source = await connect(made, sqlite3.OPEN_READWRITE, [])
     await bringUpToDate(path, source).finally(() => source.destroy())
     await rename(made, path)
   } finally {
@@ -79,7 +82,7 @@ export async function bringUpToDate(path: string, source: DataSource): Promise<v
   // guard: synchronous-full
   await source.query('PRAGMA synchronous = FULL')
   await source.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: closing waits for what is left
-  if (version < migrations.length) await source.runMigrations({ transaction: 'each' })
+  if (version < migrations.length) await source.runMigrations({ transaction: 'all' })
   await checkDurable(path, source)
 }
 
