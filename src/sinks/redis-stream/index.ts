@@ -61,6 +61,9 @@ class RedisStream implements Sink {
   readonly maxInFlight = 2
   readonly address: string
   evicted = 0
+  /** Trimmed entries that the log tells of, and whether a consumer group was there. */
+  #warned = 0
+  #hasGroup = false
   readonly #settings: Settings
   readonly #way: Way
   readonly #keys: Keys
@@ -165,11 +168,18 @@ class RedisStream implements Sink {
     )
   }
 
+  /** Says it once, when it begins; `close` says how many it were. */
   #trimmed(entries: number, hasGroup: boolean): void {
+    const isFirst = this.evicted === 0
     this.evicted += entries
-    const { stream } = this.#settings
-    const fields = { event: 'entries-trimmed', stream, entries }
-    if (hasGroup) this.#log.warn(fields, 'the bound trimmed entries that a consumer group had not read')
+    this.#hasGroup = hasGroup
+    if (isFirst) this.#warnOfTrimmed(entries)
+  }
+
+  #warnOfTrimmed(entries: number): void {
+    this.#warned = entries
+    const fields = { event: 'entries-trimmed', stream: this.#settings.stream, entries }
+    if (this.#hasGroup) this.#log.warn(fields, 'the bound trimmed entries that a consumer group had not read')
     else
       this.#log.warn(fields, 'the bound trimmed entries; no consumer group exists: nobody knows whether they were read')
   }
@@ -241,6 +251,7 @@ class RedisStream implements Sink {
   }
 
   async close(): Promise<void> {
+    if (this.evicted > this.#warned) this.#warnOfTrimmed(this.evicted)
     this.#connection.close()
   }
 

@@ -40,13 +40,17 @@ describe('onFull: hold', () => {
 
 describe('onFull: trim', () => {
   test('without a consumer group, what goes is counted, and told: nobody knows whether it was read', async () => {
-    const scene = await redisScene({ count: 1_000, settings: { sink: { maxLength: 1_000 } } })
+    const scene = await redisScene({ count: 3_000, settings: { sink: { maxLength: 3_000 } } })
     expect((await scene.owm(hour(0))).code).toBe(0)
     const { code, stderr, json } = await scene.owmJson<Answer>(hour(1))
     expect(code, stderr).toBe(0)
-    expect(json.sink.evicted).toBe(2_000 - (await scene.admin.xlen(stream)))
+    expect(json.sink.evicted).toBe(6_000 - (await scene.admin.xlen(stream)))
     expect(json.sink.evicted).toBeGreaterThan(0)
     expect(stderr).toContain('no consumer group exists: nobody knows whether they were read')
+    // Told as it begins and at the end, not of each batch: a cron mail of a large run would have a thousand lines.
+    const told = stderr.split('\n').filter((line) => line.includes('"entries-trimmed"'))
+    expect(told).toHaveLength(2)
+    expect(told.at(-1)).toContain(`"entries":${json.sink.evicted},`)
   })
 
   test("unread entries of the run's own slot stay, whichever shard added them: SINK_FULL", async () => {
