@@ -1,7 +1,7 @@
 /** How many tasks the sink is to take next. */
 import { MoreThan } from 'typeorm'
 import { runs } from '../sqlite/entities.js'
-import { totalsIn } from './totals.js'
+import { pendingIn } from './totals.js'
 import { read } from './view.js'
 
 /** Those that wait, and as many as the last run stored that did. Undefined where there is no outbox yet. */
@@ -13,7 +13,7 @@ export async function nextTasksIn(path: string): Promise<number | undefined> {
       order: { id: 'DESC' },
       take: 1,
     })
-    const { pending } = await totalsIn(view)
+    const pending = await pendingIn(view)
     return pending + (last?.persisted ?? 0)
   })
 }

@@ -32,17 +32,24 @@ export async function totalsOf(path: string): Promise<Looked | undefined> {
   return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
 }
 
-export async function totalsIn({ manager, version }: View): Promise<Totals> {
-  const { ackedSeq, lastSeq } = await positionIn(manager)
+export async function totalsIn(view: View): Promise<Totals> {
+  const { manager, version } = view
   const repeated = version < 4 ? 0 : ((await manager.sum(runs, 'repeated')) ?? 0)
   return {
-    pending: lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) })),
-    dead: await manager.countBy(deadTasks, { fate: 'dead' }),
+    pending: await pendingIn(view),
+    dead: await deadIn(view),
     // Of those only the newest are kept.
     rejected: (await manager.sum(runs, 'rejected')) ?? 0,
     duplicates: ((await manager.sum(runs, 'duplicates')) ?? 0) - repeated,
   }
 }
+
+export async function pendingIn({ manager }: View): Promise<number> {
+  const { ackedSeq, lastSeq } = await positionIn(manager)
+  return lastSeq - ackedSeq - (await manager.countBy(deadTasks, { seq: MoreThan(ackedSeq) }))
+}
+
+export const deadIn = ({ manager }: View): Promise<number> => manager.countBy(deadTasks, { fate: 'dead' })
 
 export async function ownerIn({ manager, version }: View): Promise<string | null> {
   if (version < 4) return null
@@ -52,7 +59,7 @@ export async function ownerIn({ manager, version }: View): Promise<string | null
 
 export async function oldestPendingIn(view: View): Promise<string | null> {
   const { manager } = view
-  if ((await totalsIn(view)).pending === 0) return null
+  if ((await pendingIn(view)) === 0) return null
   const { ackedSeq } = await positionIn(manager)
   const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
   const createdAt = { select: { firstSeq: true, createdAt: true }, where: { firstSeq: firstSeq ?? 0 } } as const

@@ -2,7 +2,7 @@
 import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
-import { oldestPendingIn, ownerIn, totalsIn } from './totals.js'
+import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
 import { read, type View } from './view.js'
 
 export interface Vitals {
@@ -37,12 +37,12 @@ export async function vitalsOf(path: string, since: number): Promise<Vitals | un
 
 export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const { manager } = view
-  const { pending, dead } = await totalsIn(view)
+  const pending = await pendingIn(view)
   const [latest] = await manager.find(runs, { order: { id: 'DESC' }, take: 1 })
   const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
   return {
     owner: await ownerIn(view),
-    ...{ pending, dead, oldestPendingAt: await oldestPendingIn(view) },
+    ...{ pending, oldestPendingAt: pending === 0 ? null : await oldestPendingIn(view), dead: await deadIn(view) },
     died: await manager.countBy(deadTasks, { diedAt: MoreThanOrEqual(since) }),
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
     openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
