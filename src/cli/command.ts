@@ -98,7 +98,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected abstract work(): Promise<Done<Result>>
 
   override async run(): Promise<void> {
-    setMaxListeners(0, this.#abort.signal) // each run that is finished opens a source, which listens
+    setMaxListeners(0, this.#abort.signal) // plugins listen to it, too, as often as they like
     const stopListening = this.#listen()
     try {
       const { result, summary, errors = [], isStopped = false, matters } = await this.work()

@@ -38,8 +38,8 @@ export async function execute(bin: string): Promise<void> {
 }
 
 /**
- * What oclif would find out by itself, of the manifest. Its own way sorts the commands as a language does, and the first
- * use of a language takes 10 ms of each start.
+ * owm as oclif's root plugin, by the manifest, which is in order. oclif would make one by itself, but sorts the
+ * commands as a language does, and the first use of a language takes 10 ms of each start.
  */
 function rootPlugin(bin: string): Interfaces.Plugin {
   const require = createRequire(bin)

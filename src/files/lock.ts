@@ -22,7 +22,8 @@ export async function holdersOf(outbox: string): Promise<number[] | undefined> {
     readFile('/proc/locks', 'utf8').catch(() => undefined),
     look(`${outbox}-lock`).catch(() => undefined),
   ])
-  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode
+  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode. The device
+  // isn't compared: of btrfs and overlayfs, `stat` tells another one.
   return locks?.split('\n').flatMap((line) => {
     const [, , , , pid, file] = line.split(/\s+/)
     return lock && file?.endsWith(`:${lock.ino}`) ? [Number(pid)] : []

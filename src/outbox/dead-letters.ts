@@ -93,11 +93,12 @@ export class DeadLetters {
     return retried
   }
 
-  /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */
+  /** How many died before a time. */
   async countOlder(before: number): Promise<number> {
     return this.#database.inTurn((manager) => manager.countBy(deadTasks, { fate: 'dead', diedAt: LessThan(before) }))
   }
 
+  /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */
   async discard(before: number): Promise<number> {
     const old = { fate: 'dead', diedAt: LessThan(before) } as const
     return this.#database.transaction(async (manager) => {

@@ -316,7 +316,7 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
 const holderNow = ({ command, now }: OpenOptions): string =>
   JSON.stringify({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() })
 
-/** Who holds the outbox, in words. */
+/** Undefined where another process holds it, and nobody waits. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {
   const { wait, waitMs = Number.POSITIVE_INFINITY, waitAlone = false, signal } = options
   const file = `${path}-lock`

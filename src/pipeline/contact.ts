@@ -252,7 +252,7 @@ export class Contact {
     }
   }
 
-  /** Lets who wants it look at the sink, where it is open. */
+  /** Shows the sink, if it is open, to whoever asked to look at it. */
   async show(): Promise<void> {
     if (this.#sink) await this.#deps.onDelivered?.(this.#sink)
   }

@@ -9,9 +9,9 @@ import { placeIn, placeOf } from '../tasks/place.js'
 import { Rejection } from '../tasks/rejection.js'
 import { SeenIds } from '../tasks/seen.js'
 import type { DueOf } from './input/cadence.js'
-import { otherPlaceHere, wordsOf } from './input/intake.js'
+import { otherPlaceHere } from './input/intake.js'
 import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
-import { Rejects } from './input/rejects.js'
+import { Rejects, wordsOf } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
 /** So many tasks are shown. */

@@ -34,9 +34,12 @@ export class Utf8 {
     this.end += to - from
   }
 
+  /** Throws where it doesn't fit: Node's `write` would cut it. */
   text(text: string): void {
     const bytes = this.#bytes
     const { end } = this
+    if (end + 3 * text.length > bytes.length && end + Buffer.byteLength(text) > bytes.length)
+      throw new RangeError(`There is no room for ${text.length} more characters.`)
     if (text.length > 1000) {
       this.end = end + bytes.write(text, end)
       return

@@ -62,12 +62,17 @@ function text(given: unknown, key: string, least: number): string {
   // Of a place that is called 1770, JSON makes a number.
   const value = isNumber(given) ? String(given) : given
   if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
-  // Workers count characters, not UTF-16 units.
-  if (value.length > 200 && (value.length > 400 || [...value].length > 200))
-    throw new Rejection(`${key} has more than 200 characters`, key)
+  fits(value, key)
   if (least > 0 && value.trim() === '') throw new Rejection(`${key} is empty`, key)
   if (!value.isWellFormed()) throw new Rejection(`${key} has a lone surrogate: it isn't valid Unicode`, key)
   return value
+}
+
+/** What a task has room for. */
+function fits(value: string, key: string): void {
+  // Workers count characters, not UTF-16 units.
+  if (value.length > 200 && (value.length > 400 || [...value].length > 200))
+    throw new Rejection(`${key} has more than 200 characters`, key)
 }
 
 function hours(given: unknown, key: string): number {
@@ -84,8 +89,10 @@ const isNumber = (value: unknown): boolean =>
 function idOf(value: unknown): string | number | bigint | undefined {
   if (value === undefined || value === null || value === '') return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  if (typeof value === 'bigint') return value
-  if (value instanceof ExactNumber) return value.text
+  if (typeof value === 'bigint' || value instanceof ExactNumber) {
+    fits(String(value), 'id')
+    return typeof value === 'bigint' ? value : value.text
+  }
   if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
   return text(value, 'id', 1)
 }

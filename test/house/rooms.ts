@@ -35,7 +35,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   schedule: { imports: [], vendors: ['croner'] },
   deploy: { imports: ['schedule'], vendors: ['yaml'] },
   // What owm tells others of a start.
-  observe: { imports: ['files'], types: ['plugin.ts'], vendors: ['prom-client', 'zod'] },
+  observe: { imports: ['files'], types: ['plugin.ts'], vendors: ['pino', 'prom-client', 'zod'] },
   pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },
   plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
   'plugins/conformance': {
@@ -64,7 +64,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       ...['config', 'doctor', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
       ...['observe', 'report'],
     ],
-    vendors: ['@oclif/core', 'pino', 'string-width'],
+    vendors: ['@oclif/core', 'string-width'],
   },
   commands: {
     imports: ['cli', 'completion'],

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { DiscardResult } from '../../src/commands/outbox/discard.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import { vitalsOf } from '../../src/outbox/inspect/vitals.js'
 import { base, list, pendingIn, snapshot, startAndStopAt, tasksIn, untilStopped } from '../cli/scene.js'
 import { bin, folderWith, owm, owmJson, type Ran } from '../support/cli.js'
 
@@ -56,6 +57,8 @@ describe('owm outbox discard', () => {
       json: { discarded: { runs: 3, tasks: 60 } },
     })
     expect(await pendingIn(cwd)).toBe(0)
+    // Nobody is told of dead letters: the sink has refused nothing.
+    expect(await vitalsOf(join(cwd, 'o.db'), 0)).toMatchObject({ dead: 0, died: 0 })
     expect((await produce(4, cwd)).code).toBe(0)
     expect(await cities(cwd)).toBe(20)
     expect(await discard(cwd, '--pending', '--yes')).toMatchObject({

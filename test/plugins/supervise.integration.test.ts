@@ -3,6 +3,7 @@
  * plugin and the rule, and what was read is safe. tests/faults has what a good
  * plugin meets outside of itself.
  */
+import { getEventListeners } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -304,4 +305,22 @@ test('every rule, without a process of its own', async () => {
     expect(String(error), module).toMatch(/bad(-\d+)?\.mjs/)
     expect(error).toHaveProperty('hint', expect.stringMatching(/\S/))
   }
+})
+
+test('a source that is closed, or was never opened, no longer listens to the signal', async () => {
+  const { signal } = new AbortController()
+  const silent = () => undefined
+  const terms = {
+    name: 's',
+    timeoutMs: 1_000,
+    signal,
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+  }
+  for (let run = 0; run < 5; run++) {
+    const opened = await superviseSource(terms, () => ({ async *read() {} }))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await opened.close?.()
+    await expect(superviseSource(terms, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+  }
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })

@@ -51,6 +51,24 @@ test('no window goes out twice, and each is delivered or skipped', async () => {
   )
 })
 
+test('a slot with milliseconds is after that of its second, whatever their texts say', async () => {
+  const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
+  const begin = (slot: string) =>
+    outbox.ledger.start({ slot, source: 's', sourceDigest: 'd', cadence: '{}', from: start - hourMs })
+  try {
+    const covering = await begin('2026-11-20T01:00:00Z')
+    await outbox.ledger.endReading(covering) // from here on it keeps its interval
+    await begin('2026-11-20T00:00:00.500Z')
+    const earlier = await begin('2026-11-20T00:00:00Z')
+    // Of the time before it, the other one has had all.
+    expect(earlier.windowsFrom).toBe(start)
+    const later = await begin('2026-11-20T00:00:01Z')
+    expect(later.windowsFrom).toBe(start + 500)
+  } finally {
+    await outbox.close()
+  }
+})
+
 type Event = { hours: number; kind: string; back: number; cadence: number }
 
 async function tryOut(outbox: Outbox, happened: readonly Event[]): Promise<void> {

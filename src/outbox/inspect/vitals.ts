@@ -12,7 +12,7 @@ export interface Vitals {
   /** When the oldest pending task was stored, ISO 8601; null where none is pending. */
   oldestPendingAt: string | null
   dead: number
-  /** Those of the dead that died since the time that was asked for. */
+  /** Those of the dead that the sink refused since the time that was asked for. */
   died: number
   /** Tasks that the sink had and lost, and that nobody has read again or given up. */
   lost: number
@@ -43,7 +43,7 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   return {
     owner: await ownerIn(view),
     ...{ pending, oldestPendingAt: pending === 0 ? null : await oldestPendingIn(view), dead: await deadIn(view) },
-    died: await manager.countBy(deadTasks, { diedAt: MoreThanOrEqual(since) }),
+    died: await manager.countBy(deadTasks, { fate: 'dead', diedAt: MoreThanOrEqual(since) }),
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
     openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
     missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },

@@ -2,7 +2,8 @@
  * Which windows of locations with a cadence a run serves: the newest ones in its interval. A slot that lies in another
  * run's interval serves of the time since the scheduled time before it what that run has skipped.
  */
-import { type EntityManager, IsNull, LessThan, MoreThan, Not } from 'typeorm'
+import { type EntityManager, IsNull, LessThan, Not } from 'typeorm'
+import { slotAfter, slotBefore, slotOrder } from '../sqlite/criteria.js'
 import { type RunRow, runs } from '../sqlite/entities.js'
 
 /** The times whose windows a run serves: milliseconds since 1970, behind `from`, up to `to`. */
@@ -33,12 +34,13 @@ export async function beginInside(
   const covering = await coveringRun(manager, to)
   const cadence = covering ? covering.cadence : given.cadence
   if (cadence === null) return { windowsFrom: null, cadence }
-  const isTaken = await manager.existsBy(runs, { slot: MoreThan(slot), windowsFrom: LessThan(to) })
-  const [before] = await manager.find(runs, {
-    where: { slot: LessThan(slot), windowsFrom: Not(IsNull()) },
-    order: { slot: 'DESC' },
-    take: 1,
-  })
+  const isTaken = await manager.existsBy(runs, { slot: slotAfter(slot), windowsFrom: LessThan(to) })
+  const before = await manager
+    .createQueryBuilder(runs, 'run')
+    .where({ slot: slotBefore(slot), windowsFrom: Not(IsNull()) })
+    .orderBy(slotOrder('run.slot'), 'DESC')
+    .limit(1)
+    .getOne()
   const earliest = Math.max(given.from ?? to, covering?.intervalFrom ?? 0, before ? Date.parse(before.slot) : 0)
   return { windowsFrom: isTaken ? to : earliest, cadence }
 }

@@ -22,6 +22,17 @@ export const containing = (text: string): FindOperator<string> =>
 /** As SQLite's lower() does it. */
 export const lowerAscii = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
+/** A slot before another, as times: as texts, 10:00:00.500Z stands before 10:00:00Z. */
+export const slotBefore = (slot: string): FindOperator<string> =>
+  Raw((column) => `${slotOrder(column)} < ${slotOrder(':slot')}`, { slot })
+
+/** A slot after another, as times. */
+export const slotAfter = (slot: string): FindOperator<string> =>
+  Raw((column) => `${slotOrder(column)} > ${slotOrder(':slot')}`, { slot })
+
+/** What slots are sorted by. */
+export const slotOrder = (column: string): string => `rtrim(${column}, 'Z')`
+
 /** A batch that has tasks behind `seq`. */
 export const endingAfter = (seq: number): FindOperator<number> =>
   Raw((firstSeq) => `${firstSeq} + count - 1 > :seq`, { seq })

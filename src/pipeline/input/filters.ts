@@ -74,7 +74,7 @@ export function filtered(source: Source, filters: Filters, context: FilterContex
       }
       filter.check?.judge(true)
     },
-    ...(source.doctor && { doctor: source.doctor }),
+    ...(source.doctor && { doctor: source.doctor.bind(source) }),
     close: async () => source.close?.(),
   }
 }

@@ -1,20 +1,18 @@
 /** What was read and isn't stored yet: tasks in batches, and what was set aside. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { inspect } from 'node:util'
 import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
-import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
+import { isMalformed, type LocationBatch } from '../../plugin.js'
 import { type Batch, BatchWriter } from '../../tasks/batch.js'
 import { taskEncoder } from '../../tasks/encode.js'
 import { IdSum } from '../../tasks/id-sum.js'
-import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { cadenceOf, type DueOf, dueIn } from './cadence.js'
 import type { PlacedBatch } from './filters.js'
 import type { Given } from './minimum.js'
 import type { Positions } from './positions.js'
-import type { Rejects } from './rejects.js'
+import { type Rejects, wordsOf } from './rejects.js'
 import type { Known } from './served.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
@@ -215,15 +213,6 @@ export const otherPlace = ({ slot }: Pick<RunRow, 'slot'>): string =>
 interface Why {
   readonly reason: string
   readonly field?: string | undefined
-}
-
-/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
-export function wordsOf(location: Location): string {
-  try {
-    return exactJson(location) ?? ''
-  } catch {
-    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
-  }
 }
 
 /** The first 1,000 characters of a record. */

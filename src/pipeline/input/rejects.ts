@@ -1,6 +1,7 @@
 /** Rejected locations by their reasons: how many, and an example of each. */
 
-import { isMalformed, type LocationBatch } from '../../plugin.js'
+import { inspect } from 'node:util'
+import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { placeOf } from '../../tasks/place.js'
 
@@ -45,7 +46,7 @@ export class Rejects {
     of = kindOf(reason),
     times = 1,
   ): void {
-    const kind = this.#byKind.size < mostReasons ? of : 'others'
+    const kind = this.#byKind.has(of) || this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
     if (known) known.count += times
     else this.#byKind.set(kind, { reason, count: times, position, value: excerpt(value) })
@@ -85,11 +86,20 @@ export function rejectsIn(page: LocationBatch): Rejects {
     if ('reason' in made)
       rejects.add({
         reason: made.reason,
-        value: isMalformed(location) ? location.value : (exactJson(location) ?? ''),
+        value: isMalformed(location) ? location.value : wordsOf(location),
         position: page.position(index, made.field),
       })
   }
   return rejects
+}
+
+/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
+export function wordsOf(location: Location): string {
+  try {
+    return exactJson(location) ?? ''
+  } catch {
+    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  }
 }
 
 /** A reason without what differs from record to record. */

@@ -33,9 +33,16 @@ export class Supervisor {
   constructor(kind: 'source' | 'sink', terms: Terms) {
     this.terms = terms
     this.#who = `${kind} ${terms.name}`
-    terms.signal.addEventListener('abort', () => {
-      for (const onAbort of this.#waits) onAbort()
-    })
+    terms.signal.addEventListener('abort', this.#onAbort)
+  }
+
+  readonly #onAbort = (): void => {
+    for (const onAbort of this.#waits) onAbort()
+  }
+
+  /** A command may open thousands of sources, one after the other. */
+  #end(): void {
+    this.terms.signal.removeEventListener('abort', this.#onAbort)
   }
 
   must(holds: boolean, rule: string, hint: string): void {
@@ -65,7 +72,12 @@ export class Supervisor {
   }
 
   async open<T>(open: () => T | Promise<T>): Promise<T> {
-    return this.within(this.ask(open, "couldn't be opened"), 'did not open')
+    try {
+      return await this.within(this.ask(open, "couldn't be opened"), 'did not open')
+    } catch (error) {
+      this.#end()
+      throw error
+    }
   }
 
   /** Calls the plugin; an error that isn't owm's own gets the plugin's name. */
@@ -114,6 +126,8 @@ export class Supervisor {
       )
     } catch (error) {
       this.terms.log.warn({ event: 'plugin-not-closed', err: toError(error) }, `the ${this.#who} could not be closed`)
+    } finally {
+      this.#end()
     }
   }
 

@@ -168,7 +168,7 @@ class RedisStream implements Sink {
     )
   }
 
-  /** Says it once, when it begins; `close` says how many it were. */
+  /** Warns when it begins; `close` says how many there were in all. */
   #trimmed(entries: number, hasGroup: boolean): void {
     const isFirst = this.evicted === 0
     this.evicted += entries

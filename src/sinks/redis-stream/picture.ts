@@ -19,6 +19,9 @@ const mostCounted = 100_000
 const hourMs = 3_600_000
 const minuteMs = 60_000
 
+/** The greatest number in an entry's id. */
+const most = 2n ** 64n - 1n
+
 type Stored = [id: string, fields: string[]]
 
 /** From the entry `first` to the entry `last`, both included, the oldest first. */
@@ -33,7 +36,7 @@ export async function* entriesOf(
     for (const [id, fields] of page) yield { id, taskId: taskIdIn(fields), at: timeOf(id) }
     const [end] = page.at(-1) ?? []
     if (end === undefined || page.length < pageOfEntries) return
-    from = `(${end}`
+    from = idAfter(end)
   }
 }
 
@@ -44,8 +47,26 @@ export async function* pagesBack(connection: Connection, stream: string): AsyncG
     yield page
     const [last] = page.at(-1) ?? []
     if (last === undefined || page.length < pageOfEntries) return
-    end = `(${last}`
+    end = idBefore(last)
   }
+}
+
+/** The least id behind another: what `(` before an id means to Redis 6.2 and newer, and to no older one. */
+export function idAfter(id: string): string {
+  const [ms, seq] = parts(id)
+  return seq < most ? `${ms}-${seq + 1n}` : `${ms + 1n}-0`
+}
+
+/** The greatest id before another one than `0-0`. */
+export function idBefore(id: string): string {
+  const [ms, seq] = parts(id)
+  return seq > 0n ? `${ms}-${seq - 1n}` : `${ms - 1n}-${most}`
+}
+
+/** An entry's id: milliseconds, and a number of 64 bits among those of one millisecond. */
+function parts(id: string): [ms: bigint, seq: bigint] {
+  const [ms = '0', seq = '0'] = id.split('-')
+  return [BigInt(ms), BigInt(seq)]
 }
 
 /** '' for somebody else's entry. */
@@ -141,7 +162,7 @@ export async function groupPicture(
 ): Promise<GroupPicture> {
   return connection.ask(async (redis) => {
     const [[next] = [], consumers] = await Promise.all([
-      redis.xrange(stream, `(${delivered}`, '+', 'COUNT', 1),
+      redis.xrange(stream, idAfter(delivered), '+', 'COUNT', 1),
       infosOf(() => redis.xinfo('CONSUMERS', stream, name)),
     ])
     return {

@@ -19,7 +19,7 @@ interface Plot {
 }
 
 export function showPlots({ runs }: ReportData): void {
-  const whole = runs.filter(({ state }) => state === 'done').toSorted((a, b) => (a.slot < b.slot ? -1 : 1))
+  const whole = runs.filter(({ state }) => state === 'done').toSorted((a, b) => Date.parse(a.slot) - Date.parse(b.slot))
   const times = whole.map(({ slot }) => Date.parse(slot) / 1000)
   const known = (value: number): number | null => (Number.isNaN(value) ? null : value)
   const perSecond = (value: number): string => `${count(Math.round(value))}/s`
