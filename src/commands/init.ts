@@ -12,7 +12,7 @@ export type { PrintResult } from '../cli/actions/init/print.js'
 function mustWrite(flags: { readonly [name: string]: unknown }): void {
   const unheard = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
   if (unheard === undefined) return
-  throw new UsageError(`--${unheard} has no effect on the file: --list, --to, --every and --ping have.`, {
+  throw new UsageError(`--${unheard} has no effect on the file: --list, --table, --to, --every and --ping have.`, {
     hint: 'Leave it out, and edit the file then. `owm plugins show NAME` has an example for each source and sink.',
   })
 }
@@ -26,12 +26,18 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --list cities.csv --to redis://127.0.0.1:6379 --every hourly',
+    '<%= config.bin %> <%= command.id %> --list postgres://me@db.example/geo --table stations --to jsonl',
     '<%= config.bin %> <%= command.id %> --print crontab',
   ]
   static override flags = {
     list: Flags.string({
-      description: 'the list of locations: a file, or the URL of an API',
+      description: 'the list of locations: a file, the URL of an API, or postgres://… (mysql://…)',
       helpValue: 'FILE',
+      exclusive: ['print'],
+    }),
+    table: Flags.string({
+      description: 'the table of the database in --list, or a SELECT',
+      helpValue: 'NAME',
       exclusive: ['print'],
     }),
     to: Flags.string({

@@ -5,3 +5,6 @@ export const sources = {
   'simulated-db': () => import('./simulated-db/index.js'),
   sql: () => import('./sql/index.js'),
 }
+
+/** What a database has, for whoever writes the options of `sql`. */
+export const sqlCatalogue = () => import('./sql/catalogue.js')

@@ -1,5 +1,4 @@
 /** `owm init` with answers: by flags, and by somebody at a terminal. */
-import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +7,8 @@ import { listIn, scheduleIn, sinkIn } from '../../src/cli/actions/init/answers.j
 import { settingsIn, starterWith } from '../../src/cli/actions/init/starter.js'
 import type { InitResult } from '../../src/commands/init.js'
 import { cronOf } from '../../src/schedule/every.js'
-import { bin, owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+import { owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+import { atTerminal } from '../support/terminal.js'
 
 const list = 'City;Lat;Lng\r\nTromsø;69.65;18.96\r\nBergen;60.39;5.32\r\nNowhere;95;3\r\n'
 
@@ -20,27 +20,6 @@ async function scene() {
   await writeFile(join(cwd, 'cities.csv'), list)
   await writeFile(join(home, 'a list #1 ${x}.csv'), list)
   return { home, cwd, file: join(cwd, '.owmrc.yaml') }
-}
-
-/** At a terminal: each answer is typed when its question is there. Gives all that the terminal showed. */
-function atTerminal(
-  cwd: string,
-  home: string,
-  answers: readonly string[],
-): Promise<{ code: number | null; shown: string }> {
-  const { PATH = '' } = process.env
-  const call = `'${process.execPath}' '${bin}' init`
-  const child = spawn('script', ['-qec', call, '/dev/null'], { cwd, env: { PATH, HOME: home, TERM: 'xterm' } })
-  const left = [...answers]
-  let [shown, seen] = ['', 0]
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    shown += text
-    const answer = /\] /.test(shown.slice(seen)) ? left.shift() : undefined
-    if (answer === undefined) return
-    seen = shown.length
-    child.stdin.write(answer)
-  })
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
 }
 
 describe('by flags', () => {
@@ -126,7 +105,12 @@ describe('what the answers mean', () => {
   it('of a list', () => {
     expect(listIn('"../a b.csv"', '/x/y').written).toEqual({ use: 'static-list', file: '/x/a b.csv' })
     expect(listIn('file:///x/y/z%20z.csv', '/x/y').written).toEqual({ use: 'static-list', file: './z z.csv' })
-    expect(() => listIn('postgres://h/db', '/x')).toThrow('or the URL of an API')
+    expect(() => listIn('mongodb://h/db', '/x')).toThrow('or a database')
+    expect(variables(listIn('postgres://me:p%2Fw@h/db', '/x'))).toEqual([
+      { use: 'sql', url: 'postgres://me@h/db', password: '${LIST_PASSWORD}' },
+      { LIST_PASSWORD: 'p/w' },
+    ])
+    expect(listIn('sqlite:a.x', '/x').written).toEqual({ use: 'sql', url: './a.x' })
     expect(variables(listIn('https://me:p%40ss@h/x?q=${1}&appid=abcdefgh', '/x'))).toEqual([
       {
         use: 'http',

@@ -62,7 +62,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   cli: {
     imports: [
       ...['config', 'doctor', 'plugins', 'pipeline', 'outbox', 'schedule', 'deploy', 'files', 'tasks', 'plugin.ts'],
-      ...['observe', 'report'],
+      ...['observe', 'report', 'sources/index.ts'],
     ],
     vendors: ['@oclif/core', 'string-width'],
   },

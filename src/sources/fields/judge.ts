@@ -12,7 +12,7 @@ import type { FieldOptions } from './options.js'
 import { namesIn } from './paths.js'
 
 /** What every location needs, and names that may stand for it. */
-const needs = [
+export const needs = [
   ['latitude', /(^|[._ ])lat|breite|^y$|\.y$/i],
   ['longitude', /(^|[._ ])(lon|lng)|länge|laenge|^x$|\.x$/i],
   ['city', /name|city|town|place|title|label|municipality|station|ort$/i],
@@ -119,9 +119,8 @@ export class Judge {
   #mapHint(needed: string, sample: readonly Sample[]): string {
     const chosen = Object.keys(this.#options.fields ?? {}).find((key) => key !== needed && nearest(key, [needed]))
     if (chosen !== undefined) return `Did you mean ${needed} in source.fields, not ${chosen}?`
-    const likely = needs.find(([each]) => each === needed)?.[1]
     const scalars = sample.filter(({ value }) => typeof value !== 'object' || value === null).map(({ name }) => name)
-    const near = scalars.find((name) => likely?.test(name)) ?? nearest(needed, scalars)
+    const near = likelyFor(needed, scalars)
     const asked = near === undefined ? '' : `Is it "${near}"? `
     return `${asked}Map it, fields: {${needed}: ${near ?? this.#terms.thing.toUpperCase()}}.`
   }
@@ -131,6 +130,12 @@ export class Judge {
     const more = names.length > shownNames ? `, and ${names.length - shownNames} more` : ''
     return `Its ${this.#terms.thing}s are: ${names.slice(0, shownNames).join(', ').slice(0, 500)}${more}.`
   }
+}
+
+/** The name that most likely means what is needed, of those that mean nothing yet. */
+export function likelyFor(needed: string, names: readonly string[]): string | undefined {
+  const likely = needs.find(([each]) => each === needed)?.[1]
+  return names.find((name) => likely?.test(name)) ?? nearest(needed, names)
 }
 
 function pairHint({ name, value }: Sample, thing: string): string {

@@ -16,7 +16,7 @@ export interface Meant {
   readonly variables: ReadonlyMap<string, string>
 }
 
-const plainly = (section: Section): Meant => ({
+export const plainly = (section: Section): Meant => ({
   written: Object.fromEntries(
     Object.entries(section).map(([key, value]) => [key, typeof value === 'string' ? escaped(value) : value]),
   ),
@@ -40,12 +40,15 @@ function inFolder(path: string, folder: string): string {
   return way === '' || way.startsWith('..') ? resolve(folder, path) : `./${way}`
 }
 
-/** A file with the list, or the URL of an API. Throws UsageError. */
+/** A file with the list, the URL of an API, or a database, whose table isn't known yet. Throws UsageError. */
 export function listIn(answer: string, folder: string): Meant {
   if (/^https?:\/\//i.test(answer)) return ofApi(answer)
+  if (/^(postgres(ql)?|mysql|mariadb):\/\//i.test(answer)) return ofServer('sql', answer, 'LIST')
+  if (/^sqlite:.|\.(db|sqlite3?)$/i.test(answer))
+    return plainly({ use: 'sql', url: inFolder(pathOf(answer.replace(/^sqlite:(\/\/)?/i, '')), folder) })
   if (/^(?!file:)[a-z][\w+.-]*:\/\//i.test(answer))
-    throw new UsageError('A list is a file, or the URL of an API: http:// or https://.', {
-      hint: 'For a database start with a file or the example, then write `source: {use: sql, …}`: docs/sources.md.',
+    throw new UsageError('A list is a file, the URL of an API, or a database: http(s)://, postgres:// or mysql://.', {
+      hint: 'What else owm reads, docs/sources.md says: write it into the file that `owm init` without --list makes.',
     })
   return plainly({ use: 'static-list', file: inFolder(pathOf(answer), folder) })
 }
@@ -99,8 +102,8 @@ function ofServer(use: string, answer: string, prefix: string): Meant {
   const real = { use, url: answer }
   if (password === '') return { written: { use, url }, real, variables }
   variables.set(`${prefix}_PASSWORD`, password)
-  // redis-stream wants both in the URL or neither, postgres the user in the URL.
-  const isInUrl = use === 'postgres'
+  // redis-stream wants both in the URL or neither, postgres and sql the user in the URL.
+  const isInUrl = use !== 'redis-stream'
   const name = username === '' ? '' : `${encodeURIComponent(username)}@`
   const written = {
     ...{ use, url: isInUrl ? url.replace('://', () => `://${name}`) : url },

@@ -4,6 +4,7 @@ import type { Loaded } from '../../../config/load.js'
 import { exitCodes, isOwmError } from '../../../errors/index.js'
 import type { DryRun } from '../../../pipeline/dry-run.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
+import { sqlCatalogue } from '../../../sources/index.js'
 import { slotOf } from '../../../tasks/slot.js'
 import { type ChosenSource, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { count, harmless, plural } from '../../format.js'
@@ -39,6 +40,19 @@ async function loadedWith(name: 'source' | 'sink', section: Section, flag: strin
   loaded.origins.note([name], { from: 'flag', name: flag })
   return loaded
 }
+
+/** The tables of the database that a section for `sql` names. Throws OwmError; TransientError where it is down. */
+export async function tablesOf(section: Section, folder: string, { signal }: Surroundings) {
+  const [{ pluginOptions }, { catalogueOf, options }] = await Promise.all([
+    import('../../../config/load.js'),
+    sqlCatalogue(),
+  ])
+  const loaded = await loadedWith('source', { ...section, query: 'SELECT 1', key: 'id' }, '--list', folder)
+  return catalogueOf(await pluginOptions(loaded, 'source', options), loaded.baseDir, signal)
+}
+
+/** What a database has. */
+export type Database = Awaited<ReturnType<typeof tablesOf>>
 
 /** Reads the list. Throws OwmError; TransientError where it can't be had now. */
 export async function checkList(section: Section, folder: string, around: Surroundings): Promise<CheckedList> {

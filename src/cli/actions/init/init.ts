@@ -4,14 +4,15 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { addressesIn } from '../../../config/redact.js'
-import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
+import { ConfigurationError, codeOf, toError, UsageError } from '../../../errors/index.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
 import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
-import { checkList, checkSink, type ListCounts, passes } from './check.js'
+import { checkList, checkSink, type Database, type ListCounts, passes, tablesOf } from './check.js'
+import { aboutTable, isDatabase, whichTable, wordsOf } from './database.js'
 import type { Question } from './questions.js'
-import { settingsIn, starterWith } from './starter.js'
+import { type Section, settingsIn, starterWith } from './starter.js'
 
 export type { ListCounts } from './check.js'
 
@@ -29,6 +30,7 @@ export interface InitResult {
 /** Answers that flags give. */
 export interface Given {
   list?: string | undefined
+  table?: string | undefined
   to?: string | undefined
   every?: string | undefined
   ping?: string | undefined
@@ -89,7 +91,17 @@ async function answersTo(given: Given, asks: boolean, result: InitResult, around
     return meant
   }
   try {
-    const list = await answerTo(given.list, await aboutList(folder, result, around))
+    const found: Found = {}
+    const read = async (section: Section): Promise<string> => {
+      const { counts, said } = await checkList(section, folder, around)
+      result.list = counts
+      return said
+    }
+    const place = await answerTo(given.list, await aboutList(folder, read, found, around))
+    const isTable = place !== undefined && isDatabase(place)
+    if (!isTable && given.table !== undefined) throw noDatabase()
+    const list = isTable ? await answerTo(given.table, aboutTable(place, found.database, read)) : place
+    if (isTable && !list) throw whichTable(found.database)
     const to = await answerTo(given.to, aboutSink(folder, around))
     const every = await answerTo(given.every, aboutTimes)
     return { list, to, every }
@@ -98,9 +110,20 @@ async function answersTo(given: Given, asks: boolean, result: InitResult, around
   }
 }
 
+/** What the answer about the list has led to. */
+interface Found {
+  database?: Database
+}
+
+const noDatabase = (): UsageError =>
+  new UsageError('--table goes with a database in --list.', {
+    hint: 'Such as --list postgres://user@host/database --table stations',
+  })
+
 async function aboutList(
   folder: string,
-  result: InitResult,
+  read: (section: Section) => Promise<string>,
+  found: Found,
   around: Surroundings,
 ): Promise<Question<Meant | undefined>> {
   const [only, ...others] = (await readdir(folder)).filter(
@@ -109,14 +132,14 @@ async function aboutList(
   )
   const isFound = only !== undefined && others.length === 0
   return {
-    text: '1. Where is the list of locations: a file, or the URL of an API?',
+    text: '1. Where is the list of locations: a file, the URL of an API, or a database (postgres://…)?',
     ...(isFound ? { fallback: `./${only}` } : { fallback: 'two example cities', blank: '' }),
     understand: (answer) => (answer === '' ? undefined : listIn(answer, folder)),
     async tryOut(meant) {
       if (!meant) return undefined
-      const { counts, said } = await checkList(meant.real, folder, around)
-      result.list = counts
-      return said
+      if (!isDatabase(meant)) return read(meant.real)
+      found.database = await tablesOf(meant.real, folder, around)
+      return wordsOf(found.database)
     },
   }
 }

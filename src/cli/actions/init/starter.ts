@@ -1,7 +1,7 @@
 /** The text of a new configuration: the commented starter, with what was answered put in. Pure. */
 
-/** A section: its keys in order, with text, or one level of text below. */
-export type Section = Readonly<Record<string, string | Readonly<Record<string, string>>>>
+/** A section: its keys in order, with text, a list, or one level of text below. */
+export type Section = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>
 
 /** What is put in; where a part is undefined, the starter's own stays. */
 export interface Parts {
@@ -16,6 +16,7 @@ export interface Parts {
 const comments: Readonly<Record<string, string>> = {
   use: "a built-in's name, a package, or a path to a module",
   file: 'docs/sources.md says what it may look like; `fields:` maps columns',
+  query: 'add WHERE … to leave places out',
   path: 'a task a line; - is standard output',
 }
 
@@ -47,9 +48,11 @@ const linesOf = (section: Section): string =>
     })
     .join('')
 
-/** In quotes, but for what YAML reads as this very text. */
-const scalar = (text: string): string =>
-  /^(?!(?:true|false|null|\.inf|\.nan)$)[./a-z][\w./:@${}?=&%~+-]*[\w}/]$/i.test(text) ? text : JSON.stringify(text)
+/** In quotes, but for what YAML reads as this very text; a query has quotes of its own. */
+function scalar(text: string): string {
+  if (/^(?!(?:true|false|null|\.inf|\.nan)$)[./a-z][\w./:@${}?=&%~+-]*[\w}/]$/i.test(text)) return text
+  return text.includes('"') && !/['\p{Cc}]/u.test(text) ? `'${text}'` : JSON.stringify(text)
+}
 
 /** What of a configuration's text isn't comment: its settings. */
 export const settingsIn = (text: string): string[] =>

@@ -16,6 +16,12 @@ export interface Dialect {
    * them only with a row: undefined where there is none.
    */
   columns(runner: QueryRunner, sql: string): Promise<readonly string[] | undefined>
+  /**
+   * SQL that lists the columns of the tables and views that this user may read, in their order: `schema_name`,
+   * `table_name`, `is_visible` (whether the table's own name finds it), `table_sql` and `column_sql` (quoted where SQL
+   * wants it), `column_name`, `type_name`, `key_at` (the place in the primary key, or NULL).
+   */
+  readonly catalogue: string
   /** Opens a page's transaction, where not all of the connection's are read-only. */
   readonly begin?: string
   /** SQL that writes the key's column number `index` as text, nothing lost. */

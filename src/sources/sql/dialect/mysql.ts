@@ -25,6 +25,16 @@ const mysqlTypes = {
   times: [7, 10, 11, 12, 14],
   strings: [15, 249, 250, 251, 252, 253, 254],
 }
+const catalogue = `
+  SELECT c.table_schema AS schema_name, c.table_name AS table_name, 1 AS is_visible,
+    CONCAT('\`', REPLACE(c.table_name, '\`', '\`\`'), '\`') AS table_sql,
+    c.column_name AS column_name, CONCAT('\`', REPLACE(c.column_name, '\`', '\`\`'), '\`') AS column_sql,
+    c.data_type AS type_name, k.ordinal_position AS key_at
+  FROM information_schema.columns c
+  LEFT JOIN information_schema.key_column_usage k ON k.constraint_name = 'PRIMARY' AND k.table_schema = c.table_schema
+    AND k.table_name = c.table_name AND k.column_name = c.column_name
+  WHERE c.table_schema = DATABASE()
+  ORDER BY c.table_name, c.ordinal_position`
 const enumOrSet = 256 | 2048
 const binaryCharset = 63
 
@@ -69,6 +79,7 @@ export function mysql(
       const fields = await fieldsOf(runner, `SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`)
       kinds = fields.map((field, index) => mysqlKind(field, key[index] ?? '', title))
     },
+    catalogue,
     columns: async (runner, sql) => (await fieldsOf(runner, `${sql} LIMIT 0`)).map(({ name }) => name),
     written: (column, index) => (kinds[index] === 'binary' ? `HEX(${column})` : `CAST(${column} AS CHAR)`),
     literal(text, index) {

@@ -16,6 +16,21 @@ export interface Pg {
  */
 const timeOids = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270])
 const int8Oid = 20
+/** Of pg_catalog: the information schema shows the keys of a table to those alone who may write to it. */
+const catalogue = `
+  SELECT n.nspname AS schema_name, c.relname AS table_name, pg_table_is_visible(c.oid) AS is_visible,
+    CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname)
+      AS table_sql,
+    a.attname AS column_name, quote_ident(a.attname) AS column_sql, format_type(a.atttypid, NULL) AS type_name,
+    array_position(i.indkey::int2[], a.attnum) AS key_at
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+    AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+  ORDER BY is_visible DESC, n.nspname, c.relname, a.attnum`
 const jsonOids = new Set([114, 3802])
 
 export function postgres(
@@ -63,6 +78,7 @@ export function postgres(
       "SET LOCAL DateStyle = 'ISO'",
       'SET LOCAL extra_float_digits = 3',
     ].join('; '),
+    catalogue,
     written: (column) => `${column}::text`,
     literal: (text, _, values) => `$${values.push(text)}`,
     // Never without a parameter: several statements in one are taken only then.

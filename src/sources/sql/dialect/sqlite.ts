@@ -7,6 +7,13 @@ import { foreignKey } from '../checkpoint.js'
 import type { Settings } from '../options.js'
 import type { Dialect } from './dialect.js'
 
+const catalogue = `
+  SELECT 'main' AS schema_name, t.name AS table_name, 1 AS is_visible, printf('"%w"', t.name) AS table_sql,
+    c.name AS column_name, printf('"%w"', c.name) AS column_sql, c.type AS type_name, NULLIF(c.pk, 0) AS key_at
+  FROM sqlite_master t JOIN pragma_table_info(t.name) c
+  WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+  ORDER BY t.name, c.cid`
+
 export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: string): Promise<Dialect> {
   const path = resolve(baseDir, url.replace(/^sqlite:(\/\/)?/i, ''))
   const title = `SQLite at ${path}`
@@ -36,6 +43,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     prepare: (runner) => runner.query('PRAGMA query_only = ON'),
+    catalogue,
     // A column may hold values of all types. Text as hex: it need not be valid.
     async columns(runner, sql) {
       const [row]: Readonly<Record<string, unknown>>[] = await runner.query(`${sql} LIMIT 1`)
