@@ -153,7 +153,7 @@ async function readAll(client) {
 }
 
 async function suspects() {
-  const { SeenIds } = await tsImport('../src/tasks/seen.ts', import.meta.url)
+  const { SeenIds } = await tsImport('../src/tasks/ids/seen.ts', import.meta.url)
   const seen = new SeenIds()
   let maybe = 0
   for (let at = 1; at <= 40_000_000; at++) {

@@ -5,7 +5,7 @@
 import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
 import { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
-import { IdSum } from '../tasks/id-sum.js'
+import { IdSum } from '../tasks/ids/sum.js'
 import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
 import { isTask, type Queue } from './queue.js'

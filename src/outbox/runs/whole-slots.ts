@@ -1,7 +1,7 @@
 /** Which slots are whole, and the receipts that prove it. */
 import { type EntityManager, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
-import { IdSum } from '../../tasks/id-sum.js'
+import { IdSum } from '../../tasks/ids/sum.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'

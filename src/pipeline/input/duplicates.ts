@@ -1,7 +1,7 @@
 /** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
 import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
 import { taskIdOf } from '../../tasks/id.js'
-import { IdSum } from '../../tasks/id-sum.js'
+import { IdSum } from '../../tasks/ids/sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { parseJson } from '../../tasks/json/parse.js'
 import { placeIn } from '../../tasks/place.js'

@@ -2,7 +2,7 @@
 import { type EntityManager, In, MoreThan, Not } from 'typeorm'
 import { OutboxError } from '../../../errors/index.js'
 import type { Receipt } from '../../../plugin.js'
-import { IdSum } from '../../../tasks/id-sum.js'
+import { IdSum } from '../../../tasks/ids/sum.js'
 import { textsIn } from '../../chain/sinks.js'
 import { type Holder, holderIn } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'

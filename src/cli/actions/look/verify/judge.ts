@@ -2,7 +2,7 @@
 import type { SlotHeld } from '../../../../outbox/inspect/ids/held.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
-import { IdSum } from '../../../../tasks/id-sum.js'
+import { IdSum } from '../../../../tasks/ids/sum.js'
 import { type Found, hasRange } from './scan.js'
 
 /** What was found to differ, what to do about it: a command. */

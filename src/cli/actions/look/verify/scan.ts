@@ -1,7 +1,7 @@
 /** One walk through all that the sink holds, the oldest first: which tasks are there, and what else. */
 import type { Held } from '../../../../outbox/inspect/ids/held.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
-import { IdSum } from '../../../../tasks/id-sum.js'
+import { IdSum } from '../../../../tasks/ids/sum.js'
 import { reachesBackTo, removersOf } from '../sink.js'
 
 /** What the sink has of a slot. */

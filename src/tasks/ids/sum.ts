@@ -1,4 +1,4 @@
-import { hexNumber } from './id.js'
+import { hexNumber } from '../id.js'
 
 /**
  * The sum of task ids modulo 2^128, in four parts of 32 bits: proves that a slot is whole and nothing in it twice

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { SeenIds } from '../../src/tasks/seen.js'
+import { SeenIds } from '../../../src/tasks/ids/seen.js'
 
 const id = (number: number): string => hash('sha1', String(number), 'hex').slice(0, 32)
 

@@ -1,4 +1,4 @@
-import { hexNumber } from './id.js'
+import { hexNumber } from '../id.js'
 
 /**
  * Which task ids a slot has had: Bloom filters of 22 MiB at most, so that memory

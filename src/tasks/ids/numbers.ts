@@ -1,0 +1,40 @@
+/** Numbers for ids: a hash table with open addressing, in one piece of memory, 16 bytes for each of its places. */
+
+/** The 128 bits of an id, or of what stands for it; not all of them 0, as in no UUID. */
+export type IdWords = readonly [first: number, second: number, third: number, fourth: number]
+
+export class IdNumbers {
+  /** One more than the greatest number of an id: what is known of them fits into arrays of this length. */
+  readonly places: number
+  readonly #words: Uint32Array
+
+  /** @param ids how many there may be: at most half of the places are taken */
+  constructor(ids: number) {
+    this.places = 2 ** Math.ceil(Math.log2(2 * ids + 2))
+    this.#words = new Uint32Array(4 * this.places)
+  }
+
+  /** The number of an id, which it has, or would have: see `has` and `put`. */
+  place([first, second, third, fourth]: IdWords): number {
+    const [words, mask] = [this.#words, this.places - 1]
+    for (let place = (first ^ fourth) & mask; ; place = (place + 1) & mask) {
+      if (!this.has(place)) return place
+      const at = 4 * place
+      if (words[at] === first && words[at + 1] === second && words[at + 2] === third && words[at + 3] === fourth)
+        return place
+    }
+  }
+
+  has(place: number): boolean {
+    const [words, at] = [this.#words, 4 * place]
+    return words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== 0 || words[at + 3] !== 0
+  }
+
+  put(place: number, words: IdWords): void {
+    this.#words.set(words, 4 * place)
+  }
+
+  words(place: number): Uint32Array {
+    return this.#words.subarray(4 * place, 4 * place + 4)
+  }
+}
