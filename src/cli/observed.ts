@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Loaded } from '../config/load.js'
 import { isOwmError, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
+import { isAnothers } from '../files/replace.js'
 import type { Ended, EndedAfter } from '../observe/ended.js'
 import type { StartRecord } from '../observe/record.js'
 import type { Means } from '../observe/tell.js'
@@ -135,12 +136,16 @@ class Watch {
     const record = recordOf(before, ended)
     const after: EndedAfter = { ...ended, before, record, successDue: dueAfter(loaded, this.#around, record) }
     const means = await this.#means(loaded)
-    const { settings } = loaded
-    await Promise.all([settings.metrics && measure(settings.metrics, after, means), this.#begun?.then(() => undefined)])
+    const { metrics } = loaded.settings
+    // Another user's starts are told of: root, who was refused, must not take their last success away.
+    const isOurs = file === undefined || !(await isAnothers(file))
+    if (metrics && !isOurs)
+      means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and stay")
+    await Promise.all([metrics && isOurs && measure(metrics, after, means), this.#begun?.then(() => undefined)])
     const notified = this.#notify(loaded)
     if (notified) await notify(notified, after, this.#rid, means)
     // Without the outbox's folder there is nothing to recover from.
-    if (file !== undefined) await writeRecord(file, record).catch(() => undefined)
+    if (file !== undefined && isOurs) await writeRecord(file, record).catch(() => undefined)
   }
 
   /** A hook that started this owm has set the variable: a failure must not notify of itself for ever. */

@@ -1,7 +1,7 @@
 /** Small files that are written whole, and read whole. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, open, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, lstat, open, rename, rm, writeFile } from 'node:fs/promises'
 
 /**
  * Writes a file in one step: whoever reads it sees all of it, or what was there before. A link at its place is
@@ -18,6 +18,12 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
     await rm(fresh, { force: true })
     throw error
   }
+}
+
+/** Whether there is a file that belongs to another user. */
+export async function isAnothers(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  return found !== undefined && process.getuid !== undefined && found.uid !== process.getuid()
 }
 
 /** What is in a regular file of this user's, up to 64 KiB; undefined where there is none. */

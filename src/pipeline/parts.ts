@@ -85,7 +85,7 @@ export const nothingDelivered = (): Delivered => ({ delivered: 0, deduplicated: 
 export function asOwmError(thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
   return new TransientError(toError(thrown).message, {
-    hint: 'The tasks wait in the outbox: mend the cause, then run `owm flush`.',
+    hint: 'What the outbox holds is safe: mend the cause, then start owm again.',
     cause: thrown,
   })
 }

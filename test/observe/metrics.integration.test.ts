@@ -1,7 +1,7 @@
 /** Metrics: the text file, and the Pushgateway. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
@@ -99,6 +99,21 @@ test('a dry run, an owm that only looks, and one without `metrics` write nothing
     'tasks.jsonl.receipts',
   ])
   expect((await readdir(join(cwd, 'state'))).filter((name) => name.includes('signals'))).toEqual([])
+})
+
+test("a start on another user's outbox leaves that user's metrics and last success as they are", async () => {
+  expect(process.getuid?.(), 'only root can give a file away').toBe(0)
+  const cwd = await folder()
+  const noon = at(cwd, '2026-11-23T12:00:10Z')
+  expect(await owm(['produce'], noon)).toMatchObject({ code: 0 })
+  const record = join(cwd, 'state', 'outbox.db-signals')
+  const texts = () => Promise.all([record, join(cwd, 'owm.prom')].map((file) => readFile(file, 'utf8')))
+  const before = await texts()
+  await chown(record, 65_534, 65_534)
+  const ended = await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))
+  expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: the metrics are another user's/) })
+  expect(await texts()).toEqual(before)
+  expect((await stat(record)).uid).toBe(65_534)
 })
 
 test('each pipeline and shard has its file; one that cannot be written is a warning; a link is replaced', async () => {

@@ -93,6 +93,15 @@ describe('redis-stream', () => {
     ])
   })
 
+  it('what was trimmed before a group read it is not unread', async () => {
+    for (const number of [1, 2, 3, 4]) await redis().client.xadd('t', `${number}-0`, 'data', task(number))
+    await redis().client.xgroup('CREATE', 't', 'late', '0')
+    await redis().client.xreadgroup('GROUP', 'late', 'w', 'COUNT', 1, 'STREAMS', 't', '>')
+    await redis().client.xtrim('t', 'MAXLEN', 1)
+    expect(await redis().client.xinfo('GROUPS', 't'), "Redis' own lag").toEqual([expect.arrayContaining(['lag', 3])])
+    expect(await (await open('t')).inspect?.()).toMatchObject({ entries: 1, groups: [{ name: 'late', lag: 1 }] })
+  })
+
   it('looks at hundreds of groups', async () => {
     await redis().client.xadd('g', '1-0', 'data', task(1))
     for (let group = 0; group < 300; group++) await redis().client.xgroup('CREATE', 'g', `group-${group}`, '0')

@@ -36,6 +36,12 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
       `${count(rejected)} ${were}: ${why} (${where}: ${what})`,
     )
   }
+  const others = rejects.count - told.rejectedFor.reduce((sum, { count: rejected }) => sum + rejected, 0)
+  if (others > 0)
+    log.warn(
+      { event: 'locations-rejected', ...(slot !== undefined && { slot }) },
+      `${count(others)} more were rejected for other reasons; \`owm outbox inspect --state rejected\` lists them`,
+    )
   return told
 }
 

@@ -5,7 +5,7 @@ import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { Delivered } from '../../pipeline/parts.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import type { Surroundings } from '../compose.js'
-import { harmless, plural } from '../format.js'
+import { count, harmless, plural } from '../format.js'
 
 export interface Served {
   slot: string
@@ -41,12 +41,16 @@ export async function noteDelivered(
 /** `also slots 2026-11-23T09:00:00Z (50 locations, done), …`; nothing where there is none. */
 export function slotsInWords(served: readonly Served[], before = ''): string[] {
   if (served.length === 0) return []
-  const slots = served.map(({ slot, state, read }) => {
+  const slots = served.slice(0, slotsListed).map(({ slot, state, read }) => {
     return `${slot} (${plural(read, 'location')}, ${state === 'read' ? 'pending' : state})`
   })
-  return [`${before}slot${slots.length === 1 ? '' : 's'} ${slots.join(', ')}`]
+  const more = served.length - slots.length
+  if (more > 0) slots.push(`and ${count(more)} more, which \`owm runs\` lists`)
+  return [`${before}slot${served.length === 1 ? '' : 's'} ${slots.join(', ')}`]
 }
 
+/** Slots that a summary names; a backfill may serve thousands. */
+const slotsListed = 20
 /** Slots that a warning names. */
 const slotsNamed = 5
 

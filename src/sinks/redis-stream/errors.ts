@@ -124,7 +124,7 @@ export function classed(thrown: unknown, place: string): Error {
     const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
     if (fix) return new ConfigurationError(`Redis at ${place} refused: ${error.message}`, { hint: fix, cause: error })
-    const hint = transientCodes[code] ?? 'The tasks wait in the outbox: mend the cause, then run `owm flush`.'
+    const hint = transientCodes[code] ?? 'What the outbox holds is safe: mend the cause, then start owm again.'
     return new TransientError(`Redis at ${place} answered: ${error.message}`, { hint, cause: error })
   }
   if (isDistrusted(error))

@@ -106,12 +106,14 @@ export interface Group {
 }
 
 export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
-  const infos = await infosOf(() => redis.xinfo('GROUPS', stream))
+  const [infos, length] = await Promise.all([infosOf(() => redis.xinfo('GROUPS', stream)), redis.xlen(stream)])
+  // Redis counts those, too, that were trimmed before the group read them.
+  const there = (lag: number | null): number | null => (lag === null ? null : Math.min(lag, length))
   return infos.map((info) => ({
     name: String(info.get('name')),
     pending: Number(info.get('pending')),
     delivered: String(info.get('last-delivered-id')),
-    lag: numberOrNull(info.get('lag')),
+    lag: there(numberOrNull(info.get('lag'))),
     read: numberOrNull(info.get('entries-read')),
   }))
 }

@@ -34,10 +34,9 @@ export interface List extends TextList {
 export async function unchanged(list: List, version: string): Promise<void> {
   const now = await list.version().catch(() => 'gone')
   if (now !== version)
-    throw new TransientError(
-      `the list ${list.name} was changed while it was read; ` +
-        'the next start reads it again from the start (write a new list beside it, then rename it)',
-    )
+    throw new TransientError(`the list ${list.name} was changed while it was read`, {
+      hint: 'Write a new list beside it, then rename it.',
+    })
 }
 
 export async function fileList(given: Options, path: string, signal: AbortSignal): Promise<List> {
