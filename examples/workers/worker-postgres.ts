@@ -1,0 +1,160 @@
+/**
+ * A worker: takes tasks from owm's table in PostgreSQL, does each once, and says when an hour is whole.
+ *
+ *     node worker-postgres.ts [--table NAME] [--concurrency N] [--pipeline NAME] [--once]
+ *                                                            (Node 22 or newer; else `npx tsx worker-postgres.ts`)
+ *
+ * Needs pg, and `onDone: delete` in owm's sink. DATABASE_URL names the database, WEATHER_URL the API. --pipeline tells of
+ * that pipeline's receipts, --once ends where all tasks are done or dead. SIGTERM ends it behind the tasks at hand.
+ *
+ * A task is locked by a transaction that stays open while it is done, so a worker that dies gives it back at once. At the
+ * transaction's end the row is gone and its task_id is remembered, both or neither.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { Pool, type PoolClient } from 'pg'
+
+interface Task {
+  task_id: string
+  latitude_deg: number
+  longitude_deg: number
+  city: string
+}
+
+interface Row {
+  id: string
+  task: Task
+  attempts: number
+}
+
+const { values: options } = parseArgs({
+  options: {
+    table: { type: 'string', default: 'owm_tasks' },
+    concurrency: { type: 'string', default: '4' },
+    pipeline: { type: 'string' },
+    once: { type: 'boolean', default: false },
+  },
+})
+const { table, pipeline } = options
+const concurrency = Number(options.concurrency)
+const api = process.env['WEATHER_URL']
+
+/** Attempts at a task, after which it is dead. */
+const mostAttempts = 5
+/** Before the second attempt; then twice as long each time, and at most 5 minutes. */
+const retryMs = 1_000
+const longestRetryMs = 300_000
+/** Who holds a task for longer has died, or its machine has, so this is longer than any task takes. */
+const silentMs = 60_000
+/** For so long a task that comes again is skipped. */
+const remembered = '2 days'
+const idleMs = 1_000
+const tellMs = 10_000
+const hourMs = 3_600_000
+
+const setup = `
+  SELECT pg_advisory_xact_lock(hashtext('${table}'));
+  ALTER TABLE ${table}
+    ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS due_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN IF NOT EXISTS error text,
+    ADD COLUMN IF NOT EXISTS dead_at timestamptz;
+  CREATE TABLE IF NOT EXISTS ${table}_done (
+    task_id uuid PRIMARY KEY,
+    done_at timestamptz NOT NULL DEFAULT now()
+  )`
+const isSetUp = `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = 'dead_at'`
+const takeNext = `
+  SELECT id, task, attempts FROM ${table} WHERE dead_at IS NULL AND due_at <= now()
+  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`
+const remember = `INSERT INTO ${table}_done (task_id) VALUES ($1) ON CONFLICT DO NOTHING`
+const remove = `DELETE FROM ${table} WHERE id = $1`
+const putOff = `
+  UPDATE ${table} SET attempts = attempts + 1, error = $2, due_at = clock_timestamp() + $3 * interval '1 ms',
+    dead_at = CASE WHEN attempts + 1 >= ${mostAttempts} THEN now() END
+  WHERE id = $1`
+const anyLeft = `SELECT 1 FROM ${table} WHERE dead_at IS NULL LIMIT 1`
+const forget = `DELETE FROM ${table}_done WHERE done_at < now() - interval '${remembered}'`
+/** The slots that are worked off: all shards have a receipt, and of their tasks none is left, no dead one either. */
+const wholeSlots = `
+  SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS slot FROM ${table}_receipt r
+  WHERE pipeline = $1 GROUP BY r.slot, shards
+  HAVING count(*) = shards AND bool_and(NOT EXISTS (SELECT 1 FROM ${table}
+    WHERE id BETWEEN (receipt ->> 'firstEntry')::bigint AND (receipt ->> 'lastEntry')::bigint))
+  ORDER BY r.slot`
+
+const stop = new AbortController()
+const pool = new Pool({
+  connectionString: process.env['DATABASE_URL'] ?? 'postgres://127.0.0.1/owm',
+  max: concurrency + 1,
+  idle_in_transaction_session_timeout: silentMs,
+})
+
+/**
+ * Here: ask the weather API, and store what it says. Where that is in this database, pass on `client`: what it writes is
+ * there once the task is done, or not at all. An error leaves the task to the next attempt.
+ */
+async function fetchWeather({ task_id, city, latitude_deg, longitude_deg }: Task): Promise<void> {
+  if (api !== undefined) {
+    const place = `?latitude=${latitude_deg}&longitude=${longitude_deg}&hourly=temperature_2m`
+    const answer = await fetch(api + place, { signal: AbortSignal.timeout(silentMs / 2) })
+    const said = await answer.text()
+    if (!answer.ok) throw new Error(`${answer.status} ${said.slice(0, 200)}`)
+  }
+  console.log('did', task_id, city)
+}
+
+/** Does the next task that is due and that no other worker has. Gives false where there is none. */
+async function workOne(client: PoolClient): Promise<boolean> {
+  await client.query('BEGIN')
+  const [row] = (await client.query<Row>(takeNext)).rows
+  if (row) await work(row, client)
+  await client.query('COMMIT')
+  return row !== undefined
+}
+
+async function work({ id, task, attempts }: Row, client: PoolClient): Promise<void> {
+  await client.query('SAVEPOINT task')
+  try {
+    // It may come again: owm delivers anew what a restored database has lost.
+    const isNew = (await client.query(remember, [task.task_id])).rowCount === 1
+    if (isNew) await fetchWeather(task)
+    await client.query(remove, [id])
+  } catch (error) {
+    // Where the connection is gone this fails, too, and the worker ends.
+    await client.query('ROLLBACK TO task')
+    const delay = Math.min(longestRetryMs, retryMs * 2 ** attempts) * (0.5 + Math.random() / 2)
+    await client.query(putOff, [id, String(error), delay])
+    console.error(attempts + 1 >= mostAttempts ? 'dead' : 'failed', task.task_id, error)
+  }
+}
+
+async function workOn(): Promise<void> {
+  const client = await pool.connect()
+  while (!stop.signal.aborted) {
+    if (await workOne(client)) continue
+    if (options.once && (await client.query(anyLeft)).rowCount === 0) break
+    await idle()
+  }
+  client.release()
+}
+
+const idle = (): Promise<void> => sleep(idleMs, undefined, { signal: stop.signal }).catch(() => undefined)
+
+const told = new Set<string>()
+async function tellWhole(): Promise<void> {
+  for (const { slot } of (await pool.query<{ slot: string }>(wholeSlots, [pipeline])).rows) {
+    if (!told.has(slot)) console.log('whole', slot)
+    told.add(slot)
+  }
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+if ((await pool.query(isSetUp)).rowCount === 0) await pool.query(setup)
+const forgetting = setInterval(() => pool.query(forget), hourMs)
+const telling = pipeline === undefined ? undefined : setInterval(tellWhole, tellMs)
+await Promise.all(Array.from({ length: concurrency }, workOn))
+clearInterval(forgetting)
+clearInterval(telling)
+if (pipeline !== undefined) await tellWhole()
+await pool.end()
