@@ -26,7 +26,6 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --list cities.csv --to redis://127.0.0.1:6379 --every hourly',
-    '<%= config.bin %> <%= command.id %> --list postgres://me@db.example/geo --table stations --to jsonl',
     '<%= config.bin %> <%= command.id %> --print crontab',
   ]
   static override flags = {
