@@ -1,13 +1,14 @@
 /** `owm init` with answers: by flags, and by somebody at a terminal. */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { listIn, scheduleIn, sinkIn } from '../../src/cli/actions/init/answers.js'
-import { settingsIn, starterWith } from '../../src/cli/actions/init/starter.js'
+import { boundFor, settingsIn, starterWith } from '../../src/cli/actions/init/starter.js'
 import type { InitResult } from '../../src/commands/init.js'
 import { cronOf } from '../../src/schedule/every.js'
 import { owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+import { startRedisProcess } from '../support/redis.js'
 import { atTerminal } from '../support/terminal.js'
 
 const list = 'City;Lat;Lng\r\nTromsø;69.65;18.96\r\nBergen;60.39;5.32\r\nNowhere;95;3\r\n'
@@ -47,6 +48,42 @@ describe('by flags', () => {
     expect(ran.stdout + ran.stderr + text).not.toContain('hunter')
     expect(ran.stdout + ran.stderr).not.toContain('12345678')
     expect((await stat(file)).mode & 0o077).toBe(0)
+  })
+
+  it('bounds stream and history by the list that it has counted', async () => {
+    const { home, cwd, file } = await scene()
+    const env = { HOME: home }
+    const rows = Array.from({ length: 30_001 }, (_, id) => `${id},Place ${id},${(id % 170) - 85},${id % 180}`)
+    await writeFile(join(cwd, 'long.csv'), ['id,city,latitude,longitude', ...rows].join('\n'))
+    const ran = await owm(['init', '--list', 'long.csv'], { cwd, env })
+    expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: expect.stringContaining('30,001 locations') })
+    const text = await readFile(file, 'utf8')
+    expect(parse(text)).toMatchObject({ sink: { maxLength: 130_000 }, outbox: { keepTasks: 130_000 } })
+    expect(text).toContain('maxLength: 130000           # entries, trimmed approximately: 4 slots of the list')
+    expect(text).toContain('which brings 30,001 tasks')
+    expect((await owm(['config', 'check'], { cwd, env })).code).toBe(0)
+    expect([boundFor(25_000), boundFor(120_000), boundFor(2_500_001)]).toEqual([undefined, 480_000, 11_000_000])
+  })
+
+  it('keeps its task ids apart from those of another outbox in the stream', async () => {
+    const redis = await startRedisProcess()
+    onTestFinished(() => redis.stop())
+    const flags = ['--list', 'cities.csv', '--to', redis.url]
+    const [one, two] = [await scene(), await scene()]
+    const begin = async ({ home, cwd, file }: typeof one) => {
+      const env = { HOME: home }
+      const ran = await owm(['init', ...flags], { cwd, env })
+      expect((await owm(['produce'], { cwd, env })).code).toBe(0)
+      return { ran, namespace: parse(await readFile(file, 'utf8')).taskNamespace }
+    }
+    expect((await begin(one)).namespace).toBeUndefined()
+    await rm(one.file) // its own outbox is no other one
+    expect((await begin(one)).namespace).toBeUndefined()
+    const second = await begin(two)
+    expect(second.ran.stderr).toContain('another outbox delivers there, too')
+    expect(second.namespace).toMatch(/^owm-[0-9a-f]{8}$/)
+    const checked = await owm(['config', 'check'], { cwd: two.cwd, env: { HOME: two.home } })
+    expect(checked, checked.stderr).toMatchObject({ code: 0 })
   })
 
   it('says of a wrong answer why, and writes nothing', async () => {

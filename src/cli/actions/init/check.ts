@@ -89,17 +89,50 @@ function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects 
   ].join(', ')
 }
 
-/** Asks the sink. Throws OwmError; TransientError where it can't be reached now. */
-export async function checkSink(section: Section, folder: string, around: Surroundings): Promise<string> {
+export interface CheckedSink {
+  /** In words. */
+  said: string
+  /** Whether another outbox delivers there, too. */
+  isShared: boolean
+}
+
+/**
+ * Asks the sink. Throws OwmError; TransientError where it can't be reached now.
+ * @param outbox the file that the outbox of this configuration is, or will be
+ */
+export async function checkSink(
+  section: Section,
+  folder: string,
+  outbox: string,
+  around: Surroundings,
+): Promise<CheckedSink> {
   const loaded = await loadedWith('sink', section, '--to', folder)
   const sink: SinkDeps = await sinkOf(loaded, around, true)
   const { trySink, writableOutput } = await import('../../../config/check.js')
   const { path } = section
   if (section['use'] === 'jsonl' && typeof path === 'string') {
     await writableOutput(resolve(folder, path))
-    return `${path} can be written`
+    return { said: `${path} can be written`, isShared: false }
   }
-  return trySink(sink)
+  const said = await trySink(sink)
+  const isShared = await hasOtherOutbox(sink, outbox, around)
+  return {
+    said: isShared ? `${said}; another outbox delivers there, too: taskNamespace keeps their ids apart` : said,
+    isShared,
+  }
+}
+
+/** By the finding of `owm doctor` that says so. */
+async function hasOtherOutbox({ open }: SinkDeps, outbox: string, { now }: Surroundings): Promise<boolean> {
+  const { healthOf } = await import('../../../outbox/inspect/health.js')
+  const health = await healthOf(outbox).catch(() => undefined)
+  const sink = await open()
+  try {
+    const found = (await sink.doctor?.({ outboxId: health?.outboxId, pending: 0, now })) ?? []
+    return found.some(({ code, verdict }) => code.endsWith('-fences') && verdict === 'wrong')
+  } finally {
+    await sink.close?.()
+  }
 }
 
 /** Whether what was thrown may be right another time: a server is down. */

@@ -41,6 +41,8 @@ interface Answers {
   list: Meant | undefined
   to: Meant | undefined
   every: string | null | undefined
+  /** Whether another outbox delivers to the sink, too. */
+  isShared: boolean
 }
 
 /**
@@ -61,7 +63,7 @@ export async function init(
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
   const outbox = outboxFor(dirname(path), around.env)
   secrets.add(...addressesIn({ ping }, path, outbox))
-  const answers = await answersTo(given, asks, result, around)
+  const answers = await answersTo(given, asks, result, outbox, around)
   const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
   const text = starterWith(starter, {
     outbox: escaped(outbox),
@@ -69,6 +71,8 @@ export async function init(
     sink: answers.to?.written,
     cron: answers.every,
     ping: ping && escaped(ping),
+    tasks: result.list && tasksOf(result.list),
+    namespace: answers.isShared ? escaped(ownName(dirname(path))) : undefined,
   })
   await write(result, text, ping !== undefined)
   const isAnswered = asks || Object.values(given).some((answer) => answer !== undefined)
@@ -76,7 +80,13 @@ export async function init(
 }
 
 /** In the order of the questions; each is tried, and the first one that is wrong ends it, unless somebody is asked. */
-async function answersTo(given: Given, asks: boolean, result: InitResult, around: Surroundings): Promise<Answers> {
+async function answersTo(
+  given: Given,
+  asks: boolean,
+  result: InitResult,
+  outbox: string,
+  around: Surroundings,
+): Promise<Answers> {
   const folder = dirname(result.path)
   const terminal = asks ? new (await import('./questions.js')).Questions(around.signal) : undefined
   const answerTo = async <Of>(flag: string | undefined, question: Question<Of>): Promise<Of | undefined> => {
@@ -102,17 +112,19 @@ async function answersTo(given: Given, asks: boolean, result: InitResult, around
     if (!isTable && given.table !== undefined) throw noDatabase()
     const list = isTable ? await answerTo(given.table, aboutTable(place, found.database, read)) : place
     if (isTable && !list) throw whichTable(found.database)
-    const to = await answerTo(given.to, aboutSink(folder, around))
+    const to = await answerTo(given.to, aboutSink(folder, outbox, found, around))
     const every = await answerTo(given.every, aboutTimes)
-    return { list, to, every }
+    return { list, to, every, isShared: found.isShared ?? false }
   } finally {
     terminal?.close()
   }
 }
 
-/** What the answer about the list has led to. */
+/** What the answers have led to. */
 interface Found {
   database?: Database
+  /** Whether another outbox delivers to the sink, too. */
+  isShared?: boolean
 }
 
 const noDatabase = (): UsageError =>
@@ -144,11 +156,15 @@ async function aboutList(
   }
 }
 
-const aboutSink = (folder: string, around: Surroundings): Question<Meant> => ({
+const aboutSink = (folder: string, outbox: string, found: Found, around: Surroundings): Question<Meant> => ({
   text: '2. Where shall the tasks go: redis://…, postgres://…, or jsonl for a file?',
   fallback: around.env['OWM_REDIS_URL'] || around.env['REDIS_URL'] || 'redis://127.0.0.1:6379',
   understand: (answer) => sinkIn(answer, folder),
-  tryOut: ({ real }) => checkSink(real, folder, around),
+  async tryOut({ real }) {
+    const { said, isShared } = await checkSink(real, folder, outbox, around)
+    found.isShared = isShared
+    return said
+  },
 })
 
 const aboutTimes: Question<string | null> = {
@@ -199,8 +215,14 @@ function shown(result: InitResult, text: string, { list, to, every }: Answers): 
   ]
 }
 
-/** In the user's folder for state (XDG Base Directory Specification), named after the folder and a hash of its path. */
+/** In the user's folder for state (XDG Base Directory Specification), in a folder of this configuration's own. */
 function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
   const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
-  return join(state, 'owm', `${basename(folder)}-${hash('sha1', folder, 'hex').slice(0, 8)}`, 'outbox.db')
+  return join(state, 'owm', ownName(folder), 'outbox.db')
 }
+
+/** No other folder's: its name and a hash of its path. */
+const ownName = (folder: string): string =>
+  `${basename(folder).slice(0, 100)}-${hash('sha1', folder, 'hex').slice(0, 8)}`
+
+const tasksOf = ({ read, rejected, duplicates }: ListCounts): number => read - rejected - duplicates

@@ -1,4 +1,5 @@
 /** The text of a new configuration: the commented starter, with what was answered put in. Pure. */
+import { count } from '../../format.js'
 
 /** A section: its keys in order, with text, a list, or one level of text below. */
 export type Section = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>
@@ -11,6 +12,24 @@ export interface Parts {
   /** A cron expression; null for none. */
   readonly cron?: string | null | undefined
   readonly ping?: string | undefined
+  /** Tasks that the list was found to bring in one slot. */
+  readonly tasks?: number | undefined
+  /** What keeps the task ids apart from those of another outbox that delivers there, too. */
+  readonly namespace?: string | undefined
+}
+
+/** Slots that stream and history hold at least. */
+const slotsHeld = 4
+
+/** The default of sink.maxLength and outbox.keepTasks. */
+const usualBound = 100_000
+
+/** A bound for stream and history, in tasks, rounded up to two digits; undefined where the default will do. */
+export function boundFor(tasks: number): number | undefined {
+  const least = slotsHeld * tasks
+  if (least <= usualBound) return undefined
+  const step = 10 ** (Math.floor(Math.log10(least)) - 1)
+  return Math.ceil(least / step) * step
 }
 
 const comments: Readonly<Record<string, string>> = {
@@ -20,9 +39,14 @@ const comments: Readonly<Record<string, string>> = {
   path: 'a task a line; - is standard output',
 }
 
-export function starterWith(starter: string, { outbox, source, sink, cron, ping }: Parts): string {
+export function starterWith(starter: string, parts: Parts): string {
+  const { outbox, source, sink, cron, ping, tasks = 0, namespace } = parts
+  const bound = boundFor(tasks)
+  const slots = `${slotsHeld} slots of the list, which brings ${count(tasks)} tasks`
   const changes: [RegExp, string | undefined][] = [
-    [/__OUTBOX__/, scalar(outbox)],
+    [/^ {2}path: __OUTBOX__\n/m, `  path: ${scalar(outbox)}\n${bound ? keptTasks(bound, slots) : ''}`],
+    [/^ {2}maxLength: .*\n/m, bound === undefined ? undefined : streamBound(bound, slots)],
+    [/^(?=# Which times)/m, namespace && ofItsOwn(namespace)],
     [/^source:\n(?: .*\n)+/m, source && `source:\n${linesOf(source)}`],
     // What this sink has besides stays as it is.
     [/^ {2}url: redis:.*\n/m, sink?.['use'] === 'redis-stream' ? linesOf(withoutUse(sink)) : undefined],
@@ -37,6 +61,16 @@ export function starterWith(starter: string, { outbox, source, sink, cron, ping 
   const asComment = (lines: string): string => lines.replaceAll(/^(?=.)/gm, '# ')
   return cron === null ? text.replace(/^schedule:\n(?: .*\n)+/m, asComment) : text
 }
+
+const streamBound = (bound: number, slots: string): string =>
+  `${`  maxLength: ${bound}`.padEnd(29)} # entries, trimmed approximately: ${slots}\n`
+
+const keptTasks = (bound: number, slots: string): string =>
+  `${`  keepTasks: ${bound}`.padEnd(29)} # delivered again where the sink loses them: ${slots}\n`
+
+const ofItsOwn = (namespace: string): string =>
+  '# Another outbox delivers there, too: this goes into each task id, so that no two places get the same one.\n' +
+  `taskNamespace: ${scalar(namespace)}\n\n`
 
 const withoutUse = ({ use: _, ...rest }: Section): Section => rest
 
