@@ -25,6 +25,26 @@ export function timesCovered(
   return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
 }
 
+/**
+ * The slots that a new run behind them takes over, with their intervals, the newest first: those right before it that
+ * were missed, and where it covers all that is due (`latest`) those that were begun and have read nothing.
+ * @param end where the last interval ends
+ */
+export function takenOver<S extends Ran & { readonly read: number }>(
+  end: number,
+  slots: readonly S[],
+  catchUp: 'latest' | 'all',
+): S[] {
+  const found: S[] = []
+  for (const one of slots) {
+    const { slot, from, state, read } = one
+    const isLeft = state === 'missed' || (catchUp === 'latest' && state === 'reading' && read === 0)
+    const last = found.at(-1)?.from
+    if (from !== null && isLeft && Date.parse(slot) === (last ? Date.parse(last) : end)) found.push(one)
+  }
+  return found
+}
+
 /** A slot of the ledger. Its runs cover the time behind `from`; null where they cover none. */
 interface Ran {
   readonly slot: string

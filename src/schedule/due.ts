@@ -38,8 +38,6 @@ export interface Due {
   readonly slot: number | undefined
   /** Oldest first. */
   readonly runs: readonly NewRun[]
-  /** Scheduled times that the first of the runs serves with its own. */
-  readonly covered: number
   readonly gaps: readonly Gap[]
 }
 
@@ -65,10 +63,10 @@ export function due(
   now: number,
   slot = newest(timetable, now),
 ): Due {
-  if (slot === undefined || (coveredTo !== null && slot <= coveredTo)) return { slot, runs: [], covered: 0, gaps: [] }
+  if (slot === undefined || (coveredTo !== null && slot <= coveredTo)) return { slot, runs: [], gaps: [] }
   if (coveredTo === null) {
     const runs = [{ slot, from: timetable.at(slot - 1) ?? slot }]
-    return { slot, runs, covered: 0, gaps: [] }
+    return { slot, runs, gaps: [] }
   }
   // guard: catch-up
   const times = [...timetable.between(coveredTo, slot)]
@@ -82,7 +80,7 @@ export function due(
   ]
   const slots = catchUp === 'all' ? kept : kept.slice(-1)
   const runs = slots.map((time, index) => ({ slot: time, from: slots[index - 1] ?? coveredTo }))
-  return { slot, runs, covered: kept.length - slots.length, gaps }
+  return { slot, runs, gaps }
 }
 
 /** What a start at `now` is for. */

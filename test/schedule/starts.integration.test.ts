@@ -1,9 +1,10 @@
 /** What starts on a schedule say, and what they do where a clock, an operator or another outbox was there before. */
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BackfillResult } from '../../src/commands/backfill.js'
 import type { PlanResult } from '../../src/commands/plan.js'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
 import { owm, owmJson } from '../support/cli.js'
 import { redisScene, stream } from '../support/redis-scene.js'
@@ -87,6 +88,29 @@ test('what a run covers is told by it and shown by `owm schedule`', async () => 
   await produce(strict, '2026-11-23T10:20:00Z')
   const told = await scheduleIn(strict, '2026-11-23T10:30:00Z')
   expect(told).toMatchObject({ slots: [{ covers: 1 }, {}], missed: [{ count: 3 }] })
+})
+
+const twelve = '2026-11-23T12:00:00Z'
+
+test('what a failed start was for is counted alike by the one that covers it, `owm runs` and beforehand', async () => {
+  const more = { source: { use: 'static-list', file: './list.csv' }, cadence: { default: '9h' } }
+  const cwd = await folderOf({ maxAge: '8h' }, more)
+  const list = join(cwd, 'list.csv')
+  await writeFile(list, 'city,latitude,longitude\nA,1,2\n')
+  expect((await produce(cwd, '2026-11-23T00:20:00Z')).code).toBe(0)
+  await rm(list)
+  // It misses 1:00 and 2:00, would cover 3:00 to 9:00, and reads nothing.
+  expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).not.toBe(0)
+  await writeFile(list, 'city,latitude,longitude\nA,1,2\n')
+  expect((await scheduleIn(cwd, '2026-11-23T12:20:00Z')).now).toMatchObject({ covered: 9, runs: [twelve] })
+  const dry = await owm(['produce', '--dry-run'], at(cwd, '2026-11-23T12:20:00Z'))
+  expect(dry.stdout).toContain('1 task would be delivered')
+  const { stdout } = await owm(['produce'], at(cwd, '2026-11-23T12:20:00Z'))
+  expect(stdout).toContain(`slot ${twelve}: 1 location read, covers 9 scheduled times before it`)
+  for (const limit of ['1', '9']) {
+    const runs = await owmJson<RunsResult>(['runs', '--limit', limit], at(cwd, '2026-11-23T12:30:00Z'))
+    expect(runs.json.pipelines[0]?.runs[0]).toMatchObject({ slot: twelve, covers: 9 })
+  }
 })
 
 test('a backfill delivers what is pending of its range; a slot by hand mends no scheduled one', async () => {

@@ -22,17 +22,18 @@ export async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named }: Shown,
 ): Promise<DueOf> {
-  const [{ cadenceOf, dueIn }, { slotsIn }, { due, newest }] = await Promise.all([
+  const [{ cadenceOf, dueIn }, { slotsIn }, { newest }, { wouldServe }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
     import('../../outbox/runs/slots.js'),
     import('../../schedule/due.js'),
+    import('../../pipeline/slots/on-time.js'),
   ])
   const now = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? now : Date.parse(named)
   if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
   result.slot = slotOf(to)
-  const { coveredTo } = await slotsIn(outbox.path)
-  const run = named === undefined ? due(schedule, coveredTo, schedule.now()).runs.at(-1) : undefined
+  const seen = await slotsIn(outbox.path)
+  const run = named === undefined ? wouldServe(schedule, seen).runs.at(-1) : undefined
   const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
   return dueIn(cadenceOf({ cadence }), { from, to })
 }

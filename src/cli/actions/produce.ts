@@ -24,7 +24,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellAllRejects } from './rejects.js'
-import { noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
+import { coveredBy, noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -124,8 +124,8 @@ export async function produce(
     const agenda = await agendaOf(named, result.slot, schedule)
     const summary = await run({ agenda, schedule, cadence }, loaded, { source, sink, outbox }, flags, around)
     result.slot = summary.run.slot
-    const covered = summary.due.reduce((sum, planned) => sum + (planned.covered ?? 0), 0)
-    if (covered > 0) result.covered = covered
+    const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
+    if (covers.all > 0) result.covered = covers.all
     await note(result, summary, source, outbox)
     const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
     if (missed > 0) result.missed = missed
@@ -135,7 +135,7 @@ export async function produce(
     result.durationMs = elapsed()
     const of = { slots: `slot ${result.slot}`, rejects: await allRejects(summary, outbox) }
     const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
-    return { result, summary: [lineOf(result, summary, outbox.isNew)], errors }
+    return { result, summary: [lineOf(result, summary, { covers: covers.own, isNew: outbox.isNew })], errors }
   } finally {
     await outbox.close()
   }
@@ -258,7 +258,11 @@ function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceRes
   return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done, ...others, seconds(durationMs)].join(', ')
 }
 
-function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary, isNew: boolean): string {
+function lineOf(
+  result: ProduceResult,
+  { run, alreadyComplete }: ProduceSummary,
+  { covers, isNew }: { covers: number; isNew: boolean },
+): string {
   const { slot, source, outbox, sink, durationMs } = result
   const { rejected, repeated } = run
   const duplicates = run.duplicates - repeated // within the list
@@ -271,7 +275,7 @@ function lineOf(result: ProduceResult, { run, alreadyComplete }: ProduceSummary,
     ...(source.skipped ? [`${plural(source.skipped, 'older window')} skipped`] : []),
     ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
     ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
-    ...(result.covered ? [`covers ${plural(result.covered, 'scheduled time')} before it`] : []),
+    ...(covers > 0 ? [`covers ${plural(covers, 'scheduled time')} before it`] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...tasksDelivered(sink, repeated > 0),
     ...leftIn(outbox),

@@ -1,9 +1,11 @@
 /** The slots that a start worked on, in `--json` and in words. */
 import type { Loaded } from '../../config/load.js'
-import type { Outbox } from '../../outbox/outbox.js'
+import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { Delivered } from '../../pipeline/parts.js'
+import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { slotOf } from '../../tasks/slot.js'
 import type { Surroundings } from '../compose.js'
 import { count, harmless, plural } from '../format.js'
 
@@ -51,6 +53,26 @@ export function slotsInWords(served: readonly Served[], before = ''): string[] {
 
 /** Slots that a summary names; a backfill may serve thousands. */
 const slotsListed = 20
+
+/**
+ * With a schedule: how many other scheduled times a start's own run covers, and all of its runs. Read off the ledger: a
+ * run also covers what a failed start before it was for.
+ */
+export async function coveredBy(
+  { run, served, due, alreadyComplete }: ProduceSummary,
+  { ledger }: Outbox,
+  { timetable }: OnTime,
+): Promise<{ own: number; all: number }> {
+  const { timesCovered } = await import('../../schedule/covers.js')
+  const missed = await ledger.missed()
+  const timesOf = ({ slot, intervalFrom }: RunRow): number =>
+    timesCovered({ from: intervalFrom === null ? null : slotOf(intervalFrom), to: slot }, missed, timetable)
+  const own = alreadyComplete ? 0 : timesOf(run)
+  const isNew = new Set(due.flatMap(({ runs }) => runs.map(({ slot }) => slot)))
+  const others = served.filter(({ slot, runId }) => isNew.has(slot) && runId !== run.runId)
+  return { own, all: others.reduce((sum, other) => sum + timesOf(other), own) }
+}
+
 /** Slots that a warning names. */
 const slotsNamed = 5
 

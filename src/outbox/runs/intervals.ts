@@ -10,8 +10,6 @@ import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
 /** What a start makes rows of: slots, oldest first, and what is missed. Times are milliseconds since 1970. */
 export interface Planned {
   readonly runs: readonly { readonly slot: string; readonly from: number }[]
-  /** Other scheduled times that the newest of them serves with its own. */
-  readonly covered?: number
   /** Whether its one run serves what runs before it left without having stored anything. */
   readonly covers: boolean
   readonly gaps: readonly {

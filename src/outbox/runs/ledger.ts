@@ -21,7 +21,7 @@ import { zeroSum } from '../../tasks/ids/sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import { type Reason, reasonsOf } from '../inspect/ledger/reasons.js'
 import type { Database } from '../sqlite/database.js'
-import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { gaps, type RunRow, runs, suspects } from '../sqlite/entities.js'
 import { settleHeld } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
@@ -146,6 +146,12 @@ export class Ledger {
   /** Where the last interval ends. */
   async coveredTo(): Promise<number | null> {
     return this.#database.inTurn(coveredTo)
+  }
+
+  /** Scheduled times that no run serves. */
+  async missed(): Promise<{ from: string; to: string; count: number }[]> {
+    const found = await this.#database.inTurn((manager) => manager.find(gaps))
+    return found.map(({ firstSlot: from, lastSlot: to, count }) => ({ from, to, count }))
   }
 
   /** Enters a slot that another outbox has served: what is scheduled behind it is due. Nothing where it is covered. */

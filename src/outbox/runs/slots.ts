@@ -11,6 +11,8 @@ export interface SlotSeen {
   runId: string
   /** Of all of its runs: one that reads the slot again finds most of it there. */
   persisted: number
+  /** Locations that its runs read. */
+  read: number
   /** Its runs cover the time behind this one; null where another slot's run covers the slot. */
   from: string | null
 }
@@ -54,8 +56,8 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
-      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, persisted }) => ({
-        ...{ slot, runId, persisted, from: intervalFrom === null ? null : slotOf(intervalFrom) },
+      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, persisted, read }) => ({
+        ...{ slot, runId, persisted, read, from: intervalFrom === null ? null : slotOf(intervalFrom) },
         state: coveredBy === null ? state : 'covered',
       })),
       open: slots.filter(({ state }) => unfinished.includes(state)).length,
@@ -70,7 +72,8 @@ function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
   const persisted = currentOf(ofSlot).reduce((sum, run) => sum + run.persisted, 0)
   const begins = ofSlot.flatMap(({ intervalFrom }) => intervalFrom ?? [])
   const intervalFrom = begins.length > 0 ? Math.min(...begins) : null
-  return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, intervalFrom }))
+  const read = ofSlot.reduce((sum, run) => sum + run.read, 0)
+  return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, read, intervalFrom }))
 }
 
 const unfinished: readonly RunState[] = ['reading', 'checking', 'read']

@@ -2,6 +2,8 @@
 import { ConfigurationError } from '../../errors/index.js'
 import type { Planned } from '../../outbox/runs/intervals.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
+import type { SlotSeen, SlotsSeen } from '../../outbox/runs/slots.js'
+import { takenOver, timesCovered } from '../../schedule/covers.js'
 import { type Due, due, newest, type Policy } from '../../schedule/due.js'
 import type { Timetable } from '../../schedule/timetable.js'
 import { slotOf } from '../../tasks/slot.js'
@@ -51,25 +53,53 @@ export async function enterDue(
   named?: number,
 ): Promise<Planned> {
   const planned = await outbox.ledger.startDue(given, (coveredTo) => {
-    const { runs, gaps, covered } = planOf(schedule, coveredTo, named)
+    const { runs, gaps } = planOf(schedule, coveredTo, named)
     return {
       runs: runs.map(({ slot, from }) => ({ slot: slotOf(slot), from })),
       covers: schedule.catchUp === 'latest',
-      covered,
-      gaps: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
+      gaps: gaps.map(asWritten),
     }
   })
   tellGaps(planned, log)
   return planned
 }
 
-function planOf({ now, ...policy }: OnTime, coveredTo: number | null, named: number | undefined): Omit<Due, 'slot'> {
+/**
+ * What a start without a slot would do now, for who only looks.
+ * @returns also the slots that its first run takes over, since theirs stored nothing; how many other times it covers
+ */
+export function wouldServe(
+  policy: OnTime,
+  { coveredTo, slots, missed }: SlotsSeen,
+): Due & { takenOver: SlotSeen[]; covered: number } {
+  const { runs, ...rest } = due(policy, coveredTo, policy.now())
+  const [first, ...others] = runs
+  if (!first) return { ...rest, runs, takenOver: [], covered: 0 }
+  const taken = takenOver(coveredTo ?? first.from, slots, policy.catchUp)
+  const from = taken.at(-1)?.from ?? slotOf(first.from)
+  const gaps = [...missed, ...rest.gaps.map(asWritten)]
+  const covered = timesCovered({ from, to: slotOf(first.slot) }, gaps, policy.timetable)
+  return { ...rest, runs: [{ ...first, from: Date.parse(from) }, ...others], takenOver: taken, covered }
+}
+
+/** A gap with its slots as they are written. */
+export const asWritten = <G extends { from: number; to: number }>(gap: G): Omit<G, 'from' | 'to'> & Written => ({
+  ...gap,
+  ...{ from: slotOf(gap.from), to: slotOf(gap.to) },
+})
+
+type Written = { from: string; to: string }
+
+function planOf(
+  { now, ...policy }: OnTime,
+  coveredTo: number | null,
+  named: number | undefined,
+): Pick<Due, 'runs' | 'gaps'> {
   if (named === undefined) return due(policy, coveredTo, now())
-  if (coveredTo === null || named <= coveredTo) return { runs: [], covered: 0, gaps: [] }
-  const { runs, covered, gaps } = due(policy, coveredTo, now(), policy.timetable.at(named - 1))
+  if (coveredTo === null || named <= coveredTo) return { runs: [], gaps: [] }
+  const { runs, gaps } = due(policy, coveredTo, now(), policy.timetable.at(named - 1))
   const own = { slot: named, from: coveredTo }
-  if (policy.catchUp === 'all') return { runs: [...runs, own], covered, gaps }
-  return { runs: [own], covered: covered + runs.length, gaps }
+  return { runs: policy.catchUp === 'all' ? [...runs, own] : [own], gaps }
 }
 
 /** At once: whatever becomes of this start, somebody is told which scheduled times nobody serves. */

@@ -1,7 +1,7 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../../config/load.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
-import { isAhead, type OnTime } from '../../../pipeline/slots/on-time.js'
+import type { OnTime } from '../../../pipeline/slots/on-time.js'
 import { timesCovered } from '../../../schedule/covers.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
 import { slotOf } from '../../../tasks/slot.js'
@@ -47,9 +47,9 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const [{ slotsIn }, { due }] = await Promise.all([
+  const [{ slotsIn }, { asWritten, isAhead, wouldServe }] = await Promise.all([
     import('../../../outbox/runs/slots.js'),
-    import('../../../schedule/due.js'),
+    import('../../../pipeline/slots/on-time.js'),
   ])
   const loaded = await configure()
   const { outbox } = loaded.settings
@@ -57,7 +57,7 @@ export async function showSchedule(
   const policy = policyOf(schedule, around)
   const now = policy.now()
   const seen = await slotsIn(outbox.path)
-  const { slot, runs, covered, gaps } = due(policy, seen.coveredTo, now)
+  const { slot, runs, covered, gaps, takenOver } = wouldServe(policy, seen)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
   const name = slot === undefined ? null : slotOf(slot)
   const isServedByItself = slot !== undefined && isAhead(seen.coveredTo ?? 0, slot, policy.timetable)
@@ -69,16 +69,18 @@ export async function showSchedule(
       ...{ slot: to, ...each, covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable) },
     })),
     ...{ open: seen.open, missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)) },
-    now: {
-      ...{ slot: name, state, runs: slots, covered },
-      missed: gaps.map((gap) => ({ ...gap, from: slotOf(gap.from), to: slotOf(gap.to) })),
-    },
+    now: { slot: name, state, runs: slots, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }
-  return { result, summary: await reportOf(result) }
+  const isLeft = takenOver.filter((each) => each.state === 'reading').length
+  return { result, summary: await reportOf(result, seen.open - isLeft) }
 }
 
-async function reportOf({ outbox, cron, timezone, slots, open, missed, now, next }: ScheduleResult): Promise<string[]> {
+/** @param left slots that earlier starts left, and that a start would finish */
+async function reportOf(
+  { outbox, cron, timezone, slots, missed, now, next }: ScheduleResult,
+  left: number,
+): Promise<string[]> {
   const rows = slots.map(({ slot, state, persisted, covers }) => [
     ...[slot, state, count(persisted)],
     covers > 0 ? `and ${plural(covers, 'time')} before it` : '',
@@ -89,7 +91,7 @@ async function reportOf({ outbox, cron, timezone, slots, open, missed, now, next
     ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${wordsOf(gap)}`)] : []),
     '',
     `a start now: ${wordsOfStart(now)}`,
-    ...(open > 0 ? [`it also finishes ${plural(open, 'slot')} that earlier starts left`] : []),
+    ...(left > 0 ? [`it also finishes ${plural(left, 'slot')} that earlier starts left`] : []),
     ...now.missed.map((gap) => `it would miss ${wordsOf(gap)}`),
     `next: ${next ?? 'never'}`,
   ]

@@ -180,11 +180,10 @@ export interface Gap {
   notedAt: string
 }
 
-/** Those that were noted at a time, in milliseconds since 1970, or later; the newest first. */
-export async function gapsIn(view: View, since: number, limit: number): Promise<Gap[]> {
+/** The newest first. */
+export async function gapsIn(view: View): Promise<Gap[]> {
   if (view.version < 8) return []
-  const where = { notedAt: MoreThanOrEqual(since) }
-  const rows = await view.manager.find(gaps, { where, order: { id: 'DESC' }, take: limit })
+  const rows = await view.manager.find(gaps, { order: { id: 'DESC' } })
   return rows.map(({ firstSlot: from, lastSlot: to, count, reason, notedAt }) => {
     return { from, to, count, reason, notedAt: iso(notedAt, view) }
   })

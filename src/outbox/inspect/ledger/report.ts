@@ -34,7 +34,7 @@ export async function overviewOf(path: string, most: { runs: number; places: num
       breakers: await breakersIn(view),
       runs: facts.map((run) => ({ ...run, isCovered: covered.has(run.runId) })),
       allRuns: await countRuns(view, {}),
-      gaps: await gapsIn(view, 0, most.runs),
+      gaps: (await gapsIn(view)).slice(0, most.runs),
       reasons: await reasonsOf(
         view,
         facts.map(({ runId }) => runId),

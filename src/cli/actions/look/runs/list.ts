@@ -100,13 +100,14 @@ async function look(
     const matching = await countRuns(view, { since })
     const oldest = runs.at(-1)
     const from = since ?? (oldest && matching > runs.length ? Date.parse(oldest.startedAt) : 0)
-    return { runs, matching, missed: await gapsIn(view, from, limit) }
+    return { runs, matching, from, gaps: await gapsIn(view) }
   })
   if (!found) return
-  Object.assign(of, { matching: found.matching, missed: found.missed })
+  const missed = found.gaps.filter(({ notedAt }) => Date.parse(notedAt) >= found.from).slice(0, limit)
+  Object.assign(of, { matching: found.matching, missed })
   const timetable = scheduleOf(loaded, around)?.timetable
   const coversOf = ({ interval }: RunFacts): number =>
-    interval && timetable ? timesCovered(interval, found.missed, timetable) : 0
+    interval && timetable ? timesCovered(interval, found.gaps, timetable) : 0
   of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
 }
 
