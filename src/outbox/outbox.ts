@@ -36,7 +36,7 @@ import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
 import { type Purged, Retention } from './retention.js'
 import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
-import { holderIn } from './runs/holder.js'
+import { holderIn, holderText } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
 import { putBack, type Replayable, type Replayed, type ReplayFilter, replayable } from './runs/replay.js'
 import { Database } from './sqlite/database.js'
@@ -143,7 +143,7 @@ export class Outbox {
         const sinks = await Sinks.of(database, state)
         // A process that works on this very file without the lock (was it removed?) stops; and a copy that is made from
         // here on is told from this one.
-        await sinks.raiseEpoch(holderNow(options))
+        await sinks.raiseEpoch(holderNow(options, row.holder))
         return new Outbox(database, lock, { row, state, sinks }, options)
       } catch (error) {
         await database.close()
@@ -313,8 +313,8 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
   if (!trustFolder) await checkFolder(dirname(path))
 }
 
-const holderNow = ({ command, now }: OpenOptions): string =>
-  JSON.stringify({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() })
+const holderNow = ({ command, now }: OpenOptions, before: string | null): string =>
+  holderText({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() }, before)
 
 /** Undefined where another process holds it, and nobody waits. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {

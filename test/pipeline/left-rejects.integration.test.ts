@@ -1,4 +1,5 @@
 /** Rejected locations of a start that was killed are told by the one that ends its run. */
+import { mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
@@ -6,12 +7,15 @@ import { here, jsonl, list, nowhere, outbox } from '../cli/scene.js'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
 
 const [ten, eleven, twelve] = ['10', '11', '12'].map((hour) => `2026-11-23T${hour}:00:00Z`)
-const crash = { node: ['--import', join(root, 'test', 'support', 'crash.mjs')], env: { OWM_CRASH_AT: 'reading:ended' } }
+const crashAt = (step: string) => ({
+  node: ['--import', join(root, 'test', 'support', 'crash.mjs')],
+  env: { OWM_CRASH_AT: step },
+})
 
 it('the start that ends a killed run tells what it rejected, by its slot; --strict says which and why', async () => {
   const cwd = await folderWith({ source: list(here, nowhere), sink: jsonl, outbox })
   const killedAt = async (slot = '') => {
-    const killed = await owm(['produce', '--slot', slot], { cwd, ...crash })
+    const killed = await owm(['produce', '--slot', slot], { cwd, ...crashAt('reading:ended') })
     expect(killed.stderr).not.toContain('rejected')
   }
   await killedAt(ten)
@@ -26,4 +30,24 @@ it('the start that ends a killed run tells what it rejected, by its slot; --stri
   expect(strict.stderr).toMatch(/1 location was rejected: latitude/)
   expect(strict.stderr).toMatch(/can't be used in slot 2026-11-23T12:00:00Z: latitude must be/)
   expect((await owm(['produce', '-q', '--slot', '2026-11-23T13:00:00Z'], { cwd })).stderr).not.toContain('of slot')
+})
+
+it('what a start has told while the sink was away is not told by the one that delivers it', async () => {
+  const cwd = await folderWith({ source: list(here, nowhere), sink: jsonl, outbox })
+  const told = async (slot = '') => (await owm(['produce', '-q', '--slot', slot], { cwd })).stderr
+  const away = join(cwd, jsonl.path)
+  await mkdir(away)
+  expect(await told(ten)).toContain('warning: 1 location was rejected')
+  const killed = await owm(['produce', '--slot', eleven ?? ''], { cwd, ...crashAt('checking:ended') })
+  expect(killed.stderr).not.toContain('rejected')
+  // Whoever holds the outbox meanwhile leaves that as it is.
+  expect((await owm(['flush'], { cwd })).code).not.toBe(0)
+  const next = await told(twelve)
+  expect(next).toContain('1 location of slot 2026-11-23T11:00:00Z was rejected')
+  expect(next).not.toContain('of slot 2026-11-23T10')
+  expect((await owm(['flush'], { cwd })).code).not.toBe(0)
+  await rmdir(away)
+  expect(await told('2026-11-23T13:00:00Z')).not.toContain('of slot')
+  const { totals } = (await owmJson<{ totals: { pending: number } }>(['outbox', 'inspect'], { cwd })).json
+  expect(totals.pending).toBe(0)
 })

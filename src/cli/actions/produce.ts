@@ -129,7 +129,7 @@ export async function produce(
     await note(result, summary, source, outbox)
     const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
     if (missed > 0) result.missed = missed
-    Object.assign(result.source, await tellAllRejects(summary, result.served, around))
+    Object.assign(result.source, await tellAllRejects(summary, result.served, outbox, around))
     await tellMissed(summary.missed, around)
     await tellAbsent(result, around)
     result.durationMs = elapsed()

@@ -1,5 +1,6 @@
 /** What is told of the locations that can't be used. */
 import { InputRejectedError } from '../../errors/index.js'
+import type { Outbox } from '../../outbox/outbox.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { Surroundings } from '../compose.js'
@@ -55,10 +56,14 @@ function wordsOfMerged({ count: merged, position, keys, values: [before, here] }
   )
 }
 
-/** With what earlier starts rejected of runs that this one brought to their end: one that was killed told nobody. */
+/**
+ * With what earlier starts rejected and didn't tell, since they were killed. The outbox remembers what was told of runs
+ * that wait for the sink: the start that delivers them doesn't tell it again.
+ */
 export async function tellAllRejects(
-  { run, rejects, earlier }: Pick<ProduceSummary, 'run' | 'rejects' | 'earlier'>,
+  { run, rejects, earlier, served: slots }: Pick<ProduceSummary, 'run' | 'rejects' | 'earlier' | 'served'>,
   served: readonly Served[],
+  outbox: Outbox,
   around: Surroundings,
 ): Promise<ToldRejects> {
   for (const { run: left, rejects: found } of earlier) {
@@ -68,7 +73,9 @@ export async function tellAllRejects(
       Object.assign(served.find(({ runId }) => runId === left.runId) ?? {}, told)
     }
   }
-  return tellRejects(rejects, around)
+  const told = await tellRejects(rejects, around)
+  if (slots.some(({ state, rejected }) => state === 'read' && rejected > 0)) await outbox.ledger.noteRejectsTold()
+  return told
 }
 
 /** @param of of which slots, and why; undefined where they are not in the outbox */

@@ -18,7 +18,7 @@ export interface Served {
   read: number
   /** Tasks that were stored. */
   persisted: number
-  /** Why an earlier start had rejected locations of it, where this one brought it to its end. */
+  /** Why an earlier start had rejected locations of it that it didn't tell, since it was killed. */
   rejectedFor?: RejectedFor[]
 }
 

@@ -1,6 +1,11 @@
-/** Who holds an outbox, or held it last: JSON `{pid, host, command, since}` in its state. */
+/**
+ * Who holds an outbox, or held it last: JSON `{pid, host, command, since, told}` in its state. `told` passes from one
+ * to the next: the runs whose rejected locations were told while their tasks wait for the sink.
+ */
 import { hostname } from 'node:os'
+import { type EntityManager, MoreThan } from 'typeorm'
 import { codeOf } from '../../errors/index.js'
+import { runs, states } from '../sqlite/entities.js'
 
 export interface Holder {
   pid: number
@@ -34,4 +39,26 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return codeOf(error) === 'EPERM' // somebody else's
   }
+}
+
+/** The ids of the runs whose rejected locations were told. */
+export function toldIn(text: string | null): string[] {
+  const found: unknown = parsed(text)
+  if (typeof found !== 'object' || found === null || !('told' in found) || !Array.isArray(found.told)) return []
+  return found.told.map(String)
+}
+
+/** What a new holder writes: the one before it told what it told. */
+export const holderText = (holder: Holder, before: string | null): string => withTold(holder, toldIn(before))
+
+const withTold = (holder: object, told: readonly string[]): string =>
+  JSON.stringify({ ...holder, ...(told.length > 0 && { told }) })
+
+/** Notes that what was rejected in the runs that wait for the sink was told. A part of a transaction. */
+export async function noteTold(manager: EntityManager): Promise<void> {
+  const where = { state: 'read', rejected: MoreThan(0) } as const
+  const told = (await manager.find(runs, { select: { id: true, runId: true }, where })).map(({ runId }) => runId)
+  const [state] = await manager.find(states, { select: { id: true, holder: true } })
+  const holder: unknown = parsed(state?.holder ?? null)
+  await manager.update(states, { id: 1 }, { holder: withTold(typeof holder === 'object' ? { ...holder } : {}, told) })
 }

@@ -21,9 +21,10 @@ import { zeroSum } from '../../tasks/ids/sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import { type Reason, reasonsOf } from '../inspect/ledger/reasons.js'
 import type { Database } from '../sqlite/database.js'
-import { gaps, type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
 import { settleHeld } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
+import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
@@ -82,6 +83,18 @@ export class Ledger {
   async rejectedIn({ runId }: RunRow): Promise<Reason[]> {
     const { path } = this.#database
     return this.#database.inTurn(async (manager) => (await reasonsOf({ path, manager }, [runId])).rejected)
+  }
+
+  /** The ids of the runs that wait for the sink and whose rejected locations were told. */
+  async rejectsTold(): Promise<string[]> {
+    const select = { id: true, holder: true } as const
+    const [state] = await this.#database.inTurn((manager) => manager.find(states, { select }))
+    return toldIn(state?.holder ?? null)
+  }
+
+  /** Those of all runs that wait for the sink were told. */
+  async noteRejectsTold(): Promise<void> {
+    await this.#database.transaction(noteTold)
   }
 
   /** The latest run of each of these slots. */

@@ -19,7 +19,7 @@ export interface StateRow {
   lastSeq: number
   /** What the circuit breakers remember between two starts: JSON, see breakers.ts; null while all are closed. */
   breaker: string | null
-  /** Who holds, or last held, the lock: JSON `{pid, host, command, since}`. */
+  /** Who holds, or last held, the lock, and what was told: JSON, see runs/holder.ts. */
   holder: string | null
   /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number

@@ -1,4 +1,4 @@
-/** What earlier starts rejected of runs that they left: one that was killed told nobody. */
+/** What earlier starts rejected of runs that they left, and told nobody: they were killed. */
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { Rejects } from './rejects.js'
 
@@ -18,19 +18,16 @@ export async function rejectsOf(run: RunRow, { ledger }: Outbox): Promise<Reject
   return rejects
 }
 
-/** Of the runs that are left, before anything is read. */
+/** Of the runs that are left and were not told, before anything is read. */
 export async function leftRejects(outbox: Outbox): Promise<LeftRejects[]> {
-  const left: LeftRejects[] = []
-  for (const run of await outbox.ledger.unfinished())
-    if (run.rejected > 0) left.push({ run, rejects: await rejectsOf(run, outbox) })
-  return left
+  const found = (await outbox.ledger.unfinished()).filter(({ rejected }) => rejected > 0)
+  const told = found.length > 0 ? await outbox.ledger.rejectsTold() : []
+  const untold = found.filter(({ runId }) => !told.includes(runId))
+  return Promise.all(untold.map(async (run) => ({ run, rejects: await rejectsOf(run, outbox) })))
 }
 
-/** Those of them that have come to an end since, unless a later run of their slot read the list anew. */
+/** Those of them that are read to their end by now, unless a later run of their slot read the list anew. */
 export async function endedOf(left: readonly LeftRejects[], { ledger }: Outbox): Promise<LeftRejects[]> {
   const latest = new Map((await ledger.latestOf(left.map(({ run }) => run.slot))).map((run) => [run.runId, run]))
-  return left.filter(({ run }) => {
-    const state = latest.get(run.runId)?.state
-    return state === 'done' || (state === 'read' && run.state !== 'read')
-  })
+  return left.filter(({ run }) => ['read', 'done'].includes(latest.get(run.runId)?.state ?? ''))
 }

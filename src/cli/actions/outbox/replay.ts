@@ -148,7 +148,7 @@ async function fromSource(
   const held = outbox.intake.leftOut
   result.replayed = { tasks: summary.run.persisted - held, held }
   await noteDelivered(result, summary, outbox)
-  await tellAllRejects(summary, result.served, around)
+  await tellAllRejects(summary, result.served, outbox, around)
   return summary.errors
 }
 

@@ -99,7 +99,7 @@ export async function backfill(
     const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)
     await noteDelivered(result, summary, outbox)
     result.source.rejected = summary.rejects.count
-    await tellAllRejects(summary, result.served, around)
+    await tellAllRejects(summary, result.served, outbox, around)
     result.durationMs = elapsed()
     const of = { slots: `slots ${from} to ${to}`, rejects: summary.rejects }
     const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
