@@ -216,6 +216,8 @@ export interface Diagnosis {
   readonly verdict: 'fine' | 'wrong' | 'unknown'
   /** What was found, with its numbers and names, without secrets: a sentence. */
   readonly found: string
+  /** Of what is wrong: what to do, where a command needs names that were found; else the check says it. */
+  readonly todo?: string | undefined
 }
 
 /** What a plugin may want to know for its checks. */

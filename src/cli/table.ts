@@ -7,11 +7,12 @@ export const terminalWidth = (): number =>
   Number(process.env['COLUMNS']) || process.stdout.columns || Number.POSITIVE_INFINITY
 
 /**
- * A text in lines of `width` at most, broken between words; those behind the first one are indented. A line feed in it
- * begins none: a city's name may hold one.
+ * A text in lines of `width` at most, broken between words; those behind the first one are indented. A command in
+ * backticks stays on one line, however long, so that it can be copied. A line feed in the text begins no line: a city's
+ * name may hold one.
  */
 export function wrapped(text: string, width: number): string[] {
-  const [first = '', ...words] = harmless(text).split(' ')
+  const [first = '', ...words] = harmless(text).split(outsideBackticks)
   const lines = [first]
   for (const word of words) {
     const last = lines.length - 1
@@ -20,6 +21,9 @@ export function wrapped(text: string, width: number): string[] {
   }
   return lines
 }
+
+/** A space with backticks in pairs, or none, behind it. */
+const outsideBackticks = / (?=[^`]*(?:`[^`]*`[^`]*)*$)/
 
 /** Rows under a head; the widest columns give way where the lines are longer than `width`. */
 export async function table(

@@ -37,6 +37,7 @@ describe('a table', () => {
 
   it('and a line feed begins no line in a text, either', () => {
     expect(wrapped('a\nb: c d', 7)).toEqual(['a\ufffdb: c', '  d'])
+    expect(wrapped('do: `a b c`; d', 5)).toEqual(['do:', '  `a b c`;', '  d'])
   })
 
   it('takes many rows', async () => {

@@ -1,7 +1,9 @@
 /** Faults of Redis and of the stream, each made for real: servers of the distribution's, and what they are set to. */
+import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Redis } from 'ioredis'
 import { Redis as Client } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -43,6 +45,18 @@ const folderFor = (sink: object = {}, more: object = {}): Promise<string> => fol
 const saidOf = (ran: Examined, code: string): string | undefined =>
   ran.json.checks.find((check) => check.code === code)?.found
 
+/** Does what a finding says: its commands, as they stand there. */
+async function obey(ran: Examined, code: string, env: Record<string, string> = {}): Promise<string[]> {
+  const todo = ran.json.checks.find((check) => check.code === code)?.todo ?? ''
+  const commands = [...todo.matchAll(/`(redis-cli [^`]+)`/g)].map(([, command = '']) => command)
+  expect(commands.length, todo).toBeGreaterThan(0)
+  for (const command of commands) {
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: { ...process.env, ...env } })
+    expect(stdout, command).not.toMatch(/ERR|NOAUTH|NOPERM/)
+  }
+  return commands
+}
+
 async function read(group: string): Promise<void> {
   await admin.xreadgroup('GROUP', group, 'one', 'COUNT', 1_000, 'STREAMS', stream, '>')
 }
@@ -66,6 +80,8 @@ describe('the server', () => {
     await setting('min-replicas-to-write', '1')
     const ran = await doctor(cwd)
     expectFound(ran, 78, 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-replicas', 'redis-durability')
+    await obey(ran, 'redis-policy')
+    expect(await admin.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'noeviction'])
     expect(saidOf(ran, 'redis-replicas')).toBe('0 of 1 that it needs are connected')
     expect(saidOf(ran, 'redis-durability')).toBe('a batch waits for 2 replicas, and 0 keep up')
     expect(ran.stderr).toBe('')
@@ -87,7 +103,8 @@ describe('the server', () => {
     await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'))
     expectFound(await doctor(cwd), 75, 'redis-save')
     await setting('stop-writes-on-bgsave-error', 'no')
-    await admin.persist(`{${stream}}:owm:slots`) // what the other finding says
+    await obey(ran, 'redis-expiry')
+    expect(await admin.pttl(`{${stream}}:owm:slots`)).toBe(-1)
     expectFound(await doctor(cwd), 75, 'redis-save')
     await admin.config('SET', 'dir', redis.directory)
     await admin.bgsave() // what the finding says
@@ -116,6 +133,21 @@ describe('the server', () => {
     expectFound(stopped, 75, 'redis-reachable')
     expect(stopped.json.unknown).toBeGreaterThan(15)
     for (const ran of [narrow, wrong, stopped]) expect(ran.stdout + ran.stderr).not.toMatch(/tr0ub4dor|mistyped/)
+  })
+
+  it('is given commands as the user of the configuration, in its database, without the password', async () => {
+    const [user, password] = ["o'wm", 'tr0ub4dor']
+    await admin.call('ACL', 'SETUSER', user, 'on', `>${password}`, '~*', '+@all')
+    const cwd = await folderFor({ username: user, password, database: 3, stream: 'a b' })
+    await owm(['produce'], { cwd })
+    const ran = await doctor(cwd)
+    expectFound(ran, 0, 'redis-no-group')
+    await obey(ran, 'redis-no-group', { REDISCLI_AUTH: password })
+    expectFound(await doctor(cwd), 0)
+    const todo = ran.json.checks.find(({ code }) => code === 'redis-no-group')?.todo
+    expect(todo).toContain(` -n 3 --user 'o'\\''wm' XGROUP CREATE 'a b' workers 0`)
+    expect(todo).toMatch(/the password from REDISCLI_AUTH in its environment\.$/)
+    expect(ran.stdout).not.toContain(password)
   })
 
   it('is a replica that lags, and a cluster that is down', async () => {
@@ -167,6 +199,10 @@ describe('the stream', () => {
     expect(saidOf(ran, 'redis-abandoned-group')).toMatch(
       /group workers has 25 unread .* of 1 h 59 min|2 h .* no consumer/,
     )
+    const destroyed = await obey(ran, 'redis-abandoned-group')
+    expect(destroyed[0]).toBe(`redis-cli -h 127.0.0.1 -p ${redis.port} XGROUP DESTROY ${stream} workers`)
+    expect(await admin.xinfo('GROUPS', stream)).toEqual([])
+    await admin.xgroup('CREATE', stream, 'workers', '0')
     await read('workers')
     expectFound(await doctor(await folderFor({ maxLength: 25 })), 0)
   })
@@ -175,12 +211,15 @@ describe('the stream', () => {
     const [cwd, other] = [await folderFor(), await folderFor()]
     await admin.xgroup('DESTROY', stream, 'workers')
     for (const folder of [cwd, other]) expect((await owm(['produce'], { cwd: folder })).code).toBe(0)
-    expectFound(await doctor(cwd), 0, 'redis-no-group', 'redis-fences')
+    const none = await doctor(cwd)
+    expectFound(none, 0, 'redis-no-group', 'redis-fences')
+    await obey(none, 'redis-no-group')
+    await admin.xgroup('DESTROY', stream, 'workers')
     await admin.xgroup('CREATE', stream, 'late', '$')
     const late = await doctor(cwd)
     expectFound(late, 75, 'redis-late-group', 'redis-fences')
     expect(saidOf(late, 'redis-late-group')).toMatch(/^40 entries from .* came before late/)
-    await admin.xgroup('SETID', stream, 'late', '0') // what the finding says
+    await obey(late, 'redis-late-group')
     expectFound(await doctor(cwd), 0, 'redis-fences')
   })
 

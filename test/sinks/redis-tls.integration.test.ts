@@ -1,6 +1,6 @@
 /** Redis behind TLS, with real certificates: what is refused, and a URL that says the wrong protocol. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
@@ -97,6 +97,22 @@ it('sink.tls: an authority, a certificate and its key, by their files or as text
     code: 78,
     stderr: expect.stringMatching(/not trusted: [\s\S]*sink\.tls\.serverName/),
   })
+})
+
+it('what owm doctor has to paste speaks TLS, too', async () => {
+  const { tls } = await tlsServer('valid')
+  const [ca, cert, key] = ['crt', 'crt', 'key'].map((what) => file('valid', what))
+  const cwd = await folderWith({
+    source: { use: 'simulated-db', count: 3 },
+    sink: { use: 'redis-stream', url: `rediss://127.0.0.1:${tls}`, tls: { ca, cert, key } },
+    outbox: { path: './o.db' },
+  })
+  expect((await owm(['produce'], { cwd })).code).toBe(0)
+  const todo = async (): Promise<string | undefined> =>
+    /do: Make a group.*`(redis-cli [^`]+)`/.exec((await owm(['doctor'], { cwd })).stdout)?.[1]
+  copyFileSync(key ?? '', join(cwd, 'key.pem')) // which the finding says, too
+  expect(execFileSync('sh', ['-c', (await todo()) ?? ''], { cwd, encoding: 'utf8' })).toBe('OK\n')
+  expect(await todo()).toBeUndefined()
 })
 
 it('sink.tls that cannot be used is told before anything is sent', async () => {

@@ -181,10 +181,11 @@ function doctorCheck(declared: SinkPlugin['checks'] = {}, probe: Probe): Check {
     run: () =>
       probe.bare(async ({ doctor }) => {
         const patient = { outboxId: undefined, pending: 0, now: Date.now }
-        for (const { code, verdict, found } of (await doctor?.(patient)) ?? []) {
+        for (const { code, verdict, found, todo } of (await doctor?.(patient)) ?? []) {
           assert.ok(code in declared, `\`checks\` has no ${code}`)
           assert.ok(['fine', 'wrong', 'unknown'].includes(verdict), `${code} is ${verdict}: fine, wrong or unknown?`)
           assert.ok(found.length > 0, `${code} says nothing of what was found`)
+          assert.ok(todo !== '', `${code} says nothing of what to do`)
         }
       }),
   }

@@ -41,7 +41,7 @@ const transientCodes: Readonly<Record<string, string>> = {
   ASK: 'The hash slot of the stream is moving to another node: this passes.',
   TRYAGAIN: 'The hash slot of the stream is moving to another node: this passes.',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write.',
-  CLUSTERDOWN: 'The cluster is down: `redis-cli --cluster check` says why; the tasks wait in the outbox.',
+  CLUSTERDOWN: 'The cluster is down: `redis-cli --cluster check` and a node says why; the tasks wait in the outbox.',
   MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
 }
 

@@ -37,6 +37,12 @@ export function databaseIn(text: string): string {
   return pathname.slice(1) || (searchParams.get('db') ?? '')
 }
 
+/** The user that a URL has, '' for none. */
+export function usernameIn(text: string): string {
+  const { username, searchParams } = new URL(text)
+  return decodeURIComponent(username) || (searchParams.get('username') ?? '')
+}
+
 /** The password that a URL has, '' for none. */
 export function passwordIn(text: string): string {
   const { password, searchParams } = new URL(text)

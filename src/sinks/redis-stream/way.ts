@@ -28,6 +28,8 @@ export interface Way {
   /** Undefined: it doesn't speak TLS. */
   readonly tls: ConnectionOptions | undefined
   readonly hasPassword: boolean
+  /** The folder of relative paths in the settings. */
+  readonly baseDir: string
 }
 
 /** What a sink is known by: as configured, so that a failover makes no other one of it. */
@@ -52,6 +54,7 @@ export async function wayOf(settings: Settings, baseDir: string): Promise<Way> {
     database: databaseOf(settings),
     tls: isTls ? await tlsOf(settings.tls, baseDir) : undefined,
     hasPassword: (password || passwordIn(url)) !== '',
+    baseDir,
   }
   if (sentinels) return { by: 'sentinels', nodes: nodesIn(sentinels, 26379), ...rest }
   if (cluster) return { by: 'cluster', nodes: nodesIn(cluster, 6379), ...rest }

@@ -67,8 +67,9 @@ export async function doctor(
   return { result, summary, errors: errorsOf(wrong), matters: wrong.length > 0 }
 }
 
-function lineOf(pipeline: string | undefined, { code, verdict, found, check }: Finding): Line {
-  const { about, why, todo, exitCode } = check
+function lineOf(pipeline: string | undefined, { code, verdict, found, check, ...own }: Finding): Line {
+  const { about, why, exitCode } = check
+  const todo = own.todo ?? check.todo
   const of = verdict === 'wrong' ? { why, todo, exitCode } : { why: null, todo: null, exitCode: null }
   return { pipeline: pipeline ?? null, code, verdict, about, found, ...of }
 }

@@ -149,7 +149,7 @@ function nowhere({ sentinels, name, stream }: Settings, failures: readonly unkno
       hint: 'Correct sink.name: `SENTINEL MASTERS` lists the names, by redis-cli at the port of a Sentinel.',
     })
   return new TransientError(`No node of the cluster (${who}) serves the hash slot ${hashSlotOf(stream)}.`, {
-    hint: 'Assign it (`redis-cli --cluster fix`), or wait for a failover to end; the tasks wait in the outbox.',
+    hint: 'Assign it (`redis-cli --cluster fix` and a node), or wait for a failover; the tasks wait in the outbox.',
   })
 }
 

@@ -38,7 +38,12 @@ export class Connection {
 
   /** Where it is connected to, in words: `10.0.0.1:6379`. */
   get place(): string {
-    return shown(this.#node ?? this.#way.nodes[0])
+    return shown(this.node)
+  }
+
+  /** The server that it is connected to, or else the first that is known. */
+  get node(): Node {
+    return this.#node ?? this.#way.nodes[0]
   }
 
   /**

@@ -9,17 +9,25 @@ import type { Settings } from '../options.js'
 import { otherCommands, rights } from '../scripts/rights.js'
 import { shown, type Way } from '../way.js'
 import { type Code, checks } from './checks.js'
+import { withCommands } from './redis-cli.js'
 import { clockCheck, serverChecks } from './server.js'
 import { streamChecks } from './stream.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
 export { checks } from './checks.js'
 
-export async function examined(
-  connection: Connection,
-  { settings, way, keys }: { settings: Settings; way: Way; keys: Keys },
-  patient: Patient,
-): Promise<readonly Diagnosis[]> {
+interface What {
+  readonly settings: Settings
+  readonly way: Way
+  readonly keys: Keys
+}
+
+export async function examined(connection: Connection, what: What, patient: Patient): Promise<readonly Diagnosis[]> {
+  const found = await lookedAt(connection, what, patient)
+  return withCommands(found, { node: connection.node, ...what })
+}
+
+async function lookedAt(connection: Connection, { settings, way, keys }: What, patient: Patient): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [tlsCheck(way)]
   try {
     await connection.ask((redis) => redis.ping())

@@ -5,7 +5,7 @@ import type { Connection } from '../connection/index.js'
 import type { Keys } from '../keys.js'
 import type { Settings } from '../options.js'
 import { type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
-import { attempt, fine, judged } from './verdict.js'
+import { attempt, commands, fine, judged } from './verdict.js'
 
 /** A stream so many times as long as its bound is bounded by nobody, or by another bound. */
 const mostTimes = 2
@@ -46,9 +46,15 @@ async function groupChecks(
     )
     const isUnread = length > 0 && groups.length === 0
     return [
-      judged('redis-no-group', isUnread, groups.length === 0 ? 'no group' : plural(groups.length, 'group')),
+      judged(
+        'redis-no-group',
+        isUnread,
+        groups.length === 0 ? 'no group' : plural(groups.length, 'group'),
+        `Make a group, by its workers' name for it: ${commands([['XGROUP', 'CREATE', stream, 'workers', '0']])}. ` +
+          'Plain readers need none.',
+      ),
       unreadCheck(pictures, maxLength),
-      abandonedCheck(pictures, now),
+      abandonedCheck(pictures, stream, now),
       await lateCheck(connection, stream, groups, length),
     ]
   })
@@ -62,19 +68,22 @@ function unreadCheck(groups: readonly GroupPicture[], bound: number): Diagnosis 
   return judged('redis-unread', lag >= bound * mostUnread, found)
 }
 
-function abandonedCheck(groups: readonly GroupPicture[], now: number): Diagnosis {
+function abandonedCheck(groups: readonly GroupPicture[], stream: string, now: number): Diagnosis {
   const stopped = groups.flatMap(({ name, oldestUnread, consumers, lag }) => {
     const waits = oldestUnread === null ? 0 : now - oldestUnread.at
     const idle = Math.min(...consumers.map(({ idleMs }) => idleMs))
     if (waits < abandonedMs || idle < abandonedMs) return []
     const how = lag === null ? '' : `${count(lag)} `
     const who = consumers.length === 0 ? 'it has no consumer' : `no consumer has asked for ${age(idle)}`
-    return [`the group ${name} has ${how}unread entries, the oldest of ${age(waits)} ago: ${who}`]
+    const found = `the group ${name} has ${how}unread entries, the oldest of ${age(waits)} ago: ${who}`
+    return [{ name, found }]
   })
+  const destroy = stopped.map(({ name }) => ['XGROUP', 'DESTROY', stream, name])
   return judged(
     'redis-abandoned-group',
     stopped.length > 0,
-    stopped.join('; ') || 'every group that has something to read reads',
+    stopped.map(({ found }) => found).join('; ') || 'every group that has something to read reads',
+    `Start its workers; if nobody reads with it: ${commands(destroy)}.`,
   )
 }
 
@@ -97,6 +106,7 @@ async function lateCheck(
     'redis-late-group',
     first !== undefined,
     first === undefined ? 'no entry came before the groups' : found,
+    `${commands(groups.map(({ name }) => ['XGROUP', 'SETID', stream, name, '0']))}: it reads from the beginning.`,
   )
 }
 
@@ -110,9 +120,11 @@ async function expiryCheck(
     const left = await connection.ask((redis) => Promise.all(keys.map((key) => redis.pttl(key))))
     const expiring = keys.flatMap((key, index) => {
       const ms = left[index] ?? -1
-      return ms >= 0 ? [`${key} expires in ${age(ms)}`] : []
+      return ms >= 0 ? [{ key, found: `${key} expires in ${age(ms)}` }] : []
     })
-    return [judged('redis-expiry', expiring.length > 0, expiring.join('; ') || 'no key expires')]
+    const found = expiring.map((one) => one.found).join('; ') || 'no key expires'
+    const persist = commands(expiring.map(({ key }) => ['PERSIST', key]))
+    return [judged('redis-expiry', expiring.length > 0, found, `${persist}; then find who set the time.`)]
   })
 }
 
