@@ -6,8 +6,8 @@ import type { Diagnosis } from '../plugin.js'
 export const isThisMachine = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
-/** Those of the codes under which nothing was found, since the server didn't answer before. */
-export const unasked = (codes: readonly string[], found: readonly Diagnosis[], server: string): Diagnosis[] =>
+/** Those of the codes under which nothing was found, with the reason. */
+export const unasked = (codes: readonly string[], found: readonly Diagnosis[], why: string): Diagnosis[] =>
   codes
     .filter((code) => !found.some((one) => one.code === code))
-    .map((code) => ({ code, verdict: 'unknown', found: `${server} could not be asked` }))
+    .map((code) => ({ code, verdict: 'unknown', found: why }))

@@ -23,6 +23,8 @@ it('nothing is wrong, before the first delivery and behind it', async () => {
   const before = await doctor(cwd)
   expectFound(before, 0)
   expect(before.stdout).toContain('the first run makes them')
+  expect(before.stdout).toContain('the tables are not there yet')
+  expect(before.stdout).not.toContain('could not be asked')
   expect((await owm(['produce'], { cwd })).code).toBe(0)
   expectFound(await doctor(cwd), 0)
 })

@@ -29,8 +29,14 @@ export async function examined(parts: Examined, patient: Patient): Promise<reado
     )
     diagnoses.push(...(await placeChecks(parts, patient)))
   }
-  return [...diagnoses, ...unasked(codesFor(parts.settings), diagnoses, 'PostgreSQL')]
+  const why = server instanceof Error ? 'PostgreSQL could not be asked' : whyNotLookedAt(diagnoses)
+  return [...diagnoses, ...unasked(codesFor(parts.settings), diagnoses, why)]
 }
+
+const whyNotLookedAt = (found: readonly Diagnosis[]): string =>
+  found.some(({ code, verdict }) => code === 'graphile-worker' && verdict === 'wrong')
+    ? 'graphile-worker comes first'
+    : 'the tables are not there yet'
 
 /** What matters for tasks in a table, or for jobs. */
 const codesFor = ({ queue }: Settings): string[] =>

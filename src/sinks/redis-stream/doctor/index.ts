@@ -33,7 +33,7 @@ async function lookedAt(connection: Connection, { settings, way, keys }: What, p
     await connection.ask((redis) => redis.ping())
   } catch (error) {
     found.push(wrong(codeFor(error), withHint(error)))
-    return [...found, ...unasked(Object.keys(checks), found, 'Redis')]
+    return [...found, ...unasked(Object.keys(checks), found, 'Redis could not be asked')]
   }
   found.push(
     fine('redis-reachable', `${connection.place} answers`),
