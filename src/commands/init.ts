@@ -8,8 +8,13 @@ import { UsageError } from '../errors/index.js'
 export type { InitResult } from '../cli/actions/init/init.js'
 export type { PrintResult } from '../cli/actions/init/print.js'
 
-/** Throws UsageError for flags that would have no effect on the file. */
+/** Throws UsageError for flags that would have no effect. */
 function mustWrite(flags: { readonly [name: string]: unknown }): void {
+  const elsewhere = ['config', 'pipeline'].find((name) => flags[name] !== undefined)
+  if (elsewhere !== undefined)
+    throw new UsageError(`--${elsewhere} has no effect: .owmrc.yaml is written into this folder.`, {
+      hint: 'Run `owm init` in the folder that it is for; --print is about a configuration that is there.',
+    })
   const unheard = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
   if (unheard === undefined) return
   throw new UsageError(`--${unheard} has no effect on the file: --list, --table, --to, --every and --ping have.`, {

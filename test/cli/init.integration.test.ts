@@ -103,6 +103,13 @@ describe('by flags', () => {
     })
     const unheard = await owm(['init', '--list', 'cities.csv', '--source', 'sql'], { cwd, env })
     expect(unheard).toMatchObject({ code: 2, stderr: expect.stringContaining('--source has no effect on the file') })
+    for (const args of [
+      ['--config', 'other.yaml'],
+      ['--pipeline', 'hourly'],
+    ])
+      expect(await owm(['init', ...args], { cwd })).toMatchObject({
+        ...{ code: 2, stderr: expect.stringContaining(`${args[0]} has no effect: .owmrc.yaml is written into`) },
+      })
     expect(await readdir(cwd)).toEqual(['cities.csv', 'odd.csv'])
   })
 })
