@@ -29,6 +29,15 @@ test('a time that no start has come for is a difference; one due just now, cover
     code: 0,
     json: { standIn: { slot: hour(9), by: hour(10) }, slots: [{ slot: hour(10), state: 'same' }] },
   })
+  const standsIn = await owm(['runs', 'show', hour(9)], at(cwd, '2026-11-23T11:05:00Z'))
+  expect(standsIn.stderr).toContain(`the run of ${hour(10)} stands in for it`)
+  // What is no scheduled time nobody owes, so that nothing stands in for it.
+  const [byHand, unscheduled] = ['2026-11-23T09:30:00Z', ['--set', 'schedule=null']]
+  for (const args of [[byHand], [hour(9), ...unscheduled]]) {
+    const none = await owm(['runs', 'show', ...args], at(cwd, '2026-11-23T11:05:00Z'))
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining(`No run serves the slot ${args[0]}`) })
+    expect((await verify(cwd, '2026-11-23T11:05:00Z', '--slot', ...args)).json).not.toHaveProperty('standIn')
+  }
   const missed = await verify(cwd, '2026-11-23T11:05:00Z', '--slot', hour(7))
   expect(missed).toMatchObject({ code: 75, json: { slots: [{ differences: [{ kind: 'no run' }] }] } })
   const shown = await owm(['runs', 'show', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))

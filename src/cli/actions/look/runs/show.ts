@@ -9,6 +9,7 @@ import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { age, count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
+import { standInOf } from '../stand-in.js'
 import {
   againInWords,
   grouped,
@@ -53,7 +54,7 @@ export async function showRuns(
   filterOf(text)
   const runs: ShownRun[] = []
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
-  if (runs.length === 0) await mustNotBeCovered(text, pipelines, configure)
+  if (runs.length === 0) await mustNotBeCovered(text, pipelines, configure, around)
   const width = terminalWidth()
   const summary = mustBeMeant(text, runs).flatMap((run, index) => [...(index > 0 ? [''] : []), ...wordsOf(run, width)])
   return { result: { runs }, summary }
@@ -117,20 +118,15 @@ async function mustNotBeCovered(
   text: string,
   pipelines: readonly (string | undefined)[],
   configure: (pipeline: string | undefined) => Promise<Loaded>,
+  around: Surroundings,
 ): Promise<void> {
   const named = filterOf(text)
   if (!('slot' in named)) return
-  const time = Date.parse(named.slot)
-  const [{ slotsIn }, { standInFor }] = await Promise.all([
-    import('../../../../outbox/runs/slots.js'),
-    import('../../../../schedule/covers.js'),
-  ])
   for (const pipeline of pipelines) {
-    const seen = await slotsIn((await configure(pipeline)).settings.outbox.path)
-    const by = standInFor(time, seen)
-    if (by)
-      throw new UsageError(`No run is of the slot ${text}: the run of ${by.slot} stands in for it.`, {
-        hint: `\`owm runs show ${by.slot}\` shows that one; \`owm schedule\` shows what each run covers.`,
+    const by = await standInOf(named.slot, await configure(pipeline), around)
+    if (by !== undefined)
+      throw new UsageError(`No run is of the slot ${text}: the run of ${by} stands in for it.`, {
+        hint: `\`owm runs show ${by}\` shows that one; \`owm schedule\` shows what each run covers.`,
       })
   }
 }

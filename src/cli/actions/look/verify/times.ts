@@ -1,9 +1,9 @@
-/** Scheduled times that have no run of their own: which run stands in for one, and which of them nobody serves. */
+/** Scheduled times that have no run of their own, and which of them nobody serves. */
 import type { Loaded } from '../../../../config/load.js'
-import { isTimeOf } from '../../../../schedule/timetable.js'
 import { slotOf } from '../../../../tasks/slot.js'
 import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { plural } from '../../../format.js'
+import { ledgerOf } from '../stand-in.js'
 
 /** Some scheduled times; null where there is none. */
 interface Times {
@@ -20,16 +20,6 @@ export interface TimesWithoutRun {
   due: Times & { late: number }
   /** No start serves them any more: they were told when they were missed, and are no difference. */
   missed: Times
-}
-
-/** The slot whose run stands in for a scheduled time; undefined where it has one of its own, or none does. */
-export async function standInOf(slot: string, loaded: Loaded, around: Surroundings): Promise<string | undefined> {
-  const schedule = scheduleOf(loaded, around)
-  const time = Date.parse(slot)
-  if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
-  const { seen, covers } = await ledgerOf(loaded)
-  const isServed = seen.slots.some((one) => one.slot === slot && one.state !== 'covered' && one.state !== 'missed')
-  return isServed ? undefined : covers.standInFor(time, seen)?.slot
 }
 
 /**
@@ -58,14 +48,6 @@ export async function timesWithoutRun(
     due: { ...of(found.due), late: isHeld ? 0 : left(found.late).length },
     missed: of(found.missed),
   }
-}
-
-async function ledgerOf({ settings }: Loaded) {
-  const [{ slotsIn }, covers] = await Promise.all([
-    import('../../../../outbox/runs/slots.js'),
-    import('../../../../schedule/covers.js'),
-  ])
-  return { seen: await slotsIn(settings.outbox.path), covers }
 }
 
 /** What serves them. */

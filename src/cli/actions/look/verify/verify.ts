@@ -9,9 +9,10 @@ import { slotNamed } from '../../../flags.js'
 import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
+import { standInOf } from '../stand-in.js'
 import type { Verified } from './judge.js'
 import { isDifferent, reportOf } from './report.js'
-import { remedyOf, standInOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
+import { remedyOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
 
 /** What `owm verify --json` prints. */
 export interface VerifyResult {

@@ -1,0 +1,26 @@
+/** Which run stands in for a scheduled time that has none of its own. */
+import type { Loaded } from '../../../config/load.js'
+import { isTimeOf } from '../../../schedule/timetable.js'
+import { type Surroundings, scheduleOf } from '../../compose.js'
+
+/**
+ * The slot of that run; undefined where the time has one of its own, where none stands in, and where it is no scheduled
+ * time: nobody owes it.
+ */
+export async function standInOf(slot: string, loaded: Loaded, around: Surroundings): Promise<string | undefined> {
+  const schedule = scheduleOf(loaded, around)
+  const time = Date.parse(slot)
+  if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
+  const { seen, covers } = await ledgerOf(loaded)
+  const isServed = seen.slots.some((one) => one.slot === slot && one.state !== 'covered' && one.state !== 'missed')
+  return isServed ? undefined : covers.standInFor(time, seen)?.slot
+}
+
+/** All slots of the outbox, and what tells by them. */
+export async function ledgerOf({ settings }: Loaded) {
+  const [{ slotsIn }, covers] = await Promise.all([
+    import('../../../outbox/runs/slots.js'),
+    import('../../../schedule/covers.js'),
+  ])
+  return { seen: await slotsIn(settings.outbox.path), covers }
+}
