@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
 import { owm, owmJson } from '../support/cli.js'
 import { at, countIn, folderOf, produce, settings } from '../support/scheduled.js'
@@ -66,6 +67,11 @@ describe('after an outage', () => {
     expect(await said('14:20', 'produce')).toMatch(/^slot 2026-11-23T14:00:00Z: .*covers 3 scheduled times before/m)
     expect(await said('15:00', 'produce', '-q')).not.toContain('slot')
     expect(await said('15:10', 'runs')).toMatch(/COVERS[\s\S]*T15:00:00Z .* 0 .*\n.*T14:00:00Z .* 3 /)
+    expect(await said('15:59', 'runs')).not.toContain('due')
+    expect(await said('16:01', 'runs')).toMatch(/\n2026-11-23T16:00:00Z {2}due: `owm produce` serves it\nSLOT/)
+    const { json } = await owmJson<RunsResult>(['runs'], at(cwd, '2026-11-23T18:01:00Z'))
+    const [from, to] = ['2026-11-23T16:00:00Z', '2026-11-23T18:00:00Z']
+    expect(json.pipelines[0]).toMatchObject({ due: { from, to, count: 3 }, missed: [], matching: 3 })
     expect(await said('15:10', 'runs', 'show', '2026-11-23T12:00:00Z')).toContain(
       'run of 2026-11-23T14:00:00Z stands in',
     )

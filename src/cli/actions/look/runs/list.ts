@@ -2,10 +2,11 @@
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import type { OnTime } from '../../../../pipeline/slots/on-time.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
 import { timesCovered } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
-import { normalSlot } from '../../../../tasks/slot.js'
+import { normalSlot, slotOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { count, harmless, plural } from '../../../format.js'
@@ -27,6 +28,8 @@ export interface RunsResult {
     runs: RunOfList[]
     /** Scheduled times that no run serves, the newest first. */
     missed: Gap[]
+    /** With a schedule: the scheduled times up to now that the next start serves; left out where there are none. */
+    due?: Due
     /** How many runs match, whatever the limit. */
     matching: number
     /** With --all-shards: what the sink's receipts say of each slot, the newest first. */
@@ -34,6 +37,13 @@ export interface RunsResult {
     /** Why it couldn't be looked at. */
     error?: { code: string; message: string }
   }[]
+}
+
+/** Scheduled times in a row: the first and the last one, and how many. */
+interface Due {
+  from: string
+  to: string
+  count: number
 }
 
 export type PipelineRuns = RunsResult['pipelines'][number]
@@ -105,10 +115,29 @@ async function look(
   if (!found) return
   const missed = found.gaps.filter(({ notedAt }) => Date.parse(notedAt) >= found.from).slice(0, limit)
   Object.assign(of, { matching: found.matching, missed })
-  const timetable = scheduleOf(loaded, around)?.timetable
+  const schedule = scheduleOf(loaded, around)
+  const due = schedule && (await dueIn(settings.outbox.path, schedule))
+  if (due) of.due = due
+  const timetable = schedule?.timetable
   const coversOf = ({ interval }: RunFacts): number =>
     interval && timetable ? timesCovered(interval, found.gaps, timetable) : 0
   of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
+}
+
+async function dueIn(path: string, schedule: OnTime): Promise<Due | undefined> {
+  const [{ slotsIn }, { wouldServe }] = await Promise.all([
+    import('../../../../outbox/runs/slots.js'),
+    import('../../../../pipeline/slots/on-time.js'),
+  ])
+  const { coveredTo, ...seen } = await slotsIn(path)
+  if (coveredTo === null) return undefined
+  const { gaps } = wouldServe(schedule, { coveredTo, ...seen })
+  const last = gaps.at(-1)?.to ?? coveredTo
+  const times = [...schedule.timetable.between(last, schedule.now())]
+  const [from, to] = [times[0], times.at(-1)]
+  return from === undefined || to === undefined
+    ? undefined
+    : { from: slotOf(from), to: slotOf(to), count: times.length }
 }
 
 async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surroundings): Promise<ShardsOfSlot[]> {
@@ -124,7 +153,7 @@ async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surround
 }
 
 async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
-  const { pipeline, outbox, runs, missed, matching, shards, error } = of
+  const { pipeline, outbox, runs, missed, due, matching, shards, error } = of
   const width = terminalWidth()
   const head = `${pipeline === null ? '' : `${pipeline}: `}outbox ${outbox ?? 'not known'}`
   const some = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
@@ -133,6 +162,7 @@ async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
   return [
     harmless(`${head}: ${some}${more}`),
     ...(error ? wrapped(`can't be looked at: ${error.message}`, width) : []),
+    ...(due ? wrapped(dueInWords(due), width) : []),
     ...(runs.length + missed.length > 0 ? await tableOf(shown, runs, missed, width) : []),
     ...notesOn(runs, left, width),
     ...(runs.some(({ delivered }) => delivered > 0) ? wrapped(notAsked, width) : []),
@@ -220,6 +250,11 @@ async function tableOf(
   const merged = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
   return [...(rows.length > 0 ? [first] : []), ...merged.flatMap((one) => one.lines)]
 }
+
+const dueInWords = ({ from, to, count: times }: Due): string =>
+  times === 1
+    ? `${to}  due: \`owm produce\` serves it`
+    : `${to}  due: ${count(times)} times, from ${from}; \`owm produce\` serves them`
 
 const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
   `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})`
