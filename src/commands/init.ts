@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import * as Flags from '@oclif/core/flags'
-import { type InitResult, init } from '../cli/actions/init/init.js'
+import { catchUps, type InitResult, init } from '../cli/actions/init/init.js'
 import { type PrintResult, print, schedulers } from '../cli/actions/init/print.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { UsageError } from '../errors/index.js'
@@ -17,9 +17,12 @@ function mustWrite(flags: { readonly [name: string]: unknown }): void {
     })
   const unheard = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
   if (unheard === undefined) return
-  throw new UsageError(`--${unheard} has no effect on the file: --list, --table, --to, --every and --ping have.`, {
-    hint: 'Leave it out, and edit the file then. `owm plugins show NAME` has an example for each source and sink.',
-  })
+  throw new UsageError(
+    `--${unheard} has no effect on the file: --list, --table, --to, --every, --catch-up and --ping have.`,
+    {
+      hint: 'Leave it out, and edit the file then. `owm plugins show NAME` has an example for each source and sink.',
+    },
+  )
 }
 
 export default class Init extends OwmCommand<InitResult | PrintResult> {
@@ -54,6 +57,11 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
       helpValue: 'TIMES',
       exclusive: ['print'],
     }),
+    'catch-up': Flags.option({
+      options: catchUps,
+      description: 'after an outage a run for all its times (latest), or for each',
+      exclusive: ['print'],
+    })(),
     ping: Flags.string({
       description: 'URL of a check that hears of each start',
       helpValue: 'URL',

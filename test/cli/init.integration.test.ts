@@ -86,6 +86,17 @@ describe('by flags', () => {
     expect(checked, checked.stderr).toMatchObject({ code: 0 })
   })
 
+  it('writes how to catch up, where there is a schedule', async () => {
+    const { home, cwd, file } = await scene()
+    const env = { HOME: home }
+    const none = await owm(['init', '--every', 'none', '--catch-up', 'all'], { cwd, env })
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--catch-up goes with a schedule') })
+    expect(await owm(['init', '--every', '6h', '--catch-up', 'all'], { cwd, env })).toMatchObject({ code: 0 })
+    const { schedule } = parse(await readFile(file, 'utf8'))
+    expect(schedule).toEqual({ cron: '0 */6 * * *', timezone: 'UTC', catchUp: 'all' })
+    expect(await owm(['config', 'check'], { cwd, env })).toMatchObject({ code: 0 })
+  })
+
   it('says of a wrong answer why, and writes nothing', async () => {
     const { home, cwd } = await scene()
     const env = { HOME: home }

@@ -27,12 +27,15 @@ export interface InitResult {
   variables?: string[]
 }
 
-/** Answers that flags give. */
+export const catchUps = ['latest', 'all'] as const
+
+/** Answers that flags give. Nobody is asked how to catch up: the default suits nearly all, and is in the file. */
 export interface Given {
   list?: string | undefined
   table?: string | undefined
   to?: string | undefined
   every?: string | undefined
+  'catch-up'?: (typeof catchUps)[number] | undefined
   ping?: string | undefined
 }
 
@@ -64,12 +67,15 @@ export async function init(
   const outbox = outboxFor(dirname(path), around.env)
   secrets.add(...addressesIn({ ping }, path, outbox))
   const answers = await answersTo(given, asks, result, outbox, around)
+  const catchUp = given['catch-up']
+  if (catchUp !== undefined && answers.every === null) throw noTimes()
   const starter = await readFile(join(root, 'templates', 'owmrc.yaml'), 'utf8')
   const text = starterWith(starter, {
     outbox: escaped(outbox),
     source: answers.list?.written,
     sink: answers.to?.written,
     cron: answers.every,
+    catchUp,
     ping: ping && escaped(ping),
     tasks: result.list && tasksOf(result.list),
     namespace: answers.isShared ? escaped(ownName(dirname(path))) : undefined,
@@ -126,6 +132,11 @@ interface Found {
   /** Whether another outbox delivers to the sink, too. */
   isShared?: boolean
 }
+
+const noTimes = (): UsageError =>
+  new UsageError('--catch-up goes with a schedule, and there is to be none.', {
+    hint: 'Give --every hourly, or leave it out.',
+  })
 
 const noDatabase = (): UsageError =>
   new UsageError('--table goes with a database in --list.', {

@@ -11,6 +11,7 @@ export interface Parts {
   readonly sink?: Section | undefined
   /** A cron expression; null for none. */
   readonly cron?: string | null | undefined
+  readonly catchUp?: string | undefined
   readonly ping?: string | undefined
   /** Tasks that the list was found to bring in one slot. */
   readonly tasks?: number | undefined
@@ -40,7 +41,7 @@ const comments: Readonly<Record<string, string>> = {
 }
 
 export function starterWith(starter: string, parts: Parts): string {
-  const { outbox, source, sink, cron, ping, tasks = 0, namespace } = parts
+  const { outbox, source, sink, cron, catchUp, ping, tasks = 0, namespace } = parts
   const bound = boundFor(tasks)
   const slots = `${slotsHeld} slots of the list, which brings ${count(tasks)} tasks`
   const changes: [RegExp, string | undefined][] = [
@@ -52,6 +53,7 @@ export function starterWith(starter: string, parts: Parts): string {
     [/^ {2}url: redis:.*\n/m, sink?.['use'] === 'redis-stream' ? linesOf(withoutUse(sink)) : undefined],
     [/^sink:\n(?: .*\n)+(?:#.*\n)*/m, sink && sink['use'] !== 'redis-stream' ? `sink:\n${linesOf(sink)}` : undefined],
     [/^ {2}cron: "0 \* \* \* \*"/m, cron ? `  cron: ${JSON.stringify(cron)}` : undefined],
+    [/^ {2}catchUp: latest/m, catchUp && `  catchUp: ${catchUp.padEnd('latest'.length)}`],
     [/^# notify:\n# {3}ping: .*\n/m, ping === undefined ? undefined : `notify:\n${linesOf({ ping })}`],
   ]
   const text = changes.reduce(
