@@ -228,6 +228,8 @@ export interface Patient {
   readonly pending: number
   /** How many outboxes of this configuration deliver to its sink, 1 or more: one for each pipeline and shard. */
   readonly outboxes?: number
+  /** Tasks that the newest list of this outbox brought in its slot; undefined where none was read to its end yet. */
+  readonly tasks?: number | undefined
   /** Milliseconds since 1970. */
   now(): number
 }

@@ -17,7 +17,7 @@ import { whyVolatile } from '../files/volatile.js'
 import type { Tally } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
-import { paceOf, wordsOf } from '../schedule/pace.js'
+import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
 import { cadenceKept } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
@@ -42,7 +42,7 @@ export interface Parts {
 
 /** What was looked at, and the result: in words, or the error. */
 export interface Finding {
-  readonly about: 'configuration' | 'source' | 'sink' | 'outbox'
+  readonly about: 'configuration' | 'source' | 'sink' | 'outbox' | 'schedule'
   readonly outcome: string | OwmError
   /** What to do about what isn't wrong, and may not be meant. */
   readonly warning?: string
@@ -119,6 +119,13 @@ async function checkParts(
       'configuration',
       () => cadenceFits(loaded),
       (words) => words,
+    )
+  const tooYoung = settings.schedule && ageInWords(settings.schedule.maxAge, timetable(settings.schedule), Date.now())
+  if (tooYoung)
+    await look(
+      'schedule',
+      async () => tooYoung,
+      ({ words, todo }) => ({ outcome: `${words}: a time that no start came for is missed for good`, warning: todo }),
     )
   const { path } = settings.outbox
   if (!without.includes('outbox'))

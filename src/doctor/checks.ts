@@ -140,6 +140,12 @@ export const checks = {
     todo: 'Compare the list with an older one; with `source.minShare: 0.5` owm refuses such a list by itself.',
     exitCode: 75,
   },
+  'source-shrunk': {
+    about: 'locations that the newest run read, against the one before it, where the list is too long to be counted',
+    why: 'A list that is suddenly half as long may be a part of itself.',
+    todo: 'Compare the list with an older one; with `source.minShare: 0.5` owm refuses such a list by itself.',
+    exitCode: 0,
+  },
   'sink-options': {
     about: 'whether the sink can be opened with its options',
     why: 'A retry cannot help: nothing is delivered until this is corrected.',
@@ -155,7 +161,9 @@ export const checks = {
   'sink-receipts': {
     about: 'whether the sink has the receipts of the slots that were delivered to it',
     why: 'Receipts stand beside the tasks: where they are gone, the tasks may be, too.',
-    todo: '`owm verify` says what differs; `owm flush` delivers again what is younger than a day.',
+    todo:
+      '`owm verify` says what differs; `owm flush` delivers again what is younger than a day and still in the outbox ' +
+      '(outbox.keepTasks).',
     exitCode: 75,
   },
   'schedule-started': {
@@ -163,6 +171,12 @@ export const checks = {
     why: 'Scheduled times pass without a run: their tasks come late, or never.',
     todo: 'Look at what starts owm: `systemctl list-timers`, crontab or CronJob; `owm schedule` shows what is due.',
     exitCode: 75,
+  },
+  'schedule-age': {
+    about: 'whether schedule.maxAge reaches from one scheduled time to the next',
+    why: 'A scheduled time that no start came for is too old when the next one comes: it is never made up.',
+    todo: 'Set schedule.maxAge to the value that the line names; `owm schedule` shows what is due.',
+    exitCode: 0,
   },
   'schedule-missed': {
     about: 'scheduled times of the last 7 days that no run serves',

@@ -42,6 +42,7 @@ export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): 
 function diagnosesOf({ about, outcome, warning }: Finding): Diagnosis[] {
   if (about === 'source' || about === 'sink')
     return isOwmError(outcome) ? [wrong(codeFor(about, outcome), withHint(outcome))] : []
+  if (about === 'schedule') return [wrong('schedule-age', `${outcome}. ${warning}`)]
   const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
   // The other warning about the outbox, that it may not last, has a check of its own.

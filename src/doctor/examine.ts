@@ -53,10 +53,11 @@ export async function examine(parts: Parts): Promise<Examined> {
     outboxId: health?.outboxId,
     pending: health?.pending ?? 0,
     outboxes: parts.pipelines * shardsOf(loaded),
+    tasks: health?.whole[0]?.tasks,
     now: parts.now,
   }
   const [read, answered] = await Promise.all([
-    source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.finished)),
+    source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.whole)),
     sink && sinkChecks(sink, patient, { runs: health?.received ?? [], pipeline: health?.owner ?? '' }),
   ])
   found.push(...state)

@@ -60,9 +60,10 @@ export async function diskChecks(path: string, health: Health | undefined, expec
     await filesOf(path),
   ]
   const why = whyUnsuited(type ?? '')
-  const tasks = Math.max(expected, ...(health?.finished ?? []).map(({ persisted }) => persisted))
+  const tasks = Math.max(expected, ...(health?.whole ?? []).map((run) => run.tasks))
   const needed = tasks * (health?.taskBytes ?? usualTaskBytes) + spareBytes
-  const room = `${megabytes(free)} free, and ${plural(tasks, 'task')} of a run take ${megabytes(needed)}`
+  const most = tasks === 0 ? 'a run needs' : `${plural(tasks, 'task')} of a run take`
+  const room = `${megabytes(free)} free, and ${most} ${megabytes(needed)}${tasks === 0 ? ' besides its tasks' : ''}`
   return [
     type === undefined
       ? unknown('outbox-disk', 'this system does not tell which file system it is')

@@ -29,14 +29,14 @@ export interface SourceFound {
 export async function sourceChecks(
   deps: SourceDeps,
   patient: Patient,
-  finished: Health['finished'] = [],
+  whole: Health['whole'] = [],
 ): Promise<SourceFound> {
   let source: Source | undefined
   try {
     source = await deps.open()
     const read = await readFrom(source)
     const own = await ownDiagnoses('source', deps, source, patient)
-    const diagnoses = [...pageChecks(deps, read.first), countCheck(read, finished), ...own]
+    const diagnoses = [...pageChecks(deps, read.first), ...countChecks(read, whole), ...own]
     return { diagnoses, locations: read.locations ?? 0 }
   } catch (error) {
     const found = isOwmError(error) ? withHint(error) : `The source ${deps.name} failed: ${toError(error).message}`
@@ -91,9 +91,21 @@ const reasonsOf = (rejects: Rejects): string =>
     .map(({ reason, count: times, position }) => `${reason} (${count(times)}, first ${position})`)
     .join('; ')
 
-function countCheck({ locations }: Read, finished: Health['finished']): Diagnosis {
-  const before = Math.max(0, ...finished.map(({ read }) => read))
-  if (locations === undefined) return unknown('source-count', 'the list is too long to be counted here')
+function countChecks({ locations }: Read, whole: Health['whole']): Diagnosis[] {
+  const before = Math.max(0, ...whole.map(({ read }) => read))
+  if (locations === undefined) return [unknown('source-count', uncounted(whole)), shrunkCheck(whole)]
   const found = `${plural(locations, 'location')}; the last runs read up to ${count(before)}`
-  return judged('source-count', locations < before * leastShare ? found : undefined, found)
+  return [judged('source-count', locations < before * leastShare ? found : undefined, found)]
+}
+
+function uncounted([newest]: Health['whole']): string {
+  const told = newest ? `; the newest run, of ${newest.slot}, read ${count(newest.read)}` : ''
+  return `the list is too long to be counted here${told}`
+}
+
+/** What the runs read, where the list itself can't be counted. */
+function shrunkCheck([newest, before]: Health['whole']): Diagnosis {
+  if (!newest || !before) return fine('source-shrunk', 'there are no two runs to compare')
+  const found = `the newest run read ${plural(newest.read, 'location')}, the one before it ${count(before.read)}`
+  return judged('source-shrunk', newest.read < before.read * leastShare ? found : undefined, found)
 }

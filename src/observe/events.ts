@@ -8,6 +8,7 @@ export const logEvents = {
   'run-read-anew': "An interrupted run can't be read on: its source is read from the start.",
   'source-failed': 'Why a source failed, with its stack (debug).',
   'source-empty': 'The source has no location that can be used.',
+  'list-shrunk': 'The list has fewer than half of the locations of the run before.',
   'slot-delivered-before': "The slot was delivered, and its history isn't kept any more: nothing is read.",
   'slot-list-changed': 'The slot was served with another list before.',
   'slots-missed': 'Scheduled times that no run will serve.',

@@ -114,12 +114,16 @@ async function mustBeEnough(
   const isNew = run.persisted + run.duplicates === 0
   const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
   const nothing = isNew ? nothingGiven(source.name, given()) : undefined
-  if (!error && nothing !== undefined) log.warn({ event: 'source-empty', source: source.name }, nothing)
+  if (!error && nothing !== undefined)
+    log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
   if (!error) return
   await writer.storeRejections()
   await outbox.ledger.miss(run)
   throw error
 }
+
+/** A slot without locations is done: no start reads it again by itself. */
+const readAgain = (slot: string): string => `once it has some, \`owm produce --slot ${slot}\` reads it for this slot`
 
 /** Writes what the intake holds, one transaction at a time. After one has failed it writes no more. */
 class Writer {

@@ -1,5 +1,5 @@
 /** Whether the schedule comes often enough for the cadences. */
-import { durationMs } from './duration.js'
+import { durationMs, durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
 
 /** How often locations are due, as the configuration says it; a location's own field may say otherwise. */
@@ -21,8 +21,8 @@ export interface Pace {
 /** So many scheduled times are looked at. */
 const times = 400
 
-/** The smallest and the largest gap between scheduled times, in milliseconds. */
-export function gapsOf(timetable: Timetable, now: number): { smallest: number; largest: number } {
+/** Between the coming scheduled times, in milliseconds. */
+function gapsIn(timetable: Timetable, now: number): number[] {
   const gaps: number[] = []
   let time = timetable.after(now)
   while (time !== undefined && gaps.length < times) {
@@ -30,6 +30,12 @@ export function gapsOf(timetable: Timetable, now: number): { smallest: number; l
     if (next !== undefined) gaps.push(next - time)
     time = next
   }
+  return gaps
+}
+
+/** The smallest and the largest gap between scheduled times, in milliseconds. */
+export function gapsOf(timetable: Timetable, now: number): { smallest: number; largest: number } {
+  const gaps = gapsIn(timetable, now)
   return { smallest: Math.min(...gaps), largest: Math.max(...gaps) }
 }
 
@@ -48,6 +54,24 @@ export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace
     smallestGap: smallest / 60_000,
     largestGap: largest / 60_000,
   }
+}
+
+/**
+ * What is wrong with a `maxAge` that is over before the next scheduled time comes, and which one isn't. The usual gap
+ * counts: a zone's hour more or less, or a weekend, is no reason.
+ */
+export function ageInWords(
+  maxAge: string,
+  timetable: Timetable,
+  now: number,
+): { words: string; todo: string } | undefined {
+  const gaps = gapsIn(timetable, now).toSorted((a, b) => a - b)
+  const usual = gaps[Math.floor(gaps.length / 2)] ?? 0
+  if (usual < (durationMs(maxAge) ?? 0)) return undefined
+  const words = `scheduled times are ${durationText(usual)} apart, and schedule.maxAge is ${maxAge}`
+  const longer = durationText(2 * (gaps.at(-1) ?? 0))
+  const todo = `Set schedule.maxAge to ${longer}, so that the next start makes up a missed time.`
+  return { words, todo }
 }
 
 /** What is wrong with a cadence that is too short, or may be. */

@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { owm } from '../support/cli.js'
-import { at, doctor, expectFound, folderOf, healthy, wrongIn } from './scene.js'
+import { at, doctor, expectFound, folderOf, healthy, longList, wrongIn } from './scene.js'
 
 const list = (count: number): string =>
   ['id,name,lat,lon', ...Array.from({ length: count }, (_, index) => `${index},city ${index},46.9,7.4`)].join('\n')
@@ -52,6 +52,31 @@ it('a list that shrank, and one of which much is rejected', async () => {
   const ran = await doctor(cwd)
   expectFound(ran, 75, 'source-count', 'source-rejects')
   expect(ran.json.checks.find(({ code }) => code === 'source-rejects')?.found).toMatch(/^1 of 4: .*\(1, first line 5/)
+})
+
+it('a list that shrank, and is too long to be counted', async () => {
+  const cwd = await folderOf({ ...healthy, source: { use: './long.mjs' } }, { 'long.mjs': longList(9) })
+  expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })).code).toBe(0)
+  expectFound(await doctor(cwd), 0)
+  await writeFile(join(cwd, 'long.mjs'), longList(4))
+  await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })
+  const ran = await doctor(cwd)
+  expectFound(ran, 0, 'source-shrunk')
+  const found = 'the newest run read 4 locations, the one before it 9'
+  expect(ran.json.checks.find(({ code }) => code === 'source-shrunk')).toMatchObject({ found })
+})
+
+it('a maxAge that is over before the next scheduled time comes', async () => {
+  const schedule = { cron: '0 6 * * *', timezone: 'Europe/Berlin' }
+  const cwd = await folderOf({ ...healthy, schedule })
+  expectFound(await doctor(cwd), 0, 'schedule-age')
+  const checked = await owm(['config', 'check'], { cwd })
+  expect(checked).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/1d apart.*maxAge is 24h[\s\S]*maxAge to 50h/),
+  })
+  // What the line says.
+  expectFound(await doctor(cwd, ['--set', 'schedule.maxAge=50h']), 0)
 })
 
 const hanging = `export default {

@@ -1,6 +1,6 @@
 /** Faults of Redis and of the stream, each made for real: servers of the distribution's, and what they are set to. */
 import { execFile } from 'node:child_process'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import type { ShowResult } from '../../src/commands/runs/show.js'
 import { owm, owmJson, until } from '../support/cli.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
-import { at, doctor, type Examined, expectFound, folderOf, healthy } from './scene.js'
+import { at, doctor, type Examined, expectFound, folderOf, healthy, longList } from './scene.js'
 
 const stream = 'owm-ingestion-stream'
 let redis: RedisProcess
@@ -213,6 +213,8 @@ describe('the stream', () => {
     for (const folder of [cwd, other]) expect((await owm(['produce'], { cwd: folder })).code).toBe(0)
     const none = await doctor(cwd)
     expectFound(none, 0, 'redis-no-group', 'redis-fences')
+    const { why, todo } = none.json.checks.find(({ code }) => code === 'redis-fences') ?? {}
+    expect(`${why} ${todo}`).toMatch(/the same one, and workers that skip by task_id .* taskNamespace/)
     await obey(none, 'redis-no-group')
     await admin.xgroup('DESTROY', stream, 'workers')
     await admin.xgroup('CREATE', stream, 'late', '$')
@@ -221,6 +223,21 @@ describe('the stream', () => {
     expect(saidOf(late, 'redis-late-group')).toMatch(/^40 entries from .* came before late/)
     await obey(late, 'redis-late-group')
     expectFound(await doctor(cwd), 0, 'redis-fences')
+  })
+
+  it('has a bound that one slot exceeds, and the run waits for readers', async () => {
+    const cwd = await folderFor({ maxLength: 15 }, { source: { use: './long.mjs' } })
+    await writeFile(join(cwd, 'long.mjs'), longList(20))
+    expect((await owm(['produce'], { cwd })).code).toBe(75)
+    await read('workers')
+    const ran = await doctor(cwd)
+    expectFound(ran, 75, 'outbox-pending', 'outbox-runs', 'redis-bound')
+    expect(saidOf(ran, 'redis-bound')).toBe('the newest slot has 20 tasks; the bound is 15 entries')
+    expect(saidOf(ran, 'outbox-space')).toMatch(/and 20 tasks of a run take/)
+    expect(saidOf(ran, 'source-count')).toMatch(/too long to be counted here; the newest run, of .*, read 20$/)
+    const more = ['--set', 'sink.maxLength=100'] // what the finding says
+    expect((await owm(['flush', ...more], { cwd })).code).toBe(0)
+    expectFound(await doctor(cwd, more), 0)
   })
 
   it('is gone, with all that was delivered', async () => {

@@ -21,6 +21,19 @@ export async function folderOf(config: object = healthy, files: Record<string, s
   return folder
 }
 
+/** A source of `places` that is too long to be counted in passing: most of its pages are empty. */
+export const longList = (places: number): string => `export default {
+  kind: 'source', name: 'long', description: 'd', options: { safeParse: (data) => ({ success: true, data }) },
+  open: () => ({
+    async *read() {
+      const locations = Array.from({ length: ${places} }, (_, id) =>
+        ({ id: String(id), city: 'Bern ' + id, latitude: 46.9, longitude: 7.4 }))
+      yield { locations, resume: '1', position: String }
+      for (let page = 2; page < 60; page++) yield { locations: [], resume: String(page), position: String }
+    },
+  }),
+}`
+
 export type Examined = Ran & { json: DoctorResult & { error?: { code: string; message: string } } }
 
 export const doctor = (cwd: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Examined> =>

@@ -82,6 +82,23 @@ test('an empty list is a warning, and an error where locations must be', async (
   expect(code).toBe(0)
   expect(stderr).toMatch(/gave no location/)
   expect((await produce(cwd, 2, '--set', 'source.minLocations=1')).code).toBe(65)
+  // What the warning says, once the list is mended.
+  expect(stderr).toContain(`once it has some, \`owm produce --slot ${slot(1)}\` reads it`)
+  await writeFile(join(cwd, 'list.csv'), list(3))
+  expect((await produce(cwd, 1)).json.sink.delivered).toBe(3)
+})
+
+test('a list that has less than half of what it had is a warning, with -q, too', async () => {
+  const cwd = await folderOf(list(9))
+  const quiet = (hour: number) => owm(['produce', '-q', '--slot', slot(hour)], { cwd })
+  expect(await quiet(1)).toMatchObject({ code: 0, stderr: '' })
+  await writeFile(join(cwd, 'list.csv'), list(5))
+  expect(await quiet(2)).toMatchObject({ code: 0, stdout: '', stderr: '' })
+  await writeFile(join(cwd, 'list.csv'), list(2))
+  const shrunk = await quiet(3)
+  expect(shrunk).toMatchObject({ code: 0, stdout: '' })
+  expect(shrunk.stderr).toMatch(/the list has 2 locations, and had 5 for the slot .*source\.minShare: 0\.5/)
+  expect(await quiet(3)).toMatchObject({ code: 0, stderr: '' })
 })
 
 test('fewer than minLocations: nothing goes out, and the slot is read anew', async () => {

@@ -132,6 +132,7 @@ export async function produce(
     Object.assign(result.source, await tellAllRejects(summary, result.served, outbox, around))
     await tellMissed(summary.missed, around)
     await tellAbsent(result, around)
+    if (!summary.alreadyComplete) await tellShrunk(result, summary.before, around)
     result.durationMs = elapsed()
     const of = { slots: `slot ${result.slot}`, rejects: await allRejects(summary, outbox) }
     const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
@@ -234,6 +235,22 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
     `the slot ${slot} was served with another list: ${plural(absent, 'location')} of that one ` +
       `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
       `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,
+  )
+}
+
+/** A list that may be a part of itself: with `-q`, too. */
+async function tellShrunk(
+  { slot, source: { fewer = 0 } }: ProduceResult,
+  before: RunRow | undefined,
+  { logger }: Surroundings,
+): Promise<void> {
+  const last = before ? placesIn(before) : 0
+  if (!before || 2 * fewer <= last) return
+  const log = await logger()
+  log.warn(
+    { event: 'list-shrunk', slot, locations: last - fewer, before: last },
+    `the list has ${plural(last - fewer, 'location')}, and had ${count(last)} for the slot ${before.slot}; ` +
+      '`source.minShare: 0.5` refuses a list that is suddenly half as long',
   )
 }
 

@@ -15,15 +15,23 @@ export interface Health extends Totals {
   breakers: BreakerReport[]
   /** Mean length of the newest tasks, in bytes; null where there are none. */
   taskBytes: number | null
-  /** The newest finished runs, the newest first: locations that they read, and tasks that they stored. */
-  finished: { slot: string; read: number; persisted: number }[]
+  /** The newest runs whose source was read to its end, the newest first. */
+  whole: WholeRun[]
   /** Runs of slots with a receipt, the newest first, and the addresses of the sinks that have all of it. */
   received: { slot: string; persisted: number; addresses: string[] }[]
   /** Runs that aren't finished, the oldest first. */
   open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
 }
 
-/** Finished runs that are looked at. */
+export interface WholeRun {
+  slot: string
+  /** Locations. */
+  read: number
+  /** Tasks of its list: those that it stored, and those that an earlier run of the slot had. */
+  tasks: number
+}
+
+/** Runs that are looked at. */
 const lastRuns = 5
 
 /** Batches whose tasks are measured. */
@@ -69,15 +77,18 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
   })
 }
 
-async function runsIn(view: View): Promise<Pick<Health, 'finished' | 'open'>> {
+async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const { manager, version } = view
   const select = { id: true, slot: true, state: true, read: true, persisted: true, startedAt: true } as const
-  const finished = await manager.find(runs, { select, where: { state: 'done' }, order: { id: 'DESC' }, take: lastRuns })
+  const ended = { state: In(['read', 'done', 'lost'] satisfies RunState[]) }
+  const repeated = version < 4 ? {} : { repeated: true }
+  const newest = { where: ended, order: { id: 'DESC' }, take: lastRuns } as const
+  const whole = await manager.find(runs, { select: { ...select, ...repeated }, ...newest })
   const where = { state: In(['reading', 'checking', 'read'] satisfies RunState[]) }
   const lastError = version < 6 ? {} : { lastError: true }
   const unfinished = await manager.find(runs, { select: { ...select, ...lastError }, where, order: { id: 'ASC' } })
   return {
-    finished: finished.map(({ slot, read, persisted }) => ({ slot, read, persisted })),
+    whole: whole.map((run) => ({ slot: run.slot, read: run.read, tasks: run.persisted + (run.repeated ?? 0) })),
     open: unfinished.map(({ slot, state, startedAt, lastError }) => ({
       ...{ slot, state, startedAt: iso(startedAt, view), lastError: lastError ?? null },
     })),

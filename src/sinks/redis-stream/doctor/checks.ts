@@ -52,7 +52,9 @@ export const checks = {
   },
   'redis-persistence': {
     about: 'whether Redis keeps its data on a disk (append-only file or snapshots)',
-    why: 'A restart of the server empties the stream. owm delivers the last 24 h again; what is older is lost.',
+    why:
+      'A restart of the server empties the stream. owm delivers again what is younger than 24 h and among the newest ' +
+      'outbox.keepTasks tasks; the rest is lost.',
     todo: '`redis-cli CONFIG SET appendonly yes`, and the same in its configuration.',
     exitCode: 0,
   },
@@ -82,7 +84,7 @@ export const checks = {
   },
   'redis-replica-lag': {
     about: 'how far the replicas are behind',
-    why: 'A failover to one of them loses what it lacks; owm delivers that again.',
+    why: 'A failover to one of them loses what it lacks; owm delivers that again, as far as outbox.keepTasks reaches.',
     todo: 'Look at the replica and the network between.',
     exitCode: 0,
   },
@@ -116,6 +118,12 @@ export const checks = {
     todo: 'Give all who write to the stream the same sink.maxLength.',
     exitCode: 0,
   },
+  'redis-bound': {
+    about: "the stream's bound, against the tasks of one slot",
+    why: 'A slot never trims its own tasks: what exceeds the bound waits in the outbox until readers are done (75).',
+    todo: 'Raise sink.maxLength to some slots at least, and outbox.keepTasks with it; then `owm flush`.',
+    exitCode: 75,
+  },
   'redis-unread': {
     about: 'unread entries, against the bound',
     why: 'The next tasks trim what nobody has read (onFull: trim), or wait in the outbox (onFull: hold).',
@@ -142,8 +150,12 @@ export const checks = {
   },
   'redis-fences': {
     about: 'other outboxes that write to the stream',
-    why: 'It may be meant. If not, a copy of the outbox, or another pipeline, delivers here too.',
-    todo: 'Find who else delivers to this stream; pipelines that share one need a taskNamespace.',
+    why:
+      'A task id is made of slot and location id, not of the list: places of two lists with the id 1 get the same ' +
+      'one, and workers that skip by task_id drop the second.',
+    todo:
+      'Find who else delivers here. A copy of the outbox needs an end; another list its own sink.stream, or a ' +
+      'taskNamespace, unless all of its location ids differ.',
     exitCode: 0,
   },
 } as const satisfies Readonly<Record<string, Check>>

@@ -27,10 +27,17 @@ export async function streamChecks(
   const long = `${count(length)} entries; its bound is ${count(maxLength)}`
   return [
     judged('redis-length', length > mostTimes * maxLength, long),
+    boundCheck(maxLength, patient.tasks),
     ...(await groupChecks(connection, settings, length, patient.now())),
     ...(await expiryCheck(connection, keys, patient)),
     ...(await fencesCheck(connection, keys, patient)),
   ]
+}
+
+function boundCheck(bound: number, tasks: number | undefined): Diagnosis {
+  if (tasks === undefined) return fine('redis-bound', 'no run yet')
+  const found = `the newest slot has ${plural(tasks, 'task')}; the bound is ${count(bound)} entries`
+  return judged('redis-bound', tasks > bound, found)
 }
 
 async function groupChecks(
