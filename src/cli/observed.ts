@@ -140,7 +140,7 @@ class Watch {
     // Another user's starts are told of: root, who was refused, must not take their last success away.
     const isOurs = file === undefined || !(await isAnothers(file))
     if (metrics && !isOurs)
-      means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and stay")
+      means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and are left")
     await Promise.all([metrics && isOurs && measure(metrics, after, means), this.#begun?.then(() => undefined)])
     const notified = this.#notify(loaded)
     if (notified) await notify(notified, after, this.#rid, means)

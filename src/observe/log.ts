@@ -17,7 +17,7 @@ export async function jsonLog(level: LogLevel, write: (line: string) => void, ab
 }
 
 /**
- * In words, without pino, which a start would wait for:
+ * In words, and without pino, which would delay each start:
  * `owm: warning: a call failed and is tried again: timed out (around sink, attempt 1)`
  */
 export function wordsLog(level: LogLevel, write: (line: string) => void): Logger {

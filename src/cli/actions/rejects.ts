@@ -28,21 +28,18 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
   }
   if (rejects.count === 0) return told
   told.rejectedFor = rejects.commonest()
+  const fields = { event: 'locations-rejected', ...(slot !== undefined && { slot }) }
   for (const { reason, count: rejected, position, value } of told.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
     const of = slot === undefined ? '' : ` of slot ${slot}`
     const were = rejected === 1 ? `location${of} was rejected` : `locations${of} were rejected`
-    log.warn(
-      { event: 'locations-rejected', ...(slot !== undefined && { slot }) },
-      `${count(rejected)} ${were}: ${why} (${where}: ${what})`,
-    )
+    log.warn(fields, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
   }
   const others = rejects.count - told.rejectedFor.reduce((sum, { count: rejected }) => sum + rejected, 0)
-  if (others > 0)
-    log.warn(
-      { event: 'locations-rejected', ...(slot !== undefined && { slot }) },
-      `${count(others)} more were rejected for other reasons; \`owm outbox inspect --state rejected\` lists them`,
-    )
+  if (others > 0) {
+    const were = others === 1 ? 'was rejected for another reason' : 'were rejected for other reasons'
+    log.warn(fields, `${count(others)} more ${were}; \`owm outbox inspect --state rejected\` lists all`)
+  }
   return told
 }
 

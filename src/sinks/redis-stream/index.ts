@@ -170,15 +170,14 @@ class RedisStream implements Sink {
 
   /** Warns when it begins; `close` says how many there were in all. */
   #trimmed(entries: number, hasGroup: boolean): void {
-    const isFirst = this.evicted === 0
     this.evicted += entries
     this.#hasGroup = hasGroup
-    if (isFirst) this.#warnOfTrimmed(entries)
+    if (this.#warned === 0) this.#warnOfTrimmed()
   }
 
-  #warnOfTrimmed(entries: number): void {
-    this.#warned = entries
-    const fields = { event: 'entries-trimmed', stream: this.#settings.stream, entries }
+  #warnOfTrimmed(): void {
+    this.#warned = this.evicted
+    const fields = { event: 'entries-trimmed', stream: this.#settings.stream, entries: this.evicted }
     if (this.#hasGroup) this.#log.warn(fields, 'the bound trimmed entries that a consumer group had not read')
     else
       this.#log.warn(fields, 'the bound trimmed entries; no consumer group exists: nobody knows whether they were read')
@@ -251,7 +250,7 @@ class RedisStream implements Sink {
   }
 
   async close(): Promise<void> {
-    if (this.evicted > this.#warned) this.#warnOfTrimmed(this.evicted)
+    if (this.evicted > this.#warned) this.#warnOfTrimmed()
     this.#connection.close()
   }
 
