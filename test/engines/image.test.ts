@@ -21,8 +21,11 @@ beforeAll(async () => {
   ;({ image, printed } = await engine.owmImage())
   console.log(printed.trim())
 })
+/** Removes the container that the page starts. */
+const removePages = (): Promise<string> => engine.docker('rm', '--force', `owm-${volume}`).catch(() => '')
+
 afterAll(async () => {
-  await engine.docker('rm', '--force', `owm-${volume}`).catch(() => '') // of the page
+  await removePages()
   await engine.stop(volume, `${volume}-page`)
 })
 
@@ -80,6 +83,7 @@ outbox: {path: /var/lib/owm/outbox.db}
 
 it('docs/deploy/container.md: each block works, one after the other', async () => {
   await redisCli('flushall')
+  await removePages() // of an attempt before this one
   const blocks = blocksOf(await readFile(join(root, 'docs', 'deploy', 'container.md'), 'utf8'))
   const cwd = await folderOf('owm.yaml', blocks.find(({ file }) => file === 'owm.yaml')?.text ?? '')
   const env = { ...engine.env, REDIS_URL: 'redis://127.0.0.1:6379', NETWORK: `container:${redis}` }
@@ -92,7 +96,9 @@ it('docs/deploy/container.md: each block works, one after the other', async () =
       .replaceAll(/--name owm\b|(?<=docker (exec|stop|rm) )owm\b/g, (name) => `${name}-${volume}`)
   const commands = blocks.filter(({ language }) => language === 'sh')
   expect(commands).toHaveLength(3)
-  for (const { text } of commands) await promisify(execFile)('sh', ['-euc', ours(text)], { cwd, env })
+  // A failure shows what stands on standard error only.
+  const run = (text: string) => promisify(execFile)('sh', ['-euc', `exec >&2\n${ours(text)}`], { cwd, env })
+  for (const { text } of commands) await run(text)
   expect((await entries()) % 100).toBe(0)
   expect(await entries()).toBeGreaterThan(0)
 })

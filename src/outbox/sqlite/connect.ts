@@ -2,6 +2,7 @@
 import { copyFile, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { DataSource } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
@@ -10,10 +11,13 @@ import { holdersOf } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
-import { NewerOutbox } from './trouble.js'
+import { isPassing, NewerOutbox } from './trouble.js'
 
 /** Milliseconds that a statement waits for another process' statement. */
 const busyTimeout = 10_000
+
+/** To open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
+const mostAttempts = 20
 
 const silent = {
   logQuery() {},
@@ -89,6 +93,8 @@ export async function bringUpToDate(path: string, source: DataSource): Promise<v
 /** A connection that only reads. `leave`: to be called once it's closed. */
 interface Reading {
   source: DataSource
+  /** Which of the migrations the file has had. */
+  version: number
   /** True where nobody had it open for writing. */
   isAtRest: boolean
   leave(): Promise<void>
@@ -96,13 +102,36 @@ interface Reading {
 
 /** Opens for reading, without a file beside the outbox being made, changed or missed. */
 export async function connectForReading(path: string): Promise<Reading> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connectOnce(path)
+    } catch (error) {
+      // The log and its index come and go with those who write: what was seen of them may have changed meanwhile.
+      if (attempt === mostAttempts || !isPassing(error)) throw error
+      await sleep(attempt)
+    }
+  }
+}
+
+async function connectOnce(path: string): Promise<Reading> {
+  const { database, flags, isAtRest, leave } = await whatToRead(path)
+  const source = await connect(database, flags)
+  try {
+    return { source, version: await schemaOf(path, source), isAtRest, leave }
+  } catch (error) {
+    await source.destroy().finally(leave)
+    throw error
+  }
+}
+
+async function whatToRead(path: string) {
   const leave = async (): Promise<void> => undefined
   const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_URI
   const url = pathToFileURL(path)
-  if (!(await look(`${path}-wal`))) return { source: await connect(`${url}?immutable=1`, flags), isAtRest: true, leave }
+  if (!(await look(`${path}-wal`))) return { database: `${url}?immutable=1`, flags, isAtRest: true, leave }
   const copied = await copyAtRest(path)
-  if (!copied) return { source: await connect(`${url}?readonly_shm=1`, flags), isAtRest: false, leave }
-  return { source: await connect(copied.file, sqlite3.OPEN_READWRITE), isAtRest: false, leave: copied.leave }
+  if (!copied) return { database: `${url}?readonly_shm=1`, flags, isAtRest: false, leave }
+  return { database: copied.file, flags: sqlite3.OPEN_READWRITE, isAtRest: false, leave: copied.leave }
 }
 
 /**

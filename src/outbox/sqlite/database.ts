@@ -15,7 +15,7 @@ import {
   prepareDatabase,
   removeEmpty,
 } from '../../files/rules.js'
-import { bringUpToDate, connect, connectForReading, makeOutbox, schemaOf } from './connect.js'
+import { bringUpToDate, connect, connectForReading, makeOutbox } from './connect.js'
 import { migrations } from './migrations.js'
 import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
 
@@ -36,7 +36,8 @@ export class Database {
   isNew = false
   /** What others said, without secrets: they would outlast the configuration that knows them. */
   masked: (text: string) => string = (text) => text
-  #takenAtRest = false
+  /** Of an outbox that was opened for reading while nobody had it open: the file as it was before. */
+  #atRest: Stats | undefined
   /** Of an outbox that was opened for writing: which file it is. */
   #identity: Stats | undefined
   #epoch: (() => number) | undefined
@@ -104,13 +105,9 @@ export class Database {
       await checkDatabase(path, found?.uid)
       if (!found?.size) return undefined
       await checkReadable(path, found)
-      const { source, isAtRest, leave } = await connectForReading(path)
-      const version = await schemaOf(path, source).catch(async (error: unknown) => {
-        await source.destroy().finally(leave)
-        throw error
-      })
+      const { source, version, isAtRest, leave } = await connectForReading(path)
       const database = new Database(path, source, version)
-      database.#takenAtRest = isAtRest
+      if (isAtRest) database.#atRest = found
       database.#leave = leave
       if (version > 0) return database
       await database.close()
@@ -120,7 +117,9 @@ export class Database {
 
   /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
   async isStale(): Promise<boolean> {
-    return this.#takenAtRest && (await look(`${this.path}-wal`)) !== undefined
+    if (!this.#atRest) return false
+    const [log, now] = await Promise.all([look(`${this.path}-wal`), look(this.path)])
+    return log !== undefined || now?.mtimeMs !== this.#atRest.mtimeMs
   }
 
   /**

@@ -50,6 +50,10 @@ export const missingOutbox = (path: string): OutboxError =>
 export const isFull = (thrown: unknown): boolean =>
   [thrown, toError(thrown).cause].some((error) => ['SQLITE_FULL', 'ENOSPC'].includes(driverCodeOf(error)))
 
+/** What opening a file gives that somebody else has just begun or ended to write to. */
+export const isPassing = (thrown: unknown): boolean =>
+  ['SQLITE_CANTOPEN', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CORRUPT', 'ENOENT'].includes(driverCodeOf(thrown))
+
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
