@@ -23,8 +23,8 @@ export function taskEncoder(
   traceparent?: string,
 ): (place: Place, location: Location, task: Utf8, window?: string) => string | Rejection {
   const digitsOf = idDigits(slot, namespace)
-  const trace = traceparent === undefined ? undefined : Buffer.from(`,"traceparent":${JSON.stringify(traceparent)}`)
-  const taken = trace && ['traceparent']
+  const reserved = traceparent === undefined ? undefined : 'traceparent'
+  const endOfTask = Buffer.from(traceparent === undefined ? '}' : `,"traceparent":${JSON.stringify(traceparent)}}`)
   return (place, location, task, window) =>
     orRejection(() => {
       const digits = digitsOf(place.key, window)
@@ -43,8 +43,7 @@ export function taskEncoder(
         task.put(locationIdKey)
         task.json(place.id)
       }
-      writeExtras(location, task, taken)
-      if (trace) task.put(trace)
+      writeExtras(location, task, reserved)
       task.put(endOfTask)
       return digits
     })
@@ -90,4 +89,3 @@ const defaultDurations = Buffer.concat([
   Buffer.from(String(defaultHours)),
 ])
 const locationIdKey = keyBytes('location_id')
-const endOfTask = Buffer.from('}')

@@ -15,17 +15,17 @@ export const keyBytes = (name: string): Uint8Array => Buffer.from(`,${JSON.strin
 
 /**
  * Appends the location's other keys, snake_case; empty ones and NaN, which is no value, are left out.
- * @param reserved names that none of them may have, besides owm's own
+ * @param reserved a name that none of them may have, besides owm's own
  */
-export function writeExtras(location: Location, task: Utf8, reserved?: readonly string[]): void {
+export function writeExtras(location: Location, task: Utf8, reserved?: string): void {
   const { extras, mayClash } = shapeOf(location)
-  const taken: string[] | undefined = mayClash || reserved ? [...(reserved ?? [])] : undefined
+  const taken: string[] | undefined = mayClash ? [] : undefined
   let length = 0
   for (const key of extras) {
     const value = location[key]
     if (value === undefined || value === null || value === '' || Number.isNaN(value)) continue
     const { name, start } = extraOf(key)
-    if (name === '' || ownKeys.has(name) || taken?.includes(name))
+    if (name === '' || ownKeys.has(name) || name === reserved || taken?.includes(name))
       throw new Rejection(`the key ${shown(key)} can't be a task's: its name is empty or taken`)
     taken?.push(name)
     const encoded = jsonOf(value, name)

@@ -95,8 +95,8 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
     resume,
     position(index, field) {
       const place: unknown = supervisor.look('position', () => page.position(index, field))
-      supervisor.must(typeof place === 'string', `\`position\` gave ${shown(place)}, not text`, batchShape)
-      return String(place)
+      if (typeof place === 'string') return place
+      return supervisor.fail(`\`position\` gave ${shown(place)}, not text`, batchShape)
     },
   }
 }

@@ -18,10 +18,14 @@ local stream, fence, mark, slots = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local bound, policy, epoch, word = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local after_seq, after_task, first = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local run, slot, last_task, outbox = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
--- JSON text has no raw line feed.
-local tasks = {}
-for task in string.gmatch(ARGV[12], '{[^\\n]*}') do tasks[#tasks + 1] = task end
-local count = #tasks
+-- JSON text has no raw line feed. Plain: a pattern looks at each character, which takes as long as all the rest.
+local tasks, count, lines, start = {}, 0, ARGV[12], 1
+while start <= #lines do
+  local feed = string.find(lines, '\\n', start, true) or #lines + 2
+  count = count + 1
+  tasks[count] = string.sub(lines, start, feed - 2)
+  start = feed + 1
+end
 local last = first + count - 1
 
 local seen, failure = look(stream, mark, fence)
