@@ -119,16 +119,14 @@ class Watch {
     if (!this.loaded) return
     const { vitalsIn } = await import('../outbox/inspect/vitals.js')
     this.#seen = await vitalsIn(view, this.#startedAt)
+    // Loaded while the disk is waited for; `end` would tell of a failure.
+    tools(this.loaded.settings).catch(() => undefined)
   }
 
   async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {
     const { loaded } = this
     if (!loaded) return
-    const [{ measure, notify }, { readRecord, writeRecord }, { recordOf }] = await Promise.all([
-      import('../observe/tell.js'),
-      import('../observe/record.js'),
-      import('../observe/ended.js'),
-    ])
+    const [{ measure, notify }, { readRecord, writeRecord }, { recordOf }] = await tools(loaded.settings)
     const ended = await this.#ended(loaded, result, summary, error)
     const { path } = loaded.settings.outbox
     const file = path === '' ? undefined : `${path}-signals${ended.shard === '0-of-1' ? '' : `-${ended.shard}`}`
@@ -141,9 +139,13 @@ class Watch {
     const isOurs = file === undefined || !(await isAnothers(file))
     if (metrics && !isOurs)
       means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and are left")
-    await Promise.all([metrics && isOurs && measure(metrics, after, means), this.#begun?.then(() => undefined)])
-    const notified = this.#notify(loaded)
-    if (notified) await notify(notified, after, this.#rid, means)
+    // The check hears of the end behind the start.
+    const notifyAtLast = async (): Promise<void> => {
+      const notified = this.#notify(loaded)
+      await this.#begun
+      if (notified) await notify(notified, after, this.#rid, means)
+    }
+    await Promise.all([metrics && isOurs && measure(metrics, after, means), notifyAtLast()])
     // Without the outbox's folder there is nothing to recover from.
     if (file !== undefined && isOurs) await writeRecord(file, record).catch(() => undefined)
   }
@@ -200,6 +202,15 @@ class Watch {
     return owner === null || owner === (await ownerOf(loaded, this.#around.env)) ? vitals : undefined
   }
 }
+
+/** What tells of a start's end. */
+const tools = ({ metrics }: Loaded['settings']) =>
+  Promise.all([
+    import('../observe/tell.js'),
+    import('../observe/record.js'),
+    import('../observe/ended.js'),
+    metrics && import('../observe/metrics.js'),
+  ])
 
 /** `0-of-3`; undefined where the configuration names no shard. */
 function shardIn({ settings: { source } }: Loaded, env: Surroundings['env']): string | undefined {
