@@ -119,7 +119,7 @@ class Watch {
     if (!this.loaded) return
     const { vitalsIn } = await import('../outbox/inspect/vitals.js')
     this.#seen = await vitalsIn(view, this.#startedAt)
-    // Loaded while the disk is waited for; `end` would tell of a failure.
+    // Loaded while the outbox is closed, which waits for the disk. If it fails, `end` says so.
     tools(this.loaded.settings).catch(() => undefined)
   }
 
@@ -139,7 +139,7 @@ class Watch {
     const isOurs = file === undefined || !(await isAnothers(file))
     if (metrics && !isOurs)
       means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and are left")
-    // The check hears of the end behind the start.
+    // The check must hear of the start first.
     const notifyAtLast = async (): Promise<void> => {
       const notified = this.#notify(loaded)
       await this.#begun

@@ -21,11 +21,12 @@ beforeAll(async () => {
   ;({ image, printed } = await engine.owmImage())
   console.log(printed.trim())
 })
+
 /** Removes the container that the page starts. */
-const removePages = (): Promise<string> => engine.docker('rm', '--force', `owm-${volume}`).catch(() => '')
+const removeContainer = (): Promise<string> => engine.docker('rm', '--force', `owm-${volume}`).catch(() => '')
 
 afterAll(async () => {
-  await removePages()
+  await removeContainer()
   await engine.stop(volume, `${volume}-page`)
 })
 
@@ -83,7 +84,7 @@ outbox: {path: /var/lib/owm/outbox.db}
 
 it('docs/deploy/container.md: each block works, one after the other', async () => {
   await redisCli('flushall')
-  await removePages() // of an attempt before this one
+  await removeContainer() // of an attempt before this one
   const blocks = blocksOf(await readFile(join(root, 'docs', 'deploy', 'container.md'), 'utf8'))
   const cwd = await folderOf('owm.yaml', blocks.find(({ file }) => file === 'owm.yaml')?.text ?? '')
   const env = { ...engine.env, REDIS_URL: 'redis://127.0.0.1:6379', NETWORK: `container:${redis}` }
@@ -96,7 +97,7 @@ it('docs/deploy/container.md: each block works, one after the other', async () =
       .replaceAll(/--name owm\b|(?<=docker (exec|stop|rm) )owm\b/g, (name) => `${name}-${volume}`)
   const commands = blocks.filter(({ language }) => language === 'sh')
   expect(commands).toHaveLength(3)
-  // A failure shows what stands on standard error only.
+  // Of a failure only standard error is shown.
   const run = (text: string) => promisify(execFile)('sh', ['-euc', `exec >&2\n${ours(text)}`], { cwd, env })
   for (const { text } of commands) await run(text)
   expect((await entries()) % 100).toBe(0)

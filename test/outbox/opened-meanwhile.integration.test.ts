@@ -16,7 +16,7 @@ const opener = `
   for (; !isEnded; times++) await (await Outbox.open(process.argv[1], options)).close()
   console.log(times)`
 
-test('an outbox that others begin and end to work on can be looked at, whenever that is', async () => {
+test('an outbox can be looked at while others start and stop working on it', async () => {
   const path = join(await temporaryFolder(), 'outbox.db')
   const args = ['--import', 'tsx', '--input-type=module', '--eval', opener, path]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })

@@ -106,7 +106,7 @@ export async function connectForReading(path: string): Promise<Reading> {
     try {
       return await connectOnce(path)
     } catch (error) {
-      // The log and its index come and go with those who write: what was seen of them may have changed meanwhile.
+      // The log and its index come and go with those who write: they may have changed since they were looked at.
       if (attempt === mostAttempts || !isPassing(error)) throw error
       await sleep(attempt)
     }

@@ -50,7 +50,7 @@ export const missingOutbox = (path: string): OutboxError =>
 export const isFull = (thrown: unknown): boolean =>
   [thrown, toError(thrown).cause].some((error) => ['SQLITE_FULL', 'ENOSPC'].includes(driverCodeOf(error)))
 
-/** What opening a file gives that somebody else has just begun or ended to write to. */
+/** Whether an error may come from somebody who has just started or stopped writing: the next try may do. */
 export const isPassing = (thrown: unknown): boolean =>
   ['SQLITE_CANTOPEN', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CORRUPT', 'ENOENT'].includes(driverCodeOf(thrown))
 
