@@ -113,7 +113,8 @@ function judged({ what, against, goal, scale = 1, ...row }, results, bytes) {
     const of = `${more.toFixed(2)} s more (${(Math.min(...a) - Math.min(...(b ?? []))).toFixed(2)})`
     return [[what, against, ofA, ofB, of, `at most ${goal.secondsMore} s more`, verdict(more <= goal.secondsMore)]]
   }
-  const ratio = median(a) / median(b ?? []) / scale
+  // Turn by turn: what slows the machine for a while slows both.
+  const ratio = median(a.map((value, turn) => value / (b?.[turn] ?? Number.NaN))) / scale
   // What else runs on the machine only ever adds: the best of each side says how much of the ratio is noise.
   const best = Math.min(...a) / Math.min(...(b ?? [])) / scale
   if (goal && 'timesAsFast' in goal) {

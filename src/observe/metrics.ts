@@ -2,7 +2,10 @@
  * Metrics for Prometheus: what a start did, what the outbox holds now, and how full the sink is. A text file for
  * node_exporter's textfile collector, or the Pushgateway.
  */
-import { Counter, Gauge, Pushgateway, Registry } from 'prom-client'
+import Counter from 'prom-client/lib/counter.js'
+import Gauge from 'prom-client/lib/gauge.js'
+import Pushgateway from 'prom-client/lib/pushgateway.js'
+import Registry from 'prom-client/lib/registry.js'
 import { replaceFile } from '../files/replace.js'
 import type { EndedAfter } from './ended.js'
 import { within } from './post.js'
