@@ -17,8 +17,8 @@ const faults = [
   'test/doctor/healthy.*',
 ]
 /**
- * What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. The
- * first one also runs the integration tests that ask for OWM_TEST_LONG.
+ * What takes long: `npm run test:faults` and `npm run test:engines` alone have it, so that `npm test` ends in time. They
+ * also run the integration tests that ask for OWM_TEST_LONG.
  */
 const long = [
   ...['random-kills', 'power-loss', 'retries', 'network', 'poison', 'disk', 'full-stream', 'postgres'].map(
@@ -28,10 +28,14 @@ const long = [
     'test/faults/fuzz/*',
     'test/faults/redis/*',
     'test/engines/long/*',
-    'test/faults/protocol/{schedules,place,another-sink,stream-lost}.*',
+    'test/faults/protocol/{schedules,place,another-sink,stream-lost,guards,strange-fields}.*',
     'test/faults/{copies,replay}.*',
     'test/schedule/year/*',
     'test/doctor/healthy.*',
+    'test/sinks/{redis-sentinel,postgres/worker,postgres/readers}.*',
+    'test/sources/sql/connections.*',
+    'test/house/{tutorial,weather}.*',
+    'test/outbox/page.*',
   ],
 ]
 const engines = ['test/engines/**/*.test.ts']
@@ -65,7 +69,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'integration', include: ['test/**/*.integration.test.ts'], exclude: [...faults, ...cannotRun] },
+        test: {
+          name: 'integration',
+          include: ['test/**/*.integration.test.ts'],
+          exclude: [...faults, ...leftOut, ...cannotRun],
+        },
       },
       { extends: true, test: { name: 'faults', include: faults, exclude: [...guards, ...leftOut, ...cannotRun] } },
       { extends: true, test: { name: 'engines', include: engines, exclude: [...leftOut, ...cannotRun] } },
