@@ -5,9 +5,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database as Connection } from 'sqlite3'
+import { sqlite3 } from '../databases/sqlite.js'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
-import { sqlite3 } from './driver.js'
 import { checkDatabase, look, prepareLock } from './rules.js'
 
 /** Milliseconds between two tries of a process that waits. */

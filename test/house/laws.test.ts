@@ -72,7 +72,7 @@ describe('imports', () => {
 
   it.each<[string, ...string[]]>([
     ['typeorm', 'outbox/', 'sources/sql/'], // the source reads other people's databases through it
-    ['sqlite3', 'outbox/', 'files/', 'sources/sql/'],
+    ['sqlite3', 'databases/', 'files/lock.ts'],
     ['cockatiel', 'pipeline/retry.ts'],
     ['ioredis', 'sinks/redis-stream/'],
     ['csv-parse', 'sources/formats/'],

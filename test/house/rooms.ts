@@ -22,16 +22,16 @@ export const rooms: Readonly<Record<string, Room>> = {
   'trace.ts': { imports: [] },
   'words.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },
-  files: { imports: [], vendors: ['sqlite3'] },
+  files: { imports: ['databases'], vendors: ['sqlite3'] },
   tasks: { imports: ['plugin.ts'], vendors: ['lossless-json'] },
-  // How a database server is reached, and what its failures mean: for sources and sinks alike.
-  databases: { imports: [] },
+  // How databases are reached, and what their failures mean.
+  databases: { imports: [], vendors: ['sqlite3'] },
   sources: {
     imports: ['databases', 'tasks', 'plugin.ts'],
-    vendors: ['zod', 'csv-parse', 'yaml', 'undici', 'typeorm', 'sqlite3'],
+    vendors: ['zod', 'csv-parse', 'yaml', 'undici', 'typeorm'],
   },
   sinks: { imports: ['databases', 'files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
-  outbox: { imports: ['files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm', 'sqlite3'] },
+  outbox: { imports: ['databases', 'files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm'] },
   schedule: { imports: [], vendors: ['croner'] },
   deploy: { imports: ['schedule'], vendors: ['yaml'] },
   // What owm tells others of a start.

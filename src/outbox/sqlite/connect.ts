@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { DataSource } from 'typeorm'
+import { silent } from '../../databases/silent.js'
+import { driver, sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
-import { sqlite3 } from '../../files/driver.js'
 import { holdersOf } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
 import { entities } from './entities.js'
@@ -18,15 +19,6 @@ const busyTimeout = 10_000
 
 /** To open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
 const mostAttempts = 20
-
-const silent = {
-  logQuery() {},
-  logQueryError() {},
-  logQuerySlow() {},
-  logSchemaBuild() {},
-  logMigration() {},
-  log() {},
-}
 
 /**
  * @param flags of sqlite3_open_v2
@@ -40,15 +32,8 @@ export async function connect(database: string, flags: number, tables = entities
     busyTimeout,
     entities: tables,
     migrations,
-    // Its own one writes failed migrations to standard output, into the midst of --json.
     logger: silent,
-    // verbose() would capture a stack trace a statement.
-    driver: {
-      ...sqlite3,
-      verbose() {
-        return this
-      },
-    },
+    driver,
   })
   return source.initialize()
 }

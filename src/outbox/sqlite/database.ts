@@ -4,8 +4,8 @@
  */
 import type { Stats } from 'node:fs'
 import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
+import { sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError, SupersededError } from '../../errors/index.js'
-import { sqlite3 } from '../../files/driver.js'
 import {
   checkDatabase,
   checkFile,

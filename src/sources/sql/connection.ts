@@ -1,19 +1,11 @@
 /** One connection to a database. */
 import type { DataSource, QueryRunner } from 'typeorm'
+import { silent } from '../../databases/silent.js'
 import { within } from '../../databases/within.js'
 import { TransientError } from '../../errors/index.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import { classed, isTimeout, TooSlow } from './errors.js'
 import type { Statement } from './statements.js'
-
-const silent = {
-  logQuery() {},
-  logQueryError() {},
-  logQuerySlow() {},
-  logSchemaBuild() {},
-  logMigration() {},
-  log() {},
-}
 
 /** This side waited long enough. */
 class Late extends TransientError {}

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { driver, sqlite3 } from '../../../databases/sqlite.js'
 import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
 import { foreignKey } from '../checkpoint.js'
 import type { Settings } from '../options.js'
@@ -25,7 +26,6 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       cause: error,
     })
   })
-  const { default: sqlite3 } = await import('sqlite3')
   return {
     title,
     options: {
@@ -34,12 +34,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       database: pathToFileURL(path).href,
       flags: sqlite3.OPEN_READONLY | sqlite3.OPEN_URI | sqlite3.OPEN_FULLMUTEX,
       busyTimeout: Math.min(statementTimeoutMs, 10_000),
-      driver: {
-        ...sqlite3,
-        verbose() {
-          return this
-        },
-      },
+      driver,
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     prepare: (runner) => runner.query('PRAGMA query_only = ON'),

@@ -4,6 +4,14 @@ import { ConfigurationError, codeOf, toError } from '../errors/index.js'
 
 export const sqlite3 = load()
 
+/** For TypeORM, which would make it verbose: a stack trace for each statement. */
+export const driver = {
+  ...sqlite3,
+  verbose() {
+    return this
+  },
+}
+
 /** Throws ConfigurationError. */
 function load(): typeof import('sqlite3') {
   try {
