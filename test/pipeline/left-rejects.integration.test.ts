@@ -1,5 +1,5 @@
 /** Rejected locations of a start that was killed are told by the one that ends its run. */
-import { mkdir, rmdir } from 'node:fs/promises'
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { FlushResult } from '../../src/commands/flush.js'
@@ -66,4 +66,28 @@ it('a flush that ends a killed run tells what it rejected, once it is whole, and
   })
   for (const args of [['flush'], ['produce', '--slot', eleven ?? '']])
     expect((await owm([...args, '-q'], { cwd })).stderr).not.toContain('of slot')
+})
+
+it('a run that was told, and of which tasks are put back, is not told again', async () => {
+  const cwd = await folderWith({ source: list(here, nowhere), sink: { use: './moody.mjs' }, outbox })
+  await writeFile(
+    join(cwd, 'moody.mjs'),
+    `import { existsSync } from 'node:fs'
+     import { defineSink, z } from 'owm'
+     const outcome = () => (existsSync(${JSON.stringify(join(cwd, 'refuse'))}) ? { refused: 'a mood' } : 'delivered')
+     const open = () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => tasks.map(outcome) })
+     export default defineSink({ name: 'moody', description: 'refuses', options: z.strictObject({}), open })`,
+  )
+  for (const { slot, next } of [
+    { slot: ten, next: ['flush'] },
+    { slot: eleven, next: ['produce', '--slot', twelve ?? ''] },
+  ]) {
+    await writeFile(join(cwd, 'refuse'), '')
+    const told = await owm(['produce', '--slot', slot ?? ''], { cwd })
+    expect(told).toMatchObject({ code: 75, stderr: expect.stringContaining('1 location was rejected') })
+    expect((await owm(['outbox', 'retry', '--all'], { cwd })).code).toBe(0)
+    await rm(join(cwd, 'refuse'))
+    const { code, stderr } = await owm(next, { cwd })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('of slot') })
+  }
 })
