@@ -8,7 +8,7 @@ import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe
 import { traceContextIn } from '../observe/trace-context.js'
 import type { Surroundings } from './compose.js'
 import { lossOfOutput, secrets } from './output.js'
-import { endOf, endOfThrown, exitCodeOf, inWords, Report } from './report.js'
+import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined
@@ -96,7 +96,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   readonly #abort = new AbortController()
   #trustFolder = false
   #isDryRun = false
-  #received: 'SIGINT' | 'SIGTERM' | undefined
+  #received: Received
 
   protected abstract work(): Promise<Done<Result>>
 
@@ -164,8 +164,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
       process.exit(exitCodes.internal)
     }
     process.prependListener('uncaughtException', fault)
-    const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+    const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
       const listener = (): void => {
+        // A terminal that is closed sends it, and so does its shell.
+        if (this.#received && signal === 'SIGHUP') return
         if (this.#received) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
         this.#received = signal
         this.#abort.abort()
