@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // First of all: as process 1 of a container, a process without a handler never sees a signal. A command sets its own.
-process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
+process.on('SIGINT', () => process.exit(130))
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(143))
 
 const { enableCompileCache } = process.getBuiltinModule('node:module')
 const { userInfo } = process.getBuiltinModule('node:os')

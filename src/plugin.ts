@@ -14,7 +14,7 @@ export interface Logger {
 
 /** What every plugin is given when it is opened. */
 export interface PluginContext {
-  /** Aborted on SIGINT and SIGTERM: stop soon, and let `close` clean up. */
+  /** Aborted on SIGINT, SIGTERM and SIGHUP: stop soon, and let `close` clean up. */
   readonly signal: AbortSignal
   readonly log: Logger
   /**

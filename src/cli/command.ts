@@ -3,12 +3,12 @@ import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded, Overrides } from '../config/load.js'
-import { ConfigurationError, exitCodes, type OwmError, toError } from '../errors/index.js'
+import { ConfigurationError, exitCodes, inOneText, OutboxError, type OwmError, toError } from '../errors/index.js'
 import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import type { Surroundings } from './compose.js'
-import { secrets } from './output.js'
-import { endOf, endOfThrown, exitCodeOf, inWords, Report } from './report.js'
+import { lossOfOutput, secrets } from './output.js'
+import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
 
 export interface BaseFlags {
   config?: string | undefined
@@ -86,6 +86,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),
   }
 
+  /** Whether it changes what outbox or sink have: then its exit code speaks of that, whatever becomes of its output. */
+  protected readonly changes: boolean = false
   /** Whether it prints several results, each as a line of JSON. */
   protected readonly printsLines: boolean = false
   /** Filled while the command works, so that `--json` has its shape whatever happens. */
@@ -93,7 +95,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected report = new Report({ level: 'warn', isJson: this.argv.includes('--json') })
   readonly #abort = new AbortController()
   #trustFolder = false
-  #received: 'SIGINT' | 'SIGTERM' | undefined
+  #isDryRun = false
+  #received: Received
 
   protected abstract work(): Promise<Done<Result>>
 
@@ -114,6 +117,22 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected override async catch(thrown: Error): Promise<void> {
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })
     this.#fail(inWords(endOfThrown(thrown, this.#received), this.id ?? '', flags))
+  }
+
+  /** Exit 0 is never said of a loss: what a command is to show must have been written. */
+  protected override async finally(): Promise<void> {
+    const cause = await lossOfOutput()
+    if (!cause) return
+    const error = new OutboxError(`What it prints can't be written to standard output: ${cause.message}.`, {
+      hint: 'Make room there, or let it print to another place. What was done stays done.',
+      cause,
+    })
+    if (this.changes && !this.#isDryRun)
+      (await this.report.logger()).warn({ event: 'output-lost' }, inOneText(error.message, error.hint))
+    else {
+      this.report.errors([error])
+      process.exitCode ||= exitCodeOf(error)
+    }
   }
 
   #fail(error: Error): void {
@@ -145,8 +164,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
       process.exit(exitCodes.internal)
     }
     process.prependListener('uncaughtException', fault)
-    const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+    const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
       const listener = (): void => {
+        // A terminal that is closed sends it, and so does its shell.
+        if (this.#received && signal === 'SIGHUP') return
         if (this.#received) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
         this.#received = signal
         this.#abort.abort()
@@ -161,8 +182,9 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** Reads the flags that every command has. */
-  protected takeFlags(flags: BaseFlags): void {
+  protected takeFlags(flags: BaseFlags & { 'dry-run'?: boolean }): void {
     const { 'log-level': level, 'log-format': format, quiet } = flags
+    this.#isDryRun = flags['dry-run'] === true
     this.#trustFolder = flags['trust-folder']
     this.report = new Report({ level, format, quiet, isJson: this.jsonEnabled() })
     const trace = traceContextIn(process.env['TRACEPARENT'] ?? '')

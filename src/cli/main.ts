@@ -8,7 +8,7 @@ import type * as Interfaces from '@oclif/core/interfaces'
 import { run } from '@oclif/core/run'
 import { exitCodes, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
-import { prepareOutput } from './output.js'
+import { lossOfOutput, prepareOutput } from './output.js'
 import { exitCodeOf, inWords, Report } from './report.js'
 
 /** @param bin URL of `bin/run.js` */
@@ -29,7 +29,7 @@ export async function execute(bin: string): Promise<void> {
     await run(args, options)
     if (args.length === 0) await run(['next'], options)
     // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
-    await new Promise((resolve) => process.stdout.write('', resolve))
+    await lossOfOutput()
   } catch (thrown) {
     const error = toError(thrown)
     if (isEnd(error)) return handle(error)

@@ -1,9 +1,10 @@
 /**
  * Standard output and standard error: no secret is written there, and that one can't be written ends no run. Colours.
  */
+import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
-import { toError } from '../errors/index.js'
+import { codeOf, toError } from '../errors/index.js'
 
 /** The secrets of this process. */
 export const secrets = new Secrets()
@@ -12,10 +13,24 @@ export const secrets = new Secrets()
 export function prepareOutput(args: readonly string[], env: Readonly<Record<string, string | undefined>>): void {
   hideArguments(args)
   secrets.add(...secretsInUrl(env['OWM_REDIS_URL'] ?? ''))
-  guard(process.stdout, (chunk) => chunk)
+  guard(
+    process.stdout,
+    (chunk) => chunk,
+    (error) => {
+      lost ??= error
+    },
+  )
   // With DEBUG=* oclif logs the arguments there, and ioredis its AUTH.
   guard(process.stderr, (chunk) => (typeof chunk === 'string' ? secrets.redact(chunk) : chunk))
   redactDebugLogs()
+}
+
+let lost: Error | undefined
+
+/** Why some of standard output was lost, once all of it is written; undefined also where its reader has left. */
+export async function lossOfOutput(): Promise<Error | undefined> {
+  await new Promise((written) => process.stdout.write('', written))
+  return lost
 }
 
 /** Whether a stream shows colours: a terminal that can, unless NO_COLOR says no; or any, where FORCE_COLOR says so. */
@@ -48,21 +63,37 @@ function inColour(colour: 'red' | 'yellow' | 'green', text: string): string {
 type Chunk = string | Uint8Array
 type Written = (error?: Error | null) => void
 
-/** Whoever reads may leave early, and a disk may be full: only who asks for it is told, what was done stays done. */
-function guard(stream: NodeJS.WriteStream, clean: (chunk: Chunk) => Chunk): void {
+/**
+ * Whoever reads may leave early, and a disk may be full: what was done stays done.
+ * @param onLost told of a disk, unless whoever wrote asks for it
+ */
+function guard(
+  stream: NodeJS.WriteStream & { fd: number },
+  clean: (chunk: Chunk) => Chunk,
+  onLost?: (error: Error) => void,
+): void {
   const [write, emit] = [stream.write.bind(stream), stream.emit.bind(stream)]
+  const about = fstatSync(stream.fd)
+  const isFile = about.isFile() || (about.isCharacterDevice() && !stream.isTTY)
   const guarded = (chunk: Chunk, ...rest: [encoding?: BufferEncoding | Written, written?: Written]): boolean => {
     const written = rest.find((argument) => typeof argument === 'function')
     try {
-      return write(clean(chunk), written)
+      if (!isFile) return write(clean(chunk), written)
+      // A file's stream is content with the part that there is room for.
+      writeFileSync(stream.fd, clean(chunk))
+      written?.()
     } catch (error) {
-      // A file's stream throws.
-      written?.(toError(error))
-      return true
+      const told = written ?? onLost
+      told?.(toError(error))
     }
+    return true
   }
   // oclif's listener to such errors would throw them.
-  const silent = (event: string, ...rest: unknown[]): boolean => event === 'error' || emit(event, ...rest)
+  const silent = (event: string, ...rest: unknown[]): boolean => {
+    if (event !== 'error') return emit(event, ...rest)
+    if (codeOf(rest[0]) !== 'EPIPE') onLost?.(toError(rest[0]))
+    return true
+  }
   Object.assign(stream, { write: guarded, emit: silent })
 }
 

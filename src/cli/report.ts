@@ -17,7 +17,7 @@ import { count, harmless, harmlessJson } from './format.js'
 import { hasColors, painted, secrets } from './output.js'
 
 /** The signal that came, if one did. */
-export type Received = 'SIGINT' | 'SIGTERM' | undefined
+export type Received = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined
 
 export interface Manner {
   level: LogLevel

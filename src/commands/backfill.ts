@@ -35,6 +35,7 @@ export default class Backfill extends OwmCommand<BackfillResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingBackfilled()
 
   protected async work(): Promise<Done<BackfillResult>> {

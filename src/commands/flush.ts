@@ -25,6 +25,7 @@ export default class Flush extends OwmCommand<FlushResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingFlushed()
 
   protected async work(): Promise<Done<FlushResult>> {

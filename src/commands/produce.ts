@@ -42,6 +42,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingProduced()
 
   protected async work(): Promise<Done<ProduceResult>> {

@@ -173,13 +173,13 @@ export class OverLimitError extends OwmError {
   override readonly exitCode = exitCodes.inputRejected
 }
 
-/** SIGINT or SIGTERM arrived. */
+/** SIGINT, SIGTERM or SIGHUP arrived. */
 export class InterruptedError extends OwmError {
   override readonly [mark] = 'interrupted'
   override readonly code = 'INTERRUPTED'
   override readonly exitCode: number
 
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
     super(`Interrupted by ${signal}.`, { hint: 'Run the same command again: it resumes where this one stopped.' })
     this.exitCode = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated
   }

@@ -8,6 +8,7 @@ import { LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
 import { cut, placed } from './intake.js'
 import { isTask, type Queue } from './queue.js'
+import { openAgain } from './runs/holder.js'
 import { among, ofRun } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
 import { batches, deadTasks, runs, states } from './sqlite/entities.js'
@@ -141,7 +142,7 @@ export class DeadLetters {
           this.#now(),
         )
         await manager.update(deadTasks, { seq: among(seqs) }, { fate: 'retried' })
-        await manager.update(runs, { id: run, state: 'done' }, { state: 'read', finishedAt: null })
+        await openAgain(manager, [run])
         await manager.update(states, { id: 1 }, { lastSeq })
         return lastSeq
       },

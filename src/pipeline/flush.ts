@@ -4,6 +4,7 @@ import type { RunRow } from '../outbox/outbox.js'
 import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
+import { type LeftRejects, leftRejects } from './input/left-rejects.js'
 import { losses } from './losses.js'
 import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress } from './parts.js'
 import { refusals, relay } from './relay.js'
@@ -11,12 +12,15 @@ import { refusals, relay } from './relay.js'
 export interface FlushSummary extends Delivered {
   /** The latest run of each slot that had tasks to deliver. */
   served: readonly RunRow[]
+  /** What earlier starts rejected, and didn't tell, of the runs that this one brought to their end. */
+  earlier: readonly LeftRejects[]
   errors: OwmError[]
 }
 
 /** Delivers what is pending, at most `limit` tasks. */
 export async function flush({ limit }: { limit: number }, deps: Deps): Promise<FlushSummary> {
   const slots = await deps.outbox.ledger.unfinishedSlots()
+  const left = await leftRejects(deps.outbox)
   const feed = new Feed()
   feed.end()
   const delivered = nothingDelivered()
@@ -28,5 +32,8 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   await deps.outbox.settle()
   step('settled')
   errors.push(...refusals(delivered, deps), ...(await losses(deps.outbox, delivered)))
-  return { ...delivered, served: await deps.outbox.ledger.latestOf(slots), errors }
+  const served = await deps.outbox.ledger.latestOf(slots)
+  // Of the others the start that ends them tells it.
+  const done = new Set(served.flatMap(({ runId, state }) => (state === 'done' ? [runId] : [])))
+  return { ...delivered, served, earlier: left.filter(({ run }) => done.has(run.runId)), errors }
 }

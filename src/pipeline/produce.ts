@@ -86,12 +86,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const left = await leftRejects(outbox)
   const contact = new Contact({ ...deps, schedule: options.schedule })
   const due: Planned[] = []
-  const { run, complete, missed } = await enterSlots(options, deps, { contact, due })
-  step('run:started')
-  deps.onRun?.(run)
-  deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
-  const slots = await outbox.ledger.unfinishedSlots()
-
+  const { run, complete, missed, slots } = await enterSlots(options, deps, { contact, due })
   const relaying = options.flush
     ? relay(deps, { contact, feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
         () => true,
@@ -161,11 +156,12 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
   return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
 }
 
+/** With the slots that aren't whole. The sink stays open for the relay, unless this throws. */
 async function enterSlots(
   { agenda, schedule, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: { contact: Contact; due: Planned[] },
-): Promise<Entered> {
+): Promise<Entered & { slots: string[] }> {
   const { outbox, source } = deps
   try {
     if (options.flush) await contact.announce()
@@ -191,7 +187,12 @@ async function enterSlots(
     const { slotGiven } = agenda
     const once = agenda.once || isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
-    return await enterRun({ ...options, namespace, cadence, slot, slotGiven, from, once, isElsewhere }, deps)
+    const entered = await enterRun({ ...options, namespace, cadence, slot, slotGiven, from, once, isElsewhere }, deps)
+    const { run } = entered
+    step('run:started')
+    deps.onRun?.(run)
+    deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
+    return { ...entered, slots: await outbox.ledger.unfinishedSlots() }
   } catch (error) {
     await contact.close()
     throw error

@@ -128,7 +128,7 @@ export interface ReportData {
   reasons: ReportReason[]
   plan: ReportPlan | null
   source: ReportSource | null
-  /** Whether there are more locations than the report holds. */
-  isCut: boolean
+  /** In words: how many more locations there are than the report holds, and which; empty where it holds all. */
+  notShown: string
   places: PlaceColumns
 }

@@ -1,11 +1,14 @@
 /** From what an outbox and a source say to what a report holds. Pure. */
 import type { Overview } from '../outbox/inspect/ledger/report.js'
+import { plural } from '../words.js'
 import type { ReportCovered, ReportData, ReportReason, ReportRun } from './data.js'
 import { columnsOf, type Place, placeKey } from './places.js'
 
 /** Locations that a page shows within two seconds. */
 export const mostPlaces = 100_000
 export const mostRuns = 1_000
+/** Locations of a source that are told apart. */
+const mostCounted = 1_000_000
 
 /** Reasons that a report tells apart; an example is cut at so many characters. */
 const mostReasons = 200
@@ -13,18 +16,28 @@ const lengthOfExample = 200
 
 /** What the source gives now, each place once. */
 export class Given {
-  readonly #places = new Map<string, Place>()
+  /** Undefined: beyond what a page shows. */
+  readonly #places = new Map<string, Place | undefined>()
 
   add(place: { latitude: number; longitude: number; city: string; state: string }): void {
     const { latitude, longitude, city, state: region } = place
     const waiting: Place = { state: 'waiting', latitude, longitude, city, region, slot: '', reason: '' }
-    if (this.#places.size <= mostPlaces) this.#places.set(placeKey(waiting), waiting)
+    const key = placeKey(waiting)
+    if (this.isWhole && !this.#places.has(key))
+      this.#places.set(key, this.#places.size < mostPlaces ? waiting : undefined)
   }
 
-  /** Those that are none of these. */
-  without(known: readonly Place[]): Place[] {
+  /** Whether all that it gives were told apart. */
+  get isWhole(): boolean {
+    return this.#places.size < mostCounted
+  }
+
+  /** Those that are none of these, and the number of more of them, which a page doesn't show. */
+  without(known: readonly Place[], others: ReadonlySet<string>): { places: Place[]; more: number } {
     const keys = new Set(known.map(placeKey))
-    return [...this.#places].flatMap(([key, place]) => (keys.has(key) ? [] : [place]))
+    const left = [...this.#places].flatMap(([key, place]) => (keys.has(key) || others.has(key) ? [] : [place]))
+    const places = left.filter((place) => place !== undefined)
+    return { places, more: left.length - places.length }
   }
 }
 
@@ -37,8 +50,13 @@ type About = Pick<ReportData, 'version' | 'madeAt' | 'owner' | 'outbox' | 'plan'
 
 /** @param overview undefined where there is no outbox yet */
 export function dataOf({ sink, scheduled, ...about }: About, overview: Overview | undefined, given: Given): ReportData {
-  const known = overview?.newest.places ?? []
-  const all = [...known, ...given.without(known)]
+  const {
+    places: known,
+    others,
+    isWhole,
+  } = overview?.newest ?? { places: [], others: new Set<string>(), isWhole: true }
+  const waiting = given.without(known, others)
+  const all = [...known, ...waiting.places]
   const runs = overview?.runs ?? []
   return {
     ...about,
@@ -53,9 +71,20 @@ export function dataOf({ sink, scheduled, ...about }: About, overview: Overview 
     gaps: (overview?.gaps ?? []).map(({ from, to, count, reason }) => ({ from, to, count, reason })),
     covered: coveredIn(overview, scheduled),
     reasons: reasonsOf(overview),
-    isCut: overview?.newest.isCut === true || all.length > mostPlaces,
+    notShown: notShown(
+      Math.max(0, all.length - mostPlaces) + others.size + waiting.more,
+      isWhole && given.isWhole,
+      about.source !== null,
+    ),
     places: columnsOf(all.slice(0, mostPlaces)),
   }
+}
+
+/** What is shown first is dead or rejected, then what has the newest tasks; in words, '' where nothing is left out. */
+function notShown(count: number, isWhole: boolean, hasSource: boolean): string {
+  if (count === 0) return isWhole ? '' : 'locations without a newer task, if there are any'
+  const which = `with the oldest tasks${hasSource ? ', or with none' : ''}`
+  return `${isWhole ? '' : 'at least '}${plural(count, 'more location')}, ${which}`
 }
 
 /** What lies in a run's interval before its slot, and isn't missed. */

@@ -222,6 +222,7 @@ describe('interrupted', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 143],
   ] as const)('%s: exit %d, and the next start resumes', async (signal, code) => {
     const count = 1_000
     const cwd = await folderWith({
@@ -232,6 +233,8 @@ describe('interrupted', () => {
     const running = startOwm(['produce', '--slot', slot, '--json'], { cwd })
     await until(async () => (await readFile(join(cwd, 'tasks.jsonl'), 'utf8').catch(() => '')) !== '')
     running.child.kill(signal)
+    // A terminal that is closed sends it, and so does its shell.
+    if (signal === 'SIGHUP') running.child.kill(signal)
     const ran = await running.ended
     const json: Counts = JSON.parse(ran.stdout)
     expect(json).toMatchObject({ ...shapes.produce, error: { code: 'INTERRUPTED', hint: expect.any(String) } })

@@ -58,6 +58,15 @@ describe('owm outbox inspect', () => {
     expect(json.tasks).toHaveLength(5)
   })
 
+  it('says that a limit may leave out tasks that it does not count', async () => {
+    const cwd = await folderWith(base)
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    const shown = async (limit: number) =>
+      (await owm(['outbox', 'inspect', '--state', 'delivered', '--limit', `${limit}`], { cwd })).stdout
+    expect(await shown(3)).toContain('\ntasks: 3, as many as --limit allows: there may be more\n')
+    expect(await shown(21)).toContain('\ntasks: 20\n')
+  })
+
   it('cuts nothing in a pipe', async () => {
     const { stdout } = await owm(['outbox', 'inspect', '--state', 'dead'], { cwd: await troubled() })
     expect(stdout).not.toContain('…')

@@ -1,7 +1,7 @@
 /** What the built program writes to standard output and standard error. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, writeFile } from 'node:fs/promises'
+import { cp, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -79,17 +79,20 @@ describe('no secret reaches a debug output', () => {
 })
 
 /** Runs owm in a shell, whose redirections `where` has; gives the exit code. */
-async function redirected(args: string, where: string, cwd: string): Promise<number> {
+const redirected = async (args: string, where: string, cwd: string): Promise<number> =>
+  (await inShell(`set -o pipefail; ${process.execPath} ${bin} ${args} ${where}`, cwd)).code
+
+/** Runs a line of a shell, with the exit code of its last command. */
+async function inShell(line: string, cwd: string): Promise<{ code: number; stderr: string }> {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn('bash', ['-c', `set -o pipefail; ${process.execPath} ${bin} ${args} ${where}`], {
-    cwd,
-    env: { PATH, HOME },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn('bash', ['-c', line], { cwd, env: { PATH, HOME }, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.resume()
-  child.stderr.resume()
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
   const [code] = await once(child, 'close')
-  return code
+  return { code, stderr }
 }
 
 describe('output that cannot be written ends no run, and changes no exit code:', () => {
@@ -104,8 +107,11 @@ describe('output that cannot be written ends no run, and changes no exit code:',
     expect(await pendingIn(dead)).toBe(20)
     for (const args of ['produce --nope', 'nosuch', 'produce --slot never --json'])
       expect(await redirected(args, where, good)).toBe(2)
-    for (const args of ['outbox inspect', 'config show --json', 'plugins', 'produce --help', '--version'])
-      expect(await redirected(args, where, good)).toBe(0)
+    // What a command is to show is lost on a full disk, and not where its reader has left.
+    const shown = where.startsWith('> ') ? 74 : 0
+    for (const args of ['outbox inspect', 'config show --json', 'plugins'])
+      expect(await redirected(args, where, good)).toBe(shown)
+    for (const args of ['produce --help', '--version']) expect(await redirected(args, where, good)).toBe(0)
   })
 
   it.each([
@@ -118,6 +124,43 @@ describe('output that cannot be written ends no run, and changes no exit code:',
     expect(await pendingIn(cwd)).toBe(20)
     expect(await redirected('flush', '> /dev/null', cwd)).toBe(0)
     expect(await pendingIn(cwd)).toBe(0)
+  })
+})
+
+describe('a command that only shows says exit 0 of no loss:', () => {
+  const disk = /can't be written to standard output: ENOSPC/
+  const scheduled = { ...base, schedule: { cron: '0 * * * *' } }
+  const owmTo = (args: string, where: string): string => `${process.execPath} ${bin} ${args} ${where}`
+
+  it('a full disk', async () => {
+    const cwd = await folderWith(scheduled)
+    expect(await inShell(owmTo('produce --json', '> /dev/full'), cwd)).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/"level":40.*"event":"output-lost".*ENOSPC/),
+    })
+    const commands = ['runs', 'outbox inspect', 'schedule', 'plan', 'verify', 'doctor']
+    const dry = ['produce --dry-run', 'flush --dry-run']
+    for (const args of [...commands, ...dry, 'init --print crontab', 'outbox export', 'report --out r.html'])
+      for (const json of /export|print/.test(args) ? [''] : ['', ' --json']) {
+        const { code, stderr } = await inShell(owmTo(args + json, '> /dev/full'), cwd)
+        expect({ args, json, code, stderr }).toEqual({ args, json, code: 74, stderr: expect.stringMatching(disk) })
+        expect(stderr.match(/ENOSPC/g)).toHaveLength(1)
+      }
+  })
+
+  it('a part that still had room', async () => {
+    const cwd = await folderWith(base)
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    const { code, stderr } = await inShell(`ulimit -f 1; ${owmTo('plugins --json', '> half.json')}`, cwd)
+    expect({ code, stderr }).toEqual({ code: 74, stderr: expect.stringContaining('EFBIG') })
+    expect((await stat(join(cwd, 'half.json'))).size).toBe(1024)
+  })
+
+  it('a reader that leaves early has what it wants', async () => {
+    const cwd = await folderWith(scheduled)
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    for (const args of ['runs --json', 'outbox inspect', 'schedule'])
+      expect(await inShell(`set -o pipefail; ${owmTo(args, '| true')}`, cwd)).toEqual({ code: 0, stderr: '' })
   })
 })
 

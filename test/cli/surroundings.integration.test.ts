@@ -109,6 +109,7 @@ describe('a signal before the program is loaded', () => {
 
   it.each([
     ['SIGTERM', 143],
+    ['SIGHUP', 143],
     ['SIGINT', 130],
   ])('%s ends it with exit code %i', async (signal, code) => {
     const node = ['--import', await preloaded()]

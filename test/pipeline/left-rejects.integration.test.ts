@@ -1,7 +1,8 @@
 /** Rejected locations of a start that was killed are told by the one that ends its run. */
-import { mkdir, rmdir } from 'node:fs/promises'
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import type { FlushResult } from '../../src/commands/flush.js'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { here, jsonl, list, nowhere, outbox } from '../cli/scene.js'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
@@ -50,4 +51,43 @@ it('what a start has told while the sink was away is not told by the one that de
   expect(await told('2026-11-23T13:00:00Z')).not.toContain('of slot')
   const { totals } = (await owmJson<{ totals: { pending: number } }>(['outbox', 'inspect'], { cwd })).json
   expect(totals.pending).toBe(0)
+})
+
+it('a flush that ends a killed run tells what it rejected, once it is whole, and once', async () => {
+  const places = [here, { ...here, city: 'There' }, nowhere]
+  const cwd = await folderWith({ source: list(...places), sink: jsonl, outbox })
+  const killed = await owm(['produce', '--slot', ten ?? ''], { cwd, ...crashAt('checking:ended') })
+  expect(killed.stderr).not.toContain('rejected')
+  expect((await owm(['flush', '--limit', '1'], { cwd })).stderr).not.toContain('rejected')
+  const flushed = await owmJson<FlushResult>(['flush'], { cwd })
+  expect(flushed).toMatchObject({
+    ...{ code: 0, json: { sink: { delivered: 1 }, served: [{ slot: ten, rejectedFor: [{ count: 1 }] }] } },
+    stderr: expect.stringMatching(/1 location of slot 2026-11-23T10:00:00Z was rejected: latitude/),
+  })
+  for (const args of [['flush'], ['produce', '--slot', eleven ?? '']])
+    expect((await owm([...args, '-q'], { cwd })).stderr).not.toContain('of slot')
+})
+
+it('a run that was told, and of which tasks are put back, is not told again', async () => {
+  const cwd = await folderWith({ source: list(here, nowhere), sink: { use: './moody.mjs' }, outbox })
+  await writeFile(
+    join(cwd, 'moody.mjs'),
+    `import { existsSync } from 'node:fs'
+     import { defineSink, z } from 'owm'
+     const outcome = () => (existsSync(${JSON.stringify(join(cwd, 'refuse'))}) ? { refused: 'a mood' } : 'delivered')
+     const open = () => ({ guarantee: 'at-least-once', deliver: async ({ tasks }) => tasks.map(outcome) })
+     export default defineSink({ name: 'moody', description: 'refuses', options: z.strictObject({}), open })`,
+  )
+  for (const { slot, next } of [
+    { slot: ten, next: ['flush'] },
+    { slot: eleven, next: ['produce', '--slot', twelve ?? ''] },
+  ]) {
+    await writeFile(join(cwd, 'refuse'), '')
+    const told = await owm(['produce', '--slot', slot ?? ''], { cwd })
+    expect(told).toMatchObject({ code: 75, stderr: expect.stringContaining('1 location was rejected') })
+    expect((await owm(['outbox', 'retry', '--all'], { cwd })).code).toBe(0)
+    await rm(join(cwd, 'refuse'))
+    const { code, stderr } = await owm(next, { cwd })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('of slot') })
+  }
 })

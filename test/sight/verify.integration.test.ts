@@ -67,6 +67,18 @@ describe('two shards and another pipeline on one stream', () => {
   })
 })
 
+it('what the list has twice, or under an id that is taken, is one task, as it is to produce', async () => {
+  const places = ['a', 'b', 'b', 'd', 'a'].map((id, index) => ({
+    ...{ id, city: id === 'b' ? `b${index}` : id, latitude: index % 4, longitude: 0 },
+  }))
+  const cwd = await folder({ source: { use: 'static-list', locations: places } })
+  const { json } = await owmJson<ProduceResult>(['produce', '--slot', ten], { cwd })
+  expect(json).toMatchObject({ source: { read: 5, rejected: 1, duplicates: 1 }, outbox: { persisted: 3 } })
+  const { source, slots, code } = await verify(cwd, '--source')
+  expect({ code, source }).toEqual({ code: 0, source: { slot: ten, tasks: 3 } })
+  expect(slots).toMatchObject([{ state: 'same', delivered: 3, there: 3 }])
+})
+
 it('what was trimmed is no difference, what is gone behind it is one; and so is a receipt', async () => {
   const cwd = await folder()
   await produce(cwd, ten)

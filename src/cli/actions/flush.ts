@@ -7,6 +7,7 @@ import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, 
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
+import { tellLeft } from './rejects.js'
 import { noteDelivered, type Served, slotsInWords } from './served.js'
 
 /** What `owm flush --json` prints. */
@@ -54,6 +55,7 @@ export async function flush(
     await easeCircuit(outbox, flags.force, around.isTerminal)
     const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, around))
     await noteDelivered(result, summary, outbox)
+    await tellLeft(summary.earlier, result.served, around)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors: summary.errors }
   } finally {

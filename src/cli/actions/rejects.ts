@@ -1,6 +1,7 @@
 /** What is told of the locations that can't be used. */
 import { InputRejectedError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import type { LeftRejects } from '../../pipeline/input/left-rejects.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { Surroundings } from '../compose.js'
@@ -53,6 +54,18 @@ function wordsOfMerged({ count: merged, position, keys, values: [before, here] }
   )
 }
 
+/** What earlier starts rejected of runs that this one brought to their end, and didn't tell, since they were killed. */
+export async function tellLeft(
+  earlier: readonly LeftRejects[],
+  served: readonly Served[],
+  around: Surroundings,
+): Promise<void> {
+  for (const { run, rejects } of earlier) {
+    const told = await tellRejects(rejects, around, run.slot)
+    Object.assign(served.find(({ runId }) => runId === run.runId) ?? {}, told)
+  }
+}
+
 /**
  * With what earlier starts rejected and didn't tell, since they were killed. The outbox remembers what was told of runs
  * that wait for the sink: the start that delivers them doesn't tell it again.
@@ -63,13 +76,13 @@ export async function tellAllRejects(
   outbox: Outbox,
   around: Surroundings,
 ): Promise<ToldRejects> {
-  for (const { run: left, rejects: found } of earlier) {
-    if (left.runId === run.runId) rejects.include(found)
-    else {
-      const told = await tellRejects(found, around, left.slot)
-      Object.assign(served.find(({ runId }) => runId === left.runId) ?? {}, told)
-    }
-  }
+  const isOwn = ({ run: { runId } }: LeftRejects): boolean => runId === run.runId
+  for (const own of earlier.filter(isOwn)) rejects.include(own.rejects)
+  await tellLeft(
+    earlier.filter((one) => !isOwn(one)),
+    served,
+    around,
+  )
   const told = await tellRejects(rejects, around)
   if (slots.some(({ state, rejected }) => state === 'read' && rejected > 0)) await outbox.ledger.noteRejectsTold()
   return told

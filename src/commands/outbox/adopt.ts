@@ -28,6 +28,7 @@ export default class OutboxAdopt extends OwmCommand<AdoptResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingAdopted()
 
   protected async work(): Promise<Done<AdoptResult>> {

@@ -28,6 +28,7 @@ export default class OutboxDiscard extends OwmCommand<DiscardResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingDiscarded()
 
   protected async work(): Promise<Done<DiscardResult>> {

@@ -28,6 +28,7 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingPurged()
 
   protected async work(): Promise<Done<PurgeResult>> {

@@ -29,6 +29,7 @@ export default class OutboxReplay extends OwmCommand<ReplayResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result = nothingReplayed()
 
   protected async work(): Promise<Done<ReplayResult>> {

@@ -26,6 +26,7 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
     ...waiting,
   }
 
+  protected override readonly changes = true
   protected result: RetryResult = { outbox: { path: null, pending: 0, dead: 0 }, retried: 0 }
 
   protected async work(): Promise<Done<RetryResult>> {

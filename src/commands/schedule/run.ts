@@ -18,6 +18,7 @@ export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
   }
 
   protected override readonly printsLines = true
+  protected override readonly changes = true
   protected result: ScheduleRunResult = { starts: 0, failed: 0 }
 
   protected async work(): Promise<Done<ScheduleRunResult>> {

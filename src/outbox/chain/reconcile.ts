@@ -14,10 +14,11 @@
  * where it is younger than `maxAgeMs`; what isn't, or is no longer kept, makes its runs `lost`.
  */
 import { randomUUID } from 'node:crypto'
-import { And, type EntityManager, In, LessThanOrEqual, MoreThan } from 'typeorm'
+import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import type { Queue } from '../queue.js'
+import { openAgain } from '../runs/holder.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import type { Database } from '../sqlite/database.js'
 import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
@@ -224,8 +225,7 @@ export async function reopen(manager: EntityManager, seq: number, ackedSeq: numb
     select: { firstSeq: true, count: true, run: true },
     where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
   })
-  const id = In([...new Set(again.map(({ run }) => run))])
-  await manager.update(runs, { state: 'done', id }, { state: 'read', finishedAt: null })
+  await openAgain(manager, [...new Set(again.map(({ run }) => run))])
   const between = And(MoreThan(seq), LessThanOrEqual(ackedSeq))
   for (const run of new Set(again.map((batch) => batch.run))) {
     const stored = again.filter((batch) => batch.run === run).map((batch) => tasksBetween(batch, seq, ackedSeq))

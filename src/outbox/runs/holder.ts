@@ -3,7 +3,7 @@
  * to the next: the runs whose rejected locations were told while their tasks wait for the sink.
  */
 import { hostname } from 'node:os'
-import { type EntityManager, MoreThan } from 'typeorm'
+import { type EntityManager, In, MoreThan } from 'typeorm'
 import { codeOf } from '../../errors/index.js'
 import { runs, states } from '../sqlite/entities.js'
 
@@ -54,11 +54,23 @@ export const holderText = (holder: Holder, before: string | null): string => wit
 const withTold = (holder: object, told: readonly string[]): string =>
   JSON.stringify({ ...holder, ...(told.length > 0 && { told }) })
 
-/** Notes that what was rejected in the runs that wait for the sink was told. A part of a transaction. */
-export async function noteTold(manager: EntityManager): Promise<void> {
-  const where = { state: 'read', rejected: MoreThan(0) } as const
-  const told = (await manager.find(runs, { select: { id: true, runId: true }, where })).map(({ runId }) => runId)
+/** Those of these runs that were done have pending tasks again. What they rejected was told. A part of a transaction. */
+export async function openAgain(manager: EntityManager, runIds: readonly number[]): Promise<void> {
+  const done = await manager.find(runs, { select: { id: true }, where: { id: In([...runIds]), state: 'done' } })
+  const ids = done.map(({ id }) => id)
+  await manager.update(runs, { id: In(ids) }, { state: 'read', finishedAt: null })
+  await noteTold(manager, ids)
+}
+
+/**
+ * Notes that what was rejected in the runs that wait for the sink was told. A part of a transaction.
+ * @param among ids of runs, where it wasn't told of all of them
+ */
+export async function noteTold(manager: EntityManager, among?: readonly number[]): Promise<void> {
+  const where = { state: 'read', rejected: MoreThan(0), ...(among && { id: In([...among]) }) } as const
+  const found = (await manager.find(runs, { select: { id: true, runId: true }, where })).map(({ runId }) => runId)
   const [state] = await manager.find(states, { select: { id: true, holder: true } })
+  const told = among ? [...new Set([...toldIn(state?.holder ?? null), ...found])] : found
   const holder: unknown = parsed(state?.holder ?? null)
   await manager.update(states, { id: 1 }, { holder: withTold(typeof holder === 'object' ? { ...holder } : {}, told) })
 }

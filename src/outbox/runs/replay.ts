@@ -16,6 +16,7 @@ import { beginningWith } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
 import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
 import type { OutboxState } from '../state.js'
+import { noteTold } from './holder.js'
 import { isPutBack } from './kept.js'
 import { currentOf } from './whole-slots.js'
 
@@ -135,4 +136,6 @@ async function note(manager: EntityManager, { id, state }: RunRow, tasks: number
   const opened = tasks > 0 || state === 'lost' ? ({ state: 'read', lost: 0, finishedAt: null } as const) : {}
   if (tasks === 0 && state !== 'lost') return
   await manager.update(runs, { id }, { ...opened, replayed: () => `replayed + ${tasks}`, replayedAt: now })
+  // It was told when the run was done.
+  await noteTold(manager, [id])
 }

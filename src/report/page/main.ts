@@ -16,7 +16,7 @@ const places = placesOf(data)
 const countOf = placeStates.map(() => 0)
 for (const state of places.states) countOf[state] = (countOf[state] ?? 0) + 1
 showSummary(data, countOf)
-showLegend(places, countOf)
+showLegend(places, countOf, data.notShown)
 const map = new WorldMap(places)
 showPlaces(
   places,

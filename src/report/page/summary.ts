@@ -23,7 +23,12 @@ export function showSummary(data: ReportData, countOf: readonly number[]): void 
   const lag = data.runs.map(lagOf).find((one) => !Number.isNaN(one))
   const leftOut = data.source?.leftOut ?? 0
   const tiles: [name: string, value: string, about: string, kind: string][] = [
-    ['Locations', count(all), data.isCut ? 'the newest; there are more' : `${share(delivered, all)} delivered`, ''],
+    [
+      'Locations',
+      count(all),
+      data.notShown ? 'more are not shown: see the map' : `${share(delivered, all)} delivered`,
+      '',
+    ],
     ['Pending', count(totals.pending), pendingFor(data), totals.pending > 0 ? 'pending' : ''],
     ['Dead', count(totals.dead), 'tasks that the sink refused', totals.dead > 0 ? 'dead' : ''],
     ['Rejected', count(totals.rejected), 'records of all runs', totals.rejected > 0 ? 'rejected' : ''],
@@ -78,7 +83,7 @@ function troublesOf(data: ReportData): string[] {
 }
 
 /** The legend is a filter, too: for the map and for the table. */
-export function showLegend(places: Places, countOf: readonly number[]): void {
+export function showLegend(places: Places, countOf: readonly number[], notShown: string): void {
   const always = ['delivered', 'pending', 'rejected', 'dead']
   const items = placeStates.toReversed().flatMap((state) => {
     const here = countOf[placeStates.indexOf(state)] ?? 0
@@ -96,6 +101,7 @@ export function showLegend(places: Places, countOf: readonly number[]): void {
   const text = `${plural(places.count, 'location')}: ${parts.join(', ') || 'none yet'}`
   const hidden =
     nowhere > 0 ? ` ${count(nowhere)} without a usable position ${nowhere === 1 ? 'is' : 'are'} in the table only.` : ''
-  part('map').setAttribute('aria-label', `World map of ${text}. The table of locations has all of them.`)
-  part('map-text').textContent = `Each location by its newest task. ${text}.${hidden}`
+  const more = notShown === '' ? '' : ` Not shown, here or in the table: ${notShown}.`
+  part('map').setAttribute('aria-label', `World map of ${text}. The table of locations has all of them.${more}`)
+  part('map-text').textContent = `Each location by its newest task. ${text}.${hidden}${more}`
 }

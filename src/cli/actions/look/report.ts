@@ -67,11 +67,11 @@ export async function report(
   const data = dataOf(about, overview, given)
   const page = pageOf(data, await partsIn(program.root), (text) => secrets.redact(text))
   await (path === undefined ? print(page) : write(path, page))
-  Object.assign(result, { file: path ?? null, bytes: Buffer.byteLength(page), isCut: data.isCut })
+  Object.assign(result, { file: path ?? null, bytes: Buffer.byteLength(page), isCut: data.notShown !== '' })
   Object.assign(result, { locations: data.places.count, runs: data.runs.length })
-  const more = data.isCut ? ' (there are more)' : ''
-  const shown = `${plural(result.locations, 'location')}${more} and ${plural(result.runs, 'run')}`
-  const summary = [`${path ?? 'standard output'}: ${shown}, ${megabytes(result.bytes)}`]
+  const shown = `${plural(result.locations, 'location')} and ${plural(result.runs, 'run')}`
+  const more = data.notShown === '' ? '' : `; not shown: ${data.notShown}`
+  const summary = [`${path ?? 'standard output'}: ${shown}, ${megabytes(result.bytes)}${more}`]
   return { result, summary, errors: read?.error ? [read.error] : [] }
 }
 

@@ -49,7 +49,7 @@ export async function inspect(
   return { result: found, summary: await reportOf(found, flags) }
 }
 
-async function reportOf(found: InspectResult, { state, run, location }: InspectFlags): Promise<string[]> {
+async function reportOf(found: InspectResult, { state, run, location, limit }: InspectFlags): Promise<string[]> {
   const { path, totals, owner, oldestPendingAt, breakers, runs, tasks, matching, reasons } = found
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
@@ -61,7 +61,9 @@ async function reportOf(found: InspectResult, { state, run, location }: InspectF
   ]
   const { rejected, duplicates } = totals
   const more = run || location || state !== 'rejected' ? 0 : rejected + duplicates - matching.rejected
-  const all = state === 'dead' || state === 'rejected' ? matching[state] : tasks.length
+  const counted = state === 'dead' || state === 'rejected' ? matching[state] : undefined
+  const all = counted ?? tasks.length
+  const atLimit = counted === undefined && tasks.length === limit ? ', as many as --limit allows: there may be more' : ''
   return [
     `outbox ${path}${owner === null ? '' : `, of ${owner}`}`,
     counts.join(', '),
@@ -76,7 +78,7 @@ async function reportOf(found: InspectResult, { state, run, location }: InspectF
       ? ['', ...reasons.flatMap((one) => wrapped(`${count(one.count)} ${one.state}: ${one.reason}`, width))]
       : []),
     ...(more > 0 ? ['', `${count(more)} more were only counted: outbox.keepRejected says how many are kept.`] : []),
-    ...(tasks.length > 0 ? ['', `tasks: ${of(tasks.length, all)}`, ...(await tableOfTasks(tasks, width))] : []),
+    ...(tasks.length > 0 ? ['', `tasks: ${of(tasks.length, all)}${atLimit}`, ...(await tableOfTasks(tasks, width))] : []),
   ]
 }
 

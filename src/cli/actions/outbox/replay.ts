@@ -11,7 +11,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { depsOf } from '../flush.js'
 import { agendaOf, run as produceRun } from '../produce.js'
-import { tellAllRejects } from '../rejects.js'
+import { tellAllRejects, tellLeft } from '../rejects.js'
 import { noteDelivered, type Served } from '../served.js'
 import { isConfirmed } from './ask.js'
 
@@ -116,6 +116,7 @@ async function fromHistory(
   const summary = await replay({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
   if (summary.replayed) result.replayed = summary.replayed
   await noteDelivered(result, summary, parts.outbox)
+  await tellLeft(summary.earlier, result.served, around)
   return summary.errors
 }
 
@@ -134,6 +135,7 @@ async function fromSource(
   const source = await sourceOf(loaded, around, () => outbox)
   const before = await flush(everything, await depsOf(loaded, parts, around))
   await noteDelivered(result, before, outbox)
+  await tellLeft(before.earlier, result.served, around)
   if (!isReady(before) || around.signal.aborted) return before.errors
   const schedule = scheduleOf(loaded, around)
   const agenda = await agendaOf(plan.slot, plan.slot, schedule)

@@ -19,8 +19,10 @@ export interface NewestOfPlace {
 
 export interface NewestPlaces {
   places: NewestOfPlace[]
-  /** Whether the outbox may have more of them. */
-  isCut: boolean
+  /** What makes each of the others one: see placeKey in report/places. */
+  others: ReadonlySet<string>
+  /** Whether those are all others. */
+  isWhole: boolean
 }
 
 /** Batches that are read at once. */
@@ -40,21 +42,22 @@ export async function newestPlacesIn(view: View, most: number): Promise<NewestPl
     (await manager.find(runs, { select: { id: true, slot: true } })).map(({ id, slot }) => [id, slot]),
   )
   const found = new Map<string, NewestOfPlace & { seq: number }>()
+  const others = new Set<string>()
   const take = (seq: number, place: NewestOfPlace): void => {
     const key = placeKey(place)
     const known = found.get(key)
     if (known ? known.seq < seq : found.size < most) found.set(key, { ...place, seq })
+    else if (!known) others.add(key)
   }
   const where = { fate: 'dead' } as const
   for (const { seq, run, reason, task } of await manager.find(deadTasks, { where, order: { seq: 'DESC' }, take: most }))
     take(seq, { ...placeOf(parsed(task, view)), state: 'dead', slot: slots.get(run) ?? '', reason })
   const rejected = await rejectedIn(view, most)
   const [{ ackedSeq }, passed] = [await positionIn(manager), await passedOver(manager)]
-  let [looked, before] = [0, Number.MAX_SAFE_INTEGER]
-  for (;;) {
+  let [looked, before, isWhole] = [0, Number.MAX_SAFE_INTEGER, false]
+  while (looked < mostTasks && !isWhole) {
     const rows = await batchesBefore(manager, before)
-    if (rows.length === 0) return { places: [...rejected, ...found.values()], isCut: false }
-    if (looked >= mostTasks || found.size + rejected.length >= most) break
+    isWhole = rows.length === 0
     for (const { firstSeq, run, lastError, tasks } of rows) {
       const stored = listIn(parsed(tasks, view))
       for (const [index, task] of [...stored.entries()].reverse()) {
@@ -67,7 +70,7 @@ export async function newestPlacesIn(view: View, most: number): Promise<NewestPl
       before = firstSeq
     }
   }
-  return { places: [...rejected, ...found.values()], isCut: true }
+  return { places: [...rejected, ...found.values()], others, isWhole }
 }
 
 /** Undefined where the task has a later seq, too, or is among the dead ones. */

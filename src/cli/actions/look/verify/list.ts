@@ -3,7 +3,7 @@ import type { RunRow } from '../../../../outbox/outbox.js'
 import type { Windows } from '../../../../outbox/runs/windows.js'
 import type { SourceDeps } from '../../../../pipeline/parts.js'
 
-/** Reads the source, once. Locations that aren't due, or can't be tasks, have none. */
+/** Reads the source, once. Locations that aren't due, can't be tasks, or have the id of one before, have none. */
 export async function listedIds(
   source: SourceDeps,
   run: RunRow,
@@ -21,7 +21,7 @@ export async function listedIds(
     ])
   const dueOf = dueIn(cadenceOf(run), windows)
   const make = taskMaker(run.slot, run.namespace)
-  const ids: string[] = []
+  const ids = new Set<string>()
   for await (const { locations } of pagesOf(source, signal))
     for (const location of locations) {
       if (isMalformed(location)) continue
@@ -29,7 +29,7 @@ export async function listedIds(
       const due = 'reason' in place ? place : dueOf(location, place)
       if (due === 'not due' || 'reason' in due) continue
       const task = make(location, due.window)
-      if (typeof task === 'string') ids.push(taskIdOf(task))
+      if (typeof task === 'string') ids.add(taskIdOf(task))
     }
-  return ids
+  return [...ids]
 }
