@@ -192,13 +192,17 @@ export async function sourceOf(
     return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
   }
   return {
-    ...{
-      name: use,
-      checks: plugin.checks,
-      digest: sourceDigest(use, locating(options, plugin.options), filters),
-      ...{ open, openWhole, tally, filters },
-    },
-    ...{ timeoutMs, maxLocations, minLocations, minShare },
+    name: use,
+    checks: plugin.checks,
+    digest: sourceDigest(use, locating(options, plugin.options), filters),
+    open,
+    openWhole,
+    tally,
+    filters,
+    timeoutMs,
+    maxLocations,
+    minLocations,
+    minShare,
     ...(tally ? { given: () => given } : {}),
   }
 }

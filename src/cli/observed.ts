@@ -177,18 +177,24 @@ class Watch {
     const endedAt = now()
     const vitals = await this.#vitals(loaded)
     return {
-      ...{
-        command,
-        pipeline: loaded.pipeline ?? 'default',
-        shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? '0-of-1',
-      },
-      ...{ slot: slot ?? last?.slot ?? null, runId: runId ?? last?.runId ?? null },
+      command,
+      pipeline: loaded.pipeline ?? 'default',
+      shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? '0-of-1',
+      slot: slot ?? last?.slot ?? null,
+      runId: runId ?? last?.runId ?? null,
       exitCode: error ? exitCodeOf(error) : 0,
       error: error ? { code, message: secrets.redact(error.message), hint } : null,
       summary: secrets.redact(inWords),
-      ...{ endedAt, durationMs: endedAt - this.#startedAt },
-      ...{ delivered: sink.delivered, deduplicated: sink.deduplicated, trimmed: sink.evicted, lost: sink.lost },
-      ...{ missed, fewer: source?.fewer ?? 0, vitals, stream: this.#stream },
+      endedAt,
+      durationMs: endedAt - this.#startedAt,
+      delivered: sink.delivered,
+      deduplicated: sink.deduplicated,
+      trimmed: sink.evicted,
+      lost: sink.lost,
+      missed,
+      fewer: source?.fewer ?? 0,
+      vitals,
+      stream: this.#stream,
     }
   }
 

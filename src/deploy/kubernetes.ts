@@ -88,7 +88,9 @@ function head(starts: readonly Start[]): string {
 const claimOf = (start: Start): string =>
   String(
     new Document({
-      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: `${nameOf(start)}-outbox`, labels } },
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: `${nameOf(start)}-outbox`, labels },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     }),
   )
@@ -99,10 +101,14 @@ const labels = { 'app.kubernetes.io/name': 'owm' }
 function cronJobOf(start: Start): string {
   const { schedule } = start
   const manifest = {
-    ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: nameOf(start), labels } },
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name: nameOf(start), labels },
     spec: {
-      ...{ schedule: expressionOf(schedule), timeZone: schedule.timezone },
-      ...{ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 3600 },
+      schedule: expressionOf(schedule),
+      timeZone: schedule.timezone,
+      concurrencyPolicy: 'Forbid',
+      startingDeadlineSeconds: 3600,
       jobTemplate: { spec: jobOf(start) },
     },
   }
@@ -145,9 +151,14 @@ function podOf(start: Start): object {
   const { credentials } = start
   const secret = { name: 'files', secret: { secretName: 'owm-files' } }
   return {
-    ...{ restartPolicy: 'Never', automountServiceAccountToken: false, enableServiceLinks: false },
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
     securityContext: {
-      ...{ runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001 },
+      runAsNonRoot: true,
+      runAsUser: 10001,
+      runAsGroup: 10001,
+      fsGroup: 10001,
       seccompProfile: { type: 'RuntimeDefault' },
     },
     containers: [containerOf(start)],
@@ -182,7 +193,8 @@ function containerOf(start: Start): object {
     // Measured: 90 MB for 1,000 locations, 150 MB for a million, 200 MB for ten.
     resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } },
     securityContext: {
-      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     },
     volumeMounts: [

@@ -103,9 +103,24 @@ function coveredIn(overview: Overview | undefined, scheduled: About['scheduled']
 function runOf({ isCovered, persisted, state, shard, lastError, ...run }: Overview['runs'][number]): ReportRun {
   const { runId, slot, read, rejected, duplicates, notDue, skipped, delivered, pending, dead, discarded, lost } = run
   return {
-    ...{ runId, slot, state: isCovered ? 'covered' : state, shard: shard ?? '', stored: persisted },
-    ...{ read, rejected, duplicates, notDue, skipped, delivered, pending, dead, discarded, lost },
-    ...{ startedAt: run.startedAt, readAt: run.readAt, finishedAt: run.finishedAt },
+    runId,
+    slot,
+    state: isCovered ? 'covered' : state,
+    shard: shard ?? '',
+    stored: persisted,
+    read,
+    rejected,
+    duplicates,
+    notDue,
+    skipped,
+    delivered,
+    pending,
+    dead,
+    discarded,
+    lost,
+    startedAt: run.startedAt,
+    readAt: run.readAt,
+    finishedAt: run.finishedAt,
     lastError: (lastError ?? '').slice(0, 200),
   }
 }

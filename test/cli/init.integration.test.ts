@@ -119,7 +119,8 @@ describe('by flags', () => {
       ['--pipeline', 'hourly'],
     ])
       expect(await owm(['init', ...args], { cwd })).toMatchObject({
-        ...{ code: 2, stderr: expect.stringContaining(`${args[0]} has no effect: .owmrc.yaml is written into`) },
+        code: 2,
+        stderr: expect.stringContaining(`${args[0]} has no effect: .owmrc.yaml is written into`),
       })
     expect(await readdir(cwd)).toEqual(['cities.csv', 'odd.csv'])
   })

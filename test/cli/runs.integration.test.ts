@@ -54,7 +54,10 @@ describe('one outbox with all that can happen', () => {
     expect(stdout).not.toMatch(/hush|sesame/)
     expect(json.pipelines).toMatchObject([
       {
-        ...{ pipeline: null, outbox: join(cwd, 'o.db'), missed: [], matching: 3 },
+        pipeline: null,
+        outbox: join(cwd, 'o.db'),
+        missed: [],
+        matching: 3,
         runs: [
           {
             slot: slotAt(3),

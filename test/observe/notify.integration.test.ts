@@ -131,7 +131,11 @@ test('hooks get their events: a command by standard input and environment, an ad
   expect(await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))).toMatchObject({ code: 78 })
   expect(events_()).toEqual(['/failure'])
   expect(await told('failure')).toMatchObject({
-    ...{ event: 'failure', command: 'owm produce', pipeline: 'default', exitCode: 78, fewer: 0 },
+    event: 'failure',
+    command: 'owm produce',
+    pipeline: 'default',
+    exitCode: 78,
+    fewer: 0,
     error: { code: 'CONFIGURATION', message: expect.stringContaining('no-such') },
   })
   expect(await readFile(join(cwd, 'failure.txt'), 'utf8')).toBe('failure 78\n')

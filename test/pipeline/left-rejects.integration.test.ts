@@ -61,7 +61,8 @@ it('a flush that ends a killed run tells what it rejected, once it is whole, and
   expect((await owm(['flush', '--limit', '1'], { cwd })).stderr).not.toContain('rejected')
   const flushed = await owmJson<FlushResult>(['flush'], { cwd })
   expect(flushed).toMatchObject({
-    ...{ code: 0, json: { sink: { delivered: 1 }, served: [{ slot: ten, rejectedFor: [{ count: 1 }] }] } },
+    code: 0,
+    json: { sink: { delivered: 1 }, served: [{ slot: ten, rejectedFor: [{ count: 1 }] }] },
     stderr: expect.stringMatching(/1 location of slot 2026-11-23T10:00:00Z was rejected: latitude/),
   })
   for (const args of [['flush'], ['produce', '--slot', eleven ?? '']])

@@ -19,7 +19,11 @@ it('a start that fails between its run and the relay leaves no sink open', async
   const start = produce(
     { agenda: oneSlot(slot, true), flush: true, keepTasks: 100, keepRuns: 10 },
     {
-      ...{ outbox, source: sourceOf(list), pipeline: 'test', resilience: resilience(guard), log },
+      outbox,
+      source: sourceOf(list),
+      pipeline: 'test',
+      resilience: resilience(guard),
+      log,
       signal: new AbortController().signal,
       sink: {
         name: 'memory',

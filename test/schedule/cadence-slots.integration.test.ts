@@ -134,6 +134,9 @@ async function read({ ledger }: Outbox, run: RunRow, seen: Seen): Promise<void> 
 
 const openOutbox = (path: string): Promise<Outbox> =>
   Outbox.open(path, {
-    ...{ command: 'test', wait: false, batchSize: 10, now: () => start },
+    command: 'test',
+    wait: false,
+    batchSize: 10,
+    now: () => start,
     signal: new AbortController().signal,
   })

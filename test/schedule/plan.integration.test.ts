@@ -12,7 +12,11 @@ const planned = (cwd: string, now: string, ...args: string[]): Promise<Ran & { j
 /** 1,500 places, as the price list's example has them. */
 const cities = (every: (index: number) => string | undefined) =>
   Array.from({ length: 1_500 }, (_, index) => ({
-    ...{ id: index, city: `C${index}`, state: index % 2 ? 'A' : 'B', latitude: 1, longitude: 2 },
+    id: index,
+    city: `C${index}`,
+    state: index % 2 ? 'A' : 'B',
+    latitude: 1,
+    longitude: 2,
     every: every(index),
   }))
 const mixed = cities((index) => (index < 100 ? '1h' : index < 500 ? '6h' : '1d'))
@@ -68,7 +72,9 @@ test('counts calls and money of the day, exactly', async () => {
   const { json } = await planned(folder, now, '--hours', '1')
   expect(json).toMatchObject({
     day: { tasks: 5_000, byCadence: { '1h': 2_400, '6h': 1_600, '1d': 1_000 }, calls: 10_000, cost: 10.8 },
-    ...{ currency: 'GBP', hours: 1, over: [] },
+    currency: 'GBP',
+    hours: 1,
+    over: [],
   })
   expect(json.slots).toHaveLength(1)
   const { stdout } = await owm(['plan', '--set', 'plan.callsPerTask=1'], at(folder, now))

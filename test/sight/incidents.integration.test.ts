@@ -72,7 +72,10 @@ async function sourceFails(): Promise<Incident> {
   const { port } = await redis()
   let isMended = false
   const places = Array.from({ length: 1_000 }, (_, index) => ({
-    ...{ id: index + 1, city: `City ${index + 1}`, latitude: 1 + (index % 80), longitude: 1 + (index % 170) },
+    id: index + 1,
+    city: `City ${index + 1}`,
+    latitude: 1 + (index % 80),
+    longitude: 1 + (index % 170),
   }))
   const api = createServer(({ url }, response) => {
     const page = Number(new URL(url ?? '', 'http://localhost').searchParams.get('page') ?? 1)

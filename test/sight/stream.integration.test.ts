@@ -23,7 +23,10 @@ it('shows the stream, its groups, and what the next run would meet, on 80 column
   const first = await owmJson<StreamResult>(['stream', 'inspect'], { cwd })
   expect(first.code).toBe(0)
   expect(first.json).toMatchObject({
-    ...{ sink: { name: 'redis-stream' }, entries: 20, bound: 50, whenFull: 'trim' },
+    sink: { name: 'redis-stream' },
+    entries: 20,
+    bound: 50,
+    whenFull: 'trim',
     groups: [{ lag: 20 }, { name: 'workers', lag: 5, pending: 15, consumers: [{ name: 'ann', pending: 15 }] }],
     next: { tasks: 20, would: 'fits', unread: 0 },
   })

@@ -69,7 +69,10 @@ describe('two shards and another pipeline on one stream', () => {
 
 it('what the list has twice, or under an id that is taken, is one task, as it is to produce', async () => {
   const places = ['a', 'b', 'b', 'd', 'a'].map((id, index) => ({
-    ...{ id, city: id === 'b' ? `b${index}` : id, latitude: index % 4, longitude: 0 },
+    id,
+    city: id === 'b' ? `b${index}` : id,
+    latitude: index % 4,
+    longitude: 0,
   }))
   const cwd = await folder({ source: { use: 'static-list', locations: places } })
   const { json } = await owmJson<ProduceResult>(['produce', '--slot', ten], { cwd })
@@ -86,11 +89,14 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
   await redis().client.xtrim(stream, 'MAXLEN', 32)
   // Where the stream isn't full, something else than its bound removed them.
   expect(await verify(cwd, '--slot', ten)).toMatchObject({
-    ...{ code: 75, kinds: ['missing'], slots: [{ delivered: 20, there: 12, trimmed: 0, differences: [{ count: 8 }] }] },
+    code: 75,
+    kinds: ['missing'],
+    slots: [{ delivered: 20, there: 12, trimmed: 0, differences: [{ count: 8 }] }],
   })
   const full = ['--set', 'sink.maxLength=10']
   expect(await verify(cwd, '--slot', ten, ...full)).toMatchObject({
-    ...{ code: 0, slots: [{ state: 'same', delivered: 20, there: 12, trimmed: 8, differences: [] }] },
+    code: 0,
+    slots: [{ state: 'same', delivered: 20, there: 12, trimmed: 8, differences: [] }],
   })
   const all = await entries()
   await redis().client.xdel(stream, all[5]?.id ?? '')
@@ -151,7 +157,9 @@ it('what a full stream took of a batch counts as delivered', async () => {
   const args = ['produce', '--slot', ten, '--set', 'sink.maxLength=8']
   const { code, json } = await owmJson<ProduceResult>(args, { cwd })
   expect({ code, delivered: json.sink.delivered, pending: json.outbox.pending }).toEqual({
-    ...{ code: 75, delivered: 8, pending: 12 },
+    code: 75,
+    delivered: 8,
+    pending: 12,
   })
   expect((await verify(cwd)).slots).toMatchObject([{ delivered: 8, there: 8 }])
 })
@@ -162,8 +170,10 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
   await redis().client.del(stream)
   const deleted = await verify(cwd)
   expect(deleted).toMatchObject({
-    ...{ code: 75, kinds: ['missing'], sink: { address: expect.stringMatching(/:\d+\/0 owm-/) } },
-    ...{ slots: [{ delivered: 20, there: 0, trimmed: 0, differences: [{ count: 20 }] }] },
+    code: 75,
+    kinds: ['missing'],
+    sink: { address: expect.stringMatching(/:\d+\/0 owm-/) },
+    slots: [{ delivered: 20, there: 0, trimmed: 0, differences: [{ count: 20 }] }],
   })
   expect(deleted.slots[0]?.differences[0]?.todo).toContain('owm flush')
   expect((await owm(['flush'], { cwd })).code).toBe(0)
@@ -217,7 +227,9 @@ it('a slot that a run is working on is under way; one that nobody works on waits
   expect([...new Set(todos)], 'one remedy').toEqual([expect.stringMatching(/^`owm flush`/)])
   await redis().client.xadd(stream, '*', 'data', 'somebody else')
   expect(await verify(cwd, '--slot', '2026-11-23T12:00:00Z')).toMatchObject({
-    ...{ code: 75, kinds: ['no run'], sink: { entries: 1 } },
+    code: 75,
+    kinds: ['no run'],
+    sink: { entries: 1 },
   })
   expect((await owm(['verify', '--outbox', join(cwd, 'none.db')], { cwd })).stdout).toContain('no slot in the outbox')
 })

@@ -26,7 +26,8 @@ async function folder(more: object = {}): Promise<string> {
   const cwd = await folderWith({
     source: { use: 'static-list', file: 'places.json', where: { country: ['NG', 'AR'] } },
     sink: { use: 'redis-stream', url: redis().server.url },
-    ...{ outbox: { path: 'o.db' }, retry: { attempts: 1 } },
+    outbox: { path: 'o.db' },
+    retry: { attempts: 1 },
     ...more,
   })
   await writeFile(join(cwd, 'places.json'), JSON.stringify(places))
@@ -108,7 +109,10 @@ it('tells what is left where the history was purged, the stream trimmed, source 
   await redis().client.xtrim(stream, 'MAXLEN', 1)
   expect((await why(cwd, 'lagos')).runs[0]).toMatchObject({ entries: [], gone: { how: 'missing' } })
   expect((await why(cwd, 'lagos', '--set', 'sink.maxLength=1')).runs[0]).toMatchObject({
-    ...{ slot: eleven, what: 'delivered', entries: [], gone: { how: 'trimmed', unreadBy: ['late'], passedBy: [] } },
+    slot: eleven,
+    what: 'delivered',
+    entries: [],
+    gone: { how: 'trimmed', unreadBy: ['late'], passedBy: [] },
   })
   const away = ['--set', 'sink.url=redis://127.0.0.1:1']
   await rm(join(cwd, 'places.json'))
@@ -169,7 +173,9 @@ it('tells of a run that is under way, and of a place that is not due in it', asy
   const lagos = await why(cwd, 'lagos')
   expect(lagos.whats[0]).toBe('not due')
   expect(lagos.lines[0]?.cadence).toEqual({
-    ...{ every: '1d', window: expect.stringMatching(/T00:00:00Z$/), next: expect.stringMatching(/T00:00:00Z$/) },
+    every: '1d',
+    window: expect.stringMatching(/T00:00:00Z$/),
+    next: expect.stringMatching(/T00:00:00Z$/),
   })
   child.kill('SIGKILL')
   await ended
@@ -179,12 +185,17 @@ it('tells of a run that is under way, and of a place that is not due in it', asy
 it('tells why a task is dead', async () => {
   const fixture = (name: string): string => join(root, 'test', 'outbox', 'fixtures', name)
   const cwd = await folderWith({
-    ...{ source: { use: fixture('source.mjs') }, sink: { use: fixture('sink.mjs') }, outbox: { path: 'o.db' } },
+    source: { use: fixture('source.mjs') },
+    sink: { use: fixture('sink.mjs') },
+    outbox: { path: 'o.db' },
   })
   expect((await produce(cwd, ten)).code).toBe(75)
   const { places: found } = await why(cwd, 'bad')
   expect(found).toHaveLength(4)
   expect(await why(cwd, found[0]?.city ?? '', '--no-source')).toMatchObject({
-    ...{ code: 0, lines: [], whats: ['dead'], runs: [{ reason: 'it is bad', attempts: 1, seq: expect.any(Number) }] },
+    code: 0,
+    lines: [],
+    whats: ['dead'],
+    runs: [{ reason: 'it is bad', attempts: 1, seq: expect.any(Number) }],
   })
 })

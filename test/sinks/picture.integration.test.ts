@@ -12,7 +12,10 @@ import { redisHere } from '../support/redis-here.js'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const context = (baseDir: string): PluginContext => ({
-  ...{ signal: new AbortController().signal, log, baseDir, readOnly: true },
+  signal: new AbortController().signal,
+  log,
+  baseDir,
+  readOnly: true,
   attempt: (operation) => operation(),
 })
 
@@ -38,7 +41,11 @@ describe('redis-stream', () => {
   it('shows a stream that is not there yet, and makes none', async () => {
     const sink = await open('nothing')
     expect(await sink.inspect?.()).toEqual({
-      ...{ entries: 0, bound: 5_000, whenFull: 'trim', entriesPerMinute: 0, groups: [] },
+      entries: 0,
+      bound: 5_000,
+      whenFull: 'trim',
+      entriesPerMinute: 0,
+      groups: [],
     })
     expect(await all(sink.entries?.())).toEqual([])
     expect(await sink.readings?.('1-0')).toEqual([])
@@ -62,7 +69,9 @@ describe('redis-stream', () => {
     expect(picture?.groups).toEqual([
       { name: 'new', lag: 0, pending: 0, oldestUnread: null, consumers: [] },
       {
-        ...{ name: 'slow', lag: 2_399, pending: 100 },
+        name: 'slow',
+        lag: 2_399,
+        pending: 100,
         oldestUnread: { id: `${times[100]}-7`, at: times[100] },
         consumers: [{ name: 'ann', pending: 100, idleMs: expect.any(Number) }],
       },

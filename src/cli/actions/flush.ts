@@ -73,8 +73,14 @@ export async function depsOf(
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress, onDelivered } = around
   return {
-    ...{ ...parts, pipeline, resilience, schedule: scheduleOf(loaded, around) },
-    ...{ log: await around.logger(), signal, onProgress, onDelivered },
+    ...parts,
+    pipeline,
+    resilience,
+    schedule: scheduleOf(loaded, around),
+    log: await around.logger(),
+    signal,
+    onProgress,
+    onDelivered,
   }
 }
 

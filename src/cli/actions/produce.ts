@@ -182,12 +182,22 @@ export async function run(
   const { signal, onProgress, onDelivered } = around
   return produce(
     {
-      ...{ ...when, namespace: loaded.settings.taskNamespace, again: flags.again },
-      ...{ flush: !flags['no-flush'], keepTasks, keepRuns },
+      ...when,
+      namespace: loaded.settings.taskNamespace,
+      again: flags.again,
+      flush: !flags['no-flush'],
+      keepTasks,
+      keepRuns,
     },
     {
-      ...{ ...parts, ...tracing(loaded, pipeline, around), pipeline, resilience },
-      ...{ log: await around.logger(), signal, onProgress, onDelivered },
+      ...parts,
+      ...tracing(loaded, pipeline, around),
+      pipeline,
+      resilience,
+      log: await around.logger(),
+      signal,
+      onProgress,
+      onDelivered,
     },
   )
 }

@@ -90,7 +90,10 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   return {
     whole: whole.map((run) => ({ slot: run.slot, read: run.read, tasks: run.persisted + (run.repeated ?? 0) })),
     open: unfinished.map(({ slot, state, startedAt, lastError }) => ({
-      ...{ slot, state, startedAt: iso(startedAt, view), lastError: lastError ?? null },
+      slot,
+      state,
+      startedAt: iso(startedAt, view),
+      lastError: lastError ?? null,
     })),
   }
 }

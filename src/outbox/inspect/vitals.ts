@@ -42,20 +42,21 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
   return {
     owner: await ownerIn(view),
-    ...{ pending, oldestPendingAt: pending === 0 ? null : await oldestPendingIn(view), dead: await deadIn(view) },
+    pending,
+    oldestPendingAt: pending === 0 ? null : await oldestPendingIn(view),
+    dead: await deadIn(view),
     died: await manager.countBy(deadTasks, { fate: 'dead', diedAt: MoreThanOrEqual(since) }),
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
     openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
     missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },
     run: latest
       ? {
-          ...{
-            slot: latest.slot,
-            shard: shardOf(latest.sourceDigest).join('-of-'),
-            stored: latest.persisted,
-            rejected: latest.rejected,
-          },
-          ...{ duplicate: latest.duplicates, not_due: latest.notDue },
+          slot: latest.slot,
+          shard: shardOf(latest.sourceDigest).join('-of-'),
+          stored: latest.persisted,
+          rejected: latest.rejected,
+          duplicate: latest.duplicates,
+          not_due: latest.notDue,
         }
       : null,
   }

@@ -320,7 +320,9 @@ export class Ledger {
     await manager.insert(runs, {
       ...run,
       ...counts,
-      ...{ again, leavesOut, slotGiven },
+      again,
+      leavesOut,
+      slotGiven,
       ...begun,
       runId,
       intervalFrom,

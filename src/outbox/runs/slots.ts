@@ -57,7 +57,11 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
       slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, persisted, read }) => ({
-        ...{ slot, runId, persisted, read, from: intervalFrom === null ? null : slotOf(intervalFrom) },
+        slot,
+        runId,
+        persisted,
+        read,
+        from: intervalFrom === null ? null : slotOf(intervalFrom),
         state: coveredBy === null ? state : 'covered',
       })),
       open: slots.filter(({ state }) => unfinished.includes(state)).length,

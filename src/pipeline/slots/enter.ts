@@ -84,7 +84,11 @@ export async function enterRun(
   const run = await ledger.start(
     {
       ...by,
-      ...{ slot, slotGiven, namespace, cadence: options.cadence ?? null, again },
+      slot,
+      slotGiven,
+      namespace,
+      cadence: options.cadence ?? null,
+      again,
       from: options.from,
       leavesOut,
     },

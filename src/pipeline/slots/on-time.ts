@@ -85,7 +85,8 @@ export function wouldServe(
 /** A gap with its slots as they are written. */
 export const asWritten = <G extends { from: number; to: number }>(gap: G): Omit<G, 'from' | 'to'> & Written => ({
   ...gap,
-  ...{ from: slotOf(gap.from), to: slotOf(gap.to) },
+  from: slotOf(gap.from),
+  to: slotOf(gap.to),
 })
 
 type Written = { from: string; to: string }

@@ -33,8 +33,12 @@ export async function replay({ runIds, all }: ReplayOptions, deps: Deps): Promis
   const after = await flush(everything, deps)
   const sum = (key: 'delivered' | 'deduplicated' | 'evicted' | 'refused' | 'lost'): number => before[key] + after[key]
   return {
-    ...{ delivered: sum('delivered'), deduplicated: sum('deduplicated'), evicted: sum('evicted') },
-    ...{ refused: sum('refused'), lost: sum('lost'), replayed: { tasks, held } },
+    delivered: sum('delivered'),
+    deduplicated: sum('deduplicated'),
+    evicted: sum('evicted'),
+    refused: sum('refused'),
+    lost: sum('lost'),
+    replayed: { tasks, held },
     served: [...before.served.filter(({ slot }) => !after.served.some((run) => run.slot === slot)), ...after.served],
     earlier: before.earlier,
     errors: [...((await deps.outbox.ledger.lost()).length > 0 ? before.errors : []), ...after.errors],

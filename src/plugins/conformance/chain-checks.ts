@@ -177,8 +177,18 @@ const receiptChecks: readonly CallerCheck[] = [
 ]
 
 const receiptOf = (pipeline: string): Receipt => ({
-  ...{ pipeline, slot: someSlot(), shard: 0, shards: 1, interval: null },
-  ...{ read: 2, rejected: 0, duplicates: 0, delivered: 2, dead: 0, discarded: 0, taskIdSum: '0'.repeat(32) },
+  pipeline,
+  slot: someSlot(),
+  shard: 0,
+  shards: 1,
+  interval: null,
+  read: 2,
+  rejected: 0,
+  duplicates: 0,
+  delivered: 2,
+  dead: 0,
+  discarded: 0,
+  taskIdSum: '0'.repeat(32),
 })
 
 async function refused(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unknown>): Promise<void> {

@@ -12,7 +12,8 @@ const unknownLast = (value: number): number => (Number.isNaN(value) ? -1 : value
 export function showRuns({ runs, olderRuns }: ReportData): void {
   const numbers = (['read', 'stored', 'delivered', 'pending', 'dead', 'rejected', 'duplicates'] as const).map(
     (key) => ({
-      ...{ title: key === 'duplicates' ? 'Dupl.' : `${key[0]?.toUpperCase()}${key.slice(1)}`, isNumber: true },
+      title: key === 'duplicates' ? 'Dupl.' : `${key[0]?.toUpperCase()}${key.slice(1)}`,
+      isNumber: true,
       cell: (run: (typeof runs)[number]) => count(run[key]),
       order: (run: (typeof runs)[number]) => run[key],
     }),
@@ -30,11 +31,15 @@ export function showRuns({ runs, olderRuns }: ReportData): void {
       },
       ...numbers,
       {
-        ...{ title: 'Rate', isNumber: true, order: (run) => unknownLast(rateOf(run)) },
+        title: 'Rate',
+        isNumber: true,
+        order: (run) => unknownLast(rateOf(run)),
         cell: (run) => (Number.isNaN(rateOf(run)) ? '' : `${count(Math.round(rateOf(run)))}/s`),
       },
       {
-        ...{ title: 'Lag', isNumber: true, order: (run) => unknownLast(lagOf(run)) },
+        title: 'Lag',
+        isNumber: true,
+        order: (run) => unknownLast(lagOf(run)),
         cell: (run) => duration(lagOf(run)),
       },
       { title: 'Run', cell: ({ runId }) => element('code', {}, runId.slice(0, 8)) },
@@ -56,7 +61,9 @@ export function showPlanTable({ slots }: ReportPlan): void {
     },
   ]
   new PagedTable<ReportPlan['slots'][number]>(part('plan-table'), {
-    ...{ caption: 'What each coming slot brings', empty: 'No time is scheduled in the next 24 hours.', rowsAPage: 12 },
+    caption: 'What each coming slot brings',
+    empty: 'No time is scheduled in the next 24 hours.',
+    rowsAPage: 12,
     columns: [
       { title: 'Slot (UTC)', cell: ({ slot }) => time(slot) },
       { title: 'Tasks', isNumber: true, cell: ({ tasks }) => count(tasks) },
@@ -73,7 +80,8 @@ export function showReasons({ reasons }: ReportData): void {
   }
   new PagedTable<ReportData['reasons'][number]>(part('reasons-table'), {
     caption: 'Reasons, the commonest first',
-    ...{ empty, rowsAPage: 12 },
+    empty,
+    rowsAPage: 12,
     columns: [
       { title: 'Reason', cell: ({ reason }) => foreign(reason), order: ({ reason }) => reason },
       { title: 'State', cell: ({ state }) => stateCell(state), order: ({ state }) => state },

@@ -88,7 +88,9 @@ export async function pictureOf(
   const groups = await connection.ask((redis) => groupsOf(redis, stream))
   const counted = isQuick ? notCounted : await count(connection, stream, groups, now)
   return {
-    ...{ entries: length, bound: maxLength, whenFull: onFull },
+    entries: length,
+    bound: maxLength,
+    whenFull: onFull,
     entriesPerMinute: counted.perMinute,
     groups: await Promise.all(groups.map((group) => groupPicture(connection, stream, group, counted))),
   }
@@ -168,7 +170,8 @@ export async function groupPicture(
       infosOf(() => redis.xinfo('CONSUMERS', stream, name)),
     ])
     return {
-      ...{ name, pending },
+      name,
+      pending,
       lag: lag ?? behind.get(delivered) ?? null,
       oldestUnread: next ? { id: next[0], at: timeOf(next[0]) } : null,
       consumers: consumers.map((info) => ({

@@ -32,8 +32,19 @@ export interface Happening {
 
 /** An hour in which nothing happens. */
 export const calmly: Happening = {
-  ...{ passes: hour, late: 0, skew: 0, second: 'none', named: 'none', sinkIsDownFor: 0, sourceIsDownFor: 0, page: 0 },
-  ...{ answerLostAt: undefined, takes: 0, crash: undefined, outbox: 'stays', change: undefined },
+  passes: hour,
+  late: 0,
+  skew: 0,
+  second: 'none',
+  named: 'none',
+  sinkIsDownFor: 0,
+  sourceIsDownFor: 0,
+  page: 0,
+  answerLostAt: undefined,
+  takes: 0,
+  crash: undefined,
+  outbox: 'stays',
+  change: undefined,
 }
 
 /** One in so many isn't the first. */

@@ -99,7 +99,12 @@ export class Life {
     const sourceFailsAt = this.#sourceIsDownFor-- > 0 ? happening.page : undefined
     const isDown = this.#sinkIsDownFor-- > 0
     const start: Start = {
-      ...{ clock: this.#now + skew, slot: this.#slotOf(named), isDown, answerLostAt, sourceFailsAt, takes },
+      clock: this.#now + skew,
+      slot: this.#slotOf(named),
+      isDown,
+      answerLostAt,
+      sourceFailsAt,
+      takes,
       crash: second.startsWith('at once') ? undefined : crash,
     }
     if (!second.startsWith('at once')) await this.#start(start)

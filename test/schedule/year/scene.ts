@@ -129,9 +129,17 @@ export class Scene {
     }
     const log = { debug: silent, info: silent, error: silent, warn }
     const around: Surroundings = {
-      ...{ command: 'owm produce', signal, trustFolder: false, env: { OWM_SLOT: '' }, isTerminal: false },
-      ...{ now: Date.now, logger: async () => log, note: silent, onProgress: silent },
-      ...{ received: () => undefined, about: silent },
+      command: 'owm produce',
+      signal,
+      trustFolder: false,
+      env: { OWM_SLOT: '' },
+      isTerminal: false,
+      now: Date.now,
+      logger: async () => log,
+      note: silent,
+      onProgress: silent,
+      received: () => undefined,
+      about: silent,
     }
     const flags = { slot, wait: isWaiting, strict: false, again: false, force: false }
     const all = { ...flags, 'dry-run': false, 'no-flush': false }

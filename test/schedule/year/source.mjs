@@ -6,7 +6,11 @@ import { defineSource, z } from '../../../dist/index.js'
 
 const cities = { Berlin: '', Delhi: '6h', Oslo: '30m' }
 const places = Object.entries(cities).map(([city, every], index) => ({
-  ...{ id: city, city, latitude: index, longitude: index, every },
+  id: city,
+  city,
+  latitude: index,
+  longitude: index,
+  every,
 }))
 
 export default defineSource({

@@ -41,7 +41,10 @@ export class Stream {
     this.#id ??= sinkId
     if (!superseded) this.#fences.set(outboxId, { ...(fence ?? { seq: 0, taskId: '' }), epoch, word })
     return {
-      ...{ sinkId: this.#id, created, superseded, generation: 1 },
+      sinkId: this.#id,
+      created,
+      superseded,
+      generation: 1,
       ...(fence?.placedBy === undefined ? {} : { fence }),
       ...(former?.placedBy === undefined ? {} : { former }),
     }

@@ -16,7 +16,11 @@ import { expressions, hour, type Schedule, timesIn, zones } from './times.js'
 
 const seed = Number(process.env['OWM_TEST_SEED'] ?? 20_261_126)
 const hourly: Schedule = {
-  ...{ cron: '0 * * * *', timezone: 'Europe/Berlin', catchUp: 'latest', maxCatchUp: 24, maxAge: '24h' },
+  cron: '0 * * * *',
+  timezone: 'Europe/Berlin',
+  catchUp: 'latest',
+  maxCatchUp: 24,
+  maxAge: '24h',
 }
 
 beforeEach(() => {

@@ -147,7 +147,9 @@ test('206 without a range says that more follows, where nothing leads on', async
 
 test('a list of places and others in GeoJSON is the one of its features', async () => {
   const features = items.map(({ id, name, lat, lon }) => ({
-    ...{ type: 'Feature', id, properties: { name } },
+    type: 'Feature',
+    id,
+    properties: { name },
     geometry: { type: 'Point', coordinates: [lon, lat] },
   }))
   const body = {

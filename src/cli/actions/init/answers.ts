@@ -106,7 +106,8 @@ function ofServer(use: string, answer: string, prefix: string): Meant {
   const isInUrl = use !== 'redis-stream'
   const name = username === '' ? '' : `${encodeURIComponent(username)}@`
   const written = {
-    ...{ use, url: isInUrl ? url.replace('://', () => `://${name}`) : url },
+    use,
+    url: isInUrl ? url.replace('://', () => `://${name}`) : url,
     ...(isInUrl || username === '' ? {} : { username: escaped(username) }),
     password: `\${${prefix}_PASSWORD}`,
   }

@@ -43,17 +43,21 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
   if (shards !== undefined && shard !== undefined)
     throw new ConfigurationError('source.shards and source.shard are both set.', { hint: 'Leave one of them out.' })
   const paths = {
-    ...{ node: process.execPath, program: process.argv[1] ?? '' },
-    ...{ folder: await asEntered(cwd, env), config: await placeOf(loaded, env), named: named ?? relative(cwd, file) },
+    node: process.execPath,
+    program: process.argv[1] ?? '',
+    folder: await asEntered(cwd, env),
+    config: await placeOf(loaded, env),
+    named: named ?? relative(cwd, file),
   }
   const start = {
-    ...{
-      ...paths,
-      isLink: paths.folder !== cwd,
-      name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
-      user: user(),
-    },
-    ...{ flags: flagsOf(loaded, flags), schedule: scheduleIn(loaded), shards, shard },
+    ...paths,
+    isLink: paths.folder !== cwd,
+    name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
+    user: user(),
+    flags: flagsOf(loaded, flags),
+    schedule: scheduleIn(loaded),
+    shards,
+    shard,
     variables: [
       ...references.names,
       ...Object.keys(env).filter((name) => overriding.includes(name) && env[name]),

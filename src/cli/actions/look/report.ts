@@ -59,9 +59,13 @@ export async function report(
   const read = reads ? await readSource(loaded, given, around) : undefined
   const overview = await overviewOf(settings.outbox.path, { runs: mostRuns, places: mostPlaces })
   const about = {
-    ...{ version: program.version, madeAt: new Date(around.now()).toISOString(), outbox: settings.outbox.path },
-    ...{ owner: overview?.owner ?? (await ownerOf(loaded, around.env)), sink: settings.sink?.use ?? '' },
-    ...{ plan: read?.plan ?? null, source: read?.source ?? null },
+    version: program.version,
+    madeAt: new Date(around.now()).toISOString(),
+    outbox: settings.outbox.path,
+    owner: overview?.owner ?? (await ownerOf(loaded, around.env)),
+    sink: settings.sink?.use ?? '',
+    plan: read?.plan ?? null,
+    source: read?.source ?? null,
     scheduled: scheduledBy(loaded, around),
   }
   const data = dataOf(about, overview, given)
@@ -146,7 +150,7 @@ async function readSource(loaded: Loaded, given: Given, around: Surroundings): P
   const trouble = error?.message ?? ''
   return {
     error,
-    source: { ...{ name: source?.use ?? '', read, rejected, duplicates, leftOut }, trouble },
+    source: { name: source?.use ?? '', read, rejected, duplicates, leftOut, trouble },
     plan: schedule && planned.from !== null && trouble === '' ? planOf(planned) : null,
   }
 }
@@ -154,7 +158,13 @@ async function readSource(loaded: Loaded, given: Given, around: Surroundings): P
 function planOf({ cron, timezone, slots, day, currency, over }: PlanResult): ReportPlan {
   const { tasks, calls, cost } = day
   return {
-    ...{ cron: cron ?? '', timezone: timezone ?? '', tasks, calls, cost, currency, over: over.map(wordsOf) },
+    cron: cron ?? '',
+    timezone: timezone ?? '',
+    tasks,
+    calls,
+    cost,
+    currency,
+    over: over.map(wordsOf),
     slots: slots.map(({ slot, tasks, calls, callsPerMinute }) => ({ slot, tasks, calls, callsPerMinute })),
   }
 }

@@ -32,7 +32,11 @@ export interface StreamResult extends Omit<SinkPicture, 'groups'> {
 }
 
 export const nothingSeen = (): StreamResult => ({
-  ...{ sink: { name: null, address: null }, entries: 0, bound: null, entriesPerMinute: null, groups: [] },
+  sink: { name: null, address: null },
+  entries: 0,
+  bound: null,
+  entriesPerMinute: null,
+  groups: [],
   next: { tasks: 0, would: null, unread: null },
 })
 

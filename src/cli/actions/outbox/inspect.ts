@@ -63,7 +63,8 @@ async function reportOf(found: InspectResult, { state, run, location, limit }: I
   const more = run || location || state !== 'rejected' ? 0 : rejected + duplicates - matching.rejected
   const counted = state === 'dead' || state === 'rejected' ? matching[state] : undefined
   const all = counted ?? tasks.length
-  const atLimit = counted === undefined && tasks.length === limit ? ', as many as --limit allows: there may be more' : ''
+  const atLimit =
+    counted === undefined && tasks.length === limit ? ', as many as --limit allows: there may be more' : ''
   return [
     `outbox ${path}${owner === null ? '' : `, of ${owner}`}`,
     counts.join(', '),
@@ -78,7 +79,9 @@ async function reportOf(found: InspectResult, { state, run, location, limit }: I
       ? ['', ...reasons.flatMap((one) => wrapped(`${count(one.count)} ${one.state}: ${one.reason}`, width))]
       : []),
     ...(more > 0 ? ['', `${count(more)} more were only counted: outbox.keepRejected says how many are kept.`] : []),
-    ...(tasks.length > 0 ? ['', `tasks: ${of(tasks.length, all)}${atLimit}`, ...(await tableOfTasks(tasks, width))] : []),
+    ...(tasks.length > 0
+      ? ['', `tasks: ${of(tasks.length, all)}${atLimit}`, ...(await tableOfTasks(tasks, width))]
+      : []),
   ]
 }
 

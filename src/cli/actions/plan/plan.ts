@@ -85,7 +85,14 @@ export interface PlanFlags {
 }
 
 export const nothingPlanned = (): PlanResult => ({
-  ...{ cron: null, timezone: null, from: null, hours: 0, slots: [], currency: null, over: [], durationMs: 0 },
+  cron: null,
+  timezone: null,
+  from: null,
+  hours: 0,
+  slots: [],
+  currency: null,
+  over: [],
+  durationMs: 0,
   tooOften: {},
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   day: { tasks: 0, byCadence: {}, calls: null, cost: null },
@@ -167,7 +174,8 @@ function plannedOf(load: Load, terms: Terms | undefined): Planned {
 function shownSlot(one: Coming, terms: Terms | undefined): PlannedSlot {
   const planned = plannedOf(one.load, terms)
   return {
-    ...{ slot: slotOf(one.slot), ...planned },
+    slot: slotOf(one.slot),
+    ...planned,
     minutes: one.next === undefined ? null : (one.next - one.slot) / 60_000,
     callsPerMinute: planned.calls === null ? null : (perMinute(planned.calls, one) ?? null),
   }

@@ -52,7 +52,11 @@ export interface BackfillFlags extends WaitFlags {
 }
 
 export const nothingBackfilled = (): BackfillResult => ({
-  ...{ from: null, to: null, slots: [], alreadyServed: 0, givenUp: [] },
+  from: null,
+  to: null,
+  slots: [],
+  alreadyServed: 0,
+  givenUp: [],
   source: { name: null, rejected: 0 },
   outbox: { path: null, pending: 0, dead: 0 },
   sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },

@@ -30,7 +30,13 @@ export interface ScheduleResult {
 type Missed = GapSeen & { served?: number }
 
 export const nothingScheduled = (): ScheduleResult => ({
-  ...{ outbox: null, cron: null, timezone: null, slots: [], open: 0, missed: [], next: null },
+  outbox: null,
+  cron: null,
+  timezone: null,
+  slots: [],
+  open: 0,
+  missed: [],
+  next: null,
   now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
 
@@ -64,11 +70,16 @@ export async function showSchedule(
   const state = seen.slots.find((each) => each.slot === name)?.state ?? null
   const slots = isServedByItself && name !== null && state === null ? [name] : runs.map((run) => slotOf(run.slot))
   const result: ScheduleResult = {
-    ...{ outbox: outbox.path, cron: schedule.cron, timezone: schedule.timezone },
+    outbox: outbox.path,
+    cron: schedule.cron,
+    timezone: schedule.timezone,
     slots: seen.slots.slice(0, limit).map(({ slot: to, ...each }) => ({
-      ...{ slot: to, ...each, covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable) },
+      slot: to,
+      ...each,
+      covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable),
     })),
-    ...{ open: seen.open, missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)) },
+    open: seen.open,
+    missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)),
     now: { slot: name, state, runs: slots, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }

@@ -85,7 +85,13 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
       const given = total(({ persisted, discarded: given }) => persisted - given, [...currentOf(own)])
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
-        ...{ slot, runs: own, dead, discarded, lost, kept, knownSum: sum },
+        slot,
+        runs: own,
+        dead,
+        discarded,
+        lost,
+        kept,
+        knownSum: sum,
         state: stateOf(own, sink),
         receipt: receiptOf(own, asked.pipeline, dead),
         delivered: Math.max(0, given - dead - pending),

@@ -72,8 +72,12 @@ export class IdTable {
   #read(at: number): Known {
     const [order = 0, bits = 0] = this.#known.subarray(2 * at, 2 * at + 2)
     return {
-      ...{ order, group: bits >>> 12, expected: bits & most, found: (bits >>> 4) & most },
-      ...{ listed: (bits & 0x100) !== 0, dead: (bits & 0x200) !== 0 },
+      order,
+      group: bits >>> 12,
+      expected: bits & most,
+      found: (bits >>> 4) & most,
+      listed: (bits & 0x100) !== 0,
+      dead: (bits & 0x200) !== 0,
     }
   }
 

@@ -138,7 +138,15 @@ async function withFates(manager: EntityManager, found: readonly Trace[], wanted
     ...alive,
     ...others.map(
       ({ run, seq, task, attempts, reason, diedAt }): Trace => ({
-        ...{ run, kind: 'dead', text: task, seq, batch: null, attempts, reason, position: null, at: iso(diedAt) },
+        run,
+        kind: 'dead',
+        text: task,
+        seq,
+        batch: null,
+        attempts,
+        reason,
+        position: null,
+        at: iso(diedAt),
       }),
     ),
   ]

@@ -95,14 +95,19 @@ function batchesBefore(manager: EntityManager, seq: number) {
 
 async function rejectedIn({ manager }: View, most: number): Promise<NewestOfPlace[]> {
   const [newest] = await manager.find(runs, {
-    ...{ select: { id: true, slot: true }, where: { read: MoreThan(0) }, order: { id: 'DESC' }, take: 1 },
+    select: { id: true, slot: true },
+    where: { read: MoreThan(0) },
+    order: { id: 'DESC' },
+    take: 1,
   })
   const own = await manager.find(runs, { select: { id: true }, where: { slot: newest?.slot ?? '' } })
   const where = { run: In(own.map(({ id }) => id)), kind: 'rejected' } as const
   const rows = await manager.find(rejectedRecords, { where, order: { id: 'DESC' }, take: most })
   return rows.map(({ value, reason }) => ({
     ...recordOf(value),
-    ...{ state: 'rejected', slot: newest?.slot ?? '', reason },
+    state: 'rejected',
+    slot: newest?.slot ?? '',
+    reason,
   }))
 }
 
@@ -129,8 +134,10 @@ function placeOf(given: unknown): Where {
   }
   const text = (value: unknown): string => (typeof value === 'string' ? value : '')
   return {
-    ...{ latitude: degrees('latitude', 90), longitude: degrees('longitude', 180) },
-    ...{ city: text(fields['city']), region: text(fields['state']) },
+    latitude: degrees('latitude', 90),
+    longitude: degrees('longitude', 180),
+    city: text(fields['city']),
+    region: text(fields['state']),
   }
 }
 

@@ -43,7 +43,9 @@ export async function reasonsOf(view: Pick<View, 'path' | 'manager'>, runIds: re
   const [ofRejected, ofDead] = [await inOrder(rejected, 'min(one.id)'), await inOrder(dead, 'min(one.seq)')]
   const textsOf = (rows: Reason[]): Reason[] =>
     withoutBytes(rows, view).map(({ reason, count, position, value }) => ({
-      ...{ reason, count, value },
+      reason,
+      count,
+      value,
       position: String(position),
     }))
   return { rejected: textsOf(ofRejected), dead: textsOf(ofDead) }

@@ -36,7 +36,9 @@ export function showPlan({ slots, tasks, calls }: ReportPlan): void {
   const called = calls === null ? '' : `, ${count(calls)} calls`
   const text = `${plural(slots.length, 'slot')}, ${plural(tasks, 'task')}${called}`
   draw(part('plan-plot'), {
-    ...{ title: 'Tasks', text: `Tasks of each coming slot: ${text}`, isBars: true },
+    title: 'Tasks',
+    text: `Tasks of each coming slot: ${text}`,
+    isBars: true,
     times: slots.map(({ slot }) => Date.parse(slot) / 1000),
     values: slots.map((slot) => slot.tasks),
     words: (value) => count(Math.round(value)),

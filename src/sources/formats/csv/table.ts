@@ -100,8 +100,12 @@ export class Table {
 
   #chunk(work: () => void): Records {
     const before: State = {
-      ...{ columns: this.#columns, isBegun: this.#isBegun, line: this.#line, open: [...this.#open] },
-      ...{ waiting: this.#waiting, at: this.#at },
+      columns: this.#columns,
+      isBegun: this.#isBegun,
+      line: this.#line,
+      open: [...this.#open],
+      waiting: this.#waiting,
+      at: this.#at,
     }
     this.#begin([])
     work()

@@ -39,7 +39,9 @@ export const link = (at: number | undefined, name = 'offset'): string | null =>
   at === undefined ? null : `/places?${name}=${at}`
 
 export const feature = ({ id, name, lat, lon }: City): object => ({
-  ...{ type: 'Feature', id, properties: { id, name } },
+  type: 'Feature',
+  id,
+  properties: { id, name },
   geometry: { type: 'Point', coordinates: [lon, lat] },
 })
 

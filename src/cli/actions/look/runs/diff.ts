@@ -113,9 +113,18 @@ function resultOf(ofA: readonly ShownRun[], ofB: readonly ShownRun[], locations:
 }
 
 const sums = (of: (key: keyof Counts) => number): Counts => ({
-  ...{ read: of('read'), rejected: of('rejected'), duplicates: of('duplicates'), notDue: of('notDue') },
-  ...{ skipped: of('skipped'), persisted: of('persisted'), delivered: of('delivered'), pending: of('pending') },
-  ...{ dead: of('dead'), discarded: of('discarded'), lost: of('lost'), failures: of('failures') },
+  read: of('read'),
+  rejected: of('rejected'),
+  duplicates: of('duplicates'),
+  notDue: of('notDue'),
+  skipped: of('skipped'),
+  persisted: of('persisted'),
+  delivered: of('delivered'),
+  pending: of('pending'),
+  dead: of('dead'),
+  discarded: of('discarded'),
+  lost: of('lost'),
+  failures: of('failures'),
 })
 
 function sideOf(runs: readonly ShownRun[]): Side {
@@ -166,9 +175,18 @@ async function reportOf({ a, b, differences, reasons, locations }: DiffResult, w
 }
 
 const words: Record<keyof Counts, string> = {
-  ...{ read: 'read', rejected: 'rejected', duplicates: 'duplicates', notDue: 'not due', skipped: 'windows skipped' },
-  ...{ persisted: 'tasks stored', delivered: 'delivered', pending: 'pending', dead: 'dead', discarded: 'discarded' },
-  ...{ lost: 'lost', failures: 'failed deliveries' },
+  read: 'read',
+  rejected: 'rejected',
+  duplicates: 'duplicates',
+  notDue: 'not due',
+  skipped: 'windows skipped',
+  persisted: 'tasks stored',
+  delivered: 'delivered',
+  pending: 'pending',
+  dead: 'dead',
+  discarded: 'discarded',
+  lost: 'lost',
+  failures: 'failed deliveries',
 }
 
 const reasonInWords = (what: string, { reason, count: times, position, value }: RejectedFor, width: number): string[] =>

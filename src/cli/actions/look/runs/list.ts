@@ -180,7 +180,8 @@ interface Column {
 }
 
 const counted = (head: string, words: string, of: (run: RunOfList) => number): Column => ({
-  ...{ head, words },
+  head,
+  words,
   of: (run) => count(of(run)),
 })
 

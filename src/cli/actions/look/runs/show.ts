@@ -88,7 +88,8 @@ export async function runsNamed(
 
 const ofTask = (reason: Reason): Reason => ({
   ...reason,
-  ...{ position: `seq ${reason.position}`, value: placeInWords(reason.value) },
+  position: `seq ${reason.position}`,
+  value: placeInWords(reason.value),
 })
 
 /** One more than are shown. */

@@ -26,7 +26,9 @@ export function paceOf(run: RunFacts, now: number): Pace {
   const readingMs = between(startedAt, readAt)
   const ms = readingMs ?? durationMs
   return {
-    ...{ durationMs, readingMs, checkingMs: between(readAt, storedAt) },
+    durationMs,
+    readingMs,
+    checkingMs: between(readAt, storedAt),
     deliveringMs: isSentAgain ? null : between(storedAt, finishedAt),
     perSecond: ms === null ? null : Math.round(read / Math.max(0.001, ms / 1000)),
   }

@@ -89,8 +89,12 @@ export function idsBySlot(ids: IdTable, slots: number, listedSlot: number): Ids[
   }
   const sorted = (noted: Noted[]): string[] => noted.sort((a, b) => a.order - b.order).map(({ id }) => id)
   return of.map(({ there, before, behind, twice, onlyListed, notListed }) => ({
-    ...{ there, before: sorted(before), behind: sorted(behind), twice: sorted(twice) },
-    ...{ onlyListed: sorted(onlyListed), notListed: sorted(notListed) },
+    there,
+    before: sorted(before),
+    behind: sorted(behind),
+    twice: sorted(twice),
+    onlyListed: sorted(onlyListed),
+    notListed: sorted(notListed),
   }))
 }
 
@@ -146,15 +150,13 @@ export function judge(judged: Judged): Verified {
   ]
   const state = differences.length > 0 ? 'different' : tasks.isProven ? 'same' : 'unproven'
   return {
-    ...{
-      ...base,
-      state,
-      differences,
-      trimmed: tasks.trimmed,
-      taken: tasks.taken,
-      others: tasks.others,
-      outside: found.outside,
-    },
+    ...base,
+    state,
+    differences,
+    trimmed: tasks.trimmed,
+    taken: tasks.taken,
+    others: tasks.others,
+    outside: found.outside,
     twice: isPromised ? 0 : ids.twice.length,
   }
 }
@@ -257,14 +259,18 @@ const twice = (ids: readonly string[]): Difference => ({
 
 function listDifferences({ slot }: SlotHeld, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
   const more: Difference = {
-    ...{ kind: 'not in slot', count: onlyListed.length, ids: onlyListed.slice(0, mostIds) },
+    kind: 'not in slot',
+    count: onlyListed.length,
+    ids: onlyListed.slice(0, mostIds),
     what: isKept
       ? 'the list has them, and the slot has no task of theirs'
       : 'the list has them, and the sink has no task of theirs; it may have been trimmed',
     todo: `\`owm produce --slot ${slot}\` adds them`,
   }
   const fewer: Difference = {
-    ...{ kind: 'not in list', count: notListed.length, ids: notListed.slice(0, mostIds) },
+    kind: 'not in list',
+    count: notListed.length,
+    ids: notListed.slice(0, mostIds),
     what: 'the slot has them, and the list no longer does',
     todo: 'Compare the list with an older one; `owm why` with an id shows which place it is',
   }
@@ -277,7 +283,14 @@ export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
   const base = {
     slot,
     delivered,
-    ...{ there: 0, trimmed: 0, taken: 0, dead: 0, discarded: 0, others: 0, outside: 0, twice: 0 },
+    there: 0,
+    trimmed: 0,
+    taken: 0,
+    dead: 0,
+    discarded: 0,
+    others: 0,
+    outside: 0,
+    twice: 0,
   }
   if (receipts.length > 0) return { ...base, state: 'elsewhere', differences: [] }
   const what = 'neither the outbox nor the sink has anything of the slot'

@@ -62,7 +62,9 @@ async function beginning(
     isTrimmed: trims && lacksFirst,
     isGone: trims && last !== undefined && !(await reachesBackTo(sink, last)),
     isTakenFrom,
-    ...{ outside: 0, unknown: 0, unknownSum: new IdSum() },
+    outside: 0,
+    unknown: 0,
+    unknownSum: new IdSum(),
   }
 }
 

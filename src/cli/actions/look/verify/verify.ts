@@ -37,7 +37,10 @@ export interface VerifyFlags {
 }
 
 export const nothingVerified = (): VerifyResult => ({
-  ...{ outbox: null, sink: { name: null, address: null, entries: 0 }, slots: [], different: 0 },
+  outbox: null,
+  sink: { name: null, address: null, entries: 0 },
+  slots: [],
+  different: 0,
 })
 
 /** What the slot that is compared with the source has by its list. */

@@ -39,7 +39,9 @@ export function judgeOf(
     const duplicateOf = place && leftOutBy === null ? before.note(place, position) : null
     const value = (): string => (isMalformed(location) ? location.value : (exactJson(location) ?? ''))
     const line = (): Omit<Line, 'spot' | 'position'> => ({
-      ...{ value: value(), leftOutBy, duplicateOf },
+      value: value(),
+      leftOutBy,
+      duplicateOf,
       rejected: 'reason' in made ? made.reason : null,
       cadence: place && !isMalformed(location) ? windowNow(rhythmOf?.(location, place), now) : null,
       idIn: (told) => (place && !isMalformed(location) ? idIn(told, location, place) : ''),

@@ -88,6 +88,9 @@ function fitOf({ text, matcher, runs }: Asked, judged: Judged, spot: Spot | unde
 }
 
 export const spotOf = ({ city, state, latitude, longitude, id }: Place): Spot => ({
-  ...{ city, state, latitude, longitude },
+  city,
+  state,
+  latitude,
+  longitude,
   id: id === undefined ? null : String(id),
 })

@@ -93,8 +93,10 @@ function nearCoordinates(text: string): ((spot: Spot) => boolean) | undefined {
 }
 
 export const spotOfTask = (task: Readonly<Record<string, unknown>>): Spot => ({
-  ...{ city: String(task['city'] ?? ''), state: String(task['state'] ?? '') },
-  ...{ latitude: Number(task['latitude_deg']), longitude: Number(task['longitude_deg']) },
+  city: String(task['city'] ?? ''),
+  state: String(task['state'] ?? ''),
+  latitude: Number(task['latitude_deg']),
+  longitude: Number(task['longitude_deg']),
   id: task['location_id'] === undefined ? null : String(task['location_id']),
 })
 

@@ -48,8 +48,15 @@ export interface WhyFlags {
 }
 
 export const nothingTold = (): WhyResult => ({
-  ...{ text: '', outbox: null, sink: { name: null, address: null }, source: null, near: null },
-  ...{ places: [], lines: [], runs: [], notes: [] },
+  text: '',
+  outbox: null,
+  sink: { name: null, address: null },
+  source: null,
+  near: null,
+  places: [],
+  lines: [],
+  runs: [],
+  notes: [],
 })
 
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
