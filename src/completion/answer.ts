@@ -1,6 +1,6 @@
 /** What the scripts in templates/completion are answered. */
 import { type Command, keptOf, questionOf } from './line.js'
-import { type Place, valuesOf } from './values.js'
+import { type Shell, valuesOf } from './values.js'
 
 /** What a shell takes as it stands: nobody should find `$(rm -r .)` in the line that a configuration has finished. */
 const harmless = /^[\w./:@+=-]+$/
@@ -14,10 +14,10 @@ const harmless = /^[\w./:@+=-]+$/
 export async function answerTo(
   words: readonly string[],
   commands: readonly Command[],
-  place: Place,
+  shell: Shell,
 ): Promise<string[]> {
   const question = questionOf(words, commands)
-  const values = await valuesOf(question, place).catch(() => [])
+  const values = await valuesOf(question, shell).catch(() => [])
   if (values === 'files') return [':files']
   const kept = keptOf(words)
   return [...question.choices, ...values]

@@ -9,24 +9,24 @@ import type { Found } from '../config/origins.js'
 import type { Picture } from '../outbox/inspect/picture.js'
 import type { Choice, Given, Question } from './line.js'
 
-export interface Place {
+export interface Shell {
   env: Environment
   cwd: string
 }
 
 /** The values that there are, or `files`, which the shell knows best. Throws what is in the way of knowing them. */
-export async function valuesOf({ value, typed, given }: Question, place: Place): Promise<Choice[] | 'files'> {
+export async function valuesOf({ value, typed, given }: Question, shell: Shell): Promise<Choice[] | 'files'> {
   if (!value) return []
   const kind = value.kind === 'NAME' ? value.name : value.kind
   const isPlugin = ['source', 'sink', 'PLUGIN'].includes(kind)
   if (['FILE', 'PATH', 'DIR'].includes(kind) || (isPlugin && /^[./~]/.test(typed))) return 'files'
-  if (isPlugin) return pluginsOf(kind, given, place)
+  if (isPlugin) return pluginsOf(kind, given, shell)
   if (kind === 'pipeline') {
     const { pipelinesIn } = await import('../config/pipelines.js')
-    return Object.keys(pipelinesIn(await fileFor(given, place))).map((word) => ({ word, about: '' }))
+    return Object.keys(pipelinesIn(await fileFor(given, shell))).map((word) => ({ word, about: '' }))
   }
   const choicesOf = ofOutbox[kind]
-  return choicesOf ? choicesOf(await outboxOf(given, place)) : []
+  return choicesOf ? choicesOf(await outboxOf(given, shell)) : []
 }
 
 /** What may stand for each kind of value. */
@@ -36,40 +36,40 @@ const ofOutbox: Readonly<Record<string, (picture: Pick<Picture, 'runs' | 'tasks'
   SEQ: ({ tasks }) => tasks.map(({ seq, lastError }) => ({ word: String(seq), about: lastError ?? '' })),
 }
 
-async function outboxOf(given: Given, place: Place): Promise<Pick<Picture, 'runs' | 'tasks'>> {
+async function outboxOf(given: Given, shell: Shell): Promise<Pick<Picture, 'runs' | 'tasks'>> {
   const [{ inspect }, { loadConfig }] = await Promise.all([
     import('../outbox/inspect/picture.js'),
     import('../config/load.js'),
   ])
   const last = (name: string): string | undefined => given.get(name)?.at(-1)
   const flags = {
-    config: pathIn(given, 'config', place),
+    config: pathIn(given, 'config', shell),
     pipeline: last('pipeline'),
-    outbox: pathIn(given, 'outbox', place),
+    outbox: pathIn(given, 'outbox', shell),
   }
   // The secrets of source and sink aren't needed.
   const overrides: Overrides = { ...flags, set: given.get('set'), without: ['source', 'sink'], looksOnly: true }
-  const { settings } = await loadConfig(overrides, place.env, place.cwd)
+  const { settings } = await loadConfig(overrides, shell.env, shell.cwd)
   const filter = { state: 'dead', run: undefined, location: undefined, limit: 50 } as const
   return (await inspect(settings.outbox.path, filter)) ?? { runs: [], tasks: [] }
 }
 
 /** Sources, sinks, or any plugin: those that come with owm, and packages that the configuration can import. */
-async function pluginsOf(kind: string, given: Given, place: Place): Promise<Choice[]> {
+async function pluginsOf(kind: string, given: Given, shell: Shell): Promise<Choice[]> {
   const { namesAt } = await import('../plugins/catalogue.js')
-  const found = await fileFor(given, place).catch(() => undefined)
-  const names = await namesAt(found ? baseDirOf(found.file) : place.cwd)
+  const found = await fileFor(given, shell).catch(() => undefined)
+  const names = await namesAt(found ? baseDirOf(found.file) : shell.cwd)
   const other = { source: 'sink', sink: 'source' }[kind]
   const kinds = Object.entries(names).filter(([name]) => name !== other)
   return kinds.flatMap(([about, uses]) => uses.map((word) => ({ word, about })))
 }
 
 /** The configuration that the command would read. */
-const fileFor = (given: Given, place: Place): Promise<Found | undefined> =>
-  readConfigFile(pathIn(given, 'config', place) || place.env['OWM_CONFIG'] || undefined, place.cwd, true)
+const fileFor = (given: Given, shell: Shell): Promise<Found | undefined> =>
+  readConfigFile(pathIn(given, 'config', shell) || shell.env['OWM_CONFIG'] || undefined, shell.cwd, true)
 
 /** The last value of a flag that names a file. */
-const pathIn = (given: Given, flag: string, { env }: Place): string | undefined =>
+const pathIn = (given: Given, flag: string, { env }: Shell): string | undefined =>
   given
     .get(flag)
     ?.at(-1)

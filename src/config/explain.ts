@@ -2,7 +2,7 @@
 import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
-import { Place } from '../plugins/schema.js'
+import { SchemaPlace } from '../plugins/schema.js'
 import { at } from './origins.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
 
@@ -57,7 +57,7 @@ function unknownKeys(
   { type, prefix, placeOf }: Explained,
 ): ConfigurationError[] {
   const path = issue.path.map(String)
-  const known = Place.rootOf(type)
+  const known = SchemaPlace.rootOf(type)
     .flatMap((root) => root.at(path))
     .flatMap(({ keys }) => keys)
   return issue.keys.map((unknown) => {
@@ -96,15 +96,15 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
  * one nothing is known to be marked.
  */
 export function masked(value: unknown, type?: z.ZodType): unknown {
-  return mask(value, type ? Place.rootOf(type) : [], '')
+  return mask(value, type ? SchemaPlace.rootOf(type) : [], '')
 }
 
-function mask(value: unknown, places: readonly Place[], key: string): unknown {
+function mask(value: unknown, places: readonly SchemaPlace[], key: string): unknown {
   const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
   if (typeof value === 'string') return isSecret ? withoutSecret(value) : new Secrets().redact(value)
   if (typeof value !== 'object' || value === null)
     return isSecret && value !== undefined && value !== null ? '***' : value
-  const inner = (name: string): Place[] => places.flatMap((place) => place.at([name]))
+  const inner = (name: string): SchemaPlace[] => places.flatMap((place) => place.at([name]))
   if (Array.isArray(value))
     return value.map((entry: unknown, index) => mask(entry, inner(String(index)), isSecret ? 'secret' : ''))
   const hasKeys = places.some((place) => place.hasKeys)
@@ -119,7 +119,7 @@ function mask(value: unknown, places: readonly Place[], key: string): unknown {
 /** What must not be shown of a value: what `masked` masks in it, of URLs the parts that are secret. */
 export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   const found: string[] = []
-  const visit = (value: unknown, places: readonly Place[], key: string): void => {
+  const visit = (value: unknown, places: readonly SchemaPlace[], key: string): void => {
     const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
     if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
     else if (typeof value === 'number' && isSecret) found.push(String(value))
@@ -131,7 +131,7 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
           isSecret ? 'secret' : name,
         )
   }
-  visit(value, type ? Place.rootOf(type) : [], '')
+  visit(value, type ? SchemaPlace.rootOf(type) : [], '')
   return found
 }
 

@@ -2,9 +2,9 @@
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Cadence } from '../pipeline/input/cadence.js'
-import type { Filters, Shard } from '../pipeline/input/filters.js'
+import type { Filters, Share } from '../pipeline/input/filters.js'
 import type { Conditions, Test, Values } from '../pipeline/input/where.js'
-import { Place } from '../plugins/schema.js'
+import { SchemaPlace } from '../plugins/schema.js'
 import { type Environment, type Loaded, section } from './load.js'
 import { isTree } from './origins.js'
 import { isSecretName, withoutCredentials } from './redact.js'
@@ -62,7 +62,7 @@ async function shardOf(
   loaded: Loaded,
   { shard, shards }: NonNullable<Settings['source']>,
   env: Environment,
-): Promise<Shard | undefined> {
+): Promise<Share | undefined> {
   if (shards === undefined) {
     const [index = 0, count = 1] = shard?.split('/').map(Number) ?? []
     return count === 1 ? undefined : { index, count }
@@ -88,10 +88,10 @@ async function shardOf(
  * `.meta({keepsCheckpoint: true})`. With the same rest an interrupted run is read on from its checkpoint.
  */
 export function locating(options: unknown, schema: z.ZodType): unknown {
-  return onlyLocating(options, Place.rootOf(schema))
+  return onlyLocating(options, SchemaPlace.rootOf(schema))
 }
 
-function onlyLocating(value: unknown, places: readonly Place[]): unknown {
+function onlyLocating(value: unknown, places: readonly SchemaPlace[]): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
   if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index))))
   // An instance of a class, such as a date, says what it is as a whole.
@@ -102,4 +102,5 @@ function onlyLocating(value: unknown, places: readonly Place[]): unknown {
   return Object.fromEntries(kept.map(({ name, entry, inner }) => [name, onlyLocating(entry, inner)]))
 }
 
-const under = (places: readonly Place[], name: string): Place[] => places.flatMap((place) => place.at([name]))
+const under = (places: readonly SchemaPlace[], name: string): SchemaPlace[] =>
+  places.flatMap((place) => place.at([name]))

@@ -2,7 +2,7 @@
 import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
-import { Place } from '../plugins/schema.js'
+import { SchemaPlace } from '../plugins/schema.js'
 import { explain, secretsIn } from './explain.js'
 import { baseDirOf, readConfigFile } from './file.js'
 import { isTree, Origins } from './origins.js'
@@ -166,7 +166,7 @@ function isOwn([section, key = '']: readonly string[]): boolean {
 /** What stands where the schema knows of no secret is none. `depth`: of the schema's root in the paths. */
 function clear(variables: readonly Variable[], type: z.ZodType, depth: number, secrets: Secrets): void {
   if (variables.length === 0) return
-  const root = Place.rootOf(type)
+  const root = SchemaPlace.rootOf(type)
   for (const { path, value } of variables) {
     const places = root.flatMap((place) => place.at(path.slice(depth)))
     if (places.length > 0 && !places.some(({ isSecret }) => isSecret) && !path.some(isSecretName)) secrets.clear(value)

@@ -17,7 +17,7 @@ import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
 /** A location that became no task of its own, and why. */
-export interface Rejection {
+export interface StoredRejection {
   kind: 'rejected' | 'duplicate'
   /** Where it stood in the source, such as `line 17`. */
   position: string
@@ -38,7 +38,7 @@ export interface Intake {
   /** Records read, the rejections and the suspects among them. */
   read: number
   batches: readonly Batch[]
-  rejections: readonly Rejection[]
+  rejections: readonly StoredRejection[]
   suspects: readonly Suspect[]
   /** Earlier suspects of the run, up to this id, are decided by this intake. */
   decided?: number

@@ -46,7 +46,7 @@ import { deadAfter, OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
 export type { From } from './chain/reconcile.js'
-export type { Intake, Rejection, Suspect } from './intake.js'
+export type { Intake, StoredRejection, Suspect } from './intake.js'
 export type { RunRow } from './sqlite/entities.js'
 
 export interface OpenOptions {

@@ -1,7 +1,7 @@
 /** From a plugin's schema to its options in words: for `owm plugins` and for the generated docs. */
 import { stringify } from 'yaml'
 import type * as z from 'zod'
-import { discriminator, isNode, listed, type Node, Place } from './schema.js'
+import { discriminator, isNode, listed, type Node, SchemaPlace } from './schema.js'
 
 /** One option; options inside of options have dotted names, `pagination.limit`. */
 export interface OptionRow {
@@ -20,12 +20,12 @@ export interface OptionRow {
 
 /** All options of a schema, in its order, each followed by those inside of it. */
 export function optionRows(schema: z.ZodType): OptionRow[] {
-  return rowsIn(Place.of(schema), '', 0)
+  return rowsIn(SchemaPlace.of(schema), '', 0)
 }
 
 /** A section of a configuration that uses the plugin: what must be set, and as comments what may be. */
 export function exampleOf(kind: 'source' | 'sink', use: string, schema: z.ZodType): string {
-  const root = Place.of(schema)
+  const root = SchemaPlace.of(schema)
   const chosen = exampleObject(root)
   const lines = [
     `use: ${stringify(use).trimEnd()}`,
@@ -40,7 +40,7 @@ export function exampleOf(kind: 'source' | 'sink', use: string, schema: z.ZodTyp
 }
 
 /** The options of the example: the schema's own (`.meta({examples: [{…}]})`), or whatever is required. */
-export const exampleOptions = (schema: z.ZodType): Record<string, unknown> => exampleObject(Place.of(schema))
+export const exampleOptions = (schema: z.ZodType): Record<string, unknown> => exampleObject(SchemaPlace.of(schema))
 
 const yaml = (name: string, value: unknown): string[] =>
   stringify({ [name]: value }, { lineWidth: 0 })
@@ -52,7 +52,7 @@ const yaml = (name: string, value: unknown): string[] =>
 /** A schema that contains itself would give rows without end. */
 const maxDepth = 3
 
-function rowsIn(place: Place, prefix: string, depth: number): OptionRow[] {
+function rowsIn(place: SchemaPlace, prefix: string, depth: number): OptionRow[] {
   if (depth > maxDepth) return []
   return place.properties.flatMap(({ name, place, required, only }) => {
     const { node } = place
@@ -85,7 +85,7 @@ const textOf = (value: unknown): string | undefined => (typeof value === 'string
 
 const formats: Readonly<Record<string, string>> = { uri: 'URL', 'date-time': 'time' }
 
-function typeOf(place: Place): string {
+function typeOf(place: SchemaPlace): string {
   const { node, alternatives, items, others } = place
   if (node.const !== undefined) return String(node.const)
   if (node.enum) return listed(node.enum.map(String))
@@ -129,14 +129,14 @@ function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Node): 
 
 // --- examples ---
 
-function exampleObject(place: Place): Record<string, unknown> {
+function exampleObject(place: SchemaPlace): Record<string, unknown> {
   const [given] = place.node.examples ?? []
   if (isNode(given)) return { ...given }
   const needed = place.properties.filter(({ required, place }) => required && place.node.default === undefined)
   return Object.fromEntries(needed.map(({ name, place }) => [name, exampleValue(name, place)]))
 }
 
-function exampleValue(name: string, place: Place): unknown {
+function exampleValue(name: string, place: SchemaPlace): unknown {
   const { node, alternatives } = place
   const [given] = node.examples ?? []
   if (given !== undefined) return given

@@ -12,14 +12,14 @@ export const isNode = (value: unknown): value is Node =>
 /** A property of an object, or of some of the objects that a value may be. */
 export interface Property {
   readonly name: string
-  readonly place: Place
+  readonly place: SchemaPlace
   readonly required: boolean
   /** The alternatives that have it, where not all do: `type: page`. */
   readonly only?: string | undefined
 }
 
 /** One place in a schema: a node, with the root that its references lead into. */
-export class Place {
+export class SchemaPlace {
   readonly node: Node
   readonly #root: Node
 
@@ -28,15 +28,15 @@ export class Place {
     this.node = behind(given, root)
   }
 
-  static of(schema: z.ZodType): Place {
+  static of(schema: z.ZodType): SchemaPlace {
     const root = jsonSchemaOf(schema)
-    return new Place(root, root)
+    return new SchemaPlace(root, root)
   }
 
   /** The root of a schema as a list of one; empty where it can't be walked, so that nothing in it is known. */
-  static rootOf(schema: z.ZodType): Place[] {
+  static rootOf(schema: z.ZodType): SchemaPlace[] {
     try {
-      return [Place.of(schema)]
+      return [SchemaPlace.of(schema)]
     } catch {
       return []
     }
@@ -47,18 +47,18 @@ export class Place {
   }
 
   /** What the value may be instead of one thing: the parts of a union or an intersection. */
-  get alternatives(): Place[] {
+  get alternatives(): SchemaPlace[] {
     const { anyOf = [], oneOf = [], allOf = [] } = this.node
     return [...anyOf, ...oneOf, ...allOf].map((one) => this.#place(one))
   }
 
   /** Of a list: what each entry is. */
-  get items(): Place | undefined {
+  get items(): SchemaPlace | undefined {
     return isNode(this.node.items) ? this.#place(this.node.items) : undefined
   }
 
   /** Of an object: what stands under a key that isn't one of its properties. */
-  get others(): Place | undefined {
+  get others(): SchemaPlace | undefined {
     const { additionalProperties } = this.node
     return isNode(additionalProperties) ? this.#place(additionalProperties) : undefined
   }
@@ -75,12 +75,12 @@ export class Place {
   }
 
   /** The places that a path may lead to: several where alternatives leave it open, none where nothing is known. */
-  at(path: readonly string[]): Place[] {
+  at(path: readonly string[]): SchemaPlace[] {
     const [part, ...rest] = path
     return part === undefined ? [this] : this.#under(part).flatMap((place) => place.at(rest))
   }
 
-  #under(part: string): Place[] {
+  #under(part: string): SchemaPlace[] {
     const { properties = {}, prefixItems } = this.node
     const entry: unknown = Array.isArray(prefixItems) ? prefixItems[Number(part)] : undefined
     const own = Object.hasOwn(properties, part)
@@ -104,7 +104,7 @@ export class Place {
   #propertiesOfAlternatives(): Property[] {
     const variants = this.alternatives.filter(({ node }) => node.properties)
     const key = discriminator(variants)
-    const merged = new Map<string, { name: string; place: Place; required: boolean; of: string[] }>()
+    const merged = new Map<string, { name: string; place: SchemaPlace; required: boolean; of: string[] }>()
     for (const variant of variants) {
       const constant = key === undefined ? '' : String(variant.constantOf(key))
       for (const { name, place, required } of variant.properties) {
@@ -131,7 +131,7 @@ export class Place {
     return this.#place(this.node.properties?.[key]).node.const
   }
 
-  #or({ node }: Place): Place {
+  #or({ node }: SchemaPlace): SchemaPlace {
     if (JSON.stringify(this.node) === JSON.stringify(node)) return this
     const description = this.node.description ?? node.description
     return this.#place({
@@ -140,13 +140,13 @@ export class Place {
     })
   }
 
-  #place(node: unknown): Place {
-    return new Place(node, this.#root)
+  #place(node: unknown): SchemaPlace {
+    return new SchemaPlace(node, this.#root)
   }
 }
 
 /** The property that tells alternatives apart: a constant in each of them. */
-export function discriminator(variants: readonly Place[]): string | undefined {
+export function discriminator(variants: readonly SchemaPlace[]): string | undefined {
   const [first, ...others] = variants
   if (others.length === 0) return undefined
   return Object.keys(first?.node.properties ?? {}).find((name) =>

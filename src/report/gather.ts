@@ -2,7 +2,7 @@
 import type { Overview } from '../outbox/inspect/ledger/report.js'
 import { plural } from '../words.js'
 import type { ReportCovered, ReportData, ReportReason, ReportRun } from './data.js'
-import { columnsOf, type Place, placeKey } from './places.js'
+import { columnsOf, type MapPlace, placeKey } from './places.js'
 
 /** Locations that a page shows within two seconds. */
 export const mostPlaces = 100_000
@@ -17,11 +17,11 @@ const lengthOfExample = 200
 /** What the source gives now, each place once. */
 export class Given {
   /** Undefined: beyond what a page shows. */
-  readonly #places = new Map<string, Place | undefined>()
+  readonly #places = new Map<string, MapPlace | undefined>()
 
   add(place: { latitude: number; longitude: number; city: string; state: string }): void {
     const { latitude, longitude, city, state: region } = place
-    const waiting: Place = { state: 'waiting', latitude, longitude, city, region, slot: '', reason: '' }
+    const waiting: MapPlace = { state: 'waiting', latitude, longitude, city, region, slot: '', reason: '' }
     const key = placeKey(waiting)
     if (this.isWhole && !this.#places.has(key))
       this.#places.set(key, this.#places.size < mostPlaces ? waiting : undefined)
@@ -33,7 +33,7 @@ export class Given {
   }
 
   /** Those that are none of these, and the number of more of them, which a page doesn't show. */
-  without(known: readonly Place[], others: ReadonlySet<string>): { places: Place[]; more: number } {
+  without(known: readonly MapPlace[], others: ReadonlySet<string>): { places: MapPlace[]; more: number } {
     const keys = new Set(known.map(placeKey))
     const left = [...this.#places].flatMap(([key, place]) => (keys.has(key) || others.has(key) ? [] : [place]))
     const places = left.filter((place) => place !== undefined)

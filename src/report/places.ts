@@ -1,7 +1,7 @@
 /** Locations as columns: 100,000 of them take a few megabytes. */
 import { degreesScale, nowhere, type PlaceColumns, type PlaceState, placeStates } from './data.js'
 
-export interface Place {
+export interface MapPlace {
   state: PlaceState
   /** Degrees; NaN where it isn't known. */
   latitude: number
@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /** What makes two places one. */
-export const placeKey = ({ latitude, longitude, city, region }: Omit<Place, 'state' | 'slot' | 'reason'>): string =>
+export const placeKey = ({ latitude, longitude, city, region }: Omit<MapPlace, 'state' | 'slot' | 'reason'>): string =>
   [latitude, longitude, city, region].join('\n')
 
 /** Bytes of all texts of a column together, as they stand in the page. */
@@ -36,13 +36,13 @@ class Dictionary {
   }
 }
 
-export function columnsOf(places: readonly Place[]): PlaceColumns {
+export function columnsOf(places: readonly MapPlace[]): PlaceColumns {
   const [slots, regions, reasons] = [new Dictionary(), new Dictionary(), new Dictionary()]
-  const degrees = (of: (place: Place) => number): string =>
+  const degrees = (of: (place: MapPlace) => number): string =>
     base64(
       Int32Array.from(places, (place) => (Number.isNaN(of(place)) ? nowhere : Math.round(of(place) * degreesScale))),
     )
-  const numbers = (of: (place: Place) => number): string => base64(Uint32Array.from(places, of))
+  const numbers = (of: (place: MapPlace) => number): string => base64(Uint32Array.from(places, of))
   return {
     count: places.length,
     latitude: degrees(({ latitude }) => latitude),

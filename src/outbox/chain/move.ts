@@ -16,7 +16,7 @@ import type { Attached } from '../../plugin.js'
 import { loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
 import { type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
-import { type KnownSink, shown } from './sinks.js'
+import { type KnownSink, shownAddress } from './sinks.js'
 
 /** Whether a sink is another one than that which the acknowledged seq is about. */
 export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined): boolean =>
@@ -71,14 +71,14 @@ async function startOf({ database, state, queue }: Parts, from: From): Promise<n
 }
 
 function anotherSink({ database, state, sinks }: Parts, address: string): ConfigurationError {
-  const last = sinks.present ? shown(sinks.present) : 'another sink'
+  const last = sinks.present ? shownAddress(sinks.present) : 'another sink'
   const { pending } = state
   const what =
     pending > 0
       ? `holds ${pending} task${pending === 1 ? '' : 's'} for ${last}`
       : `has a run that isn't done, and ${last} has a part of it`
   return new ConfigurationError(
-    `The outbox ${database.path} ${what}, but the sink is ${shown({ addresses: [address] })} now.`,
+    `The outbox ${database.path} ${what}, but the sink is ${shownAddress({ addresses: [address] })} now.`,
     {
       hint:
         'Deliver them there first: `owm flush` with the sink as it was. Or let this sink have them: ' +

@@ -41,7 +41,7 @@ export interface Meeting {
 }
 
 /** Where it was met last, without a scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */
-export const shown = ({ addresses }: Pick<KnownSink, 'addresses'>): string =>
+export const shownAddress = ({ addresses }: Pick<KnownSink, 'addresses'>): string =>
   (addresses.at(-1) ?? '').replace(/^[a-z]+:\/\//, '')
 
 export class Sinks {

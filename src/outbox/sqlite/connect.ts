@@ -76,7 +76,7 @@ export async function bringUpToDate(path: string, source: DataSource): Promise<v
 }
 
 /** A connection that only reads. `leave`: to be called once it's closed. */
-interface Reading {
+interface ReadConnection {
   source: DataSource
   /** Which of the migrations the file has had. */
   version: number
@@ -86,7 +86,7 @@ interface Reading {
 }
 
 /** Opens for reading, without a file beside the outbox being made, changed or missed. */
-export async function connectForReading(path: string): Promise<Reading> {
+export async function connectForReading(path: string): Promise<ReadConnection> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await connectOnce(path)
@@ -98,7 +98,7 @@ export async function connectForReading(path: string): Promise<Reading> {
   }
 }
 
-async function connectOnce(path: string): Promise<Reading> {
+async function connectOnce(path: string): Promise<ReadConnection> {
   const { database, flags, isAtRest, leave } = await whatToRead(path)
   const source = await connect(database, flags)
   try {

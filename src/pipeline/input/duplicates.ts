@@ -1,5 +1,5 @@
 /** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
-import type { Outbox, Rejection, RunRow } from '../../outbox/outbox.js'
+import type { Outbox, RunRow, StoredRejection } from '../../outbox/outbox.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
@@ -39,7 +39,7 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
   const broughtBy = await whoBrought(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
   const tasks: string[] = []
   const idSum = new IdSum()
-  const set: Rejection[] = []
+  const set: StoredRejection[] = []
   let repeated = 0
   for (const { task, taskId, position } of suspects) {
     const by = broughtBy.get(taskId)
@@ -94,7 +94,7 @@ function compared(
   { task, taskId, position }: { task: string; taskId: string; position: string },
   by: Brought,
   { rejects, positions }: ReadByUs,
-): Rejection {
+): StoredRejection {
   const value = excerpt(task)
   // guard: other-place-rejected
   if (placeIn(task) === placeIn(by.task)) {

@@ -23,7 +23,7 @@ import type { Given } from './minimum.js'
 import { sampleShare, shardNumber, spreadDigits } from './spread.js'
 import { type Conditions, isInside, matcher } from './where.js'
 
-export interface Shard {
+export interface Share {
   /** 0..count-1. */
   readonly index: number
   readonly count: number
@@ -35,7 +35,7 @@ export interface Filters extends Conditions {
   readonly sample?: number | undefined
   /** Locations, 1 or more. */
   readonly limit?: number | undefined
-  readonly shard?: Shard | undefined
+  readonly shard?: Share | undefined
 }
 
 /** What was left out, since the run began. */

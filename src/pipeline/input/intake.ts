@@ -1,6 +1,6 @@
 /** What was read and isn't stored yet: tasks in batches, and what was set aside. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Intake, RunRow, Rejection as SetAside, Suspect } from '../../outbox/outbox.js'
+import type { Intake, RunRow, StoredRejection as SetAside, Suspect } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
 import { isMalformed, type LocationBatch } from '../../plugin.js'
 import { type Batch, BatchWriter } from '../../tasks/batch.js'
@@ -13,7 +13,7 @@ import type { PlacedBatch } from './filters.js'
 import type { Given } from './minimum.js'
 import type { Positions } from './positions.js'
 import { type Rejects, wordsOf } from './rejects.js'
-import type { Known } from './served.js'
+import type { KnownTasks } from './served.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
 const recordsATurn = 100
@@ -26,7 +26,7 @@ export interface IntakeOptions {
   /** Tasks in a batch. */
   batchSize: number
   /** What the run's slot has had. */
-  known: Known
+  known: KnownTasks
   /** Which windows it serves. */
   windows: Windows
   rejects: Rejects
@@ -44,7 +44,7 @@ export class IntakeBuffer {
   readonly given: Given = { read: 0, usable: 0 }
   readonly #batchSize: number
   readonly #run: RunRow
-  readonly #known: Known
+  readonly #known: KnownTasks
   readonly #encode: ReturnType<typeof taskEncoder>
   readonly #dueOf: DueOf
   readonly #covering: Windows['covering']

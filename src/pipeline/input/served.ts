@@ -15,13 +15,13 @@ import { type Place, placeOfTask, placeText } from '../../tasks/place.js'
 const mostTasks = 2 ** 20
 
 /** What a slot holds already, before a run of it is read on. */
-export interface Known {
+export interface KnownTasks {
   /** The ids that the run itself has stored, and those of earlier runs for which `served` has no room. */
   readonly seen: SeenIds
   readonly served: ServedTasks
 }
 
-export async function knownOf({ id: own, slot, again }: RunRow, { intake, ledger }: Outbox): Promise<Known> {
+export async function knownOf({ id: own, slot, again }: RunRow, { intake, ledger }: Outbox): Promise<KnownTasks> {
   const earlier = (await ledger.ofSlot(slot)).filter(({ id }) => id !== own && !again)
   const seen = new SeenIds()
   const served = new ServedTasks(earlier.reduce((sum, { persisted }) => sum + persisted, 0))

@@ -1,6 +1,6 @@
 /** A slot that was delivered to another sink isn't there already. */
 import { ConfigurationError } from '../../errors/index.js'
-import { shown } from '../../outbox/chain/sinks.js'
+import { shownAddress } from '../../outbox/chain/sinks.js'
 import { shareIn } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
@@ -23,12 +23,15 @@ export async function servedElsewhere(
   // It may be the same one at another address: then it has the receipt.
   const receipts = here ? [] : await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)
   if (receipts && receipts.length > 0) return undefined
-  const there = sinks.known.filter(({ id }) => places.includes(id)).map(shown)
+  const there = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
   const where = there.length > 0 ? `was delivered to ${there.join(' and to ')}` : 'is divided between sinks'
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
-  return new ConfigurationError(`The slot ${slot} ${where}, and the sink is ${shown({ addresses: [address] })} now.`, {
-    hint: `\`owm produce --slot ${slot} --again\` delivers the slot to this sink under the same task ids${adopt}.`,
-  })
+  return new ConfigurationError(
+    `The slot ${slot} ${where}, and the sink is ${shownAddress({ addresses: [address] })} now.`,
+    {
+      hint: `\`owm produce --slot ${slot} --again\` delivers the slot to this sink under the same task ids${adopt}.`,
+    },
+  )
 }

@@ -8,9 +8,9 @@ import { defaultUrl, type Settings } from './options.js'
 import { databaseIn, passwordIn } from './url.js'
 
 /** Where a process listens. */
-export type Node = { readonly host: string; readonly port: number } | { readonly path: string }
+export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
-export const shown = (node: Node): string =>
+export const addressOfEndpoint = (node: Endpoint): string =>
   'path' in node ? node.path : `${node.host.includes(':') ? `[${node.host}]` : node.host}:${node.port}`
 
 export interface Login {
@@ -21,7 +21,7 @@ export interface Login {
 export interface Way {
   /** The server itself, or who knows which one it is. */
   readonly by: 'server' | 'sentinels' | 'cluster'
-  readonly nodes: readonly [Node, ...Node[]]
+  readonly nodes: readonly [Endpoint, ...Endpoint[]]
   readonly login: Login
   /** The number of the database, '' where none was named. */
   readonly database: string
@@ -63,12 +63,12 @@ export async function wayOf(settings: Settings, baseDir: string): Promise<Way> {
   return { by: 'server', nodes: [nodeOf(`${hostname || 'localhost'}:${port || 6379}`, 6379)], ...rest }
 }
 
-const nodesIn = ([first = '', ...others]: readonly string[], port: number): [Node, ...Node[]] => [
+const nodesIn = ([first = '', ...others]: readonly string[], port: number): [Endpoint, ...Endpoint[]] => [
   nodeOf(first, port),
   ...others.map((text) => nodeOf(text, port)),
 ]
 
-function nodeOf(text: string, usualPort: number): Node {
+function nodeOf(text: string, usualPort: number): Endpoint {
   const [, host = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? []
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? usualPort) }
 }

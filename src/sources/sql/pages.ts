@@ -9,7 +9,7 @@ import { checkpointOf, foreignKey, lastKeyOf } from './checkpoint.js'
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
-import { locationOf, positionOf, type Reading, type Row, rowOf } from './rows.js'
+import { locationOf, positionOf, type Row, type RowShape, rowOf } from './rows.js'
 import { anyStatement, pageStatement } from './statements.js'
 
 export interface Table {
@@ -32,7 +32,7 @@ export async function* read(
   await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
     throw unknownKey(error, key, columns)
   })
-  const reading: Reading = { key, dialect, mapping }
+  const reading: RowShape = { key, dialect, mapping }
   for (let isFirst = true; ; isFirst = false) {
     signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
@@ -62,7 +62,7 @@ function declare(mapping: Mapping, columns: readonly string[] | undefined, row: 
   )
 }
 
-function batchOf(rows: readonly Row[], reading: Reading, resume: string): LocationBatch {
+function batchOf(rows: readonly Row[], reading: RowShape, resume: string): LocationBatch {
   const places: Row[] = []
   const locations = rows.flatMap((row) => {
     const location = locationOf(row, reading)

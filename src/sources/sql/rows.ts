@@ -29,7 +29,7 @@ export function positionOf({ record, key }: Row, columns: readonly string[]): st
 /** Bytes as hex digits: what a driver calls a Buffer has no better form in JSON. */
 const plain = (value: unknown): unknown => (Buffer.isBuffer(value) ? value.toString('hex') : value)
 
-export interface Reading {
+export interface RowShape {
   /** The key's columns. */
   readonly key: readonly string[]
   readonly dialect: Dialect
@@ -39,7 +39,7 @@ export interface Reading {
 /** A row's location; undefined where it has no value at all. */
 export function locationOf(
   { record, key }: Row,
-  { key: columns, dialect, mapping }: Reading,
+  { key: columns, dialect, mapping }: RowShape,
 ): Location | Malformed | undefined {
   const { wholeNumber } = dialect
   const raw = (): string => exactJson(record) ?? ''

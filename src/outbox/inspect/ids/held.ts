@@ -111,15 +111,15 @@ export function mustBeUpToDate({ path, version }: View): void {
 }
 
 /** Undefined where no sink was ever met; null where the outbox knows others only. */
-type Place = number | null | undefined
+type SinkId = number | null | undefined
 
-async function sinkAt(manager: EntityManager, address: string): Promise<Place> {
+async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> {
   const known = await manager.find(sinkRows)
   const here = known.findLast(({ addresses }) => textsIn(addresses).includes(address))
   return known.length === 0 ? undefined : (here?.id ?? null)
 }
 
-function stateOf(own: readonly RunRow[], sink: Place): SlotHeld['state'] {
+function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
   if (own.some(({ state }) => state === 'reading' || state === 'checking' || state === 'read')) return 'open'
   if (own.at(-1)?.state === 'discarded') return 'discarded'
   // Its row only says that somebody else has served it.

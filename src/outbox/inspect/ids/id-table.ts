@@ -3,7 +3,7 @@ import { hexNumber } from '../../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../../tasks/ids/numbers.js'
 
 /** What is known of an id. */
-export interface Known {
+export interface KnownId {
   /** In the order in which they were added first, from 0 on. */
   readonly order: number
   /** The number of its slot. */
@@ -43,7 +43,7 @@ export class IdTable {
   }
 
   /** An id that was found; undefined where it isn't in the table. */
-  find(id: string): Known | undefined {
+  find(id: string): KnownId | undefined {
     const at = this.#ids.place(wordsOf(id))
     if (!this.#ids.has(at)) return undefined
     const known = this.#read(at)
@@ -53,12 +53,12 @@ export class IdTable {
   }
 
   /** All of them, in no order. */
-  *all(): Generator<Known & { id: string }> {
+  *all(): Generator<KnownId & { id: string }> {
     for (let at = 0; at < this.#ids.places; at++)
       if (this.#ids.has(at)) yield { id: textOf(this.#ids.words(at)), ...this.#read(at) }
   }
 
-  #change(id: string, group: number, change: (known: Known) => Known): void {
+  #change(id: string, group: number, change: (known: KnownId) => KnownId): void {
     const words = wordsOf(id)
     const at = this.#ids.place(words)
     const isNew = !this.#ids.has(at)
@@ -69,7 +69,7 @@ export class IdTable {
     this.#ids.put(at, words)
   }
 
-  #read(at: number): Known {
+  #read(at: number): KnownId {
     const [order = 0, bits = 0] = this.#known.subarray(2 * at, 2 * at + 2)
     return {
       order,
@@ -81,7 +81,7 @@ export class IdTable {
     }
   }
 
-  #write(at: number, { order, group, expected, found, listed, dead }: Known): void {
+  #write(at: number, { order, group, expected, found, listed, dead }: KnownId): void {
     const counts = Math.min(most, expected) | (Math.min(most, found) << 4)
     const bits = (group << 12) | counts | (listed ? 0x100 : 0) | (dead ? 0x200 : 0)
     this.#known.set([order, bits >>> 0], 2 * at)

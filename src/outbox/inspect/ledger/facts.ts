@@ -1,7 +1,7 @@
 /** All that the ledger says of runs, and of the times between them that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
 import { shareIn, slotOf } from '../../../tasks/slot.js'
-import { shown, sinkIdsIn, textsIn } from '../../chain/sinks.js'
+import { shownAddress, sinkIdsIn, textsIn } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { type RunReport, runsIn } from '../runs.js'
@@ -169,7 +169,7 @@ async function sinksIn({ manager, version }: View): Promise<Map<number, string>>
   return new Map(rows.map(({ id, addresses }) => [id, shownOf(addresses)]))
 }
 
-const shownOf = (addresses: string): string => shown({ addresses: textsIn(addresses) })
+const shownOf = (addresses: string): string => shownAddress({ addresses: textsIn(addresses) })
 
 /** Scheduled times in a row that no run serves. */
 export interface Gap {

@@ -4,11 +4,11 @@ import { Command, Redis, type RedisOptions } from 'ioredis'
 import { classed, isReply } from '../errors.js'
 import type { Settings } from '../options.js'
 import { ownParameters } from '../url.js'
-import { type Login, type Node, shown, type Way } from '../way.js'
+import { addressOfEndpoint, type Endpoint, type Login, type Way } from '../way.js'
 import { otherProtocol } from './protocol.js'
 
 export interface Target {
-  readonly node: Node
+  readonly node: Endpoint
   readonly login: Login
   /** '' for none. */
   readonly database: string
@@ -40,7 +40,7 @@ export async function dial(target: Target, settings: Settings, way: Way, signal:
     return redis
   } catch (error) {
     drop(redis)
-    const failure = classed(trouble ?? error, shown(target.node))
+    const failure = classed(trouble ?? error, addressOfEndpoint(target.node))
     // A failure of this kind is looked into: the port may not speak TLS.
     const isLookedInto = !signal.aborted && way.tls !== undefined
     throw (isLookedInto && (await otherProtocol(target.node, settings, failure))) || failure

@@ -11,19 +11,19 @@ import { ConfigurationError, isOwmError, kindOf, TransientError, toError } from 
 import { classed, replyCodeOf } from '../errors.js'
 import { hashSlotOf } from '../keys.js'
 import type { Settings } from '../options.js'
-import { type Node, shown, type Way } from '../way.js'
+import { addressOfEndpoint, type Endpoint, type Way } from '../way.js'
 import { dial, drop } from './dial.js'
 
 /** What one of those who were asked says. */
 interface Answer {
   /** Undefined: it knows of none. */
-  readonly node: Node | undefined
+  readonly node: Endpoint | undefined
   /** The number of the latest failover that it knows of. */
   readonly epoch: number
 }
 
 interface Finding {
-  readonly node: Node
+  readonly node: Endpoint
   /** Connections that hear of a failover: the caller's to close. */
   readonly listeners: readonly Redis[]
 }
@@ -36,7 +36,7 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
   // Those that are slower than the others aren't waited for.
   const late = new AbortController()
   const ends = AbortSignal.any([signal, late.signal])
-  const ask = async (node: Node): Promise<Answer> => {
+  const ask = async (node: Endpoint): Promise<Answer> => {
     const redis = await dial({ node, login, database: '' }, settings, way, ends)
     open.push(redis)
     // The others were enough meanwhile: nobody else would close it.
@@ -44,7 +44,7 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
     try {
       return await (sentinels ? masterOf(redis, name, onMoved) : servingNode(redis, hashSlotOf(stream), node))
     } catch (error) {
-      throw classed(error, shown(node))
+      throw classed(error, addressOfEndpoint(node))
     }
   }
   try {
@@ -59,18 +59,19 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
 }
 
 /** What more than half of those who were asked say. */
-function agreed(answers: readonly Answer[], { nodes, by }: Way): Node | undefined {
+function agreed(answers: readonly Answer[], { nodes, by }: Way): Endpoint | undefined {
   const told = answers.flatMap(({ node, epoch }) => (node ? [{ node, epoch }] : []))
-  const isSame = (one: Node, other: Node): boolean => by === 'cluster' || shown(one) === shown(other)
+  const isSame = (one: Endpoint, other: Endpoint): boolean =>
+    by === 'cluster' || addressOfEndpoint(one) === addressOfEndpoint(other)
   // guard: majority-asked
   const most = told.filter(({ node }) => 2 * told.filter((other) => isSame(node, other.node)).length > nodes.length)
   return most.toSorted((one, other) => other.epoch - one.epoch)[0]?.node
 }
 
 /** What all say who say anything; throws TransientError where Sentinels contradict each other. */
-function onlyOne(answers: readonly Answer[], { by }: Way): Node | undefined {
+function onlyOne(answers: readonly Answer[], { by }: Way): Endpoint | undefined {
   const told = answers.filter(({ node }) => node !== undefined).toSorted((one, other) => other.epoch - one.epoch)
-  const names = [...new Set(told.map(({ node }) => node && shown(node)))]
+  const names = [...new Set(told.map(({ node }) => node && addressOfEndpoint(node)))]
   if (by === 'cluster' || names.length < 2) return told[0]?.node
   throw new TransientError(`The Sentinels don't agree which server is the master: ${names.join(', ')}.`, {
     hint: 'It passes with a failover. Else one was cut off, or is of another group: correct sink.sentinels.',
@@ -122,7 +123,7 @@ async function masterOf(redis: Redis, name: string, onMoved: () => void): Promis
 }
 
 /** https://redis.io/docs/latest/commands/cluster-slots/ */
-async function servingNode(redis: Redis, slot: number, asked: Node): Promise<Answer> {
+async function servingNode(redis: Redis, slot: number, asked: Endpoint): Promise<Answer> {
   const [ranges, info] = await Promise.all([redis.call('CLUSTER', 'SLOTS'), redis.call('CLUSTER', 'INFO')])
   const epoch = Number(/^cluster_current_epoch:(\d+)/m.exec(String(info))?.[1] ?? 0)
   for (const range of Array.isArray(ranges) ? ranges : []) {
@@ -134,7 +135,7 @@ async function servingNode(redis: Redis, slot: number, asked: Node): Promise<Ans
 }
 
 /** A node that doesn't know its own address leaves it out: it is the one by which it was asked. */
-export const nodeAt = (host: unknown, port: unknown, asked: Node): Node => ({
+export const nodeAt = (host: unknown, port: unknown, asked: Endpoint): Endpoint => ({
   host: typeof host === 'string' && !['', '?'].includes(host) ? host : 'host' in asked ? asked.host : 'localhost',
   port: Number(port),
 })
@@ -143,7 +144,7 @@ function nowhere({ sentinels, name, stream }: Settings, failures: readonly unkno
   // Those that didn't answer may know more, unless nobody may ask them.
   const failure = failures.find((error) => kindOf(error) === 'configuration') ?? failures[0]
   if (failure !== undefined) return untold(toError(failure), sentinels !== undefined)
-  const who = nodes.map(shown).join(', ')
+  const who = nodes.map(addressOfEndpoint).join(', ')
   if (sentinels)
     return new ConfigurationError(`The Sentinels (${who}) know no master ${name}.`, {
       hint: 'Correct sink.name: `SENTINEL MASTERS` lists the names, by redis-cli at the port of a Sentinel.',

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from '../../../plugin.js'
 import { classed, endsConnection, isReply, redirectionIn, tooFewReplicas } from '../errors.js'
 import type { Settings } from '../options.js'
-import { type Node, shown, type Way } from '../way.js'
+import { addressOfEndpoint, type Endpoint, type Way } from '../way.js'
 import { dial, drop, endedBy, type Target } from './dial.js'
 import { find, nodeAt } from './find.js'
 
@@ -18,7 +18,7 @@ export class Connection {
   #client: Redis | undefined
   #connecting: Promise<Redis> | undefined
   /** The server that `#client` is connected to, or was. */
-  #node: Node | undefined
+  #node: Endpoint | undefined
   /** Where the last answer has sent us: good for one attempt. */
   #redirected: Target | undefined
   /** Of Sentinels, which tell of a failover that the old master doesn't know of yet. */
@@ -38,11 +38,11 @@ export class Connection {
 
   /** Where it is connected to, in words: `10.0.0.1:6379`. */
   get place(): string {
-    return shown(this.node)
+    return addressOfEndpoint(this.node)
   }
 
   /** The server that it is connected to, or else the first that is known. */
-  get node(): Node {
+  get node(): Endpoint {
     return this.#node ?? this.#way.nodes[0]
   }
 
@@ -135,7 +135,7 @@ export class Connection {
     return redis
   }
 
-  async #find(onMoved: () => void): Promise<Node> {
+  async #find(onMoved: () => void): Promise<Endpoint> {
     const [settings, way] = [this.#settings, this.#way]
     if (way.by === 'server') return way.nodes[0]
     const { node, listeners } = await find(way, settings, this.#signal, onMoved)

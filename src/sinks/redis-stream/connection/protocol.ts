@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
 import type { Settings } from '../options.js'
-import { type Node, shown } from '../way.js'
+import { addressOfEndpoint, type Endpoint } from '../way.js'
 
 /** Whether a connection was ended without an answer. */
 const isReset = (cause: unknown): boolean =>
@@ -10,7 +10,7 @@ const isReset = (cause: unknown): boolean =>
 
 /** The error in words, where that is the cause of a failed connection; undefined where it isn't. */
 export async function otherProtocol(
-  node: Node,
+  node: Endpoint,
   { url, connectTimeoutMs, healthCheckTimeoutMs }: Settings,
   failure: unknown,
 ): Promise<ConfigurationError | undefined> {
@@ -20,14 +20,17 @@ export async function otherProtocol(
   const [what, hint] = url
     ? ['the URL', 'Write redis:// in sink.url or OWM_REDIS_URL.']
     : ['the configuration', 'Leave sink.tls out.']
-  return new ConfigurationError(`Redis at ${shown(node)} doesn't speak TLS, and ${what} says that it does.`, {
-    hint,
-    cause,
-  })
+  return new ConfigurationError(
+    `Redis at ${addressOfEndpoint(node)} doesn't speak TLS, and ${what} says that it does.`,
+    {
+      hint,
+      cause,
+    },
+  )
 }
 
 /** Whether it says something in time to a PING in the clear. */
-function saysPong(node: Node, timeoutMs: number): Promise<boolean> {
+function saysPong(node: Endpoint, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (found: boolean): void => {
       clearTimeout(late)

@@ -7,7 +7,7 @@ import { replyCodeOf } from '../errors.js'
 import { hashSlotOf, type Keys } from '../keys.js'
 import type { Settings } from '../options.js'
 import { otherCommands, rights } from '../scripts/rights.js'
-import { shown, type Way } from '../way.js'
+import { addressOfEndpoint, type Way } from '../way.js'
 import { type Code, checks } from './checks.js'
 import { withCommands } from './redis-cli.js'
 import { clockCheck, serverChecks } from './server.js'
@@ -62,7 +62,11 @@ function tlsCheck({ tls, nodes, hasPassword }: Way): Diagnosis {
   if (tls) return fine('redis-tls', 'the connection speaks TLS')
   const far = nodes.find((node) => 'host' in node && !isThisMachine(node.host))
   if (!far) return fine('redis-tls', 'the server is on this machine')
-  return judged('redis-tls', hasPassword, hasPassword ? `a password goes to ${shown(far)} without TLS` : 'no password')
+  return judged(
+    'redis-tls',
+    hasPassword,
+    hasPassword ? `a password goes to ${addressOfEndpoint(far)} without TLS` : 'no password',
+  )
 }
 
 /** All that a run does, tried on the list of what this user may do: nothing is written. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Diagnosis } from '../../../plugin.js'
 import { defaultUrl, type Settings } from '../options.js'
 import { usernameIn } from '../url.js'
-import type { Node, Way } from '../way.js'
+import type { Endpoint, Way } from '../way.js'
 import { checks } from './checks.js'
 
 /** A word of a command line, for a POSIX shell. */
@@ -12,7 +12,7 @@ export const word = (text: string): string =>
 
 interface Examined {
   /** The server that answered. */
-  readonly node: Node
+  readonly node: Endpoint
   readonly settings: Settings
   readonly way: Way
 }
