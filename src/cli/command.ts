@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type { Loaded, Overrides } from '../config/load.js'
-import { ConfigurationError, exitCodes, inOneText, OutboxError, type OwmError, toError } from '../errors/index.js'
+import { ConfigurationError, exitCodes, OutboxError, type OwmError, toError } from '../errors/index.js'
 import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import type { Surroundings } from './compose.js'
@@ -123,16 +123,17 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected override async finally(): Promise<void> {
     const cause = await lossOfOutput()
     if (!cause) return
+    if (this.changes && !this.#isDryRun) {
+      const reason = cause.message
+      const log = await this.report.logger()
+      return log.warn({ event: 'output-lost', reason }, "what it prints can't be written; what was done stays done")
+    }
     const error = new OutboxError(`What it prints can't be written to standard output: ${cause.message}.`, {
-      hint: 'Make room there, or let it print to another place. What was done stays done.',
+      hint: 'Make room there, or let it print to another place.',
       cause,
     })
-    if (this.changes && !this.#isDryRun)
-      (await this.report.logger()).warn({ event: 'output-lost' }, inOneText(error.message, error.hint))
-    else {
-      this.report.errors([error])
-      process.exitCode ||= exitCodeOf(error)
-    }
+    this.report.errors([error])
+    process.exitCode ||= exitCodeOf(error)
   }
 
   #fail(error: Error): void {

@@ -43,6 +43,7 @@ export const logEvents = {
   'plugin-not-closed': 'A source or sink could not be closed.',
   'traceparent-wrong': "TRACEPARENT isn't valid, and is ignored.",
   'metrics-failed': "Metrics couldn't be written or pushed.",
+  'output-lost': "Standard output couldn't be written to the end.",
   'notify-failed': "Somebody couldn't be notified: a ping, a command or a request failed.",
   plugin: 'What a plugin logs without naming an event.',
 } as const

@@ -54,7 +54,7 @@ export const holderText = (holder: Holder, before: string | null): string => wit
 const withTold = (holder: object, told: readonly string[]): string =>
   JSON.stringify({ ...holder, ...(told.length > 0 && { told }) })
 
-/** Those of these runs that were done have pending tasks again; what they rejected was told. A part of a transaction. */
+/** Those of these runs that were done have pending tasks again: what they rejected was told. Part of a transaction. */
 export async function openAgain(manager: EntityManager, runIds: readonly number[]): Promise<void> {
   const done = await manager.find(runs, { select: { id: true }, where: { id: In([...runIds]), state: 'done' } })
   const ids = done.map(({ id }) => id)
