@@ -63,7 +63,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.integration.test.ts', ...faults, ...engines, ...model, ...guards, ...cannotRun],
           retry: 0,
-          // These tests leave nothing behind: loading owm once a worker, not once a file, saves a third of the time.
+          // These tests leave nothing behind: loading owm once a worker, not once a file, saves a quarter of the time.
           isolate: false,
         },
       },

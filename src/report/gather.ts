@@ -32,7 +32,7 @@ export class Given {
     return this.#places.size < mostCounted
   }
 
-  /** Those that are none of these, and the number of more of them, which a page doesn't show. */
+  /** Those that are none of these, and how many more of them there are than a page shows. */
   without(known: readonly MapPlace[], others: ReadonlySet<string>): { places: MapPlace[]; more: number } {
     const keys = new Set(known.map(placeKey))
     const left = [...this.#places].flatMap(([key, place]) => (keys.has(key) || others.has(key) ? [] : [place]))
@@ -80,7 +80,7 @@ export function dataOf({ sink, scheduled, ...about }: About, overview: Overview 
   }
 }
 
-/** What is shown first is dead or rejected, then what has the newest tasks; in words, '' where nothing is left out. */
+/** In words: what isn't shown, '' where all is. Dead and rejected locations come first, then the newest tasks'. */
 function notShown(count: number, isWhole: boolean, hasSource: boolean): string {
   if (count === 0) return isWhole ? '' : 'locations without a newer task, if there are any'
   const which = `with the oldest tasks${hasSource ? ', or with none' : ''}`

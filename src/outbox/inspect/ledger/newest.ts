@@ -55,7 +55,7 @@ export async function newestPlacesIn(view: View, most: number): Promise<NewestPl
   const rejected = await rejectedIn(view, most)
   const [{ ackedSeq }, passed] = [await positionIn(manager), await passedOver(manager)]
   let [looked, before, isWhole] = [0, Number.MAX_SAFE_INTEGER, false]
-  // Once there is no room for more, as many tasks again: each of them is read only to count the others.
+  // Once there is no room for more, only as many tasks again are read: they serve to count the others.
   let last = mostTasks
   while (looked <= last && !isWhole) {
     if (found.size + rejected.length >= most) last = Math.min(last, looked + most)
