@@ -19,8 +19,8 @@ export interface FlushSummary extends Delivered {
 
 /** Delivers what is pending, at most `limit` tasks. */
 export async function flush({ limit }: { limit: number }, deps: Deps): Promise<FlushSummary> {
-  const slots = await deps.outbox.ledger.unfinishedSlots()
-  const left = await leftRejects(deps.outbox)
+  const unfinished = await deps.outbox.ledger.unfinished()
+  const left = await leftRejects(unfinished, deps.outbox)
   const feed = new Feed()
   feed.end()
   const delivered = nothingDelivered()
@@ -32,7 +32,7 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   await deps.outbox.settle()
   step('settled')
   errors.push(...refusals(delivered, deps), ...(await losses(deps.outbox, delivered)))
-  const served = await deps.outbox.ledger.latestOf(slots)
+  const served = await deps.outbox.ledger.latestOf(unfinished.map(({ slot }) => slot))
   // Of the others the start that ends them tells it.
   const done = new Set(served.flatMap(({ runId, state }) => (state === 'done' ? [runId] : [])))
   return { ...delivered, served, earlier: left.filter(({ run }) => done.has(run.runId)), errors }

@@ -83,7 +83,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const delivered = nothingDelivered()
   const rejects = new Rejects()
 
-  const left = await leftRejects(outbox)
+  const left = await leftRejects(await outbox.ledger.unfinished(), outbox)
   const contact = new Contact({ ...deps, schedule: options.schedule })
   const due: Planned[] = []
   const { run, complete, missed, slots } = await enterSlots(options, deps, { contact, due })
@@ -117,7 +117,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     rejects,
     earlier: await endedOf(left, outbox),
     before: await outbox.ledger.before(run),
-    served: await outbox.ledger.latestOf([...new Set([...slots, ...slotsOf(due)])]),
+    served: await outbox.ledger.latestOf([...slots, ...slotsOf(due)]),
     missed,
     due,
     alreadyComplete: complete,
@@ -192,7 +192,7 @@ async function enterSlots(
     step('run:started')
     deps.onRun?.(run)
     deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
-    return { ...entered, slots: await outbox.ledger.unfinishedSlots() }
+    return { ...entered, slots: (await outbox.ledger.unfinished()).map(({ slot }) => slot) }
   } catch (error) {
     await contact.close()
     throw error

@@ -69,11 +69,6 @@ export class Ledger {
     return this.#find({ state: In(['reading', 'checking']) })
   }
 
-  /** The slots with tasks that aren't all read, or not all in the sink, oldest first. */
-  async unfinishedSlots(): Promise<string[]> {
-    return [...new Set((await this.unfinished()).map(({ slot }) => slot))]
-  }
-
   /** Runs whose tasks aren't all read, or not all in the sink, oldest first. */
   async unfinished(): Promise<RunRow[]> {
     return this.#find({ state: In(['reading', 'checking', 'read']) })
@@ -99,7 +94,7 @@ export class Ledger {
 
   /** The latest run of each of these slots. */
   async latestOf(slots: readonly string[]): Promise<RunRow[]> {
-    const latest = await Promise.all(slots.map(async (slot) => (await this.ofSlot(slot)).at(-1)))
+    const latest = await Promise.all([...new Set(slots)].map(async (slot) => (await this.ofSlot(slot)).at(-1)))
     return latest.filter((run) => run !== undefined)
   }
 

@@ -18,9 +18,9 @@ export async function rejectsOf(run: RunRow, { ledger }: Outbox): Promise<Reject
   return rejects
 }
 
-/** Of the runs that are left and were not told, before anything is read. */
-export async function leftRejects(outbox: Outbox): Promise<LeftRejects[]> {
-  const found = (await outbox.ledger.unfinished()).filter(({ rejected }) => rejected > 0)
+/** What nobody was told of these runs, which earlier starts left: to be asked before anything is read. */
+export async function leftRejects(unfinished: readonly RunRow[], outbox: Outbox): Promise<LeftRejects[]> {
+  const found = unfinished.filter(({ rejected }) => rejected > 0)
   const told = found.length > 0 ? await outbox.ledger.rejectsTold() : []
   const untold = found.filter(({ runId }) => !told.includes(runId))
   return Promise.all(untold.map(async (run) => ({ run, rejects: await rejectsOf(run, outbox) })))
