@@ -169,7 +169,7 @@ export async function sourceOf(
     { loadSource },
     { located, pluginOptions, section },
     { filtersOf, locating },
-    { filtered, sourceDigest },
+    { emptyTally, filtered, sourceDigest },
     supervise,
   ] = await Promise.all([
     import('../plugins/load.js'),
@@ -182,8 +182,7 @@ export async function sourceOf(
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
-  const given = { read: 0, usable: 0 }
-  const tally = filters && { leftOut: 0, limitReached: false, given }
+  const tally = filters && emptyTally()
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   const openWhole = (): Promise<Source> => supervise.superviseSource(terms, () => plugin.open(options, context))
@@ -203,7 +202,7 @@ export async function sourceOf(
     maxLocations,
     minLocations,
     minShare,
-    ...(tally ? { given: () => given } : {}),
+    ...(tally ? { given: () => tally.given } : {}),
   }
 }
 

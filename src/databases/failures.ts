@@ -1,5 +1,5 @@
 /** What drivers and databases say of a failure: whether it passes, by SQLSTATE or the driver's own codes. */
-import { codeOf, isOwmError, toError } from '../errors/index.js'
+import { codeOf, isDistrusted, isOwmError, toError } from '../errors/index.js'
 import type { Section } from './server.js'
 
 /** SQLSTATE's classes against which a retry doesn't help, in PostgreSQL and MySQL alike. */
@@ -19,7 +19,6 @@ const lastingCodes = [
   /^SQLITE_(ERROR|CANTOPEN|NOTADB|CORRUPT|PERM|AUTH|READONLY|MISMATCH)$/,
   /^(HANDSHAKE_NO_SSL_SUPPORT|ERR_TLS_.*)$/,
 ]
-const certificateCodes = /^(ERR_TLS_CERT_.*|CERT_.*|.*_CERT|DEPTH_ZERO_.*|SELF_SIGNED_.*|UNABLE_TO_.*)$/
 
 /** What to do about a certificate that isn't trusted. */
 export const certificateHint = (section: Section): string =>
@@ -41,7 +40,7 @@ export function driverErrorOf(thrown: unknown): Error {
 
 /** mysql2 gives every failure of a TLS handshake the same code; those of the network still have the socket's marks. */
 export const isCertificateError = (error: Error): boolean =>
-  certificateCodes.test(codeOf(error)) ||
+  isDistrusted(error) ||
   (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
 
 /** Whether a retry can't help. Unknown failures pass. */

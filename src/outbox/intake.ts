@@ -134,17 +134,18 @@ export class IntakeWriter {
         if (intake.decided !== undefined)
           await manager.delete(suspects, { run: run.id, id: LessThanOrEqual(intake.decided) })
         if (intake.suspects.length > 0) await storeSuspects(manager, run.id, intake.suspects)
-        await moveRun(manager, run, intake, persisted)
+        const idSum = await moveRun(manager, run, intake, persisted)
         await manager.update(states, { id: 1 }, { lastSeq, ackedSeq: acked.seq })
         step('intake:written')
-        return { batches, held, lastSeq, acked }
+        return { batches, held, lastSeq, acked, idSum }
       },
-      ({ batches, held, lastSeq, acked }) => {
+      ({ batches, held, lastSeq, acked, idSum }) => {
         for (const seq of held) state.passed.add(seq)
         this.leftOut += held.length
         this.#queue.keep(batches)
         state.lastSeq = lastSeq
         state.ackedOnDisk = acked
+        run.idSum = idSum
       },
     )
   }
@@ -191,7 +192,13 @@ export class IntakeWriter {
   }
 }
 
-async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, persisted: number): Promise<void> {
+/** Returns the sum of its ids. */
+async function moveRun(
+  manager: EntityManager,
+  run: RunRow,
+  intake: Intake,
+  persisted: number,
+): Promise<string | null> {
   // guard: checkpoint-moves
   const { checkpoint } = intake
   const rejected = intake.rejections.filter(({ kind }) => kind === 'rejected').length
@@ -208,13 +215,14 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
     idSum: sumOf(run.idSum, intake.idSum),
   }
   await manager.update(runs, { id: run.id }, moved)
-  run.idSum = moved.idSum
   const { unskipped } = intake
-  if (!unskipped || unskipped.windows <= 0) return
-  // Less than 0 until that run is read, where it is open. What another outbox has skipped isn't known: 0.
-  const left = `skipped - ${unskipped.windows}`
-  const skipped = (): string => `CASE state WHEN 'done' THEN max(0, ${left}) ELSE ${left} END`
-  await manager.update(runs, { id: unskipped.run }, { skipped })
+  if (unskipped && unskipped.windows > 0) {
+    // Less than 0 until that run is read, where it is open. What another outbox has skipped isn't known: 0.
+    const left = `skipped - ${unskipped.windows}`
+    const skipped = (): string => `CASE state WHEN 'done' THEN max(0, ${left}) ELSE ${left} END`
+    await manager.update(runs, { id: unskipped.run }, { skipped })
+  }
+  return moved.idSum
 }
 
 /** Null stays null: a run of an older version whose sum isn't known. */

@@ -233,6 +233,10 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
   try {
     // guard: held-left-out
     outbox.intake.leaveOut(run.leavesOut === 1 ? await options.contact.held() : undefined)
+  } catch (thrown) {
+    return deps.signal.aborted ? undefined : asOwmError(thrown) // the sink's
+  }
+  try {
     if (run.state === 'reading') {
       if (run.sourceDigest !== source.digest) {
         if (run.checkpoint !== null)

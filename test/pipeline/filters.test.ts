@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
-import { type Filters, filtered, type Tally } from '../../src/pipeline/input/filters.js'
+import { emptyTally, type Filters, filtered, type Tally } from '../../src/pipeline/input/filters.js'
 import { type Location, type LocationBatch, Malformed, type Source } from '../../src/plugin.js'
 import { taskMaker } from '../../src/tasks/encode.js'
 import { taskIdOf } from '../../src/tasks/id.js'
@@ -41,7 +41,7 @@ async function read(
     records: [],
     positions: [],
     batches: [],
-    tally: { leftOut: 0, limitReached: false },
+    tally: emptyTally(),
     warnings: [],
   }
   const quiet = {
@@ -170,7 +170,7 @@ it('from each resume point comes exactly the rest, whatever the filters', async 
           before += locations.length
           const rest = await read(sourceOf(records, batchSize), filters, { resume })
           expect(rest.positions).toEqual(positions.slice(before))
-          expect(rest.tally).toEqual(tally)
+          expect(rest.tally).toEqual({ ...tally, given: rest.tally.given })
         }
       },
     ),

@@ -142,6 +142,32 @@ test('is judged behind `where`, before a shard', async () => {
   expect(await produce(cwd, 2)).toMatchObject({ code: 65 })
 })
 
+test('is judged of each run where one start has several', async () => {
+  const cwd = await temporaryFolder()
+  const shrinking = `
+    import { defineSource, z } from 'owm'
+    let runs = 0
+    export default defineSource({
+      name: 'shrinking',
+      description: 'gives less each time',
+      options: z.strictObject({}),
+      open: () => ({
+        async *read() {
+          const count = runs++ === 0 ? 8 : 2
+          const locations = Array.from({ length: count }, (_, index) => ({ city: 'p' + index, latitude: 1, longitude: 1 }))
+          yield { locations, resume: 'end', position: (index) => 'row ' + index }
+        },
+      }),
+    })`
+  await writeFile(join(cwd, 'shrinking.mjs'), shrinking)
+  const source = { use: './shrinking.mjs', minLocations: 5, where: { bbox: [0, 0, 2, 2] } }
+  const rest = { sink: { use: 'jsonl', path: 'tasks.jsonl' }, schedule: { cron: '0 * * * *' } }
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify({ source, ...rest, outbox: { path: 'outbox.db' } }))
+  const two = await owmJson<Failed>(['backfill', '--from', slot(1), '--to', slot(2)], { cwd })
+  expect(two).toMatchObject({ code: 65, json: { error: { message: expect.stringMatching(/gave 2 .*, not 5/) } } })
+  expect(await cities(cwd)).toHaveLength(8)
+})
+
 /** A source that gives pages of so many, then fails. */
 const failing = (pages: readonly number[]): string => `
   import { defineSource, TransientError, z } from 'owm'

@@ -63,8 +63,8 @@ async function taskBytesIn({ manager }: View): Promise<number | null> {
   return count === 0 ? null : bytes / count
 }
 
-/** The first version of the schema whose runs have all that a receipt tells. */
-const withSinks = 9
+/** The first version of the schema whose runs say which sinks have them. */
+const withSinks = 7
 
 async function receivedIn({ manager, version }: View): Promise<Health['received']> {
   if (version < withSinks) return []

@@ -11,7 +11,7 @@ import { missingOutbox } from '../sqlite/trouble.js'
 import { type RunReport, runsIn } from './runs.js'
 import { type Filter, type ReasonReport, reasonsIn, type TaskReport, tasksIn } from './tasks.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
-import { read, type View } from './view.js'
+import { mustBeUpToDate, read, type View } from './view.js'
 
 /** An outbox at one moment. */
 export interface Picture {
@@ -58,7 +58,10 @@ export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ r
 
 /** What `replay` could deliver once more. Throws OutboxError, also where there is no outbox. */
 export async function replayableIn(path: string, filter: ReplayFilter): Promise<Replayable[]> {
-  const found = await read(path, ({ manager }) => replayable(manager, filter))
+  const found = await read(path, (view) => {
+    mustBeUpToDate(view)
+    return replayable(view.manager, filter)
+  })
   if (!found) throw missingOutbox(path)
   return found
 }

@@ -1,9 +1,11 @@
 /** Looking at an outbox, next to a running producer, as it was at one moment. Reads only. */
 
 import type { EntityManager } from 'typeorm'
+import { OutboxError } from '../../errors/index.js'
 import { parseJson } from '../../tasks/json/parse.js'
 import { Database } from '../sqlite/database.js'
 import { states } from '../sqlite/entities.js'
+import { migrations } from '../sqlite/migrations.js'
 import { damaged } from '../sqlite/trouble.js'
 
 export interface View {
@@ -28,6 +30,14 @@ export async function read<T>(path: string, work: (view: View) => Promise<T>): P
       await database.close()
     }
   }
+}
+
+/** For who reads what older schemas lack. Throws OutboxError. */
+export function mustBeUpToDate({ path, version }: View): void {
+  if (version >= migrations.length) return
+  throw new OutboxError(`The outbox ${path} was last written by an older owm.`, {
+    hint: '`owm flush` brings it up to date; then it can be looked at.',
+  })
 }
 
 /** SQLite keeps bytes in any column. */

@@ -38,7 +38,9 @@ export async function vitalsOf(path: string, since: number): Promise<Vitals | un
 export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const { manager } = view
   const pending = await pendingIn(view)
-  const [latest] = await manager.find(runs, { order: { id: 'DESC' }, take: 1 })
+  const counts = { persisted: true, rejected: true, duplicates: true, notDue: true } as const
+  const select = { id: true, slot: true, sourceDigest: true, ...counts } as const
+  const [latest] = await manager.find(runs, { select, order: { id: 'DESC' }, take: 1 })
   const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
   return {
     owner: await ownerIn(view),

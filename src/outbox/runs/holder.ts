@@ -52,7 +52,7 @@ export function toldIn(text: string | null): string[] {
 export const holderText = (holder: Holder, before: string | null): string => withTold(holder, toldIn(before))
 
 const withTold = (holder: object, told: readonly string[]): string =>
-  JSON.stringify({ ...holder, ...(told.length > 0 && { told }) })
+  JSON.stringify({ ...holder, told: told.length > 0 ? told : undefined })
 
 /** Those of these runs that were done have pending tasks again: what they rejected was told. Part of a transaction. */
 export async function openAgain(manager: EntityManager, runIds: readonly number[]): Promise<void> {

@@ -40,13 +40,26 @@ export interface SlotsSeen {
 const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
 
 /** The first version of the schema that has all that is read here. */
-const withIntervals = 9
+const withIntervals = 8
+
+/** What is read of a run, by name: an older schema has fewer columns than an entity. */
+const columns = {
+  id: true,
+  runId: true,
+  slot: true,
+  state: true,
+  read: true,
+  persisted: true,
+  again: true,
+  intervalFrom: true,
+  coveredBy: true,
+} as const
 
 /** All slots and gaps that an outbox keeps; none where there is no outbox. Throws OutboxError. */
 export async function slotsIn(path: string): Promise<SlotsSeen> {
   const seen = await read(path, async ({ manager, version }): Promise<SlotsSeen> => {
     if (version < withIntervals) return noSlots
-    const rows = await manager.find(runs, { order: { id: 'ASC' } })
+    const rows = await manager.find(runs, { select: columns, order: { id: 'ASC' } })
     const bySlot = new Map<string, RunRow[]>()
     for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
     const slots = [...bySlot.values()].flatMap(wholeOf)

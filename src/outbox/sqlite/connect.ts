@@ -100,7 +100,10 @@ export async function connectForReading(path: string): Promise<ReadConnection> {
 
 async function connectOnce(path: string): Promise<ReadConnection> {
   const { database, flags, isAtRest, leave } = await whatToRead(path)
-  const source = await connect(database, flags)
+  const source = await connect(database, flags).catch(async (error: unknown) => {
+    await leave()
+    throw error
+  })
   try {
     return { source, version: await schemaOf(path, source), isAtRest, leave }
   } catch (error) {

@@ -38,14 +38,16 @@ export interface Filters extends Conditions {
   readonly shard?: Share | undefined
 }
 
-/** What was left out, since the run began. */
+/** What was left out, since the last reading began. */
 export interface Tally {
   leftOut: number
   /** Nothing behind the limit was read. */
   limitReached: boolean
   /** What the filters let through, before the shard takes its share. */
-  given?: Given
+  given: Given
 }
+
+export const emptyTally = (): Tally => ({ leftOut: 0, limitReached: false, given: { read: 0, usable: 0, leftOut: 0 } })
 
 export interface FilterContext {
   readonly name: string
@@ -104,6 +106,8 @@ class Filter {
     this.#through = Number(through)
     this.#taken = Number(taken)
     this.inner = inner
+    // One start may read several runs: each is judged by itself.
+    Object.assign(context.tally, emptyTally())
     this.check = resume === undefined ? new FieldCheck(filters.fields, 'source.where', context.log) : undefined
     this.#count()
   }
@@ -140,10 +144,8 @@ class Filter {
     const { checked, digits, isPlace } = looked
     this.#through++
     const { given } = this.#context.tally
-    if (given) {
-      given.read++
-      if (isPlace) given.usable++
-    }
+    given.read++
+    if (isPlace) given.usable++
     if (shard && shardNumber(digits) % shard.count !== shard.index) return undefined
     this.#taken++
     return checked
@@ -151,7 +153,7 @@ class Filter {
 
   #leaveOut(): undefined {
     const { given } = this.#context.tally
-    if (given) given.leftOut = (given.leftOut ?? 0) + 1
+    given.leftOut = (given.leftOut ?? 0) + 1
   }
 
   #count(): void {

@@ -1,6 +1,5 @@
 /** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
 import { type EntityManager, In, MoreThan, Not } from 'typeorm'
-import { OutboxError } from '../../../errors/index.js'
 import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { textsIn } from '../../chain/sinks.js'
@@ -9,9 +8,8 @@ import { isPutBack } from '../../runs/kept.js'
 import { currentOf, receiptOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../../sqlite/entities.js'
-import { migrations } from '../../sqlite/migrations.js'
 import { damaged } from '../../sqlite/trouble.js'
-import { positionIn, read, type View } from '../view.js'
+import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
 /** A slot as the outbox has it. */
@@ -100,13 +98,6 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
       })
     }
     return { path, holder: holderIn(state?.holder ?? null), slots, ids: known.ids }
-  })
-}
-
-export function mustBeUpToDate({ path, version }: View): void {
-  if (version >= migrations.length) return
-  throw new OutboxError(`The outbox ${path} was last written by an older owm.`, {
-    hint: '`owm flush` brings it up to date; then it can be looked at.',
   })
 }
 

@@ -5,8 +5,7 @@ import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
 import { isProducing } from '../runs.js'
-import { positionIn, read, type View } from '../view.js'
-import { mustBeUpToDate } from './held.js'
+import { iso, mustBeUpToDate, positionIn, read, type View, withoutBytes } from '../view.js'
 
 /** A run, the newest first. */
 export interface RunTold {
@@ -70,7 +69,7 @@ export async function storyIn(
     const isRead = await isProducing(manager)
     for (const run of rows) told.push(await toldOf(manager, run, isRead))
     const wanted = isWanted(told)
-    const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(manager, wanted))]
+    const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(view, wanted))]
     return {
       runs: told,
       traces: traces.sort((a, b) => b.run - a.run || (b.seq ?? 0) - (a.seq ?? 0)),
@@ -91,9 +90,8 @@ async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Pro
   return { run, isBeingRead, windows, isKept: (await tasksKept(manager, run.id)) >= run.persisted, isReplaced }
 }
 
-const iso = (time: number): string => new Date(time).toISOString()
-
-async function tasksIn({ manager }: View, wanted: Wanted): Promise<Trace[]> {
+async function tasksIn(view: View, wanted: Wanted): Promise<Trace[]> {
+  const { manager } = view
   const { ackedSeq } = await positionIn(manager)
   const found: Trace[] = []
   for (let after = 0; ; ) {
@@ -103,26 +101,26 @@ async function tasksIn({ manager }: View, wanted: Wanted): Promise<Trace[]> {
       order: { firstSeq: 'ASC' },
       take: atOnce,
     })
-    for (const { firstSeq, run, failures, lastError, createdAt, tasks } of rows)
-      for (const [index, line] of String(tasks).split('\n').entries()) {
+    for (const { firstSeq, run, failures, lastError, createdAt, tasks } of withoutBytes(rows, view))
+      for (const [index, line] of tasks.split('\n').entries()) {
         const text = line.replace(/^\[/, '').replace(/[,\]]$/, '')
         if (!wanted(text, null)) continue
         const seq = firstSeq + index
         const isThere = seq <= ackedSeq
         const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
-        const base = { run, text, seq, batch: firstSeq, position: null, at: iso(createdAt) }
+        const base = { run, text, seq, batch: firstSeq, position: null, at: iso(createdAt, view) }
         found.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
       }
     const last = rows.at(-1)
     if (!last) break
     after = last.firstSeq
   }
-  return withFates(manager, found, wanted)
+  return withFates(view, found, wanted)
 }
 
 /** Dead letters stay when their batch is no longer kept. */
-async function withFates(manager: EntityManager, found: readonly Trace[], wanted: Wanted): Promise<Trace[]> {
-  const died = await manager.find(deadTasks)
+async function withFates(view: View, found: readonly Trace[], wanted: Wanted): Promise<Trace[]> {
+  const died = withoutBytes(await view.manager.find(deadTasks), view)
   const fates = new Map(died.map((row) => [row.seq, row]))
   const alive = found.flatMap((trace): Trace[] => {
     const row = fates.get(trace.seq ?? 0)
@@ -130,7 +128,7 @@ async function withFates(manager: EntityManager, found: readonly Trace[], wanted
     const { fate, reason, attempts, diedAt } = row
     // It is told where it stands now.
     if (isPutBack(fate)) return []
-    return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt) }]
+    return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt, view) }]
   })
   const known = new Set(found.map(({ seq }) => seq))
   const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !isPutBack(fate) && wanted(task, null))
@@ -146,13 +144,14 @@ async function withFates(manager: EntityManager, found: readonly Trace[], wanted
         attempts,
         reason,
         position: null,
-        at: iso(diedAt),
+        at: iso(diedAt, view),
       }),
     ),
   ]
 }
 
-async function recordsIn(manager: EntityManager, wanted: Wanted): Promise<Trace[]> {
+async function recordsIn(view: View, wanted: Wanted): Promise<Trace[]> {
+  const { manager } = view
   const none = { seq: null, batch: null, attempts: 0 }
   const rejected = await manager.find(rejectedRecords, { order: { id: 'DESC' } })
   const waiting = await manager.find(suspects)
@@ -166,12 +165,12 @@ async function recordsIn(manager: EntityManager, wanted: Wanted): Promise<Trace[
     ...rejected
       .filter(({ value, position }) => wanted(value, position))
       .map(({ run, kind, position, value, reason, createdAt }): Trace => {
-        return { ...none, run, kind, position, text: value, reason, at: iso(createdAt) }
+        return { ...none, run, kind, position, text: value, reason, at: iso(createdAt, view) }
       }),
     ...waiting
       .filter(({ task, position }) => wanted(task, position))
       .map(({ run, position, task }): Trace => {
-        return { ...none, run, kind: 'suspect', position, text: task, reason: null, at: iso(started.get(run) ?? 0) }
+        return { ...none, run, kind: 'suspect', position, text: task, reason: null, at: iso(started.get(run) ?? 0, view) }
       }),
   ]
 }

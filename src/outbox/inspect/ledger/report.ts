@@ -45,7 +45,7 @@ export async function overviewOf(path: string, most: { runs: number; places: num
 }
 
 /** The first version of the schema that knows it. */
-const withCovered = 9
+const withCovered = 8
 
 async function coveredIn({ manager, version }: View): Promise<Set<string>> {
   if (version < withCovered) return new Set()

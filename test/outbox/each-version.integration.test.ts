@@ -1,0 +1,77 @@
+/**
+ * Whoever only looks at an outbox of an older version is shown what it has, or told to bring it up to date: none of
+ * the questions asks for a column that its schema lacks.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { DataSource } from 'typeorm'
+import { expect, test } from 'vitest'
+import { silent } from '../../src/databases/silent.js'
+import { driver } from '../../src/databases/sqlite.js'
+import { healthOf } from '../../src/outbox/inspect/health.js'
+import { heldIn, lastRunIn } from '../../src/outbox/inspect/ids/held.js'
+import { storyIn } from '../../src/outbox/inspect/ids/story.js'
+import { factsIn } from '../../src/outbox/inspect/ledger/facts.js'
+import { differenceOf } from '../../src/outbox/inspect/ledger/places.js'
+import { reasonsOf } from '../../src/outbox/inspect/ledger/reasons.js'
+import { overviewOf } from '../../src/outbox/inspect/ledger/report.js'
+import { nextTasksIn } from '../../src/outbox/inspect/next.js'
+import { doomedIn, inspect, replayableIn } from '../../src/outbox/inspect/picture.js'
+import { totalsOf } from '../../src/outbox/inspect/totals.js'
+import { read } from '../../src/outbox/inspect/view.js'
+import { vitalsOf } from '../../src/outbox/inspect/vitals.js'
+import { slotsIn } from '../../src/outbox/runs/slots.js'
+import { migrations } from '../../src/outbox/sqlite/migrations.js'
+import { temporaryFolder } from '../support/cli.js'
+
+const slot = '2026-11-23T01:00:00Z'
+
+/** An outbox in which everything has happened, as that version of the schema would have it. */
+async function outboxOf(version: number): Promise<string> {
+  const database = join(await temporaryFolder(), 'outbox.db')
+  const packed = await readFile(join(import.meta.dirname, 'fixtures', '1', 'eventful.db.gz'))
+  await writeFile(database, await promisify(gunzip)(packed), { mode: 0o600 })
+  const steps = { entities: [], migrations: migrations.slice(0, version), driver, logger: silent }
+  const source = await new DataSource({ type: 'sqlite', database, ...steps }).initialize()
+  await source.runMigrations({ transaction: 'all' })
+  await source.destroy()
+  return database
+}
+
+const runsOf = (path: string) => read(path, (view) => factsIn(view, {}, 10))
+const idsOf = async (path: string): Promise<string[]> => ((await runsOf(path)) ?? []).map(({ runId }) => runId)
+
+const questions: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+  totals: totalsOf,
+  'next tasks': nextTasksIn,
+  health: healthOf,
+  vitals: (path) => vitalsOf(path, 0),
+  overview: (path) => overviewOf(path, { runs: 10, places: 10 }),
+  picture: (path) => inspect(path, { state: undefined, run: undefined, location: undefined, limit: 10 }),
+  doomed: (path) => doomedIn(path, { pending: true }),
+  replayable: (path) => replayableIn(path, { slot }),
+  slots: slotsIn,
+  held: (path) => heldIn(path, { slot: undefined, pipeline: 'p', address: 'a', room: 1 }),
+  'last run': (path) => lastRunIn(path, undefined),
+  story: (path) => storyIn(path, 10, () => () => true),
+  runs: runsOf,
+  reasons: async (path) => {
+    const ids = await idsOf(path)
+    return read(path, (view) => reasonsOf(view, ids))
+  },
+  difference: async (path) => {
+    const [a = '', b = ''] = (await idsOf(path)).slice(-2)
+    return read(path, (view) => differenceOf(view, [a], [b], 10))
+  },
+}
+
+test.each(migrations.map((_, index) => index + 1))('version %i', async (version) => {
+  const path = await outboxOf(version)
+  const failures: string[] = []
+  for (const [name, ask] of Object.entries(questions))
+    await ask(path).catch((error: Error) => failures.push(`${name}: ${error.message}`))
+  expect(failures.filter((failure) => !failure.endsWith('was last written by an older owm.'))).toEqual([])
+  if (version === migrations.length) expect(failures).toEqual([])
+})
