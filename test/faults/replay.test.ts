@@ -113,6 +113,19 @@ describe('from the source, where the history is no longer kept', () => {
     }
   })
 
+  test('a sink that is down by then is told of, not the source; once it is back, nothing comes twice', async () => {
+    const scene = await unkept()
+    await scene.crash('run:started:1', replay)
+    await redis.kill('SIGSTOP')
+    const noSink = ['--set', 'sink.timeoutMs=500', '--set', 'retry.attempts=1']
+    const { code, stderr } = await scene.owm([...produceArgs(2), ...noSink]).finally(() => redis.kill('SIGCONT'))
+    expect([code, stderr]).toEqual([75, expect.stringMatching(/^owm: The sink redis-stream/m)])
+    expect(stderr).not.toMatch(/The source/)
+    expectGood(await scene.owm(['flush']))
+    expectGood(await scene.owm(produceArgs(2)))
+    await idsOnce(scene)
+  })
+
   test('what it left out is delivered where the sink loses it before the end', async () => {
     const scene = await unkept()
     await scene.crash('intake:persisted:1', replay)
