@@ -33,7 +33,7 @@ export function defaultOf(option: { default?: unknown; required: boolean }): str
   return typeof option.default === 'string' ? option.default : JSON.stringify(option.default)
 }
 
-/** The summaries of `produce` and `flush`. */
+/** What a run read. */
 interface Read {
   read: number
   leftOut?: number

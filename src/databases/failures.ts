@@ -40,8 +40,7 @@ export function driverErrorOf(thrown: unknown): Error {
 
 /** mysql2 gives every failure of a TLS handshake the same code; those of the network still have the socket's marks. */
 export const isCertificateError = (error: Error): boolean =>
-  isDistrusted(error) ||
-  (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
+  isDistrusted(error) || (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
 
 /** Whether a retry can't help. Unknown failures pass. */
 export function isLasting(error: Error): boolean {

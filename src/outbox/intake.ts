@@ -50,7 +50,7 @@ export interface Intake {
   skipped?: number
   /** Windows that the run with this `id` has counted as skipped, and that these tasks serve. */
   unskipped?: { readonly run: number; readonly windows: number } | undefined
-  /** The sum of the ids of the tasks in the batches: see tasks/id-sum. */
+  /** The sum of the ids of the tasks in the batches: see tasks/ids/sum. */
   idSum: string
 }
 
@@ -193,12 +193,7 @@ export class IntakeWriter {
 }
 
 /** Returns the sum of its ids. */
-async function moveRun(
-  manager: EntityManager,
-  run: RunRow,
-  intake: Intake,
-  persisted: number,
-): Promise<string | null> {
+async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, persisted: number): Promise<string | null> {
   // guard: checkpoint-moves
   const { checkpoint } = intake
   const rejected = intake.rejections.filter(({ kind }) => kind === 'rejected').length

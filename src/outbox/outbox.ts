@@ -73,8 +73,6 @@ export interface OpenOptions {
   masked?(text: string): string
   /** Rejections that are kept. Default: 10,000. */
   keepRejected?: number
-  /** Milliseconds: what a sink lost and is older isn't delivered again. */
-  maxAgeMs?: number
   /** Looks at all of it before it is closed. What it throws is left to a later look. */
   onClose?: ((view: View) => Promise<void>) | undefined
   now(): number
@@ -86,8 +84,6 @@ interface Memory {
   readonly state: OutboxState
   readonly sinks: Sinks
 }
-
-const dayMs = 86_400_000
 
 export class Outbox {
   readonly path: string
@@ -232,8 +228,8 @@ export class Outbox {
   }
 
   #parts(): Parts {
-    const { maxAgeMs = dayMs, now } = this.#options
-    return { database: this.#database, state: this.#state, queue: this.queue, sinks: this.sinks, maxAgeMs, now }
+    const { now } = this.#options
+    return { database: this.#database, state: this.#state, queue: this.queue, sinks: this.sinks, now }
   }
 
   /** Writes the acknowledgement. */

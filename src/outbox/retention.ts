@@ -46,6 +46,7 @@ export class Retention {
       slot: keep.slot,
     })
     await this.#deleteRuns(keep.runs, keep.slot)
+    await this.#deleteRejectionsOfMissed(keep.runs)
     await this.#deleteRejected()
   }
 
@@ -127,7 +128,6 @@ export class Retention {
         .andWhere("run.id NOT IN (SELECT run FROM dead WHERE fate = 'dead')")
         .getMany(),
     )
-    await this.#deleteRejectionsOfMissed(keep)
     if (empty.length === 0) return
     const these = among(empty.map(({ id }) => id))
     const newestDeletedSlot = newest([...empty.map((run) => run.slot), this.#state.newestDeletedSlot])

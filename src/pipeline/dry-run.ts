@@ -20,7 +20,7 @@ const shown = 10
 export interface DryRun {
   read: number
   rejected: number
-  /** Without an outbox to compare with, a false duplicate is possible: see tasks/seen for how rarely. */
+  /** Without an outbox to compare with, a false duplicate is possible: see tasks/ids/seen for how rarely. */
   duplicates: number
   /** With a cadence: those that have no window in the slot's interval. */
   notDue: number

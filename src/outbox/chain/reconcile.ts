@@ -11,7 +11,7 @@
  *
  * Where the fence doesn't tell of all that the sink holds (emptied, copy), the sink is searched: delivery goes on over
  * tasks that are there, one by one, up to the first one that isn't. What was lost is delivered again from the history
- * where it is younger than `maxAgeMs`; what isn't, or is no longer kept, makes its runs `lost`.
+ * where it is younger than a day; what isn't, or is no longer kept, makes its runs `lost`.
  */
 import { randomUUID } from 'node:crypto'
 import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
@@ -29,14 +29,15 @@ import { isAnother, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
 import type { Sinks } from './sinks.js'
 
+/** Milliseconds: after a restart of a Redis without a disk nobody wants three days of hours. */
+const dayMs = 86_400_000
+
 /** What the comparison needs of an outbox. */
 export interface Parts {
   readonly database: Database
   readonly state: OutboxState
   readonly queue: Queue
   readonly sinks: Sinks
-  /** Milliseconds: what is older isn't delivered again. */
-  readonly maxAgeMs: number
   now(): number
 }
 
@@ -189,7 +190,7 @@ interface Back {
  * turns out to have.
  */
 async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
-  const { database, state, queue, maxAgeMs, now } = parts
+  const { database, state, queue, now } = parts
   const ackedSeq = state.acked.seq
   const fromSeq = Math.min(note?.fromSeq ?? 0, ackedSeq)
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
@@ -201,7 +202,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
     return { kind: 'same', at, warnings: [] }
   }
   const reached = await database.transaction(async (manager) => {
-    const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - maxAgeMs })
+    const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
     await reopen(manager, reached, ackedSeq)
     await manager.update(
       states,

@@ -2,7 +2,7 @@
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { sinkIdsIn, textsIn } from '../chain/sinks.js'
 import { type Holder, holderIn } from '../runs/holder.js'
-import { batches, type RunState, runs, sinkRows, states } from '../sqlite/entities.js'
+import { batches, type RunState, readStates, runs, sinkRows, states, unfinishedStates } from '../sqlite/entities.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, read, type View } from './view.js'
 
@@ -80,11 +80,11 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
 async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const { manager, version } = view
   const select = { id: true, slot: true, state: true, read: true, persisted: true, startedAt: true } as const
-  const ended = { state: In(['read', 'done', 'lost'] satisfies RunState[]) }
+  const ended = { state: In(readStates) }
   const repeated = version < 4 ? {} : { repeated: true }
   const newest = { where: ended, order: { id: 'DESC' }, take: lastRuns } as const
   const whole = await manager.find(runs, { select: { ...select, ...repeated }, ...newest })
-  const where = { state: In(['reading', 'checking', 'read'] satisfies RunState[]) }
+  const where = { state: In(unfinishedStates) }
   const lastError = version < 6 ? {} : { lastError: true }
   const unfinished = await manager.find(runs, { select: { ...select, ...lastError }, where, order: { id: 'ASC' } })
   return {

@@ -1,7 +1,7 @@
 /** What metrics tell of an outbox. Reads only. */
 import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
-import { deadTasks, gaps, runs } from '../sqlite/entities.js'
+import { deadTasks, gaps, runs, unfinishedStates } from '../sqlite/entities.js'
 import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
 import { read, type View } from './view.js'
 
@@ -49,7 +49,7 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
     dead: await deadIn(view),
     died: await manager.countBy(deadTasks, { fate: 'dead', diedAt: MoreThanOrEqual(since) }),
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
-    openRuns: await manager.countBy(runs, { state: In(['reading', 'checking', 'read']) }),
+    openRuns: await manager.countBy(runs, { state: In(unfinishedStates) }),
     missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },
     run: latest
       ? {

@@ -8,7 +8,7 @@
  */
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
 import { beginningWith, endingAfter } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunState, runs, states, suspects } from '../sqlite/entities.js'
+import { batches, deadTasks, type RunState, runs, states, suspects, unfinishedStates } from '../sqlite/entities.js'
 import { passOver } from '../sqlite/statements.js'
 
 /** Which runs. */
@@ -29,19 +29,13 @@ export interface Doomed {
   tasks: number
 }
 
-const waiting: readonly RunState[] = ['reading', 'checking', 'read']
-
 /** What would be discarded, oldest first. Reads only. */
 export async function doomed(manager: EntityManager, filter: DiscardFilter): Promise<(Doomed & { id: number })[]> {
-  const which =
-    'run' in filter
-      ? { runId: beginningWith(filter.run) }
-      : 'before' in filter
-        ? { startedAt: LessThan(filter.before) }
-        : {}
-  const state = In(['pending' in filter ? waiting : [...waiting, 'lost' as const]].flat())
+  const run = 'run' in filter ? { runId: beginningWith(filter.run) } : {}
+  const before = 'before' in filter ? { startedAt: LessThan(filter.before) } : {}
+  const state = In('pending' in filter ? unfinishedStates : [...unfinishedStates, 'lost'])
   const select = { id: true, runId: true, slot: true, state: true } as const
-  const found = await manager.find(runs, { select, where: { ...which, state }, order: { id: 'ASC' } })
+  const found = await manager.find(runs, { select, where: { ...run, ...before, state }, order: { id: 'ASC' } })
   const pending = await Promise.all(found.map(({ id }) => pendingOf(manager, id)))
   return found.map((run, index) => ({ ...run, tasks: pending[index]?.length ?? 0 }))
 }

@@ -21,7 +21,7 @@ import { zeroSum } from '../../tasks/ids/sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import { type Reason, reasonsOf } from '../inspect/ledger/reasons.js'
 import type { Database } from '../sqlite/database.js'
-import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
+import { gaps, type RunRow, readStates, runs, states, suspects, unfinishedStates } from '../sqlite/entities.js'
 import { settleHeld } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { noteTold, toldIn } from './holder.js'
@@ -71,7 +71,7 @@ export class Ledger {
 
   /** Runs whose tasks aren't all read, or not all in the sink, oldest first. */
   async unfinished(): Promise<RunRow[]> {
-    return this.#find({ state: In(['reading', 'checking', 'read']) })
+    return this.#find({ state: In(unfinishedStates) })
   }
 
   /** Why locations of a run were rejected, of those that are kept; the commonest reason first. */
@@ -181,7 +181,7 @@ export class Ledger {
 
   /** Closes the runs of these slots that aren't done: another outbox served them, with what is pending here, too. */
   async closeServed(slots: readonly string[]): Promise<void> {
-    const where = { state: In(['reading', 'checking', 'read']), again: 0 }
+    const where = { state: In(unfinishedStates), again: 0 }
     await this.#database.transaction(async (manager) => {
       for (const { id, slot } of await manager.find(runs, { where })) {
         if (!slots.includes(slot)) continue
@@ -244,7 +244,7 @@ export class Ledger {
 
   /** The latest run of the same source that was read to its end and isn't this one. */
   async before(run: RunRow): Promise<RunRow | undefined> {
-    const like = { sourceDigest: run.sourceDigest, state: In(['read', 'done', 'lost']), id: Not(run.id) }
+    const like = { sourceDigest: run.sourceDigest, state: In(readStates), id: Not(run.id) }
     const latest = { where: like, order: { id: 'DESC' }, take: 1 } as const
     const [found] = await this.#database.inTurn((manager) => manager.find(runs, latest))
     return found

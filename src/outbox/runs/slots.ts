@@ -1,7 +1,7 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect/view.js'
-import { gaps, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { gaps, type RunRow, type RunState, runs, states, unfinishedStates } from '../sqlite/entities.js'
 import { currentOf } from './whole-slots.js'
 
 export interface SlotSeen {
@@ -77,7 +77,7 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
         from: intervalFrom === null ? null : slotOf(intervalFrom),
         state: coveredBy === null ? state : 'covered',
       })),
-      open: slots.filter(({ state }) => unfinished.includes(state)).length,
+      open: slots.filter(({ state }) => unfinishedStates.includes(state)).length,
       missed: missed.map(({ firstSlot: from, lastSlot: to, count, reason }) => ({ from, to, count, reason })),
     }
   })
@@ -92,5 +92,3 @@ function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
   const read = ofSlot.reduce((sum, run) => sum + run.read, 0)
   return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, read, intervalFrom }))
 }
-
-const unfinished: readonly RunState[] = ['reading', 'checking', 'read']

@@ -58,7 +58,7 @@ export function receiptOf(own: readonly RunRow[], pipeline: string, dead: number
   }
   const sum = (of: (run: RunRow) => number): number => current.reduce((total, run) => total + of(run), 0)
   const discarded = sum((run) => run.discarded)
-  const [shard = 0, shards = 1] = shardOf(last.sourceDigest)
+  const [shard, shards] = shardOf(last.sourceDigest)
   return {
     pipeline,
     slot: last.slot,

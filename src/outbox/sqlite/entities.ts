@@ -101,6 +101,11 @@ export const attachments = new EntitySchema<AttachmentRow>({
 /** See ledger.ts. */
 export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost' | 'missed' | 'discarded'
 
+/** Of runs whose tasks aren't all read, or not all in the sink. */
+export const unfinishedStates: readonly RunState[] = ['reading', 'checking', 'read']
+/** Of runs whose source was read to its end, and that nobody gave up. */
+export const readStates: readonly RunState[] = ['read', 'done', 'lost']
+
 export interface RunRow {
   id: number
   /** UUID. */

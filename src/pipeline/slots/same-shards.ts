@@ -12,7 +12,7 @@ import type { ProduceDeps } from '../parts.js'
  */
 export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[]> {
   const { outbox, pipeline, source } = deps
-  const [, shards = 1] = shardOf(source.digest)
+  const [, shards] = shardOf(source.digest)
   const rows = await outbox.ledger.ofSlot(slot)
   const own = rows.map((run) => shardOf(run.sourceDigest))
   // A row that stands for what another outbox served has no tasks.

@@ -92,7 +92,7 @@ class Postgres implements Sink {
     const ids = batch.tasks.map(taskIdOf)
     const [row] = await this.#connection
       .transaction((query) => this.#addTo(query, batch, link, ids))
-      .catch((error) => {
+      .catch((error: unknown) => {
         if (isMissing(error)) throw new ChangedError(`The table ${name} is gone.`, { cause: error })
         if (isAboutTasks(error)) throw new RefusedError(toError(error).message, { cause: error })
         throw error

@@ -224,8 +224,6 @@ export const timeOf = (id: string): number => Number(id.split('-')[0])
 
 /** Whether an entry comes after another one. Their numbers may be larger than a double holds. */
 export function isAfter(entry: string, other: string): boolean {
-  const [[time = 0n, number = 0n], [otherTime = 0n, otherNumber = 0n]] = [wordsOf(entry), wordsOf(other)]
+  const [[time, number], [otherTime, otherNumber]] = [parts(entry), parts(other)]
   return time === otherTime ? number > otherNumber : time > otherTime
 }
-
-const wordsOf = (id: string): bigint[] => id.split('-').map(BigInt)

@@ -7,7 +7,7 @@ import { type Holder, holderIn } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, receiptOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
-import { batches, deadTasks, type RunRow, type RunState, runs, sinkRows, states } from '../../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, readStates, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { damaged } from '../../sqlite/trouble.js'
 import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
@@ -218,7 +218,7 @@ export async function lastRunIn(
 ): Promise<{ run: RunRow; windows: Windows } | undefined> {
   return read(path, async (view) => {
     mustBeUpToDate(view)
-    const where = { state: In<RunState>(['read', 'done', 'lost']), ...(slot === undefined ? {} : { slot }) }
+    const where = { state: In(readStates), ...(slot === undefined ? {} : { slot }) }
     const found = await view.manager.find(runs, { where, order: { id: 'ASC' } })
     const run = found.toSorted((a, b) => Date.parse(a.slot) - Date.parse(b.slot)).at(-1)
     return run && { run, windows: await windowsOf(view.manager, run) }

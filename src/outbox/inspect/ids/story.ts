@@ -170,7 +170,15 @@ async function recordsIn(view: View, wanted: Wanted): Promise<Trace[]> {
     ...waiting
       .filter(({ task, position }) => wanted(task, position))
       .map(({ run, position, task }): Trace => {
-        return { ...none, run, kind: 'suspect', position, text: task, reason: null, at: iso(started.get(run) ?? 0, view) }
+        return {
+          ...none,
+          run,
+          kind: 'suspect',
+          position,
+          text: task,
+          reason: null,
+          at: iso(started.get(run) ?? 0, view),
+        }
       }),
   ]
 }

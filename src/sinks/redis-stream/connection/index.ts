@@ -26,6 +26,7 @@ export class Connection {
   /** Whether commands that may be missing are sent: a proxy may answer them by closing the connection. */
   #sendsOptional = true
   #warned = false
+  #isClosed = false
 
   constructor(settings: Settings, way: Way, signal: AbortSignal, log: Logger) {
     this.#settings = settings
@@ -83,6 +84,11 @@ export class Connection {
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#dropAll()
+  }
+
+  #dropAll(): void {
     for (const redis of [this.#client, ...this.#listeners]) drop(redis)
   }
 
@@ -96,7 +102,7 @@ export class Connection {
   }
 
   async #reconnect(): Promise<Redis> {
-    this.close()
+    this.#dropAll()
     let redis = await this.#connect()
     if (this.#sendsOptional && !(await this.#introduce(redis))) {
       this.#sendsOptional = false
@@ -131,7 +137,7 @@ export class Connection {
     this.#redirected = undefined
     this.#node = target.node
     redis = await dial(target, settings, way, signal)
-    if (isMoved) drop(redis)
+    if (isMoved || this.#isClosed) drop(redis)
     return redis
   }
 
