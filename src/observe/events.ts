@@ -10,6 +10,7 @@ export const logEvents = {
   'source-empty': 'The source has no location that can be used.',
   'list-shrunk': 'The list has fewer than half of the locations of the run before.',
   'slot-delivered-before': "The slot was delivered, and its history isn't kept any more: nothing is read.",
+  'slot-not-scheduled': 'With a schedule, a slot was named that is no scheduled time.',
   'slot-list-changed': 'The slot was served with another list before.',
   'slots-missed': 'Scheduled times that no run will serve.',
   'starts-missed': 'Earlier starts that stored nothing, and that this one stands for.',

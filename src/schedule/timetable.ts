@@ -12,7 +12,8 @@ export interface Timetable {
 
 /** @throws Error where the expression or the zone makes no sense, or gives no time at all */
 export function timetable({ cron, timezone }: { cron: string; timezone: string }): Timetable {
-  const job = new Cron(cron, { timezone, mode: '5-part' })
+  // As cron has it: a list of hours is fixed times, which a change of the clocks neither takes away nor doubles.
+  const job = new Cron(cron, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' })
   const after = (time: number): number | undefined => job.nextRun(new Date(time))?.getTime()
   return {
     at: (time) => job.previousRuns(1, new Date(time + 1))[0]?.getTime(),
@@ -28,11 +29,13 @@ export const isTimeOf = (timetable: Timetable, time: number): boolean => timetab
 /** What is wrong with an expression; undefined where it gives times. */
 export function mistakeIn(cron: string): string | undefined {
   const fields = cron.trim().split(/\s+/).length
-  if (!/^@/.test(cron.trim()) && fields !== 5)
+  const isWord = cron.trim().startsWith('@')
+  if (!isWord && fields !== 5)
     return `five fields are expected, such as "0 * * * *" (minute, hour, day, month, day of the week), not ${fields}`
   try {
     return timetable({ cron, timezone: 'UTC' }).after(0) === undefined ? `no time is ever ${cron}` : undefined
   } catch (error) {
+    if (isWord) return 'of the words that begin with @ it may be @hourly, @daily, @weekly, @monthly or @yearly'
     const { message } = error instanceof Error ? error : new Error(String(error))
     return message.replace(/^CronPattern: /, '')
   }

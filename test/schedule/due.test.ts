@@ -20,17 +20,25 @@ describe('a timetable', () => {
     expect(iso(hourly.after(ms('2026-03-01T10:00:00Z')) ?? 0)).toBe('2026-03-01T11:00:00.000Z')
   })
 
-  it('takes 02:30 at 03:00 where clocks are put forward, and once where they are put back', () => {
-    const berlin = timetable({ cron: '30 2 * * *', timezone: 'Europe/Berlin' })
-    const times = (from: string, to: string): string[] => [...berlin.between(ms(from), ms(to))].map(iso)
-    expect(times('2026-03-28T12:00:00Z', '2026-03-30T12:00:00Z')).toEqual([
-      '2026-03-29T01:00:00.000Z',
-      '2026-03-30T00:30:00.000Z',
-    ])
-    expect(times('2026-10-24T12:00:00Z', '2026-10-26T12:00:00Z')).toEqual([
-      '2026-10-25T00:30:00.000Z',
-      '2026-10-26T01:30:00.000Z',
-    ])
+  // 02:30 is at 03:00 where clocks are put forward, and once where they are put back; of a list and a range, too.
+  it.each([
+    ['30 2 * * *', ['01:00'], ['00:30']],
+    ['30 2,4 * * *', ['01:00', '02:30'], ['00:30', '03:30']],
+    ['30 2-3 * * *', ['01:00', '01:30'], ['00:30', '02:30']],
+    ['15,45 2,14 * * *', ['01:00'], ['00:15', '00:45']],
+    ['30 */2 * * *', ['02:30'], ['00:30', '01:30', '03:30']],
+  ])('with the clocks in Berlin, %s is at %j in spring, at %j in autumn', (cron, spring, autumn) => {
+    const berlin = timetable({ cron, timezone: 'Europe/Berlin' })
+    const night = (date: string): string[] => {
+      const [from, to] = [ms(`${date}T00:00:00Z`), ms(`${date}T03:59:00Z`)]
+      const times = [...berlin.between(from, to)]
+      const back: number[] = []
+      for (let time = berlin.at(to); time !== undefined && time > from; time = berlin.at(time - 1)) back.unshift(time)
+      expect(back).toEqual(times)
+      return times.map((time) => iso(time).slice(11, 16))
+    }
+    expect(night('2026-03-29')).toEqual(spring)
+    expect(night('2026-10-25')).toEqual(autumn)
   })
 
   it('has each hour of a day of 25 hours, in zones with half hours, too', () => {
@@ -43,6 +51,7 @@ describe('a timetable', () => {
   it('tells mistakes', () => {
     expect(mistakeIn('@daily')).toBeUndefined()
     for (const cron of ['61 * * * *', '* * * * * *', 'soon', '0 0 30 2 *']) expect(mistakeIn(cron)).toBeTypeOf('string')
+    for (const cron of ['@every 5m', '@reboot']) expect(mistakeIn(cron)).toMatch(/it may be @hourly/)
     expect(isZone('Europe/Berlin')).toBe(true)
     expect(isZone('Mars/Base')).toBe(false)
   })

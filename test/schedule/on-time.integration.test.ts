@@ -46,6 +46,29 @@ describe('a start without --slot', () => {
   })
 })
 
+test('a dry run says what a start would send: the lists of all that is due, or none of a slot that is served', async () => {
+  const cwd = await folderOf({ catchUp: 'all' })
+  const dry = async (now: string, ...args: string[]): Promise<string> =>
+    (await owm(['produce', '-n', ...args], at(cwd, `2026-11-23T${now}:00Z`))).stdout
+  expect(await dry('10:10')).toMatch(/3 tasks would be delivered to jsonl$/m)
+  await produce(cwd, '2026-11-23T10:10:00Z')
+  expect(await dry('13:10')).toMatch(
+    /T13:00.* 3 tasks would be delivered to jsonl, besides .* 2 earlier scheduled times$/m,
+  )
+  expect((await produce(cwd, '2026-11-23T13:10:00Z')).json.sink.delivered).toBe(9)
+  expect(await dry('13:11')).toMatch(/T13:00.* 3 tasks; the slot is served: a start would send none of them$/m)
+  expect(await dry('13:11', '--slot', '2026-11-23T10:00:00Z')).toMatch(/would send only those that it has not had$/m)
+})
+
+test('a slot that is no scheduled time is served, with a warning that it has ids of its own', async () => {
+  const cwd = await folderOf()
+  const off = await produce(cwd, '2026-11-23T10:10:00Z', '--slot', '2026-11-23T10:00:07Z')
+  expect(off).toMatchObject({ code: 0, json: { sink: { delivered: 3 } } })
+  expect(off.stderr).toMatch(/10:00:07Z is no scheduled time, .* before it is 2026-11-23T10:00:00Z/)
+  const on = await produce(cwd, '2026-11-23T10:10:00Z', '--slot', '2026-11-23T10:00:00Z')
+  expect(on.stderr).not.toContain('scheduled time')
+})
+
 describe('after an outage', () => {
   test('latest: one run covers all that is due', async () => {
     const cwd = await folderOf()

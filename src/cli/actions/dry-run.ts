@@ -16,12 +16,20 @@ interface Shown {
   readonly named: string | undefined
 }
 
+interface DueNow {
+  readonly dueOf: DueOf
+  /** Scheduled times before the slot that have runs of their own. */
+  readonly earlier: number
+  /** What a start would send of the tasks of a slot that is served; undefined where it isn't. */
+  readonly ofServed?: string
+}
+
 /** What a start would serve now: sets the slot, and says which locations are due. */
 export async function dueInDryRun(
   result: ProduceResult,
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named }: Shown,
-): Promise<DueOf> {
+): Promise<DueNow> {
   const [{ cadenceOf, dueIn }, { slotsIn }, { newest }, { wouldServe }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
     import('../../outbox/runs/slots.js'),
@@ -30,17 +38,21 @@ export async function dueInDryRun(
   ])
   const now = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? now : Date.parse(named)
-  if (!schedule || to === undefined) return dueIn(undefined, { from: 0, to: 0 })
-  result.slot = slotOf(to)
+  if (to !== undefined) result.slot = slotOf(to)
   const seen = await slotsIn(outbox.path)
-  const run = named === undefined ? wouldServe(schedule, seen).runs.at(-1) : undefined
-  const from = run?.from ?? schedule.timetable.at(to - 1) ?? to
-  return dueIn(cadenceOf({ cadence }), { from, to })
+  const state = seen.slots.find(({ slot }) => slot === result.slot)?.state
+  const isServed = state === 'read' || state === 'done'
+  const ofServed = named === undefined ? 'none of them' : 'only those that it has not had'
+  const served = isServed ? { ofServed } : {}
+  if (!schedule || to === undefined) return { dueOf: dueIn(undefined, { from: 0, to: 0 }), earlier: 0, ...served }
+  const runs = named === undefined ? wouldServe(schedule, seen).runs : []
+  const from = runs.at(-1)?.from ?? schedule.timetable.at(to - 1) ?? to
+  return { dueOf: dueIn(cadenceOf({ cadence }), { from, to }), earlier: Math.max(0, runs.length - 1), ...served }
 }
 
 export async function dryRun(
   result: ProduceResult,
-  { source, loaded, dueOf }: { source: ChosenSource; loaded: Loaded; dueOf: DueOf },
+  { source, loaded, now }: { source: ChosenSource; loaded: Loaded; now: DueNow },
   strict: boolean,
   elapsed: () => number,
   around: Surroundings,
@@ -51,6 +63,7 @@ export async function dryRun(
   ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
+  const { dueOf, earlier, ofServed } = now
   const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
@@ -63,7 +76,10 @@ export async function dryRun(
     `${count(counts.rejected)} rejected`,
     plural(counts.duplicates, 'duplicate'),
     ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),
-    `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`,
+    ofServed === undefined
+      ? `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`
+      : `${plural(tasks, 'task')}; the slot is served: a start would send ${ofServed}`,
+    ...(earlier > 0 ? [`besides the list of ${plural(earlier, 'earlier scheduled time')}`] : []),
   ].join(', ')
   return {
     result: { ...result, tasks: preview.map(parseJson) },

@@ -24,7 +24,16 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { rejections, tellAllRejects } from './rejects.js'
-import { coveredBy, noteDelivered, type Served, slotsInWords, tellMissed, tellPace, tellVolatile } from './served.js'
+import {
+  coveredBy,
+  noteDelivered,
+  type Served,
+  slotsInWords,
+  tellMissed,
+  tellPace,
+  tellUnscheduled,
+  tellVolatile,
+} from './served.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult {
@@ -103,7 +112,10 @@ export async function produce(
   result.outbox.path = settings.outbox.path
   let outbox: Outbox | undefined
   const schedule = scheduleOf(loaded, around)
-  if (named !== undefined) mustNotBeFar(named, schedule)
+  if (named !== undefined && schedule) {
+    mustNotBeFar(named, schedule)
+    await tellUnscheduled(named, schedule, around)
+  }
   // Wrong settings are reported before anything is touched.
   const cadence = await (await import('../../config/filters.js')).cadenceKept(loaded)
   const source = await sourceOf(loaded, around, () => outbox)
@@ -111,8 +123,8 @@ export async function produce(
   if (flags['dry-run']) {
     const { dryRun, dueInDryRun } = await import('./dry-run.js')
     await lookAtOutbox(loaded, around, 'owner')
-    const dueOf = await dueInDryRun(result, loaded, { cadence, schedule, named })
-    return dryRun(result, { source, loaded, dueOf }, flags.strict, elapsed, around)
+    const now = await dueInDryRun(result, loaded, { cadence, schedule, named })
+    return dryRun(result, { source, loaded, now }, flags.strict, elapsed, around)
   }
   if (schedule) {
     await tellVolatile(settings.outbox.path, around)
@@ -149,9 +161,9 @@ function slotGiven(given: string | undefined, { env }: Surroundings): string | u
 }
 
 /** A slot that is more than one period ahead is a slip. Throws UsageError. */
-export function mustNotBeFar(slot: string, schedule: OnTime | undefined, what = 'The slot'): void {
-  const next = schedule?.timetable.after(schedule.now())
-  const after = next === undefined ? undefined : schedule?.timetable.after(next)
+export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'The slot'): void {
+  const next = timetable.after(now())
+  const after = next === undefined ? undefined : timetable.after(next)
   if (after === undefined || Date.parse(slot) < after) return
   throw new UsageError(`${what} ${slot} is more than one scheduled time ahead.`, {
     hint: '`schedule.cron` says when its time comes; without --slot a start serves the newest time that is due.',

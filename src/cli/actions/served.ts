@@ -29,6 +29,19 @@ interface ResultOfDelivery {
   served: Served[]
 }
 
+/** A slip in a slot's time makes another slot of it, whose tasks are new to everybody. */
+export async function tellUnscheduled(slot: string, { timetable }: OnTime, { logger }: Surroundings): Promise<void> {
+  const time = Date.parse(slot)
+  const before = timetable.at(time)
+  if (before === undefined || before === time) return
+  const log = await logger()
+  log.warn(
+    { event: 'slot-not-scheduled', slot },
+    `the slot ${slot} is no scheduled time, and has task ids of its own; ` +
+      `the scheduled time before it is ${slotOf(before)}`,
+  )
+}
+
 /** Notes what was delivered, and what is left. */
 export async function noteDelivered(
   result: ResultOfDelivery,

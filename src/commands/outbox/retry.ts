@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { type RetryResult, retry } from '../../cli/actions/outbox/inspect.js'
+import { type RetryResult, retry } from '../../cli/actions/outbox/retry.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { runToChange, waiting } from '../../cli/flags.js'
 
-export type { RetryResult } from '../../cli/actions/outbox/inspect.js'
+export type { RetryResult } from '../../cli/actions/outbox/retry.js'
 
 export default class OutboxRetry extends OwmCommand<RetryResult> {
   static override summary = 'Put dead tasks back, to be delivered again.'

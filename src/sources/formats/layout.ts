@@ -1,6 +1,7 @@
 /** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
 import * as z from 'zod'
 import { Twice } from '../../tasks/json/exact.js'
+import { isObject } from './records.js'
 
 const layouts = ['records', 'keyed', 'rows', 'columns'] as const
 export type Layout = (typeof layouts)[number]
@@ -19,9 +20,6 @@ export interface Entry {
   /** Its key in an object of records. */
   readonly key: string | undefined
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The records in a value; undefined where it isn't laid out so. */
 export function entriesIn(value: unknown, layout: Layout = 'records'): Entry[] | undefined {

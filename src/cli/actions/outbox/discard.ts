@@ -36,7 +36,7 @@ export async function discard(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<DiscardResult>> {
-  const filter = filterOf(flags)
+  const filter = filterOf(flags, around)
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { path } = loaded.settings.outbox
@@ -60,12 +60,12 @@ export async function discard(
 }
 
 /** Throws UsageError where not exactly one of the flags says what is meant. */
-function filterOf(flags: DiscardFlags): DiscardFilter {
+function filterOf(flags: DiscardFlags, { now }: Surroundings): DiscardFilter {
   const { run, pending, 'older-than': age } = flags
   const filters: DiscardFilter[] = [
     ...(run === undefined ? [] : [{ run }]),
     ...(pending ? ([{ pending }] as const) : []),
-    ...(age === undefined ? [] : [{ before: Date.now() - durationOf('--older-than', age) }]),
+    ...(age === undefined ? [] : [{ before: now() - durationOf('--older-than', age) }]),
   ]
   const [filter, ...others] = filters
   if (filter && others.length === 0) return filter

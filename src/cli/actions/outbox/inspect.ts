@@ -1,12 +1,9 @@
-/** `owm outbox …`: what an operator sees of the outbox, and does to it. */
+/** `owm outbox inspect`: what an operator sees of the outbox. */
 import type { Loaded } from '../../../config/load.js'
-import { UsageError } from '../../../errors/index.js'
 import type { Picture } from '../../../outbox/inspect/picture.js'
 import type { RunReport } from '../../../outbox/inspect/runs.js'
 import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks.js'
 import type { Done } from '../../command.js'
-import { openOutbox, type Surroundings } from '../../compose.js'
-import { type WaitFlags, waitMsOf } from '../../flags.js'
 import { age, count, plural, seconds } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
 import { stateOf } from '../look/runs/words.js'
@@ -130,48 +127,3 @@ const placeOf = ({ task, value }: TaskReport): string =>
   typeof task === 'object' && task !== null && 'city' in task && 'latitude_deg' in task && 'longitude_deg' in task
     ? `${task.city} (${task.latitude_deg}, ${task.longitude_deg})`
     : (value ?? '')
-
-/** What `owm outbox retry --json` prints. */
-export interface RetryResult {
-  outbox: { path: string | null; pending: number; dead: number }
-  retried: number
-}
-
-export interface RetryFlags extends WaitFlags {
-  run?: string | undefined
-  all: boolean
-}
-
-/** @param seqs as they were given on the command line */
-export async function retry(
-  seqs: readonly unknown[],
-  { run, all, ...flags }: RetryFlags,
-  configure: () => Promise<Loaded>,
-  around: Surroundings,
-): Promise<Done<RetryResult>> {
-  const wrong = seqs.find((seq) => !Number.isSafeInteger(Number(seq)) || Number(seq) < 1)
-  if (wrong !== undefined)
-    throw new UsageError(`${String(wrong)} is not a SEQ.`, {
-      hint: 'A SEQ is a whole number, 1 or more: see `owm outbox inspect --state dead`.',
-    })
-  if ([seqs.length > 0, run !== undefined, all].filter(Boolean).length !== 1)
-    throw new UsageError('Which dead tasks? Name one or more SEQ, or --run ID, or --all.', {
-      hint: '`owm outbox inspect --state dead` shows them.',
-    })
-  const waitMs = waitMsOf(flags)
-  const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
-  try {
-    const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
-    const retried = await outbox.deadLetters.retry(chosen)
-    const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
-    const ofRun = run === undefined ? '' : `: no run whose id begins with ${run} has one`
-    const nothing = seqs.length > 0 ? `: no dead task has the SEQ ${seqs.join(', ')}` : ofRun
-    const next = retried > 0 ? ': `owm flush` delivers them' : nothing
-    return {
-      result: { outbox: { path: outbox.path, pending, dead }, retried },
-      summary: [`${plural(retried, 'dead task')} put back, ${count(pending)} pending, ${count(dead)} dead${next}`],
-    }
-  } finally {
-    await outbox.close()
-  }
-}

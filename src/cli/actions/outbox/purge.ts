@@ -33,7 +33,7 @@ export async function purge(
   around: Surroundings,
   ask: ((question: string) => Promise<boolean>) | undefined,
 ): Promise<Done<PurgeResult>> {
-  const what = { before: Date.now() - durationOf('--older-than', flags['older-than']), dead: flags.dead }
+  const what = { before: around.now() - durationOf('--older-than', flags['older-than']), dead: flags.dead }
   const waitMs = waitMsOf(flags)
   const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
   const { path } = outbox
