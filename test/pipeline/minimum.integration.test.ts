@@ -154,7 +154,8 @@ test('is judged of each run where one start has several', async () => {
       open: () => ({
         async *read() {
           const count = runs++ === 0 ? 8 : 2
-          const locations = Array.from({ length: count }, (_, index) => ({ city: 'p' + index, latitude: 1, longitude: 1 }))
+          const place = (_, index) => ({ city: 'p' + index, latitude: 1, longitude: 1 })
+          const locations = Array.from({ length: count }, place)
           yield { locations, resume: 'end', position: (index) => 'row ' + index }
         },
       }),

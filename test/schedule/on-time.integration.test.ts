@@ -46,7 +46,7 @@ describe('a start without --slot', () => {
   })
 })
 
-test('a dry run says what a start would send: the lists of all that is due, or none of a slot that is served', async () => {
+test('a dry run says what a start would send, of all that is due, and of a slot that is served', async () => {
   const cwd = await folderOf({ catchUp: 'all' })
   const dry = async (now: string, ...args: string[]): Promise<string> =>
     (await owm(['produce', '-n', ...args], at(cwd, `2026-11-23T${now}:00Z`))).stdout
