@@ -26,7 +26,15 @@ export interface Records {
 }
 
 /** What hasn't even the form of a record: no value in it is to blame. */
-export class NoRecord extends Malformed {}
+export class NoRecord extends Malformed {
+  /** Whether the list ends before a quote that was opened in this record, or before it, is closed. */
+  readonly isOpen: boolean
+
+  constructor(value: string, reason: string, isOpen = false) {
+    super(value, reason)
+    this.isOpen = isOpen
+  }
+}
 
 /** Characters of one record: a longer one has a quote or a bracket that is never closed. */
 export const maxRecord = 8 * 1024 * 1024

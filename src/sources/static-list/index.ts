@@ -5,23 +5,16 @@
  * grow with its length (but for YAML, which is one document), and no record costs a step of an iterator.
  */
 import { resolve } from 'node:path'
-import {
-  defineSource,
-  type Location,
-  type LocationBatch,
-  type Logger,
-  type Malformed,
-  type Source,
-} from '../../plugin.js'
+import { defineSource, type LocationBatch, type Logger, type Source } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
 import { readCsv } from '../formats/csv/index.js'
 import { readJson } from '../formats/json/index.js'
 import { readNdjson } from '../formats/ndjson.js'
 import { RecordReader } from '../formats/record.js'
-import { damaged, NoRecord, type Records, titleOf } from '../formats/records.js'
+import { type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
-import { errorIn, errorInComment } from '../signs/ending.js'
 import { inBatches } from './checkpoint.js'
+import { endingOf } from './ending.js'
 import { fileList, type List, unchanged } from './file.js'
 import { judged } from './judged.js'
 import { type Options, options } from './options.js'
@@ -68,39 +61,6 @@ function inline(given: Options, log: Logger): Source {
     read(resume) {
       const mapping = new Mapping(given, { title: 'source.locations', thing: 'key', log })
       return inBatches(judged(all(mapping), mapping), resume, 'inline')
-    },
-  }
-}
-
-/** A list, and what looks at its end: whether it is one, or where a program or a transfer broke off. */
-function endingOf(list: List, { comment }: Options): { list: List; check(last: Location | Malformed): void } {
-  // What is between brackets has an end of its own.
-  const isLines = !['json', 'geojson', 'yaml'].includes(list.format)
-  let hasEnd = true
-  let tail = ''
-  async function* text(): AsyncGenerator<string> {
-    for await (const chunk of list.text()) {
-      hasEnd = !isLines || /[\r\n]$/.test(chunk)
-      if (comment !== undefined) tail = `${tail}${chunk}`.slice(-1000)
-      yield chunk
-    }
-  }
-  const commented = (): string | undefined => {
-    const line =
-      tail
-        .trimEnd()
-        .split(/[\r\n]+/)
-        .at(-1) ?? ''
-    return isLines && comment !== undefined && line.startsWith(comment) ? errorInComment(line) : undefined
-  }
-  const hint = 'Fetch the list again; what stands before that was read.'
-  return {
-    list: { ...list, text },
-    check(last) {
-      const said = errorIn(last) ?? commented()
-      if (said !== undefined) throw damaged(list.name, `ends in an error: ${said}`, hint)
-      if (!hasEnd && last instanceof NoRecord)
-        throw damaged(list.name, `breaks off in its last record: ${last.reason}`, hint)
     },
   }
 }

@@ -138,12 +138,63 @@ describe('a list in which a program broke off', () => {
       expect((await list(said)).locations, said).toHaveLength(2)
   })
 
+  const quoted = '"id","name","lat","lon"\n"1","A","1","2"\n'
+  const tabs = (text: string): string => text.replaceAll(',', '\t')
+  const cut = ['"3","C', '"3","C"', '"3","C","5', '"3","C","5",', '"3","C","5","', '"3","C","5","6', '"3","C ""D']
+  // A line end that was in the value, and one that nothing says what it is.
+  const cutInLines = ['"3","C\nD', '"3","C\nD\n', '"3","C\n', '"3","C\n\n', '"2","B\n"3","C","5","6"\n4']
+
+  test.each(
+    [...cut, ...cutInLines].flatMap((end) => [
+      ['csv', quoted + end],
+      ['tsv', tabs(quoted + end)],
+    ]),
+  )('cut with quotes in a list of %s, %j', async (format, text) => {
+    expect((await failure(read(`list.${format}`, text))).message).toMatch(/breaks off in its last record: /)
+    expect((await failure(read(`list.${format}`, text.replaceAll('\n', '\r\n')))).message).toMatch(/breaks off/)
+  })
+
+  test.each<[string, string | Buffer, Options?]>([
+    ['csv', `${csv}Genf,46.2,`],
+    ['csv', `${csv}Genf,46.2,-`],
+    ['csv', `${csv.replaceAll(',', ';')}Genf;46.2;`],
+    ['csv', `sep=^\n${csv.replaceAll(',', '^')}Genf^46.2^`],
+    ['csv', `${csv.replaceAll(',', ' ')}Genf 46.2 `, { delimiter: ' ' }],
+    ['csv', `name,lat,lon,\n${csv.slice(13)}Genf,46.2,`],
+    ['tsv', tabs(`${csv}Genf,46.2,`)],
+    ['tsv', tabs('name,lat,lon,note\nBern,46.9,7.4,"the capital"\nGenf,46.2,6.1,"by the')],
+    ['csv', "name,note,lat,lon\nBern,'a,b',1,2\nGenf,'a", { quote: "'" }],
+    ['csv', 'name,lat,lon\n"Bern \\"B\\"",1,2\n"Genf \\"', { escape: '\\' }],
+    ['csv', Buffer.concat([Buffer.from('lat,lon,name\n46.9,7.4,Bern\n47.4,8.5,Z'), Buffer.from([0xc3])])],
+    ['ndjson', Buffer.concat([Buffer.from(`${ndjson}{"lat":47.4,"lon":8.5,"name":"Z`), Buffer.from([0xc3])])],
+  ])('cut in or before its last value: %s, %#', async (format, text, options) => {
+    expect((await failure(read(`list.${format}`, text, options))).message).toMatch(/breaks off in its last record: /)
+  })
+
+  test('what stands before a cut is delivered, and that is no success', async () => {
+    const cwd = await folderWith({
+      source: { use: 'static-list', file: './list.csv' },
+      sink: { use: 'jsonl', path: './tasks.jsonl' },
+      outbox: { path: './outbox.db' },
+    })
+    await writeFile(join(cwd, 'list.csv'), `${quoted}"3","C","5`)
+    const ran = await owm(['produce'], { cwd })
+    expect(ran).toMatchObject({ code: 78, stderr: expect.stringContaining('breaks off in its last record: a quote') })
+    expect((await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(1)
+  })
+
   test.each([
     ['a short row that has its end', `${csv}Genf,46\n`],
     ['a footer', `${csv}(2 rows)\n`],
     ['an error before the end', `name,lat,lon\nERROR: try again\n${csv.slice(csv.indexOf('\n') + 1)}`],
     ['a place with such a name', `${csv}Failure,91,7\n`],
     ['no line end behind a whole row', csv.trimEnd()],
+    ['no line end behind a whole row in quotes', csv.replace('7.6\n', '"7.6"')],
+    ['a quote too many in front of whole rows', csv.replace('Bern', '"Bern').concat('"Genf",46.2,6.1\n')],
+    ['a quote too many in front of a whole row without its end', csv.replace('Bern', '"Bern').concat('Genf,46.2,6.1')],
+    ['a last column that may be empty', csv.replaceAll('\n', ',\n').replace('lon,', 'lon,note').slice(0, -1)],
+    ['a row without its last value that has its end', `${csv}Genf,46.2,\n`],
+    ['a row that is wrong elsewhere', `${csv}Genf,95,6.1`],
   ])('%s ends no list', async (_, text) => {
     const { locations } = await read('list.csv', text)
     expect(locations.length).toBeGreaterThanOrEqual(2)

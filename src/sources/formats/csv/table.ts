@@ -55,6 +55,8 @@ export class Table {
   /** The lines of a record whose last quote is still open, and their characters. */
   #open: string[] = []
   #size = 0
+  /** Whether the list ended before the last quote was closed. */
+  #isOpen = false
   /** Lines to read, from a place on. */
   #waiting: readonly string[] = []
   #at = 0
@@ -93,7 +95,10 @@ export class Table {
   *end(): Generator<Records> {
     while (this.#open.length > 0 || this.#at < this.#waiting.length)
       yield this.#chunk(() => {
-        if (this.#at === this.#waiting.length) this.#giveUpFirst()
+        if (this.#at === this.#waiting.length) {
+          this.#isOpen = true
+          this.#giveUpFirst()
+        }
         this.#feed()
       })
   }
@@ -231,7 +236,7 @@ export class Table {
     const { names } = columns
     if (cells.every((cell) => cell.trim() === '')) return undefined
     if (cells.length !== names.length && !isPadded(cells, names))
-      return new NoRecord(record, `the row has ${cells.length} columns, the header ${names.length}`)
+      return new NoRecord(record, `the row has ${cells.length} columns, the header ${names.length}`, this.#isOpen)
     if (record.includes('\ufffd')) {
       const column = names[cells.findIndex((cell) => cell.includes('\ufffd'))]
       return new Malformed(record, misread(`column ${column}`, this.#terms.given))
@@ -258,7 +263,8 @@ export class Table {
       : isSpaced
         ? 'remove the spaces beside its quotes'
         : 'source.quote sets another, or none'
-    this.#add(new Malformed(record, `a quote in this line is never closed, or more follows a closing one: ${hint}`), at)
+    const reason = `a quote in this line is never closed, or more follows a closing one: ${hint}`
+    this.#add(new NoRecord(record, reason, this.#isOpen), at)
   }
 
   #add(row: Row, at: number): void {
