@@ -30,6 +30,10 @@ export class RecordReader {
   readonly #terms: RecordTerms
   /** Where records are rows. */
   #columns: Plan | undefined
+  /** What a row looks like that only names the columns. */
+  #header: readonly unknown[] = []
+  /** Rows that were left out as such. */
+  headers = 0
 
   constructor(options: RecordOptions, mapping: Mapping, terms: RecordTerms) {
     this.#options = options
@@ -63,11 +67,14 @@ export class RecordReader {
       const names = header ?? cells.map((cell, index) => String(cell ?? '').trim() || `column_${index + 1}`)
       differ(names, this.#terms.title, where)
       this.#columns = this.#mapping.declare(names, where, header ? cells : [])
-      if (!header || isHeader(cells, this.#columns)) return undefined
+      this.#header = !header || isHeader(cells, this.#columns) ? cells : names
     }
     const { names } = this.#columns
     // As each page of an API may have it.
-    if (cells.length === names.length && names.every((name, index) => cells[index] === name)) return undefined
+    if (cells.length === this.#header.length && this.#header.every((name, index) => cells[index] === name)) {
+      this.headers++
+      return undefined
+    }
     if (cells.length !== names.length)
       return new Malformed(raw(), `the row has ${cells.length} values, the header ${names.length} names`)
     return this.#mapping.fromRow(this.#columns, cells, raw)

@@ -211,8 +211,9 @@ export class Pages {
   }
 
   /** Throws ConfigurationError where the first page is full, and nothing says that the list ends there. */
-  #leadsNowhere({ count, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
-    if (this.#tally.total !== undefined || count !== limit || hasMore === false || !isSilent) return
+  #leadsNowhere({ count, rows, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
+    const isFull = count === limit || rows === limit
+    if (this.#tally.total !== undefined || !isFull || hasMore === false || !isSilent) return
     throw new ConfigurationError(`The first page of ${named} is full, but says nothing of a next one.`, {
       hint:
         `Name in source.next where the answer has its next ${this.#pagination.type}; ` +

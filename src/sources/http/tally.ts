@@ -40,6 +40,7 @@ export class Tally {
   readonly #places = circle()
   #lastMark: string | undefined
   #lastCount = 0
+  #lastRows = 0
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
   /** Empty pages since the last one that wasn't. */
@@ -91,7 +92,8 @@ export class Tally {
     // The first page may be short, since the server gives fewer than it is asked for; then the others are like it.
     const full =
       this.#pages > 1 || (kind === 'repeat' && this.#given.pagination.end !== 'short') ? this.#largest : limit
-    return this.#lastCount < (full ?? 0) || this.#isSaidToEnd
+    const come = this.#pages > 1 ? this.#lastCount : this.#lastRows
+    return come < (full ?? 0) || this.#isSaidToEnd
   }
 
   /** Whether an answer said how much there is, and all of it came. */
@@ -118,6 +120,7 @@ export class Tally {
     this.#largest = Math.max(this.#largest, page.count)
     this.#lastMark = page.mark
     this.#lastCount = page.count
+    this.#lastRows = page.rows
     this.#isLast = page.hasMore === false
     this.#isSilent = page.isSilent
     this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
@@ -230,7 +233,7 @@ export class Tally {
   /** Whether the one page that there is has so many items as servers give at most, and doesn't say that it is all. */
   get isRound(): boolean {
     const isTold = !this.#isSilent || this.total !== undefined || this.#given.total === false
-    return !isTold && this.#pages === 1 && this.#lastCount >= 20 && /^(1|2|25|3|5)0*$/.test(String(this.#lastCount))
+    return !isTold && this.#pages === 1 && [this.#lastCount, this.#lastRows].some(isUsual)
   }
 
   #isMissed({ kind, atLeast }: Sign): boolean {
@@ -248,6 +251,9 @@ export class Tally {
     return kind === 'next' && (this.#isLast || (!isCounted && next !== undefined && this.#pages > 1))
   }
 }
+
+/** Whether a limit may be this number: 20, 25, 50, 100, 1000. */
+const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
 
 const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
 

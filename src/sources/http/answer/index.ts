@@ -91,6 +91,7 @@ export class Reader {
     this.#mustEndWell(records, about)
     return {
       count: records.length,
+      rows: records.length,
       records,
       position: (index, field) => `, ${places[index]?.(field) ?? ''}`,
       mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
@@ -143,8 +144,8 @@ export class Reader {
     checkContentCrs(answer, where)
     const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
     const { entries, isNull } = this.#entries(json, wrong)
-    const records = this.#recordsOf(entries, about)
-    this.#mustEndWell(records.records, about)
+    const { items, ...page } = this.#recordsOf(entries, about)
+    this.#mustEndWell(page.records, about)
     // Where the answer is the list itself, or a place, its members say nothing of the list.
     const list = this.#itemsAt
     const told = list === undefined ? undefined : json
@@ -153,15 +154,15 @@ export class Reader {
     const more = says && this.#given.next === false ? undefined : says
     const isPlain = !isNull || next !== undefined || more === false || this.#given.pagination.end === 'empty'
     return {
-      ...records,
-      mark: exactJson([entries.length, entries[0]?.value, entries.at(-1)?.value]) ?? '',
+      ...page,
+      mark: exactJson([items.length, items[0]?.value, items.at(-1)?.value]) ?? '',
       total: totalIn(json, totalsIn(told, list), answer.headers, this.#given, isFirst, wrong),
       pages: this.#given.next === false ? undefined : pagesIn(told, list),
       next,
       hasMore: more,
       hasLinks,
       ...signsOf(told, list, answer, this.#given),
-      doubt: isPlain ? this.#doubt(entries, told) : nullDoubt,
+      doubt: isPlain ? this.#doubt(items, told) : nullDoubt,
     }
   }
 
@@ -176,21 +177,29 @@ export class Reader {
     })
   }
 
-  #doubt(entries: readonly Entry[], told: unknown): Page['doubt'] {
+  #doubt(items: readonly Entry[], told: unknown): Page['doubt'] {
     const members = membersOf(told, this.#itemsAt)
-    if (entries.length > 0) this.#statuses = statusesOf(members)
-    return entries.length > 0 || this.#given.ok ? undefined : doubtIn(members, this.#statuses)
+    if (items.length > 0) this.#statuses = statusesOf(members)
+    return items.length > 0 || this.#given.ok ? undefined : doubtIn(members, this.#statuses)
   }
 
-  #recordsOf(entries: readonly Entry[], { isSuspicious }: About): Pick<Page, 'count' | 'records' | 'position'> {
+  /** A header is no item, in whichever pages it stands: servers count what is behind it. */
+  #recordsOf(
+    entries: readonly Entry[],
+    { isSuspicious }: About,
+  ): Pick<Page, 'count' | 'rows' | 'records' | 'position'> & { items: readonly Entry[] } {
+    const items: Entry[] = []
     const places: number[] = []
-    const records = entries.flatMap((entry, index) => {
+    const records = entries.flatMap((entry) => {
+      const { headers } = this.#records
       const record = this.#recordOf(entry, isSuspicious)
+      if (this.#records.headers > headers) return []
+      const at = items.push(entry) - 1
       if (record === undefined) return []
-      places.push(index)
+      places.push(at)
       return [record]
     })
-    return { count: entries.length, records, position: (index) => places[index] ?? index }
+    return { items, count: items.length, rows: entries.length, records, position: (index) => places[index] ?? index }
   }
 
   #recordOf(entry: Entry, isSuspicious: boolean): Page['records'][number] | undefined {

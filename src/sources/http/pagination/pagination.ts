@@ -10,6 +10,8 @@ export type Place = number | string | undefined
 export interface Page {
   /** Items in it, those without any value included. */
   readonly count: number
+  /** Items and headers, since a server's limit may count both. */
+  readonly rows: number
   readonly records: readonly (Location | Malformed)[]
   /** Where a record stands in the page: the index of its item, or words to be put behind the page's own. */
   position(index: number, field?: string): number | string
@@ -35,6 +37,7 @@ export interface Page {
 
 export const emptyPage: Page = {
   count: 0,
+  rows: 0,
   records: [],
   position: (index) => index,
   mark: '',
