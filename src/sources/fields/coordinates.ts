@@ -1,6 +1,6 @@
 /** Both coordinates in one value: "lat, lon", [lon, lat], WKT or a GeoJSON point. */
 import { ConfigurationError } from '../../errors/index.js'
-import { Unreadable } from './degrees.js'
+import { isOneCoordinate, Unreadable } from './degrees.js'
 import type { FieldOptions } from './options.js'
 import { projected } from './projection.js'
 
@@ -85,7 +85,7 @@ export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | undefi
   const text = value.trim()
   if (wktPoint.test(text)) return 'WKT'
   if (wkb.test(text)) return 'WKB'
-  return pair.test(text) ? 'a pair' : undefined
+  return pair.test(text) && !isOneCoordinate(text) ? 'a pair' : undefined
 }
 
 const part = `[+-]?\\d+(?:[.,]\\d+)?[°'"′″\\d\\s.]*[NSEW]?`

@@ -42,6 +42,22 @@ export function degreesOf(value: unknown, axis: Axis, options: FieldOptions): un
   return axis === 'longitude' && !(number instanceof Unreadable) ? within180(number, options) : number
 }
 
+/** Whether a text is one coordinate, in whatever way it is written: 46,9 may be two numbers, but hardly is. */
+export const isOneCoordinate = (text: string): boolean =>
+  (['latitude', 'longitude'] as const).some((axis) => {
+    const read = degreesOf(text, axis, { decimal: text.includes(',') ? ',' : '.', dms: true })
+    return !(read instanceof Unreadable) && Number.isFinite(Number(read))
+  })
+
+/** The options without which such values aren't read as coordinates, for a hint. */
+export function optionsFor(values: readonly unknown[]): FieldOptions {
+  const texts = values.flatMap((value) => (typeof value === 'string' ? [value.trim()] : [])).filter(isOneCoordinate)
+  return {
+    ...(texts.some((text) => text.includes(',')) ? { decimal: ',' } : {}),
+    ...(texts.some((text) => !plain.test(text) && !withComma.test(text)) ? { dms: true } : {}),
+  }
+}
+
 function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unknown {
   if (plain.test(text)) {
     if (decimal !== ',' || /^[+-]?\d+$/.test(text)) return text

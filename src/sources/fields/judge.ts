@@ -6,6 +6,7 @@ import { ConfigurationError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { looksLikePair } from './coordinates.js'
+import { optionsFor } from './degrees.js'
 import type { Terms } from './mapping.js'
 import { known } from './names.js'
 import type { FieldOptions } from './options.js'
@@ -61,10 +62,11 @@ export class Judge {
     for (const [needed] of needs) {
       const isInPair = needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
       if (meanings.includes(needed) || isInPair) this.#missing.delete(needed)
-      // A column may hold objects: then the records are judged.
-      else if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isObject))
-        throw this.#lacks(needed, sample, where, this.#free(sample, meanings))
     }
+    // A column may hold objects: then the records are judged.
+    for (const needed of this.#missing)
+      if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isObject))
+        throw this.#lacks(needed, sample, where, this.#free(sample, meanings))
   }
 
   /** Notes what a record has. */
@@ -119,10 +121,24 @@ export class Judge {
   #mapHint(needed: string, sample: readonly Sample[]): string {
     const chosen = Object.keys(this.#options.fields ?? {}).find((key) => key !== needed && nearest(key, [needed]))
     if (chosen !== undefined) return `Did you mean ${needed} in source.fields, not ${chosen}?`
-    const scalars = sample.filter(({ value }) => typeof value !== 'object' || value === null).map(({ name }) => name)
-    const near = likelyFor(needed, scalars)
-    const asked = near === undefined ? '' : `Is it "${near}"? `
-    return `${asked}Map it, fields: {${needed}: ${near ?? this.#terms.thing.toUpperCase()}}.`
+    const scalars = new Map(sample.filter(({ value }) => !isObject(value)).map(({ name, value }) => [name, value]))
+    const likely = new Map<string, string>()
+    for (const each of this.#missing) {
+      const taken = [...likely.values()]
+      const near = likelyFor(
+        each,
+        [...scalars.keys()].filter((name) => !taken.includes(name)),
+      )
+      if (near !== undefined) likely.set(each, near)
+    }
+    const near = likely.get(needed)
+    if (near === undefined) return `Map it, fields: {${needed}: ${this.#terms.thing.toUpperCase()}}.`
+    const mapped = [...likely].map(([key, own]) => `${key}: ${own}`).join(', ')
+    const coordinates = [...likely].flatMap(([key, own]) => (key === 'city' ? [] : [scalars.get(own)]))
+    const options = Object.entries(optionsFor(coordinates))
+      .filter(([key, value]) => Reflect.get(this.#options, key) !== value)
+      .map(([key, value]) => `, ${key}: ${JSON.stringify(value)}`)
+    return `Is it "${near}"? Map it, fields: {${mapped}}${options.join('')}.`
   }
 
   #inWords(sample: readonly Sample[]): string {

@@ -13,6 +13,15 @@ import { type Content, failure, lines, type Options, read, readPath } from './li
 
 describe('lists that are wrong as a whole', () => {
   const good = 'name,lat,lon\nA,1,2\n'
+  const mapped = 'fields: \\{latitude: Breite, longitude: Länge, city: Ort\\}'
+  const german: [rows: string, hint: RegExp, options?: Options][] = [
+    ['Bern;46,9;7,4', new RegExp(`${mapped}, decimal: ","\\.`)],
+    ['Bern;46,9;7,4', new RegExp(`${mapped}\\.`), { decimal: ',' }],
+    ['Bern;46.9;7.4', new RegExp(`${mapped}\\.`)],
+    ["Bern;46° 57' N;7° 26' E", new RegExp(`${mapped}, dms: true\\.`)],
+    ["Bern;46° 57,1' N;7° 26,6' E", new RegExp(`${mapped}, decimal: ",", dms: true\\.`)],
+    ['Bern;46,9 7,4;', /"Breite" seems to hold both/],
+  ]
   test.each<[what: string, name: string, content: Content, message: RegExp, hint?: RegExp, options?: Options]>([
     ['empty', 'list.csv', '', /is empty: it has not even a header/],
     ['only a byte order mark', 'list.csv', '\ufeff', /is empty/],
@@ -23,6 +32,14 @@ describe('lists that are wrong as a whole', () => {
       /no column for the latitude, line 1/,
       /columns are: name, latt, lon\. Is it "latt"\? Map it, fields: \{latitude: latt\}/,
     ],
+    ...german.map(([rows, hint, options]): [string, string, string, RegExp, RegExp, Options?] => [
+      `a German list, ${rows}`,
+      'list.csv',
+      `Ort;Breite;Länge\n${rows}\n`,
+      /no column for the latitude/,
+      hint,
+      options,
+    ]),
     [
       'no header',
       'list.csv',
