@@ -3,6 +3,7 @@
 process.on('SIGINT', () => process.exit(130))
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(143))
 
+const { mkdirSync } = process.getBuiltinModule('node:fs')
 const { enableCompileCache } = process.getBuiltinModule('node:module')
 const { userInfo } = process.getBuiltinModule('node:os')
 try {
@@ -13,7 +14,18 @@ try {
   process.env.SHELL ??= '/bin/sh'
 }
 // Node 22.8 and newer keep compiled code between starts. Not in /tmp, Node's default: others could put code there.
-if (process.env.HOME?.startsWith('/')) enableCompileCache?.(`${process.env.HOME}/.cache/owm`)
+const cache = `${process.env.HOME}/.cache`
+if (enableCompileCache && cache.startsWith('/') && isMade(cache)) enableCompileCache(`${cache}/owm`)
+
+/** Node would make it, too, and never end where the system makes no folders, as in /proc. */
+function isMade(folder) {
+  try {
+    mkdirSync(folder)
+    return true
+  } catch (error) {
+    return error.code === 'EEXIST'
+  }
+}
 
 try {
   const { execute } = await import('../dist/cli/main.js')

@@ -12,6 +12,7 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
+import { whyUnmakeable } from '../files/disk.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
 import { whyVolatile } from '../files/volatile.js'
 import type { Tally } from '../pipeline/input/filters.js'
@@ -201,6 +202,8 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
     try {
       const isFolder = (await stat(path)).isDirectory()
       await access(path, constants.W_OK)
+      const why = path === file ? undefined : await whyUnmakeable(file)
+      if (why !== undefined) throw new Error(why)
       if (isFolder === (path !== file)) return
       throw new Error(isFolder ? 'it is a folder' : `${path} is not a folder`)
     } catch (error) {

@@ -20,6 +20,16 @@ const unsuited: readonly [RegExp, string][] = [
 /** Why a file system is no place for an outbox; undefined where it may be one. */
 export const whyUnsuited = (type: string): string | undefined => unsuited.find(([types]) => types.test(type))?.[1]
 
+/** File systems whose files are the kernel's: nobody makes one there, though a check of the rights says so. */
+const kernels =
+  /^(proc|sysfs|cgroup2?|devpts|debugfs|tracefs|securityfs|configfs|bpf|pstore|efivarfs|fusectl|binfmt_misc|selinuxfs)$/
+
+/** Why no file can be made at a path; undefined where one may be. */
+export async function whyUnmakeable(path: string): Promise<string | undefined> {
+  const type = await fileSystemOf(path)
+  return type !== undefined && kernels.test(type) ? `${type} is the kernel's, and takes no files` : undefined
+}
+
 /** The type of the file system that a path is on, or will be, such as `ext4`; undefined where Linux doesn't tell. */
 export async function fileSystemOf(path: string): Promise<string | undefined> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')

@@ -7,11 +7,11 @@
  *     deadLetters      tasks that the sink refused for good
  *     breakers         what the circuit breakers remember between two starts
  */
-import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { And, LessThanOrEqual, MoreThan } from 'typeorm'
 import { OutboxBusyError } from '../errors/index.js'
+import { makeFolder } from '../files/folders.js'
 import { FileLock } from '../files/lock.js'
 import { checkDatabase, checkFolder, look } from '../files/rules.js'
 import type { SinkPosition } from '../plugin.js'
@@ -304,7 +304,7 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
   const found = await checkDatabase(path)
   // Where there is a lock, another owm may be about to make the outbox: openForWriting looks again under it.
   if (!create && !found?.size && !(await look(`${path}-lock`))) throw missingOutbox(path)
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+  await makeFolder(dirname(path), 0o755)
   // guard: folder-own
   if (!trustFolder) await checkFolder(dirname(path))
 }

@@ -2,9 +2,10 @@
  * Writes a new plugin's project from the folder `templates`: `plugin` has what all have, `source` and `sink` the code,
  * `typescript` what its projects have more. The code is valid in both languages: its types follow from the contract.
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, codeOf, isOwmError, toError, UsageError } from '../errors/index.js'
+import { makeFolder } from '../files/folders.js'
 
 export interface Owm {
   /** Where owm is installed. */
@@ -34,14 +35,14 @@ export async function writeProject(project: Project, owm: Owm): Promise<{ name: 
     })
   const files = await filesOf(project, name, owm)
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
     const there = await readdir(path)
     if (there.length > 0)
       throw new ConfigurationError(`${path} isn't empty, and nothing is overwritten.`, {
         hint: 'Name a folder that is new, or move its files away first.',
       })
     for (const [file, text] of files) {
-      await mkdir(dirname(join(path, file)), { recursive: true })
+      await makeFolder(dirname(join(path, file)))
       await writeFile(join(path, file), text, { flag: 'wx' })
     }
   } catch (thrown) {

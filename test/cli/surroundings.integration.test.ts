@@ -72,6 +72,25 @@ describe('a HOME', () => {
   })
 })
 
+describe.runIf(isRootOnLinux)('a folder in which the system lets nobody make one', () => {
+  const timeout = 15_000
+
+  it.each(['/proc/x/y/outbox.db', '/proc/outbox.db'])('holds no outbox: %s', async (path) => {
+    const cwd = await temporaryFolder()
+    const args = produce.map((arg) => (arg === 'outbox.db' ? path : arg))
+    const produced = await owm(args, { cwd, timeout })
+    expect(produced).toMatchObject({ code: 74, stderr: expect.stringContaining("its folder isn't there") })
+    const checked = await owm(['config', 'check', ...args.slice(1)], { cwd, timeout })
+    expect(checked).toMatchObject({ code: 78, stdout: expect.not.stringContaining(`${path} can be written`) })
+    expect(checked.stdout + checked.stderr).toContain(`${path} can't be written: proc is the kernel's`)
+  })
+
+  it('holds no plugin', async () => {
+    const ran = await owm(['plugins', 'new', 'sink', '/proc/x/stations'], { timeout })
+    expect(ran).toMatchObject({ code: 78, stderr: expect.stringContaining("/proc/x/stations can't be written") })
+  })
+})
+
 it.runIf(isRootOnLinux)('needs no /dev/shm', async () => {
   const devices = ['null 1 3', 'zero 1 5', 'random 1 8', 'urandom 1 9'].map((device) => {
     const [name, ...numbers] = device.split(' ')

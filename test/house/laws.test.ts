@@ -83,6 +83,11 @@ describe('imports', () => {
     expect(found.filter(({ from }) => !places.some((place) => from.startsWith(place))).map(shown)).toEqual([])
   })
 
+  it('of mkdir: none is recursive, which may never return (files/folders.ts)', () => {
+    const isRecursive = /\bmkdir(Sync)?\(.*\brecursive: true/
+    expect(ours.filter(({ path, text }) => path.startsWith('src/') && isRecursive.test(text))).toEqual([])
+  })
+
   it('of packages are declared', async () => {
     const manifest: Record<
       'dependencies' | 'devDependencies' | 'peerDependencies',

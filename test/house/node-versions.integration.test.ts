@@ -33,4 +33,7 @@ test.each(versions)('runs on Node %s, with the sqlite3 that was built for this o
   expect(lone.stdout).toMatch(/some capitals/)
   const compiled = await readdir(join(cwd, '.cache', 'owm')).catch(() => [])
   expect(compiled.length > 0).toBe(wanted !== '20.19.0')
+  // No folder can be made there, and Node itself would try for ever.
+  const homeless = { env: { ...env, HOME: '/proc' }, timeout: 20_000, killSignal: 'SIGKILL' } as const
+  expect((await run(node, [bin, '--version'], homeless)).stdout).toMatch(/^owm/)
 })

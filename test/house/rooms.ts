@@ -37,7 +37,10 @@ export const rooms: Readonly<Record<string, Room>> = {
   // What owm tells others of a start.
   observe: { imports: ['files'], types: ['plugin.ts'], vendors: ['pino', 'prom-client', 'zod'] },
   pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },
-  plugins: { imports: ['tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'], vendors: ['zod', 'jiti', 'yaml'] },
+  plugins: {
+    imports: ['files', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
+    vendors: ['zod', 'jiti', 'yaml'],
+  },
   'plugins/conformance': {
     imports: ['plugins', 'pipeline', 'outbox', 'tasks', 'plugin.ts', 'sources/index.ts', 'sinks/index.ts'],
     vendors: ['zod'],

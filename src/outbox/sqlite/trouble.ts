@@ -27,6 +27,7 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   EACCES: ['access is denied', 'Make the file and its folder writable for this user.'],
   EROFS: ['its file system can only be read', 'Name another file with --outbox or outbox.path.'],
   ENOSPC: ['the disk is full', roomHint],
+  ENOENT: ["its folder isn't there, or takes no files", 'Name another file with --outbox or outbox.path.'],
   ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
   EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
 }
