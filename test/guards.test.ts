@@ -112,6 +112,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['held-left-out', '', 'faults/replay', 'at intake:persisted'],
   ['held-after-loss', '', 'faults/replay', 'what it left out is delivered'],
   ['shards-the-same', 'return', 'faults/protocol/receipts', 'a slot that the sink has in shards'],
+  ['earlier-turns-told', '', 'faults/protocol/another-sink', 'what a sink had before another one'],
   ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
 ]
 

@@ -2,6 +2,7 @@
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, runs } from '../sqlite/entities.js'
+import { sinkIdsIn } from './sinks.js'
 
 interface Loss {
   /** The last task that the sink has. */
@@ -50,6 +51,33 @@ export const tasksBetween = (
   seq: number,
   last: number,
 ): number => Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
+
+/**
+ * Of what a sink got before another one took its place for a while, it has lost the tasks behind `seq`. They aren't
+ * delivered again, since the other one's tasks lie in between: their runs are `lost`. Returns how many tasks.
+ *
+ * @param fromSeq where its present turn begins
+ */
+export async function loseEarlier(
+  manager: EntityManager,
+  sink: number,
+  { seq, fromSeq }: { seq: number; fromSeq: number },
+): Promise<number> {
+  const firstKept = (await manager.minimum(batches, 'firstSeq')) ?? fromSeq + 1
+  const select = { id: true, persisted: true, sinks: true } as const
+  const done = await manager.find(runs, { select, where: { state: 'done', persisted: MoreThan(0) } })
+  let lost = 0
+  for (const { id, persisted, sinks } of done) {
+    if (!sinkIdsIn(sinks).includes(sink)) continue
+    const own = await manager.find(batches, { select: { firstSeq: true, count: true }, where: { run: id } })
+    const kept = own.reduce((sum, { count }) => sum + count, 0)
+    const behind = own.reduce((sum, batch) => sum + Math.max(0, tasksBetween(batch, seq, fromSeq)), 0)
+    const tasks = behind + (seq < firstKept - 1 ? persisted - kept : 0)
+    if (tasks > 0) await lose(manager, id, tasks)
+    lost += Math.max(0, tasks)
+  }
+  return lost
+}
 
 /** Which runs had the newest tasks that are no longer kept: the newest runs that have none, or not all, of theirs. */
 async function loseUnkept(manager: EntityManager, unkept: number): Promise<void> {

@@ -9,11 +9,12 @@
  *     isn't done in the sink before it          (`owm outbox adopt --sink --from …`)
  *
  * What the sink before it has, or was to get, stays noted in its row. When it is the present one again, it gets what
- * comes from then on; what it lost meanwhile makes its runs `lost`, since other tasks lie in between.
+ * comes from then on; what it lost meanwhile, or loses later, of its earlier turns makes its runs `lost`, since other
+ * tasks lie in between. Where none do, it is as if it had never been away.
  */
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
-import { loseUpTo } from './lost.js'
+import { loseEarlier, loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
 import { type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
 import { type KnownSink, shownAddress } from './sinks.js'
@@ -21,6 +22,16 @@ import { type KnownSink, shownAddress } from './sinks.js'
 /** Whether a sink is another one than that which the acknowledged seq is about. */
 export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined): boolean =>
   sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink))
+
+/** Whether a sink is met again before the one that took its place has got anything. */
+export async function isBack(
+  { database, state }: Parts,
+  { address, from }: Pick<Met, 'address' | 'from'>,
+  known: KnownSink | undefined,
+): Promise<boolean> {
+  if (from !== undefined || known?.ackedSeq !== state.acked.seq) return false
+  return state.next?.address === address || !(await isOwed(database, state))
+}
 
 /** What is told of a sink that was met; without a fence where it holds none. */
 interface Newcomer extends Pick<Met, 'address' | 'from'> {
@@ -56,6 +67,7 @@ export async function moveTo(
       const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
       if (known && !isSilent && had < known.ackedSeq)
         await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
+      if (known && !isSilent) await loseEarlier(manager, known.id, { seq: fence?.seq ?? 0, fromSeq: known.fromSeq })
       await reopen(manager, seq, before)
       return sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq: seq })
     },

@@ -24,8 +24,8 @@ import type { Database } from '../sqlite/database.js'
 import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
 import { letGoOfHeld } from '../sqlite/statements.js'
 import { deadAfter, type OutboxState } from '../state.js'
-import { loseUpTo, tasksBetween } from './lost.js'
-import { isAnother, moveTo } from './move.js'
+import { loseEarlier, loseUpTo, tasksBetween } from './lost.js'
+import { isAnother, isBack, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
 import type { Sinks } from './sinks.js'
 
@@ -73,13 +73,17 @@ export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
   // A copy of a copy that was never placed goes on behind the same fence as that.
   if (superseded || (stands && !(await isOurs(parts, fence))))
     return becomeCopy(parts, fence ? state.outboxId : (state.formerId ?? state.outboxId))
-  if (isAnother(parts, known)) return moveTo(parts, met, known)
+  const isAway = isAnother(parts, known)
+  if (isAway && !(await isBack(parts, met, known))) return moveTo(parts, met, known)
   // An outbox of an older version knows no sinks: one without a fence for it may be new.
   const isNew = !known && !stands && state.acked.seq > 0
   const firstMeeting = isNew ? Math.min(state.acked.seq, await beforeOpenRuns(parts.database)) : undefined
   const note: Note = {
     fromSeq: firstMeeting ?? known?.fromSeq ?? 0,
-    write: (manager) => sinks.note(manager, { known, address: met.address, sinkId, fromSeq: firstMeeting }),
+    write: async (manager) => {
+      if (isAway) await sinks.leave(manager, state.acked.seq)
+      return sinks.note(manager, { known, address: met.address, sinkId, fromSeq: firstMeeting })
+    },
   }
   if (stands) return followPosition(parts, fence, note)
   const search = known || state.acked.seq > 0 ? met.search : undefined
@@ -104,14 +108,18 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
   const { state, sinks } = parts
   const { address, position } = met
   const known = sinks.find(address)
-  if (isAnother(parts, known))
+  const isAway = isAnother(parts, known)
+  if (isAway && !(await isBack(parts, met, known)))
     return moveTo(parts, { ...met, attached: { sinkId: '', fence: position ?? undefined } }, known, position === null)
   const note: Note = {
     fromSeq: known?.fromSeq ?? 0,
-    write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
+    write: async (manager) => {
+      if (isAway) await sinks.leave(manager, state.acked.seq)
+      return sinks.note(manager, { known, address, sinkId: '' })
+    },
   }
   if (position === null) {
-    if (!known || state.sink === null || state.next !== null) await write(parts, state.acked.seq, note)
+    if (!known || isAway || state.sink === null || state.next !== null) await write(parts, state.acked.seq, note)
     return { kind: 'same', at: nothingTaken, warnings: [] }
   }
   if (!position) {
@@ -189,17 +197,27 @@ interface Back {
  * Goes back to a task, or as far towards it as the history goes and its age allows; and from there over what the sink
  * turns out to have.
  */
-async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
+async function goBackTo(parts: Parts, { at: given, note: noted, search }: Back): Promise<Reconciled> {
   const { database, state, queue, now } = parts
   const ackedSeq = state.acked.seq
-  const fromSeq = Math.min(note?.fromSeq ?? 0, ackedSeq)
+  const fromSeq = Math.min(noted?.fromSeq ?? 0, ackedSeq)
+  let earlier = 0
+  const note = noted && {
+    ...noted,
+    write: async (manager: EntityManager): Promise<number> => {
+      const sink = await noted.write(manager)
+      // guard: earlier-turns-told
+      if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
+      return sink
+    },
+  }
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
   const at = search ? await overWhatIsThere(parts, start, search) : start
   if (at.seq >= ackedSeq) {
     if (await database.inTurn((manager) => manager.existsBy(deadTasks, { fate: 'held', seq: MoreThan(at.seq) })))
       await database.transaction((manager) => letGoOfHeld(manager, at.seq))
     await write(parts, at.seq, note)
-    return { kind: 'same', at, warnings: [] }
+    return { kind: 'same', at, warnings: earlier > 0 ? [lossWarning(earlier, 0)] : [] }
   }
   const reached = await database.transaction(async (manager) => {
     const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
@@ -217,7 +235,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   if (note) await readSink(parts)
   state.passed = await deadAfter(database, reached)
   const place = reached === at.seq ? at : { seq: reached, taskId: '' }
-  return { kind: 'same', at: place, warnings: [lossWarning(ackedSeq - at.seq, ackedSeq - reached)] }
+  return { kind: 'same', at: place, warnings: [lossWarning(earlier + ackedSeq - at.seq, ackedSeq - reached)] }
 }
 
 /** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */

@@ -105,6 +105,39 @@ test('a sink that lost tasks while another one had its place: that is told when 
   expect(await lengths(scene)).toEqual([300, 300])
 })
 
+test('a sink that is back after one that got nothing is as if it had never been away', async () => {
+  const scene = await redisScene({ count: 300 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await good(scene, ['flush', ...to(t)])
+  await good(scene, ['flush'])
+  await scene.admin.del(s)
+  await good(scene, ['flush'])
+  expect(await lengths(scene)).toEqual([300, 0])
+  await good(scene, ['flush', ...to(t)])
+  await scene.admin.del(s)
+  await good(scene, ['produce', '--slot', slots[1]])
+  expect(await lengths(scene)).toEqual([600, 0])
+})
+
+test('what a sink had before another one had its turn is told when it loses it later on', async () => {
+  const scene = await redisScene({ count: 300 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await good(scene, ['produce', '--slot', slots[1], ...to(t)])
+  await good(scene, ['produce', '--slot', slots[2]])
+  expect(await lengths(scene)).toEqual([600, 300])
+  await scene.admin.del(s)
+  const { code, stderr, json } = await scene.owmJson<Answer & { sink: { lost: number } }>(['flush'])
+  expect(code).toBe(75)
+  expect(json).toMatchObject({ sink: { lost: 300 }, error: { code: 'SINK_LOST' } })
+  expect(json.error?.message).toContain(slots[0])
+  expect(stderr).toMatch(/"lost":600,"again":300/)
+  // The newest slot came again; the other one does when somebody says so; and it's told once.
+  expect(await lengths(scene)).toEqual([300, 300])
+  await good(scene, ['flush'])
+  await good(scene, ['outbox', 'replay', '--slot', slots[0], '--yes'])
+  expect(await lengths(scene)).toEqual([600, 300])
+})
+
 test.each(['sink:attached', 'sink:compared'])('killed at %s of the first attachment to another sink', async (step) => {
   const scene = await redisScene({ count: 300 })
   await good(scene, ['produce', '--slot', slots[0]])
