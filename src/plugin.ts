@@ -188,6 +188,8 @@ export interface Receipt {
   /** The first and the last entry, as the sink names them; set by the sink. */
   readonly firstEntry?: string | null
   readonly lastEntry?: string | null
+  /** True where its tasks are gone with what held them: it proves that they were there, no more. Set by the sink. */
+  readonly isGone?: boolean
 }
 
 /** What brought a slot: the runs, the ids of which stood in their batches, and the `seq` of their last task. */

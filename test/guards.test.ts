@@ -35,6 +35,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['fence-over-held', '', 'faults/replay', 'of its tasks gone'],
   ['interval-of-receipt', 'const from = undefined', 'schedule/new-outbox.integration', 'windows that'],
   ['behind-receipts', '', 'schedule/new-outbox.integration', 'the slot that an outbox before it served'],
+  ['receipts-stand', 'return receipts', 'schedule/new-outbox.integration', 'a slot whose tasks went with the stream'],
   ['covered-closed', '', 'schedule/on-time.integration', 'runs that stored nothing are covered'],
   ['digest-with-checkpoint', '', 'pipeline/checkpoints.integration', 'a run that was begun with other options'],
   ['early-start', never, 'schedule/on-time.integration', 'up to a minute early'],

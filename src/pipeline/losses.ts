@@ -18,8 +18,8 @@ export async function losses(outbox: Outbox, delivered: Delivered): Promise<OwmE
   const more = slots.length > slotsNamed ? ` and ${slots.length - slotsNamed} more` : ''
   return [
     new SinkLostError(
-      `The sink has lost ${tasks} task${tasks === 1 ? '' : 's'} that are too old to be delivered again, no longer kept, ` +
-        `or from before another sink's turn: slot${slots.length === 1 ? '' : 's'} ${named}${more}.`,
+      `The sink has lost ${tasks} task${tasks === 1 ? '' : 's'} that are too old to be delivered again, ` +
+        `no longer kept, or from before another sink's turn: slot${slots.length === 1 ? '' : 's'} ${named}${more}.`,
       {
         hint:
           '`owm produce --slot TIME --again` reads such a slot again under the same task ids; ' +

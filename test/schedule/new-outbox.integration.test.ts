@@ -28,6 +28,22 @@ test('the slot that an outbox before it served does not come again, those behind
   expect(await scene.admin.xlen(stream)).toBe(40)
 })
 
+test('a slot whose tasks went with the stream is served again, and only that', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  for (const hour of ['10', '11']) expect((await produce(scene, hour)).json.sink.delivered).toBe(10)
+  await scene.admin.del(stream)
+  const second = await produce(scene, '11', '--outbox', './second.db')
+  expect(second, second.stderr).toMatchObject({
+    code: 0,
+    json: { slot: '2026-11-23T11:00:00Z', sink: { delivered: 10 } },
+  })
+  expect((await produce(scene, '11', '--outbox', './third.db')).json.sink.delivered).toBe(0)
+  expect(await scene.admin.xlen(stream)).toBe(10)
+  // What readers take away is no loss.
+  await scene.admin.xtrim(stream, 'MAXLEN', '=', 0)
+  expect((await produce(scene, '11', '--outbox', './fourth.db')).json.sink.delivered).toBe(0)
+})
+
 test('a shard goes on behind its own receipts, another number of shards behind the newest whole slot', async () => {
   const scene = await redisScene({ count: 60, settings: { schedule } })
   const shard = (hour: string, which: string, outbox: string): Promise<Ran & { json: ProduceResult }> =>

@@ -5,7 +5,7 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import { isWhole, ofShare } from './behind-receipts.js'
+import { isWhole, ofShare, standing } from './behind-receipts.js'
 import { enterDue, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
@@ -65,7 +65,7 @@ export async function receiptsOf({ sink, pipeline, resilience, signal }: Asking)
   const open = await sink.open()
   try {
     const ask = open.receipts?.bind(open)
-    return ask ? await resilience.run(() => ask(pipeline), signal) : []
+    return ask ? standing(await resilience.run(() => ask(pipeline), signal)) : []
   } finally {
     await open.close?.()
   }

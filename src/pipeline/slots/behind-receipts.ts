@@ -30,11 +30,12 @@ export async function goOnBehindReceipts(
   if (last && shardOf(last.sourceDigest)[1] === shards) return
   const sink = await contact.sink()
   if (!sink.receipts) return
-  const receipts = await contact.askFirst(() => sink.receipts?.(pipeline), longestWaitMs)
-  if (!receipts)
+  const all = await contact.askFirst(() => sink.receipts?.(pipeline), longestWaitMs)
+  if (!all)
     throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
       hint: 'Nothing is read before it does, so that no slot comes twice.',
     })
+  const receipts = standing(all)
   const ofShard = ofShare(receipts, source.digest)
   const own = newestOf(ofShard)
   const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
@@ -53,7 +54,7 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   const { ledger } = deps.outbox
   const last = await ledger.last()
   if (!deps.schedule || !last || !sink.receipts) return
-  const receipts = ofShare(await sink.receipts(deps.pipeline), last.sourceDigest)
+  const receipts = ofShare(standing(await sink.receipts(deps.pipeline)), last.sourceDigest)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
   const { source, sourceDigest, namespace, cadence } = last
   await goOnBehind(receipts, { source, sourceDigest, namespace, cadence }, deps)
@@ -90,7 +91,7 @@ export async function noteServedBefore(
   receipts: readonly Receipt[],
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [own] = ofShare(receipts, source.digest)
+  const [own] = ofShare(standing(receipts), source.digest)
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
@@ -130,6 +131,12 @@ function newestWhole(receipts: readonly Receipt[], since: number): Receipt | und
       )
   }
   return undefined
+}
+
+/** Those whose tasks weren't lost with what held them: a slot that was lost isn't served. */
+export function standing(receipts: readonly Receipt[]): readonly Receipt[] {
+  // guard: receipts-stand
+  return receipts.filter(({ isGone = false }) => !isGone)
 }
 
 /** Those of the shard that a source's digest names. */

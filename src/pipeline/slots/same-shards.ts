@@ -4,6 +4,7 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
+import { standing } from './behind-receipts.js'
 
 /**
  * Asks the sink for the receipts of a slot that this outbox hasn't served in this number of shards. What the outbox
@@ -43,7 +44,7 @@ async function receiptsOf(
 ): Promise<readonly Receipt[]> {
   try {
     resilience.admit()
-    return (await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)) ?? []
+    return standing((await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)) ?? [])
   } catch {
     return [] // the relay tells why
   }

@@ -42,19 +42,21 @@ export async function receiptsIn(
   pipeline: string,
   slot: string | undefined,
 ): Promise<Receipt[]> {
-  const texts = await connection.ask(async (redis) => {
+  const [texts, generation] = await connection.ask(async (redis) => {
     const index = keys.receiptIndex(pipeline)
     const time = slot === undefined ? undefined : Date.parse(slot)
     const fields =
       time === undefined
         ? await redis.zrevrange(index, 0, newestGiven - 1)
         : await redis.zrangebyscore(index, time, time)
-    return fields.length === 0 ? [] : redis.hmget(keys.receipts(pipeline), ...fields)
+    if (fields.length === 0) return [[], null]
+    return Promise.all([redis.hmget(keys.receipts(pipeline), ...fields), redis.hget(keys.mark, 'generation')])
   })
-  return texts.flatMap((text) => (text === null ? [] : [receiptOf(text)]))
+  return texts.flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
 }
 
-function receiptOf(text: string): Receipt {
-  const receipt: Receipt = JSON.parse(text)
-  return receipt
+/** @param present the stream's generation; a receipt of an older one tells of tasks that are gone */
+function receiptOf(text: string, present: number): Receipt {
+  const { generation = present, ...receipt }: Receipt & { generation?: number } = JSON.parse(text)
+  return generation < present && receipt.delivered > 0 ? { ...receipt, isGone: true } : receipt
 }

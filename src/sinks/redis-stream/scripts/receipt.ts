@@ -45,7 +45,8 @@ if tonumber(ARGV[3]) > 0 then
   last = last or seen.last
 end
 local function quoted(id) return id and ('"' .. id .. '"') or 'null' end
-redis.call('HSET', receipts, field, json .. ',"firstEntry":' .. quoted(first) .. ',"lastEntry":' .. quoted(last) .. '}')
+redis.call('HSET', receipts, field, json .. ',"firstEntry":' .. quoted(first) .. ',"lastEntry":' .. quoted(last)
+  .. string.format(',"generation":%d}', seen.generation))
 redis.call('ZADD', index, ARGV[5], field)
 
 local over = redis.call('ZCARD', index) - tonumber(ARGV[6])
