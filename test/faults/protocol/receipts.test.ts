@@ -43,6 +43,7 @@ test('in Redis: one a slot and shard, beside the stream and not in it', async ()
       taskIdSum: sumOf(ids),
       firstEntry: entries[0]?.[0],
       lastEntry: entries.at(-1)?.[0],
+      generation: expect.any(Number),
     },
   })
 })
