@@ -1,6 +1,7 @@
 /** What the names of columns and keys mean: judged once for a list, or once for each shape of its records. */
 import { snakeCase } from '../../tasks/extras.js'
 import { ownKeys } from '../../tasks/task.js'
+import { axesIn } from './axes.js'
 import type { Fields } from './options.js'
 import { synonyms } from './synonyms.js'
 
@@ -40,8 +41,9 @@ export interface Meanings {
 
 /**
  * What each name means to owm. A name that means nothing special stays itself. `chosen` wins, then the first synonym
- * that occurs; one whose name another one was chosen for becomes `original_…`. No two get the same meaning, and
- * none a meaning that is owm's own or that has no letter or digit in it.
+ * that occurs, for the coordinates the first two that belong together; one whose name another one was chosen for
+ * becomes `original_…`. No two get the same meaning, and none a meaning that is owm's own or that has no letter or
+ * digit in it.
  *
  * @param chosen owm's name -> the source's own
  */
@@ -99,12 +101,14 @@ function knownIn(
   }
   const normalised = meant.map(normal)
   for (const [key, names] of Object.entries(synonyms)) {
-    if (Object.hasOwn(chosen, key) || ('coordinates' in chosen && key.endsWith('itude'))) continue
+    if (Object.hasOwn(chosen, key) || key === 'latitude' || key === 'longitude') continue
     const index = names
       .map((name) => normalised.findIndex((column, at) => column === name && !found.has(at)))
       .find((at) => at >= 0)
     if (index !== undefined) found.set(index, key)
   }
+  if (!('coordinates' in chosen))
+    for (const [axis, index] of axesIn(normalised, chosen, (at) => !found.has(at))) found.set(index, axis)
   return { found, copied }
 }
 

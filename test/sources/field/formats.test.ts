@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { isMalformed, type Location } from '../../../src/plugin.js'
 import staticList from '../../../src/sources/static-list/index.js'
 import { exactJson } from '../../../src/tasks/json/exact.js'
+import { placeOf } from '../../../src/tasks/place.js'
 
 interface Read {
   readonly locations: readonly Location[]
@@ -38,6 +39,31 @@ async function readSource(options: object): Promise<Read> {
       else locations.push(location)
   return { locations, reasons, warnings }
 }
+
+describe('the coordinates of a record are of one place in it', () => {
+  const coord = { lat: 1, lon: 2 }
+  test.each<[record: object, pair: [number, number] | undefined, fields?: object]>([
+    [{ coord, lat: 9 }, [1, 2]],
+    [{ coord, lon: 9 }, [1, 2]],
+    [{ coord, latitude: 8, lat: 9, longitude: 7 }, [8, 7]],
+    [{ coord: { lon: 2 }, geo: { lat: 5, lng: 6 }, lat: 9 }, [5, 6]],
+    [{ location: { latitude: 5, coordinates: [2, 1] } }, [1, 2]],
+    [{ coord: { lon: 2 }, lat: 9 }, undefined],
+    [{ coord: { lat: 1 }, geo: { lon: 6 } }, undefined],
+    [{ coord, lat: 9, lon: 8 }, [1, 2], { latitude: 'coord.lat' }],
+    [{ coord, lat: 9, lon: 8 }, [9, 2], { latitude: 'lat', longitude: 'coord.lon' }],
+  ])('%j', async (record, pair, fields) => {
+    const { locations } = await readSource({
+      locations: [{ name: 'A', ...record }, good],
+      ...(fields ? { fields } : {}),
+    })
+    const [first] = locations
+    if (pair) expect(first).toMatchObject({ latitude: pair[0], longitude: pair[1] })
+    else expect(placeOf(first ?? {})).toMatchObject({ reason: 'longitude is missing' })
+  })
+})
+
+const good = { name: 'B', coord: { lat: 3, lon: 4 }, lat: 3, lon: 4 }
 
 type Place = Record<string, unknown>
 
@@ -274,6 +300,18 @@ describe('CSV', () => {
     })
     expect(locations).toHaveLength(1)
     expect(reasons).toEqual([])
+  })
+
+  test.each([
+    ['geolat,lat,geolng', [2, 4]],
+    ['lat,geolat,geolng', [3, 4]],
+    ['latitude,lat,lon', [3, 4]],
+    ['lat,coord.lat,coord.lon', [3, 4]],
+    ['coord.lat,lat,longitude', [3, 4]],
+    ['latitude,longitude,lon', [2, 3]],
+  ])('coordinates that belong together: %s', async (header, [latitude, longitude]) => {
+    const { locations } = await read('list.csv', `name,${header}\nA,2,3,4\n`)
+    expect(locations).toMatchObject([{ latitude: String(latitude), longitude: String(longitude) }])
   })
 
   test('columns of one name, whatever their case, are told before the first row', async () => {
