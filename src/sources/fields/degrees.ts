@@ -42,6 +42,11 @@ export function degreesOf(value: unknown, axis: Axis, options: FieldOptions): un
   return axis === 'longitude' && !(number instanceof Unreadable) ? within180(number, options) : number
 }
 
+const withoutOption = (axis: Axis, text: string): Unreadable =>
+  new Unreadable(
+    `${axis} "${text}" has a decimal comma: write a point, or set source.decimal to "," where every row has one`,
+  )
+
 /** Whether a text is one coordinate, in whatever way it is written: 46,9 may be two numbers, but hardly is. */
 export const isOneCoordinate = (text: string): boolean =>
   (['latitude', 'longitude'] as const).some((axis) => {
@@ -65,17 +70,17 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
   }
   if (withComma.test(text)) {
     if (decimal === ',') return text.replace(',', '.')
-    return new Unreadable(
-      `${axis} "${text}" has a decimal comma: write a point, or set source.decimal to "," where every row has one`,
-    )
+    return withoutOption(axis, text)
   }
   const parts = packedParts(text, axis) ?? sexagesimal.exec(text)
   if (!parts) return text
   if (!dms)
     return new Unreadable(`${axis} "${text}" is written with degrees, minutes or N, S, E, W: set source.dms to true`)
-  return (
-    fromParts(parts, axis, decimal === ',') ?? new Unreadable(`${axis} "${text}" isn't written as 41° 15' 44" N is`)
-  )
+  const degrees = fromParts(parts, axis, decimal === ',')
+  if (degrees !== undefined) return degrees
+  return decimal !== ',' && fromParts(parts, axis, true) !== undefined
+    ? withoutOption(axis, text)
+    : new Unreadable(`${axis} "${text}" isn't written as 41° 15' 44" N is`)
 }
 
 /** A latitude has two digits of degrees, a longitude three; without a hemisphere it may be any number. */

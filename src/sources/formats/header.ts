@@ -8,10 +8,10 @@ export function differ(names: readonly string[], title: string, where: string): 
   const twice = lower.findIndex((name, index) => lower.indexOf(name) < index)
   if (twice < 0) return
   const first = lower.indexOf(lower[twice] ?? '')
-  throw new ConfigurationError(
-    `${title} has two columns "${names[twice]}" (columns ${first + 1} and ${twice + 1})${where}.`,
-    { hint: 'Name all columns with source.header, which replaces the header; or give one of them another name.' },
-  )
+  const which = [...new Set([names[first], names[twice]])].map((name) => `"${name}"`).join(' and ')
+  throw new ConfigurationError(`${title} has two columns ${which} (columns ${first + 1} and ${twice + 1})${where}.`, {
+    hint: 'Name all columns with source.header, which replaces the header; or give one of them another name.',
+  })
 }
 
 /**

@@ -12,7 +12,13 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^3D/, "Correct the database's name in source.url."],
   [
     /^(42P01|42S02|3F000)$/,
-    'Correct source.table or source.query: names are taken as they are written, upper and lower case included.',
+    'Correct source.table or source.query: names are taken as they are written, upper and lower case included. ' +
+      'A dot in source.table stands between schema and table: where it belongs to the name, set source.schema, too.',
+  ],
+  [
+    /^SQLITE_ERROR$/,
+    'Correct source.table, source.query or source.key. ' +
+      'A dot in source.table stands between schema and table: where it belongs to the name, set source.schema to main.',
   ],
   [
     /^(42703|42S22)$/,

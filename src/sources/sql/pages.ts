@@ -76,7 +76,7 @@ function batchOf(rows: readonly Row[], reading: RowShape, resume: string): Locat
     resume,
     position(index) {
       const row = places[index]
-      return row ? positionOf(row, reading.key) : ''
+      return row ? positionOf(row, reading.key, reading.dialect) : ''
     },
   }
 }
@@ -136,6 +136,6 @@ function newRows(
   const rows = found.filter((row) => row.isNew || !isDeepStrictEqual(row.key, last))
   const again =
     found.filter((row) => !row.isNew)[1] ?? rows.find((row, index) => isDeepStrictEqual(row.key, rows[index - 1]?.key))
-  if (again) throw wrongKey(key, dialect, `${positionOf(again, key)} is there more than once`)
+  if (again) throw wrongKey(key, dialect, `${positionOf(again, key, dialect)} is there more than once`)
   return rows
 }

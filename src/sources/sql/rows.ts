@@ -22,9 +22,14 @@ export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
   return { record, key, isNew: Boolean(Number(raw[isNewColumn])) }
 }
 
-export function positionOf({ record, key }: Row, columns: readonly string[]): string {
-  return columns.map((column, index) => `${column} = ${plain(record[column]) ?? key[index]}`).join(', ')
+export function positionOf({ record, key }: Row, columns: readonly string[], { wholeNumber }: Dialect): string {
+  const shown = (value: unknown, exact = ''): unknown =>
+    (value === undefined || isRounded(value) ? wholeNumber?.(exact) : undefined) ?? plain(value) ?? exact
+  return columns.map((column, index) => `${column} = ${shown(record[column], key[index])}`).join(', ')
 }
+
+/** A whole number beyond 2^53, of which a driver has lost digits. */
+const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
 
 /** Bytes as hex digits: what a driver calls a Buffer has no better form in JSON. */
 const plain = (value: unknown): unknown => (Buffer.isBuffer(value) ? value.toString('hex') : value)
@@ -46,7 +51,7 @@ export function locationOf(
   const values: Record<string, unknown> = Object.create(null)
   for (const [column, value] of Object.entries(record)) {
     values[column] = plain(value)
-    if (!wholeNumber || !Number.isInteger(value) || Number.isSafeInteger(value)) continue
+    if (!wholeNumber || !isRounded(value)) continue
     const exact = wholeNumber(key[columns.indexOf(column)] ?? '')
     if (exact === undefined)
       return new Malformed(

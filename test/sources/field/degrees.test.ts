@@ -49,3 +49,9 @@ test('a small s behind a space may be seconds or south: it is neither', () => {
 test('decimal commas in seconds', () => {
   expect(read('33° 52\' 10,5" S', 'latitude', { decimal: ',' })).toBe(-33.869583333)
 })
+
+test.each(['46,9°', "46° 57,1' N"])('a decimal comma without the option that reads it: %s', (text) => {
+  expect(degreesOf(text, 'latitude', { dms: true })).toMatchObject({
+    reason: expect.stringContaining('source.decimal'),
+  })
+})

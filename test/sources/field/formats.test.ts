@@ -316,7 +316,7 @@ describe('CSV', () => {
 
   test('columns of one name, whatever their case, are told before the first row', async () => {
     await expect(read('list.csv', 'name,lat,lon,NAME\nA,1,2,B\n')).rejects.toThrow(
-      /two columns "NAME" \(columns 1 and 4\)/,
+      /two columns "name" and "NAME" \(columns 1 and 4\)/,
     )
   })
 })
@@ -354,7 +354,9 @@ test('one column may be two fields', async () => {
 
 test('columns of a layout that are there twice: neither wins', async () => {
   const rows = '[["name","lat","lon","Name"],["A",1,2,"B"]]'
-  await expect(read('rows.json', rows, { layout: 'rows' })).rejects.toThrow(/two columns "Name" \(columns 1 and 4\)/)
+  await expect(read('rows.json', rows, { layout: 'rows' })).rejects.toThrow(
+    /two columns "name" and "Name" \(columns 1 and 4\)/,
+  )
   const columns = '{"name":["A","B"],"lat":[1,2],"lon":[3,4],"state":["x","z"],"state":["y"]}'
   expect((await read('columns.json', columns, { layout: 'columns' })).reasons).toEqual(
     Array(2).fill('the key "state" is there twice, with two values'),

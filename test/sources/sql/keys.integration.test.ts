@@ -12,6 +12,7 @@ import {
   places,
   postgres,
   type Read,
+  readAll,
   sqlite,
   tableOf,
 } from './engines.js'
@@ -186,5 +187,27 @@ test.each([postgres, sqlite].map((engine) => ({ on: engine.name, engine })))(
     expect(error).toMatchObject({
       hint: expect.stringMatching(/source\.key names idd; the columns are: .*Did you mean "id"/),
     })
+  },
+)
+
+test('the position of a row is its exact key, rounded by the driver or written in other letters', async () => {
+  const columns = 'id INTEGER PRIMARY KEY, name, lat, lon, osm'
+  const table = await tableOf(sqlite, columns, ["9007199254740993, 'a', 1, 2, 9007199254740995", "7, 'b', 1, 2, 3"])
+  for (const key of ['id', 'ID']) {
+    const { positions } = await readAll({ url: sqlite.url(), table, key })
+    expect(positions).toEqual([`${key} = 7`, `${key} = 9007199254740993`])
+  }
+})
+
+test.each([postgres, mariadb, sqlite].map((engine) => ({ on: engine.name, engine })))(
+  '$on: a table with a dot in its name is read with its schema, and the hint says so',
+  async ({ engine }) => {
+    const [table, q] = ['Mixed.Case', engine.quoted]
+    await engine.query(`CREATE TABLE ${q(table)} (id INTEGER PRIMARY KEY, name VARCHAR(9), lat FLOAT, lon FLOAT)`)
+    await engine.query(`INSERT INTO ${q(table)} VALUES (1, 'a', 1, 2)`)
+    const schema = { PostgreSQL: 'public', MariaDB: 'postgres', SQLite: 'main' }[engine.name]
+    const error = await failure({ url: engine.url(), table, key: 'id' })
+    expect(error).toMatchObject({ hint: expect.stringMatching(/A dot in source\.table .* set source\.schema/) })
+    expect((await readAll({ url: engine.url(), table, schema, key: 'id' })).locations).toHaveLength(1)
   },
 )

@@ -63,7 +63,13 @@ describe('lists that are wrong as a whole', () => {
       /Did you mean "name"\?/,
       { fields: { city: 'nmae' } },
     ],
-    ['a column twice', 'list.csv', 'name,lat,lon,NAME\n', /two columns "NAME" \(columns 1 and 4\)/, /another name/],
+    [
+      'a column twice',
+      'list.csv',
+      'name,lat,lon,NAME\n',
+      /two columns "name" and "NAME" \(columns 1 and 4\)/,
+      /another name/,
+    ],
     ['a quote in the header', 'list.csv', 'name,"lat,lon\nA,1,2\n', /quote that is never closed in its header, line 1/],
     ['a space before a quote in the header', 'list.csv', 'name, "lat", lon\nA,1,2\n', /line 1/, /Remove the spaces/],
     [
