@@ -7,11 +7,24 @@ import { type Answer, headerOf } from './request.js'
 /** The server doesn't know this page; where it knew the page before a crash, the list is read again. */
 export class NoSuchPage extends ConfigurationError {}
 
-export const noSuchPage = (message: string): NoSuchPage =>
+/** A page begins with a row where the first page had a header. */
+export class Headless extends ConfigurationError {}
+
+/** What helps where a page isn't there that an answer named; what is counted has hints of its own. */
+const namedHints = new Map([
+  [
+    'cursor',
+    'Correct source.url and source.pagination.parameters, or name in source.next where the answer has its next cursor.',
+  ],
+  ['link', 'Correct source.url, or name in source.next where the answer has the link to its next page.'],
+])
+
+export const noSuchPage = (message: string, { pagination: { type = 'page' } }: Options): NoSuchPage =>
   new NoSuchPage(message, {
     hint:
+      namedHints.get(type) ??
       'Correct source.url and source.pagination: are its parameters named so, ' +
-      'and does it count from 0? If from 1, set source.pagination.start to 1.',
+        'and does it count from 0? If from 1, set source.pagination.start to 1.',
   })
 
 /** An answer that is too long; said with its page elsewhere. */
@@ -62,10 +75,11 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
   if (status === 404 || status === 410)
     return new NoSuchPage(message, {
       hint:
+        namedHints.get(given.pagination.type ?? 'page') ??
         'Correct source.url. If pages count from 1, set source.pagination.start to 1; ' +
-        'if the list ends so, set source.pagination.end to not-found.',
+          'if the list ends so, set source.pagination.end to not-found.',
     })
-  if (status === 400 || status === 416 || status === 422) return noSuchPage(message)
+  if (status === 400 || status === 416 || status === 422) return noSuchPage(message, given)
   return new ConfigurationError(message, { hint: 'Correct source.url.' })
 }
 

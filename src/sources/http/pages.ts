@@ -5,7 +5,7 @@ import type { Mapping } from '../fields/mapping.js'
 import { excerpt } from '../signs/tree.js'
 import type { Reader } from './answer/index.js'
 import { type Checkpoint, identityOf, parseCheckpoint } from './checkpoint.js'
-import { NoSuchPage } from './errors.js'
+import { Headless, NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
 import { type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
 import type { Client } from './request.js'
@@ -127,7 +127,9 @@ export class Pages {
         this.#context.log.warn({ event: 'pages-repeat', page: this.#named(here) }, repeatWarning(this.#tally.count))
       return 'end'
     } catch (error) {
-      if (!(error instanceof NoSuchPage)) throw error
+      // Only the first page may have the header.
+      const isUnknown = error instanceof NoSuchPage || (this.#isResumed && error instanceof Headless)
+      if (!isUnknown) throw error
       if (this.#isResumed) throw new ResumePointError(error.message, { cause: error })
       if (this.#isFirst && this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
       if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit)) throw error

@@ -11,6 +11,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
+  /** The encodings that the body still has: owm knows gzip and deflate. */
+  readonly encodings: readonly string[]
   /** Where it came from in the end. */
   readonly url: URL
 }
@@ -106,8 +108,9 @@ export class Client {
       const location = headerOf(headers, 'location')
       if (!redirects.includes(status) || location === '') {
         // The status says what is wrong; the body only helps.
-        const read = bodyOf(body, headers, this.#given.maxBodyBytes)
-        return { status, headers, url, body: await (isGood(status) ? read : read.catch(() => Buffer.alloc(0))) }
+        const read = decoded(body, headers, this.#given.maxBodyBytes)
+        const none = { body: Buffer.alloc(0), encodings: [] }
+        return { status, headers, url, ...(await (isGood(status) ? read : read.catch(() => none))) }
       }
       await body.dump()
       url = new URL(location, url)
@@ -121,8 +124,12 @@ export class Client {
   }
 }
 
-/** The whole body, decompressed; never more than `most` bytes of it. */
-async function bodyOf(stream: AsyncIterable<Buffer>, headers: Answer['headers'], most: number): Promise<Buffer> {
+/** The whole body, decompressed as far as owm can; never more than `most` bytes of it. */
+async function decoded(
+  stream: AsyncIterable<Buffer>,
+  headers: Answer['headers'],
+  most: number,
+): Promise<Pick<Answer, 'body' | 'encodings'>> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of stream) {
@@ -130,9 +137,16 @@ async function bodyOf(stream: AsyncIterable<Buffer>, headers: Answer['headers'],
     if (size > most) throw new TooLong(most)
     chunks.push(chunk)
   }
-  const body = Buffer.concat(chunks)
-  if (!/^(x-)?gzip$|^deflate$/i.test(headerOf(headers, 'content-encoding'))) return body
-  return promisify(unzip)(body, { maxOutputLength: most }).catch((error: unknown) => {
+  let body: Buffer = Buffer.concat(chunks)
+  // The last one was applied last.
+  const encodings = headerOf(headers, 'content-encoding')
+    .split(/[\s,]+/)
+    .filter((name) => !/^(identity)?$/i.test(name))
+  for (; /^(x-)?gzip$|^deflate$/i.test(encodings.at(-1) ?? ''); encodings.pop()) body = await unzipped(body, most)
+  return { body, encodings }
+}
+
+const unzipped = (body: Buffer, most: number): Promise<Buffer> =>
+  promisify(unzip)(body, { maxOutputLength: most }).catch((error: unknown) => {
     throw codeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? new TooLong(most) : error
   })
-}

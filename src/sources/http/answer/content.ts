@@ -22,8 +22,16 @@ export class WrongContent extends Error {
 }
 
 /** The bytes of what was asked for. Throws WrongContent, or TooLong. */
-export function bytesOf({ body, headers }: Answer, { format, maxBodyBytes }: Options): Buffer {
-  if (body[0] === 0x1f && body[1] === 0x8b) {
+export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buffer {
+  const { body, headers } = answer
+  const encoding = encodedAs(body, answer)
+  if (encoding !== undefined)
+    throw new WrongContent(
+      `is encoded with ${encoding} (content-encoding), which owm doesn't read${kindOf(headers)}`,
+      'owm asks for gzip or no encoding: correct accept-encoding if source.headers sets it; else the server has to heed it.',
+      true,
+    )
+  if (isGzip(body)) {
     if (format === undefined)
       throw new WrongContent(
         'is a gzip file, not JSON',
@@ -36,6 +44,18 @@ export function bytesOf({ body, headers }: Answer, { format, maxBodyBytes }: Opt
   if (found) throw new WrongContent(`is ${found.what}${kindOf(headers)}`, found.hint, true)
   return body
 }
+
+/**
+ * How a body is encoded that can't be read as it is; undefined for one that can, whatever its header says: some servers
+ * name a character set there.
+ */
+export function encodedAs(body: Buffer, answer: Answer): string | undefined {
+  const { encodings } = answer
+  if (encodings.length === 0 || isGzip(body)) return undefined
+  return /[^\P{Cc}\t\r\n\f]|\ufffd/u.test(textOf(body, answer)) ? encodings.join(', ') : undefined
+}
+
+const isGzip = ([first, second]: Buffer): boolean => first === 0x1f && second === 0x8b
 
 const kindOf = (headers: Answer['headers']): string => ` (${headerOf(headers, 'content-type') || 'no content type'})`
 

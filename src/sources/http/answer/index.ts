@@ -17,11 +17,12 @@ import { membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
 import { excerpt, type Found, find, isTree, valueAt } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
-import { noSuchPage, refused } from '../errors.js'
+import { Headless, noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
 import { emptyPage, type Page } from '../pagination/index.js'
 import { type Answer, headerOf, isGood } from '../request.js'
-import { bytesOf, jsonOf, textOf, WrongContent } from './content.js'
+import { bytesOf, encodedAs, jsonOf, textOf, WrongContent } from './content.js'
+import { brokenIn, isHeadless, isRow, saidBehind } from './lines.js'
 import { linkedNext, nextIn } from './next.js'
 import { signsOf } from './signs.js'
 import { totalIn } from './total.js'
@@ -54,7 +55,8 @@ export class Reader {
    * @param isFirst nothing has come yet
    */
   async pageOf(answer: Answer, where: string, isFirst: boolean): Promise<Page> {
-    const said = (): string => masked(excerpt(answer.body.toString()), this.#secrets)
+    const said = (): string =>
+      encodedAs(answer.body, answer) === undefined ? masked(excerpt(answer.body.toString()), this.#secrets) : ''
     if (!isGood(answer.status)) throw refused(answer, where, { said: said(), given: this.#given })
     if (answer.status === 204) return emptyPage
     const wrong: Wrong = (what, hint) => {
@@ -83,12 +85,18 @@ export class Reader {
       yield text
     }
     const list = { name: where, format: format === 'json' ? ('ndjson' as const) : format, text: all, again: false }
-    const chunks = text.trim() === '' ? [] : await this.#chunks(list, about)
+    const chunks = text.trim() === '' ? [] : await this.#chunks(list, text, about)
     const records = chunks.flatMap((chunk) => [...chunk.records])
     const places = chunks.flatMap((chunk) =>
       chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
     )
-    this.#mustEndWell(records, about)
+    this.#mustEndWell(records, about, saidBehind(text, this.#given))
+    const broken = brokenIn(records.at(-1), text)
+    if (broken !== undefined)
+      throw new TransientError(
+        masked(`The answer of ${where} breaks off in its last record: ${broken}.`, this.#secrets),
+        { hint: 'Try again later; look at the server.' },
+      )
     return {
       count: records.length,
       rows: records.length,
@@ -106,33 +114,42 @@ export class Reader {
     }
   }
 
-  /** What is wrong with a table behind the first page is a server's bad moment. */
-  async #chunks(list: TextList, { isFirst, wrong }: About): Promise<Records[]> {
+  /** What is wrong with a table behind the first page is a server's bad moment, unless it has no header. */
+  async #chunks(list: TextList, text: string, { where, isFirst, wrong }: About): Promise<Records[]> {
     const chunks: Records[] = []
     try {
       const read = list.format === 'ndjson' ? readNdjson : readCsv
       for await (const chunk of read(list, this.#given, this.#mapping)) chunks.push(chunk)
     } catch (error) {
       if (isFirst || !isOwmError(error)) throw error
+      if (isHeadless(text, this.#given)) throw this.#headless(where)
       throw wrong(`can't be read as the pages before: ${error.message}`, error.hint ?? '')
     }
     return chunks
+  }
+
+  #headless(where: string): Headless {
+    return new Headless(masked(`The answer of ${where} has no header: it begins with a row.`, this.#secrets), {
+      hint:
+        'Name the columns in source.header, in the order of the header in the first page: ' +
+        'then pages are read with a header and without.',
+    })
   }
 
   /** Throws where the server answers with an error. */
   #refuse({ said, isLasting }: Refusal, { where, isFirst }: About): void {
     const message = masked(`${where} answered with an error: ${said}`, this.#secrets)
     // There may be no page 0.
-    if (isFirst && /\bpage\b/i.test(said)) throw noSuchPage(message)
+    if (isFirst && /\bpage\b/i.test(said)) throw noSuchPage(message, this.#given)
     throw isLasting && isFirst
       ? new ConfigurationError(message, { hint: 'Correct source.url, source.auth or source.pagination.' })
       : new TransientError(message)
   }
 
   /** Throws where a server broke off, and said so in the place of an item. */
-  #mustEndWell(records: Page['records'], about: About): void {
+  #mustEndWell(records: Page['records'], about: About, behind?: string): void {
     const last = records.at(-1)
-    const said = last && errorIn(last)
+    const said = (last && errorIn(last)) ?? behind
     if (said !== undefined) this.#refuse({ said, isLasting: false }, about)
   }
 
@@ -144,6 +161,7 @@ export class Reader {
     checkContentCrs(answer, where)
     const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
     const { entries, isNull } = this.#entries(json, wrong)
+    this.#mustHaveHeader(entries, about)
     const { items, ...page } = this.#recordsOf(entries, about)
     this.#mustEndWell(page.records, about)
     // Where the answer is the list itself, or a place, its members say nothing of the list.
@@ -164,6 +182,13 @@ export class Reader {
       ...signsOf(told, list, answer, this.#given),
       doubt: isPlain ? this.#doubt(items, told) : nullDoubt,
     }
+  }
+
+  /** Throws where reading goes on at a page of rows, and their header was in an earlier one. */
+  #mustHaveHeader([first]: readonly Entry[], { where, isFirst }: About): void {
+    const { layout, header } = this.#given
+    if (layout !== 'rows' || header || isFirst || this.#records.headers > 0) return
+    if (Array.isArray(first?.value) && isRow(first.value)) throw this.#headless(where)
   }
 
   /** Throws where counting was to begin with 1, and there is a page before that. */
