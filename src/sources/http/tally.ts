@@ -258,7 +258,8 @@ export class Tally {
 const namedAgain = {
   cursor:
     'Does the server know the parameter by this name (source.pagination.parameters.cursor)? ' +
-    'Name in source.next where the answer has its next cursor; if all of the list is in one answer, set source.next to false.',
+    'Name in source.next where the answer has its next cursor; ' +
+    'if all of the list is in one answer, set source.next to false.',
   link:
     'Name in source.next where the answer has the link to its next page; ' +
     'if all of the list is in one answer, set source.next to false.',

@@ -1,4 +1,4 @@
-/** Answers of lines that are cut or have no header, answers in other encodings, and hints that help with named pages. */
+/** Answers of lines that are cut or have no header, other encodings, and hints that help with named pages. */
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'

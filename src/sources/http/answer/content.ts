@@ -28,7 +28,8 @@ export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buff
   if (encoding !== undefined)
     throw new WrongContent(
       `is encoded with ${encoding} (content-encoding), which owm doesn't read${kindOf(headers)}`,
-      'owm asks for gzip or no encoding: correct accept-encoding if source.headers sets it; else the server has to heed it.',
+      'owm asks for gzip or no encoding: correct accept-encoding if source.headers sets it; ' +
+        'else the server has to heed it.',
       true,
     )
   if (isGzip(body)) {
