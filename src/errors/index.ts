@@ -235,6 +235,9 @@ export function codeOf(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
 
+/** Whether a disk had no room for a file, or failed: no other setting mends that. */
+export const isOfDisk = (thrown: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO'].includes(codeOf(thrown))
+
 /** Not CERT_NOT_YET_VALID: that passes, often as soon as a clock has been set. */
 const certificateCodes = new Set([
   'CA_KEY_TOO_SMALL',

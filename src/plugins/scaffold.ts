@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { ConfigurationError, codeOf, isOwmError, toError, UsageError } from '../errors/index.js'
+import { ConfigurationError, codeOf, isOfDisk, isOwmError, OutboxError, toError, UsageError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
 
 export interface Owm {
@@ -51,6 +51,8 @@ export async function writeProject(project: Project, owm: Owm): Promise<{ name: 
     const what = ['EEXIST', 'ENOTDIR'].includes(codeOf(error))
       ? `${path} is not a folder`
       : `${path} can't be written: ${error.message}`
+    if (isOfDisk(error))
+      throw new OutboxError(`${what}.`, { hint: 'Make room there, remove what is in it, and run again.', cause: error })
     throw new ConfigurationError(`${what}.`, { hint: 'Name a folder that is new, where you may write.', cause: error })
   }
   return { name: `${prefix}${name}`, files: [...files.keys()].sort() }

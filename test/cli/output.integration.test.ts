@@ -5,7 +5,7 @@ import { cp, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { bin, folderWith, owm, owmJson, root } from '../support/cli.js'
+import { bin, folderWith, owm, owmJson, root, temporaryFolder } from '../support/cli.js'
 import { startRedisProcess } from '../support/redis.js'
 import { base, type Counts, deadSink, pendingIn, tasksIn } from './scene.js'
 
@@ -146,6 +146,28 @@ describe('a command that only shows says exit 0 of no loss:', () => {
         expect({ args, json, code, stderr }).toEqual({ args, json, code: 74, stderr: expect.stringMatching(disk) })
         expect(stderr.match(/ENOSPC/g)).toHaveLength(1)
       }
+  })
+
+  it('a full disk under a file that was named, or that init makes', async () => {
+    const cwd = await folderWith(base)
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    for (const [args, blocks] of [
+      ['report --out r.html', 100],
+      ['plugins new sink stations', 1],
+    ] as const) {
+      const { code, stderr } = await inShell(`ulimit -f ${blocks}; ${owmTo(args, '')}`, cwd)
+      expect({ args, code, stderr }).toEqual({ args, code: 74, stderr: expect.stringMatching(/EFBIG.*\n.*Make room/) })
+    }
+    expect(await inShell(owmTo('report --out -', '> /dev/full'), cwd)).toEqual({
+      code: 74,
+      stderr: expect.stringMatching(disk),
+    })
+    const empty = await temporaryFolder()
+    for (const blocks of [1, 8]) {
+      const { code, stderr } = await inShell(`ulimit -f ${blocks}; ${owmTo('init', '')}`, empty)
+      expect({ code, stderr }).toEqual({ code: 74, stderr: expect.stringMatching(/EFBIG.*\n.*Make room/) })
+    }
+    expect(await inShell(owmTo('init', ''), empty)).toMatchObject({ code: 0 })
   })
 
   it('a part that still had room', async () => {

@@ -1,4 +1,5 @@
 /** `owm verify` beside a real Redis: what is whole is proven, and what differs is named. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
@@ -175,8 +176,9 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
     sink: { address: expect.stringMatching(/:\d+\/0 owm-/) },
     slots: [{ delivered: 20, there: 0, trimmed: 0, differences: [{ count: 20 }] }],
   })
-  expect(deleted.slots[0]?.differences[0]?.todo).toContain('owm flush')
-  expect((await owm(['flush'], { cwd })).code).toBe(0)
+  // A stream that is there, but empty, looks the same.
+  expect(deleted.slots[0]?.differences[0]?.todo).toContain(`owm outbox replay --slot ${ten}`)
+  expect((await owm(['outbox', 'replay', '--slot', ten, '--yes'], { cwd })).code).toBe(0)
   expect(await verify(cwd)).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 20, there: 20 }] })
   // What owm sent three times may be there as often.
   await redis().client.xdel(stream, ...(await entries()).slice(0, 2).map(({ id }) => id))
@@ -187,6 +189,39 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
   const [[, fields] = ['', []]] = await redis().client.xrevrange(stream, '+', '-', 'COUNT', 1)
   for (const _ of [1, 2]) await redis().client.xadd(stream, '*', ...fields)
   expect((await verify(cwd)).kinds).toEqual(['twice'])
+})
+
+it('what it says of a stream that was emptied, by whatever, mends it', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  const emptied = {
+    'XTRIM 0': () => redis().client.xtrim(stream, 'MAXLEN', 0),
+    XDEL: async () => redis().client.xdel(stream, ...(await entries()).map(({ id }) => id)),
+    DEL: () => redis().client.del(stream),
+    FLUSHALL: () => redis().client.flushall(),
+  }
+  for (const [by, empty] of Object.entries(emptied)) {
+    await empty()
+    const { slots } = await verify(cwd)
+    const [, command = ''] = /^`owm ([^`]+)`/.exec(slots[0]?.differences[0]?.todo ?? '') ?? []
+    const yes = command.startsWith('outbox replay') ? ['--yes'] : []
+    expect((await owm([...command.split(' '), ...yes], { cwd })).code, by).toBe(0)
+    expect(await verify(cwd), by).toMatchObject({ code: 0, slots: [{ state: 'same', there: 20 }] })
+  }
+})
+
+it('what it says of a sink that can not tell what it holds is that all comes once more', async () => {
+  const cwd = await folderWith({ ...base, sink: { use: 'jsonl', path: 'tasks.jsonl' } })
+  await produce(cwd, ten)
+  const file = join(cwd, 'tasks.jsonl')
+  const lines = (await readFile(file, 'utf8')).split('\n').slice(1)
+  await writeFile(file, lines.join('\n'))
+  const { slots, kinds } = await verify(cwd)
+  expect(kinds).toContain('missing')
+  const todo = slots[0]?.differences.find(({ kind }) => kind === 'missing')?.todo
+  expect(todo).toContain("all of the slot's tasks once more")
+  expect((await owm(['outbox', 'replay', '--slot', ten, '--yes'], { cwd })).code).toBe(0)
+  expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(39)
 })
 
 it('a slot that was replayed from its source counts each task once, and what is pending as not delivered', async () => {

@@ -1,10 +1,10 @@
 /** `owm init`: a configuration to begin with. */
 import { hash } from 'node:crypto'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { addressesIn } from '../../../config/redact.js'
-import { ConfigurationError, codeOf, toError, UsageError } from '../../../errors/index.js'
+import { ConfigurationError, codeOf, isOfDisk, OutboxError, toError, UsageError } from '../../../errors/index.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
@@ -194,16 +194,19 @@ const alreadyThere = (path: string, cause?: Error): ConfigurationError =>
 /** @param isPrivate whether others mustn't read it */
 async function write({ path, schema }: InitResult, text: string, isPrivate: boolean): Promise<void> {
   const { configSchema } = await import('../../../config/json-schema.js')
-  await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 }).catch((thrown: unknown) => {
+  const schemaText = `${JSON.stringify(await configSchema(), null, 2)}\n`
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 })
+    // An older one is overwritten: nobody edits it.
+    await writeFile(schema, schemaText)
+  } catch (thrown) {
     const cause = toError(thrown)
     if (codeOf(cause) === 'EEXIST') throw alreadyThere(path, cause)
-    throw new ConfigurationError(`${path} can't be written: ${cause.message}`, {
-      hint: 'Start owm init in a folder that you may write to.',
-      cause,
-    })
-  })
-  // An older one is overwritten: nobody edits it.
-  await writeFile(schema, `${JSON.stringify(await configSchema(), null, 2)}\n`)
+    await rm(path, { force: true }) // a part of it would be in the way of the next try
+    const what = `${path} can't be written: ${cause.message}.`
+    if (isOfDisk(cause)) throw new OutboxError(what, { hint: 'Make room there, and run again.', cause })
+    throw new ConfigurationError(what, { hint: 'Start owm init in a folder that you may write to.', cause })
+  }
 }
 
 const begun = ({ path, schema }: InitResult): string[] => [

@@ -2,7 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
-import { ConfigurationError, isOwmError, type OwmError, toError } from '../../../errors/index.js'
+import { ConfigurationError, isOfDisk, isOwmError, OutboxError, type OwmError, toError } from '../../../errors/index.js'
 import type { ReportPlan, ReportSource } from '../../../report/data.js'
 import type { Given } from '../../../report/gather.js'
 import type { PageParts } from '../../../report/html.js'
@@ -70,7 +70,8 @@ export async function report(
   }
   const data = dataOf(about, overview, given)
   const page = pageOf(data, await partsIn(program.root), (text) => secrets.redact(text))
-  await (path === undefined ? print(page) : write(path, page))
+  if (path === undefined) print(page)
+  else await write(path, page)
   Object.assign(result, { file: path ?? null, bytes: Buffer.byteLength(page), isCut: data.notShown !== '' })
   Object.assign(result, { locations: data.places.count, runs: data.runs.length })
   const shown = `${plural(result.locations, 'location')} and ${plural(result.runs, 'run')}`
@@ -100,21 +101,19 @@ async function write(path: string, page: string): Promise<void> {
   try {
     await replaceFile(path, page, 0o644)
   } catch (error) {
-    throw new ConfigurationError(`${path} can't be written: ${toError(error).message}`, {
+    const what = `${path} can't be written: ${toError(error).message}`
+    if (isOfDisk(error))
+      throw new OutboxError(`${what}.`, { hint: 'Make room there, or name another file: --out FILE.', cause: error })
+    throw new ConfigurationError(`${what}.`, {
       hint: 'Name a file in a folder that you may write to: --out FILE.',
       cause: error,
     })
   }
 }
 
-/** Whoever reads may leave early; that a disk is full is told. */
-async function print(page: string): Promise<void> {
-  const error = await new Promise<Error | null | undefined>((done) => process.stdout.write(page, done))
-  if (error && !('code' in error && error.code === 'EPIPE'))
-    throw new ConfigurationError(`The report can't be written to standard output: ${error.message}`, {
-      hint: 'Write it to a file: --out report.html.',
-      cause: error,
-    })
+/** Whoever reads may leave early; that a disk is full is told at the end, as for all that commands print. */
+function print(page: string): void {
+  process.stdout.write(page)
 }
 
 async function partsIn(root: string): Promise<PageParts> {

@@ -109,7 +109,7 @@ interface Judged {
   readonly held: SlotHeld
   readonly found: Found
   readonly ids: Ids
-  readonly sink: Pick<Sink, 'guarantee' | 'receipts'>
+  readonly sink: Pick<Sink, 'guarantee' | 'receipts' | 'taskIds' | 'position' | 'place'>
   /** Whether another owm is at work on the outbox. */
   readonly isHeld: boolean
   /** Whether the slot was compared with the source's list. */
@@ -234,20 +234,30 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
     ? 'the sum of the task ids is another one'
     : `${name}: ${outbox[name]} in the outbox, ${receipt[name]} in the receipt`
 
-/** A sink that knows how far it got and is empty has lost all; the next delivery notices that by itself. */
+/**
+ * A sink that knows how far it got and has lost that, too, has lost all; the next delivery notices it by itself. One
+ * that is empty and still knows it may have been emptied by its readers: that is for an operator to say.
+ */
 function missing(judged: Judged, { missing: count, missingIds }: Tasks): Difference {
-  const { held, sink, isEmpty, flushedSince } = judged
+  const { held, found, sink, isEmpty, flushedSince } = judged
   const { slot, lost, runs } = held
-  const isFlushed = isEmpty && sink.guarantee === 'exactly-once' && runs.every((run) => run.startedAt >= flushedSince)
+  const isLost = isEmpty && sink.receipts !== undefined && !found.receipt
+  const isFlushed = isLost && sink.guarantee === 'exactly-once' && runs.every((run) => run.startedAt >= flushedSince)
   const todo =
     isFlushed && lost === 0
       ? '`owm flush` delivers again what the sink has lost'
-      : `\`owm outbox replay --slot ${slot}\` delivers what the sink lacks, under the same ids`
+      : `\`owm outbox replay --slot ${slot}\` delivers ${replayedTo(sink)}, under the same ids`
   const named = missingIds.slice(0, mostIds)
   if (lost > 0)
     return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids: named, todo }
   return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids: named, todo }
 }
+
+/** What a replay leaves out is what the sink says that it holds (pipeline/contact.ts). */
+const replayedTo = ({ taskIds, position, place }: Judged['sink']): string =>
+  taskIds && (!position || place)
+    ? 'what the sink lacks'
+    : "all of the slot's tasks once more, since this sink doesn't say which it holds"
 
 const twice = (ids: readonly string[]): Difference => ({
   kind: 'twice',
