@@ -245,8 +245,8 @@ const refused =
     })
   }
 
-/** By the rules by which it is opened; it and its folder are made where they're missing. */
-async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
+/** By the rules by which it is opened; it and its folder are made where they're missing. Throws ConfigurationError. */
+export async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   await writable(path, 'outbox.path', true)
   const refuse = refused(path, anotherOutbox())
   for (const file of [path, `${path}-lock`]) await checkDatabase(file).catch(refuse)

@@ -136,7 +136,9 @@ export async function checkFolder(path: string): Promise<void> {
 
 /** How to name another outbox: at a place that is this user's own. */
 export function anotherOutbox(): string {
-  const state = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
+  const home = homedir()
+  const state = process.env['XDG_STATE_HOME'] || (home === '/' ? '' : join(home, '.local', 'state'))
+  if (state === '') return 'Name another file with --outbox or outbox.path, in a folder that this user may write to.'
   return `Name another file with --outbox or outbox.path, such as ${join(state, 'owm', 'outbox.db')}.`
 }
 

@@ -50,6 +50,14 @@ describe('by flags', () => {
     expect((await stat(file)).mode & 0o077).toBe(0)
   })
 
+  it.each(['/', '/proc', '/dev/null'])('puts the outbox beside the file for a user whose home is %s', async (HOME) => {
+    const { cwd, file } = await scene()
+    const ran = await owm(['init', '--to', 'jsonl'], { cwd, env: { HOME } })
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('no home that can be written') })
+    expect(parse(await readFile(file, 'utf8')).outbox.path).toBe(join(cwd, 'outbox.db'))
+    expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd, env: { HOME } })).code).toBe(0)
+  })
+
   it('bounds stream and history by the list that it has counted', async () => {
     const { home, cwd, file } = await scene()
     const env = { HOME: home }

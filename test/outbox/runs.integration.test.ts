@@ -3,7 +3,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
-import { base, type Counts, jsonl, list, slot, tasksIn } from '../cli/scene.js'
+import { base, type Counts, deadSink, jsonl, list, slot, tasksIn } from '../cli/scene.js'
 import { folderWith, owm, owmJson, type Ran } from '../support/cli.js'
 
 const source = { use: './source.mjs' }
@@ -261,6 +261,26 @@ it('a location that is there twice counts once, also where the slot is read agai
 })
 
 describe('a slot that is there already', () => {
+  it('is not said to be there while it waits', async () => {
+    const cwd = await folderWith({ ...base, sink: deadSink, retry: { attempts: 1 } })
+    expect((await owm(['produce', '--slot', slot], { cwd })).code).toBe(75)
+    const { stdout } = await owm(['produce', '--slot', slot, '--set', 'source.count=19'], { cwd })
+    expect(stdout).toMatch(/19 locations read, all in the outbox already.*20 pending/)
+  })
+
+  it('is served: a replay of one that nobody served is refused, and makes no tasks', async () => {
+    const cwd = await folderWith(base)
+    await owm(['produce', '--slot', slot], { cwd })
+    for (const flag of ['--dry-run', '--yes']) {
+      const { code, stderr } = await owm(['outbox', 'replay', '--slot', '2026-11-20T00:00:00Z', flag], { cwd })
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('owm produce --slot 2026-11-20'),
+      })
+    }
+    expect((await owm(['outbox', 'replay', '--slot', slot, '--dry-run'], { cwd })).code).toBe(0)
+  })
+
   it('reads "all there already"', async () => {
     const cwd = await folderWith(base)
     await owm(['produce', '--slot', slot], { cwd })

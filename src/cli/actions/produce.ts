@@ -305,11 +305,12 @@ function lineOf(
   const { slot, source, outbox, sink, durationMs } = result
   const { rejected, repeated } = run
   const duplicates = run.duplicates - repeated // within the list
+  const where = outbox.pending > 0 ? 'in the outbox' : 'there'
   const isAll = run.persisted === 0 && rejected === 0
   if (alreadyComplete) return lineOfSlotBefore(result, run)
   return [
     `slot ${slot}: ${locationsRead(source)}`,
-    ...(repeated > 0 ? [isAll ? 'all there already' : `${count(repeated)} there already`] : []),
+    ...(repeated > 0 ? [`${isAll ? 'all' : count(repeated)} ${where} already`] : []),
     ...(source.notDue ? [`${count(source.notDue)} not due`] : []),
     ...(source.skipped ? [`${plural(source.skipped, 'older window')} skipped`] : []),
     ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),

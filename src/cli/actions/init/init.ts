@@ -64,7 +64,7 @@ export async function init(
   await mustBeSafe([path, schema], around.trustFolder)
   if (await stat(path).catch(() => undefined)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
-  const outbox = outboxFor(dirname(path), around.env)
+  const outbox = await outboxFor(dirname(path), around)
   secrets.add(...addressesIn({ ping }, path, outbox))
   const answers = await answersTo(given, asks, result, outbox, around)
   const catchUp = given['catch-up']
@@ -229,11 +229,23 @@ function shown(result: InitResult, text: string, { list, to, every }: Answers): 
   ]
 }
 
-/** In the user's folder for state (XDG Base Directory Specification), in a folder of this configuration's own. */
-function outboxFor(folder: string, { XDG_STATE_HOME = '' }: Surroundings['env']): string {
-  const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state')
-  return join(state, 'owm', ownName(folder), 'outbox.db')
+/**
+ * In the user's folder for state (XDG Base Directory Specification), in a folder of this configuration's own; beside
+ * the configuration for a user who has no home, as in many containers.
+ */
+async function outboxFor(folder: string, { env, trustFolder, note }: Surroundings): Promise<string> {
+  const { XDG_STATE_HOME = '' } = env
+  const isGiven = isAbsolute(XDG_STATE_HOME)
+  const path = join(isGiven ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'owm', ownName(folder), 'outbox.db')
+  const { usableOutbox } = await import('../../../config/check.js')
+  const isUsable = (isGiven || homedir() !== '/') && (await usableOutbox(path, trustFolder).then(yes, no))
+  if (isUsable) return path
+  const beside = join(folder, 'outbox.db')
+  note(`This user has no home that can be written: the outbox is to be ${beside}.`)
+  return beside
 }
+
+const [yes, no] = [() => true, () => false]
 
 /** No other folder's: its name and a hash of its path. */
 const ownName = (folder: string): string =>

@@ -65,7 +65,10 @@ export async function replay(
   const looked = await lookAtOutbox(loaded, around, 'owner')
   Object.assign(result.outbox, { pending: looked?.pending ?? 0, dead: looked?.dead ?? 0 })
   const { replayableIn } = await import('../../../outbox/inspect/picture.js')
-  const plan = planOf(await replayableIn(path, filter), filter)
+  const { slotsIn } = await import('../../../outbox/runs/slots.js')
+  const found = await replayableIn(path, filter)
+  mustBeServed(found, filter, await slotsIn(path))
+  const plan = planOf(found, filter)
   Object.assign(result, { from: plan.from, runs: plan.runs })
   const what = wordsOf(plan, flags)
   if (flags['dry-run']) return { result, summary: [`dry run: would put back ${what}`] }
@@ -160,6 +163,20 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
   if (slot && run === undefined) return { slot: slotNamed('--slot', slot) }
   throw new UsageError('What is to be delivered once more? Name one: --run ID or --slot TIME.', {
     hint: '`owm runs` shows the runs and their slots; --dry-run says what would be put back.',
+  })
+}
+
+/** A slip in the time would make new tasks of the whole list. Throws UsageError. */
+function mustBeServed(
+  runs: readonly Replayable[],
+  filter: ReplayFilter,
+  { newestDeletedSlot }: { newestDeletedSlot: string | null },
+): void {
+  if (!('slot' in filter) || runs.length > 0) return
+  // Its run may be one of those that the ledger has deleted.
+  if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return
+  throw new UsageError(`No run has served the slot ${filter.slot}: there is nothing to deliver once more.`, {
+    hint: `\`owm runs\` shows those that were served; \`owm produce --slot ${filter.slot}\` serves this one.`,
   })
 }
 
