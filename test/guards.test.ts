@@ -79,6 +79,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ],
   ['own-line-cut', '', 'sinks/jsonl.integration', "a file that isn't the sink's"],
   ['merged-told', '', 'pipeline/merged.integration', ''],
+  ['output-no-stream', never, 'sinks/jsonl.integration', 'standard stream'],
   ['output-own', '', 'sinks/strangers.integration', ''],
   ['served-elsewhere-told', '', 'outbox/another-sink.integration', ''],
   [

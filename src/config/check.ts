@@ -219,8 +219,8 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
 
 /** Throws ConfigurationError. */
 export async function writableOutput(path: string): Promise<void> {
-  await writable(path, 'sink.path', false)
   await checkOutput(path).catch(refused(path, 'Name another file in sink.path.'))
+  await writable(path, 'sink.path', false)
 }
 
 /**

@@ -7,7 +7,7 @@
  * on it, SQLite's included.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, lstat, open, readlink, rm, stat } from 'node:fs/promises'
+import { access, lstat, open, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from '../errors/index.js'
@@ -153,23 +153,65 @@ const putThere: RefusedFile['hint'] = (other) => `Find out who put it there, the
 /**
  * Looks at a file that owm writes and others read, such as a sink's. What lies in a folder of this user's alone is
  * theirs to decide: a link, a pipe, a file under several names. Elsewhere, and where a link leads elsewhere, it must be
- * a regular file of this user's, or a pipe. Returns whether it lies elsewhere itself. Throws RefusedFile.
+ * a regular file of this user's, or a pipe. Nowhere may it be a standard stream of this process. Returns whether it lies
+ * elsewhere itself. Throws RefusedFile.
  */
 export async function checkOutput(path: string): Promise<boolean> {
+  await checkStreams(path)
+  for await (const at of linked(path)) {
+    if (!(await isShared(dirname(at)))) continue
+    const found = await look(at)
+    // guard: output-own
+    if (!(found?.isFIFO() && found.uid === self())) await checkFile(at)
+    return at === path
+  }
+  return false
+}
+
+/** A path, then what it leads to, a link at a time. */
+async function* linked(path: string): AsyncGenerator<string> {
   for (let [at, hops] = [path, 0]; ; hops++) {
-    if (await isShared(dirname(at))) {
-      const found = await look(at)
-      // guard: output-own
-      if (!(found?.isFIFO() && found.uid === self())) await checkFile(at)
-      return at === path
-    }
-    if (hops === mostLinks || !(await look(at))?.isSymbolicLink()) return false
+    yield at
+    if (hops === mostLinks || !(await look(at))?.isSymbolicLink()) return
     at = resolve(dirname(at), await readlink(at))
   }
 }
 
 /** Links on one way that Linux follows. */
 const mostLinks = 40
+
+const streams = ['standard input', 'standard output', 'standard error'] as const
+type Stream = (typeof streams)[number]
+
+/**
+ * Throws RefusedFile where a path leads to a standard stream of this process: opened a second time, a file has two
+ * offsets, and what goes to the one overwrites what went to the other.
+ */
+export async function checkStreams(path: string): Promise<void> {
+  let stream = await streamAt(path)
+  for await (const at of linked(path)) stream ??= await streamNamed(at)
+  // guard: output-no-stream
+  if (stream !== undefined)
+    throw new RefusedFile(`it is the ${stream} of owm itself`, (other) =>
+      stream === 'standard output' ? 'Write - for standard output, or name another file in its place.' : other,
+    )
+}
+
+/** The stream that goes to a file, such as by `> FILE`. In /dev/null nothing can be lost. */
+async function streamAt(path: string): Promise<Stream | undefined> {
+  const [found, nowhere, ...own] = await Promise.all(
+    [path, '/dev/null', '/dev/fd/0', '/dev/fd/1', '/dev/fd/2'].map((file) => stat(file).catch(() => undefined)),
+  )
+  const is = (other: Stats | undefined): boolean => found?.dev === other?.dev && found?.ino === other?.ino
+  return found === undefined || is(nowhere) ? undefined : streams.find((_, number) => is(own[number]))
+}
+
+/** The stream that a name stands for, wherever it goes: /dev/fd/1, /proc/self/fd/1. */
+async function streamNamed(path: string): Promise<Stream | undefined> {
+  const folder = await realpath(dirname(path)).catch(() => '')
+  const isOwn = folder === '/dev/fd' || new RegExp(`^/proc/${process.pid}(/task/\\d+)?/fd$`).test(folder)
+  return isOwn ? streams[Number(basename(path))] : undefined
+}
 
 /** Whether somebody else may put a file into a folder; a group is as good as its members. */
 async function isShared(folder: string): Promise<boolean> {

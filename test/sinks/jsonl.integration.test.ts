@@ -1,11 +1,11 @@
 /** The file of tasks: only one's own, one writer at a time, whole lines. */
 import { execFile } from 'node:child_process'
-import { appendFile, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { base, slot, tasksIn } from '../cli/scene.js'
-import { folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
+import { bin, folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
 import { openDatabase } from '../support/contents.js'
 
 const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
@@ -141,5 +141,50 @@ describe('what is no regular file', () => {
     await symlink('real.jsonl', join(cwd, 'tasks.jsonl'))
     expect((await owm(['produce'], { cwd })).code).toBe(0)
     await until(async () => (await tasksIn(cwd)).length === 40)
+  })
+})
+
+describe("a standard stream of owm's own is no file of tasks", () => {
+  /** As a shell starts owm, with the streams where `redirections` say. */
+  async function started(command: string, redirections: string, path: string, cwd: string): Promise<number> {
+    const script = `node=$1 bin=$2 path=$3; exec "$node" "$bin" ${command} --set "sink.path=$path" ${redirections}`
+    return new Promise((resolve) => {
+      execFile('sh', ['-c', script, 'sh', process.execPath, bin, path], { cwd }, (error) =>
+        resolve(error === null ? 0 : Number(error.code)),
+      )
+    })
+  }
+
+  it.each([
+    ['/dev/stdout', '> out 2> err'],
+    ['/dev/stdout', '2> err | cat > out; exit 78'],
+    ['/dev/fd/1', '> out 2> err'],
+    ['/proc/self/fd/1', '> out 2> err'],
+    ['/dev/stderr', '> out 2> err'],
+    ['/proc/thread-self/fd/2', '> out 2> err'],
+    ['/dev/stdin', '< /dev/null > out 2> err'],
+    ['./out', '> out 2> err'],
+    ['./link', '>> out 2> err'],
+    ['./err', '> out 2>> err'],
+    ['./to-stdout', '> out 2> err'],
+  ])('%s, with %s', async (path, redirections) => {
+    const cwd = await folderWith(base)
+    await symlink('out', join(cwd, 'link'))
+    await symlink('/dev/stdout', join(cwd, 'to-stdout'))
+    for (const command of [`produce --slot ${slot}`, 'config check', 'doctor']) {
+      expect(await started(command, redirections, path, cwd), command).toBe(78)
+      const [out, err] = [await readFile(join(cwd, 'out'), 'utf8'), await readFile(join(cwd, 'err'), 'utf8')]
+      expect(out + err).toMatch(/is the standard (output|error|input) of owm itself/)
+      expect(out + err).not.toContain('task_id')
+      if (/std?out|fd.1|link$/.test(path)) expect(out + err).toContain('Write - for standard output')
+    }
+    expect((await readdir(cwd)).filter((name) => /lock|receipts/.test(name) && !name.startsWith('o.db'))).toEqual([])
+  })
+
+  it('but all may go to /dev/null, and the tasks to a pipe that is another descriptor', async () => {
+    const cwd = await folderWith(base)
+    expect(await started(`produce --slot ${slot}`, '> /dev/null 2> err', '/dev/null', cwd)).toBe(0)
+    expect(await started('produce', '3>&1 > out 2> err | cat > piped', '/dev/fd/3', cwd)).toBe(0)
+    expect((await readFile(join(cwd, 'piped'), 'utf8')).match(/task_id/g)).toHaveLength(20)
   })
 })

@@ -170,7 +170,7 @@ function isHalfTask(text: string): boolean {
 }
 
 /** Why owm can't have a file of its sink. */
-function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {
+export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {
   const error = toError(thrown)
   const hint =
     error instanceof RefusedFile

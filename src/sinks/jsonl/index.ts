@@ -4,11 +4,12 @@ import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
+import { checkStreams } from '../../files/rules.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
 import { checks, examined } from './doctor.js'
 import { entriesIn } from './entries.js'
-import { TaskFile } from './file.js'
+import { cannot, TaskFile } from './file.js'
 import { receiptsBeside } from './receipts.js'
 
 const options = z.strictObject({
@@ -67,6 +68,10 @@ const seen = async (place: string): Promise<Partial<Sink>> => ({
 
 /** Standard output, and a pipe, keep nothing. */
 async function toLookAt(place: string | undefined): Promise<Sink> {
+  if (place !== undefined)
+    await checkStreams(place).catch((error: unknown) => {
+      throw cannot('opened', place, error)
+    })
   const found = place === undefined ? undefined : await stat(place).catch(() => undefined)
   return {
     guarantee: 'at-least-once',
