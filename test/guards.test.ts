@@ -94,6 +94,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['postgres-attached', '', 'plugins/conformance-postgres.integration', 'a table if it attaches: refuses an older'],
   ['postgres-epoch', '', 'sinks/postgres/losses.integration', 'has attached since'],
   ['postgres-placed', '', 'plugins/conformance-postgres.integration', 'a table if it attaches: takes batches only'],
+  ['postgres-left-out', never, 'sinks/postgres/losses.integration', 'a row that a trigger leaves out'],
   ['postgres-generation', '', 'sinks/postgres/losses.integration', 'is emptied between attach and place'],
   ['postgres-place', never, 'sinks/postgres/losses.integration', 'is emptied between attach and place'],
   ['postgres-skips', '', 'sinks/postgres/losses.integration', 'a batch that comes again behind later ones'],

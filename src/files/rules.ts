@@ -153,8 +153,8 @@ const putThere: RefusedFile['hint'] = (other) => `Find out who put it there, the
 /**
  * Looks at a file that owm writes and others read, such as a sink's. What lies in a folder of this user's alone is
  * theirs to decide: a link, a pipe, a file under several names. Elsewhere, and where a link leads elsewhere, it must be
- * a regular file of this user's, or a pipe. Nowhere may it be a standard stream of this process. Returns whether it lies
- * elsewhere itself. Throws RefusedFile.
+ * a regular file of this user's, or a pipe. Nowhere may it be a standard stream of this process. Returns whether it
+ * lies elsewhere itself. Throws RefusedFile.
  */
 export async function checkOutput(path: string): Promise<boolean> {
   await checkStreams(path)

@@ -19,6 +19,7 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
   [/^(42P01|3F000)$/, 'Name a schema that is there in sink.table, or make it; names are taken as they are written.'],
   [/^42883$/, 'graphile-worker 0.16 or newer is expected: `npx graphile-worker --schema-only` brings its schema up.'],
+  [/^0A000$/, 'A rule on the table may stand in the way of INSERT: drop it (DROP RULE), or name another sink.table.'],
   [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
   [/^08P01$/, 'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server.'],
   [/^2350[35]$/, "A constraint that isn't owm's keeps the tasks out: take it off the table, or name another one."],
@@ -88,4 +89,5 @@ export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(sta
 export const isAboutTasks = (error: unknown): boolean => /^(22|23514|54000)/.test(stateIn(error))
 
 /** Whether the connection is of no more use: the server didn't answer, or is one that can't be written to. */
-export const endsConnection = (error: unknown): boolean => !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))
+export const endsConnection = (error: unknown): boolean =>
+  !isOwmError(error, 'REFUSED') && !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))

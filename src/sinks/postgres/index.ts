@@ -35,7 +35,7 @@ import { checks, examined } from './doctor/index.js'
 import { isAboutTasks, isMissing } from './errors.js'
 import { options, type Settings } from './options.js'
 import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
-import { addSql, refusedAs } from './statements/add.js'
+import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
 import { newestGiven, writeReceipt } from './statements/receipts.js'
 import { type Store, storeOf } from './store.js'
@@ -114,7 +114,17 @@ class Postgres implements Sink {
     if (this.#store.setting !== undefined) await query(this.#store.setting)
     const { outboxId, runId, firstSeq, count } = batch
     const place = [outboxId, epoch, word, after.seq, after.taskId, firstSeq, count]
-    return query(this.#add, [...place, `{${ids.join()}}`, arrayOf(batch), runId])
+    const rows = await query(this.#add, [...place, `{${ids.join()}}`, arrayOf(batch), runId])
+    await this.#mustHave(query, listIn(rows[0]?.['lost']))
+    return rows
+  }
+
+  /** Throws where tasks were neither added nor there: that undoes the batch, since the fence says that it has them. */
+  async #mustHave(query: Query, missing: readonly string[]): Promise<void> {
+    if (missing.length === 0) return
+    const [lost] = await query(lostSql(this.#store), [missing])
+    // guard: postgres-left-out
+    if (lost) throw new RefusedError(`${this.#store.relation} left out the task ${lost['task_id']}: ${leftOutBy}`)
   }
 
   async receipt(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void> {
@@ -203,6 +213,8 @@ class Postgres implements Sink {
     if (answer === 'changed') throw new ChangedError(`The table ${name} ${what}.`)
   }
 }
+
+const leftOutBy = 'a trigger there may return NULL before INSERT.'
 
 /** The tasks as one JSON array, in bytes: as strings, each would be quoted and parsed once more. */
 const arrayOf = (batch: TaskBatch): Buffer => Buffer.concat([Buffer.from('['), joined(batch), Buffer.from(']')])

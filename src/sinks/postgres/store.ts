@@ -12,6 +12,8 @@ export interface Store {
    * already is left out.
    */
   readonly adding: string
+  /** A condition: whether the task of a row `i (task_id)` is there. */
+  readonly has: string
   /** What is set for the transaction of a delivery. */
   readonly setting?: string
   /** A query for `id`, `task_id` (text) and `at`, milliseconds since 1970. */
@@ -30,6 +32,7 @@ const tableOf = ({ onDone }: Settings, { tasks }: Tables): Store => ({
     INSERT INTO ${tasks} (task_id, task) SELECT task_id, task FROM items ORDER BY ord
     ON CONFLICT (task_id) DO NOTHING RETURNING id, task_id::text
   )`,
+  has: `EXISTS (SELECT 1 FROM ${tasks} t WHERE t.task_id = i.task_id)`,
   entries: `SELECT id, task_id::text, extract(epoch FROM added_at) * 1000 AS at FROM ${tasks}`,
   readersRemove: onDone === 'delete',
 })
@@ -42,16 +45,18 @@ function jobsOf({ jobs }: Settings): Store {
     ...[text(task), 'i.task', queueName === undefined ? 'NULL' : text(queueName), 'NULL'],
     ...[String(maxAttempts ?? 'NULL'), 'i.task_id::text', String(priority ?? 'NULL'), 'NULL'],
   ]
+  const has = `EXISTS (SELECT 1 FROM ${schema}.jobs j WHERE j.key = i.task_id::text)`
   return {
     relation: `${schema}.jobs`,
     // An update of graphile-worker may make its views anew, and even its tables: the schema stays.
     home: `to_regnamespace(${text(schema)})`,
     adding: `specs AS MATERIALIZED (
       SELECT array_agg(ROW(${parts.join(', ')})::${schema}.job_spec ORDER BY i.ord) AS specs FROM items i
-      WHERE NOT EXISTS (SELECT 1 FROM ${schema}.jobs j WHERE j.key = i.task_id::text) HAVING count(*) > 0
+      WHERE NOT ${has} HAVING count(*) > 0
     ), added AS MATERIALIZED (
       SELECT j.id, j.key AS task_id FROM specs, LATERAL ${schema}.add_jobs(specs.specs) j
     )`,
+    has,
     // add_jobs joins its jobs with other tables: only a nested loop keeps them in their order.
     setting: 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off',
     entries: `SELECT id, task_id, at FROM (

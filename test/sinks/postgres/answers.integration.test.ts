@@ -20,6 +20,8 @@ beforeAll(async () => {
     'CREATE TABLE answers.foreign_one (id int, name text)',
     `CREATE TABLE answers.loose (${columns}, task json)`,
     `CREATE TABLE answers.short (${columns} UNIQUE, task json CHECK (length(task::text) < 200))`,
+    `CREATE TABLE answers.ruled (${columns} UNIQUE, task json)`,
+    'CREATE RULE none AS ON INSERT TO answers.ruled DO INSTEAD NOTHING',
   ])
     await server.query(statement)
 })
@@ -64,6 +66,7 @@ describe('what a retry does not mend', () => {
     ],
     ["somebody else's table", () => ({ url: server.url, table: 'answers.foreign_one' }), /task_id/, /SQL in docs/],
     ['a table without UNIQUE', () => ({ url: server.url, table: 'answers.loose' }), /unique/, /SQL in docs/],
+    ['a rule', () => ({ url: server.url, table: 'answers.ruled' }), /INSERT/, /DROP RULE/],
     ['no graphile-worker', () => ({ url: server.url, queue: 'graphile-worker' }), /isn't set up/, /--schema-only/],
     ['an untrusted certificate', () => ({ url: `${server.url}?sslmode=verify-full` }), /certificate/, /sslrootcert/],
     ['an unknown parameter', () => ({ url: `${server.url}?target=primary` }), /target/, /Known parameters/],

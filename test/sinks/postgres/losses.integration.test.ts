@@ -4,8 +4,9 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { owm, owmJson } from '../../support/cli.js'
-import { databaseProgram, startPostgres, type TestDatabase } from '../../support/databases.js'
+import { creation, tablesOf } from '../../../src/sinks/postgres/tables.js'
+import { owm, owmJson, until } from '../../support/cli.js'
+import { databaseProgram, startPostgres, type TestDatabase, withJobs } from '../../support/databases.js'
 import { startPostgresProxy } from '../../support/postgres-proxy.js'
 import { Caller, folderFor, openSink } from './scene.js'
 
@@ -90,6 +91,61 @@ describe('another owm', () => {
     await third.placed(sink)
     expect(await third.deliver(sink, 0, 3)).toEqual(['duplicate', 'duplicate', 'duplicate'])
     expect(await rowsOf(name)).toBe(5)
+  })
+})
+
+describe('a row that a trigger leaves out', () => {
+  const leftOut = async (relation: string, when: string): Promise<void> => {
+    for (const sql of [
+      `CREATE OR REPLACE FUNCTION left_out() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN IF ${when} THEN RETURN NULL; END IF; RETURN new; END $$`,
+      `CREATE TRIGGER left_out BEFORE INSERT ON ${relation} FOR EACH ROW EXECUTE FUNCTION left_out()`,
+    ])
+      await server.query(sql)
+  }
+
+  it('is a dead letter, and comes once the trigger is gone', async () => {
+    const name = table()
+    const cwd = await folderFor({ url: server.url, table: name })
+    for (const sql of creation(tablesOf({ table: name, schema: undefined }))) await server.query(sql)
+    await leftOut(name, "(new.task ->> 'location_id')::int % 100 = 7")
+    const { code, json } = await owmJson<{ sink: object; outbox: object; error: object }>(['produce', '--slot', slot], {
+      cwd,
+    })
+    expect({ code, ...json }).toMatchObject({ code: 75, outbox: { dead: 3 }, error: { code: 'REFUSED' } })
+    expect(json.sink).toMatchObject({ delivered: 297, deduplicated: 0 })
+    expect((await owm(['outbox', 'inspect', '--state', 'dead'], { cwd })).stdout).toMatch(/left out .* trigger/)
+    await server.query(`DROP TRIGGER left_out ON ${name}`)
+    await owm(['outbox', 'retry', '--all'], { cwd })
+    await owm(['flush'], { cwd })
+    expect([await rowsOf(name), (await owm(['verify', '--slot', slot], { cwd })).code]).toEqual([300, 0])
+  })
+
+  it('of jobs as well', async () => {
+    await withJobs(server)
+    const sink = await openSink({ url: server.url, queue: 'graphile-worker', table: table() })
+    const caller = new Caller(4)
+    await caller.placed(sink)
+    await caller.deliver(sink, 0, 1)
+    await leftOut('graphile_worker._private_jobs', "new.payload ->> 'city' = 'Bern'")
+    await expect(caller.deliver(sink, 1, 3, 'Bern')).rejects.toMatchObject({ code: 'REFUSED' })
+    expect(await caller.deliver(sink, 1, 3)).toEqual(['delivered', 'delivered'])
+  })
+
+  it('is none that another transaction adds at that moment', async () => {
+    const name = table()
+    const sink = await openSink({ url: server.url, table: name })
+    const caller = new Caller(2)
+    await caller.placed(sink)
+    const other = new (await import('pg')).default.Client({ connectionString: server.url })
+    await other.connect()
+    await other.query(`BEGIN; INSERT INTO ${name} (task_id, task) VALUES ('${caller.ids[1]}', '{}')`)
+    const outcomes = caller.deliver(sink, 0, 2)
+    const waits = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'owm'`
+    await until(async () => (await server.query(waits)).length > 0)
+    await other.query('COMMIT')
+    await other.end()
+    expect(await outcomes).toEqual(['delivered', 'duplicate'])
   })
 })
 

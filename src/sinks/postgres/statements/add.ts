@@ -4,9 +4,11 @@
  * $1 outbox, $2 epoch, $3 word, $4 and $5 the predecessor's seq and task, $6 first seq, $7 count, $8 the ids, $9 the
  * tasks as a JSON array, $10 run.
  *
- * Gives no row where the outbox has no fence, else {skip, seq, task_id, added, ids}. `skip`: how many of the tasks were
- * there by the fence; -1 where the batch doesn't fit behind it, -2 where a newer attachment has it. `added`: how many
- * rows are new; `ids`: which ones, where others were there already.
+ * Gives no row where the outbox has no fence, else {skip, seq, task_id, added, ids, lost}. `skip`: how many of the
+ * tasks were there by the fence; -1 where the batch doesn't fit behind it, -2 where a newer attachment has it. `added`:
+ * how many rows are new; `ids`: which ones, where others were there already; `lost`: which of those others aren't there
+ * either. (By one snapshot, so that a reader who deletes a row meanwhile makes none lost. What another transaction has
+ * added since, only the next statement sees: lostSql.)
  *
  * The fence's row is locked first: what another transaction does to it comes before all of this, or behind it. The
  * generation is read in one snapshot with that, which begins when the table of the tasks is locked: a TRUNCATE comes
@@ -21,7 +23,7 @@ export const refusedAs = { changed: -1, superseded: -2 } as const
 /** By the index, in a view too; an aggregate would read all of it. */
 export const newestIn = (relation: string): string => `SELECT id FROM ${relation} ORDER BY id DESC LIMIT 1`
 
-export const addSql = ({ fence, sink }: Tables, { relation, home, adding }: Store): string => `
+export const addSql = ({ fence, sink }: Tables, { relation, home, adding, has }: Store): string => `
 WITH given AS (
   SELECT $6::bigint AS first, $6::bigint + $7::int - 1 AS last, $7::int AS count, $8::text[] AS ids, $10::text AS run
 ), held AS MATERIALIZED (
@@ -61,5 +63,12 @@ WITH given AS (
   WHERE f.outbox_id = $1 AND v.skip >= 0 AND v.skip < g.count
 )
 SELECT v.skip, v.seq, v.task_id, c.added,
-  CASE WHEN v.skip >= 0 AND c.added < g.count - v.skip THEN ARRAY(SELECT task_id FROM added) END AS ids
+  CASE WHEN v.skip >= 0 AND c.added < g.count - v.skip THEN ARRAY(SELECT task_id FROM added) END AS ids,
+  CASE WHEN v.skip >= 0 AND c.added < g.count - v.skip THEN ARRAY(
+    SELECT task_id::text FROM items i WHERE NOT ${has} AND task_id::text NOT IN (SELECT task_id FROM added)
+  ) END AS lost
 FROM verdict v, counted c, given g`
+
+/** $1 ids -> those that aren't there. */
+export const lostSql = ({ has }: Store): string =>
+  `SELECT task_id::text FROM unnest($1::uuid[]) AS i (task_id) WHERE NOT ${has}`
