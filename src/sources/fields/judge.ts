@@ -59,12 +59,13 @@ export class Judge {
     for (const [own, why] of this.#unmapped)
       if (lower.has(own.trim().toLowerCase())) this.#unmapped.delete(own)
       else if (!isInside(own)) throw this.#notFound(own, why, sample, where)
-    for (const [needed] of needs) {
-      const isInPair = needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
-      if (meanings.includes(needed) || isInPair) this.#missing.delete(needed)
-    }
+    const isInPair = (needed: string): boolean =>
+      needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
+    const lacking = needs.map(([needed]) => needed).filter((needed) => !meanings.includes(needed) && !isInPair(needed))
+    // Each page of an API declares its own, whatever the first one had.
+    for (const [needed] of needs) if (!lacking.includes(needed)) this.#missing.delete(needed)
     // A column may hold objects: then the records are judged.
-    for (const needed of this.#missing)
+    for (const needed of lacking)
       if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isObject))
         throw this.#lacks(needed, sample, where, this.#free(sample, meanings))
   }
