@@ -279,6 +279,36 @@ describe('the stream', () => {
     expectFound(await doctor(await folderFor()), 78, 'redis-stream')
   })
 
+  it.each(['stream', 'slots'])('has beside it a key of a wrong type: %s', async (name) => {
+    const key = `{${stream}}:owm:${name}`
+    const cwd = await folderFor()
+    await admin.del(key)
+    await admin.set(key, 'something else')
+    const ran = await doctor(cwd)
+    expectFound(ran, 78, 'redis-stream')
+    expect(saidOf(ran, 'redis-stream')).toContain(key)
+    for (const command of [
+      ['produce', '--slot', '2026-11-23T10:00:00Z'],
+      ['config', 'check', '--connect'],
+    ]) {
+      const { code, stdout, stderr } = await owm(command, { cwd })
+      expect({ code, said: stdout + stderr }).toEqual({ code: 78, said: expect.stringContaining(`the key ${key},`) })
+      expect(stdout + stderr).toContain('(RENAME)')
+    }
+    await admin.del(key)
+    expect((await owm(['flush'], { cwd })).code).toBe(0)
+  })
+
+  it.each(['receipts', 'receipts-by-time'])('has a key of a wrong type for its %s', async (name) => {
+    const cwd = await folderFor()
+    await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })
+    const [found = ''] = await admin.keys(`*:owm:${name}:*`)
+    await admin.del(found)
+    await admin.set(found, 'something else')
+    const { code, stdout, stderr } = await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })
+    expect({ code, said: stdout + stderr }).toEqual({ code: 78, said: expect.stringContaining(`the key ${found},`) })
+  })
+
   it('lost the tasks of a slot that is too old to be delivered again', async () => {
     const cwd = await folderFor()
     const now = Date.now()

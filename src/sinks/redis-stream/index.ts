@@ -34,6 +34,7 @@ import { joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { leaveCheck } from './check.js'
 import { Connection } from './connection/index.js'
+import { checkTypes, named } from './connection/wrong-type.js'
 import { checks, examined } from './doctor/index.js'
 import { unexpected } from './errors.js'
 import { type Keys, keysOf } from './keys.js'
@@ -110,7 +111,8 @@ class RedisStream implements Sink {
     const words = [outboxId, epoch, word, generation, this.#newest, seq, taskId, runId]
     const [how] = await this.#run(place, [stream, fence(outboxId), mark], words)
     if (how === 'superseded') throw takenOver(stream)
-    if (how === 'changed') throw new ChangedError(`The stream ${stream} changed while it was compared.`)
+    if (how === 'changed')
+      throw new ChangedError(`The stream ${stream} changed while it was compared.`, { hint: lookWhoChanges })
     if (how !== 'placed') throw unexpected(how)
   }
 
@@ -142,10 +144,7 @@ class RedisStream implements Sink {
     const answer = await this.#run(add, keys, [...words, batch.outboxId, joined(batch)])
     const [added, skipped, unread, hasGroup] = answer
     if (added === 'superseded') throw takenOver(stream)
-    if (added === 'changed')
-      throw new ChangedError(
-        `The stream ${stream} isn't at task ${after.seq} of this outbox, but at ${skipped === '' ? 'none' : skipped}.`,
-      )
+    if (added === 'changed') throw changedAt(stream, after.seq, String(skipped))
     if (added === 'full') throw this.#full(count, answer)
     if (typeof added !== 'number' || typeof skipped !== 'number' || typeof unread !== 'number') throw unexpected(answer)
     if (unread > 0) this.#trimmed(unread, hasGroup === 1)
@@ -230,6 +229,7 @@ class RedisStream implements Sink {
     const trial = new RedisStream(this.#settings, this.#way, this.#connection, this.#log, keys)
     const attachment = { outboxId: id, epoch: 1, word: id }
     const after = { seq: 0, taskId: '' }
+    await checkTypes(this.#connection, this.#keys, [this.#keys.mark, this.#keys.slots])
     try {
       const { generation } = await trial.attach(attachment, id)
       await trial.place(attachment, after, generation)
@@ -262,7 +262,9 @@ class RedisStream implements Sink {
     const evaluate = (redis: Redis): Promise<unknown> => redis.eval(script, keys.length, ...keys, ...words)
     // `attach` decides nothing. `place` takes what is there for delivered: so it waits for that to last, too.
     const isKept = script === add || script === place
-    const answer = await (isKept ? this.#connection.write(evaluate) : this.#connection.ask(evaluate))
+    const answer = await named(this.#connection, this.#keys, keys, () =>
+      isKept ? this.#connection.write(evaluate) : this.#connection.ask(evaluate),
+    )
     if (Array.isArray(answer)) return answer
     throw unexpected(answer)
   }
@@ -276,6 +278,20 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
   taskId: String(taskId),
   ...(runId ? { runId: String(runId) } : {}),
 })
+
+const lookWhoChanges =
+  'Somebody deletes the stream or what owm keeps beside it, a failover undid writes, or Redis makes room (`owm doctor` ' +
+  'tells: maxmemory-policy should be noeviction). Mend that, then run `owm flush`: the tasks wait in the outbox.'
+
+/** The fence stands elsewhere; or where it should, and for a stream that is gone. */
+const changedAt = (stream: string, seq: number, held: string): ChangedError =>
+  held === String(seq)
+    ? new ChangedError(`The stream ${stream} isn't the one that had task ${seq} of this outbox.`, {
+        hint: lookWhoChanges,
+      })
+    : new ChangedError(`The stream ${stream} isn't at task ${seq} of this outbox, but at ${held || 'none'}.`, {
+        hint: lookWhoChanges,
+      })
 
 const takenOver = (stream: string): SupersededError =>
   new SupersededError(`Another owm has taken over this outbox at the stream ${stream}: this one stops.`, {

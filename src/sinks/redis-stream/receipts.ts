@@ -1,6 +1,8 @@
 /** The receipts of a stream: a hash a pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
+import type { Redis } from 'ioredis'
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
 import type { Connection } from './connection/index.js'
+import { named } from './connection/wrong-type.js'
 import type { Keys } from './keys.js'
 import { receipt as script } from './scripts/receipt.js'
 
@@ -32,7 +34,9 @@ export async function writeReceipt(
     json,
     ...runs,
   ]
-  const answer = await connection.write((redis) => redis.eval(script, names.length, ...names, ...words))
+  const answer = await named(connection, keys, names, () =>
+    connection.write((redis) => redis.eval(script, names.length, ...names, ...words)),
+  )
   return Array.isArray(answer) ? answer[0] : answer
 }
 
@@ -42,16 +46,18 @@ export async function receiptsIn(
   pipeline: string,
   slot: string | undefined,
 ): Promise<Receipt[]> {
-  const [texts, generation] = await connection.ask(async (redis) => {
-    const index = keys.receiptIndex(pipeline)
-    const time = slot === undefined ? undefined : Date.parse(slot)
+  const index = keys.receiptIndex(pipeline)
+  const time = slot === undefined ? undefined : Date.parse(slot)
+  const read = async (redis: Redis): Promise<readonly [(string | null)[], string | null]> => {
     const fields =
       time === undefined
         ? await redis.zrevrange(index, 0, newestGiven - 1)
         : await redis.zrangebyscore(index, time, time)
     if (fields.length === 0) return [[], null]
     return Promise.all([redis.hmget(keys.receipts(pipeline), ...fields), redis.hget(keys.mark, 'generation')])
-  })
+  }
+  const used = [keys.receipts(pipeline), index, keys.mark]
+  const [texts, generation] = await named(connection, keys, used, () => connection.ask(read))
   return texts.flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
 }
 

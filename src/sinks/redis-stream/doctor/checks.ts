@@ -107,8 +107,8 @@ export const checks = {
     exitCode: 75,
   },
   'redis-stream': {
-    about: 'whether the key of the stream holds a stream',
-    why: 'Nothing can be added to another kind of key.',
+    about: "whether the keys of the stream, and of owm's beside it, are of their types",
+    why: 'Nothing can be added to another kind of key: a run stops with 78.',
     todo: 'Name another key in sink.stream, or move that one away.',
     exitCode: 78,
   },

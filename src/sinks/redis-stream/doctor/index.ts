@@ -3,6 +3,7 @@ import { ConfigurationError, kindOf, toError, withHint } from '../../../errors/i
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { isThisMachine, unasked } from '../../doctor.js'
 import type { Connection } from '../connection/index.js'
+import { checkTypes } from '../connection/wrong-type.js'
 import { replyCodeOf } from '../errors.js'
 import { hashSlotOf, type Keys } from '../keys.js'
 import type { Settings } from '../options.js'
@@ -42,7 +43,7 @@ async function lookedAt(connection: Connection, { settings, way, keys }: What, p
     ...(await clockCheck(connection, patient.now)),
     ...(await rightsCheck(connection, keys, settings)),
   )
-  const { diagnoses, isUsable } = await placeChecks(connection, keys)
+  const { diagnoses, isUsable } = await placeChecks(connection, keys, patient)
   found.push(...diagnoses)
   if (isUsable) found.push(...(await streamChecks(connection, settings, keys, patient)))
   return found
@@ -100,15 +101,20 @@ function byKey(forbidden: readonly string[], keys: readonly string[]): string {
 /** Whether the stream can be had here at all. */
 async function placeChecks(
   connection: Connection,
-  { stream }: Keys,
+  keys: Keys,
+  { outboxId }: Patient,
 ): Promise<{ diagnoses: Diagnosis[]; isUsable: boolean }> {
+  const { stream, mark, slots, fence } = keys
   const place = fine('redis-cluster', `hash slot ${hashSlotOf(stream)}, with all keys of owm's`)
   try {
     const length = await connection.ask((redis) => redis.xlen(stream))
+    await checkTypes(connection, keys, [mark, slots, ...(outboxId === undefined ? [] : [fence(outboxId)])])
     const found = `${stream}${length === 0 ? ' is empty, or not there yet' : ' is a stream'}`
     return { diagnoses: [place, fine('redis-stream', found)], isUsable: true }
   } catch (error) {
     const code = replyCodeOf(error)
+    if (error instanceof ConfigurationError && code === '')
+      return { diagnoses: [place, judged('redis-stream', true, error.message, error.hint)], isUsable: false }
     if (code === 'WRONGTYPE') return { diagnoses: [place, wrong('redis-stream', withHint(error))], isUsable: false }
     if (['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN'].includes(code))
       return { diagnoses: [wrong('redis-cluster', withHint(error))], isUsable: false }
