@@ -280,8 +280,9 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
 })
 
 const lookWhoChanges =
-  'Somebody deletes the stream or what owm keeps beside it, a failover undid writes, or Redis makes room (`owm doctor` ' +
-  'tells: maxmemory-policy should be noeviction). Mend that, then run `owm flush`: the tasks wait in the outbox.'
+  'Somebody deletes the stream or what owm keeps beside it, a failover undid writes, or Redis makes room: ' +
+  '`owm doctor` tells whether maxmemory-policy is noeviction, as it should be. Mend that, ' +
+  'then run `owm flush`: the tasks wait in the outbox.'
 
 /** The fence stands elsewhere; or where it should, and for a stream that is gone. */
 const changedAt = (stream: string, seq: number, held: string): ChangedError =>
