@@ -138,12 +138,10 @@ it('of a short id it tells what its own place has, not what was rejected of othe
 })
 
 it('of a rejected place it tells its own story, and lists it beside others that fit', async () => {
-  const csv = [
-    'id,city,latitude,longitude',
-    ...['1000,Station 1000,50,-130', '100,Station 100,95,-130', '7,Bad Town,,3', '8,"Half Town"x,1,2'],
-  ]
+  const rows = ['1000,Station 1000,50,-130', '100,Station 100,95,-130', '7,Bad Town,,3', '8,"Half Town"x,1,2']
+  const csv = ['id,city,latitude,longitude', ...rows, ''].join('\n')
   const cwd = await folder({ source: { use: 'static-list', file: 'places.csv' } })
-  await writeFile(join(cwd, 'places.csv'), csv.join('\n'))
+  await writeFile(join(cwd, 'places.csv'), csv)
   for (const slot of [ten, eleven]) expect((await produce(cwd, slot)).code).toBe(0)
   const rejected = ['rejected', 'rejected']
   const own = { places: [{ city: 'Station 100', id: '100', latitude: 95 }], whats: rejected, code: 0 }
@@ -155,7 +153,7 @@ it('of a rejected place it tells its own story, and lists it beside others that 
   expect(await why(cwd, '95,-130')).toMatchObject({ ...own, lines: [{ position: 'line 3', duplicateOf: null }] })
   expect(await why(cwd, 'bad town')).toMatchObject({ places: [{ id: '7', latitude: null }], whats: rejected })
   // Once it is mended it is one place with what was rejected before.
-  await writeFile(join(cwd, 'places.csv'), csv.join('\n').replace(',95,', ',9.5,'))
+  await writeFile(join(cwd, 'places.csv'), csv.replace(',95,', ',9.5,'))
   expect((await produce(cwd, '2026-11-23T12:00:00Z')).code).toBe(0)
   const mended = { places: [{ id: '100', latitude: 9.5 }], whats: ['delivered', ...rejected] }
   expect(await why(cwd, 'Station 100')).toMatchObject(mended)
