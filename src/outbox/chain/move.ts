@@ -12,6 +12,7 @@
  * comes from then on; what it lost meanwhile, or loses later, of its earlier turns makes its runs `lost`, since other
  * tasks lie in between. Where none do, it is as if it had never been away.
  */
+import type { EntityManager } from 'typeorm'
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
 import { loseEarlier, loseUpTo } from './lost.js'
@@ -61,8 +62,7 @@ export async function moveTo(
   const seq = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
   const before = state.acked.seq
   const note = {
-    write: async (manager: Parameters<typeof sinks.leave>[0]): Promise<number> => {
-      await sinks.leave(manager, before)
+    write: async (manager: EntityManager): Promise<number> => {
       const fence = attached.emptied || attached.created ? undefined : attached.fence
       const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
       if (known && !isSilent && had < known.ackedSeq)

@@ -73,17 +73,13 @@ export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
   // A copy of a copy that was never placed goes on behind the same fence as that.
   if (superseded || (stands && !(await isOurs(parts, fence))))
     return becomeCopy(parts, fence ? state.outboxId : (state.formerId ?? state.outboxId))
-  const isAway = isAnother(parts, known)
-  if (isAway && !(await isBack(parts, met, known))) return moveTo(parts, met, known)
+  if (isAnother(parts, known) && !(await isBack(parts, met, known))) return moveTo(parts, met, known)
   // An outbox of an older version knows no sinks: one without a fence for it may be new.
   const isNew = !known && !stands && state.acked.seq > 0
   const firstMeeting = isNew ? Math.min(state.acked.seq, await beforeOpenRuns(parts.database)) : undefined
   const note: Note = {
     fromSeq: firstMeeting ?? known?.fromSeq ?? 0,
-    write: async (manager) => {
-      if (isAway) await sinks.leave(manager, state.acked.seq)
-      return sinks.note(manager, { known, address: met.address, sinkId, fromSeq: firstMeeting })
-    },
+    write: (manager) => sinks.note(manager, { known, address: met.address, sinkId, fromSeq: firstMeeting }),
   }
   if (stands) return followPosition(parts, fence, note)
   const search = known || state.acked.seq > 0 ? met.search : undefined
@@ -113,10 +109,7 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
     return moveTo(parts, { ...met, attached: { sinkId: '', fence: position ?? undefined } }, known, position === null)
   const note: Note = {
     fromSeq: known?.fromSeq ?? 0,
-    write: async (manager) => {
-      if (isAway) await sinks.leave(manager, state.acked.seq)
-      return sinks.note(manager, { known, address, sinkId: '' })
-    },
+    write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
   }
   if (position === null) {
     if (!known || isAway || state.sink === null || state.next !== null) await write(parts, state.acked.seq, note)

@@ -145,8 +145,14 @@ export class Sinks {
     return true
   }
 
-  /** Notes what a sink is called and where it was met, as a part of a transaction. Returns its row's id. */
+  /**
+   * Notes what a sink is called and where it was met; where it takes the place of another one, also how far that is. A
+   * part of a transaction. Returns its row's id.
+   */
   async note(manager: EntityManager, { known, address, sinkId, fromSeq }: Meeting): Promise<number> {
+    const { sink: present, acked } = this.#state
+    if (present !== null && known?.id !== present)
+      await manager.update(sinkRows, { id: present }, { ackedSeq: acked.seq })
     const addresses = JSON.stringify([...new Set([...(known?.addresses ?? []), address])])
     const ids = [...(known?.sinkIds ?? []).filter((id) => id !== sinkId), sinkId]
     const sinkIds = JSON.stringify(ids.filter((id) => id !== ''))
@@ -157,11 +163,6 @@ export class Sinks {
     }
     await manager.insert(sinkRows, named)
     return (await manager.maximum(sinkRows, 'id')) ?? 0
-  }
-
-  /** Notes how far the present sink is, as a part of a transaction in which another one takes its place. */
-  async leave(manager: EntityManager, ackedSeq: number): Promise<void> {
-    if (this.#state.sink !== null) await manager.update(sinkRows, { id: this.#state.sink }, { ackedSeq })
   }
 
   /** Reads again what was noted. */
