@@ -36,6 +36,14 @@ export class NoRecord extends Malformed {
   }
 }
 
+/** Why the last record of a text is taken for a part of one: it is none, and nothing says that it ends. */
+export function brokenIn(last: Location | Malformed | undefined, text: string): string | undefined {
+  if (!(last instanceof NoRecord)) return undefined
+  return last.isOpen || !endsLine.test(text) ? last.reason : undefined
+}
+
+export const endsLine = /[\r\n]$/
+
 /** Characters of one record: a longer one has a quote or a bracket that is never closed. */
 export const maxRecord = 8 * 1024 * 1024
 

@@ -25,5 +25,10 @@ export function errorIn(record: Location | Malformed): string | undefined {
 
 const badStart = new RegExp(`^\\W*(${[...said, 'truncated', 'incomplete'].join('|')})\\b`, 'i')
 
-/** What a program says in a comment behind the last row; undefined for any other line. */
-export const errorInComment = (line: string): string | undefined => (badStart.test(line) ? excerpt(line) : undefined)
+/** What a program says in a comment behind the last row of a text; undefined where its last line is anything else. */
+export function errorInLastComment(text: string, comment: string | undefined): string | undefined {
+  if (comment === undefined) return undefined
+  const lines = text.trimEnd()
+  const line = lines.slice(Math.max(lines.lastIndexOf('\n'), lines.lastIndexOf('\r')) + 1)
+  return line.startsWith(comment) && badStart.test(line) ? excerpt(line) : undefined
+}

@@ -1,8 +1,8 @@
 /** The end of a list: whether it is one, or where a program or a transfer broke off. */
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
-import { damaged, NoRecord } from '../formats/records.js'
-import { errorIn, errorInComment } from '../signs/ending.js'
+import { brokenIn, damaged, endsLine } from '../formats/records.js'
+import { errorIn, errorInLastComment } from '../signs/ending.js'
 import type { List } from './file.js'
 import type { Options } from './options.js'
 
@@ -28,7 +28,7 @@ export function endingOf(list: List, given: Options): { list: List; check(last: 
   return {
     list: isLines ? { ...list, text } : list,
     check(last) {
-      const said = errorIn(last) ?? commentIn(tail, given)
+      const said = errorIn(last) ?? errorInLastComment(tail, given.comment)
       if (said !== undefined) throw damaged(list.name, `ends in an error: ${said}`, hint)
       const why = isLines ? (partIn(last, tail) ?? openIn(tail, list, given)) : undefined
       if (why !== undefined) throw damaged(list.name, `breaks off in its last record: ${why}`, hint)
@@ -38,16 +38,10 @@ export function endingOf(list: List, given: Options): { list: List; check(last: 
 
 const lastLine = (text: string): string => text.split(/[\r\n]/).at(-1) ?? ''
 
-function commentIn(tail: string, { comment }: Options): string | undefined {
-  const line = lastLine(tail.trimEnd())
-  return comment !== undefined && line.startsWith(comment) ? errorInComment(line) : undefined
-}
-
 /** Why the last record may be a part of one; undefined where nothing says so. */
 function partIn(last: Location | Malformed, tail: string): string | undefined {
-  const hasEnd = /[\r\n]$/.test(tail)
-  if (last instanceof NoRecord) return last.isOpen || !hasEnd ? last.reason : undefined
-  if (hasEnd || !unfinished.test(tail)) return undefined
+  const broken = brokenIn(last, tail)
+  if (broken !== undefined || endsLine.test(tail) || !unfinished.test(tail)) return broken
   // A last column without a value is no sign in a row that can be used: it may be one that has none.
   const made = isMalformed(last) ? last : placeOf(last)
   return 'reason' in made ? made.reason : undefined

@@ -8,10 +8,10 @@ import { readCsv } from '../../formats/csv/index.js'
 import { type Entry, entriesIn, layoutOf } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
-import type { Records, TextList } from '../../formats/records.js'
+import { brokenIn, type Records, type TextList } from '../../formats/records.js'
 import { doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
 import { saidBefore } from '../../signs/earlier.js'
-import { errorIn } from '../../signs/ending.js'
+import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
 import { membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
@@ -22,7 +22,7 @@ import type { Options } from '../options.js'
 import { emptyPage, type Page } from '../pagination/index.js'
 import { type Answer, headerOf, isGood } from '../request.js'
 import { bytesOf, encodedAs, jsonOf, textOf, WrongContent } from './content.js'
-import { brokenIn, isHeadless, isRow, saidBehind } from './lines.js'
+import { isHeadless, isRow } from './lines.js'
 import { linkedNext, nextIn } from './next.js'
 import { signsOf } from './signs.js'
 import { totalIn } from './total.js'
@@ -90,7 +90,8 @@ export class Reader {
     const places = chunks.flatMap((chunk) =>
       chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
     )
-    this.#mustEndWell(records, about, saidBehind(text, this.#given))
+    this.#mustEndWell(records, about, errorInLastComment(text, this.#given.comment))
+    // Many servers don't end the last line: what can be read is whole.
     const broken = brokenIn(records.at(-1), text)
     if (broken !== undefined)
       throw new TransientError(
