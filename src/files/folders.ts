@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 /**
  * Makes a folder where there is none, and those above it. One by one: with `recursive` Node 20 never returns where the
- * system says of a folder in one that is there that there is no such folder, as in /proc.
+ * system answers ENOENT although the folder above is there, as in /proc.
  */
 export async function makeFolder(path: string, mode?: number): Promise<void> {
   if (await isFolder(path)) return

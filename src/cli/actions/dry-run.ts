@@ -38,13 +38,15 @@ export async function dueInDryRun(
   ])
   const now = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? now : Date.parse(named)
-  if (to !== undefined) result.slot = slotOf(to)
+  const everything = dueIn(undefined, { from: 0, to: 0 })
+  if (to === undefined) return { dueOf: everything, earlier: 0 }
+  result.slot = slotOf(to)
   const seen = await slotsIn(outbox.path)
   const state = seen.slots.find(({ slot }) => slot === result.slot)?.state
   const isServed = state === 'read' || state === 'done'
   const ofServed = named === undefined ? 'none of them' : 'only those that it has not had'
   const served = isServed ? { ofServed } : {}
-  if (!schedule || to === undefined) return { dueOf: dueIn(undefined, { from: 0, to: 0 }), earlier: 0, ...served }
+  if (!schedule) return { dueOf: everything, earlier: 0, ...served }
   const runs = named === undefined ? wouldServe(schedule, seen).runs : []
   const from = runs.at(-1)?.from ?? schedule.timetable.at(to - 1) ?? to
   return { dueOf: dueIn(cadenceOf({ cadence }), { from, to }), earlier: Math.max(0, runs.length - 1), ...served }

@@ -238,14 +238,18 @@ async function outboxFor(folder: string, { env, trustFolder, note }: Surrounding
   const isGiven = isAbsolute(XDG_STATE_HOME)
   const path = join(isGiven ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'owm', ownName(folder), 'outbox.db')
   const { usableOutbox } = await import('../../../config/check.js')
-  const isUsable = (isGiven || homedir() !== '/') && (await usableOutbox(path, trustFolder).then(yes, no))
+  const isUsable = (isGiven || homedir() !== '/') && (await isDone(usableOutbox(path, trustFolder)))
   if (isUsable) return path
   const beside = join(folder, 'outbox.db')
   note(`This user has no home that can be written: the outbox is to be ${beside}.`)
   return beside
 }
 
-const [yes, no] = [() => true, () => false]
+const isDone = (work: Promise<void>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  )
 
 /** No other folder's: its name and a hash of its path. */
 const ownName = (folder: string): string =>

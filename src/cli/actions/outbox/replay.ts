@@ -65,9 +65,8 @@ export async function replay(
   const looked = await lookAtOutbox(loaded, around, 'owner')
   Object.assign(result.outbox, { pending: looked?.pending ?? 0, dead: looked?.dead ?? 0 })
   const { replayableIn } = await import('../../../outbox/inspect/picture.js')
-  const { slotsIn } = await import('../../../outbox/runs/slots.js')
   const found = await replayableIn(path, filter)
-  mustBeServed(found, filter, await slotsIn(path))
+  if (found.length === 0) await mayBeServed(filter, path)
   const plan = planOf(found, filter)
   Object.assign(result, { from: plan.from, runs: plan.runs })
   const what = wordsOf(plan, flags)
@@ -166,14 +165,12 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
   })
 }
 
-/** A slip in the time would make new tasks of the whole list. Throws UsageError. */
-function mustBeServed(
-  runs: readonly Replayable[],
-  filter: ReplayFilter,
-  { newestDeletedSlot }: { newestDeletedSlot: string | null },
-): void {
-  if (!('slot' in filter) || runs.length > 0) return
+/** Of a slot without a run. A slip in the time would make new tasks of the whole list. Throws UsageError. */
+async function mayBeServed(filter: ReplayFilter, path: string): Promise<void> {
+  if (!('slot' in filter)) return
+  const { slotsIn } = await import('../../../outbox/runs/slots.js')
   // Its run may be one of those that the ledger has deleted.
+  const { newestDeletedSlot } = await slotsIn(path)
   if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return
   throw new UsageError(`No run has served the slot ${filter.slot}: there is nothing to deliver once more.`, {
     hint: `\`owm runs\` shows those that were served; \`owm produce --slot ${filter.slot}\` serves this one.`,
