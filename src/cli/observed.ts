@@ -126,7 +126,7 @@ class Watch {
   async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {
     const { loaded } = this
     if (!loaded) return
-    const [{ measure, notify }, { readRecord, writeRecord }, { recordOf }] = await tools(loaded.settings)
+    const { measure, notify, readRecord, recordOf, writeRecord } = await tools(loaded.settings)
     const ended = await this.#ended(loaded, result, summary, error)
     const { path } = loaded.settings.outbox
     const file = path === '' ? undefined : `${path}-signals${ended.shard === '0-of-1' ? '' : `-${ended.shard}`}`
@@ -210,13 +210,10 @@ class Watch {
 }
 
 /** What tells of a start's end. */
-const tools = ({ metrics }: Loaded['settings']) =>
-  Promise.all([
-    import('../observe/tell.js'),
-    import('../observe/record.js'),
-    import('../observe/ended.js'),
-    metrics && import('../observe/metrics.js'),
-  ])
+const tools = async ({ metrics }: Loaded['settings']) => {
+  const [tell] = await Promise.all([import('../observe/tell.js'), metrics && import('../observe/metrics.js')])
+  return tell
+}
 
 /** `0-of-3`; undefined where the configuration names no shard. */
 function shardIn({ settings: { source } }: Loaded, env: Surroundings['env']): string | undefined {

@@ -51,9 +51,3 @@ export interface EndedAfter extends Ended {
   /** Milliseconds since 1970: two scheduled times after the last success. Undefined without a schedule. */
   readonly successDue: number | undefined
 }
-
-export const recordOf = (before: StartRecord | undefined, { exitCode, endedAt }: Ended): StartRecord => ({
-  since: before?.since ?? endedAt,
-  lastSuccess: exitCode === 0 ? endedAt : (before?.lastSuccess ?? null),
-  exitCode,
-})

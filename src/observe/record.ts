@@ -5,6 +5,7 @@
  */
 import * as z from 'zod'
 import { readOwnFile, replaceFile } from '../files/replace.js'
+import type { Ended } from './ended.js'
 
 const time = z.number().int().min(0)
 const recordSchema = z.object({
@@ -31,3 +32,10 @@ export async function readRecord(path: string): Promise<StartRecord | undefined>
 export async function writeRecord(path: string, record: StartRecord): Promise<void> {
   await replaceFile(path, `${JSON.stringify(record)}\n`, 0o600)
 }
+
+/** With this start in it. */
+export const recordOf = (before: StartRecord | undefined, { exitCode, endedAt }: Ended): StartRecord => ({
+  since: before?.since ?? endedAt,
+  lastSuccess: exitCode === 0 ? endedAt : (before?.lastSuccess ?? null),
+  exitCode,
+})

@@ -5,6 +5,9 @@ import { eventsOf, ping, tell, told } from './notify.js'
 import { within } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
+// Loaded with the rest, as one file: each costs as much time as 500 tasks.
+export { readRecord, recordOf, writeRecord } from './record.js'
+
 export interface Means {
   readonly log: Logger
   /** Ends all of it. */
