@@ -30,6 +30,26 @@ const entries = async (): Promise<{ id: string; taskId: string }[]> =>
     taskId: JSON.parse(fields[1] ?? '').task_id,
   }))
 
+it('shards that use one outbox in turn have a receipt each, of their own tasks', async () => {
+  const cwd = await folder()
+  for (const shard of ['0/2', '1/2']) await produce(cwd, ten, '--shard', shard)
+  const { slots, code } = await verify(cwd, '--source', '--shard', '1/2')
+  expect({ code, shards: slots.map(({ shard }) => shard) }).toEqual({ code: 0, shards: ['0/2', '1/2'] })
+  for (const { delivered, there } of slots) expect(delivered).toBe(there)
+  const all = await entries()
+  expect(slots.reduce((sum, { there }) => sum + there, 0)).toBe(all.length)
+  const { stdout } = await owm(['runs', '--all-shards', '--json'], { cwd })
+  expect(JSON.parse(stdout).pipelines[0].shards).toMatchObject([{ there: [0, 1], missing: [], delivered: all.length }])
+
+  const last = all.at(-1)?.id ?? ''
+  await redis().client.xdel(stream, last)
+  const differs = await verify(cwd)
+  expect(differs.slots).toMatchObject([
+    { shard: '0/2', state: 'same' },
+    { shard: '1/2', state: 'different', differences: [{ kind: 'missing', count: 1 }] },
+  ])
+})
+
 describe('two shards and another pipeline on one stream', () => {
   it('are the same each by itself, until something is removed, added or changed', async () => {
     const [cwd, shard, other] = await Promise.all([

@@ -1,8 +1,8 @@
-/** Which slots are whole, and the receipts that prove it. */
-import { type EntityManager, In, LessThanOrEqual, Not } from 'typeorm'
+/** Which slots are whole, each share of them by itself, and the receipts that prove it. */
+import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/ids/sum.js'
-import { shardOf, slotOf } from '../../tasks/slot.js'
+import { shardOf, shareIn, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -12,32 +12,49 @@ export interface WholeSlot {
   readonly brought: Brought
 }
 
-/** The slots with runs that aren't done, every run of which is read, with every task at or before `ackedSeq`. */
+/** The shares of slots with runs that aren't done, all of them read, and with every task at or before `ackedSeq`. */
 export async function wholeSlots(manager: EntityManager, pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
   const read = await manager.find(runs, { select: { id: true, slot: true }, where: { state: 'read' } })
   const slots = [...new Set(read.map(({ slot }) => slot))]
   const whole: WholeSlot[] = []
   for (const slot of slots) {
     // A run that was missed brought nothing.
-    const own = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
-    if (own.some(({ state }) => state === 'reading' || state === 'checking')) continue
-    const run = In(own.map(({ id }) => id))
-    if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue
-    const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
-    const [last] = await manager.find(batches, {
-      select: { firstSeq: true, count: true },
-      where: { run },
-      order: { firstSeq: 'DESC' },
-      take: 1,
-    })
-    const lastSeq = last ? last.firstSeq + last.count - 1 : 0
-    const brought = { runs: own.map(({ runId }) => runId), lastSeq: await lastTaken(manager, lastSeq) }
-    whole.push({ receipt: receiptOf(own, pipeline, dead), brought })
+    const ofSlot = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
+    for (const own of sharesIn(ofSlot)) {
+      if (own.some(({ state }) => state === 'reading' || state === 'checking')) continue
+      if (!own.some(({ state }) => state === 'read')) continue
+      const run = In(own.map(({ id }) => id))
+      if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue
+      const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
+      const lastSeq = await lastTaken(manager, await lastSeqOf(manager, run))
+      const brought = { runs: own.map(({ runId }) => runId), lastSeq }
+      whole.push({ receipt: receiptOf(own, pipeline, dead, intervalOf(ofSlot)), brought })
+    }
   }
   return whole
 }
 
-/** What counts of a slot's runs: a run that reads the slot again stands for all before it. */
+/** Runs by slot and share, in the order in which those began: several shards may use one outbox in turn. */
+export function sharesIn<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
+  const shares = new Map<string, Run[]>()
+  for (const run of rows) {
+    const key = `${run.slot} ${shareIn(run.sourceDigest)}`
+    shares.set(key, [...(shares.get(key) ?? []), run])
+  }
+  return [...shares.values()]
+}
+
+async function lastSeqOf(manager: EntityManager, run: FindOperator<number>): Promise<number> {
+  const [last] = await manager.find(batches, {
+    select: { firstSeq: true, count: true },
+    where: { run },
+    order: { firstSeq: 'DESC' },
+    take: 1,
+  })
+  return last ? last.firstSeq + last.count - 1 : 0
+}
+
+/** What counts of a share's runs: a run that reads the slot again stands for all before it. */
 export const currentOf = <Run extends { readonly again: number | boolean }>(own: readonly Run[]): readonly Run[] =>
   own.slice(
     Math.max(
@@ -46,8 +63,13 @@ export const currentOf = <Run extends { readonly again: number | boolean }>(own:
     ),
   )
 
-/** @param own the slot's runs, oldest first, without those that were missed */
-export function receiptOf(own: readonly RunRow[], pipeline: string, dead: number): Receipt | undefined {
+/** @param own the runs of one share of a slot, oldest first, without those that were missed */
+export function receiptOf(
+  own: readonly RunRow[],
+  pipeline: string,
+  dead: number,
+  interval: Receipt['interval'],
+): Receipt | undefined {
   const current = currentOf(own)
   const last = current.at(-1)
   if (!last) return undefined
@@ -64,7 +86,7 @@ export function receiptOf(own: readonly RunRow[], pipeline: string, dead: number
     slot: last.slot,
     shard,
     shards,
-    interval: intervalOf(own),
+    interval,
     read: last.read,
     rejected: last.rejected,
     duplicates: last.duplicates,
@@ -76,7 +98,7 @@ export function receiptOf(own: readonly RunRow[], pipeline: string, dead: number
 }
 
 /** A slot's runs have one interval, if any. That of the first run of all is empty where no schedule says more. */
-function intervalOf(own: readonly RunRow[]): Receipt['interval'] {
+export function intervalOf(own: readonly RunRow[]): Receipt['interval'] {
   for (const { intervalFrom, slot } of own)
     if (intervalFrom !== null && intervalFrom < Date.parse(slot)) return { from: slotOf(intervalFrom), to: slot }
   return null

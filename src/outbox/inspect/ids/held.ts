@@ -2,19 +2,22 @@
 import { type EntityManager, In, MoreThan, Not } from 'typeorm'
 import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
+import { shareIn } from '../../../tasks/slot.js'
 import { textsIn } from '../../chain/sinks.js'
 import { type Holder, holderIn } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
-import { currentOf, receiptOf } from '../../runs/whole-slots.js'
+import { currentOf, intervalOf, receiptOf, sharesIn } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, readStates, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { damaged } from '../../sqlite/trouble.js'
 import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
-/** A slot as the outbox has it. */
+/** A slot, or one share of it, as the outbox has it. */
 export interface SlotHeld {
   readonly slot: string
+  /** As `0/3`; '' for the whole. */
+  readonly share: string
   /**
    * `whole`: read, and each task in the sink or dead. `open`: not yet. `elsewhere`: another outbox has served it, or
    * this one did at another sink. `discarded`: somebody gave it up.
@@ -42,7 +45,7 @@ export interface SlotHeld {
 export interface Held {
   readonly path: string
   readonly holder: Holder | undefined
-  /** The newest first. */
+  /** The newest first, each share by itself. */
   readonly slots: readonly SlotHeld[]
   /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
   readonly ids: IdTable
@@ -67,23 +70,24 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
     mustBeUpToDate(view)
     const { manager } = view
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
-    const names = [...new Set(rows.map(({ slot }) => slot))].filter(
-      (slot) => asked.slot === undefined || slot === asked.slot,
-    )
-    names.sort((a, b) => Date.parse(b) - Date.parse(a))
-    const known = await knownIds(view, rows, names, asked.room)
+    const shares = sharesIn(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
+    shares.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
+    const known = await knownIds(view, shares, asked.room)
     const sink = await sinkAt(manager, asked.address)
     const [state] = await manager.find(states, { where: { id: 1 } })
     const slots: SlotHeld[] = []
-    for (const [number, slot] of names.entries()) {
-      const own = rows.filter((row) => row.slot === slot)
-      const { kept, pending, stored, sum, dead } = known.slots[number] ?? none()
+    for (const [number, own] of shares.entries()) {
+      const [first] = own
+      if (!first) continue
+      const { slot } = first
+      const { kept, pending, stored, sum, dead } = known.shares[number] ?? none()
       const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
       const given = total(({ persisted, discarded: given }) => persisted - given, [...currentOf(own)])
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
+        share: shareIn(first.sourceDigest),
         runs: own,
         dead,
         discarded,
@@ -91,7 +95,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
         kept,
         knownSum: sum,
         state: stateOf(own, sink),
-        receipt: receiptOf(own, asked.pipeline, dead),
+        receipt: receiptOf(own, asked.pipeline, dead, intervalOf(rows.filter((row) => row.slot === slot))),
         delivered: Math.max(0, given - dead - pending),
         mayBeTwice: isSentAgain && stored < total((run) => run.persisted + run.replayed),
         mayLackRuns: state?.newestDeletedSlot != null && Date.parse(state.newestDeletedSlot) >= Date.parse(slot),
@@ -126,7 +130,7 @@ function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
   return sink === undefined || isHere ? 'whole' : 'elsewhere'
 }
 
-interface KnownOfSlot {
+interface KnownOfShare {
   /** Of the runs that count. */
   kept: number
   pending: number
@@ -136,37 +140,33 @@ interface KnownOfSlot {
   readonly sum: IdSum
 }
 
-const none = (): KnownOfSlot => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
+const none = (): KnownOfShare => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
 
 async function knownIds(
   { manager, path }: View,
-  rows: readonly RunRow[],
-  names: readonly string[],
+  ofShares: readonly (readonly RunRow[])[],
   room: number,
-): Promise<{ ids: IdTable; slots: KnownOfSlot[] }> {
-  const numbers = new Map(names.map((slot, number) => [slot, number]))
-  const numberOf = new Map(rows.map(({ id, slot }) => [id, numbers.get(slot) ?? names.length]))
-  const slots = names.map(none)
-  const current = new Set(
-    names.flatMap((name) => currentOf(rows.filter(({ slot }) => slot === name)).map(({ id }) => id)),
-  )
+): Promise<{ ids: IdTable; shares: KnownOfShare[] }> {
+  const numberOf = new Map(ofShares.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
+  const shares = ofShares.map(none)
+  const current = new Set(ofShares.flatMap((own) => currentOf(own).map(({ id }) => id)))
   const { ackedSeq } = await positionIn(manager)
   const died = await manager.find(deadTasks, { select: { seq: true, run: true, fate: true, task: true } })
   const fates = new Map(died.map(({ seq, fate }) => [seq, fate]))
   const stored = (await manager.sum(batches, 'count')) ?? 0
   const ids = new IdTable(stored + died.length + room)
   for (const { run, fate, task } of died) {
-    const of = slots[numberOf.get(run) ?? names.length]
+    const of = shares[numberOf.get(run) ?? shares.length]
     if (fate !== 'dead') continue
     const [id = ''] = idsIn(task, 1, path)
-    ids.expect(id, numberOf.get(run) ?? names.length, true)
+    ids.expect(id, numberOf.get(run) ?? shares.length, true)
     if (!of) continue
     of.dead++
     of.sum.add(id.replaceAll('-', ''))
   }
   for await (const { firstSeq, run, batchIds } of storedIds(manager, path)) {
-    const number = numberOf.get(run) ?? names.length
-    const of = slots[number]
+    const number = numberOf.get(run) ?? shares.length
+    const of = shares[number]
     for (const [index, id] of batchIds.entries()) {
       const fate = fates.get(firstSeq + index)
       // What was replayed was sent, and is sent once more from a later batch.
@@ -179,7 +179,7 @@ async function knownIds(
       else if (fate === undefined) of.kept++
     }
   }
-  return { ids, slots }
+  return { ids, shares }
 }
 
 interface StoredIds {

@@ -25,6 +25,8 @@ export interface Difference {
 /** What `owm verify --json` says of a slot. */
 export interface Verified {
   readonly slot: string
+  /** As `0/3`; null for the whole. */
+  readonly shard: string | null
   /** `unproven`: nothing differs, but what would prove it isn't kept any more. */
   readonly state: 'same' | 'different' | 'under way' | 'unproven' | 'elsewhere' | 'discarded'
   /** Tasks that the sink took, and how many of them are there. */
@@ -122,10 +124,11 @@ interface Judged {
 
 export function judge(judged: Judged): Verified {
   const { held, found, ids, sink, isHeld } = judged
-  const { slot, delivered, dead, discarded } = held
+  const { slot, share, delivered, dead, discarded } = held
   const tasks = tasksOf(held, found, ids)
   const base = {
     slot,
+    shard: share || null,
     delivered,
     there: tasks.there,
     trimmed: 0,
@@ -211,7 +214,7 @@ function countedIn(held: SlotHeld, found: Found, ids: Ids): Omit<Tasks, 'taken'>
 const compared = ['read', 'rejected', 'duplicates', 'delivered', 'taskIdSum'] as const
 
 function receiptDifferences({ held, found, sink }: Judged): Difference[] {
-  const todo = `\`owm produce --slot ${held.slot}\` compares the slot with the source and writes its receipt again`
+  const todo = `\`${startOf(held)}\` compares the slot with the source and writes its receipt again`
   const { receipt: expected } = held
   const { receipt } = found
   if (!sink.receipts || !expected || held.mayLackRuns) return []
@@ -228,6 +231,9 @@ function receiptDifferences({ held, found, sink }: Judged): Difference[] {
   if (values.length === 0) return []
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
+
+const startOf = ({ slot, share }: SlotHeld): string =>
+  `owm produce --slot ${slot}${share === '' ? '' : ` --shard ${share}`}`
 
 const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
   name === 'taskIdSum'
@@ -267,7 +273,7 @@ const twice = (ids: readonly string[]): Difference => ({
   todo: 'Workers that skip by task_id do each once; `owm why` with an id shows its entries',
 })
 
-function listDifferences({ slot }: SlotHeld, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
+function listDifferences(held: SlotHeld, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
   const more: Difference = {
     kind: 'not in slot',
     count: onlyListed.length,
@@ -275,7 +281,7 @@ function listDifferences({ slot }: SlotHeld, isKept: boolean, { onlyListed, notL
     what: isKept
       ? 'the list has them, and the slot has no task of theirs'
       : 'the list has them, and the sink has no task of theirs; it may have been trimmed',
-    todo: `\`owm produce --slot ${slot}\` adds them`,
+    todo: `\`${startOf(held)}\` adds them`,
   }
   const fewer: Difference = {
     kind: 'not in list',
@@ -292,6 +298,7 @@ export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
   const delivered = receipts.reduce((sum, receipt) => sum + receipt.delivered, 0)
   const base = {
     slot,
+    shard: null,
     delivered,
     there: 0,
     trimmed: 0,

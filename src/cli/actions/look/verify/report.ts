@@ -13,8 +13,8 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
     return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
   // What differs stands on top.
   const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
-  const rows = shown.map(({ slot, state, delivered, there, trimmed, dead, discarded }) => [
-    ...[slot, state, count(delivered), count(there), count(trimmed), count(dead + discarded)],
+  const rows = shown.map(({ state, delivered, there, trimmed, dead, discarded, ...one }) => [
+    ...[nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead + discarded)],
   ])
   const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD']
   return [
@@ -25,8 +25,8 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
     ...(await table(head, rows, width)),
     ...(slots.length > limit ? [`and ${plural(slots.length - limit, 'slot')} more: --limit shows them`] : []),
     ...shown.flatMap((one) => notesOf(one, width)),
-    ...shown.flatMap(({ slot, differences }) =>
-      differences.flatMap((one, index) => wordsOf(slot, one, differences[index + 1]?.todo, limit, width)),
+    ...shown.flatMap(({ differences, ...of }) =>
+      differences.flatMap((one, index) => wordsOf(nameOf(of), one, differences[index + 1]?.todo, limit, width)),
     ),
     '',
     ...wrapped(totalOf(result), width),
@@ -39,10 +39,13 @@ const totalOf = ({ slots, different, withoutRun }: VerifyResult): string =>
     ...(withoutRun ? wordsOfTimes(withoutRun) : []),
   ].join('; ')
 
+const nameOf = ({ slot, shard }: Pick<Verified, 'slot' | 'shard'>): string =>
+  shard === null ? slot : `${slot} shard ${shard}`
+
 export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
 /** What is no difference, and yet good to know. */
-function notesOf({ slot, state, trimmed, taken, others, outside, twice }: Verified, width: number): string[] {
+function notesOf({ state, trimmed, taken, others, outside, twice, ...one }: Verified, width: number): string[] {
   const notes = [
     ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
     ...(taken > 0 ? [`${plural(taken, 'task')} taken by readers since`] : []),
@@ -53,7 +56,7 @@ function notesOf({ slot, state, trimmed, taken, others, outside, twice }: Verifi
     ...(state === 'elsewhere' ? ['another outbox served it, or another sink has it'] : []),
     ...(state === 'discarded' ? ['somebody gave it up'] : []),
   ]
-  return notes.length > 0 ? wrapped(`${slot}: ${notes.join('; ')}`, width) : []
+  return notes.length > 0 ? wrapped(`${nameOf(one)}: ${notes.join('; ')}`, width) : []
 }
 
 /** @param next what there is to do about the difference behind this one: said once where it is the same */

@@ -20,7 +20,7 @@ export interface VerifyResult {
   sink: { name: string | null; address: string | null; entries: number }
   /** With --source: which slot was compared with the list, and how many tasks the list has for it. */
   source?: { slot: string; tasks: number }
-  /** The newest first. */
+  /** The newest first, each shard by itself. */
   slots: Verified[]
   /** How many of them differ. */
   different: number
@@ -46,6 +46,8 @@ export const nothingVerified = (): VerifyResult => ({
 /** What the slot that is compared with the source has by its list. */
 interface Listed {
   readonly slot: string
+  /** As in SlotHeld. */
+  readonly share: string
   readonly ids: readonly string[]
 }
 
@@ -118,7 +120,7 @@ async function compare(
     for await (const _ of sink.entries?.() ?? []) entries++
     return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries, ...more }
   }
-  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot) : -1
+  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot && one.share === listed.share) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
   const scanned = await scan(sink, held, receipts.own)
   const ids = idsBySlot(held.ids, held.slots.length, of)
@@ -151,9 +153,9 @@ async function receiptsOf(
 ): Promise<{ own: (Receipt | undefined)[]; all: readonly Receipt[] }> {
   const all = (await sink.receipts?.(pipeline, slot)) ?? []
   const own: (Receipt | undefined)[] = []
-  for (const { slot: name, receipt } of held?.slots ?? []) {
-    const isOwn = (one: Receipt): boolean =>
-      one.slot === name && one.shard === (receipt?.shard ?? 0) && one.shards === (receipt?.shards ?? 1)
+  for (const { slot: name, share } of held?.slots ?? []) {
+    const isOwn = ({ slot: of, shard, shards }: Receipt): boolean =>
+      of === name && `${shard}/${shards}` === (share || '0/1')
     // Where no slot is named, those of the newest ones are given.
     const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, name)) ?? []) : []
     own.push([...all, ...older].find(isOwn))
@@ -183,7 +185,7 @@ async function listedIn(
       hint: `Run \`owm verify --source\` ${whole}.`,
     })
   }
-  return { slot: last.run.slot, ids: await listedIds(source, last.run, last.windows, around.signal) }
+  return { slot: last.run.slot, share, ids: await listedIds(source, last.run, last.windows, around.signal) }
 }
 
 function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
