@@ -116,6 +116,14 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['held-after-loss', '', 'faults/replay', 'what it left out is delivered'],
   ['shards-the-same', 'return', 'faults/protocol/receipts', 'a slot that the sink has in shards'],
   ['earlier-turns-told', '', 'faults/protocol/another-sink', 'what a sink had before another one'],
+  ['read-again-counts', 'return [...ofSlot]', 'outbox/again.integration', 'what was discarded'],
+  [
+    'loss-of-own-share',
+    "const mended = ofSlot.filter(({ state }) => state === 'lost').map(({ id }) => id)",
+    'outbox/again.integration',
+    'another shard that was discarded or lost',
+  ],
+  ['again-once', 'const again = options.again === true', 'outbox/again.integration', 'the same command again'],
   ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
 ]
 

@@ -12,7 +12,7 @@ import { isTask, type Queue } from './queue.js'
 import { tasksKept } from './runs/kept.js'
 import type { Database } from './sqlite/database.js'
 import { type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
-import { nextBatchOfSlot, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
+import { nextBatchOf, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
@@ -167,12 +167,13 @@ export class IntakeWriter {
     return rows
   }
 
-  /** The ids of a slot's stored tasks, batch by batch, whichever run brought them. */
-  async *idsOfSlot(slot: string): AsyncGenerator<StoredTasks> {
+  /** The ids of the tasks that these runs have stored, batch by batch. */
+  async *idsOf(ofSlot: readonly RunRow[]): AsyncGenerator<StoredTasks> {
     const { path } = this.#database
     const outbox = { path, outboxId: this.#state.outboxId }
+    const ids = ofSlot.map(({ id }) => id)
     for (let after = 0; ; ) {
-      const found = await this.#database.inTurn((manager) => nextBatchOfSlot(manager, outbox, slot, after))
+      const found = await this.#database.inTurn((manager) => nextBatchOf(manager, outbox, ids, after))
       if (!found) return
       after = found.batch.firstSeq
       const { tasks } = found.batch
@@ -181,14 +182,11 @@ export class IntakeWriter {
     }
   }
 
-  /** How many tasks of a slot are no longer kept, so that they can't be compared. */
-  async deletedOfSlot(slot: string): Promise<number> {
-    return this.#database.inTurn(async (manager) => {
-      const ids = await manager.find(runs, { select: { id: true, persisted: true }, where: { slot } })
-      const run = In(ids.map(({ id }) => id))
-      const persisted = ids.reduce((sum, row) => sum + row.persisted, 0)
-      return persisted - (await tasksKept(manager, run))
-    })
+  /** How many tasks of these runs are no longer kept, so that they can't be compared. */
+  async deletedOf(ofSlot: readonly RunRow[]): Promise<number> {
+    const run = In(ofSlot.map(({ id }) => id))
+    const persisted = ofSlot.reduce((sum, row) => sum + row.persisted, 0)
+    return persisted - (await this.#database.inTurn((manager) => tasksKept(manager, run)))
   }
 }
 

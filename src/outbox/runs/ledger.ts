@@ -28,7 +28,7 @@ import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
-import { type WholeSlot, wholeSlots } from './whole-slots.js'
+import { currentOf, type WholeSlot, wholeSlots } from './whole-slots.js'
 import { beginInside, type Windows, windowsOf } from './windows.js'
 
 /** What a run is known by before it's read. */
@@ -210,7 +210,8 @@ export class Ledger {
     const runId = await this.#database.transaction(async (manager) => {
       await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })
       const { slot, namespace } = run
-      return this.#insert(manager, { ...by, slot, namespace, slotGiven: run.slotGiven === 1 })
+      const [slotGiven, leavesOut] = [run.slotGiven === 1, run.leavesOut === 1]
+      return this.#insert(manager, { ...by, slot, namespace, slotGiven, leavesOut })
     })
     run.state = 'checking'
     return this.run(runId)
@@ -282,7 +283,13 @@ export class Ledger {
       const done = { state: 'done', finishedAt: this.#now() } as const
       const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1, state: 'read' } })
       await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)
-      for (const { slot } of again) await manager.update(runs, { slot, state: 'lost' }, { ...done, lost: 0 })
+      for (const { slot } of again) {
+        const ofSlot = await manager.find(runs, { where: { slot }, order: { id: 'ASC' } })
+        const current = new Set(currentOf(ofSlot))
+        // guard: loss-of-own-share
+        const mended = ofSlot.filter((run) => run.state === 'lost' && !current.has(run)).map(({ id }) => id)
+        await manager.update(runs, { id: In(mended) }, { ...done, lost: 0, sinks: '[]' })
+      }
     })
   }
 

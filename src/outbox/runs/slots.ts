@@ -51,6 +51,7 @@ const columns = {
   read: true,
   persisted: true,
   again: true,
+  sourceDigest: true,
   intervalFrom: true,
   coveredBy: true,
 } as const

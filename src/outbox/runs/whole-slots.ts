@@ -54,14 +54,24 @@ async function lastSeqOf(manager: EntityManager, run: FindOperator<number>): Pro
   return last ? last.firstSeq + last.count - 1 : 0
 }
 
-/** What counts of a share's runs: a run that reads the slot again stands for all before it. */
-export const currentOf = <Run extends { readonly again: number | boolean }>(own: readonly Run[]): readonly Run[] =>
-  own.slice(
-    Math.max(
-      0,
-      own.findLastIndex(({ again }) => Boolean(again)),
-    ),
-  )
+/** A run as a row, or as it is shown. */
+type OfShare = { readonly again: number | boolean; readonly state: string } & (
+  | { readonly sourceDigest: string }
+  | { readonly shard: string | null }
+)
+
+const shareOf = (run: OfShare): string => ('sourceDigest' in run ? shareIn(run.sourceDigest) : (run.shard ?? ''))
+
+/**
+ * What counts of a slot's runs: one that reads the slot again stands for all of its share before it, or for all where
+ * it read the whole. One that was missed stands for none.
+ */
+export function currentOf<Run extends OfShare>(ofSlot: readonly Run[]): Run[] {
+  const standsFor = (later: Run, run: Run): boolean =>
+    Boolean(later.again) && later.state !== 'missed' && ['', shareOf(run)].includes(shareOf(later))
+  // guard: read-again-counts
+  return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => standsFor(later, run)))
+}
 
 /** @param own the runs of one share of a slot, oldest first, without those that were missed */
 export function receiptOf(

@@ -114,21 +114,21 @@ export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: n
 }
 
 /**
- * The first batch behind `after` that a run of `slot` stored, and that run's row id.
+ * The first batch behind `after` that one of these runs stored, and that run's row id.
  * (`+run`: in key order, never by an index and a sort.)
  */
-export async function nextBatchOfSlot(
+export async function nextBatchOf(
   manager: EntityManager,
   outbox: Outbox,
-  slot: string,
+  ids: readonly number[],
   after: number,
 ): Promise<{ run: number; batch: Batch } | undefined> {
   const [row] = await manager.query<(StoredBatch & { run: number })[]>(
     `SELECT first_seq AS firstSeq, count, run, CAST(tasks AS BLOB) AS text,
         (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
         (SELECT slot FROM run WHERE run.id = batch.run) AS slot
-      FROM batch WHERE first_seq > ? AND +run IN (SELECT id FROM run WHERE slot = ?) ORDER BY first_seq LIMIT 1`,
-    [after, slot],
+      FROM batch WHERE first_seq > ? AND +run IN (SELECT value FROM json_each(?)) ORDER BY first_seq LIMIT 1`,
+    [after, JSON.stringify(ids)],
   )
   return row && { run: row.run, batch: batchOf(row, outbox) }
 }

@@ -1,5 +1,6 @@
 /** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
 import type { Outbox, RunRow, StoredRejection } from '../../outbox/outbox.js'
+import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
@@ -76,11 +77,12 @@ interface Brought {
 /** Which of these ids the slot has, and who brought them. */
 async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Brought>> {
   const found = new Map<string, Brought>()
+  const ofSlot = run.again ? [run] : currentOf(await outbox.ledger.ofSlot(run.slot))
   let own = 0
-  for await (const batch of outbox.intake.idsOfSlot(run.slot)) {
+  for await (const batch of outbox.intake.idsOf(ofSlot)) {
     const isOwn = batch.run === run.id
     for (const [index, id] of batch.ids.entries()) {
-      if (!ids.has(id) || (run.again && !isOwn)) continue
+      if (!ids.has(id)) continue
       const task = batch.tasks[index] ?? ''
       found.set(id, isOwn ? { task, index: own + index } : { task, isEarlier: true })
     }

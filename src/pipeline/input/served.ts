@@ -7,6 +7,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { hexNumber } from '../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../tasks/ids/numbers.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
@@ -21,12 +22,13 @@ export interface KnownTasks {
   readonly served: ServedTasks
 }
 
-export async function knownOf({ id: own, slot, again }: RunRow, { intake, ledger }: Outbox): Promise<KnownTasks> {
-  const earlier = (await ledger.ofSlot(slot)).filter(({ id }) => id !== own && !again)
+export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<KnownTasks> {
+  const own = of.id
+  const ofSlot = of.again ? [of] : currentOf(await ledger.ofSlot(of.slot))
+  const earlier = ofSlot.filter(({ id }) => id !== own)
   const seen = new SeenIds()
   const served = new ServedTasks(earlier.reduce((sum, { persisted }) => sum + persisted, 0))
-  for await (const { run, ids, parsed } of intake.idsOfSlot(slot)) {
-    if (again && run !== own) continue
+  for await (const { run, ids, parsed } of intake.idsOf(ofSlot)) {
     for (const [index, id] of ids.entries()) {
       const digits = id.replaceAll('-', '')
       // guard: served-known

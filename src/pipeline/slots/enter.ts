@@ -11,7 +11,7 @@ import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Logger } from '../../plugin.js'
-import { shareIn } from '../../tasks/slot.js'
+import { shardOf, shareIn } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
 
 export interface EnterOptions {
@@ -51,8 +51,9 @@ export async function enterRun(
   const { ledger } = outbox
   const missed: RunRow[] = []
   const note = (closed: readonly RunRow[]): unknown => missed.push(...closed)
-  const again = options.again === true
   const earlier = await ledger.ofSlot(slot)
+  const current = currentOf(earlier)
+  const own = current.filter((run) => isOfShare(run, source.digest))
   const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
   if (open) {
     await ledger.standFor(open, note)
@@ -64,13 +65,15 @@ export async function enterRun(
     return { run: last, complete: true, missed }
   }
   const isReplay = options.replay !== undefined
-  if (again && !isReplay) await mustBeGone(options, earlier, outbox)
+  // guard: again-once
+  const again = options.again === true && (isReplay || !own.some(isWaitingAgain))
+  if (again && !isReplay) await mustBeGone(options, own, outbox)
   if (!again) {
-    mustNotBeDiscarded(slot, earlier)
-    mustNotBeLost(slot, earlier)
+    mustNotBeDiscarded(slot, own)
+    mustNotBeLost(slot, own)
     if (!last) mustBeNewer(slot, outbox)
   }
-  if (!again && last && (await outbox.intake.deletedOfSlot(slot)) > 0) {
+  if (!again && last && (await outbox.intake.deletedOf(current)) > 0) {
     log.warn(
       { event: 'slot-delivered-before', slot, runId: last.runId },
       'this slot was delivered before and its history is no longer kept: nothing is read again',
@@ -79,7 +82,8 @@ export async function enterRun(
     return { run: last, complete: true, missed }
   }
   const namespace = namespaceOf(options, earlier, log)
-  const leavesOut = options.replay === 'missing'
+  // What was delivered before the rest was discarded may be in the sink still.
+  const leavesOut = again && (options.replay === 'missing' || (!isReplay && own.some(isDiscarded)))
   const by = { source: source.name, sourceDigest: source.digest }
   const run = await ledger.start(
     {
@@ -100,6 +104,17 @@ export async function enterRun(
 /** Whether no start reads the slot again unless somebody names it. */
 const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'done' || state === 'discarded'
 
+/** Whether a run may have read some of what this source reads: another shard of as many has read none of it. */
+function isOfShare(run: RunRow, digest: string): boolean {
+  const [[index, count], [of, shards]] = [shardOf(digest), shardOf(run.sourceDigest)]
+  return index === of || count !== shards
+}
+
+/** Whether what is to be read again was, and waits for the sink: what the list has besides is all that is missing. */
+const isWaitingAgain = ({ again, state }: RunRow): boolean => again === 1 && state === 'read'
+
+const isDiscarded = ({ state }: RunRow): boolean => state === 'discarded'
+
 /** The ids of a slot stay the same, whatever the configuration says by now. */
 function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
   const before = earlier.find(({ persisted }) => persisted > 0)?.namespace ?? namespace
@@ -112,16 +127,16 @@ function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly R
 }
 
 /** What an operator gave up isn't read again by the next retry of a scheduler. Throws UsageError. */
-function mustNotBeDiscarded(slot: string, earlier: readonly RunRow[]): void {
-  if (!currentOf(earlier).some(({ state }) => state === 'discarded')) return
+function mustNotBeDiscarded(slot: string, own: readonly RunRow[]): void {
+  if (!own.some(isDiscarded)) return
   throw new UsageError(`The slot ${slot} was discarded: it is not read again.`, {
     hint: `\`owm produce --slot ${slot} --again\` serves it after all.`,
   })
 }
 
 /** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
-function mustNotBeLost(slot: string, earlier: readonly RunRow[]): void {
-  const lost = currentOf(earlier).reduce((sum, run) => sum + run.lost, 0)
+function mustNotBeLost(slot: string, own: readonly RunRow[]): void {
+  const lost = own.reduce((sum, run) => sum + run.lost, 0)
   if (lost === 0) return
   throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
     hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,
@@ -146,11 +161,15 @@ function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
 /** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
 async function mustBeGone(
   { slot, isElsewhere = false }: EnterOptions,
-  earlier: readonly RunRow[],
+  own: readonly RunRow[],
   outbox: Outbox,
 ): Promise<void> {
-  const isGone = isElsewhere || currentOf(earlier).some(({ state }) => state === 'lost' || state === 'discarded')
-  if (isGone || earlier.length === 0 || (await outbox.intake.deletedOfSlot(slot)) > 0) return
+  const isGone = isElsewhere || own.some((run) => run.state === 'lost' || isDiscarded(run))
+  if (isGone || own.length === 0 || (await outbox.intake.deletedOf(own)) > 0) return
+  if (own.some(({ state }) => state === 'read'))
+    throw new UsageError(`The slot ${slot} is stored, and waits for the sink: it is not read again.`, {
+      hint: '`owm flush` delivers what is pending.',
+    })
   throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
     hint: '`owm outbox inspect` shows the runs that are lost.',
   })

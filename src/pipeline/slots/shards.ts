@@ -1,6 +1,7 @@
 /** Several shards that use one outbox, one after the other. */
 import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { otherShare } from '../input/filters.js'
 
@@ -65,7 +66,7 @@ export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: str
   }
   const served = await outbox.ledger.ofSlot(slot)
   const isForeign = served.length > 0 && served.every((run) => otherShare(run.sourceDigest, digest) !== undefined)
-  if (isForeign && (await outbox.intake.deletedOfSlot(slot)) > 0)
+  if (isForeign && (await outbox.intake.deletedOf(currentOf(served))) > 0)
     throw new OutboxBusyError(
       `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,
       { hint },

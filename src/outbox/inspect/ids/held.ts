@@ -83,7 +83,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
       const { kept, pending, stored, sum, dead } = known.shares[number] ?? none()
       const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
-      const given = total(({ persisted, discarded: given }) => persisted - given, [...currentOf(own)])
+      const given = total(({ persisted, discarded: given }) => persisted - given, currentOf(own))
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,

@@ -80,7 +80,7 @@ export async function storyIn(
 
 async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Promise<RunTold> {
   const ofSlot = await manager.find(runs, {
-    select: { id: true, again: true },
+    select: { id: true, again: true, state: true, sourceDigest: true },
     where: { slot: run.slot },
     order: { id: 'ASC' },
   })

@@ -1,0 +1,138 @@
+/** Slots that are read again: what a run with `--again` stands for, and what it doesn't. Beside a real Redis. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { RunsResult } from '../../src/commands/runs/index.js'
+import { base } from '../cli/scene.js'
+import { folderWith, owm, owmJson } from '../support/cli.js'
+import { redisHere } from '../support/redis-here.js'
+
+const redis = redisHere()
+beforeEach(() => redis().client.flushall())
+
+const slot = '2026-11-23T10:00:00Z'
+const count = 12
+const stream = 'owm-ingestion-stream'
+const limited = ['--set', 'source.limit=4']
+const nowhere = ['--set', 'sink.url=redis://127.0.0.1:1', '--set', 'retry.attempts=1']
+
+const folder = () =>
+  folderWith({
+    ...base,
+    source: { use: 'simulated-db', count },
+    sink: { use: 'redis-stream', url: redis().server.url },
+    flush: { batchSize: 2 },
+  })
+async function run(cwd: string, code: number, ...args: string[]): Promise<string> {
+  const ended = await owm(args, { cwd })
+  expect({ args, code: ended.code, stderr: ended.stderr }).toMatchObject({ args, code })
+  return ended.stdout + ended.stderr
+}
+const produce = (cwd: string, code: number, ...args: string[]) => run(cwd, code, 'produce', '--slot', slot, ...args)
+const again = (cwd: string, code: number, ...args: string[]) => produce(cwd, code, '--again', ...args)
+/** The sink had it all, and lost it; the history has nothing of it. */
+async function lose(cwd: string): Promise<void> {
+  await run(cwd, 0, 'outbox', 'purge', '--yes')
+  await redis().client.del(stream)
+  expect(await run(cwd, 75, 'flush')).toContain(`lost ${count} tasks`)
+}
+/** Entries, and ids among them. */
+async function there(of = stream): Promise<[number, number]> {
+  const entries = await redis().client.xrange(of, '-', '+')
+  return [entries.length, new Set(entries.map(([, fields]) => JSON.parse(fields[1] ?? '').task_id)).size]
+}
+
+describe('what a run that reads a slot again stands for is not taken to be there', () => {
+  it('what was discarded, where the list was shorter for a while', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0, '--no-flush')
+    await run(cwd, 0, 'outbox', 'discard', '--pending', '--yes')
+    await again(cwd, 0, ...limited)
+    expect(await there()).toEqual([4, 4])
+    await produce(cwd, 0)
+    expect(await there()).toEqual([count, count])
+    expect(await run(cwd, 0, 'verify', '--source')).toContain('none differs')
+  })
+
+  it('what was lost', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await lose(cwd)
+    await again(cwd, 0, ...limited)
+    await produce(cwd, 0)
+    expect(await there()).toEqual([count, count])
+  })
+
+  it('another shard that was discarded or lost: it is refused until somebody asks for it', async () => {
+    const cwd = await folder()
+    for (const shard of ['0/2', '1/2']) await produce(cwd, 0, '--shard', shard)
+    const [total] = await there()
+    await lose(cwd)
+    await again(cwd, 0, '--shard', '0/2')
+    const [first] = await there()
+    const { json } = await owmJson<RunsResult>(['runs'], { cwd })
+    expect(json.pipelines[0]?.runs.map(({ shard, state }) => [shard, state])).toEqual([
+      ['0/2', 'done'],
+      ['1/2', 'lost'],
+      ['0/2', 'done'],
+    ])
+    expect(await again(cwd, 2, '--shard', '0/2')).toContain('nothing of it is lost')
+    expect(await produce(cwd, 75, '--shard', '1/2')).toContain(`has lost ${total - first} tasks`)
+    await again(cwd, 0, '--shard', '1/2')
+    expect(await there()).toEqual([total, total])
+  })
+
+  it('what another sink lost', async () => {
+    const cwd = await folder()
+    const other = ['--set', 'sink.stream=other']
+    await produce(cwd, 0)
+    await lose(cwd)
+    await again(cwd, 0, ...other)
+    await run(cwd, 0, 'produce', '--slot', '2026-11-23T11:00:00Z')
+    expect(await produce(cwd, 78)).toContain('was delivered to')
+    expect(await there('other')).toEqual([count, count])
+  })
+})
+
+describe('what is read again is read once', () => {
+  it('the same command again delivers what waits, and is refused then', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await lose(cwd)
+    await again(cwd, 75, ...nowhere)
+    await again(cwd, 0, '--force')
+    expect(await there()).toEqual([count, count])
+    expect(await again(cwd, 2)).toContain('nothing of it is lost')
+    expect(await produce(cwd, 0)).toContain('all there already')
+    expect(await there()).toEqual([count, count])
+  })
+
+  it('what a replay from the source brought back is kept', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await run(cwd, 0, 'outbox', 'purge', '--yes')
+    await run(cwd, 0, 'outbox', 'replay', '--slot', slot, '--yes')
+    await again(cwd, 2)
+    expect(await produce(cwd, 0)).toContain('all there already')
+    expect(await there()).toEqual([count, count])
+  })
+
+  it('what waits for the first time is not read again', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0, '--no-flush')
+    expect(await again(cwd, 2)).toContain('owm flush')
+    await run(cwd, 0, 'flush')
+    expect(await there()).toEqual([count, count])
+  })
+})
+
+it.each([[[]], [['--no-flush']]])(
+  'of a slot that was delivered in part and discarded, the sink gets the rest: %j',
+  async (how) => {
+    const cwd = await folder()
+    await produce(cwd, 0, '--no-flush')
+    await run(cwd, 0, 'flush', '--limit', '6')
+    await run(cwd, 0, 'outbox', 'discard', '--pending', '--yes')
+    await again(cwd, 0, ...how)
+    await run(cwd, 0, 'flush')
+    expect(await there()).toEqual([count, count])
+  },
+)
