@@ -1,6 +1,7 @@
 /** What the circuit breakers remember between two starts: a record for each, as JSON in the state row. */
 import type { Database } from './sqlite/database.js'
 import { type StateRow, states } from './sqlite/entities.js'
+import { jsonIn } from './state.js'
 
 /**
  * closed: calls go through; `failures` counts the attempts that failed since one succeeded.
@@ -48,7 +49,7 @@ export const breakersText = (records: BreakerRecords): string | null =>
 
 /** The column's records. A breaker's memory can be done without: where it's damaged, the circuit is closed. */
 export function breakersOf(text: string | null): BreakerRecords {
-  const saved = parsed(text)
+  const saved = jsonIn(text)
   const records: BreakerRecords = {}
   if (typeof saved !== 'object' || saved === null) return records
   if ('source' in saved && isRecord(saved.source)) records.source = saved.source
@@ -61,12 +62,4 @@ function isRecord(saved: unknown): saved is BreakerRecord {
   if (!('state' in saved && 'failures' in saved && 'openedAt' in saved)) return false
   const { state, failures, openedAt } = saved
   return Number.isSafeInteger(failures) && (state === 'open' ? Number.isSafeInteger(openedAt) : state === 'closed')
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
-  }
 }

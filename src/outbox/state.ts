@@ -73,6 +73,15 @@ export async function deadAfter(database: Database, seq: number): Promise<Set<nu
   return new Set(rows.map((row) => row.seq))
 }
 
+/** What a column of the row holds as JSON; null where it holds nothing, or something damaged. */
+export function jsonIn(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
+}
+
 /** Throws OutboxError where the row is missing or makes no sense. */
 export async function readState(database: Database): Promise<StateRow> {
   const [state] = await database.inTurn((manager) => manager.find(states))

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { codeOf } from '../../errors/index.js'
 import { runs, states } from '../sqlite/entities.js'
+import { jsonIn } from '../state.js'
 
 export interface Holder {
   pid: number
@@ -16,21 +17,13 @@ export interface Holder {
 
 /** Undefined where nobody wrote it, and where it is known that this process is gone. */
 export function holderIn(text: string | null): Holder | undefined {
-  const found: unknown = parsed(text)
+  const found = jsonIn(text)
   if (typeof found !== 'object' || found === null) return undefined
   if (!('pid' in found && 'host' in found && 'command' in found && 'since' in found)) return undefined
   const { pid, host, command, since } = found
   // The last one's name stays until the next one, which has the lock already, writes its own.
   if (host === hostname() && !isAlive(Number(pid))) return undefined
   return { pid: Number(pid), host: String(host), command: String(command), since: String(since) }
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return undefined
-  }
 }
 
 function isAlive(pid: number): boolean {
@@ -43,7 +36,7 @@ function isAlive(pid: number): boolean {
 
 /** The ids of the runs whose rejected locations were told. */
 export function toldIn(text: string | null): string[] {
-  const found: unknown = parsed(text)
+  const found = jsonIn(text)
   if (typeof found !== 'object' || found === null || !('told' in found) || !Array.isArray(found.told)) return []
   return found.told.map(String)
 }
@@ -71,6 +64,6 @@ export async function noteTold(manager: EntityManager, among?: readonly number[]
   const found = (await manager.find(runs, { select: { id: true, runId: true }, where })).map(({ runId }) => runId)
   const [state] = await manager.find(states, { select: { id: true, holder: true } })
   const told = among ? [...new Set([...toldIn(state?.holder ?? null), ...found])] : found
-  const holder: unknown = parsed(state?.holder ?? null)
+  const holder = jsonIn(state?.holder ?? null)
   await manager.update(states, { id: 1 }, { holder: withTold(typeof holder === 'object' ? { ...holder } : {}, told) })
 }
