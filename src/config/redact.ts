@@ -109,7 +109,7 @@ export function secretsInUrl(text: string): string[] {
   if (!URL.canParse(text)) return []
   const { password, searchParams } = new URL(text)
   const parameters = [...searchParams].filter(([name]) => holdsSecret(name))
-  return [...(password === '' ? [] : [password, decoded(password)]), ...parameters.map(([, value]) => value)]
+  return [...(password === '' ? [] : [password, percentDecoded(password)]), ...parameters.map(([, value]) => value)]
 }
 
 /**
@@ -135,7 +135,8 @@ export function withoutCredentials(text: string): string {
   return url.href
 }
 
-function decoded(text: string): string {
+/** A part of a URL as it is meant; where it isn't well encoded, as it is written. */
+export function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { holdsSecret } from '../../../config/redact.js'
+import { holdsSecret, percentDecoded } from '../../../config/redact.js'
 import { UsageError } from '../../../errors/index.js'
 import { cronOf } from '../../../schedule/every.js'
 import { mistakeIn } from '../../../schedule/timetable.js'
@@ -119,15 +119,7 @@ function apart(text: string): { bare: string; username: string; password: string
   if (!URL.canParse(text)) return { bare: text, username: '', password: '' }
   const { username, password } = new URL(text)
   const bare = text.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1')
-  return { bare, username: decoded(username), password: decoded(password) }
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return { bare, username: percentDecoded(username), password: percentDecoded(password) }
 }
 
 /** A cron expression; null where there is to be no schedule. Throws UsageError. */
