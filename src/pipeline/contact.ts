@@ -22,8 +22,6 @@ import { step } from '../trace.js'
 import { asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
 
-const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
-
 /** Comparisons that may find, one after the other, that the sink has changed meanwhile. */
 const maxChanges = 10
 
@@ -37,8 +35,8 @@ export class Contact {
   #failed: unknown
   #attachment: Attachment | undefined
   #generation: number | undefined
-  /** The last task that the sink has taken. */
-  #after: SinkPosition = nothingTaken
+  /** The last task that the sink has taken; `seq` 0 where it has none. */
+  #after: SinkPosition = { seq: 0, taskId: '' }
   /** Why a call failed before there was a task that waited for it. */
   #unnoted: string | undefined
 
