@@ -7,8 +7,8 @@ import type { Entry } from '../../plugin.js'
 /** Where the id stands in a line that owm wrote. */
 const beginning = /^\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/
 
-/** Bytes of a line that have all of that. Of the rest nothing is kept, however long it is. */
-const beginningBytes = 65
+/** Bytes of a line that say whether it is a task, and which. Of the rest nothing is kept, however long it is. */
+export const beginningBytes = 65
 
 const lineFeed = 10
 

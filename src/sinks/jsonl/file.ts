@@ -12,6 +12,7 @@ import { ConfigurationError, TransientError, toError } from '../../errors/index.
 import { FileLock } from '../../files/lock.js'
 import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
 import { maxTaskBytes } from '../../tasks/encode.js'
+import { beginningBytes } from './entries.js'
 
 /** Milliseconds that another owm may take for its batch. */
 const patienceMs = 10_000
@@ -161,7 +162,6 @@ export class TaskFile {
 /** Every line of a task begins so. */
 const isTask = (text: string): boolean =>
   /^\{"task_id":"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}","latitude_deg":/.test(text)
-const beginningBytes = 65
 
 /** Whether a text can be what a crash left of a task, behind whole ones. */
 function isHalfTask(text: string): boolean {
