@@ -1,8 +1,9 @@
 /** From what an outbox and a source say to what a report holds. Pure. */
 import type { Overview } from '../outbox/inspect/ledger/report.js'
+import { mapKey } from '../tasks/place.js'
 import { plural } from '../words.js'
 import type { ReportCovered, ReportData, ReportReason, ReportRun } from './data.js'
-import { columnsOf, type MapPlace, placeKey } from './places.js'
+import { columnsOf, type MapPlace } from './places.js'
 
 /** Locations that a page shows within two seconds. */
 export const mostPlaces = 100_000
@@ -22,7 +23,7 @@ export class Given {
   add(place: { latitude: number; longitude: number; city: string; state: string }): void {
     const { latitude, longitude, city, state: region } = place
     const waiting: MapPlace = { state: 'waiting', latitude, longitude, city, region, slot: '', reason: '' }
-    const key = placeKey(waiting)
+    const key = mapKey(waiting)
     if (this.isWhole && !this.#places.has(key))
       this.#places.set(key, this.#places.size < mostPlaces ? waiting : undefined)
   }
@@ -34,7 +35,7 @@ export class Given {
 
   /** Those that are none of these, and how many more of them there are than a page shows. */
   without(known: readonly MapPlace[], others: ReadonlySet<string>): { places: MapPlace[]; more: number } {
-    const keys = new Set(known.map(placeKey))
+    const keys = new Set(known.map(mapKey))
     const left = [...this.#places].flatMap(([key, place]) => (keys.has(key) || others.has(key) ? [] : [place]))
     const places = left.filter((place) => place !== undefined)
     return { places, more: left.length - places.length }

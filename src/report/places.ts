@@ -13,10 +13,6 @@ export interface MapPlace {
   reason: string
 }
 
-/** What makes two places one. */
-export const placeKey = ({ latitude, longitude, city, region }: Omit<MapPlace, 'state' | 'slot' | 'reason'>): string =>
-  [latitude, longitude, city, region].join('\n')
-
 /** Bytes of all texts of a column together, as they stand in the page. */
 const most = { cities: 2_000_000, regions: 700_000, reasons: 700_000 }
 

@@ -112,3 +112,7 @@ export function placeOfTask(task: Partial<Task>): string {
   const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = task
   return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
 }
+
+/** What makes two places one on a map, which knows no ids. */
+export const mapKey = (place: { latitude: number; longitude: number; city: string; region: string }): string =>
+  [place.latitude, place.longitude, place.city, place.region].join('\n')

@@ -53,7 +53,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   doctor: {
     imports: ['config', 'pipeline', 'outbox', 'schedule', 'files', 'tasks', 'plugin.ts'],
   },
-  report: { imports: [], types: ['outbox'] },
+  report: { imports: ['tasks'], types: ['outbox'] },
   // Runs in a browser.
   'report/page': {
     imports: ['report'],

@@ -1,6 +1,6 @@
 /** Each place that an outbox knows of, by its newest task. */
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
-import { numberIn } from '../../../tasks/place.js'
+import { mapKey, numberIn } from '../../../tasks/place.js'
 import { batches, type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { parsed, positionIn, type View } from '../view.js'
 
@@ -19,7 +19,7 @@ export interface NewestOfPlace {
 
 export interface NewestPlaces {
   places: NewestOfPlace[]
-  /** What makes each of the others one: see placeKey in report/places. */
+  /** The `mapKey` of each of the others. */
   others: ReadonlySet<string>
   /** Whether those are all others. */
   isWhole: boolean
@@ -31,10 +31,6 @@ const batchesAtOnce = 20
 /** Older tasks aren't looked at. */
 const mostTasks = 1_000_000
 
-/** What makes two tasks tasks of one place. */
-const placeKey = (place: Pick<NewestOfPlace, 'latitude' | 'longitude' | 'city' | 'region'>): string =>
-  [place.latitude, place.longitude, place.city, place.region].join('\n')
-
 /** At most so many: first what is dead or rejected, then the newest. Rejected are those of the newest slot. */
 export async function newestPlacesIn(view: View, most: number): Promise<NewestPlaces> {
   const { manager } = view
@@ -44,7 +40,7 @@ export async function newestPlacesIn(view: View, most: number): Promise<NewestPl
   const found = new Map<string, NewestOfPlace & { seq: number }>()
   const others = new Set<string>()
   const take = (seq: number, place: NewestOfPlace): void => {
-    const key = placeKey(place)
+    const key = mapKey(place)
     const known = found.get(key)
     if (known ? known.seq < seq : found.size < most) found.set(key, { ...place, seq })
     else if (!known) others.add(key)
