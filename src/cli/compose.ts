@@ -7,7 +7,7 @@ import type { Looked } from '../outbox/inspect/totals.js'
 import type { View } from '../outbox/inspect/view.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
-import type { Filters, Tally } from '../pipeline/input/filters.js'
+import type { FilterCounts, Filters } from '../pipeline/input/filters.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
@@ -46,7 +46,7 @@ export interface Surroundings {
 
 /** A source, and with filters also what they have left out. */
 export interface ChosenSource extends SourceDeps {
-  readonly tally: Tally | undefined
+  readonly filterCounts: FilterCounts | undefined
   readonly filters: Filters | undefined
   /** Opens it without its filters. */
   readonly openWhole: SourceDeps['open']
@@ -169,7 +169,7 @@ export async function sourceOf(
     { loadSource },
     { located, pluginOptions, section },
     { filtersOf, locating },
-    { emptyTally, filtered, sourceDigest },
+    { filtered, sourceDigest, zeroCounts },
     supervise,
   ] = await Promise.all([
     import('../plugins/load.js'),
@@ -182,13 +182,13 @@ export async function sourceOf(
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
-  const tally = filters && emptyTally()
+  const counts = filters && zeroCounts()
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   const openWhole = (): Promise<Source> => supervise.superviseSource(terms, () => plugin.open(options, context))
   const open = async (): Promise<Source> => {
     const source = await openWhole()
-    return filters && tally ? filtered(source, filters, { name: use, maxLocations, tally, log: context.log }) : source
+    return filters && counts ? filtered(source, filters, { name: use, maxLocations, counts, log: context.log }) : source
   }
   return {
     name: use,
@@ -196,13 +196,13 @@ export async function sourceOf(
     digest: sourceDigest(use, locating(options, plugin.options), filters),
     open,
     openWhole,
-    tally,
+    filterCounts: counts,
     filters,
     timeoutMs,
     maxLocations,
     minLocations,
     minShare,
-    ...(tally ? { given: () => tally.given } : {}),
+    ...(counts ? { given: () => counts.given } : {}),
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { whyUnmakeable } from '../files/disk.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
 import { whyVolatile } from '../files/volatile.js'
-import type { Tally } from '../pipeline/input/filters.js'
+import type { FilterCounts } from '../pipeline/input/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
 import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'
@@ -23,7 +23,7 @@ import { timetable } from '../schedule/timetable.js'
 import { cadenceKept } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
 
-type CheckedSource = SourceDeps & { readonly tally: Tally | undefined }
+type CheckedSource = SourceDeps & { readonly filterCounts: FilterCounts | undefined }
 
 export interface Parts {
   /** @param without sections that are left out: what stands in them isn't looked at */
@@ -263,7 +263,7 @@ export async function usableOutbox(path: string, trustFolder: boolean): Promise<
 }
 
 async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promise<{ words: string; isEmpty: boolean }> {
-  const { name, timeoutMs, open, tally } = checked
+  const { name, timeoutMs, open, filterCounts } = checked
   const source = await open()
   let late: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
@@ -276,7 +276,7 @@ async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promis
     const first = await Promise.race([batches.next(), timeout])
     await Promise.race([batches.return?.(), timeout])
     const read = first.done ? 0 : first.value.locations.length
-    const leftOut = tally && tally.leftOut > 0 ? ` (${tally.leftOut} left out by filters)` : ''
+    const leftOut = filterCounts && filterCounts.leftOut > 0 ? ` (${filterCounts.leftOut} left out by filters)` : ''
     const judged = judge(checked, first.done ? undefined : first.value)
     return { words: `${read} location${read === 1 ? '' : 's'} read${leftOut}${judged}`, isEmpty: first.done === true }
   } finally {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
-import { emptyTally, type Filters, filtered, type Tally } from '../../src/pipeline/input/filters.js'
+import { type FilterCounts, type Filters, filtered, zeroCounts } from '../../src/pipeline/input/filters.js'
 import { type Location, type LocationBatch, Malformed, type Source } from '../../src/plugin.js'
 import { taskMaker } from '../../src/tasks/encode.js'
 import { taskIdOf } from '../../src/tasks/id.js'
@@ -28,7 +28,7 @@ interface Read {
   /** Where each one stood in the source. */
   positions: number[]
   batches: LocationBatch[]
-  tally: Tally
+  counts: FilterCounts
   warnings: object[]
 }
 
@@ -41,7 +41,7 @@ async function read(
     records: [],
     positions: [],
     batches: [],
-    tally: emptyTally(),
+    counts: zeroCounts(),
     warnings: [],
   }
   const quiet = {
@@ -53,7 +53,7 @@ async function read(
   for await (const batch of filtered(
     source,
     { fields: {}, ...filters },
-    { name: 'list', maxLocations, tally: found.tally, log: quiet },
+    { name: 'list', maxLocations, counts: found.counts, log: quiet },
   ).read(resume)) {
     found.batches.push(batch)
     found.records.push(...batch.locations)
@@ -104,7 +104,7 @@ describe('shards', () => {
           for (const share of shares) {
             expect(share.positions).toEqual(share.positions.toSorted((a, b) => a - b))
             expect(share.records).toEqual(share.positions.map((position) => records[position]))
-            expect(share.tally.leftOut).toBe(records.length - share.records.length)
+            expect(share.counts.leftOut).toBe(records.length - share.records.length)
           }
           // Two spellings of a place that are one task are in one share: whether it's a duplicate is seen there.
           const make = taskMaker(slot)
@@ -164,13 +164,13 @@ it('from each resume point comes exactly the rest, whatever the filters', async 
         shard: fc.constantFrom(undefined, { index: 1, count: 2 }),
       }),
       async (records, batchSize, filters) => {
-        const { batches, positions, tally } = await read(sourceOf(records, batchSize), filters)
+        const { batches, positions, counts } = await read(sourceOf(records, batchSize), filters)
         let before = 0
         for (const { locations, resume } of batches) {
           before += locations.length
           const rest = await read(sourceOf(records, batchSize), filters, { resume })
           expect(rest.positions).toEqual(positions.slice(before))
-          expect(rest.tally).toEqual({ ...tally, given: rest.tally.given })
+          expect(rest.counts).toEqual({ ...counts, given: rest.counts.given })
         }
       },
     ),

@@ -244,8 +244,8 @@ const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run'
   read - rejected - (duplicates - repeated)
 
 /** What filters left out, where there are any. */
-export const filteredOut = ({ tally }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
-  tally ? { leftOut: tally.leftOut, limitReached: tally.limitReached } : {}
+export const filteredOut = ({ filterCounts }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
+  filterCounts ? { leftOut: filterCounts.leftOut, limitReached: filterCounts.limitReached } : {}
 
 /** Another list for a slot that was served: what is new in it was delivered, too. */
 async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: Surroundings): Promise<void> {

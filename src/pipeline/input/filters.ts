@@ -39,7 +39,7 @@ export interface Filters extends Conditions {
 }
 
 /** What was left out, since the last reading began. */
-export interface Tally {
+export interface FilterCounts {
   leftOut: number
   /** Nothing behind the limit was read. */
   limitReached: boolean
@@ -47,13 +47,17 @@ export interface Tally {
   given: Given
 }
 
-export const emptyTally = (): Tally => ({ leftOut: 0, limitReached: false, given: { read: 0, usable: 0, leftOut: 0 } })
+export const zeroCounts = (): FilterCounts => ({
+  leftOut: 0,
+  limitReached: false,
+  given: { read: 0, usable: 0, leftOut: 0 },
+})
 
 export interface FilterContext {
   readonly name: string
   /** More than this, those that are left out included, are taken for a source that never ends. */
   readonly maxLocations: number
-  readonly tally: Tally
+  readonly counts: FilterCounts
   readonly log: Logger
 }
 
@@ -107,7 +111,7 @@ class Filter {
     this.#taken = Number(taken)
     this.inner = inner
     // One start may read several runs: each is judged by itself.
-    Object.assign(context.tally, emptyTally())
+    Object.assign(context.counts, zeroCounts())
     this.check = resume === undefined ? new FieldCheck(filters.fields, 'source.where', context.log) : undefined
     this.#count()
   }
@@ -143,7 +147,7 @@ class Filter {
     if (looked.by !== undefined) return this.#leaveOut()
     const { checked, digits, isPlace } = looked
     this.#through++
-    const { given } = this.#context.tally
+    const { given } = this.#context.counts
     given.read++
     if (isPlace) given.usable++
     if (shard && shardNumber(digits) % shard.count !== shard.index) return undefined
@@ -152,13 +156,13 @@ class Filter {
   }
 
   #leaveOut(): undefined {
-    const { given } = this.#context.tally
+    const { given } = this.#context.counts
     given.leftOut = (given.leftOut ?? 0) + 1
   }
 
   #count(): void {
-    this.#context.tally.leftOut = this.#read - this.#taken
-    this.#context.tally.limitReached = this.isFull
+    this.#context.counts.leftOut = this.#read - this.#taken
+    this.#context.counts.limitReached = this.isFull
   }
 }
 
