@@ -8,7 +8,7 @@ import Pushgateway from 'prom-client/lib/pushgateway.js'
 import Registry from 'prom-client/lib/registry.js'
 import { replaceFile } from '../files/replace.js'
 import type { EndedAfter } from './ended.js'
-import { within } from './post.js'
+import { abortedAfter } from './post.js'
 
 interface Metric {
   readonly name: string
@@ -169,7 +169,7 @@ export async function push(
   signal: AbortSignal,
 ): Promise<void> {
   // The time-out covers all of it; the client's own, of the socket, would begin anew with each byte.
-  const gateway = new Pushgateway(url, { signal: within(timeoutMs, signal), agent: false }, registry)
+  const gateway = new Pushgateway(url, { signal: abortedAfter(timeoutMs, signal), agent: false }, registry)
   await gateway.pushAdd({ jobName: job, groupings: groupingsOf(labels) })
 }
 

@@ -12,7 +12,7 @@ interface Given {
  * Aborted after a time, or with another signal. Not `AbortSignal.any` and `timeout`: Node 20 collects such a signal as
  * garbage while it is waited for.
  */
-export function within(timeoutMs: number, signal: AbortSignal): AbortSignal {
+export function abortedAfter(timeoutMs: number, signal: AbortSignal): AbortSignal {
   const late = new AbortController()
   const stop = (): void => late.abort()
   setTimeout(stop, timeoutMs).unref()

@@ -2,7 +2,7 @@
 import type { Logger } from '../plugin.js'
 import type { EndedAfter } from './ended.js'
 import { eventsOf, ping, tell, told } from './notify.js'
-import { within } from './post.js'
+import { abortedAfter } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
 // Loaded with the rest, as one file: each costs as much time as 500 tasks.
@@ -38,7 +38,7 @@ export async function measure(
 /** Pings the check that a start begins. Never throws. */
 export async function pingStart({ ping: address, timeoutMs }: Notify, rid: string, means: Means): Promise<void> {
   if (address === undefined) return
-  const signal = within(timeoutMs, means.signal)
+  const signal = abortedAfter(timeoutMs, means.signal)
   await ping(address, 'start', { rid, body: '', signal }).catch(warnOf('notify.ping', signal, means))
 }
 
@@ -49,7 +49,7 @@ export async function notify(
   rid: string,
   means: Means,
 ): Promise<void> {
-  const signal = within(timeoutMs, means.signal)
+  const signal = abortedAfter(timeoutMs, means.signal)
   const hooks = eventsOf(ended).flatMap((event) =>
     on[event].map(async (hook, index) =>
       tell(hook, told(event, ended), { ...means, signal }).catch(warnOf(`notify.on.${event}[${index}]`, signal, means)),

@@ -3,7 +3,7 @@ import { isLate } from './due.js'
 import type { Timetable } from './timetable.js'
 
 /** Scheduled times that no run serves: the first and the last one, as slots are written, and how many. */
-export interface Gap {
+interface MissedSlots {
   readonly from: string
   readonly to: string
   readonly count: number
@@ -15,7 +15,7 @@ export interface Gap {
  */
 export function timesCovered(
   { from, to }: { readonly from: string | null; readonly to: string },
-  missed: readonly Gap[],
+  missed: readonly MissedSlots[],
   timetable: Timetable,
 ): number {
   if (from === null) return 0
@@ -53,10 +53,10 @@ interface Ran {
 }
 
 /** What the ledger says of all its slots. */
-interface Ledger<S extends Ran> {
+interface LedgerSlots<S extends Ran> {
   /** The newest first. */
   readonly slots: readonly S[]
-  readonly missed: readonly Gap[]
+  readonly missed: readonly MissedSlots[]
   /** The end of the last interval; null where no run was ever made. */
   readonly coveredTo: number | null
 }
@@ -64,13 +64,13 @@ interface Ledger<S extends Ran> {
 /** A slot whose run stored nothing, and was closed. */
 const isClosed = ({ state }: Ran): boolean => state === 'missed' || state === 'covered'
 
-const isMissed = (time: number, missed: readonly Gap[]): boolean =>
+const isMissed = (time: number, missed: readonly MissedSlots[]): boolean =>
   missed.some(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
 
 /** The slot whose run stands in for a time that has none of its own; undefined where none does. */
 export function standInFor<S extends Ran>(
   time: number,
-  { slots, missed }: Omit<Ledger<S>, 'coveredTo'>,
+  { slots, missed }: Omit<LedgerSlots<S>, 'coveredTo'>,
 ): S | undefined {
   if (isMissed(time, missed)) return undefined
   return slots.find((one) => {
@@ -92,7 +92,7 @@ export interface WithoutRun {
 }
 
 /** @param since a time; what lies before the first interval that is kept was never due */
-export function withoutRun(ledger: Ledger<Ran>, timetable: Timetable, since: number, now: number): WithoutRun {
+export function withoutRun(ledger: LedgerSlots<Ran>, timetable: Timetable, since: number, now: number): WithoutRun {
   const { slots, missed, coveredTo } = ledger
   const begins = slots.flatMap(({ from }) => (from === null ? [] : [Date.parse(from)]))
   const first = begins.reduce((least, from) => Math.min(least, from), Number.POSITIVE_INFINITY)

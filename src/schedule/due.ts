@@ -20,14 +20,14 @@ export interface Policy {
 }
 
 /** Scheduled times, one after the other, that no run serves. */
-export interface Gap {
+interface MissedTimes {
   readonly from: number
   readonly to: number
   readonly count: number
   readonly reason: 'maxAge' | 'maxCatchUp'
 }
 
-export interface NewRun {
+interface DueRun {
   readonly slot: number
   /** Where its interval begins; it ends with the slot. */
   readonly from: number
@@ -37,8 +37,8 @@ export interface Due {
   /** What the start is for: the newest scheduled time, be it served already; undefined where there was none yet. */
   readonly slot: number | undefined
   /** Oldest first. */
-  readonly runs: readonly NewRun[]
-  readonly gaps: readonly Gap[]
+  readonly runs: readonly DueRun[]
+  readonly gaps: readonly MissedTimes[]
 }
 
 /** A start may come so much too early, where the clock is slow: 60 s, but no more than a tenth of the way. */
@@ -92,7 +92,7 @@ export function newest(timetable: Timetable, now: number): number | undefined {
   return last
 }
 
-function gapOf(times: readonly number[], reason: Gap['reason']): Gap[] {
+function gapOf(times: readonly number[], reason: MissedTimes['reason']): MissedTimes[] {
   const [from] = times
   const to = times.at(-1)
   return from === undefined || to === undefined ? [] : [{ from, to, count: times.length, reason }]

@@ -28,7 +28,7 @@ const nameOf = (key: string): string =>
 
 /** @param list the path of the list, where it is known: it is left out, and what stands on the way to it is near */
 export const membersOf = (json: unknown, list?: string): Member[] => [
-  ...within(json, { prefix: '', list, isNear: true, level: 0 }),
+  ...membersWithin(json, { prefix: '', list, isNear: true, level: 0 }),
 ]
 
 interface Around {
@@ -38,7 +38,7 @@ interface Around {
   readonly level: number
 }
 
-function* within(json: unknown, { prefix, list, isNear, level }: Around): Generator<Member> {
+function* membersWithin(json: unknown, { prefix, list, isNear, level }: Around): Generator<Member> {
   if (typeof json !== 'object' || json === null) return
   if (Array.isArray(json) && list === undefined) return
   for (const [key, value] of Object.entries(json)) {
@@ -49,7 +49,7 @@ function* within(json: unknown, { prefix, list, isNear, level }: Around): Genera
     if (!isTree(value) && !leadsToList) continue
     const isAbout = isNear && (leadsToList || envelopes.test(key) || Array.isArray(json))
     if (isAbout ? level < mostLevels : level === 0)
-      yield* within(value, { prefix: `${at}.`, list, isNear: isAbout, level: level + 1 })
+      yield* membersWithin(value, { prefix: `${at}.`, list, isNear: isAbout, level: level + 1 })
   }
 }
 
@@ -58,7 +58,7 @@ export function membersOfHeader(name: string, text: string): Member[] {
   const at = `the header ${name}`
   if (/pagina/i.test(name) && text.startsWith('{'))
     try {
-      return [...within(JSON.parse(text), { prefix: `${at}, `, list: undefined, isNear: true, level: 1 })]
+      return [...membersWithin(JSON.parse(text), { prefix: `${at}, `, list: undefined, isNear: true, level: 1 })]
     } catch {
       return []
     }

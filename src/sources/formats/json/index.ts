@@ -111,7 +111,7 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
   const found = new Elements(path ? path.split('.') : [], given.layout === 'keyed')
   let total = 0
   for await (const chunk of where.text) {
-    const all = within(list, () => found.feed(chunk))
+    const all = orDamaged(list, () => found.feed(chunk))
     if (total === 0) areObjects(all, list, given)
     checkTold(found.told, where.title)
     if (found.pending > maxRecord)
@@ -139,7 +139,7 @@ function areObjects(all: readonly Element[], list: TextList, { layout }: JsonOpt
   )
 }
 
-function within<T>(list: TextList, work: () => T): T {
+function orDamaged<T>(list: TextList, work: () => T): T {
   try {
     return work()
   } catch (error) {
