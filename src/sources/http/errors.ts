@@ -10,21 +10,25 @@ export class NoSuchPage extends ConfigurationError {}
 /** A page begins with a row where the first page had a header. */
 export class Headless extends ConfigurationError {}
 
-/** What helps where a page isn't there that an answer named; what is counted has hints of its own. */
-const namedHints = new Map([
-  [
-    'cursor',
-    'Correct source.url and source.pagination.parameters, or name in source.next where the answer has its next cursor.',
-  ],
-  ['link', 'Correct source.url, or name in source.next where the answer has the link to its next page.'],
-])
+/** What helps where an answer names the page after it, and that is a wrong one. */
+export const nextHints = {
+  cursor:
+    'Name in source.next where the answer has its next cursor, ' +
+    'and in source.pagination.parameters.cursor what the server calls it in a request.',
+  link: 'Name in source.next where the answer has the link to its next page.',
+}
 
-export const noSuchPage = (message: string, { pagination: { type = 'page' } }: Options): NoSuchPage =>
+/** @param counted what helps where pages are counted */
+const hintFor = ({ pagination: { type } }: Options, counted: string): string =>
+  type === 'cursor' || type === 'link' ? `${nextHints[type]} Or correct source.url.` : counted
+
+export const noSuchPage = (message: string, given: Options): NoSuchPage =>
   new NoSuchPage(message, {
-    hint:
-      namedHints.get(type) ??
+    hint: hintFor(
+      given,
       'Correct source.url and source.pagination: are its parameters named so, ' +
         'and does it count from 0? If from 1, set source.pagination.start to 1.',
+    ),
   })
 
 /** An answer that is too long; said with its page elsewhere. */
@@ -74,10 +78,11 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
   if (status === 401 || status === 403) return withheld(answer, message, given)
   if (status === 404 || status === 410)
     return new NoSuchPage(message, {
-      hint:
-        namedHints.get(given.pagination.type ?? 'page') ??
+      hint: hintFor(
+        given,
         'Correct source.url. If pages count from 1, set source.pagination.start to 1; ' +
           'if the list ends so, set source.pagination.end to not-found.',
+      ),
     })
   if (status === 400 || status === 416 || status === 422) return noSuchPage(message, given)
   return new ConfigurationError(message, { hint: 'Correct source.url.' })

@@ -12,6 +12,7 @@ import { Rejection } from '../../tasks/rejection.js'
 import { anyWay, type Sign } from '../signs/signs.js'
 import type { Checkpoint } from './checkpoint.js'
 import { circle } from './circle.js'
+import { nextHints } from './errors.js'
 import type { Options } from './options.js'
 import type { Page, Pagination, Place } from './pagination/index.js'
 
@@ -186,7 +187,10 @@ export class Tally {
     const isRepeated = count > 0 && this.#marks(mark)
     if (isRepeated || (!isCounted && next !== undefined && this.#places(String(next)))) {
       const message = `${named} gives what was there before: the pages go round in a circle.`
-      if (type === 'cursor' || type === 'link') throw new ConfigurationError(message, { hint: namedAgain[type] })
+      if (type === 'cursor' || type === 'link')
+        throw new ConfigurationError(message, {
+          hint: `${nextHints[type]} If all of the list is in one answer, set source.next to false.`,
+        })
       const start = type === 'page' ? ', and is its first page 0 or 1 (source.pagination.start)' : ''
       const sign = this.#signs.find(({ kind }) => kind === 'next')
       throw new ConfigurationError(message, {
@@ -252,17 +256,6 @@ export class Tally {
     if (this.isReached && (isEmpty || (isCounted && (this.#pages > 1 || total !== undefined)))) return true
     return kind === 'next' && (this.#isLast || (!isCounted && next !== undefined && this.#pages > 1))
   }
-}
-
-/** What helps where pages that name the next one go round in a circle. */
-const namedAgain = {
-  cursor:
-    'Does the server know the parameter by this name (source.pagination.parameters.cursor)? ' +
-    'Name in source.next where the answer has its next cursor; ' +
-    'if all of the list is in one answer, set source.next to false.',
-  link:
-    'Name in source.next where the answer has the link to its next page; ' +
-    'if all of the list is in one answer, set source.next to false.',
 }
 
 /** Whether a limit may be this number: 20, 25, 50, 100, 1000. */
