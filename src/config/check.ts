@@ -20,6 +20,7 @@ import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
 import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
+import { plural } from '../words.js'
 import { cadenceKept } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
 
@@ -278,7 +279,7 @@ async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promis
     const read = first.done ? 0 : first.value.locations.length
     const leftOut = filterCounts && filterCounts.leftOut > 0 ? ` (${filterCounts.leftOut} left out by filters)` : ''
     const judged = judge(checked, first.done ? undefined : first.value)
-    return { words: `${read} location${read === 1 ? '' : 's'} read${leftOut}${judged}`, isEmpty: first.done === true }
+    return { words: `${plural(read, 'location')} read${leftOut}${judged}`, isEmpty: first.done === true }
   } finally {
     await Promise.race([source.close?.(), timeout]).finally(() => clearTimeout(late))
   }

@@ -1,6 +1,7 @@
 /** What a sink lost for good: told once, and shown by the ledger until it is read again or given up. */
 import { type OwmError, SinkLostError } from '../errors/index.js'
 import type { Outbox } from '../outbox/outbox.js'
+import { plural } from '../words.js'
 import type { Delivered } from './parts.js'
 
 /** Slots that an error names. */
@@ -18,7 +19,7 @@ export async function losses(outbox: Outbox, delivered: Delivered): Promise<OwmE
   const more = slots.length > slotsNamed ? ` and ${slots.length - slotsNamed} more` : ''
   return [
     new SinkLostError(
-      `The sink has lost ${tasks} task${tasks === 1 ? '' : 's'} that are too old to be delivered again, ` +
+      `The sink has lost ${plural(tasks, 'task')} that are too old to be delivered again, ` +
         `no longer kept, or from before another sink's turn: slot${slots.length === 1 ? '' : 's'} ${named}${more}.`,
       {
         hint:

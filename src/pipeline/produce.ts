@@ -24,6 +24,7 @@ import type { Planned } from '../outbox/runs/intervals.js'
 import { currentOf } from '../outbox/runs/whole-slots.js'
 import { shareIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
+import { plural } from '../words.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { decideSuspects } from './input/duplicates.js'
@@ -265,7 +266,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
 /** Another list than the one that the slot was served with isn't taken for the same. */
 function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
   if (conflicts === 0) return undefined
-  const which = conflicts === 1 ? '1 location has an id' : `${conflicts} locations have ids`
+  const which = plural(conflicts, 'location has an id', 'locations have ids')
   return new InputRejectedError(`${which} under which the slot ${slot} has another place already.`, {
     hint:
       'A slot is served with one list: let another list, or a changed one, serve the next slot; ' +

@@ -17,6 +17,7 @@ import { isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
+import { plural } from '../words.js'
 import type { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import type { Delivered, Deps, Progress } from './parts.js'
@@ -256,12 +257,14 @@ const isFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<boo
 /** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
 export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
   if (refused === 0) return []
-  const tasks = `${refused} task${refused === 1 ? '' : 's'}`
   return [
-    new RefusedError(`The sink ${sink.name} refused ${tasks} for good: set aside as dead, the others went on.`, {
-      hint:
-        '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
-        '`owm outbox purge --dead` gives them up.',
-    }),
+    new RefusedError(
+      `The sink ${sink.name} refused ${plural(refused, 'task')} for good: set aside as dead, the others went on.`,
+      {
+        hint:
+          '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
+          '`owm outbox purge --dead` gives them up.',
+      },
+    ),
   ]
 }

@@ -254,9 +254,9 @@ async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: S
   const log = await logger()
   log.warn(
     { event: 'slot-list-changed', slot, absent, repeated, persisted: outbox.persisted },
-    `the slot ${slot} was served with another list: ${plural(absent, 'location')} of that one ` +
-      `${absent === 1 ? 'is' : 'are'} not in this one, ${count(repeated)} ${repeated === 1 ? 'is' : 'are'} in both, ` +
-      `${count(outbox.persisted)} ${outbox.persisted === 1 ? 'is' : 'are'} new`,
+    `the slot ${slot} was served with another list: ` +
+      `${plural(absent, 'location of that one is', 'locations of that one are')} not in this one, ` +
+      `${plural(repeated, 'is', 'are')} in both, ${plural(outbox.persisted, 'is', 'are')} new`,
   )
 }
 

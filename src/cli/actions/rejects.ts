@@ -5,7 +5,7 @@ import type { LeftRejects } from '../../pipeline/input/left-rejects.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { Surroundings } from '../compose.js'
-import { count, harmless, plural } from '../format.js'
+import { harmless, plural } from '../format.js'
 import type { Served } from './served.js'
 
 /** The parts of a result that are left out where there is nothing to tell. */
@@ -33,13 +33,13 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
   for (const { reason, count: rejected, position, value } of told.rejectedFor) {
     const [why, where, what] = [reason, position, value].map(harmless)
     const of = slot === undefined ? '' : ` of slot ${slot}`
-    const were = rejected === 1 ? `location${of} was rejected` : `locations${of} were rejected`
-    log.warn(fields, `${count(rejected)} ${were}: ${why} (${where}: ${what})`)
+    const were = plural(rejected, `location${of} was rejected`, `locations${of} were rejected`)
+    log.warn(fields, `${were}: ${why} (${where}: ${what})`)
   }
   const others = rejects.count - told.rejectedFor.reduce((sum, { count: rejected }) => sum + rejected, 0)
   if (others > 0) {
-    const were = others === 1 ? 'was rejected for another reason' : 'were rejected for other reasons'
-    log.warn(fields, `${count(others)} more ${were}; \`owm outbox inspect --state rejected\` lists all`)
+    const were = plural(others, 'more was rejected for another reason', 'more were rejected for other reasons')
+    log.warn(fields, `${were}; \`owm outbox inspect --state rejected\` lists all`)
   }
   return told
 }
@@ -48,7 +48,7 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
 function wordsOfMerged({ count: merged, position, keys, values: [before, here] }: Merged): string {
   const where = keys.length === 0 ? position : `${position}, ${keys[0]} ${here}, before it ${before}`
   return (
-    `${plural(merged, 'location')} ${merged === 1 ? 'is' : 'are'} taken for the same place as one before, ` +
+    `${plural(merged, 'location is', 'locations are')} taken for the same place as one before, ` +
     `although more in their records differs${keys.length === 0 ? '' : `: ${keys.join(', ')}`} (first ${where}); ` +
     `if each is a place of its own, name what tells them apart, source.fields: {id: ${keys[0] ?? 'NAME'}}`
   )

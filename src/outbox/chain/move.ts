@@ -15,6 +15,7 @@
 import type { EntityManager } from 'typeorm'
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
+import { plural } from '../../words.js'
 import { loseEarlier, loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
 import { type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
@@ -87,7 +88,7 @@ function anotherSink({ database, state, sinks }: Parts, address: string): Config
   const { pending } = state
   const what =
     pending > 0
-      ? `holds ${pending} task${pending === 1 ? '' : 's'} for ${last}`
+      ? `holds ${plural(pending, 'task')} for ${last}`
       : `has a run that isn't done, and ${last} has a part of it`
   return new ConfigurationError(
     `The outbox ${database.path} ${what}, but the sink is ${shownAddress({ addresses: [address] })} now.`,

@@ -1,6 +1,7 @@
 /** How many locations a list must give before any of them is delivered, and what is wrong with one that gives fewer. */
 import { InputRejectedError, type OwmError } from '../../errors/index.js'
 import type { LocationBatch } from '../../plugin.js'
+import { count, plural } from '../../words.js'
 import type { SourceDeps } from '../parts.js'
 import { Rejects, rejectsIn } from './rejects.js'
 
@@ -52,11 +53,11 @@ export function tooFew(
   if (usable >= minimum.locations) return undefined
   const { share } = minimum
   const [wanted, key] = share
-    ? [`${minimum.locations} (${share.share} of the ${share.of} of the last run)`, 'source.minShare']
-    : [String(minimum.locations), 'source.minLocations']
+    ? [`${count(minimum.locations)} (${share.share} of the ${count(share.of)} of the last run)`, 'source.minShare']
+    : [count(minimum.locations), 'source.minLocations']
   return new InputRejectedError(
-    `The source ${name} gave ${usable} location${usable === 1 ? '' : 's'} that can be used, not ${wanted}: ` +
-      `nothing of this run is delivered${leftOut > 0 ? ` (filters left out ${leftOut})` : ''}.`,
+    `The source ${name} gave ${plural(usable, 'location')} that can be used, not ${wanted}: ` +
+      `nothing of this run is delivered${leftOut > 0 ? ` (filters left out ${count(leftOut)})` : ''}.`,
     { hint: `Correct the list; if it is right, lower ${key}.` },
   )
 }

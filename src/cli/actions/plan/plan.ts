@@ -156,7 +156,7 @@ export async function look(
 
 async function tellTooOften({ tooOften }: PlanResult, gap: number, { logger }: Surroundings): Promise<void> {
   for (const [every, locations] of Object.entries(tooOften)) {
-    const are = `${plural(locations, 'location')} ${locations === 1 ? 'is' : 'are'}`
+    const are = plural(locations, 'location is', 'locations are')
     const gaps = `scheduled times are ${gap / 60_000} minutes apart or more`
     const log = await logger()
     log.warn(
