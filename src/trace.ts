@@ -37,7 +37,7 @@ export type Step =
   // After a stretch of the history is deleted; before the commit that deletes old runs.
   | 'history:deleted'
   | 'runs:deleted'
-  | 'flush:ended'
+  | 'relay:ended'
   | 'settled'
 
 const steps = channel('owm:step')

@@ -40,7 +40,7 @@ export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
   try {
     await new Relay(deps, options).run()
   } finally {
-    step('flush:ended')
+    step('relay:ended')
     options.delivered.evicted += contact.evicted
     await contact.show()
     await contact.close()

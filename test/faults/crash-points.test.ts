@@ -23,7 +23,7 @@ const ofProduce: Partial<Record<Step, readonly number[]>> = {
   'batch:answered': [1, 2, 25],
   'acknowledgement:written': [1], // mostly it rides on an intake's transaction; the flush below dies at later ones
   'batch:acknowledged': [1, 2, 25],
-  'flush:ended': [1],
+  'relay:ended': [1],
   settled: [1],
 }
 
@@ -169,7 +169,7 @@ function stepsOf(table: Partial<Record<Step, readonly number[]>>): [Step, readon
     'batch:answered',
     'acknowledgement:written',
     'batch:acknowledged',
-    'flush:ended',
+    'relay:ended',
     'settled',
   ]
   return known.flatMap((step) => {

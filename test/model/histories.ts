@@ -67,7 +67,7 @@ const crash = fc.record<Crash>({
     'acknowledgement:written',
     'batch:acknowledged',
     'history:deleted',
-    'flush:ended',
+    'relay:ended',
     'settled',
   ),
   nth: fc.integer({ min: 1, max: 3 }),

@@ -65,7 +65,7 @@ const crash = fc.record<Crash>({
     'batch:sent',
     'batch:answered',
     'batch:acknowledged',
-    'flush:ended',
+    'relay:ended',
     'settled',
   ),
   nth: fc.integer({ min: 1, max: 3 }),
