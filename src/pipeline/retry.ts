@@ -95,10 +95,15 @@ export function resilience(
   // A clock that went backwards must not hold the circuit open.
   let openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
   const counter = new AttemptCounter(options.breaker.failures)
+  counter.state = saved?.failures ?? 0
   const circuit = circuitBreaker(handleWhen(isTransient), {
     halfOpenAfter: options.breaker.resetAfterMs,
     breaker: counter,
-    ...(saved === undefined ? {} : { initialState: stateOf(saved, openedAt) }),
+    // It is documented only that this is what `toJSON` gave. That would have to be kept as it is, and what the outbox
+    // keeps is owm's own record: so this is written here as `toJSON` of cockatiel 3 writes it.
+    ...(saved?.state === 'open' && {
+      initialState: { ownState: { value: CircuitState.Open, openedAt, attemptNo: 1 }, breakerState: counter.state },
+    }),
   })
   circuit.onBreak(() => {
     openedAt = Date.now()
@@ -160,11 +165,4 @@ function circuitOpen(around: 'sink' | 'source', { breaker }: ResilienceOptions):
         ? `${when}; \`owm flush --force\` asks now.`
         : `${when}, at the next start; \`owm produce --force\` asks now.`,
   })
-}
-
-/** A record as what cockatiel's `toJSON` gives. */
-function stateOf({ state, failures }: BreakerRecord, openedAt: number | null): unknown {
-  const ownState =
-    state === 'open' ? { value: CircuitState.Open, openedAt, attemptNo: 1 } : { value: CircuitState.Closed }
-  return { ownState, breakerState: failures }
 }
