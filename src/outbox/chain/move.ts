@@ -12,7 +12,6 @@
  * comes from then on; what it lost meanwhile, or loses later, of its earlier turns makes its runs `lost`, since other
  * tasks lie in between. Where none do, it is as if it had never been away.
  */
-import type { EntityManager } from 'typeorm'
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
 import { plural } from '../../words.js'
@@ -62,18 +61,15 @@ export async function moveTo(
     throw anotherSink(parts, address)
   const seq = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
   const before = state.acked.seq
-  const note = {
-    write: async (manager: EntityManager): Promise<number> => {
-      const fence = attached.emptied || attached.created ? undefined : attached.fence
-      const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
-      if (known && !isSilent && had < known.ackedSeq)
-        await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
-      if (known && !isSilent) await loseEarlier(manager, known.id, { seq: fence?.seq ?? 0, fromSeq: known.fromSeq })
-      await reopen(manager, seq, before)
-      return sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq: seq })
-    },
-  }
-  await write(parts, seq, note)
+  await write(parts, async (manager) => {
+    const fence = attached.emptied || attached.created ? undefined : attached.fence
+    const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
+    if (known && !isSilent && had < known.ackedSeq)
+      await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
+    if (known && !isSilent) await loseEarlier(manager, known.id, { seq: fence?.seq ?? 0, fromSeq: known.fromSeq })
+    await reopen(manager, seq, before)
+    return { reached: seq, sink: await sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq: seq }) }
+  })
   return { kind: 'same', at: { seq, taskId: '' }, warnings: [] }
 }
 

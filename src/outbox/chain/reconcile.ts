@@ -112,7 +112,8 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
     write: (manager) => sinks.note(manager, { known, address, sinkId: '' }),
   }
   if (position === null) {
-    if (!known || isAway || state.sink === null || state.next !== null) await write(parts, state.acked.seq, note)
+    if (!known || isAway || state.sink === null || state.next !== null)
+      await write(parts, async (manager) => ({ reached: state.acked.seq, sink: await note.write(manager) }))
     return { kind: 'same', at: nothingTaken, warnings: [] }
   }
   if (!position) {
@@ -151,14 +152,14 @@ interface Note {
 }
 
 /** The sink is at a task that this file gave it. */
-async function followPosition(parts: Parts, position: SinkPosition, note: Note | undefined): Promise<Reconciled> {
+async function followPosition(parts: Parts, position: SinkPosition, note: Note): Promise<Reconciled> {
   const { database, state } = parts
   // Behind the last task that it took, it may have refused some.
   const dead = await deadAfter(database, position.seq)
   let reached = position.seq
   while (dead.has(reached + 1)) reached++
   if (reached < state.acked.seq) return goBackTo(parts, { at: position, note })
-  await write(parts, Math.max(reached, state.acked.seq), note)
+  await write(parts, async (manager) => ({ reached, sink: await note.write(manager) }))
   return { kind: 'same', at: position, warnings: [] }
 }
 
@@ -182,7 +183,7 @@ async function becomeCopy({ database, state, queue }: Parts, formerId: string | 
 interface Back {
   /** The last task that the sink has for sure. */
   readonly at: SinkPosition
-  readonly note?: Note | undefined
+  readonly note: Note
   readonly search?: Met['search']
 }
 
@@ -190,45 +191,26 @@ interface Back {
  * Goes back to a task, or as far towards it as the history goes and its age allows; and from there over what the sink
  * turns out to have.
  */
-async function goBackTo(parts: Parts, { at: given, note: noted, search }: Back): Promise<Reconciled> {
-  const { database, state, queue, now } = parts
+async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
+  const { state, now } = parts
   const ackedSeq = state.acked.seq
-  const fromSeq = Math.min(noted?.fromSeq ?? 0, ackedSeq)
-  let earlier = 0
-  const note = noted && {
-    ...noted,
-    write: async (manager: EntityManager): Promise<number> => {
-      const sink = await noted.write(manager)
-      // guard: earlier-turns-told
-      if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
-      return sink
-    },
-  }
+  const fromSeq = Math.min(note.fromSeq, ackedSeq)
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
   const at = search ? await overWhatIsThere(parts, start, search) : start
-  if (at.seq >= ackedSeq) {
-    if (await database.inTurn((manager) => manager.existsBy(deadTasks, { fate: 'held', seq: MoreThan(at.seq) })))
-      await database.transaction((manager) => letGoOfHeld(manager, at.seq))
-    await write(parts, at.seq, note)
-    return { kind: 'same', at, warnings: earlier > 0 ? [lossWarning(earlier, 0)] : [] }
-  }
-  const reached = await database.transaction(async (manager) => {
-    const reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
-    await reopen(manager, reached, ackedSeq)
-    await manager.update(
-      states,
-      { id: 1 },
-      { ackedSeq: reached, next: null, ...(note ? { sink: await note.write(manager) } : {}) },
-    )
-    return reached
+  const { reached, earlier } = await write(parts, async (manager) => {
+    let [reached, earlier] = [at.seq, 0]
+    if (at.seq < ackedSeq) {
+      reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
+      await reopen(manager, reached, ackedSeq)
+    } else await letGoOfHeld(manager, at.seq)
+    const sink = await note.write(manager)
+    // guard: earlier-turns-told
+    if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
+    return { reached, sink, earlier }
   })
-  queue.drop(reached)
-  state.writtenAs(reached)
-  state.next = null
-  if (note) await readSink(parts)
-  state.passed = await deadAfter(database, reached)
+  const lost = earlier + Math.max(0, ackedSeq - at.seq)
   const place = reached === at.seq ? at : { seq: reached, taskId: '' }
-  return { kind: 'same', at: place, warnings: [lossWarning(earlier + ackedSeq - at.seq, ackedSeq - reached)] }
+  return { kind: 'same', at: place, warnings: lost > 0 ? [lossWarning(lost, Math.max(0, ackedSeq - reached))] : [] }
 }
 
 /** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */
@@ -277,27 +259,31 @@ async function overWhatIsThere(
   return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
 }
 
-/** Writes down how far the sink is, and which one it is. */
-export async function write(parts: Parts, ackedSeq: number, note: Pick<Note, 'write'> | undefined): Promise<void> {
-  const { database, state, queue } = parts
-  await database.transaction(async (manager) => {
-    await manager.update(
-      states,
-      { id: 1 },
-      { ackedSeq, next: null, ...(note ? { sink: await note.write(manager) } : {}) },
-    )
-  })
-  queue.drop(ackedSeq)
-  state.writtenAs(ackedSeq)
-  state.next = null
-  state.passed = await deadAfter(database, ackedSeq)
-  if (note) await readSink(parts)
+interface Written {
+  /** The last task that the sink has, or is taken to have. */
+  readonly reached: number
+  /** Its row. */
+  readonly sink: number
 }
 
-async function readSink({ database, state, sinks }: Parts): Promise<void> {
-  const [row] = await database.inTurn((manager) => manager.find(states, { select: { id: true, sink: true } }))
-  state.sink = row?.sink ?? null
+/** Writes down how far the sink is, and which one it is, in one step with the rest of `work`. */
+export async function write<W extends Written>(
+  { database, state, queue, sinks }: Parts,
+  work: (manager: EntityManager) => Promise<W>,
+): Promise<W> {
+  const written = await database.transaction(async (manager) => {
+    const written = await work(manager)
+    const { reached, sink } = written
+    await manager.update(states, { id: 1 }, { ackedSeq: reached, next: null, sink })
+    return written
+  })
+  queue.drop(written.reached)
+  state.writtenAs(written.reached)
+  state.next = null
+  state.passed = await deadAfter(database, written.reached)
+  state.sink = written.sink
   await sinks.read()
+  return written
 }
 
 const lossWarning = (lost: number, again: number): Warning => ({
