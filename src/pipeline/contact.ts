@@ -14,16 +14,19 @@
  * turns out to be a copy: then under its new id.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isOwmError, kindOf } from '../errors/index.js'
+import { ConfigurationError, isOwmError, kindOf } from '../errors/index.js'
 import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
-import { asOwmError, type Deps } from './parts.js'
+import { addressNoted, asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
 
 /** Comparisons that may find, one after the other, that the sink has changed meanwhile. */
 const maxChanges = 10
+
+/** Comparisons that may find, one after the other, that the outbox is a copy: no sink can know the id that it takes. */
+const maxCopies = 3
 
 export class Contact {
   readonly #deps: Deps
@@ -83,7 +86,7 @@ export class Contact {
 
   /** Where the sink is, or else its name. Opens it. */
   async address(): Promise<string> {
-    return (await this.sink()).address ?? this.#deps.sink.name
+    return addressNoted(await this.sink(), this.#deps.sink.name)
   }
 
   async sink(): Promise<Sink> {
@@ -119,7 +122,7 @@ export class Contact {
 
   async #attach(attach: NonNullable<Sink['attach']>, place: NonNullable<Sink['place']>, sink: Sink): Promise<void> {
     const { outbox, log, adopt: from } = this.#deps
-    const { address = this.#deps.sink.name } = sink
+    const address = addressNoted(sink, this.#deps.sink.name)
     const search = sink.taskIds?.bind(sink)
     /** True once it is placed. */
     const attachOnce = async (): Promise<boolean> => {
@@ -143,9 +146,10 @@ export class Contact {
       this.#after = found.at
       return true
     }
-    for (let changes = 0; ; ) {
+    for (let changes = 0, copies = 0; ; ) {
       try {
         if (await this.attempt(attachOnce)) return
+        if (++copies >= maxCopies) throw this.#knowsAll('attach')
       } catch (error) {
         if (!isOwmError(error, 'CHANGED') || ++changes > maxChanges) throw error
       }
@@ -155,15 +159,27 @@ export class Contact {
   /** A sink that knows no attachments, but remembers how far it got, if that. */
   async #ask(sink: Sink): Promise<void> {
     const { outbox, log, adopt: from } = this.#deps
-    const { address = this.#deps.sink.name } = sink
+    const address = addressNoted(sink, this.#deps.sink.name)
     const askPosition = sink.position?.bind(sink)
-    for (;;) {
+    for (let copies = 0; copies < maxCopies; copies++) {
       const position = askPosition ? await this.attempt(() => this.#endFirst() ?? askPosition(outbox.id)) : null
       const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
       await this.attempt(() => goOnAsCopy(this.#deps, sink))
     }
+    throw this.#knowsAll('position')
+  }
+
+  /** Without an end each comparison would give the outbox another id. */
+  #knowsAll(method: 'attach' | 'position'): ConfigurationError {
+    const { name } = this.#deps.sink
+    return new ConfigurationError(
+      `The sink ${name} broke its contract: to an outbox that is new to it, \`${method}\` gives another one's position.`,
+      {
+        hint: 'A position belongs to the `outboxId` that it was asked for: it gives none for one that it has not seen.',
+      },
+    )
   }
 
   /** Throws what `askFirst` failed with, once. */

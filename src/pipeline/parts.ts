@@ -39,6 +39,9 @@ export interface SinkDeps {
   open(): Promise<Sink>
 }
 
+/** Under which a sink's tasks are noted in the outbox: its address, or else its name. */
+export const addressNoted = ({ address }: Pick<Sink, 'address'>, name: string): string => address ?? name
+
 export interface SourceDeps {
   name: string
   /** What its `doctor` looks at. */

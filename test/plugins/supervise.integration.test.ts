@@ -119,6 +119,12 @@ describe('a source that breaks its contract', () => {
       /The source \.\/bad\.mjs failed after 0 locations of slot .*: boom/,
     ],
     [
+      'returns its last batch',
+      `{ async *read() { yield ${batch}; return { ...${batch}, locations: [${place(2)}] } } }`,
+      78,
+      /broke its contract: `read` returned an object/,
+    ],
+    [
       'throws in read, which is no generator',
       "{ read() { throw new Error('boom') } }",
       75,
@@ -179,12 +185,12 @@ describe('a source that breaks its contract', () => {
   test('gives locations that are no objects: they are quarantined, the others go on', async () => {
     const ran = await produceWith(
       'source',
-      source(`{ async *read() { yield { ...${batch}, locations: [null, ${place(1)}, 7, 'x'] } } }`),
+      source(`{ async *read() { yield { ...${batch}, locations: [null, ${place(1)}, 7, 'x', ,] } } }`),
       '--strict',
     )
     expect(ran).toMatchObject({
       code: 65,
-      stdout: expect.stringContaining('4 locations read, 3 rejected, 1 task delivered'),
+      stdout: expect.stringContaining('5 locations read, 4 rejected, 1 task delivered'),
     })
   })
 })
@@ -204,6 +210,30 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
       `{ ${naive}, deliver: async () => ['delivered'] }`,
       78,
       /The sink \.\/bad\.mjs broke its contract: 5 tasks were given, 1 outcomes came back/,
+    ],
+    [
+      'returns a list with holes',
+      `{ ${naive}, deliver: async ({ count }) => new Array(count) }`,
+      78,
+      /The sink \.\/bad\.mjs broke its contract: 5 tasks were given, 5 outcomes came back, one of them undefined/,
+    ],
+    [
+      'has outcomes whose getter throws',
+      `{ ${naive}, deliver: async ({ tasks }) => tasks.map(() => ({ get refused() { throw new Error('boom') } })) }`,
+      78,
+      /The sink \.\/bad\.mjs broke its contract: reading its `outcomes` threw: boom/,
+    ],
+    [
+      'tells the same position of each outbox',
+      `{ ${naive}, position: async () => ({ seq: 2, taskId: 'nope' }) }`,
+      78,
+      /The sink \.\/bad\.mjs broke its contract: to an outbox that is new to it, `position` gives another one's/,
+    ],
+    [
+      'knows each outbox that attaches',
+      `{ ${naive}, async attach() { return { sinkId: 's', superseded: true } }, async place() {} }`,
+      78,
+      /The sink \.\/bad\.mjs broke its contract: to an outbox that is new to it, `attach` gives another one's/,
     ],
     [
       'rejects in deliver',

@@ -77,6 +77,14 @@ function deliveryChecks(probe: Probe): Check[] {
       },
     },
     {
+      name: 'tells no position of an outbox that it has taken nothing from',
+      run: () =>
+        probe.opened(async (open) => {
+          await open.deliver(probe.next(2))
+          assert.equal((await open.position?.(randomUUID()))?.seq ?? 0, 0, 'a position belongs to its `outboxId`')
+        }),
+    },
+    {
       name: 'can be closed before anything was delivered',
       run: () => probe.opened(async () => undefined),
     },

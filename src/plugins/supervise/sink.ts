@@ -73,15 +73,22 @@ class Calls {
 
 /** A wrong answer must count neither as delivered nor as refused. */
 function checkedOutcomes(supervisor: Supervisor, { count }: TaskBatch, outcomes: unknown): readonly Outcome[] {
-  if (Array.isArray(outcomes) && outcomes.length === count && outcomes.every(isOutcome)) return outcomes
-  const came = Array.isArray(outcomes) ? `${outcomes.length} outcomes came back` : 'no list of outcomes came back'
-  const wrong = Array.isArray(outcomes) ? outcomes.find((outcome) => !isOutcome(outcome)) : undefined
-  const which = wrong === undefined ? '' : `, one of them ${JSON.stringify(wrong)}`
+  // Each is read once, since it may be a getter's; unlike `every`, `findIndex` looks into the holes of a list.
+  const given: unknown[] = Array.isArray(outcomes)
+    ? supervisor.look('outcomes', () => Array.from(outcomes, asRead))
+    : []
+  const wrong = given.findIndex((outcome) => !isOutcome(outcome))
+  if (given.length === count && given.every(isOutcome)) return given
+  const came = Array.isArray(outcomes) ? `${given.length} outcomes came back` : 'no list of outcomes came back'
+  const which = wrong < 0 ? '' : `, one of them ${shown(given[wrong])}`
   return supervisor.fail(
     `${count} tasks were given, ${came}${which}`,
     'Its `deliver` must return one outcome a task, in order: "delivered", "duplicate" or {refused: reason}.',
   )
 }
+
+const asRead = (outcome: unknown): unknown =>
+  isObject(outcome) && 'refused' in outcome ? { refused: outcome.refused } : outcome
 
 const isOutcome = (outcome: unknown): outcome is Outcome =>
   outcome === 'delivered' ||

@@ -54,7 +54,15 @@ async function* pages(
       const next = await supervisor.pull(() => iterator.next())
       if (next === undefined) return
       pulling = false
-      if (next.done) return
+      if (next.done) {
+        const left = shown(next.value)
+        supervisor.must(
+          next.value === undefined,
+          `\`read\` returned ${left}`,
+          'Each batch is a `yield`, the last one too.',
+        )
+        return
+      }
       const page = checkedPage(supervisor, next.value)
       if (page.locations.length > 0) emptySince = undefined
       else {
@@ -90,8 +98,8 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
     batchShape,
   )
   return {
-    // Bad input is set aside, whoever let it through.
-    locations: locations.every((location) => isObject(location)) ? locations : locations.map(recordOf),
+    // Bad input is set aside, whoever let it through: a hole in the list, too, which `every` and `map` would pass over.
+    locations: locations.findIndex((location) => !isObject(location)) < 0 ? locations : Array.from(locations, recordOf),
     resume,
     position(index, field) {
       const place: unknown = supervisor.look('position', () => page.position(index, field))
