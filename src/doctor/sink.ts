@@ -1,6 +1,6 @@
 /** The sink, as far as it can be asked without being written to. */
 import { withHint } from '../errors/index.js'
-import type { SinkDeps } from '../pipeline/parts.js'
+import { addressNoted, type SinkDeps } from '../pipeline/parts.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
 import { plural } from '../words.js'
 import { codeFor } from './configuration.js'
@@ -21,7 +21,7 @@ export async function sinkChecks(
     const own = await ownDiagnoses('sink', deps, sink, patient)
     const answers = fine('sink-answers', `${name} was opened; its own checks say more`)
     // Where it can't be asked, that has a finding of its own.
-    const receipts = await receiptCheck(sink, delivered).catch(() => [])
+    const receipts = await receiptCheck(sink, addressNoted(sink, name), delivered).catch(() => [])
     return [answers, ...own, ...receipts]
   } catch (error) {
     return [wrong(codeFor('sink', error), withHint(error))]
@@ -38,8 +38,8 @@ export interface Delivered {
   readonly pipeline: string
 }
 
-async function receiptCheck(sink: Sink, { runs, pipeline }: Delivered): Promise<Diagnosis[]> {
-  const here = runs.filter(({ addresses }) => addresses.includes(sink.address ?? ''))
+async function receiptCheck(sink: Sink, address: string, { runs, pipeline }: Delivered): Promise<Diagnosis[]> {
+  const here = runs.filter(({ addresses }) => addresses.includes(address))
   const [newest] = here
   if (!sink.receipts || newest !== runs[0] || !newest) return []
   if ((await sink.receipts(pipeline, newest.slot)).length > 0)

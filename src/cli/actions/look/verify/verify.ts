@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { Held } from '../../../../outbox/inspect/ids/held.js'
+import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
@@ -77,7 +78,7 @@ export async function verify(
         hint: '`owm runs` shows what the outbox says of each run.',
       })
     const flushedSince = around.now() - dayMs
-    const look = () => compare(sink, { path, slot, pipeline, flushedSince }, listed)
+    const look = () => compare(sink, { path, slot, pipeline, address: addressNoted(sink, name), flushedSince }, listed)
     let seen = await look()
     // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
     for (let again = 0; again < 2 && seen.slots.some(isDifferent); again++) {
@@ -102,8 +103,9 @@ async function compare(
     path,
     slot,
     pipeline,
+    address,
     flushedSince,
-  }: { path: string; slot?: string | undefined; pipeline: string; flushedSince: number },
+  }: { path: string; slot?: string | undefined; pipeline: string; address: string; flushedSince: number },
   listed: Listed | undefined,
 ): Promise<{ slots: Verified[]; entries: number; elsewhere: string[]; isHeld: boolean }> {
   const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
@@ -112,7 +114,7 @@ async function compare(
     import('./judge.js'),
   ])
   const room = listed?.ids.length ?? 0
-  const held = await heldIn(path, { slot, pipeline, address: sink.address ?? '', room })
+  const held = await heldIn(path, { slot, pipeline, address, room })
   const receipts = await receiptsOf(sink, pipeline, slot, held)
   const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: held?.holder !== undefined }
   if (!held || held.slots.length === 0) {
