@@ -21,6 +21,10 @@ export async function execute(bin: string): Promise<void> {
     process.exit()
   })
   process.on('exit', keepToTheTable)
+  // Nothing is left that could wake it up, although `run` hasn't ended.
+  process.on('beforeExit', () => {
+    if (!isOver) process.emit('uncaughtException', new Error(ranDry))
+  })
   try {
     const plugin = rootPlugin(bin)
     const { root, pjson, name } = plugin
@@ -28,10 +32,12 @@ export async function execute(bin: string): Promise<void> {
     const options = { root, pjson, userPlugins: false, devPlugins: false, plugins: new Map([[name, plugin]]) }
     await run(args, options)
     if (args.length === 0) await run(['next'], options)
+    isOver = true
     // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
     await lossOfOutput()
   } catch (thrown) {
     const error = toError(thrown)
+    isOver = true
     if (isEnd(error)) return handle(error)
     tell(inWords(error, '', []), args)
   }
@@ -98,9 +104,19 @@ function tell(error: Error, args: readonly string[]): void {
 /** The end that a help text wants. */
 const isEnd = (error: Error): error is Error & { code: 'EEXIT' } => 'code' in error && error.code === 'EEXIT'
 
-/** Operators know the exit codes of the table: any other one, such as a plugin's own, becomes 70. */
+/** Whether what was asked for has ended, and was told. */
+let isOver = false
+
+const ranDry =
+  'It waits for what never comes: something that owm loaded, such as a plugin or a configuration in JavaScript, ' +
+  'awaits a promise that nothing can settle any more.'
+
+const endedEarly = 'Something that owm loaded, such as a plugin, ended the process before owm was done.'
+
+/** Operators know the exit codes of the table: any other one becomes 70, and so does a 0 that is a plugin's own. */
 function keepToTheTable(code: number): void {
   const known: readonly number[] = Object.values(exitCodes)
+  if (code === exitCodes.ok && !isOver) process.emit('uncaughtException', new Error(endedEarly))
   if (known.includes(code)) return
   process.stderr.write(
     `owm: It ended with the exit code ${code}, which is none of owm's: a fault of owm or a plugin.\n`,

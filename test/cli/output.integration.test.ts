@@ -206,6 +206,7 @@ describe('exit 70: a fault of owm or of a plugin', () => {
       'left',
     ],
     ['exits by itself', 'process.exit(3)', 'exit code 3'],
+    ['exits as if all were done', 'process.exit(0)', 'ended the process before owm was done'],
   ])('a source that %s', async (_, body, message) => {
     const cwd = await folderWith({ ...base, source: { use: './odd.mjs' } })
     await writeFile(join(cwd, 'odd.mjs'), plugin(body))
@@ -219,6 +220,18 @@ describe('exit 70: a fault of owm or of a plugin', () => {
       none: '',
       json: { source: { name: './odd.mjs' }, error: { code: 'INTERNAL', message: expect.stringContaining(message) } },
     })
+  })
+
+  it.each([
+    ['a plugin', ['produce'], 'odd.mjs', { ...base, source: { use: './odd.mjs' } }],
+    ['a configuration', ['runs', '--config', 'odd.mjs'], 'odd.mjs', base],
+  ])('%s that waits for ever when it is loaded', async (_, args, file, config) => {
+    const cwd = await folderWith(config)
+    await writeFile(join(cwd, file), 'await new Promise(() => {})\nexport default {}')
+    const message = expect.stringContaining('It waits for what never comes')
+    expect(await owm(args, { cwd })).toMatchObject({ code: 70, stderr: message })
+    const { code, json } = await owmJson<Counts>(args, { cwd })
+    expect({ code, json }).toMatchObject({ code: 70, json: { error: { code: 'INTERNAL', message } } })
   })
 
   it('an installation that is damaged', async () => {
