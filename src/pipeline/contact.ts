@@ -175,7 +175,7 @@ export class Contact {
   #knowsAll(method: 'attach' | 'position'): ConfigurationError {
     const { name } = this.#deps.sink
     return new ConfigurationError(
-      `The sink ${name} broke its contract: to an outbox that is new to it, \`${method}\` gives another one's position.`,
+      `The sink ${name} broke its contract: \`${method}\` gives a new outbox another one's position.`,
       {
         hint: 'A position belongs to the `outboxId` that it was asked for: it gives none for one that it has not seen.',
       },

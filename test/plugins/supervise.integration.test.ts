@@ -227,13 +227,13 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
       'tells the same position of each outbox',
       `{ ${naive}, position: async () => ({ seq: 2, taskId: 'nope' }) }`,
       78,
-      /The sink \.\/bad\.mjs broke its contract: to an outbox that is new to it, `position` gives another one's/,
+      /The sink \.\/bad\.mjs broke its contract: `position` gives a new outbox another one's position/,
     ],
     [
       'knows each outbox that attaches',
       `{ ${naive}, async attach() { return { sinkId: 's', superseded: true } }, async place() {} }`,
       78,
-      /The sink \.\/bad\.mjs broke its contract: to an outbox that is new to it, `attach` gives another one's/,
+      /The sink \.\/bad\.mjs broke its contract: `attach` gives a new outbox another one's position/,
     ],
     [
       'rejects in deliver',
