@@ -169,10 +169,11 @@ export function inWords(error: Error, id: string, flags: readonly string[]): Err
   const near = unknown === '' ? undefined : nearest(unknown, flags)
   const command = ['owm', ...id.split(':').filter(Boolean)].join(' ')
   const list = `\`${command} --help\` lists the ${id === '' ? 'commands' : 'flags'}.`
-  return new UsageError(message, {
-    hint: near === undefined ? list : `Did you mean \`--${near}\`? ${list}`,
-    cause: error,
-  })
+  // Where no argument is taken, a date is most likely the slot's.
+  const isSlot = flags.includes('slot') && /^Unexpected argument: \d{4}-\d\d-\d\d/.test(message)
+  const flag = near ?? (isSlot ? 'slot TIME' : undefined)
+  const meant = flag === undefined ? '' : `Did you mean \`--${flag}\`? `
+  return new UsageError(message, { hint: `${meant}${list}`, cause: error })
 }
 
 function traceOf(error: Error): string {

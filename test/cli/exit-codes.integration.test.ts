@@ -95,13 +95,12 @@ describe('exit 2: wrong flags', () => {
     expect(await readdir(cwd)).toEqual(['.owmrc.json'])
   })
 
-  it.each([['prodcue'], ['produce', 'surplus']])('no such command: %j %j', async (...args) => {
+  it.each([
+    [['prodcue'], 'There is no command'],
+    [['produce', 'surplus'], 'Unexpected argument: surplus'],
+  ])('no such command, or argument: %j', async (args, message) => {
     const { code, stdout, stderr } = await owm(args, { cwd: await folderWith(base) })
-    expect({ code, stdout, stderr }).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: expect.stringContaining('There is no command'),
-    })
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining(message) })
   })
 })
 

@@ -242,7 +242,8 @@ describe('a command that is not there: 2, on standard error, without a question'
     [['prodcue'], 'Did you mean `owm produce`?'],
     [['outbox', 'inspct'], 'Did you mean `owm outbox inspect`?'],
     [['plugins', 'shwo'], 'Did you mean `owm plugins show`?'],
-    [['produce', 'everything'], '`owm produce --help` lists what there is.'],
+    [['runs', 'shwo'], 'Did you mean `owm runs show`?'],
+    [['outbox', '12:00'], '`owm outbox --help` lists what there is.'],
     [['xyzzy'], '`owm --help` lists what there is.'],
   ])('%j', async (args, hint) => {
     const cwd = await temporaryFolder()
@@ -258,5 +259,33 @@ describe('a command that is not there: 2, on standard error, without a question'
       json: { error: { code: 'USAGE', message: expect.any(String), hint } },
       stderr: '',
     })
+  })
+})
+
+describe('an argument where the command takes none: 2, as it was typed, and the result keeps its shape', () => {
+  const slot = '2026-11-27T06:00:00Z'
+  it.each([
+    [['produce', 'everything'], 'everything', '`owm produce --help` lists the flags.', 'source'],
+    [['runs', '12:00'], '12:00', '`owm runs --help` lists the flags.', 'pipelines'],
+    [['verify', slot], slot, 'Did you mean `--slot TIME`? `owm verify --help` lists the flags.', 'slots'],
+    [
+      ['verify', '--limit', '3', slot],
+      slot,
+      'Did you mean `--slot TIME`? `owm verify --help` lists the flags.',
+      'slots',
+    ],
+    [['outbox', 'inspect', 'a:b c'], 'a:b c', '`owm outbox inspect --help` lists the flags.', 'runs'],
+  ])('%j', async (args, surplus, hint, key) => {
+    const cwd = await temporaryFolder()
+    const message = `Unexpected argument: ${surplus}`
+    expect(await owm(args, { cwd })).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: `owm: ${message}\n     ${hint}\n`,
+    })
+    const { code, json, stderr } = await owmJson<object>(args, { cwd })
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' })
+    expect(json).toMatchObject({ [key]: expect.anything(), error: { code: 'USAGE', message, hint } })
   })
 })
