@@ -106,6 +106,16 @@ test('what is missed is told at once, also by a start that dies', async () => {
   expect(await startAt(scene, '14:20', { crash })).toMatchObject({ warnings: [expect.stringContaining('are missed')] })
 })
 
+test('of several slots that a clock was ahead for, the newest one is told', async () => {
+  const { scene } = await sceneOf({ catchUp: 'all', maxCatchUp: 3 })
+  await startAt(scene, '10:00')
+  await startAt(scene, '10:30', { clock: Date.parse(slot(10)) + 6 * 60 * minute })
+  expect(await startAt(scene, '11:00')).toMatchObject({
+    code: 0,
+    warnings: [expect.stringContaining(`the slot ${slot(16)} was served, which this clock hasn't reached`)],
+  })
+})
+
 test('a clock that was far ahead once is told of until it is reached, and what comes is served by itself', async () => {
   const { scene, stream } = await sceneOf()
   await startAt(scene, '10:00')

@@ -135,9 +135,10 @@ async function slotNow(
   if (covering === undefined || !isAhead(Date.parse(covering), time, timetable)) return covering ?? slot
   // Whether it was served isn't known any more.
   if (newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot)) return covering
+  const ahead = slotOf((await ledger.coveredTo()) ?? Date.parse(covering))
   log.warn(
     { event: 'clock-behind' },
-    `the slot ${covering} was served, which this clock hasn't reached: ${slot} is served by itself, ` +
+    `the slot ${ahead} was served, which this clock hasn't reached: ${slot} is served by itself, ` +
       'and `owm backfill` serves the times between that were not',
   )
   return slot
