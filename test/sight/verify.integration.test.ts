@@ -50,6 +50,18 @@ it('shards that use one outbox in turn have a receipt each, of their own tasks',
   ])
 })
 
+it('tasks that were discarded stand in a column of their own, not among the dead', async () => {
+  const cwd = await folder()
+  await produce(cwd, ten)
+  const whole = await owm(['verify'], { cwd })
+  expect(whole.stdout).toMatch(/ DEAD$/m)
+  await produce(cwd, eleven, '--no-flush')
+  expect((await owm(['outbox', 'discard', '--pending', '--yes'], { cwd })).code).toBe(0)
+  const { stdout } = await owm(['verify'], { cwd })
+  expect(stdout).toMatch(/ TRIMMED {2}DEAD {2}DISCARDED$/m)
+  expect(stdout).toMatch(/11:00:00Z {2}discarded {2}0 .* 0 {5}[1-9]\d*$/m)
+})
+
 describe('two shards and another pipeline on one stream', () => {
   it('are the same each by itself, until something is removed, added or changed', async () => {
     const [cwd, shard, other] = await Promise.all([

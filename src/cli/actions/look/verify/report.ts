@@ -13,10 +13,12 @@ export async function reportOf(result: VerifyResult, limit: number): Promise<str
     return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
   // What differs stands on top.
   const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
+  const isAny = shown.some(({ discarded }) => discarded > 0)
   const rows = shown.map(({ state, delivered, there, trimmed, dead, discarded, ...one }) => [
-    ...[nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead + discarded)],
+    ...[nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead)],
+    ...(isAny ? [count(discarded)] : []),
   ])
-  const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD']
+  const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD', ...(isAny ? ['DISCARDED'] : [])]
   return [
     ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${entriesOf(sink.entries)}`, width),
     ...(standIn ? wrapped(`${standIn.slot} has no run of its own: that of ${standIn.by} stands in for it`, width) : []),
