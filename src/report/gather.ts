@@ -2,7 +2,7 @@
 import type { Overview } from '../outbox/inspect/ledger/report.js'
 import { mapKey } from '../tasks/place.js'
 import { plural } from '../words.js'
-import type { ReportCovered, ReportData, ReportReason, ReportRun } from './data.js'
+import type { ReportCovered, ReportData, ReportGap, ReportReason, ReportRun } from './data.js'
 import { columnsOf, type MapPlace } from './places.js'
 
 /** Locations that a page shows within two seconds. */
@@ -69,7 +69,7 @@ export function dataOf({ sink, scheduled, ...about }: About, overview: Overview 
     ),
     runs: runs.map(runOf),
     olderRuns: Math.max(0, (overview?.allRuns ?? 0) - runs.length),
-    gaps: (overview?.gaps ?? []).map(({ from, to, count, reason }) => ({ from, to, count, reason })),
+    gaps: gapsIn(overview, scheduled),
     covered: coveredIn(overview, scheduled),
     reasons: reasonsOf(overview),
     notShown: notShown(
@@ -86,6 +86,16 @@ function notShown(count: number, isWhole: boolean, hasSource: boolean): string {
   if (count === 0) return isWhole ? '' : 'locations without a newer task, if there are any'
   const which = `with the oldest tasks${hasSource ? ', or with none' : ''}`
   return `${isWhole ? '' : 'at least '}${plural(count, 'more location')}, ${which}`
+}
+
+/** Without the scheduled times in them that were served since. */
+function gapsIn(overview: Overview | undefined, scheduled: About['scheduled']): ReportGap[] {
+  const done = (overview?.runs ?? []).flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : []))
+  const times = [...new Set(done)].filter((time) => [...scheduled(time - 1, time)].length > 0)
+  return (overview?.gaps ?? []).flatMap(({ from, to, count, reason }) => {
+    const left = count - times.filter((time) => Date.parse(from) <= time && time <= Date.parse(to)).length
+    return left > 0 ? [{ from, to, count: left, reason }] : []
+  })
 }
 
 /** What lies in a run's interval before its slot, and isn't missed. */

@@ -1,6 +1,6 @@
 /** What a run stands in for, and what none does. Pure. Slots are as they are written, times milliseconds since 1970. */
 import { isLate } from './due.js'
-import type { Timetable } from './timetable.js'
+import { isTimeOf, type Timetable } from './timetable.js'
 
 /** Scheduled times that no run serves: the first and the last one, as slots are written, and how many. */
 interface MissedSlots {
@@ -23,6 +23,17 @@ export function timesCovered(
   const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
   const times = [...timetable.between(begin, end - 1)].length
   return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
+}
+
+/** How many of the scheduled times in a gap were served all the same: a slot by hand between them is none. */
+export function servedSince(
+  gap: Pick<MissedSlots, 'from' | 'to'>,
+  slots: readonly { readonly slot: string; readonly state: string }[],
+  timetable: Timetable,
+): number {
+  const [from, to] = [Date.parse(gap.from), Date.parse(gap.to)]
+  const done = new Set(slots.flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : [])))
+  return [...done].filter((time) => from <= time && time <= to && isTimeOf(timetable, time)).length
 }
 
 /**

@@ -46,6 +46,33 @@ test('serves what was missed and covered, and nothing twice', async () => {
   expect(json.missed).toMatchObject([{ from: hour(6), to: hour(7), count: 2, served: 2 }])
 })
 
+test('what it has served is no longer missed: not for doctor, nor for runs, nor in the report', async () => {
+  const cwd = await folderWithOutage()
+  const now = at(cwd, '2026-11-23T10:30:00Z')
+  const told = async (): Promise<(string | undefined)[]> => {
+    const [doctor, runs, report] = await Promise.all([
+      owm(['doctor'], now),
+      owm(['runs'], now),
+      owm(['report', '--no-source', '--out', '-'], now),
+    ])
+    const gaps = /"gaps":\[[^\]]*\]/.exec(report.stdout)?.[0]
+    return [/.* schedule-missed: .*/.exec(doctor.stdout)?.[0], /missed: .*/.exec(runs.stdout)?.[0], gaps]
+  }
+  const since = ', 1 of them served by a backfill since'
+  expect((await backfill(cwd, '2026-11-23T10:30:00Z', ...range(7, 7))).code).toBe(0)
+  expect(await told()).toEqual([
+    `note    schedule-missed: 2 scheduled times, ${hour(6)} to ${hour(7)} (maxAge)${since}`,
+    `missed: 2 times, from ${hour(6)} (maxAge)${since}`,
+    `"gaps":[{"from":"${hour(6)}","to":"${hour(7)}","count":1,"reason":"maxAge"}]`,
+  ])
+  expect((await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 6))).code).toBe(0)
+  expect(await told()).toEqual([
+    expect.stringMatching(/^fine {4}schedule-missed: no scheduled time/),
+    undefined,
+    '"gaps":[]',
+  ])
+})
+
 test('takes the newest first where told to', async () => {
   const cwd = await folderWithOutage()
   const ran = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 9), '--order', 'newest')

@@ -2,8 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
 import type { OnTime } from '../../../pipeline/slots/on-time.js'
-import { timesCovered } from '../../../schedule/covers.js'
-import { isTimeOf } from '../../../schedule/timetable.js'
+import { servedSince, timesCovered } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
@@ -40,11 +39,8 @@ export const nothingScheduled = (): ScheduleResult => ({
   now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
 
-/** With the scheduled times in it that were served all the same: a slot by hand between them is none. */
 function missedOf(gap: GapSeen, slots: readonly SlotSeen[], { timetable }: OnTime): Missed {
-  const [from, to] = [Date.parse(gap.from), Date.parse(gap.to)]
-  const times = slots.flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : []))
-  const served = times.filter((time) => from <= time && time <= to && isTimeOf(timetable, time)).length
+  const served = servedSince(gap, slots, timetable)
   return { ...gap, ...(served > 0 ? { served } : {}) }
 }
 

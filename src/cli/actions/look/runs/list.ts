@@ -2,9 +2,10 @@
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import type { SlotsSeen } from '../../../../outbox/runs/slots.js'
 import type { OnTime } from '../../../../pipeline/slots/on-time.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
-import { timesCovered } from '../../../../schedule/covers.js'
+import { servedSince, timesCovered } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot, slotOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
@@ -26,8 +27,8 @@ export interface RunsResult {
     outbox: string | null
     /** The newest first. */
     runs: RunOfList[]
-    /** Scheduled times that no run serves, the newest first. */
-    missed: Gap[]
+    /** Scheduled times that no start served in time, the newest first. */
+    missed: Missed[]
     /** With a schedule: the scheduled times up to now that the next start serves; left out where there are none. */
     due?: Due
     /** How many runs match, whatever the limit. */
@@ -38,6 +39,9 @@ export interface RunsResult {
     error?: { code: string; message: string }
   }[]
 }
+
+/** `served`: how many of them have been served since; left out where none is, and without a schedule. */
+type Missed = Gap & { served?: number }
 
 /** Scheduled times in a row: the first and the last one, and how many. */
 interface Due {
@@ -113,25 +117,30 @@ async function look(
     return { runs, matching, from, gaps: await gapsIn(view) }
   })
   if (!found) return
-  const missed = found.gaps.filter(({ notedAt }) => Date.parse(notedAt) >= found.from).slice(0, limit)
-  Object.assign(of, { matching: found.matching, missed })
+  of.matching = found.matching
+  of.missed = found.gaps.filter(({ notedAt }) => Date.parse(notedAt) >= found.from).slice(0, limit)
   const schedule = scheduleOf(loaded, around)
-  const due = schedule && (await dueIn(settings.outbox.path, schedule))
-  if (due) of.due = due
   const timetable = schedule?.timetable
+  if (schedule) {
+    const { slotsIn } = await import('../../../../outbox/runs/slots.js')
+    const seen = await slotsIn(settings.outbox.path)
+    const due = await dueIn(seen, schedule)
+    if (due) of.due = due
+    of.missed = of.missed.map((gap) => {
+      const served = servedSince(gap, seen.slots, schedule.timetable)
+      return { ...gap, ...(served > 0 ? { served } : {}) }
+    })
+  }
   const coversOf = ({ interval }: RunFacts): number =>
     interval && timetable ? timesCovered(interval, found.gaps, timetable) : 0
   of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
 }
 
-async function dueIn(path: string, schedule: OnTime): Promise<Due | undefined> {
-  const [{ slotsIn }, { wouldServe }] = await Promise.all([
-    import('../../../../outbox/runs/slots.js'),
-    import('../../../../pipeline/slots/on-time.js'),
-  ])
-  const { coveredTo, ...seen } = await slotsIn(path)
+async function dueIn(seen: SlotsSeen, schedule: OnTime): Promise<Due | undefined> {
+  const { coveredTo } = seen
   if (coveredTo === null) return undefined
-  const { gaps } = wouldServe(schedule, { coveredTo, ...seen })
+  const { wouldServe } = await import('../../../../pipeline/slots/on-time.js')
+  const { gaps } = wouldServe(schedule, seen)
   const last = gaps.at(-1)?.to ?? coveredTo
   const times = [...schedule.timetable.between(last, schedule.now())]
   const [from, to] = [times[0], times.at(-1)]
@@ -239,7 +248,7 @@ function columnsFor(runs: readonly RunOfList[], width: number): { shown: Column[
 async function tableOf(
   columns: readonly Column[],
   runs: readonly RunOfList[],
-  missed: readonly Gap[],
+  missed: readonly Missed[],
   width: number,
 ): Promise<string[]> {
   const sorted = runs.toSorted((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
@@ -247,7 +256,8 @@ async function tableOf(
   const heads = columns.map(({ head }) => head)
   const [first = '', ...lines] = await table(heads, rows, width)
   const ofRuns = sorted.map(({ slot }, index) => ({ at: Date.parse(slot), lines: [lines[index] ?? ''] }))
-  const ofGaps = missed.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(gapInWords(gap), width) }))
+  const left = missed.filter(({ count: times, served = 0 }) => served < times)
+  const ofGaps = left.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(gapInWords(gap), width) }))
   const merged = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
   return [...(rows.length > 0 ? [first] : []), ...merged.flatMap((one) => one.lines)]
 }
@@ -257,8 +267,9 @@ const dueInWords = ({ from, to, count: times }: Due): string =>
     ? `${to}  due: \`owm produce\` serves it`
     : `${to}  due: ${count(times)} times, from ${from}; \`owm produce\` serves them`
 
-const gapInWords = ({ from, to, count: times, reason }: Gap): string =>
-  `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})`
+const gapInWords = ({ from, to, count: times, reason, served = 0 }: Missed): string =>
+  `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})` +
+  (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')
 
 /** What the table has no room for, what is not as it should be, what was done about it: of each run that has any. */
 function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
