@@ -197,7 +197,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   const fromSeq = Math.min(note.fromSeq, ackedSeq)
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
   const at = search ? await overWhatIsThere(parts, start, search) : start
-  const { reached, earlier } = await write(parts, async (manager) => {
+  const { reached, lost, again } = await write(parts, async (manager) => {
     let [reached, earlier] = [at.seq, 0]
     if (at.seq < ackedSeq) {
       reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
@@ -206,11 +206,17 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
     const sink = await note.write(manager)
     // guard: earlier-turns-told
     if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
-    return { reached, sink, earlier }
+    const lost = earlier + (await deliveredBetween(manager, at.seq, ackedSeq))
+    return { reached, sink, lost, again: await deliveredBetween(manager, reached, ackedSeq) }
   })
-  const lost = earlier + Math.max(0, ackedSeq - at.seq)
   const place = reached === at.seq ? at : { seq: reached, taskId: '' }
-  return { kind: 'same', at: place, warnings: lost > 0 ? [lossWarning(lost, Math.max(0, ackedSeq - reached))] : [] }
+  return { kind: 'same', at: place, warnings: lost > 0 ? [lossWarning(lost, again)] : [] }
+}
+
+/** How many tasks behind `seq`, up to `last`, a sink had: not those that delivery passed over. */
+async function deliveredBetween(manager: EntityManager, seq: number, last: number): Promise<number> {
+  if (seq >= last) return 0
+  return last - seq - (await manager.countBy(deadTasks, { seq: And(MoreThan(seq), LessThanOrEqual(last)) }))
 }
 
 /** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */

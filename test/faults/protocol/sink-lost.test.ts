@@ -78,6 +78,19 @@ test('what the outbox no longer keeps is lost, too, whatever its age', async () 
   expect(await scene.admin.xlen(stream)).toBe(2 * count)
 })
 
+test('what the sink never had is not called lost: discarded and replayed tasks', async () => {
+  const scene = await redisScene({ count })
+  expect((await scene.owm(['produce', '--slot', slots[0]])).code).toBe(0)
+  expect((await scene.owm(['outbox', 'replay', '--slot', slots[0], '--all', '--yes'])).code).toBe(0)
+  expect((await scene.owm(['produce', '--slot', slots[1], '--no-flush'])).code).toBe(0)
+  expect((await scene.owm(['outbox', 'discard', '--pending', '--yes'])).code).toBe(0)
+  await scene.admin.del(stream)
+  const { code, stderr } = await scene.owm(['flush'])
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain(`(lost ${count}, again ${count})`)
+  expect(await scene.admin.xlen(stream)).toBe(count)
+})
+
 test('a young slot behind an old one is not lost with it', async () => {
   const scene = await redisScene({ count })
   for (const slot of slots) expect((await scene.owm(['produce', '--slot', slot])).code).toBe(0)
