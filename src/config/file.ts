@@ -118,9 +118,13 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     texts.set(path, text)
     try {
       const value: unknown = JSON.parse(text)
+      // Of a key that is there twice JSON.parse keeps the last one, and says nothing.
+      const twice = basename(path) === 'package.json' ? undefined : await jsonMistake(text, 'DUPLICATE_KEY')
+      if (twice) throw twice
       // Long digits are read by YAML, which JSON is a part of.
       return /\d{16}/.test(text) ? parseYaml(text) : value
     } catch (error) {
+      if (error instanceof SyntaxMistake) throw error
       throw (await jsonMistake(text)) ?? error
     }
   }
@@ -198,10 +202,10 @@ async function keepDigits(document: Document): Promise<void> {
   })
 }
 
-/** What is wrong with JSON that can't be read; undefined where nothing is found. */
-export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
+/** What is wrong with JSON, or which mistake of this kind it has; undefined where nothing is found. */
+export async function jsonMistake(text: string, kind?: 'DUPLICATE_KEY'): Promise<SyntaxMistake | undefined> {
   const { document, lines } = await parsed(text, { schema: 'json' })
-  const [error] = document.errors
+  const error = document.errors.find(({ code }) => kind === undefined || code === kind)
   return error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
 }
 

@@ -93,6 +93,16 @@ describe('exit 78: configuration', () => {
     })
   })
 
+  it('a key of JSON that is there twice is told with its place', async () => {
+    const cwd = await temporaryFolder()
+    await writeFile(join(cwd, '.owmrc.json'), '{"outbox": {"path": "a.db",\n "path": "b.db"}}')
+    const { code, stderr } = await owm(['config', 'show'], { cwd })
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringMatching(/\.owmrc\.json:2:2 can't be read: .*unique/),
+    })
+  })
+
   it('a package.json that cannot be read is not quoted', async () => {
     const cwd = await temporaryFolder()
     await writeFile(join(cwd, 'package.json'), '{"name": "x", "owm": {"token": "hunter2"},, "password": "s3cret"}')
