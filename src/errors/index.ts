@@ -227,7 +227,16 @@ export function withHint(thrown: unknown): string {
 
 /** What was thrown, as an error: anything can be thrown in JavaScript. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  try {
+    // Both may throw: a getter, a proxy that was revoked, an object that no text can be made of.
+    if (thrown instanceof Error && typeof thrown.message === 'string') return thrown
+    if (typeof thrown !== 'object' || thrown === null) return new Error(String(thrown))
+    const [code, message] = [Reflect.get(thrown, 'code'), Reflect.get(thrown, 'message')]
+    const known = [code, message].filter((word) => typeof word === 'string' && word !== '').join(': ')
+    return new Error(known === '' ? 'an object was thrown that is no error' : known, { cause: thrown })
+  } catch {
+    return new Error('what was thrown has no words: reading it throws')
+  }
 }
 
 /** The `code` of an error of owm, the system or a driver ('' where it has none). */
@@ -269,5 +278,5 @@ export const isDistrusted = (thrown: unknown): boolean => certificateCodes.has(c
 /** More locations came than `source.maxLocations` allows. */
 export const endlessSource = (name: string, maxLocations: number): ConfigurationError =>
   new ConfigurationError(`The source ${name} gave more than ${maxLocations} locations: it may never end.`, {
-    hint: 'If there are really so many, raise source.maxLocations. What was read is safe in the outbox.',
+    hint: 'If there are really so many, raise source.maxLocations.',
   })

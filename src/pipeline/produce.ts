@@ -282,7 +282,8 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error
   log.debug({ event: 'source-failed', err: thrown }, 'the source failed')
-  const next = 'What was read is safe; the next `owm produce` brings the rest, and nothing twice.'
+  const then = isConfiguration ? 'once that is mended, the next' : 'the next'
+  const next = `What was read is safe; ${then} \`owm produce\` brings the rest, and nothing twice.`
   const soFar = `${progress.read} locations of slot ${run.slot}`
   const message = `The source ${source.name} failed after ${soFar}: ${error.message}`
   // What was read is delivered all the same: that must not look like the whole list.

@@ -20,6 +20,7 @@ import { step } from '../trace.js'
 import { plural } from '../words.js'
 import type { Contact } from './contact.js'
 import type { Feed } from './feed.js'
+import { excerpt } from './input/intake.js'
 import type { Delivered, Deps, Progress } from './parts.js'
 
 /** A sink that has to be compared more often before it gets any further keeps nothing: going on would double all. */
@@ -187,7 +188,7 @@ class Relay {
     const { batch } = head
     const refused = new Map<number, string>()
     for (const [index, outcome] of outcomes.entries())
-      if (typeof outcome === 'object') refused.set(index, outcome.refused)
+      if (typeof outcome === 'object') refused.set(index, excerpt(outcome.refused))
     if (refused.size > 0) {
       const { runId, slot, firstSeq } = batch
       const fields = { event: 'tasks-dead', runId, slot, tasks: refused.size, firstSeq }

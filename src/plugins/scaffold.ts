@@ -26,9 +26,11 @@ export async function writeProject(project: Project, owm: Owm): Promise<{ name: 
   const prefix = `owm-${kind}-`
   const name = basename(path)
     .toLowerCase()
+    .normalize('NFKD') // é as e and its accent
+    .replace(/\p{M}/gu, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
-    .replace(prefix, '')
+    .replace(new RegExp(`^owm-${kind}(-|$)`), '')
   if (name === '')
     throw new UsageError(`${path} gives the plugin no name.`, {
       hint: `Name the folder after what it reads or writes: ${prefix}stations.`,

@@ -33,6 +33,24 @@ async function copyOf<T>(path: string): Promise<T> {
   return import(url.href)
 }
 
+it.each([
+  [undefined, 'undefined'],
+  ['text', 'text'],
+  [{ code: 'ECONNREFUSED' }, 'ECONNREFUSED'],
+  [{}, 'an object was thrown that is no error'],
+  [Object.create(null), 'an object was thrown that is no error'],
+  [
+    Object.defineProperty(new Error(), 'message', {
+      get() {
+        throw new Error('boom')
+      },
+    }),
+    'what was thrown has no words: reading it throws',
+  ],
+])('whatever is thrown has words', (thrown, words) => {
+  expect(toError(thrown).message).toBe(words)
+})
+
 describe('an error of another copy of owm', () => {
   it.each([
     ['ConfigurationError', 'configuration'],

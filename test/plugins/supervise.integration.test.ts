@@ -254,6 +254,12 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
     expect(ran.stdout).toMatch(/5 locations read, 0 tasks delivered .*5 pending/)
   })
 
+  test('refuses tasks for a reason without an end: the beginning of it is told', async () => {
+    const long = "deliver: async ({ tasks }) => tasks.map(() => ({ refused: 'x'.repeat(1e6) }))"
+    const { code, stdout, stderr } = await produceWith('sink', sink(`{ ${naive}, ${long} }`), '--log-level', 'debug')
+    expect({ code, isShort: stdout.length + stderr.length < 50_000 }).toEqual({ code: 75, isShort: true })
+  })
+
   test('throws in open: 75', async () => {
     const ran = await produceWith('sink', defined('Sink', "open() { throw 'a string' }"))
     expectError(ran, 75, /The sink \.\/bad\.mjs couldn't be opened: a string/)
@@ -295,6 +301,7 @@ test('every rule, without a process of its own', async () => {
       const plugin = await loadSink(file, folder)
       const opened = await superviseSink(terms, () => plugin.open({}, context))
       await opened.position?.('an outbox')
+      void opened.evicted
     }
   }
 
@@ -325,6 +332,13 @@ test('every rule, without a process of its own', async () => {
       /reading its `locations` threw: boom/,
     ],
     ['sink', sink('null'), /`open` gave null/],
+    ['sink', sink("{ guarantee: 'at-least-once', deliver() {}, evicted: -4 }"), /its `evicted` was -4/],
+    ['sink', sink("{ guarantee: 'at-least-once', deliver() {}, evicted: '7' }"), /its `evicted` was "7"/],
+    [
+      'sink',
+      sink("{ guarantee: 'at-least-once', deliver() {}, get evicted() { throw new Error('boom') } }"),
+      /reading its `evicted` threw: boom/,
+    ],
     ['sink', sink("{ guarantee: 'at-least-once' }"), /an object without a function `deliver`/],
     ['sink', sink("{ guarantee: 'at-least-once', deliver() {}, position: async () => 5 }"), /`position` gave 5/],
   ]

@@ -163,7 +163,7 @@ export class IntakeBuffer {
       kind: 'rejected',
       position: page.position(index, field),
       value: excerpt(value),
-      reason,
+      reason: excerpt(reason),
     } as const
     this.#rejections.push(rejection)
     this.#rejects.add(rejection)
@@ -215,6 +215,6 @@ interface Why {
   readonly field?: string | undefined
 }
 
-/** The first 1,000 characters of a record. */
+/** The first 1,000 characters of a record, or of a reason that a plugin gave. */
 export const excerpt = (value: string): string =>
   (value.length > 1000 ? `${value.slice(0, 1000)}… (${value.length} characters)` : value).toWellFormed()

@@ -24,7 +24,13 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
     maxInFlight,
     ...(typeof address === 'string' ? { address } : {}),
     get evicted() {
-      return sink.evicted
+      const evicted = supervisor.look('evicted', () => sink.evicted)
+      supervisor.must(
+        evicted === undefined || (Number.isSafeInteger(evicted) && evicted >= 0),
+        `its \`evicted\` was ${shown(evicted)}`,
+        'It is a whole number, 0 or more.',
+      )
+      return evicted ?? 0
     },
     async deliver(batch) {
       const answer = () => supervisor.ask(() => sink.deliver(batch))
