@@ -104,6 +104,12 @@ describe('owm plugins new', () => {
     expect(produced.json.sink.delivered).toBe(kind === 'source' ? 5 : 1_000)
   })
 
+  it('takes letters with accents into the name', async () => {
+    const folder = await temporaryFolder()
+    const { code, stdout } = await owm(['plugins', 'new', 'source', './owm-source-é'], { cwd: folder })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Wrote owm-source-e to ') })
+  })
+
   it('overwrites nothing', async () => {
     const folder = await temporaryFolder()
     await writeFile(join(folder, 'mine.txt'), 'mine')
