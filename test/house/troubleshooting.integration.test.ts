@@ -18,8 +18,8 @@ import { folderWith, owm, root, temporaryFolder } from '../support/cli.js'
 const page = readFileSync(join(root, 'docs', 'troubleshooting.md'), 'utf8')
 const generated = page.slice(page.indexOf('<!-- messages:'), page.indexOf('## What `owm doctor` finds'))
 
-/** The first and the second cell of each row. */
-const rows = [...generated.matchAll(/^\| (?!message|---)((?:[^|\\]|\\.)*) \|((?:[^|\\]|\\.)*)\|/gm)].map(
+/** The first and the second cell of each row, '' where there is one only. */
+const rows = [...generated.matchAll(/^\| (?!message|---)((?:[^|\\\n]|\\.)*) \|(?:((?:[^|\\\n]|\\.)*)\|)?/gm)].map(
   ([, text = '', second = '']) => ({ text: text.replaceAll('\\|', '|'), second: second.trim() }),
 )
 

@@ -30,7 +30,7 @@ async function produceWith(kind: 'source' | 'sink', module: string, ...more: str
 }
 
 const defined = (kind: 'Source' | 'Sink', open: string): string => `
-  import { define${kind}, z } from ${library}
+  import { define${kind}, Malformed, z } from ${library}
   const hang = () => new Promise(() => setInterval(() => {}, 1000))
   export default define${kind}({ name: 'bad', description: 'bad', options: z.strictObject({}), ${open} })`
 const source = (opened: string): string => defined('Source', `open: () => (${opened})`)
@@ -182,16 +182,13 @@ describe('a source that breaks its contract', () => {
     expect(ran.stderr).toMatch(/the source \.\/bad\.mjs could not be closed: it took longer than 5 s/)
   })
 
-  test('gives locations that are no objects: they are quarantined, the others go on', async () => {
-    const ran = await produceWith(
-      'source',
-      source(`{ async *read() { yield { ...${batch}, locations: [null, ${place(1)}, 7, 'x', ,] } } }`),
-      '--strict',
-    )
-    expect(ran).toMatchObject({
-      code: 65,
-      stdout: expect.stringContaining('5 locations read, 4 rejected, 1 task delivered'),
-    })
+  test('gives locations that are no objects, or unreadable without a reason: the others go on', async () => {
+    const locations = `[null, ${place(1)}, 7, 'x', , new Malformed(undefined, undefined)]`
+    const read = source(`{ async *read() { yield { ...${batch}, locations: ${locations} } } }`)
+    const ran = await produceWith('source', read, '--strict')
+    const counts = '6 locations read, 5 rejected, 1 task delivered'
+    expect(ran).toMatchObject({ code: 65, stdout: expect.stringContaining(counts) })
+    expect(ran.stderr).toContain('must have its value and a reason')
   })
 })
 

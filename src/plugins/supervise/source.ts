@@ -1,7 +1,7 @@
 /** A source under supervision. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { TransientError } from '../../errors/index.js'
-import { type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
+import { isMalformed, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
@@ -99,7 +99,7 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
   )
   return {
     // Bad input is set aside, whoever let it through: a hole in the list, too, which `every` and `map` would pass over.
-    locations: locations.findIndex((location) => !isObject(location)) < 0 ? locations : Array.from(locations, recordOf),
+    locations: locations.findIndex((location) => !isRecord(location)) < 0 ? locations : Array.from(locations, recordOf),
     resume,
     position(index, field) {
       const place: unknown = supervisor.look('position', () => page.position(index, field))
@@ -109,5 +109,12 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
   }
 }
 
-const recordOf = (location: Location | Malformed): Location | Malformed =>
-  isObject(location) ? location : new Malformed(shown(location), 'a location must be an object')
+/** A location may be anything that has keys; what couldn't be read has texts. */
+const isRecord = (given: Location | Malformed): boolean =>
+  isObject(given) && (!isMalformed(given) || (typeof given.value === 'string' && typeof given.reason === 'string'))
+
+function recordOf(given: Location | Malformed): Location | Malformed {
+  if (isRecord(given)) return given
+  if (!isObject(given) || !isMalformed(given)) return new Malformed(shown(given), 'a location must be an object')
+  return new Malformed(shown(given.value), 'a Malformed must have its value and a reason, as texts')
+}
