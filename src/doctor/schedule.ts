@@ -1,7 +1,7 @@
 /** Whether runs start when they should. */
-import { type GapSeen, type SlotsSeen, slotsIn } from '../outbox/runs/slots.js'
+import { type SlotsSeen, slotsIn } from '../outbox/runs/slots.js'
 import type { Diagnosis } from '../plugin.js'
-import { servedSince, timesCovered } from '../schedule/covers.js'
+import { missedInWords, timesCovered, withServed } from '../schedule/covers.js'
 import { isLate } from '../schedule/due.js'
 import type { Timetable } from '../schedule/timetable.js'
 import { slotOf } from '../tasks/slot.js'
@@ -41,15 +41,13 @@ function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timeta
     .filter(({ times }) => times > 0)
   const covered = late.reduce((sum, { times }) => sum + times, 0)
   const by = late[0] ? `; a later run stands in for ${count(covered)}, the newest is that of ${late[0].slot}` : ''
-  const recent = missed
-    .filter(({ to }) => now - Date.parse(to) < weekMs)
-    .map((gap) => ({ ...gap, served: servedSince(gap, slots, timetable) }))
-    .filter(({ count, served }) => served < count)
+  const ofWeek = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
+  const recent = withServed(ofWeek, slots, timetable).filter(({ count, served = 0 }) => served < count)
   return [
     startedCheck(coveredTo, timetable, at),
     judged(
       'schedule-missed',
-      recent.length > 0 ? recent.map(gapInWords).join('; ') : undefined,
+      recent.length > 0 ? recent.map(missedInWords).join('; ') : undefined,
       `no scheduled time${by}`,
     ),
   ]
@@ -70,10 +68,6 @@ function startedCheck(coveredTo: number | null, timetable: Timetable, { now, isH
   const isWrong = passed > patience || (!isHeld && isLate(timetable, oldest, now))
   return judged('schedule-started', isWrong ? `${found}, and nobody has served it` : undefined, found)
 }
-
-const gapInWords = ({ from, to, count: times, reason, served }: GapSeen & { served: number }): string =>
-  `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})` +
-  (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')
 
 function lostCheck({ slots }: SlotsSeen): Diagnosis {
   const lost = slots.filter(({ state }) => state === 'lost').map(({ slot }) => slot)

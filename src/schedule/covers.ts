@@ -1,4 +1,5 @@
 /** What a run stands in for, and what none does. Pure. Slots are as they are written, times milliseconds since 1970. */
+import { count, plural } from '../words.js'
 import { isLate } from './due.js'
 import { isTimeOf, type Timetable } from './timetable.js'
 
@@ -25,16 +26,28 @@ export function timesCovered(
   return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
 }
 
-/** How many of the scheduled times in a gap were served all the same: a slot by hand between them is none. */
-export function servedSince(
-  gap: Pick<MissedSlots, 'from' | 'to'>,
+/** Each gap with how many of its scheduled times were served all the same; `served` is left out where none was. */
+export function withServed<Gap extends Pick<MissedSlots, 'from' | 'to'>>(
+  gaps: readonly Gap[],
   slots: readonly { readonly slot: string; readonly state: string }[],
   timetable: Timetable,
-): number {
-  const [from, to] = [Date.parse(gap.from), Date.parse(gap.to)]
-  const done = new Set(slots.flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : [])))
-  return [...done].filter((time) => from <= time && time <= to && isTimeOf(timetable, time)).length
+): (Gap & { served?: number })[] {
+  const done = [...new Set(slots.flatMap(({ slot, state }) => (state === 'done' ? [Date.parse(slot)] : [])))]
+  return gaps.map((gap) => {
+    const [from, to] = [Date.parse(gap.from), Date.parse(gap.to)]
+    // A slot by hand between them is none.
+    const served = done.filter((time) => from <= time && time <= to && isTimeOf(timetable, time)).length
+    return { ...gap, ...(served > 0 ? { served } : {}) }
+  })
 }
+
+type Missed = MissedSlots & { readonly reason: string; readonly served?: number }
+
+export const missedInWords = ({ from, to, count: times, reason, served }: Missed): string =>
+  `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})${servedInWords(served)}`
+
+export const servedInWords = (served = 0): string =>
+  served > 0 ? `, ${count(served)} of them served by a backfill since` : ''
 
 /**
  * The slots that a new run behind them takes over, with their intervals, the newest first: those right before it that

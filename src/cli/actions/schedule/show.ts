@@ -1,8 +1,7 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../../config/load.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
-import type { OnTime } from '../../../pipeline/slots/on-time.js'
-import { servedSince, timesCovered } from '../../../schedule/covers.js'
+import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
@@ -39,11 +38,6 @@ export const nothingScheduled = (): ScheduleResult => ({
   now: { slot: null, state: null, runs: [], covered: 0, missed: [] },
 })
 
-function missedOf(gap: GapSeen, slots: readonly SlotSeen[], { timetable }: OnTime): Missed {
-  const served = servedSince(gap, slots, timetable)
-  return { ...gap, ...(served > 0 ? { served } : {}) }
-}
-
 export async function showSchedule(
   { limit }: { limit: number },
   configure: () => Promise<Loaded>,
@@ -75,7 +69,7 @@ export async function showSchedule(
       covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable),
     })),
     open: seen.open,
-    missed: seen.missed.slice(0, limit).map((gap) => missedOf(gap, seen.slots, policy)),
+    missed: withServed(seen.missed.slice(0, limit), seen.slots, policy.timetable),
     now: { slot: name, state, runs: slots, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }
@@ -95,11 +89,11 @@ async function reportOf(
   return [
     `${cron} (${timezone}), outbox ${outbox}`,
     ...(rows.length > 0 ? ['', ...(await table(['slot', 'state', 'tasks', 'covers'], rows, terminalWidth()))] : []),
-    ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${wordsOf(gap)}`)] : []),
+    ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${missedInWords(gap)}`)] : []),
     '',
     `a start now: ${wordsOfStart(now)}`,
     ...(left > 0 ? [`it also finishes ${plural(left, 'slot')} that earlier starts left`] : []),
-    ...now.missed.map((gap) => `it would miss ${wordsOf(gap)}`),
+    ...now.missed.map((gap) => `it would miss ${missedInWords(gap)}`),
     `next: ${next ?? 'never'}`,
   ]
 }
@@ -117,7 +111,3 @@ function wordsOfStart({ slot, state, runs, covered }: ScheduleResult['now']): st
   const more = covered > 0 ? `, which covers ${count(covered)} more` : ''
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }
-
-const wordsOf = ({ from, to, count: times, reason, served = 0 }: Missed): string =>
-  `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})` +
-  (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')

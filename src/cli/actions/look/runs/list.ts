@@ -5,7 +5,7 @@ import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { SlotsSeen } from '../../../../outbox/runs/slots.js'
 import type { OnTime } from '../../../../pipeline/slots/on-time.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
-import { servedSince, timesCovered } from '../../../../schedule/covers.js'
+import { servedInWords, timesCovered, withServed } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot, slotOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
@@ -126,10 +126,7 @@ async function look(
     const seen = await slotsIn(settings.outbox.path)
     const due = await dueIn(seen, schedule)
     if (due) of.due = due
-    of.missed = of.missed.map((gap) => {
-      const served = servedSince(gap, seen.slots, schedule.timetable)
-      return { ...gap, ...(served > 0 ? { served } : {}) }
-    })
+    of.missed = withServed(of.missed, seen.slots, schedule.timetable)
   }
   const coversOf = ({ interval }: RunFacts): number =>
     interval && timetable ? timesCovered(interval, found.gaps, timetable) : 0
@@ -267,9 +264,8 @@ const dueInWords = ({ from, to, count: times }: Due): string =>
     ? `${to}  due: \`owm produce\` serves it`
     : `${to}  due: ${count(times)} times, from ${from}; \`owm produce\` serves them`
 
-const gapInWords = ({ from, to, count: times, reason, served = 0 }: Missed): string =>
-  `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})` +
-  (served > 0 ? `, ${count(served)} of them served by a backfill since` : '')
+const gapInWords = ({ from, to, count: times, reason, served }: Missed): string =>
+  `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})${servedInWords(served)}`
 
 /** What the table has no room for, what is not as it should be, what was done about it: of each run that has any. */
 function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
