@@ -6,7 +6,6 @@ import { harmless } from './format.js'
 interface Unknown {
   /** The words before the first flag, joined by colons. */
   id: string
-  argv?: readonly string[]
   config: {
     commands: readonly { id: string; hidden: boolean }[]
     runCommand(id: string, argv: string[]): Promise<unknown>

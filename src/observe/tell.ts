@@ -5,7 +5,7 @@ import { eventsOf, ping, tell, told } from './notify.js'
 import { abortedAfter } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
-// Loaded with the rest, as one file: each costs as much time as 500 tasks.
+// So that all of it is loaded as one file.
 export { readRecord, recordOf, writeRecord } from './record.js'
 
 export interface Means {

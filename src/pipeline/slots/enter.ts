@@ -110,7 +110,7 @@ function isOfShare(run: RunRow, digest: string): boolean {
   return index === of || count !== shards
 }
 
-/** Whether what is to be read again was, and waits for the sink: what the list has besides is all that is missing. */
+/** Whether it has read the slot again and waits for the sink: another start adds only what the list has besides. */
 const isWaitingAgain = ({ again, state }: RunRow): boolean => again === 1 && state === 'read'
 
 const isDiscarded = ({ state }: RunRow): boolean => state === 'discarded'
