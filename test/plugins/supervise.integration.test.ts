@@ -289,19 +289,26 @@ test('every rule, without a process of its own', async () => {
 
   async function use(kind: 'source' | 'sink', module: string): Promise<void> {
     const file = `./bad-${files++}.mjs`
+    const fresh = { ...terms, signal: new AbortController().signal }
     await writeFile(join(folder, file), module)
     if (kind === 'source') {
       const plugin = await loadSource(file, folder)
-      const opened = await superviseSource(terms, () => plugin.open({}, context))
+      const opened = await superviseSource(fresh, () => plugin.open({}, context))
       for await (const { position } of opened.read(undefined)) position(0)
     } else {
       const plugin = await loadSink(file, folder)
-      const opened = await superviseSink(terms, () => plugin.open({}, context))
+      const opened = await superviseSink(fresh, () => plugin.open({}, context))
       await opened.position?.('an outbox')
       void opened.evicted
+      await opened.inspect?.()
+      await opened.readings?.('1')
+      await opened.receipts?.('a pipeline')
+      for await (const one of opened.entries?.() ?? []) void one
+      for await (const one of opened.taskIds?.() ?? []) void one
     }
   }
 
+  const telling = (part: string): string => sink(`{ guarantee: 'at-least-once', deliver() {}, ${part} }`)
   const rules: [kind: 'source' | 'sink', module: string, rule: RegExp][] = [
     ['source', 'export default class Bad {}', /bad-\d+\.mjs isn't a source plugin: its default export has no object/],
     [
@@ -338,6 +345,13 @@ test('every rule, without a process of its own', async () => {
     ],
     ['sink', sink("{ guarantee: 'at-least-once' }"), /an object without a function `deliver`/],
     ['sink', sink("{ guarantee: 'at-least-once', deliver() {}, position: async () => 5 }"), /`position` gave 5/],
+    ['sink', telling("inspect: async () => ({ entries: '7' })"), /its `inspect` gave something else at entries: /],
+    ['sink', telling('readings: async () => [{}]'), /its `readings` gave something else at 0\.group: /],
+    ['sink', telling('receipts: async () => ({})'), /its `receipts` gave something else: /],
+    ['sink', telling('async *entries() { yield { id: 1 } }'), /its `entries` gave something else at id: /],
+    ['sink', telling('entries: async () => []'), /`entries` gave an object/],
+    ['sink', telling('async *entries() { return [] }'), /`entries` returned a list of 0/],
+    ['sink', telling('async *taskIds() { yield 1 }'), /its `taskIds` gave something else: /],
   ]
   for (const [kind, module, rule] of rules) {
     const error = await use(kind, module).catch((thrown: unknown) => thrown)

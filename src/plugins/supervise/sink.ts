@@ -1,6 +1,7 @@
 /** A sink under supervision. */
 import type { Attached, Outcome, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
+import { superviseTelling } from './telling.js'
 
 /** Opens a sink; what, how and when it answers from then on is checked. */
 export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
@@ -116,14 +117,9 @@ function inFlightOf(supervisor: Supervisor, sink: Sink): number {
 function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
   const attach = supervisor.look('attach', () => sink.attach?.bind(sink))
   const place = supervisor.look('place', () => sink.place?.bind(sink))
-  const taskIds = supervisor.look('taskIds', () => sink.taskIds?.bind(sink))
   const receipt = supervisor.look('receipt', () => sink.receipt?.bind(sink))
-  const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
   const check = supervisor.look('check', () => sink.check?.bind(sink))
   const doctor = supervisor.look('doctor', () => sink.doctor?.bind(sink))
-  const entries = supervisor.look('entries', () => sink.entries?.bind(sink))
-  const readings = supervisor.look('readings', () => sink.readings?.bind(sink))
-  const inspect = supervisor.look('inspect', () => sink.inspect?.bind(sink))
   supervisor.must(
     (attach === undefined) === (place === undefined),
     `it has ${attach ? 'an `attach` without a `place`' : 'a `place` without an `attach`'}`,
@@ -135,14 +131,10 @@ function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
       attach: async (...given) => checkedAttached(supervisor, await within(() => attach(...given), 'did not attach')),
     }),
     ...(place && { place: (...given) => within(() => place(...given), 'did not place its fence') }),
-    ...(taskIds && { taskIds }),
     ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
     ...(check && { check: () => within(() => check(), 'did not end its check') }),
     ...(doctor && { doctor: (patient) => within(() => doctor(patient), 'did not end its examination') }),
-    ...(entries && { entries }),
-    ...(readings && { readings: (entry) => within(() => readings(entry), 'did not tell who has read an entry') }),
-    ...(inspect && { inspect: (isQuick) => within(() => inspect(isQuick), 'did not say what it holds') }),
-    ...(receipts && { receipts: (...given) => within(() => receipts(...given), 'did not give its receipts') }),
+    ...superviseTelling(supervisor, sink),
   }
 }
 

@@ -39,46 +39,23 @@ async function* pages(
   resume: string | undefined,
 ): AsyncGenerator<LocationBatch> {
   const { timeoutMs, signal } = supervisor.terms
-  const given = source.read(resume)
-  supervisor.must(
-    isObject(given) && Symbol.asyncIterator in given,
-    `\`read\` gave ${shown(given)}`,
-    'Write it as `async *read(resume) { … yield … }`.',
-  )
-  const iterator = given[Symbol.asyncIterator]()
-  let pulling = false
   let emptySince: number | undefined
-  try {
-    while (!signal.aborted) {
-      pulling = true
-      const next = await supervisor.pull(() => iterator.next())
-      if (next === undefined) return
-      pulling = false
-      if (next.done) {
-        const left = shown(next.value)
-        supervisor.must(
-          next.value === undefined,
-          `\`read\` returned ${left}`,
-          'Each batch is a `yield`, the last one too.',
-        )
-        return
-      }
-      const page = checkedPage(supervisor, next.value)
-      if (page.locations.length > 0) emptySince = undefined
-      else {
-        // Without this turn, pages of nothing would keep signals and timers from being heard.
-        await nextTurn()
-        emptySince ??= performance.now()
-        if (performance.now() - emptySince > timeoutMs)
-          throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
-      }
-      yield page
+  const given = supervisor.each(
+    'read',
+    () => source.read(resume),
+    async (ask) => (signal.aborted ? undefined : supervisor.pull(ask)),
+  )
+  for await (const one of given) {
+    const page = checkedPage(supervisor, one)
+    if (page.locations.length > 0) emptySince = undefined
+    else {
+      // Without this turn, pages of nothing would keep signals and timers from being heard.
+      await nextTurn()
+      emptySince ??= performance.now()
+      if (performance.now() - emptySince > timeoutMs)
+        throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
     }
-  } finally {
-    // A source that hangs can't be asked to end its iteration either.
-    const ended = iterator.return?.()
-    if (!pulling) await ended
-    else ended?.catch(() => undefined)
+    yield page
   }
 }
 

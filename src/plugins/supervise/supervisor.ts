@@ -2,6 +2,7 @@
  * The one supervision of everything that a plugin does: it is held to its contract (plugin.ts) and to its time.
  * Whatever it does instead of what it promised ends in an error that names the plugin and the rule.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigurationError, isOwmError, TransientError, toError } from '../../errors/index.js'
 import type { Logger, Sink, Source } from '../../plugin.js'
 
@@ -85,12 +86,16 @@ export class Supervisor {
     try {
       return await call()
     } catch (error) {
-      if (isOwmError(error)) throw error
-      throw new TransientError(`The ${this.#who} ${what}: ${toError(error).message}`, {
-        hint: 'What is stored is safe: mend the cause and start again.',
-        cause: error,
-      })
+      throw this.failure(error, what)
     }
+  }
+
+  failure(error: unknown, what = 'failed'): Error {
+    if (isOwmError(error)) return error
+    return new TransientError(`The ${this.#who} ${what}: ${toError(error).message}`, {
+      hint: 'What is stored is safe: mend the cause and start again.',
+      cause: error,
+    })
   }
 
   /** Waits so long as the plugin may take, and little longer once the run is interrupted. */
@@ -113,6 +118,42 @@ export class Supervisor {
     })
     const late = (ms: number): Error => new TransientError(`it gave nothing for ${ms / 1000} s`)
     return this.#race(Promise.race([next(), stopped]), new Deadline(this.terms.timeoutMs, late), stop)
+  }
+
+  /**
+   * What an iteration of a plugin gives, one by one, until it ends or `next` gives undefined instead of waiting for
+   * more. Timers and signals are heard also where it never waits for anything.
+   */
+  async *each<T>(
+    part: string,
+    begin: () => AsyncIterable<T>,
+    next: (ask: () => Promise<IteratorResult<T, unknown>>) => Promise<IteratorResult<T, unknown> | undefined>,
+  ): AsyncGenerator<T> {
+    const hint = `Write it as \`async *${part}(…) { … yield … }\`.`
+    const given = begin()
+    this.must(isObject(given) && Symbol.asyncIterator in given, `\`${part}\` gave ${shown(given)}`, hint)
+    const iterator = given[Symbol.asyncIterator]()
+    let isPulling = false
+    try {
+      for (let turns = 1; ; turns += 1) {
+        isPulling = true
+        const result = await next(() => iterator.next())
+        if (result === undefined) return
+        isPulling = false
+        if (result.done) {
+          const left = `\`${part}\` returned ${shown(result.value)}`
+          this.must(result.value === undefined, left, 'Each is a `yield`, the last one too.')
+          return
+        }
+        yield result.value
+        if (turns % 1000 === 0) await nextTurn()
+      }
+    } finally {
+      // An iteration that hangs can't be asked to end either.
+      const ended = iterator.return?.()
+      if (!isPulling) await ended
+      else ended?.catch(() => undefined)
+    }
   }
 
   /** Closes a plugin; that it can't be closed, or hangs, changes nothing about the run. */
