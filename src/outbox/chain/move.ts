@@ -59,16 +59,20 @@ export async function moveTo(
   // guard: another-sink
   if (met.from === undefined && decided === undefined && (await isOwed(parts.database, state)))
     throw anotherSink(parts, address)
-  const seq = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
+  const fence = attached.emptied || attached.created ? undefined : attached.fence
+  const start = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
+  // What lies between is in its last turn, which goes on then.
+  // guard: back-behind-its-own
+  const isOwn = met.from !== 'history' && known && fence && known.fromSeq <= start && start < fence.seq
+  const [seq, fromSeq] = isOwn ? [fence.seq, known.fromSeq] : [start, start]
   const before = state.acked.seq
   await write(parts, async (manager) => {
-    const fence = attached.emptied || attached.created ? undefined : attached.fence
     const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
     if (known && !isSilent && had < known.ackedSeq)
       await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
     if (known && !isSilent) await loseEarlier(manager, known.id, { seq: fence?.seq ?? 0, fromSeq: known.fromSeq })
     await reopen(manager, seq, before)
-    return { reached: seq, sink: await sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq: seq }) }
+    return { reached: seq, sink: await sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq }) }
   })
   return { kind: 'same', at: { seq, taskId: '' }, warnings: [] }
 }

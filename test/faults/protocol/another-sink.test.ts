@@ -67,6 +67,36 @@ test.each([
   },
 )
 
+test.each([
+  ['open-runs', 'pending', 300],
+  ['open-runs', 'open-runs', 300],
+  ['history', 'pending', 300],
+  ['history', 'history', 400],
+] as const)(
+  'adopted from %s by mistake, and back from %s: what the first sink has comes again only by history',
+  async (there, back, holds) => {
+    const scene = await halfDelivered()
+    await good(scene, ['outbox', 'adopt', '--sink', '--from', there, ...to(t)])
+    await good(scene, ['outbox', 'adopt', '--sink', '--from', back])
+    await good(scene, ['flush'])
+    expect(await lengths(scene)).toEqual([holds, 0])
+    // Twice is twice: that was asked for.
+    expect((await scene.owm(['verify', '--slot', slots[0]])).code).toBe(back === 'history' ? 75 : 0)
+  },
+)
+
+test('a sink that is back behind what it has goes on with its turn: what it loses of it comes again', async () => {
+  const scene = await redisScene({ count: 300 })
+  await good(scene, ['produce', '--slot', slots[0]])
+  await good(scene, ['outbox', 'adopt', '--sink', '--from', 'history', ...to(t)])
+  await good(scene, ['outbox', 'adopt', '--sink', '--from', 'pending'])
+  await good(scene, ['produce', '--slot', slots[1]])
+  expect(await lengths(scene)).toEqual([600, 0])
+  await scene.admin.del(s)
+  await good(scene, ['flush'])
+  expect(await lengths(scene)).toEqual([600, 0])
+})
+
 test('history is what finished runs have, too', async () => {
   const scene = await redisScene({ count: 300 })
   await good(scene, ['produce', '--slot', slots[0]])
