@@ -65,6 +65,9 @@ const defaultOf = (module: unknown): unknown =>
 /** Whether `use:` names a file and not a package or a built-in. */
 export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
 
+/** Milliseconds that a module may take to load: far more than a large package on a slow network disk needs. */
+const loadMs = 30_000
+
 async function find(
   kind: Asked,
   use: string,
@@ -95,8 +98,13 @@ async function find(
     throw new ConfigurationError(`The ${kind} ${use} isn't trusted: ${why}.`, {
       hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
     })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
+    timer = setTimeout(() => reject(error), loadMs)
+  })
   try {
-    return await importModule(file)
+    return await Promise.race([importModule(file), late])
   } catch (thrown) {
     const error = toError(thrown)
     if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
@@ -108,6 +116,8 @@ async function find(
       hint: `Look at ${file}.`,
       cause: error,
     })
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -7,7 +7,7 @@ import { getEventListeners } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
 import { loadSink, loadSource } from '../../src/plugins/load.js'
 import { superviseSink, superviseSource } from '../../src/plugins/supervise/index.js'
@@ -66,6 +66,19 @@ describe('a module that is no plugin: 78', () => {
   ])('%s', async (_, module, rule) => {
     expectError(await produceWith('source', module), 78, rule)
   })
+})
+
+test('a module that waits at its top level is given up after 30 s', async () => {
+  const folder = await temporaryFolder()
+  await writeFile(join(folder, 'hang.mjs'), 'await new Promise(() => {})')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const loading = loadSink('./hang.mjs', folder).catch((error: unknown) => error)
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
+  vi.advanceTimersByTime(30_000)
+  const error = await loading
+  expect(error).toBeInstanceOf(ConfigurationError)
+  expect(String(error)).toContain("The sink ./hang.mjs can't be loaded: it didn't load within 30 s")
 })
 
 describe('a source that breaks its contract', () => {
