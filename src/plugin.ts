@@ -287,7 +287,10 @@ export interface GroupPicture {
 export interface Sink {
   /** `exactly-once`: a batch that is delivered again adds nothing. `at-least-once`: it may. */
   readonly guarantee: 'exactly-once' | 'at-least-once'
-  /** True where the sink writes its tasks to standard output, so that owm keeps its own words off it. */
+  /**
+   * True where the sink writes its tasks to standard output: owm then says what it did on standard error, refuses
+   * `--json`, and lets whoever reads them take their time.
+   */
   readonly usesStandardOutput?: boolean
   /**
    * How many batches may be under way at once, 1 if not given. With more than one, `deliver` is called with the next
@@ -373,6 +376,8 @@ export interface SinkPlugin<Options extends ZodType = ZodType> {
   readonly options: Options
   /** What its `doctor` looks at: code -> check. */
   readonly checks?: Readonly<Record<string, Check>>
+  /** The `usesStandardOutput` of the sink that these options open: so owm knows it before it reads anything. */
+  usesStandardOutput?(options: output<Options>): boolean
   open(options: output<Options>, context: PluginContext): Sink | Promise<Sink>
 }
 

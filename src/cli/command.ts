@@ -96,6 +96,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   readonly #abort = new AbortController()
   #trustFolder = false
   #isDryRun = false
+  #delivers = false
   #received: Received
 
   protected abstract work(): Promise<Done<Result>>
@@ -210,6 +211,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       logger: () => this.report.logger(),
       note: (text) => this.report.note(text),
       onProgress: this.report.bar.update,
+      leaveStandardOutput: () => this.#leaveStandardOutput(),
     }
   }
 
@@ -231,13 +233,18 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
     if (flags.withoutSource && !delivers && !flags.asWritten) await this.#keepSecretsOfPlugins(loaded)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
-    const usesStandardOutput = delivers && loaded.settings.sink?.['path'] === '-'
-    this.report.summaryToStandardError ||= usesStandardOutput
-    if (usesStandardOutput && this.jsonEnabled())
-      throw new ConfigurationError('The tasks and --json would both be written to standard output.', {
-        hint: 'Leave --json out, or set sink.path to a file.',
-      })
+    this.#delivers ||= delivers
     return loaded
+  }
+
+  /** Throws ConfigurationError. */
+  #leaveStandardOutput(): void {
+    if (!this.#delivers) return
+    this.report.summaryToStandardError = true
+    if (this.jsonEnabled())
+      throw new ConfigurationError('The tasks and --json would both be written to standard output.', {
+        hint: 'Leave --json out, or let the sink write to another place, such as a file.',
+      })
   }
 
   /** What plugins call secrets may stand in stored reasons. Those of one that can't be loaded aren't known. */

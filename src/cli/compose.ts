@@ -42,6 +42,11 @@ export interface Surroundings {
   /** Looks at an outbox that was opened for writing, before it is closed. */
   onClose?: ((view: View) => Promise<void>) | undefined
   onProgress(progress: Progress): void
+  /**
+   * For a sink that delivers to standard output: what owm says goes to standard error from now on. Throws
+   * ConfigurationError with `--json`.
+   */
+  leaveStandardOutput(): void
 }
 
 /** A source, and with filters also what they have left out. */
@@ -152,11 +157,18 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
   const options = await pluginOptions(loaded, 'sink', plugin.options)
   const context = { ...(await contextOf(loaded, around, (operation) => operation())), readOnly }
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
-  return {
-    name: use,
-    checks: plugin.checks,
-    open: () => superviseSink(terms, () => plugin.open(options, context)),
+  if (plugin.usesStandardOutput?.(options)) around.leaveStandardOutput()
+  const open = async (): Promise<Sink> => {
+    const sink = await superviseSink(terms, () => plugin.open(options, context))
+    try {
+      if (sink.usesStandardOutput) around.leaveStandardOutput()
+      return sink
+    } catch (error) {
+      await sink.close?.()
+      throw error
+    }
   }
+  return { name: use, checks: plugin.checks, open }
 }
 
 /** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */

@@ -204,6 +204,61 @@ it('jsonl on standard output: only tasks there, the summary on standard error', 
   expect(stderr).toMatch(/^slot [^\n]*20 tasks[^\n]*\n$/)
 })
 
+describe("somebody else's sink on standard output", () => {
+  const openOnly = { opened: 'usesStandardOutput: true,', declared: '' }
+  const both = { ...openOnly, declared: 'usesStandardOutput: () => true,' }
+
+  async function folderOf({ opened, declared }: typeof both): Promise<string> {
+    const cwd = await folderWith({ ...base, sink: { use: './printer.mjs' } })
+    await writeFile(
+      join(cwd, 'printer.mjs'),
+      `import { defineSink, z } from 'owm-producer'
+      export default defineSink({
+        name: 'printer', description: 'prints', options: z.strictObject({ path: z.string().optional() }), ${declared}
+        open: () => ({
+          guarantee: 'at-least-once', ${opened}
+          async deliver({ tasks }) {
+            for (const task of tasks) process.stdout.write(task + '\\n')
+            return tasks.map(() => 'delivered')
+          },
+        }),
+      })`,
+    )
+    return cwd
+  }
+
+  it.each([
+    ['says it when it is open', openOnly, 20],
+    ['says it before', both, 0],
+  ])('%s: the summary goes to standard error, and --json is refused', async (_, sink, stored) => {
+    const refused = { code: 'CONFIGURATION', message: expect.stringContaining('--json would both be written') }
+    const cwd = await folderOf(sink)
+    const { code, stdout, json } = await owmJson<object>(['produce', '--slot', slot], { cwd })
+    expect({ code, json }).toMatchObject({ code: 78, json: { error: refused, outbox: { persisted: stored } } })
+    expect(stdout).not.toContain('task_id')
+    expect((await owmJson(['produce', '--dry-run'], { cwd })).code).toBe(0)
+
+    const ran = await owm(['produce', '--slot', slot], { cwd })
+    expect(ran.code).toBe(0)
+    const lines = ran.stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(20)
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('task_id')
+    expect(ran.stderr).toContain('20 tasks delivered')
+  })
+
+  it('is not taken for one by a path of its own that reads -', async () => {
+    const cwd = await folderOf({ opened: '', declared: '' })
+    const args = ['produce', '--set', 'sink.path=-', '--no-flush']
+    expect(await owmJson(args, { cwd })).toMatchObject({ code: 0, json: { outbox: { persisted: 20 } } })
+  })
+})
+
+it('jsonl on standard output refuses --json before anything is read', async () => {
+  const cwd = await folderWith({ ...base, sink: { use: 'jsonl', path: '-' } })
+  const { code, json } = await owmJson(['produce'], { cwd })
+  expect({ code, json }).toMatchObject({ code: 78, json: { outbox: { persisted: 0 } } })
+})
+
 describe('the same slot again', () => {
   it('hands nothing over twice; a later slot is new work', async () => {
     const cwd = await folderWith(base)

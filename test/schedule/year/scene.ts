@@ -138,6 +138,7 @@ export class Scene {
       logger: async () => log,
       note: silent,
       onProgress: silent,
+      leaveStandardOutput: silent,
       received: () => undefined,
       about: silent,
     }
