@@ -47,7 +47,7 @@ export const passedOn = {
   'src/cli/actions/plugins.ts plugin.error': [],
   'src/config/load.ts message': [],
   'src/pipeline/contact.ts message': [],
-  'src/pipeline/input/field-check.ts `${error.message} ${error.hint}`': [],
+  'src/pipeline/input/filters/field-check.ts `${error.message} ${error.hint}`': [],
   'src/sources/fields/mapping.ts wrong.reason': [],
   'src/sources/formats/csv/header.ts error.message': [],
   'src/sources/formats/json/index.ts damaged(list.name, error.message, jsonHint, error)': [],

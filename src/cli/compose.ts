@@ -7,11 +7,12 @@ import type { Looked } from '../outbox/inspect/totals.js'
 import type { View } from '../outbox/inspect/view.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
-import type { FilterCounts, Filters } from '../pipeline/input/filters.js'
+import type { FilterCounts, Filters } from '../pipeline/input/filters/filters.js'
+import type { BoundedSource } from '../pipeline/input/pages.js'
 import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
-import type { Logger, PluginContext, Sink, Source } from '../plugin.js'
+import type { Logger, PluginContext, Sink } from '../plugin.js'
 import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
 import { secrets } from './output.js'
@@ -182,12 +183,14 @@ export async function sourceOf(
     { located, pluginOptions, section },
     { filtersOf, locating },
     { filtered, sourceDigest, zeroCounts },
+    { bounded },
     supervise,
   ] = await Promise.all([
     import('../plugins/load.js'),
     import('../config/load.js'),
     import('../config/filters.js'),
-    import('../pipeline/input/filters.js'),
+    import('../pipeline/input/filters/filters.js'),
+    import('../pipeline/input/pages.js'),
     import('../plugins/supervise/index.js'),
   ])
   const { use, timeoutMs, maxLocations, minLocations = least[use] ?? 0, minShare } = section(loaded, 'source')
@@ -197,10 +200,11 @@ export async function sourceOf(
   const counts = filters && zeroCounts()
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
-  const openWhole = (): Promise<Source> => supervise.superviseSource(terms, () => plugin.open(options, context))
-  const open = async (): Promise<Source> => {
+  const openWhole = async (): Promise<BoundedSource> =>
+    bounded(await supervise.superviseSource(terms, () => plugin.open(options, context)), use, maxLocations)
+  const open = async (): Promise<BoundedSource> => {
     const source = await openWhole()
-    return filters && counts ? filtered(source, filters, { name: use, maxLocations, counts, log: context.log }) : source
+    return filters && counts ? filtered(source, filters, { counts, log: context.log }) : source
   }
   return {
     name: use,
@@ -211,7 +215,6 @@ export async function sourceOf(
     filterCounts: counts,
     filters,
     timeoutMs,
-    maxLocations,
     minLocations,
     minShare,
     ...(counts ? { given: () => counts.given } : {}),

@@ -15,7 +15,7 @@ import {
 import { whyUnmakeable } from '../files/disk.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
 import { whyVolatile } from '../files/volatile.js'
-import type { FilterCounts } from '../pipeline/input/filters.js'
+import type { FilterCounts } from '../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
 import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'

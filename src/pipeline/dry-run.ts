@@ -1,8 +1,7 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { hash } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
-import { isMalformed, type Location, type LocationBatch } from '../plugin.js'
+import type { OwmError } from '../errors/index.js'
+import { isMalformed, type Location } from '../plugin.js'
 import { taskMaker } from '../tasks/encode.js'
 import { taskIdOf } from '../tasks/id.js'
 import { SeenIds } from '../tasks/ids/seen.js'
@@ -11,6 +10,7 @@ import { Rejection } from '../tasks/rejection.js'
 import type { DueOf } from './input/cadence.js'
 import { otherPlaceHere } from './input/intake.js'
 import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
+import { pagesOf } from './input/pages.js'
 import { Rejects, wordsOf } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
@@ -90,24 +90,6 @@ function taskOf(location: Location, dueOf: DueOf, make: ReturnType<typeof taskMa
   const place = placeOf(location)
   const due = place instanceof Rejection ? place : dueOf(location, place)
   return due === 'not due' || due instanceof Rejection ? due : make(location, due.window)
-}
-
-/** All pages of a source that is read without an outbox. A signal ends it early. */
-export async function* pagesOf(source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
-  const opened = await source.open()
-  try {
-    for await (const page of opened.read(undefined)) {
-      await nextTurn() // a signal is heard between two turns only
-      if (signal.aborted) return
-      yield page
-    }
-  } catch (error) {
-    throw isOwmError(error)
-      ? error
-      : new TransientError(`The source ${source.name} failed: ${toError(error).message}`, { cause: error })
-  } finally {
-    await opened.close?.()
-  }
 }
 
 /** Whether a source that was read without an outbox gave enough. */

@@ -1,8 +1,9 @@
 /** What the pipeline works with, as the composition root puts it together. */
 import { isOwmError, type OwmError, TransientError, toError } from '../errors/index.js'
 import type { From, Outbox } from '../outbox/outbox.js'
-import type { Check, Logger, Sink, Source } from '../plugin.js'
+import type { Check, Logger, Sink } from '../plugin.js'
 import type { Given } from './input/minimum.js'
+import type { BoundedSource } from './input/pages.js'
 import type { Resilience } from './retry.js'
 import type { OnTime } from './slots/on-time.js'
 
@@ -50,16 +51,14 @@ export interface SourceDeps {
   digest: string
   /** Milliseconds that the source may take for a batch. */
   timeoutMs: number
-  /** More locations than this in one run are an error: a guard against a source that never ends. */
-  maxLocations: number
   /** Fewer locations than these end the run before any of its tasks is delivered. */
   minLocations?: number
   /** Likewise, as a share of the last run that was delivered, 0..1. */
   minShare?: number | undefined
   /** What the source gave before shares were taken, where something stands between that counts it. */
   given?(): Given
-  /** A supervised source: see plugins/supervise. */
-  open(): Promise<Source>
+  /** A supervised source: see plugins/supervise. It may have a bound. */
+  open(): Promise<BoundedSource>
 }
 
 export interface ProduceDeps extends Deps {

@@ -8,7 +8,6 @@
  * At most one transaction is under way. What gathers meanwhile goes into the next one.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { endlessSource } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { isMalformed } from '../plugin.js'
 import { zeroSum } from '../tasks/ids/sum.js'
@@ -56,10 +55,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   // A slow source's records don't wait for a full batch, nor for the source.
   const lookAround = setInterval(() => writer.storeWhatIsOld(), lookEveryMs)
   try {
-    let read = run.read
-    for await (const page of opened.read(run.checkpoint ?? undefined)) {
-      read += page.locations.length
-      if (read > source.maxLocations) throw endlessSource(source.name, source.maxLocations)
+    for await (const page of opened.read(run.checkpoint ?? undefined, run.read)) {
       await intake.add(page)
       for (const check of checks) for (const one of page.locations) if (!isMalformed(one)) check.note(one)
       if (intake.size >= gatheredBatches * batchSize) await writer.current

@@ -55,7 +55,6 @@ export const producing = (given: Producing): Command =>
             name: 'scripted',
             digest: `digest-${list.digest}`,
             timeoutMs: 60_000,
-            maxLocations: 1_000,
             open: async () => ({
               read(resume) {
                 const fault = sourceFault

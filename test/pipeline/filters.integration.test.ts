@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { filtersOf } from '../../src/config/filters.js'
 import { loadConfig, type Overrides } from '../../src/config/load.js'
 import { ConfigurationError, UsageError } from '../../src/errors/index.js'
-import type { Filters } from '../../src/pipeline/input/filters.js'
+import type { Filters } from '../../src/pipeline/input/filters/filters.js'
 import { folderWith, owm, owmJson, type RunOptions, root, temporaryFolder } from '../support/cli.js'
 import { startRedisProcess } from '../support/redis.js'
 

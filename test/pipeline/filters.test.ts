@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../src/errors/index.js'
-import { type FilterCounts, type Filters, filtered, zeroCounts } from '../../src/pipeline/input/filters.js'
+import { type FilterCounts, type Filters, filtered, zeroCounts } from '../../src/pipeline/input/filters/filters.js'
+import { bounded } from '../../src/pipeline/input/pages.js'
 import { type Location, type LocationBatch, Malformed, type Source } from '../../src/plugin.js'
 import { taskMaker } from '../../src/tasks/encode.js'
 import { taskIdOf } from '../../src/tasks/id.js'
@@ -32,11 +33,7 @@ interface Read {
   warnings: object[]
 }
 
-async function read(
-  source: Source,
-  filters: Partial<Filters>,
-  { resume, maxLocations = 1e9 }: { resume?: string; maxLocations?: number } = {},
-): Promise<Read> {
+async function read(source: Source, filters: Partial<Filters>, { resume }: { resume?: string } = {}): Promise<Read> {
   const found: Read = {
     records: [],
     positions: [],
@@ -50,11 +47,9 @@ async function read(
     error: () => undefined,
     warn: (fields: object) => void found.warnings.push(fields),
   }
-  for await (const batch of filtered(
-    source,
-    { fields: {}, ...filters },
-    { name: 'list', maxLocations, counts: found.counts, log: quiet },
-  ).read(resume)) {
+  for await (const batch of filtered(source, { fields: {}, ...filters }, { counts: found.counts, log: quiet }).read(
+    resume,
+  )) {
     found.batches.push(batch)
     found.records.push(...batch.locations)
     found.positions.push(...batch.locations.map((_, index) => Number(batch.position(index))))
@@ -283,8 +278,7 @@ describe('a filter that keeps nothing', () => {
         for (;;) yield { locations: [{ latitude: 1, longitude: 2, city: 'C' }], resume: '', position: String }
       },
     }
-    await expect(read(endless, { fields: { city: ['D'] } }, { maxLocations: 1_000 })).rejects.toThrow(
-      ConfigurationError,
-    )
+    const list = bounded(endless, 'list', 1_000)
+    await expect(read(list, { fields: { city: ['D'] } })).rejects.toThrow(ConfigurationError)
   })
 })

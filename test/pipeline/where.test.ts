@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { conditionsOf } from '../../src/config/filters.js'
 import { conditions } from '../../src/config/schema.js'
-import { type Filters, sourceDigest } from '../../src/pipeline/input/filters.js'
-import { matcher, type Test, type Values, type Where } from '../../src/pipeline/input/where.js'
+import { type Filters, sourceDigest } from '../../src/pipeline/input/filters/filters.js'
+import { matcher, type Test, type Values, type Where } from '../../src/pipeline/input/filters/where.js'
 import { ExactNumber } from '../../src/tasks/json/exact.js'
 
 /** What the documentation says, as plainly as it can be written. */

@@ -20,7 +20,6 @@ export const sourceOf = (path: string, format?: string): SourceDeps => ({
   name: 'static-list',
   digest: 'fuzz',
   timeoutMs: 10_000,
-  maxLocations: 100_000,
   open: async () =>
     staticList.open(staticList.options.parse({ file: path, format }), {
       signal: new AbortController().signal,

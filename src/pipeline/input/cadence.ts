@@ -7,9 +7,9 @@ import { newestWindow, type Rhythm, type Span } from '../../schedule/windows.js'
 import type { Place } from '../../tasks/place.js'
 import { Rejection, shown } from '../../tasks/rejection.js'
 import { slotOf } from '../../tasks/slot.js'
-import { FieldCheck } from './field-check.js'
+import { FieldCheck } from './filters/field-check.js'
+import { type Conditions, meetingAll } from './filters/where.js'
 import { phaseShare, spreadDigits } from './spread.js'
-import { type Conditions, meetingAll } from './where.js'
 
 /** How often each location is due. A run keeps it as JSON, in the words in which it was begun. */
 export interface Cadence {

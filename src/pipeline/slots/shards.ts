@@ -3,7 +3,7 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { otherShare } from '../input/filters.js'
+import { otherShare } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot that is divided. */
 export interface ShardsOfSlot {

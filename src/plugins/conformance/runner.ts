@@ -7,6 +7,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { toError } from '../../errors/index.js'
 import { Outbox } from '../../outbox/outbox.js'
 import { flush } from '../../pipeline/flush.js'
+import { bounded } from '../../pipeline/input/pages.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
 import { produce } from '../../pipeline/produce.js'
 import { resilience } from '../../pipeline/retry.js'
@@ -96,8 +97,7 @@ async function sourceOf({ use, options, baseDir }: PluginChoice): Promise<Source
     name: plugin.name,
     digest: '',
     timeoutMs: 30_000,
-    maxLocations: 1_000_000,
-    open: () => superviseSource(terms(plugin.name), open),
+    open: async () => bounded(await superviseSource(terms(plugin.name), open), plugin.name, 1_000_000),
   }
 }
 

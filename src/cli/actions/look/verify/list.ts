@@ -12,7 +12,7 @@ export async function listedIds(
 ): Promise<string[]> {
   const [{ pagesOf }, { cadenceOf, dueIn }, { taskMaker }, { placeOf }, { taskIdOf }, { isMalformed }] =
     await Promise.all([
-      import('../../../../pipeline/dry-run.js'),
+      import('../../../../pipeline/input/pages.js'),
       import('../../../../pipeline/input/cadence.js'),
       import('../../../../tasks/encode.js'),
       import('../../../../tasks/place.js'),

@@ -1,10 +1,10 @@
 /** What the filters, the cadence and the lines before it make of a line of the list. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import { cadenceOf, type DueOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
-import { type Filters, look } from '../../../../pipeline/input/filters.js'
+import { type Filters, look } from '../../../../pipeline/input/filters/filters.js'
+import { meeting } from '../../../../pipeline/input/filters/where.js'
 import { Positions } from '../../../../pipeline/input/positions.js'
 import { shardNumber, spreadDigits } from '../../../../pipeline/input/spread.js'
-import { meeting } from '../../../../pipeline/input/where.js'
 import { isMalformed, type Location, type Malformed } from '../../../../plugin.js'
 import { durationText } from '../../../../schedule/duration.js'
 import { newestWindow } from '../../../../schedule/windows.js'

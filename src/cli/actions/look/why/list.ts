@@ -50,7 +50,7 @@ interface Asked {
 /** Reads the whole list, without its filters, and says which of them would leave a line out. */
 export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looked> {
   const [{ pagesOf }, { Nearest }, { judgeOf }] = await Promise.all([
-    import('../../../../pipeline/dry-run.js'),
+    import('../../../../pipeline/input/pages.js'),
     import('../../../../errors/suggest.js'),
     import('./judge.js'),
   ])

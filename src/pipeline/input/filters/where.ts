@@ -1,7 +1,7 @@
 /** Which locations a condition means. Pure: the same ones on every machine. */
-import type { Location } from '../../plugin.js'
-import { ExactNumber } from '../../tasks/json/exact.js'
-import { numberIn, type Place } from '../../tasks/place.js'
+import type { Location } from '../../../plugin.js'
+import { ExactNumber } from '../../../tasks/json/exact.js'
+import { numberIn, type Place } from '../../../tasks/place.js'
 
 /** Values as text; '' is also that of a field which isn't there. */
 export type Values = readonly string[]

@@ -5,7 +5,6 @@
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { endlessSource } from '../../errors/index.js'
 import {
   isMalformed,
   type Location,
@@ -13,14 +12,15 @@ import {
   type Logger,
   type Malformed,
   type Source,
-} from '../../plugin.js'
-import { exactJson } from '../../tasks/json/exact.js'
-import { type Place, placeOf } from '../../tasks/place.js'
-import { Rejection } from '../../tasks/rejection.js'
-import { shareIn, withShard } from '../../tasks/slot.js'
+} from '../../../plugin.js'
+import { exactJson } from '../../../tasks/json/exact.js'
+import { type Place, placeOf } from '../../../tasks/place.js'
+import { Rejection } from '../../../tasks/rejection.js'
+import { shareIn, withShard } from '../../../tasks/slot.js'
+import type { Given } from '../minimum.js'
+import type { BoundedSource } from '../pages.js'
+import { sampleShare, shardNumber, spreadDigits } from '../spread.js'
 import { FieldCheck } from './field-check.js'
-import type { Given } from './minimum.js'
-import { sampleShare, shardNumber, spreadDigits } from './spread.js'
 import { type Conditions, isInside, matcher } from './where.js'
 
 export interface Share {
@@ -54,9 +54,6 @@ export const zeroCounts = (): FilterCounts => ({
 })
 
 export interface FilterContext {
-  readonly name: string
-  /** More than this, those that are left out included, are taken for a source that never ends. */
-  readonly maxLocations: number
   readonly counts: FilterCounts
   readonly log: Logger
 }
@@ -67,12 +64,12 @@ export interface PlacedBatch extends LocationBatch {
 }
 
 /** A source that gives only what the filters let through; its batches may be empty, for they move the checkpoint. */
-export function filtered(source: Source, filters: Filters, context: FilterContext): Source {
+export function filtered(source: BoundedSource, filters: Filters, context: FilterContext): Source {
   return {
     async *read(resume): AsyncGenerator<PlacedBatch> {
       const filter = new Filter(filters, context, resume)
       if (filter.isFull) return
-      for await (const page of source.read(filter.inner)) {
+      for await (const page of source.read(filter.inner, filter.read)) {
         const taken = filter.take(page)
         filter.check?.judge(false)
         yield taken
@@ -95,7 +92,7 @@ class Filter {
   readonly #context: FilterContext
   readonly #matches: (location: Location) => boolean
   /** Locations that were read. */
-  #read: number
+  read: number
   /** Those that were let through, which the limit counts. */
   #through: number
   /** Of those, the ones in this shard. */
@@ -106,7 +103,7 @@ class Filter {
     this.#context = context
     this.#matches = matcher(filters.fields)
     const [, read = '0', through = '0', taken = '0', inner] = /^(\d+) (\d+) (\d+) (.*)$/s.exec(resume ?? '') ?? []
-    this.#read = Number(read)
+    this.read = Number(read)
     this.#through = Number(through)
     this.#taken = Number(taken)
     this.inner = inner
@@ -122,11 +119,10 @@ class Filter {
   }
 
   take(page: LocationBatch): PlacedBatch {
-    const { name, maxLocations } = this.#context
     const kept: { location: Location | Malformed; place: Place | Rejection | undefined; index: number }[] = []
     for (const [index, location] of page.locations.entries()) {
       if (this.isFull) break
-      if (++this.#read > maxLocations) throw endlessSource(name, maxLocations)
+      this.read++
       const checked = this.#lets(location)
       if (checked !== undefined) kept.push({ location, place: isMalformed(checked) ? undefined : checked, index })
     }
@@ -134,7 +130,7 @@ class Filter {
     return {
       locations: kept.map(({ location }) => location),
       places: kept.map(({ place }) => place),
-      resume: `${this.#read} ${this.#through} ${this.#taken} ${page.resume}`,
+      resume: `${this.read} ${this.#through} ${this.#taken} ${page.resume}`,
       position: (index, field) => page.position(kept[index]?.index ?? 0, field),
     }
   }
@@ -161,7 +157,7 @@ class Filter {
   }
 
   #count(): void {
-    this.#context.counts.leftOut = this.#read - this.#taken
+    this.#context.counts.leftOut = this.read - this.#taken
     this.#context.counts.limitReached = this.isFull
   }
 }

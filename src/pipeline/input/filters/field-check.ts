@@ -1,9 +1,9 @@
 /** Tells of conditions that mean no location because of how they are written: a misspelt field, text for a number. */
-import { ConfigurationError } from '../../errors/index.js'
-import { nearest } from '../../errors/suggest.js'
-import type { Location, Logger } from '../../plugin.js'
-import { numberIn } from '../../tasks/place.js'
-import { shown } from '../../tasks/rejection.js'
+import { ConfigurationError } from '../../../errors/index.js'
+import { nearest } from '../../../errors/suggest.js'
+import type { Location, Logger } from '../../../plugin.js'
+import { numberIn } from '../../../tasks/place.js'
+import { shown } from '../../../tasks/rejection.js'
 import { isBounded, meeting, type Where } from './where.js'
 
 /** Locations without a field that are enough to take it for a misspelt one. */

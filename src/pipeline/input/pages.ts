@@ -1,0 +1,44 @@
+/** A source's pages: bounded for whoever reads it, and all of them for those that read it without an outbox. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { endlessSource, isOwmError, TransientError, toError } from '../../errors/index.js'
+import type { LocationBatch, Source } from '../../plugin.js'
+import type { SourceDeps } from '../parts.js'
+
+/** A source that counts what it gives. */
+export interface BoundedSource extends Source {
+  /** @param before how many locations lie before the checkpoint */
+  read(resume: string | undefined, before?: number): AsyncIterable<LocationBatch>
+}
+
+/** A source that ends with an error where it gives more locations than it may: it may never end. */
+export function bounded(source: Source, name: string, maxLocations: number): BoundedSource {
+  return {
+    ...source,
+    async *read(resume, before = 0) {
+      let read = before
+      for await (const page of source.read(resume)) {
+        read += page.locations.length
+        if (read > maxLocations) throw endlessSource(name, maxLocations)
+        yield page
+      }
+    },
+  }
+}
+
+/** All pages of a source that is read without an outbox. A signal ends it early. */
+export async function* pagesOf(source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
+  const opened = await source.open()
+  try {
+    for await (const page of opened.read(undefined)) {
+      await nextTurn() // a signal is heard between two turns only
+      if (signal.aborted) return
+      yield page
+    }
+  } catch (error) {
+    throw isOwmError(error)
+      ? error
+      : new TransientError(`The source ${source.name} failed: ${toError(error).message}`, { cause: error })
+  } finally {
+    await opened.close?.()
+  }
+}
