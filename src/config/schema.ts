@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { metrics, notify, task } from '../observe/settings.js'
 import { durationPattern } from '../schedule/duration.js'
 import { isZone, mistakeIn } from '../schedule/timetable.js'
+import { periodMs, periodsInWords } from '../schedule/windows.js'
 
 // A schema is used once or twice a run: compiling it takes longer than the compiled code saves.
 z.config({ jitless: true })
@@ -138,7 +139,10 @@ const schedule = z
   .optional()
   .describe('which times the runs are for; owm starts nothing by itself')
 
-const every = z.string().regex(durationPattern, 'a number and a unit are expected: 10m, 6h or 1d')
+const every = z
+  .string()
+  .regex(durationPattern, { error: 'a number and a unit are expected: 10m, 6h or 1d', abort: true })
+  .refine((text) => periodMs(text) !== undefined, `a period ${periodsInWords} is expected`)
 
 const cadence = z
   .strictObject({

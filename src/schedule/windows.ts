@@ -7,6 +7,19 @@
  *                            02:00          08:00          14:00          20:00
  *     a run for (06:00, 09:00] serves the window of 08:00; one for (06:00, 15:00] that of 14:00, and skips 08:00
  */
+import { durationMs } from './duration.js'
+
+/** Ten years: a longer period is a slip, and nobody would hear that its windows hardly ever begin. */
+const longestMs = 3_650 * 86_400_000
+
+/** The periods that there are, in words. */
+export const periodsInWords = 'from 1s to 3650d'
+
+/** Milliseconds of a period such as `6h`; undefined where the text is none, or windows can't have it. */
+export function periodMs(text: string): number | undefined {
+  const every = durationMs(text) ?? 0
+  return every > 0 && every <= longestMs ? every : undefined
+}
 
 /** Times in milliseconds since 1970: behind `from`, up to `to`. */
 export interface Span {

@@ -102,6 +102,22 @@ describe('an error leads to the line and the key', () => {
     ])
   })
 
+  it('and to periods in which nobody would ever be due', async () => {
+    const rules = ['0m', '-1h', '1w', '3650d'].map((every) => `    - {where: {country: NO}, every: ${every}}`)
+    const text = `${inYaml}schedule: {cron: "@hourly"}\ncadence:\n  rules:\n${rules.join('\n')}\n  default: `
+    const ofRules = [
+      'cadence.rules.0.every in .owmrc.yaml:10 is wrong: a period from 1s to 3650d is expected (it is "0m").',
+      expect.stringMatching(/^cadence\.rules\.1\.every in .* a number and a unit are expected: .*"-1h"\)\.$/),
+      expect.stringMatching(/^cadence\.rules\.2\.every in .* a number and a unit are expected: .*"1w"\)\.$/),
+    ]
+    for (const every of ['0h', '0d', '3651d', '99999999999d'])
+      expect(await mistakesOf({ '.owmrc.yaml': `${text}${every}\n` })).toEqual([
+        `cadence.default in .owmrc.yaml:14 is wrong: a period from 1s to 3650d is expected (it is "${every}").`,
+        ...ofRules,
+      ])
+    expect(await mistakesOf({ '.owmrc.yaml': `${text}1s\n` })).toEqual(ofRules)
+  })
+
   it('and to every variable that is missing', async () => {
     const text = `${inYaml}outbox:\n  path: \${HERE}/\${THERE}.db\n`.replace('tasks.jsonl', '${TASKS}')
     expect(await mistakesOf({ '.owmrc.yaml': text }, {}, { THERE: 'x' })).toEqual([

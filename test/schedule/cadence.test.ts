@@ -66,7 +66,9 @@ describe('spread', () => {
 test('a field that says no duration rejects the location; an empty one is none', () => {
   const rhythmOf = rhythms({ default: '1h', field: 'every', rules: [], spread: false })
   const of = (every: string) => rhythmOf(locationOf(1, every), placed(locationOf(1)))
-  expect(of('soon')).toMatchObject({ reason: 'every must be a duration such as 10m, 6h or 1d, not "soon"' })
-  expect(of('0h')).toBeInstanceOf(Rejection)
+  expect(of('soon')).toMatchObject({
+    reason: 'every must be a duration from 1s to 3650d, such as 6h, not "soon"',
+  })
+  for (const never of ['0h', '0d', '3651d', '99999999999d']) expect(of(never)).toBeInstanceOf(Rejection)
   expect(of('')).toEqual({ every: hourMs, phase: 0 })
 })

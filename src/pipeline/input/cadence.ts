@@ -3,7 +3,7 @@ import type { RunRow } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
 import type { Location, Logger } from '../../plugin.js'
 import { durationMs } from '../../schedule/duration.js'
-import { newestWindow, type Rhythm, type Span } from '../../schedule/windows.js'
+import { newestWindow, periodMs, periodsInWords, type Rhythm, type Span } from '../../schedule/windows.js'
 import type { Place } from '../../tasks/place.js'
 import { Rejection, shown } from '../../tasks/rejection.js'
 import { slotOf } from '../../tasks/slot.js'
@@ -104,7 +104,7 @@ export function rhythms(cadence: Cadence): RhythmOf {
 }
 
 function ownEvery(value: unknown, field: string | undefined): number | Rejection {
-  const every = typeof value === 'string' ? durationMs(value.trim()) : undefined
-  if (every) return every
-  return new Rejection(`${field} must be a duration such as 10m, 6h or 1d, not ${shown(value)}`, field)
+  const every = typeof value === 'string' ? periodMs(value.trim()) : undefined
+  if (every !== undefined) return every
+  return new Rejection(`${field} must be a duration ${periodsInWords}, such as 6h, not ${shown(value)}`, field)
 }
