@@ -71,10 +71,10 @@ export async function examine(parts: Parts): Promise<Examined> {
     const all = { ...source?.checks, ...sink?.checks, ...checks }
     const answering = { source: isWell(read?.diagnoses, all), sink: isWell(answered, all) }
     const around = { path, owner, now, patienceMs, resetAfterMs: settings.breaker.resetAfterMs, answering }
-    found.push(...(await attempt(['outbox-lock', 'outbox-pending'], () => contentChecks(health, around))))
+    found.push(...(await attempt(['outbox-lock', 'outbox-pending'], async () => contentChecks(health, around))))
   }
   found.push(...(read?.diagnoses ?? []), ...(answered ?? []))
-  const isHeld = health?.holder !== undefined
+  const isHeld = health !== undefined && health.isHeld !== false
   if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, { now, isHeld }))))
   return { findings: named(found, { ...source?.checks, ...sink?.checks }), loaded }
 }

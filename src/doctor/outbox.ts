@@ -2,7 +2,7 @@
 import { OutboxError, toError, withHint } from '../errors/index.js'
 import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
 import { whyVolatile } from '../files/volatile.js'
-import { filesOf, hasLock, logsWithoutOutbox } from '../outbox/inspect/files.js'
+import { filesOf, logsWithoutOutbox } from '../outbox/inspect/files.js'
 import { type Health, healthOf } from '../outbox/inspect/health.js'
 import { mayBe } from '../outbox/owner.js'
 import { NewerOutbox } from '../outbox/sqlite/trouble.js'
@@ -87,10 +87,10 @@ function fileChecks({ bytes, walBytes, journalMode }: NonNullable<Awaited<Return
 }
 
 /** What is in an outbox that is there. */
-export async function contentChecks(health: Health, around: Surroundings): Promise<Diagnosis[]> {
+export function contentChecks(health: Health, around: Surroundings): Diagnosis[] {
   return [
     ownerCheck(health, around),
-    ...(await lockChecks(health, around)),
+    ...lockChecks(health, around),
     circuitCheck(health, around),
     judged('outbox-dead', health.dead === 0 ? undefined : `${plural(health.dead, 'dead letter')}`, 'no dead letters'),
   ]
@@ -106,12 +106,13 @@ function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
 }
 
 /** Who holds it, and what waits meanwhile: that is nothing unusual while a run is at work, and else needs a start. */
-async function lockChecks(health: Health, { path, now, patienceMs }: Surroundings): Promise<Diagnosis[]> {
-  const { holder } = health
-  const isHeld = holder === undefined ? false : await hasLock(path, holder)
+function lockChecks(health: Health, { now, patienceMs }: Surroundings): Diagnosis[] {
+  const { holder, isHeld } = health
   const sinceMs = holder === undefined ? 0 : now - Date.parse(holder.since)
   const isLate = sinceMs > patienceMs
-  const who = holder && `${holder.command}, process ${holder.pid} on ${holder.host}, for ${age(sinceMs)}`
+  const who = holder
+    ? `${holder.command}, process ${holder.pid} on ${holder.host}, for ${age(sinceMs)}`
+    : 'one that has only just begun'
   const isAtWork = isHeld !== false && !isLate
   return [
     isHeld === undefined

@@ -2,7 +2,7 @@
  * A lock that the operating system releases when the process ends, however it ends: the write lock of a SQLite
  * database that stays empty, which SQLite takes with fcntl.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, readlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database as Connection } from 'sqlite3'
 import { sqlite3 } from '../databases/sqlite.js'
@@ -13,21 +13,27 @@ import { checkDatabase, look, prepareLock } from './rules.js'
 /** Milliseconds between two tries of a process that waits. */
 const pollEvery = 100
 
-/**
- * The processes of this machine that hold the lock of an outbox, by their ids (0 for those of another container);
- * undefined where this system doesn't tell.
- */
-export async function holdersOf(outbox: string): Promise<number[] | undefined> {
-  const [locks, lock] = await Promise.all([
+/** The process namespace outside of all containers (PROC_PID_INIT_INO of Linux): from there every lock is seen. */
+const outermost = 'pid:[4026531836]'
+
+/** Whether a process has the lock of an outbox; undefined where that can't be told. */
+export async function isLocked(outbox: string): Promise<boolean | undefined> {
+  const path = `${outbox}-lock`
+  const [locks, lock, namespace] = await Promise.all([
     readFile('/proc/locks', 'utf8').catch(() => undefined),
-    look(`${outbox}-lock`).catch(() => undefined),
+    look(path).catch(() => undefined),
+    readlink('/proc/self/ns/pid').catch(() => ''),
   ])
-  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: process, then device and inode. The device
-  // isn't compared: of btrfs and overlayfs, `stat` tells another one.
-  return locks?.split('\n').flatMap((line) => {
-    const [, , , , pid, file] = line.split(/\s+/)
-    return lock && file?.endsWith(`:${lock.ino}`) ? [Number(pid)] : []
-  })
+  if (!lock) return false
+  // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: device and inode, then the bytes. The device
+  // isn't compared: of btrfs and overlayfs, `stat` tells another one. The byte is the one of SQLite's write lock.
+  if (locks?.includes(`:${lock.ino} 1073741825 `)) return true
+  if (locks !== undefined && namespace === outermost) return false
+  // A container isn't told of the locks of other ones: who gets the lock knows that nobody has it.
+  const taken = await FileLock.tryTake(path).catch(() => 'refused' as const)
+  if (taken === 'refused') return undefined
+  await taken?.release()
+  return taken === undefined
 }
 
 export class FileLock {

@@ -9,6 +9,7 @@
  */
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { And, LessThanOrEqual, MoreThan } from 'typeorm'
 import { OutboxBusyError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
@@ -36,7 +37,7 @@ import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
 import { type Purged, Retention } from './retention.js'
 import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
-import { holderIn, holderText } from './runs/holder.js'
+import { holderIn, holderText, isGone } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
 import { putBack, type Replayable, type Replayed, type ReplayFilter, replayable } from './runs/replay.js'
 import { Database } from './sqlite/database.js'
@@ -312,11 +313,18 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
 const holderNow = ({ command, now }: OpenOptions, before: string | null): string =>
   holderText({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() }, before)
 
+/** Milliseconds in which `isLocked` has asked. */
+const briefMs = 20
+
 /** Undefined where another process holds it, and nobody waits. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {
   const { wait, waitMs = Number.POSITIVE_INFINITY, waitAlone = false, signal } = options
   const file = `${path}-lock`
-  const free = await FileLock.tryTake(file)
+  let free = await FileLock.tryTake(file)
+  if (!free) {
+    await sleep(briefMs) // somebody who only asks whether it is taken may have it for a moment
+    free = await FileLock.tryTake(file)
+  }
   if (free || !wait) return free
   const turn = waitAlone ? await FileLock.tryTake(`${path}-waiting`) : undefined
   // guard: one-waiting-flush
@@ -338,7 +346,7 @@ async function holderOf(path: string): Promise<string> {
   if (!database) return unknown
   try {
     const holder = holderIn((await readState(database)).holder)
-    if (!holder) return unknown
+    if (!holder || isGone(holder)) return unknown
     return `process ${holder.pid} on ${holder.host}, \`${holder.command}\`, since ${holder.since}`
   } catch {
     return unknown

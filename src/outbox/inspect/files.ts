@@ -1,8 +1,6 @@
-/** The files of an outbox, and who has its lock: looked at without opening the database. */
+/** The files of an outbox: looked at without opening the database. */
 import { open, stat } from 'node:fs/promises'
-import { holdersOf } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
-import type { Holder } from '../runs/holder.js'
 
 export interface OutboxFiles {
   bytes: number
@@ -36,7 +34,3 @@ export async function logsWithoutOutbox(path: string): Promise<string[]> {
   )
   return sides.flatMap(({ file, found }) => (found?.size ? [file] : []))
 }
-
-/** Whether a process of this machine has the lock; undefined where this system doesn't tell. */
-export const hasLock = async (path: string, { pid }: Pick<Holder, 'pid'>): Promise<boolean | undefined> =>
-  (await holdersOf(path))?.includes(pid)

@@ -1,7 +1,7 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { sinkIdsIn, textsIn } from '../chain/sinks.js'
-import { type Holder, holderIn } from '../runs/holder.js'
+import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, type RunState, readStates, runs, sinkRows, states, unfinishedStates } from '../sqlite/entities.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, read, type View } from './view.js'
@@ -11,6 +11,8 @@ export interface Health extends Totals {
   owner: string | null
   /** Who holds it, or held it last; undefined where that process is known to be gone. */
   holder: Holder | undefined
+  /** Whether somebody does; undefined where that can't be told. */
+  isHeld: boolean | undefined
   oldestPendingAt: string | null
   breakers: BreakerReport[]
   /** Mean length of the newest tasks, in bytes; null where there are none. */
@@ -41,11 +43,13 @@ const lastBatches = 5
 export async function healthOf(path: string): Promise<Health | undefined> {
   return read(path, async (view) => {
     const [state] = await view.manager.find(states, { select: { id: true, outboxId: true, holder: true } })
+    const holder = holderIn(state?.holder ?? null)
     return {
       ...(await totalsIn(view)),
       outboxId: state?.outboxId ?? '',
       owner: await ownerIn(view),
-      holder: holderIn(state?.holder ?? null),
+      holder: holder && !isGone(holder) ? holder : undefined,
+      isHeld: await isHeld(path, holder),
       oldestPendingAt: await oldestPendingIn(view),
       breakers: await breakersIn(view),
       taskBytes: await taskBytesIn(view),

@@ -1,9 +1,9 @@
 /** Runs as an operator reads them. */
 
 import { type EntityManager, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
-import { holderIn } from '../runs/holder.js'
+import { isReading } from '../runs/holder.js'
 import { endingAfter } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, type RunState, runs } from '../sqlite/entities.js'
 import { iso, positionIn, type View, withoutBytes } from './view.js'
 
 export interface RunReport {
@@ -58,7 +58,7 @@ export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit:
     await deadByRun(manager),
     await failuresByRun(manager),
   ]
-  const isRead = await isProducing(manager)
+  const isRead = await isReading(manager, view.path)
   return withoutBytes(rows, view).map(({ id, discarded, lost = 0, lastError, startedAt, finishedAt, ...row }) => {
     const died = dead.get(id) ?? 0
     const { notDue = 0, skipped = 0 } = row
@@ -115,10 +115,4 @@ async function failuresByRun(manager: EntityManager): Promise<Map<number, string
     order: { firstSeq: 'DESC' },
   })
   return new Map(failed.map(({ run, lastError }) => [run, lastError ?? '']))
-}
-
-/** Whether an `owm produce` is at work. */
-export async function isProducing(manager: EntityManager): Promise<boolean> {
-  const [state] = await manager.find(states, { select: { id: true, holder: true } })
-  return holderIn(state?.holder ?? null)?.command.startsWith('owm produce') === true
 }

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os'
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { codeOf } from '../../errors/index.js'
+import { isLocked } from '../../files/lock.js'
 import { runs, states } from '../sqlite/entities.js'
 import { jsonIn } from '../state.js'
 
@@ -15,15 +16,35 @@ export interface Holder {
   since: string
 }
 
-/** Undefined where nobody wrote it, and where it is known that this process is gone. */
+/** Who holds the outbox or held it last; undefined where nobody has yet. */
 export function holderIn(text: string | null): Holder | undefined {
   const found = jsonIn(text)
   if (typeof found !== 'object' || found === null) return undefined
   if (!('pid' in found && 'host' in found && 'command' in found && 'since' in found)) return undefined
   const { pid, host, command, since } = found
-  // The last one's name stays until the next one, which has the lock already, writes its own.
-  if (host === hostname() && !isAlive(Number(pid))) return undefined
   return { pid: Number(pid), host: String(host), command: String(command), since: String(since) }
+}
+
+/**
+ * Whether an owm is at work on an outbox; undefined where that can't be told. Only the lock knows: a container that is
+ * gone had another host name, and a process id is used again. Where the lock can't be asked, a holder that this machine
+ * no longer has is gone.
+ */
+export async function isHeld(path: string, holder: Holder | undefined): Promise<boolean | undefined> {
+  return (await isLocked(path)) ?? (holder === undefined || isGone(holder) ? false : undefined)
+}
+
+/** Whether it is known that this process is gone: its name stays until the next holder writes its own. */
+export const isGone = ({ pid, host }: Holder): boolean => host === hostname() && !isAlive(pid)
+
+/** What begins or goes on with runs. */
+const reading = ['owm produce', 'owm backfill', 'owm schedule run', 'owm outbox replay']
+
+/** Whether an owm is at work that reads runs. */
+export async function isReading(manager: EntityManager, path: string): Promise<boolean> {
+  const [state] = await manager.find(states, { select: { id: true, holder: true } })
+  const holder = holderIn(state?.holder ?? null)
+  return holder !== undefined && reading.includes(holder.command) && (await isHeld(path, holder)) !== false
 }
 
 function isAlive(pid: number): boolean {

@@ -8,7 +8,7 @@ import { DataSource } from 'typeorm'
 import { silent } from '../../databases/silent.js'
 import { driver, sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
-import { holdersOf } from '../../files/lock.js'
+import { isLocked } from '../../files/lock.js'
 import { look } from '../../files/rules.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
@@ -128,7 +128,7 @@ async function whatToRead(path: string) {
  */
 async function copyAtRest(path: string): Promise<{ file: string; leave(): Promise<void> } | undefined> {
   const isInUse = async (): Promise<boolean> =>
-    (await look(`${path}-shm`)) !== undefined && (await holdersOf(path))?.length !== 0
+    (await look(`${path}-shm`)) !== undefined && (await isLocked(path)) !== false
   if (await isInUse()) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'owm-inspect-'))
   const leave = (): Promise<void> => rm(folder, { recursive: true, force: true })

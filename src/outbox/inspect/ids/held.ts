@@ -4,7 +4,7 @@ import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { shareIn } from '../../../tasks/slot.js'
 import { textsIn } from '../../chain/sinks.js'
-import { type Holder, holderIn } from '../../runs/holder.js'
+import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, intervalOf, receiptOf, sharesIn } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
@@ -44,7 +44,8 @@ export interface SlotHeld {
 
 export interface Held {
   readonly path: string
-  readonly holder: Holder | undefined
+  /** Whether an owm is at work on it, or may be. */
+  readonly isHeld: boolean
   /** The newest first, each share by itself. */
   readonly slots: readonly SlotHeld[]
   /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
@@ -69,12 +70,13 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const { manager } = view
+    const [state] = await manager.find(states, { where: { id: 1 } })
+    const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
     const shares = sharesIn(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
     shares.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
     const known = await knownIds(view, shares, asked.room)
     const sink = await sinkAt(manager, asked.address)
-    const [state] = await manager.find(states, { where: { id: 1 } })
     const slots: SlotHeld[] = []
     for (const [number, own] of shares.entries()) {
       const [first] = own
@@ -101,7 +103,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
         mayLackRuns: state?.newestDeletedSlot != null && Date.parse(state.newestDeletedSlot) >= Date.parse(slot),
       })
     }
-    return { path, holder: holderIn(state?.holder ?? null), slots, ids: known.ids }
+    return { path, isHeld: isAtWork, slots, ids: known.ids }
   })
 }
 

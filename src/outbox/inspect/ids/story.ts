@@ -1,10 +1,10 @@
 /** What the outbox has of single places, run by run. Reads only. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
+import { isReading } from '../../runs/holder.js'
 import { isPutBack, tasksKept } from '../../runs/kept.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
-import { isProducing } from '../runs.js'
 import { iso, mustBeUpToDate, positionIn, read, type View, withoutBytes } from '../view.js'
 
 /** A run, the newest first. */
@@ -66,7 +66,7 @@ export async function storyIn(
     const { manager } = view
     const rows = await manager.find(runs, { order: { id: 'DESC' }, take: limit })
     const told: RunTold[] = []
-    const isRead = await isProducing(manager)
+    const isRead = await isReading(manager, path)
     for (const run of rows) told.push(await toldOf(manager, run, isRead))
     const wanted = isWanted(told)
     const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(view, wanted))]

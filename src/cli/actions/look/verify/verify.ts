@@ -116,7 +116,7 @@ async function compare(
   const room = listed?.ids.length ?? 0
   const held = await heldIn(path, { slot, pipeline, address, room })
   const receipts = await receiptsOf(sink, pipeline, slot, held)
-  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: held?.holder !== undefined }
+  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: held?.isHeld === true }
   if (!held || held.slots.length === 0) {
     let entries = 0
     for await (const _ of sink.entries?.() ?? []) entries++
