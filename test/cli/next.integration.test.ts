@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { owm, temporaryFolder } from '../support/cli.js'
+import { owm, owmJson, temporaryFolder } from '../support/cli.js'
 import { at, folderOf, produce } from '../support/scheduled.js'
 
 const ten = '2026-11-23T10:00:05Z'
@@ -37,6 +37,28 @@ it('nothing has run, all is delivered, a time is due, tasks wait', async () => {
   ])
   const eleven = '2026-11-23T11:00:05Z'
   expect(await nextIn(cwd, eleven)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T11:00:00Z is due/)])
-  await produce(cwd, eleven, '--no-flush')
-  expect(await nextIn(cwd, eleven)).toEqual(['  owm flush  delivers 3 pending tasks'])
+  // Whatever was read last: what is due is told as `owm schedule` tells it.
+  await produce(cwd, eleven)
+  const before = ['--from', '2026-11-22T10:00:00Z', '--to', '2026-11-22T12:00:00Z']
+  expect(await owmJson(['backfill', ...before], at(cwd, eleven))).toMatchObject({
+    code: 0,
+    json: { sink: { delivered: 9 } },
+  })
+  await produce(cwd, eleven, '--slot', '2026-11-22T06:00:00Z')
+  expect(await nextIn(cwd, eleven)).toEqual([expect.stringMatching(/nothing is to be done.* 2026-11-23T12:00:00Z$/)])
+  const noon = '2026-11-23T12:00:05Z'
+  expect(await nextIn(cwd, noon)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T12:00:00Z is due/)])
+  await produce(cwd, noon, '--no-flush')
+  expect(await nextIn(cwd, noon)).toEqual(['  owm flush  delivers 3 pending tasks'])
+})
+
+it('a time that a wrong clock was far behind is due, as for produce', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, ten)
+  await produce(cwd, '2026-11-23T16:00:05Z')
+  const noon = '2026-11-23T12:00:05Z'
+  expect(await nextIn(cwd, noon)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T12:00:00Z is due/)])
+  const { stderr } = await produce(cwd, noon)
+  expect(stderr).toContain('2026-11-23T12:00:00Z is served by itself')
+  expect(await nextIn(cwd, noon)).toEqual([expect.stringMatching(/nothing is to be done/)])
 })

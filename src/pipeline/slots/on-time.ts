@@ -66,20 +66,29 @@ export async function enterDue(
 
 /**
  * What a start without a slot would do now, for who only looks.
- * @returns also the slots that its first run takes over, since theirs stored nothing; how many other times it covers
+ * @returns also the slots that have a run then; those that its first run takes over, since theirs stored nothing; how
+ *   many other times that one covers
  */
 export function wouldServe(
   policy: OnTime,
   { coveredTo, slots, missed }: SlotsSeen,
-): Due & { takenOver: SlotSeen[]; covered: number } {
+): Due & { served: string[]; takenOver: SlotSeen[]; covered: number } {
   const { runs, ...rest } = due(policy, coveredTo, policy.now())
   const [first, ...others] = runs
-  if (!first) return { ...rest, runs, takenOver: [], covered: 0 }
+  if (!first) {
+    const { slot } = rest
+    const isAlone =
+      slot !== undefined &&
+      isAhead(coveredTo ?? 0, slot, policy.timetable) &&
+      !slots.some((seen) => Date.parse(seen.slot) === slot)
+    return { ...rest, runs, served: isAlone ? [slotOf(slot)] : [], takenOver: [], covered: 0 }
+  }
   const taken = takenOver(coveredTo ?? first.from, slots, policy.catchUp)
   const from = taken.at(-1)?.from ?? slotOf(first.from)
   const gaps = [...missed, ...rest.gaps.map(asWritten)]
   const covered = timesCovered({ from, to: slotOf(first.slot) }, gaps, policy.timetable)
-  return { ...rest, runs: [{ ...first, from: Date.parse(from) }, ...others], takenOver: taken, covered }
+  const served = runs.map((run) => slotOf(run.slot))
+  return { ...rest, runs: [{ ...first, from: Date.parse(from) }, ...others], served, takenOver: taken, covered }
 }
 
 /** A gap with its slots as they are written. */

@@ -45,7 +45,7 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
         step('owm produce', 'does it'),
         ...(settings.schedule ? [step('owm init --print crontab', 'what starts it from then on')] : []),
       ]
-    const steps = [...troubleIn(vitals, step), ...dueIn(loaded, vitals, around, step)]
+    const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
     return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTime(loaded, around)}`)]
   } catch (error) {
     return [step('owm doctor', harmless(toError(error).message))]
@@ -61,12 +61,15 @@ function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): 
   if (lost > 0) yield step('owm verify', `the sink lost ${plural(lost, 'task')}`)
 }
 
-function* dueIn({ settings: { schedule } }: Loaded, { run }: Vitals, around: Surroundings, step: MakeStep) {
-  if (!schedule || !run) return
-  const { timetable } = policyOf(schedule, around)
-  const due = timetable.at(around.now())
-  if (due !== undefined && due > Date.parse(run.slot))
-    yield step('owm produce', `${slotOf(due)} is due; \`owm schedule\` shows all times`)
+async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
+  if (!settings.schedule) return []
+  const [{ slotsIn }, { wouldServe }] = await Promise.all([
+    import('../../../outbox/runs/slots.js'),
+    import('../../../pipeline/slots/on-time.js'),
+  ])
+  const { served } = wouldServe(policyOf(settings.schedule, around), await slotsIn(settings.outbox.path))
+  const newest = served.at(-1)
+  return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]
 }
 
 function nextTime({ settings: { schedule } }: Loaded, around: Surroundings): string {

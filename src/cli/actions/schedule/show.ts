@@ -43,7 +43,7 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const [{ slotsIn }, { asWritten, isAhead, wouldServe }] = await Promise.all([
+  const [{ slotsIn }, { asWritten, wouldServe }] = await Promise.all([
     import('../../../outbox/runs/slots.js'),
     import('../../../pipeline/slots/on-time.js'),
   ])
@@ -53,12 +53,10 @@ export async function showSchedule(
   const policy = policyOf(schedule, around)
   const now = policy.now()
   const seen = await slotsIn(outbox.path)
-  const { slot, runs, covered, gaps, takenOver } = wouldServe(policy, seen)
+  const { slot, served, covered, gaps, takenOver } = wouldServe(policy, seen)
   const next = policy.timetable.after(Math.max(now, slot ?? now))
   const name = slot === undefined ? null : slotOf(slot)
-  const isServedByItself = slot !== undefined && isAhead(seen.coveredTo ?? 0, slot, policy.timetable)
   const state = seen.slots.find((each) => each.slot === name)?.state ?? null
-  const slots = isServedByItself && name !== null && state === null ? [name] : runs.map((run) => slotOf(run.slot))
   const result: ScheduleResult = {
     outbox: outbox.path,
     cron: schedule.cron,
@@ -70,7 +68,7 @@ export async function showSchedule(
     })),
     open: seen.open,
     missed: withServed(seen.missed.slice(0, limit), seen.slots, policy.timetable),
-    now: { slot: name, state, runs: slots, covered, missed: gaps.map(asWritten) },
+    now: { slot: name, state, runs: served, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }
   const isLeft = takenOver.filter((each) => each.state === 'reading').length
