@@ -24,7 +24,7 @@ export const passedOn = {
   "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`": wrong,
   'src/config/explain.ts first.message': wrong,
   // A plugin's words, or those of a library that it uses.
-  'src/plugins/supervise/supervisor.ts `The ${this.#who} ${what}: ${toError(error).message}`': [
+  'src/plugins/supervise/supervisor.ts `The ${this.who} ${what}: ${toError(error).message}`': [
     'The source … failed: …',
     'The sink … failed: …',
     "The source … couldn't be opened: …",
@@ -32,6 +32,8 @@ export const passedOn = {
   ],
   'src/config/check.ts toError(thrown).message': [],
   'src/pipeline/parts.ts toError(thrown).message': [],
+  'src/pipeline/produce.ts error.message': [],
+  'src/plugins/supervise/source.ts named(supervisor, error)': [],
   // The words of a server, or of the driver that speaks with it.
   'src/sinks/postgres/errors.ts message': ['PostgreSQL at …: …'],
   'src/sinks/postgres/index.ts toError(error).message': [],

@@ -264,24 +264,18 @@ export async function usableOutbox(path: string, trustFolder: boolean): Promise<
 }
 
 async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promise<{ words: string; isEmpty: boolean }> {
-  const { name, timeoutMs, open, filterCounts } = checked
+  const { open, filterCounts } = checked
   const source = await open()
-  let late: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    const hint = 'Look at what it reads from, or raise source.timeoutMs.'
-    const tooSlow = () => new TransientError(`The source ${name} gave nothing for ${timeoutMs / 1000} s.`, { hint })
-    late = setTimeout(() => reject(tooSlow()), timeoutMs)
-  })
   const batches = source.read(undefined)[Symbol.asyncIterator]()
   try {
-    const first = await Promise.race([batches.next(), timeout])
-    await Promise.race([batches.return?.(), timeout])
+    const first = await batches.next()
+    await batches.return?.()
     const read = first.done ? 0 : first.value.locations.length
     const leftOut = filterCounts && filterCounts.leftOut > 0 ? ` (${filterCounts.leftOut} left out by filters)` : ''
     const judged = judge(checked, first.done ? undefined : first.value)
     return { words: `${plural(read, 'location')} read${leftOut}${judged}`, isEmpty: first.done === true }
   } finally {
-    await Promise.race([source.close?.(), timeout]).finally(() => clearTimeout(late))
+    await source.close?.()
   }
 }
 

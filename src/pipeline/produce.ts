@@ -18,6 +18,8 @@ import {
   kindOf,
   type OwmError,
   SourceError,
+  TransientError,
+  toError,
 } from '../errors/index.js'
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import type { Planned } from '../outbox/runs/intervals.js'
@@ -276,22 +278,23 @@ function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
 
 /** The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown. */
 function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, progress: Progress): OwmError {
-  const error = asOwmError(thrown)
+  // What the source itself throws is named already; a location that can't be read, or a checkpoint, isn't.
+  const isNamed = isOwmError(thrown) && !isOwmError(thrown, 'RESUME_POINT')
+  const error = isNamed ? thrown : new TransientError(`The source ${source.name} failed: ${toError(thrown).message}`)
   const kind = kindOf(error)
   const isConfiguration = kind === 'configuration'
   if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error
   log.debug({ event: 'source-failed', err: thrown }, 'the source failed')
   const then = isConfiguration ? 'once that is mended, the next' : 'the next'
-  const next = `What was read is safe; ${then} \`owm produce\` brings the rest, and nothing twice.`
-  const soFar = `${progress.read} locations of slot ${run.slot}`
-  const message = `The source ${source.name} failed after ${soFar}: ${error.message}`
+  const soFar = `${plural(progress.read, 'location')} of slot ${run.slot}`
+  const next = `What was read is safe: ${soFar}; ${then} \`owm produce\` brings the rest, and nothing twice.`
   // What was read is delivered all the same: that must not look like the whole list.
   // An open circuit says when it is asked again.
   const isOpen = isOwmError(error, 'CIRCUIT_OPEN') && error.hint !== undefined
   const hint = [error.hint, isOpen ? undefined : next].filter(Boolean).join(' ')
   const options = { hint, cause: thrown }
-  return isConfiguration ? new ConfigurationError(message, options) : new SourceError(message, options)
+  return isConfiguration ? new ConfigurationError(error.message, options) : new SourceError(error.message, options)
 }
 
 /** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */

@@ -19,7 +19,7 @@ it('a run whose source failed, and the same once it is served', async () => {
   const failing = ['--set', 'source.failureRate=1']
   expect((await owm(['produce', '--slot', ten, ...failing], { cwd })).code).toBe(75)
   expect(await runsIn(cwd)).toMatchObject([
-    { state: 'reading', isBeingRead: false, lastError: expect.stringContaining('the simulated query') },
+    { state: 'reading', isBeingRead: false, lastError: expect.stringContaining('The simulated query') },
   ])
   for (const columns of ['80', '200'])
     expect(await shown(cwd, columns)).toMatch(/ failed .*[\s\S]*last error:\s+The source/)

@@ -129,7 +129,7 @@ describe('a source that breaks its contract', () => {
       'rejects in read',
       "{ async *read() { throw new Error('boom') } }",
       75,
-      /The source \.\/bad\.mjs failed after 0 locations of slot .*: boom/,
+      /^owm: The source \.\/bad\.mjs failed: boom$/m,
     ],
     [
       'returns its last batch',
@@ -141,7 +141,7 @@ describe('a source that breaks its contract', () => {
       'throws in read, which is no generator',
       "{ read() { throw new Error('boom') } }",
       75,
-      /The source \.\/bad\.mjs failed after 0 .*: boom/,
+      /^owm: The source \.\/bad\.mjs failed: boom$/m,
     ],
     [
       'has a location whose getter throws',
@@ -150,19 +150,19 @@ describe('a source that breaks its contract', () => {
         yield { ...${batch}, locations: [bad] }
       } }`,
       75,
-      /The source \.\/bad\.mjs failed after 0 locations .*boom/,
+      /^owm: The source \.\/bad\.mjs failed: boom$/m,
     ],
     [
       'gives batches of nothing without end',
       "{ async *read() { for (;;) yield { locations: [], resume: '', position: () => '' } } }",
       75,
-      /The source \.\/bad\.mjs failed .*nothing but empty batches for 0\.4 s/,
+      /^owm: The source \.\/bad\.mjs gave nothing but empty batches for 0\.4 s\.$/m,
     ],
     [
       'hangs in read',
       '{ async *read() { await hang() } }',
       75,
-      /The source \.\/bad\.mjs failed .*it gave nothing for 0\.4 s/,
+      /^owm: The source \.\/bad\.mjs gave nothing for 0\.4 s\.$/m,
     ],
   ])('%s', async (_, opened, code, rule) => {
     expectError(await produceWith('source', source(opened)), code, rule)
@@ -170,7 +170,7 @@ describe('a source that breaks its contract', () => {
 
   test('throws in open: 75', async () => {
     const ran = await produceWith('source', defined('Source', "open() { throw new Error('boom') }"))
-    expectError(ran, 75, /The source \.\/bad\.mjs failed .*couldn't be opened: boom/)
+    expectError(ran, 75, /The source \.\/bad\.mjs couldn't be opened: boom/)
   })
 
   test('hangs in open: 75', async () => {

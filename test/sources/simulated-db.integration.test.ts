@@ -117,14 +117,18 @@ describe('faults by probability', () => {
     expect(failed / (failed + 500)).toBeCloseTo(0.3, 1)
   })
 
-  test('a query that is never answered: the time-out ends it, exit 75', async () => {
-    const cwd = await folderWith({
-      source: { use: 'simulated-db', count: 100, pageSize: 10, hangRate: 1, timeoutMs: 300 },
-      sink: { use: 'jsonl', path: 'tasks.jsonl' },
-      outbox: { path: 'outbox.db' },
-    })
-    const ran = await owm(['produce'], { cwd })
-    expect(ran.code).toBe(75)
-    expect(ran.stderr).toMatch(/gave nothing for 0\.3 s/)
-  })
+  test.each([['produce'], ['produce', '--dry-run'], ['plan'], ['doctor'], ['config', 'check', '--connect']])(
+    'a query that is never answered: the time-out ends it, exit 75: %s %s',
+    async (...args) => {
+      const cwd = await folderWith({
+        source: { use: 'simulated-db', count: 100, pageSize: 10, hangRate: 1, timeoutMs: 300 },
+        sink: { use: 'jsonl', path: 'tasks.jsonl' },
+        outbox: { path: 'outbox.db' },
+        schedule: { cron: '0 * * * *' },
+      })
+      const { code, stdout, stderr } = await owm(args, { cwd })
+      expect(code).toBe(75)
+      expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toContain('The source simulated-db gave nothing for 0.3 s.')
+    },
+  )
 })

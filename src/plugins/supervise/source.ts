@@ -1,6 +1,6 @@
 /** A source under supervision. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { TransientError } from '../../errors/index.js'
+import { isOwmError, TransientError, toError } from '../../errors/index.js'
 import { isMalformed, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
 
@@ -45,18 +45,31 @@ async function* pages(
     () => source.read(resume),
     async (ask) => (signal.aborted ? undefined : supervisor.pull(ask)),
   )
-  for await (const one of given) {
-    const page = checkedPage(supervisor, one)
-    if (page.locations.length > 0) emptySince = undefined
-    else {
-      // Without this turn, pages of nothing would keep signals and timers from being heard.
-      await nextTurn()
-      emptySince ??= performance.now()
-      if (performance.now() - emptySince > timeoutMs)
-        throw new TransientError(`it gave nothing but empty batches for ${timeoutMs / 1000} s`)
+  try {
+    for await (const one of given) {
+      const page = checkedPage(supervisor, one)
+      if (page.locations.length > 0) emptySince = undefined
+      else {
+        // Without this turn, pages of nothing would keep signals and timers from being heard.
+        await nextTurn()
+        emptySince ??= performance.now()
+        if (performance.now() - emptySince > timeoutMs)
+          throw new TransientError(`The ${supervisor.who} gave nothing but empty batches for ${timeoutMs / 1000} s.`)
+      }
+      yield page
     }
-    yield page
+  } catch (error) {
+    throw named(supervisor, error)
   }
+}
+
+/** A failure that may pass says which source it is; other classes say what they have to by themselves. */
+function named({ who }: Supervisor, thrown: unknown): Error {
+  const error = toError(thrown)
+  const mayPass = !isOwmError(error) || isOwmError(error, 'NOT_HANDED_OVER')
+  if (!mayPass || error.message.startsWith(`The ${who} `)) return error
+  const hint = isOwmError(error) && error.hint !== undefined ? { hint: error.hint } : {}
+  return new TransientError(`The ${who} failed: ${error.message}`, { ...hint, cause: error })
 }
 
 function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch {

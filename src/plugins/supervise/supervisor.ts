@@ -24,7 +24,8 @@ const closeMs = 5_000
 /** Calls one plugin, and waits for it so long as it may take. */
 export class Supervisor {
   readonly terms: Terms
-  readonly #who: string
+  /** `source http`, as it is called in each error. */
+  readonly who: string
   /**
    * The calls that are waited for. One listener on the signal for all of them: Node links a signal's listeners, the
    * removed ones too, so that with one a call each would keep the next one's batch from the garbage collector.
@@ -33,7 +34,7 @@ export class Supervisor {
 
   constructor(kind: 'source' | 'sink', terms: Terms) {
     this.terms = terms
-    this.#who = `${kind} ${terms.name}`
+    this.who = `${kind} ${terms.name}`
     terms.signal.addEventListener('abort', this.#onAbort)
   }
 
@@ -51,7 +52,7 @@ export class Supervisor {
   }
 
   fail(rule: string, hint: string): never {
-    throw new ConfigurationError(`The ${this.#who} broke its contract: ${rule}.`, { hint })
+    throw new ConfigurationError(`The ${this.who} broke its contract: ${rule}.`, { hint })
   }
 
   mustHave(opened: object, method: string, hint: string): void {
@@ -66,8 +67,8 @@ export class Supervisor {
       return read()
     } catch (error) {
       throw new ConfigurationError(
-        `The ${this.#who} broke its contract: reading its \`${property}\` threw: ${toError(error).message}.`,
-        { hint: 'What can fail belongs into `open`, `read` and `deliver`.', cause: error },
+        `The ${this.who} broke its contract: reading its \`${property}\` threw: ${toError(error).message}.`,
+        { hint: 'What can fail belongs in `open`, `read` and `deliver`.', cause: error },
       )
     }
   }
@@ -92,7 +93,7 @@ export class Supervisor {
 
   failure(error: unknown, what = 'failed'): Error {
     if (isOwmError(error)) return error
-    return new TransientError(`The ${this.#who} ${what}: ${toError(error).message}`, {
+    return new TransientError(`The ${this.who} ${what}: ${toError(error).message}`, {
       hint: 'What is stored is safe: mend the cause and start again.',
       cause: error,
     })
@@ -105,7 +106,7 @@ export class Supervisor {
     const hint = 'Look at what it talks to; its `timeoutMs` is the limit.'
     const deadline = new Deadline(
       signal.aborted ? afterAbortMs : timeoutMs,
-      (ms) => new TransientError(`The ${this.#who} ${what} within ${ms / 1000} s.`, { hint }),
+      (ms) => new TransientError(`The ${this.who} ${what} within ${ms / 1000} s.`, { hint }),
     )
     return this.#race(work, deadline, () => deadline.begin(afterAbortMs))
   }
@@ -116,7 +117,8 @@ export class Supervisor {
     const stopped = new Promise<undefined>((resolve) => {
       stop = () => resolve(undefined)
     })
-    const late = (ms: number): Error => new TransientError(`it gave nothing for ${ms / 1000} s`)
+    const hint = 'Look at what it reads from, or raise source.timeoutMs.'
+    const late = (ms: number): Error => new TransientError(`The ${this.who} gave nothing for ${ms / 1000} s.`, { hint })
     return this.#race(Promise.race([next(), stopped]), new Deadline(this.terms.timeoutMs, late), stop)
   }
 
@@ -151,7 +153,7 @@ export class Supervisor {
     } finally {
       // An iteration that hangs can't be asked to end either.
       const ended = iterator.return?.()
-      if (!isPulling) await ended
+      if (!isPulling) await (ended && this.within(ended, 'did not end'))
       else ended?.catch(() => undefined)
     }
   }
@@ -166,7 +168,7 @@ export class Supervisor {
         () => undefined,
       )
     } catch (error) {
-      this.terms.log.warn({ event: 'plugin-not-closed', err: toError(error) }, `the ${this.#who} could not be closed`)
+      this.terms.log.warn({ event: 'plugin-not-closed', err: toError(error) }, `the ${this.who} could not be closed`)
     } finally {
       this.#end()
     }

@@ -223,7 +223,7 @@ export class Tally {
     const { total, count } = this
     if (total !== undefined && count < total)
       return new TransientError(
-        `the list ended after ${count} of ${total} items; if that is no total of them, set source.total to false`,
+        `The list ended after ${count} of ${total} items; if that is no total of them, set source.total to false.`,
         { hint: anyWay },
       )
     if (total !== undefined && count > total && !this.#hasChanged)
@@ -231,7 +231,9 @@ export class Tally {
         hint: totalHint,
       })
     if (this.#arePagesKnown && this.#pages < (this.#pagesInAll ?? 0) && total === undefined)
-      return new TransientError(`the list ended after ${this.#pages} of ${this.#pagesInAll} pages`, { hint: pagesHint })
+      return new TransientError(`The list ended after ${this.#pages} of ${this.#pagesInAll} pages.`, {
+        hint: pagesHint,
+      })
     const sign = this.#signs.find((each) => this.#isMissed(each) && !this.#isKnownToEnd(each, pagination))
     return sign && missed(sign, named, { count, pages: this.#pages })
   }
@@ -269,12 +271,12 @@ function missed(
   come: { count: number; pages: number },
 ): OwmError {
   if (kind === 'items')
-    return new TransientError(`the list ended after ${come.count} of ${atLeast} items, as ${at} says`, {
+    return new TransientError(`The list ended after ${come.count} of ${atLeast} items, as ${at} says.`, {
       hint: `${hint} If that is no total of its items, set source.total to false.`,
     })
   const off = 'If it means something else, set source.next to false.'
   if (kind === 'pages')
-    return new TransientError(`the list ended after ${come.pages} of ${atLeast} pages, as ${at} says`, {
+    return new TransientError(`The list ended after ${come.pages} of ${atLeast} pages, as ${at} says.`, {
       hint: `${hint} ${off}`,
     })
   if (kind === 'next')

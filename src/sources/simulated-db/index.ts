@@ -54,7 +54,7 @@ export default defineSource({
       if (latencyMs > 0) await sleep(latencyMs, undefined, { signal })
       const query = ++queries
       if (mix(seed + first, query) / 2 ** 32 < failureRate)
-        throw new TransientError(`the simulated query of locations ${first} to ${first + pageSize} failed`)
+        throw new TransientError(`The simulated query of locations ${first} to ${first + pageSize} failed.`)
       if (chance(seed + first, 14 + query, hangRate)) await sleep(2 ** 31 - 1, undefined, { signal, ref: false })
       const rows: Location[] = []
       for (let number = first; number < Math.min(count, first + pageSize); number++) rows.push(rowOf(number))

@@ -34,7 +34,7 @@ export interface List extends TextList {
 export async function unchanged(list: List, version: string): Promise<void> {
   const now = await list.version().catch(() => 'gone')
   if (now !== version)
-    throw new TransientError(`the list ${list.name} was changed while it was read`, {
+    throw new TransientError(`The list ${list.name} was changed while it was read.`, {
       hint: 'Write a new list beside it, then rename it.',
     })
 }

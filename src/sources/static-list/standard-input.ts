@@ -40,7 +40,7 @@ let kept: { file: FileHandle; isWhole: boolean } | undefined
 
 async function* bytes(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (kept) {
-    if (!kept.isWhole) throw new TransientError('standard input could not be read to its end by an earlier run')
+    if (!kept.isWhole) throw new TransientError('Standard input could not be read to its end by an earlier run.')
     yield* kept.file.createReadStream({ start: 0, autoClose: false, signal })
     return
   }

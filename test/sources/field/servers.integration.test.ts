@@ -266,8 +266,8 @@ test('a fault half-way delivers what was read and says how far that is; the next
   const ran = await produce(options, cwd)
   expect(ran).toMatchObject({ code: 78, cities: all(8) })
   expect(ran.json.error).toMatchObject({
-    message: expect.stringMatching(/failed after 8 locations of slot .*401/),
-    hint: expect.stringMatching(/source\.auth.* brings the rest/),
+    message: expect.stringMatching(/answered 401/),
+    hint: expect.stringMatching(/source\.auth.*: 8 locations of slot .* brings the rest/),
   })
   isKnown = true
   expect(await produce(options, cwd)).toMatchObject({ code: 0, cities: all(10) })
