@@ -116,6 +116,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['held-after-loss', '', 'faults/replay', 'what it left out is delivered'],
   ['shards-the-same', 'return', 'faults/protocol/receipts', 'a slot that the sink has in shards'],
   ['earlier-turns-told', '', 'faults/protocol/another-sink', 'what a sink had before another one'],
+  ['fence-may-move', '', 'faults/protocol/rights', 'hset is taken'],
   ['back-behind-its-own', 'const isOwn = false', 'faults/protocol/another-sink', 'by mistake'],
   ['read-again-counts', 'return [...ofSlot]', 'outbox/again.integration', 'what was discarded'],
   [

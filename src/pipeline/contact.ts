@@ -258,7 +258,7 @@ export class Contact {
       return await resilience.run(call, signal)
     } catch (thrown) {
       const error = asOwmError(thrown)
-      if (!['CIRCUIT_OPEN', 'CHANGED', 'SUPERSEDED'].includes(error.code)) {
+      if (!signal.aborted && !['CIRCUIT_OPEN', 'CHANGED', 'SUPERSEDED'].includes(error.code)) {
         if (outbox.pending > 0) await outbox.noteFailure(seq, error.message)
         else this.#unnoted = error.message
       }

@@ -21,7 +21,8 @@ import { plural } from '../words.js'
 import type { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import { excerpt } from './input/intake.js'
-import type { Delivered, Deps, Progress } from './parts.js'
+import { asOwmError, type Delivered, type Deps, type Progress } from './parts.js'
+import { isTransient } from './retry.js'
 
 /** A sink that has to be compared more often before it gets any further keeps nothing: going on would double all. */
 const maxComparisons = 10
@@ -40,6 +41,10 @@ export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
   const { contact } = options
   try {
     await new Relay(deps, options).run()
+  } catch (thrown) {
+    const error = asOwmError(thrown)
+    // What fails once the signal has come fails because of it.
+    if (!deps.signal.aborted || !isTransient(error)) throw error
   } finally {
     step('relay:ended')
     options.delivered.evicted += contact.evicted

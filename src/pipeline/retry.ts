@@ -123,10 +123,10 @@ export function resilience(
         return await operation()
       } catch (thrown) {
         const error = toError(thrown)
-        if (!isTransient(error)) throw error
+        if (!isTransient(error) || signal.aborted) throw error
         counter.state++
         const asked = retryAfterOf(error)
-        if (attempt >= most || signal.aborted || asked >= maxRetryAfterMs) throw error
+        if (attempt >= most || asked >= maxRetryAfterMs) throw error
         wait = wait ? wait.next(undefined) : backoff.next()
         // The jitter comes on top of what was asked for: all who were told the same shall not come at once.
         const delay = asked + wait.duration

@@ -1,5 +1,6 @@
 /** What a Redis that can't serve says, and what follows: a connection, a class, a next step. All servers are real. */
 import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
@@ -163,6 +164,9 @@ it.each([
   ['redis://h/db1', /is expected/],
   ['redis://h?db=one', /is expected/],
   ['redis://h/9999999999', /is expected/],
+  ['redis://h?tls=yes', /tls in its query must be true or false/],
+  ['redis://h?noDelay=0', /noDelay in its query must be true or false/],
+  ['redis://h?connectTimeout=5s', /connectTimeout in its query must be a number/],
   ['http://h', /redis:\/\/ or rediss:/],
 ])('the URL %s is a mistake', (url, message) => {
   const [issue] = options.safeParse({ url }).error?.issues ?? []
@@ -175,6 +179,49 @@ it('parameters of ioredis do what they did; those that owm sets itself have no e
   expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
   await admin.select(1)
   expect(await admin.xlen(`a:${stream}`)).toBe(1)
+})
+
+it('parameters that are no text are taken as what they are', async () => {
+  const { redis } = await server()
+  const numbers = 'connectTimeout=5000&commandTimeout=5000&socketTimeout=5000&disconnectTimeout=2000&keepAlive=100'
+  expect(await produce(`${redis.url}?${numbers}&noDelay=false&tls=false`)).toMatchObject({ code: 0, stderr: '' })
+  const ran = await produce(`${redis.url}?tls=true`)
+  expect(ran, ran.stderr).toMatchObject({ code: 78, stderr: expect.stringMatching(/TLS/) })
+})
+
+it('a prefix of all keys makes another stream, and its groups are seen', async () => {
+  const scene = await redisScene({ count: 3 })
+  await scene.admin.xgroup('CREATE', `a:${stream}`, 'workers', '0', 'MKSTREAM')
+  const to = (prefix: string): string[] => ['--set', `sink.url=${scene.url}?keyPrefix=${prefix}`]
+  expect(await scene.owm(['produce', '--slot', slot, ...to('a:')])).toMatchObject({ code: 0 })
+  expect((await scene.owm(['stream', 'inspect', ...to('a:')])).stdout).toContain('workers')
+  await scene.owm(['produce', '--slot', '2026-11-23T11:00:00Z', '--no-flush', ...to('a:')])
+  expect(await scene.owm(['flush', ...to('b:')])).toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining(`b:${stream}`),
+  })
+})
+
+const http = 'HTTP/1.1 400 Bad Request\r\n\r\n'
+it.each([
+  ['nil', '$-1\r\n'],
+  ['PONG', '+PONG\r\n'],
+  ['HTTP', http],
+])('what answers %s to everything is no Redis', async (_, answer) => {
+  const scene = await redisScene({ count: 3 })
+  expect((await scene.owm(['produce', '--slot', slot])).code).toBe(0)
+  const other = createServer((socket) => {
+    socket.on('error', () => undefined).on('data', () => socket.write(answer))
+  })
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void other.close())
+  const to = ['--set', `sink.url=redis://127.0.0.1:${Object(other.address()).port}`, '--set', 'retry.attempts=1']
+  for (const command of [['why', '1'], ['verify'], ['stream', 'inspect'], ['flush']]) {
+    const { code, stderr } = await scene.owm([...command, ...to])
+    // What the outbox knows, `why` tells all the same.
+    expect([command[0], code]).toEqual([command[0], command[0] === 'why' ? 0 : 75])
+    expect(stderr).not.toMatch(/ is not |NaN|report this|Cannot read/i)
+  }
 })
 
 it('an answer that no command gives is shown as text', () => {

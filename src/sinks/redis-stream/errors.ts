@@ -7,8 +7,8 @@ const configurationCodes: Readonly<Record<string, string>> = {
   WRONGPASS: 'Correct the user or the password: sink.url or OWM_REDIS_URL, or sink.username and sink.password.',
   NOPERM:
     'Give the user +eval +ping +time +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
-    '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys of the ' +
-    'stream (ACL SETUSER); `owm why` also asks +xpending, `durability` +wait, `cluster` +cluster.',
+    '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys ~STREAM ' +
+    'and ~{STREAM}:owm:* (ACL SETUSER); `owm why` also asks +xpending, `durability` +wait, `cluster` +cluster.',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',
@@ -55,6 +55,12 @@ export const unexpected = (answer: unknown): TransientError =>
   new TransientError(`Redis answered something unexpected: ${[answer].flat(Number.POSITIVE_INFINITY).join(' ')}`, {
     hint: 'Look whether a proxy, or another program than Redis, answers there.',
   })
+
+/** Throws TransientError for what is no list: only Redis itself promises one. */
+export function listOf<T>(answer: readonly T[]): readonly T[] {
+  if (Array.isArray(answer)) return answer
+  throw unexpected(answer)
+}
 
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
 
@@ -139,6 +145,7 @@ export function classed(thrown: unknown, place: string): Error {
       hint: 'Name a certificate of owm in sink.tls.cert and sink.tls.key, or set `tls-auth-clients no` on the server.',
       cause: error,
     })
+  if (error.name === 'ParserError') return unexpected(error.message.replace(/ Please report this\.$/, ''))
   return new TransientError(`Redis at ${place} can't be reached: ${error.message}`, {
     hint: `${lookAt(error)}; the tasks wait in the outbox.`,
     cause: error,

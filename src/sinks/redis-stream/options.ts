@@ -1,6 +1,6 @@
 /** What may stand beside `use: redis-stream`. */
 import * as z from 'zod'
-import { databaseIn, mistakeIn, passwordIn } from './url.js'
+import { databaseIn, isTlsUrl, mistakeIn, passwordIn } from './url.js'
 
 const timeout = z.number().int().min(1).max(3_600_000)
 
@@ -111,6 +111,6 @@ function* contradictionsIn(given: Given): Generator<[key: string, message: strin
   else if (database !== undefined && databaseIn(url ?? defaultUrl) !== '')
     yield ['database', 'it stands in url: leave one of the two out']
   if (given.tls && socket !== undefined) yield ['tls', 'a socket needs no TLS: leave it out']
-  else if (given.tls && !sentinels && !cluster && !url?.startsWith('rediss:'))
+  else if (given.tls && !sentinels && !cluster && !isTlsUrl(url ?? defaultUrl))
     yield ['tls', 'it needs a url that starts with rediss://']
 }

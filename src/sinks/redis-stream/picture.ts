@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis'
 import type { Entry, GroupPicture, Reading, SinkPicture } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import type { Connection } from './connection/index.js'
-import { isMissingKey } from './errors.js'
+import { isMissingKey, listOf, unexpected } from './errors.js'
 import type { Settings } from './options.js'
 
 /** Entries that one look at the stream fetches. */
@@ -33,7 +33,7 @@ export async function* entriesOf(
 ): AsyncGenerator<Entry> {
   for (let from = first; ; ) {
     const page = await connection.ask((redis) => redis.xrange(stream, from, last, 'COUNT', pageOfEntries))
-    for (const [id, fields] of page) yield { id, taskId: taskIdIn(fields), at: timeOf(id) }
+    for (const [id, fields] of listOf(page)) yield { id, taskId: taskIdIn(fields), at: timeOf(id) }
     const [end] = page.at(-1) ?? []
     if (end === undefined || page.length < pageOfEntries) return
     from = idAfter(end)
@@ -41,10 +41,10 @@ export async function* entriesOf(
 }
 
 /** All entries, a page at a time, the newest first. */
-export async function* pagesBack(connection: Connection, stream: string): AsyncGenerator<Stored[]> {
+export async function* pagesBack(connection: Connection, stream: string): AsyncGenerator<readonly Stored[]> {
   for (let end = '+'; ; ) {
     const page = await connection.ask((redis) => redis.xrevrange(stream, end, '-', 'COUNT', pageOfEntries))
-    yield page
+    yield listOf(page)
     const [last] = page.at(-1) ?? []
     if (last === undefined || page.length < pageOfEntries) return
     end = idBefore(last)
@@ -85,6 +85,7 @@ export async function pictureOf(
   isQuick: boolean,
 ): Promise<SinkPicture> {
   const length = await connection.ask((redis) => redis.xlen(stream))
+  if (typeof length !== 'number') throw unexpected(length)
   const groups = await connection.ask((redis) => groupsOf(redis, stream))
   const counted = isQuick ? notCounted : await count(connection, stream, groups, now)
   return {
@@ -108,7 +109,10 @@ export interface Group {
 }
 
 export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
-  const [infos, length] = await Promise.all([infosOf(() => redis.xinfo('GROUPS', stream)), redis.xlen(stream)])
+  const [infos, length] = await Promise.all([
+    infosOf(() => redis.xinfo('GROUPS', prefixed(redis, stream))),
+    redis.xlen(stream),
+  ])
   // Redis counts those, too, that were trimmed before the group read them.
   const there = (lag: number | null): number | null => (lag === null ? null : Math.min(lag, length))
   return infos.map((info) => ({
@@ -167,7 +171,7 @@ export async function groupPicture(
   return connection.ask(async (redis) => {
     const [[next] = [], consumers] = await Promise.all([
       redis.xrange(stream, idAfter(delivered), '+', 'COUNT', 1),
-      infosOf(() => redis.xinfo('CONSUMERS', stream, name)),
+      infosOf(() => redis.xinfo('CONSUMERS', prefixed(redis, stream), name)),
     ])
     return {
       name,
@@ -201,6 +205,9 @@ async function holderOf(redis: Redis, stream: string, group: string, entry: stri
   return { consumer: String(consumer), idleMs: Number(idleMs), deliveries: Number(deliveries) }
 }
 
+/** ioredis puts the prefix of a URL before the keys of all commands but XINFO. */
+const prefixed = ({ options }: Redis, stream: string): string => `${options.keyPrefix ?? ''}${stream}`
+
 type Info = ReadonlyMap<unknown, unknown>
 
 /** Lists of names and values, one a group or consumer; none where there is no stream, or the group has gone since. */
@@ -209,7 +216,7 @@ async function infosOf(ask: () => Promise<unknown>): Promise<Info[]> {
     if (isMissingKey(error)) return []
     throw error
   })
-  if (!Array.isArray(answer)) return []
+  if (!Array.isArray(answer)) throw unexpected(answer)
   return answer.map((words: unknown): Info => {
     const info = new Map<unknown, unknown>()
     if (Array.isArray(words)) for (let at = 0; at + 1 < words.length; at += 2) info.set(words[at], words[at + 1])

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
 import type { Connection } from './connection/index.js'
 import { named } from './connection/wrong-type.js'
+import { listOf } from './errors.js'
 import type { Keys } from './keys.js'
 import { receipt as script } from './scripts/receipt.js'
 
@@ -53,12 +54,12 @@ export async function receiptsIn(
       time === undefined
         ? await redis.zrevrange(index, 0, newestGiven - 1)
         : await redis.zrangebyscore(index, time, time)
-    if (fields.length === 0) return [[], null]
+    if (listOf(fields).length === 0) return [[], null]
     return Promise.all([redis.hmget(keys.receipts(pipeline), ...fields), redis.hget(keys.mark, 'generation')])
   }
   const used = [keys.receipts(pipeline), index, keys.mark]
   const [texts, generation] = await named(connection, keys, used, () => connection.ask(read))
-  return texts.flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
+  return listOf(texts).flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
 }
 
 /** @param present the stream's generation; a receipt of an older one tells of tasks that are gone */

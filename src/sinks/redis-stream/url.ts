@@ -1,27 +1,14 @@
 /** `redis://user:password@host:port/db?…`: what may stand in it, and what does. */
 import { nearest } from '../../errors/suggest.js'
 
-/** Of ioredis' options those that a URL may set. */
-const parameters = [
-  'allowUsernameInURI',
-  'clientInfoTag',
-  'commandTimeout',
-  'connectionName',
-  'connectTimeout',
-  'db',
-  'disconnectTimeout',
-  'family',
-  'keepAlive',
-  'keyPrefix',
-  'noDelay',
-  'password',
-  'socketTimeout',
-  'tls',
-  'username',
-]
+/** Of ioredis' options those that a URL may set. It takes each for text, and `false` for true. */
+const numbers = ['commandTimeout', 'connectTimeout', 'disconnectTimeout', 'family', 'keepAlive', 'socketTimeout']
+const flags = ['allowUsernameInURI', 'noDelay']
+const texts = ['clientInfoTag', 'connectionName', 'db', 'keyPrefix', 'password', 'tls', 'username']
+const parameters = [...numbers, ...flags, ...texts].sort()
 
 /** Those that owm sets itself: they have no effect, as ever. */
-export const ownParameters = [
+const ownParameters = [
   'autoResendUnfulfilledCommands',
   'disableClientInfo',
   'enableOfflineQueue',
@@ -49,6 +36,24 @@ export function passwordIn(text: string): string {
   return password || (searchParams.get('password') ?? '')
 }
 
+/** Whether a URL asks for TLS. */
+export const isTlsUrl = (text: string): boolean =>
+  text.startsWith('rediss:') || new URL(text).searchParams.get('tls') === 'true'
+
+/** What a URL puts before each key, '' for nothing. */
+export const keyPrefixIn = (text: string): string => new URL(text).searchParams.get('keyPrefix') ?? ''
+
+/** Takes those of ioredis' options that aren't text out of a URL. */
+export function takeOptions({ searchParams }: URL): Record<string, number | boolean> {
+  const taken: Record<string, number | boolean> = {}
+  for (const name of [...numbers, ...flags]) {
+    const value = searchParams.get(name)
+    if (value !== null) taken[name] = flags.includes(name) ? value === 'true' : Number(value)
+  }
+  for (const name of [...ownParameters, ...numbers, ...flags, 'db', 'tls']) searchParams.delete(name)
+  return taken
+}
+
 /** What is wrong with a URL, in words without its values; undefined where nothing is. */
 export function mistakeIn(text: string): string | undefined {
   const form =
@@ -63,8 +68,17 @@ export function mistakeIn(text: string): string | undefined {
   }
   const known = [...parameters, ...ownParameters]
   const unknown = [...searchParams.keys()].find((name) => !known.includes(name))
-  if (unknown === undefined) return undefined
+  if (unknown === undefined) return wrongValueIn(searchParams)
   const near = nearest(unknown, parameters)
   const meant = near === undefined ? `known are ${parameters.join(', ')}` : `the nearest is ${near}`
   return `its query has an unknown parameter, ${unknown}: ${meant}`
+}
+
+function wrongValueIn(query: URLSearchParams): string | undefined {
+  for (const [name, value] of query) {
+    if (numbers.includes(name) && !/^\d{1,9}$/.test(value)) return `${name} in its query must be a number`
+    if ([...flags, 'tls'].includes(name) && !/^(true|false)$/.test(value))
+      return `${name} in its query must be true or false`
+  }
+  return undefined
 }

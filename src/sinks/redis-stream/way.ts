@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { ConfigurationError, codeOf, toError } from '../../errors/index.js'
 import { defaultUrl, type Settings } from './options.js'
-import { databaseIn, passwordIn } from './url.js'
+import { databaseIn, isTlsUrl, keyPrefixIn, passwordIn } from './url.js'
 
 /** Where a process listens. */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -39,8 +39,9 @@ export function addressOf(settings: Settings): string {
   if (sentinels) return `sentinel://${name}@${sentinels.toSorted().join(',')}/${database} ${stream}`
   if (cluster) return `cluster://${cluster.toSorted().join(',')}/0 ${stream}`
   if (socket !== undefined) return `unix://${socket}/${database} ${stream}`
-  const { protocol, hostname, port } = new URL(settings.url ?? defaultUrl)
-  return `${protocol}//${hostname}:${port || 6379}/${database} ${stream}`
+  const { url = defaultUrl } = settings
+  const { protocol, hostname, port } = new URL(url)
+  return `${protocol}//${hostname}:${port || 6379}/${database} ${keyPrefixIn(url)}${stream}`
 }
 
 const databaseOf = ({ database, url = defaultUrl }: Settings): string => String(database ?? databaseIn(url))
@@ -48,7 +49,7 @@ const databaseOf = ({ database, url = defaultUrl }: Settings): string => String(
 /** Reads the files of `tls`. Throws ConfigurationError. */
 export async function wayOf(settings: Settings, baseDir: string): Promise<Way> {
   const { sentinels, cluster, socket, url = defaultUrl, username, password } = settings
-  const isTls = settings.tls ? true : url.startsWith('rediss:')
+  const isTls = settings.tls ? true : isTlsUrl(url)
   const rest = {
     login: { username, password: password || undefined },
     database: databaseOf(settings),

@@ -1,9 +1,9 @@
 /** One connection to one process, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis, type RedisOptions } from 'ioredis'
-import { classed, isReply } from '../errors.js'
+import { classed, isReply, unexpected } from '../errors.js'
 import type { Settings } from '../options.js'
-import { ownParameters } from '../url.js'
+import { takeOptions } from '../url.js'
 import { addressOfEndpoint, type Endpoint, type Login, type Way } from '../way.js'
 import { otherProtocol } from './protocol.js'
 
@@ -67,8 +67,8 @@ function clientFor({ node, login }: Target, settings: Settings, { by, tls }: Way
   // SELECT is sent by `dial`: ioredis' own, after a refused AUTH, is a rejection that nobody can handle.
   const url = new URL(settings.url)
   url.pathname = ''
-  for (const name of ['db', ...ownParameters]) url.searchParams.delete(name)
-  return new Redis(url.href.replace(/^rediss:/, 'redis:'), options)
+  const given = takeOptions(url)
+  return new Redis(url.href.replace(/^rediss:/, 'redis:'), { ...options, ...given })
 }
 
 /** ASKING is good for one command. */
@@ -87,7 +87,8 @@ async function ping(redis: Redis, timeoutMs: number): Promise<void> {
   const late = new Promise<never>((_, reject) =>
     setTimeout(() => reject(new Error('PING timed out')), timeoutMs).unref(),
   )
-  await Promise.race([redis.ping(), late])
+  const answer = await Promise.race([redis.ping(), late])
+  if (answer !== 'PONG') throw unexpected(answer)
 }
 
 /** Closes a connection. Where it is closed already, ioredis would set a timer that keeps the process for 2 s. */

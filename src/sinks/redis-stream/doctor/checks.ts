@@ -91,7 +91,7 @@ export const checks = {
   'redis-commands': {
     about: 'whether this user may give every command that owm needs',
     why: 'A run stops with 78 at the first command that is refused.',
-    todo: 'Give the user the commands that the line names, on the keys of the stream (ACL SETUSER).',
+    todo: 'Give the user the commands that the line names, on ~STREAM and ~{STREAM}:owm:* (see docs/sinks.md).',
     exitCode: 78,
   },
   'redis-cluster': {

@@ -80,6 +80,9 @@ if over > 0 and length > 0 then
   end
 end
 
+-- Redis doesn't roll back: where this user may no longer move the fence, that shows before anything is added.
+-- guard: fence-may-move
+redis.call('HSET', fence, 'epoch', epoch)
 -- The bound as text and all names local: a number is printed anew for each call, a global is looked up.
 local xadd, type, maxlen = redis.pcall, type, ARGV[1]
 local from, to = nil, nil
