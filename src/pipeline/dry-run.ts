@@ -1,17 +1,16 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { hash } from 'node:crypto'
 import type { OwmError } from '../errors/index.js'
-import { isMalformed, type Location } from '../plugin.js'
-import { taskMaker } from '../tasks/encode.js'
-import { taskIdOf } from '../tasks/id.js'
+import { Utf8 } from '../tasks/bytes.js'
+import { maxTaskBytes } from '../tasks/encode.js'
 import { SeenIds } from '../tasks/ids/seen.js'
-import { placeIn, placeOf } from '../tasks/place.js'
-import { Rejection } from '../tasks/rejection.js'
-import type { DueOf } from './input/cadence.js'
+import { placeText } from '../tasks/place.js'
+import type { CadenceCheck, DueOf } from './input/cadence.js'
 import { otherPlaceHere } from './input/intake.js'
+import { checkedIn, judgeIn, rejectionOf } from './input/judge.js'
 import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { pagesOf } from './input/pages.js'
-import { Rejects, wordsOf } from './input/rejects.js'
+import { Rejects } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
 /** So many tasks are shown. */
@@ -34,7 +33,7 @@ export interface DryRun {
 
 /**
  * @param how namespace: see tasks/id; traceparent: see tasks/encode; dueOf: which locations the slot has; signal: ends
- *   it early, what was read until then is what counts
+ *   it early, what was read until then is what counts; check: sees all of them
  */
 export async function dryRun(
   source: SourceDeps,
@@ -43,57 +42,52 @@ export async function dryRun(
     namespace,
     traceparent,
     dueOf,
-    signal,
+    ...around
   }: {
     namespace: string
     traceparent?: string | undefined
     dueOf: DueOf
     signal: AbortSignal
+    check?: CadenceCheck | undefined
   },
 ): Promise<DryRun> {
-  const make = taskMaker(slot, namespace, traceparent)
+  const [judge, task] = [judgeIn(dueOf, slot, namespace, traceparent), new Utf8(maxTaskBytes)]
   const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
   const found = { read: 0, rejected: 0, duplicates: 0, notDue: 0, preview: [] as string[] }
   const rejects = new Rejects()
-  for await (const page of pagesOf(source, signal)) {
+  for await (const page of pagesOf(source, around))
     for (const [index, location] of page.locations.entries()) {
       found.read++
-      const task = isMalformed(location) ? location : taskOf(location, dueOf, make)
-      if (task === 'not due') {
+      task.end = 0
+      const judged = judge(location, checkedIn(page, index), task)
+      if (judged === 'not due') {
         found.notDue++
         continue
       }
-      if (typeof task !== 'string') {
+      if ('reason' in judged) {
         found.rejected++
-        const value = isMalformed(location) ? location.value : wordsOf(location)
-        rejects.add({ reason: task.reason, value, position: page.position(index, task.field) })
+        rejects.add(rejectionOf(page, index, judged))
         continue
       }
-      const id = taskIdOf(task)
-      const isSamePlace = seen.places.add(hash('sha1', `${id}${placeIn(task)}`))
-      const isSameTask = seen.tasks.add(hash('sha1', task))
-      if (!seen.ids.add(id.replaceAll('-', ''))) {
-        if (found.preview.length < shown) found.preview.push(task)
+      const { digits, place } = judged
+      const text = task.toString()
+      const isSamePlace = seen.places.add(hash('sha1', `${digits}${placeText(place)}`))
+      const isSameTask = seen.tasks.add(hash('sha1', text))
+      if (!seen.ids.add(digits)) {
+        if (found.preview.length < shown) found.preview.push(text)
       } else if (isSamePlace) {
         found.duplicates++
         if (!isSameTask) rejects.merge({ position: page.position(index), keys: [], values: ['', ''] })
       } else {
         found.rejected++
-        rejects.add({ reason: otherPlaceHere, value: task, position: page.position(index) })
+        rejects.add({ reason: otherPlaceHere, value: text, position: page.position(index) })
       }
     }
-  }
-  return { ...found, rejects, ...judged(source, found, rejects) }
-}
-
-function taskOf(location: Location, dueOf: DueOf, make: ReturnType<typeof taskMaker>): string | Rejection | 'not due' {
-  const place = placeOf(location)
-  const due = place instanceof Rejection ? place : dueOf(location, place)
-  return due === 'not due' || due instanceof Rejection ? due : make(location, due.window)
+  return { ...found, rejects, ...enough(source, found, rejects) }
 }
 
 /** Whether a source that was read without an outbox gave enough. */
-export function judged(
+export function enough(
   source: SourceDeps,
   { read, rejected }: { read: number; rejected: number },
   rejects: Rejects,

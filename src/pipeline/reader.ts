@@ -9,11 +9,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunRow } from '../outbox/outbox.js'
-import { isMalformed } from '../plugin.js'
 import { zeroSum } from '../tasks/ids/sum.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
-import { cadenceOf, checksOf } from './input/cadence.js'
+import { cadenceCheck, cadenceOf } from './input/cadence.js'
 import { IntakeBuffer } from './input/intake.js'
 import { type Given, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
@@ -45,7 +44,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const positions = new Positions(run.persisted)
   const [known, windows] = [await knownOf(run, outbox), await outbox.ledger.windowsOf(run)]
   // Who reads on has not seen the beginning.
-  const checks = run.checkpoint === null ? checksOf(cadenceOf(run), deps.log) : []
+  const check = run.checkpoint === null ? cadenceCheck(cadenceOf(run), deps.log) : undefined
   const traceparent = deps.traceparent?.(run.slot)
   const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions, traceparent })
   const hold = await holdOf(run, intake, deps)
@@ -57,7 +56,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   try {
     for await (const page of opened.read(run.checkpoint ?? undefined, run.read)) {
       await intake.add(page)
-      for (const check of checks) for (const one of page.locations) if (!isMalformed(one)) check.note(one)
+      check?.note(page)
       if (intake.size >= gatheredBatches * batchSize) await writer.current
       writer.storeWhatIsFull()
       // A source that never waits for anything would keep SQLite's and the sink's answers waiting.
@@ -77,7 +76,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
     await opened.close?.()
   }
   if (signal.aborted) return positions
-  for (const check of checks) check.warn()
+  check?.warn()
   await outbox.ledger.endReading(run)
   step('reading:ended')
   return positions

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { folderWith, owmJson } from '../support/cli.js'
 
-async function stderrOf(cadence: object): Promise<string> {
+async function stderrOf(cadence: object, command = ['produce']): Promise<string> {
   const cwd = await folderWith({
     source: { use: 'static-list', file: 'list.csv' },
     sink: { use: 'jsonl', path: 't.jsonl' },
@@ -16,22 +16,25 @@ async function stderrOf(cadence: object): Promise<string> {
     join(cwd, 'list.csv'),
     'city,latitude,longitude,people,every\nBern,46.9,7.4,"133,883",1h\nBasel,1,2,5,\n',
   )
-  const { code, stderr } = await owmJson(['produce'], { cwd })
+  const { code, stderr } = await owmJson(command, { cwd })
   expect(code).toBe(0)
   return stderr
 }
 
-it('tells of fields that no location has, and of values that are no numbers', async () => {
-  const rules = [
-    { where: { peeple: { gte: 5 } }, every: '1h' },
-    { where: { people: { gte: 5 }, country: { not: 'CH' } }, every: '1h' },
-  ]
-  const stderr = await stderrOf({ field: 'evry', rules })
-  expect(stderr).toContain('cadence.field: no location has evry. Did you mean')
-  expect(stderr).toContain('cadence.rules.0.where: no location has peeple. Did you mean')
-  expect(stderr).toContain('cadence.rules.1.where: people is no number in one location, such as')
-  expect(stderr).not.toContain('country')
-})
+it.each([['produce'], ['produce --dry-run'], ['plan']])(
+  '%s tells of fields that no location has, and of values that are no numbers',
+  async (command) => {
+    const rules = [
+      { where: { peeple: { gte: 5 } }, every: '1h' },
+      { where: { people: { gte: 5 }, country: { not: 'CH' } }, every: '1h' },
+    ]
+    const stderr = await stderrOf({ field: 'evry', rules }, command.split(' '))
+    expect(stderr).toContain('cadence.field: no location has evry. Did you mean')
+    expect(stderr).toContain('cadence.rules.0.where: no location has peeple. Did you mean')
+    expect(stderr).toContain('cadence.rules.1.where: people is no number in one location, such as')
+    expect(stderr).not.toContain('country')
+  },
+)
 
 it('is silent where all is there', async () => {
   expect(await stderrOf({ field: 'every', rules: [{ where: { city: 'Bern' }, every: '1h' }] })).not.toContain('cadence')

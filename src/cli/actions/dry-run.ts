@@ -18,6 +18,8 @@ interface Shown {
 
 interface DueNow {
   readonly dueOf: DueOf
+  /** By which `dueOf` goes, as a run keeps it. */
+  readonly cadence?: string | null
   /** Scheduled times before the slot that have runs of their own. */
   readonly earlier: number
   /** What a start would send of the tasks of a slot that is served; undefined where it isn't. */
@@ -49,7 +51,12 @@ export async function dueInDryRun(
   if (!schedule) return { dueOf: everything, earlier: 0, ...served }
   const runs = named === undefined ? wouldServe(schedule, seen).runs : []
   const from = runs.at(-1)?.from ?? schedule.timetable.at(to - 1) ?? to
-  return { dueOf: dueIn(cadenceOf({ cadence }), { from, to }), earlier: Math.max(0, runs.length - 1), ...served }
+  return {
+    cadence,
+    dueOf: dueIn(cadenceOf({ cadence }), { from, to }),
+    earlier: Math.max(0, runs.length - 1),
+    ...served,
+  }
 }
 
 export async function dryRun(
@@ -59,14 +66,16 @@ export async function dryRun(
   elapsed: () => number,
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
-  const [{ dryRun }, { parseJson }] = await Promise.all([
+  const [{ dryRun }, { cadenceCheck, cadenceOf }, { parseJson }] = await Promise.all([
     import('../../pipeline/dry-run.js'),
+    import('../../pipeline/input/cadence.js'),
     import('../../tasks/json/parse.js'),
   ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
-  const { dueOf, earlier, ofServed } = now
-  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal }
+  const { dueOf, cadence = null, earlier, ofServed } = now
+  const check = cadenceCheck(cadenceOf({ cadence }), await around.logger())
+  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal, check }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }

@@ -1,7 +1,7 @@
 /** Which locations a run takes, where they don't all have the rhythm of the schedule. */
 import type { RunRow } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
-import type { Location, Logger } from '../../plugin.js'
+import { isMalformed, type Location, type LocationBatch, type Logger } from '../../plugin.js'
 import { durationMs } from '../../schedule/duration.js'
 import { newestWindow, periodMs, periodsInWords, type Rhythm, type Span } from '../../schedule/windows.js'
 import type { Place } from '../../tasks/place.js'
@@ -27,10 +27,26 @@ export interface Cadence {
 export const cadenceOf = ({ cadence }: Pick<RunRow, 'cadence'>): Cadence | undefined =>
   cadence === null ? undefined : JSON.parse(cadence)
 
-/** Checks of the fields by which a cadence goes: without one, locations quietly get another rhythm. */
-export function checksOf(cadence: Cadence | undefined, log: Logger): FieldCheck[] {
-  if (!cadence) return []
-  const { field, rules } = cadence
+/** Checks the fields by which a cadence goes: without one, locations quietly get another rhythm. */
+export interface CadenceCheck {
+  note(page: LocationBatch): void
+  /** At the end of the list. */
+  warn(): void
+}
+
+export function cadenceCheck(cadence: Cadence | undefined, log: Logger): CadenceCheck {
+  const checks = cadence ? fieldChecks(cadence, log) : []
+  return {
+    note({ locations }) {
+      for (const check of checks) for (const one of locations) if (!isMalformed(one)) check.note(one)
+    },
+    warn() {
+      for (const check of checks) check.warn()
+    },
+  }
+}
+
+function fieldChecks({ field, rules }: Cadence, log: Logger): FieldCheck[] {
   const own = field === undefined ? [] : [new FieldCheck({ [field]: { exists: true } }, 'cadence.field', log)]
   const ofRules = rules.map(({ where }, index) => new FieldCheck(where.fields, `cadence.rules.${index}.where`, log))
   return [...own, ...ofRules]

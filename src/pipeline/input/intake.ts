@@ -2,17 +2,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Intake, RunRow, StoredRejection as SetAside, Suspect } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
-import { isMalformed, type LocationBatch } from '../../plugin.js'
 import { type Batch, BatchWriter } from '../../tasks/batch.js'
-import { taskEncoder } from '../../tasks/encode.js'
 import { IdSum } from '../../tasks/ids/sum.js'
-import { placeOf } from '../../tasks/place.js'
-import { Rejection } from '../../tasks/rejection.js'
-import { cadenceOf, type DueOf, dueIn } from './cadence.js'
-import type { PlacedBatch } from './filters/filters.js'
+import { cadenceOf, dueIn } from './cadence.js'
+import { checkedIn, type Judge, judgeIn, rejectionOf, type Why } from './judge.js'
 import type { Given } from './minimum.js'
+import type { PlacedBatch } from './pages.js'
 import type { Positions } from './positions.js'
-import { type Rejects, wordsOf } from './rejects.js'
+import type { Rejects } from './rejects.js'
 import type { KnownTasks } from './served.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
@@ -45,8 +42,7 @@ export class IntakeBuffer {
   readonly #batchSize: number
   readonly #run: RunRow
   readonly #known: KnownTasks
-  readonly #encode: ReturnType<typeof taskEncoder>
-  readonly #dueOf: DueOf
+  readonly #judge: Judge
   readonly #covering: Windows['covering']
   readonly #tasks: BatchWriter
   #checkpoint: string | null
@@ -64,14 +60,13 @@ export class IntakeBuffer {
   readonly #positions: Positions
 
   constructor({ run, batchSize, known, windows, rejects, positions, traceparent }: IntakeOptions) {
-    this.#dueOf = dueIn(cadenceOf(run), windows)
     this.#covering = windows.covering
     this.#rejects = rejects
     this.#positions = positions
     this.#batchSize = batchSize
     this.#run = run
     this.#known = known
-    this.#encode = taskEncoder(run.slot, run.namespace, traceparent)
+    this.#judge = judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace, traceparent)
     this.#tasks = new BatchWriter()
     this.#checkpoint = run.checkpoint
   }
@@ -96,45 +91,28 @@ export class IntakeBuffer {
   }
 
   #take(page: PlacedBatch, index: number): void {
-    const location = page.locations[index] ?? {}
     this.size++
     this.given.read++
-    if (isMalformed(location)) {
-      this.#reject(page, index, location.value, location)
-      return
-    }
-    const place = page.places?.[index] ?? placeOf(location)
-    if (place instanceof Rejection) {
-      this.#reject(page, index, wordsOf(location), place)
-      return
-    }
-    const due = this.#dueOf(location, place)
-    if (due instanceof Rejection) {
-      this.#reject(page, index, wordsOf(location), due)
-      return
-    }
-    if (due === 'not due') {
+    const tasks = this.#tasks
+    const judged = this.#judge(page.locations[index] ?? {}, checkedIn(page, index), tasks.next())
+    if (judged === 'not due') {
       this.given.usable++
       this.#notDue++
       return
     }
-    const tasks = this.#tasks
-    const digits = this.#encode(place, location, tasks.next(), due.window)
-    if (digits instanceof Rejection) {
-      tasks.drop()
-      this.#reject(page, index, wordsOf(location), digits)
+    if ('reason' in judged) {
+      this.#reject(page, index, judged)
       return
     }
+    const { place, due, digits } = judged
     const served = this.#known.served.look(digits, place)
     if (served === 'other place') {
-      tasks.drop()
       this.#rejects.conflicts++
-      this.#reject(page, index, wordsOf(location), { reason: otherPlace(this.#run) })
+      this.#reject(page, index, { reason: otherPlace(this.#run) })
       return
     }
     this.given.usable++
     if (served === 'same place') {
-      tasks.drop()
       this.#repeated++
       return
     }
@@ -158,13 +136,9 @@ export class IntakeBuffer {
     if (tasks.count === this.#batchSize) this.#batches.push(tasks.take())
   }
 
-  #reject(page: LocationBatch, index: number, value: string, { reason, field }: Why): void {
-    const rejection = {
-      kind: 'rejected',
-      position: page.position(index, field),
-      value: excerpt(value),
-      reason: excerpt(reason),
-    } as const
+  #reject(page: PlacedBatch, index: number, why: Why): void {
+    const { position, value, reason } = rejectionOf(page, index, why)
+    const rejection = { kind: 'rejected', position, value: excerpt(value), reason: excerpt(reason) } as const
     this.#rejections.push(rejection)
     this.#rejects.add(rejection)
   }
@@ -208,12 +182,6 @@ export const otherPlaceHere = "its id is another place's, too"
 /** Why a location is rejected whose id an earlier run of the slot gave to another place. */
 export const otherPlace = ({ slot }: Pick<RunRow, 'slot'>): string =>
   `the slot ${slot} has another place under this id already`
-
-/** Why a record is rejected, and for which of its fields. */
-interface Why {
-  readonly reason: string
-  readonly field?: string | undefined
-}
 
 /** The first 1,000 characters of a record, or of a reason that a plugin gave. */
 export const excerpt = (value: string): string =>

@@ -3,11 +3,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endlessSource, isOwmError, TransientError, toError } from '../../errors/index.js'
 import type { LocationBatch, Source } from '../../plugin.js'
 import type { SourceDeps } from '../parts.js'
+import type { CadenceCheck } from './cadence.js'
+import type { Checked } from './judge.js'
+
+/** A page whose locations the filters may have checked already: index for index. */
+export interface PlacedBatch extends LocationBatch {
+  readonly places?: readonly Checked[]
+}
 
 /** A source that counts what it gives. */
 export interface BoundedSource extends Source {
   /** @param before how many locations lie before the checkpoint */
-  read(resume: string | undefined, before?: number): AsyncIterable<LocationBatch>
+  read(resume: string | undefined, before?: number): AsyncIterable<PlacedBatch>
 }
 
 /** A source that ends with an error where it gives more locations than it may: it may never end. */
@@ -25,15 +32,24 @@ export function bounded(source: Source, name: string, maxLocations: number): Bou
   }
 }
 
-/** All pages of a source that is read without an outbox. A signal ends it early. */
-export async function* pagesOf(source: SourceDeps, signal: AbortSignal): AsyncGenerator<LocationBatch> {
+/**
+ * All pages of a source that is read without an outbox.
+ *
+ * @param around signal: ends it early; check: sees all of them, and warns at their end
+ */
+export async function* pagesOf(
+  source: SourceDeps,
+  { signal, check }: { signal: AbortSignal; check?: CadenceCheck | undefined },
+): AsyncGenerator<PlacedBatch> {
   const opened = await source.open()
   try {
     for await (const page of opened.read(undefined)) {
       await nextTurn() // a signal is heard between two turns only
       if (signal.aborted) return
+      check?.note(page)
       yield page
     }
+    check?.warn()
   } catch (error) {
     throw isOwmError(error)
       ? error

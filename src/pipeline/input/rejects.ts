@@ -1,9 +1,6 @@
 /** Rejected locations by their reasons: how many, and an example of each. */
-
-import { inspect } from 'node:util'
-import { isMalformed, type Location, type LocationBatch } from '../../plugin.js'
-import { exactJson } from '../../tasks/json/exact.js'
-import { placeOf } from '../../tasks/place.js'
+import type { LocationBatch } from '../../plugin.js'
+import { checkedIn, rejectionOf, type Told } from './judge.js'
 
 /** What `owm produce --json` says of the commonest reasons. */
 export interface RejectedFor {
@@ -41,11 +38,7 @@ export class Rejects {
    * @param of the reason without what differs from record to record
    * @param times how many of them there are
    */
-  add(
-    { reason, position, value }: Pick<RejectedFor, 'reason' | 'position' | 'value'>,
-    of = kindOf(reason),
-    times = 1,
-  ): void {
+  add({ reason, position, value }: Told, of = kindOf(reason), times = 1): void {
     const kind = this.#byKind.has(of) || this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
     if (known) known.count += times
@@ -81,25 +74,11 @@ export class Rejects {
 /** What of a page can't be a task. */
 export function rejectsIn(page: LocationBatch): Rejects {
   const rejects = new Rejects()
-  for (const [index, location] of page.locations.entries()) {
-    const made = isMalformed(location) ? location : placeOf(location)
-    if ('reason' in made)
-      rejects.add({
-        reason: made.reason,
-        value: isMalformed(location) ? location.value : wordsOf(location),
-        position: page.position(index, made.field),
-      })
+  for (const index of page.locations.keys()) {
+    const place = checkedIn(page, index)
+    if ('reason' in place) rejects.add(rejectionOf(page, index, place))
   }
   return rejects
-}
-
-/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
-export function wordsOf(location: Location): string {
-  try {
-    return exactJson(location) ?? ''
-  } catch {
-    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
-  }
 }
 
 /** A reason without what differs from record to record. */

@@ -1,18 +1,18 @@
 /** What a source's locations are due for: it is read once, and they are counted by their rhythms. */
-import { isMalformed, type Location, type Logger } from '../../plugin.js'
+import { isMalformed, type Location, type Logger, type Malformed } from '../../plugin.js'
 import { Rhythms } from '../../schedule/plan.js'
 import type { Rhythm } from '../../schedule/windows.js'
 import { Utf8 } from '../../tasks/bytes.js'
 import { maxTaskBytes } from '../../tasks/encode.js'
 import { writeExtras } from '../../tasks/extras.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
-import { type Place, placeOf } from '../../tasks/place.js'
+import type { Place } from '../../tasks/place.js'
 import { orRejection, Rejection } from '../../tasks/rejection.js'
-import { type DryRun, judged } from '../dry-run.js'
-import { type Cadence, cadenceOf, checksOf, type RhythmOf, rhythms } from '../input/cadence.js'
-import type { PlacedBatch } from '../input/filters/filters.js'
+import { type DryRun, enough } from '../dry-run.js'
+import { type Cadence, cadenceCheck, cadenceOf, type RhythmOf, rhythms } from '../input/cadence.js'
+import { type Checked, checkedIn, rejectionOf, type Why } from '../input/judge.js'
 import { pagesOf } from '../input/pages.js'
-import { Rejects, wordsOf } from '../input/rejects.js'
+import { Rejects } from '../input/rejects.js'
 import { spreadDigits } from '../input/spread.js'
 import type { SourceDeps } from '../parts.js'
 
@@ -31,30 +31,26 @@ export async function rhythmsIn(
   cadence: string | null,
   around: { signal: AbortSignal; log: Logger; onPlace?: ((place: Place) => void) | undefined },
 ): Promise<RhythmsFound> {
+  const { signal, log, onPlace } = around
   const given = cadenceOf({ cadence })
-  const [look, checks] = [lookWith(given, around.onPlace), checksOf(given, around.log)]
+  const look = lookWith(given, onPlace)
   const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
   const rejects = new Rejects()
-  for await (const page of pagesOf(source, around.signal)) {
-    const { places }: PlacedBatch = page
+  for await (const page of pagesOf(source, { signal, check: cadenceCheck(given, log) }))
     for (const [index, location] of page.locations.entries()) {
       found.read++
-      if (!isMalformed(location)) for (const check of checks) check.note(location)
-      const rhythm = isMalformed(location) ? location : look(location, places?.[index] ?? placeOf(location))
+      const rhythm = look(location, checkedIn(page, index))
       if (rhythm === 'seen before') found.duplicates++
       else if (rhythm === undefined || 'every' in rhythm) found.rhythms.add(rhythm)
       else {
         found.rejected++
-        const value = isMalformed(location) ? location.value : wordsOf(location)
-        rejects.add({ reason: rhythm.reason, value, position: page.position(index, rhythm.field) })
+        rejects.add(rejectionOf(page, index, rhythm))
       }
     }
-  }
-  for (const check of checks) check.warn()
-  return { ...found, rejects, ...judged(source, found, rejects) }
+  return { ...found, rejects, ...enough(source, found, rejects) }
 }
 
-type Look = (location: Location, place: Place | Rejection) => Rhythm | undefined | Rejection | 'seen before'
+type Look = (location: Location | Malformed, place: Checked) => Rhythm | undefined | Why | 'seen before'
 
 /** Makes the function that rejects what a run would reject, and says how often the rest is due. */
 function lookWith(cadence: Cadence | undefined, onPlace: ((place: Place) => void) | undefined): Look {
@@ -62,7 +58,8 @@ function lookWith(cadence: Cadence | undefined, onPlace: ((place: Place) => void
   const seen = new SeenIds()
   const extras = new Utf8(maxTaskBytes)
   return (location, place) => {
-    if (place instanceof Rejection) return place
+    if (isMalformed(location)) return location
+    if ('reason' in place) return place
     const digits = spreadDigits(place.key)
     const rhythm = rhythmOf(location, place, digits)
     if (rhythm instanceof Rejection) return rhythm

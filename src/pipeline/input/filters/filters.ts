@@ -14,11 +14,10 @@ import {
   type Source,
 } from '../../../plugin.js'
 import { exactJson } from '../../../tasks/json/exact.js'
-import { type Place, placeOf } from '../../../tasks/place.js'
-import { Rejection } from '../../../tasks/rejection.js'
 import { shareIn, withShard } from '../../../tasks/slot.js'
+import { type Checked, checked } from '../judge.js'
 import type { Given } from '../minimum.js'
-import type { BoundedSource } from '../pages.js'
+import type { BoundedSource, PlacedBatch } from '../pages.js'
 import { sampleShare, shardNumber, spreadDigits } from '../spread.js'
 import { FieldCheck } from './field-check.js'
 import { type Conditions, isInside, matcher } from './where.js'
@@ -56,11 +55,6 @@ export const zeroCounts = (): FilterCounts => ({
 export interface FilterContext {
   readonly counts: FilterCounts
   readonly log: Logger
-}
-
-/** A page whose locations were checked already, where the filters had to: index for index. */
-export interface PlacedBatch extends LocationBatch {
-  readonly places?: readonly (Place | Rejection | undefined)[]
 }
 
 /** A source that gives only what the filters let through; its batches may be empty, for they move the checkpoint. */
@@ -119,12 +113,12 @@ class Filter {
   }
 
   take(page: LocationBatch): PlacedBatch {
-    const kept: { location: Location | Malformed; place: Place | Rejection | undefined; index: number }[] = []
+    const kept: { location: Location | Malformed; place: Checked; index: number }[] = []
     for (const [index, location] of page.locations.entries()) {
       if (this.isFull) break
       this.read++
-      const checked = this.#lets(location)
-      if (checked !== undefined) kept.push({ location, place: isMalformed(checked) ? undefined : checked, index })
+      const place = this.#lets(location)
+      if (place !== undefined) kept.push({ location, place, index })
     }
     this.#count()
     return {
@@ -141,14 +135,14 @@ class Filter {
     if (!isMalformed(location)) this.check?.note(location)
     const looked = look(location, this.#filters, this.#matches)
     if (looked.by !== undefined) return this.#leaveOut()
-    const { checked, digits, isPlace } = looked
+    const { place, digits, isPlace } = looked
     this.#through++
     const { given } = this.#context.counts
     given.read++
     if (isPlace) given.usable++
     if (shard && shardNumber(digits) % shard.count !== shard.index) return undefined
     this.#taken++
-    return checked
+    return place
   }
 
   #leaveOut(): undefined {
@@ -162,13 +156,10 @@ class Filter {
   }
 }
 
-/** A location as the filters see it: checked, or why it can't be a task. */
-type Checked = Place | Rejection | Malformed
-
 /** Which filter leaves a location out; or what it is, and the digits that say in which shard. */
 type Looked =
   | { readonly by: 'where' | 'bbox' | 'sample' }
-  | { readonly by?: undefined; readonly checked: Checked; readonly digits: string; readonly isPlace: boolean }
+  | { readonly by?: undefined; readonly place: Checked; readonly digits: string; readonly isPlace: boolean }
 
 /** What the filters make of a location, but for the limit and the shard, which come last. */
 export function look(
@@ -177,23 +168,23 @@ export function look(
   matches = matcher(fields),
 ): Looked {
   if (!isMalformed(location) && !matches(location)) return { by: 'where' }
-  const checked = isMalformed(location) ? location : placeOf(location)
+  const place = checked(location)
   // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
-  const isPlace = !(isMalformed(checked) || checked instanceof Rejection)
-  if (bbox && isPlace && !isInside(checked, bbox)) return { by: 'bbox' }
-  const digits = sample === undefined && !shard ? '' : identityOf(location, checked)
+  const isPlace = !('reason' in place)
+  if (bbox && isPlace && !isInside(place, bbox)) return { by: 'bbox' }
+  const digits = sample === undefined && !shard ? '' : identityOf(location, place)
   // Other digits than the shard's: a sample is spread evenly over the shards.
   if (sample !== undefined && sampleShare(digits) >= sample) return { by: 'sample' }
-  return { checked, digits, isPlace }
+  return { place, digits, isPlace }
 }
 
 /**
  * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't
  * be a task has those of its content: it's in one share as well, and rejected there.
  */
-function identityOf(location: Location | Malformed, checked: Checked): string {
-  if (isMalformed(checked)) return hash('sha1', checked.value, 'hex')
-  return checked instanceof Rejection ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : spreadDigits(checked.key)
+function identityOf(location: Location | Malformed, place: Checked): string {
+  if (isMalformed(location)) return hash('sha1', location.value, 'hex')
+  return 'reason' in place ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : spreadDigits(place.key)
 }
 
 /** What a checkpoint belongs to. */

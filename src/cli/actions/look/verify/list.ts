@@ -10,26 +10,23 @@ export async function listedIds(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const [{ pagesOf }, { cadenceOf, dueIn }, { taskMaker }, { placeOf }, { taskIdOf }, { isMalformed }] =
+  const [{ pagesOf }, { cadenceOf, dueIn }, { checkedIn, judgeIn }, { maxTaskBytes }, { taskIdOf }, { Utf8 }] =
     await Promise.all([
       import('../../../../pipeline/input/pages.js'),
       import('../../../../pipeline/input/cadence.js'),
+      import('../../../../pipeline/input/judge.js'),
       import('../../../../tasks/encode.js'),
-      import('../../../../tasks/place.js'),
       import('../../../../tasks/id.js'),
-      import('../../../../plugin.js'),
+      import('../../../../tasks/bytes.js'),
     ])
-  const dueOf = dueIn(cadenceOf(run), windows)
-  const make = taskMaker(run.slot, run.namespace)
+  const judge = judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
+  const task = new Utf8(maxTaskBytes)
   const ids = new Set<string>()
-  for await (const { locations } of pagesOf(source, signal))
-    for (const location of locations) {
-      if (isMalformed(location)) continue
-      const place = placeOf(location)
-      const due = 'reason' in place ? place : dueOf(location, place)
-      if (due === 'not due' || 'reason' in due) continue
-      const task = make(location, due.window)
-      if (typeof task === 'string') ids.add(taskIdOf(task))
+  for await (const page of pagesOf(source, { signal }))
+    for (const [index, location] of page.locations.entries()) {
+      task.end = 0
+      const judged = judge(location, checkedIn(page, index), task)
+      if (judged !== 'not due' && 'digits' in judged) ids.add(taskIdOf(task.toString()))
     }
   return [...ids]
 }

@@ -1,17 +1,19 @@
 /** What the filters, the cadence and the lines before it make of a line of the list. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
-import { cadenceOf, type DueOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
+import { cadenceOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
 import { type Filters, look } from '../../../../pipeline/input/filters/filters.js'
 import { meeting } from '../../../../pipeline/input/filters/where.js'
+import { checked, type Judge, judgeIn } from '../../../../pipeline/input/judge.js'
 import { Positions } from '../../../../pipeline/input/positions.js'
 import { shardNumber, spreadDigits } from '../../../../pipeline/input/spread.js'
 import { isMalformed, type Location, type Malformed } from '../../../../plugin.js'
 import { durationText } from '../../../../schedule/duration.js'
 import { newestWindow } from '../../../../schedule/windows.js'
-import { taskMaker } from '../../../../tasks/encode.js'
+import { Utf8 } from '../../../../tasks/bytes.js'
+import { maxTaskBytes } from '../../../../tasks/encode.js'
 import { hexNumber, taskIdOf } from '../../../../tasks/id.js'
 import { exactJson } from '../../../../tasks/json/exact.js'
-import { type Place, placeOf } from '../../../../tasks/place.js'
+import type { Place } from '../../../../tasks/place.js'
 import { Rejection } from '../../../../tasks/rejection.js'
 import { slotOf } from '../../../../tasks/slot.js'
 import type { Line } from './list.js'
@@ -34,7 +36,7 @@ export function judgeOf(
   const idIn = idsIn()
   return (location, position) => {
     const leftOutBy = takes(location)
-    const made = isMalformed(location) ? location : placeOf(location)
+    const made = checked(location)
     const place = 'key' in made ? made : undefined
     const duplicateOf = place && leftOutBy === null ? before.note(place, position) : null
     const value = (): string => (isMalformed(location) ? location.value : (exactJson(location) ?? ''))
@@ -97,17 +99,14 @@ function windowNow(rhythm: ReturnType<RhythmOf>, now: number): Line['cadence'] {
 
 /** Makes the function that tells the id of a location's task in a run; '' where it can't have one, `not due`. */
 function idsIn(): (told: RunTold, location: Location, place: Place) => string {
-  const makers = new Map<string, { dueOf: DueOf; make: ReturnType<typeof taskMaker> }>()
+  const judges = new Map<string, Judge>()
+  const task = new Utf8(maxTaskBytes)
   return ({ run, windows }, location, place) => {
-    const { dueOf, make } = makers.get(run.runId) ?? {
-      dueOf: dueIn(cadenceOf(run), windows),
-      make: taskMaker(run.slot, run.namespace),
-    }
-    makers.set(run.runId, { dueOf, make })
-    const due = dueOf(location, place)
-    if (due === 'not due') return due
-    if (due instanceof Rejection) return ''
-    const task = make(location, due.window)
-    return typeof task === 'string' ? taskIdOf(task) : ''
+    const judge = judges.get(run.runId) ?? judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
+    judges.set(run.runId, judge)
+    task.end = 0
+    const judged = judge(location, place, task)
+    if (judged === 'not due') return judged
+    return 'digits' in judged ? taskIdOf(task.toString()) : ''
   }
 }

@@ -61,7 +61,7 @@ export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looke
   }
   const nearest = new Nearest(asked.text)
   let read = 0
-  for await (const page of pagesOf({ ...source, open: source.openWhole }, asked.signal))
+  for await (const page of pagesOf({ ...source, open: source.openWhole }, asked))
     for (const [index, location] of page.locations.entries()) {
       read++
       const position = page.position(index)

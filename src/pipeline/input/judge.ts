@@ -1,0 +1,73 @@
+/** What a run makes of a location: a task, a rejection with its reason, or nothing where it isn't due. */
+import { inspect } from 'node:util'
+import { isMalformed, type Location, type Malformed } from '../../plugin.js'
+import type { Utf8 } from '../../tasks/bytes.js'
+import { taskEncoder } from '../../tasks/encode.js'
+import { exactJson } from '../../tasks/json/exact.js'
+import { type Place, placeOf } from '../../tasks/place.js'
+import { Rejection } from '../../tasks/rejection.js'
+import type { Due, DueOf } from './cadence.js'
+import type { PlacedBatch } from './pages.js'
+
+/** A location that was checked; why it can't be a task. */
+export type Checked = Place | Rejection | Malformed
+
+export const checked = (location: Location | Malformed): Checked =>
+  isMalformed(location) ? location : placeOf(location)
+
+/** The same of a page's location, which the filters may have checked already. */
+export const checkedIn = ({ locations, places }: PlacedBatch, index: number): Checked =>
+  places?.[index] ?? checked(locations[index] ?? {})
+
+/** Why a location is rejected, and for which of its fields. */
+export interface Why {
+  readonly reason: string
+  readonly field?: string | undefined
+}
+
+/** A location that is due, and has a task. */
+export interface Judged {
+  readonly place: Place
+  readonly due: Due
+  /** See tasks/id. */
+  readonly digits: string
+}
+
+/** Writes the task of a location that was checked. What is written of one that is rejected means nothing. */
+export type Judge = (location: Location | Malformed, place: Checked, task: Utf8) => Judged | 'not due' | Why
+
+/** @param dueOf which locations the run takes */
+export function judgeIn(dueOf: DueOf, ...run: Parameters<typeof taskEncoder>): Judge {
+  const encode = taskEncoder(...run)
+  return (location, place, task) => {
+    if (isMalformed(location)) return location
+    if ('reason' in place) return place
+    const due = dueOf(location, place)
+    if (due === 'not due' || due instanceof Rejection) return due
+    const digits = encode(place, location, task, due.window)
+    return digits instanceof Rejection ? digits : { place, due, digits }
+  }
+}
+
+/** A location that is rejected, as it is told and stored. */
+export interface Told {
+  readonly reason: string
+  readonly value: string
+  readonly position: string
+}
+
+export const rejectionOf = (page: PlacedBatch, index: number, { reason, field }: Why): Told => ({
+  reason,
+  value: textOf(page.locations[index] ?? {}),
+  position: page.position(index, field),
+})
+
+/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
+function textOf(location: Location | Malformed): string {
+  if (isMalformed(location)) return location.value
+  try {
+    return exactJson(location) ?? ''
+  } catch {
+    return inspect(location, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  }
+}
