@@ -252,6 +252,18 @@ describe('the stream', () => {
     expectFound(await doctor(cwd), 0, 'redis-no-group')
   })
 
+  it.each(['DEL', 'RENAME'])('is gone by %s, and the keys beside it are there', async (command) => {
+    const cwd = await folderFor()
+    await owm(['produce'], { cwd })
+    await (command === 'DEL' ? admin.del(stream) : admin.rename(stream, 'elsewhere'))
+    const gone = await doctor(cwd)
+    expectFound(gone, 75, 'redis-tasks')
+    expect(saidOf(gone, 'redis-tasks')).toBe(`entries of ${stream}: 0 ever; 20 when owm last added to it`)
+    await owm(['flush'], { cwd }) // what the finding says
+    expect(await admin.xlen(stream)).toBe(20)
+    expectFound(await doctor(cwd), 0, 'redis-no-group')
+  })
+
   it('answers again: its circuit closes by itself, and the run remembers what was the matter', async () => {
     const cwd = await folderFor({}, { breaker: { failures: 1, resetAfterMs: 600_000 } })
     const slot = '2026-11-23T10:00:00Z'

@@ -217,11 +217,23 @@ async function infosOf(ask: () => Promise<unknown>): Promise<Info[]> {
     throw error
   })
   if (!Array.isArray(answer)) throw unexpected(answer)
-  return answer.map((words: unknown): Info => {
-    const info = new Map<unknown, unknown>()
-    if (Array.isArray(words)) for (let at = 0; at + 1 < words.length; at += 2) info.set(words[at], words[at + 1])
-    return info
-  })
+  return answer.map(infoOf)
+}
+
+function infoOf(words: unknown): Info {
+  const info = new Map<unknown, unknown>()
+  if (Array.isArray(words)) for (let at = 0; at + 1 < words.length; at += 2) info.set(words[at], words[at + 1])
+  return info
+}
+
+/** Entries that were ever added to a stream, 0 where there is none; null before Redis 7. */
+export async function addedTo(redis: Redis, stream: string): Promise<number | null> {
+  try {
+    return numberOrNull(infoOf(await redis.xinfo('STREAM', prefixed(redis, stream))).get('entries-added'))
+  } catch (error) {
+    if (isMissingKey(error)) return 0
+    throw error
+  }
 }
 
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null)

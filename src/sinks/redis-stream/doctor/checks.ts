@@ -91,7 +91,7 @@ export const checks = {
   'redis-commands': {
     about: 'whether this user may give every command that owm needs',
     why: 'A run stops with 78 at the first command that is refused.',
-    todo: 'Give the user the commands that the line names, on ~STREAM and ~{STREAM}:owm:* (see docs/sinks.md).',
+    todo: 'Give the user the commands that the line names, on ~STREAM and ~{STREAM}:owm:* (docs/sinks.md).',
     exitCode: 78,
   },
   'redis-cluster': {
@@ -111,6 +111,12 @@ export const checks = {
     why: 'Nothing can be added to another kind of key: a run stops with 78.',
     todo: 'Name another key in sink.stream, or move that one away.',
     exitCode: 78,
+  },
+  'redis-tasks': {
+    about: 'whether the stream is the one that owm has added to',
+    why: 'Somebody deleted or renamed it: the tasks that nobody had read are gone from it.',
+    todo: '`owm flush` delivers again what is younger than a day and still in the outbox, and names what is not.',
+    exitCode: 75,
   },
   'redis-length': {
     about: 'length of the stream, against its bound',

@@ -4,7 +4,7 @@ import { age, count, plural } from '../../../words.js'
 import type { Connection } from '../connection/index.js'
 import type { Keys } from '../keys.js'
 import type { Settings } from '../options.js'
-import { type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
+import { addedTo, type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
 import { attempt, commands, fine, judged } from './verdict.js'
 
 /** A stream so many times as long as its bound is bounded by nobody, or by another bound. */
@@ -26,12 +26,25 @@ export async function streamChecks(
   const length = await connection.ask((redis) => redis.xlen(stream))
   const long = `${count(length)} entries; its bound is ${count(maxLength)}`
   return [
+    ...(await tasksCheck(connection, keys)),
     judged('redis-length', length > mostTimes * maxLength, long),
     boundCheck(maxLength, patient.tasks),
     ...(await groupChecks(connection, settings, length, patient.now())),
     ...(await expiryCheck(connection, keys, patient)),
     ...(await fencesCheck(connection, keys, patient)),
   ]
+}
+
+/** Whether it is the stream that owm has added to: a new one has had fewer entries (`look` in scripts/prelude). */
+async function tasksCheck(connection: Connection, { stream, mark }: Keys): Promise<readonly Diagnosis[]> {
+  return attempt(['redis-tasks'], async () => {
+    const [[had], added] = await connection.ask((redis) =>
+      Promise.all([redis.hmget(mark, 'added'), addedTo(redis, stream)]),
+    )
+    const isGone = added !== null && added < Number(had ?? 0)
+    const gone = `entries of ${stream}: ${count(added ?? 0)} ever; ${count(Number(had))} when owm last added to it`
+    return [judged('redis-tasks', isGone, isGone ? gone : 'it is the stream that owm has added to')]
+  })
 }
 
 function boundCheck(bound: number, tasks: number | undefined): Diagnosis {
