@@ -15,12 +15,16 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, isOwmError, kindOf } from '../errors/index.js'
-import type { Attachment, Outcome, Sink, SinkPosition } from '../plugin.js'
+import type { Attachment, Outcome, Receipt, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { addressNoted, asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
+import { Receipts } from './slots/receipts.js'
+
+/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
+const patienceMs = 3_000
 
 /** Comparisons that may find, one after the other, that the sink has changed meanwhile. */
 const maxChanges = 10
@@ -42,9 +46,13 @@ export class Contact {
   #after: SinkPosition = { seq: 0, taskId: '' }
   /** Why a call failed before there was a task that waited for it. */
   #unnoted: string | undefined
+  readonly #receipts: Receipts
 
   constructor(deps: Deps) {
     this.#deps = deps
+    this.#receipts = new Receipts((slot, timeoutMs) =>
+      this.#askFirst((sink) => sink.receipts?.(deps.pipeline, slot), timeoutMs ?? patienceMs),
+    )
   }
 
   get guarantee(): Sink['guarantee'] {
@@ -67,8 +75,8 @@ export class Contact {
   }
 
   /** The same before anything is read; it goes on where that takes longer, and the relay hears of a failure. */
-  async makeWithin(timeoutMs: number): Promise<void> {
-    await Promise.race([this.make().catch(() => undefined), sleep(timeoutMs, undefined, { ref: false })])
+  async makeInTime(): Promise<void> {
+    await Promise.race([this.make().catch(() => undefined), sleep(patienceMs, undefined, { ref: false })])
   }
 
   /**
@@ -94,11 +102,18 @@ export class Contact {
     return this.#sink
   }
 
-  /**
-   * Asks the sink, once, before the first comparison. A failure counts as the first attempt of that one; undefined
-   * where there is no answer in time.
-   */
-  async askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
+  /** The receipts of a slot, asked for before the first comparison; undefined where there is no answer in time. */
+  receiptsOf(slot: string): Promise<readonly Receipt[] | undefined> {
+    return this.#receipts.of(slot)
+  }
+
+  /** Those of the newest slots. */
+  newestReceipts(timeoutMs: number): Promise<readonly Receipt[] | undefined> {
+    return this.#receipts.newest(timeoutMs)
+  }
+
+  /** A failure counts as the first attempt of the comparison; undefined where there is no answer in time. */
+  async #askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
     const late = sleep(timeoutMs, undefined, { ref: false })
     try {
       return await Promise.race([question(await this.sink()), late])
@@ -182,7 +197,7 @@ export class Contact {
     )
   }
 
-  /** Throws what `askFirst` failed with, once. */
+  /** Throws what `#askFirst` failed with, once. */
   #endFirst(): undefined {
     const failed = this.#failed
     this.#failed = undefined

@@ -169,27 +169,21 @@ async function enterSlots(
   try {
     if (options.flush) await contact.announce()
     // A copy finds out that it is one.
-    if (schedule && options.flush) await contact.makeWithin(longestComparisonMs)
+    if (schedule && options.flush) await contact.makeInTime()
     // guard: behind-receipts
     if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, { namespace, cadence })
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
-    let [isElsewhere, isServed] = [false, false]
-    for (const each of slots) {
-      const receipts = options.flush && !options.again ? await mustBeSameShards(each, deps, contact) : []
-      // guard: served-before-noted
-      if (schedule) isServed = await noteServedBefore(each, receipts, deps)
-      const elsewhere = await servedElsewhere(each, deps, contact)
-      // guard: served-elsewhere-told
-      if (elsewhere && !options.again) throw elsewhere
-      isElsewhere = elsewhere !== undefined
-    }
+    let found: Where = { isServed: false, isElsewhere: false }
+    // The last one is this start's own.
+    for (const each of slots) found = await whereIs(each, { ...options, schedule }, deps, contact)
     if (!options.flush) await contact.close()
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
-    const once = agenda.once || isServed
+    const once = agenda.once || found.isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
+    const { isElsewhere } = found
     const entered = await enterRun({ ...options, namespace, cadence, slot, slotGiven, from, once, isElsewhere }, deps)
     const { run } = entered
     step('run:started')
@@ -202,8 +196,29 @@ async function enterSlots(
   }
 }
 
-/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
-const longestComparisonMs = 3_000
+interface Where {
+  /** The sink has it, from another outbox. */
+  readonly isServed: boolean
+  /** Another sink has it. */
+  readonly isElsewhere: boolean
+}
+
+/** Where a slot was served before. Throws ConfigurationError where it can't be served now. */
+async function whereIs(
+  slot: string,
+  { flush, again, schedule }: Pick<ProduceOptions, 'flush' | 'again' | 'schedule'>,
+  deps: ProduceDeps,
+  contact: Contact,
+): Promise<Where> {
+  let isServed = false
+  const receipts = flush && !again ? await mustBeSameShards(slot, deps, contact) : []
+  // guard: served-before-noted
+  if (schedule) isServed = await noteServedBefore(slot, receipts, deps)
+  const elsewhere = await servedElsewhere(slot, deps, contact)
+  // guard: served-elsewhere-told
+  if (elsewhere && !again) throw elsewhere
+  return { isServed, isElsewhere: elsewhere !== undefined }
+}
 
 /** Makes the rows of what is due by now, and notes what those are; false where nothing is. */
 async function enterDue(begun: Begun, agenda: Agenda, deps: ProduceDeps, due: Planned[]): Promise<boolean> {

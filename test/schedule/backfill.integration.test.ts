@@ -1,4 +1,6 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BackfillResult } from '../../src/commands/backfill.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
@@ -132,4 +134,36 @@ test('without a schedule there is nothing to go by', async () => {
     code: 78,
     stderr: expect.stringMatching(/No schedule is configured/),
   })
+})
+
+/** A sink that notes which receipts it is asked for. */
+const counting = `
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { defineSink, z } from 'owm'
+const kept = () => (existsSync('receipts') ? readFileSync('receipts', 'utf8').trim().split('\\n') : [])
+export default defineSink({ name: 'counting', description: 'd', options: z.strictObject({}), open: () => ({
+  guarantee: 'at-least-once',
+  deliver: async ({ tasks }) => tasks.map(() => 'delivered'),
+  receipt: async (_, receipt) => appendFileSync('receipts', JSON.stringify(receipt) + '\\n'),
+  receipts: async (_, slot) => {
+    appendFileSync('asked', (slot ?? 'newest') + '\\n')
+    const all = kept().map((line) => JSON.parse(line)).reverse()
+    return all.filter((receipt) => slot === undefined || receipt.slot === slot)
+  },
+}) })`
+
+test('asks the sink once for the receipts of its slots, however many they are', async () => {
+  const cwd = await folderOf({ maxAge: '3h' }, { sink: { use: './counting.mjs' } })
+  await writeFile(join(cwd, 'counting.mjs'), counting)
+  for (const number of [5, 20]) expect((await produce(cwd, hour(number).replace('00Z', '10Z'))).code).toBe(0)
+  await rm(join(cwd, 'asked'))
+  const slots = Array.from({ length: 14 }, (_, index) => hour(6 + index))
+  const ran = await backfill(cwd, '2026-11-23T20:30:00Z', ...range(6, 19))
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { slots, sink: { delivered: 14 * 3 } } })
+  // The command's own look, and the start's: at the first slot, then at all.
+  expect((await readFile(join(cwd, 'asked'), 'utf8')).split('\n').filter(Boolean)).toEqual([
+    'newest',
+    hour(6),
+    'newest',
+  ])
 })

@@ -9,7 +9,7 @@ import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
 import { enterDue, type OnTime } from './on-time.js'
 
-/** Milliseconds. */
+/** Milliseconds: without an answer nothing can be read. */
 const longestWaitMs = 10_000
 
 /**
@@ -23,14 +23,14 @@ export async function goOnBehindReceipts(
   contact: Contact,
   begun: Begun,
 ): Promise<void> {
-  const { outbox, pipeline, source, schedule } = deps
+  const { outbox, source, schedule } = deps
   const [shard, shards] = shardOf(source.digest)
   const last = await outbox.ledger.last()
   if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), [shard, shards])
   if (last && shardOf(last.sourceDigest)[1] === shards) return
   const sink = await contact.sink()
   if (!sink.receipts) return
-  const all = await contact.askFirst(() => sink.receipts?.(pipeline), longestWaitMs)
+  const all = await contact.newestReceipts(longestWaitMs)
   if (!all)
     throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
       hint: 'Nothing is read before it does, so that no slot comes twice.',
@@ -91,7 +91,7 @@ export async function noteServedBefore(
   receipts: readonly Receipt[],
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [own] = ofShare(standing(receipts), source.digest)
+  const [own] = ofShare(receipts, source.digest)
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)

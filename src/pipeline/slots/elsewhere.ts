@@ -5,13 +5,10 @@ import { shareIn } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 
-/** Milliseconds that a sink has for saying whether it has the slot. */
-const longestWaitMs = 3_000
-
 /** The error of a slot that was served, but not, or not as a whole, at the present sink; undefined for all others. */
 export async function servedElsewhere(
   slot: string,
-  { outbox, pipeline, source }: ProduceDeps,
+  { outbox, source }: ProduceDeps,
   contact: Contact,
 ): Promise<ConfigurationError | undefined> {
   const { ledger, sinks } = outbox
@@ -21,7 +18,7 @@ export async function servedElsewhere(
   const here = sinks.find(address)
   if (here && places.includes(here.id)) return undefined
   // It may be the same one at another address: then it has the receipt.
-  const receipts = here ? [] : await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)
+  const receipts = here ? [] : await contact.receiptsOf(slot)
   if (receipts && receipts.length > 0) return undefined
   const there = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
   const where = there.length > 0 ? `was delivered to ${there.join(' and to ')}` : 'is divided between sinks'

@@ -32,19 +32,12 @@ export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact:
   )
 }
 
-/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
-const longestWaitMs = 3_000
-
 const wordsOf = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
 
-async function receiptsOf(
-  slot: string,
-  { pipeline, resilience }: ProduceDeps,
-  contact: Contact,
-): Promise<readonly Receipt[]> {
+async function receiptsOf(slot: string, { resilience }: ProduceDeps, contact: Contact): Promise<readonly Receipt[]> {
   try {
     resilience.admit()
-    return standing((await contact.askFirst((sink) => sink.receipts?.(pipeline, slot), longestWaitMs)) ?? [])
+    return standing((await contact.receiptsOf(slot)) ?? [])
   } catch {
     return [] // the relay tells why
   }
