@@ -6,6 +6,7 @@ export {
   ConfigurationError,
   RefusedError,
   ResumePointError,
+  SinkFullError,
   SupersededError,
   TransientError,
 } from './errors/index.js'

@@ -307,7 +307,8 @@ export interface Sink {
   /**
    * Takes a batch and says, in order, what became of each task. Throw ConfigurationError (stop), RefusedError (never
    * as it is), ChangedError (the batch doesn't fit behind the last task taken), SupersededError (a newer attachment
-   * is there) or anything else (try again); after a throw the batch may come again, whole or in parts.
+   * is there), SinkFullError (no room now: the rest waits in the outbox for the next start) or anything else (try
+   * again); after a throw the batch may come again, whole or in parts.
    * A sink with `attach` or `position` takes no task behind one that it refuses in the same batch: its fence would say
    * that it has both. It throws RefusedError instead, and gets the batch in parts.
    */

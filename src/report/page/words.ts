@@ -26,7 +26,7 @@ export function duration(seconds: number): string {
   return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ${unit}`
 }
 
-/** `12.34567° N, 8.5° W` */
+/** `12.3457° N, 8.5° W` */
 export function position(latitude: number, longitude: number): string {
   if (Number.isNaN(latitude) || Number.isNaN(longitude)) return ''
   const part = (degrees: number, positive: string, negative: string): string =>
@@ -43,6 +43,6 @@ export const stateWords: Readonly<Record<PlaceState, { name: string; about: stri
   waiting: { name: 'No task yet', about: 'not due, or not read by a run that is still known' },
 }
 
-/** The words for a share of all: `99.8 %`. */
+/** The words for a share of all, rounded down: `99.9 %` also where one of 100,000 is missing. */
 export const share = (part: number, all: number): string =>
-  all === 0 ? '0 %' : `${Number(((100 * part) / all).toFixed(part === all ? 0 : 1))} %`
+  all === 0 ? '0 %' : `${Math.floor((1000 * part) / all) / 10} %`
