@@ -1,6 +1,7 @@
 /**
- * The contracts between owm and its sources and sinks. The built-in ones come
- * through this very door; nothing else is known about a plugin.
+ * The contracts between owm and its sources and sinks. The built-in ones come through this very door, and run and
+ * deliver like any other. By name owm knows them only around a configuration: `owm init` writes one for them, `owm
+ * config check` looks at their files, and OWM_REDIS_URL is the URL of redis-stream.
  */
 import type { output, ZodType } from 'zod'
 
@@ -365,6 +366,8 @@ export interface SourcePlugin<Options extends ZodType = ZodType> {
   readonly options: Options
   /** What its `doctor` looks at: code -> check. */
   readonly checks?: Readonly<Record<string, Check>>
+  /** Usable locations without which a list can't be right, where the configuration doesn't say it; 0 if not given. */
+  readonly minLocations?: number
   open(options: output<Options>, context: PluginContext): Source | Promise<Source>
 }
 
@@ -377,6 +380,8 @@ export interface SinkPlugin<Options extends ZodType = ZodType> {
   readonly options: Options
   /** What its `doctor` looks at: code -> check. */
   readonly checks?: Readonly<Record<string, Check>>
+  /** The `address` of the sink that these options open, with relative paths from `baseDir`. */
+  address?(options: output<Options>, baseDir: string): string
   /** The `usesStandardOutput` of the sink that these options open: so owm knows it before it reads anything. */
   usesStandardOutput?(options: output<Options>): boolean
   open(options: output<Options>, context: PluginContext): Sink | Promise<Sink>

@@ -193,7 +193,7 @@ export async function sourceOf(
     import('../pipeline/input/pages.js'),
     import('../plugins/supervise/index.js'),
   ])
-  const { use, timeoutMs, maxLocations, minLocations = least[use] ?? 0, minShare } = section(loaded, 'source')
+  const { use, timeoutMs, maxLocations, minLocations, minShare } = section(loaded, 'source')
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
@@ -214,15 +214,11 @@ export async function sourceOf(
     openWhole,
     filterCounts: counts,
     filters,
-    timeoutMs,
-    minLocations,
+    minLocations: minLocations ?? plugin.minLocations ?? 0,
     minShare,
     ...(counts ? { given: () => counts.given } : {}),
   }
 }
-
-/** Locations without which a list can't be right: an API or a database that gives none is mostly a wrong question. */
-const least: Readonly<Record<string, number>> = { http: 1, sql: 1 }
 
 /** The source's `attempt`: retries and a breaker, whose state is saved after each call. */
 function retrying(loaded: Loaded, around: Surroundings, outbox: () => Outbox | undefined): PluginContext['attempt'] {

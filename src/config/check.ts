@@ -18,6 +18,7 @@ import { whyVolatile } from '../files/volatile.js'
 import type { FilterCounts } from '../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
+import { loadSink } from '../plugins/load.js'
 import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
 import { plural } from '../words.js'
@@ -300,12 +301,14 @@ export async function trySink({ name, open }: SinkDeps): Promise<string> {
  * Warns of pipelines that share a stream without a `taskNamespace`: where their locations have ids of one kind, workers
  * take the second one's tasks for the first one's.
  */
-export function sharedIds(all: readonly Loaded[]): Finding[] {
-  return all.flatMap((one, index) =>
-    all
+export async function sharedIds(all: readonly Loaded[]): Promise<Finding[]> {
+  const streams = await Promise.all(all.map(async (loaded) => ({ loaded, stream: await streamOf(loaded) })))
+  return streams.flatMap(({ loaded: one, stream }, index) =>
+    streams
       .slice(index + 1)
-      .filter((other) => one.settings.taskNamespace === other.settings.taskNamespace)
-      .filter((other) => streamOf(one) === streamOf(other) && listOf(one) !== listOf(other))
+      .filter((other) => stream === other.stream)
+      .map((other) => other.loaded)
+      .filter((other) => one.settings.taskNamespace === other.settings.taskNamespace && listOf(one) !== listOf(other))
       .map((other) => ({
         about: 'sink' as const,
         outcome:
@@ -317,17 +320,14 @@ export function sharedIds(all: readonly Loaded[]): Finding[] {
   )
 }
 
-/** What tells a sink's stream from others; of other plugins' options, all. */
-function streamOf(loaded: Loaded): string {
-  const { use } = loaded.settings.sink ?? {}
+/** What tells a sink's stream from others: its address, or all of its options. */
+async function streamOf(loaded: Loaded): Promise<string> {
+  const { use = '' } = loaded.settings.sink ?? {}
   const options = ownOptions(loaded, 'sink')
-  const { url = 'redis://127.0.0.1:6379', stream = 'owm-ingestion-stream' } = options
-  const { socket, sentinels, name, cluster, database } = options
-  if (use === 'jsonl') return JSON.stringify([use, pathIn(loaded, 'sink', 'path')])
-  if (use !== 'redis-stream' || typeof url !== 'string' || !URL.canParse(url)) return JSON.stringify([use, options])
-  const { hostname, port, pathname } = new URL(url)
-  const server = [hostname, port || '6379', pathname.replace(/^\/0?$/, '')]
-  return JSON.stringify([use, server, socket, sentinels, name, cluster, database, stream])
+  const plugin = await loadSink(use, loaded.baseDir).catch(() => undefined)
+  const checked = plugin?.options.safeParse(options)
+  const address = checked?.success ? plugin?.address?.(checked.data, loaded.baseDir) : undefined
+  return JSON.stringify([use, address ?? options])
 }
 
 /** Which list a source reads: shares and filters of one list give no id to two places. */

@@ -80,8 +80,8 @@ export async function examine(parts: Parts): Promise<Examined> {
 }
 
 /** Pipelines that deliver to one stream although their ids may be the same. */
-export const sharedStreams = (all: readonly Loaded[]): Finding[] =>
-  sharedIds(all).map(({ outcome }) => {
+export const sharedStreams = async (all: readonly Loaded[]): Promise<Finding[]> =>
+  (await sharedIds(all)).map(({ outcome }) => {
     const code = 'configuration-stream'
     return { ...wrong(code, typeof outcome === 'string' ? outcome : outcome.message), check: checks[code] }
   })

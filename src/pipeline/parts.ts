@@ -49,8 +49,6 @@ export interface SourceDeps {
   checks?: Readonly<Record<string, Check>> | undefined
   /** Hash of name and options: tells whether a checkpoint still fits. */
   digest: string
-  /** Milliseconds that the source may take for a batch. */
-  timeoutMs: number
   /** Fewer locations than these end the run before any of its tasks is delivered. */
   minLocations?: number
   /** Likewise, as a share of the last run that was delivered, 0..1. */

@@ -54,7 +54,6 @@ export const producing = (given: Producing): Command =>
           source: {
             name: 'scripted',
             digest: `digest-${list.digest}`,
-            timeoutMs: 60_000,
             open: async () => ({
               read(resume) {
                 const fault = sourceFault

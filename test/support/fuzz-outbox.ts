@@ -19,7 +19,6 @@ export const guard = {
 export const sourceOf = (path: string, format?: string): SourceDeps => ({
   name: 'static-list',
   digest: 'fuzz',
-  timeoutMs: 10_000,
   open: async () =>
     staticList.open(staticList.options.parse({ file: path, format }), {
       signal: new AbortController().signal,

@@ -90,7 +90,7 @@ export async function check(
       if (isOwmError(finding.outcome)) wrong.push(finding.outcome)
     }
   }
-  for (const finding of sharedIds(all)) summary.push(harmless(note(result, undefined, finding)))
+  for (const finding of await sharedIds(all)) summary.push(harmless(note(result, undefined, finding)))
   return { result, summary, errors: failed(wrong) }
 }
 

@@ -96,7 +96,6 @@ async function sourceOf({ use, options, baseDir }: PluginChoice): Promise<Source
   return {
     name: plugin.name,
     digest: '',
-    timeoutMs: 30_000,
     open: async () => bounded(await superviseSource(terms(plugin.name), open), plugin.name, 1_000_000),
   }
 }

@@ -25,6 +25,7 @@ export default defineSink({
   description: 'one task a line in a file (synced to the disk before it counts) or on standard output, at least once',
   options,
   checks,
+  address: ({ path }, baseDir) => (path === '-' ? 'standard output' : resolve(baseDir, path)),
   usesStandardOutput: ({ path }) => path === '-',
   async open({ path }, { baseDir, signal, readOnly = false }): Promise<Sink> {
     if (readOnly) return toLookAt(path === '-' ? undefined : resolve(baseDir, path))

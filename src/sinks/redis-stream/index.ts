@@ -51,6 +51,7 @@ export default defineSink({
   description: 'a Redis Stream, exactly once, in atomic batches',
   options,
   checks,
+  address: addressOf,
   async open(settings, { log, signal, baseDir }): Promise<Sink> {
     const way = await wayOf(settings, baseDir)
     return new RedisStream(settings, way, new Connection(settings, way, signal, log), log)

@@ -17,6 +17,7 @@ import { Client } from './request.js'
 export default defineSource({
   name: 'http',
   description: 'a paginated API of JSON, NDJSON or CSV',
+  minLocations: 1, // an API that gives none was mostly asked the wrong question
   options,
   async open(given, context): Promise<Source> {
     const { own, secrets } = credentials(given)

@@ -18,6 +18,7 @@ import { targetOf } from './statements.js'
 export default defineSource({
   name: 'sql',
   description: 'a table or query of PostgreSQL, MySQL, MariaDB or SQLite, in pages along a unique key',
+  minLocations: 1, // a query that gives none is mostly a wrong one
   options,
   async open(given, context): Promise<Source> {
     const settings: Settings = { ...given, key: [given.key].flat() }

@@ -58,7 +58,7 @@ export async function doctor(
     if (examined.loaded) all.push(examined.loaded)
     result.checks.push(...examined.findings.map((finding) => lineOf(pipeline, finding)))
   }
-  result.checks.push(...sharedStreams(all).map((finding) => lineOf(undefined, finding)))
+  result.checks.push(...(await sharedStreams(all)).map((finding) => lineOf(undefined, finding)))
   const wrong = result.checks.filter(({ verdict }) => verdict === 'wrong')
   result.wrong = wrong.length
   result.unknown = result.checks.filter(({ verdict }) => verdict === 'unknown').length
