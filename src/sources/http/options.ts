@@ -63,7 +63,7 @@ export const options = z
   .strictObject({
     url: z
       .string()
-      .refine(isPlainUrl, 'http://host/path or https://host/path is expected; user and password belong into `auth`')
+      .refine(isPlainUrl, 'http://host/path or https://host/path is expected; user and password belong in `auth`')
       .describe("the list, with whatever query it needs beside the pagination's")
       .meta(secret),
     pagination,

@@ -35,7 +35,7 @@ export class ByLink implements Pagination {
     return next
   }
 
-  /** Without the configured parameters: one of them may be a key, which doesn't belong into the outbox. */
+  /** Without the configured parameters: one of them may be a key, which doesn't belong in the outbox. */
   kept(place: Place): Place {
     if (place === undefined) return undefined
     const url = new URL(place)
