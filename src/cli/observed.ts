@@ -4,7 +4,7 @@ import type { Loaded } from '../config/load.js'
 import { isOwmError, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { isAnothers } from '../files/replace.js'
-import type { Ended, EndedAfter } from '../observe/ended.js'
+import { type Ended, type EndedAfter, hookVariable, wholeShard } from '../observe/ended.js'
 import type { StartRecord } from '../observe/record.js'
 import type { Means } from '../observe/tell.js'
 import { traceContextIn } from '../observe/trace-context.js'
@@ -129,7 +129,7 @@ class Watch {
     const { measure, notify, readRecord, recordOf, writeRecord } = await tools(loaded.settings)
     const ended = await this.#ended(loaded, result, summary, error)
     const { path } = loaded.settings.outbox
-    const file = path === '' ? undefined : `${path}-signals${ended.shard === '0-of-1' ? '' : `-${ended.shard}`}`
+    const file = path === '' ? undefined : `${path}-signals${ended.shard === wholeShard ? '' : `-${ended.shard}`}`
     const before = file === undefined ? undefined : await readRecord(file)
     const record = recordOf(before, ended)
     const after: EndedAfter = { ...ended, before, record, successDue: dueAfter(loaded, this.#around, record) }
@@ -152,7 +152,7 @@ class Watch {
 
   /** A hook that started this owm has set the variable: a failure must not notify of itself for ever. */
   #notify({ settings }: Loaded): Loaded['settings']['notify'] {
-    return this.#around.env['OWM_EVENT'] ? undefined : settings.notify
+    return this.#around.env[hookVariable] ? undefined : settings.notify
   }
 
   async #means({ baseDir: cwd }: Loaded): Promise<Means> {
@@ -179,7 +179,7 @@ class Watch {
     return {
       command,
       pipeline: loaded.pipeline ?? 'default',
-      shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? '0-of-1',
+      shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? wholeShard,
       slot: slot ?? last?.slot ?? null,
       runId: runId ?? last?.runId ?? null,
       exitCode: error ? exitCodeOf(error) : 0,

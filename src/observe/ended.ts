@@ -2,6 +2,12 @@
 import type { SinkPicture } from '../plugin.js'
 import type { StartRecord } from './record.js'
 
+/** The `shard` of a start that reads the whole list. */
+export const wholeShard = '0-of-1'
+
+/** Set in what a hook starts: an owm among it tells nobody, so that a failure doesn't notify of itself for ever. */
+export const hookVariable = 'OWM_EVENT'
+
 /** Of the outbox: see outbox/inspect/vitals. */
 export interface OutboxVitals {
   readonly pending: number
@@ -20,7 +26,7 @@ export interface Ended {
   /** `owm produce` */
   readonly command: string
   readonly pipeline: string
-  /** `0-of-3`; `0-of-1` where there are no shards. */
+  /** `0-of-3`; `wholeShard` where there are no shards. */
   readonly shard: string
   readonly slot: string | null
   readonly runId: string | null

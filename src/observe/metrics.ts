@@ -7,7 +7,7 @@ import Gauge from 'prom-client/lib/gauge.js'
 import Pushgateway from 'prom-client/lib/pushgateway.js'
 import Registry from 'prom-client/lib/registry.js'
 import { replaceFile } from '../files/replace.js'
-import type { EndedAfter } from './ended.js'
+import { type EndedAfter, wholeShard } from './ended.js'
 import { abortedAfter } from './post.js'
 
 interface Metric {
@@ -185,6 +185,3 @@ function groupingsOf(labels: Readonly<Record<string, string>>): Record<string, s
 /** `owm.prom` of the share 0 of 3: `owm-0-of-3.prom`. */
 export const fileOfShard = (path: string, shard: string): string =>
   shard === wholeShard ? path : path.replace(/\.prom$/, `-${shard}.prom`)
-
-/** There are no shards. */
-export const wholeShard = '0-of-1'

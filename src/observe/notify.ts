@@ -3,7 +3,7 @@
  * that are for them. All of it after the run: nothing here changes how that ends.
  */
 import { spawn } from 'node:child_process'
-import type { EndedAfter } from './ended.js'
+import { type EndedAfter, hookVariable } from './ended.js'
 import { post } from './post.js'
 import type { Hook, NotifyEvent } from './settings.js'
 
@@ -74,9 +74,6 @@ function variablesOf({ event, pipeline, shard, slot, runId, exitCode, summary }:
     OWM_EVENT_SUMMARY: summary,
   }
 }
-
-/** Set in what a hook starts: an owm among it tells nobody, so that a failure doesn't notify of itself for ever. */
-export const hookVariable = 'OWM_EVENT'
 
 /** Characters of what a program said that a warning repeats. */
 const maxSaid = 300
