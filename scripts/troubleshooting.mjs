@@ -15,7 +15,7 @@ const intros = {
     'place and value: correct it there, or set the option that the reason names.',
 }
 
-/** Titles of the tables, with what belongs into each: the first that fits takes a message. */
+/** Titles of the tables, with what belongs in each: the first that fits takes a message. */
 const areas = [
   [warnings, ({ event }) => event !== undefined],
   [rejected, ({ classes }) => isOne(classes, ['Malformed', 'Rejection', 'Unreadable'])],

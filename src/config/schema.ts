@@ -251,7 +251,7 @@ export const settingsSchema = z.strictObject({
 })
 
 /** What pipelines share, and each pipeline: the one completes the other. */
-export const partSchema = z.strictObject({
+const partSchema = z.strictObject({
   source: plugin
     .partial()
     .extend(sourceKeys)

@@ -4,7 +4,7 @@ import * as z from 'zod'
 export type Node = z.core.JSONSchema.BaseSchema
 
 /** What may be written for a schema, with the marks of `.meta({unit, secret})`. */
-export const jsonSchemaOf = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+const jsonSchemaOf = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
 
 export const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -270,17 +270,6 @@ describe('a sink that breaks its contract: nothing counts as handed over', () =>
     expect({ code, isShort: stdout.length + stderr.length < 50_000 }).toEqual({ code: 75, isShort: true })
   })
 
-  test('says that it is full: it is asked once, and the tasks wait', async () => {
-    const full = defined(
-      'Sink',
-      `open: () => ({ ${naive}, async deliver() { console.error('asked'); throw new SinkFullError('No room.', { hint: 'Wait.' }) } })`,
-    )
-    const ran = await produceWith('sink', full.replace('Malformed', 'SinkFullError'))
-    expectError(ran, 75, /^owm: No room\.$/m)
-    expect(ran.stderr.match(/^asked$/gm)).toHaveLength(1)
-    expect(ran.stdout).toContain('5 pending')
-  })
-
   test('throws in open: 75', async () => {
     const ran = await produceWith('sink', defined('Sink', "open() { throw 'a string' }"))
     expectError(ran, 75, /The sink \.\/bad\.mjs couldn't be opened: a string/)

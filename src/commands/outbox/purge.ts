@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { isConfirmed } from '../../cli/actions/outbox/ask.js'
+import { canAsk, isConfirmed } from '../../cli/actions/outbox/ask.js'
 import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/outbox/purge.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { dryRun, waiting } from '../../cli/flags.js'
@@ -34,8 +34,12 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
   protected async work(): Promise<Done<PurgeResult>> {
     const { flags } = await this.parse(OutboxPurge)
     this.takeFlags(flags)
-    const isTerminal = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
     const ask = (question: string): Promise<boolean> => isConfirmed(`Remove ${question}`, this.surroundings.signal)
-    return purge(flags, () => this.configureSink(flags), this.surroundings, isTerminal ? ask : undefined)
+    return purge(
+      flags,
+      () => this.configureSink(flags),
+      this.surroundings,
+      canAsk() && !this.jsonEnabled() ? ask : undefined,
+    )
   }
 }

@@ -119,7 +119,7 @@ function compared(
 const notCompared = ['location_id', 'traceparent']
 
 /** The keys of two tasks whose values differ, and the values of the first of them. */
-export function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {
+function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {
   if (before === here) return { keys: [], values: ['', ''] }
   const [one, other] = [before, here].map((text) => new Map(Object.entries(Object(parseJson(text)))))
   const valueIn = (task: typeof one, key: string): string => exactJson(task?.get(key)) ?? 'none'

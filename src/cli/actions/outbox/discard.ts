@@ -6,7 +6,8 @@ import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, plural } from '../../format.js'
-import { isConfirmed } from './ask.js'
+import { oneRun } from '../look/runs/one-run.js'
+import { canAsk, isConfirmed } from './ask.js'
 
 /** What `owm outbox discard --json` prints. */
 export interface DiscardResult {
@@ -76,20 +77,17 @@ function filterOf(flags: DiscardFlags, { now }: Surroundings): DiscardFilter {
 
 /** Throws UsageError. */
 function mustBeOne(id: string, runs: readonly Doomed[]): void {
-  if (runs.length === 1) return
-  if (runs.length === 0)
+  if (runs.length > 0) oneRun(id, runs)
+  else
     throw new UsageError(`No run ${id} has anything to discard.`, {
       hint: '`owm outbox inspect` shows the runs and their states.',
     })
-  throw new UsageError(`${runs.length} runs begin with ${id || "''"}.`, {
-    hint: `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`,
-  })
 }
 
 /** Throws UsageError where nobody can be asked, or somebody says no. */
 async function ask(runs: readonly Doomed[], path: string, signal: AbortSignal): Promise<void> {
   const what = wordsOf(sumOf(runs))
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
+  if (!canAsk())
     throw new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
       hint: '--yes discards without a question; --dry-run says what.',
     })

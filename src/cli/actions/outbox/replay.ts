@@ -10,10 +10,11 @@ import { lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, source
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { depsOf } from '../flush.js'
+import { oneRun } from '../look/runs/one-run.js'
 import { agendaOf, run as produceRun } from '../produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
 import { noteDelivered, type Served } from '../served.js'
-import { isConfirmed } from './ask.js'
+import { canAsk, isConfirmed } from './ask.js'
 
 /** What `owm outbox replay --json` prints. */
 export interface ReplayResult {
@@ -179,15 +180,7 @@ async function mayBeServed(filter: ReplayFilter, path: string): Promise<void> {
 
 /** Throws UsageError. */
 function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
-  const [run, ...others] = runs
-  if ('run' in filter) {
-    if (!run)
-      throw new UsageError(`No run has an id that begins with ${filter.run}.`, { hint: '`owm runs` shows them.' })
-    if (others.length > 0)
-      throw new UsageError(`${runs.length} runs begin with ${filter.run}.`, {
-        hint: `Name one: ${runs.map(({ runId }) => runId).join(', ')}.`,
-      })
-  }
+  const run = 'run' in filter ? oneRun(filter.run, runs) : runs[0]
   const slot = 'slot' in filter ? filter.slot : (run?.slot ?? '')
   const open = runs.find(({ state }) => state === 'reading' || state === 'checking')
   if (open)
@@ -212,7 +205,7 @@ function wordsOf({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): strin
 
 /** Throws UsageError where nobody can be asked, or somebody says no. */
 async function ask(what: string, path: string, signal: AbortSignal): Promise<void> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
+  if (!canAsk())
     throw new UsageError(`From ${path}, ${what} would be delivered once more, and nobody can be asked.`, {
       hint: '--yes does it without a question; --dry-run only says what.',
     })

@@ -7,6 +7,7 @@ import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
+import { oneRun } from './one-run.js'
 import { filterOf, runsNamed, type ShownRun } from './show.js'
 import { grouped, placeInWords } from './words.js'
 
@@ -89,13 +90,11 @@ export async function diffRuns(
 
 /** Throws UsageError. */
 function mustBeOne(text: string, runs: readonly ShownRun[]): void {
-  if (runs.length === 1 || (runs.length > 1 && 'slot' in filterOf(text))) return
-  throw new UsageError(
-    runs.length === 0 ? `No run of the same pipeline is ${text}.` : `Several runs begin with ${text}.`,
-    {
+  if (runs.length === 0)
+    throw new UsageError(`No run of the same pipeline is ${text}.`, {
       hint: '`owm runs` shows the runs and their slots.',
-    },
-  )
+    })
+  if (!('slot' in filterOf(text))) oneRun(text, runs)
 }
 
 function resultOf(ofA: readonly ShownRun[], ofB: readonly ShownRun[], locations: Difference | undefined): DiffResult {

@@ -10,6 +10,7 @@ import type { Surroundings } from '../../../compose.js'
 import { age, count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
 import { standInOf } from '../stand-in.js'
+import { oneRun } from './one-run.js'
 import {
   againInWords,
   grouped,
@@ -97,21 +98,11 @@ const mostRuns = 101
 
 /** Throws UsageError where no run has the name, or many have. */
 function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun[] {
-  const isSlot = 'slot' in filterOf(text)
-  if (runs.length === 0)
-    throw new UsageError(isSlot ? `No run serves the slot ${text}.` : `No run has an id that begins with ${text}.`, {
-      hint: `\`owm runs\` shows the runs and their slots; ${
-        isSlot ? `\`owm produce --slot ${text}\` serves this one` : 'a slot is written as 2026-11-23T10:00:00Z'
-      }.`,
-    })
-  if (!isSlot && runs.length > 1)
-    throw new UsageError(`${runs.length === mostRuns ? 'Many' : runs.length} runs begin with ${text}.`, {
-      hint: `Name one: ${runs
-        .slice(-5)
-        .map(({ runId }) => runId)
-        .join(', ')}.`,
-    })
-  return runs
+  if (!('slot' in filterOf(text))) return [oneRun(text, runs)]
+  if (runs.length > 0) return runs
+  throw new UsageError(`No run serves the slot ${text}.`, {
+    hint: `\`owm runs\` shows the runs and their slots; \`owm produce --slot ${text}\` serves this one.`,
+  })
 }
 
 /** Throws UsageError where the run of a later slot stands in for the one that was named. */

@@ -8,6 +8,7 @@ import type { Surroundings } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
 import { count, plural } from '../../../format.js'
 import { secrets } from '../../../output.js'
+import { noSuchRun } from '../../look/runs/one-run.js'
 import { type Format, formatNamed, type formats } from './formats.js'
 import { type Output, outputTo } from './output.js'
 
@@ -55,7 +56,7 @@ export async function exportOutbox(
   try {
     const found = await read(path, async (view) => {
       const records = await storedIn(view, wanted, filter)
-      if (!records) throw noSuchRun(flags)
+      if (!records) throw noneOf(flags)
       await output.begin()
       result.exported = none()
       await writeAll(records, { result, output, format: formatNamed(format), signal: around.signal })
@@ -90,10 +91,10 @@ async function writeAll(
   if (text !== '') await output.write(text)
 }
 
-const noSuchRun = ({ run, slot }: Pick<ExportFlags, 'run' | 'slot'>): UsageError =>
-  new UsageError(run ? `No run has an id that begins with ${run}.` : `No run serves the slot ${slot}.`, {
-    hint: '`owm runs` shows the runs and their slots.',
-  })
+const noneOf = ({ run, slot }: Pick<ExportFlags, 'run' | 'slot'>): UsageError =>
+  run
+    ? noSuchRun(run)
+    : new UsageError(`No run serves the slot ${slot}.`, { hint: '`owm runs` shows the runs and their slots.' })
 
 function lineOf({ exported, out }: ExportResult): string {
   const { delivered, pending, dead, rejected, duplicate } = exported
