@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BackfillResult } from '../../src/commands/backfill.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
+import type { WhyResult } from '../../src/commands/why.js'
 import { owm, owmJson, type Ran } from '../support/cli.js'
 import { redisScene, stream } from '../support/redis-scene.js'
 import { at, countIn, folderOf, produce } from '../support/scheduled.js'
@@ -73,6 +75,23 @@ test('what it has served is no longer missed: not for doctor, nor for runs, nor 
     undefined,
     '"gaps":[]',
   ])
+})
+
+test('the slots that it has served are listed behind the newer ones, wherever a limit cuts the list', async () => {
+  const cwd = await folderWithOutage()
+  expect((await backfill(cwd, '2026-11-23T10:30:00Z', ...range(1, 4))).code).toBe(0)
+  const now = at(cwd, '2026-11-23T10:30:00Z')
+  const runs = await owmJson<RunsResult>(['runs', '--limit', '3'], now)
+  expect(runs.json.pipelines[0]?.runs.map(({ slot }) => slot)).toEqual([10, 5, 4].map(hour))
+  const missed = `${hour(7)}  missed: 2 times, from ${hour(6)} (maxAge)`
+  const told = [hour(10), missed, hour(5), hour(4)].map((text) => expect.stringContaining(text))
+  const rows = (stdout: string): string[] => stdout.split('\n').filter((line) => line.startsWith('2026-'))
+  expect(rows((await owm(['runs', '--limit', '3'], now)).stdout)).toEqual(told)
+  const inspected = await owmJson<InspectResult>(['outbox', 'inspect', '--limit', '2'], now)
+  expect(inspected.json.runs.map(({ slot }) => slot)).toEqual([10, 5].map(hour))
+  const city = JSON.parse((await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).split('\n')[0] ?? '').city
+  const why = await owmJson<WhyResult>(['why', city, '--limit', '3'], now)
+  expect(why.json.runs.map(({ slot }) => slot)).toEqual([10, 5, 4].map(hour))
 })
 
 test('takes the newest first where told to', async () => {

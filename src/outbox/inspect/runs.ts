@@ -1,8 +1,8 @@
 /** Runs as an operator reads them. */
 
-import { type EntityManager, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
+import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { isReading } from '../runs/holder.js'
-import { endingAfter } from '../sqlite/criteria.js'
+import { endingAfter, slotOrder } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, type RunState, runs } from '../sqlite/entities.js'
 import { iso, positionIn, type View, withoutBytes } from './view.js'
 
@@ -46,13 +46,27 @@ const runColumns = {
   finishedAt: true,
 } as const
 
-/** The newest first. */
+/** Not those that were begun last: a backfill begins late, and serves old slots. */
+export const ofNewestSlots = (
+  manager: EntityManager,
+  which: FindManyOptions<RunRow>,
+  limit: number,
+): Promise<RunRow[]> =>
+  manager
+    .createQueryBuilder(runs, 'run')
+    .setFindOptions(which)
+    .orderBy(slotOrder('run.slot'), 'DESC')
+    .addOrderBy('run.id', 'DESC')
+    .limit(limit)
+    .getMany()
+
+/** The newest slot first. */
 export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit: number): Promise<RunReport[]> {
   const { manager } = view
   const ofVersion6 = view.version < 6 ? {} : { lastError: true }
   const ofVersion9 = view.version < 9 ? {} : { notDue: true, skipped: true }
   const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6, ...ofVersion9 }
-  const rows = await manager.find(runs, { select, where, order: { id: 'DESC' }, take: limit })
+  const rows = await ofNewestSlots(manager, { select, where }, limit)
   const [pending, dead, undelivered] = [
     await pendingByRun(manager),
     await deadByRun(manager),

@@ -5,6 +5,7 @@ import { isPutBack, tasksKept } from '../../runs/kept.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
+import { ofNewestSlots } from '../runs.js'
 import { iso, mustBeUpToDate, positionIn, read, type View, withoutBytes } from '../view.js'
 
 /** A run, the newest first. */
@@ -53,8 +54,8 @@ type Wanted = (text: string, position: string | null) => boolean
 const atOnce = 50
 
 /**
- * The newest `limit` runs, and all tasks and records whose text is wanted: the JSON of a task, or what a record was.
- * Undefined where there is no outbox, or nothing in it yet. Throws OutboxError.
+ * The `limit` runs of the newest slots, and all tasks and records whose text is wanted: the JSON of a task, or what a
+ * record was. Undefined where there is no outbox, or nothing in it yet. Throws OutboxError.
  */
 export async function storyIn(
   path: string,
@@ -64,7 +65,7 @@ export async function storyIn(
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const { manager } = view
-    const rows = await manager.find(runs, { order: { id: 'DESC' }, take: limit })
+    const rows = await ofNewestSlots(manager, {}, limit)
     const told: RunTold[] = []
     const isRead = await isReading(manager, path)
     for (const run of rows) told.push(await toldOf(manager, run, isRead))

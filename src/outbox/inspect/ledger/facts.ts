@@ -56,7 +56,7 @@ export const whereOf = ({ run, slot, since }: RunsFilter): FindOptionsWhere<RunR
 export const countRuns = ({ manager }: View, filter: RunsFilter): Promise<number> =>
   manager.countBy(runs, whereOf(filter))
 
-/** The newest first. */
+/** The newest slot first. */
 export async function factsIn(view: View, filter: RunsFilter, limit: number): Promise<RunFacts[]> {
   const reports = await runsIn(view, whereOf(filter), limit)
   const rows = await moreOf(view, reports)

@@ -112,13 +112,15 @@ async function look(
   const found = await read(settings.outbox.path, async (view) => {
     const runs = await factsIn(view, { since }, limit)
     const matching = await countRuns(view, { since })
-    const oldest = runs.at(-1)
-    const from = since ?? (oldest && matching > runs.length ? Date.parse(oldest.startedAt) : 0)
-    return { runs, matching, from, gaps: await gapsIn(view) }
+    return { runs, matching, gaps: await gapsIn(view) }
   })
   if (!found) return
   of.matching = found.matching
-  of.missed = found.gaps.filter(({ notedAt }) => Date.parse(notedAt) >= found.from).slice(0, limit)
+  // Older ones lie behind the end of the list.
+  const oldest = found.matching > found.runs.length ? Date.parse(found.runs.at(-1)?.slot ?? '') : 0
+  const isShown = ({ to, notedAt }: Gap): boolean =>
+    since === undefined ? Date.parse(to) > oldest : Date.parse(notedAt) >= since
+  of.missed = found.gaps.filter(isShown).slice(0, limit)
   const schedule = scheduleOf(loaded, around)
   const timetable = schedule?.timetable
   if (schedule) {
