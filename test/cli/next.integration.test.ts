@@ -61,4 +61,9 @@ it('a time that a wrong clock was far behind is due, as for produce', async () =
   const { stderr } = await produce(cwd, noon)
   expect(stderr).toContain('2026-11-23T12:00:00Z is served by itself')
   expect(await nextIn(cwd, noon)).toEqual([expect.stringMatching(/nothing is to be done/)])
+  // The coming slot may have been named by hand: it covers what lies before it, whatever comes behind it.
+  await produce(cwd, '2026-11-23T18:00:05Z')
+  const three = '2026-11-23T15:00:05Z'
+  expect(await nextIn(cwd, three)).toEqual([expect.stringMatching(/nothing is to be done/)])
+  expect(await produce(cwd, three)).toMatchObject({ json: { slot: '2026-11-23T16:00:00Z', sink: { delivered: 0 } } })
 })

@@ -71,17 +71,15 @@ export async function enterDue(
  */
 export function wouldServe(
   policy: OnTime,
-  { coveredTo, slots, missed }: SlotsSeen,
+  seen: SlotsSeen,
 ): Due & { served: string[]; takenOver: SlotSeen[]; covered: number } {
+  const { coveredTo, slots, missed } = seen
   const { runs, ...rest } = due(policy, coveredTo, policy.now())
   const [first, ...others] = runs
   if (!first) {
     const { slot } = rest
-    const isAlone =
-      slot !== undefined &&
-      isAhead(coveredTo ?? 0, slot, policy.timetable) &&
-      !slots.some((seen) => Date.parse(seen.slot) === slot)
-    return { ...rest, runs, served: isAlone ? [slotOf(slot)] : [], takenOver: [], covered: 0 }
+    const served = slot !== undefined && isAlone(slot, seen, policy.timetable) ? [slotOf(slot)] : []
+    return { ...rest, runs, served, takenOver: [], covered: 0 }
   }
   const taken = takenOver(coveredTo ?? first.from, slots, policy.catchUp)
   const from = taken.at(-1)?.from ?? slotOf(first.from)
@@ -127,6 +125,14 @@ function tellGaps({ gaps }: Planned, log: Deps['log']): void {
  */
 export const isAhead = (slot: number, newestTime: number, timetable: Timetable): boolean =>
   slot > (timetable.after(newestTime) ?? Number.POSITIVE_INFINITY)
+
+/** Whether a start would serve a covered time all the same: as `slotNow` has it, for who only looks. */
+function isAlone(time: number, { slots, newestDeletedSlot }: SlotsSeen, timetable: Timetable): boolean {
+  if (slots.some(({ slot }) => Date.parse(slot) === time)) return false
+  const covering = slots.findLast(({ slot, from }) => from !== null && Date.parse(slot) > time)
+  const isKnown = newestDeletedSlot === null || time > Date.parse(newestDeletedSlot)
+  return isKnown && covering !== undefined && isAhead(Date.parse(covering.slot), time, timetable)
+}
 
 /** The newest scheduled time, or the slot of the run that covers it. Throws ConfigurationError. */
 async function slotNow(
