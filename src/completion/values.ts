@@ -29,10 +29,19 @@ export async function valuesOf({ value, typed, given }: Question, shell: Shell):
   return choicesOf ? choicesOf(await outboxOf(given, shell)) : []
 }
 
+type OfOutbox = (picture: Pick<Picture, 'runs' | 'tasks'>) => Choice[]
+
+const ids: OfOutbox = ({ runs }) => runs.map(({ runId, slot, state }) => ({ word: runId, about: `${slot}, ${state}` }))
+const slots: OfOutbox = ({ runs }) => runs.map(({ slot, state }) => ({ word: slot, about: state }))
+const idsAndSlots: OfOutbox = (picture) => [...ids(picture), ...slots(picture)]
+
 /** What may stand for each kind of value. */
-const ofOutbox: Readonly<Record<string, (picture: Pick<Picture, 'runs' | 'tasks'>) => Choice[]>> = {
-  ID: ({ runs }) => runs.map(({ runId, slot, state }) => ({ word: runId, about: `${slot}, ${state}` })),
-  TIME: ({ runs }) => runs.map(({ slot, state }) => ({ word: slot, about: state })),
+const ofOutbox: Readonly<Record<string, OfOutbox>> = {
+  ID: ids,
+  TIME: slots,
+  RUN: idsAndSlots,
+  A: idsAndSlots,
+  B: idsAndSlots,
   SEQ: ({ tasks }) => tasks.map(({ seq, lastError }) => ({ word: String(seq), about: lastError ?? '' })),
 }
 
