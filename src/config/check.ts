@@ -161,14 +161,17 @@ async function checkParts(
     )
 }
 
-/** Throws ConfigurationError where there is no schedule, or where it comes too seldom for a cadence. */
+/** A schedule that comes too seldom for a cadence: a start warns of it, and goes on. */
+export class ScheduleTooSlow extends ConfigurationError {}
+
+/** Throws ConfigurationError where there is no schedule, or where it is too slow. */
 async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
   await cadenceKept(loaded)
   const { cadence, schedule } = loaded.settings
   const pace = cadence && schedule && paceOf(cadence, timetable(schedule), Date.now())
   const words = pace && wordsOf(pace)
   if (pace && words !== undefined && pace.tooShort.length > 0)
-    throw new ConfigurationError(`${words}.`, {
+    throw new ScheduleTooSlow(`${words}.`, {
       hint: 'Let schedule.cron come as often as the shortest cadence, or make that longer.',
     })
   return {

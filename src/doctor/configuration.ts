@@ -1,5 +1,5 @@
 /** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
-import { checkConfig, type Finding, type Parts } from '../config/check.js'
+import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check.js'
 import type { Loaded } from '../config/load.js'
 import { isOwmError, kindOf, withHint } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'
@@ -44,6 +44,7 @@ function diagnosesOf({ about, outcome, warning }: Finding): Diagnosis[] {
     return isOwmError(outcome) ? [wrong(codeFor(about, outcome), withHint(outcome))] : []
   if (about === 'schedule') return [wrong('schedule-age', `${outcome}. ${warning}`)]
   const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
+  if (outcome instanceof ScheduleTooSlow) return [wrong('configuration-cadence', outcome.message)]
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
   // The other warning about the outbox, that it may not last, has a check of its own.
   if (warning !== undefined && about === 'configuration') return [wrong('configuration-cadence', warning)]

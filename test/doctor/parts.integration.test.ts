@@ -45,6 +45,14 @@ it('a cadence that the schedule is too slow for, now and then; pipelines that sh
   expect(wrongIn(await doctor(cwd, ['--pipeline', 'one']))).toEqual(['configuration-cadence'])
 })
 
+it('a cadence that the schedule is always too slow for: a start warns of it, too', async () => {
+  const cwd = await folderOf({ ...scheduled, cadence: { default: '10m' } })
+  const ran = await doctor(cwd)
+  expectFound(ran, 0, 'configuration-cadence')
+  expect(ran.json.checks.find(({ code }) => code === 'configuration-cadence')?.found).toContain('(10m) is shorter than')
+  expect(await owm(['produce'], { cwd })).toMatchObject({ code: 0, stderr: expect.stringContaining('most windows') })
+})
+
 it('a list that shrank, and one of which much is rejected', async () => {
   const cwd = await folderOf({ ...healthy, source: { use: 'static-list', file: './a.csv' } }, { 'a.csv': list(10) })
   expect((await owm(['produce'], { cwd })).stderr).toBe('')
