@@ -21,7 +21,7 @@ function serviceOf(start: Start): string {
     ...['Wants=network-online.target', 'After=network-online.target', ''],
     ...['[Service]', 'Type=oneshot'],
     '# The user who owns the outbox.',
-    ...[`User=${user}`, `WorkingDirectory=${literal(folder)}`, `ExecStart=${callOf(start)}`],
+    ...[`User=${user}`, `WorkingDirectory=${folderOf(folder)}`, `ExecStart=${callOf(start)}`],
     ...(start.isLink
       ? ["# The outbox is this folder's by this name.", `Environment=${quoted(`PWD=${folder}`, inQuotes)}`]
       : []),
@@ -56,6 +56,9 @@ const callOf = ({ node, program, named, flags }: Start): string =>
 
 /** systemd's specifiers begin with a `%`. */
 const literal = (text: string): string => text.replaceAll('%', '%%')
+
+/** No quotes help here: a slash keeps a name's last space, and its last `\` from taking the next line in. */
+const folderOf = (folder: string): string => literal(folder.replace(/[\\\s]$/, '$&/'))
 
 const inQuotes = (text: string): string => `"${literal(text).replace(/["\\]/g, '\\$&')}"`
 

@@ -20,7 +20,7 @@ const base = {
 
 /** A folder whose name has what shells, crontabs and units don't take as it stands. */
 async function strangeFolder(config: unknown): Promise<string> {
-  const folder = join(await temporaryFolder(), `it's 100 % "m\\i\\%n\\\\e" $HOME`)
+  const folder = join(await temporaryFolder(), `it's 100 % "m\\i\\%n\\\\e" $HOME \\`)
   await mkdir(folder)
   await writeFile(join(folder, '.owmrc.json'), JSON.stringify(config))
   return folder
