@@ -9,6 +9,7 @@ export default class Runs extends OwmCommand<RunsResult> {
   static override summary = 'Show what each run did, and which times nobody served.'
   static override description = [
     'A line a run, the newest slot first: locations read, rejected, delivered, waiting, dead, and how long it took.',
+    'COVERS are the scheduled times before its slot that a run stands in for, by the present schedule.',
     'Without --pipeline: of all pipelines. Reads only, next to a running owm. `owm runs show` has the details of one.',
   ].join(' ')
   static override examples = [
