@@ -1,3 +1,6 @@
+/** Milliseconds that a server gets to say by itself that a statement takes too long. */
+export const graceMs = 2_000
+
 /**
  * Waits at most `ms` milliseconds for a driver's answer, and not once the signal aborts: a driver may wait for a silent
  * server for ever. Throws what `late` gives, the signal's reason, and what `work` throws.

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { driverModule } from '../../databases/driver.js'
+import { accessTo, begin } from '../../databases/postgres.js'
 import { type Server, serverOf } from '../../databases/server.js'
-import { within } from '../../databases/within.js'
-import { ConfigurationError, TransientError } from '../../errors/index.js'
+import { graceMs, within } from '../../databases/within.js'
+import { TransientError } from '../../errors/index.js'
 import { classed, endsConnection } from './errors.js'
 import { type Settings, urlOf } from './options.js'
 
@@ -25,9 +26,6 @@ export type Row = Readonly<Record<string, unknown>>
 
 /** Runs a statement of a transaction. */
 export type Query = (text: string, values?: readonly unknown[]) => Promise<Row[]>
-
-/** Milliseconds that a server gets to say by itself that a statement takes too long. */
-const graceMs = 2_000
 
 export class Connection {
   readonly title: string
@@ -115,7 +113,7 @@ export class Connection {
     return answer
   }
 
-  async #transact<T>(work: (query: Query) => Promise<T>, begin: string, end: 'COMMIT' | 'ROLLBACK'): Promise<T> {
+  async #transact<T>(work: (query: Query) => Promise<T>, how: string, end: 'COMMIT' | 'ROLLBACK'): Promise<T> {
     const { statementTimeoutMs, lockTimeoutMs } = this.#settings
     let isOpen = false
     try {
@@ -125,14 +123,12 @@ export class Connection {
         const asked = values.length === 0 ? client.query(text) : client.query({ text, values })
         return (await this.#within(statementTimeoutMs + graceMs, asked)).rows
       }
-      // All of it ends with the transaction: between us and the server there may be a pool that shares connections.
-      const limits = [
-        begin,
-        `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
-        `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
-        `SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs + graceMs}`,
-      ]
-      await query(limits.join('; '))
+      const limits = {
+        statement_timeout: statementTimeoutMs,
+        lock_timeout: lockTimeoutMs,
+        idle_in_transaction_session_timeout: statementTimeoutMs + graceMs,
+      }
+      await query(begin(how, limits))
       isOpen = true
       const answer = await work(query)
       await query(end)
@@ -150,25 +146,12 @@ export class Connection {
   }
 
   async #connect(): Promise<Client> {
-    const { host, port, socket, username, database, ssl } = this.#server
     const { connectTimeoutMs } = this.#settings
-    const password = this.#server.password ?? process.env['PGPASSWORD']
     const client = new this.#pg.Client({
-      host: socket ?? host,
-      ...(port === undefined ? {} : { port }),
-      ...(username === undefined ? {} : { user: username }),
-      password: () => {
-        // Asked for where the server wants one.
-        if (password !== undefined) return password
-        throw new ConfigurationError(`${this.title} wants a password.`, {
-          hint: 'Put one into sink.url or sink.password.',
-        })
-      },
-      database,
+      ...accessTo(this.#server, 'sink'),
       connectionTimeoutMillis: connectTimeoutMs,
       application_name: 'owm',
       keepAlive: true,
-      ...(ssl ? { ssl } : {}),
     })
     // Whoever waits for an answer hears of it; what is idle, at its next use.
     client.on('error', () => {

@@ -1,9 +1,6 @@
 /** What one kind of database does differently from the others. */
 import type { DataSourceOptions, QueryRunner } from 'typeorm'
 
-/** Milliseconds that a server gets to say by itself that a statement takes too long. */
-export const graceMs = 2_000
-
 export interface Dialect {
   /** For messages: neither user nor password. */
   readonly title: string

@@ -1,11 +1,12 @@
 /** MySQL and MariaDB. */
 import type { QueryRunner } from 'typeorm'
 import type { Server } from '../../../databases/server.js'
+import { graceMs } from '../../../databases/within.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { foreignKey } from '../checkpoint.js'
 import { type Settings, schemeOf } from '../options.js'
-import { type Dialect, graceMs } from './dialect.js'
+import type { Dialect } from './dialect.js'
 
 interface MysqlField {
   readonly name: string

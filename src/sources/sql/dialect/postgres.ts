@@ -1,9 +1,10 @@
 /** PostgreSQL. */
+import { accessTo, begin } from '../../../databases/postgres.js'
 import type { Server } from '../../../databases/server.js'
-import { ConfigurationError } from '../../../errors/index.js'
+import { graceMs } from '../../../databases/within.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
-import { type Dialect, graceMs } from './dialect.js'
+import type { Dialect } from './dialect.js'
 
 export interface Pg {
   readonly Pool: unknown
@@ -38,8 +39,7 @@ export function postgres(
   server: Server,
   { Pool, types }: Pg,
 ): Dialect {
-  const { title, host, port, socket, username, database, ssl } = server
-  const password = server.password ?? process.env['PGPASSWORD']
+  const { user, ssl, ...where } = accessTo(server, 'source')
   const getTypeParser = (oid: number, format?: string): ((text: string) => unknown) => {
     if (timeOids.has(oid)) return (text) => text
     if (oid === int8Oid) return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text)
@@ -48,21 +48,12 @@ export function postgres(
     return types.getTypeParser(oid, format)
   }
   return {
-    title: `PostgreSQL at ${title}`,
+    title: `PostgreSQL at ${server.title}`,
     options: {
       type: 'postgres',
       driver: { Pool }, // without `native`: TypeORM would take that
-      host: socket ?? host,
-      ...(port === undefined ? {} : { port }),
-      ...(username === undefined ? {} : { username }),
-      password: () => {
-        // Asked for where the server wants one.
-        if (password !== undefined) return password
-        throw new ConfigurationError(`PostgreSQL at ${title} wants a password.`, {
-          hint: 'Put one into source.url or source.password.',
-        })
-      },
-      database,
+      ...where,
+      ...(user === undefined ? {} : { username: user }),
       connectTimeoutMS: connectTimeoutMs,
       poolSize: 1,
       applicationName: 'owm',
@@ -70,14 +61,12 @@ export function postgres(
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     prepare: async () => undefined,
-    // All of it ends with the transaction: between us and the server there may be a pool that shares connections.
-    begin: [
-      'BEGIN READ ONLY',
-      `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
-      "SET LOCAL TimeZone = 'UTC'",
-      "SET LOCAL DateStyle = 'ISO'",
-      'SET LOCAL extra_float_digits = 3',
-    ].join('; '),
+    begin: begin('BEGIN READ ONLY', {
+      statement_timeout: statementTimeoutMs,
+      TimeZone: "'UTC'",
+      DateStyle: "'ISO'",
+      extra_float_digits: 3,
+    }),
     catalogue,
     written: (column) => `${column}::text`,
     literal: (text, _, values) => `$${values.push(text)}`,
