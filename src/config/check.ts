@@ -19,7 +19,7 @@ import type { FilterCounts } from '../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
 import { loadSink } from '../plugins/load.js'
-import { ageInWords, paceOf, wordsOf } from '../schedule/pace.js'
+import { ageInWords, paceInWords, paceOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
 import { plural } from '../words.js'
 import { cadenceKept } from './filters.js'
@@ -169,7 +169,7 @@ async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
   await cadenceKept(loaded)
   const { cadence, schedule } = loaded.settings
   const pace = cadence && schedule && paceOf(cadence, timetable(schedule), Date.now())
-  const words = pace && wordsOf(pace)
+  const words = pace && paceInWords(pace)
   if (pace && words !== undefined && pace.tooShort.length > 0)
     throw new ScheduleTooSlow(`${words}.`, {
       hint: 'Let schedule.cron come as often as the shortest cadence, or make that longer.',

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Cadence } from '../pipeline/input/cadence.js'
-import type { Filters, Share } from '../pipeline/input/filters/filters.js'
+import type { ChosenShard, Filters } from '../pipeline/input/filters/filters.js'
 import type { Conditions, Test, Values } from '../pipeline/input/filters/where.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { type Environment, type Loaded, section } from './load.js'
@@ -15,7 +15,7 @@ export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filte
   const source = section(loaded, 'source')
   const { sample, limit } = source
   const { fields, bbox } = conditionsOf(source.where ?? {})
-  const shard = await shardOf(loaded, source, env)
+  const shard = await shardRead(loaded, source, env)
   if (Object.keys(fields).length === 0 && !bbox && sample === undefined && limit === undefined && !shard)
     return undefined
   return { fields, bbox, sample, limit, shard }
@@ -58,11 +58,11 @@ export async function cadenceKept(loaded: Loaded): Promise<string | null> {
 }
 
 /** From `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
-async function shardOf(
+async function shardRead(
   loaded: Loaded,
   { shard, shards }: NonNullable<Settings['source']>,
   env: Environment,
-): Promise<Share | undefined> {
+): Promise<ChosenShard | undefined> {
   if (shards === undefined) {
     const [index = 0, count = 1] = shard?.split('/').map(Number) ?? []
     return count === 1 ? undefined : { index, count }

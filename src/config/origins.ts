@@ -7,7 +7,7 @@ export type Origin =
   | { readonly from: 'default' }
 
 /** `.owmrc.yaml:7`, `--set source.count`, `OWM_OUTBOX`, `default`. */
-export function wordsOf(origin: Origin): string {
+export function originInWords(origin: Origin): string {
   if (origin.from === 'file') return origin.line === undefined ? origin.file : `${origin.file}:${origin.line}`
   return origin.from === 'default' ? 'default' : origin.name
 }
@@ -67,7 +67,7 @@ export class Origins {
       for (let length = path.length; length > 0; length--) {
         const part = path.slice(0, length)
         const origin = this.#notedAt(part) ?? this.#noted.get([...part, 'use'].join('.')) ?? this.#inFile(part, lines)
-        if (origin) return origin.from === 'file' ? `in ${wordsOf(origin)}` : `from ${wordsOf(origin)}`
+        if (origin) return origin.from === 'file' ? `in ${originInWords(origin)}` : `from ${originInWords(origin)}`
       }
       return this.#found ? `in ${this.#found.file}` : 'among the flags and the environment'
     }

@@ -26,7 +26,7 @@ export const certificateHint = (section: Section): string =>
   'environment; with sslmode=verify-full, correct the host name, too.'
 
 /** The SQLSTATE of whatever a driver's error is wrapped in ('' where it has none). */
-export function stateOf(thrown: unknown): string {
+export function sqlStateOf(thrown: unknown): string {
   const error = driverErrorOf(thrown)
   return 'sqlState' in error && typeof error.sqlState === 'string' ? error.sqlState : codeOf(error)
 }
@@ -44,7 +44,7 @@ export const isCertificateError = (error: Error): boolean =>
 
 /** Whether a retry can't help. Unknown failures pass. */
 export function isLasting(error: Error): boolean {
-  const state = stateOf(error)
+  const state = sqlStateOf(error)
   const errno = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0
   return (
     (lastingStates.includes(state.slice(0, 2)) && !passingStates.includes(state) && !passingErrnos.includes(errno)) ||

@@ -8,7 +8,7 @@ import type { Database as Connection } from 'sqlite3'
 import { sqlite3 } from '../databases/sqlite.js'
 import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
-import { checkDatabase, look, prepareLock } from './rules.js'
+import { checkDatabase, prepareLock, statsOf } from './rules.js'
 
 /** Milliseconds between two tries of a process that waits. */
 const pollEvery = 100
@@ -21,7 +21,7 @@ export async function isLocked(outbox: string): Promise<boolean | undefined> {
   const path = `${outbox}-lock`
   const [locks, lock, namespace] = await Promise.all([
     readFile('/proc/locks', 'utf8').catch(() => undefined),
-    look(path).catch(() => undefined),
+    statsOf(path).catch(() => undefined),
     readlink('/proc/self/ns/pid').catch(() => ''),
   ])
   if (!lock) return false

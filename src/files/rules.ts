@@ -30,7 +30,7 @@ export class RefusedFile extends Error {
 const self = (): number | undefined => process.getuid?.()
 
 /** What is there, the links not followed; undefined where nothing is. */
-export async function look(path: string): Promise<Stats | undefined> {
+export async function statsOf(path: string): Promise<Stats | undefined> {
   return lstat(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
@@ -46,7 +46,7 @@ export async function checkFile(
   owner = self(),
   foreign = (_uid: number) => putThere,
 ): Promise<Stats | undefined> {
-  const found = await look(path)
+  const found = await statsOf(path)
   if (!found) return undefined
   const name = basename(path)
   if (found.isSymbolicLink()) throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`)
@@ -110,13 +110,13 @@ export async function prepareLock(path: string): Promise<void> {
  */
 export async function prepareDatabase(path: string): Promise<void> {
   if (!(await checkDatabase(path))) await make(path)
-  for (const ending of sideEndings) if (!(await look(`${path}${ending}`))) await make(`${path}${ending}`)
+  for (const ending of sideEndings) if (!(await statsOf(`${path}${ending}`))) await make(`${path}${ending}`)
 }
 
 /** Removes what `prepareDatabase` made and SQLite had no use for, once the database is closed. */
 export async function removeEmpty(path: string, endings: readonly string[] = sideEndings): Promise<void> {
   for (const ending of endings)
-    if ((await look(`${path}${ending}`))?.size === 0) await rm(`${path}${ending}`, { force: true })
+    if ((await statsOf(`${path}${ending}`))?.size === 0) await rm(`${path}${ending}`, { force: true })
 }
 
 /**
@@ -160,7 +160,7 @@ export async function checkOutput(path: string): Promise<boolean> {
   await checkStreams(path)
   for await (const at of linked(path)) {
     if (!(await isShared(dirname(at)))) continue
-    const found = await look(at)
+    const found = await statsOf(at)
     // guard: output-own
     if (!(found?.isFIFO() && found.uid === self())) await checkFile(at)
     return at === path
@@ -172,7 +172,7 @@ export async function checkOutput(path: string): Promise<boolean> {
 async function* linked(path: string): AsyncGenerator<string> {
   for (let [at, hops] = [path, 0]; ; hops++) {
     yield at
-    if (hops === mostLinks || !(await look(at))?.isSymbolicLink()) return
+    if (hops === mostLinks || !(await statsOf(at))?.isSymbolicLink()) return
     at = resolve(dirname(at), await readlink(at))
   }
 }
@@ -222,6 +222,6 @@ async function isShared(folder: string): Promise<boolean> {
 
 /** Whether it is still the same file, under its one name. */
 export async function isStill(path: string, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): Promise<boolean> {
-  const found = await look(path)
+  const found = await statsOf(path)
   return found !== undefined && found.dev === dev && found.ino === ino && found.nlink === 1
 }

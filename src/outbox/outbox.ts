@@ -14,7 +14,7 @@ import { And, LessThanOrEqual, MoreThan } from 'typeorm'
 import { OutboxBusyError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
 import { FileLock } from '../files/lock.js'
-import { checkDatabase, checkFolder, look } from '../files/rules.js'
+import { checkDatabase, checkFolder, statsOf } from '../files/rules.js'
 import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
@@ -304,7 +304,7 @@ export class Outbox {
 async function prepareFolder(path: string, { create = true, trustFolder = false }: OpenOptions): Promise<void> {
   const found = await checkDatabase(path)
   // Where there is a lock, another owm may be about to make the outbox: openForWriting looks again under it.
-  if (!create && !found?.size && !(await look(`${path}-lock`))) throw missingOutbox(path)
+  if (!create && !found?.size && !(await statsOf(`${path}-lock`))) throw missingOutbox(path)
   await makeFolder(dirname(path), 0o755)
   // guard: folder-own
   if (!trustFolder) await checkFolder(dirname(path))

@@ -24,7 +24,7 @@ import {
 import type { Outbox, RunRow } from '../outbox/outbox.js'
 import type { Planned } from '../outbox/runs/intervals.js'
 import { currentOf } from '../outbox/runs/whole-slots.js'
-import { shareIn } from '../tasks/slot.js'
+import { shardNameIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { plural } from '../words.js'
 import { Contact } from './contact.js'
@@ -155,7 +155,7 @@ async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
   const ofSlot = currentOf(await ledger.ofSlot(slot))
   const last = ofSlot.at(-1)
   if (!last || !['read', 'done'].includes(last.state)) return 0
-  const earlier = ofSlot.slice(0, -1).filter((run) => shareIn(run.sourceDigest) === shareIn(last.sourceDigest))
+  const earlier = ofSlot.slice(0, -1).filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(last.sourceDigest))
   return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
 }
 

@@ -38,9 +38,9 @@ export async function pluginsAt(baseDir: string, used: readonly string[]): Promi
   const builtIns = [...Object.keys(sources), ...Object.keys(sinks)]
   const others = [...new Set(used)].filter((use) => !builtIns.includes(use) && !installed.has(use))
   return Promise.all([
-    ...builtIns.map((use) => reportOf(use, 'built in', baseDir)),
-    ...[...installed].sort().map(([use, version]) => reportOf(use, 'installed', baseDir, version)),
-    ...others.map(async (use) => reportOf(use, await originOf(use, baseDir), baseDir)),
+    ...builtIns.map((use) => pluginReport(use, 'built in', baseDir)),
+    ...[...installed].sort().map(([use, version]) => pluginReport(use, 'installed', baseDir, version)),
+    ...others.map(async (use) => pluginReport(use, await originOf(use, baseDir), baseDir)),
   ])
 }
 
@@ -65,7 +65,7 @@ export async function namesAt(baseDir: string): Promise<Record<'source' | 'sink'
 }
 
 /** One plugin by what stands after `use:`, whether or not a configuration names it. */
-export async function reportOf(
+export async function pluginReport(
   use: string,
   origin: Origin,
   baseDir: string,

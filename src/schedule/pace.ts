@@ -75,7 +75,7 @@ export function ageInWords(
 }
 
 /** What is wrong with a cadence that is too short, or may be. */
-export function wordsOf({ tooShort, sometimes, smallestGap, largestGap }: Pace): string | undefined {
+export function paceInWords({ tooShort, sometimes, smallestGap, largestGap }: Pace): string | undefined {
   const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
   if (tooShort.length > 0)
     return `${is(tooShort)} shorter than the ${smallestGap} minutes between scheduled times: most windows are skipped`

@@ -20,12 +20,12 @@ export const withShard = (digest: string, shard: { index: number; count: number 
   shard ? `${digest} ${shard.index}/${shard.count}` : digest
 
 /** The shard in such a digest, as `i/n`; '' for the whole. */
-export const shareIn = (digest: string): string => digest.split(' ')[1] ?? ''
+export const shardNameIn = (digest: string): string => digest.split(' ')[1] ?? ''
 
 /** Its index, and the number of shards: 0 of 1 for the whole. */
 export type Shard = readonly [index: number, count: number]
 
 export function shardOf(digest: string): Shard {
-  const [index, count] = (shareIn(digest) || '0/1').split('/')
+  const [index, count] = (shardNameIn(digest) || '0/1').split('/')
   return [Number(index), Number(count)]
 }

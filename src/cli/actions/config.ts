@@ -25,7 +25,7 @@ export interface ShowResult {
 }
 
 export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
-  const [{ settingsIn }, { wordsOf }] = await Promise.all([
+  const [{ settingsIn }, { originInWords }] = await Promise.all([
     import('../../config/show.js'),
     import('../../config/origins.js'),
   ])
@@ -33,7 +33,7 @@ export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
   const rows = values.map(({ key, value, origin }) => {
     const text = typeof value === 'string' ? value : (exactJson(value) ?? '')
     const from = origin.from === 'file' ? { ...origin, file: relative(loaded.cwd, origin.file) } : origin
-    return [key, text, wordsOf(from)]
+    return [key, text, originInWords(from)]
   })
   return {
     result: { file: loaded.file ?? null, pipeline: loaded.pipeline ?? null, values },

@@ -53,11 +53,11 @@ export async function show(
 
 /** A plugin by its path, by what stands after `use:`, or by its own name. */
 async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginReport> {
-  const [{ reportOf }, { isPath }] = await Promise.all([
+  const [{ pluginReport }, { isPath }] = await Promise.all([
     import('../../plugins/catalogue.js'),
     import('../../plugins/load.js'),
   ])
-  if (isPath(name)) return reportOf(name, 'local', process.cwd())
+  if (isPath(name)) return pluginReport(name, 'local', process.cwd())
   const all = await reachable(pipelines)
   const found = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)
   if (found) return found

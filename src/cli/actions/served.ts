@@ -119,7 +119,7 @@ export async function tellVolatile(path: string, { logger }: Surroundings): Prom
 /** Tells where the schedule comes too seldom for a cadence. */
 export async function tellPace({ settings }: Loaded, { timetable, now }: OnTime, around: Surroundings): Promise<void> {
   if (!settings.cadence) return
-  const { paceOf, wordsOf } = await import('../../schedule/pace.js')
+  const { paceOf, paceInWords } = await import('../../schedule/pace.js')
   const pace = paceOf(settings.cadence, timetable, now())
-  if (pace.tooShort.length > 0) (await around.logger()).warn({ event: 'cadence-too-short' }, wordsOf(pace) ?? '')
+  if (pace.tooShort.length > 0) (await around.logger()).warn({ event: 'cadence-too-short' }, paceInWords(pace) ?? '')
 }

@@ -1,6 +1,6 @@
 /** The files of an outbox: looked at without opening the database. */
 import { open, stat } from 'node:fs/promises'
-import { look } from '../../files/rules.js'
+import { statsOf } from '../../files/rules.js'
 
 export interface OutboxFiles {
   bytes: number
@@ -15,7 +15,7 @@ const versionsAt = 18
 
 /** The files themselves; undefined where there is no database, or nothing in it yet. */
 export async function filesOf(path: string): Promise<OutboxFiles | undefined> {
-  const found = await look(path)
+  const found = await statsOf(path)
   if (!found?.isFile() || found.size === 0) return undefined
   const file = await open(path)
   const head = Buffer.alloc(versionsAt + 2)
@@ -28,9 +28,12 @@ export async function filesOf(path: string): Promise<OutboxFiles | undefined> {
 
 /** Files of SQLite's beside an outbox that isn't there, or is empty: what was written last is in them. */
 export async function logsWithoutOutbox(path: string): Promise<string[]> {
-  if ((await look(path))?.size) return []
+  if ((await statsOf(path))?.size) return []
   const sides = await Promise.all(
-    ['-wal', '-journal'].map(async (ending) => ({ file: `${path}${ending}`, found: await look(`${path}${ending}`) })),
+    ['-wal', '-journal'].map(async (ending) => ({
+      file: `${path}${ending}`,
+      found: await statsOf(`${path}${ending}`),
+    })),
   )
   return sides.flatMap(({ file, found }) => (found?.size ? [file] : []))
 }

@@ -4,7 +4,7 @@
  * one. So the intervals follow one another without a hole, and what is scheduled behind the last one is due.
  */
 import { type EntityManager, IsNull, LessThanOrEqual, Not } from 'typeorm'
-import { shareIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
 
 /** What a start makes rows of: slots, oldest first, and what is missed. Times are milliseconds since 1970. */
@@ -67,7 +67,7 @@ export async function closeCovered(manager: EntityManager, slot: string, digest:
   if (!by) return
   // The newest first: each passes on what it was given. One that can't is served by itself.
   for (const run of await manager.find(runs, { where, order: { id: 'DESC' } })) {
-    if (shareIn(run.sourceDigest) !== shareIn(digest) || run.id === by.id) continue
+    if (shardNameIn(run.sourceDigest) !== shardNameIn(digest) || run.id === by.id) continue
     if (!(await passOn(manager, run))) continue
     const closed = { state: 'missed', checkpoint: null, finishedAt: now, coveredBy: by.id } as const
     await manager.update(runs, { id: run.id }, closed)

@@ -1,6 +1,6 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
-import { shareIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import { sinkIdsIn } from '../chain/sinks.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -24,8 +24,8 @@ export async function noteSink(
  */
 export function sinksOf(ofSlot: readonly RunRow[], share: string): number[] | undefined {
   const stored = ofSlot.filter(({ persisted }) => persisted > 0)
-  const ofShare = (share: string): RunRow[] => stored.filter((run) => shareIn(run.sourceDigest) === share)
-  const shares = ofShare(share).length > 0 ? [share] : [...new Set(stored.map((run) => shareIn(run.sourceDigest)))]
+  const ofShare = (share: string): RunRow[] => stored.filter((run) => shardNameIn(run.sourceDigest) === share)
+  const shares = ofShare(share).length > 0 ? [share] : [...new Set(stored.map((run) => shardNameIn(run.sourceDigest)))]
   const readings = shares.map((share) => readingsIn(ofShare(share)))
   const current = readings.flatMap((all) => all.at(-1) ?? [])
   if (current.length === 0 || current.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined

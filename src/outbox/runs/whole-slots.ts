@@ -2,7 +2,7 @@
 import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/ids/sum.js'
-import { shardOf, shareIn, slotOf } from '../../tasks/slot.js'
+import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -38,7 +38,7 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
 export function sharesIn<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
   const shares = new Map<string, Run[]>()
   for (const run of rows) {
-    const key = `${run.slot} ${shareIn(run.sourceDigest)}`
+    const key = `${run.slot} ${shardNameIn(run.sourceDigest)}`
     shares.set(key, [...(shares.get(key) ?? []), run])
   }
   return [...shares.values()]
@@ -55,20 +55,21 @@ async function lastSeqOf(manager: EntityManager, run: FindOperator<number>): Pro
 }
 
 /** A run as a row, or as it is shown. */
-type OfShare = { readonly again: number | boolean; readonly state: string } & (
+type OfShard = { readonly again: number | boolean; readonly state: string } & (
   | { readonly sourceDigest: string }
   | { readonly shard: string | null }
 )
 
-const shareOf = (run: OfShare): string => ('sourceDigest' in run ? shareIn(run.sourceDigest) : (run.shard ?? ''))
+const shardNameOf = (run: OfShard): string =>
+  'sourceDigest' in run ? shardNameIn(run.sourceDigest) : (run.shard ?? '')
 
 /**
  * What counts of a slot's runs: one that reads the slot again stands for all of its share before it, or for all where
  * it read the whole. One that was missed stands for none.
  */
-export function currentOf<Run extends OfShare>(ofSlot: readonly Run[]): Run[] {
+export function currentOf<Run extends OfShard>(ofSlot: readonly Run[]): Run[] {
   const standsFor = (later: Run, run: Run): boolean =>
-    Boolean(later.again) && later.state !== 'missed' && ['', shareOf(run)].includes(shareOf(later))
+    Boolean(later.again) && later.state !== 'missed' && ['', shardNameOf(run)].includes(shardNameOf(later))
   // guard: read-again-counts
   return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => standsFor(later, run)))
 }

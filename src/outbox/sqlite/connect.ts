@@ -9,7 +9,7 @@ import { silent } from '../../databases/silent.js'
 import { driver, sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
 import { isLocked } from '../../files/lock.js'
-import { look } from '../../files/rules.js'
+import { statsOf } from '../../files/rules.js'
 import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
 import { isPassing, NewerOutbox } from './trouble.js'
@@ -116,7 +116,7 @@ async function whatToRead(path: string) {
   const leave = async (): Promise<void> => undefined
   const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_URI
   const url = pathToFileURL(path)
-  if (!(await look(`${path}-wal`))) return { database: `${url}?immutable=1`, flags, isAtRest: true, leave }
+  if (!(await statsOf(`${path}-wal`))) return { database: `${url}?immutable=1`, flags, isAtRest: true, leave }
   const copied = await copyAtRest(path)
   if (!copied) return { database: `${url}?readonly_shm=1`, flags, isAtRest: false, leave }
   return { database: copied.file, flags: sqlite3.OPEN_READWRITE, isAtRest: false, leave: copied.leave }
@@ -128,7 +128,7 @@ async function whatToRead(path: string) {
  */
 async function copyAtRest(path: string): Promise<{ file: string; leave(): Promise<void> } | undefined> {
   const isInUse = async (): Promise<boolean> =>
-    (await look(`${path}-shm`)) !== undefined && (await isLocked(path)) !== false
+    (await statsOf(`${path}-shm`)) !== undefined && (await isLocked(path)) !== false
   if (await isInUse()) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'owm-inspect-'))
   const leave = (): Promise<void> => rm(folder, { recursive: true, force: true })

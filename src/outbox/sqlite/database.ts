@@ -11,9 +11,9 @@ import {
   checkFile,
   checkReadable,
   isStill,
-  look,
   prepareDatabase,
   removeEmpty,
+  statsOf,
 } from '../../files/rules.js'
 import { bringUpToDate, connect, connectForReading, makeOutbox } from './connect.js'
 import { migrations } from './migrations.js'
@@ -101,7 +101,7 @@ export class Database {
    */
   static async openForReading(path: string): Promise<Database | undefined> {
     return guarded(path, async () => {
-      const found = await look(path)
+      const found = await statsOf(path)
       await checkDatabase(path, found?.uid)
       if (!found?.size) return undefined
       await checkReadable(path, found)
@@ -118,7 +118,7 @@ export class Database {
   /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
   async isStale(): Promise<boolean> {
     if (!this.#atRest) return false
-    const [log, now] = await Promise.all([look(`${this.path}-wal`), look(this.path)])
+    const [log, now] = await Promise.all([statsOf(`${this.path}-wal`), statsOf(this.path)])
     return log !== undefined || now?.mtimeMs !== this.#atRest.mtimeMs
   }
 

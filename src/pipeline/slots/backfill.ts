@@ -6,7 +6,7 @@ import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
 import { isWhole, ofShare, standing } from './behind-receipts.js'
-import { enterDue, type OnTime } from './on-time.js'
+import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
 
@@ -92,7 +92,7 @@ export function backfill(slots: readonly string[], newestFirst: boolean, schedul
       const coveredTo = await outbox.ledger.coveredTo()
       const ahead = coveredTo === null ? undefined : fresh.find((slot) => Date.parse(slot) > coveredTo)
       // What is due before the first of them isn't swallowed by its interval.
-      if (ahead !== undefined) await enterDue(schedule, given, { outbox, log }, Date.parse(ahead))
+      if (ahead !== undefined) await enterDueTimes(schedule, given, { outbox, log }, Date.parse(ahead))
       const runs = fresh
         .filter((slot) => slot !== ahead)
         .map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))

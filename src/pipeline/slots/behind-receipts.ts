@@ -7,7 +7,7 @@ import { type Shard, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
-import { enterDue, type OnTime } from './on-time.js'
+import { enterDueTimes, type OnTime } from './on-time.js'
 
 /** Milliseconds: without an answer nothing can be read. */
 const longestWaitMs = 10_000
@@ -77,7 +77,8 @@ async function goOnBehind(
   if (before) await ledger.goOnBehind({ ...given, ...before })
   for (const receipt of sorted.slice(hole)) {
     // guard: holes-are-due
-    if (schedule && receipt.interval) await enterDue(schedule, given, { outbox, log }, timeOf(receipt.interval.from))
+    if (schedule && receipt.interval)
+      await enterDueTimes(schedule, given, { outbox, log }, timeOf(receipt.interval.from))
     await ledger.goOnBehind({ ...given, ...receipt })
   }
 }

@@ -1,7 +1,7 @@
 /** A slot that was delivered to another sink isn't there already. */
 import { ConfigurationError } from '../../errors/index.js'
 import { shownAddress } from '../../outbox/chain/sinks.js'
-import { shareIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 
@@ -12,7 +12,7 @@ export async function servedElsewhere(
   contact: Contact,
 ): Promise<ConfigurationError | undefined> {
   const { ledger, sinks } = outbox
-  const places = await ledger.sinksOf(slot, shareIn(source.digest))
+  const places = await ledger.sinksOf(slot, shardNameIn(source.digest))
   if (!places) return undefined
   const address = await contact.address()
   const here = sinks.find(address)

@@ -11,7 +11,7 @@ import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Logger } from '../../plugin.js'
-import { shardOf, shareIn } from '../../tasks/slot.js'
+import { shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
 
 export interface EnterOptions {
@@ -53,14 +53,14 @@ export async function enterRun(
   const note = (closed: readonly RunRow[]): unknown => missed.push(...closed)
   const earlier = await ledger.ofSlot(slot)
   const current = currentOf(earlier)
-  const own = current.filter((run) => isOfShare(run, source.digest))
+  const own = current.filter((run) => isOfShard(run, source.digest))
   const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
   if (open) {
     await ledger.standFor(open, note)
     return { run: open, complete: false, missed }
   }
   const last = earlier.at(-1)
-  if (options.once && last && isOver(last) && shareIn(last.sourceDigest) === shareIn(source.digest)) {
+  if (options.once && last && isOver(last) && shardNameIn(last.sourceDigest) === shardNameIn(source.digest)) {
     await ledger.standFor(last, note)
     return { run: last, complete: true, missed }
   }
@@ -105,7 +105,7 @@ export async function enterRun(
 const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'done' || state === 'discarded'
 
 /** Whether a run may have read some of what this source reads: another shard of as many has read none of it. */
-function isOfShare(run: RunRow, digest: string): boolean {
+function isOfShard(run: RunRow, digest: string): boolean {
   const [[index, count], [of, shards]] = [shardOf(digest), shardOf(run.sourceDigest)]
   return index === of || count !== shards
 }

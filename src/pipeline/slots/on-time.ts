@@ -39,14 +39,14 @@ const entering =
   (schedule: OnTime, named?: number): NonNullable<Agenda['enter']> =>
   async (deps, begun) => {
     const { name: source, digest: sourceDigest } = deps.source
-    return enterDue(schedule, { source, sourceDigest, ...begun }, deps, named)
+    return enterDueTimes(schedule, { source, sourceDigest, ...begun }, deps, named)
   }
 
 /**
  * Makes a row for each run that is due, and for what is missed, and tells what that is.
  * @param named a slot, in milliseconds since 1970, that has a run of its own: only what lies before it is due
  */
-export async function enterDue(
+export async function enterDueTimes(
   schedule: OnTime,
   given: Omit<NewRun, 'slot'>,
   { outbox, log }: Pick<Deps, 'outbox' | 'log'>,

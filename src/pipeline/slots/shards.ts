@@ -3,7 +3,7 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { otherShare } from '../input/filters/filters.js'
+import { otherShard } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot that is divided. */
 export interface ShardsOfSlot {
@@ -54,7 +54,7 @@ const hint = 'Give each shard an outbox of its own: --outbox.'
 export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
   for (const run of await outbox.ledger.open()) {
     const isClosed = run.slotGiven === 0 && run.read === 0 // as soon as this start has a run of its own
-    const share = run.state === 'reading' && !isClosed ? otherShare(run.sourceDigest, digest) : undefined
+    const share = run.state === 'reading' && !isClosed ? otherShard(run.sourceDigest, digest) : undefined
     if (share === undefined) continue
     const [whose, flag] =
       share === '' ? ['a producer of all locations', ''] : [`the shard ${share}`, ` --shard ${share}`]
@@ -65,7 +65,7 @@ export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: str
     )
   }
   const served = await outbox.ledger.ofSlot(slot)
-  const isForeign = served.length > 0 && served.every((run) => otherShare(run.sourceDigest, digest) !== undefined)
+  const isForeign = served.length > 0 && served.every((run) => otherShard(run.sourceDigest, digest) !== undefined)
   if (isForeign && (await outbox.intake.deletedOf(currentOf(served))) > 0)
     throw new OutboxBusyError(
       `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,

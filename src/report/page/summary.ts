@@ -3,7 +3,7 @@ import { placeStates, type ReportData } from '../data.js'
 import type { Places } from './decode.js'
 import { element, foreign, part } from './dom.js'
 import { swatch } from './map/marks.js'
-import { lagOf, stateOf } from './runs/slots.js'
+import { lagOf, slotState } from './runs/slots.js'
 import { count, duration, plural, share, stateWords, time } from './words.js'
 
 export function showSummary(data: ReportData, countOf: readonly number[]): void {
@@ -57,7 +57,7 @@ const tileOf = (name: string, value: string, about: string): [string, string, st
 ]
 
 const missedIn = ({ runs, gaps }: ReportData): number =>
-  gaps.reduce((sum, gap) => sum + gap.count, 0) + runs.filter((run) => stateOf(run) === 'missed').length
+  gaps.reduce((sum, gap) => sum + gap.count, 0) + runs.filter((run) => slotState(run) === 'missed').length
 
 const pendingFor = ({ oldestPendingAt, madeAt }: ReportData): string =>
   oldestPendingAt === null
@@ -67,7 +67,7 @@ const pendingFor = ({ oldestPendingAt, madeAt }: ReportData): string =>
 function troublesOf(data: ReportData): string[] {
   const { totals, circuits, source, runs } = data
   const is = (value: number): string => (value === 1 ? 'is' : 'are')
-  const open = runs.filter((run) => stateOf(run) === 'open').length
+  const open = runs.filter((run) => slotState(run) === 'open').length
   const lost = runs.reduce((sum, run) => sum + run.lost, 0)
   return [
     ...(totals.dead > 0 ? [`${plural(totals.dead, 'task')} ${is(totals.dead)} dead.`] : []),

@@ -2,7 +2,7 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import { codeOf, toError } from '../../errors/index.js'
 import { freeBytesAt } from '../../files/disk.js'
-import { checkFile, look } from '../../files/rules.js'
+import { checkFile, statsOf } from '../../files/rules.js'
 import type { Check, Diagnosis, Patient } from '../../plugin.js'
 import { megabytes, plural } from '../../words.js'
 import { entriesIn } from './entries.js'
@@ -37,7 +37,7 @@ const said = (code: keyof typeof checks, why: string | undefined, found: string)
 
 /** @param place the file; undefined for standard output, which can't be looked at */
 export async function examined(place: string | undefined, { pending }: Patient): Promise<readonly Diagnosis[]> {
-  const found = place === undefined ? undefined : await look(place).catch(() => undefined)
+  const found = place === undefined ? undefined : await statsOf(place).catch(() => undefined)
   if (place === undefined || (found !== undefined && !found.isFile() && !found.isSymbolicLink()))
     return [{ code: 'jsonl-file', verdict: 'unknown', found: 'it is not a regular file' }]
   const free = await freeBytesAt(place)

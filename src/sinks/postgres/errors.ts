@@ -1,5 +1,5 @@
 /** What PostgreSQL, or the way to it, says, as one of owm's classes. */
-import { certificateHint, isCertificateError, isLasting, stateOf } from '../../databases/failures.js'
+import { certificateHint, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
 import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 
 /** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
@@ -63,7 +63,7 @@ const wantsAuthentication = /SASL|unsupported authentication|Unknown authenticat
 export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = toError(thrown)
-  const state = stateOf(error)
+  const state = sqlStateOf(error)
   const message = `${title}: ${error.message || codeOf(error)}`
   if (isCertificateError(error)) return new ConfigurationError(message, { hint: certificateHint('sink'), cause: error })
   if (speaksNoTls.test(error.message))
@@ -80,7 +80,7 @@ export function classed(thrown: unknown, title: string): OwmError {
 }
 
 /** The SQLSTATE that an error of `classed` is about, '' where it has none. */
-export const stateIn = (error: unknown): string => stateOf(error)
+export const stateIn = (error: unknown): string => sqlStateOf(error)
 
 /** Whether a table or schema is gone. */
 export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(stateIn(error))

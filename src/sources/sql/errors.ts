@@ -1,5 +1,5 @@
 /** Errors of drivers and databases, as owm's classes. */
-import { certificateHint, driverErrorOf, isCertificateError, isLasting, stateOf } from '../../databases/failures.js'
+import { certificateHint, driverErrorOf, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
 import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError } from '../../errors/index.js'
 import type { Dialect } from './dialect/dialect.js'
 
@@ -36,7 +36,7 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
 /** Whether a server ended a statement: for its time, or because somebody asked for it. */
 export function isTimeout(thrown: unknown): boolean {
   const error = driverErrorOf(thrown)
-  return stateOf(error) === '57014' || ('errno' in error && [1969, 3024].includes(Number(error.errno)))
+  return sqlStateOf(error) === '57014' || ('errno' in error && [1969, 3024].includes(Number(error.errno)))
 }
 
 /** A statement that took longer than the configuration allows: the next one would, too. */
@@ -54,7 +54,7 @@ export class TooSlow extends ConfigurationError {
 export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = driverErrorOf(thrown)
-  const state = stateOf(error)
+  const state = sqlStateOf(error)
   const message = `${title}: ${error.message || codeOf(error)}`
   if (isLasting(error)) {
     const hint = isCertificateError(error) ? certificateHint('source') : hints.find(([found]) => found.test(state))?.[1]

@@ -1,6 +1,6 @@
 /** Reads a table or query page by page, along its key. */
 import { isDeepStrictEqual } from 'node:util'
-import { stateOf } from '../../databases/failures.js'
+import { sqlStateOf } from '../../databases/failures.js'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
@@ -38,7 +38,7 @@ export async function* read(
     const limit = last ? pageSize + 1 : pageSize
     const found = await attempt(() => pageAfter(table, last, limit)).catch((error: unknown) => {
       // 22, a data exception: 'Berlin' is no number, so the key was of another type when it was written.
-      if (isFirst && last && stateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
+      if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
     })
     const rows = newRows(found, last, key, dialect)

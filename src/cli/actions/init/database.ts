@@ -21,7 +21,7 @@ function tablesIn({ tables }: Database): string {
 }
 
 /** `PostgreSQL at db/geo: 12 tables that can be read. With coordinates and names: stations.` */
-export const wordsOf = (database: Database): string =>
+export const databaseInWords = (database: Database): string =>
   `${database.title}: ${plural(database.tables.length, 'table')} that can be read. ${tablesIn(database)}`
 
 /** The list is in a database, and nobody says in which table. */

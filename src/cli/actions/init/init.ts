@@ -10,7 +10,7 @@ import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
 import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
 import { checkList, checkSink, type Database, type ListCounts, passes, tablesOf } from './check.js'
-import { aboutTable, isDatabase, whichTable, wordsOf } from './database.js'
+import { aboutTable, databaseInWords, isDatabase, whichTable } from './database.js'
 import type { Question } from './questions.js'
 import { type Section, settingsIn, starterWith } from './starter.js'
 
@@ -162,7 +162,7 @@ async function aboutList(
       if (!meant) return undefined
       if (!isDatabase(meant)) return read(meant.real)
       found.database = await tablesOf(meant.real, folder, around)
-      return wordsOf(found.database)
+      return databaseInWords(found.database)
     },
   }
 }

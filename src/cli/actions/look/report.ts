@@ -11,8 +11,8 @@ import { type Surroundings, scheduleOf } from '../../compose.js'
 import { megabytes, plural } from '../../format.js'
 import { secrets } from '../../output.js'
 import { ownerOf } from '../../owner.js'
-import { look, nothingPlanned, type PlanResult, plan } from '../plan/plan.js'
-import { wordsOf } from '../plan/report.js'
+import { nothingPlanned, type PlanResult, plan, readRhythms } from '../plan/plan.js'
+import { overLimitInWords } from '../plan/report.js'
 
 /** What `owm report --json` prints. */
 export interface ReportResult {
@@ -140,7 +140,7 @@ async function readSource(loaded: Loaded, given: Given, around: Surroundings): P
     ? plan(planned, { hours: 24, check: false }, async () => loaded, around, onPlace).then(
         ({ errors = [] }) => errors[0],
       )
-    : look(planned, loaded, around, onPlace).then((found) => found.error)
+    : readRhythms(planned, loaded, around, onPlace).then((found) => found.error)
   ).catch((thrown: unknown) => {
     if (isOwmError(thrown)) return thrown
     throw thrown
@@ -163,7 +163,7 @@ function planOf({ cron, timezone, slots, day, currency, over }: PlanResult): Rep
     calls,
     cost,
     currency,
-    over: over.map(wordsOf),
+    over: over.map(overLimitInWords),
     slots: slots.map(({ slot, tasks, calls, callsPerMinute }) => ({ slot, tasks, calls, callsPerMinute })),
   }
 }

@@ -6,7 +6,7 @@ import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks.js'
 import type { Done } from '../../command.js'
 import { age, count, plural, seconds } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
-import { stateOf } from '../look/runs/words.js'
+import { runStateInWords } from '../look/runs/words.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -92,7 +92,13 @@ async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<s
   const rows = runs.map((run) => {
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
     const { time, rate } = paceOf(run)
-    return [run.runId.slice(0, 8), run.slot, stateOf(run), ...counts, ...(isWide ? [time, rate, run.startedAt] : [])]
+    return [
+      run.runId.slice(0, 8),
+      run.slot,
+      runStateInWords(run),
+      ...counts,
+      ...(isWide ? [time, rate, run.startedAt] : []),
+    ]
   })
   const below = runs.flatMap((run) => {
     const { time, rate } = paceOf(run)

@@ -21,7 +21,7 @@ import { policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose
 import { count, plural, stopwatch } from '../../format.js'
 import { filteredOut } from '../produce.js'
 import { tellRejects } from '../rejects.js'
-import { reportOf, wordsOf } from './report.js'
+import { overLimitInWords, planInWords } from './report.js'
 
 /** Tasks, and by how often their locations are due: `each run`, `1h`, `1d`. Without `plan:` calls are null. */
 interface Planned {
@@ -118,7 +118,7 @@ export async function plan(
   Object.assign(result, { cron: schedule.cron, timezone: schedule.timezone, from: slotOf(now), hours })
   Object.assign(result, { currency: terms?.currency ?? null, source: { ...result.source, name: source?.use ?? null } })
   if (check) mustHaveLimit(loaded)
-  const { rhythms, error } = await look(result, loaded, around, onPlace)
+  const { rhythms, error } = await readRhythms(result, loaded, around, onPlace)
   const [end, to] = [now + (hours * dayMs) / 24, now + (Math.max(24, hours) * dayMs) / 24]
   const { timetable } = policyOf(schedule, around)
   const { smallest } = gapsOf(timetable, now)
@@ -131,11 +131,11 @@ export async function plan(
   if (terms) result.over = overOf(slots, days, terms)
   result.durationMs = elapsed()
   const errors = check ? result.over.map((over) => overLimit(over, result, loaded)) : []
-  return { result, summary: await reportOf(result, terms), errors: [...(error ? [error] : []), ...errors] }
+  return { result, summary: await planInWords(result, terms), errors: [...(error ? [error] : []), ...errors] }
 }
 
 /** Reads the source, once: the part of a plan that needs no schedule. */
-export async function look(
+export async function readRhythms(
   result: PlanResult,
   loaded: Loaded,
   around: Surroundings,
@@ -223,7 +223,7 @@ function overLimit(over: Over, { source }: PlanResult, { settings: { cadence } }
     over.limit === 'limitPerMinute' && cadence && !cadence.spread
       ? 'Set cadence.spread: true for an even load, give'
       : 'Give'
-  return new OverLimitError(wordsOf(over), {
+  return new OverLimitError(overLimitInWords(over), {
     hint: `${spread} locations a longer cadence, or take fewer of the ${count(source.read)} (source.where).`,
   })
 }

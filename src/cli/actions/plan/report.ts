@@ -7,7 +7,7 @@ import type { Over, PlannedSlot, PlanResult } from './plan.js'
 /** Rows that are taken in at a glance: longer plans are told by the hour, or by the day. */
 const mostRows = 48
 
-export async function reportOf(result: PlanResult, terms: Terms | undefined): Promise<string[]> {
+export async function planInWords(result: PlanResult, terms: Terms | undefined): Promise<string[]> {
   const { cron, timezone, source, slots, hours, day, over } = result
   const duplicates = `${count(source.rejected)} rejected, ${plural(source.duplicates, 'duplicate')}`
   const none = [`no time is scheduled in the next ${plural(hours, 'hour')}`]
@@ -16,7 +16,7 @@ export async function reportOf(result: PlanResult, terms: Terms | undefined): Pr
     '',
     ...(slots.length === 0 ? none : await tableOf(result)),
     ...(terms && day.calls !== null ? ['', wordsOfDay(day.calls, result.currency, terms)] : []),
-    ...over.map(wordsOf),
+    ...over.map(overLimitInWords),
     ...(terms && over.length === 0 ? kept(slots, terms) : []),
   ]
 }
@@ -129,7 +129,7 @@ function kept(slots: readonly PlannedSlot[], { limitPerMinute, limitPerDay }: Te
   ]
 }
 
-export function wordsOf({ limit, allowed, at, calls, callsPerMinute }: Over): string {
+export function overLimitInWords({ limit, allowed, at, calls, callsPerMinute }: Over): string {
   const least = `plan.${limit} is ${count(allowed)}.`
   if (callsPerMinute === undefined) return `The 24 h from ${at} on bring ${plural(calls, 'call')}, ${least}`
   return `The slot ${at} brings ${plural(calls, 'call')}, ${count1(callsPerMinute)} a minute until the next; ${least}`

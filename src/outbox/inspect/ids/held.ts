@@ -2,7 +2,7 @@
 import { type EntityManager, In, MoreThan, Not } from 'typeorm'
 import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
-import { shareIn } from '../../../tasks/slot.js'
+import { shardNameIn } from '../../../tasks/slot.js'
 import { textsIn } from '../../chain/sinks.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
@@ -89,7 +89,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
-        share: shareIn(first.sourceDigest),
+        share: shardNameIn(first.sourceDigest),
         runs: own,
         dead,
         discarded,
@@ -132,7 +132,7 @@ function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
   return sink === undefined || isHere ? 'whole' : 'elsewhere'
 }
 
-interface KnownOfShare {
+interface KnownOfShard {
   /** Of the runs that count. */
   kept: number
   pending: number
@@ -142,13 +142,13 @@ interface KnownOfShare {
   readonly sum: IdSum
 }
 
-const none = (): KnownOfShare => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
+const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
 
 async function knownIds(
   { manager, path }: View,
   ofShares: readonly (readonly RunRow[])[],
   room: number,
-): Promise<{ ids: IdTable; shares: KnownOfShare[] }> {
+): Promise<{ ids: IdTable; shares: KnownOfShard[] }> {
   const numberOf = new Map(ofShares.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
   const shares = ofShares.map(none)
   const current = new Set(ofShares.flatMap((own) => currentOf(own).map(({ id }) => id)))

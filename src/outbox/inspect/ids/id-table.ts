@@ -44,7 +44,7 @@ export class IdTable {
 
   /** An id that was found; undefined where it isn't in the table. */
   find(id: string): KnownId | undefined {
-    const at = this.#ids.place(wordsOf(id))
+    const at = this.#ids.place(idWords(id))
     if (!this.#ids.has(at)) return undefined
     const known = this.#read(at)
     const after = { ...known, found: known.found + 1 }
@@ -59,7 +59,7 @@ export class IdTable {
   }
 
   #change(id: string, group: number, change: (known: KnownId) => KnownId): void {
-    const words = wordsOf(id)
+    const words = idWords(id)
     const at = this.#ids.place(words)
     const isNew = !this.#ids.has(at)
     const blank = { order: this.#count, group, expected: 0, found: 0, listed: false, dead: false }
@@ -88,7 +88,7 @@ export class IdTable {
   }
 }
 
-function wordsOf(id: string): IdWords {
+function idWords(id: string): IdWords {
   const digits = id.replaceAll('-', '')
   return [hexNumber(digits, 0, 8), hexNumber(digits, 8, 8), hexNumber(digits, 16, 8), hexNumber(digits, 24, 8)]
 }

@@ -1,6 +1,6 @@
 /** All that the ledger says of runs, and of the times between them that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
-import { shareIn, slotOf } from '../../../tasks/slot.js'
+import { shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { shownAddress, sinkIdsIn, textsIn } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
@@ -75,7 +75,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
       ...counted,
       repeated: row?.repeated ?? 0,
       source: row?.source ?? '',
-      shard: shareIn(row?.sourceDigest ?? '') || null,
+      shard: shardNameIn(row?.sourceDigest ?? '') || null,
       interval: from === null || from >= Date.parse(report.slot) ? null : { from: slotOf(from), to: report.slot },
       again: row?.again === 1,
       cadence: row?.cadence ?? null,

@@ -14,7 +14,7 @@ import {
   type Source,
 } from '../../../plugin.js'
 import { exactJson } from '../../../tasks/json/exact.js'
-import { shareIn, withShard } from '../../../tasks/slot.js'
+import { shardNameIn, withShard } from '../../../tasks/slot.js'
 import { type Checked, checked } from '../judge.js'
 import type { Given } from '../minimum.js'
 import type { BoundedSource, PlacedBatch } from '../pages.js'
@@ -22,7 +22,7 @@ import { sampleShare, shardNumber, spreadDigits } from '../spread.js'
 import { FieldCheck } from './field-check.js'
 import { type Conditions, isInside, matcher } from './where.js'
 
-export interface Share {
+export interface ChosenShard {
   /** 0..count-1. */
   readonly index: number
   readonly count: number
@@ -34,7 +34,7 @@ export interface Filters extends Conditions {
   readonly sample?: number | undefined
   /** Locations, 1 or more. */
   readonly limit?: number | undefined
-  readonly shard?: Share | undefined
+  readonly shard?: ChosenShard | undefined
 }
 
 /** What was left out, since the last reading began. */
@@ -133,7 +133,7 @@ class Filter {
   #lets(location: Location | Malformed): Checked | undefined {
     const { shard } = this.#filters
     if (!isMalformed(location)) this.check?.note(location)
-    const looked = look(location, this.#filters, this.#matches)
+    const looked = throughFilters(location, this.#filters, this.#matches)
     if (looked.by !== undefined) return this.#leaveOut()
     const { place, digits, isPlace } = looked
     this.#through++
@@ -162,7 +162,7 @@ type Looked =
   | { readonly by?: undefined; readonly place: Checked; readonly digits: string; readonly isPlace: boolean }
 
 /** What the filters make of a location, but for the limit and the shard, which come last. */
-export function look(
+export function throughFilters(
   location: Location | Malformed,
   { fields, bbox, sample, shard }: Filters,
   matches = matcher(fields),
@@ -197,7 +197,7 @@ export function sourceDigest(use: string, options: unknown, filters: Filters | u
  * The share, as `i/n` ('' where it's the whole), that a run stands for, where
  * this producer reads another one. Undefined where it reads at least as much.
  */
-export function otherShare(runDigest: string, digest: string): string | undefined {
-  const [own, other] = [shareIn(digest), shareIn(runDigest)]
+export function otherShard(runDigest: string, digest: string): string | undefined {
+  const [own, other] = [shardNameIn(digest), shardNameIn(runDigest)]
   return own === '' || own === other ? undefined : other
 }

@@ -26,7 +26,7 @@ export const slotWords: Readonly<Record<SlotState, string>> = {
 /** What matters most of a slot's runs comes first. */
 const order: readonly SlotState[] = ['open', 'lost', 'dead', 'delivered', 'covered', 'discarded', 'missed']
 
-export function stateOf({ state, dead }: ReportRun): SlotState {
+export function slotState({ state, dead }: ReportRun): SlotState {
   if (state === 'done') return dead > 0 ? 'dead' : 'delivered'
   if (state === 'lost' || state === 'covered' || state === 'missed' || state === 'discarded') return state
   return 'open'
@@ -36,7 +36,7 @@ export function stateOf({ state, dead }: ReportRun): SlotState {
 export function slotsOf({ runs, gaps, covered }: Pick<ReportData, 'runs' | 'gaps' | 'covered'>): Slot[] {
   const bySlot = Map.groupBy(runs, ({ slot }) => slot)
   const slots = [...bySlot].map(([slot, own]): Slot => {
-    const states = own.map(stateOf)
+    const states = own.map(slotState)
     const state = order.find((one) => states.includes(one)) ?? 'open'
     const sum = (of: (run: ReportRun) => number): number => own.reduce((all, run) => all + of(run), 0)
     const parts = [

@@ -14,7 +14,7 @@ import { count, harmless, plural } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { withSink } from '../sink.js'
-import { againInWords, type Pace, paceOf, secondsOf, stateOf } from './words.js'
+import { againInWords, type Pace, paceOf, runStateInWords, secondsOf } from './words.js'
 
 /** `covers`: with a schedule, other scheduled times that the run stands in for. */
 export type RunOfList = RunFacts & Pace & { covers: number }
@@ -196,7 +196,7 @@ const counted = (head: string, words: string, of: (run: RunOfList) => number): C
 const always: readonly Column[] = [
   { head: 'SLOT', of: ({ slot }) => slot },
   { head: 'RUN', of: ({ runId }) => runId.slice(0, 8) },
-  { head: 'STATE', of: stateOf },
+  { head: 'STATE', of: runStateInWords },
 ]
 
 /** Those that stand in the table where a run has any. */

@@ -18,8 +18,8 @@ import {
   type Pace,
   paceOf,
   placeInWords,
+  runStateInWords,
   secondsOf,
-  stateOf,
   sumInWords,
 } from './words.js'
 
@@ -164,7 +164,7 @@ function stateInWords(run: ShownRun): string {
     failed: 'failed: its source failed before its end',
     interrupted: 'interrupted: owm ended before its source did',
   }
-  const state = stateOf(run)
+  const state = runStateInWords(run)
   return `${words[state] ?? state}${run.again ? '; it read its slot again' : ''}`
 }
 

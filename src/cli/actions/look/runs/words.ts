@@ -35,7 +35,7 @@ export function paceOf(run: RunFacts, now: number): Pace {
 }
 
 /** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
-export function stateOf({
+export function runStateInWords({
   state,
   isBeingRead,
   lastError,

@@ -6,7 +6,7 @@ import type { Difference, Verified } from './judge.js'
 import { wordsOfTimes } from './times.js'
 import type { VerifyResult } from './verify.js'
 
-export async function reportOf(result: VerifyResult, limit: number): Promise<string[]> {
+export async function verdictsInWords(result: VerifyResult, limit: number): Promise<string[]> {
   const { outbox, sink, slots, source, standIn } = result
   const width = terminalWidth()
   if (slots.length === 0)

@@ -12,7 +12,7 @@ import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import { standInOf } from '../stand-in.js'
 import type { Verified } from './judge.js'
-import { isDifferent, reportOf } from './report.js'
+import { isDifferent, verdictsInWords } from './report.js'
 import { remedyOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
 
 /** What `owm verify --json` prints. */
@@ -93,7 +93,7 @@ export async function verify(
     if (times) result.withoutRun = times
   })
   result.different = result.slots.filter(isDifferent).length
-  return { result, summary: await reportOf(result, flags.limit), errors: errorsOf(result) }
+  return { result, summary: await verdictsInWords(result, flags.limit), errors: errorsOf(result) }
 }
 
 /** One look at all three, each slot by itself. */
@@ -172,7 +172,7 @@ async function listedIn(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Listed | undefined> {
-  const [{ lastRunIn }, { listedIds }, { shareIn }] = await Promise.all([
+  const [{ lastRunIn }, { listedIds }, { shardNameIn }] = await Promise.all([
     import('../../../../outbox/inspect/ids/held.js'),
     import('./list.js'),
     import('../../../../tasks/slot.js'),
@@ -180,7 +180,7 @@ async function listedIn(
   const last = await lastRunIn(path, slot)
   if (!last) return undefined
   const source = await sourceOf(loaded, around, () => undefined)
-  const [share, own] = [shareIn(last.run.sourceDigest), shareIn(source.digest)]
+  const [share, own] = [shardNameIn(last.run.sourceDigest), shardNameIn(source.digest)]
   if (share !== own) {
     const whole = share === '' ? 'without --shard' : `with --shard ${share}`
     throw new UsageError(`The slot ${last.run.slot} was read ${whole}, and the list would be read otherwise.`, {

@@ -1,7 +1,7 @@
 /** What the filters, the cadence and the lines before it make of a line of the list. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import { cadenceOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
-import { type Filters, look } from '../../../../pipeline/input/filters/filters.js'
+import { type Filters, throughFilters } from '../../../../pipeline/input/filters/filters.js'
 import { meeting } from '../../../../pipeline/input/filters/where.js'
 import { checked, type Judge, judgeIn } from '../../../../pipeline/input/judge.js'
 import { Positions } from '../../../../pipeline/input/positions.js'
@@ -58,7 +58,7 @@ function takingOf(filters: Filters | undefined): (location: Location | Malformed
   const { fields, shard, limit = Number.POSITIVE_INFINITY } = filters
   let through = 0
   return (location) => {
-    const looked = look(location, filters)
+    const looked = throughFilters(location, filters)
     if (looked.by === 'where') {
       const failed = Object.entries(fields).find(([field, wanted]) => !meeting(wanted)(Reflect.get(location, field)))
       return `where.${failed?.[0] ?? ''}`

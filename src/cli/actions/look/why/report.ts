@@ -9,7 +9,7 @@ import type { Gone, Seen } from './sink.js'
 import type { RunStory } from './story.js'
 import type { WhyFlags, WhyResult } from './why.js'
 
-export async function reportOf(result: WhyResult, { limit }: WhyFlags): Promise<string[]> {
+export async function whyInWords(result: WhyResult, { limit }: WhyFlags): Promise<string[]> {
   const { text, places, lines, runs, notes } = result
   const width = terminalWidth()
   const trouble = notes.flatMap((note) => wrapped(`could not look: ${note}`, width))

@@ -1,6 +1,6 @@
 /** What one run has of a place. Pure. */
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
-import { stateOf } from '../runs/words.js'
+import { runStateInWords } from '../runs/words.js'
 import type { Line } from './list.js'
 import { spotOfRecord } from './match.js'
 import type { Gone, Seen } from './sink.js'
@@ -48,7 +48,7 @@ export function storyOf(told: RunTold, { line, found }: About, seen: readonly Se
   const expected = line?.idIn(told)
   const taskId = (trace && taskIn(trace.text)?.id) ?? (expected && expected !== 'not due' ? expected : null)
   const entries = seen.filter((entry) => entry.taskId === taskId)
-  const state = stateOf({ ...run, isBeingRead: told.isBeingRead })
+  const state = runStateInWords({ ...run, isBeingRead: told.isBeingRead })
   const base = { slot: run.slot, runId: run.runId, state, taskId, entries, gone: null }
   if (trace) {
     const { seq, batch, attempts, reason, position, at, kind } = trace

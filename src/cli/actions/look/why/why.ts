@@ -19,7 +19,7 @@ import {
   spotOfTask,
   withoutWord,
 } from './match.js'
-import { reportOf } from './report.js'
+import { whyInWords } from './report.js'
 import { entriesWith, goneFrom, type Seen } from './sink.js'
 import { type RunStory, storyOf } from './story.js'
 
@@ -94,7 +94,7 @@ export async function why(
   if (spots.length < 2) await tell(result, { found, loaded, around, failures })
   result.notes = failures.map(({ message }) => message)
   const isTold = result.places.length + result.lines.length + result.runs.length > 0
-  return { result, summary: await reportOf(result, flags), errors: isTold ? [] : failures }
+  return { result, summary: await whyInWords(result, flags), errors: isTold ? [] : failures }
 }
 
 interface For {
