@@ -1,7 +1,7 @@
 /** What the circuit breakers remember between two starts: a record for each, as JSON in the state row. */
 import type { Database } from './sqlite/database.js'
 import { type StateRow, states } from './sqlite/entities.js'
-import { jsonIn } from './state.js'
+import { jsonIn } from './sqlite/json.js'
 
 /**
  * closed: calls go through; `failures` counts the attempts that failed since one succeeded.

@@ -6,8 +6,8 @@
  */
 import { LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
-import { cut, placed } from './intake.js'
-import { isTask, type Queue } from './queue.js'
+import { cut, placed, taskIn } from './intake.js'
+import type { Queue } from './queue.js'
 import { openAgain } from './runs/holder.js'
 import { among, ofRun } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
@@ -87,7 +87,7 @@ export class DeadLetters {
   async retry(which: DeadFilter): Promise<number> {
     let retried = 0
     for (const { run, tasks, seqs } of await this.#byRun(which)) {
-      if (!tasks.every(isTask)) throw damaged(this.#database.path, 'a dead task holds no task')
+      for (const task of tasks) taskIn(task, this.#database.path)
       await this.#append(run, tasks, seqs)
       retried += tasks.length
     }

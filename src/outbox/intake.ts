@@ -8,7 +8,7 @@ import { taskIdOf } from '../tasks/id.js'
 import { IdSum } from '../tasks/ids/sum.js'
 import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
-import { isTask, type Queue } from './queue.js'
+import type { Queue } from './queue.js'
 import { tasksKept } from './runs/kept.js'
 import type { Database } from './sqlite/database.js'
 import { type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
@@ -162,8 +162,7 @@ export class IntakeWriter {
   async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
     const oldest = { where: { run: run.id }, order: { id: 'ASC' }, take: most } as const
     const rows = await this.#database.inTurn((manager) => manager.find(suspects, oldest))
-    if (!rows.every(({ task }) => isTask(task)))
-      throw damaged(this.#database.path, 'a record that may be a duplicate holds no task')
+    for (const { task } of rows) taskIn(task, this.#database.path)
     return rows
   }
 
@@ -227,7 +226,8 @@ function sumOf(before: string | null, more: string): string | null {
   return sum.toString()
 }
 
-function taskIn(text: string, path: string): Partial<Task> & Pick<Task, 'task_id'> {
+/** A stored task. Throws OutboxError where it is none: a column of SQLite may hold anything. */
+export function taskIn(text: string, path: string): Partial<Task> & Pick<Task, 'task_id'> {
   try {
     const task: Partial<Task> = JSON.parse(text)
     const { task_id } = task

@@ -155,6 +155,3 @@ export class Queue {
     return found[0]
   }
 }
-
-/** A column of SQLite may hold anything. */
-export const isTask = (task: unknown): boolean => typeof task === 'string' && task.startsWith('{')

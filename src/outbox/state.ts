@@ -3,6 +3,7 @@ import { MoreThan } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
 import type { Database } from './sqlite/database.js'
 import { deadTasks, type StateRow, states } from './sqlite/entities.js'
+import type { NextSink } from './sqlite/json.js'
 import { damaged } from './sqlite/trouble.js'
 
 /** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
@@ -21,7 +22,7 @@ export class OutboxState {
   /** The row of the sink that `acked` is about; null where none is known yet. */
   sink: number | null
   /** Another sink, which is to get the tasks behind a `seq`; null where none was announced. */
-  next: { readonly address: string; readonly fromSeq: number } | null
+  next: NextSink | null
   /** The last `seq` that was ever given out. */
   lastSeq: number
   newestDeletedSlot: string | null
@@ -41,7 +42,7 @@ export class OutboxState {
     this.formerId = formerId
     this.epoch = epoch
     this.sink = sink
-    this.next = next === null ? null : JSON.parse(next)
+    this.next = next
     this.lastSeq = lastSeq
     this.newestDeletedSlot = newestDeletedSlot
     this.acked = { seq: ackedSeq, batches: 0 }
@@ -71,15 +72,6 @@ export async function deadAfter(database: Database, seq: number): Promise<Set<nu
   const above = { select: { seq: true }, where: { seq: MoreThan(seq) } } as const
   const rows = await database.inTurn((manager) => manager.find(deadTasks, above))
   return new Set(rows.map((row) => row.seq))
-}
-
-/** What a column of the row holds as JSON; null where it holds nothing, or something damaged. */
-export function jsonIn(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
-  }
 }
 
 /** Throws OutboxError where the row is missing or makes no sense. */

@@ -2,7 +2,6 @@
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, runs } from '../sqlite/entities.js'
-import { sinkIdsIn } from './sinks.js'
 
 interface Loss {
   /** The last task that the sink has. */
@@ -68,7 +67,7 @@ export async function loseEarlier(
   const done = await manager.find(runs, { select, where: { state: 'done', persisted: MoreThan(0) } })
   let lost = 0
   for (const { id, persisted, sinks } of done) {
-    if (!sinkIdsIn(sinks).includes(sink)) continue
+    if (!sinks?.includes(sink)) continue
     const own = await manager.find(batches, { select: { firstSeq: true, count: true }, where: { run: id } })
     const kept = own.reduce((sum, { count }) => sum + count, 0)
     const behind = own.reduce((sum, batch) => sum + Math.max(0, tasksBetween(batch, seq, fromSeq)), 0)

@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto'
 import { type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Attachment } from '../../plugin.js'
 import type { Database } from '../sqlite/database.js'
-import { attachments, type SinkRow, sinkRows, states } from '../sqlite/entities.js'
+import { attachments, sinkRows, states } from '../sqlite/entities.js'
 import type { OutboxState } from '../state.js'
 import { isOwed } from './open-runs.js'
 
@@ -138,9 +138,7 @@ export class Sinks {
     if (isPresent ? next === null : next?.address === address) return true
     if (!isPresent && (await isOwed(this.#database, state))) return false
     const noted = isPresent ? null : { address, fromSeq: state.lastSeq }
-    await this.#database.transaction((manager) =>
-      manager.update(states, { id: 1 }, { next: noted && JSON.stringify(noted) }),
-    )
+    await this.#database.transaction((manager) => manager.update(states, { id: 1 }, { next: noted }))
     state.next = noted
     return true
   }
@@ -153,9 +151,9 @@ export class Sinks {
     const { sink: present, acked } = this.#state
     if (present !== null && known?.id !== present)
       await manager.update(sinkRows, { id: present }, { ackedSeq: acked.seq })
-    const addresses = JSON.stringify([...new Set([...(known?.addresses ?? []), address])])
+    const addresses = [...new Set([...(known?.addresses ?? []), address])]
     const ids = [...(known?.sinkIds ?? []).filter((id) => id !== sinkId), sinkId]
-    const sinkIds = JSON.stringify(ids.filter((id) => id !== ''))
+    const sinkIds = ids.filter((id) => id !== '')
     const named = { addresses, sinkIds, ...(fromSeq === undefined ? {} : { fromSeq }) }
     if (known) {
       await manager.update(sinkRows, { id: known.id }, named)
@@ -171,16 +169,4 @@ export class Sinks {
   }
 }
 
-async function knownIn(manager: EntityManager): Promise<KnownSink[]> {
-  const rows = await manager.find(sinkRows, { order: { id: 'ASC' } })
-  return rows.map((row: SinkRow) => ({ ...row, addresses: textsIn(row.addresses), sinkIds: textsIn(row.sinkIds) }))
-}
-
-/** The texts of a JSON array, as columns of sinks have them. */
-export function textsIn(json: string): string[] {
-  const texts: unknown = JSON.parse(json)
-  return Array.isArray(texts) ? texts.map(String) : []
-}
-
-/** The sinks (rows' ids) that a run's row names. */
-export const sinkIdsIn = (sinks: string | null): number[] => textsIn(sinks ?? '[]').map(Number)
+const knownIn = (manager: EntityManager): Promise<KnownSink[]> => manager.find(sinkRows, { order: { id: 'ASC' } })

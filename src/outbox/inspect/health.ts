@@ -1,10 +1,9 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
-import { sinkIdsIn, textsIn } from '../chain/sinks.js'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, type RunState, readStates, runs, sinkRows, states, unfinishedStates } from '../sqlite/entities.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
-import { iso, read, type View } from './view.js'
+import { iso, isUpToDate, read, type View } from './view.js'
 
 export interface Health extends Totals {
   outboxId: string
@@ -44,6 +43,7 @@ export async function healthOf(path: string): Promise<Health | undefined> {
   return read(path, async (view) => {
     const [state] = await view.manager.find(states, { select: { id: true, outboxId: true, holder: true } })
     const holder = holderIn(state?.holder ?? null)
+    await readJson(view)
     return {
       ...(await totalsIn(view)),
       outboxId: state?.outboxId ?? '',
@@ -57,6 +57,14 @@ export async function healthOf(path: string): Promise<Health | undefined> {
       received: await receivedIn(view),
     }
   })
+}
+
+/** Every column that a start reads as JSON: what is damaged in one is found here. */
+async function readJson(view: View): Promise<void> {
+  if (!isUpToDate(view)) return // the next start makes it so
+  await view.manager.find(states)
+  await view.manager.find(sinkRows)
+  await view.manager.find(runs, { select: { id: true, sinks: true, cadence: true } })
 }
 
 async function taskBytesIn({ manager }: View): Promise<number | null> {
@@ -75,9 +83,9 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
   const select = { id: true, slot: true, persisted: true, sinks: true } as const
   const where = { state: 'done', persisted: MoreThan(0), idSum: Not(IsNull()) } as const
   const rows = await manager.find(runs, { select, where, order: { id: 'DESC' } })
-  const sinks = new Map((await manager.find(sinkRows)).map(({ id, addresses }) => [id, textsIn(addresses)]))
+  const sinks = new Map((await manager.find(sinkRows)).map(({ id, addresses }) => [id, addresses]))
   return rows.map(({ slot, persisted, sinks: ids }) => {
-    return { slot, persisted, addresses: sinkIdsIn(ids).flatMap((id) => sinks.get(id) ?? []) }
+    return { slot, persisted, addresses: (ids ?? []).flatMap((id) => sinks.get(id) ?? []) }
   })
 }
 

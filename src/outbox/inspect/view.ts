@@ -32,9 +32,13 @@ export async function read<T>(path: string, work: (view: View) => Promise<T>): P
   }
 }
 
+/** Whether it has all that this version of owm knows. */
+export const isUpToDate = ({ version }: View): boolean => version >= migrations.length
+
 /** For who reads what older schemas lack. Throws OutboxError. */
-export function mustBeUpToDate({ path, version }: View): void {
-  if (version >= migrations.length) return
+export function mustBeUpToDate(view: View): void {
+  const { path } = view
+  if (isUpToDate(view)) return
   throw new OutboxError(`The outbox ${path} was last written by an older owm.`, {
     hint: '`owm flush` brings it up to date; then it can be looked at.',
   })

@@ -7,7 +7,7 @@ import { type EntityManager, In, MoreThan } from 'typeorm'
 import { codeOf } from '../../errors/index.js'
 import { isLocked } from '../../files/lock.js'
 import { runs, states } from '../sqlite/entities.js'
-import { jsonIn } from '../state.js'
+import { jsonIn } from '../sqlite/json.js'
 
 export interface Holder {
   pid: number

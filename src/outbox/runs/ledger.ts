@@ -288,7 +288,7 @@ export class Ledger {
         const current = new Set(currentOf(ofSlot))
         // guard: loss-of-own-share
         const mended = ofSlot.filter((run) => run.state === 'lost' && !current.has(run)).map(({ id }) => id)
-        await manager.update(runs, { id: In(mended) }, { ...done, lost: 0, sinks: '[]' })
+        await manager.update(runs, { id: In(mended) }, { ...done, lost: 0, sinks: [] })
       }
     })
   }

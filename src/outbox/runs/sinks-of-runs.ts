@@ -1,7 +1,6 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { shardNameIn } from '../../tasks/slot.js'
-import { sinkIdsIn } from '../chain/sinks.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
 /** Notes that a sink has these runs, but for those of which tasks went to another one: they lie before its first. */
@@ -13,7 +12,7 @@ export async function noteSink(
   for (const run of await manager.find(runs, { where: { runId: In([...runIds]), state: 'read' } })) {
     const there = await manager.sum(batches, 'count', { run: run.id, firstSeq: MoreThan(fromSeq) })
     const isWhole = (there ?? 0) >= run.persisted
-    const sinks = JSON.stringify([...new Set([...sinksIn(run), ...(isWhole ? [sink] : [])])])
+    const sinks = [...new Set([...sinksIn(run), ...(isWhole ? [sink] : [])])]
     await manager.update(runs, { id: run.id }, { sinks })
   }
 }
@@ -46,4 +45,4 @@ const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
   first.filter((id) => others.every((ids) => ids.includes(id)))
 
 /** What a sink lost it doesn't have. */
-const sinksIn = ({ state, sinks }: RunRow): number[] => sinkIdsIn(state === 'lost' ? null : sinks)
+const sinksIn = ({ state, sinks }: RunRow): number[] => (state === 'lost' ? [] : (sinks ?? []))

@@ -16,6 +16,7 @@ import {
   statsOf,
 } from '../../files/rules.js'
 import { bringUpToDate, connect, connectForReading, makeOutbox } from './connect.js'
+import { DamagedColumn } from './json.js'
 import { migrations } from './migrations.js'
 import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
 
@@ -131,7 +132,9 @@ export class Database {
       // guard: same-file
       if (this.#identity && !(await isStill(this.path, this.#identity))) throw replaced(this.path)
       return work(this.#runner.manager).catch((error: unknown) => {
-        throw error instanceof QueryFailedError ? asOutboxError(this.path, error) : error
+        throw error instanceof QueryFailedError || error instanceof DamagedColumn
+          ? asOutboxError(this.path, error)
+          : error
       })
     }
     const turn = this.#last.then(begin, begin)

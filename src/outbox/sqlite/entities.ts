@@ -7,6 +7,7 @@
  * Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
+import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink } from './json.js'
 
 /** The one row that says who this outbox is and how far it is delivered. */
 export interface StateRow {
@@ -25,8 +26,8 @@ export interface StateRow {
   epoch: number
   /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
   sink: number | null
-  /** JSON `{address, fromSeq}`: another sink, which is to get the tasks behind a `seq`; null where there is none. */
-  next: string | null
+  /** Another sink, announced before tasks were stored for it; null where there is none. */
+  next: NextSink | null
   /** The id that this outbox, a copy, had before, until a sink has placed it under its own; else null. */
   formerId: string | null
   /** See owner.ts; null until somebody claims it. */
@@ -48,7 +49,7 @@ export const states = new EntitySchema<StateRow>({
     holder: { type: 'text', nullable: true },
     epoch: { type: 'integer', default: 0 },
     sink: { type: 'integer', nullable: true },
-    next: { name: 'next_sink', type: 'text', nullable: true },
+    next: { name: 'next_sink', type: 'text', nullable: true, transformer: json('state.next_sink', isNextSink) },
     formerId: { name: 'former_id', type: 'text', nullable: true },
     owner: { type: 'text', nullable: true },
     newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },
@@ -59,10 +60,10 @@ export const states = new EntitySchema<StateRow>({
 /** A sink that this outbox was delivered to. */
 export interface SinkRow {
   id: number
-  /** JSON: the addresses under which it was met. */
-  addresses: string
-  /** JSON: the ids that it had. */
-  sinkIds: string
+  /** Under which it was met. */
+  addresses: string[]
+  /** That it had. */
+  sinkIds: string[]
   /** It gets the tasks behind this `seq`: what was there before went to other sinks. */
   fromSeq: number
   /** How far it was delivered when another sink took its place; for the present one, see `state`. */
@@ -73,8 +74,8 @@ export const sinkRows = new EntitySchema<SinkRow>({
   name: 'sink',
   columns: {
     id: { type: 'integer', primary: true, generated: 'increment' },
-    addresses: { type: 'text' },
-    sinkIds: { name: 'sink_ids', type: 'text' },
+    addresses: { type: 'text', transformer: json('sink.addresses', isTexts) },
+    sinkIds: { name: 'sink_ids', type: 'text', transformer: json('sink.sink_ids', isTexts) },
     fromSeq: { name: 'from_seq', type: 'integer', default: 0 },
     ackedSeq: { name: 'acked_seq', type: 'integer', default: 0 },
   },
@@ -139,8 +140,8 @@ export interface RunRow {
   namespace: string
   /** Locations whose tasks an earlier run of the slot stored; they count as duplicates, too. */
   repeated: number
-  /** JSON: the sinks (rows' ids) that have all of its tasks; null until it is done, and where that isn't known. */
-  sinks: string | null
+  /** The sinks (rows' ids) that have all of its tasks; null until it is done, and where that isn't known. */
+  sinks: number[] | null
   /** The run covers the time behind this one, up to its slot; null where another run covers its slot. */
   intervalFrom: number | null
   /** Where the windows begin that it may serve, if its slot lies in the interval of another run; else null. */
@@ -189,10 +190,10 @@ export const runs = new EntitySchema<RunRow>({
     slotGiven: { name: 'slot_given', type: 'integer', default: 1 },
     namespace: { type: 'text', default: '' },
     repeated: { type: 'integer', default: 0 },
-    sinks: { type: 'text', nullable: true },
+    sinks: { type: 'text', nullable: true, transformer: json('run.sinks', isNumbers) },
     intervalFrom: { name: 'interval_from', type: 'integer', nullable: true },
     windowsFrom: { name: 'windows_from', type: 'integer', nullable: true },
-    cadence: { type: 'text', nullable: true },
+    cadence: { type: 'text', nullable: true, transformer: jsonText('run.cadence', isCadence) },
     notDue: { name: 'not_due', type: 'integer', default: 0 },
     skipped: { type: 'integer', default: 0 },
     coveredBy: { name: 'covered_by', type: 'integer', nullable: true },

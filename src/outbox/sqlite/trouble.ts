@@ -1,6 +1,7 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
 import { anotherOutbox, RefusedFile } from '../../files/rules.js'
+import { DamagedColumn } from './json.js'
 
 const roomHint =
   'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more. What was stored ' +
@@ -58,6 +59,7 @@ export const isPassing = (thrown: unknown): boolean =>
 /** TypeORM wraps the driver's error; its code says what the disk did. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
+  if (thrown instanceof DamagedColumn) return damaged(path, thrown.message)
   if (thrown instanceof RefusedFile)
     return new OutboxError(`The outbox ${path} is refused: ${thrown.message}.`, {
       hint: thrown.hint(anotherOutbox()),

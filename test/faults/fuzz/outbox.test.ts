@@ -95,7 +95,7 @@ const value = fc.constantFrom(
   'char(0)',
 )
 const column = fc.constantFrom(
-  ...['outbox_id', 'handed_seq', 'last_seq', 'breaker', 'holder'].map((name) => `state SET ${name}`),
+  ...['outbox_id', 'handed_seq', 'last_seq', 'breaker', 'holder', 'next_sink'].map((name) => `state SET ${name}`),
   ...[
     'run_id',
     'slot',
@@ -108,11 +108,14 @@ const column = fc.constantFrom(
     'discarded',
     'started_at',
     'finished_at',
+    'sinks',
+    'cadence',
   ].map((name) => `run SET ${name}`),
   ...['first_seq', 'count', 'run', 'failures', 'last_error', 'created_at', 'tasks'].map((name) => `batch SET ${name}`),
   ...['run', 'attempts', 'reason', 'created_at', 'fate', 'task'].map((name) => `dead SET ${name}`),
   ...['run', 'kind', 'position', 'value', 'created_at'].map((name) => `rejected SET ${name}`),
   ...['run', 'position', 'task'].map((name) => `suspect SET ${name}`),
+  ...['addresses', 'sink_ids'].map((name) => `sink SET ${name}`),
 )
 const sql: Arbitrary<string> = fc.oneof(
   {

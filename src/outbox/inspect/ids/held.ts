@@ -3,7 +3,6 @@ import { type EntityManager, In, MoreThan, Not } from 'typeorm'
 import type { Receipt } from '../../../plugin.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { shardNameIn } from '../../../tasks/slot.js'
-import { textsIn } from '../../chain/sinks.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, intervalOf, receiptOf, sharesIn } from '../../runs/whole-slots.js'
@@ -112,7 +111,7 @@ type SinkId = number | null | undefined
 
 async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> {
   const known = await manager.find(sinkRows)
-  const here = known.findLast(({ addresses }) => textsIn(addresses).includes(address))
+  const here = known.findLast(({ addresses }) => addresses.includes(address))
   return known.length === 0 ? undefined : (here?.id ?? null)
 }
 
@@ -127,7 +126,7 @@ function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
   )
     return 'elsewhere'
   const isHere = currentOf(own).every(
-    ({ sinks, persisted }) => persisted === 0 || sinks === null || textsIn(sinks).includes(String(sink)),
+    ({ sinks, persisted }) => persisted === 0 || sinks === null || sinks.some((id) => id === sink),
   )
   return sink === undefined || isHere ? 'whole' : 'elsewhere'
 }

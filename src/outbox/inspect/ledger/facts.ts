@@ -1,7 +1,7 @@
 /** All that the ledger says of runs, and of the times between them that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
 import { shardNameIn, slotOf } from '../../../tasks/slot.js'
-import { shownAddress, sinkIdsIn, textsIn } from '../../chain/sinks.js'
+import { shownAddress } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { type RunReport, runsIn } from '../runs.js'
@@ -79,7 +79,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
       interval: from === null || from >= Date.parse(report.slot) ? null : { from: slotOf(from), to: report.slot },
       again: row?.again === 1,
       cadence: row?.cadence ?? null,
-      sinks: sinkIdsIn(row?.sinks ?? null).flatMap((sink) => sinks.get(sink) ?? []),
+      sinks: (row?.sinks ?? []).flatMap((sink) => sinks.get(sink) ?? []),
       failures: failures.get(id) ?? 0,
       lastFailure: reasons.get(id) ?? null,
       sentAgain: { lost: row?.redelivered ?? 0, replayed: row?.replayed ?? 0, retried: retried.get(id) ?? 0 },
@@ -166,10 +166,8 @@ async function failuresOf(view: View, ids: readonly number[]): Promise<Map<numbe
 async function sinksIn({ manager, version }: View): Promise<Map<number, string>> {
   if (version < 7) return new Map()
   const rows = await manager.find(sinkRows, { select: { id: true, addresses: true } })
-  return new Map(rows.map(({ id, addresses }) => [id, shownOf(addresses)]))
+  return new Map(rows.map(({ id, addresses }) => [id, shownAddress({ addresses })]))
 }
-
-const shownOf = (addresses: string): string => shownAddress({ addresses: textsIn(addresses) })
 
 /** Scheduled times in a row that no run serves. */
 export interface Gap {
