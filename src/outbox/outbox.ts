@@ -21,14 +21,8 @@ import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { Breakers } from './breakers.js'
 import { Acknowledgement } from './chain/acknowledge.js'
-import {
-  type Met,
-  type MetPlain,
-  type Parts,
-  type Reconciled,
-  reconcile,
-  reconcilePosition,
-} from './chain/reconcile.js'
+import type { Met, Parts, Reconciled } from './chain/position.js'
+import { type MetPlain, reconcile, reconcilePosition } from './chain/reconcile.js'
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
 import type { View } from './inspect/view.js'
@@ -46,7 +40,7 @@ import { guarded, missingOutbox } from './sqlite/trouble.js'
 import { deadAfter, OutboxState, readState } from './state.js'
 
 export type { BreakerName } from './breakers.js'
-export type { From } from './chain/reconcile.js'
+export type { From } from './chain/position.js'
 export type { Intake, StoredRejection, Suspect } from './intake.js'
 export type { RunRow } from './sqlite/entities.js'
 

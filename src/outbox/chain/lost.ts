@@ -1,7 +1,11 @@
 /** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { readingStates } from '../runs/states.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, runs } from '../sqlite/entities.js'
+
+/** Milliseconds: what a sink lost of runs that began earlier isn't delivered again, such as a weekend's old hours. */
+export const redeliverableMs = 86_400_000
 
 interface Loss {
   /** The last task that the sink has. */
@@ -83,7 +87,7 @@ async function loseUnkept(manager: EntityManager, unkept: number): Promise<void>
   let left = unkept
   const rows = await manager.find(runs, {
     select: { id: true, persisted: true },
-    where: { persisted: MoreThan(0), state: Not(In(['reading', 'checking'])) },
+    where: { persisted: MoreThan(0), state: Not(In(readingStates)) },
     order: { id: 'DESC' },
   })
   for (const { id, persisted } of rows) {

@@ -17,7 +17,7 @@ import type { Attached } from '../../plugin.js'
 import { plural } from '../../words.js'
 import { loseEarlier, loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
-import { type From, type Met, type Parts, type Reconciled, reopen, write } from './reconcile.js'
+import { type From, type Met, type Parts, type Reconciled, reopen, write } from './position.js'
 import { type KnownSink, shownAddress } from './sinks.js'
 
 /** Whether a sink is another one than that which the acknowledged seq is about. */

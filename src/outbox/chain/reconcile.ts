@@ -15,51 +15,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
-import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
+import type { SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
-import type { Queue } from '../queue.js'
-import { openAgain } from '../runs/holder.js'
-import { endingAfter } from '../sqlite/criteria.js'
-import type { Database } from '../sqlite/database.js'
-import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
+import { deadTasks, states } from '../sqlite/entities.js'
 import { letGoOfHeld } from '../sqlite/statements.js'
-import { deadAfter, type OutboxState } from '../state.js'
-import { loseEarlier, loseUpTo, tasksBetween } from './lost.js'
+import { deadAfter } from '../state.js'
+import { loseEarlier, loseUpTo, redeliverableMs } from './lost.js'
 import { isAnother, isBack, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
-import type { Sinks } from './sinks.js'
-
-/** Milliseconds: after a restart of a Redis without a disk nobody wants three days of hours. */
-const dayMs = 86_400_000
-
-/** What the comparison needs of an outbox. */
-export interface Parts {
-  readonly database: Database
-  readonly state: OutboxState
-  readonly queue: Queue
-  readonly sinks: Sinks
-  now(): number
-}
-
-/** What of an outbox another sink gets: what is pending, all of the runs that aren't done, or all that is kept. */
-export type From = 'pending' | 'open-runs' | 'history'
-
-export interface Met {
-  readonly address: string
-  readonly attachment: Attachment
-  readonly attached: Attached
-  /** The ids of the sink's tasks, the newest first, where it can say. */
-  readonly search: (() => AsyncIterable<string>) | undefined
-  /** What this sink gets where it is another one than before: an operator's word. */
-  readonly from?: From | undefined
-}
-
-export interface Reconciled {
-  readonly kind: 'same' | 'copy'
-  /** The last task that the sink has, or is taken to have. */
-  readonly at: SinkPosition
-  readonly warnings: readonly { fields: object; message: string }[]
-}
+import { type Met, type Parts, type Reconciled, reopen, write } from './position.js'
 
 type Warning = Reconciled['warnings'][number]
 
@@ -200,7 +164,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   const { reached, lost, again } = await write(parts, async (manager) => {
     let [reached, earlier] = [at.seq, 0]
     if (at.seq < ackedSeq) {
-      reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - dayMs })
+      reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - redeliverableMs })
       await reopen(manager, reached, ackedSeq)
     } else await letGoOfHeld(manager, at.seq)
     const sink = await note.write(manager)
@@ -217,28 +181,6 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
 async function deliveredBetween(manager: EntityManager, seq: number, last: number): Promise<number> {
   if (seq >= last) return 0
   return last - seq - (await manager.countBy(deadTasks, { seq: And(MoreThan(seq), LessThanOrEqual(last)) }))
-}
-
-/** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */
-export async function reopen(manager: EntityManager, seq: number, ackedSeq: number): Promise<void> {
-  const again = await manager.find(batches, {
-    select: { firstSeq: true, count: true, run: true },
-    where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
-  })
-  await openAgain(manager, [...new Set(again.map(({ run }) => run))])
-  const between = And(MoreThan(seq), LessThanOrEqual(ackedSeq))
-  for (const run of new Set(again.map((batch) => batch.run))) {
-    const stored = again.filter((batch) => batch.run === run).map((batch) => tasksBetween(batch, seq, ackedSeq))
-    const passed = await manager.countBy(deadTasks, { run, seq: between })
-    await manager.increment(
-      runs,
-      { id: run },
-      'redelivered',
-      stored.reduce((sum, tasks) => sum + tasks, -passed),
-    )
-  }
-  // guard: held-after-loss
-  await letGoOfHeld(manager, seq)
 }
 
 /** The last of the tasks behind `start`, one by one, that the sink holds. */
@@ -263,33 +205,6 @@ async function overWhatIsThere(
   }
   // With its run: what that has in the sink is its own, also where the sink no longer knows it.
   return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
-}
-
-interface Written {
-  /** The last task that the sink has, or is taken to have. */
-  readonly reached: number
-  /** Its row. */
-  readonly sink: number
-}
-
-/** Writes down how far the sink is, and which one it is, in one step with the rest of `work`. */
-export async function write<W extends Written>(
-  { database, state, queue, sinks }: Parts,
-  work: (manager: EntityManager) => Promise<W>,
-): Promise<W> {
-  const written = await database.transaction(async (manager) => {
-    const written = await work(manager)
-    const { reached, sink } = written
-    await manager.update(states, { id: 1 }, { ackedSeq: reached, next: null, sink })
-    return written
-  })
-  queue.drop(written.reached)
-  state.writtenAs(written.reached)
-  state.next = null
-  state.passed = await deadAfter(database, written.reached)
-  state.sink = written.sink
-  await sinks.read()
-  return written
 }
 
 const lossWarning = (lost: number, again: number): Warning => ({

@@ -52,8 +52,6 @@ interface Listed {
   readonly ids: readonly string[]
 }
 
-const dayMs = 86_400_000
-
 /** Fills `result` while it works. */
 export async function verify(
   result: VerifyResult,
@@ -77,7 +75,8 @@ export async function verify(
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
         hint: '`owm runs` shows what the outbox says of each run.',
       })
-    const flushedSince = around.now() - dayMs
+    const { redeliverableMs } = await import('../../../../outbox/chain/lost.js')
+    const flushedSince = around.now() - redeliverableMs
     const look = () => compare(sink, { path, slot, pipeline, address: addressNoted(sink, name), flushedSince }, listed)
     let seen = await look()
     // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
