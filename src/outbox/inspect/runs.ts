@@ -2,8 +2,9 @@
 
 import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { isReading } from '../runs/holder.js'
+import { type RunState, readingStates } from '../runs/states.js'
 import { endingAfter, slotOrder } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunRow, type RunState, runs } from '../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 import { iso, positionIn, type View, withoutBytes } from './view.js'
 
 export interface RunReport {
@@ -81,7 +82,7 @@ export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit:
       notDue,
       skipped: Math.max(0, skipped),
       lastError: lastError ?? undelivered.get(id) ?? null,
-      isBeingRead: row.state === 'reading' || row.state === 'checking' ? isRead : null,
+      isBeingRead: readingStates.includes(row.state) ? isRead : null,
       delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
       dead: died,
       discarded,

@@ -8,8 +8,9 @@
  */
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
 import { beginningWith, endingAfter } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunState, runs, states, suspects, unfinishedStates } from '../sqlite/entities.js'
+import { batches, deadTasks, runs, states, suspects } from '../sqlite/entities.js'
 import { passOver } from '../sqlite/statements.js'
+import { type RunState, unfinishedStates } from './states.js'
 
 /** Which runs. */
 export type DiscardFilter =

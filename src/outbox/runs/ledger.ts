@@ -21,13 +21,14 @@ import { zeroSum } from '../../tasks/ids/sum.js'
 import type { KnownSink } from '../chain/sinks.js'
 import { type Reason, reasonsOf } from '../inspect/ledger/reasons.js'
 import type { Database } from '../sqlite/database.js'
-import { gaps, type RunRow, readStates, runs, states, suspects, unfinishedStates } from '../sqlite/entities.js'
+import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
 import { settleHeld } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { closeEmptyRuns } from './missed.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
+import { readingStates, readStates, unfinishedStates } from './states.js'
 import { currentOf, type WholeSlot, wholeSlots } from './whole-slots.js'
 import { beginInside, type Windows, windowsOf } from './windows.js'
 
@@ -66,7 +67,7 @@ export class Ledger {
 
   /** Runs whose source isn't read to its end, or whose suspects aren't decided, oldest first. */
   async open(): Promise<RunRow[]> {
-    return this.#find({ state: In(['reading', 'checking']) })
+    return this.#find({ state: In(readingStates) })
   }
 
   /** Runs whose tasks aren't all read, or not all in the sink, oldest first. */

@@ -13,11 +13,12 @@ import { taskIdOf } from '../../tasks/id.js'
 import { step } from '../../trace.js'
 import { cut, placed } from '../intake.js'
 import { beginningWith } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunRow, type RunState, runs, states } from '../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, runs, states } from '../sqlite/entities.js'
 import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
 import type { OutboxState } from '../state.js'
 import { noteTold } from './holder.js'
 import { isPutBack } from './kept.js'
+import type { RunState } from './states.js'
 import { currentOf } from './whole-slots.js'
 
 /** Which runs: the one whose id begins so, or those that serve a slot. */

@@ -1,7 +1,8 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect/view.js'
-import { gaps, type RunRow, type RunState, runs, states, unfinishedStates } from '../sqlite/entities.js'
+import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
+import { type RunState, unfinishedStates } from './states.js'
 import { currentOf } from './whole-slots.js'
 
 export interface SlotSeen {

@@ -5,6 +5,7 @@ import { IdSum } from '../../tasks/ids/sum.js'
 import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
+import { readingStates } from './states.js'
 
 export interface WholeSlot {
   /** Undefined where a run of an older version brought the slot: the sum of its ids isn't known. */
@@ -21,7 +22,7 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
     // A run that was missed brought nothing.
     const ofSlot = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
     for (const own of sharesIn(ofSlot)) {
-      if (own.some(({ state }) => state === 'reading' || state === 'checking')) continue
+      if (own.some(({ state }) => readingStates.includes(state))) continue
       if (!own.some(({ state }) => state === 'read')) continue
       const run = In(own.map(({ id }) => id))
       if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue

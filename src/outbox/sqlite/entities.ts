@@ -7,6 +7,7 @@
  * Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
+import type { RunState } from '../runs/states.js'
 import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink } from './json.js'
 
 /** The one row that says who this outbox is and how far it is delivered. */
@@ -98,14 +99,6 @@ export const attachments = new EntitySchema<AttachmentRow>({
     lastSeq: { name: 'last_seq', type: 'integer', nullable: true },
   },
 })
-
-/** See ledger.ts. */
-export type RunState = 'reading' | 'checking' | 'read' | 'done' | 'lost' | 'missed' | 'discarded'
-
-/** Of runs whose tasks aren't all read, or not all in the sink. */
-export const unfinishedStates: readonly RunState[] = ['reading', 'checking', 'read']
-/** Of runs whose source was read to its end, and that nobody gave up. */
-export const readStates: readonly RunState[] = ['read', 'done', 'lost']
 
 export interface RunRow {
   id: number

@@ -9,6 +9,7 @@
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import { readingStates } from '../../outbox/runs/states.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Logger } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
@@ -54,7 +55,7 @@ export async function enterRun(
   const earlier = await ledger.ofSlot(slot)
   const current = currentOf(earlier)
   const own = current.filter((run) => isOfShard(run, source.digest))
-  const open = earlier.find((run) => run.state === 'reading' || run.state === 'checking')
+  const open = earlier.find((run) => readingStates.includes(run.state))
   if (open) {
     await ledger.standFor(open, note)
     return { run: open, complete: false, missed }

@@ -3,6 +3,7 @@ import type { Loaded } from '../../../config/load.js'
 import { TransientError, UsageError } from '../../../errors/index.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { Replayable, ReplayFilter } from '../../../outbox/runs/replay.js'
+import { readingStates } from '../../../outbox/runs/states.js'
 import type { FlushSummary } from '../../../pipeline/flush.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Done } from '../../command.js'
@@ -182,7 +183,7 @@ async function mayBeServed(filter: ReplayFilter, path: string): Promise<void> {
 function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
   const run = 'run' in filter ? oneRun(filter.run, runs) : runs[0]
   const slot = 'slot' in filter ? filter.slot : (run?.slot ?? '')
-  const open = runs.find(({ state }) => state === 'reading' || state === 'checking')
+  const open = runs.find(({ state }) => readingStates.includes(state))
   if (open)
     throw new UsageError(`The run ${open.runId.slice(0, 8)} of the slot ${slot} isn't read to its end.`, {
       hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',

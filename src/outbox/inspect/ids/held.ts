@@ -5,9 +5,10 @@ import { IdSum } from '../../../tasks/ids/sum.js'
 import { shardNameIn } from '../../../tasks/slot.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
+import { readStates, unfinishedStates } from '../../runs/states.js'
 import { currentOf, intervalOf, receiptOf, sharesIn } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
-import { batches, deadTasks, type RunRow, readStates, runs, sinkRows, states } from '../../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { damaged } from '../../sqlite/trouble.js'
 import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
@@ -116,7 +117,7 @@ async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> 
 }
 
 function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
-  if (own.some(({ state }) => state === 'reading' || state === 'checking' || state === 'read')) return 'open'
+  if (own.some(({ state }) => unfinishedStates.includes(state))) return 'open'
   if (own.at(-1)?.state === 'discarded') return 'discarded'
   // Its row only says that somebody else has served it.
   if (

@@ -2,6 +2,7 @@
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
 import { isPutBack, tasksKept } from '../../runs/kept.js'
+import { readingStates } from '../../runs/states.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
@@ -86,7 +87,7 @@ async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Pro
     order: { id: 'ASC' },
   })
   const isReplaced = !currentOf(ofSlot).some(({ id }) => id === run.id)
-  const isBeingRead = run.state === 'reading' || run.state === 'checking' ? isRead : null
+  const isBeingRead = readingStates.includes(run.state) ? isRead : null
   const windows = await windowsOf(manager, run)
   return { run, isBeingRead, windows, isKept: (await tasksKept(manager, run.id)) >= run.persisted, isReplaced }
 }
