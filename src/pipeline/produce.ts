@@ -5,11 +5,7 @@
  * delivers what is stored, in order. Either may fail without the other: a dead sink doesn't keep locations from being
  * stored, a dead source doesn't keep stored tasks from being delivered.
  *
- * A run moves through these states (see outbox/runs/ledger):
- *
- *     reading  -> checking  the source is read to its end, or can't be read on and another run takes its place
- *     checking -> read      each suspected duplicate is decided: all of the run's tasks are stored
- *     read     -> done      each of them is in the sink or dead
+ * The states that a run moves through are in docs/protocol.md ("The outbox").
  */
 import {
   ConfigurationError,

@@ -12,7 +12,7 @@ import { count, harmless, plural } from '../format.js'
 export interface Served {
   slot: string
   runId: string
-  /** See outbox/runs/ledger. */
+  /** See outbox/runs/states. */
   state: string
   /** Locations. */
   read: number

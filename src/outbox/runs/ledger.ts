@@ -1,17 +1,6 @@
 /**
  * The run ledger: a row for each run, written before its source is opened.
- *
- *     reading --> checking --> read --> done
- *        |                      ^        |
- *        '--- superseded        '--------' its tasks are delivered again, or dead ones retried
- *
- * - reading: the source isn't read to its end; the checkpoint says from where to go on.
- * - checking: read to its end, or superseded by a run that reads anew; locations that may be duplicates are compared.
- * - read: everything that it gave is stored.
- * - done: and each of its tasks is in the sink or dead.
- * - discarded: an operator gave it up (discard.ts). Its slot is read again only where somebody says so.
- * - missed: nothing of it was stored. Its source gave too little, and its slot can be read anew; or it stands for the
- *   time of its start, and a later one stands for it.
+ * docs/protocol.md ("The outbox") says which states it has, and how it comes from one to another.
  */
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
