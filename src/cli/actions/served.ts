@@ -12,7 +12,7 @@ import { count, harmless, plural } from '../format.js'
 export interface Served {
   slot: string
   runId: string
-  /** See outbox/runs/states. */
+  /** See outbox/sqlite/run-states. */
   state: string
   /** Locations. */
   read: number

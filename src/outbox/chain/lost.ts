@@ -1,8 +1,8 @@
 /** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
-import { readingStates } from '../runs/states.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, runs } from '../sqlite/entities.js'
+import { readingStates } from '../sqlite/run-states.js'
 
 /** Milliseconds: what a sink lost of runs that began earlier isn't delivered again, such as a weekend's old hours. */
 export const redeliverableMs = 86_400_000

@@ -1,8 +1,8 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
-import { type RunState, readStates, unfinishedStates } from '../runs/states.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
+import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, isUpToDate, read, type View } from './view.js'
 

@@ -2,10 +2,11 @@
 
 import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { isReading } from '../runs/holder.js'
-import { type RunState, readingStates } from '../runs/states.js'
 import { endingAfter, slotOrder } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
-import { iso, positionIn, type View, withoutBytes } from './view.js'
+import { type RunState, readingStates } from '../sqlite/run-states.js'
+import { withoutBytes } from '../sqlite/trouble.js'
+import { iso, positionIn, type View } from './view.js'
 
 export interface RunReport {
   runId: string

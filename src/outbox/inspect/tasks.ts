@@ -4,7 +4,8 @@ import type { EntityManager } from 'typeorm'
 import { among, containing, lowerAscii, ofRun } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
 import { tasksOfBatches } from '../sqlite/statements.js'
-import { iso, parsed, type View, withoutBytes } from './view.js'
+import { withoutBytes } from '../sqlite/trouble.js'
+import { iso, parsed, type View } from './view.js'
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 

@@ -44,13 +44,6 @@ export function mustBeUpToDate(view: View): void {
   })
 }
 
-/** SQLite keeps bytes in any column. */
-export function withoutBytes<Row extends object>(rows: Row[], { path }: Pick<View, 'path'>): Row[] {
-  if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
-    throw damaged(path, 'it holds bytes in place of a text')
-  return rows
-}
-
 export function iso(time: number, { path }: View): string {
   const date = new Date(time)
   if (Number.isNaN(date.getTime())) throw damaged(path, `${time} in it is no time`)

@@ -1,8 +1,8 @@
 /** What metrics tell of an outbox. Reads only. */
 import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
-import { unfinishedStates } from '../runs/states.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
+import { unfinishedStates } from '../sqlite/run-states.js'
 import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
 import { read, type View } from './view.js'
 

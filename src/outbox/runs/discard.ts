@@ -9,8 +9,8 @@
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
 import { beginningWith, endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, runs, states, suspects } from '../sqlite/entities.js'
+import { type RunState, unfinishedStates } from '../sqlite/run-states.js'
 import { passOver } from '../sqlite/statements.js'
-import { type RunState, unfinishedStates } from './states.js'
 
 /** Which runs. */
 export type DiscardFilter =

@@ -2,7 +2,7 @@
 import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect/view.js'
 import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
-import { type RunState, unfinishedStates } from './states.js'
+import { type RunState, unfinishedStates } from '../sqlite/run-states.js'
 import { currentOf } from './whole-slots.js'
 
 export interface SlotSeen {

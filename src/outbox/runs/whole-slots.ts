@@ -5,7 +5,7 @@ import { IdSum } from '../../tasks/ids/sum.js'
 import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
-import { readingStates } from './states.js'
+import { readingStates } from '../sqlite/run-states.js'
 
 export interface WholeSlot {
   /** Undefined where a run of an older version brought the slot: the sum of its ids isn't known. */

@@ -7,8 +7,8 @@
  * Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
-import type { RunState } from '../runs/states.js'
 import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink } from './json.js'
+import type { RunState } from './run-states.js'
 
 /** The one row that says who this outbox is and how far it is delivered. */
 export interface StateRow {

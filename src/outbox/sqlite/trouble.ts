@@ -43,6 +43,13 @@ export const damaged = (path: string, what: string, cause?: unknown): OutboxErro
     cause,
   })
 
+/** These rows as they are; throws OutboxError where one holds bytes, which SQLite keeps in any column. */
+export function withoutBytes<Row extends object>(rows: Row[], { path }: { readonly path: string }): Row[] {
+  if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
+    throw damaged(path, 'it holds bytes in place of a text')
+  return rows
+}
+
 export const missingOutbox = (path: string): OutboxError =>
   new OutboxError(`There is no outbox ${path}.`, {
     hint: '`owm produce` makes it; where it was moved, name its place with --outbox or outbox.path.',

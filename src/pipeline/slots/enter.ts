@@ -9,8 +9,8 @@
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import { readingStates } from '../../outbox/runs/states.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
+import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'

@@ -2,12 +2,13 @@
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
 import { isPutBack, tasksKept } from '../../runs/kept.js'
-import { readingStates } from '../../runs/states.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
+import { readingStates } from '../../sqlite/run-states.js'
+import { withoutBytes } from '../../sqlite/trouble.js'
 import { ofNewestSlots } from '../runs.js'
-import { iso, mustBeUpToDate, positionIn, read, type View, withoutBytes } from '../view.js'
+import { iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
 
 /** A run, the newest first. */
 export interface RunTold {

@@ -4,8 +4,9 @@ import { shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { shownAddress } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
+import { withoutBytes } from '../../sqlite/trouble.js'
 import { type RunReport, runsIn } from '../runs.js'
-import { iso, type View, withoutBytes } from '../view.js'
+import { iso, type View } from '../view.js'
 
 export interface RunFacts extends RunReport {
   pending: number

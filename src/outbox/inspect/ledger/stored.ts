@@ -3,8 +3,9 @@ import { And, type FindOptionsWhere, LessThanOrEqual, MoreThan } from 'typeorm'
 import { among, endingAfter } from '../../sqlite/criteria.js'
 import { type BatchRow, batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { batchesFrom } from '../../sqlite/statements.js'
+import { withoutBytes } from '../../sqlite/trouble.js'
 import type { TaskState } from '../tasks.js'
-import { iso, positionIn, type View, withoutBytes } from '../view.js'
+import { iso, positionIn, type View } from '../view.js'
 import { type RunsFilter, whereOf } from './facts.js'
 
 export interface Stored {

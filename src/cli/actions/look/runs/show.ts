@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
-import type { Reason } from '../../../../outbox/inspect/ledger/reasons.js'
+import type { Reason } from '../../../../outbox/runs/reasons.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
@@ -71,7 +71,7 @@ export async function runsNamed(
   const [{ read }, { factsIn }, { reasonsOf }] = await Promise.all([
     import('../../../../outbox/inspect/view.js'),
     import('../../../../outbox/inspect/ledger/facts.js'),
-    import('../../../../outbox/inspect/ledger/reasons.js'),
+    import('../../../../outbox/runs/reasons.js'),
   ])
   const { path } = settings.outbox
   const found = await read(path, async (view) => {

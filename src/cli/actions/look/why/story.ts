@@ -9,7 +9,7 @@ import { taskIn } from './why.js'
 export interface RunStory {
   readonly slot: string
   readonly runId: string
-  /** See outbox/runs/states; of one that isn't read to its end and that nobody reads `failed` or `interrupted`. */
+  /** A run's state; of one that isn't read to its end and that nobody reads `failed` or `interrupted`. */
   readonly state: string
   /**
    * What became of the place in it. Of its task: `pending`, `delivered`, `dead`, `discarded`, `held`, `lost`. Without

@@ -1,8 +1,8 @@
 /** Why locations of runs were rejected, and tasks refused: each reason once, with how many there are and an example. */
-import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm'
-import { among } from '../../sqlite/criteria.js'
-import { deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
-import { type View, withoutBytes } from '../view.js'
+import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm'
+import { among } from '../sqlite/criteria.js'
+import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
+import { withoutBytes } from '../sqlite/trouble.js'
 
 export interface Reason {
   reason: string
@@ -22,7 +22,10 @@ export interface Reasons {
 const mostReasons = 10_000
 
 /** Of runs with these ids, the commonest first. */
-export async function reasonsOf(view: Pick<View, 'path' | 'manager'>, runIds: readonly string[]): Promise<Reasons> {
+export async function reasonsOf(
+  view: { readonly path: string; readonly manager: EntityManager },
+  runIds: readonly string[],
+): Promise<Reasons> {
   const { manager } = view
   const found = await manager
     .createQueryBuilder(runs, 'run')
