@@ -94,7 +94,7 @@ export class Supervisor {
   failure(error: unknown, what = 'failed'): Error {
     if (isOwmError(error)) return error
     return new TransientError(`The ${this.who} ${what}: ${toError(error).message}`, {
-      hint: 'What is stored is safe: mend the cause and start again.',
+      hint: 'Mend the cause, then start again.',
       cause: error,
     })
   }
