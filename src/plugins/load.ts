@@ -101,7 +101,7 @@ async function find(
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const error = new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
-    timer = setTimeout(() => reject(error), loadMs)
+    timer = setTimeout(() => reject(error), loadMs).unref() // where nothing else will come, cli/main says so at once
   })
   try {
     return await Promise.race([importModule(file), late])
