@@ -82,7 +82,8 @@ end
 
 -- Redis doesn't roll back: where this user may no longer move the fence, that shows before anything is added.
 -- guard: fence-may-move
-redis.call('HSET', fence, 'epoch', epoch)
+local moves = redis.pcall('HSET', fence, 'epoch', epoch)
+if type(moves) == 'table' then return moves end
 -- The bound as text and all names local: a number is printed anew for each call, a global is looked up.
 local xadd, type, maxlen = redis.pcall, type, ARGV[1]
 local from, to = nil, nil
