@@ -73,7 +73,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['one-writer', '', 'outbox/strangers.integration', 'that is about to send stops'],
   [
     'other-place-rejected',
-    (guard) => guard.replace(/if \(.*?\)\n/, 'if (true)\n'),
+    (guard) => guard.replace(/if \(.*?\) \{\n/, 'if (true) {\n'),
     'pipeline/minimum.integration',
     'another place under its id a conflict',
   ],
