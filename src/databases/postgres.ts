@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors/index.js'
 import type { Section, Server } from './server.js'
 
 /** What pg's client is told: https://node-postgres.com/apis/client */
-export interface Access {
+interface Access {
   readonly host: string
   readonly port?: number
   readonly user?: string

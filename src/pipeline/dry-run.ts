@@ -1,13 +1,11 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { hash } from 'node:crypto'
 import type { OwmError } from '../errors/index.js'
-import { Utf8 } from '../tasks/bytes.js'
-import { maxTaskBytes } from '../tasks/encode.js'
 import { SeenIds } from '../tasks/ids/seen.js'
 import { placeText } from '../tasks/place.js'
 import type { CadenceCheck, DueOf } from './input/cadence.js'
 import { otherPlaceHere } from './input/intake.js'
-import { checkedIn, judgeIn, rejectionOf } from './input/judge.js'
+import { checkedIn, rejectionOf, textJudgeIn } from './input/judge.js'
 import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { pagesOf } from './input/pages.js'
 import { Rejects } from './input/rejects.js'
@@ -51,15 +49,14 @@ export async function dryRun(
     check?: CadenceCheck | undefined
   },
 ): Promise<DryRun> {
-  const [judge, task] = [judgeIn(dueOf, slot, namespace, traceparent), new Utf8(maxTaskBytes)]
+  const judge = textJudgeIn(dueOf, slot, namespace, traceparent)
   const seen = { ids: new SeenIds(), places: new SeenIds(), tasks: new SeenIds() }
   const found = { read: 0, rejected: 0, duplicates: 0, notDue: 0, preview: [] as string[] }
   const rejects = new Rejects()
   for await (const page of pagesOf(source, around))
     for (const [index, location] of page.locations.entries()) {
       found.read++
-      task.end = 0
-      const judged = judge(location, checkedIn(page, index), task)
+      const judged = judge(location, checkedIn(page, index))
       if (judged === 'not due') {
         found.notDue++
         continue
@@ -69,8 +66,7 @@ export async function dryRun(
         rejects.add(rejectionOf(page, index, judged))
         continue
       }
-      const { digits, place } = judged
-      const text = task.toString()
+      const { digits, place, text } = judged
       const isSamePlace = seen.places.add(hash('sha1', `${digits}${placeText(place)}`))
       const isSameTask = seen.tasks.add(hash('sha1', text))
       if (!seen.ids.add(digits)) {

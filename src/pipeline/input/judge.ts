@@ -1,8 +1,8 @@
 /** What a run makes of a location: a task, a rejection with its reason, or nothing where it isn't due. */
 import { inspect } from 'node:util'
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
-import type { Utf8 } from '../../tasks/bytes.js'
-import { taskEncoder } from '../../tasks/encode.js'
+import { Utf8 } from '../../tasks/bytes.js'
+import { maxTaskBytes, taskEncoder } from '../../tasks/encode.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
@@ -46,6 +46,18 @@ export function judgeIn(dueOf: DueOf, ...run: Parameters<typeof taskEncoder>): J
     if (due === 'not due' || due instanceof Rejection) return due
     const digits = encode(place, location, task, due.window)
     return digits instanceof Rejection ? digits : { place, due, digits }
+  }
+}
+
+/** The same with the task as its JSON text, for whoever stores none. */
+export function textJudgeIn(
+  ...run: Parameters<typeof judgeIn>
+): (location: Location | Malformed, place: Checked) => (Judged & { readonly text: string }) | 'not due' | Why {
+  const [judge, task] = [judgeIn(...run), new Utf8(maxTaskBytes)]
+  return (location, place) => {
+    task.end = 0
+    const judged = judge(location, place, task)
+    return judged !== 'not due' && 'digits' in judged ? { ...judged, text: task.toString() } : judged
   }
 }
 

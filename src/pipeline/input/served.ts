@@ -58,7 +58,7 @@ export class ServedTasks {
   add(id: string, place: string): boolean {
     if (this.#count === mostTasks) return false
     this.#count++
-    const words = idWords(id)
+    const words = hashWords(id)
     const at = this.#ids.place(words)
     this.#ids.put(at, words)
     this.#places.set(fingerprint(place), 2 * at)
@@ -68,7 +68,7 @@ export class ServedTasks {
   /** What is known under a task's id: its own place, which may have been looked for before, another one, or nothing. */
   look(digits: string, place: Place): 'same place' | 'same place again' | 'other place' | undefined {
     if (this.#count === 0) return undefined
-    const at = this.#ids.place(idWords(digits))
+    const at = this.#ids.place(hashWords(digits))
     if (!this.#ids.has(at)) return undefined
     const [first, second] = fingerprint(placeText(place))
     if (this.#places[2 * at] !== first || this.#places[2 * at + 1] !== second) return 'other place'
@@ -79,7 +79,7 @@ export class ServedTasks {
 }
 
 /** The digits 12 and 16 say which kind of a UUID it is: the others are the hash. */
-const idWords = (id: string): IdWords => [
+const hashWords = (id: string): IdWords => [
   hexNumber(id, 24, 8),
   hexNumber(id, 0, 8),
   hexNumber(id, 8, 4) * 0x1000 + hexNumber(id, 13, 3),

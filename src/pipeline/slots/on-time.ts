@@ -123,7 +123,7 @@ function tellGaps({ gaps }: Planned, log: Deps['log']): void {
  * Whether a slot is so far ahead of the newest scheduled time that some clock is, or was, wrong: the hours until then
  * aren't left alone for that.
  */
-export const isAhead = (slot: number, newestTime: number, timetable: Timetable): boolean =>
+const isAhead = (slot: number, newestTime: number, timetable: Timetable): boolean =>
   slot > (timetable.after(newestTime) ?? Number.POSITIVE_INFINITY)
 
 /** Whether a start would serve a covered time all the same: as `slotNow` has it, for who only looks. */

@@ -1,5 +1,4 @@
 /** A source under supervision. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isOwmError, TransientError, toError } from '../../errors/index.js'
 import { isMalformed, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
@@ -50,8 +49,6 @@ async function* pages(
       const page = checkedPage(supervisor, one)
       if (page.locations.length > 0) emptySince = undefined
       else {
-        // Without this turn, pages of nothing would keep signals and timers from being heard.
-        await nextTurn()
         emptySince ??= performance.now()
         if (performance.now() - emptySince > timeoutMs)
           throw new TransientError(`The ${supervisor.who} gave nothing but empty batches for ${timeoutMs / 1000} s.`)

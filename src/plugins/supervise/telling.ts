@@ -101,7 +101,7 @@ function checked<T>(supervisor: Supervisor, part: string, shape: z.ZodType, give
     const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join('.')}` : ''
     supervisor.fail(
       `its \`${part}\` gave something else${where}: ${issue.message}`,
-      'docs/plugins.md links to what it is.',
+      'docs/plugins.md says what it gives.',
     )
   }
   return given

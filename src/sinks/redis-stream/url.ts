@@ -43,7 +43,7 @@ export const isTlsUrl = (text: string): boolean =>
 /** What a URL puts before each key, '' for nothing. */
 export const keyPrefixIn = (text: string): string => new URL(text).searchParams.get('keyPrefix') ?? ''
 
-/** Takes those of ioredis' options that aren't text out of a URL. */
+/** Takes ioredis' options that aren't text out of a URL, and removes what owm sets itself. */
 export function takeOptions({ searchParams }: URL): Record<string, number | boolean> {
   const taken: Record<string, number | boolean> = {}
   for (const name of [...numbers, ...flags]) {

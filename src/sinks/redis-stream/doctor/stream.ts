@@ -38,8 +38,8 @@ export async function streamChecks(
 /** Whether it is the stream that owm has added to: a new one has had fewer entries (`look` in scripts/prelude). */
 async function tasksCheck(connection: Connection, { stream, mark }: Keys): Promise<readonly Diagnosis[]> {
   return attempt(['redis-tasks'], async () => {
-    const [[had], added] = await connection.ask((redis) =>
-      Promise.all([redis.hmget(mark, 'added'), addedTo(redis, stream)]),
+    const [had, added] = await connection.ask((redis) =>
+      Promise.all([redis.hget(mark, 'added'), addedTo(redis, stream)]),
     )
     const isGone = added !== null && added < Number(had ?? 0)
     const gone = `entries of ${stream}: ${count(added ?? 0)} ever; ${count(Number(had))} when owm last added to it`

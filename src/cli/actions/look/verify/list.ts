@@ -10,23 +10,18 @@ export async function listedIds(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const [{ pagesOf }, { cadenceOf, dueIn }, { checkedIn, judgeIn }, { maxTaskBytes }, { taskIdOf }, { Utf8 }] =
-    await Promise.all([
-      import('../../../../pipeline/input/pages.js'),
-      import('../../../../pipeline/input/cadence.js'),
-      import('../../../../pipeline/input/judge.js'),
-      import('../../../../tasks/encode.js'),
-      import('../../../../tasks/id.js'),
-      import('../../../../tasks/bytes.js'),
-    ])
-  const judge = judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
-  const task = new Utf8(maxTaskBytes)
+  const [{ pagesOf }, { cadenceOf, dueIn }, { checkedIn, textJudgeIn }, { taskIdOf }] = await Promise.all([
+    import('../../../../pipeline/input/pages.js'),
+    import('../../../../pipeline/input/cadence.js'),
+    import('../../../../pipeline/input/judge.js'),
+    import('../../../../tasks/id.js'),
+  ])
+  const judge = textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
   const ids = new Set<string>()
   for await (const page of pagesOf(source, { signal }))
     for (const [index, location] of page.locations.entries()) {
-      task.end = 0
-      const judged = judge(location, checkedIn(page, index), task)
-      if (judged !== 'not due' && 'digits' in judged) ids.add(taskIdOf(task.toString()))
+      const judged = judge(location, checkedIn(page, index))
+      if (judged !== 'not due' && 'text' in judged) ids.add(taskIdOf(judged.text))
     }
   return [...ids]
 }

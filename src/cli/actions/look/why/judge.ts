@@ -3,14 +3,12 @@ import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import { cadenceOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
 import { type Filters, throughFilters } from '../../../../pipeline/input/filters/filters.js'
 import { meeting } from '../../../../pipeline/input/filters/where.js'
-import { checked, type Judge, judgeIn } from '../../../../pipeline/input/judge.js'
+import { checked, textJudgeIn } from '../../../../pipeline/input/judge.js'
 import { Positions } from '../../../../pipeline/input/positions.js'
 import { shardNumber, spreadDigits } from '../../../../pipeline/input/spread.js'
 import { isMalformed, type Location, type Malformed } from '../../../../plugin.js'
 import { durationText } from '../../../../schedule/duration.js'
 import { newestWindow } from '../../../../schedule/windows.js'
-import { Utf8 } from '../../../../tasks/bytes.js'
-import { maxTaskBytes } from '../../../../tasks/encode.js'
 import { hexNumber, taskIdOf } from '../../../../tasks/id.js'
 import { exactJson } from '../../../../tasks/json/exact.js'
 import type { Place } from '../../../../tasks/place.js'
@@ -99,14 +97,12 @@ function windowNow(rhythm: ReturnType<RhythmOf>, now: number): Line['cadence'] {
 
 /** Makes the function that tells the id of a location's task in a run; '' where it can't have one, `not due`. */
 function idsIn(): (told: RunTold, location: Location, place: Place) => string {
-  const judges = new Map<string, Judge>()
-  const task = new Utf8(maxTaskBytes)
+  const judges = new Map<string, ReturnType<typeof textJudgeIn>>()
   return ({ run, windows }, location, place) => {
-    const judge = judges.get(run.runId) ?? judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
+    const judge = judges.get(run.runId) ?? textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
     judges.set(run.runId, judge)
-    task.end = 0
-    const judged = judge(location, place, task)
+    const judged = judge(location, place)
     if (judged === 'not due') return judged
-    return 'digits' in judged ? taskIdOf(task.toString()) : ''
+    return 'text' in judged ? taskIdOf(judged.text) : ''
   }
 }
