@@ -6,6 +6,7 @@ import type { Loaded, Overrides } from '../config/load.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, toError } from '../errors/index.js'
 import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
+import { isTree } from '../tasks/json/tree.js'
 import type { Surroundings } from './compose.js'
 import { lossOfOutput, secrets } from './output.js'
 import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
@@ -249,10 +250,9 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** What plugins call secrets may stand in stored reasons. Those of one that can't be loaded aren't known. */
   async #keepSecretsOfPlugins({ plugins, baseDir }: Loaded): Promise<void> {
-    const [{ loadPlugin }, { secretsIn }, { isTree }] = await Promise.all([
+    const [{ loadPlugin }, { secretsIn }] = await Promise.all([
       import('../plugins/load.js'),
       import('../config/explain.js'),
-      import('../config/origins.js'),
     ])
     for (const given of plugins) {
       if (!isTree(given) || typeof given['use'] !== 'string') continue

@@ -9,7 +9,8 @@ import { ConfigurationError, codeOf, isOwmError, toError } from '../errors/index
 import { importModule } from '../plugins/load.js'
 import { whyNotTrusted } from '../plugins/trust.js'
 import { exactScalar } from '../tasks/json/exact.js'
-import { type Found, isTree } from './origins.js'
+import { isTree } from '../tasks/json/tree.js'
+import type { Found } from './origins.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
 export const baseDirOf = (file: string): string =>

@@ -3,9 +3,10 @@ import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
 import { SchemaPlace } from '../plugins/schema.js'
+import { isTree, type Tree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
 import { baseDirOf, readConfigFile } from './file.js'
-import { isTree, Origins } from './origins.js'
+import { Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { addressesIn, isSecretName, Secrets } from './redact.js'
 import { commonKeys, type Settings, settingsSchema } from './schema.js'
@@ -61,8 +62,6 @@ export interface Loaded {
   references: References
   origins: Origins
 }
-
-type Tree = Record<string, unknown>
 
 let latest: { key: string; found: ReturnType<typeof readConfigFile> } | undefined
 

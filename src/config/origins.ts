@@ -1,4 +1,6 @@
 /** Where each setting came from: a flag, a variable, a line of a file, a default. */
+
+import { isTree, type Tree } from '../tasks/json/tree.js'
 import { type Lines, linesOf } from './file.js'
 
 export type Origin =
@@ -116,11 +118,6 @@ export class Origins {
     return this.#lines
   }
 }
-
-type Tree = Record<string, unknown>
-
-export const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The value at a path; undefined where there is none. */
 export function at(value: unknown, path: readonly string[]): unknown {

@@ -3,9 +3,10 @@ import * as z from 'zod'
 import { isOwmError, type OwmError } from '../errors/index.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { loadSink, loadSource } from '../plugins/load.js'
+import { isTree } from '../tasks/json/tree.js'
 import { masked } from './explain.js'
 import { type Loaded, located, pluginOptions } from './load.js'
-import { isTree, type Origin } from './origins.js'
+import type { Origin } from './origins.js'
 import { commonKeys } from './schema.js'
 
 export interface Shown {

@@ -2,8 +2,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ConfigurationError, ConfigurationErrors, toError } from '../errors/index.js'
+import { isTree } from '../tasks/json/tree.js'
 import type { Environment } from './load.js'
-import { isTree, type Origins } from './origins.js'
+import type { Origins } from './origins.js'
 import { isSecretName, type Secrets } from './redact.js'
 
 /** Levels. What is nested much deeper ends in a full stack somewhere. */

@@ -1,7 +1,7 @@
 /** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
 import * as z from 'zod'
 import { Twice } from '../../tasks/json/exact.js'
-import { isObject } from './records.js'
+import { isTree } from '../../tasks/json/tree.js'
 
 const layouts = ['records', 'keyed', 'rows', 'columns'] as const
 export type Layout = (typeof layouts)[number]
@@ -24,8 +24,8 @@ export interface Entry {
 /** The records in a value; undefined where it isn't laid out so. */
 export function entriesIn(value: unknown, layout: Layout = 'records'): Entry[] | undefined {
   if (layout === 'keyed')
-    return isObject(value) ? Object.entries(value).map(([key, inner]) => ({ key, value: inner })) : undefined
-  if (layout === 'columns') return isObject(value) ? transposed(value) : undefined
+    return isTree(value) ? Object.entries(value).map(([key, inner]) => ({ key, value: inner })) : undefined
+  if (layout === 'columns') return isTree(value) ? transposed(value) : undefined
   return Array.isArray(value) ? value.map((inner: unknown) => ({ value: inner, key: undefined })) : undefined
 }
 
@@ -56,10 +56,10 @@ export function layoutOf(
   isPlace: (record: Readonly<Record<string, unknown>>) => boolean,
 ): Layout | undefined {
   if (Array.isArray(value)) return value.length > 0 && value.every(Array.isArray) ? 'rows' : undefined
-  if (!isObject(value)) return undefined
+  if (!isTree(value)) return undefined
   const members = Object.values(value)
   if (members.length === 0 || !members.every((member) => typeof member === 'object' && member !== null))
     return undefined
   if (isPlace(Object.fromEntries(Object.keys(value).map((name) => [name, ''])))) return 'columns'
-  return members.every(isObject) ? 'keyed' : undefined
+  return members.every(isTree) ? 'keyed' : undefined
 }

@@ -1,6 +1,7 @@
 /** From one record of JSON, NDJSON or YAML to a location. */
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
+import { isTree } from '../../tasks/json/tree.js'
 import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import type { FieldOptions } from '../fields/options.js'
@@ -8,7 +9,7 @@ import { foreignProjection, projected } from '../fields/projection.js'
 import { partIn } from '../signs/part.js'
 import { differ, isHeader } from './header.js'
 import type { Entry, Layout } from './layout.js'
-import { damaged, isObject } from './records.js'
+import { damaged } from './records.js'
 
 export interface RecordOptions extends FieldOptions {
   readonly layout?: Layout | undefined
@@ -46,7 +47,7 @@ export class RecordReader {
     const raw = (): string => exactJson(value) ?? ''
     if (this.#options.layout === 'rows')
       return Array.isArray(value) ? this.#row(value, raw) : new Malformed(raw(), 'a row must be an array')
-    if (!isObject(value)) return new Malformed(raw(), 'a location must be an object')
+    if (!isTree(value)) return new Malformed(raw(), 'a location must be an object')
     if (value['type'] === 'Feature' && 'geometry' in value) {
       checkProjection(value, this.#terms.title)
       const flat = this.#flattened(value)
@@ -56,7 +57,7 @@ export class RecordReader {
     if (value['type'] === 'FeatureCollection' && Array.isArray(value['features']))
       return new Malformed(raw(), 'it is a whole GeoJSON list, not one place: set source.format to geojson')
     // As Esri writes a point, each may name its projection.
-    if (isObject(value['geometry'])) checkProjection(value['geometry'], this.#terms.title)
+    if (isTree(value['geometry'])) checkProjection(value['geometry'], this.#terms.title)
     return this.#mapping.fromRecord(value, raw, key)
   }
 
@@ -88,7 +89,7 @@ export class RecordReader {
     const put = (name: string, value: unknown): void => {
       Object.defineProperty(flat, name, { value, enumerable: true })
     }
-    if (isObject(properties))
+    if (isTree(properties))
       for (const [name, value] of Object.entries(properties)) put(name in point ? `original_${name}` : name, value)
     if (id !== undefined) put(Object.hasOwn(flat, 'id') ? 'feature_id' : 'id', id)
     for (const [name, value] of Object.entries(point)) put(name, value)
@@ -99,7 +100,7 @@ export class RecordReader {
     const { fields = {} } = this.#options
     // The properties have a point of their own, whatever the geometry is.
     if ('latitude' in fields && 'longitude' in fields) return {}
-    if (!isObject(geometry)) return new Unreadable('the feature has no geometry')
+    if (!isTree(geometry)) return new Unreadable('the feature has no geometry')
     checkProjection(geometry, this.#terms.title)
     const { type, coordinates } = geometry
     const only: unknown =

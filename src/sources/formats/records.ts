@@ -54,6 +54,3 @@ export const damaged = (list: string, what: string, hint: string, cause?: unknow
 /** Why a record is rejected in which something wasn't valid in the list's encoding. */
 export const misread = (what: string, { encoding }: { readonly encoding?: string | undefined }): string =>
   `the ${what} isn't valid ${encoding?.toUpperCase() ?? 'UTF-8'}: source.encoding has to name its encoding`
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

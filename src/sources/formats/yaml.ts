@@ -3,12 +3,13 @@ import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
+import { isTree } from '../../tasks/json/tree.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
 import { type Held, noList, onlyOne } from './json/outline.js'
 import { entriesIn, layoutOf } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
-import { damaged, isObject, misread, type Records, type TextList, titleOf } from './records.js'
+import { damaged, misread, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
 import { asWritten } from './written.js'
 
@@ -207,7 +208,7 @@ function inMap(
   itemOf: (node: unknown, key?: string) => Item,
 ): readonly Item[] {
   const whole: Item = { ...itemOf(contents), line: undefined }
-  if (!isOne || !isObject(value)) return [whole]
+  if (!isOne || !isTree(value)) return [whole]
   const held = new Map<string, Held>()
   for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
   const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
@@ -228,6 +229,6 @@ function inMap(
 
 function heldIn(list: readonly unknown[]): Held {
   if (list.length === 0) return 'nothing'
-  if (list.some(isObject)) return 'objects'
+  if (list.some(isTree)) return 'objects'
   return list.every(Array.isArray) ? 'arrays' : 'something else'
 }

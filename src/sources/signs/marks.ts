@@ -1,6 +1,8 @@
 /** What an answer says of the list as a whole, and what is relied on: how long it is, and whether it goes on. */
+
+import { isTree } from '../../tasks/json/tree.js'
 import { type Member, membersOf } from './members.js'
-import { isTree, wholeOf } from './tree.js'
+import { wholeOf } from './tree.js'
 
 const totalNames =
   /^(total_?(count|(item|result|element|record|row|hit|feature)s)?|number_?matched|records_?total|(__|@\w+\.)count)$/i

@@ -1,5 +1,5 @@
 /** What an answer says of itself: the members of its objects beside the list, and its headers. */
-import { isTree } from './tree.js'
+import { isTree } from '../../tasks/json/tree.js'
 
 export interface Member {
   /** Its path in the answer, or `the header x-total`. */

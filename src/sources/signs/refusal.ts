@@ -1,5 +1,7 @@
 /** Answers with a good status that say in their body that they are none. */
-import { excerpt, isTree, shapeOf, type Tree, valueAt, wholeOf } from './tree.js'
+
+import { isTree, type Tree } from '../../tasks/json/tree.js'
+import { excerpt, shapeOf, valueAt, wholeOf } from './tree.js'
 
 /** The values that a good answer has, by their paths. */
 type Wanted = Readonly<Record<string, unknown>>

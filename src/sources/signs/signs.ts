@@ -4,8 +4,10 @@
  * They are many and vague: so no sign ends a list or leads on. But where a list ends, and there is a sign of more
  * than was read, it isn't taken for the whole.
  */
+
+import { isTree } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
-import { isTree, linksIn, nextOf, wholeOf } from './tree.js'
+import { linksIn, nextOf, wholeOf } from './tree.js'
 
 export interface Sign {
   /** What says so: its path in the answer, or its header. */

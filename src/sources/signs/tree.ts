@@ -1,15 +1,11 @@
 /** Looking around in an answer's JSON. */
-
-export type Tree = Readonly<Record<string, unknown>>
+import { isTree, type Tree } from '../../tasks/json/tree.js'
 
 export interface Found {
   /** Its path. */
   readonly at: string
   readonly value: unknown
 }
-
-export const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The entries that fit: those of the outermost level that has any, of two levels or more. */
 export function find(answer: unknown, fits: (value: unknown) => boolean, names = /^/, levels = 2): Found[] {

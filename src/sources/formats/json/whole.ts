@@ -2,11 +2,12 @@
 import { toError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
+import { isTree } from '../../../tasks/json/tree.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { refusalIn } from '../../signs/refusal.js'
 import { entriesIn, type Layout, layoutOf } from '../layout.js'
 import { mustBeWhole, type RecordReader } from '../record.js'
-import { damaged, isObject, maxRecord, type Records, type TextList } from '../records.js'
+import { damaged, maxRecord, type Records, type TextList } from '../records.js'
 import type { JsonOptions } from './index.js'
 import { jsonHint, type Outline } from './outline.js'
 
@@ -16,7 +17,7 @@ const maxColumns = 64 * 1024 * 1024
 /** The one place that a list is; undefined where it is none. */
 export async function onlyRecord(list: TextList, reader: RecordReader, mapping: Mapping): Promise<Records | undefined> {
   const value = await whole(list, maxRecord)
-  if (!isObject(value) || !(value['type'] === 'Feature' || mapping.seemsPlace(value))) return undefined
+  if (!isTree(value) || !(value['type'] === 'Feature' || mapping.seemsPlace(value))) return undefined
   const record = reader.read({ value, key: undefined })
   return { records: record === undefined ? [] : [record], position: () => 'line 1' }
 }
@@ -61,7 +62,7 @@ export async function inColumns(list: TextList, given: JsonOptions, reader: Reco
 }
 
 const valueAt = (value: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
+  path.reduce<unknown>((inner, key) => (isTree(inner) ? inner[key] : undefined), value)
 
 async function whole(list: TextList, most: number): Promise<unknown> {
   let all = ''

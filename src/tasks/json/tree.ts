@@ -1,0 +1,5 @@
+/** An object of JSON or YAML: neither a list nor null. */
+export type Tree = Record<string, unknown>
+
+export const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
