@@ -9,6 +9,7 @@ import { ConfigurationError, codeOf, isOwmError, toError } from '../errors/index
 import { importModule } from '../plugins/load.js'
 import { whyNotTrusted } from '../plugins/trust.js'
 import { exactScalar } from '../tasks/json/exact.js'
+import { mayRepeatKeys } from '../tasks/json/keys.js'
 import { isTree } from '../tasks/json/tree.js'
 import type { Found } from './origins.js'
 
@@ -119,9 +120,8 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     texts.set(path, text)
     try {
       const value: unknown = JSON.parse(text)
-      // Of a key that is there twice JSON.parse keeps the last one, and says nothing.
       const isOurs = basename(path) !== 'package.json'
-      const twice = isOurs && keysOf(text) > keysIn(value) ? await jsonMistake(text, 'DUPLICATE_KEY') : undefined
+      const twice = isOurs && mayRepeatKeys(text, value) ? await jsonMistake(text, 'DUPLICATE_KEY') : undefined
       if (twice) throw twice
       // Long digits are read by YAML, which JSON is a part of.
       return /\d{16}/.test(text) ? parseYaml(text) : value
@@ -202,16 +202,6 @@ async function keepDigits(document: Document): Promise<void> {
       node.value = isName && typeof exact === 'number' && source !== String(exact) ? source : exact
     },
   })
-}
-
-/** How many keys JSON has, and how many are left of them once it is parsed. */
-const keysOf = (text: string): number =>
-  [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)].filter(([, colon]) => colon !== undefined).length
-
-function keysIn(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  const values: unknown[] = Object.values(value)
-  return values.reduce((sum: number, inner) => sum + keysIn(inner), Array.isArray(value) ? 0 : values.length)
 }
 
 /** What is wrong with JSON, or which mistake of this kind it has; undefined where nothing is found. */

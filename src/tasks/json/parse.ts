@@ -1,6 +1,7 @@
 /** JSON without loss: every digit of a number, and no key that another one of the same name replaces. */
 import { parse } from 'lossless-json'
 import { numberOf, Twice } from './exact.js'
+import { mayRepeatKeys } from './keys.js'
 
 /** What Python and JavaScript write for numbers that JSON hasn't; outside of strings. */
 const constants = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
@@ -13,7 +14,7 @@ export function parseJson(given: string): unknown {
   const text = /NaN|Infinity/.test(given) ? given.replace(constants, inJson) : given
   if (/\d{16}|\d[eE]-\d{3}/.test(text)) return exact(text)
   const value: unknown = text === given ? JSON.parse(text) : JSON.parse(text, revived)
-  return keysIn(text) === keysOf(value) ? value : exact(text)
+  return mayRepeatKeys(text, value) ? exact(text) : value
 }
 
 /** The same, with each number as the text that it is written as. */
@@ -33,25 +34,3 @@ function inJson(token: string): string {
 /** Stands for NaN while the text is parsed. */
 const notANumber = '\u0000NaN'
 const revived = (_: string, value: unknown): unknown => (value === notANumber ? Number.NaN : value)
-
-/** How many keys a text has, those in strings that look like some included. */
-function keysIn(text: string): number {
-  let count = 0
-  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
-    let before = colon - 1
-    while (isSpace(text.charCodeAt(before))) before--
-    if (text.charCodeAt(before) === 0x22) count++
-  }
-  return count
-}
-
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
-
-/** How many keys a value has, at all depths. */
-function keysOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  if (Array.isArray(value)) return value.reduce<number>((sum, each) => sum + keysOf(each), 0)
-  let count = 0
-  for (const inner of Object.values(value)) count += 1 + keysOf(inner)
-  return count
-}
