@@ -46,7 +46,7 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
     const by = broughtBy.get(taskId)
     if (by === undefined) {
       tasks.push(task)
-      idSum.add(taskId.replaceAll('-', ''))
+      idSum.add(taskId)
       broughtBy.set(taskId, { task, position })
     } else if (by.isEarlier && placeIn(task) === placeIn(by.task)) {
       repeated++

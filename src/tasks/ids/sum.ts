@@ -13,9 +13,10 @@ export class IdSum {
     this.#add(lane(digits, 0), versioned(lane(digits, 8)), variant(lane(digits, 16)), lane(digits, 24))
   }
 
-  /** Adds another sum, or an id without its hyphens: 32 hexadecimal digits. */
+  /** Adds another sum, or an id: 32 hexadecimal digits, with hyphens or without. */
   add(sum: string): void {
-    this.#add(lane(sum, 0), lane(sum, 8), lane(sum, 16), lane(sum, 24))
+    const digits = sum.replaceAll('-', '')
+    this.#add(lane(digits, 0), lane(digits, 8), lane(digits, 16), lane(digits, 24))
   }
 
   #add(first: number, second: number, third: number, fourth: number): void {

@@ -164,7 +164,7 @@ async function knownIds(
     ids.expect(id, numberOf.get(run) ?? shares.length, true)
     if (!of) continue
     of.dead++
-    of.sum.add(id.replaceAll('-', ''))
+    of.sum.add(id)
   }
   for await (const { firstSeq, run, batchIds } of storedIds(manager, path)) {
     const number = numberOf.get(run) ?? shares.length
@@ -176,7 +176,7 @@ async function knownIds(
       if (of) of.stored++
       // Dead letters are counted above; what was put back stands in a later batch, too.
       if (!of || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
-      of.sum.add(id.replaceAll('-', ''))
+      of.sum.add(id)
       if (fate === undefined && firstSeq + index > ackedSeq) of.pending++
       else if (fate === undefined) of.kept++
     }

@@ -43,7 +43,7 @@ export async function scan(
     if (isUnknown && taskId !== '')
       for (const slot of ranges.open) {
         slot.unknown++
-        slot.unknownSum.add(taskId.replaceAll('-', ''))
+        slot.unknownSum.add(taskId)
       }
     ranges.leave(id)
   }
