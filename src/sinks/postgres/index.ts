@@ -10,7 +10,7 @@
  *       table: owm_tasks
  */
 import { randomUUID } from 'node:crypto'
-import { ChangedError, ConfigurationError, RefusedError, SupersededError, toError } from '../../errors/index.js'
+import { ChangedError, ConfigurationError, RefusedError, toError } from '../../errors/index.js'
 import {
   type Attached,
   type Attachment,
@@ -30,6 +30,7 @@ import {
 } from '../../plugin.js'
 import { Batch, joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
+import { newestGiven, takenOver } from '../servers.js'
 import { Connection, type Query, type Row } from './connection.js'
 import { checks, examined } from './doctor/index.js'
 import { isAboutTasks, isMissing } from './errors.js'
@@ -37,7 +38,7 @@ import { options, type Settings } from './options.js'
 import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
 import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
-import { newestGiven, writeReceipt } from './statements/receipts.js'
+import { writeReceipt } from './statements/receipts.js'
 import { type Store, storeOf } from './store.js'
 import { makeTables, type Tables, tablesOf } from './tables.js'
 
@@ -206,10 +207,7 @@ class Postgres implements Sink {
   /** Throws where the fence isn't as it should be. */
   #must(answer: Answer, what: string): void {
     const { name } = this.#tables
-    if (answer === 'superseded')
-      throw new SupersededError(`Another owm has taken over this outbox at the table ${name}: this one stops.`, {
-        hint: 'Nothing is lost: that one delivers. See to it that only one owm works with an outbox, or a copy of it.',
-      })
+    if (answer === 'superseded') throw takenOver(`the table ${name}`)
     if (answer === 'changed') throw new ChangedError(`The table ${name} ${what}.`)
   }
 }

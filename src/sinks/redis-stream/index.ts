@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { ChangedError, SinkFullError, SupersededError } from '../../errors/index.js'
+import { ChangedError, SinkFullError } from '../../errors/index.js'
 import {
   type Attached,
   type Attachment,
@@ -32,6 +32,7 @@ import {
 } from '../../plugin.js'
 import { joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
+import { takenOver } from '../servers.js'
 import { leaveCheck } from './check.js'
 import { Connection } from './connection/index.js'
 import { checkTypes, named } from './connection/wrong-type.js'
@@ -111,7 +112,7 @@ class RedisStream implements Sink {
     const { stream, mark, fence } = this.#keys
     const words = [outboxId, epoch, word, generation, this.#newest, seq, taskId, runId]
     const [how] = await this.#run(place, [stream, fence(outboxId), mark], words)
-    if (how === 'superseded') throw takenOver(stream)
+    if (how === 'superseded') throw takenOver(`the stream ${stream}`)
     if (how === 'changed')
       throw new ChangedError(`The stream ${stream} changed while it was compared.`, { hint: lookWhoChanges })
     if (how !== 'placed') throw unexpected(how)
@@ -144,7 +145,7 @@ class RedisStream implements Sink {
     // One argument, a task a line: as many arguments as tasks would have to be made and counted.
     const answer = await this.#run(add, keys, [...words, batch.outboxId, joined(batch)])
     const [added, skipped, unread, hasGroup] = answer
-    if (added === 'superseded') throw takenOver(stream)
+    if (added === 'superseded') throw takenOver(`the stream ${stream}`)
     if (added === 'changed') throw changedAt(stream, after.seq, String(skipped))
     if (added === 'full') throw this.#full(count, answer)
     if (typeof added !== 'number' || typeof skipped !== 'number' || typeof unread !== 'number') throw unexpected(answer)
@@ -216,7 +217,7 @@ class RedisStream implements Sink {
     const answer = await writeReceipt(this.#connection, this.#keys, attachment, receipt, brought)
     if (answer === 'changed')
       throw new ChangedError(`The stream ${this.#settings.stream} lacks tasks of ${receipt.slot}.`)
-    if (answer === 'superseded') throw takenOver(this.#settings.stream)
+    if (answer === 'superseded') throw takenOver(`the stream ${this.#settings.stream}`)
   }
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
@@ -294,8 +295,3 @@ const changedAt = (stream: string, seq: number, held: string): ChangedError =>
     : new ChangedError(`The stream ${stream} isn't at task ${seq} of this outbox, but at ${held || 'none'}.`, {
         hint: lookWhoChanges,
       })
-
-const takenOver = (stream: string): SupersededError =>
-  new SupersededError(`Another owm has taken over this outbox at the stream ${stream}: this one stops.`, {
-    hint: 'Nothing is lost: that one delivers. See to it that only one owm works with an outbox, or a copy of it.',
-  })

@@ -1,17 +1,12 @@
 /** The receipts of a stream: a hash a pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
 import type { Redis } from 'ioredis'
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
+import { newestGiven, slotsKept } from '../servers.js'
 import type { Connection } from './connection/index.js'
 import { named } from './connection/wrong-type.js'
 import { listOf } from './errors.js'
 import type { Keys } from './keys.js'
 import { receipt as script } from './scripts/receipt.js'
-
-/** Of a pipeline's slots, the newest this many keep their receipts. */
-const slotsKept = 10_000
-
-/** Receipts that are given where no slot is asked for. */
-const newestGiven = 1_000
 
 /** Throws ConfigurationError, TransientError. */
 export async function writeReceipt(

@@ -1,16 +1,11 @@
 /** The receipts: a row for each pipeline, slot and share. */
 import type { Attachment, Brought, Receipt } from '../../../plugin.js'
+import { slotsKept } from '../../servers.js'
 import type { Query, Row } from '../connection.js'
 import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
 import { newestIn } from './add.js'
 import { type Answer, isSuperseded } from './attach.js'
-
-/** Of a pipeline's slots, the newest this many keep their receipts. */
-const slotsKept = 10_000
-
-/** Receipts that are given where no slot is asked for. */
-export const newestGiven = 1_000
 
 export async function writeReceipt(
   query: Query,
