@@ -120,7 +120,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['back-behind-its-own', 'const isOwn = false', 'faults/protocol/another-sink', 'by mistake'],
   ['read-again-counts', 'return [...ofSlot]', 'outbox/again.integration', 'what was discarded'],
   [
-    'loss-of-own-share',
+    'loss-of-own-shard',
     "const mended = ofSlot.filter(({ state }) => state === 'lost').map(({ id }) => id)",
     'outbox/again.integration',
     'another shard that was discarded or lost',

@@ -333,5 +333,5 @@ async function streamOf(loaded: Loaded): Promise<string> {
   return JSON.stringify([use, address ?? options])
 }
 
-/** Which list a source reads: shares and filters of one list give no id to two places. */
+/** Which list a source reads: shards and filters of one list give no id to two places. */
 const listOf = (loaded: Loaded): string => JSON.stringify([loaded.settings.source?.use, ownOptions(loaded, 'source')])

@@ -99,7 +99,7 @@ const fromStandardInput = {
   locations: 0,
 }
 
-/** Of how many shares of the locations this configuration's is one. */
+/** Of how many shards of the locations this configuration's is one. */
 function shardsOf({ settings: { source } }: Loaded): number {
   return source?.shards ?? Number(source?.shard?.split('/')[1] ?? 1)
 }

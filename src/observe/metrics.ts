@@ -182,6 +182,6 @@ function groupingsOf(labels: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(inPath)
 }
 
-/** `owm.prom` of the share 0 of 3: `owm-0-of-3.prom`. */
+/** `owm.prom` of the shard 0 of 3: `owm-0-of-3.prom`. */
 export const fileOfShard = (path: string, shard: string): string =>
   shard === wholeShard ? path : path.replace(/\.prom$/, `-${shard}.prom`)

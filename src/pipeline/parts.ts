@@ -53,7 +53,7 @@ export interface SourceDeps {
   minLocations?: number
   /** Likewise, as a share of the last run that was delivered, 0..1. */
   minShare?: number | undefined
-  /** What the source gave before shares were taken, where something stands between that counts it. */
+  /** What the source gave before a shard was taken, where something stands between that counts it. */
   given?(): Given
   /** A supervised source: see plugins/supervise. It may have a bound. */
   open(): Promise<BoundedSource>

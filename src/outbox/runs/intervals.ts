@@ -58,7 +58,7 @@ export async function insertGaps(manager: EntityManager, given: Planned['gaps'],
 }
 
 /**
- * Closes the open runs of a share that have read nothing: the run of `slot` serves theirs, and gets their intervals.
+ * Closes the open runs of a shard that have read nothing: the run of `slot` serves theirs, and gets their intervals.
  * Those without an interval (a backfill's) stay: somebody asked for these very slots.
  */
 export async function closeCovered(manager: EntityManager, slot: string, digest: string, now: number): Promise<void> {

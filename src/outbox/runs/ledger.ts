@@ -111,7 +111,7 @@ export class Ledger {
 
   /**
    * Enters the runs that are due, and what can't be served any more, in one step. Where one covers all, it takes the
-   * place of the runs of its share that stored nothing.
+   * place of the runs of its shard that stored nothing.
    * @param plan what is due behind a time, in milliseconds since 1970; null: nothing was served before
    */
   async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
@@ -260,9 +260,9 @@ export class Ledger {
     return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
   }
 
-  /** The sinks that have all of a slot, or of a share of it; undefined where it isn't served, or that isn't known. */
-  async sinksOf(slot: string, share: string): Promise<number[] | undefined> {
-    return sinksOf(await this.ofSlot(slot), share)
+  /** The sinks that have all of a slot, or of a shard of it; undefined where it isn't served, or that isn't known. */
+  async sinksOf(slot: string, shard: string): Promise<number[] | undefined> {
+    return sinksOf(await this.ofSlot(slot), shard)
   }
 
   /** These runs are done, at a sink. What was lost of their slots, and one of them read again, isn't lost any more. */
@@ -276,7 +276,7 @@ export class Ledger {
       for (const { slot } of again) {
         const ofSlot = await manager.find(runs, { where: { slot }, order: { id: 'ASC' } })
         const current = new Set(currentOf(ofSlot))
-        // guard: loss-of-own-share
+        // guard: loss-of-own-shard
         const mended = ofSlot.filter((run) => run.state === 'lost' && !current.has(run)).map(({ id }) => id)
         await manager.update(runs, { id: In(mended) }, { ...done, lost: 0, sinks: [] })
       }

@@ -18,14 +18,14 @@ export async function noteSink(
 }
 
 /**
- * The sinks that have all of a share of a slot with these runs, or of the slot where it was served in other shares;
+ * The sinks that have all of a shard of a slot with these runs, or of the slot where it was served in other shards;
  * undefined where it isn't served yet, or that isn't known.
  */
-export function sinksOf(ofSlot: readonly RunRow[], share: string): number[] | undefined {
+export function sinksOf(ofSlot: readonly RunRow[], shard: string): number[] | undefined {
   const stored = ofSlot.filter(({ persisted }) => persisted > 0)
-  const ofShare = (share: string): RunRow[] => stored.filter((run) => shardNameIn(run.sourceDigest) === share)
-  const shares = ofShare(share).length > 0 ? [share] : [...new Set(stored.map((run) => shardNameIn(run.sourceDigest)))]
-  const readings = shares.map((share) => readingsIn(ofShare(share)))
+  const ofShard = (shard: string): RunRow[] => stored.filter((run) => shardNameIn(run.sourceDigest) === shard)
+  const shards = ofShard(shard).length > 0 ? [shard] : [...new Set(stored.map((run) => shardNameIn(run.sourceDigest)))]
+  const readings = shards.map((shard) => readingsIn(ofShard(shard)))
   const current = readings.flatMap((all) => all.at(-1) ?? [])
   if (current.length === 0 || current.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
   return inAll(readings.map((all) => all.flatMap((runs) => inAll(runs.map(sinksIn)))))

@@ -1,4 +1,4 @@
-/** Which slots are whole, each share of them by itself, and the receipts that prove it. */
+/** Which slots are whole, each shard of them by itself, and the receipts that prove it. */
 import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/ids/sum.js'
@@ -13,7 +13,7 @@ export interface WholeSlot {
   readonly brought: Brought
 }
 
-/** The shares of slots with runs that aren't done, all of them read, and with every task at or before `ackedSeq`. */
+/** The shards of slots with runs that aren't done, all of them read, and with every task at or before `ackedSeq`. */
 export async function wholeSlots(manager: EntityManager, pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
   const read = await manager.find(runs, { select: { id: true, slot: true }, where: { state: 'read' } })
   const slots = [...new Set(read.map(({ slot }) => slot))]
@@ -21,7 +21,7 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
   for (const slot of slots) {
     // A run that was missed brought nothing.
     const ofSlot = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
-    for (const own of sharesIn(ofSlot)) {
+    for (const own of runsByShard(ofSlot)) {
       if (own.some(({ state }) => readingStates.includes(state))) continue
       if (!own.some(({ state }) => state === 'read')) continue
       const run = In(own.map(({ id }) => id))
@@ -35,14 +35,14 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
   return whole
 }
 
-/** Runs by slot and share, in the order in which those began: several shards may use one outbox in turn. */
-export function sharesIn<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
-  const shares = new Map<string, Run[]>()
+/** Runs by slot and shard, in the order in which those began: several shards may use one outbox in turn. */
+export function runsByShard<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
+  const shards = new Map<string, Run[]>()
   for (const run of rows) {
     const key = `${run.slot} ${shardNameIn(run.sourceDigest)}`
-    shares.set(key, [...(shares.get(key) ?? []), run])
+    shards.set(key, [...(shards.get(key) ?? []), run])
   }
-  return [...shares.values()]
+  return [...shards.values()]
 }
 
 async function lastSeqOf(manager: EntityManager, run: FindOperator<number>): Promise<number> {
@@ -65,7 +65,7 @@ const shardNameOf = (run: OfShard): string =>
   'sourceDigest' in run ? shardNameIn(run.sourceDigest) : (run.shard ?? '')
 
 /**
- * What counts of a slot's runs: one that reads the slot again stands for all of its share before it, or for all where
+ * What counts of a slot's runs: one that reads the slot again stands for all of its shard before it, or for all where
  * it read the whole. One that was missed stands for none.
  */
 export function currentOf<Run extends OfShard>(ofSlot: readonly Run[]): Run[] {
@@ -75,7 +75,7 @@ export function currentOf<Run extends OfShard>(ofSlot: readonly Run[]): Run[] {
   return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => standsFor(later, run)))
 }
 
-/** @param own the runs of one share of a slot, oldest first, without those that were missed */
+/** @param own the runs of one shard of a slot, oldest first, without those that were missed */
 export function receiptOf(
   own: readonly RunRow[],
   pipeline: string,

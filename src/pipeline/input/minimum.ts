@@ -5,7 +5,7 @@ import { count, plural } from '../../words.js'
 import type { SourceDeps } from '../parts.js'
 import { Rejects, rejectsIn } from './rejects.js'
 
-/** What a source has given, before shares are taken of it. */
+/** What a source has given, before a shard is taken of it. */
 export interface Given {
   /** Locations, those that were rejected included. */
   read: number

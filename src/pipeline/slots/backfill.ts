@@ -5,7 +5,7 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import { isWhole, ofShare, standing } from './behind-receipts.js'
+import { isWhole, ofShard, standing } from './behind-receipts.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
@@ -32,7 +32,7 @@ export function unserved(
   const [, shards] = shardOf(digest)
   const states = new Map(seen.map(({ slot, state }) => [slot, state]))
   const others = receipts.filter((other) => other.shards !== shards && isWhole(other, receipts))
-  const inSink = new Set([...ofShare(receipts, digest), ...others].map(({ slot }) => slot))
+  const inSink = new Set([...ofShard(receipts, digest), ...others].map(({ slot }) => slot))
   const slots: string[] = []
   const givenUp: string[] = []
   let served = 0

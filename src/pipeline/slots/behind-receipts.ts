@@ -14,9 +14,9 @@ const longestWaitMs = 10_000
 
 /**
  * With a schedule, an outbox that has served nothing (a new shard, a pod without a volume, a machine whose /tmp was
- * emptied) goes on behind the newest slot of its pipeline and share that the sink has a receipt of. Where the number of
- * shares is another one, it is the newest slot all of whose receipts are there. Throws TransientError where the sink
- * doesn't say, or where a later slot isn't whole; ConfigurationError where the outbox is another share's.
+ * emptied) goes on behind the newest slot of its pipeline and shard that the sink has a receipt of. Where the number of
+ * shards is another one, it is the newest slot all of whose receipts are there. Throws TransientError where the sink
+ * doesn't say, or where a later slot isn't whole; ConfigurationError where the outbox is another shard's.
  */
 export async function goOnBehindReceipts(
   deps: ProduceDeps & { schedule: OnTime },
@@ -36,13 +36,13 @@ export async function goOnBehindReceipts(
       hint: 'Nothing is read before it does, so that no slot comes twice.',
     })
   const receipts = standing(all)
-  const ofShard = ofShare(receipts, source.digest)
-  const own = newestOf(ofShard)
+  const ofOwnShard = ofShard(receipts, source.digest)
+  const own = newestOf(ofOwnShard)
   const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
   const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
   const whole = newestWhole(others, schedule.now() - schedule.maxAgeMs)
   const given = { source: source.name, sourceDigest: source.digest, ...begun }
-  await goOnBehind(whole ? [whole] : ofShard, given, deps)
+  await goOnBehind(whole ? [whole] : ofOwnShard, given, deps)
 }
 
 /**
@@ -54,7 +54,7 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   const { ledger } = deps.outbox
   const last = await ledger.last()
   if (!deps.schedule || !last || !sink.receipts) return
-  const receipts = ofShare(standing(await sink.receipts(deps.pipeline)), last.sourceDigest)
+  const receipts = ofShard(standing(await sink.receipts(deps.pipeline)), last.sourceDigest)
   await ledger.closeServed(receipts.map(({ slot }) => slot))
   const { source, sourceDigest, namespace, cadence } = last
   await goOnBehind(receipts, { source, sourceDigest, namespace, cadence }, deps)
@@ -92,7 +92,7 @@ export async function noteServedBefore(
   receipts: readonly Receipt[],
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [own] = ofShare(receipts, source.digest)
+  const [own] = ofShard(receipts, source.digest)
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
@@ -141,7 +141,7 @@ export function standing(receipts: readonly Receipt[]): readonly Receipt[] {
 }
 
 /** Those of the shard that a source's digest names. */
-export function ofShare(receipts: readonly Receipt[], digest: string): Receipt[] {
+export function ofShard(receipts: readonly Receipt[], digest: string): Receipt[] {
   const [shard, shards] = shardOf(digest)
   return receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards)
 }
@@ -154,7 +154,7 @@ function missingOf({ slot, shards }: Receipt, receipts: readonly Receipt[]): num
   return [...Array(shards).keys()].filter((shard) => !there.some((other) => other.shard === shard))
 }
 
-/** What is due is known of one share. Throws ConfigurationError. */
+/** What is due is known of one shard. Throws ConfigurationError. */
 function mustBeOwn({ path }: Outbox, [its, ofIts]: Shard, [shard, shards]: Shard): void {
   if (ofIts !== shards || its === shard) return
   throw new ConfigurationError(

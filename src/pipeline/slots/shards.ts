@@ -54,10 +54,10 @@ const hint = 'Give each shard an outbox of its own: --outbox.'
 export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
   for (const run of await outbox.ledger.open()) {
     const isClosed = run.slotGiven === 0 && run.read === 0 // as soon as this start has a run of its own
-    const share = run.state === 'reading' && !isClosed ? otherShard(run.sourceDigest, digest) : undefined
-    if (share === undefined) continue
+    const shard = run.state === 'reading' && !isClosed ? otherShard(run.sourceDigest, digest) : undefined
+    if (shard === undefined) continue
     const [whose, flag] =
-      share === '' ? ['a producer of all locations', ''] : [`the shard ${share}`, ` --shard ${share}`]
+      shard === '' ? ['a producer of all locations', ''] : [`the shard ${shard}`, ` --shard ${shard}`]
     throw new OutboxBusyError(
       `The outbox ${outbox.path} holds an interrupted run of ${whose} (slot ${run.slot}), ` +
         `which this shard can't finish.`,

@@ -7,7 +7,7 @@
  *     TABLE_fence      a row for each outbox: who attached last (epoch, word); the last task taken (seq, task_id,
  *                      run_id; null until it is placed); under whose word and in which generation it was placed;
  *                      and each run's first and last entry, until its receipt is written
- *     TABLE_receipt    a row for each pipeline, slot and share
+ *     TABLE_receipt    a row for each pipeline, slot and shard
  *
  * A trigger raises the generation where somebody empties the table (TRUNCATE): rows that are deleted are the workers'
  * business, all rows at once are a loss. docs/sinks.md has the same SQL for DBAs; a test compares them.

@@ -5,7 +5,7 @@ import { IdSum } from '../../../tasks/ids/sum.js'
 import { shardNameIn } from '../../../tasks/slot.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
-import { currentOf, intervalOf, receiptOf, sharesIn } from '../../runs/whole-slots.js'
+import { currentOf, intervalOf, receiptOf, runsByShard } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { readStates, unfinishedStates } from '../../sqlite/run-states.js'
@@ -13,11 +13,11 @@ import { damaged } from '../../sqlite/trouble.js'
 import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
-/** A slot, or one share of it, as the outbox has it. */
+/** A slot, or one shard of it, as the outbox has it. */
 export interface SlotHeld {
   readonly slot: string
   /** As `0/3`; '' for the whole. */
-  readonly share: string
+  readonly shard: string
   /**
    * `whole`: read, and each task in the sink or dead. `open`: not yet. `elsewhere`: another outbox has served it, or
    * this one did at another sink. `discarded`: somebody gave it up.
@@ -46,7 +46,7 @@ export interface Held {
   readonly path: string
   /** Whether an owm is at work on it, or may be. */
   readonly isHeld: boolean
-  /** The newest first, each share by itself. */
+  /** The newest first, each shard by itself. */
   readonly slots: readonly SlotHeld[]
   /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
   readonly ids: IdTable
@@ -73,23 +73,23 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
     const [state] = await manager.find(states, { where: { id: 1 } })
     const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
-    const shares = sharesIn(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
-    shares.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
-    const known = await knownIds(view, shares, asked.room)
+    const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
+    shards.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
+    const known = await knownIds(view, shards, asked.room)
     const sink = await sinkAt(manager, asked.address)
     const slots: SlotHeld[] = []
-    for (const [number, own] of shares.entries()) {
+    for (const [number, own] of shards.entries()) {
       const [first] = own
       if (!first) continue
       const { slot } = first
-      const { kept, pending, stored, sum, dead } = known.shares[number] ?? none()
+      const { kept, pending, stored, sum, dead } = known.shards[number] ?? none()
       const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
       const given = total(({ persisted, discarded: given }) => persisted - given, currentOf(own))
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
-        share: shardNameIn(first.sourceDigest),
+        shard: shardNameIn(first.sourceDigest),
         runs: own,
         dead,
         discarded,
@@ -146,29 +146,29 @@ const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum
 
 async function knownIds(
   { manager, path }: View,
-  ofShares: readonly (readonly RunRow[])[],
+  ofShards: readonly (readonly RunRow[])[],
   room: number,
-): Promise<{ ids: IdTable; shares: KnownOfShard[] }> {
-  const numberOf = new Map(ofShares.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
-  const shares = ofShares.map(none)
-  const current = new Set(ofShares.flatMap((own) => currentOf(own).map(({ id }) => id)))
+): Promise<{ ids: IdTable; shards: KnownOfShard[] }> {
+  const numberOf = new Map(ofShards.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
+  const shards = ofShards.map(none)
+  const current = new Set(ofShards.flatMap((own) => currentOf(own).map(({ id }) => id)))
   const { ackedSeq } = await positionIn(manager)
   const died = await manager.find(deadTasks, { select: { seq: true, run: true, fate: true, task: true } })
   const fates = new Map(died.map(({ seq, fate }) => [seq, fate]))
   const stored = (await manager.sum(batches, 'count')) ?? 0
   const ids = new IdTable(stored + died.length + room)
   for (const { run, fate, task } of died) {
-    const of = shares[numberOf.get(run) ?? shares.length]
+    const of = shards[numberOf.get(run) ?? shards.length]
     if (fate !== 'dead') continue
     const [id = ''] = idsIn(task, 1, path)
-    ids.expect(id, numberOf.get(run) ?? shares.length, true)
+    ids.expect(id, numberOf.get(run) ?? shards.length, true)
     if (!of) continue
     of.dead++
     of.sum.add(id)
   }
   for await (const { firstSeq, run, batchIds } of storedIds(manager, path)) {
-    const number = numberOf.get(run) ?? shares.length
-    const of = shares[number]
+    const number = numberOf.get(run) ?? shards.length
+    const of = shards[number]
     for (const [index, id] of batchIds.entries()) {
       const fate = fates.get(firstSeq + index)
       // What was replayed was sent, and is sent once more from a later batch.
@@ -181,7 +181,7 @@ async function knownIds(
       else if (fate === undefined) of.kept++
     }
   }
-  return { ids, shares }
+  return { ids, shards }
 }
 
 interface StoredIds {

@@ -28,7 +28,7 @@ export interface ChosenShard {
   readonly count: number
 }
 
-/** All of them must be met; the shard comes last, so that the shares together are what a single producer takes. */
+/** All of them must be met; the shard comes last, so that the shards together are what a single producer takes. */
 export interface Filters extends Conditions {
   /** 0..1. */
   readonly sample?: number | undefined
@@ -42,7 +42,7 @@ export interface FilterCounts {
   leftOut: number
   /** Nothing behind the limit was read. */
   limitReached: boolean
-  /** What the filters let through, before the shard takes its share. */
+  /** What the filters let through, before the shard takes its part. */
   given: Given
 }
 
@@ -180,7 +180,7 @@ export function throughFilters(
 
 /**
  * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't
- * be a task has those of its content: it's in one share as well, and rejected there.
+ * be a task has those of its content: it's in one shard as well, and rejected there.
  */
 function identityOf(location: Location | Malformed, place: Checked): string {
   if (isMalformed(location)) return hash('sha1', location.value, 'hex')
@@ -194,7 +194,7 @@ export function sourceDigest(use: string, options: unknown, filters: Filters | u
 }
 
 /**
- * The share, as `i/n` ('' where it's the whole), that a run stands for, where
+ * The shard, as `i/n` ('' where it's the whole), that a run stands for, where
  * this producer reads another one. Undefined where it reads at least as much.
  */
 export function otherShard(runDigest: string, digest: string): string | undefined {

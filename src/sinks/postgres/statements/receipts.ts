@@ -1,4 +1,4 @@
-/** The receipts: a row for each pipeline, slot and share. */
+/** The receipts: a row for each pipeline, slot and shard. */
 import type { Attachment, Brought, Receipt } from '../../../plugin.js'
 import { slotsKept } from '../../servers.js'
 import type { Query, Row } from '../connection.js'

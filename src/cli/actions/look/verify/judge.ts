@@ -124,11 +124,11 @@ interface Judged {
 
 export function judge(judged: Judged): Verified {
   const { held, found, ids, sink, isHeld } = judged
-  const { slot, share, delivered, dead, discarded } = held
+  const { slot, shard, delivered, dead, discarded } = held
   const tasks = tasksOf(held, found, ids)
   const base = {
     slot,
-    shard: share || null,
+    shard: shard || null,
     delivered,
     there: tasks.there,
     trimmed: 0,
@@ -232,8 +232,8 @@ function receiptDifferences({ held, found, sink }: Judged): Difference[] {
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
 
-const startOf = ({ slot, share }: SlotHeld): string =>
-  `owm produce --slot ${slot}${share === '' ? '' : ` --shard ${share}`}`
+const startOf = ({ slot, shard }: SlotHeld): string =>
+  `owm produce --slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
 
 const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
   name === 'taskIdSum'

@@ -48,7 +48,7 @@ export const nothingVerified = (): VerifyResult => ({
 interface Listed {
   readonly slot: string
   /** As in SlotHeld. */
-  readonly share: string
+  readonly shard: string
   readonly ids: readonly string[]
 }
 
@@ -121,7 +121,7 @@ async function compare(
     for await (const _ of sink.entries?.() ?? []) entries++
     return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries, ...more }
   }
-  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot && one.share === listed.share) : -1
+  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
   const scanned = await scan(sink, held, receipts.own)
   const ids = idsBySlot(held.ids, held.slots.length, of)
@@ -145,7 +145,7 @@ async function compare(
   return { slots, entries: scanned.entries, ...more }
 }
 
-/** The receipts of the outbox's slots, each of its own share. */
+/** The receipts of the outbox's slots, each of its own shard. */
 async function receiptsOf(
   sink: Sink,
   pipeline: string,
@@ -154,17 +154,17 @@ async function receiptsOf(
 ): Promise<{ own: (Receipt | undefined)[]; all: readonly Receipt[] }> {
   const all = (await sink.receipts?.(pipeline, slot)) ?? []
   const own: (Receipt | undefined)[] = []
-  for (const { slot: name, share } of held?.slots ?? []) {
-    const isOwn = ({ slot: of, shard, shards }: Receipt): boolean =>
-      of === name && `${shard}/${shards}` === (share || '0/1')
+  for (const one of held?.slots ?? []) {
+    const isOwn = (receipt: Receipt): boolean =>
+      receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
     // Where no slot is named, those of the newest ones are given.
-    const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, name)) ?? []) : []
+    const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, one.slot)) ?? []) : []
     own.push([...all, ...older].find(isOwn))
   }
   return { own, all }
 }
 
-/** What the list has for the slot, or for the newest one. Throws UsageError where the outbox has another share. */
+/** What the list has for the slot, or for the newest one. Throws UsageError where the outbox has another shard. */
 async function listedIn(
   path: string,
   slot: string | undefined,
@@ -179,14 +179,14 @@ async function listedIn(
   const last = await lastRunIn(path, slot)
   if (!last) return undefined
   const source = await sourceOf(loaded, around, () => undefined)
-  const [share, own] = [shardNameIn(last.run.sourceDigest), shardNameIn(source.digest)]
-  if (share !== own) {
-    const whole = share === '' ? 'without --shard' : `with --shard ${share}`
+  const [shard, own] = [shardNameIn(last.run.sourceDigest), shardNameIn(source.digest)]
+  if (shard !== own) {
+    const whole = shard === '' ? 'without --shard' : `with --shard ${shard}`
     throw new UsageError(`The slot ${last.run.slot} was read ${whole}, and the list would be read otherwise.`, {
       hint: `Run \`owm verify --source\` ${whole}.`,
     })
   }
-  return { slot: last.run.slot, share, ids: await listedIds(source, last.run, last.windows, around.signal) }
+  return { slot: last.run.slot, shard, ids: await listedIds(source, last.run, last.windows, around.signal) }
 }
 
 function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
