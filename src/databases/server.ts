@@ -18,6 +18,9 @@ export interface Server {
   readonly ssl?: object
 }
 
+/** Milliseconds that a server gets to say by itself that a statement takes too long. */
+export const graceMs = 2_000
+
 const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host']
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full']
 

@@ -7,6 +7,7 @@ import { nearest } from '../errors/suggest.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
+import { within } from '../within.js'
 import { builtFile, ownModules } from './installation.js'
 import { whyNotTrusted } from './trust.js'
 
@@ -98,13 +99,10 @@ async function find(
     throw new ConfigurationError(`The ${kind} ${use} isn't trusted: ${why}.`, {
       hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
     })
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
-    timer = setTimeout(() => reject(error), loadMs).unref() // where nothing else will come, cli/main says so at once
-  })
+  const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
   try {
-    return await Promise.race([importModule(file), late])
+    // Where nothing else will come, cli/main says so at once.
+    return await within({ ms: loadMs, late, ref: false }, importModule(file))
   } catch (thrown) {
     const error = toError(thrown)
     if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
@@ -116,8 +114,6 @@ async function find(
       hint: `Look at ${file}.`,
       cause: error,
     })
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { output, ZodType } from 'zod'
 import type { PluginContext, Sink, SinkPlugin, Source, SourcePlugin } from '../../plugin.js'
+import { within } from '../../within.js'
 import { optionRows } from '../describe.js'
 import { superviseSink, superviseSource } from '../supervise/index.js'
 
@@ -140,12 +141,9 @@ export const timed = ({ name, run }: Check): Check => ({
   run: () => withinSeconds(checkSeconds, run(), 'the check was not done in time: does it hang?'),
 })
 
-export async function withinSeconds<T>(seconds: number, work: Promise<T>, rule: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${rule} (${seconds} s)` })), seconds * 1000)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+export function withinSeconds<T>(seconds: number, work: Promise<T>, rule: string): Promise<T> {
+  const late = () => new assert.AssertionError({ message: `${rule} (${seconds} s)` })
+  return within({ ms: seconds * 1000, late }, work)
 }
 
 /** What the schema of a plugin's options must do. */

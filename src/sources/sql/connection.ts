@@ -1,8 +1,8 @@
 /** One connection to a database. */
 import type { DataSource, QueryRunner } from 'typeorm'
 import { silent } from '../../databases/silent.js'
-import { within } from '../../databases/within.js'
 import { TransientError } from '../../errors/index.js'
+import { within } from '../../within.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import { classed, isTimeout, TooSlow } from './errors.js'
 import type { Statement } from './statements.js'

@@ -1,6 +1,7 @@
 /** One connection to one process, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis, type RedisOptions } from 'ioredis'
+import { within } from '../../../within.js'
 import { classed, isReply, unexpected } from '../errors.js'
 import type { Settings } from '../options.js'
 import { takeOptions } from '../url.js'
@@ -84,10 +85,7 @@ function sayAsking(redis: Redis): void {
 }
 
 async function ping(redis: Redis, timeoutMs: number): Promise<void> {
-  const late = new Promise<never>((_, reject) =>
-    setTimeout(() => reject(new Error('PING timed out')), timeoutMs).unref(),
-  )
-  const answer = await Promise.race([redis.ping(), late])
+  const answer = await within({ ms: timeoutMs, late: () => new Error('PING timed out') }, redis.ping())
   if (answer !== 'PONG') throw unexpected(answer)
 }
 

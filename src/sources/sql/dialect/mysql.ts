@@ -1,7 +1,6 @@
 /** MySQL and MariaDB. */
 import type { QueryRunner } from 'typeorm'
-import type { Server } from '../../../databases/server.js'
-import { graceMs } from '../../../databases/within.js'
+import { graceMs, type Server } from '../../../databases/server.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { foreignKey } from '../checkpoint.js'

@@ -1,7 +1,6 @@
 /** PostgreSQL. */
 import { accessTo, begin } from '../../../databases/postgres.js'
-import type { Server } from '../../../databases/server.js'
-import { graceMs } from '../../../databases/within.js'
+import { graceMs, type Server } from '../../../databases/server.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
 import type { Dialect } from './dialect.js'
