@@ -34,12 +34,16 @@ type Row = Location | Malformed | undefined
 
 /** Where reading stands: a chunk that turns out to be damaged is read again from here. */
 interface State {
-  readonly columns: Plan | undefined
-  readonly isBegun: boolean
-  readonly line: number
-  readonly open: readonly string[]
-  readonly waiting: readonly string[]
-  readonly at: number
+  columns: Plan | undefined
+  /** Whether a row, or a header that source.header replaces, was read. */
+  isBegun: boolean
+  line: number
+  /** The lines of a record whose last quote is still open, and their characters. */
+  open: string[]
+  size: number
+  /** Lines to read, from a place on. */
+  waiting: readonly string[]
+  at: number
 }
 
 /** Lines that are read in one go: what a quote that is never closed held up are too many to read without a pause. */
@@ -48,18 +52,9 @@ const linesATurn = 2_000
 export class Table {
   readonly #terms: TableTerms
   readonly #quotesIn: (line: string) => number
-  #columns: Plan | undefined
-  /** Whether a row, or a header that source.header replaces, was read. */
-  #isBegun = false
-  #line: number
-  /** The lines of a record whose last quote is still open, and their characters. */
-  #open: string[] = []
-  #size = 0
+  #state: State
   /** Whether the list ended before the last quote was closed. */
   #isOpen = false
-  /** Lines to read, from a place on. */
-  #waiting: readonly string[] = []
-  #at = 0
   #rows: Row[] = []
   #lines: number[] = []
   /** Records with quotes, and their places: they are read all at once, unless one of them is wrong. */
@@ -69,33 +64,27 @@ export class Table {
     const { given, mapping, name: list, line } = terms
     this.#terms = terms
     this.#quotesIn = quoteCounter(given.quote, given.escape)
-    this.#line = line
-    if (given.header)
-      this.#columns = columnsOf(given.header, {
-        list,
-        mapping,
-        where: ', in source.header',
-        line: undefined,
-        following: [],
-      })
+    const source = { list, mapping, where: ', in source.header', line: undefined, following: [] }
+    const columns = given.header && columnsOf(given.header, source)
+    this.#state = { columns, isBegun: false, line, open: [], size: 0, waiting: [], at: 0 }
   }
 
   get hasColumns(): boolean {
-    return this.#columns !== undefined
+    return this.#state.columns !== undefined
   }
 
   /** The records that end in these lines. */
   *read(lines: readonly string[]): Generator<Records> {
-    this.#waiting = lines
-    this.#at = 0
-    while (this.#at < this.#waiting.length) yield this.#chunk(() => this.#feed())
+    this.#state.waiting = lines
+    this.#state.at = 0
+    while (this.#state.at < this.#state.waiting.length) yield this.#chunk(() => this.#feed())
   }
 
   /** The records of what is left at the end of the list. */
   *end(): Generator<Records> {
-    while (this.#open.length > 0 || this.#at < this.#waiting.length)
+    while (this.#state.open.length > 0 || this.#state.at < this.#state.waiting.length)
       yield this.#chunk(() => {
-        if (this.#at === this.#waiting.length) {
+        if (this.#state.at === this.#state.waiting.length) {
           this.#isOpen = true
           this.#giveUpFirst()
         }
@@ -104,28 +93,16 @@ export class Table {
   }
 
   #chunk(work: () => void): Records {
-    const before: State = {
-      columns: this.#columns,
-      isBegun: this.#isBegun,
-      line: this.#line,
-      open: [...this.#open],
-      waiting: this.#waiting,
-      at: this.#at,
-    }
+    const before = { ...this.#state, open: [...this.#state.open] }
     this.#begin([])
     work()
     if (!this.#readQuoted()) {
       // One by one, to find which is wrong.
-      this.#columns = before.columns
-      this.#isBegun = before.isBegun
-      this.#line = before.line
-      this.#open = [...before.open]
-      this.#waiting = before.waiting
-      this.#at = before.at
+      this.#state = before
       this.#begin(undefined)
       work()
     }
-    const [rows, lines, columns] = [this.#rows, this.#lines, this.#columns]
+    const [rows, lines, columns] = [this.#rows, this.#lines, this.#state.columns]
     const isThere = (row: Row): row is Location | Malformed => row !== undefined
     const places = rows.every(isThere) ? lines : lines.filter((_, index) => isThere(rows[index]))
     return {
@@ -143,7 +120,7 @@ export class Table {
   /** Reads the gathered records with quotes; false where one of them is wrong. */
   #readQuoted(): boolean {
     const quoted = this.#quoted ?? []
-    if (quoted.length === 0 || !this.#columns) return true
+    if (quoted.length === 0 || !this.#state.columns) return true
     const cells = this.#cellsOf(quoted.map(({ record }) => record))
     if (cells?.length !== quoted.length) return false
     for (const [index, { at, record }] of quoted.entries()) this.#rows[at] = this.#rowOf(cells[index] ?? [], record)
@@ -162,61 +139,65 @@ export class Table {
   }
 
   #feed(): void {
+    const state = this.#state
     const { comment } = this.#terms.given
-    for (let left = linesATurn; left > 0 && this.#at < this.#waiting.length; left--) {
-      const raw = this.#waiting[this.#at++] ?? ''
-      this.#line++
-      if (this.#open.length === 0 && comment !== undefined && raw.startsWith(comment)) continue
+    for (let left = linesATurn; left > 0 && state.at < state.waiting.length; left--) {
+      const raw = state.waiting[state.at++] ?? ''
+      state.line++
+      if (state.open.length === 0 && comment !== undefined && raw.startsWith(comment)) continue
       const quotes = this.#quotesIn(raw)
-      if (this.#open.length === 0 && (quotes % 2 === 0 || this.#isLiteral(raw))) {
+      if (state.open.length === 0 && (quotes % 2 === 0 || this.#isLiteral(raw))) {
         const record = raw.endsWith('\r') ? raw.slice(0, -1) : raw
         const isLiteral = quotes % 2 === 1
-        const following = this.#columns ? [] : this.#waiting.slice(this.#at, this.#at + 49)
-        if (!this.#take(record, quotes > 0 && !isLiteral, this.#line, following)) this.#reject(record, this.#line)
+        const following = state.columns ? [] : state.waiting.slice(state.at, state.at + 49)
+        if (!this.#take(record, quotes > 0 && !isLiteral, state.line, following)) this.#reject(record, state.line)
       } else this.#goOn(raw, quotes)
     }
   }
 
   /** Takes one more line of a record whose last quote is still open. */
   #goOn(raw: string, quotes: number): void {
-    this.#size = this.#open.push(raw) === 1 ? raw.length : this.#size + raw.length
-    const isClosed = this.#open.length > 1 && quotes % 2 === 1
-    if (!isClosed && this.#size < maxRecord) return
-    const first = this.#line - this.#open.length + 1
-    if (isClosed && this.#take(this.#open.join('\n').replace(/\r$/, ''), true, first)) this.#open = []
+    const state = this.#state
+    state.size = state.open.push(raw) === 1 ? raw.length : state.size + raw.length
+    const isClosed = state.open.length > 1 && quotes % 2 === 1
+    if (!isClosed && state.size < maxRecord) return
+    const first = state.line - state.open.length + 1
+    if (isClosed && this.#take(state.open.join('\n').replace(/\r$/, ''), true, first)) state.open = []
     else this.#giveUpFirst()
   }
 
   /** Whether a line of TSV with an odd number of quotes is whole all the same: no cell but the last may go on. */
   #isLiteral(raw: string): boolean {
-    if (!this.#terms.given.isTsv || !this.#columns) return false
+    if (!this.#terms.given.isTsv || !this.#state.columns) return false
     const cells = raw.split(this.#terms.given.delimiter)
-    return cells.length === this.#columns.names.length && !cells.at(-1)?.startsWith(this.#terms.given.quote)
+    return cells.length === this.#state.columns.names.length && !cells.at(-1)?.startsWith(this.#terms.given.quote)
   }
 
   /** Rejects the first of the open lines; the others are lines of their own. */
   #giveUpFirst(): void {
-    const [first = '', ...others] = this.#open
-    this.#line -= this.#open.length
-    this.#reject(first.replace(/\r$/, ''), ++this.#line)
-    this.#open = []
-    this.#waiting = [...others, ...this.#waiting.slice(this.#at)]
-    this.#at = 0
+    const state = this.#state
+    const [first = '', ...others] = state.open
+    state.line -= state.open.length
+    this.#reject(first.replace(/\r$/, ''), ++state.line)
+    state.open = []
+    state.waiting = [...others, ...state.waiting.slice(state.at)]
+    state.at = 0
   }
 
   /** One whole record. False where it can't be read. */
   #take(record: string, hasQuotes: boolean, at: number, following: readonly string[] = []): boolean {
+    const state = this.#state
     if (record.trim() === '') return true
-    if (hasQuotes && this.#quoted && this.#columns && this.#isBegun) {
+    if (hasQuotes && this.#quoted && state.columns && state.isBegun) {
       this.#quoted.push({ at: this.#rows.length, record })
       this.#add(undefined, at)
       return true
     }
     const cells = hasQuotes ? this.#cellsOfOne(record) : record.split(this.#terms.given.delimiter)
     if (!cells) return false
-    if (!this.#columns) this.#columns = this.#header(cells, at, following)
-    else if (this.#isBegun || !isHeader(cells, this.#columns)) this.#add(this.#rowOf(cells, record), at)
-    this.#isBegun = true
+    if (!state.columns) state.columns = this.#header(cells, at, following)
+    else if (state.isBegun || !isHeader(cells, state.columns)) this.#add(this.#rowOf(cells, record), at)
+    state.isBegun = true
     return true
   }
 
@@ -232,7 +213,7 @@ export class Table {
   }
 
   #rowOf(cells: readonly string[], record: string): Row {
-    const columns = this.#columns ?? { names: [], meanings: [], copied: [] }
+    const columns = this.#state.columns ?? { names: [], meanings: [], copied: [] }
     const { names } = columns
     if (cells.every((cell) => cell.trim() === '')) return undefined
     if (cells.length !== names.length && !isPadded(cells, names))
@@ -248,13 +229,13 @@ export class Table {
     const { name, given } = this.#terms
     const cells = record.split(given.delimiter)
     const isSpaced = cells.some((cell) => isQuoted(cell.trim(), given.quote) && cell !== cell.trim())
-    if (!this.#columns)
+    if (!this.#state.columns)
       throw damaged(
         name,
         `has a quote that is never closed in its header, line ${at}`,
         isSpaced ? 'Remove the spaces beside its quotes.' : 'Correct it, or set source.quote.',
       )
-    if (given.isTsv && cells.length === this.#columns.names.length) {
+    if (given.isTsv && cells.length === this.#state.columns.names.length) {
       this.#add(this.#rowOf(cells, record), at)
       return
     }
