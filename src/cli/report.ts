@@ -19,7 +19,7 @@ import { hasColors, painted, secrets } from './output.js'
 /** The signal that came, if one did. */
 export type Received = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined
 
-export interface Manner {
+interface Manner {
   level: LogLevel
   /** The result is printed as JSON. */
   isJson: boolean
@@ -182,7 +182,7 @@ function traceOf(error: Error): string {
 }
 
 /** One line on standard error that is written over; nothing where that is no terminal. */
-export class ProgressBar {
+class ProgressBar {
   readonly #started = Date.now()
   readonly #enabled: boolean
   #last = 0

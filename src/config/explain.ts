@@ -6,7 +6,7 @@ import { SchemaPlace } from '../plugins/schema.js'
 import { at } from './origins.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
 
-export interface Explained {
+interface Explained {
   /** The value that was checked, and its schema. */
   readonly value: unknown
   readonly type: z.ZodType

@@ -162,7 +162,7 @@ function unreadable(error: Error, named: string): Error {
 // --- YAML and JSON, with their places ---
 
 /** Where a text can't be read, and why. The message never quotes the text: a password may stand there. */
-export class SyntaxMistake extends Error {
+class SyntaxMistake extends Error {
   /** From 1. */
   readonly line: number
   /** From 1. */
@@ -176,7 +176,7 @@ export class SyntaxMistake extends Error {
 }
 
 /** Reads YAML; undefined where it holds nothing but comments. Throws SyntaxMistake. */
-export async function parseYaml(text: string): Promise<unknown> {
+async function parseYaml(text: string): Promise<unknown> {
   const { document, lines } = await parsed(text, { merge: true })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
@@ -205,7 +205,7 @@ async function keepDigits(document: Document): Promise<void> {
 }
 
 /** What is wrong with JSON, or which mistake of this kind it has; undefined where nothing is found. */
-export async function jsonMistake(text: string, kind?: 'DUPLICATE_KEY'): Promise<SyntaxMistake | undefined> {
+async function jsonMistake(text: string, kind?: 'DUPLICATE_KEY'): Promise<SyntaxMistake | undefined> {
   const { document, lines } = await parsed(text, { schema: 'json' })
   const error = document.errors.find(({ code }) => kind === undefined || code === kind)
   return error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))

@@ -6,7 +6,7 @@ import type { Diagnosis } from '../plugin.js'
 import type { Code } from './checks.js'
 import { fine, wrong } from './verdict.js'
 
-export interface Configured {
+interface Configured {
   readonly diagnoses: Diagnosis[]
   /** Undefined where too much of it is wrong. */
   readonly loaded: Loaded | undefined

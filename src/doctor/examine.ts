@@ -13,7 +13,7 @@ import { sinkChecks } from './sink.js'
 import { sourceChecks } from './source.js'
 import { unknown, wrong } from './verdict.js'
 
-export interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
+interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
   /** Milliseconds since 1970. */
   now(): number

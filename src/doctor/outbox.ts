@@ -10,7 +10,7 @@ import type { Diagnosis } from '../plugin.js'
 import { age, count, megabytes, plural } from '../words.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
-export interface Surroundings {
+interface Surroundings {
   readonly path: string
   readonly owner: string
   /** Milliseconds since 1970. */

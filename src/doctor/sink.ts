@@ -31,7 +31,7 @@ export async function sinkChecks(
 }
 
 /** What the outbox knows to be in a sink. */
-export interface Delivered {
+interface Delivered {
   /** The newest first, with the addresses of the sinks that have it. */
   readonly runs: readonly { readonly slot: string; readonly persisted: number; readonly addresses: readonly string[] }[]
   /** Under this name receipts are written. */

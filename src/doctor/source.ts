@@ -20,7 +20,7 @@ const leastShare = 0.5
 const countingMs = 3_000
 const countingPages = 50
 
-export interface SourceFound {
+interface SourceFound {
   readonly diagnoses: Diagnosis[]
   /** Locations, 0 where they couldn't be counted. */
   readonly locations: number

@@ -19,12 +19,12 @@ export const exitCodes = {
   terminated: 143,
 } as const
 
-export type ErrorKind = 'usage' | 'configuration' | 'transient' | 'refused' | 'outbox' | 'input' | 'interrupted'
+type ErrorKind = 'usage' | 'configuration' | 'transient' | 'refused' | 'outbox' | 'input' | 'interrupted'
 
 /** Where an error carries its kind: the same key in every copy of owm, since a plugin often brings its own copy. */
 const mark = Symbol.for('owm.error')
 
-export interface OwmErrorOptions {
+interface OwmErrorOptions {
   /** What the reader should do next: one sentence. */
   hint?: string
   cause?: unknown

@@ -13,7 +13,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from '../errors/index.js'
 
 /** Endings of the files that SQLite has beside a database. */
-export const sideEndings = ['-journal', '-wal', '-shm'] as const
+const sideEndings = ['-journal', '-wal', '-shm'] as const
 
 /** A file that owm doesn't open, and why: the message goes on behind the file's name. */
 export class RefusedFile extends Error {

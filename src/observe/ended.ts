@@ -9,7 +9,7 @@ export const wholeShard = '0-of-1'
 export const hookVariable = 'OWM_EVENT'
 
 /** Of the outbox: see outbox/inspect/vitals. */
-export interface OutboxVitals {
+interface OutboxVitals {
   readonly pending: number
   readonly oldestPendingAt: string | null
   readonly dead: number

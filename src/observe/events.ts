@@ -48,5 +48,3 @@ export const logEvents = {
   'notify-failed': "Somebody couldn't be notified: a ping, a command or a request failed.",
   plugin: 'What a plugin logs without naming an event.',
 } as const
-
-export type LogEvent = keyof typeof logEvents

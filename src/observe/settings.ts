@@ -63,7 +63,7 @@ const hooks = z
   .default([])
 
 /** Event -> when it is told. */
-export const notifyEvents = {
+const notifyEvents = {
   failure: 'the exit code is not 0',
   recovered: 'the exit code is 0, and that of the start before it was not',
   missed: 'there are scheduled times that no run will serve',

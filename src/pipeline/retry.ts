@@ -23,7 +23,7 @@ import {
 import { CircuitOpenError, isOwmError, kindOf, retryAfterOf, toError } from '../errors/index.js'
 import type { BreakerRecord } from '../outbox/breakers.js'
 
-export interface ResilienceOptions {
+interface ResilienceOptions {
   retry: {
     /** Attempts in all, 1 or more. */
     attempts: number
@@ -54,7 +54,7 @@ export interface Resilience {
   save(): BreakerRecord | undefined
 }
 
-export interface ResilienceContext {
+interface ResilienceContext {
   /** What the calls go to, for the message of an open circuit. */
   around?: 'sink' | 'source'
   /** Milliseconds: who wants to be left alone for as long or longer (`retryAfterMs`) isn't waited for. */

@@ -9,7 +9,7 @@ import { exampleOf, type OptionRow, optionRows } from './describe.js'
 import { isPath, loadPlugin, packageFile } from './load.js'
 
 /** Missing: a package that is named and isn't there. */
-export type Origin = 'built in' | 'installed' | 'local' | 'missing'
+type Origin = 'built in' | 'installed' | 'local' | 'missing'
 
 export interface PluginReport {
   /** What stands after `use:`. */

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, codeOf, isOfDisk, isOwmError, OutboxError, toError, UsageError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
 
-export interface Owm {
+interface Owm {
   /** Where owm is installed. */
   root: string
   version: string

@@ -10,7 +10,7 @@ export const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A property of an object, or of some of the objects that a value may be. */
-export interface Property {
+interface Property {
   readonly name: string
   readonly place: SchemaPlace
   readonly required: boolean

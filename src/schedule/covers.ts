@@ -104,7 +104,7 @@ export function standInFor<S extends Ran>(
 }
 
 /** Scheduled times without a run of their own, oldest first. */
-export interface WithoutRun {
+interface WithoutRun {
   /** A later run stands in for them. */
   readonly covered: readonly number[]
   /** The next start serves them, or stands in for them. */

@@ -1,7 +1,7 @@
 /** What stands in the five fields of a cron expression, for schedulers that are told it in their own words. */
 import { CronPattern } from 'croner'
 
-export interface Fields {
+interface Fields {
   /** 0 to 59. */
   readonly minutes: readonly number[]
   /** 0 to 23. */

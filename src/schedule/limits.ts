@@ -24,7 +24,7 @@ export function perMinute(calls: number, { slot, next }: Pick<Coming, 'slot' | '
   return next === undefined ? undefined : Math.ceil((calls * 600_000) / (next - slot)) / 10
 }
 
-export interface Broken {
+interface Broken {
   /** The first slot over the limit for a minute. */
   readonly minute: Coming | undefined
   /** The first day over the limit for a day. */

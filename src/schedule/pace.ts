@@ -3,12 +3,12 @@ import { durationMs, durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
 
 /** How often locations are due, as the configuration says it; a location's own field may say otherwise. */
-export interface Everys {
+interface Everys {
   readonly default?: string | undefined
   readonly rules: readonly { readonly every: string }[]
 }
 
-export interface Pace {
+interface Pace {
   /** Shorter than any gap between scheduled times: most of its windows are skipped, always. */
   readonly tooShort: readonly string[]
   /** Shorter than some gaps, such as a night's. */

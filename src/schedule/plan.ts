@@ -113,7 +113,7 @@ function countUpTo(ascending: readonly number[], bound: number): number {
 export const tasksIn = (load: Load): number => Object.values(load).reduce((sum, tasks) => sum + tasks, 0)
 
 /** The sum of several loads, under the names of all. */
-export function together(loads: readonly Load[]): Load {
+function together(loads: readonly Load[]): Load {
   const sum: Record<string, number> = {}
   for (const load of loads) for (const [name, tasks] of Object.entries(load)) sum[name] = (sum[name] ?? 0) + tasks
   return sum

@@ -33,7 +33,7 @@ export interface Rhythm {
   readonly phase: number
 }
 
-export interface Window {
+interface Window {
   /** Milliseconds since 1970. */
   readonly start: number
   /** Older windows of the same span. */

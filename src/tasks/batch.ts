@@ -10,7 +10,7 @@ const [open, between, close] = [Buffer.from('['), Buffer.from(',\n'), Buffer.fro
 const [comma, lineFeed, brace] = [0x2c, 0x0a, 0x7b]
 
 /** Whose tasks they are, and where they stand: what a batch is before its bytes. */
-export type BatchPlace = Pick<TaskBatch, 'outboxId' | 'runId' | 'slot' | 'firstSeq' | 'link'>
+type BatchPlace = Pick<TaskBatch, 'outboxId' | 'runId' | 'slot' | 'firstSeq' | 'link'>
 
 /** Of a batch that isn't stored yet: the outbox gives it its place. */
 const nowhere: BatchPlace = { outboxId: '', runId: '', slot: '', firstSeq: 0 }

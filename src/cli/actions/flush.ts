@@ -20,7 +20,7 @@ export interface FlushResult {
   durationMs: number
 }
 
-export interface FlushFlags extends WaitFlags {
+interface FlushFlags extends WaitFlags {
   limit?: number | undefined
   'dry-run': boolean
   force: boolean

@@ -9,7 +9,7 @@ import { harmless, plural } from '../format.js'
 import type { Served } from './served.js'
 
 /** The parts of a result that are left out where there is nothing to tell. */
-export interface ToldRejects {
+interface ToldRejects {
   merged?: number
   rejectedFor?: RejectedFor[]
 }

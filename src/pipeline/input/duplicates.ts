@@ -15,7 +15,7 @@ import type { Merged, Rejects } from './rejects.js'
 const suspectsAPass = 20_000
 
 /** What is known of a run since this process began. */
-export interface ReadByUs {
+interface ReadByUs {
   readonly rejects: Rejects
   /** Undefined where it has read nothing of the run. */
   positions?: Positions | undefined

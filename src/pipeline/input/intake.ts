@@ -18,7 +18,7 @@ const recordsATurn = 100
 /** Milliseconds that a record waits for a batch to fill. */
 const oldAfterMs = 1000
 
-export interface IntakeOptions {
+interface IntakeOptions {
   run: RunRow
   /** Tasks in a batch. */
   batchSize: number

@@ -26,7 +26,7 @@ export interface Why {
 }
 
 /** A location that is due, and has a task. */
-export interface Judged {
+interface Judged {
   readonly place: Place
   readonly due: Due
   /** See tasks/id. */

@@ -39,7 +39,7 @@ export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<K
   return { seen, served }
 }
 
-export class ServedTasks {
+class ServedTasks {
   readonly #ids: IdNumbers
   /** Of each id two words of its place's fingerprint. */
   readonly #places: Uint32Array

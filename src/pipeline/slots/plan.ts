@@ -16,7 +16,7 @@ import { Rejects } from '../input/rejects.js'
 import { spreadDigits } from '../input/spread.js'
 import type { SourceDeps } from '../parts.js'
 
-export interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
+interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
   rhythms: Rhythms
 }
 

@@ -11,12 +11,12 @@ import { Contact } from '../contact.js'
 import { type FlushSummary, flush } from '../flush.js'
 import type { Deps } from '../parts.js'
 
-export interface ReplaySummary extends FlushSummary {
+interface ReplaySummary extends FlushSummary {
   /** Undefined where what was pending before couldn't be delivered: then nothing was put back. */
   replayed: Omit<Replayed, 'lastSeq'> | undefined
 }
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly runIds: readonly string[]
   /** Also what the sink holds. */
   readonly all: boolean

@@ -2,7 +2,7 @@
 import { element } from './dom.js'
 import { count } from './words.js'
 
-export interface Column<Row> {
+interface Column<Row> {
   readonly title: string
   /** What a cell shows. */
   cell(row: Row): Node | string
@@ -11,7 +11,7 @@ export interface Column<Row> {
   readonly isNumber?: boolean
 }
 
-export interface TableOptions<Row> {
+interface TableOptions<Row> {
   readonly caption: string
   readonly columns: readonly Column<Row>[]
   /** What there is where no row is. */

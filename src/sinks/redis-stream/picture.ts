@@ -124,7 +124,7 @@ export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
   }))
 }
 
-export interface Counted {
+interface Counted {
   readonly perMinute: number | null
   /** Entry that a group has read last -> how many came behind it; missing where it is too far back to count. */
   readonly behind: ReadonlyMap<string, number>
@@ -239,7 +239,7 @@ export async function addedTo(redis: Redis, stream: string): Promise<number | nu
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null)
 
 /** Milliseconds since 1970. */
-export const timeOf = (id: string): number => Number(id.split('-')[0])
+const timeOf = (id: string): number => Number(id.split('-')[0])
 
 /** Whether an entry comes after another one. Their numbers may be larger than a double holds. */
 export function isAfter(entry: string, other: string): boolean {

@@ -4,7 +4,7 @@ import { isOneCoordinate, Unreadable } from './degrees.js'
 import type { FieldOptions } from './options.js'
 import { projected } from './projection.js'
 
-export interface Pair {
+interface Pair {
   readonly latitude: unknown
   readonly longitude: unknown
 }

@@ -2,7 +2,7 @@
 import type { FieldOptions } from './options.js'
 import { synonyms } from './synonyms.js'
 
-export interface Entries {
+interface Entries {
   /** A record's own keys, then the paths that led to something. */
   readonly names: readonly string[]
   readonly values: readonly unknown[]

@@ -17,7 +17,7 @@ export interface RecordOptions extends FieldOptions {
   readonly whole?: boolean | undefined
 }
 
-export interface RecordTerms {
+interface RecordTerms {
   /** The list, as messages begin: `The list /a.csv`. */
   readonly title: string
   /** Whether every record must be a GeoJSON feature. */

@@ -1,7 +1,7 @@
 /** What a file is by its first bytes, where it is nothing that owm reads. */
 
 /** In words, and what helps. */
-export class Signature {
+class Signature {
   readonly what: string
   readonly hint: string
 

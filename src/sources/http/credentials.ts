@@ -1,7 +1,7 @@
 /** Who asks. */
 import type { Options } from './options.js'
 
-export interface Credentials {
+interface Credentials {
   /** The configured headers, under lower-case names. */
   readonly own: Readonly<Record<string, string>>
   /** What of them must not be shown. */

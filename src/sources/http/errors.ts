@@ -59,7 +59,7 @@ export function classed(thrown: unknown, where: string): Error {
 }
 
 /** What is known of a request that was refused. */
-export interface Asked {
+interface Asked {
   /** What the server said, in short. */
   readonly said: string
   readonly given: Options

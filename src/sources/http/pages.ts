@@ -11,7 +11,7 @@ import { type Page, type Pagination, type Place, paginationOf } from './paginati
 import type { Client } from './request.js'
 import { Tally } from './tally.js'
 
-export interface Api {
+interface Api {
   readonly given: Options
   readonly client: Client
   readonly reader: Reader

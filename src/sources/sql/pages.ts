@@ -12,7 +12,7 @@ import type { Settings } from './options.js'
 import { locationOf, positionOf, type Row, type RowShape, rowOf } from './rows.js'
 import { anyStatement, pageStatement } from './statements.js'
 
-export interface Table {
+interface Table {
   readonly dialect: Dialect
   readonly target: Target
   readonly connection: Connection

@@ -21,7 +21,7 @@ export interface ListCounts {
   isWhole: boolean
 }
 
-export interface CheckedList {
+interface CheckedList {
   counts: ListCounts
   /** In words. */
   said: string
@@ -89,7 +89,7 @@ function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects 
   ].join(', ')
 }
 
-export interface CheckedSink {
+interface CheckedSink {
   /** In words. */
   said: string
   /** Whether another outbox delivers there, too. */

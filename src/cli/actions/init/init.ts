@@ -30,7 +30,7 @@ export interface InitResult {
 export const catchUps = ['latest', 'all'] as const
 
 /** Answers that flags give. Nobody is asked how to catch up: the default suits nearly all, and is in the file. */
-export interface Given {
+interface Given {
   list?: string | undefined
   table?: string | undefined
   to?: string | undefined

@@ -5,7 +5,7 @@ import { count } from '../../format.js'
 export type Section = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>
 
 /** What is put in; where a part is undefined, the starter's own stays. */
-export interface Parts {
+interface Parts {
   readonly outbox: string
   readonly source?: Section | undefined
   readonly sink?: Section | undefined

@@ -28,13 +28,13 @@ export interface ReportResult {
 
 export const nothingReported = (): ReportResult => ({ file: null, bytes: 0, locations: 0, runs: 0, isCut: false })
 
-export interface ReportFlags {
+interface ReportFlags {
   out: string
   /** Whether the source is read. */
   source: boolean
 }
 
-export interface Program {
+interface Program {
   version: string
   /** Where owm is installed. */
   root: string

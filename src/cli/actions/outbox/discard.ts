@@ -18,7 +18,7 @@ export interface DiscardResult {
   runs: Doomed[]
 }
 
-export interface DiscardFlags extends WaitFlags {
+interface DiscardFlags extends WaitFlags {
   run?: string | undefined
   pending: boolean
   'older-than'?: string | undefined

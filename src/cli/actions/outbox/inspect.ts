@@ -13,7 +13,7 @@ export interface InspectResult extends Picture {
   path: string | null
 }
 
-export interface InspectFlags {
+interface InspectFlags {
   state?: TaskState | undefined
   run?: string | undefined
   location?: string | undefined

@@ -14,7 +14,7 @@ export interface PurgeResult {
   removed: { delivered: number; dead: number }
 }
 
-export interface PurgeFlags extends WaitFlags {
+interface PurgeFlags extends WaitFlags {
   'older-than': string
   dead: boolean
   'dry-run': boolean

@@ -32,7 +32,7 @@ export interface ReplayResult {
   durationMs: number
 }
 
-export interface ReplayFlags extends WaitFlags {
+interface ReplayFlags extends WaitFlags {
   run?: string | undefined
   slot?: string | undefined
   all: boolean

@@ -12,7 +12,7 @@ export interface RetryResult {
   retried: number
 }
 
-export interface RetryFlags extends WaitFlags {
+interface RetryFlags extends WaitFlags {
   run?: string | undefined
   all: boolean
 }

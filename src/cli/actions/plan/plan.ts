@@ -79,7 +79,7 @@ export interface PlanResult {
   durationMs: number
 }
 
-export interface PlanFlags {
+interface PlanFlags {
   hours: number
   check: boolean
 }

@@ -42,7 +42,7 @@ export interface BackfillResult {
   durationMs: number
 }
 
-export interface BackfillFlags extends WaitFlags {
+interface BackfillFlags extends WaitFlags {
   from: string
   to: string
   order: 'oldest' | 'newest'

@@ -22,10 +22,10 @@ export interface ScheduleRunResult {
   failed: number
 }
 
-export type ScheduleRunFlags = Pick<ProduceFlags, 'strict'>
+type ScheduleRunFlags = Pick<ProduceFlags, 'strict'>
 
 /** What a start did, and the error that decides its exit code. */
-export type Tell = (result: ProduceResult, done: Pick<Done<object>, 'summary' | 'errors'>, error?: OwmError) => void
+type Tell = (result: ProduceResult, done: Pick<Done<object>, 'summary' | 'errors'>, error?: OwmError) => void
 
 /** What the next start may mend: a sink or a source that was down, another list. */
 const mayPass: readonly number[] = [exitCodes.notDelivered, exitCodes.inputRejected]

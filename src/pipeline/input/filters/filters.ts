@@ -52,7 +52,7 @@ export const zeroCounts = (): FilterCounts => ({
   given: { read: 0, usable: 0, leftOut: 0 },
 })
 
-export interface FilterContext {
+interface FilterContext {
   readonly counts: FilterCounts
   readonly log: Logger
 }

@@ -30,7 +30,7 @@ export interface Conditions {
 }
 
 /** West, south, east, north in degrees; west may be greater than east, across the antimeridian. */
-export type Box = readonly [number, number, number, number]
+type Box = readonly [number, number, number, number]
 
 /** Whether a location's fields meet their conditions. */
 export function matcher(where: Where): (location: Location) => boolean {

@@ -20,7 +20,7 @@ const projection = geoEqualEarth().fitExtent(
 export const project = (longitude: number, latitude: number): [x: number, y: number] | null =>
   Number.isNaN(longitude) || Number.isNaN(latitude) ? null : projection([longitude, latitude])
 
-export interface World {
+interface World {
   sphere: Path2D
   graticule: Path2D
   land: Path2D

@@ -2,7 +2,7 @@
 import type { ReportCovered, ReportData, ReportGap, ReportRun } from '../../data.js'
 import { count, duration, plural, time } from '../words.js'
 
-export type SlotState = 'delivered' | 'dead' | 'open' | 'lost' | 'covered' | 'missed' | 'discarded'
+type SlotState = 'delivered' | 'dead' | 'open' | 'lost' | 'covered' | 'missed' | 'discarded'
 
 export interface Slot {
   /** Milliseconds since 1970: the slot, or the first and the last of several that were missed. */

@@ -4,7 +4,7 @@ import type { Mapping, Plan } from '../../fields/mapping.js'
 import { differ } from '../header.js'
 import { damaged, titleOf } from '../records.js'
 
-export interface HeaderTerms {
+interface HeaderTerms {
   readonly list: string
   readonly mapping: Mapping
   /** Behind a message: `, line 1`. */

@@ -13,7 +13,7 @@ import { columnsOf } from './header.js'
 import type { CsvOptions } from './options.js'
 import { quoteCounter } from './quotes.js'
 
-export interface Dialect extends CsvOptions {
+interface Dialect extends CsvOptions {
   readonly quote: string
   readonly escape: string
   readonly delimiter: string
@@ -21,7 +21,7 @@ export interface Dialect extends CsvOptions {
   readonly isTsv: boolean
 }
 
-export interface TableTerms {
+interface TableTerms {
   readonly name: string
   readonly given: Dialect
   readonly mapping: Mapping

@@ -7,7 +7,7 @@ import { linkTo } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 import { only, type Wrong } from './index.js'
 
-export interface Next {
+interface Next {
   /** The cursor or the link; undefined where there is none. */
   readonly next: string | undefined
   /** Whether the answer has a list of links, with one to the next page in it. */

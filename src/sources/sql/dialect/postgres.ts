@@ -5,7 +5,7 @@ import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
 import type { Dialect } from './dialect.js'
 
-export interface Pg {
+interface Pg {
   readonly Pool: unknown
   readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown }
 }

@@ -28,7 +28,7 @@ const counted = [
 
 type Counts = Record<(typeof counted)[number], number>
 
-export interface Side extends Counts {
+interface Side extends Counts {
   slot: string
   /** Those that count: a run that read the slot again stands for those before it. */
   runs: string[]

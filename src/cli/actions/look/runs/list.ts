@@ -17,7 +17,7 @@ import { withSink } from '../sink.js'
 import { againInWords, type Pace, paceOf, runStateInWords, secondsOf } from './words.js'
 
 /** `covers`: with a schedule, other scheduled times that the run stands in for. */
-export type RunOfList = RunFacts & Pace & { covers: number }
+type RunOfList = RunFacts & Pace & { covers: number }
 
 /** What `owm runs --json` prints. */
 export interface RunsResult {
@@ -50,9 +50,9 @@ interface Due {
   count: number
 }
 
-export type PipelineRuns = RunsResult['pipelines'][number]
+type PipelineRuns = RunsResult['pipelines'][number]
 
-export interface RunsFlags {
+interface RunsFlags {
   since?: string | undefined
   limit: number
   'all-shards': boolean

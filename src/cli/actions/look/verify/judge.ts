@@ -59,10 +59,10 @@ type Kind =
   | 'not in list'
 
 /** Ids that a difference names. */
-export const mostIds = 10_000
+const mostIds = 10_000
 
 /** What the table says of a slot's ids, in the order in which they were sent. */
-export interface Ids {
+interface Ids {
   there: number
   /** Missing before all that are there, and behind one that is. */
   readonly before: string[]

@@ -87,7 +87,7 @@ function fitOf({ text, matcher, runs }: Asked, judged: Judged, spot: Spot | unde
   return runs.some((run) => idIn(run) === text) ? 'exact' : undefined
 }
 
-export const spotOf = ({ city, state, latitude, longitude, id }: Place): Spot => ({
+const spotOf = ({ city, state, latitude, longitude, id }: Place): Spot => ({
   city,
   state,
   latitude,

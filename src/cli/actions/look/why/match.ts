@@ -23,7 +23,7 @@ export interface Matcher {
 }
 
 /** Without case and diacritics. */
-export const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
+const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
 
 export function matcherOf(text: string): Matcher {
   const wanted = folded(text.trim())

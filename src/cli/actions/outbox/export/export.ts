@@ -21,7 +21,7 @@ export interface ExportResult {
   exported: Record<Stored['state'], number>
 }
 
-export interface ExportFlags {
+interface ExportFlags {
   format: (typeof formats)[number]
   state?: TaskState[] | undefined
   run?: string | undefined
