@@ -131,7 +131,7 @@ export class Pages {
       const isUnknown = error instanceof NoSuchPage || (this.#isResumed && error instanceof Headless)
       if (!isUnknown) throw error
       if (this.#isResumed) throw new ResumePointError(error.message, { cause: error })
-      if (this.#isFirst && this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
+      if (this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
       if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit)) throw error
       return 'end'
     }
@@ -144,7 +144,7 @@ export class Pages {
     const page = await asked
     const { count, total } = this.#tally
     const most = page.total ?? total ?? 0
-    if (page.count > 0 || (this.#isFirst && this.#mayCountFromOne && here === 0)) return page
+    if (page.count > 0 || (this.#mayCountFromOne && here === 0)) return page
     const isWhole = count > 0 && count >= (page.total ?? total ?? Number.POSITIVE_INFINITY)
     if (page.doubt && !isWhole)
       throw new TransientError(`${this.#named(here)} is empty, which may be no end: ${page.doubt.why}`, page.doubt)
@@ -204,7 +204,7 @@ export class Pages {
     const { isCounted, limit } = this.#pagination
     if (isCounted) {
       // Some servers count from 1, and have nothing at 0.
-      if (this.#isFirst && page.count === 0 && this.#mayCountFromOne && here === 0) return 1
+      if (page.count === 0 && this.#mayCountFromOne && here === 0) return 1
       return this.#tally.isOver(page, limit) ? undefined : this.#pagination.after(here, page)
     }
     if (page.hasMore === false || this.#tally.isOverAtLast(page)) return undefined
