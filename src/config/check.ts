@@ -5,8 +5,8 @@ import { dirname, resolve } from 'node:path'
 import {
   ConfigurationError,
   codeOf,
+  errorKindOf,
   isOwmError,
-  kindOf,
   mistakesIn,
   type OwmError,
   TransientError,
@@ -64,7 +64,7 @@ export async function checkConfig(parts: Parts, connect: boolean, all = connect)
       found.push({ about, ...(typeof said === 'string' ? { outcome: said } : said) })
       return value
     } catch (thrown) {
-      if (kindOf(thrown) === 'usage') throw thrown
+      if (errorKindOf(thrown) === 'usage') throw thrown
       const error = isOwmError(thrown) ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
       for (const outcome of mistakesIn(error)) found.push({ about, outcome })
       return undefined

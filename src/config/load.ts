@@ -1,7 +1,7 @@
 /** One configuration out of flags, environment, file and defaults, in this order. */
 import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
-import { ConfigurationError, kindOf, toError, UsageError } from '../errors/index.js'
+import { ConfigurationError, errorKindOf, toError, UsageError } from '../errors/index.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
@@ -320,7 +320,7 @@ export async function pluginOptions<S extends z.ZodType>(
 /** Adds the place of `use` to the error where a plugin can't be loaded. */
 export async function located<Plugin>(loaded: Loaded, name: Section, loading: Promise<Plugin>): Promise<Plugin> {
   return loading.catch(async (thrown: unknown) => {
-    if (kindOf(thrown) !== 'configuration') throw thrown
+    if (errorKindOf(thrown) !== 'configuration') throw thrown
     const error = toError(thrown)
     const message = `${error.message.replace(/\.$/, '')} (${name}.use ${await loaded.origins.place([name, 'use'])}).`
     const hint = 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {}

@@ -1,7 +1,7 @@
 /** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
 import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check.js'
 import type { Loaded } from '../config/load.js'
-import { isOwmError, kindOf, withHint } from '../errors/index.js'
+import { errorKindOf, isOwmError, withHint } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'
 import type { Code } from './checks.js'
 import { fine, wrong } from './verdict.js'
@@ -16,7 +16,7 @@ interface Configured {
 
 /** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
-  ['configuration', 'input', 'usage'].includes(kindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
+  ['configuration', 'input', 'usage'].includes(errorKindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
 
 export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): Promise<Configured> {
   let loaded: Loaded | undefined

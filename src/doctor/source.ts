@@ -1,5 +1,5 @@
 /** The source: read from its beginning, for a moment, and nothing of it kept. */
-import { isOwmError, kindOf, toError, withHint } from '../errors/index.js'
+import { errorKindOf, isOwmError, toError, withHint } from '../errors/index.js'
 import type { Health } from '../outbox/inspect/health.js'
 import { judgePage } from '../pipeline/input/minimum.js'
 import { type Rejects, rejectsIn } from '../pipeline/input/rejects.js'
@@ -74,7 +74,7 @@ function pageChecks(deps: SourceDeps, page: LocationBatch | undefined): Diagnosi
   try {
     judgePage(deps, page)
   } catch (error) {
-    if (kindOf(error) !== 'input') throw error
+    if (errorKindOf(error) !== 'input') throw error
     return [answers, wrong('source-options', toError(error).message)]
   }
   const found =

@@ -186,7 +186,7 @@ export class InterruptedError extends OwmError {
 }
 
 /** The kind of an error that some copy of owm raised; undefined for all others. */
-export function kindOf(thrown: unknown): ErrorKind | undefined {
+export function errorKindOf(thrown: unknown): ErrorKind | undefined {
   if (!(thrown instanceof Error)) return undefined
   const kind: unknown = mark in thrown ? thrown[mark] : undefined
   if (isKind(kind)) return kind
@@ -213,7 +213,7 @@ function kindBefore(exitCode: unknown, code: string): ErrorKind | undefined {
 
 /** Whether an error was raised on purpose, by this copy of owm or by a plugin's own; with `code`, that very error. */
 export const isOwmError = (thrown: unknown, code?: string): thrown is OwmError =>
-  kindOf(thrown) !== undefined && (code === undefined || codeOf(thrown) === code)
+  errorKindOf(thrown) !== undefined && (code === undefined || codeOf(thrown) === code)
 
 /** Milliseconds for which the other side asked to be left alone; 0 where it didn't. */
 export const retryAfterOf = (thrown: unknown): number =>

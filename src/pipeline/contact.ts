@@ -14,7 +14,7 @@
  * turns out to be a copy: then under its new id.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigurationError, isOwmError, kindOf } from '../errors/index.js'
+import { ConfigurationError, errorKindOf, isOwmError } from '../errors/index.js'
 import type { Attachment, Outcome, Receipt, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
@@ -88,7 +88,7 @@ export class Contact {
     if (address === undefined || (await this.#deps.outbox.sinks.announce(address))) return
     // It may be the same one at another address.
     await this.make().catch((error: unknown) => {
-      if (kindOf(error) === 'configuration') throw error
+      if (errorKindOf(error) === 'configuration') throw error
     })
   }
 

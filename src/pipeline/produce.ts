@@ -9,9 +9,9 @@
  */
 import {
   ConfigurationError,
+  errorKindOf,
   InputRejectedError,
   isOwmError,
-  kindOf,
   type OwmError,
   SourceError,
   TransientError,
@@ -139,7 +139,7 @@ async function finishOpenRuns(
   for (let next = open.shift(); next && !deps.signal.aborted; next = open.shift()) {
     const error = await finishRun(next, deps, { ...reading, contact })
     if (error) errors.unshift(error)
-    if (kindOf(error) === 'configuration') return
+    if (errorKindOf(error) === 'configuration') return
     // Without an error, what was tried isn't open any more.
     const isWell = errors.length === 0 && !deps.signal.aborted
     if (isWell && (await enterDue(options, agenda, deps, due))) open = inOrder(await ledger.open())
@@ -292,7 +292,7 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   // What the source itself throws is named already; a location that can't be read, or a checkpoint, isn't.
   const isNamed = isOwmError(thrown) && !isOwmError(thrown, 'RESUME_POINT')
   const error = isNamed ? thrown : new TransientError(`The source ${source.name} failed: ${toError(thrown).message}`)
-  const kind = kindOf(error)
+  const kind = errorKindOf(error)
   const isConfiguration = kind === 'configuration'
   if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error

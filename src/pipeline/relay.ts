@@ -13,7 +13,7 @@
  *     sent --changed, all else--> the sink is compared with the outbox, and delivery goes on from there
  *     sent --superseded--> the relay stops, for good
  */
-import { isOwmError, kindOf, type OwmError, RefusedError } from '../errors/index.js'
+import { errorKindOf, isOwmError, type OwmError, RefusedError } from '../errors/index.js'
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
@@ -163,7 +163,7 @@ class Relay {
     try {
       return await sink.deliver(batch)
     } catch (error) {
-      if (!isOwmError(error) || kindOf(error) !== 'refused') throw error
+      if (!isOwmError(error) || errorKindOf(error) !== 'refused') throw error
       if (batch.count === 1) return [{ refused: error.message }]
       const { runId, slot, firstSeq, count } = batch
       log.debug({ event: 'batch-refused', runId, slot, firstSeq, count }, 'a batch was refused: its halves are tried')

@@ -20,7 +20,7 @@ import {
   handleWhen,
   type IBreaker,
 } from 'cockatiel'
-import { CircuitOpenError, isOwmError, kindOf, retryAfterOf, toError } from '../errors/index.js'
+import { CircuitOpenError, errorKindOf, isOwmError, retryAfterOf, toError } from '../errors/index.js'
 import type { BreakerRecord } from '../outbox/breakers.js'
 
 interface ResilienceOptions {
@@ -64,7 +64,7 @@ interface ResilienceContext {
 
 /** Whether a retry can help. What isn't known is transient. */
 export function isTransient(error: Error): boolean {
-  const kind = kindOf(error) ?? 'transient'
+  const kind = errorKindOf(error) ?? 'transient'
   if (kind === 'configuration' || kind === 'refused' || kind === 'outbox') return false
   return !['CHANGED', 'SUPERSEDED', 'SINK_FULL'].some((code) => isOwmError(error, code))
 }

@@ -3,9 +3,9 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import {
   ConfigurationError,
+  errorKindOf,
   InputRejectedError,
   isOwmError,
-  kindOf,
   OutboxError,
   RefusedError,
   ResumePointError,
@@ -65,7 +65,7 @@ describe('an error of another copy of owm', () => {
     expect(copy[name]).not.toBe(own[name])
     const foreign = new copy[name]('wrong', { hint: 'Mend it.' })
     expect(foreign).not.toBeInstanceOf(own[name])
-    expect({ kind: kindOf(foreign), own: kindOf(new own[name]('wrong')) }).toEqual({ kind, own: kind })
+    expect({ kind: errorKindOf(foreign), own: errorKindOf(new own[name]('wrong')) }).toEqual({ kind, own: kind })
     expect(isOwmError(foreign, foreign.code) && foreign.hint).toBe('Mend it.')
     expect(isOwmError(foreign, 'SOME_OTHER')).toBe(false)
   })
@@ -81,7 +81,7 @@ describe('an error of another copy of owm', () => {
     class Quota extends RefusedError {
       override readonly name = 'Quota'
     }
-    expect(kindOf(new Quota('too many'))).toBe('refused')
+    expect(errorKindOf(new Quota('too many'))).toBe('refused')
   })
 
   it.each([
@@ -95,7 +95,7 @@ describe('an error of another copy of owm', () => {
       readonly code = code
     }
     Object.defineProperty(Older, Symbol.for('owm.error'), { value: true })
-    expect(kindOf(new Older('wrong'))).toBe(kind)
+    expect(errorKindOf(new Older('wrong'))).toBe(kind)
   })
 })
 
@@ -108,7 +108,7 @@ it.each([
   null,
   undefined,
 ])('%s is no error of owm', (thrown) => {
-  expect({ kind: kindOf(thrown), isOwm: isOwmError(thrown), message: toError(thrown).message }).toEqual({
+  expect({ kind: errorKindOf(thrown), isOwm: isOwmError(thrown), message: toError(thrown).message }).toEqual({
     kind: undefined,
     isOwm: false,
     message: expect.any(String),

@@ -1,7 +1,7 @@
 /** What a PostgreSQL that can't serve says, and what follows: a class, a next step. The server is real. */
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { kindOf, type OwmError, toError } from '../../../src/errors/index.js'
+import { errorKindOf, type OwmError, toError } from '../../../src/errors/index.js'
 import postgres from '../../../src/sinks/postgres/index.js'
 import { owm } from '../../support/cli.js'
 import { startPostgres, type TestDatabase } from '../../support/databases.js'
@@ -35,7 +35,7 @@ async function said(options: object): Promise<{ kind: string; message: string; h
   const sink = await openSink({ connectTimeoutMs: 1_500, lockTimeoutMs: 300, statementTimeoutMs: 900, ...options })
   const thrown: unknown = await sink.check?.().catch((error: unknown) => error)
   const { message, hint = '' }: Partial<OwmError> = toError(thrown ?? 'nothing')
-  return { kind: kindOf(thrown) ?? '', message: message ?? '', hint }
+  return { kind: errorKindOf(thrown) ?? '', message: message ?? '', hint }
 }
 
 async function refusing(): Promise<number> {
@@ -74,7 +74,7 @@ describe('what a retry does not mend', () => {
   it.each(cases)('%s', async (_, options, message, hint) => {
     const found = await openSink(options()).then(
       () => said(options()),
-      (error: OwmError) => ({ kind: kindOf(error), message: error.message, hint: error.hint ?? '' }),
+      (error: OwmError) => ({ kind: errorKindOf(error), message: error.message, hint: error.hint ?? '' }),
     )
     expect(found).toMatchObject({
       kind: 'configuration',

@@ -1,5 +1,5 @@
 /** A PostgreSQL, examined: reads only, and needs no right that a run doesn't. */
-import { kindOf, toError, withHint } from '../../../errors/index.js'
+import { errorKindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { age, count } from '../../../words.js'
 import { isThisMachine, unasked } from '../../doctor.js'
@@ -19,7 +19,7 @@ export async function examined(parts: Examined, patient: Patient): Promise<reado
     (error: unknown) => toError(error),
   )
   if (server instanceof Error) {
-    const code = kindOf(server) === 'configuration' ? 'postgres-refused' : 'postgres-reachable'
+    const code = errorKindOf(server) === 'configuration' ? 'postgres-refused' : 'postgres-reachable'
     diagnoses.push(found(code, true, withHint(server)))
   } else {
     diagnoses.push(

@@ -7,7 +7,7 @@
  * says who does.
  */
 import type { Redis } from 'ioredis'
-import { ConfigurationError, isOwmError, kindOf, TransientError, toError } from '../../../errors/index.js'
+import { ConfigurationError, errorKindOf, isOwmError, TransientError, toError } from '../../../errors/index.js'
 import { classed, replyCodeOf } from '../errors.js'
 import { hashSlotOf } from '../keys.js'
 import type { Settings } from '../options.js'
@@ -142,7 +142,7 @@ export const nodeAt = (host: unknown, port: unknown, asked: Endpoint): Endpoint 
 
 function nowhere({ sentinels, name, stream }: Settings, failures: readonly unknown[], nodes: Way['nodes']): Error {
   // Those that didn't answer may know more, unless nobody may ask them.
-  const failure = failures.find((error) => kindOf(error) === 'configuration') ?? failures[0]
+  const failure = failures.find((error) => errorKindOf(error) === 'configuration') ?? failures[0]
   if (failure !== undefined) return untold(toError(failure), sentinels !== undefined)
   const who = nodes.map(addressOfEndpoint).join(', ')
   if (sentinels)
@@ -169,7 +169,7 @@ function untold(error: Error, isSentinel: boolean): Error {
     (isSentinel ? hintsOfSentinels[replyCodeOf(error)] : undefined) ?? own ?? 'Look whether one of them runs.'
   const message = `${isSentinel ? 'No Sentinel' : 'No node of the cluster'} told where Redis is. ${error.message}`
   const options = { hint, cause: error.cause }
-  return kindOf(error) === 'configuration'
+  return errorKindOf(error) === 'configuration'
     ? new ConfigurationError(message, options)
     : new TransientError(message, options)
 }

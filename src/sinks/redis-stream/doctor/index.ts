@@ -1,5 +1,5 @@
 /** A Redis, examined: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
-import { ConfigurationError, kindOf, toError, withHint } from '../../../errors/index.js'
+import { ConfigurationError, errorKindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { isThisMachine, unasked } from '../../doctor.js'
 import type { Connection } from '../connection/index.js'
@@ -57,7 +57,7 @@ const codesOfReplies: Readonly<Record<string, Code>> = {
 }
 
 const codeFor = (error: unknown): Code =>
-  kindOf(error) === 'configuration' ? 'redis-refused' : (codesOfReplies[replyCodeOf(error)] ?? 'redis-reachable')
+  errorKindOf(error) === 'configuration' ? 'redis-refused' : (codesOfReplies[replyCodeOf(error)] ?? 'redis-reachable')
 
 function tlsCheck({ tls, nodes, hasPassword }: Way): Diagnosis {
   if (tls) return fine('redis-tls', 'the connection speaks TLS')
