@@ -23,8 +23,11 @@ import { read } from '../../src/outbox/inspect/view.js'
 import { vitalsOf } from '../../src/outbox/inspect/vitals.js'
 import { reasonsOf } from '../../src/outbox/runs/reasons.js'
 import { slotsIn } from '../../src/outbox/runs/slots.js'
+import { type RunRow, runs } from '../../src/outbox/sqlite/entities.js'
 import { migrations } from '../../src/outbox/sqlite/migrations.js'
+import { columnsOf, has } from '../../src/outbox/sqlite/since.js'
 import { temporaryFolder } from '../support/cli.js'
+import { openDatabase } from '../support/contents.js'
 
 const slot = '2026-11-23T01:00:00Z'
 
@@ -67,11 +70,29 @@ const questions: Readonly<Record<string, (path: string) => Promise<unknown>>> = 
   },
 }
 
-test.each(migrations.map((_, index) => index + 1))('version %i', async (version) => {
+const versions = migrations.map((_, index) => index + 1)
+
+test.each(versions)('version %i', async (version) => {
   const path = await outboxOf(version)
   const failures: string[] = []
   for (const [name, ask] of Object.entries(questions))
     await ask(path).catch((error: Error) => failures.push(`${name}: ${error.message}`))
   expect(failures.filter((failure) => !failure.endsWith('was last written by an older owm.'))).toEqual([])
   if (version === migrations.length) expect(failures).toEqual([])
+})
+
+const { columns } = runs.options
+const isColumn = (name: string): name is keyof RunRow => name in columns
+
+test.each(versions)('what version %i has is what its file has', async (version) => {
+  const all = await openDatabase(await outboxOf(version))
+  const found = await all<{ of: string; name: string }>(
+    "SELECT t.name AS 'of', c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+  )
+  await all.close()
+  const taken = Object.keys(columnsOf(version, Object.keys(columns).filter(isColumn))).filter(isColumn)
+  const ofRuns = found.filter((column) => column.of === 'run').map(({ name }) => name)
+  expect(taken.map((name) => columns[name]?.name ?? name).sort()).toEqual(ofRuns.sort())
+  expect(has(version, 'gap')).toBe(found.some((column) => column.of === 'gap'))
+  expect(has(version, 'owner')).toBe(found.some((column) => column.of === 'state' && column.name === 'owner'))
 })

@@ -3,6 +3,7 @@ import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
+import { columnsOf, has } from '../sqlite/since.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, isUpToDate, read, type View } from './view.js'
 
@@ -76,11 +77,8 @@ async function taskBytesIn({ manager }: View): Promise<number | null> {
   return count === 0 ? null : bytes / count
 }
 
-/** The first version of the schema whose runs say which sinks have them. */
-const withSinks = 7
-
 async function receivedIn({ manager, version }: View): Promise<Health['received']> {
-  if (version < withSinks) return []
+  if (!has(version, 'sinks')) return []
   const select = { id: true, slot: true, persisted: true, sinks: true } as const
   const where = { state: 'done', persisted: MoreThan(0), idSum: Not(IsNull()) } as const
   const rows = await manager.find(runs, { select, where, order: { id: 'DESC' } })
@@ -92,14 +90,13 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
 
 async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const { manager, version } = view
-  const select = { id: true, slot: true, state: true, read: true, persisted: true, startedAt: true } as const
   const ended = { state: In(readStates) }
-  const repeated = version < 4 ? {} : { repeated: true }
   const newest = { where: ended, order: { id: 'DESC' }, take: lastRuns } as const
-  const whole = await manager.find(runs, { select: { ...select, ...repeated }, ...newest })
+  const counts = columnsOf(version, ['id', 'slot', 'read', 'persisted', 'repeated'])
+  const whole = await manager.find(runs, { select: counts, ...newest })
   const where = { state: In(unfinishedStates) }
-  const lastError = version < 6 ? {} : { lastError: true }
-  const unfinished = await manager.find(runs, { select: { ...select, ...lastError }, where, order: { id: 'ASC' } })
+  const select = columnsOf(version, ['id', 'slot', 'state', 'startedAt', 'lastError'])
+  const unfinished = await manager.find(runs, { select, where, order: { id: 'ASC' } })
   return {
     whole: whole.map((run) => ({ slot: run.slot, read: run.read, tasks: run.persisted + (run.repeated ?? 0) })),
     open: unfinished.map(({ slot, state, startedAt, lastError }) => ({

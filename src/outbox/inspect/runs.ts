@@ -5,6 +5,7 @@ import { isReading } from '../runs/holder.js'
 import { endingAfter, slotOrder } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 import { type RunState, readingStates } from '../sqlite/run-states.js'
+import { columnsOf } from '../sqlite/since.js'
 import { withoutBytes } from '../sqlite/trouble.js'
 import { iso, positionIn, type View } from './view.js'
 
@@ -34,19 +35,10 @@ export interface RunReport {
   finishedAt: string | null
 }
 
-const runColumns = {
-  id: true,
-  runId: true,
-  slot: true,
-  state: true,
-  read: true,
-  rejected: true,
-  duplicates: true,
-  persisted: true,
-  discarded: true,
-  startedAt: true,
-  finishedAt: true,
-} as const
+const reported = [
+  ...(['id', 'runId', 'slot', 'state', 'read', 'rejected', 'duplicates', 'persisted', 'notDue', 'skipped'] as const),
+  ...(['discarded', 'lost', 'lastError', 'startedAt', 'finishedAt'] as const),
+]
 
 /** Not those that were begun last: a backfill begins late, and serves old slots. */
 export const ofNewestSlots = (
@@ -65,9 +57,7 @@ export const ofNewestSlots = (
 /** The newest slot first. */
 export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit: number): Promise<RunReport[]> {
   const { manager } = view
-  const ofVersion6 = view.version < 6 ? {} : { lastError: true }
-  const ofVersion9 = view.version < 9 ? {} : { notDue: true, skipped: true }
-  const select = { ...runColumns, ...(view.version < 3 ? {} : { lost: true }), ...ofVersion6, ...ofVersion9 }
+  const select = columnsOf(view.version, reported)
   const rows = await ofNewestSlots(manager, { select, where }, limit)
   const [pending, dead, undelivered] = [
     await pendingByRun(manager),

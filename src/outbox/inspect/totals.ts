@@ -5,6 +5,7 @@ import { type BreakerRecord, breakersOf } from '../breakers.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
 import { breakersOfVersion1 } from '../sqlite/migrations.js'
+import { has } from '../sqlite/since.js'
 import { iso, positionIn, read, type View } from './view.js'
 
 export interface Totals {
@@ -34,7 +35,7 @@ export async function totalsOf(path: string): Promise<Looked | undefined> {
 
 export async function totalsIn(view: View): Promise<Totals> {
   const { manager, version } = view
-  const repeated = version < 4 ? 0 : ((await manager.sum(runs, 'repeated')) ?? 0)
+  const repeated = has(version, 'repeated') ? ((await manager.sum(runs, 'repeated')) ?? 0) : 0
   return {
     pending: await pendingIn(view),
     dead: await deadIn(view),
@@ -52,7 +53,7 @@ export async function pendingIn({ manager }: View): Promise<number> {
 export const deadIn = ({ manager }: View): Promise<number> => manager.countBy(deadTasks, { fate: 'dead' })
 
 export async function ownerIn({ manager, version }: View): Promise<string | null> {
-  if (version < 4) return null
+  if (!has(version, 'owner')) return null
   const [state] = await manager.find(states, { select: { id: true, owner: true } })
   return state?.owner ?? null
 }

@@ -3,6 +3,7 @@ import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
 import { unfinishedStates } from '../sqlite/run-states.js'
+import { has } from '../sqlite/since.js'
 import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
 import { read, type View } from './view.js'
 
@@ -25,15 +26,12 @@ export interface Vitals {
   run: { slot: string; shard: string; stored: number; rejected: number; duplicate: number; not_due: number } | null
 }
 
-/** The first version of the schema that has all that is read here. */
-const complete = 9
-
 /**
  * Undefined where there is no outbox, or one that this version hasn't opened yet. Throws OutboxError.
  * @param since milliseconds since 1970
  */
 export async function vitalsOf(path: string, since: number): Promise<Vitals | undefined> {
-  return read(path, async (view) => (view.version < complete ? undefined : vitalsIn(view, since)))
+  return read(path, async (view) => (has(view.version, 'notDue') ? vitalsIn(view, since) : undefined))
 }
 
 export async function vitalsIn(view: View, since: number): Promise<Vitals> {

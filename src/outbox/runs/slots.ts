@@ -3,6 +3,7 @@ import { slotOf } from '../../tasks/slot.js'
 import { read } from '../inspect/view.js'
 import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../sqlite/run-states.js'
+import { columnsOf, has } from '../sqlite/since.js'
 import { currentOf } from './whole-slots.js'
 
 export interface SlotSeen {
@@ -40,28 +41,16 @@ export interface SlotsSeen {
 
 const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
 
-/** The first version of the schema that has all that is read here. */
-const withIntervals = 8
-
-/** What is read of a run, by name: an older schema has fewer columns than an entity. */
-const columns = {
-  id: true,
-  runId: true,
-  slot: true,
-  state: true,
-  read: true,
-  persisted: true,
-  again: true,
-  sourceDigest: true,
-  intervalFrom: true,
-  coveredBy: true,
-} as const
+const columns = [
+  ...(['id', 'runId', 'slot', 'state', 'read', 'persisted', 'again', 'sourceDigest'] as const),
+  ...(['intervalFrom', 'coveredBy'] as const),
+]
 
 /** All slots and gaps that an outbox keeps; none where there is no outbox. Throws OutboxError. */
 export async function slotsIn(path: string): Promise<SlotsSeen> {
   const seen = await read(path, async ({ manager, version }): Promise<SlotsSeen> => {
-    if (version < withIntervals) return noSlots
-    const rows = await manager.find(runs, { select: columns, order: { id: 'ASC' } })
+    if (!has(version, 'gap')) return noSlots
+    const rows = await manager.find(runs, { select: columnsOf(version, columns), order: { id: 'ASC' } })
     const bySlot = new Map<string, RunRow[]>()
     for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
     const slots = [...bySlot.values()].flatMap(wholeOf)

@@ -4,6 +4,7 @@ import { shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { shownAddress } from '../../chain/sinks.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
+import { columnsOf, has } from '../../sqlite/since.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
 import { type RunReport, runsIn } from '../runs.js'
 import { iso, type View } from '../view.js'
@@ -107,19 +108,13 @@ function sumOf(
   return { pending, undecided, notStored, isAccounted: left === notStored && parts.every((part) => part >= 0) }
 }
 
-const columnsSince: readonly (readonly [version: number, columns: Partial<Record<keyof RunRow, true>>])[] = [
-  [1, { id: true, runId: true, source: true, sourceDigest: true }],
-  [3, { again: true }],
-  [4, { repeated: true }],
-  [7, { sinks: true }],
-  [8, { intervalFrom: true }],
-  [9, { cadence: true }],
-  [10, { redelivered: true, replayed: true, replayedAt: true, readAt: true, storedAt: true }],
+const more = [
+  ...(['id', 'runId', 'source', 'sourceDigest', 'again', 'repeated', 'sinks', 'intervalFrom', 'cadence'] as const),
+  ...(['redelivered', 'replayed', 'replayedAt', 'readAt', 'storedAt'] as const),
 ]
 
-/** The columns that the schema of the file has. */
 async function moreOf({ manager, version }: View, reports: readonly RunReport[]): Promise<Map<string, RunRow>> {
-  const select = Object.assign({}, ...columnsSince.flatMap(([since, columns]) => (version < since ? [] : [columns])))
+  const select = columnsOf(version, more)
   const found: RunRow[] = []
   for (let from = 0; from < reports.length; from += rowsAtOnce) {
     const runId = In(reports.slice(from, from + rowsAtOnce).map((report) => report.runId))
@@ -165,7 +160,7 @@ async function failuresOf(view: View, ids: readonly number[]): Promise<Map<numbe
 }
 
 async function sinksIn({ manager, version }: View): Promise<Map<number, string>> {
-  if (version < 7) return new Map()
+  if (!has(version, 'sinks')) return new Map()
   const rows = await manager.find(sinkRows, { select: { id: true, addresses: true } })
   return new Map(rows.map(({ id, addresses }) => [id, shownAddress({ addresses })]))
 }
@@ -181,7 +176,7 @@ export interface Gap {
 
 /** The newest first. */
 export async function gapsIn(view: View): Promise<Gap[]> {
-  if (view.version < 8) return []
+  if (!has(view.version, 'gap')) return []
   const rows = await view.manager.find(gaps, { order: { id: 'DESC' } })
   return rows.map(({ firstSlot: from, lastSlot: to, count, reason, notedAt }) => {
     return { from, to, count, reason, notedAt: iso(notedAt, view) }

@@ -2,6 +2,7 @@
 import { IsNull, Not } from 'typeorm'
 import { type Reasons, reasonsOf } from '../../runs/reasons.js'
 import { runs } from '../../sqlite/entities.js'
+import { has } from '../../sqlite/since.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from '../totals.js'
 import { read, type View } from '../view.js'
 import { countRuns, factsIn, type Gap, gapsIn, type RunFacts } from './facts.js'
@@ -44,11 +45,8 @@ export async function overviewOf(path: string, most: { runs: number; places: num
   })
 }
 
-/** The first version of the schema that knows it. */
-const withCovered = 8
-
 async function coveredIn({ manager, version }: View): Promise<Set<string>> {
-  if (version < withCovered) return new Set()
+  if (!has(version, 'coveredBy')) return new Set()
   const found = await manager.find(runs, { select: { id: true, runId: true }, where: { coveredBy: Not(IsNull()) } })
   return new Set(found.map(({ runId }) => runId))
 }
