@@ -12,7 +12,7 @@ import type { Queue } from './queue.js'
 import { tasksKept } from './runs/kept.js'
 import type { Database } from './sqlite/database.js'
 import { type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
-import { nextBatchOf, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
+import { batchesBehind, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
@@ -170,14 +170,11 @@ export class IntakeWriter {
   async *idsOf(ofSlot: readonly RunRow[]): AsyncGenerator<StoredTasks> {
     const { path } = this.#database
     const outbox = { path, outboxId: this.#state.outboxId }
-    const ids = ofSlot.map(({ id }) => id)
-    for (let after = 0; ; ) {
-      const found = await this.#database.inTurn((manager) => nextBatchOf(manager, outbox, ids, after))
-      if (!found) return
-      after = found.batch.firstSeq
-      const { tasks } = found.batch
+    const of = { runs: ofSlot.map(({ id }) => id) }
+    for await (const { run, batch } of batchesBehind((work) => this.#database.inTurn(work), outbox, of)) {
+      const { tasks } = batch
       const parsed = tasks.map((task) => taskIn(task, path))
-      yield { run: found.run, ids: parsed.map((task) => task.task_id), tasks, parsed }
+      yield { run, ids: parsed.map((task) => task.task_id), tasks, parsed }
     }
   }
 

@@ -17,7 +17,7 @@ import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import type { Database } from './sqlite/database.js'
 import { batches } from './sqlite/entities.js'
-import { batchesFrom } from './sqlite/statements.js'
+import { batchesBehind, batchesFrom } from './sqlite/statements.js'
 import type { OutboxState } from './state.js'
 
 /** Batches that may stay in memory after they were stored, until they are delivered; all others are read back. */
@@ -102,17 +102,10 @@ export class Queue {
   async idsBehind(first: number): Promise<Map<string, number>> {
     const seqs = new Map<string, number>()
     const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
-    for (let seq = Math.max(0, (await this.#firstSeqAt(first + 1)) - 1); ; ) {
-      const next = await this.#database.inTurn((manager) =>
-        manager.minimum(batches, 'firstSeq', { firstSeq: MoreThan(seq) }),
-      )
-      if (next === null) return seqs
-      const found = await this.#database.inTurn((manager) => batchesFrom(manager, outbox, next, readAheadBatches))
-      for (const batch of found) {
-        for (const [index, task] of batch.tasks.entries()) seqs.set(taskIdOf(task), batch.firstSeq + index)
-        seq = batch.lastSeq
-      }
-    }
+    const from = { after: (await this.#firstSeqAt(first + 1)) - 1 }
+    for await (const { batch } of batchesBehind((work) => this.#database.inTurn(work), outbox, from))
+      for (const [index, task] of batch.tasks.entries()) seqs.set(taskIdOf(task), batch.firstSeq + index)
+    return seqs
   }
 
   /** The first `seq` that is kept. */

@@ -75,7 +75,14 @@ export function taskMaker(
   }
 }
 
-const startOfTask = Buffer.from('{"task_id":"')
+/** Every task begins so, and goes on with its id. */
+export const beginningOfTask = '{"task_id":"'
+const startOfTask = Buffer.from(beginningOfTask)
+
+/** The id of a task as owm writes it, of which the beginning is enough; undefined where a text begins otherwise. */
+export const taskIdAtStart = (text: string): string | undefined =>
+  /^\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/.exec(text)?.[1]
+
 const latitudeKey = Buffer.concat([Buffer.from('"'), keyBytes('latitude_deg')])
 const longitudeKey = keyBytes('longitude_deg')
 const cityKey = keyBytes('city')

@@ -6,6 +6,7 @@ import { parseJson } from '../../tasks/json/parse.js'
 import { Database } from '../sqlite/database.js'
 import { states } from '../sqlite/entities.js'
 import { migrations } from '../sqlite/migrations.js'
+import { batchesBehind, type KeptBatch, type WhichBatches } from '../sqlite/statements.js'
 import { damaged } from '../sqlite/trouble.js'
 
 export interface View {
@@ -57,6 +58,10 @@ export function parsed(task: string, { path }: View): unknown {
     throw damaged(path, 'a task in it is no JSON', cause)
   }
 }
+
+/** Stored batches, in order of seq. Throws OutboxError where one is damaged. */
+export const batchesIn = ({ manager, path }: View, which?: WhichBatches): AsyncGenerator<KeptBatch> =>
+  batchesBehind((work) => work(manager), { path, outboxId: '' }, which)
 
 export async function positionIn(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
   const [state] = await manager.find(states, { select: { id: true, ackedSeq: true, lastSeq: true } })

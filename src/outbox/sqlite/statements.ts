@@ -8,7 +8,8 @@
  */
 import type { EntityManager } from 'typeorm'
 import { Batch } from '../../tasks/batch.js'
-import { damaged } from './trouble.js'
+import type { BatchRow } from './entities.js'
+import { damaged, withoutBytes } from './trouble.js'
 
 /** What a batch is read from; a column of SQLite may hold anything. */
 interface StoredBatch {
@@ -18,6 +19,12 @@ interface StoredBatch {
   slot: unknown
   text: unknown
 }
+
+const storedBatch = `SELECT first_seq AS firstSeq, count, run, failures, last_error AS lastError,
+    created_at AS createdAt, CAST(tasks AS BLOB) AS text,
+    (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
+    (SELECT slot FROM run WHERE run.id = batch.run) AS slot
+  FROM batch`
 
 /** Of which outbox a batch is read. */
 interface Outbox {
@@ -103,34 +110,47 @@ export async function settleHeld(manager: EntityManager, runIds: readonly string
 /** Up to `most` batches in order of seq: first the one that has `seq`, or the last one before it. */
 export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: number, most: number): Promise<Batch[]> {
   const rows = await manager.query<StoredBatch[]>(
-    `SELECT first_seq AS firstSeq, count, CAST(tasks AS BLOB) AS text,
-        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
-        (SELECT slot FROM run WHERE run.id = batch.run) AS slot
-      FROM batch WHERE first_seq >= (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)
+    `${storedBatch} WHERE first_seq >= (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)
       ORDER BY first_seq LIMIT ?`,
     [seq, most],
   )
   return rows.map((row) => batchOf(row, outbox))
 }
 
-/**
- * The first batch behind `after` that one of these runs stored, and that run's row id.
- * (`+run`: in key order, never by an index and a sort.)
- */
-export async function nextBatchOf(
-  manager: EntityManager,
+/** Which batches: those behind a seq, of the runs with these row ids; `backwards`: those before it, the newest first. */
+export interface WhichBatches {
+  readonly after?: number
+  readonly backwards?: boolean
+  readonly runs?: readonly number[] | undefined
+}
+
+/** A batch, and what else its row says. */
+export interface KeptBatch extends Pick<BatchRow, 'run' | 'failures' | 'lastError' | 'createdAt'> {
+  readonly batch: Batch
+}
+
+/** Batches that one statement of `batchesBehind` reads. */
+const batchesARead = 4
+
+/** Stored batches in order of seq; `inTurn` gives each statement its manager. */
+export async function* batchesBehind(
+  inTurn: <T>(work: (manager: EntityManager) => Promise<T>) => Promise<T>,
   outbox: Outbox,
-  ids: readonly number[],
-  after: number,
-): Promise<{ run: number; batch: Batch } | undefined> {
-  const [row] = await manager.query<(StoredBatch & { run: number })[]>(
-    `SELECT first_seq AS firstSeq, count, run, CAST(tasks AS BLOB) AS text,
-        (SELECT run_id FROM run WHERE run.id = batch.run) AS runId,
-        (SELECT slot FROM run WHERE run.id = batch.run) AS slot
-      FROM batch WHERE first_seq > ? AND +run IN (SELECT value FROM json_each(?)) ORDER BY first_seq LIMIT 1`,
-    [after, JSON.stringify(ids)],
-  )
-  return row && { run: row.run, batch: batchOf(row, outbox) }
+  { backwards = false, after = backwards ? Number.MAX_SAFE_INTEGER : 0, runs }: WhichBatches = {},
+): AsyncGenerator<KeptBatch> {
+  const [behind, order] = backwards ? ['<', 'DESC'] : ['>', 'ASC']
+  // `+run`: in key order, never by an index and a sort.
+  const ofRuns = runs ? 'AND +run IN (SELECT value FROM json_each(?))' : ''
+  const statement = `${storedBatch} WHERE first_seq ${behind} ? ${ofRuns} ORDER BY first_seq ${order} LIMIT ?`
+  for (let at = after; ; ) {
+    const given = [at, ...(runs ? [JSON.stringify(runs)] : []), batchesARead]
+    const rows = await inTurn((manager) => manager.query<(StoredBatch & Omit<KeptBatch, 'batch'>)[]>(statement, given))
+    const found = rows.map(({ text, ...row }) => ({ ...row, batch: batchOf({ ...row, text }, outbox) }))
+    yield* withoutBytes(found, outbox)
+    const last = rows.at(-1)
+    if (!last) return
+    at = last.firstSeq
+  }
 }
 
 /** A batch that is cut wrongly would be delivered for ever, or not at all. */

@@ -3,9 +3,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { codeOf } from '../../errors/index.js'
 import type { Entry } from '../../plugin.js'
-
-/** Where the id stands in a line that owm wrote. */
-const beginning = /^\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/
+import { taskIdAtStart } from '../../tasks/encode.js'
 
 /** Bytes of a line that say whether it is a task, and which. Of the rest nothing is kept, however long it is. */
 export const beginningBytes = 65
@@ -22,7 +20,7 @@ export async function* entriesIn(path: string, first?: string, last?: string): A
       head += chunk.toString('latin1', start, Math.min(stop, start + beginningBytes - head.length))
       if (end < 0) break
       if (number > to) return
-      if (number >= from) yield { id: `line ${number}`, taskId: beginning.exec(head)?.[1] ?? '' }
+      if (number >= from) yield { id: `line ${number}`, taskId: taskIdAtStart(head) ?? '' }
       start = end + 1
       number++
       head = ''

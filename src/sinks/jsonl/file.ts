@@ -11,7 +11,7 @@ import { dirname } from 'node:path'
 import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import { FileLock } from '../../files/lock.js'
 import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
-import { maxTaskBytes } from '../../tasks/encode.js'
+import { beginningOfTask, maxTaskBytes, taskIdAtStart } from '../../tasks/encode.js'
 import { beginningBytes } from './entries.js'
 
 /** Milliseconds that another owm may take for its batch. */
@@ -159,15 +159,12 @@ export class TaskFile {
   }
 }
 
-/** Every line of a task begins so. */
-const isTask = (text: string): boolean =>
-  /^\{"task_id":"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}","latitude_deg":/.test(text)
+/** Whether the beginning of a line, `beginningBytes` long, is a task's. */
+const isTask = (text: string): boolean => taskIdAtStart(text) !== undefined && text.endsWith('","latitude_deg":')
 
 /** Whether a text can be what a crash left of a task, behind whole ones. */
-function isHalfTask(text: string): boolean {
-  const beginning = '{"task_id":"'
-  return text !== '' && beginning.startsWith(text.slice(0, beginning.length))
-}
+const isHalfTask = (text: string): boolean =>
+  text !== '' && beginningOfTask.startsWith(text.slice(0, beginningOfTask.length))
 
 /** Why owm can't have a file of its sink. */
 export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {

@@ -1,6 +1,7 @@
 /** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
-import { type EntityManager, In, MoreThan, Not } from 'typeorm'
+import { type EntityManager, In, Not } from 'typeorm'
 import type { Receipt } from '../../../plugin.js'
+import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { shardNameIn } from '../../../tasks/slot.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
@@ -10,7 +11,7 @@ import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { readStates, unfinishedStates } from '../../sqlite/run-states.js'
 import { damaged } from '../../sqlite/trouble.js'
-import { mustBeUpToDate, positionIn, read, type View } from '../view.js'
+import { batchesIn, mustBeUpToDate, positionIn, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
 /** A slot, or one shard of it, as the outbox has it. */
@@ -61,9 +62,6 @@ interface Asked {
   /** Ids that come from elsewhere, besides. */
   readonly room: number
 }
-
-/** Batches that one statement reads. */
-const batchesAtOnce = 50
 
 /** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
 export async function heldIn(path: string, asked: Asked): Promise<Held | undefined> {
@@ -145,10 +143,11 @@ interface KnownOfShard {
 const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
 
 async function knownIds(
-  { manager, path }: View,
+  view: View,
   ofShards: readonly (readonly RunRow[])[],
   room: number,
 ): Promise<{ ids: IdTable; shards: KnownOfShard[] }> {
+  const { manager, path } = view
   const numberOf = new Map(ofShards.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
   const shards = ofShards.map(none)
   const current = new Set(ofShards.flatMap((own) => currentOf(own).map(({ id }) => id)))
@@ -160,57 +159,35 @@ async function knownIds(
   for (const { run, fate, task } of died) {
     const of = shards[numberOf.get(run) ?? shards.length]
     if (fate !== 'dead') continue
-    const [id = ''] = idsIn(task, 1, path)
+    const id = idOf(task, path)
     ids.expect(id, numberOf.get(run) ?? shards.length, true)
     if (!of) continue
     of.dead++
     of.sum.add(id)
   }
-  for await (const { firstSeq, run, batchIds } of storedIds(manager, path)) {
+  for await (const { run, batch } of batchesIn(view)) {
     const number = numberOf.get(run) ?? shards.length
     const of = shards[number]
-    for (const [index, id] of batchIds.entries()) {
-      const fate = fates.get(firstSeq + index)
+    for (const [index, task] of batch.tasks.entries()) {
+      const [id, seq] = [idOf(task, path), batch.firstSeq + index]
+      const fate = fates.get(seq)
       // What was replayed was sent, and is sent once more from a later batch.
       if (fate === undefined || fate === 'replayed') ids.expect(id, number)
       if (of) of.stored++
       // Dead letters are counted above; what was put back stands in a later batch, too.
       if (!of || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
       of.sum.add(id)
-      if (fate === undefined && firstSeq + index > ackedSeq) of.pending++
+      if (fate === undefined && seq > ackedSeq) of.pending++
       else if (fate === undefined) of.kept++
     }
   }
   return { ids, shards }
 }
 
-interface StoredIds {
-  firstSeq: number
-  run: number
-  batchIds: string[]
-}
-
-/** The ids of all stored tasks, batch by batch, in order of seq. */
-async function* storedIds(manager: EntityManager, path: string): AsyncGenerator<StoredIds> {
-  for (let after = 0; ; ) {
-    const rows = await manager.find(batches, {
-      select: { firstSeq: true, count: true, run: true, tasks: true },
-      where: { firstSeq: MoreThan(after) },
-      order: { firstSeq: 'ASC' },
-      take: batchesAtOnce,
-    })
-    for (const { firstSeq, count, run, tasks } of rows) yield { firstSeq, run, batchIds: idsIn(tasks, count, path) }
-    const last = rows.at(-1)
-    if (!last) return
-    after = last.firstSeq
-  }
-}
-
-/** The ids of tasks as the outbox writes them: one a line, each begins with its id. */
-function idsIn(tasks: string, count: number, path: string): string[] {
-  const ids = [...String(tasks).matchAll(/^\[?\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/gm)]
-  if (ids.length !== count) throw damaged(path, 'a task in it has no id')
-  return ids.map(([, id = '']) => id)
+function idOf(task: string, path: string): string {
+  const id = taskIdAtStart(task)
+  if (id === undefined) throw damaged(path, 'a task in it has no id')
+  return id
 }
 
 /** The last run of a slot, or of the newest one that is read, and its windows. Undefined where there is none. */

@@ -1,14 +1,14 @@
 /** What the outbox has of single places, run by run. Reads only. */
-import { type EntityManager, In, MoreThan } from 'typeorm'
+import { type EntityManager, In } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
 import { isPutBack, tasksKept } from '../../runs/kept.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
-import { batches, deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
+import { deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
 import { readingStates } from '../../sqlite/run-states.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
 import { ofNewestSlots } from '../runs.js'
-import { iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
+import { batchesIn, iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
 
 /** A run, the newest first. */
 export interface RunTold {
@@ -52,9 +52,6 @@ export interface Told {
 /** Whether a text is wanted, with its place in the list where that is known. */
 type Wanted = (text: string, position: string | null) => boolean
 
-/** Rows that one statement reads. */
-const atOnce = 50
-
 /**
  * The `limit` runs of the newest slots, and all tasks and records whose text is wanted: the JSON of a task, or what a
  * record was. Undefined where there is no outbox, or nothing in it yet. Throws OutboxError.
@@ -94,30 +91,17 @@ async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Pro
 }
 
 async function tasksIn(view: View, wanted: Wanted): Promise<Trace[]> {
-  const { manager } = view
-  const { ackedSeq } = await positionIn(manager)
+  const { ackedSeq } = await positionIn(view.manager)
   const found: Trace[] = []
-  for (let after = 0; ; ) {
-    const rows = await manager.find(batches, {
-      select: { firstSeq: true, count: true, run: true, failures: true, lastError: true, createdAt: true, tasks: true },
-      where: { firstSeq: MoreThan(after) },
-      order: { firstSeq: 'ASC' },
-      take: atOnce,
-    })
-    for (const { firstSeq, run, failures, lastError, createdAt, tasks } of withoutBytes(rows, view))
-      for (const [index, line] of tasks.split('\n').entries()) {
-        const text = line.replace(/^\[/, '').replace(/[,\]]$/, '')
-        if (!wanted(text, null)) continue
-        const seq = firstSeq + index
-        const isThere = seq <= ackedSeq
-        const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
-        const base = { run, text, seq, batch: firstSeq, position: null, at: iso(createdAt, view) }
-        found.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
-      }
-    const last = rows.at(-1)
-    if (!last) break
-    after = last.firstSeq
-  }
+  for await (const { run, failures, lastError, createdAt, batch } of batchesIn(view))
+    for (const [index, text] of batch.tasks.entries()) {
+      if (!wanted(text, null)) continue
+      const seq = batch.firstSeq + index
+      const isThere = seq <= ackedSeq
+      const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
+      const base = { run, text, seq, batch: batch.firstSeq, position: null, at: iso(createdAt, view) }
+      found.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
+    }
   return withFates(view, found, wanted)
 }
 

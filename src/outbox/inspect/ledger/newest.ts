@@ -1,8 +1,8 @@
 /** Each place that an outbox knows of, by its newest task. */
-import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
+import { type EntityManager, In, MoreThan } from 'typeorm'
 import { mapKey, numberIn } from '../../../tasks/place.js'
-import { batches, type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
-import { parsed, positionIn, type View } from '../view.js'
+import { type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
+import { batchesIn, parsed, positionIn, type View } from '../view.js'
 
 export interface NewestOfPlace {
   state: 'delivered' | 'pending' | 'dead' | 'discarded' | 'rejected'
@@ -24,9 +24,6 @@ export interface NewestPlaces {
   /** Whether those are all others. */
   isWhole: boolean
 }
-
-/** Batches that are read at once. */
-const batchesAtOnce = 20
 
 /** Older tasks aren't looked at. */
 const mostTasks = 1_000_000
@@ -50,26 +47,22 @@ export async function newestPlacesIn(view: View, most: number): Promise<NewestPl
     take(seq, { ...placeOf(parsed(task, view)), state: 'dead', slot: slots.get(run) ?? '', reason })
   const rejected = await rejectedIn(view, most)
   const [{ ackedSeq }, passed] = [await positionIn(manager), await passedOver(manager)]
-  let [looked, before, isWhole] = [0, Number.MAX_SAFE_INTEGER, false]
+  let looked = 0
   // Once there is no room for more, only as many tasks again are read: they serve to count the others.
   let last = mostTasks
-  while (looked <= last && !isWhole) {
+  for await (const { run, lastError, batch } of batchesIn(view, { backwards: true })) {
     if (found.size + rejected.length >= most) last = Math.min(last, looked + most)
-    const rows = await batchesBefore(manager, before)
-    isWhole = rows.length === 0
-    for (const { firstSeq, run, lastError, tasks } of rows) {
-      const stored = listIn(parsed(tasks, view))
-      for (const [index, task] of [...stored.entries()].reverse()) {
-        const one = passed.get(firstSeq + index)
-        const state = stateOf(one?.fate, firstSeq + index <= ackedSeq)
-        const reason = one?.reason ?? (state === 'pending' ? lastError : null) ?? ''
-        if (state) take(firstSeq + index, { ...placeOf(task), state, slot: slots.get(run) ?? '', reason })
-      }
-      looked += stored.length
-      before = firstSeq
+    if (looked > last) return { places: [...rejected, ...found.values()], others, isWhole: false }
+    for (const [index, task] of [...batch.tasks.entries()].reverse()) {
+      const seq = batch.firstSeq + index
+      const one = passed.get(seq)
+      const state = stateOf(one?.fate, seq <= ackedSeq)
+      const reason = one?.reason ?? (state === 'pending' ? lastError : null) ?? ''
+      if (state) take(seq, { ...placeOf(parsed(task, view)), state, slot: slots.get(run) ?? '', reason })
     }
+    looked += batch.count
   }
-  return { places: [...rejected, ...found.values()], others, isWhole }
+  return { places: [...rejected, ...found.values()], others, isWhole: true }
 }
 
 /** Undefined where the task has a later seq, too, or is among the dead ones. */
@@ -84,12 +77,6 @@ async function passedOver(
 ): Promise<Map<number, { fate: DeadRow['fate']; reason: string | null }>> {
   const rows = await manager.find(deadTasks, { select: { seq: true, fate: true, reason: true } })
   return new Map(rows.map(({ seq, fate, reason }) => [seq, { fate, reason: fate === 'held' ? null : reason }]))
-}
-
-function batchesBefore(manager: EntityManager, seq: number) {
-  const select = { firstSeq: true, run: true, lastError: true, tasks: true } as const
-  const where = { firstSeq: LessThan(seq) }
-  return manager.find(batches, { select, where, order: { firstSeq: 'DESC' }, take: batchesAtOnce })
 }
 
 async function rejectedIn({ manager }: View, most: number): Promise<NewestOfPlace[]> {
@@ -139,5 +126,3 @@ function placeOf(given: unknown): Where {
     region: text(fields['state']),
   }
 }
-
-const listIn = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])

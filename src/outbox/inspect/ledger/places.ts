@@ -1,10 +1,9 @@
 /** Which places one set of runs has and another one hasn't. */
-import { In, MoreThan } from 'typeorm'
+import { In } from 'typeorm'
 import { placeIn } from '../../../tasks/place.js'
 import { putBackOf, tasksKept } from '../../runs/kept.js'
-import { batches, deadTasks, runs } from '../../sqlite/entities.js'
-import { batchesFrom } from '../../sqlite/statements.js'
-import type { View } from '../view.js'
+import { deadTasks, runs } from '../../sqlite/entities.js'
+import { batchesIn, type View } from '../view.js'
 
 export interface OnlyThere {
   count: number
@@ -18,9 +17,6 @@ export interface Difference {
   onlyA: OnlyThere
   onlyB: OnlyThere
 }
-
-/** Batches that are read at once. */
-const batchesAtOnce = 4
 
 /**
  * Compares the stored tasks of runs; undefined where the history hasn't all of them. Keeps a text for each task of A in
@@ -67,7 +63,8 @@ async function isKept({ manager }: View, runIds: readonly string[]): Promise<boo
 }
 
 /** Each task once, as it is stored. */
-async function* tasksOf({ manager, path }: View, runIds: readonly string[]): AsyncGenerator<string> {
+async function* tasksOf(view: View, runIds: readonly string[]): AsyncGenerator<string> {
+  const { manager } = view
   for (const runId of runIds) {
     const [run] = await manager.find(runs, { select: { id: true }, where: { runId } })
     if (!run) continue
@@ -76,14 +73,7 @@ async function* tasksOf({ manager, path }: View, runIds: readonly string[]): Asy
       where: putBackOf(run.id),
     })
     const isCopy = new Set(copies.map(({ seq }) => seq))
-    for (let after = 0; ; ) {
-      const next = await manager.minimum(batches, 'firstSeq', { run: run.id, firstSeq: MoreThan(after) })
-      if (next === null) break
-      for (const batch of await batchesFrom(manager, { path, outboxId: '' }, next, batchesAtOnce)) {
-        if (batch.runId !== runId) break
-        for (const [index, task] of batch.tasks.entries()) if (!isCopy.has(batch.firstSeq + index)) yield task
-        after = batch.lastSeq
-      }
-    }
+    for await (const { batch } of batchesIn(view, { runs: [run.id] }))
+      for (const [index, task] of batch.tasks.entries()) if (!isCopy.has(batch.firstSeq + index)) yield task
   }
 }

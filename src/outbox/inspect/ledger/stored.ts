@@ -1,11 +1,10 @@
 /** All that an outbox holds, record by record, in little memory however much that is. */
-import { And, type FindOptionsWhere, LessThanOrEqual, MoreThan } from 'typeorm'
-import { among, endingAfter } from '../../sqlite/criteria.js'
-import { type BatchRow, batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
-import { batchesFrom } from '../../sqlite/statements.js'
+import { Between, LessThanOrEqual, MoreThan } from 'typeorm'
+import { among } from '../../sqlite/criteria.js'
+import { batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
 import type { TaskState } from '../tasks.js'
-import { iso, positionIn, type View } from '../view.js'
+import { batchesIn, iso, positionIn, type View } from '../view.js'
 import { type RunsFilter, whereOf } from './facts.js'
 
 export interface Stored {
@@ -61,29 +60,20 @@ const ownerOf = (owners: Owners, run: number): { runId: string; slot: string } =
   owners.get(run) ?? { runId: '', slot: '' }
 
 async function* ofBatches(view: View, state: 'pending' | 'delivered', { ids }: Choice): AsyncGenerator<Stored> {
-  const { manager, path } = view
+  const { manager } = view
   const { ackedSeq } = await positionIn(manager)
-  for (let after = 0; ; ) {
-    const behind = MoreThan(after)
-    const firstSeq = state === 'pending' ? And(behind, endingAfter(ackedSeq)) : And(behind, LessThanOrEqual(ackedSeq))
-    const where: FindOptionsWhere<BatchRow> = { firstSeq, ...(ids && { run: among(ids) }) }
-    const [row] = withoutBytes(await manager.find(batches, { where, order: { firstSeq: 'ASC' }, take: 1 }), view)
-    const [batch] = row ? await batchesFrom(manager, { path, outboxId: '' }, row.firstSeq, 1) : []
-    if (!row || !batch) return
-    const last = batch.lastSeq
-    const passed = await manager.find(deadTasks, {
-      select: { seq: true },
-      where: { seq: And(MoreThan(row.firstSeq - 1), LessThanOrEqual(last)) },
-    })
+  const isPending = state === 'pending'
+  const last = await manager.maximum(batches, 'firstSeq', { firstSeq: LessThanOrEqual(ackedSeq) })
+  const which = { runs: ids, after: isPending ? (last ?? 1) - 1 : 0 }
+  for await (const { batch, failures, lastError: reason, createdAt } of batchesIn(view, which)) {
+    const { firstSeq, lastSeq, runId, slot } = batch
+    if (!isPending && firstSeq > ackedSeq) return
+    const passed = await manager.find(deadTasks, { select: { seq: true }, where: { seq: Between(firstSeq, lastSeq) } })
     const isPassed = new Set(passed.map(({ seq }) => seq))
-    const { failures, lastError: reason, createdAt } = row
-    const attempts = state === 'pending' ? failures : failures + 1
-    const { runId, slot } = batch
+    const attempts = isPending ? failures : failures + 1
     const same = { runId, slot, state, attempts, reason, storedAt: iso(createdAt, view), position: null, record: null }
-    for (let seq = row.firstSeq; seq <= last; seq++)
-      if (!isPassed.has(seq) && seq > ackedSeq === (state === 'pending'))
-        yield { seq, ...same, task: batch.task(seq - row.firstSeq) }
-    after = last
+    for (let seq = firstSeq; seq <= lastSeq; seq++)
+      if (!isPassed.has(seq) && seq > ackedSeq === isPending) yield { seq, ...same, task: batch.task(seq - firstSeq) }
   }
 }
 
