@@ -42,6 +42,7 @@ export default defineSink({
     return {
       guarantee: 'exactly-once',
       maxInFlight: 2,
+      address: file,
       async attach({ outboxId, epoch, word, formerId }, sinkId) {
         const state = read()
         const created = state.id === ''

@@ -1,7 +1,8 @@
 /** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { tasksKept } from '../runs/kept.js'
 import { endingAfter } from '../sqlite/criteria.js'
-import { batches, runs } from '../sqlite/entities.js'
+import { type BatchRow, batches, deadTasks, runs } from '../sqlite/entities.js'
 import { readingStates } from '../sqlite/run-states.js'
 
 /** Milliseconds: what a sink lost of runs that began earlier isn't delivered again, such as a weekend's old hours. */
@@ -41,10 +42,9 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
   const from = Math.max(reached, seq + unkept)
   for (const id of tooOld) {
     const own = kept.filter(({ run, firstSeq }) => run === id && firstSeq <= reached)
-    const tasks = own.reduce((sum, batch) => sum + tasksBetween(batch, seq, reached), 0)
-    if (tasks > 0) await lose(manager, id, tasks)
+    await lose(manager, id, await hadOf(manager, { id, own }, seq, reached))
   }
-  if (unkept > 0) await loseUnkept(manager, unkept)
+  if (unkept > 0) await loseUnkept(manager, seq, seq + unkept)
   return from
 }
 
@@ -54,6 +54,18 @@ export const tasksBetween = (
   seq: number,
   last: number,
 ): number => Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
+
+/** How many tasks of a run behind `seq`, up to `last`, a sink had: not those that delivery passed over. */
+async function hadOf(
+  manager: EntityManager,
+  { id: run, own }: { id: number; own: readonly Pick<BatchRow, 'firstSeq' | 'count'>[] },
+  seq: number,
+  last: number,
+): Promise<number> {
+  const from = Math.max(seq, (own[0]?.firstSeq ?? 1) - 1)
+  const stored = own.reduce((sum, batch) => sum + Math.max(0, tasksBetween(batch, from, last)), 0)
+  return stored - (await manager.countBy(deadTasks, { run, seq: And(MoreThan(from), LessThanOrEqual(last)) }))
+}
 
 /**
  * Of what a sink got before another one took its place for a while, it has lost the tasks behind `seq`. They aren't
@@ -72,19 +84,21 @@ export async function loseEarlier(
   let lost = 0
   for (const { id, persisted, sinks } of done) {
     if (!sinks?.includes(sink)) continue
-    const own = await manager.find(batches, { select: { firstSeq: true, count: true }, where: { run: id } })
-    const kept = own.reduce((sum, { count }) => sum + count, 0)
-    const behind = own.reduce((sum, batch) => sum + Math.max(0, tasksBetween(batch, seq, fromSeq)), 0)
-    const tasks = behind + (seq < firstKept - 1 ? persisted - kept : 0)
-    if (tasks > 0) await lose(manager, id, tasks)
+    const select = { firstSeq: true, count: true } as const
+    const own = await manager.find(batches, { select, where: { run: id }, order: { firstSeq: 'ASC' } })
+    const first = own[0]?.firstSeq ?? fromSeq + 1
+    const passed = await manager.countBy(deadTasks, { run: id, seq: LessThan(first) })
+    const unkept = seq < firstKept - 1 ? persisted - (await tasksKept(manager, id)) - passed : 0
+    const tasks = unkept + (await hadOf(manager, { id, own }, seq, fromSeq))
+    await lose(manager, id, tasks)
     lost += Math.max(0, tasks)
   }
   return lost
 }
 
-/** Which runs had the newest tasks that are no longer kept: the newest runs that have none, or not all, of theirs. */
-async function loseUnkept(manager: EntityManager, unkept: number): Promise<void> {
-  let left = unkept
+/** Which runs had the tasks behind `seq`, up to `last`, that are no longer kept: the newest runs that lack some. */
+async function loseUnkept(manager: EntityManager, seq: number, last: number): Promise<void> {
+  let left = last - seq
   const rows = await manager.find(runs, {
     select: { id: true, persisted: true },
     where: { persisted: MoreThan(0), state: Not(In(readingStates)) },
@@ -92,13 +106,17 @@ async function loseUnkept(manager: EntityManager, unkept: number): Promise<void>
   })
   for (const { id, persisted } of rows) {
     if (left <= 0) return
-    const kept = (await manager.sum(batches, 'count', { run: id })) ?? 0
-    const tasks = Math.min(left, persisted - kept)
-    if (tasks > 0) await lose(manager, id, tasks)
-    left -= tasks
+    const own = Math.min(left, persisted - (await tasksKept(manager, id)))
+    const passed = await manager.countBy(deadTasks, { run: id, seq: And(MoreThan(seq), LessThanOrEqual(last)) })
+    await lose(manager, id, own - passed)
+    left -= own
   }
 }
 
-async function lose(manager: EntityManager, id: number, tasks: number): Promise<void> {
-  await manager.update(runs, { id }, { state: 'lost', lost: () => `min(persisted, lost + ${tasks})`, finishedAt: null })
+/** At most what the sink had of it; what an operator has given up stays so. */
+async function lose(manager: EntityManager, run: number, tasks: number): Promise<void> {
+  if (tasks <= 0) return
+  const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
+  const lost = (): string => `min(persisted - discarded - ${dead}, lost + ${tasks})`
+  await manager.update(runs, { id: run, state: Not('discarded') }, { state: 'lost', lost, finishedAt: null })
 }

@@ -1,0 +1,72 @@
+/** What a sink lost is what it had: never what an operator gave up or the sink refused. */
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { RunsResult } from '../../src/commands/runs/index.js'
+import { folderWith, owm, owmJson, root } from '../support/cli.js'
+
+const count = 50
+const slots = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z'] as const
+const elsewhere = ['--set', 'sink.file=other.json']
+
+const folder = (): Promise<string> =>
+  folderWith({
+    source: { use: 'simulated-db', count },
+    sink: { use: join(root, 'test', 'plugins', 'chain-sink.mjs'), file: 'chain.json' },
+    outbox: { path: './outbox.db' },
+  })
+
+async function run(cwd: string, code: number, ...args: string[]): Promise<string> {
+  const ended = await owm(args, { cwd })
+  expect({ args, code: ended.code, stderr: ended.stderr }).toMatchObject({ args, code })
+  return ended.stderr
+}
+
+/** A served slot of which the sink refused one task. */
+const produceRefused = (cwd: string): Promise<string> =>
+  run(cwd, 75, 'produce', '--slot', slots[0], '--set', 'sink.refuses="location_id":7,')
+
+async function runsOf(cwd: string): Promise<object[]> {
+  const { json } = await owmJson<RunsResult>(['runs'], { cwd })
+  return json.pipelines[0]?.runs.toReversed() ?? []
+}
+
+test('a run that was discarded and purged stays discarded', async () => {
+  const cwd = await folder()
+  await run(cwd, 0, 'produce', '--slot', slots[0])
+  await run(cwd, 0, 'produce', '--slot', slots[1], '--no-flush')
+  await run(cwd, 0, 'outbox', 'discard', '--pending', '--yes')
+  await run(cwd, 0, 'flush')
+  await run(cwd, 0, 'outbox', 'purge', '--older-than', '0s', '--yes')
+  await rename(join(cwd, 'chain.json'), join(cwd, 'gone.json'))
+  const told = await run(cwd, 75, 'flush')
+  expect(told).toContain(slots[0])
+  expect(told).not.toContain(slots[1])
+  expect(await runsOf(cwd)).toMatchObject([
+    { slot: slots[0], state: 'lost', lost: count, delivered: 0 },
+    { slot: slots[1], state: 'discarded', lost: 0, discarded: count, delivered: 0, isAccounted: true },
+  ])
+})
+
+test('dead letters of a run that is no longer kept are not lost, however often the sink is', async () => {
+  const cwd = await folder()
+  await produceRefused(cwd)
+  await run(cwd, 0, 'outbox', 'purge', '--older-than', '0s', '--yes')
+  for (const name of ['one.json', 'two.json']) {
+    await rename(join(cwd, 'chain.json'), join(cwd, name))
+    await run(cwd, 75, 'flush')
+    expect(await runsOf(cwd)).toMatchObject([{ state: 'lost', lost: count - 1, dead: 1, isAccounted: true }])
+  }
+})
+
+test('nor are they where another sink had its turn', async () => {
+  const cwd = await folder()
+  await produceRefused(cwd)
+  await run(cwd, 0, 'produce', '--slot', slots[1], ...elsewhere)
+  await rename(join(cwd, 'chain.json'), join(cwd, 'gone.json'))
+  expect(await run(cwd, 75, 'flush')).toContain(`lost ${count - 1} tasks`)
+  expect(await runsOf(cwd)).toMatchObject([
+    { slot: slots[0], state: 'lost', lost: count - 1, dead: 1, delivered: 0, isAccounted: true },
+    { slot: slots[1], state: 'done', lost: 0 },
+  ])
+})
