@@ -1,5 +1,5 @@
 /** Whether runs start when they should. */
-import { type SlotsSeen, slotsIn } from '../outbox/runs/slots.js'
+import { type SlotsSeen, slotsIn } from '../outbox/inspect/ledger/slots.js'
 import type { Diagnosis } from '../plugin.js'
 import { missedInWords, timesCovered, withServed } from '../schedule/covers.js'
 import { isLate } from '../schedule/due.js'

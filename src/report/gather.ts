@@ -1,5 +1,5 @@
 /** From what an outbox and a source say to what a report holds. Pure. */
-import type { Overview } from '../outbox/inspect/ledger/report.js'
+import type { Overview } from '../outbox/inspect/report.js'
 import { mapKey } from '../tasks/place.js'
 import { plural } from '../words.js'
 import type { ReportCovered, ReportData, ReportGap, ReportReason, ReportRun } from './data.js'

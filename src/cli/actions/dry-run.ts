@@ -34,7 +34,7 @@ export async function dueInDryRun(
 ): Promise<DueNow> {
   const [{ cadenceOf, dueIn }, { slotsIn }, { newest }, { wouldServe }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
-    import('../../outbox/runs/slots.js'),
+    import('../../outbox/inspect/ledger/slots.js'),
     import('../../schedule/due.js'),
     import('../../pipeline/slots/on-time.js'),
   ])

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { type InspectResult, inspect, nothingInspected } from '../../cli/actions/outbox/inspect.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { limits } from '../../cli/flags.js'
-import type { TaskState } from '../../outbox/inspect/tasks.js'
+import type { TaskState } from '../../outbox/inspect/tasks/listed.js'
 
 const states = ['pending', 'dead', 'rejected', 'delivered'] as const satisfies readonly TaskState[]
 

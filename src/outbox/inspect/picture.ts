@@ -8,8 +8,8 @@ import { type Replayable, type ReplayFilter, replayable } from '../runs/replay.j
 import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
 import { missingOutbox } from '../sqlite/trouble.js'
-import { type RunReport, runsIn } from './runs.js'
-import { type Filter, type ReasonReport, reasonsIn, type TaskReport, tasksIn } from './tasks.js'
+import { type RunReport, runsIn } from './ledger/runs.js'
+import { type Filter, type ReasonReport, reasonsIn, type TaskReport, tasksIn } from './tasks/listed.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { mustBeUpToDate, read, type View } from './view.js'
 

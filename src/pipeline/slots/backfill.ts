@@ -1,6 +1,6 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
 import { UsageError } from '../../errors/index.js'
-import type { SlotsSeen } from '../../outbox/runs/slots.js'
+import type { SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'

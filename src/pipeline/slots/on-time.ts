@@ -1,8 +1,8 @@
 /** With a schedule: which slot a start is for, and the rows of all that is due. */
 import { ConfigurationError } from '../../errors/index.js'
+import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Planned } from '../../outbox/runs/intervals.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
-import type { SlotSeen, SlotsSeen } from '../../outbox/runs/slots.js'
 import { takenOver, timesCovered } from '../../schedule/covers.js'
 import { type Due, due, newest, type Policy } from '../../schedule/due.js'
 import type { Timetable } from '../../schedule/timetable.js'

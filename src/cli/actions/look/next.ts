@@ -64,7 +64,7 @@ function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): 
 async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
   if (!settings.schedule) return []
   const [{ slotsIn }, { wouldServe }] = await Promise.all([
-    import('../../../outbox/runs/slots.js'),
+    import('../../../outbox/inspect/ledger/slots.js'),
     import('../../../pipeline/slots/on-time.js'),
   ])
   const { served } = wouldServe(policyOf(settings.schedule, around), await slotsIn(settings.outbox.path))

@@ -51,7 +51,7 @@ export async function report(
   const [{ dataOf, Given, mostPlaces, mostRuns }, { pageOf }, { overviewOf }] = await Promise.all([
     import('../../../report/gather.js'),
     import('../../../report/html.js'),
-    import('../../../outbox/inspect/ledger/report.js'),
+    import('../../../outbox/inspect/report.js'),
   ])
   const path = out === '-' ? undefined : await fileAt(out)
   const { settings } = loaded

@@ -19,7 +19,7 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
 /** All slots of the outbox, and what tells by them. */
 export async function ledgerOf({ settings }: Loaded) {
   const [{ slotsIn }, covers] = await Promise.all([
-    import('../../../outbox/runs/slots.js'),
+    import('../../../outbox/inspect/ledger/slots.js'),
     import('../../../schedule/covers.js'),
   ])
   return { seen: await slotsIn(settings.outbox.path), covers }

@@ -1,8 +1,8 @@
 /** `owm outbox inspect`: what an operator sees of the outbox. */
 import type { Loaded } from '../../../config/load.js'
+import type { RunReport } from '../../../outbox/inspect/ledger/runs.js'
 import type { Picture } from '../../../outbox/inspect/picture.js'
-import type { RunReport } from '../../../outbox/inspect/runs.js'
-import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks.js'
+import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed.js'
 import type { Done } from '../../command.js'
 import { age, count, plural, seconds } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'

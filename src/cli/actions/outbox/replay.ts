@@ -170,7 +170,7 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
 /** Of a slot without a run. A slip in the time would make new tasks of the whole list. Throws UsageError. */
 async function mayBeServed(filter: ReplayFilter, path: string): Promise<void> {
   if (!('slot' in filter)) return
-  const { slotsIn } = await import('../../../outbox/runs/slots.js')
+  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   // Its run may be one of those that the ledger has deleted.
   const { newestDeletedSlot } = await slotsIn(path)
   if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return

@@ -122,7 +122,7 @@ async function look(
 ): Promise<Unserved> {
   const [{ receiptsOf, unserved }, { slotsIn }] = await Promise.all([
     import('../../../pipeline/slots/backfill.js'),
-    import('../../../outbox/runs/slots.js'),
+    import('../../../outbox/inspect/ledger/slots.js'),
   ])
   const looked = await lookAtOutbox(loaded, around, 'owner')
   if (looked) Object.assign(outbox, { pending: looked.pending, dead: looked.dead })

@@ -1,6 +1,6 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../../config/load.js'
-import type { GapSeen, SlotSeen } from '../../../outbox/runs/slots.js'
+import type { GapSeen, SlotSeen } from '../../../outbox/inspect/ledger/slots.js'
 import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
@@ -44,7 +44,7 @@ export async function showSchedule(
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
   const [{ slotsIn }, { asWritten, wouldServe }] = await Promise.all([
-    import('../../../outbox/runs/slots.js'),
+    import('../../../outbox/inspect/ledger/slots.js'),
     import('../../../pipeline/slots/on-time.js'),
   ])
   const loaded = await configure()

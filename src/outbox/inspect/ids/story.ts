@@ -7,7 +7,7 @@ import { type Windows, windowsOf } from '../../runs/windows.js'
 import { deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
 import { readingStates } from '../../sqlite/run-states.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
-import { ofNewestSlots } from '../runs.js'
+import { ofNewestSlots } from '../ledger/runs.js'
 import { batchesIn, iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
 
 /** A run, the newest first. */

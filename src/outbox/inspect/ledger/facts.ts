@@ -6,8 +6,8 @@ import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { columnsOf, has } from '../../sqlite/since.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
-import { type RunReport, runsIn } from '../runs.js'
 import { iso, type View } from '../view.js'
+import { type RunReport, runsIn } from './runs.js'
 
 export interface RunFacts extends RunReport {
   pending: number

@@ -1,7 +1,7 @@
 /** `owm runs diff`: what is different between two runs, or two slots. */
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
-import type { Difference } from '../../../../outbox/inspect/ledger/places.js'
+import type { Difference } from '../../../../outbox/inspect/tasks/places.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
@@ -142,7 +142,7 @@ async function placesOf(
 ): Promise<Difference | undefined> {
   const [{ read }, { differenceOf }] = await Promise.all([
     import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/ledger/places.js'),
+    import('../../../../outbox/inspect/tasks/places.js'),
   ])
   const ids = (runs: readonly ShownRun[]): string[] => runs.map(({ runId }) => runId)
   return read(settings.outbox.path, (view) => differenceOf(view, ids(ofA), ids(ofB), mostExamples))

@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
-import type { SlotsSeen } from '../../../../outbox/runs/slots.js'
+import type { SlotsSeen } from '../../../../outbox/inspect/ledger/slots.js'
 import type { OnTime } from '../../../../pipeline/slots/on-time.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
 import { servedInWords, timesCovered, withServed } from '../../../../schedule/covers.js'
@@ -124,7 +124,7 @@ async function look(
   const schedule = scheduleOf(loaded, around)
   const timetable = schedule?.timetable
   if (schedule) {
-    const { slotsIn } = await import('../../../../outbox/runs/slots.js')
+    const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
     const seen = await slotsIn(settings.outbox.path)
     const due = await dueIn(seen, schedule)
     if (due) of.due = due

@@ -1,8 +1,8 @@
 /** `owm outbox export`: what the outbox holds, for a spreadsheet or a program. */
 import type { Loaded } from '../../../../config/load.js'
 import { codeOf, UsageError } from '../../../../errors/index.js'
-import type { Stored } from '../../../../outbox/inspect/ledger/stored.js'
-import type { TaskState } from '../../../../outbox/inspect/tasks.js'
+import type { TaskState } from '../../../../outbox/inspect/tasks/listed.js'
+import type { Stored } from '../../../../outbox/inspect/tasks/stored.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -51,7 +51,7 @@ export async function exportOutbox(
   const wanted = states.filter((state) => flags.state === undefined || flags.state.includes(state))
   const [{ read }, { storedIn }] = await Promise.all([
     import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/ledger/stored.js'),
+    import('../../../../outbox/inspect/tasks/stored.js'),
   ])
   try {
     const found = await read(path, async (view) => {

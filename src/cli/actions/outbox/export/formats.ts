@@ -1,5 +1,5 @@
 /** What the outbox holds, as lines of NDJSON or CSV. */
-import type { Stored } from '../../../../outbox/inspect/ledger/stored.js'
+import type { Stored } from '../../../../outbox/inspect/tasks/stored.js'
 import { exactJson } from '../../../../tasks/json/exact.js'
 import { parseJson } from '../../../../tasks/json/parse.js'
 import { harmlessJson } from '../../../format.js'

@@ -1,12 +1,12 @@
 /** What a report shows of an outbox, as it was at one moment. Reads only. */
 import { IsNull, Not } from 'typeorm'
-import { type Reasons, reasonsOf } from '../../runs/reasons.js'
-import { runs } from '../../sqlite/entities.js'
-import { has } from '../../sqlite/since.js'
-import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from '../totals.js'
-import { read, type View } from '../view.js'
-import { countRuns, factsIn, type Gap, gapsIn, type RunFacts } from './facts.js'
-import { type NewestPlaces, newestPlacesIn } from './newest.js'
+import { type Reasons, reasonsOf } from '../runs/reasons.js'
+import { runs } from '../sqlite/entities.js'
+import { has } from '../sqlite/since.js'
+import { countRuns, factsIn, type Gap, gapsIn, type RunFacts } from './ledger/facts.js'
+import { type NewestPlaces, newestPlacesIn } from './tasks/newest.js'
+import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
+import { read, type View } from './view.js'
 
 export interface Overview {
   owner: string | null

@@ -1,11 +1,11 @@
 /** Single tasks, rejected records, and the reasons why they stand aside. */
 
 import type { EntityManager } from 'typeorm'
-import { among, containing, lowerAscii, ofRun } from '../sqlite/criteria.js'
-import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
-import { tasksOfBatches } from '../sqlite/statements.js'
-import { withoutBytes } from '../sqlite/trouble.js'
-import { iso, parsed, type View } from './view.js'
+import { among, containing, lowerAscii, ofRun } from '../../sqlite/criteria.js'
+import { deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
+import { tasksOfBatches } from '../../sqlite/statements.js'
+import { withoutBytes } from '../../sqlite/trouble.js'
+import { iso, parsed, type View } from '../view.js'
 
 export type TaskState = 'pending' | 'dead' | 'rejected' | 'delivered'
 

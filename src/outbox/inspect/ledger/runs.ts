@@ -1,13 +1,13 @@
 /** Runs as an operator reads them. */
 
 import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
-import { isReading } from '../runs/holder.js'
-import { endingAfter, slotOrder } from '../sqlite/criteria.js'
-import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
-import { type RunState, readingStates } from '../sqlite/run-states.js'
-import { columnsOf } from '../sqlite/since.js'
-import { withoutBytes } from '../sqlite/trouble.js'
-import { iso, positionIn, type View } from './view.js'
+import { isReading } from '../../runs/holder.js'
+import { endingAfter, slotOrder } from '../../sqlite/criteria.js'
+import { batches, deadTasks, type RunRow, runs } from '../../sqlite/entities.js'
+import { type RunState, readingStates } from '../../sqlite/run-states.js'
+import { columnsOf } from '../../sqlite/since.js'
+import { withoutBytes } from '../../sqlite/trouble.js'
+import { iso, positionIn, type View } from '../view.js'
 
 export interface RunReport {
   runId: string

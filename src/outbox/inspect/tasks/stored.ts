@@ -3,9 +3,9 @@ import { Between, LessThanOrEqual, MoreThan } from 'typeorm'
 import { among } from '../../sqlite/criteria.js'
 import { batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
-import type { TaskState } from '../tasks.js'
+import { type RunsFilter, whereOf } from '../ledger/facts.js'
 import { batchesIn, iso, positionIn, type View } from '../view.js'
-import { type RunsFilter, whereOf } from './facts.js'
+import type { TaskState } from './listed.js'
 
 export interface Stored {
   /** Null for records that never became a task. */

@@ -1,10 +1,10 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
-import { slotOf } from '../../tasks/slot.js'
-import { read } from '../inspect/view.js'
-import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
-import { type RunState, unfinishedStates } from '../sqlite/run-states.js'
-import { columnsOf, has } from '../sqlite/since.js'
-import { currentOf } from './whole-slots.js'
+import { slotOf } from '../../../tasks/slot.js'
+import { currentOf } from '../../runs/whole-slots.js'
+import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
+import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'
+import { columnsOf, has } from '../../sqlite/since.js'
+import { read } from '../view.js'
 
 export interface SlotSeen {
   slot: string
