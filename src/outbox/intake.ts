@@ -89,7 +89,7 @@ export class IntakeWriter {
   readonly #queue: Queue
   readonly #now: () => number
   readonly #keepRejected: number
-  #held: ReadonlySet<string> | undefined
+  #inSink: ReadonlySet<string> | undefined
   /** Tasks that were stored, and not delivered since the sink held them. */
   leftOut = 0
 
@@ -108,8 +108,8 @@ export class IntakeWriter {
   }
 
   /** Tasks with these ids are in the sink: they are stored from here on, but not delivered. Undefined: none are. */
-  leaveOut(held: ReadonlySet<string> | undefined): void {
-    this.#held = held
+  leaveOut(inSink: ReadonlySet<string> | undefined): void {
+    this.#inSink = inSink
   }
 
   /**
@@ -125,9 +125,9 @@ export class IntakeWriter {
         const lastSeq = state.lastSeq + persisted
         const batches = placed(intake.batches, run, state)
         await storeBatches(manager, run.id, batches, now)
-        const held = this.#heldIn(batches)
+        const leftOut = this.#leftOutOf(batches)
         const why = { fate: 'held', reason: 'the sink held it already' } as const
-        if (held.length > 0) await passOver(manager, { run: run.id, ...why, now }, held)
+        if (leftOut.length > 0) await passOver(manager, { run: run.id, ...why, now }, leftOut)
         const { acked } = state
         const rejections = intake.rejections.map((each) => ({ ...each, reason: this.#database.masked(each.reason) }))
         if (rejections.length > 0) await storeRejections(manager, run.id, rejections, { now, keep: this.#keepRejected })
@@ -137,11 +137,11 @@ export class IntakeWriter {
         const idSum = await moveRun(manager, run, intake, persisted)
         await manager.update(states, { id: 1 }, { lastSeq, ackedSeq: acked.seq })
         step('intake:written')
-        return { batches, held, lastSeq, acked, idSum }
+        return { batches, leftOut, lastSeq, acked, idSum }
       },
-      ({ batches, held, lastSeq, acked, idSum }) => {
-        for (const seq of held) state.passed.add(seq)
-        this.leftOut += held.length
+      ({ batches, leftOut, lastSeq, acked, idSum }) => {
+        for (const seq of leftOut) state.passed.add(seq)
+        this.leftOut += leftOut.length
         this.#queue.keep(batches)
         state.lastSeq = lastSeq
         state.ackedOnDisk = acked
@@ -150,11 +150,11 @@ export class IntakeWriter {
     )
   }
 
-  #heldIn(batches: readonly Batch[]): number[] {
-    const held = this.#held
-    if (!held) return []
+  #leftOutOf(batches: readonly Batch[]): number[] {
+    const inSink = this.#inSink
+    if (!inSink) return []
     return batches.flatMap(({ firstSeq, tasks }) =>
-      tasks.flatMap((task, index) => (held.has(taskIdOf(task)) ? [firstSeq + index] : [])),
+      tasks.flatMap((task, index) => (inSink.has(taskIdOf(task)) ? [firstSeq + index] : [])),
     )
   }
 

@@ -130,7 +130,7 @@ export class Outbox {
         const row = await readState(database)
         if (options.claim) await claim(database, row, options.claim)
         const state = await OutboxState.of(database, row)
-        database.holdAt(() => state.epoch)
+        database.fenceAt(() => state.epoch)
         const sinks = await Sinks.of(database, state)
         // A process that works on this very file without the lock (was it removed?) stops; and a copy that is made from
         // here on is told from this one.
@@ -189,8 +189,8 @@ export class Outbox {
   }
 
   /** For before something is sent. Throws SupersededError where another process works on this very file. */
-  async checkHold(): Promise<void> {
-    await this.#database.checkHold()
+  async checkEpoch(): Promise<void> {
+    await this.#database.checkEpoch()
   }
 
   /** Notes for `inspect` why the batch at `seq` isn't in the sink. */
@@ -213,11 +213,11 @@ export class Outbox {
   }
 
   /** The last acknowledged task, where tasks behind `seq` were passed over because the sink held them. */
-  async positionOverHeld(seq: number): Promise<SinkPosition | undefined> {
+  async positionOverLeftOut(seq: number): Promise<SinkPosition | undefined> {
     const { ackedSeq } = this
     if (seq >= ackedSeq) return undefined
-    const held = { fate: 'held', seq: And(MoreThan(seq), LessThanOrEqual(ackedSeq)) } as const
-    if (!(await this.#database.inTurn((manager) => manager.existsBy(deadTasks, held)))) return undefined
+    const leftOut = { fate: 'held', seq: And(MoreThan(seq), LessThanOrEqual(ackedSeq)) } as const
+    if (!(await this.#database.inTurn((manager) => manager.existsBy(deadTasks, leftOut)))) return undefined
     const last = await this.queue.taskAt(ackedSeq)
     return last && { seq: ackedSeq, taskId: taskIdOf(last.task), runId: last.runId }
   }
@@ -242,13 +242,13 @@ export class Outbox {
     return this.#database.inTurn((manager) => replayable(manager, filter))
   }
 
-  /** Puts delivered tasks of these runs back, but for those whose ids are `held` (runs/replay.ts). */
-  async replay(runIds: readonly string[], held: ReadonlySet<string> | undefined): Promise<Replayed> {
+  /** Puts delivered tasks of these runs back, but for those whose ids are `inSink` (runs/replay.ts). */
+  async replay(runIds: readonly string[], inSink: ReadonlySet<string> | undefined): Promise<Replayed> {
     await this.settle()
     const state = this.#state
     const parts = { path: this.path, state, batchSize: this.batchSize, now: this.#options.now() }
     return this.#database.transaction(
-      (manager) => putBack(manager, runIds, held, parts),
+      (manager) => putBack(manager, runIds, inSink, parts),
       ({ lastSeq }) => {
         state.lastSeq = lastSeq
       },

@@ -230,18 +230,18 @@ export class Contact {
       const write = sink?.receipt?.bind(sink)
       if (write && receipt) await this.attempt(() => write(this.#attachment, receipt, brought))
       step('receipt:written')
-      // guard: fence-over-held
-      await this.#placeOverHeld()
+      // guard: fence-over-left-out
+      await this.#placeOverLeftOut()
       await outbox.ledger.finish(brought.runs, outbox.sinks.present)
     }
   }
 
   /** What the sink held already wasn't sent: nothing is under way now, and the fence goes on behind that, too. */
-  async #placeOverHeld(): Promise<void> {
+  async #placeOverLeftOut(): Promise<void> {
     const { outbox } = this.#deps
     const attachment = this.#attachment
     const place = this.#sink?.place?.bind(this.#sink)
-    const at = attachment && place && (await outbox.positionOverHeld(this.#after.seq))
+    const at = attachment && place && (await outbox.positionOverLeftOut(this.#after.seq))
     if (!at) return
     await this.attempt(() => place(attachment, at, this.#generation))
     this.#after = at
@@ -253,7 +253,7 @@ export class Contact {
   }
 
   /** The ids of all tasks that the sink holds, once it is compared; undefined where it can't say. */
-  async held(): Promise<ReadonlySet<string> | undefined> {
+  async idsInSink(): Promise<ReadonlySet<string> | undefined> {
     await this.make()
     const sink = await this.sink()
     const taskIds = sink.taskIds?.bind(sink)

@@ -245,8 +245,8 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
   let positions: Positions | undefined
   deps.onRun?.(run)
   try {
-    // guard: held-left-out
-    outbox.intake.leaveOut(run.leavesOut === 1 ? await options.contact.held() : undefined)
+    // guard: left-out
+    outbox.intake.leaveOut(run.leavesOut === 1 ? await options.contact.idsInSink() : undefined)
   } catch (thrown) {
     return deps.signal.aborted ? undefined : asOwmError(thrown) // the sink's
   }

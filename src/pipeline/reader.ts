@@ -47,10 +47,10 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const check = run.checkpoint === null ? cadenceCheck(cadenceOf(run), deps.log) : undefined
   const traceparent = deps.traceparent?.(run.slot)
   const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions, traceparent })
-  const hold = await holdOf(run, intake, deps)
+  const enough = await enoughOf(run, intake, deps)
   const opened = await source.open()
   progress.total = opened.total
-  const writer = new Writer(run, intake, hold, deps, options)
+  const writer = new Writer(run, intake, enough, deps, options)
   // A slow source's records don't wait for a full batch, nor for the source.
   const lookAround = setInterval(() => writer.storeWhatIsOld(), lookEveryMs)
   try {
@@ -63,8 +63,8 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
       await nextTurn()
       if (signal.aborted) break
     }
-    if (!signal.aborted) await mustBeEnough(run, hold, writer, deps, rejects)
-    if (hold.isReached()) await writer.storeAll()
+    if (!signal.aborted) await mustBeEnough(run, enough, writer, deps, rejects)
+    if (enough.isReached()) await writer.storeAll()
   } catch (error) {
     // What was read is kept, whatever comes of the rest.
     // guard: read-is-kept
@@ -83,13 +83,13 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
 }
 
 /** Whether a run's tasks may go out: once its source has given as many locations as it must. */
-interface Hold {
+interface Enough {
   readonly minimum: Minimum
   readonly given: () => Given
   isReached(): boolean
 }
 
-async function holdOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: ProduceDeps): Promise<Hold> {
+async function enoughOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: ProduceDeps): Promise<Enough> {
   const last = source.minShare === undefined ? undefined : await outbox.ledger.before(run)
   const minimum = minimumOf(source, last && last.read - last.rejected)
   const given = source.given ?? (() => intake.given)
@@ -101,7 +101,7 @@ async function holdOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: Pro
 /** Closes the run and throws InputRejectedError where its source gave too little. */
 async function mustBeEnough(
   run: RunRow,
-  { minimum, given, isReached }: Hold,
+  { minimum, given, isReached }: Enough,
   writer: Writer,
   { outbox, source, log }: ProduceDeps,
   rejects: Rejects,
@@ -127,12 +127,12 @@ class Writer {
   #failure: { error: unknown } | undefined
   readonly #run: RunRow
   readonly #intake: IntakeBuffer
-  readonly #hold: Hold
+  readonly #enough: Enough
   readonly #deps: ProduceDeps
   readonly #options: ReaderOptions
 
-  constructor(run: RunRow, intake: IntakeBuffer, hold: Hold, deps: ProduceDeps, options: ReaderOptions) {
-    this.#hold = hold
+  constructor(run: RunRow, intake: IntakeBuffer, enough: Enough, deps: ProduceDeps, options: ReaderOptions) {
+    this.#enough = enough
     this.#run = run
     this.#intake = intake
     this.#deps = deps
@@ -142,20 +142,20 @@ class Writer {
   /** Begins a transaction where a batch is full and none is under way. Throws why the last one failed. */
   storeWhatIsFull(): void {
     this.#throwFailure()
-    // guard: held-until-minimum
-    if (!this.#hold.isReached()) return
+    // guard: stored-from-minimum
+    if (!this.#enough.isReached()) return
     if (!this.current && this.#intake.size >= this.#deps.outbox.batchSize) this.#store()
   }
 
   storeWhatIsOld(): void {
-    if (!this.#hold.isReached()) return
+    if (!this.#enough.isReached()) return
     if (!this.current && !this.#failure && this.#intake.isOld()) this.#store()
   }
 
   /** Stores the pages that are whole, after a failure; nothing where the outbox failed, or too little was read. */
   async storeWhatWasRead(): Promise<void> {
     await this.idle()
-    if (this.#failure || !this.#intake.isWhole || this.#intake.size === 0 || !this.#hold.isReached()) return
+    if (this.#failure || !this.#intake.isWhole || this.#intake.size === 0 || !this.#enough.isReached()) return
     this.#store()
     await this.idle()
   }

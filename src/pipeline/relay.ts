@@ -140,7 +140,7 @@ class Relay {
       if (!last && (await this.#contact.make())) continue
       if (!last) this.#deps.resilience.admit()
       // guard: one-writer
-      await outbox.checkHold()
+      await outbox.checkEpoch()
       // guard: sent-before-acknowledged
       this.#underWay.push(this.#send(batch, last))
     }
@@ -210,7 +210,7 @@ class Relay {
     let sent: Sent | undefined = head
     return this.#contact.attempt(async () => {
       if (!sent) {
-        await this.#deps.outbox.checkHold()
+        await this.#deps.outbox.checkEpoch()
         this.#underWay = [this.#send(head.batch, undefined)]
       }
       const answer = await (sent ?? this.#underWay[0])?.answer

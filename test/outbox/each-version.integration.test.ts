@@ -11,7 +11,7 @@ import { expect, test } from 'vitest'
 import { silent } from '../../src/databases/silent.js'
 import { driver } from '../../src/databases/sqlite.js'
 import { healthOf } from '../../src/outbox/inspect/health.js'
-import { heldIn, lastRunIn } from '../../src/outbox/inspect/ids/held.js'
+import { lastRunIn, ownSlotsIn } from '../../src/outbox/inspect/ids/own-slots.js'
 import { storyIn } from '../../src/outbox/inspect/ids/story.js'
 import { factsIn } from '../../src/outbox/inspect/ledger/facts.js'
 import { slotsIn } from '../../src/outbox/inspect/ledger/slots.js'
@@ -56,7 +56,7 @@ const questions: Readonly<Record<string, (path: string) => Promise<unknown>>> = 
   doomed: (path) => doomedIn(path, { pending: true }),
   replayable: (path) => replayableIn(path, { slot }),
   slots: slotsIn,
-  held: (path) => heldIn(path, { slot: undefined, pipeline: 'p', address: 'a', room: 1 }),
+  'own slots': (path) => ownSlotsIn(path, { slot: undefined, pipeline: 'p', address: 'a', room: 1 }),
   'last run': (path) => lastRunIn(path, undefined),
   story: (path) => storyIn(path, 10, () => () => true),
   runs: runsOf,

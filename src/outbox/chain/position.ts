@@ -6,7 +6,7 @@ import { openAgain } from '../runs/holder.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import type { Database } from '../sqlite/database.js'
 import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
-import { letGoOfHeld } from '../sqlite/statements.js'
+import { deliverLeftOut } from '../sqlite/statements.js'
 import { deadAfter, type OutboxState } from '../state.js'
 import { tasksBetween } from './lost.js'
 import type { Sinks } from './sinks.js'
@@ -85,6 +85,6 @@ export async function reopen(manager: EntityManager, seq: number, ackedSeq: numb
       stored.reduce((sum, tasks) => sum + tasks, -passed),
     )
   }
-  // guard: held-after-loss
-  await letGoOfHeld(manager, seq)
+  // guard: left-out-after-loss
+  await deliverLeftOut(manager, seq)
 }

@@ -18,7 +18,7 @@ import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { SinkPosition } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { deadTasks, states } from '../sqlite/entities.js'
-import { letGoOfHeld } from '../sqlite/statements.js'
+import { deliverLeftOut } from '../sqlite/statements.js'
 import { deadAfter } from '../state.js'
 import { loseEarlier, loseUpTo, redeliverableMs } from './lost.js'
 import { isAnother, isBack, moveTo } from './move.js'
@@ -166,7 +166,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
     if (at.seq < ackedSeq) {
       reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - redeliverableMs })
       await reopen(manager, reached, ackedSeq)
-    } else await letGoOfHeld(manager, at.seq)
+    } else await deliverLeftOut(manager, at.seq)
     const sink = await note.write(manager)
     // guard: earlier-turns-told
     if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })

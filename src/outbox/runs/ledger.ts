@@ -11,7 +11,7 @@ import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
 import { readingStates, readStates, unfinishedStates } from '../sqlite/run-states.js'
-import { settleHeld } from '../sqlite/statements.js'
+import { settleLeftOut } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
@@ -269,7 +269,7 @@ export class Ledger {
   async finish(runIds: readonly string[], sink: Pick<KnownSink, 'id' | 'fromSeq'> | undefined): Promise<void> {
     await this.#database.transaction(async (manager) => {
       if (sink) await noteSink(manager, runIds, sink)
-      await settleHeld(manager, runIds)
+      await settleLeftOut(manager, runIds)
       const done = { state: 'done', finishedAt: this.#now() } as const
       const again = await manager.find(runs, { where: { runId: In([...runIds]), again: 1, state: 'read' } })
       await manager.update(runs, { runId: In([...runIds]), state: 'read' }, done)

@@ -91,13 +91,13 @@ export interface Replayed {
 }
 
 /**
- * Puts delivered tasks of these runs back, at the end of the queue, but for those whose ids are `held`. A part of a
+ * Puts delivered tasks of these runs back, at the end of the queue, but for those whose ids are `inSink`. A part of a
  * transaction: a replay that dies in it is none.
  */
 export async function putBack(
   manager: EntityManager,
   runIds: readonly string[],
-  held: ReadonlySet<string> | undefined,
+  inSink: ReadonlySet<string> | undefined,
   { path, state, batchSize, now }: ReplayParts,
 ): Promise<Replayed> {
   const { outboxId } = state
@@ -114,7 +114,7 @@ export async function putBack(
     const before = done.tasks
     for (const { firstSeq, seqs } of (await historyOf(manager, row)).delivered) {
       const [batch] = seqs.length > 0 ? await batchesFrom(manager, { path, outboxId }, firstSeq, 1) : []
-      const missing = seqs.filter((seq) => batch && !held?.has(taskIdOf(batch.task(seq - firstSeq))))
+      const missing = seqs.filter((seq) => batch && !inSink?.has(taskIdOf(batch.task(seq - firstSeq))))
       done.held += seqs.length - missing.length
       done.tasks += missing.length
       // guard: replayed-once

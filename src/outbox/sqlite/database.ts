@@ -168,7 +168,7 @@ export class Database {
   }
 
   /** From here on every transaction fails where the file has another epoch than this one: another process wrote it. */
-  holdAt(epoch: () => number): void {
+  fenceAt(epoch: () => number): void {
     this.#epoch = epoch
   }
 
@@ -176,7 +176,7 @@ export class Database {
    * For before something is sent: throws SupersededError where another process has taken the file over, without waiting
    * for anybody's turn where none has written.
    */
-  async checkHold(): Promise<void> {
+  async checkEpoch(): Promise<void> {
     const [row] = await this.#runner.manager.query<{ data_version: number }[]>('PRAGMA data_version')
     if (row?.data_version === this.#dataVersion) return
     await this.inTurn((manager) => this.#mustBeOurs(manager))

@@ -1,4 +1,4 @@
-/** Since which version of the schema a file has what it lacked at first: who only looks meets files of older versions. */
+/** Since which version of the schema a file has what it lacked at first: whoever only looks meets older files. */
 import type { RunRow } from './entities.js'
 
 /** Columns of a run; `owner` of the state, and the table `gap`. What isn't named here is in every file. */

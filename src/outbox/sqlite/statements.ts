@@ -94,12 +94,12 @@ export async function passOver(
 }
 
 /** Tasks behind `seq` that were taken to be in the sink aren't any more: they are delivered. */
-export async function letGoOfHeld(manager: EntityManager, seq: number): Promise<void> {
+export async function deliverLeftOut(manager: EntityManager, seq: number): Promise<void> {
   await manager.query(`DELETE FROM dead WHERE fate = 'held' AND seq > ?`, [seq])
 }
 
 /** Runs are done: what they passed over because the sink had it is delivered, like all else. */
-export async function settleHeld(manager: EntityManager, runIds: readonly string[]): Promise<void> {
+export async function settleLeftOut(manager: EntityManager, runIds: readonly string[]): Promise<void> {
   await manager.query(
     `DELETE FROM dead WHERE fate = 'held'
       AND run IN (SELECT id FROM run WHERE run_id IN (SELECT value FROM json_each(?)))`,
@@ -117,7 +117,7 @@ export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: n
   return rows.map((row) => batchOf(row, outbox))
 }
 
-/** Which batches: those behind a seq, of the runs with these row ids; `backwards`: those before it, the newest first. */
+/** Which batches: those behind a seq, of the runs with these row ids; `backwards`: those before it, newest first. */
 export interface WhichBatches {
   readonly after?: number
   readonly backwards?: boolean

@@ -28,7 +28,7 @@ export const everything = { limit: Number.POSITIVE_INFINITY }
 export async function replay({ runIds, all }: ReplayOptions, deps: Deps): Promise<ReplaySummary> {
   const before = await flush(everything, deps)
   if (!isReady(before) || deps.signal.aborted) return { ...before, replayed: undefined }
-  const { tasks, held } = await deps.outbox.replay(runIds, all ? undefined : await heldBy(deps))
+  const { tasks, held } = await deps.outbox.replay(runIds, all ? undefined : await idsInSink(deps))
   step('replay:stored')
   const after = await flush(everything, deps)
   const sum = (key: 'delivered' | 'deduplicated' | 'evicted' | 'refused' | 'lost'): number => before[key] + after[key]
@@ -48,10 +48,10 @@ export async function replay({ runIds, all }: ReplayOptions, deps: Deps): Promis
 /** Whether all that was pending is delivered: what was lost for good is what a replay is for. */
 export const isReady = ({ errors }: FlushSummary): boolean => errors.every(({ code }) => code === 'SINK_LOST')
 
-async function heldBy(deps: Deps): Promise<ReadonlySet<string> | undefined> {
+async function idsInSink(deps: Deps): Promise<ReadonlySet<string> | undefined> {
   const contact = new Contact(deps)
   try {
-    return await contact.held()
+    return await contact.idsInSink()
   } finally {
     await contact.close()
   }

@@ -1,6 +1,6 @@
 /** Whether outbox, receipt and sink say the same of a slot. Pure. */
-import type { SlotHeld } from '../../../../outbox/inspect/ids/held.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
+import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
 import { type Found, hasRange } from './scan.js'
@@ -108,7 +108,7 @@ interface Noted {
 type Bins = { there: number } & Record<Exclude<keyof Ids, 'there'>, Noted[]>
 
 interface Judged {
-  readonly held: SlotHeld
+  readonly own: OwnSlot
   readonly found: Found
   readonly ids: Ids
   readonly sink: Pick<Sink, 'guarantee' | 'receipts' | 'taskIds' | 'position' | 'place'>
@@ -123,9 +123,9 @@ interface Judged {
 }
 
 export function judge(judged: Judged): Verified {
-  const { held, found, ids, sink, isHeld } = judged
-  const { slot, shard, delivered, dead, discarded } = held
-  const tasks = tasksOf(held, found, ids)
+  const { own, found, ids, sink, isHeld } = judged
+  const { slot, shard, delivered, dead, discarded } = own
+  const tasks = tasksOf(own, found, ids)
   const base = {
     slot,
     shard: shard || null,
@@ -140,16 +140,16 @@ export function judge(judged: Judged): Verified {
     twice: 0,
     differences: [],
   }
-  if (held.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
-  if (held.state !== 'whole') return { ...base, state: held.state }
-  const isPromised = sink.guarantee === 'exactly-once' && !held.mayBeTwice
-  const lacking = tasks.missing > 0 || held.lost > 0 ? [missing(judged, tasks)] : []
+  if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
+  if (own.state !== 'whole') return { ...base, state: own.state }
+  const isPromised = sink.guarantee === 'exactly-once' && !own.mayBeTwice
+  const lacking = tasks.missing > 0 || own.lost > 0 ? [missing(judged, tasks)] : []
   const differences = [
     // What brings the tasks brings the receipt.
     ...receiptDifferences(judged).map((one) => ({ ...one, todo: lacking[0]?.todo ?? one.todo })),
     ...lacking,
     ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
-    ...(judged.isListed ? listDifferences(held, tasks.isKept, ids) : []),
+    ...(judged.isListed ? listDifferences(own, tasks.isKept, ids) : []),
   ]
   const state = differences.length > 0 ? 'different' : tasks.isProven ? 'same' : 'unproven'
   return {
@@ -183,16 +183,16 @@ interface Tasks {
 }
 
 /** What of a slot is there; where readers take what they have done, what is missing was taken. */
-function tasksOf(held: SlotHeld, found: Found, ids: Ids): Tasks {
-  const counted = countedIn(held, found, ids)
+function tasksOf(own: OwnSlot, found: Found, ids: Ids): Tasks {
+  const counted = countedIn(own, found, ids)
   const { missing, isProven } = counted
   if (!found.isTakenFrom) return { ...counted, taken: 0 }
   return { ...counted, missing: 0, missingIds: [], taken: missing, isProven: isProven && missing === 0 }
 }
 
 /** Of a slot that the history still has as a whole, id by id; else by number and sum. */
-function countedIn(held: SlotHeld, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
-  const owed = Math.max(0, held.delivered - held.kept)
+function countedIn(own: OwnSlot, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
+  const owed = Math.max(0, own.delivered - own.kept)
   const isKept = owed === 0
   // What was trimmed was sent first. Where nothing is left of the slot, it's its end that tells.
   const isExcused = ids.there > 0 ? found.isTrimmed : found.isGone
@@ -205,19 +205,19 @@ function countedIn(held: SlotHeld, found: Found, ids: Ids): Omit<Tasks, 'taken'>
   if (found.isTrimmed) return { ...known, there, others, trimmed: known.trimmed + lacking, isProven: found.isGone }
   if (!hasRange(found)) return { ...known, there, others: 0, isProven: false }
   const sum = new IdSum()
-  sum.add(held.knownSum.toString())
+  sum.add(own.knownSum.toString())
   sum.add(found.unknownSum.toString())
-  const isProven = others === 0 && sum.toString() === held.receipt?.taskIdSum
+  const isProven = others === 0 && sum.toString() === own.receipt?.taskIdSum
   return { ...known, there, others, missing: known.missing + lacking, isProven }
 }
 
 const compared = ['read', 'rejected', 'duplicates', 'delivered', 'taskIdSum'] as const
 
-function receiptDifferences({ held, found, sink }: Judged): Difference[] {
-  const todo = `\`${startOf(held)}\` compares the slot with the source and writes its receipt again`
-  const { receipt: expected } = held
+function receiptDifferences({ own, found, sink }: Judged): Difference[] {
+  const todo = `\`${startOf(own)}\` compares the slot with the source and writes its receipt again`
+  const { receipt: expected } = own
   const { receipt } = found
-  if (!sink.receipts || !expected || held.mayLackRuns) return []
+  if (!sink.receipts || !expected || own.mayLackRuns) return []
   if (!receipt) {
     const what = 'the sink has no receipt of the slot: it may have lost more than that'
     return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
@@ -232,7 +232,7 @@ function receiptDifferences({ held, found, sink }: Judged): Difference[] {
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
 
-const startOf = ({ slot, shard }: SlotHeld): string =>
+const startOf = ({ slot, shard }: OwnSlot): string =>
   `owm produce --slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
 
 const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
@@ -245,8 +245,8 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
  * that is empty and still knows it may have been emptied by its readers: that is for an operator to say.
  */
 function missing(judged: Judged, { missing: count, missingIds }: Tasks): Difference {
-  const { held, found, sink, isEmpty, flushedSince } = judged
-  const { slot, lost, runs } = held
+  const { own, found, sink, isEmpty, flushedSince } = judged
+  const { slot, lost, runs } = own
   const isLost = isEmpty && sink.receipts !== undefined && !found.receipt
   const isFlushed = isLost && sink.guarantee === 'exactly-once' && runs.every((run) => run.startedAt >= flushedSince)
   const todo =
@@ -273,7 +273,7 @@ const twice = (ids: readonly string[]): Difference => ({
   todo: 'Workers that skip by task_id do each once; `owm why` with an id shows its entries',
 })
 
-function listDifferences(held: SlotHeld, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
+function listDifferences(own: OwnSlot, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
   const more: Difference = {
     kind: 'not in slot',
     count: onlyListed.length,
@@ -281,7 +281,7 @@ function listDifferences(held: SlotHeld, isKept: boolean, { onlyListed, notListe
     what: isKept
       ? 'the list has them, and the slot has no task of theirs'
       : 'the list has them, and the sink has no task of theirs; it may have been trimmed',
-    todo: `\`${startOf(held)}\` adds them`,
+    todo: `\`${startOf(own)}\` adds them`,
   }
   const fewer: Difference = {
     kind: 'not in list',

@@ -1,5 +1,5 @@
 /** One walk through all that the sink holds, the oldest first: which tasks are there, and what else. */
-import type { Held } from '../../../../outbox/inspect/ids/held.js'
+import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
 import { reachesBackTo, removersOf } from '../sink.js'
@@ -23,7 +23,7 @@ export interface Found {
 /** Notes in `ids` what is found. */
 export async function scan(
   sink: Sink,
-  { slots, ids }: Pick<Held, 'slots' | 'ids'>,
+  { slots, ids }: Pick<OwnSlots, 'slots' | 'ids'>,
   receipts: readonly (Receipt | undefined)[],
 ): Promise<{ found: Found[]; entries: number }> {
   const found: Found[] = []

@@ -1,7 +1,7 @@
 /** `owm verify`: whether outbox, receipts and sink say the same of each slot. */
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
-import type { Held } from '../../../../outbox/inspect/ids/held.js'
+import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
@@ -47,7 +47,7 @@ export const nothingVerified = (): VerifyResult => ({
 /** What the slot that is compared with the source has by its list. */
 interface Listed {
   readonly slot: string
-  /** As in SlotHeld. */
+  /** As in OwnSlot. */
   readonly shard: string
   readonly ids: readonly string[]
 }
@@ -107,30 +107,30 @@ async function compare(
   }: { path: string; slot?: string | undefined; pipeline: string; address: string; flushedSince: number },
   listed: Listed | undefined,
 ): Promise<{ slots: Verified[]; entries: number; elsewhere: string[]; isHeld: boolean }> {
-  const [{ heldIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
-    import('../../../../outbox/inspect/ids/held.js'),
+  const [{ ownSlotsIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
+    import('../../../../outbox/inspect/ids/own-slots.js'),
     import('./scan.js'),
     import('./judge.js'),
   ])
   const room = listed?.ids.length ?? 0
-  const held = await heldIn(path, { slot, pipeline, address, room })
-  const receipts = await receiptsOf(sink, pipeline, slot, held)
-  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: held?.isHeld === true }
-  if (!held || held.slots.length === 0) {
+  const ours = await ownSlotsIn(path, { slot, pipeline, address, room })
+  const receipts = await receiptsOf(sink, pipeline, slot, ours)
+  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: ours?.isHeld === true }
+  if (!ours || ours.slots.length === 0) {
     let entries = 0
     for await (const _ of sink.entries?.() ?? []) entries++
     return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries, ...more }
   }
-  const of = listed ? held.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard) : -1
-  for (const id of of < 0 ? [] : (listed?.ids ?? [])) held.ids.list(id, of)
-  const scanned = await scan(sink, held, receipts.own)
-  const ids = idsBySlot(held.ids, held.slots.length, of)
-  const slots = held.slots.flatMap((one, number) => {
+  const of = listed ? ours.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard) : -1
+  for (const id of of < 0 ? [] : (listed?.ids ?? [])) ours.ids.list(id, of)
+  const scanned = await scan(sink, ours, receipts.own)
+  const ids = idsBySlot(ours.ids, ours.slots.length, of)
+  const slots = ours.slots.flatMap((one, number) => {
     const [found, own] = [scanned.found[number], ids[number]]
     return found && own
       ? [
           judge({
-            held: one,
+            own: one,
             found,
             ids: own,
             sink,
@@ -150,11 +150,11 @@ async function receiptsOf(
   sink: Sink,
   pipeline: string,
   slot: string | undefined,
-  held: Held | undefined,
+  ours: OwnSlots | undefined,
 ): Promise<{ own: (Receipt | undefined)[]; all: readonly Receipt[] }> {
   const all = (await sink.receipts?.(pipeline, slot)) ?? []
   const own: (Receipt | undefined)[] = []
-  for (const one of held?.slots ?? []) {
+  for (const one of ours?.slots ?? []) {
     const isOwn = (receipt: Receipt): boolean =>
       receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
     // Where no slot is named, those of the newest ones are given.
@@ -172,7 +172,7 @@ async function listedIn(
   around: Surroundings,
 ): Promise<Listed | undefined> {
   const [{ lastRunIn }, { listedIds }, { shardNameIn }] = await Promise.all([
-    import('../../../../outbox/inspect/ids/held.js'),
+    import('../../../../outbox/inspect/ids/own-slots.js'),
     import('./list.js'),
     import('../../../../tasks/slot.js'),
   ])

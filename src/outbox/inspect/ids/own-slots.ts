@@ -15,7 +15,7 @@ import { batchesIn, mustBeUpToDate, positionIn, read, type View } from '../view.
 import { IdTable } from './id-table.js'
 
 /** A slot, or one shard of it, as the outbox has it. */
-export interface SlotHeld {
+export interface OwnSlot {
   readonly slot: string
   /** As `0/3`; '' for the whole. */
   readonly shard: string
@@ -43,12 +43,12 @@ export interface SlotHeld {
   readonly mayLackRuns: boolean
 }
 
-export interface Held {
+export interface OwnSlots {
   readonly path: string
   /** Whether an owm is at work on it, or may be. */
   readonly isHeld: boolean
   /** The newest first, each shard by itself. */
-  readonly slots: readonly SlotHeld[]
+  readonly slots: readonly OwnSlot[]
   /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
   readonly ids: IdTable
 }
@@ -64,7 +64,7 @@ interface Asked {
 }
 
 /** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
-export async function heldIn(path: string, asked: Asked): Promise<Held | undefined> {
+export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots | undefined> {
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const { manager } = view
@@ -75,7 +75,7 @@ export async function heldIn(path: string, asked: Asked): Promise<Held | undefin
     shards.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
     const known = await knownIds(view, shards, asked.room)
     const sink = await sinkAt(manager, asked.address)
-    const slots: SlotHeld[] = []
+    const slots: OwnSlot[] = []
     for (const [number, own] of shards.entries()) {
       const [first] = own
       if (!first) continue
@@ -114,7 +114,7 @@ async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> 
   return known.length === 0 ? undefined : (here?.id ?? null)
 }
 
-function stateOf(own: readonly RunRow[], sink: SinkId): SlotHeld['state'] {
+function stateOf(own: readonly RunRow[], sink: SinkId): OwnSlot['state'] {
   if (own.some(({ state }) => unfinishedStates.includes(state))) return 'open'
   if (own.at(-1)?.state === 'discarded') return 'discarded'
   // Its row only says that somebody else has served it.
