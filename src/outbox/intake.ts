@@ -90,7 +90,9 @@ export class IntakeWriter {
   readonly #now: () => number
   readonly #keepRejected: number
   #inSink: ReadonlySet<string> | undefined
-  /** Tasks that were stored, and not delivered since the sink held them. */
+  /** Tasks that were stored. */
+  stored = 0
+  /** Those of them that are not delivered, since the sink held them. */
   leftOut = 0
 
   /** @param options keepRejected: how many rejections of a run are stored, the others are only counted */
@@ -141,6 +143,7 @@ export class IntakeWriter {
       },
       ({ batches, leftOut, lastSeq, acked, idSum }) => {
         for (const seq of leftOut) state.passed.add(seq)
+        this.stored += persisted
         this.leftOut += leftOut.length
         this.#queue.keep(batches)
         state.lastSeq = lastSeq

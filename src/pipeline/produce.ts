@@ -17,10 +17,8 @@ import {
   TransientError,
   toError,
 } from '../errors/index.js'
-import type { Outbox, RunRow } from '../outbox/outbox.js'
+import type { RunRow } from '../outbox/outbox.js'
 import type { Planned } from '../outbox/runs/intervals.js'
-import { currentOf } from '../outbox/runs/whole-slots.js'
-import { shardNameIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import { plural } from '../words.js'
 import { Contact } from './contact.js'
@@ -38,6 +36,7 @@ import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js
 import { servedElsewhere } from './slots/elsewhere.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
+import { type OtherList, otherListOf, readInstead } from './slots/other-list.js'
 import { mustBeSameShards } from './slots/same-shards.js'
 import { leaveOtherShards } from './slots/shards.js'
 
@@ -61,8 +60,8 @@ export interface ProduceSummary extends Delivered {
   earlier: readonly LeftRejects[]
   /** The last run of the same source, to compare with. */
   before: RunRow | undefined
-  /** Locations that earlier runs of the slot served and that are not in the list any more. */
-  absent: number
+  /** Where the slot was served with another list. */
+  otherList: OtherList | undefined
   /** The latest run of each slot that this start worked on: those that earlier starts left, and its own. */
   served: readonly RunRow[]
   /** Runs of earlier starts that stored nothing, and that this one stands for. */
@@ -106,16 +105,17 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
   step('settled')
-  deps.onRun?.(run)
   errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
+  const read = await readInstead(run, outbox)
+  deps.onRun?.(read)
   return {
     ...delivered,
-    run: await outbox.ledger.run(run.runId),
-    absent: await absentIn(run.slot, outbox),
+    run: read,
+    otherList: await otherListOf(read, outbox),
     errors,
     rejects,
     earlier: await endedOf(left, outbox),
-    before: await outbox.ledger.before(run),
+    before: await outbox.ledger.before(read),
     served: await outbox.ledger.latestOf([...slots, ...slotsOf(due)]),
     missed,
     due,
@@ -144,15 +144,6 @@ async function finishOpenRuns(
     const isWell = errors.length === 0 && !deps.signal.aborted
     if (isWell && (await enterDue(options, agenda, deps, due))) open = inOrder(await ledger.open())
   }
-}
-
-/** How many locations earlier runs of a slot served that the last one, which has read the whole list, didn't find. */
-async function absentIn(slot: string, { ledger }: Outbox): Promise<number> {
-  const ofSlot = currentOf(await ledger.ofSlot(slot))
-  const last = ofSlot.at(-1)
-  if (!last || !['read', 'done'].includes(last.state)) return 0
-  const earlier = ofSlot.slice(0, -1).filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(last.sourceDigest))
-  return Math.max(0, earlier.reduce((sum, { persisted }) => sum + persisted, 0) - last.repeated)
 }
 
 /** With the slots that aren't whole. The sink stays open for the relay, unless this throws. */

@@ -98,7 +98,10 @@ async function enoughOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: P
   return { minimum, given, isReached: () => wasReached || given().usable >= minimum.locations }
 }
 
-/** Closes the run and throws InputRejectedError where its source gave too little. */
+/**
+ * Throws InputRejectedError where its source gave too little. That closes the run; but where another one has stored a
+ * part of the slot and couldn't be read on, it stays open: no other run serves the rest of what was due in this slot.
+ */
 async function mustBeEnough(
   run: RunRow,
   { minimum, given, isReached }: Enough,
@@ -107,13 +110,17 @@ async function mustBeEnough(
   rejects: Rejects,
 ): Promise<void> {
   const isNew = run.persisted + run.duplicates === 0
-  const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects) : undefined
+  // guard: begun-stays-open
+  const isBegun = await outbox.ledger.isBegun(run)
+  const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, !isBegun) : undefined
   const nothing = isNew ? nothingGiven(source.name, given()) : undefined
   if (!error && nothing !== undefined)
     log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
   if (!error) return
-  await writer.storeRejections()
-  await outbox.ledger.miss(run)
+  if (!isBegun) {
+    await writer.storeRejections()
+    await outbox.ledger.miss(run)
+  }
   throw error
 }
 

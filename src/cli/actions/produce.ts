@@ -143,7 +143,7 @@ export async function produce(
     if (missed > 0) result.missed = missed
     Object.assign(result.source, await tellAllRejects(summary, result.served, outbox, around))
     await tellMissed(summary.missed, around)
-    await tellAbsent(result, around)
+    await tellOtherList(summary, around)
     if (!summary.alreadyComplete) await tellShrunk(result, summary.before, around)
     result.durationMs = elapsed()
     const of = { slots: `slot ${result.slot}`, rejects: await allRejects(summary, outbox) }
@@ -226,14 +226,14 @@ async function note(
   source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
-  const { run, before, absent } = summary
+  const { run, before, otherList } = summary
   await noteDelivered(result, summary, outbox)
   const { read, rejected, duplicates, persisted } = run
   result.runId = run.runId
   result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
   if (run.repeated > 0) result.source.repeated = run.repeated
   if (run.cadence !== null) Object.assign(result.source, { notDue: run.notDue, skipped: run.skipped })
-  if (absent > 0) result.source.absent = absent
+  if (otherList && otherList.absent > 0) result.source.absent = otherList.absent
   const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox.persisted = persisted
@@ -248,15 +248,19 @@ export const filteredOut = ({ filterCounts }: ChosenSource): { leftOut?: number;
   filterCounts ? { leftOut: filterCounts.leftOut, limitReached: filterCounts.limitReached } : {}
 
 /** Another list for a slot that was served: what is new in it was delivered, too. */
-async function tellAbsent({ slot, source, outbox }: ProduceResult, { logger }: Surroundings): Promise<void> {
-  const { absent = 0, repeated = 0 } = source
-  if (absent === 0) return
+export async function tellOtherList({ run, otherList }: ProduceSummary, { logger }: Surroundings): Promise<void> {
+  if (!otherList) return
+  const { absent, tasks } = otherList
+  const { slot, repeated, persisted } = run
+  const how = tasks
+    ? `that one had ${plural(tasks.before, 'task')}, this one has ${count(tasks.now)}; ` +
+      "which ones are only in one of them isn't known any more"
+    : `${plural(absent, 'location of that one is', 'locations of that one are')} not in this one, ` +
+      `${plural(repeated, 'is', 'are')} in both, ${plural(persisted, 'is', 'are')} new`
   const log = await logger()
   log.warn(
-    { event: 'slot-list-changed', slot, absent, repeated, persisted: outbox.persisted },
-    `the slot ${slot} was served with another list: ` +
-      `${plural(absent, 'location of that one is', 'locations of that one are')} not in this one, ` +
-      `${plural(repeated, 'is', 'are')} in both, ${plural(outbox.persisted, 'is', 'are')} new`,
+    { event: 'slot-list-changed', slot, absent, repeated, persisted, ...(tasks ? { before: tasks.before } : {}) },
+    `the slot ${slot} was served with another list: ${how}`,
   )
 }
 

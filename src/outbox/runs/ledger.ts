@@ -3,10 +3,11 @@
  * docs/protocol.md ("The outbox") says which states it has, and how it comes from one to another.
  */
 import { randomUUID } from 'node:crypto'
-import { type EntityManager, type FindOptionsWhere, In, IsNull, Not } from 'typeorm'
+import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, MoreThan, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/ids/sum.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
@@ -44,6 +45,11 @@ export interface NewRun {
 type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
   Pick<NewRun, 'cadence'> &
   Pick<Receipt, 'interval'>
+
+/** A run that couldn't be read on, so that its slot was read anew, has no list. Older versions note no `readAt`. */
+// guard: whole-list-before
+const wasWhole = `(run.readAt IS NOT NULL OR
+  NOT EXISTS (SELECT 1 FROM run AS later WHERE later.slot = run.slot AND later.id > run.id))`
 
 export class Ledger {
   readonly #database: Database
@@ -234,11 +240,23 @@ export class Ledger {
   }
 
   /** The latest run of the same source that was read to its end and isn't this one. */
-  async before(run: RunRow): Promise<RunRow | undefined> {
-    const like = { sourceDigest: run.sourceDigest, state: In(readStates), id: Not(run.id) }
-    const latest = { where: like, order: { id: 'DESC' }, take: 1 } as const
-    const [found] = await this.#database.inTurn((manager) => manager.find(runs, latest))
-    return found
+  async before({ id, sourceDigest }: RunRow): Promise<RunRow | undefined> {
+    return this.#database.inTurn(async (manager) => {
+      const latest = manager
+        .createQueryBuilder(runs, 'run')
+        .where({ sourceDigest, state: In(readStates), id: Not(id) })
+        .andWhere(wasWhole)
+        .orderBy('run.id', 'DESC')
+        .limit(1)
+      return (await latest.getOne()) ?? undefined
+    })
+  }
+
+  /** Whether an earlier run has stored a part of its slot, and couldn't be read on: nobody has read the rest. */
+  async isBegun({ id, slot, sourceDigest }: RunRow): Promise<boolean> {
+    const begun = { slot, id: LessThan(id), readAt: IsNull(), persisted: MoreThan(0) }
+    const earlier = await this.#find({ ...begun, state: Not(In(['lost', 'discarded'])) })
+    return earlier.some((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))
   }
 
   /** Notes for `inspect` why the source failed. */

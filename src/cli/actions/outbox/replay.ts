@@ -12,7 +12,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { depsOf } from '../flush.js'
 import { oneRun } from '../look/runs/one-run.js'
-import { agendaOf, run as produceRun } from '../produce.js'
+import { agendaOf, run as produceRun, tellOtherList } from '../produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
 import { noteDelivered, type Served } from '../served.js'
 import { canAsk, isConfirmed } from './ask.js'
@@ -151,10 +151,11 @@ async function fromSource(
     { 'no-flush': false, again: true },
     around,
   )
-  const held = outbox.intake.leftOut
-  result.replayed = { tasks: summary.run.persisted - held, held }
+  const { stored, leftOut: held } = outbox.intake
+  result.replayed = { tasks: stored - held, held }
   await noteDelivered(result, summary, outbox)
   await tellAllRejects(summary, result.served, outbox, around)
+  await tellOtherList(summary, around)
   return summary.errors
 }
 
