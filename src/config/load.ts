@@ -45,6 +45,8 @@ export interface Loaded {
   settings: Settings
   /** Which one of several, if there are several. */
   pipeline: string | undefined
+  /** Where its outbox is named after it: the path that it shares with others, and the names of all pipelines. */
+  family: { shared: string; pipelines: readonly string[] } | undefined
   /** The file that was read, if any. */
   file: string | undefined
   /** The file as a flag or the environment named it; undefined where it was found, or there is none. */
@@ -122,10 +124,14 @@ export async function loadConfig(
     return pipeline !== undefined && origins.isShared(key) ? namedAfter(pipeline, file) : file
   }
   const { outbox, metrics } = settings
-  outbox.path = trialOf(overrides, configured, ownFile(outbox.path, ['outbox', 'path']))
+  const shared = resolve(baseDir, outbox.path)
+  const own = ownFile(outbox.path, ['outbox', 'path'])
+  outbox.path = trialOf(overrides, configured, own)
+  const isNamedAfter = own !== shared && own === outbox.path
+  const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
   const about = { file: found?.file, named, baseDir, cwd, plugins }
-  return { settings, pipeline, ...about, secrets, variables, references, origins }
+  return { settings, pipeline, family, ...about, secrets, variables, references, origins }
 }
 
 /** The path of the outbox, as it is written. */

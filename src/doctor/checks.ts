@@ -68,6 +68,14 @@ export const checks = {
     todo: 'Name another file in outbox.path; where the configuration was renamed or moved, `owm outbox adopt --owner`.',
     exitCode: 78,
   },
+  'outbox-left-behind': {
+    about: 'outboxes beside those of the pipelines that no pipeline uses, with unfinished work',
+    why: 'No start goes on with them, as when a pipeline was renamed: workers never get these tasks.',
+    todo:
+      'If its pipeline was renamed: `owm flush`, move the outbox of the new name away, put this one in its place (`mv`, ' +
+      'with its -wal), then `owm outbox adopt --owner`. If it is gone: that and `owm flush`, each with --outbox.',
+    exitCode: 0,
+  },
   'outbox-journal': {
     about: 'journal mode of the file; each start sets and verifies it, with synchronous FULL',
     why: 'Another program has changed the file; readers and writers hold each other up until owm sets it back.',

@@ -2,6 +2,7 @@
 import { type Parts as ConfigParts, sharedIds } from '../config/check.js'
 import { type Loaded, ownOptions } from '../config/load.js'
 import { toError } from '../errors/index.js'
+import { leftBehind, leftInWords } from '../outbox/inspect/left-behind.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Check, Diagnosis, Patient } from '../plugin.js'
 import { timetable } from '../schedule/timetable.js'
@@ -11,7 +12,7 @@ import { contentChecks, diskChecks, outboxState } from './outbox.js'
 import { scheduleChecks } from './schedule.js'
 import { sinkChecks } from './sink.js'
 import { sourceChecks } from './source.js'
-import { unknown, wrong } from './verdict.js'
+import { fine, unknown, wrong } from './verdict.js'
 
 interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
@@ -85,6 +86,16 @@ export const sharedStreams = async (all: readonly Loaded[]): Promise<Finding[]> 
     const code = 'configuration-stream'
     return { ...wrong(code, typeof outcome === 'string' ? outcome : outcome.message), check: checks[code] }
   })
+
+/** Outboxes that no pipeline uses: of all pipelines together, since they are no pipeline's. */
+export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
+  const code = 'outbox-left-behind'
+  const families = new Map(all.flatMap(({ family }) => (family ? [[family.shared, family] as const] : [])))
+  const left = (await Promise.all([...families.values()].map(leftBehind))).flat()
+  if (families.size > 0 && left.length === 0)
+    return [{ ...fine(code, 'every outbox with unfinished work is that of a pipeline'), check: checks[code] }]
+  return left.map((one) => ({ ...wrong(code, leftInWords(one)), check: checks[code] }))
+}
 
 /** Somebody waits for the answer: one attempt. */
 const once = (loaded: Loaded): Loaded => ({

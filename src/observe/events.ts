@@ -19,6 +19,7 @@ export const logEvents = {
   'windows-between-slots': 'Locations are due more often than the schedule comes.',
   'cadence-too-short': 'The schedule comes too seldom for a cadence.',
   'outbox-volatile': 'A restart of the machine would take the outbox away.',
+  'outbox-left-behind': 'An outbox beside a new one has work that no pipeline of the configuration goes on with.',
   'outbox-copied': 'The outbox is a copy of another one, and goes on under an id of its own.',
   'locations-rejected': 'Locations that were rejected for one reason, with an example.',
   'locations-merged': 'Locations that are taken for the same place although their records differ.',

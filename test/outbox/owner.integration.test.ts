@@ -2,6 +2,7 @@
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { DoctorResult } from '../../src/commands/doctor.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import { base, jsonl, list, slot, startAndStopAt, tasksIn, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson, type Ran, temporaryFolder } from '../support/cli.js'
@@ -159,6 +160,48 @@ describe('an outbox', () => {
 
   it('that is not there is not made by adopting it', async () => {
     expect(await owm(['outbox', 'adopt', '--owner'], { cwd: await folderWith(base) })).toMatchObject({ code: 74 })
+  })
+})
+
+describe('a pipeline that was renamed', () => {
+  const called = (...names: string[]): string =>
+    JSON.stringify({ ...base, pipelines: Object.fromEntries(names.map((name) => [name, {}])) })
+  const leftIn = async (cwd: string): Promise<string[]> =>
+    (await owmJson<DoctorResult>(['doctor'], { cwd })).json.checks.flatMap(({ code, verdict, found }) =>
+      code === 'outbox-left-behind' && verdict === 'wrong' ? [found] : [],
+    )
+
+  it('is told of the tasks that it left behind, and goes on with them', async () => {
+    const cwd = await folderWith(base)
+    const call = (...names: string[]): Promise<void> => writeFile(join(cwd, '.owmrc.json'), called(...names))
+    await call('hourly')
+    expect((await produce(cwd, '--no-flush')).code).toBe(0)
+    expect(await leftIn(cwd)).toEqual([])
+    await call('each-hour')
+    const old = join(cwd, 'o-hourly.db')
+    const found = `${old}, of hourly, has 20 pending tasks and 1 unfinished run`
+    expect(await leftIn(cwd)).toEqual([found])
+    const ran = await produceLater(cwd, '-q')
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining(`warning: the outbox ${found}`) })
+    expect((await produceLater(cwd, '-q')).stderr).toBe('')
+    const now = join(cwd, 'o-each-hour.db')
+    await rename(now, join(cwd, 'away.db'))
+    await rename(old, now)
+    expect((await owm(['outbox', 'adopt', '--owner'], { cwd })).code).toBe(0)
+    expect(await leftIn(cwd)).toEqual([])
+    expect((await owm(['flush'], { cwd })).code).toBe(0)
+    expect(await tasksIn(cwd)).toHaveLength(40)
+  })
+
+  it("isn't told of other pipelines' outboxes, nor stopped by what can't be read", async () => {
+    const cwd = await folderWith(base)
+    await writeFile(join(cwd, '.owmrc.json'), called('hourly', 'daily'))
+    expect((await produce(cwd, '--pipeline', 'hourly', '--no-flush')).code).toBe(0)
+    await writeFile(join(cwd, 'o-damaged.db'), 'SQLite format 3\0'.padEnd(4_096, 'x'))
+    await mkdir(join(cwd, 'o-folder.db'))
+    await symlink('/dev/zero', join(cwd, 'o-link.db'))
+    expect(await produce(cwd, '--pipeline', 'daily', '-q')).toMatchObject({ code: 0, stderr: '' })
+    expect(await leftIn(cwd)).toEqual([])
   })
 })
 

@@ -29,6 +29,7 @@ import {
   noteDelivered,
   type Served,
   slotsInWords,
+  tellLeftBehind,
   tellMissed,
   tellPace,
   tellUnscheduled,
@@ -132,6 +133,7 @@ export async function produce(
   }
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
+    await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
     const agenda = await agendaOf(named, result.slot, schedule)
     const summary = await run({ agenda, schedule, cadence }, loaded, { source, sink, outbox }, flags, around)

@@ -116,6 +116,22 @@ export async function tellVolatile(path: string, { logger }: Surroundings): Prom
   )
 }
 
+/** Tells where a new outbox may be that of a renamed pipeline, whose tasks wait in another one. */
+export async function tellLeftBehind({ isNew, path }: Outbox, { family }: Loaded, around: Surroundings): Promise<void> {
+  if (!isNew || !family) return
+  const { leftBehind, leftInWords } = await import('../../outbox/inspect/left-behind.js')
+  const log = await around.logger()
+  for (const left of await leftBehind(family))
+    log.warn(
+      { event: 'outbox-left-behind' },
+      harmless(
+        `the outbox ${leftInWords(left)}, and no pipeline of this configuration uses it. If its pipeline was renamed: ` +
+          `\`owm flush\`, move the new outbox ${path} away, put that one in its place (mv, with its -wal), ` +
+          'then `owm outbox adopt --owner`',
+      ),
+    )
+}
+
 /** Tells where the schedule comes too seldom for a cadence. */
 export async function tellPace({ settings }: Loaded, { timetable, now }: OnTime, around: Surroundings): Promise<void> {
   if (!settings.cadence) return

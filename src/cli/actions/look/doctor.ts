@@ -43,7 +43,7 @@ export async function doctor(
   configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<DoctorResult>> {
-  const { examine, sharedStreams } = await import('../../../doctor/examine.js')
+  const { examine, outboxesLeft, sharedStreams } = await import('../../../doctor/examine.js')
   const all: Loaded[] = []
   for (const pipeline of pipelines) {
     const examined: Examined = await examine({
@@ -58,7 +58,8 @@ export async function doctor(
     if (examined.loaded) all.push(examined.loaded)
     result.checks.push(...examined.findings.map((finding) => lineOf(pipeline, finding)))
   }
-  result.checks.push(...(await sharedStreams(all)).map((finding) => lineOf(undefined, finding)))
+  const together = [...(await sharedStreams(all)), ...(await outboxesLeft(all))]
+  result.checks.push(...together.map((finding) => lineOf(undefined, finding)))
   const wrong = result.checks.filter(({ verdict }) => verdict === 'wrong')
   result.wrong = wrong.length
   result.unknown = result.checks.filter(({ verdict }) => verdict === 'unknown').length

@@ -22,7 +22,7 @@ import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../..
 import { ownerOf } from '../../owner.js'
 import { mustNotBeFar, run } from '../produce.js'
 import { rejections, tellAllRejects } from '../rejects.js'
-import { noteDelivered, type Served, slotsInWords } from '../served.js'
+import { noteDelivered, type Served, slotsInWords, tellLeftBehind } from '../served.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult {
@@ -98,6 +98,7 @@ export async function backfill(
   const agenda = pipeline.backfill(slots, flags.order === 'newest', schedule)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
+    await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
     const parts = { source, sink, outbox }
     const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)

@@ -1,0 +1,65 @@
+/** Outboxes that a pipeline left behind when it was renamed: theirs is named after it. Reads only. */
+import { readdir } from 'node:fs/promises'
+import { format, join, parse } from 'node:path'
+import { In } from 'typeorm'
+import { isLocked } from '../../files/lock.js'
+import { plural } from '../../words.js'
+import { runs } from '../sqlite/entities.js'
+import { unfinishedStates } from '../sqlite/run-states.js'
+import { ownerIn, pendingIn } from './totals.js'
+import { read } from './view.js'
+
+/** Where pipelines of one configuration have their outboxes. */
+export interface Family {
+  /** The path that all share: `/var/lib/owm/outbox.db`, where a pipeline has `outbox-NAME.db`. */
+  readonly shared: string
+  readonly pipelines: readonly string[]
+}
+
+export interface LeftBehind {
+  readonly path: string
+  /** Whose it is; null where nobody has claimed it yet. */
+  readonly owner: string | null
+  readonly pending: number
+  readonly openRuns: number
+}
+
+/**
+ * Outboxes of the shared path that have unfinished work, and that none of these pipelines has and nobody works on. One
+ * that can't be looked at, such as another user's, isn't told of.
+ */
+export async function leftBehind({ shared, pipelines }: Family): Promise<LeftBehind[]> {
+  const { dir, name, ext } = parse(shared)
+  const own = new Set(pipelines.map((pipeline) => format({ dir: '', name: `${name}-${pipeline}`, ext })))
+  const isAnother = (file: string): boolean =>
+    (file === name + ext || (file.startsWith(`${name}-`) && file.endsWith(ext))) &&
+    !file.includes(`${ext}-trial-`) &&
+    !own.has(file)
+  const files = await readdir(dir).catch(() => [])
+  const found: LeftBehind[] = []
+  for (const file of files.filter(isAnother).sort()) {
+    const one = await workIn(join(dir, file)).catch(() => undefined)
+    const isOurs = one?.owner != null && pipelines.includes(one.owner)
+    if (one && !isOurs && one.pending + one.openRuns > 0) found.push(one)
+  }
+  return found
+}
+
+/** `/var/lib/owm/outbox-hourly.db, of hourly, has 3,058 pending tasks and 1 unfinished run` */
+export function leftInWords({ path, owner, pending, openRuns }: LeftBehind): string {
+  const work = [
+    ...(pending > 0 ? [plural(pending, 'pending task')] : []),
+    ...(openRuns > 0 ? [plural(openRuns, 'unfinished run')] : []),
+  ]
+  return `${path}${owner === null ? '' : `, of ${owner},`} has ${work.join(' and ')}`
+}
+
+async function workIn(path: string): Promise<LeftBehind | undefined> {
+  if ((await isLocked(path)) === true) return undefined
+  return read(path, async (view) => ({
+    path,
+    owner: await ownerIn(view),
+    pending: await pendingIn(view),
+    openRuns: await view.manager.countBy(runs, { state: In(unfinishedStates) }),
+  }))
+}
