@@ -72,8 +72,8 @@ export const checks = {
     about: 'outboxes beside those of the pipelines that no pipeline uses, with unfinished work',
     why: 'No start goes on with them, as when a pipeline was renamed: workers never get these tasks.',
     todo:
-      'If its pipeline was renamed: `owm flush`, move the outbox of the new name away, put this one in its place (`mv`, ' +
-      'with its -wal), then `owm outbox adopt --owner`. If it is gone: that and `owm flush`, each with --outbox.',
+      'If its pipeline was renamed: `owm flush`, move the outbox of the new name away, put this one in its place ' +
+      '(`mv`, with its -wal), then `owm outbox adopt --owner`. If it is gone: that and `owm flush` with --outbox.',
     exitCode: 0,
   },
   'outbox-journal': {

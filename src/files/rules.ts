@@ -150,6 +150,10 @@ const ofUser =
 /** Of a file that stands where owm's own would. */
 const putThere: RefusedFile['hint'] = (other) => `Find out who put it there, then remove it. ${other}`
 
+/** Of a file that may hold what owm wrote before, as another user. */
+const written = (): RefusedFile['hint'] => (other) =>
+  `Find out who put it there. With delivered tasks in it, run owm as that user, or \`chown\` it to this one. ${other}`
+
 /**
  * Looks at a file that owm writes and others read, such as a sink's. What lies in a folder of this user's alone is
  * theirs to decide: a link, a pipe, a file under several names. Elsewhere, and where a link leads elsewhere, it must be
@@ -162,7 +166,7 @@ export async function checkOutput(path: string): Promise<boolean> {
     if (!(await isShared(dirname(at)))) continue
     const found = await statsOf(at)
     // guard: output-own
-    if (!(found?.isFIFO() && found.uid === self())) await checkFile(at)
+    if (!(found?.isFIFO() && found.uid === self())) await checkFile(at, self(), written)
     return at === path
   }
   return false

@@ -118,6 +118,19 @@ it("another configuration's", async () => {
   expectFound(await doctor(cwd, ['--config', 'other.json']), 78, 'outbox-owner')
 })
 
+it('an outbox that a pipeline left behind when it was renamed', async () => {
+  const named = (name: string): string => JSON.stringify({ ...healthy, pipelines: { [name]: {} } })
+  const cwd = await folderOf({ ...healthy, pipelines: { hourly: {} } })
+  expect((await owm(['produce', '--no-flush'], { cwd })).code).toBe(0)
+  expectFound(await doctor(cwd), 75, 'outbox-pending', 'outbox-runs')
+  await writeFile(join(cwd, '.owmrc.json'), named('each-hour'))
+  expectFound(await doctor(cwd), 0, 'outbox-left-behind')
+  await writeFile(join(cwd, '.owmrc.json'), named('hourly'))
+  expect((await owm(['flush'], { cwd })).code).toBe(0)
+  await writeFile(join(cwd, '.owmrc.json'), named('each-hour'))
+  expectFound(await doctor(cwd), 0)
+})
+
 it('another journal mode; then a log that grows, since somebody reads on and on', async () => {
   const cwd = await produced()
   const sql = await other(cwd)

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
+import type { WhyResult } from '../../src/commands/why.js'
 import { base, list, slot } from '../cli/scene.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
 import { redisScene } from '../support/redis-scene.js'
@@ -25,11 +26,16 @@ async function good(cwd: string, ...commands: string[][]): Promise<void> {
   }
 }
 
-async function expectElsewhere(cwd: string, command: string[], where: string): Promise<string> {
+async function expectElsewhere(
+  cwd: string,
+  command: string[],
+  where: string,
+  then = `owm produce --slot ${slot} --again`,
+): Promise<string> {
   const { code, stderr } = await owm(command, { cwd })
   expect(code, stderr).toBe(78)
   expect(stderr).toContain(where)
-  expect(stderr).toContain(`owm produce --slot ${slot} --again`)
+  expect(stderr).toContain(then)
   return stderr
 }
 
@@ -81,10 +87,38 @@ describe('a slot that another sink has', () => {
     await good(cwd, serve('c1', '--no-flush'), ['flush', '--limit', '10', ...to('c1')])
     await good(cwd, ['outbox', 'adopt', '--sink', '--from', from, ...to('c2')], ['flush', ...to('c2')])
     expect(await idsIn(cwd, 'c2')).toHaveLength(has)
-    await expectElsewhere(cwd, serve('c1'), from === 'pending' ? 'is divided between sinks' : 'c2.jsonl')
-    if (from === 'pending') await expectElsewhere(cwd, serve('c2'), 'is divided between sinks')
-    else await good(cwd, serve('c2'))
+    const divided = ['is divided between sinks', `owm outbox replay --slot ${slot}`] as const
+    if (from === 'pending') for (const name of ['c1', 'c2']) await expectElsewhere(cwd, serve(name), ...divided)
+    else await expectElsewhere(cwd, serve('c1'), 'c2.jsonl')
+    if (from !== 'pending') await good(cwd, serve('c2'))
     expect([await idsIn(cwd, 'c1'), await idsIn(cwd, 'c2')].map(({ length }) => length)).toEqual([10, has])
+  })
+
+  it('that is divided is whole after a replay; before that, `why` says who has a task', async () => {
+    const { owm, owmJson, admin } = await redisScene({ count: 30, settings: { flush: { batchSize: 10 } } })
+    const toOther = ['--set', 'sink.stream=other']
+    for (const command of [
+      ['produce', '--slot', slot, '--no-flush'],
+      ['flush', '--limit', '10'],
+      ['outbox', 'adopt', '--sink', '--from', 'pending', ...toOther],
+      ['flush', ...toOther],
+    ])
+      expect(await owm(command)).toMatchObject({ code: 0 })
+    const why = async (id: number, ...args: string[]): Promise<WhyResult['runs'][number] | undefined> =>
+      (await owmJson<WhyResult>(['why', String(id), ...args])).json.runs[0]
+    const at = (stream: string): object => ({
+      what: 'delivered',
+      gone: { how: 'elsewhere', sinks: [expect.stringMatching(`/0 ${stream}$`)] },
+    })
+    expect(await why(3, ...toOther)).toMatchObject(at('owm-ingestion-stream'))
+    expect(await why(13)).toMatchObject(at('other'))
+    expect([await why(3), await why(13, ...toOther)]).toMatchObject([{ gone: null }, { gone: null }])
+    expect((await owm(['why', '3', ...toOther])).stdout.replaceAll(/\s+/g, ' ')).toContain('stream, not to this sink')
+    expect(await owm(['outbox', 'replay', '--slot', slot, '--yes', ...toOther])).toMatchObject({ code: 0 })
+    expect(await admin.xlen('other')).toBe(30)
+    expect(await why(3, ...toOther)).toMatchObject({ entries: [{}], gone: null })
+    await admin.xtrim('other', 'MAXLEN', 0)
+    expect(await why(13, ...toOther)).toMatchObject({ gone: { how: 'missing', sinks: [] } })
   })
 
   it('is not lost where it was delivered, once that sink is back', async () => {

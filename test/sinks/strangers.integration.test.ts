@@ -31,7 +31,7 @@ describeWithStranger("a stranger's", (stranger) => {
   test.each([
     ['link', 'ln -s "$PRECIOUS" shared/tasks.jsonl', /symbolic link/],
     ['link to nothing', 'ln -s "$PRECIOUS"-new shared/tasks.jsonl', /symbolic link/],
-    ['file', 'touch shared/tasks.jsonl; chmod 666 shared/tasks.jsonl', /belongs to user/],
+    ['file', 'touch shared/tasks.jsonl; chmod 666 shared/tasks.jsonl', /belongs to user[\s\S]*run owm as that user/],
     ['pipe', 'mkfifo -m 666 shared/tasks.jsonl', /isn't a regular file/],
     ['lock', 'touch shared/tasks.jsonl.lock', /belongs to user \d+, .*\n.*Find out who put it there/],
     ['receipts', 'touch shared/tasks.jsonl.receipts', /belongs to user \d+, .*\n.*Find out who put it there/],

@@ -125,9 +125,9 @@ export async function tellLeftBehind({ isNew, path }: Outbox, { family }: Loaded
     log.warn(
       { event: 'outbox-left-behind' },
       harmless(
-        `the outbox ${leftInWords(left)}, and no pipeline of this configuration uses it. If its pipeline was renamed: ` +
-          `\`owm flush\`, move the new outbox ${path} away, put that one in its place (mv, with its -wal), ` +
-          'then `owm outbox adopt --owner`',
+        `the outbox ${leftInWords(left)}, and no pipeline of this configuration uses it. ` +
+          `If its pipeline was renamed: \`owm flush\`, move the new outbox ${path} away, ` +
+          'put that one in its place (mv, with its -wal), then `owm outbox adopt --owner`',
       ),
     )
 }

@@ -149,7 +149,7 @@ export interface RunRow {
   coveredBy: number | null
   /** Why its source failed last; null where it never did. */
   lastError: string | null
-  /** Tasks that were put back because the sink had lost them. */
+  /** Tasks that were put back because the sink had lost them, or since another one was to have them. */
   redelivered: number
   /** Tasks that an operator had delivered again (replay.ts), and when that was last. */
   replayed: number

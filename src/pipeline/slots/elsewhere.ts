@@ -25,10 +25,15 @@ export async function servedElsewhere(
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
+  // This sink may have a part of a slot that is divided: a replay leaves that out.
+  const [command, what] =
+    there.length > 0
+      ? [`owm produce --slot ${slot} --again`, 'the slot to this sink']
+      : [`owm outbox replay --slot ${slot}`, 'the slot to this sink, but for what that says it holds,']
   return new ConfigurationError(
     `The slot ${slot} ${where}, and the sink is ${shownAddress({ addresses: [address] })} now.`,
     {
-      hint: `\`owm produce --slot ${slot} --again\` delivers the slot to this sink under the same task ids${adopt}.`,
+      hint: `\`${command}\` delivers ${what} under the same task ids${adopt}.`,
     },
   )
 }

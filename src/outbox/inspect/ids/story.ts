@@ -9,6 +9,7 @@ import { readingStates } from '../../sqlite/run-states.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
 import { ofNewestSlots } from '../ledger/runs.js'
 import { batchesIn, iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
+import { type Elsewhere, elsewhereIn } from './elsewhere.js'
 
 /** A run, the newest first. */
 export interface RunTold {
@@ -47,6 +48,7 @@ export interface Told {
   readonly traces: readonly Trace[]
   /** Runs in the ledger. */
   readonly total: number
+  readonly elsewhere: Elsewhere
 }
 
 /** Whether a text is wanted, with its place in the list where that is known. */
@@ -74,6 +76,7 @@ export async function storyIn(
       runs: told,
       traces: traces.sort((a, b) => b.run - a.run || (b.seq ?? 0) - (a.seq ?? 0)),
       total: await manager.count(runs),
+      elsewhere: await elsewhereIn(manager),
     }
   })
 }

@@ -34,7 +34,10 @@ export interface RunFacts extends RunReport {
   failures: number
   /** Why the newest of them did; null where none has failed. It stays when the run is done. */
   lastFailure: string | null
-  /** Tasks that were put back: since the sink had lost them, by `outbox replay`, and dead ones by `outbox retry`. */
+  /**
+   * Tasks that were put back: after a loss in the sink or for another one (`lost`), by `outbox replay`, and dead ones
+   * by `outbox retry`.
+   */
   sentAgain: { lost: number; replayed: number; retried: number }
   replayedAt: string | null
   /** When its source was read to its end, and when all of its tasks were stored; null where that isn't known. */

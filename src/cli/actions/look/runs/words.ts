@@ -65,11 +65,11 @@ export function sumInWords(run: RunFacts): string {
   return run.isAccounted ? sum : `${sum}: this doesn't add up, which is a fault; report it`
 }
 
-/** `20 after a loss, 5 by a replay at …`; empty where nothing was. */
+/** `20 after a loss in the sink, or to another sink, 5 by a replay …`; empty where nothing was. */
 export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
   const { lost, replayed, retried } = sentAgain
   return [
-    ...(lost > 0 ? [`${count(lost)} since the sink had lost them`] : []),
+    ...(lost > 0 ? [`${count(lost)} after a loss in the sink, or to another sink`] : []),
     ...(replayed > 0 ? [`${count(replayed)} by a replay, last at ${replayedAt}`] : []),
     ...(retried > 0 ? [`${plural(retried, 'dead letter')} put back`] : []),
   ].join(', ')

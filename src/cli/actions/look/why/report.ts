@@ -101,7 +101,8 @@ function wordsOfReading({ state, holder }: Reading): string {
   return `${consumer} has held it for ${age(idleMs)}, given out ${plural(deliveries, 'time')}`
 }
 
-function wordsOfGone({ how, unreadBy, passedBy }: Gone): string {
+function wordsOfGone({ how, sinks, unreadBy, passedBy }: Gone): string {
+  if (how === 'elsewhere') return `it went to ${sinks.join(' and to ')}, not to this sink`
   if (how === 'missing') return 'the sink took it and has it no more: `owm verify` compares the slot'
   if (how === 'taken') return 'the sink took it; a reader has taken it away since, as it does when a task is done'
   const unread = unreadBy.length > 0 ? `; ${unreadBy.join(', ')} had not read it` : ''

@@ -16,9 +16,11 @@ export interface Seen {
 export interface Gone {
   /**
    * `taken`: readers take away what they have done. `trimmed`: the sink is full, and no longer reaches back to it.
-   * `missing`: nothing of its own removed it.
+   * `missing`: nothing of its own removed it. `elsewhere`: it never went to this sink, but to others.
    */
-  readonly how: 'taken' | 'trimmed' | 'missing'
+  readonly how: 'taken' | 'trimmed' | 'missing' | 'elsewhere'
+  /** Where those are, without credentials; empty otherwise. */
+  readonly sinks: readonly string[]
   /** Groups that surely never read it: they aren't yet where its slot begins. */
   readonly unreadBy: readonly string[]
   /** Groups that are behind its slot: they have read it, or it was trimmed in front of them. */
@@ -39,15 +41,22 @@ export async function entriesWith(sink: Sink, ids: ReadonlySet<string>): Promise
   return seen
 }
 
+export const goneAs = (how: Gone['how'], sinks: readonly string[] = []): Gone => ({
+  how,
+  sinks,
+  unreadBy: [],
+  passedBy: [],
+})
+
 /** What became of a task of this slot that isn't there. */
 export async function goneFrom(sink: Sink, receipt: Receipt | undefined): Promise<Gone> {
   const { firstEntry: first, lastEntry: last } = receipt ?? {}
   const { isFull, readersRemove } = await removersOf(sink)
-  if (readersRemove) return { how: 'taken', unreadBy: [], passedBy: [] }
-  if (!first || !last) return { how: 'missing', unreadBy: [], passedBy: [] }
+  if (readersRemove) return goneAs('taken')
+  if (!first || !last) return goneAs('missing')
   const [begin, end] = [(await sink.readings?.(first)) ?? [], (await sink.readings?.(last)) ?? []]
   return {
-    how: !isFull || (await reachesBackTo(sink, first)) ? 'missing' : 'trimmed',
+    ...goneAs(!isFull || (await reachesBackTo(sink, first)) ? 'missing' : 'trimmed'),
     unreadBy: begin.filter(({ state }) => state === 'waiting').map(({ group }) => group),
     passedBy: end.filter(({ state }) => state !== 'waiting').map(({ group }) => group),
   }

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
+import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
@@ -20,7 +21,7 @@ import {
   withoutWord,
 } from './match.js'
 import { whyInWords } from './report.js'
-import { entriesWith, goneFrom, type Seen } from './sink.js'
+import { entriesWith, goneAs, goneFrom, type Seen } from './sink.js'
 import { type RunStory, storyOf } from './story.js'
 
 /** What `owm why --json` prints. */
@@ -212,7 +213,8 @@ async function tell(result: WhyResult, { found, loaded, around, failures }: Tell
       const seen = await entriesWith(sink, ids)
       const pipeline = await ownerOf(loaded, around.env)
       const stories: RunStory[] = []
-      for (const run of runs) stories.push(await withGone(storyOf(run, told, seen), sink, pipeline))
+      const where = { sink, address: addressNoted(sink, name), pipeline, elsewhere: found.told?.elsewhere }
+      for (const run of runs) stories.push(await withGone(storyOf(run, told, seen), run, where))
       result.runs = stories.filter((story) => story.isOfPlace)
     })
   } catch (error) {
@@ -221,9 +223,21 @@ async function tell(result: WhyResult, { found, loaded, around, failures }: Tell
   }
 }
 
-/** With what became of a task that the sink took and no longer has. */
-async function withGone(story: RunStory, sink: Sink, pipeline: string): Promise<RunStory> {
-  if (story.what !== 'delivered' || story.entries.length > 0) return story
+interface Where {
+  readonly sink: Sink
+  /** As the outbox has noted it. */
+  readonly address: string
+  readonly pipeline: string
+  readonly elsewhere: Told['elsewhere'] | undefined
+}
+
+/** With what became of a task that was delivered and isn't in the sink. */
+async function withGone(story: RunStory, { run }: RunTold, where: Where): Promise<RunStory> {
+  const { what, seq, entries } = story
+  if (what !== 'delivered' || entries.length > 0) return story
+  const { sink, address, pipeline, elsewhere } = where
+  const others = seq === null ? [] : (elsewhere?.({ run, seq }, address) ?? [])
+  if (others.length > 0) return { ...story, gone: goneAs('elsewhere', others) }
   const receipts: readonly Receipt[] = (await sink.receipts?.(pipeline, story.slot)) ?? []
   return { ...story, gone: await goneFrom(sink, receipts[0]) }
 }
