@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
+import { openDatabase } from '../support/contents.js'
 
 const count = 50
 const slots = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z'] as const
@@ -68,5 +69,60 @@ test('nor are they where another sink had its turn', async () => {
   expect(await runsOf(cwd)).toMatchObject([
     { slot: slots[0], state: 'lost', lost: count - 1, dead: 1, delivered: 0, isAccounted: true },
     { slot: slots[1], state: 'done', lost: 0 },
+  ])
+})
+
+/** All runs so far began two days earlier. */
+async function twoDaysPass(cwd: string): Promise<void> {
+  const database = await openDatabase(join(cwd, 'outbox.db'))
+  await database('UPDATE run SET started_at = started_at - 172800000')
+  await database.close()
+}
+
+test('nor are they where the run is too old to be delivered again', async () => {
+  const cwd = await folder()
+  await run(cwd, 0, 'produce', '--slot', slots[0])
+  await run(cwd, 75, 'produce', '--slot', slots[1], '--set', 'sink.refuses="city":"A')
+  const refused = (await runsOf(cwd))[1]
+  expect(refused).toMatchObject({ dead: expect.any(Number) })
+  await twoDaysPass(cwd)
+  await rename(join(cwd, 'chain.json'), join(cwd, 'gone.json'))
+  const { dead } = { dead: 0, ...refused }
+  const lost = 2 * count - dead
+  const told = await run(cwd, 75, 'flush')
+  expect(told).toContain(`none of them can be delivered again (lost ${lost}, again 0)`)
+  expect(told).toContain(`has lost ${lost} tasks`)
+  expect(await runsOf(cwd)).toMatchObject([
+    { state: 'lost', lost: count, delivered: 0, isAccounted: true },
+    { state: 'lost', lost: count - dead, dead, delivered: 0, isAccounted: true },
+  ])
+})
+
+test('a dead letter at the end of a turn is no loss when the sink has another turn', async () => {
+  const cwd = await folder()
+  await run(cwd, 0, 'produce', '--slot', slots[0])
+  await run(cwd, 75, 'produce', '--slot', slots[1], '--set', `sink.refuses="location_id":${count},`)
+  await run(cwd, 0, 'produce', '--slot', '2026-11-23T12:00:00Z', ...elsewhere)
+  await run(cwd, 0, 'produce', '--slot', '2026-11-23T13:00:00Z')
+  expect((await runsOf(cwd)).slice(0, 2)).toMatchObject([
+    { state: 'done', lost: 0, dead: 0, delivered: count },
+    { state: 'done', lost: 0, dead: 1, delivered: count - 1 },
+  ])
+})
+
+test("what is too old doesn't come again behind a run that was discarded", async () => {
+  const cwd = await folder()
+  const later = '2026-11-23T12:00:00Z'
+  await run(cwd, 0, 'produce', '--slot', slots[0])
+  await run(cwd, 0, 'produce', '--slot', slots[1], '--no-flush')
+  await run(cwd, 0, 'outbox', 'discard', '--pending', '--yes')
+  await run(cwd, 0, 'produce', '--slot', later)
+  await twoDaysPass(cwd)
+  await rename(join(cwd, 'chain.json'), join(cwd, 'gone.json'))
+  expect(await run(cwd, 75, 'flush')).toContain(`has lost ${2 * count} tasks`)
+  expect(await runsOf(cwd)).toMatchObject([
+    { slot: slots[0], state: 'lost', lost: count },
+    { slot: slots[1], state: 'discarded', lost: 0, discarded: count },
+    { slot: later, state: 'lost', lost: count },
   ])
 })

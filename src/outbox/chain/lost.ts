@@ -29,7 +29,7 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
     where: {
       id: In([...new Set(kept.map(({ run }) => run))]),
       startedAt: LessThan(before),
-      state: In(['done', 'lost']),
+      state: In(['done', 'lost', 'discarded']), // `lose` leaves the last one as it is
     },
   })
   const tooOld = new Set(old.map(({ id }) => id))
