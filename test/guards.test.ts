@@ -62,6 +62,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['folder-own', '', 'outbox/strangers.integration', 'folders where everybody may replace files'],
   ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],
   ['found-shared', never, 'config/strangers.integration', 'a file or a folder that everybody may write to'],
+  ['dead-told-again', '', 'cli/slot.integration', 'dead letters'],
   ['begun-stays-open', 'const isBegun = false', 'pipeline/read-anew.integration', 'too short a list'],
   ['whole-list-before', "const wasWhole = 'true'", 'pipeline/read-anew.integration', 'minShare'],
   ['another-list-again', 'return undefined', 'pipeline/read-anew.integration', 'a list that has changed'],

@@ -4,14 +4,14 @@
  *     pending --refused--> dead --retry--> retried (pending again, under a new seq)
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
-import { LessThan, LessThanOrEqual } from 'typeorm'
+import { In, LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
 import { cut, placed, taskIn } from './intake.js'
 import type { Queue } from './queue.js'
 import { openAgain } from './runs/holder.js'
 import { among, ofRun } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
-import { batches, deadTasks, runs, states } from './sqlite/entities.js'
+import { batches, deadTasks, type RunRow, runs, states } from './sqlite/entities.js'
 import { storeBatches } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
@@ -97,6 +97,12 @@ export class DeadLetters {
   /** How many died before a time. */
   async countOlder(before: number): Promise<number> {
     return this.#database.inTurn((manager) => manager.countBy(deadTasks, { fate: 'dead', diedAt: LessThan(before) }))
+  }
+
+  /** How many dead tasks these runs have. */
+  async countOf(ofSlot: readonly RunRow[]): Promise<number> {
+    const run = In(ofSlot.map(({ id }) => id))
+    return this.#database.inTurn((manager) => manager.countBy(deadTasks, { run, fate: 'dead' }))
   }
 
   /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */

@@ -30,7 +30,7 @@ import { Rejects } from './input/rejects.js'
 import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
-import { refusals, relay } from './relay.js'
+import { earlierRefusals, refusals, relay } from './relay.js'
 import type { Agenda, Begun } from './slots/agenda.js'
 import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js'
 import { servedElsewhere } from './slots/elsewhere.js'
@@ -105,8 +105,10 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
   step('settled')
-  errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
   const read = await readInstead(run, outbox)
+  errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
+  // guard: dead-told-again
+  if (options.flush) errors.push(...(await earlierRefusals(read, delivered, deps)))
   deps.onRun?.(read)
   return {
     ...delivered,

@@ -14,6 +14,7 @@
  *     sent --superseded--> the relay stops, for good
  */
 import { errorKindOf, isOwmError, type OwmError, RefusedError } from '../errors/index.js'
+import type { RunRow } from '../outbox/outbox.js'
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
@@ -263,14 +264,19 @@ const isFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<boo
 /** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
 export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
   if (refused === 0) return []
-  return [
-    new RefusedError(
-      `The sink ${sink.name} refused ${plural(refused, 'task')} for good: set aside as dead, the others went on.`,
-      {
-        hint:
-          '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
-          '`owm outbox purge --dead` gives them up.',
-      },
-    ),
-  ]
+  const what = `The sink ${sink.name} refused ${plural(refused, 'task')} for good`
+  return [new RefusedError(`${what}: set aside as dead, the others went on.`, { hint: ofDeadLetters })]
 }
+
+/** Why a slot that nothing is left to do for isn't in the sink as a whole: an earlier start has set tasks aside. */
+export async function earlierRefusals({ slot }: RunRow, { refused }: Delivered, deps: Deps): Promise<OwmError[]> {
+  const { deadLetters, ledger } = deps.outbox
+  const dead = refused > 0 ? 0 : await deadLetters.countOf(await ledger.ofSlot(slot))
+  if (dead === 0) return []
+  const what = `${plural(dead, 'task')} of the slot ${slot} ${dead === 1 ? 'is a dead letter' : 'are dead letters'}`
+  return [new RefusedError(`${what}: the sink ${deps.sink.name} had refused them for good.`, { hint: ofDeadLetters })]
+}
+
+const ofDeadLetters =
+  '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
+  '`owm outbox purge --dead` gives them up.'

@@ -1,6 +1,7 @@
 /** Where the slot of a run comes from. */
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { folderWith, owm, owmJson } from '../support/cli.js'
+import { folderWith, owm, owmJson, root } from '../support/cli.js'
 import { base } from './scene.js'
 
 const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
@@ -42,3 +43,31 @@ it('flags that are empty, as templates write them, are none: the configured sink
   const again = await owmJson<{ outbox: { path: string } }>(['produce', '--slot', ten], { cwd })
   expect(json.outbox.path).toBe(again.json.outbox.path)
 })
+
+it.each([
+  ['on its own', {}],
+  ['of a schedule', { schedule: { cron: '0 * * * *', maxAge: '3650d' } }],
+])(
+  'a slot %s that has dead letters is no success when it is started again, until they are given up',
+  async (_, more) => {
+    const sink = { use: join(root, 'test', 'plugins', 'chain-sink.mjs'), file: 'chain.json' }
+    const cwd = await folderWith({ ...base, sink, ...more })
+    const produce = (...args: string[]) =>
+      owmJson<{ outbox: { dead: number }; error?: { code: string; message: string } }>(
+        ['produce', '--slot', ten, ...args],
+        { cwd },
+      )
+    expect(await produce('--set', 'sink.refuses="location_id":1,')).toMatchObject({
+      code: 75,
+      json: { outbox: { dead: 1 } },
+    })
+    const { code, json } = await produce()
+    expect({ code, json }).toMatchObject({ code: 75, json: { outbox: { dead: 1 }, error: { code: 'REFUSED' } } })
+    expect(json.error?.message).toMatch(`1 task of the slot ${ten} is a dead letter: the sink `)
+    // The next slot has none.
+    expect((await owm(['produce', '--slot', eleven], { cwd })).code).toBe(0)
+    expect((await owm(['outbox', 'purge', '--dead', '--yes'], { cwd })).code).toBe(0)
+    expect((await produce()).code).toBe(0)
+  },
+  120_000,
+)
