@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
-import { folderWith, owm, owmJson, type Ran, root, startOwm, until } from '../support/cli.js'
+import { bin, folderWith, owm, owmJson, type Ran, root, startOwm, until } from '../support/cli.js'
 import { describeWithStranger } from '../support/users.js'
 
 const slot = ['--slot', '2026-11-23T10:00:00Z']
@@ -243,6 +243,30 @@ describe('another name for the file', () => {
     expectRefused(await owm(['flush'], { cwd }), /no outbox|isn't there/)
     await rename(away, path)
     expect(await owm(['produce', ...slot], { cwd })).toMatchObject({ code: 0 })
+    expect(new Set(await linesOf(cwd)).size).toBe(30)
+  })
+})
+
+describeWithStranger("rights of the outbox's folder that change during a run", (stranger) => {
+  test.each(['000', '444', '500'])('mode %s: what stops the outbox is told as its trouble, at once', async (mode) => {
+    const cwd = await shared()
+    await chown(cwd, stranger().uid, stranger().uid)
+    await chown(join(cwd, 'shared'), stranger().uid, stranger().uid)
+    const started = `OWM_CRASH_AT=batch:answered:2 OWM_CRASH_SIGNAL=SIGSTOP '${process.execPath}' ${crash.join(' ')}`
+    const said = await stranger().sh(
+      `${started} '${bin}' produce ${slot.join(' ')} > said 2>&1 & pid=$!
+       until ps -o stat= -p $pid | grep -q ^T; do sleep 0.05; done
+       chmod ${mode} shared; kill -CONT $pid; wait $pid || echo "exit $?"; chmod 700 shared; cat said`,
+      cwd,
+    )
+    // A folder that can still be read takes no new files: SQLite needs none.
+    if (mode !== '500') {
+      expect(said).toMatch(/^exit 74\n/)
+      expect(said).toMatch(/^owm: The outbox \S+outbox\.db can't be used: access is denied \(EACCES\)\.$/m)
+      expect(said).not.toMatch(/tried again|fault of owm/)
+    } else expect(said).toMatch(/^slot \S+: 30 locations read, 30 tasks delivered/)
+    expect(await stranger().owm(['produce', ...slot], cwd)).toMatchObject({ code: 0 })
+    // The sink has no fence: what was under way when the run stopped comes twice.
     expect(new Set(await linesOf(cwd)).size).toBe(30)
   })
 })

@@ -73,7 +73,7 @@ export class Database {
         if (masked) database.masked = masked
         return database
       } catch (error) {
-        await removeEmpty(path)
+        await removeEmpty(path).catch(() => undefined) // an empty file does no harm
         throw error
       }
     })
@@ -119,8 +119,13 @@ export class Database {
   /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
   async isStale(): Promise<boolean> {
     if (!this.#atRest) return false
-    const [log, now] = await Promise.all([statsOf(`${this.path}-wal`), statsOf(this.path)])
+    const [log, now] = await guarded(this.path, () => Promise.all([statsOf(`${this.path}-wal`), statsOf(this.path)]))
     return log !== undefined || now?.mtimeMs !== this.#atRest.mtimeMs
+  }
+
+  /** Rights may change, or a disk go, while owm works. */
+  async #isStill(identity: Stats): Promise<boolean> {
+    return guarded(this.path, () => isStill(this.path, identity))
   }
 
   /**
@@ -130,7 +135,7 @@ export class Database {
   async inTurn<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const begin = async (): Promise<T> => {
       // guard: same-file
-      if (this.#identity && !(await isStill(this.path, this.#identity))) throw replaced(this.path)
+      if (this.#identity && !(await this.#isStill(this.#identity))) throw replaced(this.path)
       return work(this.#runner.manager).catch((error: unknown) => {
         throw error instanceof QueryFailedError || error instanceof DamagedColumn
           ? asOutboxError(this.path, error)
@@ -177,7 +182,9 @@ export class Database {
    * for anybody's turn where none has written.
    */
   async checkEpoch(): Promise<void> {
-    const [row] = await this.#runner.manager.query<{ data_version: number }[]>('PRAGMA data_version')
+    const [row] = await guarded(this.path, () =>
+      this.#runner.manager.query<{ data_version: number }[]>('PRAGMA data_version'),
+    )
     if (row?.data_version === this.#dataVersion) return
     await this.inTurn((manager) => this.#mustBeOurs(manager))
     this.#dataVersion = row?.data_version
@@ -230,8 +237,9 @@ export class Database {
 
   async close(): Promise<void> {
     await this.#last
-    await this.#source.destroy().finally(this.#leave)
-    if (this.#identity) await removeEmpty(this.path, ['-journal'])
+    await guarded(this.path, () => this.#source.destroy()).finally(this.#leave)
+    // It's empty: where it can't be removed it does no harm, and what went wrong before is told.
+    if (this.#identity) await removeEmpty(this.path, ['-journal']).catch(() => undefined)
   }
 }
 
