@@ -13,8 +13,12 @@ beforeEach(() => redis().client.flushall())
 
 const stream = 'owm-ingestion-stream'
 const [ten, eleven] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z']
-const folder = (more: object = {}): Promise<string> =>
-  folderWith({ ...base, sink: { use: 'redis-stream', url: redis().server.url }, ...more })
+const settingsOf = (more: object = {}): object => ({
+  ...base,
+  sink: { use: 'redis-stream', url: redis().server.url },
+  ...more,
+})
+const folder = (more: object = {}): Promise<string> => folderWith(settingsOf(more))
 async function produce(cwd: string, slot: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await owm(['produce', '--slot', slot, ...args], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -183,6 +187,46 @@ it('of a history that was purged, number and sum prove the slot, or the list doe
   expect((await verify(cwd, '--slot', ten)).slots).toMatchObject([
     { there: 17, trimmed: 0, others: 0, outside: 0, differences: [{ kind: 'missing', count: 3 }] },
   ])
+})
+
+describe('of a history that was purged', () => {
+  const purged = async (cwd: string): Promise<void> => {
+    await produce(cwd, ten)
+    expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
+  }
+  /** Does what a difference says. */
+  const mended = async (cwd: string, todo = ''): Promise<void> => {
+    const [, command = ''] = /^`owm ([^`]+)`/.exec(todo) ?? []
+    expect(command).toMatch(/^outbox replay /)
+    expect((await owm([...command.split(' '), '--yes'], { cwd })).code, todo).toBe(0)
+    expect(await verify(cwd, '--source')).toMatchObject({ code: 0, slots: [{ state: 'same', delivered: 25 }] })
+  }
+
+  it('what the list has besides comes by what is said of it', async () => {
+    const cwd = await folder()
+    await purged(cwd)
+    await writeFile(
+      join(cwd, '.owmrc.json'),
+      JSON.stringify({ ...settingsOf(), source: { ...base.source, count: 25 } }),
+    )
+    const { slots } = await verify(cwd, '--source')
+    const [difference] = slots[0]?.differences ?? []
+    // The stream isn't full, so nothing was trimmed.
+    expect(difference).toMatchObject({ kind: 'not in slot', count: 5, what: expect.not.stringContaining('trimmed') })
+    await mended(cwd, difference?.todo)
+    expect(await entries()).toHaveLength(25)
+  })
+
+  it('a receipt that was deleted is written again by what is said of it', async () => {
+    const cwd = await folder({ source: { ...base.source, count: 25 } })
+    await purged(cwd)
+    await redis().client.del(await redis().client.keys('*:owm:receipts*'))
+    const { slots } = await verify(cwd)
+    const [difference] = slots[0]?.differences ?? []
+    expect(difference?.kind).toBe('no receipt')
+    await mended(cwd, difference?.todo)
+    expect(await entries()).toHaveLength(25)
+  })
 })
 
 it('what a full stream took of a batch counts as delivered', async () => {

@@ -1,9 +1,12 @@
 /** What a PostgreSQL that can't serve says, and what follows: a class, a next step. The server is real. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { VerifyResult } from '../../../src/commands/verify.js'
 import { errorKindOf, type OwmError, toError } from '../../../src/errors/index.js'
 import postgres from '../../../src/sinks/postgres/index.js'
-import { owm } from '../../support/cli.js'
+import { owm, owmJson } from '../../support/cli.js'
 import { startPostgres, type TestDatabase } from '../../support/databases.js'
 import { Caller, folderFor, openSink } from './scene.js'
 
@@ -138,6 +141,26 @@ describe('tasks that the database will never take', () => {
     await caller.deliver(sink, 0, 1, 'Bern')
     await expect(caller.deliver(sink, 1, 3, city)).rejects.toMatchObject({ code: 'REFUSED' })
     expect(await caller.deliver(sink, 1, 2, 'Bern')).toEqual(['delivered'])
+  })
+
+  it('given up, and no longer kept, they are no difference to the list', async () => {
+    const table = 'answers.given_up'
+    const cwd = await folderFor({ url: server.url, table }, 40)
+    const verified = async () =>
+      (await owmJson<VerifyResult>(['verify', '--source', '--slot', '2026-11-23T11:00:00Z'], { cwd })).json.slots
+    expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })).code).toBe(0)
+    await server.query(`ALTER TABLE ${table} ADD CHECK (task->>'task_id' !~ '^[0-3]') NOT VALID`)
+    expect((await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })).code).toBe(75)
+    expect((await owm(['outbox', 'purge', '--older-than', '0s', '--dead', '--yes'], { cwd })).code).toBe(0)
+    const [given] = await verified()
+    expect(given?.discarded).toBeGreaterThan(0)
+    expect(given).toMatchObject({ state: 'same', differences: [] })
+    const config = JSON.parse(await readFile(join(cwd, '.owmrc.json'), 'utf8'))
+    await writeFile(join(cwd, '.owmrc.json'), JSON.stringify({ ...config, source: { ...config.source, count: 42 } }))
+    const [more] = await verified()
+    // A table trims nothing.
+    const [difference] = more?.differences ?? []
+    expect(difference).toMatchObject({ kind: 'not in slot', what: expect.not.stringContaining('trimmed') })
   })
 })
 

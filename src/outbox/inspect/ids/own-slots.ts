@@ -35,6 +35,8 @@ export interface OwnSlot {
   readonly discarded: number
   /** Tasks that the sink had and lost. */
   readonly lost: number
+  /** Whether the history has all that its runs stored: only then `produce` reads it again (pipeline/slots/enter). */
+  readonly isHistoryKept: boolean
   /** The sum of the ids that are known: those that are kept, and the dead letters. */
   readonly knownSum: IdSum
   /** Whether tasks of it were sent again of which the history no longer says how often. */
@@ -80,7 +82,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
       const [first] = own
       if (!first) continue
       const { slot } = first
-      const { kept, pending, stored, sum, dead } = known.shards[number] ?? none()
+      const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? none()
       const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
       const given = total(({ persisted, discarded: given }) => persisted - given, currentOf(own))
@@ -93,6 +95,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
         discarded,
         lost,
         kept,
+        isHistoryKept: storedOnce >= total(({ persisted }) => persisted, currentOf(own)),
         knownSum: sum,
         state: stateOf(own, sink),
         receipt: receiptOf(own, asked.pipeline, dead, intervalOf(rows.filter((row) => row.slot === slot))),
@@ -137,10 +140,12 @@ interface KnownOfShard {
   dead: number
   /** Of all runs, as often as they were given out. */
   stored: number
+  /** Of the runs that count, each task once. */
+  storedOnce: number
   readonly sum: IdSum
 }
 
-const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, sum: new IdSum() })
+const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, storedOnce: 0, sum: new IdSum() })
 
 async function knownIds(
   view: View,
@@ -174,6 +179,7 @@ async function knownIds(
       // What was replayed was sent, and is sent once more from a later batch.
       if (fate === undefined || fate === 'replayed') ids.expect(id, number)
       if (of) of.stored++
+      if (of && current.has(run) && !isPutBack(fate)) of.storedOnce++
       // Dead letters are counted above; what was put back stands in a later batch, too.
       if (!of || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
       of.sum.add(id)

@@ -125,6 +125,7 @@ interface Judged {
 export function judge(judged: Judged): Verified {
   const { own, found, ids, sink, isHeld } = judged
   const { slot, shard, delivered, dead, discarded } = own
+  const isOfDiscarded = judged.isListed && areDiscarded(judged)
   const tasks = tasksOf(own, found, ids)
   const base = {
     slot,
@@ -149,9 +150,9 @@ export function judge(judged: Judged): Verified {
     ...receiptDifferences(judged).map((one) => ({ ...one, todo: lacking[0]?.todo ?? one.todo })),
     ...lacking,
     ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
-    ...(judged.isListed ? listDifferences(own, tasks.isKept, ids) : []),
+    ...(judged.isListed ? listDifferences(judged, isOfDiscarded ? { ...ids, onlyListed: [] } : ids) : []),
   ]
-  const state = differences.length > 0 ? 'different' : tasks.isProven ? 'same' : 'unproven'
+  const state = differences.length > 0 ? 'different' : tasks.isProven || isOfDiscarded ? 'same' : 'unproven'
   return {
     ...base,
     state,
@@ -178,8 +179,14 @@ interface Tasks {
   readonly missingIds: readonly string[]
   readonly others: number
   readonly isProven: boolean
-  /** Whether the history still has all of them. */
-  readonly isKept: boolean
+}
+
+/** Whether what only the list has are tasks that were discarded and are no longer kept: all ids have the slot's sum. */
+function areDiscarded({ own, found, ids }: Judged): boolean {
+  if (own.discarded === 0 || ids.onlyListed.length === 0 || !hasRange(found)) return false
+  const sum = new IdSum()
+  for (const part of [own.knownSum.toString(), found.unknownSum.toString(), ...ids.onlyListed]) sum.add(part)
+  return sum.toString() === own.receipt?.taskIdSum
 }
 
 /** What of a slot is there; where readers take what they have done, what is missing was taken. */
@@ -193,12 +200,11 @@ function tasksOf(own: OwnSlot, found: Found, ids: Ids): Tasks {
 /** Of a slot that the history still has as a whole, id by id; else by number and sum. */
 function countedIn(own: OwnSlot, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
   const owed = Math.max(0, own.delivered - own.kept)
-  const isKept = owed === 0
   // What was trimmed was sent first. Where nothing is left of the slot, it's its end that tells.
   const isExcused = ids.there > 0 ? found.isTrimmed : found.isGone
   const missingIds = isExcused ? ids.behind : [...ids.before, ...ids.behind]
-  const known = { trimmed: isExcused ? ids.before.length : 0, missing: missingIds.length, missingIds, isKept }
-  if (isKept) return { ...known, there: ids.there, others: found.unknown, isProven: true }
+  const known = { trimmed: isExcused ? ids.before.length : 0, missing: missingIds.length, missingIds }
+  if (owed === 0) return { ...known, there: ids.there, others: found.unknown, isProven: true }
   const there = ids.there + Math.min(owed, found.unknown)
   const others = Math.max(0, found.unknown - owed)
   const lacking = Math.max(0, owed - found.unknown)
@@ -214,7 +220,9 @@ function countedIn(own: OwnSlot, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
 const compared = ['read', 'rejected', 'duplicates', 'delivered', 'taskIdSum'] as const
 
 function receiptDifferences({ own, found, sink }: Judged): Difference[] {
-  const todo = `\`${startOf(own)}\` compares the slot with the source and writes its receipt again`
+  const todo = own.isHistoryKept
+    ? `\`${startOf(own)}\` compares the slot with the source and writes its receipt again`
+    : `${replays(own, sink)}; its receipt is written again then`
   const { receipt: expected } = own
   const { receipt } = found
   if (!sink.receipts || !expected || own.mayLackRuns) return []
@@ -232,8 +240,9 @@ function receiptDifferences({ own, found, sink }: Judged): Difference[] {
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
 
-const startOf = ({ slot, shard }: OwnSlot): string =>
-  `owm produce --slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
+const startOf = (own: OwnSlot): string => `owm produce ${named(own)}`
+
+const named = ({ slot, shard }: OwnSlot): string => `--slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
 
 const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
   name === 'taskIdSum'
@@ -246,18 +255,18 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
  */
 function missing(judged: Judged, { missing: count, missingIds }: Tasks): Difference {
   const { own, found, sink, isEmpty, flushedSince } = judged
-  const { slot, lost, runs } = own
+  const { lost, runs } = own
   const isLost = isEmpty && sink.receipts !== undefined && !found.receipt
   const isFlushed = isLost && sink.guarantee === 'exactly-once' && runs.every((run) => run.startedAt >= flushedSince)
-  const todo =
-    isFlushed && lost === 0
-      ? '`owm flush` delivers again what the sink has lost'
-      : `\`owm outbox replay --slot ${slot}\` delivers ${replayedTo(sink)}, under the same ids`
-  const named = missingIds.slice(0, mostIds)
-  if (lost > 0)
-    return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids: named, todo }
-  return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids: named, todo }
+  const todo = isFlushed && lost === 0 ? '`owm flush` delivers again what the sink has lost' : replays(own, sink)
+  const ids = missingIds.slice(0, mostIds)
+  if (lost > 0) return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids, todo }
+  return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids, todo }
 }
+
+/** Of a slot whose history is gone, a plain `produce` reads nothing. */
+const replays = (own: OwnSlot, sink: Judged['sink']): string =>
+  `\`owm outbox replay ${named(own)}\` delivers ${replayedTo(sink)}, under the same ids`
 
 /** What a replay leaves out is what the sink says that it holds (pipeline/contact.ts). */
 const replayedTo = ({ taskIds, position, place }: Judged['sink']): string =>
@@ -273,15 +282,15 @@ const twice = (ids: readonly string[]): Difference => ({
   todo: 'Workers that skip by task_id do each once; `owm why` with an id shows its entries',
 })
 
-function listDifferences(own: OwnSlot, isKept: boolean, { onlyListed, notListed }: Ids): Difference[] {
+function listDifferences({ own, found, sink }: Judged, { onlyListed, notListed }: Ids): Difference[] {
   const more: Difference = {
     kind: 'not in slot',
     count: onlyListed.length,
     ids: onlyListed.slice(0, mostIds),
-    what: isKept
+    what: own.isHistoryKept
       ? 'the list has them, and the slot has no task of theirs'
-      : 'the list has them, and the sink has no task of theirs; it may have been trimmed',
-    todo: `\`${startOf(own)}\` adds them`,
+      : `the list has them, and the sink has no task of theirs${whereTheyMayBe(own, found)}`,
+    todo: own.isHistoryKept ? `\`${startOf(own)}\` adds them` : replays(own, sink),
   }
   const fewer: Difference = {
     kind: 'not in list',
@@ -291,6 +300,16 @@ function listDifferences(own: OwnSlot, isKept: boolean, { onlyListed, notListed 
     todo: 'Compare the list with an older one; `owm why` with an id shows which place it is',
   }
   return [more, fewer].filter(({ count }) => count > 0)
+}
+
+/** Why the sink may not have what only the list has, where the history no longer tells. */
+function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Found): string {
+  const may = [
+    ...(isTrimmed ? ['have been trimmed'] : []),
+    ...(isTakenFrom ? ['have been taken by readers'] : []),
+    ...(discarded > 0 ? [`be among the ${discarded} that were discarded`] : []),
+  ]
+  return may.length > 0 ? `; they may ${may.join(', or ')}` : ''
 }
 
 /** A slot that the outbox has no run of. */
