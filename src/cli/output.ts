@@ -4,7 +4,7 @@
 import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
-import { codeOf, toError } from '../errors/index.js'
+import { codeOf, OutboxError, toError } from '../errors/index.js'
 
 /** The secrets of this process. */
 export const secrets = new Secrets()
@@ -31,6 +31,15 @@ let lost: Error | undefined
 export async function lossOfOutput(): Promise<Error | undefined> {
   await new Promise((written) => process.stdout.write('', written))
   return lost
+}
+
+/** For a command that is asked to print what it makes: throws OutboxError where standard output is closed. */
+export async function mustGoSomewhere(): Promise<void> {
+  const { isOutputClosed } = await import('../files/rules.js')
+  if (!(await isOutputClosed())) return
+  throw new OutboxError('Standard output is closed: nothing can be printed there.', {
+    hint: 'Start owm with a standard output, or name a file: --out FILE.',
+  })
 }
 
 /** Whether a stream shows colours: a terminal that can, unless NO_COLOR says no; or any, where FORCE_COLOR says so. */

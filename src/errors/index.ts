@@ -88,7 +88,10 @@ export class TransientError extends OwmError {
   override readonly [mark] = 'transient'
   override readonly code: string = 'NOT_HANDED_OVER'
   override readonly exitCode = exitCodes.notDelivered
-  /** Milliseconds for which the other side asked to be left alone, where it did: no retry comes earlier. */
+  /**
+   * Milliseconds for which the other side asked to be left alone, where it did: no retry comes earlier. Infinity where
+   * only another start can help: there is no retry then, and the circuit stays as it is.
+   */
   readonly retryAfterMs: number | undefined
 
   constructor(

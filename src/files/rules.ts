@@ -7,7 +7,7 @@
  * on it, SQLite's included.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, lstat, open, readlink, realpath, rm, stat } from 'node:fs/promises'
+import { access, lstat, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from '../errors/index.js'
@@ -215,6 +215,17 @@ async function streamNamed(path: string): Promise<Stream | undefined> {
   const folder = await realpath(dirname(path)).catch(() => '')
   const isOwn = folder === '/dev/fd' || new RegExp(`^/proc/${process.pid}(/task/\\d+)?/fd$`).test(folder)
   return isOwn ? streams[Number(basename(path))] : undefined
+}
+
+/**
+ * Whether standard output was closed, or ignored, when owm was started: it is /dev/null then, opened for both ways.
+ * Who writes `> /dev/null` opens it for writing alone.
+ */
+export async function isOutputClosed(): Promise<boolean> {
+  const [output, nowhere] = await Promise.all([stat('/dev/fd/1'), stat('/dev/null')])
+  if (output.rdev !== nowhere.rdev) return false
+  const about = await readFile('/proc/self/fdinfo/1', 'utf8').catch(() => '') // on Linux
+  return (Number.parseInt(/^flags:\s*(\d+)$/m.exec(about)?.[1] ?? '', 8) & constants.O_RDWR) !== 0
 }
 
 /** Whether somebody else may put a file into a folder; a group is as good as its members. */

@@ -40,7 +40,8 @@ export const logEvents = {
   'sink-lost-tasks': 'The sink lost tasks that it had.',
   'batch-refused': 'The sink refused a batch: its halves are tried (debug).',
   'tasks-dead': 'The sink refused tasks for good: they are dead letters.',
-  'entries-trimmed': "The stream's bound trimmed entries that nobody had read.",
+  'entries-trimmed':
+    "The stream's bound trimmed entries that nobody had read; `entries` counts all since the start: don't add them up.",
   'redis-may-delete': 'Redis may delete the stream when its memory is full.',
   'plugin-not-closed': 'A source or sink could not be closed.',
   'traceparent-wrong': "TRACEPARENT isn't valid, and is ignored.",

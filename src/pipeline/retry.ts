@@ -66,6 +66,7 @@ interface ResilienceContext {
 export function isTransient(error: Error): boolean {
   const kind = errorKindOf(error) ?? 'transient'
   if (kind === 'configuration' || kind === 'refused' || kind === 'outbox') return false
+  if (retryAfterOf(error) === Number.POSITIVE_INFINITY) return false
   return !['CHANGED', 'SUPERSEDED', 'SINK_FULL'].some((code) => isOwmError(error, code))
 }
 

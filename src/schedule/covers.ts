@@ -46,8 +46,7 @@ type Missed = MissedSlots & { readonly reason: string; readonly served?: number 
 export const missedInWords = ({ from, to, count: times, reason, served }: Missed): string =>
   `${plural(times, 'scheduled time')}, ${times === 1 ? from : `${from} to ${to}`} (${reason})${servedInWords(served)}`
 
-export const servedInWords = (served = 0): string =>
-  served > 0 ? `, ${count(served)} of them served by a backfill since` : ''
+export const servedInWords = (served = 0): string => (served > 0 ? `, ${count(served)} of them served since` : '')
 
 /**
  * The slots that a new run behind them takes over, with their intervals, the newest first: those right before it that

@@ -127,6 +127,18 @@ describe('output that cannot be written ends no run, and changes no exit code:',
   })
 })
 
+it('a reader that has gone is not asked again by this process, and opens no circuit for the next', async () => {
+  const sink = { use: 'jsonl', path: '-' }
+  const retry = { attempts: 8, initialDelayMs: 1_000 }
+  const cwd = await folderWith({ ...base, sink, retry, breaker: { failures: 1 } })
+  const { code, stderr } = await inShell(`{ ${process.execPath} ${bin} produce; echo "exit $?" >&2; } | true`, cwd)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('The reader of standard output has gone') })
+  expect(stderr).toContain('exit 75')
+  expect(stderr).not.toContain('tried again')
+  expect(await redirected('flush', '> /dev/null', cwd)).toBe(0)
+  expect(await pendingIn(cwd)).toBe(0)
+})
+
 describe('a command that only shows says exit 0 of no loss:', () => {
   const disk = /can't be written to standard output: ENOSPC/
   const scheduled = { ...base, schedule: { cron: '0 * * * *' } }
@@ -168,6 +180,16 @@ describe('a command that only shows says exit 0 of no loss:', () => {
       expect({ code, stderr }).toEqual({ code: 74, stderr: expect.stringMatching(/EFBIG.*\n.*Make room/) })
     }
     expect(await inShell(owmTo('init', ''), empty)).toMatchObject({ code: 0 })
+  })
+
+  it('a standard output that is closed, where what it makes was to be printed', async () => {
+    const cwd = await folderWith(base)
+    expect((await owm(['produce'], { cwd })).code).toBe(0)
+    for (const args of ['outbox export', 'report --out -']) {
+      const stderr = expect.stringMatching(/^owm: Standard output is closed/)
+      expect({ args, ...(await inShell(owmTo(args, '>&-'), cwd)) }).toEqual({ args, code: 74, stderr })
+      expect(await inShell(owmTo(args, '> /dev/null'), cwd)).toMatchObject({ code: 0 })
+    }
   })
 
   it('a part that still had room', async () => {

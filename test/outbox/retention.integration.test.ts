@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import type { PurgeResult } from '../../src/commands/outbox/purge.js'
 import type { RetryResult } from '../../src/commands/outbox/retry.js'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
 
 /** Ten of a hundred tasks are dead: the sink refused every tenth. */
@@ -63,6 +64,23 @@ test('retry puts dead tasks back: named, of a run, or all; flush hands them over
   expect(after.json.runs[0]).toMatchObject({ state: 'done', persisted: 100, delivered: 100, dead: 0 })
   expect(after.json.tasks).toHaveLength(100)
   expect((await owmJson<RetryResult>(['outbox', 'retry', '--all'], { cwd: folder })).json.retried).toBe(0)
+})
+
+test('all commands show one pace of a run, and no shorter time once its dead tasks were put back', async () => {
+  const cwd = await withDead()
+  const paceIn = async () => {
+    const { json } = await owmJson<RunsResult>(['runs'], { cwd })
+    const { durationMs, perSecond } = json.pipelines[0]?.runs[0] ?? {}
+    const { stdout } = await owm(['outbox', 'inspect'], { cwd, env: { COLUMNS: '200' } })
+    return { durationMs, perSecond, shown: /^\S{8} .*/m.exec(stdout)?.[0] }
+  }
+  const before = await paceIn()
+  expect(before.perSecond).toBeGreaterThan(0)
+  expect(before.shown).toMatch(new RegExp(` s +${before.perSecond?.toLocaleString('en-US')} `))
+  expect((await owm(['outbox', 'retry', '--all'], { cwd })).code).toBe(0)
+  expect((await owm(['flush', '--set', 'sink.mended=true'], { cwd })).code).toBe(0)
+  const { durationMs, perSecond } = await paceIn()
+  expect({ durationMs, perSecond }).toEqual({ durationMs: null, perSecond: before.perSecond })
 })
 
 test('retry wants exactly one way to name them', async () => {

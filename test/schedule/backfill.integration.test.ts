@@ -7,7 +7,8 @@ import type { InspectResult } from '../../src/commands/outbox/inspect.js'
 import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
 import type { WhyResult } from '../../src/commands/why.js'
-import { owm, owmJson, type Ran } from '../support/cli.js'
+import { owm, owmJson, type Ran, root, startOwm } from '../support/cli.js'
+import { untilSaid, untilStopped } from '../support/faults.js'
 import { redisScene, stream } from '../support/redis-scene.js'
 import { at, countIn, folderOf, produce } from '../support/scheduled.js'
 
@@ -50,6 +51,26 @@ test('serves what was missed and covered, and nothing twice', async () => {
   expect(json.missed).toMatchObject([{ from: hour(6), to: hour(7), count: 2, served: 2 }])
 })
 
+test('what another one serves while it waits counts as served, not as to be served', async () => {
+  const cwd = await folderWithOutage()
+  const now = at(cwd, '2026-11-23T10:30:00Z')
+  const stopped = { OWM_CRASH_AT: 'run:started', OWM_CRASH_SIGNAL: 'SIGSTOP' }
+  const crash = ['--import', join(root, 'test', 'support', 'crash.mjs')]
+  const first = startOwm(['backfill', ...range(5, 9)], {
+    ...now,
+    node: [...(now.node ?? []), ...crash],
+    env: { ...now.env, ...stopped },
+  })
+  await untilStopped(first)
+  const second = startOwm(['backfill', ...range(5, 10), '--wait'], now)
+  await untilSaid(second, 'Waiting for the outbox')
+  first.child.kill('SIGCONT')
+  expect((await first.ended).stdout).toMatch(/^4 slots to serve, 1 served already/)
+  const { stdout, stderr } = await second.ended
+  expect(stdout, stderr).toMatch(/^no scheduled time to serve, 6 served already/)
+  expect(await countIn(cwd)).toBe(18)
+})
+
 test('what it has served is no longer missed: not for doctor, nor for runs, nor in the report', async () => {
   const cwd = await folderWithOutage()
   const now = at(cwd, '2026-11-23T10:30:00Z')
@@ -62,7 +83,7 @@ test('what it has served is no longer missed: not for doctor, nor for runs, nor 
     const gaps = /"gaps":\[[^\]]*\]/.exec(report.stdout)?.[0]
     return [/.* schedule-missed: .*/.exec(doctor.stdout)?.[0], /missed: .*/.exec(runs.stdout)?.[0], gaps]
   }
-  const since = ', 1 of them served by a backfill since'
+  const since = ', 1 of them served since'
   expect((await backfill(cwd, '2026-11-23T10:30:00Z', ...range(7, 7))).code).toBe(0)
   expect(await told()).toEqual([
     `note    schedule-missed: 2 scheduled times, ${hour(6)} to ${hour(7)} (maxAge)${since}`,

@@ -8,7 +8,7 @@ import { type Replayable, type ReplayFilter, replayable } from '../runs/replay.j
 import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
 import { missingOutbox } from '../sqlite/trouble.js'
-import { type RunReport, runsIn } from './ledger/runs.js'
+import { factsIn, type RunFacts } from './ledger/facts.js'
 import { type Filter, type ReasonReport, reasonsIn, type TaskReport, tasksIn } from './tasks/listed.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { mustBeUpToDate, read, type View } from './view.js'
@@ -23,7 +23,7 @@ export interface Picture {
   /** Those that are open or have failures to remember. */
   breakers: BreakerReport[]
   /** Newest first. */
-  runs: RunReport[]
+  runs: RunFacts[]
   /** The dead and the pending ones, or those of one state. */
   tasks: TaskReport[]
   /** How many match, whatever the limit. */
@@ -39,7 +39,7 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
     owner: await ownerIn(view),
     oldestPendingAt: await oldestPendingIn(view),
     breakers: await breakersIn(view),
-    runs: await runsIn(view, { runId: beginningWith(filter.run ?? '') }, filter.limit),
+    runs: await factsIn(view, { run: filter.run ?? '' }, filter.limit),
     tasks: await tasksIn(view, filter),
     matching: await matchingIn(view, filter),
     reasons: await reasonsIn(view, filter),

@@ -1,6 +1,8 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
 import { UsageError } from '../../errors/index.js'
 import type { SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
+import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
@@ -50,6 +52,16 @@ export function unserved(
     else slots.push(slot)
   }
   return { slots, served, givenUp }
+}
+
+/** Those of the slots that no other owm has served since they were looked for. */
+export async function stillUnserved(slots: readonly string[], { ledger }: Pick<Outbox, 'ledger'>): Promise<string[]> {
+  const rows = await Promise.all(slots.map((slot) => ledger.ofSlot(slot)))
+  const isServed = (ofSlot: readonly RunRow[] = []): boolean => {
+    const current = currentOf(ofSlot).filter(({ state }) => state !== 'missed')
+    return current.length > 0 && current.every(({ state }) => state === 'done')
+  }
+  return slots.filter((_, index) => !isServed(rows[index]))
 }
 
 /** Scheduled times that one backfill serves at most: a slip in a year isn't a day's work. */

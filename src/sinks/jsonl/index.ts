@@ -1,10 +1,9 @@
 /** One task a line, in a file or on standard output. */
-import { constants } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
-import { checkStreams } from '../../files/rules.js'
+import { checkStreams, isOutputClosed } from '../../files/rules.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
 import { checks, examined } from './doctor.js'
@@ -31,7 +30,7 @@ export default defineSink({
     if (readOnly) return toLookAt(path === '-' ? undefined : resolve(baseDir, path))
     const memory = new Utf8(0)
     if (path === '-') {
-      if (await isNowhere())
+      if (await isOutputClosed())
         throw new ConfigurationError('Standard output is closed: nobody would get the tasks.', {
           hint: 'Start owm with a standard output, or set sink.path to a file.',
         })
@@ -102,17 +101,6 @@ function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
 
 const delivered = (batch: TaskBatch): Outcome[] => new Array<Outcome>(batch.count).fill('delivered')
 
-/**
- * Whether standard output was closed, or ignored, when owm was started: it is /dev/null then, opened for both ways.
- * Who writes `> /dev/null` opens it for writing alone.
- */
-async function isNowhere(): Promise<boolean> {
-  const [output, nowhere] = await Promise.all([stat('/dev/fd/1'), stat('/dev/null')])
-  if (output.rdev !== nowhere.rdev) return false
-  const about = await readFile('/proc/self/fdinfo/1', 'utf8').catch(() => '') // on Linux
-  return (Number.parseInt(/^flags:\s*(\d+)$/m.exec(about)?.[1] ?? '', 8) & constants.O_RDWR) !== 0
-}
-
 async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome[]> {
   await new Promise<void>((written, failed) => {
     process.stdout.write(lines(batch, memory), (error) => {
@@ -122,6 +110,7 @@ async function toStandardOutput(batch: TaskBatch, memory: Utf8): Promise<Outcome
           codeOf(error) === 'EPIPE'
             ? new TransientError('The reader of standard output has gone.', {
                 hint: 'The tasks wait in the outbox: start owm again with a reader, or set sink.path to a file.',
+                retryAfterMs: Number.POSITIVE_INFINITY,
                 cause: error,
               })
             : error,

@@ -9,7 +9,7 @@ import type { PageParts } from '../../../report/html.js'
 import type { Done } from '../../command.js'
 import { type Surroundings, scheduleOf } from '../../compose.js'
 import { megabytes, plural } from '../../format.js'
-import { secrets } from '../../output.js'
+import { mustGoSomewhere, secrets } from '../../output.js'
 import { ownerOf } from '../../owner.js'
 import { nothingPlanned, type PlanResult, plan, readRhythms } from '../plan/plan.js'
 import { overLimitInWords } from '../plan/report.js'
@@ -54,6 +54,7 @@ export async function report(
     import('../../../outbox/inspect/report.js'),
   ])
   const path = out === '-' ? undefined : await fileAt(out)
+  if (path === undefined) await mustGoSomewhere()
   const { settings } = loaded
   const given = new Given()
   const read = reads ? await readSource(loaded, given, around) : undefined

@@ -1,12 +1,12 @@
 /** `owm outbox inspect`: what an operator sees of the outbox. */
 import type { Loaded } from '../../../config/load.js'
-import type { RunReport } from '../../../outbox/inspect/ledger/runs.js'
+import type { RunFacts } from '../../../outbox/inspect/ledger/facts.js'
 import type { Picture } from '../../../outbox/inspect/picture.js'
 import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed.js'
 import type { Done } from '../../command.js'
-import { age, count, plural, seconds } from '../../format.js'
+import { age, count, plural } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
-import { runStateInWords } from '../look/runs/words.js'
+import { paceOf, runStateInWords, secondsOf } from '../look/runs/words.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -85,13 +85,13 @@ async function reportOf(found: InspectResult, { state, run, location, limit }: I
 /** `20 of 80` */
 const of = (shown: number, all: number): string => (shown < all ? `${count(shown)} of ${count(all)}` : count(all))
 
-async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<string[]> {
+async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<string[]> {
   const isWide = width >= 130
   const optional = isWide ? ['TIME', 'READ/S', 'STARTED'] : [] // below the table where room is short
   const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...optional]
   const rows = runs.map((run) => {
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
-    const { time, rate } = paceOf(run)
+    const { time, rate } = paceInWords(run)
     return [
       run.runId.slice(0, 8),
       run.slot,
@@ -101,7 +101,7 @@ async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<s
     ]
   })
   const below = runs.flatMap((run) => {
-    const { time, rate } = paceOf(run)
+    const { time, rate } = paceInWords(run)
     const pace = isWide || time === '' ? [] : [`${time}, ${rate} locations a second`]
     const error = run.lastError === null ? [] : [`last error: ${run.lastError}`]
     const all = [...pace, ...error]
@@ -110,11 +110,10 @@ async function tableOfRuns(runs: readonly RunReport[], width: number): Promise<s
   return [...(await table(head, rows, width)), ...below]
 }
 
-/** How long a run took or takes, and how many locations it reads a second; empty where that isn't known. */
-function paceOf({ startedAt, finishedAt, isBeingRead, read }: RunReport): { time: string; rate: string } {
-  if (finishedAt === null && isBeingRead !== true) return { time: '', rate: '' }
-  const ms = (finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)
-  return { time: seconds(ms), rate: count(Math.round(read / Math.max(0.001, ms / 1000))) }
+/** How long a run took or takes, and how many locations it read a second; empty where that isn't known. */
+function paceInWords(run: RunFacts): { time: string; rate: string } {
+  const { durationMs, perSecond } = paceOf(run, Date.now())
+  return { time: secondsOf(durationMs), rate: perSecond === null ? '' : count(perSecond) }
 }
 
 function tableOfTasks(tasks: readonly TaskReport[], width: number): Promise<string[]> {

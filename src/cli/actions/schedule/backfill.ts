@@ -95,9 +95,16 @@ export async function backfill(
     return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])] }
   }
   const pipeline = await import('../../../pipeline/slots/backfill.js')
-  const agenda = pipeline.backfill(slots, flags.order === 'newest', schedule)
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
+    result.slots = await pipeline.stillUnserved(slots, outbox)
+    result.alreadyServed += slots.length - result.slots.length
+    if (result.slots.length === 0) {
+      result.outbox.pending = outbox.pending
+      result.durationMs = elapsed()
+      return { result, summary: [lineOf(result, false)] }
+    }
+    const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
     await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
     const parts = { source, sink, outbox }

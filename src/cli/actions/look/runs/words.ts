@@ -3,7 +3,7 @@ import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
 import { count, plural, seconds } from '../../../format.js'
 
-/** How long a run took, in milliseconds; null where that isn't known. */
+/** How long a run took, in milliseconds; null where that isn't known, as where some of it was sent again later. */
 export interface Pace {
   durationMs: number | null
   /** From the start to the end of the source, with the time in which no owm worked. */
@@ -21,8 +21,9 @@ export function paceOf(run: RunFacts, now: number): Pace {
   const between = (from: string | null, to: string | null): number | null =>
     from === null || to === null ? null : Date.parse(to) - Date.parse(from)
   const isSentAgain = Object.values(sentAgain).some((tasks) => tasks > 0)
-  const ended = isSentAgain && storedAt !== null ? storedAt : finishedAt
-  const durationMs = isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, ended)
+  // When it was done first isn't known any more.
+  const durationMs =
+    isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, isSentAgain ? null : finishedAt)
   const readingMs = between(startedAt, readAt)
   const ms = readingMs ?? durationMs
   return {

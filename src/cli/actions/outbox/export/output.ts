@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { codeOf, isOwmError, OutboxError, TransientError, toError, UsageError } from '../../../../errors/index.js'
 import { harmless } from '../../../format.js'
+import { mustGoSomewhere } from '../../../output.js'
 
 export interface Output {
   /** Before the first record; again where the outbox has to be read anew. */
@@ -14,9 +15,11 @@ export interface Output {
   abandon(): Promise<void>
 }
 
-/** Throws UsageError where the file isn't one that may be written. */
+/** Throws UsageError where the file isn't one that may be written, OutboxError where standard output is closed. */
 export async function outputTo(out: string, outbox: string, replaces: boolean): Promise<Output> {
-  return out === '-' ? standardOutput() : fileOutput(resolve(out), outbox, replaces)
+  if (out !== '-') return fileOutput(resolve(out), outbox, replaces)
+  await mustGoSomewhere()
+  return standardOutput()
 }
 
 function standardOutput(): Output {
