@@ -129,6 +129,8 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'outbox/again.integration',
     'another shard that was discarded or lost',
   ],
+  ['dead-read-again', '', 'outbox/dead-read-again.integration', 'purged, replayed'],
+  ['again-leaves-out', 'const leavesOut = false', 'outbox/again.integration', 'brings what the sink lacks'],
   ['again-once', 'const again = options.again === true', 'outbox/again.integration', 'the same command again'],
   ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
 ]

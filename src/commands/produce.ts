@@ -31,7 +31,9 @@ export default class Produce extends OwmCommand<ProduceResult> {
     strict,
     'dry-run': dryRun('write nothing anywhere; show what would be sent'),
     again: Flags.boolean({
-      description: 'read a slot again that the sink has lost, or that the outbox no longer keeps; same task ids',
+      description:
+        'read a slot again that was lost or discarded, or is no longer kept, under the same task ids; ' +
+        'what the sink says it holds is left out',
       dependsOn: ['slot'],
     }),
     'no-flush': Flags.boolean({

@@ -1,7 +1,7 @@
 /**
  * Dead letters: tasks that the sink refused for good.
  *
- *     pending --refused--> dead --retry--> retried (pending again, under a new seq)
+ *     pending --refused--> dead --retry--> retried (pending again, under a new seq; also where its slot is read again)
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
 import { In, LessThan, LessThanOrEqual } from 'typeorm'

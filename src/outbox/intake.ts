@@ -10,8 +10,9 @@ import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
 import type { Queue } from './queue.js'
 import { tasksKept } from './runs/kept.js'
+import { among, before } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
-import { type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
+import { deadTasks, type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
 import { batchesBehind, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
@@ -127,6 +128,8 @@ export class IntakeWriter {
         const lastSeq = state.lastSeq + persisted
         const batches = placed(intake.batches, run, state)
         await storeBatches(manager, run.id, batches, now)
+        // guard: dead-read-again
+        await settleDead(manager, run, batches)
         const leftOut = this.#leftOutOf(batches)
         const why = { fate: 'held', reason: 'the sink held it already' } as const
         if (leftOut.length > 0) await passOver(manager, { run: run.id, ...why, now }, leftOut)
@@ -187,6 +190,21 @@ export class IntakeWriter {
     const persisted = ofSlot.reduce((sum, row) => sum + row.persisted, 0)
     return persisted - (await this.#database.inTurn((manager) => tasksKept(manager, run)))
   }
+}
+
+/**
+ * Dead letters of earlier runs of the slot whose tasks these batches have again are put back by that: an operator who
+ * retries them would double them.
+ */
+async function settleDead(manager: EntityManager, run: RunRow, batches: readonly Batch[]): Promise<void> {
+  const dead = await manager.find(deadTasks, {
+    select: { seq: true, task: true },
+    where: { fate: 'dead', run: before(run) },
+  })
+  if (dead.length === 0) return
+  const stored = new Set(batches.flatMap(({ tasks }) => tasks.map(taskIdOf)))
+  const again = dead.filter(({ task }) => stored.has(taskIdOf(task)))
+  await manager.update(deadTasks, { seq: among(again.map(({ seq }) => seq)) }, { fate: 'retried' })
 }
 
 /** Returns the sum of its ids. */

@@ -124,6 +124,41 @@ describe('what is read again is read once', () => {
   })
 })
 
+describe('a slot that is merely no longer kept', () => {
+  const purge = (cwd: string) => run(cwd, 0, 'outbox', 'purge', '--yes')
+
+  it('brings what the sink lacks of it, and nothing twice', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0, ...limited)
+    await purge(cwd)
+    expect(await again(cwd, 0)).toContain('4 left out, since the sink holds them, 8 tasks delivered')
+    expect(await there()).toEqual([count, count])
+    expect(await run(cwd, 0, 'flush')).not.toContain('lost')
+    expect(await run(cwd, 0, 'verify')).toContain('none differs')
+  })
+
+  it('brings what is left of a part that the sink lost', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await lose(cwd)
+    await again(cwd, 0, ...limited)
+    await purge(cwd)
+    await again(cwd, 0)
+    expect(await there()).toEqual([count, count])
+  })
+
+  it('is told to be there twice where an operator had it sent twice, and is lost once', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await purge(cwd)
+    await run(cwd, 0, 'outbox', 'replay', '--slot', slot, '--all', '--yes')
+    expect(await there()).toEqual([2 * count, count])
+    expect(await run(cwd, 0, 'verify')).toContain(`${count} tasks there twice or more, as they were sent twice`)
+    await lose(cwd)
+    expect(await run(cwd, 75, 'verify')).toContain(`lost ${count}: `)
+  })
+})
+
 it.each([[[]], [['--no-flush']]])(
   'of a slot that was delivered in part and discarded, the sink gets the rest: %j',
   async (how) => {

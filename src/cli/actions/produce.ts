@@ -63,8 +63,11 @@ export interface ProduceResult {
     fewer?: number
   }
   outbox: { path: string | null; persisted: number; pending: number; dead: number }
-  /** `lost`: tasks that it had and lost, and that can't be delivered again. */
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /**
+   * `lost`: tasks that it had and lost, and that can't be delivered again; `held`: tasks of a slot that is read again
+   * that weren't sent, since it holds them; left out where there is none.
+   */
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number; held?: number }
   /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
   served: Served[]
   /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out where there are none. */
@@ -239,6 +242,7 @@ async function note(
   const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   result.outbox.persisted = persisted
+  if (outbox.intake.leftOut > 0) result.sink.held = outbox.intake.leftOut
 }
 
 /** The places that a run's list had: a location that is there twice is one. */
@@ -323,6 +327,7 @@ function lineOf(
     ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
     ...(covers > 0 ? [`covers ${plural(covers, 'scheduled time')} before it`] : []),
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
+    ...(sink.held ? [`${count(sink.held)} left out, since the sink holds them`] : []),
     ...tasksDelivered(sink, repeated > 0),
     ...leftIn(outbox),
     ...otherSlots(result),

@@ -26,7 +26,8 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
       if (!own.some(({ state }) => state === 'read')) continue
       const run = In(own.map(({ id }) => id))
       if (await manager.existsBy(batches, { run, firstSeq: endingAfter(ackedSeq) })) continue
-      const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
+      const counted = In(currentOf(own).map(({ id }) => id))
+      const dead = await manager.countBy(deadTasks, { run: counted, fate: 'dead' })
       const lastSeq = await lastTaken(manager, await lastSeqOf(manager, run))
       const brought = { runs: own.map(({ runId }) => runId), lastSeq }
       whole.push({ receipt: receiptOf(own, pipeline, dead, intervalOf(ofSlot)), brought })

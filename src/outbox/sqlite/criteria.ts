@@ -15,6 +15,10 @@ export const ofRun = (beginning: string): FindOperator<number> =>
     runId: beginning,
   })
 
+/** The row id of an earlier run of the same slot. */
+export const before = ({ id, slot }: { id: number; slot: string }): FindOperator<number> =>
+  Raw((column) => `${column} IN (SELECT id FROM run WHERE slot = :slot AND id < :id)`, { id, slot })
+
 /** A text that contains another, in any case of ASCII letters. */
 export const containing = (text: string): FindOperator<string> =>
   Raw((column) => `instr(lower(${column}), :text)`, { text: lowerAscii(text) })

@@ -263,7 +263,7 @@ export interface DeadRow {
   createdAt: number
   diedAt: number
   /**
-   * What an operator did with it: see dead-letters.ts. Two are no dead letters, but passed over like them: a task that
+   * What became of it: see dead-letters.ts. Two are no dead letters, but passed over like them: a task that
    * is `replayed` has a later seq, too, and one that is `held` is left out, since the sink has it (runs/replay.ts).
    */
   fate: 'dead' | 'retried' | 'discarded' | 'replayed' | 'held'

@@ -83,8 +83,9 @@ export async function enterRun(
     return { run: last, complete: true, missed }
   }
   const namespace = namespaceOf(options, earlier, log)
-  // What was delivered before the rest was discarded may be in the sink still.
-  const leavesOut = again && (options.replay === 'missing' || (!isReplay && own.some(isDiscarded)))
+  // What was delivered before may be in the sink still.
+  // guard: again-leaves-out
+  const leavesOut = again && options.replay !== 'all'
   const by = { source: source.name, sourceDigest: source.digest }
   const run = await ledger.start(
     {
@@ -166,11 +167,13 @@ async function mustBeGone(
   outbox: Outbox,
 ): Promise<void> {
   const isGone = isElsewhere || own.some((run) => run.state === 'lost' || isDiscarded(run))
-  if (isGone || own.length === 0 || (await outbox.intake.deletedOf(own)) > 0) return
+  if (isGone || own.length === 0) return
+  // Also what is kept no longer, but for a dead letter that was put back.
   if (own.some(({ state }) => state === 'read'))
     throw new UsageError(`The slot ${slot} is stored, and waits for the sink: it is not read again.`, {
       hint: '`owm flush` delivers what is pending.',
     })
+  if ((await outbox.intake.deletedOf(own)) > 0) return
   throw new UsageError(`The slot ${slot} is served, and nothing of it is lost: it is not read again.`, {
     hint: '`owm outbox inspect` shows the runs that are lost.',
   })

@@ -28,7 +28,9 @@ export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact:
   throw new ConfigurationError(
     `The sink has the slot ${slot} of ${pipeline} in ${wordsOf(other.shards)}, ` +
       `and this start has ${wordsOf(shards)}: its tasks would come twice.`,
-    { hint: `\`owm produce --slot ${slot} --again\` delivers them all the same: workers skip them by task_id.` },
+    {
+      hint: `\`owm produce --slot ${slot} --again\` delivers those that the sink doesn't hold, or all if it can't say.`,
+    },
   )
 }
 

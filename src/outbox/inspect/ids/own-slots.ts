@@ -84,8 +84,9 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
       const { slot } = first
       const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? none()
       const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
-      const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost)]
-      const given = total(({ persisted, discarded: given }) => persisted - given, currentOf(own))
+      const counted = currentOf(own)
+      const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost, counted)]
+      const given = total(({ persisted, discarded: given }) => persisted - given, counted)
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
@@ -166,7 +167,7 @@ async function knownIds(
     if (fate !== 'dead') continue
     const id = idOf(task, path)
     ids.expect(id, numberOf.get(run) ?? shards.length, true)
-    if (!of) continue
+    if (!of || !current.has(run)) continue
     of.dead++
     of.sum.add(id)
   }

@@ -42,7 +42,7 @@ export interface Verified {
   readonly others: number
   /** Tasks of the slot that stand outside of those two: its receipt was deleted, and written again since. */
   readonly outside: number
-  /** Tasks that are there more often than they were sent, at a sink that promises no more. */
+  /** Tasks that are there more often than known of, at a sink that promises no more or was sent them more than once. */
   readonly twice: number
   readonly differences: Difference[]
 }

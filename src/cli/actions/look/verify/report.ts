@@ -6,7 +6,8 @@ import type { Difference, Verified } from './judge.js'
 import { wordsOfTimes } from './times.js'
 import type { VerifyResult } from './verify.js'
 
-export async function verdictsInWords(result: VerifyResult, limit: number): Promise<string[]> {
+/** @param isOnce whether the sink promises that it takes each task once */
+export async function verdictsInWords(result: VerifyResult, limit: number, isOnce: boolean): Promise<string[]> {
   const { outbox, sink, slots, source, standIn } = result
   const width = terminalWidth()
   if (slots.length === 0)
@@ -26,7 +27,7 @@ export async function verdictsInWords(result: VerifyResult, limit: number): Prom
     '',
     ...(await table(head, rows, width)),
     ...(slots.length > limit ? [`and ${plural(slots.length - limit, 'slot')} more: --limit shows them`] : []),
-    ...shown.flatMap((one) => notesOf(one, width)),
+    ...shown.flatMap((one) => notesOf(one, isOnce, width)),
     ...shown.flatMap(({ differences, ...of }) =>
       differences.flatMap((one, index) => wordsOf(nameOf(of), one, differences[index + 1]?.todo, limit, width)),
     ),
@@ -47,13 +48,21 @@ const nameOf = ({ slot, shard }: Pick<Verified, 'slot' | 'shard'>): string =>
 export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
 /** What is no difference, and yet good to know. */
-function notesOf({ state, trimmed, taken, others, outside, twice, ...one }: Verified, width: number): string[] {
+function notesOf(
+  { state, trimmed, taken, others, outside, twice, ...one }: Verified,
+  isOnce: boolean,
+  width: number,
+): string[] {
   const notes = [
     ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
     ...(taken > 0 ? [`${plural(taken, 'task')} taken by readers since`] : []),
     ...(others > 0 ? [`${plural(others, 'task')} of others in between`] : []),
     ...(outside > 0 ? [`${plural(outside, 'task')} outside of what its receipt calls its first and last entry`] : []),
-    ...(twice > 0 ? [`${plural(twice, 'task')} there twice or more, as this sink may have them`] : []),
+    ...(twice > 0
+      ? [
+          `${plural(twice, 'task')} there twice or more, as ${isOnce ? 'they were sent twice' : 'this sink may have them'}`,
+        ]
+      : []),
     ...(state === 'unproven' ? ['what would prove the rest is no longer kept: --source compares the list'] : []),
     ...(state === 'elsewhere' ? ['another outbox served it, or another sink has it'] : []),
     ...(state === 'discarded' ? ['somebody gave it up'] : []),

@@ -69,7 +69,9 @@ export async function verify(
   const pipeline = await ownerOf(loaded, around.env)
   const listed = flags.source ? await listedIn(path, slot, loaded, around) : undefined
   if (listed) result.source = { slot: listed.slot, tasks: listed.ids.length }
+  let isOnce = false
   await withSink(loaded, around, async (sink, name) => {
+    isOnce = sink.guarantee === 'exactly-once'
     result.sink = { name, address: addressOf(sink), entries: 0 }
     if (!sink.entries)
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
@@ -92,7 +94,7 @@ export async function verify(
     if (times) result.withoutRun = times
   })
   result.different = result.slots.filter(isDifferent).length
-  return { result, summary: await verdictsInWords(result, flags.limit), errors: errorsOf(result) }
+  return { result, summary: await verdictsInWords(result, flags.limit, isOnce), errors: errorsOf(result) }
 }
 
 /** One look at all three, each slot by itself. */
