@@ -126,3 +126,17 @@ test("what is too old doesn't come again behind a run that was discarded", async
     { slot: later, state: 'lost', lost: count },
   ])
 })
+
+test('what a sink had of runs that the ledger has deleted is not guessed', async () => {
+  const cwd = await folder()
+  const keep = ['--set', 'outbox.keepTasks=0', '--set', 'outbox.keepRuns=2']
+  await produceRefused(cwd)
+  await run(cwd, 0, 'outbox', 'retry', '--all', '--wait')
+  for (const hour of [11, 12, 13]) await run(cwd, 0, 'produce', '--slot', `2026-11-23T${hour}:00:00Z`, ...keep)
+  await rename(join(cwd, 'chain.json'), join(cwd, 'gone.json'))
+  const told = await run(cwd, 75, 'flush')
+  expect(told).toContain('those of runs that the ledger has deleted are not counted')
+  const lost = (await runsOf(cwd)).reduce((sum, one) => sum + ('lost' in one ? Number(one.lost) : 0), 0)
+  expect(told).toContain(`(lost ${lost + count}, again ${count})`)
+  expect(told).toContain(`has lost ${lost} tasks`)
+})

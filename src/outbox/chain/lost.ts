@@ -1,6 +1,7 @@
 /** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { tasksKept } from '../runs/kept.js'
+import { currentOf } from '../runs/whole-slots.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { type BatchRow, batches, deadTasks, runs } from '../sqlite/entities.js'
 import { readingStates } from '../sqlite/run-states.js'
@@ -69,7 +70,7 @@ async function hadOf(
 
 /**
  * Of what a sink got before another one took its place for a while, it has lost the tasks behind `seq`. They aren't
- * delivered again, since the other one's tasks lie in between: their runs are `lost`. Returns how many tasks.
+ * delivered again, since the other one's tasks lie in between: their runs are `lost`.
  *
  * @param fromSeq where its present turn begins
  */
@@ -77,11 +78,10 @@ export async function loseEarlier(
   manager: EntityManager,
   sink: number,
   { seq, fromSeq }: { seq: number; fromSeq: number },
-): Promise<number> {
+): Promise<void> {
   const firstKept = (await manager.minimum(batches, 'firstSeq')) ?? fromSeq + 1
   const select = { id: true, persisted: true, sinks: true } as const
   const done = await manager.find(runs, { select, where: { state: 'done', persisted: MoreThan(0) } })
-  let lost = 0
   for (const { id, persisted, sinks } of done) {
     if (!sinks?.includes(sink)) continue
     const select = { firstSeq: true, count: true } as const
@@ -89,11 +89,8 @@ export async function loseEarlier(
     const first = own[0]?.firstSeq ?? fromSeq + 1
     const passed = await manager.countBy(deadTasks, { run: id, seq: LessThan(first) })
     const unkept = seq < firstKept - 1 ? persisted - (await tasksKept(manager, id)) - passed : 0
-    const tasks = unkept + (await hadOf(manager, { id, own }, seq, fromSeq))
-    await lose(manager, id, tasks)
-    lost += Math.max(0, tasks)
+    await lose(manager, id, unkept + (await hadOf(manager, { id, own }, seq, fromSeq)))
   }
-  return lost
 }
 
 /** Which runs had the tasks behind `seq`, up to `last`, that are no longer kept: the newest runs that lack some. */
@@ -113,10 +110,24 @@ async function loseUnkept(manager: EntityManager, seq: number, last: number): Pr
   }
 }
 
-/** At most what the sink had of it; what an operator has given up stays so. */
+/** The tasks of all runs that are lost. */
+export const lostTasks = async (manager: EntityManager): Promise<number> => (await manager.sum(runs, 'lost')) ?? 0
+
+/** At most what the sink had of it; what an operator has given up stays so, and what was read again isn't missed. */
 async function lose(manager: EntityManager, run: number, tasks: number): Promise<void> {
-  if (tasks <= 0) return
+  if (tasks <= 0 || (await isReadAgain(manager, run))) return
   const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
   const lost = (): string => `min(persisted - discarded - ${dead}, lost + ${tasks})`
   await manager.update(runs, { id: run, state: Not('discarded') }, { state: 'lost', lost, finishedAt: null })
+}
+
+/** Whether later runs that stand for it have brought its slot to all of its sinks: what these lose counts. */
+async function isReadAgain(manager: EntityManager, id: number): Promise<boolean> {
+  const [run] = await manager.find(runs, { where: { id } })
+  const ofSlot = await manager.find(runs, { where: { slot: run?.slot ?? '' }, order: { id: 'ASC' } })
+  const current = currentOf(ofSlot)
+  const sinks = current.flatMap((one) => one.sinks ?? [])
+  return (
+    !current.some((one) => one.id === id) && sinks.length > 0 && (run?.sinks ?? []).every((id) => sinks.includes(id))
+  )
 }

@@ -20,7 +20,7 @@ import { taskIdOf } from '../../tasks/id.js'
 import { deadTasks, states } from '../sqlite/entities.js'
 import { deliverLeftOut } from '../sqlite/statements.js'
 import { deadAfter } from '../state.js'
-import { loseEarlier, loseUpTo, redeliverableMs } from './lost.js'
+import { loseEarlier, loseUpTo, lostTasks, redeliverableMs } from './lost.js'
 import { isAnother, isBack, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
 import { type Met, type Parts, type Reconciled, reopen, write } from './position.js'
@@ -161,23 +161,27 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   const fromSeq = Math.min(note.fromSeq, ackedSeq)
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
   const at = search ? await overWhatIsThere(parts, start, search) : start
-  const { reached, lost, again } = await write(parts, async (manager) => {
-    let [reached, earlier] = [at.seq, 0]
+  const { reached, lost, again, had } = await write(parts, async (manager) => {
+    const before = await lostTasks(manager)
+    let reached = at.seq
     if (at.seq < ackedSeq) {
       reached = await loseUpTo(manager, { seq: at.seq, ackedSeq, before: now() - redeliverableMs })
       await reopen(manager, reached, ackedSeq)
     } else await deliverLeftOut(manager, at.seq)
     const sink = await note.write(manager)
     // guard: earlier-turns-told
-    if (given.seq < fromSeq) earlier = await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
-    const lost = earlier + (await deliveredBetween(manager, at.seq, ackedSeq))
-    return { reached, sink, lost, again: await deliveredBetween(manager, reached, ackedSeq) }
+    if (given.seq < fromSeq) await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
+    const again = await deliveredBetween(manager, reached, ackedSeq)
+    // By its runs: of one that is no longer in the ledger nobody knows what of it the sink had.
+    const lost = again + (await lostTasks(manager)) - before
+    return { reached, sink, lost, again, had: await deliveredBetween(manager, at.seq, ackedSeq) }
   })
   const place = reached === at.seq ? at : { seq: reached, taskId: '' }
-  return { kind: 'same', at: place, warnings: lost > 0 ? [lossWarning(lost, again)] : [] }
+  const isMore = had > lost && state.newestDeletedSlot !== null
+  return { kind: 'same', at: place, warnings: lost > 0 || had > 0 ? [lossWarning(lost, again, isMore)] : [] }
 }
 
-/** How many tasks behind `seq`, up to `last`, a sink had: not those that delivery passed over. */
+/** How many tasks behind `seq`, up to `last`, a sink had: not those of which it is known that delivery passed over. */
 async function deliveredBetween(manager: EntityManager, seq: number, last: number): Promise<number> {
   if (seq >= last) return 0
   return last - seq - (await manager.countBy(deadTasks, { seq: And(MoreThan(seq), LessThanOrEqual(last)) }))
@@ -207,10 +211,12 @@ async function overWhatIsThere(
   return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
 }
 
-const lossWarning = (lost: number, again: number): Warning => ({
+/** @param isMore whether it may have had tasks of runs that are no longer in the ledger */
+const lossWarning = (lost: number, again: number, isMore: boolean): Warning => ({
   fields: { event: 'sink-lost-tasks', lost, again },
   message:
-    again === 0
+    (again === 0
       ? 'the sink lost tasks that it had taken, and none of them can be delivered again'
-      : 'the sink lost tasks that it had taken: those in the history are delivered again',
+      : 'the sink lost tasks that it had taken: those in the history are delivered again') +
+    (isMore ? '; those of runs that the ledger has deleted are not counted' : ''),
 })
