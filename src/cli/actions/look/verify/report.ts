@@ -53,16 +53,13 @@ function notesOf(
   isOnce: boolean,
   width: number,
 ): string[] {
+  const why = isOnce ? 'they were sent twice' : 'this sink may have them'
   const notes = [
     ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
     ...(taken > 0 ? [`${plural(taken, 'task')} taken by readers since`] : []),
     ...(others > 0 ? [`${plural(others, 'task')} of others in between`] : []),
     ...(outside > 0 ? [`${plural(outside, 'task')} outside of what its receipt calls its first and last entry`] : []),
-    ...(twice > 0
-      ? [
-          `${plural(twice, 'task')} there twice or more, as ${isOnce ? 'they were sent twice' : 'this sink may have them'}`,
-        ]
-      : []),
+    ...(twice > 0 ? [`${plural(twice, 'task')} there twice or more, as ${why}`] : []),
     ...(state === 'unproven' ? ['what would prove the rest is no longer kept: --source compares the list'] : []),
     ...(state === 'elsewhere' ? ['another outbox served it, or another sink has it'] : []),
     ...(state === 'discarded' ? ['somebody gave it up'] : []),
