@@ -157,7 +157,10 @@ class Relay {
     return { batch: linked, answer }
   }
 
-  /** A batch that is refused as a whole is halved until the refused tasks stand alone. */
+  /**
+   * A batch that is refused as a whole is halved until the refused task stands alone. Gives what became of its first
+   * part: the rest is sent once that is noted, since a fence behind a refused task says that the sink has this one, too.
+   */
   async #deliver(batch: Batch): Promise<readonly Outcome[]> {
     const { log } = this.#deps
     const sink = await this.#contact.sink()
@@ -166,16 +169,13 @@ class Relay {
     } catch (error) {
       if (!isOwmError(error) || errorKindOf(error) !== 'refused') throw error
       if (batch.count === 1) return [{ refused: error.message }]
-      const { runId, slot, firstSeq, count } = batch
+      const { runId, slot, firstSeq, count, link } = batch
       log.debug({ event: 'batch-refused', runId, slot, firstSeq, count }, 'a batch was refused: its halves are tried')
       // What was sent behind it would come between the halves.
       const [head, ...others] = this.#underWay
-      if (head?.batch.firstSeq === batch.firstSeq) await settled(others)
-      const middle = Math.ceil(batch.count / 2)
-      const first = batch.slice(0, middle).at(batch.link ? { link: batch.link } : {})
-      const outcomes = await this.#deliver(first)
-      const second = this.#contact.linkBehind(batch.slice(middle, batch.count), first, outcomes)
-      return [...outcomes, ...(await this.#deliver(second))]
+      if (head?.batch.firstSeq === firstSeq) await settled(others)
+      const first = batch.slice(0, Math.ceil(count / 2))
+      return this.#deliver(link ? first.at({ link }) : first)
     }
   }
 
@@ -191,15 +191,16 @@ class Relay {
     if (!outcomes) return
     step('batch:answered')
     this.#underWay.shift()
-    const { batch } = head
+    const batch = head.batch.slice(0, outcomes.length)
     const refused = new Map<number, string>()
     for (const [index, outcome] of outcomes.entries())
       if (typeof outcome === 'object') refused.set(index, excerpt(outcome.refused))
+    // What was sent behind it was sent behind a task that isn't there.
+    if (refused.size > 0 || batch.count < head.batch.count) await this.#letGo()
     if (refused.size > 0) {
       const { runId, slot, firstSeq } = batch
       const fields = { event: 'tasks-dead', runId, slot, tasks: refused.size, firstSeq }
       log.error(fields, 'the sink refused tasks for good: they are dead')
-      await this.#letGo() // they were sent behind a task that isn't there
       await outbox.deadLetters.add(batch, refused)
     } else await outbox.acknowledge(batch, this.#contact.guarantee === 'exactly-once')
     this.#contact.reached(batch, outcomes)
