@@ -159,7 +159,7 @@ class Relay {
 
   /**
    * A batch that is refused as a whole is halved until the refused task stands alone. Gives what became of its first
-   * part: the rest is sent once that is noted, since a fence behind a refused task says that the sink has this one, too.
+   * part: the rest is sent once that is noted, since a fence behind a refused task says that the sink has it.
    */
   async #deliver(batch: Batch): Promise<readonly Outcome[]> {
     const { log } = this.#deps
