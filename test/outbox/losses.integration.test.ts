@@ -1,5 +1,5 @@
 /** What a sink lost is what it had: never what an operator gave up or the sink refused. */
-import { rename } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
@@ -139,4 +139,21 @@ test('what a sink had of runs that the ledger has deleted is not guessed', async
   const lost = (await runsOf(cwd)).reduce((sum, one) => sum + ('lost' in one ? Number(one.lost) : 0), 0)
   expect(told).toContain(`(lost ${lost + count}, again ${count})`)
   expect(told).toContain(`has lost ${lost} tasks`)
+})
+
+test.each([1, 2])('a refused task is dead wherever a kill comes, after answer %i too', async (answer) => {
+  const cwd = await folder()
+  const refuses = ['--set', 'sink.refuses="location_id":7,']
+  const died = await owm(['produce', '--slot', slots[0], ...refuses], {
+    cwd,
+    node: ['--import', join(root, 'test', 'support', 'crash.mjs')],
+    env: { OWM_CRASH_AT: `batch:answered:${answer}` },
+  })
+  expect(died.signal).toBe('SIGKILL')
+  await run(cwd, 75, 'produce', '--slot', slots[0], ...refuses)
+  const [first] = await runsOf(cwd)
+  expect(first).toMatchObject({ state: 'done', delivered: count - 1, dead: 1, isAccounted: true })
+  const { tasks } = JSON.parse(await readFile(join(cwd, 'chain.json'), 'utf8'))
+  expect(new Set(tasks).size).toBe(count - 1)
+  expect(tasks.length).toBe(count - 1)
 })

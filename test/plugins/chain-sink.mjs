@@ -4,7 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ChangedError, defineSink, SupersededError, z } from '../../dist/index.js'
+import { ChangedError, defineSink, RefusedError, SupersededError, z } from '../../dist/index.js'
 
 const options = z.strictObject({
   file: z.string().describe('the file'),
@@ -85,6 +85,8 @@ export default defineSink({
         const skip = has('fence') ? Math.max(0, Math.min(batch.count, fence.seq - batch.firstSeq + 1)) : 0
         const isTaken = (task) => refuses === '' || !task.includes(refuses)
         const last = batch.tasks.findLastIndex(isTaken)
+        // The fence would say that it has both.
+        if (batch.tasks.slice(0, last).some((task) => !isTaken(task))) throw new RefusedError('not taken')
         state.tasks.push(...batch.tasks.slice(skip).filter(isTaken))
         if (skip <= last)
           state.fences[batch.outboxId] = {
