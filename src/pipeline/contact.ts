@@ -211,6 +211,12 @@ export class Contact {
     return batch.at({ link: { ...this.#attachment, after } })
   }
 
+  /** The same behind a batch of which only some tasks were taken. */
+  linkBehind(batch: Batch, first: Batch, outcomes: readonly Outcome[]): Batch {
+    const { link } = first
+    return link ? batch.at({ link: { ...link, after: lastTaken(first, outcomes) ?? link.after } }) : batch
+  }
+
   /** The batch at the head of the chain was answered. */
   reached(batch: Batch, outcomes: readonly Outcome[]): void {
     if (this.#attachment) this.#after = lastTaken(batch, outcomes) ?? this.#after

@@ -158,8 +158,8 @@ class Relay {
   }
 
   /**
-   * A batch that is refused as a whole is halved until the refused task stands alone. Gives what became of its first
-   * part: the rest is sent once that is noted, since a fence behind a refused task says that the sink has it.
+   * A batch that is refused as a whole is halved until a refused task stands alone. Gives what became of the tasks up
+   * to that one: the rest is sent once that is noted, since a fence behind a refused task says that the sink has it.
    */
   async #deliver(batch: Batch): Promise<readonly Outcome[]> {
     const { log } = this.#deps
@@ -174,8 +174,12 @@ class Relay {
       // What was sent behind it would come between the halves.
       const [head, ...others] = this.#underWay
       if (head?.batch.firstSeq === firstSeq) await settled(others)
-      const first = batch.slice(0, Math.ceil(count / 2))
-      return this.#deliver(link ? first.at({ link }) : first)
+      const middle = Math.ceil(count / 2)
+      const first = batch.slice(0, middle).at(link ? { link } : {})
+      const outcomes = await this.#deliver(first)
+      if (outcomes.length < middle || outcomes.some((outcome) => typeof outcome === 'object')) return outcomes
+      const second = this.#contact.linkBehind(batch.slice(middle, count), first, outcomes)
+      return [...outcomes, ...(await this.#deliver(second))]
     }
   }
 
