@@ -105,15 +105,16 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
   step('settled')
-  const read = await readInstead(run, outbox)
+  const ofSlot = await outbox.ledger.ofSlot(run.slot)
+  const read = readInstead(run, ofSlot)
   errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
   // guard: dead-told-again
-  if (options.flush) errors.push(...(await earlierRefusals(read, delivered, deps)))
+  if (options.flush) errors.push(...(await earlierRefusals(ofSlot, delivered, deps)))
   deps.onRun?.(read)
   return {
     ...delivered,
     run: read,
-    otherList: await otherListOf(read, outbox),
+    otherList: otherListOf(read, ofSlot),
     errors,
     rejects,
     earlier: await endedOf(left, outbox),

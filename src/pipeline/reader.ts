@@ -8,6 +8,7 @@
  * At most one transaction is under way. What gathers meanwhile goes into the next one.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { OwmError } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { zeroSum } from '../tasks/ids/sum.js'
 import { step } from '../trace.js'
@@ -110,13 +111,17 @@ async function mustBeEnough(
   rejects: Rejects,
 ): Promise<void> {
   const isNew = run.persisted + run.duplicates === 0
+  const judge = (inOutbox = true): OwmError | undefined =>
+    isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, inOutbox) : undefined
+  if (!judge()) {
+    const nothing = isNew ? nothingGiven(source.name, given()) : undefined
+    if (nothing !== undefined)
+      log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
+    return
+  }
   // guard: begun-stays-open
   const isBegun = await outbox.ledger.isBegun(run)
-  const error = isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, !isBegun) : undefined
-  const nothing = isNew ? nothingGiven(source.name, given()) : undefined
-  if (!error && nothing !== undefined)
-    log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
-  if (!error) return
+  const error = judge(!isBegun)
   if (!isBegun) {
     await writer.storeRejections()
     await outbox.ledger.miss(run)

@@ -274,10 +274,14 @@ export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
 }
 
 /** Why a slot that nothing is left to do for isn't in the sink as a whole: an earlier start has set tasks aside. */
-export async function earlierRefusals({ slot }: RunRow, { refused }: Delivered, deps: Deps): Promise<OwmError[]> {
-  const { deadLetters, ledger } = deps.outbox
-  const dead = refused > 0 ? 0 : await deadLetters.countOf(await ledger.ofSlot(slot))
+export async function earlierRefusals(
+  ofSlot: readonly RunRow[],
+  { refused }: Delivered,
+  deps: Deps,
+): Promise<OwmError[]> {
+  const dead = refused > 0 ? 0 : await deps.outbox.deadLetters.countOf(ofSlot)
   if (dead === 0) return []
+  const slot = ofSlot[0]?.slot
   const what = `${plural(dead, 'task')} of the slot ${slot} ${dead === 1 ? 'is a dead letter' : 'are dead letters'}`
   return [new RefusedError(`${what}: the sink ${deps.sink.name} had refused them for good.`, { hint: ofDeadLetters })]
 }

@@ -1,5 +1,5 @@
 /** With what a slot was read, where more than once: after an interrupted run, a changed list, or a loss. */
-import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import type { RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { readStates } from '../../outbox/sqlite/run-states.js'
 import { IdSum } from '../../tasks/ids/sum.js'
@@ -14,15 +14,12 @@ export interface OtherList {
 }
 
 /** The run that read the whole list where `run`, of the same slot, couldn't be read on; else that one, as it is now. */
-export async function readInstead(run: RunRow, { ledger }: Outbox): Promise<RunRow> {
-  const last = ofShard(currentOf(await ledger.ofSlot(run.slot)), run).at(-1)
-  return last ?? ledger.run(run.runId)
-}
+export const readInstead = (run: RunRow, ofSlot: readonly RunRow[]): RunRow =>
+  ofShard(currentOf(ofSlot), run).at(-1) ?? run
 
 /** @param last the newest run of its slot and shard */
-export async function otherListOf(last: RunRow, { ledger }: Outbox): Promise<OtherList | undefined> {
+export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList | undefined {
   if (!readStates.includes(last.state)) return undefined
-  const ofSlot = await ledger.ofSlot(last.slot)
   const current = ofShard(currentOf(ofSlot), last)
   const absent = Math.max(0, tasksOf(current.slice(0, -1)) - last.repeated)
   if (absent > 0) return { absent }
