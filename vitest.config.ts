@@ -25,13 +25,14 @@ const long = [
   'test/faults/{fuzz,redis}/*',
   'test/faults/protocol/!(chain|mark).test.ts',
   'test/engines/long/*',
-  'test/schedule/{year/*,on-time.*}',
+  'test/schedule/{year/*,new-outbox.*,on-time.*}',
   'test/doctor/healthy.*',
-  'test/sinks/{redis-answers,redis-sentinel,postgres/worker,postgres/readers}.*',
+  'test/sinks/redis-!(options|socket|stream).*',
+  'test/sinks/postgres/{worker,readers}.*',
   'test/sources/{sql/{connections,keys},static-list/runs}.*',
   'test/sources/field/{tables,servers,answers,lists}.*',
   'test/house/{tutorial,weather}.*',
-  'test/outbox/{again,another-sink,at-work,page,strangers}.*',
+  'test/outbox/{again,another-sink,at-work,dead-read-again,discard,owner,page,strangers}.*',
 ]
 const engines = ['test/engines/**/*.test.ts']
 const leftOut = process.env['OWM_TEST_LONG'] ? [] : long

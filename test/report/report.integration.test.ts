@@ -193,32 +193,36 @@ it('shows 100,000 locations in at most 8 MB', async () => {
   process.stderr.write(`report of 100,000 locations: ${json.bytes} bytes, usable after ${usable} ms\n`)
 })
 
-it('says how many more locations there are, and which', async () => {
-  const cwd = await folderWith({
-    source: { use: 'simulated-db', count: 100_030 },
-    sink: { use: 'jsonl', path: './tasks.jsonl' },
-    outbox: { path: './outbox.db', keepTasks: 300_000 },
-  })
-  const at = (slot: string, count: number) =>
-    owm(['produce', '--slot', slot, '--set', `source.count=${count}`], { cwd })
-  for (const slot of ['2026-11-24T00:00:00Z', '2026-11-24T01:00:00Z']) expect((await at(slot, 100_000)).code).toBe(0)
-  const exact = await owm(['report', '--no-source', '--out', 'exact.html'], { cwd })
-  expect(exact.stdout).toMatch(/: 100,000 locations and 2 runs, \d MB\n$/)
-  expect((await at('2026-11-24T02:00:00Z', 100_020)).code).toBe(0)
-  const stored = await owm(['report', '--no-source', '--out', 'page.html'], { cwd })
-  expect(stored.stdout).toMatch(/; not shown: at least 20 more locations, with the oldest tasks\n$/)
-  const listed = await owm(['report', '--out', 'page.html'], { cwd })
-  expect(listed.stdout).toMatch(
-    /: 100,000 locations .*; not shown: at least 30 more locations, with the oldest tasks, or with none\n$/,
-  )
-  await chromium.open(join(cwd, 'page.html'), desk)
-  expect(await texts('#map-text')).toEqual([
-    expect.stringMatching(
-      / Not shown, here or in the table: at least 30 more locations, with the oldest tasks, or with none\.$/,
-    ),
-  ])
-  expect(await texts('#tiles dd')).toContain('more are not shown: see the map')
-}, 180_000)
+it.runIf(process.env['OWM_TEST_LONG'])(
+  'says how many more locations there are, and which',
+  async () => {
+    const cwd = await folderWith({
+      source: { use: 'simulated-db', count: 100_030 },
+      sink: { use: 'jsonl', path: './tasks.jsonl' },
+      outbox: { path: './outbox.db', keepTasks: 300_000 },
+    })
+    const at = (slot: string, count: number) =>
+      owm(['produce', '--slot', slot, '--set', `source.count=${count}`], { cwd })
+    for (const slot of ['2026-11-24T00:00:00Z', '2026-11-24T01:00:00Z']) expect((await at(slot, 100_000)).code).toBe(0)
+    const exact = await owm(['report', '--no-source', '--out', 'exact.html'], { cwd })
+    expect(exact.stdout).toMatch(/: 100,000 locations and 2 runs, \d MB\n$/)
+    expect((await at('2026-11-24T02:00:00Z', 100_020)).code).toBe(0)
+    const stored = await owm(['report', '--no-source', '--out', 'page.html'], { cwd })
+    expect(stored.stdout).toMatch(/; not shown: at least 20 more locations, with the oldest tasks\n$/)
+    const listed = await owm(['report', '--out', 'page.html'], { cwd })
+    expect(listed.stdout).toMatch(
+      /: 100,000 locations .*; not shown: at least 30 more locations, with the oldest tasks, or with none\n$/,
+    )
+    await chromium.open(join(cwd, 'page.html'), desk)
+    expect(await texts('#map-text')).toEqual([
+      expect.stringMatching(
+        / Not shown, here or in the table: at least 30 more locations, with the oldest tasks, or with none\.$/,
+      ),
+    ])
+    expect(await texts('#tiles dd')).toContain('more are not shown: see the map')
+  },
+  180_000,
+)
 
 it('says what hinders it, and leaves what was there', async () => {
   const cwd = await folderWith({
