@@ -248,7 +248,8 @@ async function parsed(
   const lines = new LineCounter()
   if (isTooDeep(text)) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
   try {
-    return { document: parseDocument(text, { lineCounter: lines, prettyErrors: false, ...options }), lines }
+    const quiet = { prettyErrors: false, logLevel: 'error' } as const // owm tells, Node's warnings don't
+    return { document: parseDocument(text, { lineCounter: lines, ...quiet, ...options }), lines }
   } catch (error) {
     if (toError(error) instanceof RangeError) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
     throw error

@@ -80,6 +80,17 @@ describe('a configuration is found in', () => {
   })
 })
 
+it('reads YAML whose keys are lists without a warning of its parser', async () => {
+  const cwd = await folderOf({
+    '.owmrc.yaml': 'source: {use: static-list, file: list.yaml}\nsink: {use: jsonl, path: "-"}\n',
+    'list.yaml': '- {[a, b]: 1, city: X, latitude: 1, longitude: 2}\n',
+    'other.yaml': '[a, b]: 1\n',
+  })
+  expect(await owm(['produce', '--dry-run'], { cwd })).toMatchObject({ code: 0, stderr: '' })
+  const other = await owm(['plan', '--config', 'other.yaml'], { cwd })
+  expect(other).toMatchObject({ code: 78, stderr: expect.stringMatching(/^owm: \[ a, b \] in /) })
+})
+
 describe('flag, environment, file, default: the first that says something wins', () => {
   it.each([
     ['source', 'simulated-db', { name: 'static-list' }],

@@ -34,7 +34,8 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const yaml = (await import('yaml')).default
   const reader = new RecordReader(given, mapping, { title: titleOf(list.name), isGeoJson: false })
   const lineCounter = new yaml.LineCounter()
-  const documents = yaml.parseAllDocuments(await whole(list), { lineCounter, merge: true, uniqueKeys: areSame })
+  const options = { lineCounter, merge: true, uniqueKeys: areSame, logLevel: 'error' } as const
+  const documents = yaml.parseAllDocuments(await whole(list), options)
   const records: (Location | Malformed)[] = []
   const places: string[] = []
   let number = 0
