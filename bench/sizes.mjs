@@ -2,7 +2,7 @@
  * `node bench/sizes.mjs [COUNT]`: what one task costs in bytes and in CPU, at each station, for docs/scale.md.
  * `node bench/sizes.mjs --suspects`: how many of N different tasks the duplicate filter can't tell apart at once.
  *
- * COUNT (200,000) simulated locations: stored, then handed over to a Redis of
+ * COUNT (200,000) simulated locations: stored, then delivered to a Redis of
  * our own that holds them all; then two producers at once, each with an outbox
  * and a stream of its own.
  */

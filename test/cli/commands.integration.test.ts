@@ -138,7 +138,7 @@ describe('--dry-run writes nothing anywhere', () => {
 })
 
 describe('in steps', () => {
-  it('--no-flush stores, flush hands over', async () => {
+  it('--no-flush stores, flush delivers', async () => {
     const cwd = await folderWith(base)
     const stored = await owmJson<Counts>(['produce', '--no-flush'], { cwd })
     expect(stored).toMatchObject({ code: 0, json: { outbox: { persisted: 20, pending: 20 }, sink: { delivered: 0 } } })
@@ -148,7 +148,7 @@ describe('in steps', () => {
     expect(await tasksIn(cwd)).toHaveLength(20)
   })
 
-  it('produce hands over what is pending before its own', async () => {
+  it('produce delivers what is pending before its own', async () => {
     const cwd = await folderWith({ ...base, source: list(here) })
     await owm(
       [
@@ -170,7 +170,7 @@ describe('in steps', () => {
     expect((await tasksIn(cwd)).map((task) => task.city)).toEqual(['Before', 'Here'])
   })
 
-  it('flush --limit hands over so many, in order, and exits 0', async () => {
+  it('flush --limit delivers so many, in order, and exits 0', async () => {
     const cwd = await folderWith({ ...base, flush: { batchSize: 6 } })
     await owm(['produce', '--no-flush'], { cwd })
     for (const [limit, delivered, pending] of [
@@ -276,7 +276,7 @@ describe('the same slot again', () => {
     })
   })
 
-  it('hands over a row that was rejected and is fixed now, and one that was added', async () => {
+  it('delivers a row that was rejected and is fixed now, and one that was added', async () => {
     const cwd = await folderWith({ ...base, source: { use: 'static-list', file: 'list.csv' } })
     await writeFile(join(cwd, 'list.csv'), 'latitude,longitude,city\n1,2,Here\n95,2,There\n')
     expect(await owmJson<Counts>(['produce', '--slot', slot], { cwd })).toMatchObject({

@@ -105,7 +105,7 @@ describe('exit 2: wrong flags', () => {
 })
 
 describe('exit 65: input rejected, with --strict', () => {
-  it('the good locations are handed over all the same', async () => {
+  it('the good locations are delivered all the same', async () => {
     const cwd = await folderWith({ ...base, source: list(nowhere, here) })
     const { code, json } = await owmJson<Counts>(['produce', '--strict'], { cwd })
     expect(json).toMatchObject({

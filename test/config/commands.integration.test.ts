@@ -341,9 +341,9 @@ const isConfig = (value: unknown): boolean =>
 describe('docs/configuration.md', () => {
   it('has every key with its default', async () => {
     const text = await readFile(join(root, 'docs', 'configuration.md'), 'utf8')
-    const { source, sink, taskNamespace, schedule, cadence, plan, metrics, notify, ...upkeep } = settingsSchema.shape
+    const { source, sink, taskNamespace, schedule, cadence, plan, metrics, notify, ...others } = settingsSchema.shape
     expect(text).toContain('| `taskNamespace` |')
-    for (const [name, section] of Object.entries(upkeep))
+    for (const [name, section] of Object.entries(others))
       for (const [key, value] of Object.entries(section.parse({}))) {
         expect(text).toContain(`| \`${name}.${key}\` | ${value} |`)
       }

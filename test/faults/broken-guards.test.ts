@@ -37,7 +37,7 @@ const dieWhileFlushing =
     return [stored, await scene.owm(['flush'])]
   }
 
-/** A flusher falls asleep, others come by, it wakes up. */
+/** A relay falls asleep, others come by, it wakes up. */
 async function sleepWhileFlushing(scene: Scene): Promise<Ran[]> {
   const stored = await scene.produce(0, ['--no-flush'])
   const sleeper = await scene.stopAt('batch:answered:3', ['flush'])

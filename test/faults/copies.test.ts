@@ -106,7 +106,7 @@ describe('an outbox that was copied', () => {
     expect(await complaintsWhenComplete(both)).toEqual([])
   })
 
-  test('and both hand over at the same time', async () => {
+  test('and both deliver at the same time', async () => {
     const scene = await newScene()
     expectGood(await scene.produce(0))
     const other = join(scene.folder, 'other.db')
@@ -169,7 +169,7 @@ describe('a Redis that forgot', () => {
     ['the same slot again', (scene) => scene.produce(1)],
     ['flush', (scene) => scene.owm(['flush'])],
   ])(
-    'its last batches, which it had confirmed, between two runs: %s hands them over again, and owm says so',
+    'its last batches, which it had confirmed, between two runs: %s delivers them again, and owm says so',
     async (_, run) => {
       const server = await ownServer()
       const scene = await newScene(server)
@@ -214,7 +214,7 @@ describe('a Redis that forgot', () => {
     await scene.complete()
   })
 
-  test('everything, while a run that died was half handed over', async () => {
+  test('everything, while a run that died was half delivered', async () => {
     const server = await ownServer()
     const scene = await newScene(server)
     expectGood(await scene.produce(0, ['--no-flush']))

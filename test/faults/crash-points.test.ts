@@ -10,7 +10,7 @@ import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 const isLong = process.env['OWM_TEST_LONG'] === '1'
 
-/** Steps of a start that reads and hands over 1,500 rows in batches of 50: which occurrences of each to die at. */
+/** Steps of a start that reads and delivers 1,500 rows in batches of 50: which occurrences of each to die at. */
 const ofProduce: Partial<Record<Step, readonly number[]>> = {
   'run:started': [1],
   'intake:read': [1, 2, 4],

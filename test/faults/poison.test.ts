@@ -210,7 +210,7 @@ describe('sinks that misbehave', () => {
     ['too many outcomes', '[...tasks, 1].map(() => "delivered")', /contract: 500 tasks were given, 501 outcomes/],
     ['no list of outcomes', 'undefined', /contract/],
     ['outcomes that do not exist', 'tasks.map(() => "sent")', /contract/],
-  ])('gives back %s: 78, nothing counts as handed over', async (_, result, message) => {
+  ])('gives back %s: 78, nothing counts as delivered', async (_, result, message) => {
     const scene = await sceneWith(`async deliver({ tasks }) { return ${result} }`)
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder })
     await expectSafe(scene, ran, { code: 78, retries: 0, message })
@@ -255,7 +255,7 @@ describe('sinks that misbehave', () => {
       'close() { setInterval(() => undefined, 1000); return new Promise(() => undefined) }',
     ],
     ['throws in close', 'async close() { throw new Error("stuck") }'],
-  ])('%s: what was handed over counts, the process ends, a warning says why', async (_, close) => {
+  ])('%s: what was delivered counts, the process ends, a warning says why', async (_, close) => {
     const scene = await sceneWith(`async deliver({ tasks }) { return tasks.map(take) }, ${close}`)
     const ran = await owmJson<Answer>(produce, { cwd: scene.folder, timeout: 30_000 })
     expect(await scene.taken()).toEqual(places(1_250))

@@ -130,7 +130,7 @@ function bytesOf({ text }: Call): Buffer {
  * text of 36 bytes, handed_seq, …) and then the UUID and the number. The header of an attachment, which has a UUID
  * too, is shorter.
  */
-function handedSeqIn(page: Buffer): number | undefined {
+function ackedSeqIn(page: Buffer): number | undefined {
   const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
   const found = uuid.exec(page.toString('latin1'))
   if (!found) return undefined
@@ -205,11 +205,11 @@ function judge(
     } else if (call.target === at.folder) names.see(event, [])
     else if (call.target === `${at.outbox}-wal`) {
       log.see(event, idsIn(call.text))
-      const handed = begins && isWrite(call) ? handedSeqIn(bytesOf(call)) : undefined
-      if (handed !== undefined && handed > 0) {
+      const acked = begins && isWrite(call) ? ackedSeqIn(bytesOf(call)) : undefined
+      if (acked !== undefined && acked > 0) {
         acknowledgements++
-        if (handed > sent.size) complaints.add('acknowledged before it is sent')
-        if (at.syncsSink && handed > tasks.durable.size) complaints.add("acknowledged before the sink's file is synced")
+        if (acked > sent.size) complaints.add('acknowledged before it is sent')
+        if (at.syncsSink && acked > tasks.durable.size) complaints.add("acknowledged before the sink's file is synced")
       }
     } else if (call.target === at.outbox) main.see(event, [call])
     else if (at.isSink(call.target)) {

@@ -104,7 +104,7 @@ describe('two at once', () => {
     await scene.complete()
   })
 
-  test('a flusher that sleeps keeps the outbox, and goes on when it wakes', async () => {
+  test('a relay that sleeps keeps the outbox, and goes on when it wakes', async () => {
     const scene = await newScene()
     expectGood(await scene.produce(0, ['--no-flush']))
     const sleeper = await scene.stopAt('batch:sent:4', ['flush'])
@@ -206,7 +206,7 @@ describe.each([
     await scene.complete()
   })
 
-  test('while handing over', async () => {
+  test('while delivering', async () => {
     const scene = await newScene()
     expectGood(await scene.produce(0, ['--no-flush']))
     await interruptedAt(scene, 'batch:answered:5', ['flush'])

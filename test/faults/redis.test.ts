@@ -78,7 +78,7 @@ describe('the server dies', () => {
     })
   })
 
-  test('killed without a disk: what it lost is handed over again from the history', async () => {
+  test('killed without a disk: what it lost is delivered again from the history', async () => {
     const scene = await redisScene({ settings: { retry: patient } })
     scene.proxy.onScript(3, {
       before: async () => {

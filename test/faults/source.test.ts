@@ -72,7 +72,7 @@ describe('a source that', () => {
         message: expect.stringMatching(how === 'throws' ? /went away/ : /nothing for 0.5 s/),
       })
       expect(broken.json.source.read).toBeLessThan(1000)
-      expect(broken.json.outbox.pending, 'what was read is handed over').toBe(0)
+      expect(broken.json.outbox.pending, 'what was read is delivered').toBe(0)
       const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })
       expect(json.runs.map(({ state }) => state)).toEqual(['reading'])
 

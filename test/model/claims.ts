@@ -21,7 +21,7 @@ export interface Model {
   slots: Set<string>
   /** Every location that any list has had. */
   places: Set<number>
-  /** In the sink when an old copy was put back: it may be handed over again, with a warning. */
+  /** In the sink when an old copy was put back: it may be delivered again, with a warning. */
   mayRepeat: Set<string>
   restored: boolean
   /** Lost by the sink and not to be had again: its history is gone, or the sink looks like a new one. */
@@ -42,14 +42,14 @@ export const freshModel = (): Model => ({
 const isFenced = ({ kind }: Server): boolean => kind === 'chain' || kind === 'position'
 
 export interface Claim {
-  /** The command ended without a word of trouble, and had to hand over all there is. */
+  /** The command ended without a word of trouble, and had to deliver all there is. */
   clean: boolean
 }
 
 export async function check(model: Model, real: System, { clean }: Claim): Promise<void> {
   const { server } = real
   const facts = await factsOf(real.outbox.path)
-  const pending = new Set(facts.tasks.filter(({ seq }) => seq > facts.handed).map(({ id }) => id))
+  const pending = new Set(facts.tasks.filter(({ seq }) => seq > facts.acked).map(({ id }) => id))
   const kept = new Map(facts.tasks.map((task) => [task.id, task]))
   const dead = new Set(facts.dead.map(({ id }) => id))
   const counts = new Map<string, number>()
@@ -62,7 +62,7 @@ export async function check(model: Model, real: System, { clean }: Claim): Promi
       run.persisted + run.rejected + run.duplicates + run.suspects,
       `read isn't the sum of what became of it: ${JSON.stringify(run)}`,
     )
-    assert.equal(run.rejected, run.quarantined, `not every rejected record is in quarantine: ${JSON.stringify(run)}`)
+    assert.equal(run.rejected, run.kept, `not every rejected record is kept: ${JSON.stringify(run)}`)
   }
 
   // The sink has what was read and nothing else, and a fenced one has it once.
@@ -86,7 +86,7 @@ export async function check(model: Model, real: System, { clean }: Claim): Promi
   for (const slot of model.slots) {
     const own = facts.runs.filter((run) => run.slot === slot)
     const sum = (key: 'persisted' | 'discarded'): number => own.reduce((total, run) => total + run[key], 0)
-    const waiting = facts.tasks.filter((task) => task.slot === slot && task.seq > facts.handed).length
+    const waiting = facts.tasks.filter((task) => task.slot === slot && task.seq > facts.acked).length
     const dying = facts.dead.filter((task) => task.slot === slot).length
     const delivered = sum('persisted') - sum('discarded') - waiting - dying
     assert.ok(
@@ -112,7 +112,7 @@ export async function check(model: Model, real: System, { clean }: Claim): Promi
       // A sink that refuses may leave its fence at the last task that it took.
       let reached = fence.seq
       while (facts.refused.has(reached + 1)) reached++
-      assert.ok(facts.handed <= reached, `delivered up to ${facts.handed}, the fence is at ${fence.seq}`)
+      assert.ok(facts.acked <= reached, `delivered up to ${facts.acked}, the fence is at ${fence.seq}`)
     }
   }
 
@@ -128,8 +128,8 @@ export async function check(model: Model, real: System, { clean }: Claim): Promi
 
   if (clean) {
     // Behind a sink that lost everything, dead tasks may stand alone.
-    const refused = [...facts.refused].filter((seq) => seq > facts.handed).length
-    assert.equal(facts.last - facts.handed - refused, 0, 'no error, but tasks are pending')
+    const refused = [...facts.refused].filter((seq) => seq > facts.acked).length
+    assert.equal(facts.last - facts.acked - refused, 0, 'no error, but tasks are pending')
     for (const [slot, places] of model.stored.required) {
       if (facts.runs.some((run) => run.slot === slot && (run.state === 'reading' || run.state === 'checking'))) continue
       for (const place of places) {

@@ -22,7 +22,7 @@ export interface DeadFacts {
 
 export interface Facts {
   readonly outboxId: string
-  readonly handed: number
+  readonly acked: number
   readonly last: number
   readonly runs: readonly RunFacts[]
   /** All that is kept, the history among it. */
@@ -35,8 +35,8 @@ export interface Facts {
 export async function factsOf(path: string): Promise<Facts> {
   const all = await openDatabase(path)
   try {
-    const [state] = await all<{ outboxId: string; handed: number; last: number }>(
-      'SELECT outbox_id AS outboxId, handed_seq AS handed, last_seq AS last FROM state',
+    const [state] = await all<{ outboxId: string; acked: number; last: number }>(
+      'SELECT outbox_id AS outboxId, handed_seq AS acked, last_seq AS last FROM state',
     )
     assert.ok(state)
     const refused = await all<{ seq: number }>('SELECT seq FROM dead')
@@ -44,7 +44,7 @@ export async function factsOf(path: string): Promise<Facts> {
       ...state,
       refused: new Set(refused.map(({ seq }) => seq)),
       runs: await all<RunFacts>(`SELECT id, slot, state, read, rejected, duplicates, persisted, discarded,
-        (SELECT count(*) FROM rejected WHERE rejected.run = run.id AND kind = 'rejected') AS quarantined,
+        (SELECT count(*) FROM rejected WHERE rejected.run = run.id AND kind = 'rejected') AS kept,
         (SELECT count(*) FROM suspect WHERE suspect.run = run.id) AS suspects FROM run ORDER BY id`),
       // A task that was refused lives on as a dead one, or under another number.
       tasks: await all<TaskFacts>(`SELECT first_seq + entry.key AS seq, slot, state, entry.value ->> 'task_id' AS id

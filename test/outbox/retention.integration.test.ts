@@ -38,7 +38,7 @@ async function withDead(): Promise<string> {
 const lines = async (folder: string): Promise<string[]> =>
   (await readFile(join(folder, 'tasks.jsonl'), 'utf8')).trimEnd().split('\n')
 
-test('retry puts dead tasks back: named, of a run, or all; flush hands them over once', async () => {
+test('retry puts dead tasks back: named, of a run, or all; flush delivers them once', async () => {
   const folder = await withDead()
   const before = await owmJson<InspectResult>(['outbox', 'inspect', '--state', 'dead'], { cwd: folder })
   expect(before.json.tasks.map(({ seq, lastError }) => [seq, lastError])).toEqual(

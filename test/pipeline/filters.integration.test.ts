@@ -75,7 +75,7 @@ it('three producers at once fill one stream with each location exactly once', as
   expect(sorted(delivered)).toEqual(ids(3_000))
 })
 
-it('rows that cannot be read are quarantined in exactly one shard', async () => {
+it('rows that cannot be read are rejected in exactly one shard', async () => {
   const cwd = await temporaryFolder()
   const rows = [
     'latitude,longitude,city',

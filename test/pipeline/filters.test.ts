@@ -147,7 +147,7 @@ describe('shards', () => {
   })
 })
 
-it('from each resume point comes exactly the rest, whatever the filters', async () => {
+it('from each checkpoint comes exactly the rest, whatever the filters', async () => {
   await fc.assert(
     fc.asyncProperty(
       listWithCities,
@@ -242,7 +242,7 @@ describe('where', () => {
     expect(await kept(records, { bbox: [west, south, east, north] })).toEqual(records.slice(0, inside.length))
   })
 
-  it('lets through what nobody can decide, so that it is quarantined', async () => {
+  it('lets through what nobody can decide, so that it is rejected', async () => {
     const records = [
       new Malformed('x', 'not a record'),
       at('north', 10, { country: 'DE' }),
@@ -265,7 +265,7 @@ it('sample keeps about its share, the same ones in any order, spread over the sh
 })
 
 describe('a filter that keeps nothing', () => {
-  it('still moves the resume point with every batch', async () => {
+  it('still moves the checkpoint with every batch', async () => {
     const records = Array.from({ length: 10 }, () => ({ latitude: 1, longitude: 2, city: 'C' }))
     const { batches, records: kept } = await read(sourceOf(records, 3), { fields: { city: ['D'] } })
     expect(kept).toEqual([])

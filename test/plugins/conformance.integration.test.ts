@@ -173,7 +173,7 @@ describe('sources', () => {
 
   test.concurrent.each([
     [
-      'ignores its resume point',
+      'ignores its checkpoint',
       'read: () => source.read(undefined)',
       'checkpoints',
       /it gave more than its 30|after 10 locations/,

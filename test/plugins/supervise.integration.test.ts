@@ -205,7 +205,7 @@ describe('a source that breaks its contract', () => {
   })
 })
 
-describe('a sink that breaks its contract: nothing counts as handed over', () => {
+describe('a sink that breaks its contract: nothing counts as delivered', () => {
   const naive = "guarantee: 'at-least-once', async deliver({ tasks }) { return tasks.map(() => 'delivered') }"
   test.each([
     ['promises nothing', `{ ${naive}, guarantee: 'maybe' }`, 78, /its `guarantee` was "maybe"/],

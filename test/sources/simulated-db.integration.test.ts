@@ -81,7 +81,7 @@ describe.each([1, 2, 0xffffffff])('seed %i', (seed) => {
 })
 
 describe('faults by probability', () => {
-  test('duplicates and rows that are none are quarantined, as many as there are', async () => {
+  test('duplicates and rows that are none are rejected, as many as there are', async () => {
     const options = { count: 20_000, duplicateRate: 0.05, invalidRate: 0.02 }
     const rows = await places(options)
     const invalid = rows.filter(({ latitude }) => latitude > 90)

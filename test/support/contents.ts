@@ -58,13 +58,13 @@ export interface RunFacts {
   rejected: number
   duplicates: number
   persisted: number
-  quarantined: number
+  kept: number
   suspects: number
 }
 
 /** What an outbox' file says, by our own SQL. */
 export interface OutboxFacts {
-  readonly handedSeq: number
+  readonly ackedSeq: number
   readonly lastSeq: number
   readonly runs: readonly RunFacts[]
   /** Tasks by `seq`, those of the history among them; where one was put back, the later copy. */
@@ -77,16 +77,16 @@ export function factsOf(outbox: string): Promise<OutboxFacts | undefined> {
   return fromCopy(outbox, async (all) => {
     const [check] = await all<{ integrity_check: string }>('PRAGMA integrity_check')
     if (check?.integrity_check !== 'ok') throw new Error(`the outbox is damaged: ${check?.integrity_check}`)
-    const [state] = await all<{ handed: number; last: number }>(
-      'SELECT handed_seq AS handed, last_seq AS last FROM state',
+    const [state] = await all<{ acked: number; last: number }>(
+      'SELECT handed_seq AS acked, last_seq AS last FROM state',
     )
     if (!state) throw new Error('the outbox has no state row')
     const dead = await all<{ seq: number }>("SELECT seq FROM dead WHERE fate = 'dead'")
     return {
-      handedSeq: state.handed,
+      ackedSeq: state.acked,
       lastSeq: state.last,
       runs: await all<RunFacts>(`SELECT id, slot, state, read, rejected, duplicates, persisted,
-        (SELECT count(*) FROM rejected WHERE rejected.run = run.id AND kind = 'rejected') AS quarantined,
+        (SELECT count(*) FROM rejected WHERE rejected.run = run.id AND kind = 'rejected') AS kept,
         (SELECT count(*) FROM suspect WHERE suspect.run = run.id) AS suspects FROM run ORDER BY id`),
       tasks: await all<{ seq: number; run: number; taskId: string }>(
         `SELECT first_seq + entry.key AS seq, run, entry.value ->> 'task_id' AS taskId

@@ -39,7 +39,7 @@ export function memory(): { tasks: string[]; sink: { name: string; open(): Promi
         guarantee: 'at-least-once',
         async deliver(batch) {
           tasks.push(...batch.tasks)
-          if (tasks.length > 100_000) throw new Error('the flusher never ends')
+          if (tasks.length > 100_000) throw new Error('the relay never ends')
           return batch.tasks.map(() => 'delivered' as const)
         },
       }),

@@ -216,7 +216,7 @@ const sorted = (task: unknown): [string, unknown][] =>
 export async function complaintsAtAnyMoment({ sink, guarantee, ledgers }: Case): Promise<string[]> {
   const complaints: string[] = []
   const expected = expectations(ledgers)
-  // The outbox first: what it says was handed over must be found in the sink afterwards.
+  // The outbox first: what it says was delivered must be found in the sink afterwards.
   const facts = await Promise.all(ledgers.map(({ outbox }) => factsOf(outbox)))
   const counts = countEntries(await entriesIn(sink), expected, complaints)
   if (guarantee === 'exactly-once') complainOfTwice(counts, expected, complaints)
@@ -229,16 +229,16 @@ export async function complaintsAtAnyMoment({ sink, guarantee, ledgers }: Case):
     for (const run of fact.runs) {
       if (run.read !== run.persisted + run.rejected + run.duplicates + run.suspects)
         complaints.push(`the run's sums are wrong: ${JSON.stringify(run)}`)
-      if (run.quarantined !== run.rejected) complaints.push(`counted as rejected, but not kept: ${JSON.stringify(run)}`)
+      if (run.kept !== run.rejected) complaints.push(`counted as rejected, but not kept: ${JSON.stringify(run)}`)
     }
-    if (fact.handedSeq > fact.lastSeq)
-      complaints.push(`handed over up to ${fact.handedSeq}, but stored only up to ${fact.lastSeq}`)
+    if (fact.ackedSeq > fact.lastSeq)
+      complaints.push(`delivered up to ${fact.ackedSeq}, but stored only up to ${fact.lastSeq}`)
     const before = stored.size
     for (const { taskId } of fact.tasks) stored.add(taskId)
     if (stored.size - before !== fact.tasks.length)
       complaints.push(`stored twice: ${fact.tasks.length - (stored.size - before)} tasks`)
     const ahead = fact.tasks.filter(
-      ({ seq, taskId }) => seq <= fact.handedSeq && !fact.dead.has(seq) && !counts.has(taskId),
+      ({ seq, taskId }) => seq <= fact.ackedSeq && !fact.dead.has(seq) && !counts.has(taskId),
     )
     if (ahead.length > 0)
       complaints.push(`acknowledged, but not in the sink: seq ${some(ahead.map(({ seq }) => String(seq)))}`)
@@ -288,7 +288,7 @@ async function accounts({ outbox, slots, forgotten }: Ledger, counts: ReadonlyMa
   const complaints: string[] = []
   const facts = await factsOf(outbox)
   if (!facts) return [`the outbox ${outbox} is gone`]
-  if (facts.handedSeq !== facts.lastSeq) complaints.push(`pending: ${facts.lastSeq - facts.handedSeq}`)
+  if (facts.ackedSeq !== facts.lastSeq) complaints.push(`pending: ${facts.lastSeq - facts.ackedSeq}`)
   for (const [slot, list] of slots) {
     if (forgotten?.has(slot)) continue
     const runs = facts.runs.filter((run) => run.slot === slot)
@@ -302,7 +302,7 @@ async function accounts({ outbox, slots, forgotten }: Ledger, counts: ReadonlyMa
     const own = facts.tasks.filter(({ run }) => ids.has(run))
     const persisted = runs.reduce((sum, run) => sum + run.persisted, 0)
     const dead = own.filter(({ seq }) => facts.dead.has(seq)).length
-    const pending = own.filter(({ seq }) => seq > facts.handedSeq && !facts.dead.has(seq)).length
+    const pending = own.filter(({ seq }) => seq > facts.ackedSeq && !facts.dead.has(seq)).length
     const delivered = idsOf(slot, list).filter((id) => counts.has(id)).length
     if (persisted !== list.valid.length)
       complaints.push(`slot ${slot}: ${list.valid.length} valid locations, ${persisted} tasks stored: ${says}`)
@@ -317,7 +317,7 @@ async function accounts({ outbox, slots, forgotten }: Ledger, counts: ReadonlyMa
     for (const run of runs) {
       if (run.read !== run.persisted + run.rejected + run.duplicates || run.suspects > 0)
         complaints.push(`slot ${slot}: the run's sums are wrong: ${JSON.stringify(run)}`)
-      if (run.quarantined !== run.rejected)
+      if (run.kept !== run.rejected)
         complaints.push(`slot ${slot}: counted as rejected, but not kept: ${JSON.stringify(run)}`)
       if (run.state !== 'done') complaints.push(`slot ${slot}: its run is still ${run.state}`)
     }

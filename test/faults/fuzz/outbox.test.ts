@@ -197,7 +197,7 @@ describe('database files', () => {
     await makeOutbox(folder)
   })
 
-  test('an undamaged one is handed over to its end (what the others are made of is good)', async () => {
+  test('an undamaged one is delivered to its end (what the others are made of is good)', async () => {
     for (const files of [atRest, killed]) {
       const path = join(home, 'undamaged.db')
       for (const [part, bytes] of files) await writeFile(`${path}${part}`, bytes)
@@ -242,7 +242,7 @@ describe('database files', () => {
     },
   )
 
-  test('are handed over, or refused with exit 74; 0 means that nothing is pending', { timeout }, async () => {
+  test('are delivered, or refused with exit 74; 0 means that nothing is pending', { timeout }, async () => {
     await always(damage, runs * 3, async (given, folder) => {
       const path = join(folder, 'outbox.db')
       await damaged(given, path)

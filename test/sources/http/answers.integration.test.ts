@@ -70,7 +70,7 @@ describe('understands', () => {
     expect(server.asked).toHaveLength(4)
   })
 
-  test('what is no object, or no UTF-8, as a malformed record', async () => {
+  test('what is no object, or no UTF-8, as a record that is rejected', async () => {
     const body = Buffer.from('[{"id":0,"name":"x"},5,{"id":1,"name":"M\xe9xico"},null]', 'latin1')
     const server = await api((_, response) => response.end(body))
     const { locations, batches } = await readAll({ url: server.origin, pagination: { type: 'link' } })

@@ -169,7 +169,7 @@ describe('the end of the list', () => {
   })
 })
 
-describe('a resume point', () => {
+describe('a checkpoint', () => {
   test('of another list, or of another source, is not taken', async () => {
     const server = await api(paged('page', cities(30)))
     const { batches } = await readAll({ url: server.origin, pagination: { limit: 10 } })

@@ -237,7 +237,7 @@ describe('owm produce', () => {
     env: { OWM_CRASH_AT: step, OWM_CRASH_SIGNAL: signal },
   })
 
-  it.each(engines)('hands over each row of $name', async (engine) => {
+  it.each(engines)('delivers each row of $name', async (engine) => {
     const { cwd, tasks } = await scene(engine, 'jsonl')
     const ran = await owm(['produce'], { cwd })
     expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })

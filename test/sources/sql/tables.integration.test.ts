@@ -52,7 +52,7 @@ describe.each(engines)('$name', (engine) => {
     expect((await readAll(given({ table, pageSize: 4 }))).locations).toHaveLength(4)
   })
 
-  it('refuses a resume point of another key, of another type of key, or of something else', async () => {
+  it('refuses a checkpoint of another key, of another type of key, or of something else', async () => {
     const [numbers, texts] = [
       await withKeys('INTEGER', ['1', '2', '3']),
       await withKeys('VARCHAR(9)', ["'a'", "'b'", "'c'"]),

@@ -193,7 +193,7 @@ test.each([
   await expect(reading).rejects.toBeInstanceOf(TransientError)
 })
 
-test('a resume point of another version is refused', async () => {
+test('a checkpoint of another version is refused', async () => {
   const path = join(await temporaryFolder(), 'list.csv')
   await writeFile(path, 'name,lat,lon\nA,1,2\nB,1,2\n')
   const [resume = ''] = (await readPath(path)).resumes

@@ -136,7 +136,7 @@ describe('fields', () => {
     )
   })
 
-  test('chosen ones win, and push out what has their name', async () => {
+  test('chosen ones win over what has their name', async () => {
     const { locations } = await read('list.csv', 'City,Full Name,a,b,fh\nX,Y,1,2,3\n', {
       fields: { city: 'full name', latitude: 'a', longitude: 'b', forecast_duration_hours: 'fh' },
     })
