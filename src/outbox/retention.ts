@@ -14,6 +14,10 @@ const batchesAtOnce = 100
 const finishedRuns = `SELECT id FROM run WHERE state IN ('done', 'discarded') AND slot <> :slot
   AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking'))`
 
+/** Tasks of a batch that were delivered: those that the sink refused, or held already, have rows of their own. */
+const delivered = `batch.count -
+  (SELECT count(*) FROM dead WHERE dead.seq BETWEEN batch.firstSeq AND batch.firstSeq + batch.count - 1)`
+
 /** What was removed. */
 export interface Purged {
   delivered: number
@@ -51,9 +55,9 @@ export class Retention {
   }
 
   async purge({ before, dead }: { before: number; dead: boolean }): Promise<Purged> {
-    const delivered = await this.#deleteDelivered({ upTo: this.#state.ackedOnDisk.seq, before, slot: '' })
+    const removed = await this.#deleteDelivered({ upTo: this.#state.ackedOnDisk.seq, before, slot: '' })
     const discarded = dead ? await this.#deadLetters.discard(before) : 0
-    return { delivered, dead: discarded, notShrunk: await this.#database.shrink() }
+    return { delivered: removed, dead: discarded, notShrunk: await this.#database.shrink() }
   }
 
   /** What `purge` would remove. */
@@ -62,18 +66,18 @@ export class Retention {
     const found = await this.#database.inTurn((manager) =>
       manager
         .createQueryBuilder(batches, 'batch')
-        .select('coalesce(sum(batch.count), 0)', 'tasks')
+        .select(`coalesce(sum(${delivered}), 0)`, 'tasks')
         .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
         .andWhere(`batch.run IN (${finishedRuns})`, which)
         .getRawOne<{ tasks: number }>(),
     )
-    const delivered = found?.tasks ?? 0
-    return { delivered, dead: dead ? await this.#deadLetters.countOlder(before) : 0, notShrunk: undefined }
+    const countDead = dead ? await this.#deadLetters.countOlder(before) : 0
+    return { delivered: found?.tasks ?? 0, dead: countDead, notShrunk: undefined }
   }
 
   /**
-   * Deletes acknowledged batches up to a `seq`, stored before a time, of finished runs of other slots. Returns the
-   * tasks deleted.
+   * Deletes acknowledged batches up to a `seq`, stored before a time, of finished runs of other slots. Returns how
+   * many delivered tasks they held.
    */
   async #deleteDelivered(which: { upTo: number; before: number; slot: string }): Promise<number> {
     if (which.upTo <= 0) return 0
@@ -82,19 +86,20 @@ export class Retention {
       const rows = await this.#database.inTurn((manager) =>
         manager
           .createQueryBuilder(batches, 'batch')
-          .select(['batch.firstSeq', 'batch.count'])
+          .select('batch.firstSeq', 'firstSeq')
+          .addSelect(delivered, 'delivered')
           .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
           .andWhere(`batch.run IN (${finishedRuns})`, which)
           .orderBy('batch.firstSeq')
           .limit(batchesAtOnce)
-          .getMany(),
+          .getRawMany<{ firstSeq: number; delivered: number }>(),
       )
       if (rows.length === 0) return deleted
       await this.#database.transaction((manager) =>
         manager.delete(batches, { firstSeq: among(rows.map((row) => row.firstSeq)) }),
       )
       step('history:deleted')
-      deleted += rows.reduce((sum, row) => sum + row.count, 0)
+      deleted += rows.reduce((sum, row) => sum + row.delivered, 0)
     }
   }
 

@@ -23,6 +23,7 @@ it.each(['deploy/cron.md', 'deploy/systemd.md', 'upgrade.md'])('docs/%s: each bl
   const { json } = await owmJson<PrintResult>(['init', '--print', 'systemd'], { cwd })
   for (const { name, text } of json.files) await writeFile(join(cwd, name), text)
   if (page === 'upgrade.md') await owmJson(['produce'], { cwd })
+  expect(blocks.some(({ text }) => text.includes('systemd-analyze'))).toBe(page.endsWith('systemd.md'))
   for (const { text } of blocks) {
     const ran = await promisify(execFile)('sh', ['-euc', text], { cwd, env })
     if (text.includes('systemd-analyze')) expect(ran.stderr).toBe('')

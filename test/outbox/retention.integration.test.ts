@@ -100,7 +100,7 @@ test('purge removes delivered history, dead tasks only where told to, pending on
   const { size } = await stat(join(folder, 'outbox.db'))
   const history = await owmJson<PurgeResult>(['outbox', 'purge'], { cwd: folder })
   expect(history.json.outbox).toMatchObject({ pending: 100, dead: 10 })
-  expect(history.json.removed.delivered).toBeGreaterThan(0)
+  expect(history.json.removed.delivered).toBe(90)
   expect((await stat(join(folder, 'outbox.db'))).size).toBeLessThanOrEqual(size)
   const dead = await owmJson<PurgeResult>(['outbox', 'purge', '--dead'], { cwd: folder })
   expect(dead.json).toMatchObject({ removed: { dead: 10 }, outbox: { pending: 100, dead: 0 } })
