@@ -27,3 +27,16 @@ export async function within<T>({ ms, late, signal, ref = true }: Deadline, work
     signal?.removeEventListener('abort', onAbort)
   }
 }
+
+/** The answer of `work`; undefined once `ms` milliseconds have passed, which keep no process alive. */
+export async function orLate<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms).unref()
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

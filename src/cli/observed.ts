@@ -12,6 +12,7 @@ import type { View } from '../outbox/inspect/view.js'
 import type { Vitals } from '../outbox/inspect/vitals.js'
 import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
+import { orLate } from '../within.js'
 import type { Done } from './command.js'
 import { policyOf, type Surroundings } from './compose.js'
 import { harmless, stopwatch } from './format.js'
@@ -110,8 +111,10 @@ class Watch {
   /** Asks the sink what it holds, before it is closed. */
   look: NonNullable<Surroundings['onDelivered']> = async (sink) => {
     if (!this.loaded?.settings.metrics || !sink.inspect || this.#around.signal.aborted) return
-    const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), inspectMs).unref())
-    this.#stream = await Promise.race([sink.inspect(true).catch(() => undefined), late])
+    this.#stream = await orLate(
+      inspectMs,
+      sink.inspect(true).catch(() => undefined),
+    )
   }
 
   /** Takes the numbers of the outbox while it is open: opening it once more costs more than all the rest. */

@@ -13,12 +13,12 @@
  * attach or place is refused by its epoch), where the sink has changed between attach and place, and where the outbox
  * turns out to be a copy: then under its new id.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, errorKindOf, isOwmError } from '../errors/index.js'
 import type { Attachment, Outcome, Receipt, Sink, SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
+import { orLate } from '../within.js'
 import { addressNoted, asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
 import { Receipts } from './slots/receipts.js'
@@ -34,6 +34,8 @@ const maxCopies = 3
 
 export class Contact {
   readonly #deps: Deps
+  #opening: Promise<Sink> | undefined
+  /** Once it is open. */
   #sink: Sink | undefined
   #made = false
   /** The first comparison. */
@@ -76,7 +78,10 @@ export class Contact {
 
   /** The same before anything is read; it goes on where that takes longer, and the relay hears of a failure. */
   async makeInTime(): Promise<void> {
-    await Promise.race([this.make().catch(() => undefined), sleep(patienceMs, undefined, { ref: false })])
+    await orLate(
+      patienceMs,
+      this.make().catch(() => undefined),
+    )
   }
 
   /**
@@ -97,12 +102,26 @@ export class Contact {
     return addressNoted(await this.sink(), this.#deps.sink.name)
   }
 
-  async sink(): Promise<Sink> {
-    this.#sink ??= await this.#deps.sink.open()
-    return this.#sink
+  /** Opened once, whoever waits for it; anew where that failed. */
+  sink(): Promise<Sink> {
+    this.#opening ??= this.#open()
+    return this.#opening
   }
 
-  /** The receipts of a slot, asked for before the first comparison; undefined where there is no answer in time. */
+  async #open(): Promise<Sink> {
+    try {
+      this.#sink = await this.#deps.sink.open()
+      return this.#sink
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+
+  /**
+   * The receipts of a slot, asked for before the first comparison; undefined where the sink keeps none, or isn't open
+   * and answers in time.
+   */
   receiptsOf(slot: string): Promise<readonly Receipt[] | undefined> {
     return this.#receipts.of(slot)
   }
@@ -112,11 +131,10 @@ export class Contact {
     return this.#receipts.newest(timeoutMs)
   }
 
-  /** A failure counts as the first attempt of the comparison; undefined where there is no answer in time. */
+  /** A failure counts as the comparison's first attempt; undefined where nothing is asked, or the answer is late. */
   async #askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
-    const late = sleep(timeoutMs, undefined, { ref: false })
     try {
-      return await Promise.race([question(await this.sink()), late])
+      return await orLate(timeoutMs, this.sink().then(question))
     } catch (error) {
       this.#failed = error
       throw error
@@ -291,7 +309,9 @@ export class Contact {
     // It goes on without: the reason was told.
     if (this.#unnoted !== undefined && outbox.pending > 0)
       await outbox.noteFailure(outbox.ackedSeq + 1, this.#unnoted).catch(() => undefined)
-    await this.#sink?.close?.()
+    // One that is still being opened would be left open.
+    const sink = await this.#opening?.catch(() => undefined)
+    await sink?.close?.()
   }
 }
 

@@ -99,6 +99,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   } finally {
     feed.end()
     await relaying
+    // Else the relay has closed it.
+    if (!options.flush) await contact.close()
   }
   // Nothing is deleted before it is compared with the sink.
   if ((await relaying) && !deps.signal.aborted)
@@ -168,7 +170,6 @@ async function enterSlots(
     let found: Where = { isServed: false, isElsewhere: false }
     // The last one is this start's own.
     for (const each of slots) found = await whereIs(each, { ...options, schedule }, deps, contact)
-    if (!options.flush) await contact.close()
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
     const once = agenda.once || found.isServed

@@ -1,11 +1,10 @@
 /** One connection to PostgreSQL, in transactions: each takes its turn, in the order of the calls. */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { driverModule } from '../../databases/driver.js'
 import { accessTo, begin } from '../../databases/postgres.js'
 import { graceMs, type Server, serverOf } from '../../databases/server.js'
 import { TransientError } from '../../errors/index.js'
-import { within } from '../../within.js'
+import { orLate, within } from '../../within.js'
 import { classed, endsConnection } from './errors.js'
 import { type Settings, urlOf } from './options.js'
 
@@ -102,8 +101,10 @@ export class Connection {
     const client = this.#client
     this.#client = undefined
     if (!client) return
-    const late = sleep(graceMs, undefined, { ref: false })
-    await Promise.race([client.end().catch(() => undefined), late])
+    await orLate(
+      graceMs,
+      client.end().catch(() => undefined),
+    )
     client.connection.stream.destroy()
   }
 
