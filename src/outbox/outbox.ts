@@ -258,8 +258,15 @@ export class Outbox {
   /** Gives up runs that aren't done (runs/discard.ts says what becomes of them); gives those. */
   async discard(filter: DiscardFilter): Promise<Doomed[]> {
     await this.settle()
-    const gone = await this.#database.transaction((manager) => discard(manager, filter, this.#options.now()))
-    this.#state.passed = await deadAfter(this.#database, this.ackedSeq)
+    const { gone } = await this.#database.transaction(
+      async (manager) => {
+        const gone = await discard(manager, filter, this.#options.now())
+        return { gone, passed: await deadAfter(manager, this.ackedSeq) }
+      },
+      ({ passed }) => {
+        this.#state.passed = passed
+      },
+    )
     return gone
   }
 

@@ -136,14 +136,18 @@ export class Retention {
     if (empty.length === 0) return
     const these = among(empty.map(({ id }) => id))
     const newestDeletedSlot = newest([...empty.map((run) => run.slot), this.#state.newestDeletedSlot])
-    await this.#database.transaction(async (manager) => {
-      for (const table of [rejectedRecords, deadTasks]) await manager.delete(table, { run: these })
-      await manager.delete(runs, { id: these })
-      // guard: deleted-slot-kept
-      await manager.update(states, { id: 1 }, { newestDeletedSlot })
-      step('runs:deleted')
-    })
-    this.#state.newestDeletedSlot = newestDeletedSlot
+    await this.#database.transaction(
+      async (manager) => {
+        for (const table of [rejectedRecords, deadTasks]) await manager.delete(table, { run: these })
+        await manager.delete(runs, { id: these })
+        // guard: deleted-slot-kept
+        await manager.update(states, { id: 1 }, { newestDeletedSlot })
+        step('runs:deleted')
+      },
+      () => {
+        this.#state.newestDeletedSlot = newestDeletedSlot
+      },
+    )
   }
 }
 

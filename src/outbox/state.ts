@@ -1,5 +1,5 @@
 /** The outbox's one row of state: read and checked here, and held in memory by OutboxState. */
-import { MoreThan } from 'typeorm'
+import { type EntityManager, MoreThan } from 'typeorm'
 import { OutboxError } from '../errors/index.js'
 import type { Database } from './sqlite/database.js'
 import { deadTasks, type StateRow, states } from './sqlite/entities.js'
@@ -51,7 +51,7 @@ export class OutboxState {
   }
 
   static async of(database: Database, row: StateRow): Promise<OutboxState> {
-    return new OutboxState(row, await deadAfter(database, row.ackedSeq))
+    return new OutboxState(row, await database.inTurn((manager) => deadAfter(manager, row.ackedSeq)))
   }
 
   /** Tasks that are stored and neither in the sink nor dead. */
@@ -68,9 +68,8 @@ export class OutboxState {
 }
 
 /** Dead tasks above a `seq`, whatever became of them since. */
-export async function deadAfter(database: Database, seq: number): Promise<Set<number>> {
-  const above = { select: { seq: true }, where: { seq: MoreThan(seq) } } as const
-  const rows = await database.inTurn((manager) => manager.find(deadTasks, above))
+export async function deadAfter(manager: EntityManager, seq: number): Promise<Set<number>> {
+  const rows = await manager.find(deadTasks, { select: { seq: true }, where: { seq: MoreThan(seq) } })
   return new Set(rows.map((row) => row.seq))
 }
 

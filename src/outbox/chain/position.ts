@@ -9,7 +9,7 @@ import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
 import { deliverLeftOut } from '../sqlite/statements.js'
 import { deadAfter, type OutboxState } from '../state.js'
 import { tasksBetween } from './lost.js'
-import type { Sinks } from './sinks.js'
+import { knownIn, type Sinks } from './sinks.js'
 
 /** What the comparison needs of an outbox. */
 export interface Parts {
@@ -52,18 +52,20 @@ export async function write<W extends Written>(
   { database, state, queue, sinks }: Parts,
   work: (manager: EntityManager) => Promise<W>,
 ): Promise<W> {
-  const written = await database.transaction(async (manager) => {
-    const written = await work(manager)
-    const { reached, sink } = written
-    await manager.update(states, { id: 1 }, { ackedSeq: reached, next: null, sink })
-    return written
-  })
-  queue.drop(written.reached)
-  state.writtenAs(written.reached)
-  state.next = null
-  state.passed = await deadAfter(database, written.reached)
-  state.sink = written.sink
-  await sinks.read()
+  const { written } = await database.transaction(
+    async (manager) => {
+      const written = await work(manager)
+      const { reached, sink } = written
+      await manager.update(states, { id: 1 }, { ackedSeq: reached, next: null, sink })
+      return { written, passed: await deadAfter(manager, reached), known: await knownIn(manager) }
+    },
+    ({ written: { reached, sink }, passed, known }) => {
+      queue.drop(reached)
+      state.writtenAs(reached)
+      Object.assign(state, { next: null, passed, sink })
+      sinks.known = known
+    },
+  )
   return written
 }
 

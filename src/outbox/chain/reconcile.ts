@@ -119,7 +119,7 @@ interface Note {
 async function followPosition(parts: Parts, position: SinkPosition, note: Note): Promise<Reconciled> {
   const { database, state } = parts
   // Behind the last task that it took, it may have refused some.
-  const dead = await deadAfter(database, position.seq)
+  const dead = await database.inTurn((manager) => deadAfter(manager, position.seq))
   let reached = position.seq
   while (dead.has(reached + 1)) reached++
   if (reached < state.acked.seq) return goBackTo(parts, { at: position, note })
@@ -201,7 +201,7 @@ async function overWhatIsThere(
     if (seq !== undefined) there.set(seq, taskId)
     if (there.size === ours.size) break
   }
-  const dead = await deadAfter(database, start.seq)
+  const dead = await database.inTurn((manager) => deadAfter(manager, start.seq))
   let at = start
   for (let seq = start.seq + 1; there.has(seq) || dead.has(seq); seq++) {
     const taskId = there.get(seq)

@@ -47,34 +47,31 @@ export const shownAddress = ({ addresses }: Pick<KnownSink, 'addresses'>): strin
 export class Sinks {
   readonly #database: Database
   readonly #state: OutboxState
-  #known: KnownSink[]
+  /** As the file has them. */
+  known: readonly KnownSink[]
   /** The id that is offered to a sink without one, where its address isn't known. */
   readonly #fresh = randomUUID()
 
   private constructor(database: Database, state: OutboxState, known: KnownSink[]) {
     this.#database = database
     this.#state = state
-    this.#known = known
+    this.known = known
   }
 
   static async of(database: Database, state: OutboxState): Promise<Sinks> {
     return new Sinks(database, state, await database.inTurn(knownIn))
   }
 
-  get known(): readonly KnownSink[] {
-    return this.#known
-  }
-
   /** The sink that the acknowledged seq is about. */
   get present(): KnownSink | undefined {
-    return this.#known.find(({ id }) => id === this.#state.sink)
+    return this.known.find(({ id }) => id === this.#state.sink)
   }
 
   /** The sink at this address, or with this id. */
   find(address: string, sinkId?: string): KnownSink | undefined {
     return (
-      this.#known.find(({ sinkIds }) => sinkId !== undefined && sinkIds.includes(sinkId)) ??
-      this.#known.find(({ addresses }) => addresses.includes(address))
+      this.known.find(({ sinkIds }) => sinkId !== undefined && sinkIds.includes(sinkId)) ??
+      this.known.find(({ addresses }) => addresses.includes(address))
     )
   }
 
@@ -122,9 +119,14 @@ export class Sinks {
 
   /** A sink has placed this outbox under its present id. */
   async endFormer(): Promise<void> {
-    if (this.#state.formerId === null) return
-    await this.#database.transaction((manager) => manager.update(states, { id: 1 }, { formerId: null }))
-    this.#state.formerId = null
+    const state = this.#state
+    if (state.formerId === null) return
+    await this.#database.transaction(
+      (manager) => manager.update(states, { id: 1 }, { formerId: null }),
+      () => {
+        state.formerId = null
+      },
+    )
   }
 
   /**
@@ -134,12 +136,16 @@ export class Sinks {
   async announce(address: string): Promise<boolean> {
     const state = this.#state
     const { next } = state
-    const isPresent = this.#known.length === 0 || this.present?.addresses.includes(address) === true
+    const isPresent = this.known.length === 0 || this.present?.addresses.includes(address) === true
     if (isPresent ? next === null : next?.address === address) return true
     if (!isPresent && (await isOwed(this.#database, state))) return false
     const noted = isPresent ? null : { address, fromSeq: state.lastSeq }
-    await this.#database.transaction((manager) => manager.update(states, { id: 1 }, { next: noted }))
-    state.next = noted
+    await this.#database.transaction(
+      (manager) => manager.update(states, { id: 1 }, { next: noted }),
+      () => {
+        state.next = noted
+      },
+    )
     return true
   }
 
@@ -162,11 +168,7 @@ export class Sinks {
     await manager.insert(sinkRows, named)
     return (await manager.maximum(sinkRows, 'id')) ?? 0
   }
-
-  /** Reads again what was noted. */
-  async read(): Promise<void> {
-    this.#known = await this.#database.inTurn(knownIn)
-  }
 }
 
-const knownIn = (manager: EntityManager): Promise<KnownSink[]> => manager.find(sinkRows, { order: { id: 'ASC' } })
+export const knownIn = (manager: EntityManager): Promise<KnownSink[]> =>
+  manager.find(sinkRows, { order: { id: 'ASC' } })
