@@ -27,11 +27,12 @@ export async function isLocked(outbox: string): Promise<boolean | undefined> {
   if (!lock) return false
   // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: device and inode, then the bytes. The device
   // isn't compared: of btrfs and overlayfs, `stat` tells another one. The byte is the one of SQLite's write lock.
-  if (locks?.includes(`:${lock.ino} 1073741825 `)) return true
-  if (locks !== undefined && namespace === outermost) return false
-  // A container isn't told of the locks of other ones: who gets the lock knows that nobody has it.
+  const isListed = locks?.includes(`:${lock.ino} 1073741825 `) === true
+  if (!isListed && locks !== undefined && namespace === outermost) return false
+  // It may be a lock of another file system's file, and a container isn't told of the locks of other ones: who gets the
+  // lock knows that nobody has it.
   const taken = await FileLock.tryTake(path).catch(() => 'refused' as const)
-  if (taken === 'refused') return undefined
+  if (taken === 'refused') return isListed || undefined
   await taken?.release()
   return taken === undefined
 }
