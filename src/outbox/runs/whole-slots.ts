@@ -76,6 +76,19 @@ export function currentOf<Run extends OfShard>(ofSlot: readonly Run[]): Run[] {
   return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => standsFor(later, run)))
 }
 
+/**
+ * Whether a run that is done only says that another outbox has served its slot (`noteServed`): what it read became
+ * nothing here. A receipt's duplicates aren't noted, since some of them may be what an earlier run brought there.
+ */
+export const isNoted = ({
+  persisted,
+  read,
+  rejected,
+  duplicates,
+  notDue,
+}: Pick<RunRow, 'persisted' | 'read' | 'rejected' | 'duplicates' | 'notDue'>): boolean =>
+  persisted === 0 && read > rejected + duplicates + notDue
+
 /** @param own the runs of one shard of a slot, oldest first, without those that were missed */
 export function receiptOf(
   own: readonly RunRow[],

@@ -16,7 +16,7 @@ export async function mustBeSameShards(slot: string, deps: ProduceDeps, contact:
   const [, shards] = shardOf(source.digest)
   const rows = await outbox.ledger.ofSlot(slot)
   const own = rows.map((run) => shardOf(run.sourceDigest))
-  // A row that stands for what another outbox served has no tasks.
+  // One that is done and has stored nothing is no answer: there may be tasks of the slot in the sink, or none at all.
   if (rows.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
   const isOwn = (receipt: Receipt): boolean =>

@@ -6,7 +6,7 @@ import { IdSum } from '../../../tasks/ids/sum.js'
 import { shardNameIn } from '../../../tasks/slot.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
-import { currentOf, intervalOf, receiptOf, runsByShard } from '../../runs/whole-slots.js'
+import { currentOf, intervalOf, isNoted, receiptOf, runsByShard } from '../../runs/whole-slots.js'
 import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { readStates, unfinishedStates } from '../../sqlite/run-states.js'
@@ -121,13 +121,7 @@ async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> 
 function stateOf(own: readonly RunRow[], sink: SinkId): OwnSlot['state'] {
   if (own.some(({ state }) => unfinishedStates.includes(state))) return 'open'
   if (own.at(-1)?.state === 'discarded') return 'discarded'
-  // Its row only says that somebody else has served it.
-  if (
-    own.every(
-      ({ persisted, read, rejected, duplicates, notDue }) => persisted === 0 && read > rejected + duplicates + notDue,
-    )
-  )
-    return 'elsewhere'
+  if (own.every(isNoted)) return 'elsewhere'
   const isHere = currentOf(own).every(
     ({ sinks, persisted }) => persisted === 0 || sinks === null || sinks.some((id) => id === sink),
   )

@@ -2,6 +2,7 @@
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
 import { shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { shownAddress } from '../../chain/sinks.js'
+import { isNoted } from '../../runs/whole-slots.js'
 import { beginningWith } from '../../sqlite/criteria.js'
 import { batches, deadTasks, gaps, type RunRow, runs, sinkRows, suspects } from '../../sqlite/entities.js'
 import { columnsOf, has } from '../../sqlite/since.js'
@@ -105,7 +106,7 @@ function sumOf(
   const { state, read, rejected, duplicates, notDue, persisted, delivered, dead, discarded, lost } = run
   const pending = persisted - delivered - dead - discarded - lost
   const left = read - rejected - duplicates - notDue - persisted - undecided
-  const isClosed = state === 'missed' || state === 'discarded' || discarded > 0 || (state === 'done' && persisted === 0)
+  const isClosed = state === 'missed' || state === 'discarded' || discarded > 0 || (state === 'done' && isNoted(run))
   const notStored = isClosed ? Math.max(0, left) : 0
   const parts = [rejected, duplicates, notDue, pending, delivered, dead, discarded, lost]
   return { pending, undecided, notStored, isAccounted: left === notStored && parts.every((part) => part >= 0) }
