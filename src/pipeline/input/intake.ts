@@ -32,9 +32,21 @@ interface IntakeOptions {
   traceparent?: string | undefined
 }
 
+/** What has gathered for the next transaction. */
+class Gathered {
+  read = 0
+  readonly batches: Batch[] = []
+  readonly rejections: SetAside[] = []
+  readonly suspects: Suspect[] = []
+  repeated = 0
+  notDue = 0
+  skipped = 0
+  /** Tasks that stand for a window. */
+  windows = 0
+  readonly idSum = new IdSum()
+}
+
 export class IntakeBuffer {
-  /** Records read, each of which will be written. */
-  size = 0
   /** False while a page is being added: half of one has no checkpoint. */
   isWhole = true
   /** Records that were read, and of them those that can be tasks, since this process began. */
@@ -47,15 +59,7 @@ export class IntakeBuffer {
   readonly #tasks: BatchWriter
   #checkpoint: string | null
   #since = 0
-  #batches: Batch[] = []
-  #rejections: SetAside[] = []
-  #suspects: Suspect[] = []
-  #repeated = 0
-  #notDue = 0
-  #skipped = 0
-  /** Tasks that stand for a window. */
-  #windows = 0
-  #idSum = new IdSum()
+  #gathered = new Gathered()
   readonly #rejects: Rejects
   readonly #positions: Positions
 
@@ -69,6 +73,11 @@ export class IntakeBuffer {
     this.#judge = judgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace, traceparent)
     this.#tasks = new BatchWriter()
     this.#checkpoint = run.checkpoint
+  }
+
+  /** Records read, each of which will be written. */
+  get size(): number {
+    return this.#gathered.read
   }
 
   /** Takes a page of the source, whole or, where it throws, not at all. */
@@ -91,13 +100,14 @@ export class IntakeBuffer {
   }
 
   #take(page: PlacedBatch, index: number): void {
-    this.size++
+    const gathered = this.#gathered
+    gathered.read++
     this.given.read++
     const tasks = this.#tasks
     const judged = this.#judge(page.locations[index] ?? {}, checkedIn(page, index), tasks.next())
     if (judged === 'not due') {
       this.given.usable++
-      this.#notDue++
+      gathered.notDue++
       return
     }
     if ('reason' in judged) {
@@ -113,61 +123,43 @@ export class IntakeBuffer {
     }
     this.given.usable++
     if (served === 'same place') {
-      this.#repeated++
+      gathered.repeated++
       return
     }
     if (served === 'same place again') {
       const [position, value] = [page.position(index), excerpt(tasks.drop())]
-      this.#rejections.push({ kind: 'duplicate', position, value, reason: 'this run has the same location already' })
+      gathered.rejections.push({ kind: 'duplicate', position, value, reason: 'this run has the same location already' })
       return
     }
     // guard: seen-before
     const seen = this.#known.seen.add(digits)
     if (seen) {
-      this.#suspects.push({ position: page.position(index), task: tasks.drop() })
+      gathered.suspects.push({ position: page.position(index), task: tasks.drop() })
       return
     }
     tasks.keep()
-    this.#skipped += due.skipped
-    if (due.window !== undefined) this.#windows++
+    gathered.skipped += due.skipped
+    if (due.window !== undefined) gathered.windows++
     // Only an id can be another place's, too.
     this.#positions.add(place.id === undefined ? undefined : page.position(index))
-    this.#idSum.addDigits(digits)
-    if (tasks.count === this.#batchSize) this.#batches.push(tasks.take())
+    gathered.idSum.addDigits(digits)
+    if (tasks.count === this.#batchSize) gathered.batches.push(tasks.take())
   }
 
   #reject(page: PlacedBatch, index: number, why: Why): void {
     const { position, value, reason } = rejectionOf(page, index, why)
     const rejection = { kind: 'rejected', position, value: excerpt(value), reason: excerpt(reason) } as const
-    this.#rejections.push(rejection)
+    this.#gathered.rejections.push(rejection)
     this.#rejects.add(rejection)
   }
 
   /** All of it, for one transaction; then begins anew. */
   take(): Intake {
-    if (this.#tasks.count > 0) this.#batches.push(this.#tasks.take())
-    const intake = {
-      checkpoint: this.#checkpoint,
-      read: this.size,
-      batches: this.#batches,
-      rejections: this.#rejections,
-      suspects: this.#suspects,
-      repeated: this.#repeated,
-      notDue: this.#notDue,
-      skipped: this.#skipped,
-      unskipped: this.#covering && { run: this.#covering.run, windows: this.#windows },
-      idSum: this.#idSum.toString(),
-    }
-    this.size = 0
-    this.#batches = []
-    this.#rejections = []
-    this.#suspects = []
-    this.#repeated = 0
-    this.#notDue = 0
-    this.#skipped = 0
-    this.#windows = 0
-    this.#idSum = new IdSum()
-    return intake
+    const { windows, idSum, ...gathered } = this.#gathered
+    if (this.#tasks.count > 0) gathered.batches.push(this.#tasks.take())
+    this.#gathered = new Gathered()
+    const unskipped = this.#covering && { run: this.#covering.run, windows }
+    return { ...gathered, checkpoint: this.#checkpoint, unskipped, idSum: idSum.toString() }
   }
 
   /** Whether its first records have waited long enough. */
