@@ -50,7 +50,8 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions, traceparent })
   const enough = await enoughOf(run, intake, deps)
   const opened = await source.open()
-  progress.total = opened.total
+  // What was read counts over all runs of this start, without what this run had read before.
+  progress.total = opened.total === undefined ? undefined : progress.read + opened.total - run.read
   const writer = new Writer(run, intake, enough, deps, options)
   // A slow source's records don't wait for a full batch, nor for the source.
   const lookAround = setInterval(() => writer.storeWhatIsOld(), lookEveryMs)

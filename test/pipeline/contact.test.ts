@@ -1,46 +1,21 @@
 /** The sink is opened once, whoever waits for it, and nobody waits for longer than they said. */
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { TransientError } from '../../src/errors/index.js'
-import { Outbox } from '../../src/outbox/outbox.js'
 import { Contact } from '../../src/pipeline/contact.js'
-import { resilience } from '../../src/pipeline/retry.js'
-import type { Sink } from '../../src/plugin.js'
-import { temporaryFolder } from '../support/cli.js'
+import { partsWith, taking } from './parts.js'
 
-/** A contact with a sink whose `open` ends when it is told to, and what became of each. */
-async function contactWith(opening: () => Promise<void>) {
-  const path = join(await temporaryFolder(), 'outbox.db')
-  const { signal } = new AbortController()
-  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
-  onTestFinished(() => outbox.close())
+/** A contact with a sink that takes so long to open, and what became of each that was opened. */
+async function contactWith(opening: () => Promise<void>): Promise<{ contact: Contact; events: string[] }> {
   const events: string[] = []
   let opened = 0
-  const open = async (): Promise<Sink> => {
+  const deps = await partsWith(async () => {
     const which = ++opened
     events.push(`open ${which}`)
     await opening()
-    return {
-      guarantee: 'at-least-once',
-      deliver: async ({ tasks }) => tasks.map(() => 'delivered'),
-      receipts: async () => [],
-      close: async () => void events.push(`close ${which}`),
-    }
-  }
-  const silent = (): void => undefined
-  const contact = new Contact({
-    outbox,
-    pipeline: 'test',
-    sink: { name: 'slow', open },
-    resilience: resilience({
-      retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0 },
-      breaker: { failures: 5, resetAfterMs: 1000 },
-    }),
-    log: { debug: silent, info: silent, warn: silent, error: silent },
-    signal,
+    return { ...taking, close: async () => void events.push(`close ${which}`) }
   })
-  return { contact, events }
+  return { contact: new Contact(deps), events }
 }
 
 const never = new Promise<void>(() => undefined)

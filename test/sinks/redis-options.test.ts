@@ -40,8 +40,9 @@ it.each([
   [{ url: 'redis://u:p@h/2', durability: { replicas: 1 } }, 'redis://h:6379/2 s'],
   [{ url: 'rediss://h', username: 'u', password: 'p', tls, database: 0 }, 'rediss://h:6379/0 s'],
   [{ socket: '/run/redis.sock', password: '', database: 3 }, 'unix:///run/redis.sock/3 s'],
+  [{ socket: './redis.sock' }, 'unix:///etc/owm/redis.sock/0 s'],
   [{ sentinels, name: 'm', tls: true }, 'sentinel://m@10.0.0.1:26379,[::1]:26380,sentinel-2/0 s'],
   [{ cluster, database: 0 }, 'cluster://10.0.0.1:6379,10.0.0.2:6379/0 s'],
 ])('%j is right, and known by its place', (given, address) => {
-  expect(addressOf(options.parse({ ...given, stream: 's' }))).toBe(address)
+  expect(addressOf(options.parse({ ...given, stream: 's' }), '/etc/owm')).toBe(address)
 })

@@ -143,7 +143,10 @@ export interface RunRow {
   cadence: string | null
   /** Locations that were not due. */
   notDue: number
-  /** Windows that came too late for this run, and that no run has served. */
+  /**
+   * Windows that came too late for this run, and that no run has served; without those of locations that a Bloom filter
+   * took for duplicates, which are few (tasks/ids/seen.ts).
+   */
   skipped: number
   /** The `id` of the run that serves its slot with its own, where it stored nothing; else null. */
   coveredBy: number | null

@@ -135,11 +135,12 @@ class Postgres implements Sink {
   }
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
-    const [where, values] = slot === undefined ? ['', [pipeline]] : ['AND slot = $2', [pipeline, slot]]
+    const [which, values] =
+      slot === undefined ? [`ORDER BY slot DESC LIMIT ${newestGiven}`, [pipeline]] : ['AND slot = $2', [pipeline, slot]]
     const rows = await rowsIn(
       this.#connection,
       `SELECT receipt::text FROM ${this.#tables.receipt}
-       WHERE pipeline = $1 ${where} ORDER BY slot DESC LIMIT ${newestGiven}`,
+       WHERE pipeline = $1 ${which}`,
       values,
     )
     return rows.map(({ receipt }): Receipt => JSON.parse(String(receipt)))

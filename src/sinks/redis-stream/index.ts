@@ -81,7 +81,7 @@ class RedisStream implements Sink {
     this.#connection = connection
     this.#log = log
     this.#way = way
-    this.address = addressOf(settings)
+    this.address = addressOf(settings, way.baseDir)
   }
 
   async attach({ outboxId, epoch, word, formerId = '' }: Attachment, sinkId: string): Promise<Attached> {

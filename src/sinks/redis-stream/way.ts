@@ -33,12 +33,12 @@ export interface Way {
 }
 
 /** What a sink is known by: as configured, so that a failover makes no other one of it. */
-export function addressOf(settings: Settings): string {
+export function addressOf(settings: Settings, baseDir: string): string {
   const { sentinels, cluster, socket, name, stream } = settings
   const database = databaseOf(settings) || 0
   if (sentinels) return `sentinel://${name}@${sentinels.toSorted().join(',')}/${database} ${stream}`
   if (cluster) return `cluster://${cluster.toSorted().join(',')}/0 ${stream}`
-  if (socket !== undefined) return `unix://${socket}/${database} ${stream}`
+  if (socket !== undefined) return `unix://${resolve(baseDir, socket)}/${database} ${stream}`
   const { url = defaultUrl } = settings
   const { protocol, hostname, port } = new URL(url)
   return `${protocol}//${hostname}:${port || 6379}/${database} ${keyPrefixIn(url)}${stream}`

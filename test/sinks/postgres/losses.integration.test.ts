@@ -232,3 +232,13 @@ async function restored(backup: string): Promise<void> {
   ended.child.stdin?.end(backup)
   await ended
 }
+
+it('gives all receipts of a slot, however many shards it has, and of the newest slots 1,000', async () => {
+  const name = table()
+  const sink = await openSink({ url: server.url, table: name })
+  await new Caller(1).placed(sink)
+  const receipts = `SELECT 'p', '${slot}', shard, 1001, '{}' FROM generate_series(0, 1000) AS shard`
+  await server.query(`INSERT INTO ${name}_receipt (pipeline, slot, shard, shards, receipt) ${receipts}`)
+  expect(await sink.receipts?.('p', slot)).toHaveLength(1001)
+  expect(await sink.receipts?.('p')).toHaveLength(1000)
+})

@@ -1,0 +1,34 @@
+/** What the pipeline works with, in this process: a new outbox, a sink, no retries, and nobody who reads the log. */
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { Outbox } from '../../src/outbox/outbox.js'
+import type { Deps } from '../../src/pipeline/parts.js'
+import { resilience } from '../../src/pipeline/retry.js'
+import type { Sink } from '../../src/plugin.js'
+import { temporaryFolder } from '../support/cli.js'
+
+export async function partsWith(open: () => Promise<Sink>): Promise<Deps> {
+  const path = join(await temporaryFolder(), 'outbox.db')
+  const { signal } = new AbortController()
+  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
+  onTestFinished(() => outbox.close())
+  const silent = (): void => undefined
+  return {
+    outbox,
+    pipeline: 'test',
+    sink: { name: 'test', open },
+    resilience: resilience({
+      retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0 },
+      breaker: { failures: 5, resetAfterMs: 1000 },
+    }),
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+    signal,
+  }
+}
+
+/** A sink that takes everything. */
+export const taking: Sink = {
+  guarantee: 'at-least-once',
+  deliver: async ({ tasks }) => tasks.map(() => 'delivered'),
+  receipts: async () => [],
+}
