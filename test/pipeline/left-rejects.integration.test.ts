@@ -6,6 +6,7 @@ import type { FlushResult } from '../../src/commands/flush.js'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { here, jsonl, list, nowhere, outbox } from '../cli/scene.js'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
+import { at } from '../support/scheduled.js'
 
 const [ten, eleven, twelve] = ['10', '11', '12'].map((hour) => `2026-11-23T${hour}:00:00Z`)
 const crashAt = (step: string) => ({
@@ -31,6 +32,33 @@ it('the start that ends a killed run tells what it rejected, by its slot; --stri
   expect(strict.stderr).toMatch(/1 location was rejected: latitude/)
   expect(strict.stderr).toMatch(/can't be used in slot 2026-11-23T12:00:00Z: latitude must be/)
   expect((await owm(['produce', '-q', '--slot', '2026-11-23T13:00:00Z'], { cwd })).stderr).not.toContain('of slot')
+})
+
+it('--strict fails for what a start rejects, or tells, of a slot that an earlier one left', async () => {
+  const configured = (...places: object[]) => ({
+    schedule: { cron: '0 * * * *' },
+    source: list(...places),
+    sink: jsonl,
+    outbox,
+  })
+  const cwd = await folderWith(configured(here))
+  const strict = async () => {
+    const { code, stderr } = await owm(['produce', '--strict', '-q'], at(cwd, '2026-11-23T14:30:00Z'))
+    return { code, stderr }
+  }
+  const failedIn = (slot = '') => ({
+    code: 65,
+    stderr: expect.stringMatching(new RegExp(`owm: 1 location of .* can't be used in slot ${slot}: latitude`)),
+  })
+  const killedIn = (slot = '', step = '') => owm(['produce', '--slot', slot], { cwd, ...crashAt(step) })
+  const fine = { code: 0, stderr: expect.not.stringContaining('rejected') }
+  expect(await strict()).toEqual(fine)
+  expect((await killedIn(ten, 'intake:persisted:1')).signal).toBe('SIGKILL')
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(configured(here, nowhere)))
+  expect(await strict()).toEqual(failedIn(ten))
+  expect(await strict()).toEqual(fine)
+  expect((await killedIn(twelve, 'reading:ended')).signal).toBe('SIGKILL')
+  expect(await strict()).toEqual(failedIn(twelve))
 })
 
 it('what a start has told while the sink was away is not told by the one that delivers it', async () => {

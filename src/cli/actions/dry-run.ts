@@ -99,6 +99,6 @@ export async function dryRun(
       ...(tasks > preview.length ? [`and ${count(tasks - preview.length)} more`] : []),
       line,
     ],
-    errors: error ? [error] : rejections(result.source, strict),
+    errors: error ? [error] : strict ? rejections(source.name, rejects) : [],
   }
 }

@@ -1,8 +1,8 @@
 /** `owm produce`: a configuration's parts put to work, and what they did. */
 import type { Loaded } from '../../config/load.js'
-import { UsageError } from '../../errors/index.js'
+import { type InputRejectedError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import type { RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
+import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import type { Agenda } from '../../pipeline/slots/agenda.js'
@@ -151,9 +151,9 @@ export async function produce(
     await tellOtherList(summary, around)
     if (!summary.alreadyComplete) await tellShrunk(result, summary.before, around)
     result.durationMs = elapsed()
-    const of = { slots: `slot ${result.slot}`, rejects: await allRejects(summary, outbox) }
-    const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
-    return { result, summary: [lineOf(result, summary, { covers: covers.own, isNew: outbox.isNew })], errors }
+    const strict = flags.strict ? await strictly(source.name, summary, outbox) : []
+    const line = lineOf(result, summary, { covers: covers.own, isNew: outbox.isNew })
+    return { result, summary: [line], errors: [...summary.errors, ...strict] }
   } finally {
     await outbox.close()
   }
@@ -219,10 +219,18 @@ export async function run(
   )
 }
 
-/** Of the start's own run; of one that was served before the outbox says them. */
-async function allRejects({ run, rejects, alreadyComplete }: ProduceSummary, outbox: Outbox): Promise<Rejects> {
-  if (!alreadyComplete || rejects.count >= run.rejected) return rejects
-  return (await import('../../pipeline/input/left-rejects.js')).rejectsOf(run, outbox)
+/** Fails with what was rejected in any slot that it worked on; of its own, what an earlier start rejected, too. */
+async function strictly(
+  source: string,
+  { run, rejects, served }: ProduceSummary,
+  outbox: Outbox,
+): Promise<InputRejectedError[]> {
+  const { rejectsOf } = await import('../../pipeline/input/left-rejects.js')
+  const all = rejects.count < run.rejected ? await rejectsOf(run, outbox) : rejects
+  const slots = [...served, run].filter(({ rejected }) => rejected > 0).map(({ slot }) => slot)
+  slots.sort((a, b) => Date.parse(a) - Date.parse(b))
+  const [first = run.slot, last = first] = [slots[0], slots.at(-1)]
+  return rejections(source, all, first === last ? `slot ${first}` : `slots ${first} to ${last}`)
 }
 
 async function note(

@@ -67,8 +67,8 @@ export async function tellLeft(
 }
 
 /**
- * With what earlier starts rejected and didn't tell, since they were killed. The outbox remembers what was told of runs
- * that wait for the sink: the start that delivers them doesn't tell it again.
+ * With what earlier starts rejected and didn't tell, since they were killed: `rejects` has it then, too. The outbox
+ * remembers what was told of runs that wait for the sink: the start that delivers them doesn't tell it again.
  */
 export async function tellAllRejects(
   { run, rejects, earlier, served: slots }: Pick<ProduceSummary, 'run' | 'rejects' | 'earlier' | 'served'>,
@@ -77,27 +77,24 @@ export async function tellAllRejects(
   around: Surroundings,
 ): Promise<ToldRejects> {
   const isOwn = ({ run: { runId } }: LeftRejects): boolean => runId === run.runId
+  const others = earlier.filter((one) => !isOwn(one))
   for (const own of earlier.filter(isOwn)) rejects.include(own.rejects)
-  await tellLeft(
-    earlier.filter((one) => !isOwn(one)),
-    served,
-    around,
-  )
+  await tellLeft(others, served, around)
   const told = await tellRejects(rejects, around)
+  for (const other of others) rejects.include(other.rejects)
   if (slots.some(({ state, rejected }) => state === 'read' && rejected > 0)) await outbox.ledger.noteRejectsTold()
   return told
 }
 
-/** @param of of which slots, and why; undefined where they are not in the outbox */
-export function rejections(
-  { name, rejected }: { name: string | null; rejected: number },
-  strict: boolean,
-  of?: { slots: string; rejects: Rejects },
-): InputRejectedError[] {
-  if (!strict || rejected === 0) return []
-  const hint = of ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
-  const where = of ? ` in ${of.slots}: ${of.rejects.inWords()}` : ''
-  return [
-    new InputRejectedError(`${plural(rejected, 'location')} of the source ${name} can't be used${where}.`, { hint }),
-  ]
+/**
+ * With `--strict`.
+ * @param rejects of all slots that a start worked on
+ * @param slots which those are; undefined where they are not in the outbox
+ */
+export function rejections(source: string | null, rejects: Rejects, slots?: string): InputRejectedError[] {
+  if (rejects.count === 0) return []
+  const hint = slots ? '`owm outbox inspect --state rejected` shows which and why.' : 'The reasons are above.'
+  const where = slots ? ` in ${slots}: ${rejects.inWords()}` : ''
+  const locations = plural(rejects.count, 'location')
+  return [new InputRejectedError(`${locations} of the source ${source} can't be used${where}.`, { hint })]
 }

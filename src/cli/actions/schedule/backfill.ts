@@ -113,9 +113,8 @@ export async function backfill(
     result.source.rejected = summary.rejects.count
     await tellAllRejects(summary, result.served, outbox, around)
     result.durationMs = elapsed()
-    const of = { slots: `slots ${from} to ${to}`, rejects: summary.rejects }
-    const errors = [...summary.errors, ...rejections(result.source, flags.strict, of)]
-    return { result, summary: [lineOf(result, false)], errors }
+    const strict = flags.strict ? rejections(source.name, summary.rejects, `slots ${from} to ${to}`) : []
+    return { result, summary: [lineOf(result, false)], errors: [...summary.errors, ...strict] }
   } finally {
     await outbox.close()
   }
