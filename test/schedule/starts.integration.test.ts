@@ -6,6 +6,7 @@ import type { BackfillResult } from '../../src/commands/backfill.js'
 import type { PlanResult } from '../../src/commands/plan.js'
 import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ScheduleResult } from '../../src/commands/schedule/index.js'
+import { tasksIn } from '../cli/scene.js'
 import { owm, owmJson } from '../support/cli.js'
 import { redisScene, stream } from '../support/redis-scene.js'
 import { at, countIn, folderOf, produce } from '../support/scheduled.js'
@@ -44,6 +45,32 @@ test('--dry-run shows the slot and the tasks that a start sends', async () => {
     cwd,
   })
   expect(delivered.json.tasks.map(({ task }) => JSON.stringify(task)).sort()).toEqual(ids?.sort())
+})
+
+test.each([
+  ['latest', [['08'], ['14', '--slot', '2026-11-23T14:00:00Z'], ['14', '--slot', '2026-11-23T12:00:00Z']]],
+  ['all', [['08'], ['13', '--slot', '2026-11-23T13:00:00Z'], ['13', '--slot', '2026-11-23T04:00:00Z']]],
+] as const)('with a cadence a dry run shows the tasks of the slot that a start sends: %s', async (catchUp, starts) => {
+  const locations = ['1h', '2h', '3h', '6h', ''].map((every, id) => ({
+    id,
+    city: 'A',
+    latitude: 1,
+    longitude: id,
+    every,
+  }))
+  const source = { use: 'static-list', locations }
+  const cwd = await folderOf({ catchUp }, { source, cadence: { field: 'every', spread: false } })
+  expect((await produce(cwd, '2026-11-23T05:10:00Z')).code).toBe(0)
+  for (const [hour, ...args] of starts) {
+    const before = await tasksIn(cwd)
+    const now = `2026-11-23T${hour}:10:00Z`
+    const dry = await owmJson<{ tasks: { task_id: string }[] }>(['produce', '--dry-run', ...args], at(cwd, now))
+    const ran = await produce(cwd, now, ...args)
+    const foretold = dry.json.tasks.map(({ task_id }) => task_id)
+    expect({ start: args, tasks: foretold.length }).toEqual({ start: args, tasks: ran.json.outbox.persisted })
+    const sent = (await tasksIn(cwd)).slice(before.length).map(({ task_id }) => task_id)
+    expect(sent).toEqual(expect.arrayContaining(foretold))
+  }
 })
 
 test('a start that delivers what was left does not say that there is nothing to do', async () => {

@@ -32,9 +32,10 @@ export async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named }: Shown,
 ): Promise<DueNow> {
-  const [{ cadenceOf, dueIn }, { slotsIn }, { newest }, { wouldServe }] = await Promise.all([
+  const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }, { newest }, { wouldServe }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
     import('../../outbox/inspect/ledger/slots.js'),
+    import('../../outbox/inspect/ledger/windows.js'),
     import('../../schedule/due.js'),
     import('../../pipeline/slots/on-time.js'),
   ])
@@ -49,11 +50,14 @@ export async function dueInDryRun(
   const ofServed = named === undefined ? 'none of them' : 'only those that it has not had'
   const served = isServed ? { ofServed } : {}
   if (!schedule) return { dueOf: everything, earlier: 0, ...served }
-  const runs = named === undefined ? wouldServe(schedule, seen).runs : []
-  const from = runs.at(-1)?.from ?? schedule.timetable.at(to - 1) ?? to
+  const { runs } = wouldServe(schedule, seen, named === undefined ? undefined : to)
+  const last = runs.at(-1)
+  const from = last?.from ?? schedule.timetable.at(to - 1)
+  const begun = last ? undefined : await windowsInside(outbox.path, result.slot, { from, cadence })
+  const run = begun ?? { windows: { from: from ?? to, to }, cadence }
   return {
-    cadence,
-    dueOf: dueIn(cadenceOf({ cadence }), { from, to }),
+    cadence: run.cadence,
+    dueOf: dueIn(cadenceOf(run), run.windows),
     earlier: Math.max(0, runs.length - 1),
     ...served,
   }

@@ -46,7 +46,10 @@ export async function beginInside(
 }
 
 /** Which windows a run serves. */
-export async function windowsOf(manager: EntityManager, { slot, windowsFrom }: RunRow): Promise<Windows> {
+export async function windowsOf(
+  manager: EntityManager,
+  { slot, windowsFrom }: Pick<RunRow, 'slot' | 'windowsFrom'>,
+): Promise<Windows> {
   const to = Date.parse(slot)
   const [own] = await manager.find(runs, { where: { slot, intervalFrom: Not(IsNull()) } })
   if (own?.intervalFrom != null) return { from: own.intervalFrom, to }

@@ -65,16 +65,18 @@ export async function enterDueTimes(
 }
 
 /**
- * What a start without a slot would do now, for who only looks.
+ * What a start would do now, for who only looks.
+ * @param named see `enterDueTimes`
  * @returns also the slots that have a run then; those that its first run takes over, since theirs stored nothing; how
  *   many other times that one covers
  */
 export function wouldServe(
   policy: OnTime,
   seen: SlotsSeen,
+  named?: number,
 ): Due & { served: string[]; takenOver: SlotSeen[]; covered: number } {
   const { coveredTo, slots, missed } = seen
-  const { runs, ...rest } = due(policy, coveredTo, policy.now())
+  const { runs, ...rest } = planOf(policy, coveredTo, named)
   const [first, ...others] = runs
   if (!first) {
     const { slot } = rest
@@ -98,16 +100,12 @@ export const asWritten = <G extends { from: number; to: number }>(gap: G): Omit<
 
 type Written = { from: string; to: string }
 
-function planOf(
-  { now, ...policy }: OnTime,
-  coveredTo: number | null,
-  named: number | undefined,
-): Pick<Due, 'runs' | 'gaps'> {
+function planOf({ now, ...policy }: OnTime, coveredTo: number | null, named: number | undefined): Due {
   if (named === undefined) return due(policy, coveredTo, now())
-  if (coveredTo === null || named <= coveredTo) return { runs: [], gaps: [] }
+  if (coveredTo === null || named <= coveredTo) return { slot: named, runs: [], gaps: [] }
   const { runs, gaps } = due(policy, coveredTo, now(), policy.timetable.at(named - 1))
-  const own = { slot: named, from: coveredTo }
-  return { runs: policy.catchUp === 'all' ? [...runs, own] : [own], gaps }
+  const before = policy.catchUp === 'all' ? runs : []
+  return { slot: named, runs: [...before, { slot: named, from: before.at(-1)?.slot ?? coveredTo }], gaps }
 }
 
 /** At once: whatever becomes of this start, somebody is told which scheduled times nobody serves. */
