@@ -98,6 +98,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
   #trustFolder = false
   #isDryRun = false
   #delivers = false
+  /** What each line of the log bears, whichever run it is of. */
+  #aboutAll: Readonly<Record<string, string>> = {}
   #received: Received
 
   protected abstract work(): Promise<Done<Result>>
@@ -191,11 +193,12 @@ export abstract class OwmCommand<Result extends object> extends Command {
     this.#trustFolder = flags['trust-folder']
     this.report = new Report({ level, format, quiet, isJson: this.jsonEnabled() })
     const trace = traceContextIn(process.env['TRACEPARENT'] ?? '')
-    if (trace) this.#about({ trace_id: trace.traceId, span_id: trace.spanId })
+    this.#aboutAll = trace ? { trace_id: trace.traceId, span_id: trace.spanId } : {}
+    this.#about({})
   }
 
   #about(fields: Readonly<Record<string, string>>): void {
-    this.report.about = { ...this.report.about, ...fields }
+    this.report.about = { event: 'plugin', ...this.#aboutAll, ...fields }
   }
 
   /** What the parts that a configuration makes work in. */

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { owm, type Running, startOwm } from '../support/cli.js'
-import { at, folderOf } from '../support/scheduled.js'
+import { at, folderOf, settings } from '../support/scheduled.js'
 
 /** Until it waits for a scheduled time, for the `times`th time. */
 const waiting = ({ child }: Running, times = 1): Promise<void> =>
@@ -28,7 +28,7 @@ test('serves what is due, then each time when it comes, and ends at a signal wit
   expect(ended.stderr).toMatch(/The next start is at 2026-11-23T12:00:00Z/)
 })
 
-test('waits for the times of its expression', async () => {
+test.concurrent('waits for the times of its expression', async () => {
   // Every minute: at 10:00:50 the coming time is more than a tenth of the way off.
   const cwd = await folderOf({ cron: '* * * * *' })
   const running = startOwm(['schedule', 'run'], at(cwd, '2026-11-23T10:00:50Z'))
@@ -37,6 +37,22 @@ test('waits for the times of its expression', async () => {
   const ended = await running.ended
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
   expect(ended.stdout).toMatch(/^slot 2026-11-23T10:00:00Z: .*\nslot 2026-11-23T10:01:00Z: /)
+})
+
+test.concurrent('what the second start logs bears nothing of the first one', async () => {
+  const cwd = await folderOf({ cron: '* * * * *' })
+  const broken = settings({ cron: '* * * * *' }, { outbox: { path: './tasks.jsonl/outbox.db' } })
+  const log = ['--log-level', 'info', '--log-format', 'json']
+  const running = startOwm(['schedule', 'run', ...log], at(cwd, '2026-11-23T10:00:50Z'))
+  await waiting(running)
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(broken))
+  const { code, stderr } = await running.ended
+  expect(code, stderr).toBe(74)
+  const ends = stderr.split('\n').filter((line) => line.includes('start-ended'))
+  expect(ends.map((line): object => JSON.parse(line))).toEqual([
+    expect.objectContaining({ exitCode: 0, slot: '2026-11-23T10:00:00Z' }),
+    expect.not.objectContaining({ runId: expect.any(String) }),
+  ])
 })
 
 test('what may pass is tried again; what does not ends it', async () => {

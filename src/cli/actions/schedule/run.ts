@@ -46,6 +46,7 @@ export async function runOnSchedule(
   const once = { strict, again: false, 'dry-run': false, 'no-flush': false, force: false, wait: true }
   let pause = firstPause
   for (;;) {
+    around.about({})
     // Anew each time: what a person changes is taken with the next start.
     const schedule = policyOf(scheduleIn(await configure()), surroundings)
     const produced = nothingProduced()
