@@ -49,6 +49,8 @@ export interface Finding {
   readonly outcome: string | OwmError
   /** What to do about what isn't wrong, and may not be meant. */
   readonly warning?: string
+  /** The check of `owm doctor` that the warning is about, where it isn't the section's own. */
+  readonly check?: 'configuration-cadence'
 }
 
 /**
@@ -176,11 +178,14 @@ async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
     })
   return {
     outcome: 'the schedule comes often enough for the cadence',
-    ...(words === undefined ? {} : { warning: `${words}.` }),
+    ...(words === undefined ? {} : { warning: `${words}.`, check: 'configuration-cadence' }),
   }
 }
 
-const fileOf = ({ file, cwd }: Loaded): string => file ?? `no file in ${cwd}: flags and environment only`
+const fileOf = ({ file, cwd, beside }: Loaded): Omit<Finding, 'about'> => ({
+  outcome: file ?? `no file in ${cwd}: flags and environment only`,
+  ...(beside.length > 0 && { warning: `Beside it ${beside.join(', ')} doesn't count. Remove what isn't meant.` }),
+})
 
 /** A file that a plugin's option names; undefined for other options and for a standard stream. */
 function pathIn(loaded: Loaded, section: 'source' | 'sink', key: string): string | undefined {

@@ -1,6 +1,6 @@
 /** The configuration file, found and read: the only module that knows cosmiconfig, and the one parser of YAML. */
 import { constants } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { access, open, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
@@ -30,7 +30,8 @@ export async function readConfigFile(
   // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
   const search = async () => {
     const byEnding = loaders(texts, named === undefined, looksOnly)
-    const explorer = cosmiconfig('owm', { searchStrategy: 'project', searchPlaces, loaders: byEnding })
+    const about = { searchStrategy: 'project', searchPlaces, loaders: byEnding } as const
+    const explorer = cosmiconfig('owm', { ...about, ignoreEmptySearchPlaces: false })
     if (named === undefined) return explorer.search(cwd)
     const filepath = resolve(cwd, named)
     if (!(await stat(filepath).catch(() => undefined))?.isFIFO()) return explorer.load(filepath)
@@ -42,16 +43,33 @@ export async function readConfigFile(
     throw unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
   if (!found) return undefined
-  if (named === undefined) await mustBeTrusted(found.filepath)
   const { filepath: file } = found
+  if (named === undefined) await mustBeTrusted(file)
+  // One further up would be about other locations.
+  if (named === undefined && found.isEmpty)
+    throw new ConfigurationError(`The configuration ${file} is empty.`, {
+      hint: 'Was it cut short? Write it again, as `owm init` does; or remove it, and the next one further up counts.',
+    })
   const tree: unknown = found.isEmpty ? {} : found.config
   if (!isTree(tree))
     throw new ConfigurationError(
       `The configuration ${file} must be a mapping of sections, such as \`source:\` and \`sink:\`.`,
       { hint: '`owm init` writes an example.' },
     )
-  return { tree, file, text: texts.get(file), prefix: basename(file) === 'package.json' ? ['owm'] : [] }
+  const prefix = basename(file) === 'package.json' ? ['owm'] : []
+  const beside = named === undefined ? await othersBeside(file, searchPlaces) : []
+  return { tree, file, beside, text: texts.get(file), prefix }
 }
+
+/** Configurations in the folder of the one that counts; whether a package.json is one isn't looked at. */
+async function othersBeside(file: string, places: readonly string[]): Promise<string[]> {
+  const isOther = (place: string): boolean => !isPackage(place) && join(baseDirOf(file), place) !== file
+  const others = places.filter(isOther)
+  const there = await Promise.all(others.map((place) => isFileAt(join(baseDirOf(file), place))))
+  return others.filter((_, index) => there[index])
+}
+
+const isFileAt = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false
 
 /**
  * What will be read in search of a configuration must be files: who opens a pipe that nobody writes to waits for ever,
@@ -66,9 +84,24 @@ async function mustBeReadable(cwd: string, places: readonly string[]): Promise<v
       throw new ConfigurationError(`${paths[wrong]}, which would be read as configuration, isn't a regular file.`, {
         hint: 'Find out who put it there, then remove it; or name a configuration with --config.',
       })
-    const isProject = paths.some((path, index) => /package\.(json|yaml)$/.test(path) && found[index]?.isFile())
-    if (isProject || folder === dirname(folder)) return
+    const files = paths.filter((_, index) => found[index]?.isFile())
+    const own = files.find((path) => !isPackage(path))
+    if (own !== undefined) await mustBeAllowed(own)
+    if (files.length > 0 || folder === dirname(folder)) return
   }
+}
+
+/** A manifest that may have a configuration among other things. */
+const isPackage = (path: string): boolean => /^package\.(json|yaml)$/.test(basename(path))
+
+/** cosmiconfig passes over what it may not read. */
+async function mustBeAllowed(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw new ConfigurationError(`The configuration ${path} can't be read: ${toError(error).message}.`, {
+      hint: 'Let the user who runs owm read it, or name another one with --config.',
+      cause: error,
+    })
+  })
 }
 
 /** Milliseconds within which somebody must write to a pipe. */
@@ -116,7 +149,8 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     texts.set(path, text)
     return parseYaml(text)
   }
-  const json: Loader = async (path, text) => {
+  const json: Loader = async (path, given) => {
+    const text = given.replace(/^\ufeff/, '') // as some editors begin a file
     texts.set(path, text)
     try {
       const value: unknown = JSON.parse(text)

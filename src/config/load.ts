@@ -49,6 +49,8 @@ export interface Loaded {
   family: { shared: string; pipelines: readonly string[] } | undefined
   /** The file that was read, if any. */
   file: string | undefined
+  /** Names of other configurations in the folder of one that was found: they don't count. */
+  beside: readonly string[]
   /** The file as a flag or the environment named it; undefined where it was found, or there is none. */
   named: string | undefined
   /** Where relative paths in options start. */
@@ -130,7 +132,7 @@ export async function loadConfig(
   const isNamedAfter = own !== shared && own === outbox.path
   const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
-  const about = { file: found?.file, named, baseDir, cwd, plugins }
+  const about = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
   return { settings, pipeline, family, ...about, secrets, variables, references, origins }
 }
 

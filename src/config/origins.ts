@@ -18,6 +18,8 @@ export function originInWords(origin: Origin): string {
 export interface Found {
   readonly tree: Tree
   readonly file: string
+  /** Names of other configurations in its folder, which don't count. */
+  readonly beside: readonly string[]
   /** Undefined for a module. */
   readonly text: string | undefined
   /** Where in the file the configuration begins: `owm` in a package.json. */

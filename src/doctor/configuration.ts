@@ -39,14 +39,14 @@ export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): 
   return { diagnoses, loaded, without: [...without, ...broken] }
 }
 
-function diagnosesOf({ about, outcome, warning }: Finding): Diagnosis[] {
+function diagnosesOf({ about, outcome, warning, check }: Finding): Diagnosis[] {
   if (about === 'source' || about === 'sink')
     return isOwmError(outcome) ? [wrong(codeFor(about, outcome), withHint(outcome))] : []
   if (about === 'schedule') return [wrong('schedule-age', `${outcome}. ${warning}`)]
   const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
   if (outcome instanceof ScheduleTooSlow) return [wrong('configuration-cadence', outcome.message)]
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
-  // The other warning about the outbox, that it may not last, has a check of its own.
-  if (warning !== undefined && about === 'configuration') return [wrong('configuration-cadence', warning)]
-  return [fine(code, outcome)]
+  if (warning !== undefined && check !== undefined) return [wrong(check, warning)]
+  // The warning about the outbox, that it may not last, has a check of its own.
+  return [fine(code, warning !== undefined && about === 'configuration' ? `${outcome}. ${warning}` : outcome)]
 }

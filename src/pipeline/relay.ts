@@ -283,7 +283,10 @@ export async function earlierRefusals(
   if (dead === 0) return []
   const slot = ofSlot[0]?.slot
   const what = `${plural(dead, 'task')} of the slot ${slot} ${dead === 1 ? 'is a dead letter' : 'are dead letters'}`
-  return [new RefusedError(`${what}: the sink ${deps.sink.name} had refused them for good.`, { hint: ofDeadLetters })]
+  const them = dead === 1 ? 'it' : 'them'
+  return [
+    new RefusedError(`${what}: the sink ${deps.sink.name} had refused ${them} for good.`, { hint: ofDeadLetters }),
+  ]
 }
 
 const ofDeadLetters =

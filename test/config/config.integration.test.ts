@@ -56,6 +56,26 @@ describe('a configuration is found in', () => {
     expect((await dryRun(['--config', 'sub/by-flag.json'], { cwd, env })).json.source.read).toBe(3)
   })
 
+  it.each(['', '# source: {use: static-list}\n'])(
+    'an empty one: none further up is read in its place (%j)',
+    async (text) => {
+      const cwd = await folderOf({ '.owmrc.json': JSON.stringify(minimal), 'sub/.owmrc.yaml': text })
+      const message = expect.stringMatching(/sub\/\.owmrc\.yaml is empty/)
+      const empty = await dryRun([], { cwd: join(cwd, 'sub') })
+      expect({ code: empty.code, message: empty.json.error?.message }).toEqual({ code: 78, message })
+    },
+  )
+
+  it('a byte order mark before its JSON; and the others in the folder are named by a check', async () => {
+    const cwd = await folderOf({
+      '.owmrc.json': `\ufeff${JSON.stringify({ ...minimal, source: { use: 'simulated-db', count: 3 } })}`,
+      '.owmrc.yaml': 'source: {use: simulated-db, count: 5}\n',
+    })
+    expect((await dryRun([], { cwd })).json.source.read).toBe(3)
+    const { stdout } = await owm(['config', 'check'], { cwd })
+    expect(stdout).toMatch(/^warn {2}configuration: \S+\.owmrc\.json\. Beside it \.owmrc\.yaml doesn't count/)
+  })
+
   it.each([
     ['--config', ['--config', 'missing.yaml'], {}],
     ['OWM_CONFIG', [], { OWM_CONFIG: 'missing.yaml' }],

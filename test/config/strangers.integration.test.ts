@@ -1,9 +1,9 @@
 /** What another user of this machine left where owm looks; and secrets that come from files. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { folderWith, owm, owmJson } from '../support/cli.js'
+import { folderWith, owm, owmJson, root } from '../support/cli.js'
 
 /** The user nobody. */
 const stranger = 65_534
@@ -54,6 +54,19 @@ describe('what was found is refused where another user could have put it there:'
       const { code, stderr } = await owm(['config', 'show'], { cwd: folder })
       expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining("isn't a regular file") })
     }
+  })
+
+  it('a file that the user may not read is an error: none further up is read in its place', async () => {
+    const cwd = await folderOf({ '.owmrc.yaml': inYaml, 'sub/.owmrc.yaml': inYaml })
+    await chmod(join(cwd, 'sub', '.owmrc.yaml'), 0)
+    // Without its capabilities root is held back by permission bits, too.
+    const asUser = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all'] : ['env']
+    const [program = '', ...args] = [...asUser, process.execPath, join(root, 'bin', 'run.js'), ...dry]
+    const ran = spawnSync(program, args, { cwd: join(cwd, 'sub'), encoding: 'utf8' })
+    expect({ code: ran.status, stderr: ran.stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringMatching(/sub\/\.owmrc\.yaml can't be read: EACCES/),
+    })
   })
 
   it.each(['.owmrc.cjs', 'owm.config.mjs', 'owm.config.ts'])('%s does not run', async (name) => {

@@ -290,6 +290,13 @@ describe('a slot that is there already', () => {
     expect(stdout).not.toMatch(/duplicate|delivered/)
   })
 
+  it('reads "all in the outbox already" where only this start delivered it', async () => {
+    const cwd = await folderWith(base)
+    await owm(['produce', '--slot', slot, '--no-flush'], { cwd })
+    const { stdout } = await owm(['produce', '--slot', slot], { cwd })
+    expect(stdout).toContain('20 locations read, all in the outbox already, 20 tasks delivered')
+  })
+
   it('says which part of it was there, where some is new', async () => {
     const cwd = await folderWith(base)
     await owm(['produce', '--slot', slot], { cwd })

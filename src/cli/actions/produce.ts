@@ -323,8 +323,9 @@ function lineOf(
   const { slot, source, outbox, sink, durationMs } = result
   const { rejected, repeated } = run
   const duplicates = run.duplicates - repeated // within the list
-  const where = outbox.pending > 0 ? 'in the outbox' : 'there'
   const isAll = run.persisted === 0 && rejected === 0
+  // What an earlier start had stored alone may only now be in the sink.
+  const where = outbox.pending > 0 || (isAll && sink.delivered > 0) ? 'in the outbox' : 'there'
   if (alreadyComplete) return lineOfSlotBefore(result, run)
   return [
     `slot ${slot}: ${locationsRead(source)}`,

@@ -40,9 +40,12 @@ export interface Meeting {
   readonly fromSeq?: number | undefined
 }
 
-/** Where it was met last, without a scheme: a URL as it is configured may be a secret as a whole, and isn't shown. */
+/**
+ * Where it was met last, without a scheme: a URL as it is configured may be a secret as a whole, and isn't shown.
+ * Without user and password either, which a plugin should have left out.
+ */
 export const shownAddress = ({ addresses }: Pick<KnownSink, 'addresses'>): string =>
-  (addresses.at(-1) ?? '').replace(/^[a-z]+:\/\//, '')
+  (addresses.at(-1) ?? '').replace(/^[a-z]+:\/\/([^/]*@)?/, '')
 
 export class Sinks {
   readonly #database: Database

@@ -61,7 +61,7 @@ class Calls {
 
   async make<T>(call: () => Promise<T>): Promise<T> {
     if (this.#hanging.size > 0)
-      await this.#supervisor.within(Promise.allSettled(this.#hanging), 'is still busy with an earlier batch')
+      await this.#supervisor.within(Promise.allSettled(this.#hanging), 'did not finish an earlier batch')
     const answer = call()
     let isOver = false
     const over = (): void => {

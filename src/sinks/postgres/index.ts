@@ -99,7 +99,11 @@ class Postgres implements Sink {
         throw error
       })
     const skip = row ? Number(row['skip']) : refusedAs.changed
-    const where = `isn't at task ${link.after.seq} of this outbox, but at ${row?.['seq'] ?? 'none'}`
+    const [asked, held] = [String(link.after.seq), String(row?.['seq'] ?? 'none')]
+    const where =
+      asked === held
+        ? `isn't the one that had task ${asked} of this outbox`
+        : `isn't at task ${asked} of this outbox, but at ${held}`
     if (skip === refusedAs.superseded) this.#must('superseded', where)
     if (skip === refusedAs.changed) this.#must('changed', where)
     const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))

@@ -25,6 +25,10 @@ beforeAll(async () => {
     `CREATE TABLE answers.short (${columns} UNIQUE, task json CHECK (length(task::text) < 200))`,
     `CREATE TABLE answers.ruled (${columns} UNIQUE, task json)`,
     'CREATE RULE none AS ON INSERT TO answers.ruled DO INSTEAD NOTHING',
+    `CREATE TABLE answers.guarded (${columns} UNIQUE, task json)`,
+    `CREATE FUNCTION answers.no_long_ones() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN IF length(new.task::text) < 200 THEN RETURN new; END IF; RAISE EXCEPTION 'too long for us'; END $$`,
+    'CREATE TRIGGER guard BEFORE INSERT ON answers.guarded FOR EACH ROW EXECUTE FUNCTION answers.no_long_ones()',
   ])
     await server.query(statement)
 })
@@ -134,6 +138,7 @@ describe('tasks that the database will never take', () => {
   it.each([
     ['a letter that its encoding lacks', () => ({ url: at('owm', server.password, 'latin') }), 'Łódź'],
     ['one that a CHECK keeps out', () => ({ url: server.url, table: 'answers.short' }), 'x'.repeat(300)],
+    ['one that a trigger refuses', () => ({ url: server.url, table: 'answers.guarded' }), 'x'.repeat(300)],
   ])('%s: refused, and nothing of the batch is there', async (_, options, city) => {
     const sink = await openSink(options())
     const caller = new Caller(4)
