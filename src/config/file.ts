@@ -48,7 +48,7 @@ export async function readConfigFile(
   // One further up would be about other locations.
   if (named === undefined && found.isEmpty)
     throw new ConfigurationError(`The configuration ${file} is empty.`, {
-      hint: 'Was it cut short? Write it again, as `owm init` does; or remove it, and the next one further up counts.',
+      hint: 'Was it cut short? Write it again, as `owm init` does; or remove it. `{}` says nothing on purpose.',
     })
   const tree: unknown = found.isEmpty ? {} : found.config
   if (!isTree(tree))

@@ -158,7 +158,7 @@ describe('owm config check', () => {
     const { code, stdout } = await owm(['config', 'check'], { cwd })
     expect(code).toBe(78)
     expect(stdout).toMatch(/^wrong configuration: .*\.owmrc\.yaml:2:1 can't be read/m)
-    await writeFile(join(cwd, '.owmrc.yaml'), '')
+    await writeFile(join(cwd, '.owmrc.yaml'), '{}')
     expect((await owm(['config', 'check', '--set', 'nothing'], { cwd })).code).toBe(2)
   })
 

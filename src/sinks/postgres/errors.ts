@@ -85,7 +85,7 @@ export const stateIn = (error: unknown): string => sqlStateOf(error)
 /** Whether a table or schema is gone. */
 export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(stateIn(error))
 
-/** Whether it is about the tasks themselves: their text, or a CHECK or trigger (RAISE) that somebody put on the table. */
+/** Whether it is about the tasks themselves: their text, or what the table's owner asks of them (CHECK, RAISE). */
 export const isAboutTasks = (error: unknown): boolean => /^(22|23514|54000|P0001)/.test(stateIn(error))
 
 /** Whether the connection is of no more use: the server didn't answer, or is one that can't be written to. */
