@@ -1,5 +1,6 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
 import { LessThanOrEqual } from 'typeorm'
+import { byTime } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import type { DeadLetters } from './dead-letters.js'
 import { among } from './sqlite/criteria.js'
@@ -151,6 +152,9 @@ export class Retention {
   }
 }
 
-/** The latest of these slots: times, of which some are written with milliseconds. */
+/** The latest of these slots. */
 const newest = (slots: readonly (string | null)[]): string | null =>
-  slots.reduce((a, b) => (b !== null && (a === null || Date.parse(a) < Date.parse(b)) ? b : a), null)
+  slots
+    .flatMap((slot) => slot ?? [])
+    .sort(byTime)
+    .at(-1) ?? null

@@ -15,6 +15,9 @@ export function normalSlot(given: string): string | undefined {
 /** The slot of a time in milliseconds since 1970. */
 export const slotOf = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z')
 
+/** Sorts slots by their times: as texts, `10:00:00.500Z` comes before `10:00:00Z`. */
+export const byTime = (a: string, b: string): number => Date.parse(a) - Date.parse(b)
+
 /** A source's digest, with the shard of the slot that it reads behind the hash. */
 export const withShard = (digest: string, shard: { index: number; count: number } | undefined): string =>
   shard ? `${digest} ${shard.index}/${shard.count}` : digest

@@ -7,7 +7,7 @@ import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, MoreTh
 import { OutboxError } from '../../errors/index.js'
 import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/ids/sum.js'
-import { shardNameIn } from '../../tasks/slot.js'
+import { byTime, shardNameIn } from '../../tasks/slot.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
@@ -139,7 +139,7 @@ export class Ledger {
   async slotCovering(time: number): Promise<string | undefined> {
     const slots = (await this.#find({ intervalFrom: Not(IsNull()) })).map(({ slot }) => slot)
     const later = slots.filter((slot) => Date.parse(slot) >= time)
-    return later.sort((a, b) => Date.parse(a) - Date.parse(b))[0]
+    return later.sort(byTime)[0]
   }
 
   /** Which windows a run serves. */

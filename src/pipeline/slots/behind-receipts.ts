@@ -3,7 +3,7 @@ import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Receipt, Sink } from '../../plugin.js'
-import { type Shard, shardOf } from '../../tasks/slot.js'
+import { byTime, type Shard, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
@@ -38,7 +38,7 @@ export async function goOnBehindReceipts(
   const receipts = standing(all)
   const ofOwnShard = ofShard(receipts, source.digest)
   const own = newestOf(ofOwnShard)
-  const isLater = ({ slot }: Receipt): boolean => own === undefined || timeOf(slot) > timeOf(own.slot)
+  const isLater = ({ slot }: Receipt): boolean => own === undefined || byTime(slot, own.slot) > 0
   const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
   const whole = newestWhole(others, schedule.now() - schedule.maxAgeMs)
   const given = { source: source.name, sourceDigest: source.digest, ...begun }
@@ -70,7 +70,7 @@ async function goOnBehind(
   { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
 ): Promise<void> {
   const { ledger } = outbox
-  const sorted = receipts.toSorted((a, b) => timeOf(a.slot) - timeOf(b.slot))
+  const sorted = receipts.toSorted((a, b) => byTime(a.slot, b.slot))
   const since = schedule ? schedule.now() - schedule.maxAgeMs : Number.POSITIVE_INFINITY
   const hole = firstHole(sorted, await ledger.coveredTo(), since)
   const before = sorted[hole - 1]
@@ -78,7 +78,7 @@ async function goOnBehind(
   for (const receipt of sorted.slice(hole)) {
     // guard: holes-are-due
     if (schedule && receipt.interval)
-      await enterDueTimes(schedule, given, { outbox, log }, timeOf(receipt.interval.from))
+      await enterDueTimes(schedule, given, { outbox, log }, Date.parse(receipt.interval.from))
     await ledger.goOnBehind({ ...given, ...receipt })
   }
 }
@@ -94,7 +94,7 @@ export async function noteServedBefore(
 ): Promise<boolean> {
   const [own] = ofShard(receipts, source.digest)
   const coveredTo = await ledger.coveredTo()
-  if (!own || own.delivered === 0 || coveredTo === null || timeOf(slot) > coveredTo) return false
+  if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
     await ledger.noteServed({ source: source.name, sourceDigest: source.digest, ...own })
   return true
@@ -104,28 +104,26 @@ export async function noteServedBefore(
 function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: number): number {
   let end = coveredTo
   for (const [index, { slot, interval }] of sorted.entries()) {
-    const from = interval && timeOf(interval.from)
+    const from = interval && Date.parse(interval.from)
     if (end !== null && from !== null && from > end && from > since) return index
-    end = Math.max(end ?? timeOf(slot), timeOf(slot))
+    end = Math.max(end ?? Date.parse(slot), Date.parse(slot))
   }
   return sorted.length
 }
 
-const timeOf = (slot: string): number => Date.parse(slot)
-
 const newestOf = (receipts: readonly Receipt[]): Receipt | undefined =>
-  receipts.toSorted((a, b) => timeOf(a.slot) - timeOf(b.slot)).at(-1)
+  receipts.toSorted((a, b) => byTime(a.slot, b.slot)).at(-1)
 
 /**
  * A receipt of the newest slot that is whole. Throws TransientError where a later one isn't.
  * @param since milliseconds since 1970: what is older is missed, whole or not
  */
 function newestWhole(receipts: readonly Receipt[], since: number): Receipt | undefined {
-  for (const receipt of receipts.toSorted((a, b) => timeOf(b.slot) - timeOf(a.slot))) {
+  for (const receipt of receipts.toSorted((a, b) => byTime(b.slot, a.slot))) {
     const { slot, shards } = receipt
     const missing = missingOf(receipt, receipts)
     if (missing.length === 0) return receipt
-    if (timeOf(slot) > since)
+    if (Date.parse(slot) > since)
       throw new TransientError(
         `The slot ${slot} was begun in ${shards} shards, and lacks shard ${missing.join(', ')}.`,
         { hint: 'Let those that have it finish it; then the new number of shards goes on behind it.' },

@@ -3,6 +3,7 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
+import { byTime } from '../../tasks/slot.js'
 import { otherShard } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot that is divided. */
@@ -42,7 +43,7 @@ export function shardsOf(
     of.there.sort((a, b) => a - b)
     of.missing = [...Array(of.shards).keys()].filter((shard) => !of.there.includes(shard))
   }
-  return [...slots.values()].sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+  return [...slots.values()].sort((a, b) => byTime(b.slot, a.slot))
 }
 
 const hint = 'Give each shard an outbox of its own: --outbox.'

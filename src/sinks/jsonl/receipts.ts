@@ -6,6 +6,7 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { ConfigurationError, codeOf } from '../../errors/index.js'
 import { checkFile, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
+import { byTime } from '../../tasks/slot.js'
 
 /** Throws ConfigurationError where there is anything but a regular file of this user's: a pipe would never end. */
 export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 'receipt' | 'receipts'>>> {
@@ -39,7 +40,7 @@ function newest(all: readonly Receipt[], pipeline: string, slot: string | undefi
   for (const receipt of all)
     if (receipt.pipeline === pipeline && (slot === undefined || receipt.slot === slot))
       byShard.set(`${receipt.slot} ${receipt.shard}/${receipt.shards}`, receipt)
-  return [...byShard.values()].toSorted((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+  return [...byShard.values()].toSorted((a, b) => byTime(b.slot, a.slot))
 }
 
 async function receiptsIn(file: string): Promise<Receipt[]> {

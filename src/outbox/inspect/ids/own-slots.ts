@@ -3,7 +3,7 @@ import { type EntityManager, In, Not } from 'typeorm'
 import type { Receipt } from '../../../plugin.js'
 import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
-import { shardNameIn } from '../../../tasks/slot.js'
+import { byTime, shardNameIn } from '../../../tasks/slot.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, intervalOf, isNoted, receiptOf, runsByShard } from '../../runs/whole-slots.js'
@@ -74,7 +74,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
     const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
     const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
-    shards.sort(([one], [other]) => Date.parse(other?.slot ?? '') - Date.parse(one?.slot ?? ''))
+    shards.sort(([one], [other]) => byTime(other?.slot ?? '', one?.slot ?? ''))
     const known = await knownIds(view, shards, asked.room)
     const sink = await sinkAt(manager, asked.address)
     const slots: OwnSlot[] = []
@@ -200,7 +200,7 @@ export async function lastRunIn(
     mustBeUpToDate(view)
     const where = { state: In(readStates), ...(slot === undefined ? {} : { slot }) }
     const found = await view.manager.find(runs, { where, order: { id: 'ASC' } })
-    const run = found.toSorted((a, b) => Date.parse(a.slot) - Date.parse(b.slot)).at(-1)
+    const run = found.toSorted((a, b) => byTime(a.slot, b.slot)).at(-1)
     return run && { run, windows: await windowsOf(view.manager, run) }
   })
 }

@@ -1,5 +1,5 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
-import { slotOf } from '../../../tasks/slot.js'
+import { byTime, slotOf } from '../../../tasks/slot.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'
@@ -54,7 +54,7 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
     const bySlot = new Map<string, RunRow[]>()
     for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
     const slots = [...bySlot.values()].flatMap(wholeOf)
-    slots.sort((a, b) => Date.parse(b.slot) - Date.parse(a.slot))
+    slots.sort((a, b) => byTime(b.slot, a.slot))
     const missed = await manager.find(gaps, { order: { id: 'DESC' } })
     const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
     return {
