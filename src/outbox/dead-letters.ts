@@ -17,7 +17,7 @@ import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
 /** Which dead tasks. */
-export interface DeadFilter {
+interface DeadFilter {
   /** A run's id, or its beginning; '' for every run. */
   run: string
   /** Only these tasks; undefined for all. */

@@ -56,7 +56,7 @@ export interface Intake {
 }
 
 /** Tasks of a run, index for index: their ids, their JSON texts and what these say. */
-export interface StoredTasks {
+interface StoredTasks {
   readonly run: number
   readonly ids: readonly string[]
   readonly tasks: readonly string[]

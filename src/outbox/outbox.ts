@@ -44,7 +44,7 @@ export type { From } from './chain/position.js'
 export type { Intake, StoredRejection, Suspect } from './intake.js'
 export type { RunRow } from './sqlite/entities.js'
 
-export interface OpenOptions {
+interface OpenOptions {
   /** What this process does, for the one that finds the outbox taken: `owm produce`. */
   command: string
   /** Wait for the lock instead of throwing. */

@@ -7,7 +7,7 @@ import type { NextSink } from './sqlite/json.js'
 import { damaged } from './sqlite/trouble.js'
 
 /** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
-export interface Acknowledged {
+interface Acknowledged {
   readonly seq: number
   readonly batches: number
 }

@@ -28,7 +28,7 @@ import { isTransient } from './retry.js'
 /** A sink that has to be compared more often before it gets any further keeps nothing: going on would double all. */
 const maxComparisons = 10
 
-export interface RelayOptions {
+interface RelayOptions {
   contact: Contact
   feed: Feed
   /** Tasks, at most. */

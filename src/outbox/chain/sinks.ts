@@ -31,7 +31,7 @@ export interface KnownSink {
 }
 
 /** What is noted of a sink that was met. */
-export interface Meeting {
+interface Meeting {
   readonly known: KnownSink | undefined
   readonly address: string
   /** '' where it has none. */

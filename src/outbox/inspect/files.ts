@@ -2,7 +2,7 @@
 import { open, stat } from 'node:fs/promises'
 import { statsOf } from '../../files/rules.js'
 
-export interface OutboxFiles {
+interface OutboxFiles {
   bytes: number
   walBytes: number
   /** `wal`, or what somebody else has made of it. */

@@ -26,7 +26,7 @@ export interface Health extends Totals {
   open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
 }
 
-export interface WholeRun {
+interface WholeRun {
   slot: string
   /** Locations. */
   read: number

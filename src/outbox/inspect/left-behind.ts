@@ -10,13 +10,13 @@ import { ownerIn, pendingIn } from './totals.js'
 import { read } from './view.js'
 
 /** Where pipelines of one configuration have their outboxes. */
-export interface Family {
+interface Family {
   /** The path that all share: `/var/lib/owm/outbox.db`, where a pipeline has `outbox-NAME.db`. */
   readonly shared: string
   readonly pipelines: readonly string[]
 }
 
-export interface LeftBehind {
+interface LeftBehind {
   readonly path: string
   /** Whose it is; null where nobody has claimed it yet. */
   readonly owner: string | null

@@ -74,7 +74,7 @@ async function historyOf(manager: EntityManager, { id: run, persisted, state }: 
 }
 
 /** What is given to a replay, of an outbox that is held. */
-export interface ReplayParts {
+interface ReplayParts {
   readonly path: string
   readonly state: OutboxState
   readonly batchSize: number

@@ -59,7 +59,7 @@ export const states = new EntitySchema<StateRow>({
 })
 
 /** A sink that this outbox was delivered to. */
-export interface SinkRow {
+interface SinkRow {
   id: number
   /** Under which it was met. */
   addresses: string[]
@@ -83,7 +83,7 @@ export const sinkRows = new EntitySchema<SinkRow>({
 })
 
 /** An attachment that a sink may know. */
-export interface AttachmentRow {
+interface AttachmentRow {
   epoch: number
   /** Random. */
   word: string
@@ -205,7 +205,7 @@ export const runs = new EntitySchema<RunRow>({
 })
 
 /** Scheduled times, one after the other, that no run serves. */
-export interface GapRow {
+interface GapRow {
   id: number
   firstSlot: string
   lastSlot: string
@@ -289,7 +289,7 @@ export const deadTasks = new EntitySchema<DeadRow>({
 })
 
 /** A location that became no task of its own. */
-export interface RejectedRow {
+interface RejectedRow {
   id: number
   /** A run's `id`. */
   run: number

@@ -164,7 +164,7 @@ function batchOf({ firstSeq, count, runId, slot, text }: StoredBatch, { path, ou
 }
 
 /** A task of a stored batch. */
-export interface TaskRow {
+interface TaskRow {
   seq: number
   runId: string
   attempts: number

@@ -3,7 +3,7 @@ import { hexNumber } from '../../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../../tasks/ids/numbers.js'
 
 /** What is known of an id. */
-export interface KnownId {
+interface KnownId {
   /** In the order in which they were added first, from 0 on. */
   readonly order: number
   /** The number of its slot. */

@@ -4,7 +4,7 @@ import { mapKey, numberIn } from '../../../tasks/place.js'
 import { type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { batchesIn, parsed, positionIn, type View } from '../view.js'
 
-export interface NewestOfPlace {
+interface NewestOfPlace {
   state: 'delivered' | 'pending' | 'dead' | 'discarded' | 'rejected'
   /** Degrees; NaN where a rejected record has no usable ones. */
   latitude: number

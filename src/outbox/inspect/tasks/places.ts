@@ -5,7 +5,7 @@ import { putBackOf, tasksKept } from '../../runs/kept.js'
 import { deadTasks, runs } from '../../sqlite/entities.js'
 import { batchesIn, type View } from '../view.js'
 
-export interface OnlyThere {
+interface OnlyThere {
   count: number
   /** The first of them, as they were stored: JSON of the task. */
   examples: string[]
