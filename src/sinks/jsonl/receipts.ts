@@ -2,7 +2,7 @@
  * The receipts of a file of tasks: in a file beside it, a JSON object a line. Of a slot and shard that has several, the
  * last one counts.
  */
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile, open, readFile } from 'node:fs/promises'
 import { ConfigurationError, codeOf } from '../../errors/index.js'
 import { checkFile, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
@@ -15,7 +15,9 @@ export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 
   return {
     async receipt(_, receipt) {
       await mustBeOwn(file)
-      const text = `${JSON.stringify({ ...receipt, firstEntry: null, lastEntry: null })}\n`
+      const line = `${JSON.stringify({ ...receipt, firstEntry: null, lastEntry: null })}\n`
+      // It must not go on in the middle of what a crash or a full disk left of another one.
+      const text = (await endsInLine(file)) ? line : `\n${line}`
       await appendFile(file, text, { flush: true })
     },
     async receipts(pipeline, slot) {
@@ -43,6 +45,23 @@ function newest(all: readonly Receipt[], pipeline: string, slot: string | undefi
   return [...byShard.values()].toSorted((a, b) => byTime(b.slot, a.slot))
 }
 
+/** Whether a file is empty, or not there, or its last line is whole. */
+async function endsInLine(file: string): Promise<boolean> {
+  const handle = await open(file).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (!handle) return true
+  try {
+    const { size } = await handle.stat()
+    if (size === 0) return true
+    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1)
+    return buffer[0] === 10
+  } finally {
+    await handle.close()
+  }
+}
+
 async function receiptsIn(file: string): Promise<Receipt[]> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return ''
@@ -53,7 +72,7 @@ async function receiptsIn(file: string): Promise<Receipt[]> {
       const receipt: Receipt = JSON.parse(line)
       return [receipt]
     } catch {
-      return [] // the last line, or what a crash left of one
+      return [] // behind the last line, or what a crash or a full disk left of one
     }
   })
 }
