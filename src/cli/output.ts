@@ -3,7 +3,8 @@
  */
 import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
-import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
+import { Secrets } from '../config/redact.js'
+import { isSecretName, secretsInUrl } from '../credentials.js'
 import { codeOf, OutboxError, toError } from '../errors/index.js'
 
 /** The secrets of this process. */
