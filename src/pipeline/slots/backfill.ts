@@ -21,37 +21,55 @@ export interface Unserved {
   readonly givenUp: readonly string[]
 }
 
+/** Asks the sink for the receipts of a slot; without one, for those of its newest slots. */
+export type AskReceipts = (slot?: string) => Promise<readonly Receipt[]>
+
 /**
  * Which scheduled times a backfill serves: those of which neither the outbox knows a run that was read, nor the sink a
  * receipt. Throws UsageError where that isn't known of one.
  */
-export function unserved(
+export async function unserved(
   times: Iterable<number>,
   { slots: seen, newestDeletedSlot }: SlotsSeen,
-  receipts: readonly Receipt[],
+  ask: AskReceipts,
   { digest }: Pick<SourceDeps, 'digest'>,
-): Unserved {
-  const [, shards] = shardOf(digest)
+): Promise<Unserved> {
+  const newest = await ask()
+  const oldestGiven = newest.reduce((least, { slot }) => Math.min(least, Date.parse(slot)), Number.POSITIVE_INFINITY)
   const states = new Map(seen.map(({ slot, state }) => [slot, state]))
-  const others = receipts.filter((other) => other.shards !== shards && isWhole(other, receipts))
-  const inSink = new Set([...ofShard(receipts, digest), ...others].map(({ slot }) => slot))
+  const inSink = slotsIn(newest, digest)
+  const left: { slot: string; time: number; isKnown: boolean }[] = []
   const slots: string[] = []
   const givenUp: string[] = []
   let served = 0
   for (const time of times) {
-    if (slots.length > mostSlots) throw tooMany()
     const slot = slotOf(time)
     const state = states.get(slot) ?? (inSink.has(slot) ? 'done' : undefined)
     // One that is read isn't served before its tasks are in the sink.
     if (state === 'done') served++
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
-    else if (state === undefined && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
+    else if (left.length === mostSlots) throw tooMany()
+    else left.push({ slot, time, isKnown: state !== undefined })
+  }
+  for (const { slot, time, isKnown } of left) {
+    // Of the oldest one given, and of those before it, there may be more.
+    const mayHave = !isKnown && newest.length > 0 && time <= oldestGiven
+    if (mayHave && slotsIn(await ask(slot), digest).has(slot)) served++
+    else if (!isKnown && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
       throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
         hint: `Its ledger has deleted runs up to the slot ${newestDeletedSlot}: let --from be later than that.`,
       })
     else slots.push(slot)
   }
   return { slots, served, givenUp }
+}
+
+/** The slots that the sink has: of this shard, or whole in another number of shards. */
+function slotsIn(given: readonly Receipt[], digest: string): Set<string> {
+  const receipts = standing(given)
+  const [, shards] = shardOf(digest)
+  const others = receipts.filter((other) => other.shards !== shards && isWhole(other, receipts))
+  return new Set([...ofShard(receipts, digest), ...others].map(({ slot }) => slot))
 }
 
 /** Those of the slots that no other owm has served since they were looked for. */
@@ -72,12 +90,15 @@ const tooMany = (): UsageError =>
     hint: 'Serve them in several parts, each with its own --from and --to.',
   })
 
-/** The receipts of a pipeline; none where the sink keeps none. Throws TransientError where it doesn't answer. */
-export async function receiptsOf({ sink, pipeline, resilience, signal }: Asking): Promise<readonly Receipt[]> {
+/** Opens the sink for questions; it has no receipts where it keeps none. Throws TransientError where it is silent. */
+export async function askingSink<T>(
+  { sink, pipeline, resilience, signal }: Asking,
+  work: (ask: AskReceipts) => Promise<T>,
+): Promise<T> {
   const open = await sink.open()
   try {
-    const ask = open.receipts?.bind(open)
-    return ask ? standing(await resilience.run(() => ask(pipeline), signal)) : []
+    const receipts = open.receipts?.bind(open)
+    return await work(async (slot) => (receipts ? resilience.run(() => receipts(pipeline, slot), signal) : []))
   } finally {
     await open.close?.()
   }

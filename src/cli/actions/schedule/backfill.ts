@@ -127,7 +127,7 @@ async function look(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Unserved> {
-  const [{ receiptsOf, unserved }, { slotsIn }] = await Promise.all([
+  const [{ askingSink, unserved }, { slotsIn }] = await Promise.all([
     import('../../../pipeline/slots/backfill.js'),
     import('../../../outbox/inspect/ledger/slots.js'),
   ])
@@ -136,10 +136,10 @@ async function look(
   const seen = await slotsIn(outbox.path ?? '')
   const pipeline = await ownerOf(loaded, around.env)
   const resilience = await resilienceOf(loaded, around, 'sink', undefined)
-  const receipts = await receiptsOf({ sink, pipeline, resilience, signal: around.signal })
   const last = Math.min(Date.parse(to ?? ''), around.now())
   const times = schedule.timetable.between(Date.parse(from ?? '') - 1, last)
-  return unserved(times, seen, receipts, source)
+  const parts = { sink, pipeline, resilience, signal: around.signal }
+  return askingSink(parts, (ask) => unserved(times, seen, ask, source))
 }
 
 function lineOf(result: BackfillResult, isDry: boolean): string {
