@@ -90,6 +90,16 @@ describe('imports', () => {
     expect(ofFolders.filter((call) => call.includes('recursive'))).toEqual([])
   })
 
+  it('have an end: what is exported is used in another file', () => {
+    const words = new Map(code.map(({ path, text }) => [path, new Set(text.match(/[\w$]+/g))]))
+    const isUsed = (name: string, file: string): boolean =>
+      [...words].some(([path, ofFile]) => path !== `src/${file}` && ofFile.has(name))
+    const exported = /^export (?:abstract |async )*(?:class|const|function\*?|interface|type) (\w+)/gm
+    const found = files.flatMap((file) => [...textOf(file).matchAll(exported)].map(([, name = '']) => ({ file, name })))
+    expect(found.length).toBeGreaterThan(500)
+    expect(found.filter(({ file, name }) => !isUsed(name, file))).toEqual([])
+  })
+
   it('of packages are declared', async () => {
     const manifest: Record<
       'dependencies' | 'devDependencies' | 'peerDependencies',

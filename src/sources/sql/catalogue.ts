@@ -24,7 +24,7 @@ export interface Table {
   readonly columns: readonly Column[]
 }
 
-export interface Catalogue {
+interface Catalogue {
   /** The database, for messages. */
   readonly title: string
   readonly tables: readonly (Table & { readonly proposal: Proposal })[]
