@@ -163,7 +163,7 @@ async function enterSlots(
     // A copy finds out that it is one.
     if (schedule && options.flush) await contact.makeInTime()
     // guard: behind-receipts
-    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, { namespace, cadence })
+    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, { namespace, cadence }, agenda.upTo)
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)

@@ -13,6 +13,8 @@ export interface Agenda {
   readonly once: boolean
   /** Whether the newest open run is read first; else the oldest. */
   readonly newestFirst: boolean
+  /** The last slot that somebody named, in milliseconds since 1970; undefined where none is. */
+  readonly upTo?: number
   /** Those that this start answers for, the one that it is told by last. Throws ConfigurationError. */
   slots(deps: Pick<Deps, 'outbox' | 'log'>): Promise<readonly string[]>
   /** Makes a row for each run that is due, and for what is missed; tells what those are. */

@@ -4,10 +4,10 @@ import type { SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { shardOf, slotOf } from '../../tasks/slot.js'
+import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import { isWhole, ofShard, standing } from './behind-receipts.js'
+import { inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
@@ -37,14 +37,15 @@ export async function unserved(
   const newest = await ask()
   const oldestGiven = newest.reduce((least, { slot }) => Math.min(least, Date.parse(slot)), Number.POSITIVE_INFINITY)
   const states = new Map(seen.map(({ slot, state }) => [slot, state]))
-  const inSink = slotsIn(newest, digest)
+  const own = shardOf(digest)
+  const isServed = servedIn(newest, own)
   const left: { slot: string; time: number; isKnown: boolean }[] = []
   const slots: string[] = []
   const givenUp: string[] = []
   let served = 0
   for (const time of times) {
     const slot = slotOf(time)
-    const state = states.get(slot) ?? (inSink.has(slot) ? 'done' : undefined)
+    const state = states.get(slot) ?? (isServed(slot) ? 'done' : undefined)
     // One that is read isn't served before its tasks are in the sink.
     if (state === 'done') served++
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
@@ -54,7 +55,7 @@ export async function unserved(
   for (const { slot, time, isKnown } of left) {
     // Of the oldest one given, and of those before it, there may be more.
     const mayHave = !isKnown && newest.length > 0 && time <= oldestGiven
-    if (mayHave && slotsIn(await ask(slot), digest).has(slot)) served++
+    if (mayHave && servedIn(await ask(slot), own)(slot)) served++
     else if (!isKnown && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
       throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
         hint: `Its ledger has deleted runs up to the slot ${newestDeletedSlot}: let --from be later than that.`,
@@ -64,12 +65,9 @@ export async function unserved(
   return { slots, served, givenUp }
 }
 
-/** The slots that the sink has: of this shard, or whole in another number of shards. */
-function slotsIn(given: readonly Receipt[], digest: string): Set<string> {
-  const receipts = standing(given)
-  const [, shards] = shardOf(digest)
-  const others = receipts.filter((other) => other.shards !== shards && isWhole(other, receipts))
-  return new Set([...ofShard(receipts, digest), ...others].map(({ slot }) => slot))
+function servedIn(receipts: readonly Receipt[], own: Shard): (slot: string) => boolean {
+  const served = new Set(inSink(receipts, own).served.map(({ slot }) => slot))
+  return (slot) => served.has(slot)
 }
 
 /** Those of the slots that no other owm has served since they were looked for. */
@@ -112,6 +110,7 @@ export function backfill(slots: readonly string[], newestFirst: boolean, schedul
     slotGiven: true,
     once: true,
     newestFirst,
+    upTo: Math.max(...slots.map((slot) => Date.parse(slot))),
     slots: async () => slots,
     enter: async ({ outbox, source, log }, begun) => {
       const nothing = { runs: [], covers: false, gaps: [] }

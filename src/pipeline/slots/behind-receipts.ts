@@ -3,46 +3,117 @@ import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Receipt, Sink } from '../../plugin.js'
-import { byTime, type Shard, shardOf } from '../../tasks/slot.js'
+import { newest } from '../../schedule/due.js'
+import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
+import { type InSink, inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 /** Milliseconds: without an answer nothing can be read. */
 const longestWaitMs = 10_000
 
 /**
- * With a schedule, an outbox that has served nothing (a new shard, a pod without a volume, a machine whose /tmp was
- * emptied) goes on behind the newest slot of its pipeline and shard that the sink has a receipt of. Where the number of
- * shards is another one, it is the newest slot all of whose receipts are there. Throws TransientError where the sink
- * doesn't say, or where a later slot isn't whole; ConfigurationError where the outbox is another shard's.
+ * With a schedule, an outbox goes on behind what the sink has (in-sink.ts) and it knows nothing of: one that has served
+ * nothing (a new shard, a pod without a volume, a machine whose /tmp was emptied), one that served another number of
+ * shards, and one that is to catch up, since others may have served in another number meanwhile.
+ * @param upTo a slot that somebody named, in milliseconds since 1970: only what lies before it is due
+ * @throws TransientError where the sink doesn't say, or has a part of a slot that is due, in another number of shards;
+ *   ConfigurationError where the outbox is another shard's
  */
 export async function goOnBehindReceipts(
   deps: ProduceDeps & { schedule: OnTime },
   contact: Contact,
   begun: Begun,
+  upTo: number | undefined,
 ): Promise<void> {
   const { outbox, source, schedule } = deps
-  const [shard, shards] = shardOf(source.digest)
+  const own = shardOf(source.digest)
   const last = await outbox.ledger.last()
-  if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), [shard, shards])
-  if (last && shardOf(last.sourceDigest)[1] === shards) return
-  const sink = await contact.sink()
-  if (!sink.receipts) return
-  const all = await contact.newestReceipts(longestWaitMs)
-  if (!all)
-    throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
-      hint: 'Nothing is read before it does, so that no slot comes twice.',
-    })
-  const receipts = standing(all)
-  const ofOwnShard = ofShard(receipts, source.digest)
-  const own = newestOf(ofOwnShard)
-  const isLater = ({ slot }: Receipt): boolean => own === undefined || byTime(slot, own.slot) > 0
-  const others = receipts.filter((receipt) => receipt.shards !== shards && isLater(receipt))
-  const whole = newestWhole(others, schedule.now() - schedule.maxAgeMs)
-  const given = { source: source.name, sourceDigest: source.digest, ...begun }
-  await goOnBehind(whole ? [whole] : ofOwnShard, given, deps)
+  if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), own)
+  const isKnown = last !== undefined && shardOf(last.sourceDigest)[1] === own[1]
+  const coveredTo = await outbox.ledger.coveredTo()
+  const until = upTo ?? newest(schedule.timetable, schedule.now()) ?? Number.NEGATIVE_INFINITY
+  // A start's own slot is compared by itself.
+  const isBehind = coveredTo !== null && (schedule.timetable.after(coveredTo) ?? until) < until
+  if (isKnown && !isBehind) return
+  const receipts =
+    isKnown && own[1] === 1
+      ? await receiptsIfAny(coveredTo, deps, contact)
+      : await receiptsBehind(coveredTo, schedule, contact, longestWaitMs)
+  if (!receipts) return
+  const there = inSink(receipts, own)
+  // Where a clock was ahead, what it served is no reason to leave the hours until then.
+  const served = isKnown ? there.served.filter(({ slot }) => Date.parse(slot) <= until) : there.served
+  const since = Math.max(schedule.now() - schedule.maxAgeMs, (isKnown && coveredTo) || 0)
+  mustNotBeBegun(there.begun, served, { since, upTo })
+  await goOnBehind(served, { source: source.name, sourceDigest: source.digest, ...begun }, deps)
+}
+
+/**
+ * The newest receipts, and those of the scheduled times before them up to the end of what the outbox knows. Undefined
+ * where the sink keeps none. Throws TransientError where it doesn't answer.
+ */
+async function receiptsBehind(
+  coveredTo: number | null,
+  { timetable, now, maxAgeMs }: OnTime,
+  contact: Contact,
+  waitMs?: number,
+): Promise<readonly Receipt[] | undefined> {
+  if (!(await contact.sink()).receipts) return undefined
+  const given = (await contact.newestReceipts(waitMs)) ?? isSilent()
+  const first = Math.min(...given.map(({ slot }) => Date.parse(slot)))
+  const since = Math.max(now() - maxAgeMs, coveredTo ?? Number.NEGATIVE_INFINITY)
+  if (given.length === 0 || first <= since) return given
+  // Of the first one there may be more.
+  const times = coveredTo === null ? [first] : [...timetable.between(since, first - 1), first]
+  const before: Receipt[] = []
+  for (const time of times) before.push(...((await contact.receiptsOf(slotOf(time))) ?? isSilent()))
+  return [...before, ...given.filter(({ slot }) => Date.parse(slot) !== first)]
+}
+
+/** One that served in one piece stores what is due, whatever the sink does: the relay tells why it doesn't answer. */
+async function receiptsIfAny(
+  coveredTo: number | null,
+  { schedule, resilience }: ProduceDeps & { schedule: OnTime },
+  contact: Contact,
+): Promise<readonly Receipt[] | undefined> {
+  try {
+    resilience.admit()
+    return await receiptsBehind(coveredTo, schedule, contact)
+  } catch {
+    return undefined
+  }
+}
+
+function isSilent(): never {
+  throw new TransientError("The sink doesn't say which slots it has, and this outbox doesn't know all of them.", {
+    hint: 'Nothing is read before it does, so that no slot comes twice.',
+  })
+}
+
+/**
+ * What was begun in another number of shards, and lies where nothing served is, can't be served in this one. Throws
+ * TransientError.
+ * @param since milliseconds since 1970: what is older isn't due, whole or not
+ */
+function mustNotBeBegun(
+  begun: InSink['begun'],
+  served: readonly Receipt[],
+  { since, upTo = Number.POSITIVE_INFINITY }: { since: number; upTo: number | undefined },
+): void {
+  const isPassed = (time: number): boolean =>
+    served.some((one) => time <= Date.parse(one.slot) && (!one.interval || Date.parse(one.interval.from) < time))
+  const isDue = (time: number): boolean => time > since && time < upTo && !isPassed(time)
+  const last = begun.findLast(({ slot }) => isDue(Date.parse(slot)))
+  if (!last) return
+  const { slot, shards, missing } = last
+  throw new TransientError(`The slot ${slot} was begun in ${shards} shards, and lacks shard ${missing.join(', ')}.`, {
+    hint:
+      'Let those that have it finish it; then this number of shards goes on behind it. ' +
+      `\`owm produce --slot ${slot} --shard ${missing[0]}/${shards}\`, with its own outbox, serves what none has.`,
+  })
 }
 
 /**
@@ -54,10 +125,10 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   const { ledger } = deps.outbox
   const last = await ledger.last()
   if (!deps.schedule || !last || !sink.receipts) return
-  const receipts = ofShard(standing(await sink.receipts(deps.pipeline)), last.sourceDigest)
-  await ledger.closeServed(receipts.map(({ slot }) => slot))
+  const { served } = inSink(await sink.receipts(deps.pipeline), shardOf(last.sourceDigest))
+  await ledger.closeServed(served.map(({ slot }) => slot))
   const { source, sourceDigest, namespace, cadence } = last
-  await goOnBehind(receipts, { source, sourceDigest, namespace, cadence }, deps)
+  await goOnBehind(served, { source, sourceDigest, namespace, cadence }, deps)
 }
 
 /**
@@ -65,17 +136,16 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
  * is behind the next one. What lies between the intervals, and isn't too old, is due.
  */
 async function goOnBehind(
-  receipts: readonly Receipt[],
+  served: readonly Receipt[],
   given: Omit<NewRun, 'slot'>,
   { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
 ): Promise<void> {
   const { ledger } = outbox
-  const sorted = receipts.toSorted((a, b) => byTime(a.slot, b.slot))
   const since = schedule ? schedule.now() - schedule.maxAgeMs : Number.POSITIVE_INFINITY
-  const hole = firstHole(sorted, await ledger.coveredTo(), since)
-  const before = sorted[hole - 1]
+  const hole = firstHole(served, await ledger.coveredTo(), since)
+  const before = served[hole - 1]
   if (before) await ledger.goOnBehind({ ...given, ...before })
-  for (const receipt of sorted.slice(hole)) {
+  for (const receipt of served.slice(hole)) {
     // guard: holes-are-due
     if (schedule && receipt.interval)
       await enterDueTimes(schedule, given, { outbox, log }, Date.parse(receipt.interval.from))
@@ -92,7 +162,8 @@ export async function noteServedBefore(
   receipts: readonly Receipt[],
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [own] = ofShard(receipts, source.digest)
+  const [shard, shards] = shardOf(source.digest)
+  const own = receipts.find((receipt) => receipt.shard === shard && receipt.shards === shards)
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
@@ -109,47 +180,6 @@ function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: 
     end = Math.max(end ?? Date.parse(slot), Date.parse(slot))
   }
   return sorted.length
-}
-
-const newestOf = (receipts: readonly Receipt[]): Receipt | undefined =>
-  receipts.toSorted((a, b) => byTime(a.slot, b.slot)).at(-1)
-
-/**
- * A receipt of the newest slot that is whole. Throws TransientError where a later one isn't.
- * @param since milliseconds since 1970: what is older is missed, whole or not
- */
-function newestWhole(receipts: readonly Receipt[], since: number): Receipt | undefined {
-  for (const receipt of receipts.toSorted((a, b) => byTime(b.slot, a.slot))) {
-    const { slot, shards } = receipt
-    const missing = missingOf(receipt, receipts)
-    if (missing.length === 0) return receipt
-    if (Date.parse(slot) > since)
-      throw new TransientError(
-        `The slot ${slot} was begun in ${shards} shards, and lacks shard ${missing.join(', ')}.`,
-        { hint: 'Let those that have it finish it; then the new number of shards goes on behind it.' },
-      )
-  }
-  return undefined
-}
-
-/** Those whose tasks weren't lost with what held them: a slot that was lost isn't served. */
-export function standing(receipts: readonly Receipt[]): readonly Receipt[] {
-  // guard: receipts-stand
-  return receipts.filter(({ isGone = false }) => !isGone)
-}
-
-/** Those of the shard that a source's digest names. */
-export function ofShard(receipts: readonly Receipt[], digest: string): Receipt[] {
-  const [shard, shards] = shardOf(digest)
-  return receipts.filter((receipt) => receipt.shard === shard && receipt.shards === shards)
-}
-
-/** Whether all receipts of a slot are there, in the number of shards that one of them names. */
-export const isWhole = (one: Receipt, receipts: readonly Receipt[]): boolean => missingOf(one, receipts).length === 0
-
-function missingOf({ slot, shards }: Receipt, receipts: readonly Receipt[]): number[] {
-  const there = receipts.filter((other) => other.slot === slot && other.shards === shards)
-  return [...Array(shards).keys()].filter((shard) => !there.some((other) => other.shard === shard))
 }
 
 /** What is due is known of one shard. Throws ConfigurationError. */

@@ -30,6 +30,7 @@ export function named(slot: string, schedule: OnTime): Agenda {
   return {
     ...oneSlot(slot, true),
     newestFirst: true,
+    upTo: Date.parse(slot),
     enter: entering(schedule, Date.parse(slot)),
   }
 }

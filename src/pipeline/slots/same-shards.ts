@@ -4,7 +4,7 @@ import type { Receipt } from '../../plugin.js'
 import { shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
-import { standing } from './behind-receipts.js'
+import { standing } from './in-sink.js'
 
 /**
  * Asks the sink for the receipts of a slot that this outbox hasn't served in this number of shards. What the outbox

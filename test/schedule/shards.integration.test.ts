@@ -1,0 +1,59 @@
+/** A pipeline whose number of shards changes, an outbox a machine: no time comes twice, and none is left out. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { hour, Machines } from '../support/machines.js'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Two shards at 10:00, then one piece at 11:00 to 13:00, while machine 1 has nothing to do. */
+async function onceInTwo(catchUp: 'latest' | 'all'): Promise<Machines> {
+  const machines = await Machines.with({ catchUp })
+  for (const machine of [0, 1])
+    expect(await machines.produce({ machine, at: 10, shard: `${machine}/2` })).toMatchObject({ code: 0 })
+  for (const at of [11, 12, 13]) expect(await machines.produce({ machine: 0, at })).toMatchObject({ code: 0 })
+  return machines
+}
+
+test('a machine that catches up leaves what is whole in another number of shards', async () => {
+  const machines = await onceInTwo('all')
+  for (const machine of [1, 0])
+    expect(await machines.produce({ machine, at: 14, shard: `${machine}/2` })).toMatchObject({
+      code: 0,
+      result: { served: [{ slot: hour(14) }] },
+    })
+  expect(await machines.tasks()).toBe(5 * 30)
+})
+
+test('what is there in part, in another number of shards, is refused until it is whole', async () => {
+  const machines = await onceInTwo('all')
+  expect(await machines.produce({ machine: 3, at: 14, shard: '0/3' })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 15 })).toMatchObject({
+    code: 75,
+    error: { message: expect.stringContaining('lacks shard 1, 2'), hint: expect.stringContaining('--shard 1/3') },
+  })
+  // As the hint has it.
+  for (const [machine, shard] of [
+    [4, '1/3'],
+    [5, '2/3'],
+  ] as const)
+    expect(await machines.produce({ machine, at: 15, shard }, hour(14))).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 15 })).toMatchObject({
+    code: 0,
+    result: { served: [{ slot: hour(15) }] },
+  })
+  expect(await machines.tasks()).toBe(6 * 30)
+})
+
+test('a third number goes on behind all that the second one served, not its last slot alone', async () => {
+  const machines = await onceInTwo('latest')
+  for (const machine of [1, 0, 2])
+    expect(await machines.produce({ machine, at: 14, shard: `${machine}/3` })).toMatchObject({
+      code: 0,
+      result: { served: [{ slot: hour(14) }] },
+    })
+  expect(await machines.tasks()).toBe(5 * 30)
+})
