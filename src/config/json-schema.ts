@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { builtIns, type Plugin } from '../plugins/load.js'
 import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
+import { referencePattern } from './variables.js'
 
 type Schema = z.core.JSONSchema.BaseSchema
 type Properties = Record<string, z.core.JSONSchema._JSONSchema>
@@ -104,12 +105,12 @@ function schemaOf(type: z.ZodType): Schema {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
       const { pattern, format } = jsonSchema
       if (pattern === undefined && format === undefined) return
-      // The environment may give any text.
+      // A file and the environment may give any text.
       delete jsonSchema.pattern
       delete jsonSchema.format
       jsonSchema.anyOf = [
         { ...(pattern === undefined ? {} : { pattern }), ...(format === undefined ? {} : { format }) },
-        { pattern: '\\$\\{\\w+\\}' },
+        { pattern: referencePattern },
       ]
     },
   })

@@ -11,7 +11,9 @@ import type { Secrets } from './redact.js'
 /** Levels. What is nested much deeper ends in a full stack somewhere. */
 const maxDepth = 500
 
-const reference = /\$\$\{|\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
+/** A file, or a variable of the environment. */
+export const referencePattern = String.raw`\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`
+const reference = new RegExp(String.raw`\$\$\{|${referencePattern}`, 'g')
 /** systemd's folder of secrets, at the beginning of a path. */
 const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 

@@ -262,6 +262,8 @@ describe('the JSON Schema', () => {
     },
     { ...base, source: { use: 'simulated-db', where: { a: { gte: 5, not: ['x'] }, b: { in: 'y', exists: true } } } },
     { ...base, sink: { use: 'redis-stream', url: '${REDIS_URL}' } },
+    { ...base, sink: { use: 'redis-stream', url: '${file:/run/secrets/redis_url}' } },
+    { ...base, sink: { use: 'redis-stream', url: '${file:${CREDENTIALS_DIRECTORY}/redis_url}' } },
     { ...base, source: { use: 'simulated-db', shard: '0/3', sample: 0.5 } },
     {
       sink: { stream: 'x' },
@@ -297,6 +299,7 @@ describe('the JSON Schema', () => {
       '/sink/onFull must be equal to one of the allowed values',
     ],
     [{ ...base, sink: { use: 'redis-stream', url: 'http://x' } }, '/sink/url must match pattern "^rediss?:\\/\\/"'],
+    [{ ...base, sink: { use: 'redis-stream', url: '${no name}' } }, '/sink/url must match a schema in anyOf'],
     [{ ...base, flush: { batchSize: 0 } }, '/flush/batchSize must be >= 1'],
     [{ ...base, pipelines: { 'a b': {} } }, '/pipelines must match pattern "^[A-Za-z][A-Za-z0-9_-]{0,63}$"'],
     [
