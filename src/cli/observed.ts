@@ -182,7 +182,7 @@ class Watch {
     return {
       command,
       pipeline: loaded.pipeline ?? 'default',
-      shard: shardIn(loaded, env) ?? vitals?.run?.shard ?? wholeShard,
+      shard: (await shardNamed(loaded, env)) ?? vitals?.run?.shard ?? wholeShard,
       slot: slot ?? last?.slot ?? null,
       runId: runId ?? last?.runId ?? null,
       exitCode: error ? exitCodeOf(error) : 0,
@@ -219,11 +219,11 @@ const tools = async ({ metrics }: Loaded['settings']) => {
 }
 
 /** `0-of-3`; undefined where the configuration names no shard. */
-function shardIn({ settings: { source } }: Loaded, env: Surroundings['env']): string | undefined {
-  const { shard, shards } = source ?? {}
-  if (shard !== undefined) return shard.replace('/', '-of-')
-  const index = env['JOB_COMPLETION_INDEX'] ?? ''
-  return shards !== undefined && shards > 1 && /^\d+$/.test(index) ? `${index}-of-${shards}` : undefined
+async function shardNamed({ settings }: Loaded, env: Surroundings['env']): Promise<string | undefined> {
+  const { shardIn } = await import('../config/filters.js')
+  const { index, count } = shardIn(settings, env)
+  const isNamed = settings.source?.shard !== undefined || count > 1
+  return isNamed && index !== undefined ? `${index}-of-${count}` : undefined
 }
 
 /** The second scheduled time after the last success, or after the first start where there was none. */

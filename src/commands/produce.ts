@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce.js'
 import { type Done, OwmCommand } from '../cli/command.js'
-import { dryRun, forceSource, strict, waiting } from '../cli/flags.js'
+import { dryRun, forceSource, shard, strict, waiting } from '../cli/flags.js'
 import { observed } from '../cli/observed.js'
 
 export type { ProduceResult } from '../cli/actions/produce.js'
@@ -24,10 +24,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
       helpValue: 'TIME',
       env: 'OWM_SLOT',
     }),
-    shard: Flags.string({
-      description: 'read only the share i of n, such as 0/3: n producers cover each location once',
-      helpValue: 'I/N',
-    }),
+    shard,
     strict,
     'dry-run': dryRun('write nothing anywhere; show what would be sent'),
     again: Flags.boolean({

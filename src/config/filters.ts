@@ -15,7 +15,7 @@ export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filte
   const source = section(loaded, 'source')
   const { sample, limit } = source
   const { fields, bbox } = conditionsOf(source.where ?? {})
-  const shard = await shardRead(loaded, source, env)
+  const shard = await shardRead(loaded, env)
   if (Object.keys(fields).length === 0 && !bbox && sample === undefined && limit === undefined && !shard)
     return undefined
   return { fields, bbox, sample, limit, shard }
@@ -57,30 +57,45 @@ export async function cadenceKept(loaded: Loaded): Promise<string | null> {
   return JSON.stringify(kept)
 }
 
-/** From `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
-async function shardRead(
-  loaded: Loaded,
-  { shard, shards }: NonNullable<Settings['source']>,
-  env: Environment,
-): Promise<ChosenShard | undefined> {
-  if (shards === undefined) {
+/** In which Kubernetes tells a pod of an Indexed Job its number. */
+export const indexVariable = 'JOB_COMPLETION_INDEX'
+
+interface OwnShard {
+  /** 0 to `count - 1`; undefined where the environment was to tell it, and doesn't. */
+  readonly index: number | undefined
+  /** 1 where it is the whole. */
+  readonly count: number
+}
+
+/** Which share of the locations a configuration reads: from `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
+export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment): OwnShard {
+  const { shard, shards } = source ?? {}
+  if (shards === undefined || shard !== undefined) {
     const [index = 0, count = 1] = shard?.split('/').map(Number) ?? []
-    return count === 1 ? undefined : { index, count }
+    return { index, count }
   }
+  const given = env[indexVariable] ?? ''
+  const isIndex = /^\d+$/.test(given) && Number(given) < shards
+  return { index: isIndex ? Number(given) : undefined, count: shards }
+}
+
+/** Undefined where it is the whole. */
+async function shardRead({ settings, origins }: Loaded, env: Environment): Promise<ChosenShard | undefined> {
+  const { shard, shards } = settings.source ?? {}
+  const { index, count } = shardIn(settings, env)
   const wrong = async (what: string, hint: string): Promise<ConfigurationError> =>
-    new ConfigurationError(`source.shards ${await loaded.origins.place(['source', 'shards'])} ${what}`, { hint })
-  if (shard !== undefined) throw await wrong('and source.shard are both set.', 'Leave one of them out.')
-  const index = env['JOB_COMPLETION_INDEX'] ?? ''
+    new ConfigurationError(`source.shards ${await origins.place(['source', 'shards'])} ${what}`, { hint })
+  if (shard !== undefined && shards !== undefined)
+    throw await wrong('and source.shard are both set.', 'Leave one of them out.')
+  if (index !== undefined) return count === 1 ? undefined : { index, count }
+  const given = env[indexVariable] ?? ''
   const hint =
-    `A Kubernetes Job with completionMode: Indexed and completions: ${shards} sets it; ` +
-    `elsewhere use --shard i/${shards}.`
-  if (!/^\d+$/.test(index)) {
-    const found = index === '' ? "isn't set" : `is "${index}"`
-    throw await wrong(`needs the environment variable JOB_COMPLETION_INDEX, which ${found}.`, hint)
-  }
-  if (Number(index) >= shards)
-    throw await wrong(`is ${shards}, but JOB_COMPLETION_INDEX is ${index}: 0 to ${shards - 1} is expected.`, hint)
-  return shards === 1 ? undefined : { index: Number(index), count: shards }
+    `A Kubernetes Job with completionMode: Indexed and completions: ${count} sets it; ` +
+    `elsewhere use --shard i/${count}.`
+  if (/^\d+$/.test(given))
+    throw await wrong(`is ${count}, but ${indexVariable} is ${given}: 0 to ${count - 1} is expected.`, hint)
+  const found = given === '' ? "isn't set" : `is "${given}"`
+  throw await wrong(`needs the environment variable ${indexVariable}, which ${found}.`, hint)
 }
 
 /**

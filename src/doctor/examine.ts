@@ -1,5 +1,6 @@
 /** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
 import { type Parts as ConfigParts, sharedIds } from '../config/check.js'
+import { shardIn } from '../config/filters.js'
 import { type Loaded, ownOptions } from '../config/load.js'
 import { toError } from '../errors/index.js'
 import { leftBehind, leftInWords } from '../outbox/inspect/left-behind.js'
@@ -53,7 +54,7 @@ export async function examine(parts: Parts): Promise<Examined> {
   const patient: Patient = {
     outboxId: health?.outboxId,
     pending: health?.pending ?? 0,
-    outboxes: parts.pipelines * shardsOf(loaded),
+    outboxes: parts.pipelines * shardIn(loaded.settings, {}).count,
     tasks: health?.whole[0]?.tasks,
     now: parts.now,
   }
@@ -108,11 +109,6 @@ const isStandardInput = (loaded: Loaded): boolean => ownOptions(loaded, 'source'
 const fromStandardInput = {
   diagnoses: [unknown('source-answers', 'it is read from standard input')],
   locations: 0,
-}
-
-/** Of how many shards of the locations this configuration's is one. */
-function shardsOf({ settings: { source } }: Loaded): number {
-  return source?.shards ?? Number(source?.shard?.split('/')[1] ?? 1)
 }
 
 /** Milliseconds between the next two scheduled times. */

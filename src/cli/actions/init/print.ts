@@ -1,6 +1,7 @@
 /** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
 import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
+import { indexVariable } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import type { Part, Start } from '../../../deploy/start.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
@@ -61,7 +62,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     variables: [
       ...references.names,
       ...Object.keys(env).filter((name) => overriding.includes(name) && env[name]),
-      ...(shards === undefined ? [] : ['JOB_COMPLETION_INDEX']),
+      ...(shards === undefined ? [] : [indexVariable]),
     ],
     ...filesOf(references.files),
     ...writesOf(loaded),
