@@ -83,13 +83,13 @@ export class DeadLetters {
     )
   }
 
-  /** Puts dead tasks back, at the end of the queue. Returns how many. */
-  async retry(which: DeadFilter): Promise<number> {
-    let retried = 0
+  /** Puts dead tasks back, at the end of the queue. Returns their `seq`. */
+  async retry(which: DeadFilter): Promise<readonly number[]> {
+    let retried: number[] = []
     for (const { run, tasks, seqs } of await this.#byRun(which)) {
       for (const task of tasks) taskIn(task, this.#database.path)
       await this.#append(run, tasks, seqs)
-      retried += tasks.length
+      retried = retried.concat(seqs)
     }
     return retried
   }

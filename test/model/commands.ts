@@ -100,7 +100,7 @@ export const poisoning = (places: number[], refusesBatches: boolean): Command =>
 export const retrying = (): Command =>
   command('retryDead', undefined, async (_, real) => {
     const { dead } = real.before
-    assert.equal(await real.outbox.deadLetters.retry({ run: '', seqs: undefined }), dead.length)
+    assert.equal((await real.outbox.deadLetters.retry({ run: '', seqs: undefined })).length, dead.length)
     assert.equal(await real.outbox.deadLetters.count(), 0)
     return quiet
   })

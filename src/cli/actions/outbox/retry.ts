@@ -10,6 +10,8 @@ import { count, plural } from '../../format.js'
 export interface RetryResult {
   outbox: { path: string | null; pending: number; dead: number }
   retried: number
+  /** SEQs that were named, and that no dead task has; left out where there is none. */
+  notFound?: number[]
 }
 
 interface RetryFlags extends WaitFlags {
@@ -37,13 +39,22 @@ export async function retry(
   const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
   try {
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
-    const retried = await outbox.deadLetters.retry(chosen)
+    const put = new Set(await outbox.deadLetters.retry(chosen))
+    const retried = put.size
+    const notFound = (chosen.seqs ?? []).filter((seq) => !put.has(seq))
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
-    const ofRun = run === undefined ? '' : `: no run whose id begins with ${run} has one`
-    const nothing = seqs.length > 0 ? `: no dead task has the SEQ ${seqs.join(', ')}` : ofRun
-    const next = retried > 0 ? ': `owm flush` delivers them' : nothing
+    const why = [
+      ...(retried > 0 ? ['`owm flush` delivers them'] : []),
+      ...(notFound.length > 0 ? [`no dead task has the SEQ ${notFound.join(', ')}`] : []),
+      ...(retried === 0 && run !== undefined ? [`no run whose id begins with ${run} has one`] : []),
+    ]
+    const next = why.length > 0 ? `: ${why.join('; ')}` : ''
     return {
-      result: { outbox: { path: outbox.path, pending, dead }, retried },
+      result: {
+        outbox: { path: outbox.path, pending, dead },
+        retried,
+        ...(notFound.length > 0 && { notFound }),
+      },
       summary: [`${plural(retried, 'dead task')} put back, ${count(pending)} pending, ${count(dead)} dead${next}`],
     }
   } finally {
