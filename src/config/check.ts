@@ -91,6 +91,12 @@ type Look = <T>(
 const sectionsIn = (found: readonly Finding[]): string[] =>
   found.flatMap(({ outcome }) => (isOwmError(outcome) ? (/^[\w-]+/.exec(outcome.message) ?? []) : []))
 
+/** Somebody waits for the answer: one attempt. */
+export const once = (loaded: Loaded): Loaded => ({
+  ...loaded,
+  settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
+})
+
 /** @param without sections that were left out */
 async function checkParts(
   loaded: Loaded,
@@ -100,10 +106,8 @@ async function checkParts(
   without: readonly string[] = [],
 ): Promise<void> {
   const { settings } = loaded
-  // Somebody waits for the answer: one attempt.
-  const once = { ...loaded, settings: { ...settings, retry: { ...settings.retry, attempts: 1 } } }
   const right = ({ name }: { name: string }): string => `${name}: its options are right`
-  const source = without.includes('source') ? undefined : await look('source', () => sourceOf(once), right)
+  const source = without.includes('source') ? undefined : await look('source', () => sourceOf(once(loaded)), right)
   const sink = without.includes('sink') ? undefined : await look('sink', () => sinkOf(loaded), right)
   const list = source && pathIn(loaded, 'source', 'file')
   if (list)

@@ -1,5 +1,5 @@
 /** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
-import { type Parts as ConfigParts, sharedIds } from '../config/check.js'
+import { type Parts as ConfigParts, once, sharedIds } from '../config/check.js'
 import { shardIn } from '../config/filters.js'
 import { type Loaded, ownOptions } from '../config/load.js'
 import { toError } from '../errors/index.js'
@@ -97,12 +97,6 @@ export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
     return [{ ...fine(code, 'every outbox with unfinished work is that of a pipeline'), check: checks[code] }]
   return left.map((one) => ({ ...wrong(code, leftInWords(one)), check: checks[code] }))
 }
-
-/** Somebody waits for the answer: one attempt. */
-const once = (loaded: Loaded): Loaded => ({
-  ...loaded,
-  settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
-})
 
 /** What comes on standard input comes once: it is the run's. */
 const isStandardInput = (loaded: Loaded): boolean => ownOptions(loaded, 'source')['file'] === '-'
