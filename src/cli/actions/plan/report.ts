@@ -1,5 +1,6 @@
 /** A plan in words: a table that fits a terminal, the day's total, and the limits. */
 import { costOf, type Terms } from '../../../schedule/limits.js'
+import { eachRun } from '../../../schedule/plan.js'
 import { count, locationsRead, plural } from '../../format.js'
 import { table, terminalWidth } from '../../table.js'
 import type { Over, PlannedSlot, PlanResult } from './plan.js'
@@ -26,7 +27,7 @@ async function tableOf({ slots, day, hours }: PlanResult): Promise<string[]> {
   const total: Row = { label: `${hours > 24 ? 'first ' : ''}24 h`, of: [{ ...day, callsPerMinute: null }] }
   const all = [...rows, total]
   const cadences = Object.keys(slots[0]?.byCadence ?? {})
-  const isOne = cadences.length === 1 && cadences[0] === 'each run'
+  const isOne = cadences.length === 1 && cadences[0] === eachRun
   const byTasks = isOne
     ? []
     : cadences.toSorted((one, other) => (day.byCadence[other] ?? 0) - (day.byCadence[one] ?? 0))
