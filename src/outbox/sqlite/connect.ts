@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { DataSource } from 'typeorm'
+import { DataSource, type DataSourceOptions } from 'typeorm'
 import { silent } from '../../databases/silent.js'
 import { driver, sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
@@ -20,11 +20,13 @@ const busyTimeout = 10_000
 /** To open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
 const mostAttempts = 20
 
+type Entities = NonNullable<DataSourceOptions['entities']>
+
 /**
  * @param flags of sqlite3_open_v2
  * @param tables what is read and written as entities
  */
-export async function connect(database: string, flags: number, tables = entities): Promise<DataSource> {
+export async function connect(database: string, flags: number, tables: Entities = entities): Promise<DataSource> {
   const source = new DataSource({
     type: 'sqlite',
     database,

@@ -42,7 +42,7 @@ async function loadedWith(name: 'source' | 'sink', section: Section, flag: strin
 }
 
 /** The tables of the database that a section for `sql` names. Throws OwmError; TransientError where it is down. */
-export async function tablesOf(section: Section, folder: string, { signal }: Surroundings) {
+export async function tablesOf(section: Section, folder: string, { signal }: Surroundings): Promise<Database> {
   const [{ pluginOptions }, { catalogueOf, options }] = await Promise.all([
     import('../../../config/load.js'),
     sqlCatalogue(),
@@ -52,7 +52,7 @@ export async function tablesOf(section: Section, folder: string, { signal }: Sur
 }
 
 /** What a database has. */
-export type Database = Awaited<ReturnType<typeof tablesOf>>
+export type Database = Awaited<ReturnType<Awaited<ReturnType<typeof sqlCatalogue>>['catalogueOf']>>
 
 /** Reads the list. Throws OwmError; TransientError where it can't be had now. */
 export async function checkList(section: Section, folder: string, around: Surroundings): Promise<CheckedList> {
