@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags'
-import { type FlushResult, flush, nothingFlushed } from '../cli/actions/flush.js'
+import { type FlushResult, flush } from '../cli/actions/flush.js'
+import { nothingSent } from '../cli/actions/served.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, limits, waiting } from '../cli/flags.js'
 import { observed } from '../cli/observed.js'
@@ -26,7 +27,7 @@ export default class Flush extends OwmCommand<FlushResult> {
   }
 
   protected override readonly changes = true
-  protected result = nothingFlushed()
+  protected result = nothingSent()
 
   protected async work(): Promise<Done<FlushResult>> {
     const { flags } = await this.parse(Flush)

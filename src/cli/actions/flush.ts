@@ -8,30 +8,16 @@ import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { ownerOf } from '../owner.js'
 import { tellLeft } from './rejects.js'
-import { noteDelivered, type Served, slotsInWords } from './served.js'
+import { type DeliveryResult, noteDelivered, slotsInWords } from './served.js'
 
 /** What `owm flush --json` prints. */
-export interface FlushResult {
-  outbox: { path: string | null; pending: number; dead: number }
-  /** `lost`: tasks that it had and lost, and that can't be delivered again. */
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
-  /** The slots that had tasks to deliver, oldest first. */
-  served: Served[]
-  durationMs: number
-}
+export type FlushResult = DeliveryResult
 
 interface FlushFlags extends WaitFlags {
   limit?: number | undefined
   'dry-run': boolean
   force: boolean
 }
-
-export const nothingFlushed = (): FlushResult => ({
-  outbox: { path: null, pending: 0, dead: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
-  served: [],
-  durationMs: 0,
-})
 
 /** Fills `result` while it works, so that it says what was done also where an error ends it. */
 export async function flush(

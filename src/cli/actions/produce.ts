@@ -26,8 +26,9 @@ import { ownerOf } from '../owner.js'
 import { rejections, tellAllRejects } from './rejects.js'
 import {
   coveredBy,
+  type DeliveryResult,
   noteDelivered,
-  type Served,
+  nothingSent,
   slotsInWords,
   tellLeftBehind,
   tellMissed,
@@ -37,7 +38,7 @@ import {
 } from './served.js'
 
 /** What `owm produce --json` prints. */
-export interface ProduceResult {
+export interface ProduceResult extends DeliveryResult {
   runId: string | null
   slot: string
   /** With filters also how many locations they left out, and whether reading ended at the limit. */
@@ -62,19 +63,13 @@ export interface ProduceResult {
     /** How many fewer could be used than last time, where they were fewer. */
     fewer?: number
   }
-  outbox: { path: string | null; persisted: number; pending: number; dead: number }
-  /**
-   * `lost`: tasks that it had and lost, and that can't be delivered again; `held`: tasks of a slot that is read again
-   * that weren't sent, since it holds them; left out where there is none.
-   */
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number; held?: number }
-  /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
-  served: Served[]
+  outbox: DeliveryResult['outbox'] & { persisted: number }
+  /** `held`: tasks of a slot that is read again that weren't sent, since it holds them; left out where there is none. */
+  sink: DeliveryResult['sink'] & { held?: number }
   /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out where there are none. */
   missed?: number
   /** With a schedule: other scheduled times that this start's runs cover; left out where there are none. */
   covered?: number
-  durationMs: number
   /** The first tasks that would be sent (`--dry-run`). */
   tasks?: unknown[]
 }
@@ -89,13 +84,11 @@ export interface ProduceFlags extends WaitFlags {
 }
 
 export const nothingProduced = (): ProduceResult => ({
+  ...nothingSent(),
   runId: null,
   slot: slotOf(Date.now()),
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
-  served: [],
-  durationMs: 0,
 })
 
 /** Fills `result` while it works, so that it says what was done also where an error ends it. */

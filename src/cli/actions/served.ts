@@ -22,12 +22,22 @@ export interface Served {
   rejectedFor?: RejectedFor[]
 }
 
-/** The parts of a result that `produce`, `backfill` and `flush` have in common. */
-interface ResultOfDelivery {
-  outbox: { pending: number; dead: number }
-  sink: { delivered: number; deduplicated: number; evicted: number; lost: number }
+/** The parts of a result that `produce`, `backfill`, `flush` and `outbox replay` have in common. */
+export interface DeliveryResult {
+  outbox: { path: string | null; pending: number; dead: number }
+  /** `lost`: tasks that it had and lost, and that can't be delivered again. */
+  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
+  /** The slots that it worked on, oldest first: those that earlier starts left, and its own. */
   served: Served[]
+  durationMs: number
 }
+
+export const nothingSent = (): DeliveryResult => ({
+  outbox: { path: null, pending: 0, dead: 0 },
+  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
+  served: [],
+  durationMs: 0,
+})
 
 /** A slip in a slot's time makes another slot of it, whose tasks are new to everybody. */
 export async function tellUnscheduled(slot: string, { timetable }: OnTime, { logger }: Surroundings): Promise<void> {
@@ -44,7 +54,7 @@ export async function tellUnscheduled(slot: string, { timetable }: OnTime, { log
 
 /** Notes what was delivered, and what is left. */
 export async function noteDelivered(
-  result: ResultOfDelivery,
+  result: DeliveryResult,
   { served, delivered, deduplicated, evicted, lost }: Delivered & { readonly served: readonly Served[] },
   outbox: Outbox,
 ): Promise<void> {

@@ -14,22 +14,17 @@ import { depsOf } from '../flush.js'
 import { oneRun } from '../look/runs/one-run.js'
 import { agendaOf, run as produceRun, tellOtherList } from '../produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
-import { noteDelivered, type Served } from '../served.js'
+import { type DeliveryResult, noteDelivered, nothingSent } from '../served.js'
 import { canAsk, isConfirmed } from './ask.js'
 
 /** What `owm outbox replay --json` prints. */
-export interface ReplayResult {
-  outbox: { path: string | null; pending: number; dead: number }
+export interface ReplayResult extends DeliveryResult {
   /** Where the tasks come from: the outbox's history, or the source, which is read again; null before that is known. */
   from: 'history' | 'source' | null
   /** The runs that are meant; `tasks`: those that were delivered and that the history has. */
   runs: Replayable[]
   /** Tasks that were put back, and those that were left out, since the sink holds them. Of a dry run: nothing yet. */
   replayed: { tasks: number; held: number }
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
-  /** The slots that had tasks to deliver, oldest first. */
-  served: Served[]
-  durationMs: number
 }
 
 interface ReplayFlags extends WaitFlags {
@@ -41,13 +36,10 @@ interface ReplayFlags extends WaitFlags {
 }
 
 export const nothingReplayed = (): ReplayResult => ({
-  outbox: { path: null, pending: 0, dead: 0 },
+  ...nothingSent(),
   from: null,
   runs: [],
   replayed: { tasks: 0, held: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
-  served: [],
-  durationMs: 0,
 })
 
 /** @param configure reads the configuration, with the source where that is to be read */

@@ -22,10 +22,10 @@ import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../..
 import { ownerOf } from '../../owner.js'
 import { mustNotBeFar, run } from '../produce.js'
 import { rejections, tellAllRejects } from '../rejects.js'
-import { noteDelivered, type Served, slotsInWords, tellLeftBehind } from '../served.js'
+import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind } from '../served.js'
 
 /** What `owm backfill --json` prints. */
-export interface BackfillResult {
+export interface BackfillResult extends DeliveryResult {
   from: string | null
   to: string | null
   /** The scheduled times that it serves (with `--dry-run`: would serve), oldest first. */
@@ -35,11 +35,6 @@ export interface BackfillResult {
   /** Those that were discarded, or that the sink lost: only `produce --slot TIME --again` serves them. */
   givenUp: string[]
   source: { name: string | null; rejected: number }
-  outbox: { path: string | null; pending: number; dead: number }
-  sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
-  /** What became of the slots, and of those that earlier starts left. */
-  served: Served[]
-  durationMs: number
 }
 
 interface BackfillFlags extends WaitFlags {
@@ -58,10 +53,7 @@ export const nothingBackfilled = (): BackfillResult => ({
   alreadyServed: 0,
   givenUp: [],
   source: { name: null, rejected: 0 },
-  outbox: { path: null, pending: 0, dead: 0 },
-  sink: { name: null, delivered: 0, deduplicated: 0, evicted: 0, lost: 0 },
-  served: [],
-  durationMs: 0,
+  ...nothingSent(),
 })
 
 /** Fills `result` while it works, so that it says what was done also where an error ends it. */
