@@ -67,7 +67,7 @@ interface OwnShard {
   readonly count: number
 }
 
-/** Which share of the locations a configuration reads: from `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
+/** Which share of the locations it reads: from `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
 export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment): OwnShard {
   const { shard, shards } = source ?? {}
   if (shards === undefined || shard !== undefined) {

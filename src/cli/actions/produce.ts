@@ -64,7 +64,7 @@ export interface ProduceResult extends DeliveryResult {
     fewer?: number
   }
   outbox: DeliveryResult['outbox'] & { persisted: number }
-  /** `held`: tasks of a slot that is read again that weren't sent, since it holds them; left out where there is none. */
+  /** `held`: tasks of a slot that is read again that weren't sent, since it holds them; left out where none is. */
   sink: DeliveryResult['sink'] & { held?: number }
   /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out where there are none. */
   missed?: number

@@ -15,8 +15,8 @@ type Group = Omit<GroupPicture, 'oldestUnread'> & {
 
 /**
  * What becomes of the tasks that wait, and of as many again as the last run brought: `fits`; `trims` entries that a
- * group has not read, or where no group is, that nobody may have read; `holds`: they would wait in the outbox; null: not
- * known.
+ * group has not read, or where no group is, that nobody may have read; `holds`: they would wait in the outbox; null:
+ * not known.
  */
 interface Next {
   tasks: number
