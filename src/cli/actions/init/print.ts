@@ -1,7 +1,6 @@
 /** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
 import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
-import { indexVariable } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import type { Part, Start } from '../../../deploy/start.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
@@ -40,6 +39,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     throw new ConfigurationError(`There is no configuration in ${cwd}.`, {
       hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
     })
+  const { indexVariable } = await import('../../../config/filters.js')
   const { shards, shard } = settings.source ?? {}
   if (shards !== undefined && shard !== undefined)
     throw new ConfigurationError('source.shards and source.shard are both set.', { hint: 'Leave one of them out.' })
