@@ -299,7 +299,7 @@ export interface Sink {
    * refuse one (any error) where it doesn't take the one before.
    */
   readonly maxInFlight?: number
-  /** The same as `maxInFlight: 2`. */
+  /** @deprecated The same as `maxInFlight: 2`. */
   readonly takesTwo?: boolean
   /** Entries that were trimmed before a consumer group had read them, since the sink was opened. */
   readonly evicted?: number
