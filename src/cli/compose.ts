@@ -54,8 +54,6 @@ export interface Surroundings {
 export interface ChosenSource extends SourceDeps {
   readonly filterCounts: FilterCounts | undefined
   readonly filters: Filters | undefined
-  /** As version 1.0.0 noted what its list is. */
-  readonly formerDigest: string
   /** Opens it without its filters. */
   readonly openWhole: SourceDeps['open']
 }
@@ -183,7 +181,7 @@ export async function sourceOf(
   const [
     { loadSource },
     { located, pluginOptions, section },
-    { filtersOf, locating, locatingInVersion1 },
+    { filtersOf, locating },
     { filtered, sourceDigest, zeroCounts },
     { bounded },
     supervise,
@@ -212,7 +210,6 @@ export async function sourceOf(
     name: use,
     checks: plugin.checks,
     digest: sourceDigest(use, locating(options, plugin.options), filters),
-    formerDigest: sourceDigest(use, locatingInVersion1(options, plugin.options), filters),
     open,
     openWhole,
     filterCounts: counts,

@@ -3,8 +3,7 @@
  */
 import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
-import { Secrets } from '../config/redact.js'
-import { isSecretName, secretsInUrl } from '../credentials.js'
+import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
 import { codeOf, OutboxError, toError } from '../errors/index.js'
 
 /** The secrets of this process. */

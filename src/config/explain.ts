@@ -1,11 +1,10 @@
 /** What a schema says against a value, in words: which key, where it stands, what is there, what should be. */
 import type * as z from 'zod'
-import { isSecretName, secretsInUrl } from '../credentials.js'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { at } from './origins.js'
-import { Secrets } from './redact.js'
+import { isSecretName, Secrets, secretsInUrl } from './redact.js'
 
 interface Explained {
   /** The value that was checked, and its schema. */

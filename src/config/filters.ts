@@ -1,6 +1,5 @@
 /** Which locations a configuration takes. */
 import type { z } from 'zod'
-import { isSecretName, withoutCredentials } from '../credentials.js'
 import { ConfigurationError } from '../errors/index.js'
 import type { Cadence } from '../pipeline/input/cadence.js'
 import type { ChosenShard, Filters } from '../pipeline/input/filters/filters.js'
@@ -8,6 +7,7 @@ import type { Conditions, Test, Values } from '../pipeline/input/filters/where.j
 import { SchemaPlace } from '../plugins/schema.js'
 import { isTree } from '../tasks/json/tree.js'
 import { type Environment, type Loaded, section } from './load.js'
+import { isSecretName, withoutCredentials } from './redact.js'
 import type { condition, conditions, Settings } from './schema.js'
 
 /** Undefined where all are taken. Throws ConfigurationError. */
@@ -101,25 +101,20 @@ async function shardRead({ settings, origins }: Loaded, env: Environment): Promi
 /**
  * A source's options without those that change no location: passwords, tokens, and what the schema marks with
  * `.meta({keepsCheckpoint: true})`. With the same rest an interrupted run is read on from its checkpoint.
- * @param ofUrl a URL without its credentials
  */
-export function locating(options: unknown, schema: z.ZodType, ofUrl = withoutCredentials): unknown {
-  return onlyLocating(options, SchemaPlace.rootOf(schema), ofUrl)
+export function locating(options: unknown, schema: z.ZodType): unknown {
+  return onlyLocating(options, SchemaPlace.rootOf(schema))
 }
 
-/** The same as version 1.0.0 had it, which took keys in a URL (`?appid=…`) for a part of what the list is. */
-export const locatingInVersion1 = (options: unknown, schema: z.ZodType): unknown =>
-  locating(options, schema, (text) => withoutCredentials(text, isSecretName))
-
-function onlyLocating(value: unknown, places: readonly SchemaPlace[], ofUrl: (text: string) => string): unknown {
-  if (typeof value === 'string') return ofUrl(value)
-  if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index)), ofUrl))
+function onlyLocating(value: unknown, places: readonly SchemaPlace[]): unknown {
+  if (typeof value === 'string') return withoutCredentials(value)
+  if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index))))
   // An instance of a class, such as a date, says what it is as a whole.
   if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
   const kept = Object.entries(value)
     .map(([name, entry]) => ({ name, entry, inner: under(places, name) }))
     .filter(({ name, inner }) => !isSecretName(name) && !inner.some(({ node }) => node['keepsCheckpoint'] === true))
-  return Object.fromEntries(kept.map(({ name, entry, inner }) => [name, onlyLocating(entry, inner, ofUrl)]))
+  return Object.fromEntries(kept.map(({ name, entry, inner }) => [name, onlyLocating(entry, inner)]))
 }
 
 const under = (places: readonly SchemaPlace[], name: string): SchemaPlace[] =>

@@ -1,7 +1,6 @@
 /** One configuration out of flags, environment, file and defaults, in this order. */
 import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
-import { isSecretName } from '../credentials.js'
 import { ConfigurationError, errorKindOf, toError, UsageError } from '../errors/index.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
@@ -9,7 +8,7 @@ import { explain, secretsIn } from './explain.js'
 import { baseDirOf, readConfigFile } from './file.js'
 import { Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
-import { addressesIn, Secrets } from './redact.js'
+import { addressesIn, isSecretName, Secrets } from './redact.js'
 import { commonKeys, type Settings, settingsSchema } from './schema.js'
 import { expand, type References, type Variable } from './variables.js'
 

@@ -1,8 +1,12 @@
 /** Secrets are kept out of whatever is printed. */
-import { holdsSecret } from '../credentials.js'
 
 /** Shorter values would mask half of every text. */
 const shortest = 4
+
+/** Names of keys and variables that hold a secret, also where nobody marked them. */
+const secretName = /passw|passphrase|pwd|secret|token|api[-_]?key|authorization|credential|private[-_]?key/i
+
+export const isSecretName = (name: string): boolean => secretName.test(name)
 
 /** User and password in any URL but the one that shows where they go, `redis://user:password@host`. */
 const credentials = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)(?!user:password@)[^\s/@"']*@/gi
@@ -95,6 +99,19 @@ function bordersOf(word: string): Uint32Array {
   return borders
 }
 
+/** Parameters of a query that hold a secret, besides those with its name: `appid=…`, `sig=…`. */
+const secretParameter = /^(.*key|appid|app_id|sig|signature|auth|access|code|session)$/i
+/** Whether a parameter of a query holds a secret. */
+export const holdsSecret = (name: string): boolean => isSecretName(name) || secretParameter.test(name)
+
+/** What must not be shown of a URL: its password, decoded and as written, and what its query has of secrets. */
+export function secretsInUrl(text: string): string[] {
+  if (!URL.canParse(text)) return []
+  const { password, searchParams } = new URL(text)
+  const parameters = [...searchParams].filter(([name]) => holdsSecret(name))
+  return [...(password === '' ? [] : [password, percentDecoded(password)]), ...parameters.map(([, value]) => value)]
+}
+
 /**
  * The addresses in a section, of whatever form it is, and their paths: who knows the address of a check can silence it,
  * and NODE_DEBUG logs the path alone.
@@ -107,4 +124,22 @@ export function addressesIn(section: unknown, ...own: readonly string[]): string
   const { pathname, search } = new URL(section)
   const isOwn = (path: string): boolean => own.some((each) => each.includes(path))
   return [section, ...[pathname, `${pathname}${search}`].filter((path) => path.length >= 8 && !isOwn(path))]
+}
+
+/** A URL without its password and its query's tokens, by their names; any other text as it is. */
+export function withoutCredentials(text: string): string {
+  if (secretsInUrl(text).length === 0) return text
+  const url = new URL(text)
+  url.password = ''
+  for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.delete(name)
+  return url.href
+}
+
+/** A part of a URL as it is meant; where it isn't well encoded, as it is written. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

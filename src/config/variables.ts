@@ -1,12 +1,11 @@
 /** `${NAME}` in a configuration is the environment's value, `${file:PATH}` a secret's file, `$${` a plain `${`. */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { isSecretName } from '../credentials.js'
 import { ConfigurationError, ConfigurationErrors, toError } from '../errors/index.js'
 import { isTree } from '../tasks/json/tree.js'
 import type { Environment } from './load.js'
 import type { Origins } from './origins.js'
-import type { Secrets } from './redact.js'
+import { isSecretName, type Secrets } from './redact.js'
 
 /** Levels. What is nested much deeper ends in a full stack somewhere. */
 const maxDepth = 500

@@ -14,14 +14,13 @@ interface Room {
 }
 
 /** Rooms that every other room may import. */
-export const openRooms: readonly string[] = ['credentials.ts', 'errors', 'trace.ts', 'within.ts', 'words.ts']
+export const openRooms: readonly string[] = ['errors', 'trace.ts', 'within.ts', 'words.ts']
 
 /** Where a path fits two rooms it belongs to the longer one. */
 export const rooms: Readonly<Record<string, Room>> = {
   errors: { imports: [], vendors: ['fastest-levenshtein'] },
   'trace.ts': { imports: [] },
   'within.ts': { imports: [] },
-  'credentials.ts': { imports: [] },
   'words.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },
   files: { imports: ['databases'], vendors: ['sqlite3'] },

@@ -187,8 +187,6 @@ export async function run(
 ): Promise<ProduceSummary> {
   const { produce } = await import('../../pipeline/produce.js')
   const { keepTasks, keepRuns } = loaded.settings.outbox
-  const { digest, formerDigest } = parts.source
-  if (formerDigest !== digest) await parts.outbox.ledger.renameDigest(formerDigest, digest)
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress, onDelivered } = around

@@ -259,11 +259,6 @@ export class Ledger {
     return earlier.some((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))
   }
 
-  /** What a source's list is, is written in another way from now on. */
-  async renameDigest(from: string, to: string): Promise<void> {
-    await this.#database.transaction((manager) => manager.update(runs, { sourceDigest: from }, { sourceDigest: to }))
-  }
-
   /** Notes for `inspect` why the source failed. */
   async noteFailure(run: RunRow, error: string): Promise<void> {
     const lastError = this.#database.masked(error)

@@ -1,7 +1,6 @@
 /** The checkpoint: where the next page is, and how much came before it. */
 import { hash } from 'node:crypto'
 import * as z from 'zod'
-import { withoutCredentials } from '../../credentials.js'
 import { ResumePointError } from '../../errors/index.js'
 import type { Options } from './options.js'
 
@@ -19,18 +18,15 @@ const schema = z.strictObject({
 })
 export type Checkpoint = z.output<typeof schema>
 
-/** Keys and tokens in the URL may be changed meanwhile. */
-export const identityOf = (options: Options): string => hashOf(options, withoutCredentials(options.url))
-
-const hashOf = ({ pagination, items }: Options, url: string): string =>
+/** All of the URL: what another key may see can be another list, of which reading on would miss some. */
+export const identityOf = ({ url, pagination, items }: Options): string =>
   hash('sha256', JSON.stringify([url, pagination, items])).slice(0, 16)
 
 /** Throws ResumePointError where the checkpoint is another list's, or another source's. */
-export function parseCheckpoint(resume: string, options: Options): Checkpoint {
+export function parseCheckpoint(resume: string, identity: string): Checkpoint {
   try {
     const point = schema.parse(JSON.parse(resume))
-    // Version 1.0.0 took all of the URL.
-    if (point.of === identityOf(options) || point.of === hashOf(options, options.url)) return point
+    if (point.of === identity) return point
   } catch {
     // It is another source's.
   }

@@ -41,7 +41,7 @@ export class Pages {
 
   async *read(resume: string | undefined): AsyncGenerator<LocationBatch> {
     const { mapping } = this.#api
-    if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#api.given))) return
+    if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
     const isWholeRead = !this.#isResumed
     let trouble: OwmError | undefined
     let isAskedBehind = false

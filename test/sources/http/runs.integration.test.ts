@@ -6,11 +6,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { InspectResult } from '../../../src/commands/outbox/inspect.js'
 import type { ProduceResult } from '../../../src/commands/produce.js'
-import { locatingInVersion1 } from '../../../src/config/filters.js'
-import { sourceDigest } from '../../../src/pipeline/input/filters/filters.js'
-import http from '../../../src/sources/http/index.js'
 import { folderWith, owm, owmJson, startOwm, until } from '../../support/cli.js'
-import { openDatabase } from '../../support/contents.js'
 import { type RedisProcess, startRedisProcess } from '../../support/redis.js'
 import { type Api, api, cities, closed, json, listening, numberIn, paged, queryOf, upTo } from './api.js'
 
@@ -128,36 +124,6 @@ describe('owm produce', () => {
       { slot, state: 'done', delivered: 50 },
     ])
     expect((await delivered('dead')).slice(0, 50)).toEqual(upTo(50))
-  })
-
-  test('a key in the URL that is changed, or that version 1.0.0 noted, keeps an interrupted run going', async () => {
-    const good = paged('page', cities(50))
-    let isDead = true
-    const server = await api((request, response, number) => {
-      if (isDead && numberIn(queryOf(request), 'page', 0) >= 3) response.socket?.resetAndDestroy()
-      else good(request, response, number)
-    })
-    const url = `${server.origin}/?appid=`
-    const cwd = await scene('keys', `${url}\${KEY}`, { auth: undefined })
-    const produce = async (hour: string, KEY: string) => {
-      const before = server.asked.length
-      const { stderr } = await owm(['produce', '--slot', `2026-11-23T${hour}:00:00Z`], { cwd, env: { KEY } })
-      return { stderr, pages: pagesOf(server).slice(before) }
-    }
-    const goesOn = { stderr: expect.not.stringContaining('anew'), pages: [3, 4] }
-    await produce('10', 'first')
-    isDead = false
-    expect(await produce('10', 'second')).toEqual(goesOn)
-    isDead = true
-    await produce('11', 'second')
-    const options = http.options.parse({ url: `${url}second`, pagination: { limit: 10 } })
-    const digest = sourceDigest('http', locatingInVersion1(options, http.options), undefined)
-    const database = await openDatabase(join(cwd, 'outbox.db'))
-    await database(`UPDATE run SET source_digest = '${digest}'`)
-    await database.close()
-    isDead = false
-    expect(await produce('11', 'second')).toEqual(goesOn)
-    expect((await delivered('keys')).length).toBe(100)
   })
 
   test('a Retry-After that is longer than a source may take: given up at once', async () => {

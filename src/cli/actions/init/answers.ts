@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { holdsSecret, percentDecoded } from '../../../credentials.js'
+import { holdsSecret, percentDecoded } from '../../../config/redact.js'
 import { UsageError } from '../../../errors/index.js'
 import { cronOf } from '../../../schedule/every.js'
 import { mistakeIn } from '../../../schedule/timetable.js'

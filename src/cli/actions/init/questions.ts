@@ -1,6 +1,6 @@
 /** The three questions of `owm init`, to whoever sits at the terminal. */
 import { createInterface, type Interface } from 'node:readline/promises'
-import { secretsInUrl } from '../../../credentials.js'
+import { secretsInUrl } from '../../../config/redact.js'
 import { InterruptedError, inOneText, isOwmError, UsageError } from '../../../errors/index.js'
 import { harmless } from '../../format.js'
 import { secrets } from '../../output.js'
