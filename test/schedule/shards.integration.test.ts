@@ -57,3 +57,53 @@ test('a third number goes on behind all that the second one served, not its last
     })
   expect(await machines.tasks()).toBe(5 * 30)
 })
+
+/** 10:00 to 13:00 in two shards; shard 1 was away at 11:00 and 12:00, and missed them. From 14:00 on, one piece. */
+async function onceMissed(): Promise<Machines> {
+  const machines = await Machines.with({ catchUp: 'all', maxCatchUp: 1 })
+  for (const at of [10, 11, 12, 13])
+    for (const machine of at === 11 || at === 12 ? [0] : [0, 1])
+      expect(await machines.produce({ machine, at, shard: `${machine}/2` })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 14 })).toMatchObject({ code: 0 })
+  return machines
+}
+
+test('what a shard of the old number missed is told by verify, and served as that shard', async () => {
+  const machines = await onceMissed()
+  const on = { machine: 0, at: 14 }
+  const shards = { state: 'different', differences: [{ kind: 'shards' }] }
+  const verified = await machines.verify(on)
+  expect(verified).toMatchObject({
+    code: 75,
+    result: { different: 2, slots: [{ state: 'same' }, { state: 'same' }, shards, shards, { state: 'same' }] },
+    error: { hint: expect.stringContaining(`--slot ${hour(12)} --shard 1/2`) },
+  })
+  for (const [machine, slot] of [
+    [1, hour(11)],
+    [2, hour(12)],
+  ] as const)
+    expect(await machines.produce({ machine, at: 14, shard: '1/2' }, slot)).toMatchObject({ code: 0 })
+  expect(await machines.verify(on)).toMatchObject({ code: 0 })
+  expect(await machines.tasks()).toBe(5 * 30)
+})
+
+test("another shard's receipt is not this one's: verify tells what is due, missed, and not there", async () => {
+  const machines = await Machines.with({ catchUp: 'all' })
+  for (const machine of [0, 1])
+    expect(await machines.produce({ machine, at: 10, shard: `${machine}/2` })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 13, shard: '0/2' })).toMatchObject({ code: 0 })
+  // Without --shard it is the one that the outbox served.
+  for (const shard of ['1/2', undefined])
+    expect(await machines.verify({ machine: 1, at: 13, shard })).toMatchObject({
+      code: 75,
+      result: { withoutRun: { due: { count: 3, late: 2 } } },
+    })
+  expect(await machines.verify({ machine: 1, at: 13, shard: '1/2' }, hour(12))).toMatchObject({
+    code: 75,
+    error: { hint: expect.stringContaining('--shard 1/2') },
+  })
+  expect(await machines.verify({ machine: 2, at: 13, shard: '0/2' }, hour(12))).toMatchObject({
+    code: 0,
+    result: { slots: [{ state: 'elsewhere' }] },
+  })
+})

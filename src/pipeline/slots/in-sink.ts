@@ -10,7 +10,7 @@ import type { Receipt } from '../../plugin.js'
 import { byTime, type Shard } from '../../tasks/slot.js'
 
 /** A slot that was begun in another number of shards, and isn't whole. */
-interface Begun {
+export interface Begun {
   readonly slot: string
   readonly shards: number
   readonly missing: readonly number[]

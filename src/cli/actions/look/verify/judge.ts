@@ -1,6 +1,7 @@
 /** Whether outbox, receipt and sink say the same of a slot. Pure. */
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
+import type { Begun, InSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
 import { type Found, hasRange } from './scan.js'
@@ -8,7 +9,8 @@ import { type Found, hasRange } from './scan.js'
 /** What was found to differ, what to do about it: a command. */
 export interface Difference {
   /**
-   * `no run`: the outbox has none. `waiting`: the slot isn't whole, and nobody is at work. `no receipt`; `receipt`:
+   * `no run`: the outbox has none. `shards`: the slot is there in part, in a number of shards that nobody serves any
+   * more. `waiting`: the slot isn't whole, and nobody is at work. `no receipt`; `receipt`:
    * it says something else. `missing`: tasks that aren't in the sink. `twice`: tasks that are there more often than
    * they were sent. `lost`: tasks of which the outbox knows that the sink lost them. `not in slot`, `not in list`:
    * against the source.
@@ -49,6 +51,7 @@ export interface Verified {
 
 type Kind =
   | 'no run'
+  | 'shards'
   | 'waiting'
   | 'no receipt'
   | 'receipt'
@@ -312,8 +315,11 @@ function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Foun
   return may.length > 0 ? `; they may ${may.join(', or ')}` : ''
 }
 
-/** A slot that the outbox has no run of. */
-export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
+/**
+ * A slot that the outbox has no run of.
+ * @param own the shard that is verified, as `0/3`
+ */
+export function notThere(slot: string, receipts: readonly Receipt[], { served, begun }: InSink, own: string): Verified {
   const delivered = receipts.reduce((sum, receipt) => sum + receipt.delivered, 0)
   const base = {
     slot,
@@ -328,8 +334,22 @@ export function notThere(slot: string, receipts: readonly Receipt[]): Verified {
     outside: 0,
     twice: 0,
   }
-  if (receipts.length > 0) return { ...base, state: 'elsewhere', differences: [] }
-  const what = 'neither the outbox nor the sink has anything of the slot'
-  const todo = `\`owm produce --slot ${slot}\` serves it`
+  if (served.length > 0) return { ...base, state: 'elsewhere', differences: [] }
+  const [other] = begun
+  if (other) return lacking({ ...base, state: 'different', differences: [] }, other)
+  const isBegun = receipts.length > 0
+  const what = isBegun
+    ? `the sink has other shards of the slot, and lacks shard ${own}`
+    : 'neither the outbox nor the sink has anything of the slot'
+  const todo = `\`owm produce --slot ${slot}${isBegun ? ` --shard ${own}` : ''}\` serves it`
   return { ...base, state: 'different', differences: [{ kind: 'no run', count: 0, what, ids: [], todo }] }
+}
+
+/** A slot of another number of shards than the outbox serves now: nobody comes for what it lacks. */
+export function lacking(verified: Verified, { slot, shards, missing }: Begun): Verified {
+  const which = missing.map((shard) => `${shard}/${shards}`)
+  const what = `the slot was begun in ${shards} shards, and the sink lacks shard ${which.join(', ')}`
+  const todo = `\`owm produce --slot ${slot} --shard ${which[0]}\`, with that shard's outbox or a new one, serves it`
+  const difference: Difference = { kind: 'shards', count: missing.length, what, ids: [], todo }
+  return { ...verified, state: 'different', differences: [...verified.differences, difference] }
 }

@@ -4,6 +4,7 @@ import { ConfigurationError, DifferentError, type OwmError, UsageError } from '.
 import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
+import { byTime, type Shard, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -79,7 +80,10 @@ export async function verify(
       })
     const { redeliverableMs } = await import('../../../../outbox/chain/lost.js')
     const flushedSince = around.now() - redeliverableMs
-    const look = () => compare(sink, { path, slot, pipeline, address: addressNoted(sink, name), flushedSince }, listed)
+    const shard = await shardOfOutbox(path, loaded)
+    const isLatest = loaded.settings.schedule?.catchUp === 'latest'
+    const address = addressNoted(sink, name)
+    const look = () => compare(sink, { path, slot, pipeline, address, flushedSince, shard, isLatest }, listed)
     let seen = await look()
     // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
     for (let again = 0; again < 2 && seen.slots.some(isDifferent); again++) {
@@ -97,55 +101,76 @@ export async function verify(
   return { result, summary: await verdictsInWords(result, flags.limit, isOnce), errors: errorsOf(result) }
 }
 
+interface Compared {
+  path: string
+  slot?: string | undefined
+  pipeline: string
+  address: string
+  flushedSince: number
+  /** What the outbox serves now. */
+  shard: Shard
+  /** Whether a run stands in for the times before it, as with `catchUp: latest`. */
+  isLatest: boolean
+}
+
 /** One look at all three, each slot by itself. */
 async function compare(
   sink: Sink,
-  {
-    path,
-    slot,
-    pipeline,
-    address,
-    flushedSince,
-  }: { path: string; slot?: string | undefined; pipeline: string; address: string; flushedSince: number },
+  { path, slot, pipeline, address, flushedSince, shard, isLatest }: Compared,
   listed: Listed | undefined,
 ): Promise<{ slots: Verified[]; entries: number; elsewhere: string[]; isHeld: boolean }> {
-  const [{ ownSlotsIn }, { scan }, { idsBySlot, judge, notThere }] = await Promise.all([
+  const [{ ownSlotsIn }, { scan }, { idsBySlot, judge, lacking, notThere }, { inSink }] = await Promise.all([
     import('../../../../outbox/inspect/ids/own-slots.js'),
     import('./scan.js'),
     import('./judge.js'),
+    import('../../../../pipeline/slots/in-sink.js'),
   ])
   const room = listed?.ids.length ?? 0
   const ours = await ownSlotsIn(path, { slot, pipeline, address, room })
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
-  const more = { elsewhere: receipts.all.map((receipt) => receipt.slot), isHeld: ours?.isHeld === true }
+  const there = inSink(receipts.all, shard)
+  const more = { elsewhere: there.served.map((receipt) => receipt.slot), isHeld: ours?.isHeld === true }
   if (!ours || ours.slots.length === 0) {
     let entries = 0
     for await (const _ of sink.entries?.() ?? []) entries++
-    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all)], entries, ...more }
+    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all, there, shard.join('/'))], entries, ...more }
   }
   const of = listed ? ours.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard) : -1
   for (const id of of < 0 ? [] : (listed?.ids ?? [])) ours.ids.list(id, of)
+  const isStoodInFor = (time: string, [index, count]: Shard): boolean =>
+    receipts.all.some(
+      ({ shard: its, shards, interval }) =>
+        its === index &&
+        shards === count &&
+        interval &&
+        byTime(interval.from, time) < 0 &&
+        byTime(time, interval.to) < 0,
+    )
   const scanned = await scan(sink, ours, receipts.own)
   const ids = idsBySlot(ours.ids, ours.slots.length, of)
   const slots = ours.slots.flatMap((one, number) => {
     const [found, own] = [scanned.found[number], ids[number]]
-    return found && own
-      ? [
-          judge({
-            own: one,
-            found,
-            ids: own,
-            sink,
-            isHeld: more.isHeld,
-            isListed: number === of,
-            isEmpty: scanned.entries === 0,
-            flushedSince,
-          }),
-        ]
-      : []
+    if (!found || !own) return []
+    const isListed = number === of
+    const isEmpty = scanned.entries === 0
+    const judged = judge({ own: one, found, ids: own, sink, isHeld: more.isHeld, isListed, isEmpty, flushedSince })
+    const begun = there.begun.find((other) => other.slot === one.slot && other.shards === shardIn(one.shard)[1])
+    const missing = begun?.missing.filter((index) => !isLatest || !isStoodInFor(one.slot, [index, begun.shards]))
+    const isOver = judged.state === 'same' || judged.state === 'unproven'
+    return [begun && missing?.length && isOver ? lacking(judged, { ...begun, missing }) : judged]
   })
   return { slots, entries: scanned.entries, ...more }
 }
+
+/** The shard that is configured, or else the one that the outbox has served last. */
+async function shardOfOutbox(path: string, { settings }: Loaded): Promise<Shard> {
+  const given = settings.source?.shard
+  if (given !== undefined) return shardIn(given)
+  const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
+  return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
+}
+
+const shardIn = (name: string): Shard => shardOf(` ${name}`)
 
 /** The receipts of the outbox's slots, each of its own shard. */
 async function receiptsOf(
