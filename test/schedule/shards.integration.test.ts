@@ -107,3 +107,18 @@ test("another shard's receipt is not this one's: verify tells what is due, misse
     result: { slots: [{ state: 'elsewhere' }] },
   })
 })
+
+test('a backfill does not take what is there in part, in another number of shards, for served', async () => {
+  const machines = await onceMissed()
+  const divided = [11, 12].map((at) => ({ slot: hour(at), shards: 2, missing: [1] }))
+  // The outbox that has a part of it, and a new one.
+  for (const machine of [0, 3])
+    expect(await machines.backfill({ machine, at: 14 }, 10, 14)).toMatchObject({
+      code: 75,
+      result: { slots: [], alreadyServed: 3, divided },
+      error: { hint: expect.stringContaining(`--slot ${hour(11)} --shard 1/2`) },
+    })
+  expect(await machines.backfill({ machine: 1, at: 14, shard: '1/2' }, 10, 14)).toMatchObject({ code: 0 })
+  expect(await machines.backfill({ machine: 0, at: 14 }, 10, 14)).toMatchObject({ code: 0 })
+  expect(await machines.tasks()).toBe(5 * 30)
+})

@@ -31,7 +31,12 @@ test('what is older than the receipts that the sink gives is asked for slot by s
   const [gap, gone] = [slotOf(start + 7 * minute), slotOf(start + 9 * minute)]
   const kept = times(1_200).filter((time) => slotOf(time) !== gap)
   const { ask, asked } = keeping(kept.map((time) => receiptOf(time, slotOf(time) === gone)))
-  expect(await unserved(times(1_200), nothing, ask, source)).toEqual({ slots: [gap, gone], served: 1_198, givenUp: [] })
+  expect(await unserved(times(1_200), nothing, ask, source)).toEqual({
+    slots: [gap, gone],
+    served: 1_198,
+    givenUp: [],
+    divided: [],
+  })
   expect(asked.length).toBe(1 + 200)
   // What the outbox has forgotten, the sink still knows.
   const forgotten = { ...nothing, newestDeletedSlot: slotOf(start + 1_199 * minute) }

@@ -1,13 +1,13 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
 import { UsageError } from '../../errors/index.js'
-import type { SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
+import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
-import { inSink } from './in-sink.js'
+import { type Begun, inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
@@ -19,6 +19,8 @@ export interface Unserved {
   readonly served: number
   /** What an operator gave up, or the sink lost: `produce --slot TIME --again` serves such a slot. */
   readonly givenUp: readonly string[]
+  /** Those that are there in part, in another number of shards: no start of this number can serve them. */
+  readonly divided: readonly Begun[]
 }
 
 /** Asks the sink for the receipts of a slot; without one, for those of its newest slots. */
@@ -36,16 +38,17 @@ export async function unserved(
 ): Promise<Unserved> {
   const newest = await ask()
   const oldestGiven = newest.reduce((least, { slot }) => Math.min(least, Date.parse(slot)), Number.POSITIVE_INFINITY)
-  const states = new Map(seen.map(({ slot, state }) => [slot, state]))
+  const rows = new Map(seen.map((row) => [row.slot, row]))
   const own = shardOf(digest)
-  const isServed = servedIn(newest, own)
+  const there = slotsIn(newest, own)
   const left: { slot: string; time: number; isKnown: boolean }[] = []
   const slots: string[] = []
   const givenUp: string[] = []
+  const divided: Begun[] = []
   let served = 0
   for (const time of times) {
     const slot = slotOf(time)
-    const state = states.get(slot) ?? (isServed(slot) ? 'done' : undefined)
+    const state = stateOf(rows.get(slot), own) ?? (there.served.has(slot) ? 'done' : undefined)
     // One that is read isn't served before its tasks are in the sink.
     if (state === 'done') served++
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
@@ -55,19 +58,39 @@ export async function unserved(
   for (const { slot, time, isKnown } of left) {
     // Of the oldest one given, and of those before it, there may be more.
     const mayHave = !isKnown && newest.length > 0 && time <= oldestGiven
-    if (mayHave && servedIn(await ask(slot), own)(slot)) served++
+    const has = mayHave ? slotsIn(await ask(slot), own) : there
+    const begun = isKnown ? undefined : (has.begun.get(slot) ?? begunBy(rows.get(slot), own))
+    if (!isKnown && has.served.has(slot)) served++
+    else if (begun) divided.push(begun)
     else if (!isKnown && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
       throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
         hint: `Its ledger has deleted runs up to the slot ${newestDeletedSlot}: let --from be later than that.`,
       })
     else slots.push(slot)
   }
-  return { slots, served, givenUp }
+  return { slots, served, givenUp, divided }
 }
 
-function servedIn(receipts: readonly Receipt[], own: Shard): (slot: string) => boolean {
-  const served = new Set(inSink(receipts, own).served.map(({ slot }) => slot))
-  return (slot) => served.has(slot)
+const ofRow = ({ shard }: SlotSeen): Shard => shardOf(` ${shard ?? ''}`)
+
+/** What the outbox knows of a slot by itself; of one in shards of another number the sink is asked. */
+function stateOf(row: SlotSeen | undefined, [, shards]: Shard): SlotSeen['state'] | undefined {
+  if (!row || ofRow(row)[1] === shards) return row?.state
+  const isSure = row.state === 'discarded' || row.state === 'lost' || (row.state === 'done' && row.shard === null)
+  return isSure ? row.state : undefined
+}
+
+/** A slot of which this outbox has a part, in another number of shards. */
+function begunBy(row: SlotSeen | undefined, [, shards]: Shard): Begun | undefined {
+  if (!row || row.persisted === 0 || row.state === 'missed' || row.state === 'covered') return undefined
+  const [own, count] = ofRow(row)
+  const missing = [...Array(count).keys()].filter((shard) => shard !== own || row.state !== 'done')
+  return count === shards ? undefined : { slot: row.slot, shards: count, missing }
+}
+
+function slotsIn(receipts: readonly Receipt[], own: Shard) {
+  const { served, begun } = inSink(receipts, own)
+  return { served: new Set(served.map(({ slot }) => slot)), begun: new Map(begun.map((one) => [one.slot, one])) }
 }
 
 /** Those of the slots that no other owm has served since they were looked for. */

@@ -1,6 +1,6 @@
 /** `owm backfill`: serves the scheduled times of a range that nobody has served. */
 import type { Loaded } from '../../../config/load.js'
-import { UsageError } from '../../../errors/index.js'
+import { TransientError, UsageError } from '../../../errors/index.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Unserved } from '../../../pipeline/slots/backfill.js'
@@ -34,6 +34,8 @@ export interface BackfillResult extends DeliveryResult {
   alreadyServed: number
   /** Those that were discarded, or that the sink lost: only `produce --slot TIME --again` serves them. */
   givenUp: string[]
+  /** Those that are there in part, in another number of shards, and the shards that lack. */
+  divided: { slot: string; shards: number; missing: readonly number[] }[]
   source: { name: string | null; rejected: number }
 }
 
@@ -52,6 +54,7 @@ export const nothingBackfilled = (): BackfillResult => ({
   slots: [],
   alreadyServed: 0,
   givenUp: [],
+  divided: [],
   source: { name: null, rejected: 0 },
   ...nothingSent(),
 })
@@ -80,11 +83,12 @@ export async function backfill(
   let outbox: Outbox | undefined
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
-  const { slots, served, givenUp } = await look(result, { source, sink, schedule }, loaded, around)
-  Object.assign(result, { slots, alreadyServed: served, givenUp })
+  const { slots, served, givenUp, divided } = await look(result, { source, sink, schedule }, loaded, around)
+  Object.assign(result, { slots, alreadyServed: served, givenUp, divided })
+  const partly = divided.length > 0 ? [partlyThere(divided)] : []
   if (flags['dry-run'] || slots.length === 0) {
     result.durationMs = elapsed()
-    return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])] }
+    return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])], errors: partly }
   }
   const pipeline = await import('../../../pipeline/slots/backfill.js')
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
@@ -94,7 +98,7 @@ export async function backfill(
     if (result.slots.length === 0) {
       result.outbox.pending = outbox.pending
       result.durationMs = elapsed()
-      return { result, summary: [lineOf(result, false)] }
+      return { result, summary: [lineOf(result, false)], errors: partly }
     }
     const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
     await tellLeftBehind(outbox, loaded, around)
@@ -134,6 +138,22 @@ async function look(
   return askingSink(parts, (ask) => unserved(times, seen, ask, source))
 }
 
+/** What this number of shards can't serve isn't passed over in silence. */
+function partlyThere(divided: Unserved['divided']): TransientError {
+  const named = divided.map(({ slot, shards, missing }) => `${slot} (shard ${missing.join(', ')} of ${shards})`)
+  const [first] = divided
+  const example = first ? `\`owm produce --slot ${first.slot} --shard ${first.missing[0]}/${first.shards}\`` : ''
+  const slots = divided.length === 1 ? 'A slot is' : `${count(divided.length)} slots are`
+  const more = named.length > mostNamed ? ', …' : ''
+  const which = named.slice(0, mostNamed).join(', ')
+  return new TransientError(`${slots} there in part, in another number of shards; what is missing: ${which}${more}.`, {
+    hint: `${example}, with the outbox of that shard or a new one, serves what lacks; \`owm flush\` what is stored.`,
+  })
+}
+
+/** Slots that an error names. */
+const mostNamed = 10
+
 function lineOf(result: BackfillResult, isDry: boolean): string {
   const { slots, alreadyServed, givenUp, source, sink, outbox, durationMs } = result
   const none = slots.length === 0
@@ -143,6 +163,9 @@ function lineOf(result: BackfillResult, isDry: boolean): string {
     none ? 'no scheduled time to serve' : some,
     ...(alreadyServed > 0 ? [`${count(alreadyServed)} served already`] : []),
     ...(givenUp.length > 0 ? [`${count(givenUp.length)} ${again}`] : []),
+    ...(result.divided.length > 0
+      ? [`${count(result.divided.length)} there in part, in another number of shards`]
+      : []),
     ...(isDry || none ? [] : tasksDelivered(sink)),
     ...(source.rejected > 0 ? [`${count(source.rejected)} rejected`] : []),
     ...leftIn(outbox),

@@ -1,5 +1,5 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
-import { byTime, slotOf } from '../../../tasks/slot.js'
+import { byTime, shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'
@@ -11,6 +11,8 @@ export interface SlotSeen {
   /** Of its latest run; `covered`: it stored nothing, and the run of a later slot serves it. */
   state: RunState | 'covered'
   runId: string
+  /** As `0/3`, of its latest run; null for the whole. */
+  shard: string | null
   /** Of all of its runs: one that reads the slot again finds most of it there. */
   persisted: number
   /** Locations that its runs read. */
@@ -60,9 +62,10 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
-      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, persisted, read }) => ({
+      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, sourceDigest, persisted, read }) => ({
         slot,
         runId,
+        shard: shardNameIn(sourceDigest) || null,
         persisted,
         read,
         from: intervalFrom === null ? null : slotOf(intervalFrom),
