@@ -144,13 +144,20 @@ async function goOnBehind(
   const since = schedule ? schedule.now() - schedule.maxAgeMs : Number.POSITIVE_INFINITY
   const hole = firstHole(served, await ledger.coveredTo(), since)
   const before = served[hole - 1]
-  if (before) await ledger.goOnBehind({ ...given, ...before })
+  if (before) await ledger.goOnBehind(servedRow(given, before))
   for (const receipt of served.slice(hole)) {
     // guard: holes-are-due
     if (schedule && receipt.interval)
       await enterDueTimes(schedule, given, { outbox, log }, Date.parse(receipt.interval.from))
-    await ledger.goOnBehind({ ...given, ...receipt })
+    await ledger.goOnBehind(servedRow(given, receipt))
   }
+}
+
+/** Another number of shards reads another part of the list: no list of this source is to be compared with that. */
+function servedRow(given: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 'slot'> & Receipt {
+  const isSame = shardOf(given.sourceDigest)[1] === receipt.shards
+  const sourceDigest = isSame ? given.sourceDigest : given.sourceDigest.replace(/^\S+/, '')
+  return { ...given, ...receipt, sourceDigest }
 }
 
 /**
