@@ -14,7 +14,7 @@ import {
 } from '../errors/index.js'
 import { whyUnmakeable } from '../files/disk.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
-import { whyVolatile } from '../files/volatile.js'
+import { volatileAt } from '../files/volatile.js'
 import type { FilterCounts } from '../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { LocationBatch } from '../plugin.js'
@@ -143,7 +143,7 @@ async function checkParts(
       async () => {
         await usableOutbox(path, trustFolder)
         await lookAtOutbox(loaded)
-        return settings.schedule && (await whyVolatile(path))
+        return settings.schedule && (await volatileAt(path))?.why
       },
       (why) => ({
         outcome: `${path} can be written`,

@@ -1,7 +1,7 @@
 /** The outbox: its files and its disk, then what is in it. */
 import { OutboxError, toError, withHint } from '../errors/index.js'
 import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
-import { whyVolatile } from '../files/volatile.js'
+import { volatileAt } from '../files/volatile.js'
 import { filesOf, logsWithoutOutbox } from '../outbox/inspect/files.js'
 import { type Health, healthOf } from '../outbox/inspect/health.js'
 import { mayBe } from '../outbox/owner.js'
@@ -53,9 +53,9 @@ export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[
 
 /** @param expected tasks that a run brings, where the source has told how many locations there are */
 export async function diskChecks(path: string, health: Health | undefined, expected: number): Promise<Diagnosis[]> {
-  const [type, cleaned, free, files] = [
+  const [type, volatile, free, files] = [
     await fileSystemOf(path),
-    await whyVolatile(path),
+    await volatileAt(path),
     await freeBytesAt(path),
     await filesOf(path),
   ]
@@ -68,11 +68,7 @@ export async function diskChecks(path: string, health: Health | undefined, expec
     type === undefined
       ? unknown('outbox-disk', 'this system does not tell which file system it is')
       : judged('outbox-disk', why && `${path} is on ${type}: ${why}`, `${path} is on ${type}`),
-    judged(
-      'outbox-cleaned',
-      cleaned?.startsWith('it is in') ? `${path}: ${cleaned}` : undefined,
-      'nobody clears its folder',
-    ),
+    judged('outbox-cleaned', volatile?.isEmptied ? `${path}: ${volatile.why}` : undefined, 'nobody clears its folder'),
     judged('outbox-space', free < needed ? `only ${room}` : undefined, room),
     ...(files ? fileChecks(files) : []),
   ]

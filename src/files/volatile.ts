@@ -10,19 +10,26 @@ const inMemory: readonly number[] = [0x01021994, 0x858458f6] // tmpfs, ramfs
 /** What a start of the machine empties. */
 const emptied = (): string[] => ['/tmp', '/run', '/dev/shm', tmpdir()]
 
+interface Volatile {
+  /** Whether somebody empties the folder; else it is in memory. */
+  readonly isEmptied: boolean
+  readonly why: string
+}
+
 /**
  * Why a file that is there, or will be, is lost with the next restart; undefined where it may stay, or where its folder
  * can't be looked at: whoever opens the file says that.
  */
-export async function whyVolatile(path: string): Promise<string | undefined> {
+export async function volatileAt(path: string): Promise<Volatile | undefined> {
   try {
     const folder = await folderOf(path)
     const places = await Promise.all(emptied().map((place) => realpath(place).catch(() => place)))
     const place = places.find((one) => `${folder}${sep}`.startsWith(`${one}${sep}`))
-    if (place !== undefined) return `it is in ${place}, which a restart of the machine may empty`
+    if (place !== undefined)
+      return { isEmptied: true, why: `it is in ${place}, which a restart of the machine may empty` }
     const { type } = await statfs(folder)
     return inMemory.includes(type)
-      ? 'its folder is in memory (tmpfs), which a restart of the machine empties'
+      ? { isEmptied: false, why: 'its folder is in memory (tmpfs), which a restart of the machine empties' }
       : undefined
   } catch {
     return undefined

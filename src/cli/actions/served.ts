@@ -113,11 +113,11 @@ export async function tellMissed(missed: readonly { slot: string }[], { logger }
 
 /** Tells where a restart of the machine would take the outbox away: with it, what waits there and what was served. */
 export async function tellVolatile(path: string, { logger }: Surroundings): Promise<void> {
-  const [{ whyVolatile }, { anotherOutbox }] = await Promise.all([
+  const [{ volatileAt }, { anotherOutbox }] = await Promise.all([
     import('../../files/volatile.js'),
     import('../../files/rules.js'),
   ])
-  const why = await whyVolatile(path)
+  const why = (await volatileAt(path))?.why
   if (why === undefined) return
   const log = await logger()
   log.warn(
