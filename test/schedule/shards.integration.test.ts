@@ -48,6 +48,24 @@ test('what is there in part, in another number of shards, is refused until it is
   expect(await machines.tasks()).toBe(6 * 30)
 })
 
+test('what waits in this outbox is named, where it may be what lacks', async () => {
+  const machines = await Machines.with({ catchUp: 'all' })
+  for (const machine of [0, 1])
+    expect(await machines.produce({ machine, at: 10, shard: `${machine}/2` })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 11, shard: '0/2' }, undefined, { noFlush: true })).toMatchObject({
+    code: 0,
+  })
+  expect(await machines.produce({ machine: 1, at: 11, shard: '1/2' })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 12, shard: '0/3' })).toMatchObject({
+    code: 75,
+    error: { message: expect.stringContaining('lacks shard 0'), hint: expect.stringContaining('`owm flush`') },
+  })
+  expect(await machines.produce({ machine: 0, at: 12, shard: '0/2' }, hour(11))).toMatchObject({ code: 0 })
+  for (const machine of [0, 1, 2])
+    expect(await machines.produce({ machine, at: 12, shard: `${machine}/3` })).toMatchObject({ code: 0 })
+  expect(await machines.tasks()).toBe(3 * 30)
+})
+
 test('a third number goes on behind all that the second one served, not its last slot alone', async () => {
   const machines = await onceInTwo('latest')
   for (const machine of [1, 0, 2])

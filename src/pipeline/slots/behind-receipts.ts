@@ -47,7 +47,7 @@ export async function goOnBehindReceipts(
   // Where a clock was ahead, what it served is no reason to leave the hours until then.
   const served = isKnown ? there.served.filter(({ slot }) => Date.parse(slot) <= until) : there.served
   const since = Math.max(schedule.now() - schedule.maxAgeMs, (isKnown && coveredTo) || 0)
-  mustNotBeBegun(there.begun, served, { since, upTo })
+  mustNotBeBegun(there.begun, served, { since, upTo, isWaiting: outbox.pending > 0 })
   await goOnBehind(served, { source: source.name, sourceDigest: source.digest, ...begun }, deps)
 }
 
@@ -97,11 +97,16 @@ function isSilent(): never {
  * What was begun in another number of shards, and lies where nothing served is, can't be served in this one. Throws
  * TransientError.
  * @param since milliseconds since 1970: what is older isn't due, whole or not
+ * @param isWaiting whether the outbox has tasks that aren't delivered yet
  */
 function mustNotBeBegun(
   begun: InSink['begun'],
   served: readonly Receipt[],
-  { since, upTo = Number.POSITIVE_INFINITY }: { since: number; upTo: number | undefined },
+  {
+    since,
+    upTo = Number.POSITIVE_INFINITY,
+    isWaiting,
+  }: { since: number; upTo: number | undefined; isWaiting: boolean },
 ): void {
   const isPassed = (time: number): boolean =>
     served.some((one) => time <= Date.parse(one.slot) && (!one.interval || Date.parse(one.interval.from) < time))
@@ -111,6 +116,7 @@ function mustNotBeBegun(
   const { slot, shards, missing } = last
   throw new TransientError(`The slot ${slot} was begun in ${shards} shards, and lacks shard ${missing.join(', ')}.`, {
     hint:
+      (isWaiting ? 'Tasks wait in this outbox, perhaps of that slot: `owm flush` delivers them. ' : '') +
       'Let those that have it finish it; then this number of shards goes on behind it. ' +
       `\`owm produce --slot ${slot} --shard ${missing[0]}/${shards}\`, with its own outbox, serves what none has.`,
   })
