@@ -28,7 +28,7 @@ test('serves what is due, then each time when it comes, and ends at a signal wit
   expect(ended.stderr).toMatch(/The next start is at 2026-11-23T12:00:00Z/)
 })
 
-test.concurrent('waits for the times of its expression', async () => {
+test('waits for the times of its expression', async () => {
   // Every minute: at 10:00:50 the coming time is more than a tenth of the way off.
   const cwd = await folderOf({ cron: '* * * * *' })
   const running = startOwm(['schedule', 'run'], at(cwd, '2026-11-23T10:00:50Z'))
@@ -39,7 +39,7 @@ test.concurrent('waits for the times of its expression', async () => {
   expect(ended.stdout).toMatch(/^slot 2026-11-23T10:00:00Z: .*\nslot 2026-11-23T10:01:00Z: /)
 })
 
-test.concurrent('what the second start logs bears nothing of the first one', async () => {
+test('what the second start logs bears nothing of the first one', async () => {
   const cwd = await folderOf({ cron: '* * * * *' })
   const broken = settings({ cron: '* * * * *' }, { outbox: { path: './tasks.jsonl/outbox.db' } })
   const log = ['--log-level', 'info', '--log-format', 'json']
