@@ -7,7 +7,7 @@
  * Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
-import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink } from './json.js'
+import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink, text } from './json.js'
 import type { RunState } from './run-states.js'
 
 /** The one row that says who this outbox is and how far it is delivered. */
@@ -43,17 +43,17 @@ export const states = new EntitySchema<StateRow>({
   name: 'state',
   columns: {
     id: { type: 'integer', primary: true },
-    outboxId: { name: 'outbox_id', type: 'text' },
+    outboxId: { ...text, name: 'outbox_id' },
     ackedSeq: { name: 'handed_seq', type: 'integer' },
     lastSeq: { name: 'last_seq', type: 'integer' },
-    breaker: { type: 'text', nullable: true },
-    holder: { type: 'text', nullable: true },
+    breaker: { ...text, nullable: true },
+    holder: { ...text, nullable: true },
     epoch: { type: 'integer', default: 0 },
     sink: { type: 'integer', nullable: true },
     next: { name: 'next_sink', type: 'text', nullable: true, transformer: json('state.next_sink', isNextSink) },
-    formerId: { name: 'former_id', type: 'text', nullable: true },
-    owner: { type: 'text', nullable: true },
-    newestDeletedSlot: { name: 'newest_deleted_slot', type: 'text', nullable: true },
+    formerId: { ...text, name: 'former_id', nullable: true },
+    owner: { ...text, nullable: true },
+    newestDeletedSlot: { ...text, name: 'newest_deleted_slot', nullable: true },
     coveredTo: { name: 'covered_to', type: 'integer', nullable: true },
   },
 })
@@ -95,7 +95,7 @@ export const attachments = new EntitySchema<AttachmentRow>({
   name: 'attachment',
   columns: {
     epoch: { type: 'integer', primary: true },
-    word: { type: 'text' },
+    word: text,
     lastSeq: { name: 'last_seq', type: 'integer', nullable: true },
   },
 })
@@ -168,23 +168,23 @@ export const runs = new EntitySchema<RunRow>({
   name: 'run',
   columns: {
     id: { type: 'integer', primary: true, generated: 'increment' },
-    runId: { name: 'run_id', type: 'text' },
-    slot: { type: 'text' },
-    source: { type: 'text' },
-    sourceDigest: { name: 'source_digest', type: 'text' },
-    state: { type: 'text' },
-    checkpoint: { name: 'resume', type: 'text', nullable: true },
+    runId: { ...text, name: 'run_id' },
+    slot: text,
+    source: text,
+    sourceDigest: { ...text, name: 'source_digest' },
+    state: text,
+    checkpoint: { ...text, name: 'resume', nullable: true },
     read: { type: 'integer' },
     rejected: { type: 'integer' },
     duplicates: { type: 'integer' },
     persisted: { type: 'integer' },
     discarded: { type: 'integer' },
     lost: { type: 'integer', default: 0 },
-    idSum: { name: 'id_sum', type: 'text', nullable: true },
+    idSum: { ...text, name: 'id_sum', nullable: true },
     again: { type: 'integer', default: 0 },
     leavesOut: { name: 'leaves_out', type: 'integer', default: 0 },
     slotGiven: { name: 'slot_given', type: 'integer', default: 1 },
-    namespace: { type: 'text', default: '' },
+    namespace: { ...text, default: '' },
     repeated: { type: 'integer', default: 0 },
     sinks: { type: 'text', nullable: true, transformer: json('run.sinks', isNumbers) },
     intervalFrom: { name: 'interval_from', type: 'integer', nullable: true },
@@ -193,7 +193,7 @@ export const runs = new EntitySchema<RunRow>({
     notDue: { name: 'not_due', type: 'integer', default: 0 },
     skipped: { type: 'integer', default: 0 },
     coveredBy: { name: 'covered_by', type: 'integer', nullable: true },
-    lastError: { name: 'failure', type: 'text', nullable: true },
+    lastError: { ...text, name: 'failure', nullable: true },
     redelivered: { type: 'integer', default: 0 },
     replayed: { type: 'integer', default: 0 },
     replayedAt: { name: 'replayed_at', type: 'integer', nullable: true },
@@ -219,10 +219,10 @@ export const gaps = new EntitySchema<GapRow>({
   name: 'gap',
   columns: {
     id: { type: 'integer', primary: true, generated: 'increment' },
-    firstSlot: { name: 'first_slot', type: 'text' },
-    lastSlot: { name: 'last_slot', type: 'text' },
+    firstSlot: { ...text, name: 'first_slot' },
+    lastSlot: { ...text, name: 'last_slot' },
     count: { type: 'integer' },
-    reason: { type: 'text' },
+    reason: text,
     notedAt: { name: 'noted_at', type: 'integer' },
   },
 })
@@ -248,7 +248,7 @@ export const batches = new EntitySchema<BatchRow>({
     count: { type: 'integer' },
     run: { type: 'integer' },
     failures: { type: 'integer' },
-    lastError: { name: 'last_error', type: 'text', nullable: true },
+    lastError: { ...text, name: 'last_error', nullable: true },
     createdAt: { name: 'created_at', type: 'integer' },
     // Megabytes: read where it's asked for (statements.ts).
     tasks: { type: 'text', select: false },
@@ -280,11 +280,11 @@ export const deadTasks = new EntitySchema<DeadRow>({
     seq: { type: 'integer', primary: true },
     run: { type: 'integer' },
     attempts: { type: 'integer' },
-    reason: { type: 'text' },
+    reason: text,
     createdAt: { name: 'created_at', type: 'integer' },
     diedAt: { name: 'died_at', type: 'integer' },
-    fate: { type: 'text' },
-    task: { type: 'text' },
+    fate: text,
+    task: text,
   },
 })
 
@@ -307,10 +307,10 @@ export const rejectedRecords = new EntitySchema<RejectedRow>({
   columns: {
     id: { type: 'integer', primary: true, generated: 'increment' },
     run: { type: 'integer' },
-    kind: { type: 'text' },
-    position: { type: 'text' },
-    value: { type: 'text' },
-    reason: { type: 'text' },
+    kind: text,
+    position: text,
+    value: text,
+    reason: text,
     createdAt: { name: 'created_at', type: 'integer' },
   },
 })
@@ -330,8 +330,8 @@ export const suspects = new EntitySchema<SuspectRow>({
   columns: {
     id: { type: 'integer', primary: true, generated: 'increment' },
     run: { type: 'integer' },
-    position: { type: 'text' },
-    task: { type: 'text' },
+    position: text,
+    task: text,
   },
 })
 

@@ -1,4 +1,4 @@
-/** Columns that hold JSON: what stands in them is checked wherever they are read. */
+/** Columns of text, and of JSON: what stands in them is checked wherever they are read. */
 import type { ValueTransformer } from 'typeorm'
 
 /** A column holds what no owm writes; Database.inTurn says in which file. */
@@ -35,6 +35,18 @@ export const jsonText = (column: string, isSound: Sound<object>): ValueTransform
   },
   to: (text: string | null | undefined) => text,
 })
+
+/** A column of text; SQLite keeps bytes in any column. */
+export const text = {
+  type: 'text',
+  transformer: {
+    from(value: unknown): unknown {
+      if (value instanceof Uint8Array) throw new DamagedColumn('it holds bytes in place of a text')
+      return value
+    },
+    to: (value: unknown) => value,
+  },
+} as const
 
 export const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string')

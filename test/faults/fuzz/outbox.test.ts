@@ -227,7 +227,7 @@ describe('database files', () => {
   }
 
   // The fuzzer found it once.
-  test.each(['dead SET reason', 'rejected SET position', 'run SET slot'])(
+  test.each(['dead SET reason', 'rejected SET position', 'run SET slot', 'run SET source_digest'])(
     'bytes in place of a text are told: UPDATE %s',
     async (column) => {
       const path = join(home, 'bytes.db')
