@@ -29,7 +29,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['behind-receipts', '', 'schedule/year/year.integration', 'twenty days'],
   ['deleted-slot-kept', '', 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
   ['deleted-slot-refused', never, 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
-  ['copy-behind-receipts', '', 'schedule/new-outbox.integration', 'a restored backup'],
+  ['copy-behind-receipts', '', 'schedule/new-outbox.integration', 'a backup made in the middle'],
   ['served-before-noted', '', 'schedule/starts.integration', 'a slot by hand that another outbox'],
   ['window-once', never, 'schedule/cadence-slots.integration', 'no window goes out twice'],
   ['fence-over-left-out', '', 'faults/replay', 'of its tasks gone'],
