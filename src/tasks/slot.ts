@@ -28,7 +28,14 @@ export const shardNameIn = (digest: string): string => digest.split(' ')[1] ?? '
 /** Its index, and the number of shards: 0 of 1 for the whole. */
 export type Shard = readonly [index: number, count: number]
 
-export function shardOf(digest: string): Shard {
-  const [index, count] = (shardNameIn(digest) || '0/1').split('/')
+/** The shard of this name, `i/n`, or '' for the whole. */
+export function shardNamed(name: string): Shard {
+  const [index, count] = (name || '0/1').split('/')
   return [Number(index), Number(count)]
 }
+
+export const shardOf = (digest: string): Shard => shardNamed(shardNameIn(digest))
+
+/** The indexes of those of so many shards that aren't there. */
+export const missingOf = (count: number, isThere: (shard: number) => boolean): number[] =>
+  [...Array(count).keys()].filter((shard) => !isThere(shard))

@@ -7,7 +7,7 @@ import type { SinkDeps } from '../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
 import type { Agenda } from '../../pipeline/slots/agenda.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { slotOf } from '../../tasks/slot.js'
+import { byTime, slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
   type ChosenSource,
@@ -221,7 +221,7 @@ async function strictly(
   const { rejectsOf } = await import('../../pipeline/input/left-rejects.js')
   const all = rejects.count < run.rejected ? await rejectsOf(run, outbox) : rejects
   const slots = [...served, run].filter(({ rejected }) => rejected > 0).map(({ slot }) => slot)
-  slots.sort((a, b) => Date.parse(a) - Date.parse(b))
+  slots.sort(byTime)
   const [first = run.slot, last = first] = [slots[0], slots.at(-1)]
   return rejections(source, all, first === last ? `slot ${first}` : `slots ${first} to ${last}`)
 }

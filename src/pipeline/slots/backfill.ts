@@ -4,7 +4,7 @@ import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
+import { missingOf, type Shard, shardNamed, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import type { Agenda } from './agenda.js'
 import { type Begun, inSink } from './in-sink.js'
@@ -71,7 +71,7 @@ export async function unserved(
   return { slots, served, givenUp, divided }
 }
 
-const ofRow = ({ shard }: SlotSeen): Shard => shardOf(` ${shard ?? ''}`)
+const ofRow = ({ shard }: SlotSeen): Shard => shardNamed(shard ?? '')
 
 /** What the outbox knows of a slot by itself; of one in shards of another number the sink is asked. */
 function stateOf(row: SlotSeen | undefined, [, shards]: Shard): SlotSeen['state'] | undefined {
@@ -84,7 +84,7 @@ function stateOf(row: SlotSeen | undefined, [, shards]: Shard): SlotSeen['state'
 function begunBy(row: SlotSeen | undefined, [, shards]: Shard): Begun | undefined {
   if (!row || row.persisted === 0 || row.state === 'missed' || row.state === 'covered') return undefined
   const [own, count] = ofRow(row)
-  const missing = [...Array(count).keys()].filter((shard) => shard !== own || row.state !== 'done')
+  const missing = missingOf(count, (shard) => shard === own && row.state === 'done')
   return count === shards ? undefined : { slot: row.slot, shards: count, missing }
 }
 

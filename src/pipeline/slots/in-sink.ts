@@ -7,7 +7,7 @@
  *     none, or only those of other shards of this number    neither
  */
 import type { Receipt } from '../../plugin.js'
-import { byTime, type Shard } from '../../tasks/slot.js'
+import { byTime, missingOf, type Shard } from '../../tasks/slot.js'
 
 /** A slot that was begun in another number of shards, and isn't whole. */
 export interface Begun {
@@ -55,7 +55,7 @@ function bySlot(receipts: readonly Receipt[]): [string, Receipt[]][] {
 
 function partsOf(ofSlot: readonly Receipt[], shards: number) {
   const there = ofSlot.filter((receipt) => receipt.shards === shards)
-  const missing = [...Array(shards).keys()].filter((shard) => !there.some((receipt) => receipt.shard === shard))
+  const missing = missingOf(shards, (shard) => there.some((receipt) => receipt.shard === shard))
   const fromOf = ({ slot, interval }: Receipt): number => Date.parse(interval?.from ?? slot)
   return { shards, missing, longest: there.toSorted((one, other) => fromOf(one) - fromOf(other))[0] }
 }

@@ -3,7 +3,7 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { byTime } from '../../tasks/slot.js'
+import { byTime, missingOf, shardNamed } from '../../tasks/slot.js'
 import { otherShard } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot that is divided. */
@@ -38,10 +38,10 @@ export function shardsOf(
     of.dead += dead
     of.discarded += discarded
   }
-  for (const { slot, shard } of runs) noted(slot, Number(shard?.split('/')[1] ?? 1))
+  for (const { slot, shard } of runs) noted(slot, shardNamed(shard ?? '')[1])
   for (const of of slots.values()) {
     of.there.sort((a, b) => a - b)
-    of.missing = [...Array(of.shards).keys()].filter((shard) => !of.there.includes(shard))
+    of.missing = missingOf(of.shards, (shard) => of.there.includes(shard))
   }
   return [...slots.values()].sort((a, b) => byTime(b.slot, a.slot))
 }

@@ -4,7 +4,7 @@ import { ConfigurationError, DifferentError, type OwmError, UsageError } from '.
 import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
-import { byTime, type Shard, shardOf } from '../../../../tasks/slot.js'
+import { byTime, type Shard, shardNamed, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -154,7 +154,7 @@ async function compare(
     const isListed = number === of
     const isEmpty = scanned.entries === 0
     const judged = judge({ own: one, found, ids: own, sink, isHeld: more.isHeld, isListed, isEmpty, flushedSince })
-    const begun = there.begun.find((other) => other.slot === one.slot && other.shards === shardIn(one.shard)[1])
+    const begun = there.begun.find((other) => other.slot === one.slot && other.shards === shardNamed(one.shard)[1])
     const missing = begun?.missing.filter((index) => !isLatest || !isStoodInFor(one.slot, [index, begun.shards]))
     const isOver = judged.state === 'same' || judged.state === 'unproven'
     return [begun && missing?.length && isOver ? lacking(judged, { ...begun, missing }) : judged]
@@ -165,12 +165,10 @@ async function compare(
 /** The shard that is configured, or else the one that the outbox has served last. */
 async function shardOfOutbox(path: string, { settings }: Loaded): Promise<Shard> {
   const given = settings.source?.shard
-  if (given !== undefined) return shardIn(given)
+  if (given !== undefined) return shardNamed(given)
   const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
   return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
 }
-
-const shardIn = (name: string): Shard => shardOf(` ${name}`)
 
 /** The receipts of the outbox's slots, each of its own shard. */
 async function receiptsOf(
