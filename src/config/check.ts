@@ -87,9 +87,9 @@ type Look = <T>(
   words: (value: T) => string | Omit<Finding, 'about'>,
 ) => Promise<T | undefined>
 
-/** The sections in which mistakes were found: each message begins with a key. */
+/** The sections in which mistakes were found. */
 const sectionsIn = (found: readonly Finding[]): string[] =>
-  found.flatMap(({ outcome }) => (isOwmError(outcome) ? (/^[\w-]+/.exec(outcome.message) ?? []) : []))
+  found.flatMap(({ outcome }) => (outcome instanceof ConfigurationError ? (outcome.section ?? []) : []))
 
 /** Somebody waits for the answer: one attempt. */
 export const once = (loaded: Loaded): Loaded => ({

@@ -23,7 +23,7 @@ export function explain(error: z.ZodError, about: Explained): ConfigurationError
   const all = error.issues.flatMap(settled).flatMap((issue) => mistakes(issue, about))
   const [first] = all
   return first && all.length === 1
-    ? new ConfigurationError(first.message, { hint: first.hint ?? 'Correct this value.' })
+    ? new ConfigurationError(first.message, { hint: first.hint ?? 'Correct this value.', section: first.section })
     : new ConfigurationErrors(all)
 }
 
@@ -64,7 +64,7 @@ function unknownKeys(
     const key = [...prefix, ...path, unknown]
     const near = nearest(unknown, known)
     const hint = near ? `Did you mean \`${near}\`?` : `Known keys here: ${known.join(', ') || 'none'}.`
-    return new ConfigurationError(`${key.join('.')} ${placeOf(key)} is not a known key.`, { hint })
+    return new ConfigurationError(`${key.join('.')} ${placeOf(key)} is not a known key.`, { hint, section: key[0] })
   })
 }
 
@@ -84,7 +84,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   const near = typeof found === 'string' ? nearest(found, wanted) : undefined
   return new ConfigurationError(
     `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`,
-    near ? { hint: `Did you mean \`${near}\`?` } : {},
+    { ...(near && { hint: `Did you mean \`${near}\`?` }), section: full[0] },
   )
 }
 

@@ -162,6 +162,7 @@ async function nameFor(pipeline: string | undefined, origins: Origins): Promise<
   if (pipeline !== undefined) return pipeline
   throw new ConfigurationError(`taskNamespace ${await origins.place(['taskNamespace'])}: there is no pipeline.`, {
     hint: 'Set a text of its own, or put the sections under a name in `pipelines:`.',
+    section: 'taskNamespace',
   })
 }
 

@@ -17,7 +17,7 @@ const reference = new RegExp(String.raw`\$\$\{|${referencePattern}`, 'g')
 const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 
 /** What is wrong with a value; `at` is its key and where it stands. */
-type Problem = (at: string) => ConfigurationError
+type Problem = (at: string, section: string | undefined) => ConfigurationError
 
 /** A value out of the environment, and where it went. */
 export interface Variable {
@@ -58,7 +58,9 @@ export async function expand(
   const tree = expansion.of(origins.merged, [])
   if (expansion.problems.size > 0) {
     const placeOf = await origins.places()
-    const errors = [...expansion.problems].map(([path, problem]) => problem(`${path.join('.')} ${placeOf(path)}`))
+    const errors = [...expansion.problems].map(([path, problem]) =>
+      problem(`${path.join('.')} ${placeOf(path)}`, path[0]),
+    )
     throw errors.length === 1 ? errors[0] : new ConfigurationErrors(errors)
   }
   const { variables, names, files } = expansion
@@ -85,13 +87,13 @@ class Expansion {
     if (this.#done.has(value)) return this.#done.get(value)
     if (this.#inside.has(value)) {
       const hint = 'Look for an alias that refers to what it stands in.'
-      this.problems.set(path, (at) => new ConfigurationError(`${at} contains itself.`, { hint }))
+      this.problems.set(path, (at, section) => new ConfigurationError(`${at} contains itself.`, { hint, section }))
       return undefined
     }
     if (this.#inside.size > maxDepth) {
       const hint = 'Write it with fewer levels.'
-      const tooDeep = (at: string) =>
-        new ConfigurationError(`${at} is nested deeper than ${maxDepth} levels.`, { hint })
+      const tooDeep: Problem = (at, section) =>
+        new ConfigurationError(`${at} is nested deeper than ${maxDepth} levels.`, { hint, section })
       this.problems.set(path.slice(0, 1), tooDeep)
       return undefined
     }
@@ -123,9 +125,12 @@ class Expansion {
     const { env, secrets } = this.#context
     const found = env[name]
     if (found === undefined)
-      this.#lacks(path, (at) => {
+      this.#lacks(path, (at, section) => {
         const hint = `Set ${name}, or write the value itself.`
-        return new ConfigurationError(`${at} needs the environment variable ${name}, which isn't set.`, { hint })
+        return new ConfigurationError(`${at} needs the environment variable ${name}, which isn't set.`, {
+          hint,
+          section,
+        })
       })
     else if (isSecretName(name)) secrets.add(found)
     else {
@@ -147,10 +152,10 @@ class Expansion {
       secrets.add(secret)
       return secret
     } catch (error) {
-      this.#lacks(path, (at) => {
+      this.#lacks(path, (at, section) => {
         const hint = 'Correct the path, or the rights of the file.'
         const why = toError(error).message
-        return new ConfigurationError(`${at} needs the file ${place}, which can't be read: ${why}.`, { hint })
+        return new ConfigurationError(`${at} needs the file ${place}, which can't be read: ${why}.`, { hint, section })
       })
       return undefined
     }

@@ -63,6 +63,13 @@ export class ConfigurationError extends OwmError {
   override readonly [mark] = 'configuration'
   override readonly code = 'CONFIGURATION'
   override readonly exitCode = exitCodes.configuration
+  /** The section of the configuration that is wrong, where that is known: `source`. */
+  readonly section: string | undefined
+
+  constructor(message: string, { section, ...options }: OwmErrorOptions & { section?: string | undefined } = {}) {
+    super(message, options)
+    this.section = section
+  }
 }
 
 /** Several settings are wrong: the message lists them all. */

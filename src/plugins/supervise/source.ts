@@ -1,7 +1,7 @@
 /** A source under supervision. */
-import { isOwmError, TransientError, toError } from '../../errors/index.js'
+import { isOwmError, toError } from '../../errors/index.js'
 import { isMalformed, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
-import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
+import { isObject, PluginError, Supervisor, shown, type Terms } from './supervisor.js'
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
 
@@ -51,7 +51,7 @@ async function* pages(
       else {
         emptySince ??= performance.now()
         if (performance.now() - emptySince > timeoutMs)
-          throw new TransientError(`The ${supervisor.who} gave nothing but empty batches for ${timeoutMs / 1000} s.`)
+          throw new PluginError(`The ${supervisor.who} gave nothing but empty batches for ${timeoutMs / 1000} s.`)
       }
       yield page
     }
@@ -64,9 +64,9 @@ async function* pages(
 function named({ who }: Supervisor, thrown: unknown): Error {
   const error = toError(thrown)
   const mayPass = !isOwmError(error) || isOwmError(error, 'NOT_HANDED_OVER')
-  if (!mayPass || error.message.startsWith(`The ${who} `)) return error
+  if (!mayPass || error instanceof PluginError) return error
   const hint = isOwmError(error) && error.hint !== undefined ? { hint: error.hint } : {}
-  return new TransientError(`The ${who} failed: ${error.message}`, { ...hint, cause: error })
+  return new PluginError(`The ${who} failed: ${error.message}`, { ...hint, cause: error })
 }
 
 function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch {

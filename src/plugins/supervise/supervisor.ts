@@ -6,6 +6,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigurationError, isOwmError, TransientError, toError } from '../../errors/index.js'
 import type { Logger, Sink, Source } from '../../plugin.js'
 
+/** A failure that may pass, and says which plugin's it is. */
+export class PluginError extends TransientError {}
+
 export interface Terms {
   /** As the configuration names the plugin. */
   name: string
@@ -93,7 +96,7 @@ export class Supervisor {
 
   failure(error: unknown, what = 'failed'): Error {
     if (isOwmError(error)) return error
-    return new TransientError(`The ${this.who} ${what}: ${toError(error).message}`, {
+    return new PluginError(`The ${this.who} ${what}: ${toError(error).message}`, {
       hint: 'Mend the cause, then start again.',
       cause: error,
     })
@@ -106,7 +109,7 @@ export class Supervisor {
     const hint = 'Look at what it talks to; its `timeoutMs` is the limit.'
     const deadline = new Deadline(
       signal.aborted ? afterAbortMs : timeoutMs,
-      (ms) => new TransientError(`The ${this.who} ${what} within ${ms / 1000} s.`, { hint }),
+      (ms) => new PluginError(`The ${this.who} ${what} within ${ms / 1000} s.`, { hint }),
     )
     return this.#race(work, deadline, () => deadline.begin(afterAbortMs))
   }
@@ -118,7 +121,7 @@ export class Supervisor {
       stop = () => resolve(undefined)
     })
     const hint = 'Look at what it reads from, or raise source.timeoutMs.'
-    const late = (ms: number): Error => new TransientError(`The ${this.who} gave nothing for ${ms / 1000} s.`, { hint })
+    const late = (ms: number): Error => new PluginError(`The ${this.who} gave nothing for ${ms / 1000} s.`, { hint })
     return this.#race(Promise.race([next(), stopped]), new Deadline(this.terms.timeoutMs, late), stop)
   }
 
