@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Numbers and long texts as people read them. */
 
 /** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
 export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
@@ -9,6 +9,10 @@ export const plural = (value: number, word: string, words = `${word}s`): string 
 
 /** `12 MB`, rounded up. */
 export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1_000_000))} MB`
+
+/** The start of a text that is longer than so many UTF-16 units, without half a character. */
+export const clipped = (text: string, most: number): string =>
+  (text.length > most ? `${text.slice(0, most)}…` : text).toWellFormed()
 
 /** How long, in the two largest units: `2 h 5 min`. */
 export function age(milliseconds: number): string {

@@ -3,6 +3,7 @@ import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
+import { clipped } from '../words.js'
 import { at } from './origins.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
 
@@ -76,7 +77,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   const isPlain = ['string', 'number', 'boolean'].includes(typeof found) && at(masked(value, type), path) === found
   const shown = isPlain ? JSON.stringify(found) : ''
   const tells = shown === '' || secrets.isIn(shown) || /:[^\s@]*@/.test(shown) // user:password@host
-  const it = tells ? '' : ` (it is ${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown})`
+  const it = tells ? '' : ` (it is ${clipped(shown, 200)})`
   // Of a value with several forms: the names that tell them apart.
   const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
   const wanted = issue.code === 'invalid_value' ? issue.values.map(String) : options

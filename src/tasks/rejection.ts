@@ -1,3 +1,5 @@
+import { clipped } from '../words.js'
+
 /** Why a location can't become a task. Thrown inside this room, given back by it. */
 export class Rejection extends Error {
   readonly reason: string
@@ -26,5 +28,5 @@ export function shown(value: unknown): string {
   // Not String(value): an object's own toString may throw, or be missing.
   if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object'
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return clipped(text, 60)
 }

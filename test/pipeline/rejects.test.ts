@@ -18,3 +18,12 @@ it('shows a location that JSON has no form for', () => {
   const rejects = rejectsIn({ locations: [location], resume: '1', position: () => 'the first' })
   expect(rejects.commonest()).toMatchObject([{ value: expect.stringContaining('Round') }])
 })
+
+it('cuts an example between two characters, not within one', () => {
+  const rejects = rejectsIn({
+    locations: [{ city: '🌊'.repeat(100) }, { city: `x${'🌊'.repeat(100)}` }],
+    resume: '1',
+    position: String,
+  })
+  expect(rejects.commonest(9).every(({ value }) => value.isWellFormed() && value.length <= 121)).toBe(true)
+})

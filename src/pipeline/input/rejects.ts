@@ -1,5 +1,6 @@
 /** Rejected locations by their reasons: how many, and an example of each. */
 import type { LocationBatch } from '../../plugin.js'
+import { clipped } from '../../words.js'
 import { checkedIn, rejectionOf, type Told } from './judge.js'
 
 /** What `owm produce --json` says of the commonest reasons. */
@@ -42,7 +43,7 @@ export class Rejects {
     const kind = this.#byKind.has(of) || this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
     if (known) known.count += times
-    else this.#byKind.set(kind, { reason, count: times, position, value: excerpt(value) })
+    else this.#byKind.set(kind, { reason, count: times, position, value: clipped(value, shown) })
   }
 
   merge(found: Omit<Merged, 'count'>): void {
@@ -83,5 +84,3 @@ export function rejectsIn(page: LocationBatch): Rejects {
 
 /** A reason without what differs from record to record. */
 const kindOf = (reason: string): string => reason.replace(/"(?:[^"\\]|\\.)*"|\d+(\.\d+)?/g, '…').slice(0, 300)
-
-const excerpt = (value: string): string => (value.length > shown ? `${value.slice(0, shown)}…` : value)

@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigurationError, isOwmError, TransientError, toError } from '../../errors/index.js'
 import type { Logger, Sink, Source } from '../../plugin.js'
+import { clipped } from '../../words.js'
 
 /** A failure that may pass, and says which plugin's it is. */
 export class PluginError extends TransientError {}
@@ -222,5 +223,5 @@ export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (isObject(value)) return 'an object'
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return clipped(text, 60)
 }

@@ -2,7 +2,7 @@
 import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
-import { excerpt } from '../signs/tree.js'
+import { oneLine } from '../signs/tree.js'
 import type { Reader } from './answer/index.js'
 import { type Checkpoint, identityOf, parseCheckpoint } from './checkpoint.js'
 import { Headless, NoSuchPage } from './errors.js'
@@ -99,7 +99,7 @@ export class Pages {
   #named(place: Place): string {
     const { origin, pathname } = new URL(this.#api.given.url)
     const { type } = this.#pagination
-    const which = type === 'link' || place === undefined ? '' : ` (${type} ${excerpt(String(place))})`
+    const which = type === 'link' || place === undefined ? '' : ` (${type} ${oneLine(String(place))})`
     return `${origin}${pathname}${which}`
   }
 

@@ -3,7 +3,7 @@ import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { refusalIn } from './refusal.js'
-import { excerpt } from './tree.js'
+import { oneLine } from './tree.js'
 
 const said = [
   ...['\\w*error', '\\w*exception', 'fatal', 'fail(ed|ure)', 'timed?[ -]?out', 'abort(ed)?'],
@@ -20,7 +20,7 @@ export function errorIn(record: Location | Malformed): string | undefined {
   }
   // Where a value is to blame, it is a record.
   const isRecord = record.field !== undefined
-  return !isRecord && words.test(record.value) ? excerpt(record.value) || 'a web page' : undefined
+  return !isRecord && words.test(record.value) ? oneLine(record.value) || 'a web page' : undefined
 }
 
 const badStart = new RegExp(`^\\W*(${[...said, 'truncated', 'incomplete'].join('|')})\\b`, 'i')
@@ -30,5 +30,5 @@ export function errorInLastComment(text: string, comment: string | undefined): s
   if (comment === undefined) return undefined
   const lines = text.trimEnd()
   const line = lines.slice(Math.max(lines.lastIndexOf('\n'), lines.lastIndexOf('\r')) + 1)
-  return line.startsWith(comment) && badStart.test(line) ? excerpt(line) : undefined
+  return line.startsWith(comment) && badStart.test(line) ? oneLine(line) : undefined
 }

@@ -4,7 +4,7 @@ import { hasMore, totalsIn } from './marks.js'
 import { membersOf } from './members.js'
 import { refusalIn } from './refusal.js'
 import { isSilent, type Sign, signsIn } from './signs.js'
-import { excerpt } from './tree.js'
+import { oneLine } from './tree.js'
 
 /**
  * Why a document isn't the whole list: `says that more follows`. Undefined where it says nothing of the kind.
@@ -24,13 +24,13 @@ export function partIn(document: unknown, items: number): string | undefined {
     if (sign && (kind !== 'next' || more === undefined)) return wordsOf(sign, items)
   }
   const later = laterPage(members)
-  if (later) return `says that it isn't the first page: ${later.at} is ${excerpt(JSON.stringify(later.value) ?? '')}`
+  if (later) return `says that it isn't the first page: ${later.at} is ${oneLine(JSON.stringify(later.value) ?? '')}`
   const limit = isSilent(members) && totalsIn(document).length === 0 ? limitIn(members, items) : undefined
   return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }
 
 function wordsOf({ kind, at, said, atLeast }: Sign, items: number): string {
-  if (kind === 'next') return `says that it goes on at ${excerpt(said)}`
+  if (kind === 'next') return `says that it goes on at ${oneLine(said)}`
   if (kind === 'more') return `says that more follows: ${at} is ${said}`
   if (kind === 'pages') return `says that it is one of ${atLeast} pages`
   return `says that it has ${atLeast} items, but ${items} are in it`

@@ -1,7 +1,7 @@
 /** Answers with a good status that say in their body that they are none. */
 
 import { isTree, type Tree } from '../../tasks/json/tree.js'
-import { excerpt, shapeOf, valueAt, wholeOf } from './tree.js'
+import { oneLine, shapeOf, valueAt, wholeOf } from './tree.js'
 
 /** The values that a good answer has, by their paths. */
 type Wanted = Readonly<Record<string, unknown>>
@@ -48,7 +48,7 @@ function refusalOf(tree: Tree): Refusal | undefined {
     messageIn(tree),
     failedIn(tree),
   ]
-  const words = excerpt([...new Set(said)].filter((part) => part !== '').join(': ')) || 'an error'
+  const words = oneLine([...new Set(said)].filter((part) => part !== '').join(': ')) || 'an error'
   const isClient = code !== undefined && [400, 401, 403, 404, 422].includes(Number(code))
   return { said: words, isLasting: isClient || lasting.test(words) }
 }
@@ -85,7 +85,7 @@ const errorNames = [
 
 /** The words of a server beside a list that isn't there: `its keys are message: Rate limit exceeded`. */
 export function whatIsThere(json: unknown): string {
-  const words = isTree(json) ? excerpt(messageIn(lowered(json))) : ''
+  const words = isTree(json) ? oneLine(messageIn(lowered(json))) : ''
   return words === '' ? shapeOf(json) : `${shapeOf(json)}, and it says: ${words}`
 }
 
@@ -95,7 +95,7 @@ function notOk(json: unknown, ok: Wanted): Refusal | undefined {
     if ([wanted].flat().some((each) => String(each) === String(value))) continue
     const message = isTree(json) ? messageIn(lowered(json)) : ''
     const shown = value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value))
-    return { said: excerpt(`${path} is ${shown}${message === '' ? '' : `: ${message}`}`), isLasting: false }
+    return { said: oneLine(`${path} is ${shown}${message === '' ? '' : `: ${message}`}`), isLasting: false }
   }
   return undefined
 }
@@ -104,7 +104,7 @@ function notOk(json: unknown, ok: Wanted): Refusal | undefined {
 function onlyMessage(json: readonly unknown[]): Refusal | undefined {
   const [only, ...others] = json
   if (others.length > 0 || !isTree(only) || Object.keys(only).join() !== 'message') return undefined
-  return { said: excerpt(JSON.stringify(only['message'])), isLasting: true }
+  return { said: oneLine(JSON.stringify(only['message'])), isLasting: true }
 }
 
 const lowered = (tree: Tree): Tree =>

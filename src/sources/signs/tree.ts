@@ -1,5 +1,6 @@
 /** Looking around in an answer's JSON. */
 import { isTree, type Tree } from '../../tasks/json/tree.js'
+import { clipped } from '../../words.js'
 
 export interface Found {
   /** Its path. */
@@ -75,13 +76,13 @@ export function nextOf(value: unknown): string | undefined {
 }
 
 /** The start of what a server said, on one line; nothing of a web page. */
-export function excerpt(text: string): string {
+export function oneLine(text: string): string {
   const line = text.trim().replace(/\s+/g, ' ')
   if (line.startsWith('<')) return ''
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line
+  return clipped(line, 200)
 }
 
 export const shapeOf = (answer: unknown): string =>
   isTree(answer)
-    ? `its keys are ${excerpt(Object.keys(answer).join(', ')) || 'missing'}`
+    ? `its keys are ${oneLine(Object.keys(answer).join(', ')) || 'missing'}`
     : `it is ${Array.isArray(answer) ? 'a list' : 'no object'}`

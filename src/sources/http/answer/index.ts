@@ -16,7 +16,7 @@ import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
 import { membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
-import { excerpt, type Found, find, valueAt } from '../../signs/tree.js'
+import { type Found, find, oneLine, valueAt } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
@@ -57,7 +57,7 @@ export class Reader {
    */
   async pageOf(answer: Answer, where: string, isFirst: boolean): Promise<Page> {
     const said = (): string =>
-      encodedAs(answer.body, answer) === undefined ? masked(excerpt(answer.body.toString()), this.#secrets) : ''
+      encodedAs(answer.body, answer) === undefined ? masked(oneLine(answer.body.toString()), this.#secrets) : ''
     if (!isGood(answer.status)) throw refused(answer, where, { said: said(), given: this.#given })
     if (answer.status === 204) return emptyPage
     const wrong: Wrong = (what, hint) => {
