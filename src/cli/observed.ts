@@ -220,10 +220,9 @@ const tools = async ({ metrics }: Loaded['settings']) => {
 
 /** `0-of-3`; undefined where the configuration names no shard. */
 async function shardNamed({ settings }: Loaded, env: Surroundings['env']): Promise<string | undefined> {
-  const { shardIn } = await import('../config/filters.js')
-  const { index, count } = shardIn(settings, env)
-  const isNamed = settings.source?.shard !== undefined || count > 1
-  return isNamed && index !== undefined ? `${index}-of-${count}` : undefined
+  const { chosenShard } = await import('../config/filters.js')
+  const shard = chosenShard(settings, env)
+  return shard && `${shard.index}-of-${shard.count}`
 }
 
 /** The second scheduled time after the last success, or after the first start where there was none. */

@@ -79,6 +79,13 @@ export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment):
   return { index: isIndex ? Number(given) : undefined, count: shards }
 }
 
+/** The shard that is configured. Undefined where none is, or where the environment was to tell it, and doesn't. */
+export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment): ChosenShard | undefined {
+  const { index, count } = shardIn(settings, env)
+  const isChosen = settings.source?.shard !== undefined || count > 1
+  return isChosen && index !== undefined ? { index, count } : undefined
+}
+
 /** Undefined where it is the whole. */
 async function shardRead({ settings, origins }: Loaded, env: Environment): Promise<ChosenShard | undefined> {
   const { shard, shards } = settings.source ?? {}

@@ -128,6 +128,19 @@ test("another shard's receipt is not this one's: verify tells what is due, misse
   })
 })
 
+test('verify reads the shard that Kubernetes tells a pod, whose outbox is new', async () => {
+  const machines = await Machines.with({ catchUp: 'all' }, { shards: 2 })
+  expect(await machines.produce({ machine: 0, at: 10, index: '0' })).toMatchObject({ code: 0 })
+  expect(await machines.verify({ machine: 1, at: 10, index: '0' }, hour(10))).toMatchObject({
+    code: 0,
+    result: { slots: [{ state: 'elsewhere' }] },
+  })
+  expect(await machines.verify({ machine: 1, at: 10, index: '1' }, hour(10))).toMatchObject({
+    code: 75,
+    error: { hint: expect.stringContaining('--shard 1/2') },
+  })
+})
+
 test('a backfill does not take what is there in part, in another number of shards, for served', async () => {
   const machines = await onceMissed()
   const divided = [11, 12].map((at) => ({ slot: hour(at), shards: 2, missing: [1] }))

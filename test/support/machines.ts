@@ -20,6 +20,8 @@ interface On {
   readonly machine: number
   readonly at: number
   readonly shard?: string | undefined
+  /** As Kubernetes tells it to a pod of an Indexed Job. */
+  readonly index?: string
 }
 
 interface Ended<Result> {
@@ -37,8 +39,8 @@ export class Machines {
     this.#folder = folder
   }
 
-  static async with(schedule: Parameters<typeof settings>[0]): Promise<Machines> {
-    const source = { use: 'simulated-db', count: 30 }
+  static async with(schedule: Parameters<typeof settings>[0], more: { shards?: number } = {}): Promise<Machines> {
+    const source = { use: 'simulated-db', count: 30, ...more }
     return new Machines(await folderWith(settings(schedule, { source })))
   }
 
@@ -60,19 +62,20 @@ export class Machines {
   }
 
   async #do<Result>(
-    { machine, at, shard }: On,
+    { machine, at, shard, index }: On,
     result: Result,
     action: (result: Result, load: () => ReturnType<typeof loadConfig>, around: Surroundings) => Promise<Done<Result>>,
   ): Promise<Ended<Result>> {
     vi.setSystemTime(Date.parse(hour(at)) + 5 * 60_000)
     const warnings: string[] = []
+    const env = index === undefined ? {} : { JOB_COMPLETION_INDEX: index }
     const silent = (): void => undefined
     const warn = (_: object, text: string): unknown => text.includes("won't last") || warnings.push(text)
     const around: Surroundings = {
       command: 'owm',
       signal: new AbortController().signal,
       trustFolder: false,
-      env: {},
+      env,
       isTerminal: false,
       now: Date.now,
       logger: async () => ({ debug: silent, info: silent, error: silent, warn }),
@@ -83,7 +86,7 @@ export class Machines {
       about: silent,
     }
     const outbox = join(this.#folder, `${machine}.db`)
-    const load = () => loadConfig({ config: join(this.#folder, '.owmrc.json'), outbox, shard }, {}, this.#folder)
+    const load = () => loadConfig({ config: join(this.#folder, '.owmrc.json'), outbox, shard }, env, this.#folder)
     const error = await action(result, load, around).then(
       ({ errors = [] }) => worst(errors),
       (thrown: unknown) => toError(thrown),

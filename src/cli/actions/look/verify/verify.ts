@@ -80,7 +80,7 @@ export async function verify(
       })
     const { redeliverableMs } = await import('../../../../outbox/chain/lost.js')
     const flushedSince = around.now() - redeliverableMs
-    const shard = await shardOfOutbox(path, loaded)
+    const shard = await shardOfOutbox(path, loaded, around.env)
     const isLatest = loaded.settings.schedule?.catchUp === 'latest'
     const address = addressNoted(sink, name)
     const look = () => compare(sink, { path, slot, pipeline, address, flushedSince, shard, isLatest }, listed)
@@ -163,10 +163,13 @@ async function compare(
 }
 
 /** The shard that is configured, or else the one that the outbox has served last. */
-async function shardOfOutbox(path: string, { settings }: Loaded): Promise<Shard> {
-  const given = settings.source?.shard
-  if (given !== undefined) return shardNamed(given)
-  const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
+async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundings['env']): Promise<Shard> {
+  const [{ chosenShard }, { lastRunIn }] = await Promise.all([
+    import('../../../../config/filters.js'),
+    import('../../../../outbox/inspect/ids/own-slots.js'),
+  ])
+  const chosen = chosenShard(settings, env)
+  if (chosen) return [chosen.index, chosen.count]
   return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
 }
 
