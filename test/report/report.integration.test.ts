@@ -1,5 +1,5 @@
 /** `owm report`: the command, and its page in a real browser. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -243,4 +243,27 @@ it('says what hinders it, and leaves what was there', async () => {
   expect(onFolder).toMatchObject({ code: 78, stderr: expect.stringContaining('is no regular file') })
   expect(await owm(['report', '--out', '-', '--json'], { cwd })).toMatchObject({ code: 2 })
   expect(await readFile(page, 'utf8')).toBe('before')
+})
+
+it('replaces an older report, and no other file that is there', async () => {
+  const list = 'city,state,latitude,longitude\nOslo,NO,59.9,10.7\n'
+  const source = { use: 'static-list', file: './list.csv' }
+  const cwd = await folderWith({ source, sink: { use: 'jsonl', path: './tasks.jsonl' }, outbox: { path: './o.db' } })
+  await writeFile(join(cwd, 'list.csv'), list)
+  await writeFile(join(cwd, 'empty.html'), '')
+  await symlink('list.csv', join(cwd, 'link.html'))
+  expect(await owm(['produce'], { cwd })).toMatchObject({ code: 0 })
+  expect(await owm(['produce', '--no-flush'], { cwd })).toMatchObject({ code: 0 })
+  const kept = ['list.csv', 'tasks.jsonl', 'o.db', '.owmrc.json']
+  const read = () => Promise.all(kept.map((file) => readFile(join(cwd, file), 'latin1')))
+  const before = await read()
+  for (const out of [...kept, 'link.html', 'o.db-wal', 'o.db-lock'])
+    expect(await owm(['report', '--out', out], { cwd }), out).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/is no report of owm|is a file of the outbox/),
+    })
+  expect(await read()).toEqual(before)
+  for (const out of ['empty.html', 'empty.html', 'new.html'])
+    expect(await owm(['report', '--out', out], { cwd }), out).toMatchObject({ code: 0 })
+  expect(await readFile(join(cwd, 'empty.html'), 'utf8')).toContain('Oslo')
 })

@@ -1,8 +1,16 @@
 /** `owm report`: one HTML file that shows what is in the outbox, and what the source is going to bring. */
-import { readFile, realpath, stat } from 'node:fs/promises'
+import { open, readFile, realpath, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
-import { ConfigurationError, isOfDisk, isOwmError, OutboxError, type OwmError, toError } from '../../../errors/index.js'
+import {
+  ConfigurationError,
+  isOfDisk,
+  isOwmError,
+  OutboxError,
+  type OwmError,
+  toError,
+  UsageError,
+} from '../../../errors/index.js'
 import type { ReportPlan, ReportSource } from '../../../report/data.js'
 import type { Given } from '../../../report/gather.js'
 import type { PageParts } from '../../../report/html.js'
@@ -11,6 +19,7 @@ import { type Surroundings, scheduleOf } from '../../compose.js'
 import { megabytes, plural } from '../../format.js'
 import { mustGoSomewhere, secrets } from '../../output.js'
 import { ownerOf } from '../../owner.js'
+import { mustNotBeOutbox } from '../outbox/export/output.js'
 import { nothingPlanned, type PlanResult, plan, readRhythms } from '../plan/plan.js'
 import { overLimitInWords } from '../plan/report.js'
 
@@ -53,9 +62,9 @@ export async function report(
     import('../../../report/html.js'),
     import('../../../outbox/inspect/report.js'),
   ])
-  const path = out === '-' ? undefined : await fileAt(out)
-  if (path === undefined) await mustGoSomewhere()
   const { settings } = loaded
+  const path = out === '-' ? undefined : await fileAt(out, settings.outbox.path)
+  if (path === undefined) await mustGoSomewhere()
   const given = new Given()
   const read = reads ? await readSource(loaded, given, around) : undefined
   const overview = await overviewOf(settings.outbox.path, { runs: mostRuns, places: mostPlaces })
@@ -87,14 +96,32 @@ function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: n
   return (from, to) => schedule?.timetable.between(Math.max(from, to - schedule.maxAgeMs), to) ?? []
 }
 
-/** The file that a path means. A device, a pipe or a folder isn't replaced. Throws ConfigurationError. */
-async function fileAt(out: string): Promise<string> {
+/**
+ * The file that a path means. Of what is there, only an older report and an empty file are replaced: a list, an outbox
+ * or the sink's file would be lost. Throws UsageError and ConfigurationError.
+ */
+async function fileAt(out: string, outbox: string): Promise<string> {
   const path = await realpath(out).catch(() => resolve(out))
+  await mustNotBeOutbox(path, outbox)
   const there = await stat(path).catch(() => undefined)
-  if (!there || there.isFile()) return path
-  throw new ConfigurationError(`${out} is no regular file.`, {
-    hint: 'Name a file, such as --out report.html; --out - prints the report.',
-  })
+  if (there && !there.isFile())
+    throw new ConfigurationError(`${out} is no regular file.`, {
+      hint: 'Name a file, such as --out report.html; --out - prints the report.',
+    })
+  if (there && there.size > 0 && !(await isReport(path)))
+    throw new UsageError(`--out ${out} is there, and is no report of owm.`, {
+      hint: 'Name another file, or remove this one first.',
+    })
+  return path
+}
+
+/** By its beginning, which every version's report has. What can't be read is none. */
+async function isReport(path: string): Promise<boolean> {
+  const file = await open(path).catch(() => undefined)
+  const beginning = Buffer.alloc(4096)
+  await file?.read(beginning).catch(() => undefined)
+  await file?.close()
+  return beginning.includes('<title>owm report</title>')
 }
 
 async function write(path: string, page: string): Promise<void> {

@@ -88,16 +88,22 @@ async function fileOutput(path: string, outbox: string, replaces: boolean): Prom
   }
 }
 
-/** Throws UsageError. */
-async function mustBeFree(path: string, outbox: string, replaces: boolean): Promise<void> {
-  const folder = await stat(dirname(path)).catch(() => undefined)
-  if (!folder?.isDirectory())
-    throw new UsageError(`There is no folder ${dirname(path)} for --out.`, { hint: 'Make it, or name another file.' })
+/** Nor a file beside it, such as its lock. Throws UsageError. */
+export async function mustNotBeOutbox(path: string, outbox: string): Promise<void> {
   const [found, own] = await Promise.all([path, outbox].map((file) => stat(file).catch(() => undefined)))
   const isOutbox = path === outbox || (found !== undefined && found.ino === own?.ino && found.dev === own.dev)
   const isBeside = dirname(path) === dirname(outbox) && basename(path).startsWith(`${basename(outbox)}-`)
   if (isOutbox || isBeside)
     throw new UsageError(`--out ${path} is a file of the outbox.`, { hint: 'Name another file.' })
+}
+
+/** Throws UsageError. */
+async function mustBeFree(path: string, outbox: string, replaces: boolean): Promise<void> {
+  const folder = await stat(dirname(path)).catch(() => undefined)
+  if (!folder?.isDirectory())
+    throw new UsageError(`There is no folder ${dirname(path)} for --out.`, { hint: 'Make it, or name another file.' })
+  await mustNotBeOutbox(path, outbox)
+  const found = await stat(path).catch(() => undefined)
   if (found && !found.isFile())
     throw new UsageError(`--out ${path} is no file.`, { hint: '--out - is standard output.' })
   if (found && !replaces)
