@@ -177,7 +177,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
         this.#received = signal
         this.#abort.abort()
       }
-      process.removeAllListeners(signal).on(signal, listener) // those of bin/run.js would end the process
+      // Those of bin/run.js would end the process. This one first: without any, Node drops a signal that has come.
+      const others = process.listeners(signal)
+      process.on(signal, listener)
+      for (const other of others) process.off(signal, other)
       return (): unknown => process.off(signal, listener)
     })
     return () => {

@@ -100,9 +100,13 @@ export function masked(value: unknown, type?: z.ZodType): unknown {
   return mask(value, type ? SchemaPlace.rootOf(type) : [], '')
 }
 
+/** `user:password@` in front of a host: a natural slip where a host alone is meant. */
+const loginOfHost = /^[^\s/@]*:(?!\/\/)[^\s@]*@(?=[^\s@]+$)/
+
 function mask(value: unknown, places: readonly SchemaPlace[], key: string): unknown {
   const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
-  if (typeof value === 'string') return isSecret ? withoutSecret(value) : new Secrets().redact(value)
+  if (typeof value === 'string')
+    return isSecret ? withoutSecret(value) : new Secrets().redact(value).replace(loginOfHost, '***@')
   if (typeof value !== 'object' || value === null)
     return isSecret && value !== undefined && value !== null ? '***' : value
   const inner = (name: string): SchemaPlace[] => places.flatMap((place) => place.at([name]))

@@ -11,6 +11,9 @@ export const isSecretName = (name: string): boolean => secretName.test(name)
 /** User and password in any URL but the one that shows where they go, `redis://user:password@host`. */
 const credentials = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)(?!user:password@)[^\s/@"']*@/gi
 
+/** A key as PEM, also where a certificate alone is meant, or its end is cut off. */
+const privateKey = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g
+
 /** A parameter of a query. */
 const parameter = /([?&]([\w.~[\]-]{1,64}))=([^\s&#"'<>`]+)/g
 
@@ -51,6 +54,7 @@ export class Secrets {
     }
     return (clean + text.slice(end))
       .replace(credentials, '$1***@')
+      .replace(privateKey, '***')
       .replace(parameter, (all, start: string, name: string) => (holdsSecret(name) ? `${start}=***` : all))
   }
 

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { bin, owm, type Ran, temporaryFolder } from '../support/cli.js'
+import { bin, folderWith, owm, type Ran, temporaryFolder } from '../support/cli.js'
 
 const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0
 const source = ['--source', 'simulated-db', '--set', 'source.count=3']
@@ -146,6 +146,26 @@ describe('a signal before the program is loaded', () => {
     const failed: unknown = await promisify(execFile)('unshare', args, { env, timeout: 20_000 }).catch((error) => error)
     expect(failed).toMatchObject({ code: 143, stdout: '', stderr: '' })
   })
+})
+
+it.each([
+  ['SIGTERM', 143],
+  ['SIGHUP', 143],
+  ['SIGINT', 130],
+])('hears a %s that comes while a command takes its signals over', async (signal, code) => {
+  // The command's first step; the signal waits until this turn of the event loop is over.
+  const preload = `
+    const prepend = process.prependListener
+    process.prependListener = function (event, listener) {
+      if (event === 'uncaughtException') process.kill(process.pid, '${signal}')
+      return prepend.call(this, event, listener)
+    }
+  `
+  const file = join(await temporaryFolder(), 'preload.mjs')
+  await writeFile(file, preload)
+  const sink = { use: 'jsonl', path: './tasks.jsonl' }
+  const cwd = await folderWith({ source: { use: 'simulated-db' }, sink, outbox: { path: './o.db' } })
+  expect(await owm(['produce'], { cwd, node: ['--import', file] })).toMatchObject({ code })
 })
 
 it('leaves no folder where HOME is relative', async () => {
