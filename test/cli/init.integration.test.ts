@@ -50,6 +50,18 @@ describe('by flags', () => {
     expect((await stat(file)).mode & 0o077).toBe(0)
   })
 
+  it('makes a variable of the password of a check', async () => {
+    const { home, cwd, file } = await scene()
+    const ping = ['--ping', 'http://me:hunter%2F2-and-a-half@hc.example/12345678']
+    const ran = await owm(['init', '--list', 'cities.csv', '--to', 'jsonl', ...ping], { cwd, env: { HOME: home } })
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('export PING_PASSWORD=') })
+    expect(ran.stdout).not.toMatch(/hunter|12345678/)
+    const text = await readFile(file, 'utf8')
+    expect(parse(text)).toMatchObject({ notify: { ping: 'http://me:${PING_PASSWORD}@hc.example/12345678' } })
+    const env = { HOME: home, PING_PASSWORD: 'hunter%2F2-and-a-half' }
+    expect(await owm(['config', 'check'], { cwd, env })).toMatchObject({ code: 0 })
+  })
+
   it.each(['/', '/proc', '/dev/null'])('puts the outbox beside the file for a user whose home is %s', async (HOME) => {
     const { cwd, file } = await scene()
     const ran = await owm(['init', '--to', 'jsonl'], { cwd, env: { HOME } })

@@ -133,8 +133,15 @@ export function scheduleIn(answer: string): string | null {
   })
 }
 
-/** Throws UsageError. */
-export function pingIn(answer: string): string {
-  if (/^https?:\/\//i.test(answer) && URL.canParse(answer)) return answer
+/** The URL of a check, whose password is a variable in the file: as it stands in a URL. Throws UsageError. */
+export function pingIn(answer: string): Pick<Meant, 'variables'> & { written: string } {
+  const [, start = '', password, rest = ''] = /^(https?:\/\/[^/?#:@]*:)([^/?#]+)(@.*)$/is.exec(answer) ?? []
+  if (/^https?:\/\//i.test(answer) && URL.canParse(answer))
+    return password === undefined
+      ? { written: escaped(answer), variables: new Map() }
+      : {
+          written: `${escaped(start)}\${PING_PASSWORD}${escaped(rest)}`,
+          variables: new Map([['PING_PASSWORD', password]]),
+        }
   throw new UsageError('--ping: the URL of a check is expected.', { hint: 'Such as https://hc-ping.com/your-id' })
 }

@@ -65,7 +65,7 @@ export async function init(
   if (await stat(path).catch(() => undefined)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
   const outbox = await outboxFor(dirname(path), around)
-  secrets.add(...addressesIn({ ping }, path, outbox))
+  secrets.add(...addressesIn([given.ping, ping?.written], path, outbox))
   const answers = await answersTo(given, asks, result, outbox, around)
   const catchUp = given['catch-up']
   if (catchUp !== undefined && answers.every === null) throw noTimes()
@@ -76,13 +76,13 @@ export async function init(
     sink: answers.to?.written,
     cron: answers.every,
     catchUp,
-    ping: ping && escaped(ping),
+    ping: ping?.written,
     tasks: result.list && tasksOf(result.list),
     namespace: answers.isShared ? escaped(ownName(dirname(path))) : undefined,
   })
   await write(result, text, ping !== undefined)
   const isAnswered = asks || Object.values(given).some((answer) => answer !== undefined)
-  return { result, summary: isAnswered ? shown(result, text, answers) : begun(result) }
+  return { result, summary: isAnswered ? shown(result, text, answers, ping) : begun(result) }
 }
 
 /** In the order of the questions; each is tried, and the first one that is wrong ends it, unless somebody is asked. */
@@ -215,8 +215,13 @@ const begun = ({ path, schema }: InitResult): string[] => [
 ]
 
 /** The settings in the file, and what to do next. */
-function shown(result: InitResult, text: string, { list, to, every }: Answers): string[] {
-  const variables = [list, to].flatMap((meant) => [...(meant?.variables.keys() ?? [])])
+function shown(
+  result: InitResult,
+  text: string,
+  { list, to, every }: Answers,
+  ping: Pick<Meant, 'variables'> | undefined,
+): string[] {
+  const variables = [list, to, ping].flatMap((meant) => [...(meant?.variables.keys() ?? [])])
   if (variables.length > 0) result.variables = variables
   return [
     `Wrote ${result.path}:`,
