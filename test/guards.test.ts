@@ -94,6 +94,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ],
   ['owned', never, 'outbox/strangers.integration', 'files that another user puts beside an outbox'],
   ['owner-refused', never, 'outbox/owner.integration', "another configuration's outbox"],
+  ['pages-in-place', '', 'sources/http/shifts.integration', 'the order is another'],
   ['place-entry', '', 'faults/protocol/place', ''],
   ['postgres-attached', '', 'plugins/conformance-postgres.integration', 'a table if it attaches: refuses an older'],
   ['postgres-epoch', '', 'sinks/postgres/losses.integration', 'has attached since'],

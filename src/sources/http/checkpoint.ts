@@ -1,14 +1,21 @@
-/** The checkpoint: where the next page is, and how much came before it. */
+/** The checkpoint: where the next page is, how much came before it, and what tells whether it is still there. */
 import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
 import type { Options } from './options.js'
 
+const place = z.union([z.number(), z.string(), z.null()])
+
+const lastPage = z.strictObject({ at: place, hash: z.string() })
+export type LastPage = z.output<typeof lastPage>
+
 const schema = z.strictObject({
   /** Hash of what the list is. */
   of: z.string(),
   /** Null after the last page. */
-  next: z.union([z.number(), z.string(), z.null()]),
+  next: place,
+  /** The last page that was read, where others follow, and a hash of the places in it. Older versions lack it. */
+  last: lastPage.optional(),
   count: z.number(),
   total: z.number().optional(),
   /** Pages that were read. */

@@ -1,8 +1,9 @@
 /**
- * A paginated API, mostly of JSON. Each page is one request under owm's retries; its place is the checkpoint, so a
- * run that died asks for no page again that it stored.
+ * A paginated API, mostly of JSON. Each page is one request under owm's retries; the place of the next one is the
+ * checkpoint. A run that died asks once more for the last page that it stored: if that is another one by now, the pages
+ * have shifted, and the list is read anew.
  *
- * A list that changes while it is read by page number or offset shifts: owm notices what comes twice, but what was
+ * A list that changes while it is read by page number or offset shifts, too: owm notices what comes twice, but what was
  * skipped shows in nothing but the total. So a total that changes is logged, and a list that ends before its total
  * is reached fails: what came is stored, and the next start reads the list again.
  */

@@ -4,10 +4,11 @@ import type { LocationBatch, PluginContext } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import { oneLine } from '../signs/tree.js'
 import type { Reader } from './answer/index.js'
-import { type Checkpoint, identityOf, parseCheckpoint } from './checkpoint.js'
+import { type Checkpoint, identityOf, type LastPage, parseCheckpoint } from './checkpoint.js'
 import { Headless, NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
 import { type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
+import { hashOf } from './places.js'
 import type { Client } from './request.js'
 import { Tally } from './tally.js'
 
@@ -41,7 +42,7 @@ export class Pages {
 
   async *read(resume: string | undefined): AsyncGenerator<LocationBatch> {
     const { mapping } = this.#api
-    if (resume !== undefined && !this.#resume(parseCheckpoint(resume, this.#identity))) return
+    if (resume !== undefined && !(await this.#resume(parseCheckpoint(resume, this.#identity)))) return
     const isWholeRead = !this.#isResumed
     let trouble: OwmError | undefined
     let isAskedBehind = false
@@ -84,16 +85,42 @@ export class Pages {
   }
 
   /** Goes on at a checkpoint; false where the list was read to its end. */
-  #resume(checkpoint: Checkpoint): boolean {
-    const { next } = checkpoint
+  async #resume(checkpoint: Checkpoint): Promise<boolean> {
+    const { next, last } = checkpoint
     this.#tally.resume(checkpoint)
-    // Only a link is text: the first answer had a list of them.
-    if (this.#api.given.pagination.type === undefined && typeof next === 'string')
-      this.#pagination = paginationOf(this.#api.given, 'link')
-    this.#place = next ?? undefined
     this.#isFirst = false
     this.#isResumed = true
-    return next !== null
+    if (next === null) return false
+    // guard: pages-in-place
+    if (last !== undefined) await this.#mustBeInPlace(last)
+    this.#place = this.#goOnAt(next)
+    return true
+  }
+
+  /**
+   * Asks once more for the last page that was read. Throws ResumePointError where it is another one by now: the pages
+   * have shifted, and what is missing may stand before it.
+   */
+  async #mustBeInPlace({ at, hash }: LastPage): Promise<void> {
+    const here = this.#goOnAt(at ?? undefined)
+    const page = await this.#context
+      .attempt(() => this.#ask(here))
+      .catch((error: unknown) => {
+        throw isUnknown(error) ? new ResumePointError(error.message, { cause: error }) : error
+      })
+    const { total } = this.#tally
+    if (total !== undefined && page.total !== undefined && page.total !== total)
+      throw new ResumePointError(`the list has ${page.total} items by now, not ${total}`)
+    if (hashOf(page) !== hash)
+      throw new ResumePointError(`the pages have shifted: ${this.#named(here)} has other places now`)
+    this.#tally.goOnBehind(page)
+  }
+
+  /** Where nobody said how the list is cut, only a link is text: the first answer had a list of them. */
+  #goOnAt(place: Place): Place {
+    if (this.#api.given.pagination.type === undefined && typeof place === 'string')
+      this.#pagination = paginationOf(this.#api.given, 'link')
+    return place
   }
 
   #named(place: Place): string {
@@ -127,10 +154,8 @@ export class Pages {
         this.#context.log.warn({ event: 'pages-repeat', page: this.#named(here) }, repeatWarning(this.#tally.count))
       return 'end'
     } catch (error) {
-      // Only the first page may have the header.
-      const isUnknown = error instanceof NoSuchPage || (this.#isResumed && error instanceof Headless)
-      if (!isUnknown) throw error
-      if (this.#isResumed) throw new ResumePointError(error.message, { cause: error })
+      if (this.#isResumed && isUnknown(error)) throw new ResumePointError(error.message, { cause: error })
+      if (!(error instanceof NoSuchPage)) throw error
       if (this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
       if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit)) throw error
       return 'end'
@@ -232,6 +257,7 @@ export class Pages {
     const checkpoint: Checkpoint = {
       of: this.#identity,
       next: pagination.kept(next) ?? null,
+      last: next === undefined ? undefined : { at: pagination.kept(here) ?? null, hash: hashOf(page) },
       count: this.#tally.count,
       total: this.#tally.total,
       pages: this.#tally.pages,
@@ -244,6 +270,10 @@ export class Pages {
     }
   }
 }
+
+/** Whether a server doesn't know a page, or gives it without the header that only the first one may have. */
+const isUnknown = (error: unknown): error is NoSuchPage | Headless =>
+  error instanceof NoSuchPage || error instanceof Headless
 
 const roundWarning = (count: number): string =>
   `the whole list came in one answer of exactly ${count} items, and that doesn't say whether there are more: ` +

@@ -14,7 +14,7 @@ import type { Checkpoint } from './checkpoint.js'
 import { circle } from './circle.js'
 import { nextHints } from './errors.js'
 import type { Options } from './options.js'
-import type { Page, Pagination, Place } from './pagination/index.js'
+import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
 
 /** Pages in a row, and items in them, in which nothing is usable: no list of places is like that. */
 const mostUseless = { pages: 3, items: 20, ofAnySize: 10 }
@@ -39,18 +39,13 @@ export class Tally {
   #hasChanged = false
   readonly #marks = circle()
   readonly #places = circle()
-  #lastMark: string | undefined
-  #lastCount = 0
-  #lastRows = 0
+  #last = emptyPage
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
   /** Empty pages since the last one that wasn't. */
   #empty = 0
   /** What the last page says of the list; of an empty one also how many the one before it said there are. */
   #signs: readonly Sign[] = []
-  #isSilent = true
-  /** Whether the last page says that nothing follows. */
-  #isLast = false
 
   constructor(given: Options, before: number, log: Logger) {
     this.#given = given
@@ -69,6 +64,14 @@ export class Tally {
       throw new ResumePointError(`the list ended after ${count} of ${total} items`)
   }
 
+  /** Takes in what the last page that was read says, where reading goes on behind it. */
+  goOnBehind(page: Page): void {
+    this.#last = page
+    this.#signs = page.signs
+    this.#largest = page.count
+    this.#pagesInAll = page.pages
+  }
+
   get pages(): number {
     return this.#pages
   }
@@ -84,7 +87,7 @@ export class Tally {
 
   /** Whether a page is the one before it once more. */
   isRepeated({ mark, count }: Page): boolean {
-    return count > 0 && mark === this.#lastMark
+    return count > 0 && mark === this.#last.mark
   }
 
   /** Whether a page that comes once more, or one that isn't there, can be nothing but the end of the list. */
@@ -93,14 +96,14 @@ export class Tally {
     // The first page may be short, since the server gives fewer than it is asked for; then the others are like it.
     const full =
       this.#pages > 1 || (kind === 'repeat' && this.#given.pagination.end !== 'short') ? this.#largest : limit
-    const come = this.#pages > 1 ? this.#lastCount : this.#lastRows
+    const come = this.#pages > 1 ? this.#last.count : this.#last.rows
     return come < (full ?? 0) || this.#isSaidToEnd
   }
 
   /** Whether an answer said how much there is, and all of it came. */
   get #isSaidToEnd(): boolean {
     const counts = this.#signs.filter(
-      ({ kind, atLeast }) => isCount(kind) && atLeast > (kind === 'items' ? this.#lastCount : 1),
+      ({ kind, atLeast }) => isCount(kind) && atLeast > (kind === 'items' ? this.#last.count : 1),
     )
     return counts.length > 0 && !counts.some((sign) => this.#isMissed(sign))
   }
@@ -119,11 +122,7 @@ export class Tally {
         { hint: totalHint },
       )
     this.#largest = Math.max(this.#largest, page.count)
-    this.#lastMark = page.mark
-    this.#lastCount = page.count
-    this.#lastRows = page.rows
-    this.#isLast = page.hasMore === false
-    this.#isSilent = page.isSilent
+    this.#last = page
     this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
     this.#empty = page.count > 0 ? 0 : this.#empty + 1
     this.#judge(page, named)
@@ -144,7 +143,7 @@ export class Tally {
   /** Takes back a first page that was empty or of no use: where pages count from 1, page 0 is none of them. */
   takeBackUseless(): void {
     if (this.#wasUseful || this.#pages !== 1) return
-    this.count -= this.#lastCount
+    this.count -= this.#last.count
     this.#pages = 0
   }
 
@@ -240,8 +239,8 @@ export class Tally {
 
   /** Whether the one page that there is has so many items as servers give at most, and doesn't say that it is all. */
   get isRound(): boolean {
-    const isTold = !this.#isSilent || this.total !== undefined || this.#given.total === false
-    return !isTold && this.#pages === 1 && [this.#lastCount, this.#lastRows].some(isUsual)
+    const isTold = !this.#last.isSilent || this.total !== undefined || this.#given.total === false
+    return !isTold && this.#pages === 1 && [this.#last.count, this.#last.rows].some(isUsual)
   }
 
   #isMissed({ kind, atLeast }: Sign): boolean {
@@ -252,11 +251,11 @@ export class Tally {
   /** Whether the list is over, though its last answer names a next page: some do so for ever. */
   #isKnownToEnd({ kind, at }: Sign, { isCounted }: Pagination): boolean {
     const { total, next, pagination } = this.#given
-    const isEmpty = this.#lastCount === 0
+    const isEmpty = this.#last.count === 0
     if (isCount(kind)) return isEmpty && /estimat|approx/i.test(at)
     if (isEmpty && pagination.end === 'empty') return true
     if (this.isReached && (isEmpty || (isCounted && (this.#pages > 1 || total !== undefined)))) return true
-    return kind === 'next' && (this.#isLast || (!isCounted && next !== undefined && this.#pages > 1))
+    return kind === 'next' && (this.#last.hasMore === false || (!isCounted && next !== undefined && this.#pages > 1))
   }
 }
 

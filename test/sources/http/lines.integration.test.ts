@@ -115,15 +115,17 @@ describe('CSV in pages', () => {
 test('rows whose header is in the first page only are read anew where reading would go on behind it', async () => {
   const server = await api((request, response) => {
     const page = numberIn(queryOf(request), 'page', 0)
-    const rows = cities(15).slice(page * 10, page * 10 + 10)
+    const rows = cities(25).slice(page * 10, page * 10 + 10)
     const data = rows.map(({ id, name, lat, lon }) => [id, name, lat, lon])
     json(response, page === 0 ? [['id', 'name', 'lat', 'lon'], ...data] : data)
   })
   const options = { url: server.origin, layout: 'rows', pagination: { limit: 10, start: 0 } }
   const { batches, error } = await readAll(options)
   expect(error).toBeUndefined()
-  const resume = batches[0]?.resume ?? ''
+  const resume = batches[1]?.resume ?? ''
   expect((await readAll(options, { resume })).error).toBeInstanceOf(ResumePointError)
+  const behindFirst = await readAll(options, { resume: batches[0]?.resume ?? '' })
+  expect(behindFirst).toMatchObject({ error: undefined, locations: { length: 15 } })
   const named = await readAll({ ...options, header: ['id', 'name', 'lat', 'lon'] }, { resume })
   expect(named).toMatchObject({ error: undefined, locations: { length: 5 } })
 })

@@ -37,7 +37,7 @@ export class ByLink implements Pagination {
 
   /** Without the configured parameters: one of them may be a key, which doesn't belong in the outbox. */
   kept(place: Place): Place {
-    if (place === undefined) return undefined
+    if (typeof place !== 'string') return place // the first page
     const url = new URL(place)
     const valuesIn = (of: URL, key: string): string => JSON.stringify(of.searchParams.getAll(key))
     if (url.origin === this.#url.origin)
