@@ -1,6 +1,6 @@
 /** `owm report`: one HTML file that shows what is in the outbox, and what the source is going to bring. */
 import { open, readFile, realpath, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import {
   ConfigurationError,
@@ -103,7 +103,11 @@ function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: n
 async function fileAt(out: string, outbox: string): Promise<string> {
   const path = await realpath(out).catch(() => resolve(out))
   await mustNotBeOutbox(path, outbox)
-  const there = await stat(path).catch(() => undefined)
+  const [there, folder] = await Promise.all([path, dirname(path)].map((one) => stat(one).catch(() => undefined)))
+  if (!folder?.isDirectory())
+    throw new ConfigurationError(`There is no folder ${dirname(path)} for the report.`, {
+      hint: 'Make it, or name another file: --out FILE.',
+    })
   if (there && !there.isFile())
     throw new ConfigurationError(`${out} is no regular file.`, {
       hint: 'Name a file, such as --out report.html; --out - prints the report.',
