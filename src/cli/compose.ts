@@ -199,6 +199,11 @@ export async function sourceOf(
   const filters = await filtersOf(loaded, around.env)
   const counts = filters && zeroCounts()
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
+  for (const key of loaded.rounded)
+    context.log.warn(
+      { event: 'number-rounded', key },
+      `${key} is a number beyond 2^53, which JavaScript may have rounded: write it as text, in quotes`,
+    )
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   const openWhole = async (): Promise<BoundedSource> =>
     bounded(await supervise.superviseSource(terms, () => plugin.open(options, context)), use, maxLocations)

@@ -3,7 +3,7 @@
  * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run, and one that
  * is a pipe isn't read.
  */
-import { baseDirOf, readConfigFile } from '../config/file.js'
+import { baseDirOf, readConfigFile } from '../config/file/index.js'
 import type { Environment, Overrides } from '../config/load.js'
 import type { Found } from '../config/origins.js'
 import type { Picture } from '../outbox/inspect/picture.js'

@@ -21,6 +21,7 @@ import type { LocationBatch } from '../plugin.js'
 import { loadSink } from '../plugins/load.js'
 import { ageInWords, paceInWords, paceOf } from '../schedule/pace.js'
 import { timetable } from '../schedule/timetable.js'
+import { exactJson } from '../tasks/json/exact.js'
 import { plural } from '../words.js'
 import { cadenceKept } from './filters.js'
 import { type Loaded, ownOptions } from './load.js'
@@ -339,8 +340,8 @@ async function streamOf(loaded: Loaded): Promise<string> {
   const plugin = await loadSink(use, loaded.baseDir).catch(() => undefined)
   const checked = plugin?.options.safeParse(options)
   const address = checked?.success ? plugin?.address?.(checked.data, loaded.baseDir) : undefined
-  return JSON.stringify([use, address ?? options])
+  return exactJson([use, address ?? options]) ?? ''
 }
 
 /** Which list a source reads: shards and filters of one list give no id to two places. */
-const listOf = (loaded: Loaded): string => JSON.stringify([loaded.settings.source?.use, ownOptions(loaded, 'source')])
+const listOf = (loaded: Loaded): string => exactJson([loaded.settings.source?.use, ownOptions(loaded, 'source')]) ?? ''

@@ -3,6 +3,7 @@ import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
+import { ExactNumber } from '../tasks/json/exact.js'
 import { clipped } from '../words.js'
 import { at } from './origins.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
@@ -109,6 +110,7 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
     return isSecret ? withoutSecret(value) : new Secrets().redact(value).replace(loginOfHost, '***@')
   if (typeof value !== 'object' || value === null)
     return isSecret && value !== undefined && value !== null ? '***' : value
+  if (value instanceof ExactNumber) return isSecret ? '***' : value
   const inner = (name: string): SchemaPlace[] => places.flatMap((place) => place.at([name]))
   if (Array.isArray(value))
     return value.map((entry: unknown, index) => mask(entry, inner(String(index)), isSecret ? 'secret' : ''))
@@ -127,7 +129,8 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   const visit = (value: unknown, places: readonly SchemaPlace[], key: string): void => {
     const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
     if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
-    else if (typeof value === 'number' && isSecret) found.push(String(value))
+    else if ((typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) && isSecret)
+      found.push(String(value))
     else if (typeof value === 'object' && value !== null)
       for (const [name, entry] of Object.entries(value))
         visit(

@@ -5,7 +5,9 @@ import { ConfigurationError, errorKindOf, toError, UsageError } from '../errors/
 import { SchemaPlace } from '../plugins/schema.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
-import { baseDirOf, readConfigFile } from './file.js'
+import { roundedIn } from './file/digits.js'
+import { baseDirOf, readConfigFile } from './file/index.js'
+import { parseJson } from './file/syntax.js'
 import { Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { addressesIn, isSecretName, Secrets } from './redact.js'
@@ -64,6 +66,8 @@ export interface Loaded {
   /** What came out of the environment. */
   variables: readonly Variable[]
   references: References
+  /** Keys of numbers that JavaScript itself has rounded: `source.where.id`. */
+  rounded: readonly string[]
   origins: Origins
 }
 
@@ -102,7 +106,9 @@ export async function loadConfig(
   const { tree: merged, variables, references } = await expand(origins, context)
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
-  override(merged, overrides, env, cwd, origins)
+  await override(merged, overrides, env, cwd, origins)
+  // In YAML and JSON they keep their digits.
+  const rounded = found && found.text === undefined ? roundedIn(merged) : []
   // Also of sections that are left out: what the outbox holds of earlier runs may have their secrets.
   secrets.add(...secretsIn(merged), ...addressesIn(merged['notify'], cwd, baseDir, outboxIn(merged)))
   const plugins = [merged['source'], merged['sink']]
@@ -133,7 +139,7 @@ export async function loadConfig(
   const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
   const about = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
-  return { settings, pipeline, family, ...about, secrets, variables, references, origins }
+  return { settings, pipeline, family, ...about, secrets, variables, references, rounded, origins }
 }
 
 /** The path of the outbox, as it is written. */
@@ -189,7 +195,13 @@ export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: s
 // --- flags and environment ---
 
 /** Changes `merged`, and notes in `origins` where each value came from. Throws UsageError. */
-function override(merged: Tree, overrides: Overrides, env: Environment, cwd: string, origins: Origins): void {
+async function override(
+  merged: Tree,
+  overrides: Overrides,
+  env: Environment,
+  cwd: string,
+  origins: Origins,
+): Promise<void> {
   for (const section of ['source', 'sink'] as const) {
     const variable = `OWM_${section.toUpperCase()}`
     const flag = overrides[section]
@@ -206,7 +218,7 @@ function override(merged: Tree, overrides: Overrides, env: Environment, cwd: str
     origins.note(['outbox', 'path'], origin)
   }
   putRedisUrl(merged, env['OWM_REDIS_URL'], origins)
-  for (const assignment of overrides.set ?? []) assign(merged, assignment, origins)
+  for (const assignment of overrides.set ?? []) await assign(merged, assignment, origins)
   if (overrides.shard !== undefined) putShard(merged, overrides.shard, origins)
 }
 
@@ -226,14 +238,14 @@ function putRedisUrl(merged: Tree, url: string | undefined, origins: Origins): v
 }
 
 /** `--set PATH=VALUE` */
-function assign(merged: Tree, assignment: string, origins: Origins): void {
+async function assign(merged: Tree, assignment: string, origins: Origins): Promise<void> {
   const equals = assignment.indexOf('=')
   if (equals < 1)
     throw new UsageError(`--set ${assignment}: PATH=VALUE is expected.`, {
       hint: 'For example: --set source.count=1000',
     })
   const key = assignment.slice(0, equals).split('.')
-  put(merged, key, literal(assignment.slice(equals + 1)))
+  put(merged, key, await literal(assignment.slice(equals + 1), key))
   origins.note(key, fromFlag(`--set ${key.join('.')}`))
 }
 
@@ -253,9 +265,9 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
 }
 
 /** `1000`, `true`, `[1]` and `{"a":1}` are values, anything else is text. */
-function literal(text: string): unknown {
+async function literal(text: string, key: readonly string[]): Promise<unknown> {
   try {
-    return JSON.parse(text)
+    return await parseJson(text, key)
   } catch {
     return text
   }

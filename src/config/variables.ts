@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ConfigurationError, ConfigurationErrors, toError } from '../errors/index.js'
+import { ExactNumber } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
 import type { Environment } from './load.js'
 import type { Origins } from './origins.js'
@@ -106,7 +107,7 @@ class Expansion {
 
   #copy(value: object, path: readonly string[]): unknown {
     if (Array.isArray(value)) return value.map((entry: unknown, index) => this.of(entry, [...path, String(index)]))
-    if (!isTree(value)) return value
+    if (!isTree(value) || value instanceof ExactNumber) return value
     return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, this.of(entry, [...path, name])]))
   }
 

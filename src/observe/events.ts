@@ -23,6 +23,7 @@ export const logEvents = {
   'outbox-copied': 'The outbox is a copy of another one, and goes on under an id of its own.',
   'locations-rejected': 'Locations that were rejected for one reason, with an example.',
   'locations-merged': 'Locations that are taken for the same place although their records differ.',
+  'number-rounded': 'A configuration in JavaScript has a number that it has rounded.',
   'field-missing': 'A condition names a field that no location has.',
   'field-no-number': 'A condition compares a field that is no number in some locations.',
   'field-useless': 'A condition or cadence names a field that can be of no use.',

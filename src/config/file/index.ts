@@ -1,17 +1,16 @@
-/** The configuration file, found and read: the only module that knows cosmiconfig, and the one parser of YAML. */
+/** The configuration file, found and read: the only module that knows cosmiconfig. */
 import { constants } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
-import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
-import { ConfigurationError, codeOf, isOwmError, toError } from '../errors/index.js'
-import { importModule } from '../plugins/load.js'
-import { whyNotTrusted } from '../plugins/trust.js'
-import { exactScalar } from '../tasks/json/exact.js'
-import { mayRepeatKeys } from '../tasks/json/keys.js'
-import { isTree } from '../tasks/json/tree.js'
-import type { Found } from './origins.js'
+import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
+import { importModule } from '../../plugins/load.js'
+import { whyNotTrusted } from '../../plugins/trust.js'
+import { mayRepeatKeys } from '../../tasks/json/keys.js'
+import { isTree } from '../../tasks/json/tree.js'
+import type { Found } from '../origins.js'
+import { jsonMistake, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
 export const baseDirOf = (file: string): string =>
@@ -153,12 +152,11 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     const text = given.replace(/^\ufeff/, '') // as some editors begin a file
     texts.set(path, text)
     try {
-      const value: unknown = JSON.parse(text)
+      const value = await parseJson(text)
       const isOurs = basename(path) !== 'package.json'
       const twice = isOurs && mayRepeatKeys(text, value) ? await jsonMistake(text, 'DUPLICATE_KEY') : undefined
       if (twice) throw twice
-      // Long digits are read by YAML, which JSON is a part of.
-      return /\d{16}/.test(text) ? parseYaml(text) : value
+      return value
     } catch (error) {
       if (error instanceof SyntaxMistake) throw error
       throw (await jsonMistake(text)) ?? error
@@ -192,123 +190,3 @@ function unreadable(error: Error, named: string): Error {
     { hint: 'Correct the file, or name another one with --config.', cause: isQuoted ? undefined : error },
   )
 }
-
-// --- YAML and JSON, with their places ---
-
-/** Where a text can't be read, and why. The message never quotes the text: a password may stand there. */
-class SyntaxMistake extends Error {
-  /** From 1. */
-  readonly line: number
-  /** From 1. */
-  readonly column: number
-
-  constructor(message: string, { line, col }: { line: number; col: number }) {
-    super(message)
-    this.line = line
-    this.column = col
-  }
-}
-
-/** Reads YAML; undefined where it holds nothing but comments. Throws SyntaxMistake. */
-async function parseYaml(text: string): Promise<unknown> {
-  const { document, lines } = await parsed(text, { merge: true })
-  const [problem] = [...document.errors, ...document.warnings]
-  if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
-  if (document.contents === null) return undefined
-  await keepDigits(document)
-  // More aliases than this are meant to fill the memory.
-  const value: unknown = document.toJS({ maxAliasCount: 100_000 })
-  return value
-}
-
-/** Under `locations` the numbers are somebody's data: no digit of them is lost, no zero before them either. */
-async function keepDigits(document: Document): Promise<void> {
-  const { isPair, isScalar, visit } = (await import('yaml')).default
-  visit(document, {
-    Scalar(_, node, path) {
-      const { source, value } = node
-      const isData = path.some((above) => isPair(above) && isScalar(above.key) && above.key.value === 'locations')
-      if (!isData || typeof value !== 'number' || source === undefined) return
-      // In the place of a name it is one: the id 1.10 is no 1.1.
-      const above = path.at(-1)
-      const isName = isPair(above) && isScalar(above.key) && /^(id|city|name|state)$/i.test(String(above.key.value))
-      const exact = exactScalar(source, value)
-      node.value = isName && typeof exact === 'number' && source !== String(exact) ? source : exact
-    },
-  })
-}
-
-/** What is wrong with JSON, or which mistake of this kind it has; undefined where nothing is found. */
-async function jsonMistake(text: string, kind?: 'DUPLICATE_KEY'): Promise<SyntaxMistake | undefined> {
-  const { document, lines } = await parsed(text, { schema: 'json' })
-  const error = document.errors.find(({ code }) => kind === undefined || code === kind)
-  return error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
-}
-
-/** Finds the line (from 1) of a key, or of the nearest thing around it. */
-export type Lines = (path: readonly string[]) => number | undefined
-
-/** Reads YAML or JSON for the places of its keys. */
-export async function linesOf(text: string): Promise<Lines> {
-  const { isAlias, isMap, isNode, isScalar, isSeq } = (await import('yaml')).default
-  const nowhere = (error: unknown): undefined => {
-    if (!(error instanceof SyntaxMistake)) throw error
-  }
-  const found = await parsed(text, { uniqueKeys: false, merge: true }).catch(nowhere)
-  if (!found) return () => undefined
-  const { document, lines } = found
-  return (path) => {
-    let node: unknown = document.contents
-    let start: number | undefined
-    for (const part of path) {
-      if (isAlias(node)) node = node.resolve(document)
-      const pair = isMap(node)
-        ? node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part)
-        : undefined
-      const place: unknown = pair ? pair.key : isSeq(node) ? node.items[Number(part)] : undefined
-      if (!isNode(place)) break
-      start = place.range?.[0] ?? start
-      node = pair ? pair.value : place
-    }
-    return start === undefined ? undefined : lines.linePos(start).line
-  }
-}
-
-async function parsed(
-  text: string,
-  options: ParseOptions & DocumentOptions & SchemaOptions,
-): Promise<{ document: Document; lines: LineCounter }> {
-  const { LineCounter, parseDocument } = (await import('yaml')).default
-  const lines = new LineCounter()
-  if (isTooDeep(text)) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
-  try {
-    const quiet = { prettyErrors: false, logLevel: 'error' } as const // owm tells, Node's warnings don't
-    return { document: parseDocument(text, { lineCounter: lines, ...quiet, ...options }), lines }
-  } catch (error) {
-    if (toError(error) instanceof RangeError) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
-    throw error
-  }
-}
-
-const tooDeep = 'it is nested too deeply'
-
-/** Levels that nobody means. The parser goes down with them, and may meet the end of the stack where V8 gives up. */
-const mostLevels = 2_000
-
-function isTooDeep(text: string): boolean {
-  let level = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === 0x5b || code === 0x7b) level++
-    else if (code === 0x5d || code === 0x7d) level--
-    if (level > mostLevels) return true
-  }
-  return false
-}
-
-/** Without what the parser quotes. */
-const unquoted = (message: string): string =>
-  message
-    .replace(/:? ".*"?$/s, '')
-    .replace(/^Unresolved plain scalar.*/s, 'this is no value in JSON')
-    .replace(/^Maximum call stack.*/s, tooDeep)
