@@ -104,6 +104,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['postgres-place', never, 'sinks/postgres/losses.integration', 'is emptied between attach and place'],
   ['postgres-skips', '', 'sinks/postgres/losses.integration', 'a batch that comes again behind later ones'],
   ['postgres-fence-moves', '', 'plugins/conformance-postgres.integration', 'a table if exactly-once: remembers'],
+  ['postgres-permanent', 'if (true) return undefined', 'sinks/postgres/permanent.integration', 'UNLOGGED since'],
   ['postgres-same-table', 'WHEN false THEN 0', 'sinks/postgres/losses.integration', 'is emptied, dropped, restored'],
   ['postgres-receipt', never, 'plugins/conformance-postgres.integration', 'a table if it attaches: takes a receipt'],
   ['read-is-kept', '', 'pipeline/minimum.integration', 'is delivered, and read only once'],

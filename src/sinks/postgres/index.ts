@@ -38,6 +38,7 @@ import { options, type Settings } from './options.js'
 import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
 import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
+import { fleeting } from './statements/permanent.js'
 import { writeReceipt } from './statements/receipts.js'
 import { type Store, storeOf } from './store.js'
 import { makeTables, type Tables, tablesOf } from './tables.js'
@@ -75,10 +76,13 @@ class Postgres implements Sink {
   }
 
   async attach(attachment: Attachment, sinkId: string): Promise<Attached> {
-    return this.#connection.transaction(async (query) => {
+    const attached = await this.#connection.transaction(async (query) => {
       await this.#prepare(query)
-      return attach(query, this.#parts, attachment, sinkId)
+      // Given, not thrown: what it notes is to stay.
+      return (await fleeting(query, this.#parts)) ?? attach(query, this.#parts, attachment, sinkId)
     })
+    if (attached instanceof Error) throw attached
+    return attached
   }
 
   async place(attachment: Attachment, at: SinkPosition, generation = 0): Promise<void> {
@@ -179,6 +183,8 @@ class Postgres implements Sink {
     const receipt = { pipeline: id, slot, shard: 0, shards: 1, interval: null, ...counts, taskIdSum: '' }
     await this.#connection.transaction(async (query) => {
       await this.#prepare(query)
+      const trouble = await fleeting(query, this.#parts)
+      if (trouble) throw trouble
       const { generation = 0 } = await attach(query, this.#parts, attachment, id)
       await place(query, this.#tables, attachment, after, generation)
       await this.#addTo(query, batch, { ...attachment, after }, [id])

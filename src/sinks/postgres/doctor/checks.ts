@@ -56,6 +56,12 @@ export const checks = {
     todo: 'Let a DBA run the SQL in docs/sinks.md, or give the role the right to CREATE in the schema.',
     exitCode: 78,
   },
+  'postgres-permanent': {
+    about: 'whether a crash of the server leaves the tables as they are (none is UNLOGGED or temporary)',
+    why: 'A crash empties such a table without a word: its tasks would be lost. A run stops with 78.',
+    todo: 'ALTER TABLE … SET LOGGED, for each that the line names; then `owm flush`.',
+    exitCode: 78,
+  },
   'postgres-rights': {
     about: 'whether this role may do with the tables what owm needs',
     why: 'A run stops with 78 at the first statement that is refused.',

@@ -4,6 +4,7 @@ import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
 import { isMissing, stateIn } from '../errors.js'
 import { addSql } from '../statements/add.js'
+import { fleetingSql, relationsOf } from '../statements/permanent.js'
 import { type Examined, found } from './verdict.js'
 
 export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
@@ -15,7 +16,7 @@ export async function placeChecks(parts: Examined, patient: Patient): Promise<Di
   const tables = await tablesChecks(parts)
   // Where a right is missing, that is found already.
   const isFound = tables.some(({ verdict }) => verdict === 'wrong')
-  const others = [...(isTable ? [truncateCheck(parts)] : []), fencesCheck(parts, patient)]
+  const others = [...(isTable ? [truncateCheck(parts)] : []), permanentCheck(parts), fencesCheck(parts, patient)]
   const asked = await Promise.allSettled(others)
   const more = asked.flatMap((one) => {
     if (one.status === 'rejected' && !isFound) throw one.reason
@@ -79,6 +80,12 @@ async function truncateCheck({ connection, tables }: Examined): Promise<Diagnosi
   const sql = `SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgtype & 32 <> 0 AND tgenabled <> 'D'`
   const [trigger] = await connection.read(sql, [tables.tasks])
   return found('postgres-truncate', !trigger, trigger ? 'the trigger is there' : `${tables.tasks} has no such trigger`)
+}
+
+async function permanentCheck(parts: Examined): Promise<Diagnosis> {
+  const rows = await parts.connection.read(fleetingSql, [relationsOf(parts)])
+  const names = rows.map(({ name }) => name).join(', ')
+  return found('postgres-permanent', names !== '', names === '' ? 'it does' : `a crash empties ${names}`)
 }
 
 async function fencesCheck({ connection, tables }: Examined, { outboxId, outboxes = 1 }: Patient): Promise<Diagnosis> {

@@ -5,7 +5,7 @@ import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
 
 /** Microseconds since 1970: a sink that is made anew never has a generation that an earlier one had. */
-const nowSql = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
+export const nowSql = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
 
 export type Answer = 'done' | 'changed' | 'superseded'
 
