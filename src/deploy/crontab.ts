@@ -3,7 +3,8 @@
  * knows both. So cron starts it each hour at the minutes of the schedule, as this machine's clock has them; whether a
  * time is due, owm knows.
  */
-import { type Timetable, timetable } from '../schedule/timetable.js'
+import { fieldsOf } from '../schedule/fields.js'
+import { zone } from '../schedule/zone.js'
 import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
 
 /** @param now milliseconds since 1970 */
@@ -36,22 +37,25 @@ const credentialsFolder = ({ credentials }: Start): string[] =>
 function lineOf({ name, node, program, folder, named, flags, schedule }: Start, now: number): string {
   const call = [node, program, 'produce', '-q', ...waiting, '--config', named, ...flags]
   const command = `cd ${inCron(folder)} && ${call.map(inCron).join(' ')}`
-  const minutes = minutesHere(timetable(schedule), now)
+  const minutes = minutesHere(schedule, now)
   return [
     comment(`${name}: "${schedule.cron}" in ${schedule.timezone}`),
     `${listed(minutes, 60)} * * * *  ${command}\n`,
   ].join('')
 }
 
-/** Of the next hour with any, by this machine's clock: another zone may be 30 or 45 minutes off. */
-function minutesHere({ after }: Timetable, now: number): number[] {
-  const found = new Set<number>()
-  for (let time = after(now); time !== undefined && found.size < 60; time = after(time)) {
-    const minute = new Date(time).getMinutes()
-    if (found.has(minute)) break
-    found.add(minute)
-  }
-  return [...found].sort((a, b) => a - b)
+/**
+ * By this machine's clock: another zone may be 30 or 45 minutes off, and in summer by something else than in winter.
+ * A time that falls into a gap of the clocks waits for the next of these minutes.
+ */
+function minutesHere({ cron, timezone }: Start['schedule'], now: number): number[] {
+  const { local } = zone(timezone)
+  const apart = new Set<number>()
+  const day = 24 * 60 * 60_000
+  for (let time = Math.floor(now / day) * day; time < now + 366 * day; time += day)
+    apart.add(new Date(time).getMinutes() - new Date(local(time)).getUTCMinutes())
+  const found = fieldsOf(cron).minutes.flatMap((minute) => [...apart].map((more) => (minute + more + 60) % 60))
+  return [...new Set(found)].sort((a, b) => a - b)
 }
 
 /** A word for the shell in a crontab, where a bare `%` is a line feed. */

@@ -6,21 +6,22 @@
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, type Start, startHours, waiting } from './start.js'
+import { comment, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
 
 /** Where the container has what this machine has elsewhere. */
 const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const
 
 const indexVariable = 'JOB_COMPLETION_INDEX'
 
-export function kubernetes(starts: readonly Start[]): Part[] {
+/** @param now milliseconds since 1970 */
+export function kubernetes(starts: readonly Start[], now: number): Part[] {
   const names = starts.map(nameOf)
   const twice = names.find((name, index) => names.indexOf(name) < index)
   if (twice !== undefined)
     throw new ConfigurationError(`Two pipelines would both be the CronJob ${twice}, and one would replace the other.`, {
       hint: 'Names in Kubernetes are lower case, and have 52 characters at most: rename one of the pipelines.',
     })
-  const documents = starts.flatMap((start) => [...(isIndexed(start) ? [] : [claimOf(start)]), cronJobOf(start)])
+  const documents = starts.flatMap((start) => [...(isIndexed(start) ? [] : [claimOf(start)]), cronJobOf(start, now)])
   return [{ name: 'owm.yaml', text: [head(starts), ...documents].join('---\n') }]
 }
 
@@ -98,14 +99,15 @@ const claimOf = (start: Start): string =>
 /** The pods have them, too, for network policies. */
 const labels = { 'app.kubernetes.io/name': 'owm' }
 
-function cronJobOf(start: Start): string {
+function cronJobOf(start: Start, now: number): string {
   const { schedule } = start
+  const expression = expressionOf(schedule, now)
   const manifest = {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
     metadata: { name: nameOf(start), labels },
     spec: {
-      schedule: expressionOf(schedule),
+      schedule: expression,
       timeZone: schedule.timezone,
       concurrencyPolicy: 'Forbid',
       startingDeadlineSeconds: 3600,
@@ -118,7 +120,7 @@ function cronJobOf(start: Start): string {
     if (isScalar(node)) node.comment = ` ${words}`
   }
   why(`"${schedule.cron}": owm knows which hours are due`, 'schedule')
-  if (expressionOf(schedule) === schedule.cron) why('as in the configuration', 'schedule')
+  if (expression === schedule.cron) why('as in the configuration', 'schedule')
   why('what it skips, the next run covers', 'concurrencyPolicy')
   const pod = ['jobTemplate', 'spec', 'template', 'spec'] as const
   why('FILL IN', ...pod, 'containers', 0, 'image')
@@ -207,12 +209,15 @@ function containerOf(start: Start): object {
 }
 
 /** Kubernetes has nicknames and names, but no 7 for Sunday; what it can't say is left to owm, each hour. */
-function expressionOf({ cron, timezone }: Start['schedule']): string {
+function expressionOf(schedule: Start['schedule'], now: number): string {
+  const { cron } = schedule
   const { minutes, hours: own, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
   if (!isPlain) return `${listed(minutes, 60)} * * * *`
-  const hours = startHours(own, timezone)
-  if (hours.length === own.length && /^[\d*,/ -]+$/.test(cron) && !/7\S*$/.test(cron)) return cron
+  const { hours, onAllDays } = startTimes(schedule, now)
+  if (!onAllDays && hours.length === own.length && /^[\d*,/ -]+$/.test(cron) && !/7\S*$/.test(cron)) return cron
+  const [minute, hour] = [listed(minutes, 60), listed(hours, 24)]
+  if (onAllDays) return `${minute} ${hour} * * *`
   const day = anyDay ? '*' : days.join(',')
   const weekday = anyWeekday ? '*' : weekdays.join(',')
-  return [listed(minutes, 60), listed(hours, 24), day, listed(months, 12), weekday].join(' ')
+  return [minute, hour, day, listed(months, 12), weekday].join(' ')
 }

@@ -1,4 +1,6 @@
 /** How a scheduler starts owm for one pipeline of one configuration: what the text for each of them is made of. */
+import { fieldsOf } from '../schedule/fields.js'
+import { zone } from '../schedule/zone.js'
 
 export interface Start {
   /** `owm`, or `owm-hourly` for the pipeline hourly: letters, digits, _ and -. */
@@ -42,14 +44,30 @@ export interface Part {
 /** A start waits for the one before it, which may still read: not for ever, or they would pile up. */
 export const waiting: readonly string[] = ['--wait-for', '1h']
 
-/**
- * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that the night's change of
- * the clocks skips, and owm serves it at the next start: so one comes an hour later. In other nights it ends at once.
- */
-export function startHours(hours: readonly number[], timezone: string): readonly number[] {
-  const behind = timezone === 'UTC' ? [] : hours.filter((hour) => hour <= 3).map((hour) => hour + 1)
-  return [...new Set([...hours, ...behind])].sort((a, b) => a - b)
+interface StartTimes {
+  readonly hours: readonly number[]
+  /** Whether they are needed on days that the schedule doesn't name, too. */
+  readonly onAllDays: boolean
 }
+
+/**
+ * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that a change of the clocks
+ * skips, which owm serves at the end of the gap: so a start comes in the first hour behind it, which may be the next
+ * day's. Behind the first hours of the night one comes in any zone: laws change. On other days it ends at once.
+ * @param now milliseconds since 1970
+ */
+export function startTimes({ cron, timezone }: Start['schedule'], now: number): StartTimes {
+  const { hours, isFixed } = fieldsOf(cron)
+  if (timezone === 'UTC' || !isFixed) return { hours, onAllDays: false }
+  const skipped = zone(timezone).skipped(now)
+  const behind = hours
+    .filter((hour) => hour <= 3 || skipped.has(hour))
+    .map((hour) => nextDay.map((more) => hour + more).find((one) => !skipped.has(one % 24)) ?? hour)
+  const all = [...hours, ...behind.map((hour) => hour % 24)]
+  return { hours: [...new Set(all)].sort((a, b) => a - b), onAllDays: behind.some((hour) => hour >= 24) }
+}
+
+const nextDay = Array.from({ length: 24 }, (_, hour) => hour + 1)
 
 /** What a shell and systemd take as it stands. */
 const plain = /^[\w@+=:,./-]+$/

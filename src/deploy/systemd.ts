@@ -3,14 +3,15 @@
  * tries again what may work later (Restart); which times are due, owm knows.
  */
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, quoted, type Start, startHours, waiting } from './start.js'
+import { comment, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
 
 const units = '/etc/systemd/system'
 
-export const systemd = (starts: readonly Start[]): Part[] =>
+/** @param now milliseconds since 1970 */
+export const systemd = (starts: readonly Start[], now: number): Part[] =>
   starts.flatMap((start) => [
     { name: `${start.name}.service`, text: serviceOf(start) },
-    { name: `${start.name}.timer`, text: timerOf(start) },
+    { name: `${start.name}.timer`, text: timerOf(start, now) },
   ])
 
 function serviceOf(start: Start): string {
@@ -103,11 +104,11 @@ const hardening = [
   ...['SystemCallFilter=@system-service @pkey', 'SystemCallFilter=~@resources'],
 ]
 
-function timerOf({ name, schedule }: Start): string {
+function timerOf({ name, schedule }: Start, now: number): string {
   return [
     comment(`${units}/${name}.timer`, `"${schedule.cron}" in ${schedule.timezone}`),
     ...['[Unit]', `Description=when ${name}.service is due`, ''],
-    ...['[Timer]', ...calendarOf(schedule).map((times) => `OnCalendar=${times}`)],
+    ...['[Timer]', ...calendarOf(schedule, now).map((times) => `OnCalendar=${times}`)],
     ...['Persistent=true', 'AccuracySec=1s', ''],
     ...['[Install]', 'WantedBy=timers.target', ''],
   ].join('\n')
@@ -116,11 +117,14 @@ function timerOf({ name, schedule }: Start): string {
 const weekdayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 
 /** What systemd can't say, such as the last day of a month, is left to owm: it is started each hour. */
-function calendarOf({ cron, timezone }: Start['schedule']): string[] {
-  const { minutes, hours, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
+function calendarOf(schedule: Start['schedule'], now: number): string[] {
+  const { cron, timezone } = schedule
+  const { minutes, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)
   const minute = `${listed(minutes, 60)}:00 ${timezone}`
   if (!isPlain) return [`*-*-* *:${minute}`]
-  const [month, hour] = [listed(months, 12), listed(startHours(hours, timezone), 24)]
+  const { hours, onAllDays } = startTimes(schedule, now)
+  const [month, hour] = [listed(months, 12), listed(hours, 24)]
+  if (onAllDays) return [`*-*-* ${hour}:${minute}`]
   const byDay = `*-${month}-${listed(days, 31)} ${hour}:${minute}`
   const byWeekday = `${weekdays.map((day) => weekdayNames[day]).join(',')} *-${month}-* ${hour}:${minute}`
   return [...(anyDay && !anyWeekday ? [] : [byDay]), ...(anyWeekday ? [] : [byWeekday])]

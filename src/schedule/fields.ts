@@ -17,6 +17,8 @@ interface Fields {
   readonly anyWeekday: boolean
   /** Whether this is all of the meaning: no last day, second Friday, nearest working day or `+`. */
   readonly isPlain: boolean
+  /** Whether its hours are fixed times, which a change of the clocks neither takes away nor doubles, as cron has it. */
+  readonly isFixed: boolean
 }
 
 /** croner's mark of a weekday that is meant each time: the first five of a month and the last. */
@@ -24,7 +26,7 @@ const eachTime = 0b111111
 
 /** @param cron a valid expression */
 export function fieldsOf(cron: string): Fields {
-  const pattern = new CronPattern(cron, undefined, { mode: '5-part' })
+  const pattern = new CronPattern(cron, undefined, { mode: '5-part', fixedTimeRule: 'no-wildcard' })
   const { lastDayOfMonth, lastWeekday, nearestWeekdays, useAndLogic, dayOfWeek } = pattern
   const isSpecial = lastDayOfMonth || lastWeekday || useAndLogic || nearestWeekdays.some(Boolean)
   return {
@@ -36,6 +38,7 @@ export function fieldsOf(cron: string): Fields {
     anyDay: pattern.starDOM,
     anyWeekday: pattern.starDOW,
     isPlain: !isSpecial && dayOfWeek.every((times) => times === 0 || times === eachTime),
+    isFixed: pattern.isFixedTime,
   }
 }
 

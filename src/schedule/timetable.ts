@@ -1,5 +1,7 @@
 /** Scheduled times, in milliseconds since 1970: what a cron expression means in a time zone (croner decides). */
 import { Cron } from 'croner'
+import { fieldsOf } from './fields.js'
+import { zone } from './zone.js'
 
 export interface Timetable {
   /** The newest scheduled time at or before another time. */
@@ -12,15 +14,47 @@ export interface Timetable {
 
 /** @throws Error where the expression or the zone makes no sense, or gives no time at all */
 export function timetable({ cron, timezone }: { cron: string; timezone: string }): Timetable {
-  // As cron has it: a list of hours is fixed times, which a change of the clocks neither takes away nor doubles.
-  const job = new Cron(cron, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' })
-  const after = (time: number): number | undefined => job.nextRun(new Date(time))?.getTime()
+  const { at, after } = fieldsOf(cron).isFixed ? fixedTimes(cron, timezone) : timesThatAre(cron, timezone)
   return {
-    at: (time) => job.previousRuns(1, new Date(time + 1))[0]?.getTime(),
+    at,
     after,
     *between(from, to) {
       for (let time = after(from); time !== undefined && time <= to; time = after(time)) yield time
     },
+  }
+}
+
+type Times = Pick<Timetable, 'at' | 'after'>
+
+/** Each time at which the zone's clocks show what the expression says: none in a gap, two where an hour comes twice. */
+function timesThatAre(cron: string, timezone: string): Times {
+  const job = new Cron(cron, { timezone, mode: '5-part' })
+  return {
+    at: (time) => job.previousRuns(1, new Date(time + 1))[0]?.getTime(),
+    after: (time) => job.nextRun(new Date(time))?.getTime(),
+  }
+}
+
+/**
+ * Each local time that the expression says, when the clocks first reach it. croner moves a time over a gap only within
+ * its day, and would leave out 23:30 where 24:00 follows 23:00; so it is asked for local times, which have no gaps.
+ */
+function fixedTimes(cron: string, timezone: string): Times {
+  const shown = timesThatAre(cron, 'UTC')
+  const { local, reached } = zone(timezone)
+  /** The first local time that isn't reached yet; where an hour comes twice, what the clocks show was passed before. */
+  const comingAt = (time: number): number | undefined => {
+    let coming = shown.after(local(time))
+    while (coming !== undefined && reached(coming) <= time) coming = shown.after(coming)
+    return coming
+  }
+  const when = (one: number | undefined): number | undefined => (one === undefined ? undefined : reached(one))
+  return {
+    at(time) {
+      const coming = comingAt(time)
+      return coming === undefined ? undefined : when(shown.at(coming - 1))
+    },
+    after: (time) => when(comingAt(time)),
   }
 }
 

@@ -91,6 +91,8 @@ describe('--print crontab', () => {
     ['30 6 * * 1', 'Europe/Berlin', 'UTC', '30 * * * *'],
     ['0 6 * * *', 'UTC', 'Asia/Kolkata', '30 * * * *'],
     ['15 0 * * *', 'Asia/Kathmandu', 'UTC', '30 * * * *'],
+    ['0 3 * * *', 'Australia/Lord_Howe', 'UTC', '0,30 * * * *'], // half an hour apart in half of the year
+    ['0 3 * * *', 'UTC', 'Australia/Lord_Howe', '0,30 * * * *'],
     ['0,30 * L * *', 'Europe/Berlin', 'UTC', '0,30 * * * *'],
     ['@daily', 'UTC', 'Europe/Berlin', '0 * * * *'],
     ['* * * * *', 'UTC', 'UTC', '* * * * *'],

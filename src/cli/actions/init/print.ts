@@ -27,8 +27,8 @@ export async function print(
   const starts = await Promise.all(pipelines.map((loaded) => startOf(loaded, flags, env)))
   result.files = await {
     crontab: async () => (await import('../../../deploy/crontab.js')).crontab(starts, now()),
-    systemd: async () => (await import('../../../deploy/systemd.js')).systemd(starts),
-    kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts),
+    systemd: async () => (await import('../../../deploy/systemd.js')).systemd(starts, now()),
+    kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts, now()),
   }[result.scheduler]()
   return { result, summary: [result.files.map(({ text }) => text.trimEnd()).join('\n\n')] }
 }

@@ -1,0 +1,61 @@
+/**
+ * A time zone's clocks. A local time is what they show, as if that were UTC, in milliseconds since 1970. Changes of the
+ * clocks are taken to lie more than two days apart.
+ */
+import { CronDate } from 'croner'
+
+interface Zone {
+  /** What the clocks show at a time, in whole seconds. */
+  local(time: number): number
+  /**
+   * When the clocks first show a local time, or a later one. So of one that comes twice it is the first, and for one
+   * that they skip the end of the gap, be that an hour or a day later.
+   */
+  reached(local: number): number
+  /** The hours of the day, 0 to 23, that they skip, or a part of, in the year behind a time. */
+  skipped(time: number): ReadonlySet<number>
+}
+
+const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
+
+export function zone(timezone: string): Zone {
+  const local = (time: number): number => {
+    const { year, month, day, hour, minute, second } = new CronDate(new Date(time), timezone)
+    return Date.UTC(year, month, day, hour, minute, second)
+  }
+  const ahead = (time: number): number => local(time) - time
+  const reached = (shown: number): number => {
+    const byOld = shown - ahead(shown - dayMs)
+    if (local(byOld) === shown) return byOld
+    const byNew = shown - ahead(shown + dayMs)
+    if (local(byNew) === shown) return byNew
+    return firstIn(byNew, byOld, (time) => local(time) > shown)
+  }
+  return {
+    local,
+    reached,
+    skipped(time) {
+      const found = new Set<number>()
+      const first = Math.floor(time / dayMs) * dayMs
+      for (let day = first; day < first + 366 * dayMs; day += dayMs) {
+        if (ahead(day - dayMs) === ahead(day + 2 * dayMs)) continue
+        for (let hour = 0; hour < 24; hour += 1) {
+          const begin = day + hour * hourMs
+          if ([begin, begin + hourMs - minuteMs].some((one) => local(reached(one)) !== one)) found.add(hour)
+        }
+      }
+      return found
+    },
+  }
+}
+
+/** The first whole second behind one time, up to another, from which on something holds. */
+function firstIn(before: number, last: number, holds: (time: number) => boolean): number {
+  let [low, high] = [before, last]
+  while (high - low > 1000) {
+    const middle = low + Math.floor((high - low) / 2000) * 1000
+    if (holds(middle)) high = middle
+    else low = middle
+  }
+  return high
+}
