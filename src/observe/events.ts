@@ -44,6 +44,8 @@ export const logEvents = {
   'entries-trimmed':
     "The stream's bound trimmed entries that nobody had read; `entries` counts all since the start: don't add them up.",
   'redis-may-delete': 'Redis may delete the stream when its memory is full.',
+  'redis-open':
+    'A Redis wants no password, but was sent one: set requirepass there, or take it out of the configuration.',
   'plugin-not-closed': 'A source or sink could not be closed.',
   'traceparent-wrong': "TRACEPARENT isn't valid, and is ignored.",
   'metrics-failed': "Metrics couldn't be written or pushed.",

@@ -13,15 +13,21 @@ const configurationCodes: Readonly<Record<string, string>> = {
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',
   DENIED: 'Give the server a password, or let it listen on the address that owm may use (protected-mode).',
+  NOUSERS: 'Redis 5 knows no users: leave the password, and take the user out of sink.url, or sink.username out.',
   UNKNOWN:
-    'owm needs Redis 5 or newer with EVAL and streams: look whether a proxy or rename-command keeps a command away.',
+    'owm needs Redis 5 or newer with EVAL and streams: look whether a proxy or rename-command keeps a command away. ' +
+    'Where a Sentinel answers there, name it in sink.sentinels instead of sink.url.',
   DATABASE: 'Correct sink.database, or the number at the end of sink.url; a cluster has only 0.',
   NOCLUSTER: 'This server is no part of a cluster: name it in sink.url instead of sink.cluster.',
 }
 
+const noUsers = /^ERR wrong number of arguments for 'auth'/i
+
 /** What Redis says only in words, by the code under which it stands above and below. */
 const codesOfWords: readonly [RegExp, string][] = [
   [/^(ERR )?(The user executing the script can't|ACL failure in script)/, 'NOPERM'],
+  [/^ERR invalid password/, 'WRONGPASS'], // Redis 5
+  [noUsers, 'NOUSERS'],
   [/^ERR max number of clients/, 'MAXCLIENTS'],
   [/^(ERR )?.{0,80}\b(unknown|unsupported) (redis )?(sub)?command/i, 'UNKNOWN'],
   [/^ERR (DB index is out of range|invalid DB index|SELECT is not allowed)/i, 'DATABASE'],
@@ -69,6 +75,13 @@ export function redirectionIn(error: unknown): { host: string; port: string; isA
   const [, word, host = '', port = ''] = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(toError(error).message) ?? []
   return word === undefined ? undefined : { host, port, isAsked: word === 'ASK' }
 }
+
+/** Whether a server that was sent a password has none: of Redis 5, and newer. */
+export const wantsNoPassword = (error: Error): boolean =>
+  /^ERR (Client sent AUTH, but no password is set|.*without any password configured)/.test(error.message)
+
+/** Whether a server that was sent a user, too, knows only passwords: before Redis 6. */
+export const knowsNoUsers = (error: Error): boolean => noUsers.test(error.message)
 
 /** Whether there is no such stream, or no such group of it. */
 export const isMissingKey = (error: unknown): boolean =>
@@ -129,7 +142,9 @@ export function classed(thrown: unknown, place: string): Error {
   if (isReply(error)) {
     const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
-    if (fix) return new ConfigurationError(`Redis at ${place} refused: ${error.message}`, { hint: fix, cause: error })
+    // Redis repeats the arguments of a command that it doesn't know: owm's own scripts.
+    const told = error.message.replace(/, with args beginning with: .*/s, '')
+    if (fix) return new ConfigurationError(`Redis at ${place} refused: ${told}`, { hint: fix, cause: error })
     const hint = transientCodes[code] ?? 'What the outbox holds is safe: mend the cause, then start owm again.'
     return new TransientError(`Redis at ${place} answered: ${error.message}`, { hint, cause: error })
   }

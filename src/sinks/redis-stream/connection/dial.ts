@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis, type RedisOptions } from 'ioredis'
 import { within } from '../../../within.js'
-import { classed, isReply, unexpected } from '../errors.js'
+import { classed, isReply, knowsNoUsers, unexpected, wantsNoPassword } from '../errors.js'
 import type { Settings } from '../options.js'
 import { takeOptions } from '../url.js'
 import { addressOfEndpoint, type Endpoint, type Login, type Way } from '../way.js'
@@ -17,14 +17,28 @@ export interface Target {
   readonly isAsked?: boolean
 }
 
-/** Throws ConfigurationError, TransientError. */
-export async function dial(target: Target, settings: Settings, way: Way, signal: AbortSignal): Promise<Redis> {
+/**
+ * Throws ConfigurationError, TransientError.
+ * @param onOpen called where the server wants no password, and was sent one
+ */
+export async function dial(
+  target: Target,
+  settings: Settings,
+  way: Way,
+  signal: AbortSignal,
+  onOpen: (place: string) => void,
+): Promise<Redis> {
   const { database, isAsked = false } = target
   const redis = clientFor(target, settings, way)
   // What the server said explains more than the broken connection after it.
   let trouble: Error | undefined
   redis.on('error', (error: Error) => {
     if (!isReply(trouble)) trouble = error
+  })
+  let isOpen = false
+  takeRefusedLogin(redis, (error) => {
+    isOpen = wantsNoPassword(error)
+    if (!isOpen) trouble = error
   })
   // A refused TLS connection fails twice, with an alert and with a reset; ioredis listens to the first error only.
   redis.once('connect', () => redis.stream.on('error', () => undefined))
@@ -37,6 +51,7 @@ export async function dial(target: Target, settings: Settings, way: Way, signal:
     await endedBy(signal, redis, () => ping(redis, settings.healthCheckTimeoutMs))
     await nextTurn()
     if (trouble) throw trouble // a wrong password: where the default user has none, the PING was answered all the same
+    if (isOpen) onOpen(addressOfEndpoint(target.node))
     if (isAsked) sayAsking(redis)
     return redis
   } catch (error) {
@@ -70,6 +85,21 @@ function clientFor({ node, login }: Target, settings: Settings, { by, tls }: Way
   url.pathname = ''
   const given = takeOptions(url)
   return new Redis(url.href.replace(/^rediss:/, 'redis:'), { ...options, ...given })
+}
+
+/** Takes the refusals of AUTH that ioredis would print to standard error by itself, and go on. */
+function takeRefusedLogin(redis: Redis, take: (error: Error) => void): void {
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    const { name, reject } = command
+    if (name === 'auth')
+      command.reject = (error) => {
+        if (!wantsNoPassword(error) && !knowsNoUsers(error)) return reject(error)
+        take(error)
+        command.resolve('OK')
+      }
+    return send(command, stream)
+  }
 }
 
 /** ASKING is good for one command. */

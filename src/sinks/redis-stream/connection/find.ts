@@ -28,8 +28,15 @@ interface Finding {
   readonly listeners: readonly Redis[]
 }
 
-/** @param onMoved called when Sentinels make another server the master. Throws ConfigurationError, TransientError. */
-export async function find(way: Way, settings: Settings, signal: AbortSignal, onMoved: () => void): Promise<Finding> {
+interface Heard {
+  /** Sentinels have made another server the master. */
+  onMoved(): void
+  /** Who was asked wants no password, and was sent one. */
+  onOpen(place: string): void
+}
+
+/** Throws ConfigurationError, TransientError. */
+export async function find(way: Way, settings: Settings, signal: AbortSignal, heard: Heard): Promise<Finding> {
   const { sentinels, sentinelUsername: username, sentinelPassword: password, name = '', stream } = settings
   const login = sentinels ? { username, password: password || undefined } : way.login
   const open: Redis[] = []
@@ -37,12 +44,12 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, on
   const late = new AbortController()
   const ends = AbortSignal.any([signal, late.signal])
   const ask = async (node: Endpoint): Promise<Answer> => {
-    const redis = await dial({ node, login, database: '' }, settings, way, ends)
+    const redis = await dial({ node, login, database: '' }, settings, way, ends, heard.onOpen)
     open.push(redis)
     // The others were enough meanwhile: nobody else would close it.
     if (ends.aborted) drop(redis)
     try {
-      return await (sentinels ? masterOf(redis, name, onMoved) : servingNode(redis, hashSlotOf(stream), node))
+      return await (sentinels ? masterOf(redis, name, heard.onMoved) : servingNode(redis, hashSlotOf(stream), node))
     } catch (error) {
       throw classed(error, addressOfEndpoint(node))
     }
@@ -158,6 +165,7 @@ function nowhere({ sentinels, name, stream }: Settings, failures: readonly unkno
 const hintsOfSentinels: Readonly<Record<string, string>> = {
   NOAUTH: 'Write their user and password into sink.sentinelUsername and sink.sentinelPassword.',
   WRONGPASS: 'Correct sink.sentinelUsername and sink.sentinelPassword.',
+  NOUSERS: 'Sentinels of Redis 5 know no users: take sink.sentinelUsername out.',
   NOPERM: 'Give the user at the Sentinels +sentinel +subscribe +ping, and the channel +switch-master.',
   UNKNOWN: 'That is no Sentinel: name their ports, 26379 as a rule, or the server itself in sink.url.',
 }

@@ -26,6 +26,8 @@ export class Connection {
   /** Whether commands that may be missing are sent: a proxy may answer them by closing the connection. */
   #sendsOptional = true
   #warned = false
+  /** Servers that want no password, and were sent one. */
+  readonly #open = new Set<string>()
   #isClosed = false
 
   constructor(settings: Settings, way: Way, signal: AbortSignal, log: Logger) {
@@ -136,7 +138,7 @@ export class Connection {
     }
     this.#redirected = undefined
     this.#node = target.node
-    redis = await dial(target, settings, way, signal)
+    redis = await dial(target, settings, way, signal, this.#warnOfOpen)
     if (isMoved || this.#isClosed) drop(redis)
     return redis
   }
@@ -144,9 +146,18 @@ export class Connection {
   async #find(onMoved: () => void): Promise<Endpoint> {
     const [settings, way] = [this.#settings, this.#way]
     if (way.by === 'server') return way.nodes[0]
-    const { node, listeners } = await find(way, settings, this.#signal, onMoved)
+    const { node, listeners } = await find(way, settings, this.#signal, { onMoved, onOpen: this.#warnOfOpen })
     this.#listeners = listeners
     return node
+  }
+
+  readonly #warnOfOpen = (place: string): void => {
+    if (this.#open.has(place)) return
+    this.#open.add(place)
+    this.#log.warn(
+      { event: 'redis-open', server: place },
+      'this Redis wants no password, but was sent one: set requirepass there, or take it out of the configuration',
+    )
   }
 
   /** Gives the connection a name for CLIENT LIST, and looks whether keys may vanish. False where it is dead now. */
