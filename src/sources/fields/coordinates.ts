@@ -1,8 +1,10 @@
 /** Both coordinates in one value: "lat, lon", [lon, lat], WKT or a GeoJSON point. */
 import { ConfigurationError } from '../../errors/index.js'
+import { parseJson } from '../../tasks/json/parse.js'
+import { isTree } from '../../tasks/json/tree.js'
 import { isOneCoordinate, Unreadable } from './degrees.js'
 import type { FieldOptions } from './options.js'
-import { projected } from './projection.js'
+import { foreignProjection, projected } from './projection.js'
 
 interface Pair {
   readonly latitude: unknown
@@ -28,10 +30,22 @@ const wkb = /^0[01](?:01000000|00000001|01000020|20000001)[0-9a-f]{32,}$/i
 export function pairOf(value: unknown, options: FieldOptions, title: string): Pair | Unreadable {
   if (typeof value === 'string') return inText(value, options, title)
   if (Array.isArray(value)) return ordered(value, options, title)
-  if (typeof value === 'object' && value !== null && 'coordinates' in value && Array.isArray(value.coordinates)) {
-    const [longitude, latitude]: unknown[] = value.coordinates
+  return inObject(value, title)
+}
+
+function inObject(value: unknown, title: string): Pair | Unreadable {
+  if (isTree(value) && Array.isArray(value['coordinates'])) {
+    const foreign = foreignProjection(value)
+    if (foreign !== undefined) throw projected(title, foreign)
+    const [longitude, latitude]: unknown[] = value['coordinates']
+    if (Array.isArray(longitude)) return new Unreadable(`coordinates must be one Point, not a ${String(value['type'])}`)
     return { latitude, longitude }
   }
+  // Which of them is which, MySQL and PostgreSQL leave to whoever filled the table.
+  if (isTree(value) && 'x' in value && 'y' in value)
+    return new Unreadable(
+      'coordinates are an x and a y: let the query give ST_AsText(…), or map both, fields: {longitude: ….x, …}',
+    )
   return new Unreadable('coordinates must be "lat, lon", WKT or a GeoJSON point')
 }
 
@@ -42,11 +56,21 @@ function inText(text: string, options: FieldOptions, title: string): Pair | Unre
     if (srid !== undefined && srid !== '4326') throw projected(title, `EPSG:${srid}`)
     return { latitude, longitude }
   }
+  if (text.startsWith('{')) return inObject(jsonIn(text), title)
   const kind = wkt.exec(text)?.[1]
   if (kind?.toUpperCase() === 'POINT') return new Unreadable('the POINT has no longitude and latitude')
   if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
   if (wkb.test(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
   return ordered(parted(text, options), options, title)
+}
+
+/** Undefined for what is no JSON. */
+function jsonIn(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** The two parts of a text, whatever stands between them. */
@@ -78,13 +102,14 @@ function orderOf(first: unknown, second: unknown): FieldOptions['coordinates'] {
 }
 
 /** What a value seems to hold, for a hint: nothing here decides how it is read. */
-export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | undefined {
+export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | 'GeoJSON' | undefined {
   if (Array.isArray(value))
     return value.length >= 2 && value.every((each) => typeof each === 'number') ? 'a pair' : undefined
   if (typeof value !== 'string') return undefined
   const text = value.trim()
   if (wktPoint.test(text)) return 'WKT'
   if (wkb.test(text)) return 'WKB'
+  if (/^\{.*"coordinates"/s.test(text)) return 'GeoJSON'
   return pair.test(text) && !isOneCoordinate(text) ? 'a pair' : undefined
 }
 

@@ -158,7 +158,7 @@ export function likelyFor(needed: string, names: readonly string[]): string | un
 function pairHint({ name, value }: Sample, thing: string): string {
   const kind = looksLikePair(value)
   if (kind === 'WKB') return `The ${thing} "${name}" is a binary geometry: let the query give ST_AsText(${name}).`
-  const order = kind === 'WKT' ? '' : ', with coordinates: lat-lon or coordinates: lon-lat, whichever it is'
+  const order = kind !== 'a pair' ? '' : ', with coordinates: lat-lon or coordinates: lon-lat, whichever it is'
   return `The ${thing} "${name}" seems to hold both: map it, fields: {coordinates: ${name}}${order}.`
 }
 

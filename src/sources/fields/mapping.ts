@@ -1,12 +1,11 @@
 /** From a record with its own names to a location. One for each read of a list. */
 import { ConfigurationError } from '../../errors/index.js'
-import { type Location, type Logger, Malformed } from '../../plugin.js'
-import { snakeCase } from '../../tasks/extras.js'
+import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge.js'
-import { Bare, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
+import { Bare, freeName, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
 import { isNullIsland, Notes } from './notes.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
@@ -64,7 +63,7 @@ export class Mapping {
     const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
     this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
-    this.#tell(renamed)
+    this.tell(renamed)
     return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)), copied }
   }
 
@@ -77,7 +76,7 @@ export class Mapping {
    * An object's location: its keys are renamed, and what a path leads to inside of nested objects is taken. A nested
    * object of which nothing is left is left out. Undefined where there is no value at all.
    *
-   * @param key the id, where the record has none of its own
+   * @param key the id, where the record has none of its own; else it travels as well
    */
   fromRecord(record: Readonly<Record<string, unknown>>, raw: Raw, key?: string): Location | Malformed | undefined {
     const { names, values, own } = this.#paths(record)
@@ -85,6 +84,8 @@ export class Mapping {
     const { taken } = plan
     const kept = taken ? values.map((value, index) => left(value, taken[index] ?? 0)) : values
     const made = this.#made(plan, kept, raw, key)
+    const isBesideId = key !== undefined && made !== undefined && !isMalformed(made) && !isSame(made['id'], key)
+    if (isBesideId) return this.fromRecord({ ...record, [freeName('original_key', record)]: key }, raw)
     if (made !== undefined) this.#judge.saw(record, made)
     return made
   }
@@ -141,7 +142,7 @@ export class Mapping {
     if (cached) return cached
     const { meanings: all, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
-    this.#tell(renamed.filter(({ name }) => names.indexOf(name) < own))
+    this.tell(renamed.filter(({ name }) => names.indexOf(name) < own))
     // What a path found is either a known field now, or no field at all.
     const meanings = all.map((meaning, index) => {
       const name = names[index] ?? ''
@@ -218,12 +219,13 @@ export class Mapping {
   }
 
   /** Names under which values travel, once each: neither is dropped. */
-  #tell(renamed: readonly Renamed[]): void {
-    for (const { name, as } of renamed) {
-      if (this.#told.has(name)) continue
+  tell(renamed: readonly Renamed[]): void {
+    const { columns } = this.#options
+    for (const { name, as, why } of renamed) {
+      const isLeftOut = columns !== undefined && !columns.includes(name) && !columns.includes(as)
+      if (isLeftOut || this.#told.has(name)) continue
       this.#told.add(name)
       const { title, thing, log } = this.#terms
-      const why = snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task'
       log.warn({ event: 'field-renamed' }, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
     }
   }
@@ -232,6 +234,8 @@ export class Mapping {
 /** An object of which something is left once `taken` values were taken out of it. */
 const left = (value: unknown, taken: number): unknown =>
   taken > 0 && typeof value === 'object' && value !== null && Object.keys(value).length === taken ? undefined : value
+
+const isSame = (id: unknown, key: string): boolean => typeof id !== 'object' && String(id) === key
 
 const isMapped = (meaning: string, { fields = {} }: FieldOptions): boolean =>
   known.has(meaning) || Object.hasOwn(fields, meaning)

@@ -29,6 +29,8 @@ export const known: ReadonlySet<string> = new Set([
 export interface Renamed {
   readonly name: string
   readonly as: string
+  /** Why, behind `since`. */
+  readonly why: string
 }
 
 export interface Meanings {
@@ -41,7 +43,7 @@ export interface Meanings {
 
 /**
  * What each name means to owm. A name that means nothing special stays itself. `chosen` wins, then the first synonym
- * that occurs, for the coordinates the first two that belong together; one whose name another one was chosen for
+ * that occurs, for the coordinates the first two that belong together; one whose name another one was taken for
  * becomes `original_…`. No two get the same meaning, and none a meaning that is owm's own or that has no letter or
  * digit in it.
  *
@@ -50,18 +52,27 @@ export interface Meanings {
 export function meaningsOf(names: readonly string[], thing: Thing, chosen: Fields = {}): Meanings {
   const meant = names.map((name) => name.trim())
   const { found, copied } = knownIn(meant, chosen)
-  const taken = new Set(found.values())
-  const inTask = new Set([...taken].map(snakeCase))
+  const taken = new Map([...found].map(([index, own]) => [own, meant[index] ?? '']))
+  const inTask = new Set([...taken.keys()].map(snakeCase))
   const renamed: Renamed[] = []
   const meanings = meant.map((name, index) => {
     const own = found.get(index)
     if (own !== undefined) return own
-    const wanted = taken.has(name.toLowerCase()) ? `original_${name}` : name
+    const meaning = name.toLowerCase()
+    const other = taken.get(meaning)
+    const wanted = other === undefined ? name : `original_${name}`
     const as = free(snakeCase(wanted) || `${thing}_${index + 1}`, inTask)
     inTask.add(as)
-    if (as === snakeCase(wanted)) return wanted
-    renamed.push({ name, as })
-    return as
+    if (as !== snakeCase(wanted))
+      renamed.push({
+        name,
+        as,
+        why: snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task',
+      })
+    // What the configuration chose needs no word.
+    else if (other !== undefined && !Object.hasOwn(chosen, meaning))
+      renamed.push({ name, as, why: `"${other}" is the ${meaning}` })
+    return as === snakeCase(wanted) ? wanted : as
   })
   return { meanings, renamed, copied }
 }
@@ -118,4 +129,11 @@ function free(name: string, taken: ReadonlySet<string>): string {
   let unique = own
   for (let number = 2; taken.has(unique); number++) unique = `${own}_${number}`
   return unique
+}
+
+/** A name that a record doesn't have yet. */
+export function freeName(wanted: string, record: object): string {
+  let name = wanted
+  while (Object.hasOwn(record, name)) name = `original_${name}`
+  return name
 }

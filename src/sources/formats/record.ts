@@ -4,6 +4,7 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
+import { freeName } from '../fields/names.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected } from '../fields/projection.js'
 import { partIn } from '../signs/part.js'
@@ -86,11 +87,15 @@ export class RecordReader {
     const point = this.#point(geometry)
     if (point instanceof Unreadable) return point
     const flat: Record<string, unknown> = {}
-    const put = (name: string, value: unknown): void => {
-      Object.defineProperty(flat, name, { value, enumerable: true })
+    const put = (wanted: string, value: unknown): void => {
+      Object.defineProperty(flat, freeName(wanted, flat), { value, enumerable: true })
     }
     if (isTree(properties))
-      for (const [name, value] of Object.entries(properties)) put(name in point ? `original_${name}` : name, value)
+      for (const [name, value] of Object.entries(properties)) {
+        const as = name in point ? `original_${name}` : name
+        put(as, value)
+        if (as !== name) this.#mapping.tell([{ name, as, why: `the geometry has the ${name}` }])
+      }
     if (id !== undefined) put(Object.hasOwn(flat, 'id') ? 'feature_id' : 'id', id)
     for (const [name, value] of Object.entries(point)) put(name, value)
     return flat

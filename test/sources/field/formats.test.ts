@@ -1,44 +1,8 @@
 /** Kinds of faults in the formats of static-list, one kind in each format that can have it. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { isMalformed, type Location } from '../../../src/plugin.js'
-import staticList from '../../../src/sources/static-list/index.js'
+import { describe, expect, test } from 'vitest'
 import { exactJson } from '../../../src/tasks/json/exact.js'
 import { placeOf } from '../../../src/tasks/place.js'
-
-interface Read {
-  readonly locations: readonly Location[]
-  readonly reasons: readonly string[]
-  readonly warnings: readonly string[]
-}
-
-async function read(name: string, text: string | Buffer, options: object = {}): Promise<Read> {
-  const folder = await mkdtemp(join(tmpdir(), 'owm-test-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, name), text)
-  return readSource({ file: join(folder, name), ...options })
-}
-
-async function readSource(options: object): Promise<Read> {
-  const warnings: string[] = []
-  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => void warnings.push(message) }
-  const context = {
-    baseDir: '/',
-    signal: new AbortController().signal,
-    log,
-    attempt: <T>(work: () => Promise<T>) => work(),
-  }
-  const source = await staticList.open(staticList.options.parse(options), context)
-  const locations: Location[] = []
-  const reasons: string[] = []
-  for await (const batch of source.read(undefined))
-    for (const location of batch.locations)
-      if (isMalformed(location)) reasons.push(location.reason)
-      else locations.push(location)
-  return { locations, reasons, warnings }
-}
+import { type Read, read, readSource } from './read.js'
 
 describe('the coordinates of a record are of one place in it', () => {
   const coord = { lat: 1, lon: 2 }

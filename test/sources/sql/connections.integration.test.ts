@@ -7,6 +7,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ConfigurationError, TransientError } from '../../../src/errors/index.js'
 import { Malformed, type PluginContext } from '../../../src/plugin.js'
+import { exactJson } from '../../../src/tasks/json/exact.js'
 import { folderWith, owm, owmJson, type RunOptions, root, startOwm, until } from '../../support/cli.js'
 import { untilStopped } from '../../support/faults.js'
 import { startRedis, type TestRedis } from '../../support/redis.js'
@@ -86,6 +87,19 @@ describe('what databases give becomes JSON', () => {
       spot: { x: 1, y: 2 },
       nothing: null,
     })
+  })
+
+  it("MariaDB's JSON, of which no digit and no key is lost", async () => {
+    const docs = [
+      '{"osm": 1161888007138312193, "lat": 1, "lon": 2, "n": 9007199254740993}',
+      '{"osm": 3, "lat": 1, "lon": 2, "a": 1, "a": 2}',
+    ]
+    const rows = docs.map((doc, index) => `${index + 1}, '${doc}'`)
+    const table = await tableOf(mariadb, 'k INT PRIMARY KEY, p JSON', rows)
+    const fields = { id: 'p.osm', city: 'k', latitude: 'p.lat', longitude: 'p.lon' }
+    const { locations } = await readAll({ url: mariadb.url(), table, key: 'k', fields })
+    expect(locations[0]).toMatchObject({ id: 1161888007138312193n, p: { n: 9007199254740993n } })
+    expect(exactJson(locations[1])).toContain('"a":[1,2]')
   })
 
   it('SQLite', async () => {

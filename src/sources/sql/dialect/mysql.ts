@@ -103,12 +103,15 @@ export function mysql(
   }
 }
 
-/** mysql2's own parser of JSON rounds long numbers, and of two keys of one name it takes the last. */
+/**
+ * mysql2's own parser of JSON rounds long numbers, and of two keys of one name it takes the last. MariaDB's JSON is
+ * text, with that format.
+ */
 function typeCast(
-  field: { readonly type: string; string(encoding: string): string | null },
+  field: { readonly type: string; readonly extendedFormat?: string; string(encoding: string): string | null },
   next: () => unknown,
 ): unknown {
-  if (field.type !== 'JSON') return next()
+  if (field.type !== 'JSON' && field.extendedFormat !== 'json') return next()
   const text = field.string('utf8')
   return text === null ? null : parseJson(text)
 }

@@ -1,0 +1,108 @@
+/** Names and keys of a list that something else takes: what stood under them travels, under a name that is told. */
+import { describe, expect, test } from 'vitest'
+import { exactJson } from '../../../src/tasks/json/exact.js'
+import { read } from './read.js'
+
+describe('two columns that mean one', () => {
+  test('CSV: both names are told, and the one that is taken', async () => {
+    const { locations, warnings } = await read('a.csv', 'name,lat,latitude,lon\nA,1,5,2\nB,1,5,2\n')
+    expect(locations[0]).toMatchObject({ city: 'A', latitude: '1', longitude: '2', original_latitude: '5' })
+    expect(warnings).toEqual([
+      expect.stringMatching(/a\.csv: the column "latitude" travels as original_latitude, since "lat" is the latitude$/),
+    ])
+  })
+
+  test('JSON, NDJSON and YAML: once, however many records there are', async () => {
+    const record = '{"name":"A","lat":5,"Latitude":1,"lon":2}'
+    for (const [file, text] of [
+      ['a.json', `[${record},${record},{"x":1,${record.slice(1)}]`],
+      ['a.ndjson', `${record}\n${record}\n`],
+      ['a.yaml', `- ${record}\n- ${record}\n`],
+    ] as const) {
+      const { locations, warnings } = await read(file, text)
+      expect(locations[0]).toMatchObject({ latitude: 5, original_Latitude: 1 })
+      expect(warnings).toEqual([
+        expect.stringMatching(/the key "Latitude" travels as original_latitude, since "lat" is the latitude$/),
+      ])
+    }
+  })
+
+  test('no word where the configuration chose one of them, or where the other one does not travel', async () => {
+    const text = 'name,lat,latitude,lon\nA,1,5,2\n'
+    const chosen = await read('a.csv', text, { fields: { latitude: 'lat' } })
+    expect(chosen.locations[0]).toMatchObject({ latitude: '1', original_latitude: '5' })
+    const left = await read('a.csv', text, { columns: [] })
+    expect(left.locations[0]).not.toHaveProperty('original_latitude')
+    expect([...chosen.warnings, ...left.warnings]).toEqual([])
+  })
+
+  test('a property of GeoJSON that is the geometry’s, or one called as the id of the feature', async () => {
+    const properties = '{"id":"p9","name":"a","latitude":1,"feature_id":"f"}'
+    const geometry = '{"type":"Point","coordinates":[7.4,46.9]}'
+    const record = `{"type":"Feature","id":9,"geometry":${geometry},"properties":${properties}}\n`
+    const { locations, warnings } = await read('a.ndjson', record + record)
+    const kept = { id: 'p9', latitude: 46.9, original_latitude: 1, feature_id: 'f', original_feature_id: 9 }
+    expect(locations[0]).toMatchObject(kept)
+    expect(warnings).toEqual([
+      expect.stringMatching(/the key "latitude" travels as original_latitude, since the geometry has the latitude$/),
+    ])
+  })
+})
+
+describe('the key of an object of records', () => {
+  const keyed = async (text: string, options: object = {}, file = 'a.json'): Promise<readonly (string | undefined)[]> =>
+    (await read(file, text, { layout: 'keyed', ...options })).locations.map(exactJson)
+  const own = '{"00AK":{"id":1,"name":"A","lat":1,"lon":2},"00AL":{"id":1,"name":"A","lat":1,"lon":2}}'
+
+  test('is the id where a record has none, or the same one', async () => {
+    const text = '{"00AK":{"name":"A","lat":1,"lon":2},"7":{"id":7,"name":"B","lat":1,"lon":2}}'
+    expect(await keyed(text)).toEqual([
+      '{"city":"A","latitude":1,"longitude":2,"id":"00AK"}',
+      '{"id":7,"city":"B","latitude":1,"longitude":2}',
+    ])
+  })
+
+  test('travels as original_key beside another id', async () => {
+    for (const file of ['a.json', 'a.yaml'])
+      expect(await keyed(own, {}, file)).toEqual([
+        '{"id":1,"city":"A","latitude":1,"longitude":2,"original_key":"00AK"}',
+        '{"id":1,"city":"A","latitude":1,"longitude":2,"original_key":"00AL"}',
+      ])
+    expect(await keyed('{"a":{"id":1,"name":"A","lat":1,"lon":2,"original_key":3}}')).toEqual([
+      '{"id":1,"city":"A","latitude":1,"longitude":2,"original_key":3,"original_original_key":"a"}',
+    ])
+  })
+
+  test('unless source.columns names others', async () => {
+    expect(await keyed(own, { columns: [] })).toEqual(Array(2).fill('{"id":1,"city":"A","latitude":1,"longitude":2}'))
+    expect((await keyed(own, { columns: ['original_key'] }))[0]).toContain('"original_key":"00AK"')
+  })
+})
+
+describe('both coordinates in one value', () => {
+  const coordinates = async (value: string): ReturnType<typeof read> =>
+    read('a.ndjson', `{"name":"A","g":${value}}\n{"name":"B","g":"POINT(1 2)"}\n`, { fields: { coordinates: 'g' } })
+
+  test('a GeoJSON point, also as text', async () => {
+    const point = '{"type":"Point","coordinates":[7.4,46.9]}'
+    for (const value of [point, JSON.stringify(point)])
+      expect((await coordinates(value)).locations[0]).toMatchObject({ latitude: 46.9, longitude: 7.4 })
+    const line = '{"type":"LineString","coordinates":[[7.4,46.9],[8,47]]}'
+    for (const value of [line, JSON.stringify(line)])
+      expect((await coordinates(value)).reasons).toEqual(['coordinates must be one Point, not a LineString'])
+    const foreign = '{"type":"Point","crs":"EPSG:2056","coordinates":[2600000,1200000]}'
+    for (const value of [foreign, JSON.stringify(foreign)])
+      await expect(coordinates(value)).rejects.toThrow(/projection EPSG:2056/)
+  })
+
+  test('a point of MySQL or PostgreSQL: which is which, they do not say', async () => {
+    expect((await coordinates('{"x":7.4,"y":46.9}')).reasons).toEqual([
+      'coordinates are an x and a y: let the query give ST_AsText(…), or map both, fields: {longitude: ….x, …}',
+    ])
+  })
+
+  test('a text that is no point', async () => {
+    for (const value of ['"{}"', '"{\\"coordinates\\""'])
+      expect((await coordinates(value)).reasons).toEqual(['coordinates must be "lat, lon", WKT or a GeoJSON point'])
+  })
+})
