@@ -1,5 +1,5 @@
 /** Reads a list page by page; each page is one request under owm's retries. */
-import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
+import { ConfigurationError, isOwmError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import { oneLine } from '../signs/tree.js'
@@ -7,7 +7,7 @@ import type { Reader } from './answer/index.js'
 import { type Checkpoint, identityOf, type LastPage, parseCheckpoint } from './checkpoint.js'
 import { Headless, NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
-import { type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
+import { emptyPage, type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
 import { hashOf } from './places.js'
 import type { Client } from './request.js'
 import { Tally } from './tally.js'
@@ -143,11 +143,14 @@ export class Pages {
   }
 
   async #page(here: Place): Promise<Page | 'end'> {
-    const { limit } = this.#pagination
+    const { limit, isCounted } = this.#pagination
+    const isUnsure = isCounted && this.#tally.isUnsure(limit)
+    if (isUnsure && !this.#tally.saysMore) return this.#behindTotal(here)
     try {
       const page = await this.#context.attempt(() => this.#once(here))
-      if (!this.#pagination.isCounted || !this.#tally.isRepeated(page)) return page
-      if (this.#mayCountFromOne && here === 1 && !this.#tally.isReached) return this.#fromOne()
+      if (isUnsure) return this.#tally.isNew(page) ? page : 'end'
+      if (!isCounted || !this.#tally.isRepeated(page)) return page
+      if (this.#mayCountFromOne && here === 1) return this.#fromOne()
       if (!this.#tally.isPlainEnd('repeat', limit)) return page
       const isDoubtful = this.#api.given.pagination.end === 'short' || this.#tally.isRound
       if (this.#tally.pages === 1 && !this.#tally.isReached && isDoubtful)
@@ -162,11 +165,29 @@ export class Pages {
     }
   }
 
-  /** Asks for a page, unless it is on its way. Throws where it is empty, but shouldn't be. */
-  async #once(here: Place): Promise<Page> {
+  /**
+   * The page behind the one that should be the last by the total. Nothing else says that there is one: so whatever
+   * comes but places that weren't there before is the end, a server's refusal, too.
+   */
+  async #behindTotal(here: Place): Promise<Page | 'end'> {
+    const page = await this.#asked(here).catch((error: unknown) => {
+      if (!isOwmError(error) || this.#context.signal.aborted) throw error
+      return emptyPage
+    })
+    if (this.#tally.isNew(page)) return page
+    return this.#mayCountFromOne && here === 1 && this.#tally.isRepeated(page) ? this.#fromOne() : 'end'
+  }
+
+  /** A page, which may be on its way. */
+  #asked(here: Place): Promise<Page> {
     const asked = this.#ahead ?? this.#ask(here)
     this.#ahead = undefined
-    const page = await asked
+    return asked
+  }
+
+  /** Asks for a page. Throws where it is empty, but shouldn't be. */
+  async #once(here: Place): Promise<Page> {
+    const page = await this.#asked(here)
     const { count, total } = this.#tally
     const most = page.total ?? total ?? 0
     if (page.count > 0 || (this.#mayCountFromOne && here === 0)) return page
@@ -189,7 +210,7 @@ export class Pages {
       'pages 0 and 1 are the same: they count from 1',
     )
     this.#place = 2
-    return this.#page(2)
+    return this.#tally.isReached ? this.#behindTotal(2) : this.#page(2)
   }
 
   /** Page 0 isn't there: page 1 is the first one, or the fault is another. */
@@ -230,7 +251,7 @@ export class Pages {
     if (isCounted) {
       // Some servers count from 1, and have nothing at 0.
       if (page.count === 0 && this.#mayCountFromOne && here === 0) return 1
-      return this.#tally.isOver(page, limit) ? undefined : this.#pagination.after(here, page)
+      return this.#tally.isOver(limit) ? undefined : this.#pagination.after(here, page)
     }
     if (page.hasMore === false || this.#tally.isOverAtLast(page)) return undefined
     const next = this.#pagination.after(here, page)

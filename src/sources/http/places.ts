@@ -9,12 +9,18 @@ import type { Page } from './pagination/index.js'
 type Item = Page['records'][number]
 
 /** Undefined for what is no place. */
-export function keyOf(item: Item): string | undefined {
+function keyOf(item: Item): string | undefined {
   const place = isMalformed(item) ? undefined : placeOf(item)
   return place === undefined || place instanceof Rejection ? undefined : place.key
 }
 
 const textOf = (item: Item): string => keyOf(item) ?? (isMalformed(item) ? item.value : (exactJson(item) ?? ''))
+
+/** Whether a page has a place that none of the others has: at the end of a list servers give their pages once more. */
+export function hasNew({ records }: Page, others: readonly Page[]): boolean {
+  const known = new Set(others.flatMap((page) => page.records.map(keyOf)))
+  return records.map(keyOf).some((key) => key !== undefined && !known.has(key))
+}
 
 /** The same for a page with the same places in the same order. */
 export const hashOf = ({ records }: Page): string => hash('sha256', JSON.stringify(records.map(textOf))).slice(0, 16)

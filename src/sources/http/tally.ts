@@ -15,6 +15,7 @@ import { circle } from './circle.js'
 import { nextHints } from './errors.js'
 import type { Options } from './options.js'
 import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
+import { hasNew } from './places.js'
 
 /** Pages in a row, and items in them, in which nothing is usable: no list of places is like that. */
 const mostUseless = { pages: 3, items: 20, ofAnySize: 10 }
@@ -39,6 +40,8 @@ export class Tally {
   #hasChanged = false
   readonly #marks = circle()
   readonly #places = circle()
+  /** The first page that has anything in it; undefined where reading goes on behind it. */
+  #first: Page | undefined
   #last = emptyPage
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
@@ -123,6 +126,7 @@ export class Tally {
       )
     this.#largest = Math.max(this.#largest, page.count)
     this.#last = page
+    if (isFirst || this.#first?.count === 0) this.#first = page
     this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
     this.#empty = page.count > 0 ? 0 : this.#empty + 1
     this.#judge(page, named)
@@ -163,16 +167,44 @@ export class Tally {
     throw this.#wasUseful ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })
   }
 
-  /** Whether the list is over behind a page, of a list whose pages are counted. */
-  isOver({ count, hasMore }: Page, limit: number | undefined): boolean {
+  /** Whether the list is over behind the last page, of a list whose pages are counted. */
+  isOver(limit: number | undefined): boolean {
+    const { count, hasMore } = this.#last
     if (hasMore !== undefined) return !hasMore
     if (this.#pagesInAll !== undefined && this.#pages >= this.#pagesInAll && !this.#hasChanged) return true
     // The first page may be short, since the server gives fewer than it is asked for.
     if (this.#given.pagination.end === 'short' && count < Math.min(limit ?? 0, this.#largest)) return true
     // A total that moves, or that may count just the one page, ends no list: the page after it must be empty, or
     // not be there.
-    const mayCountOnePage = this.#given.total === undefined && this.#pages === 1 && count === this.total
-    return this.isReached && !this.#hasChanged && !mayCountOnePage
+    return this.isReached && !this.#hasChanged && !this.#mayCountOnePage && !this.isUnsure(limit)
+  }
+
+  get #mayCountOnePage(): boolean {
+    return this.#given.total === undefined && this.#pages === 1 && this.#last.count === this.total
+  }
+
+  /**
+   * Whether full pages have just reached the total, and no answer says itself that the list is over: the total may be
+   * the number of pages, or the most that a server counts. So one page more is asked for.
+   */
+  isUnsure(limit: number | undefined): boolean {
+    const { count, rows, isSilent, hasMore } = this.#last
+    const isFull = count > 0 && (count === limit || rows === limit || (this.#pages > 1 && count === this.#largest))
+    const isAllowed = this.#pages < (this.#given.maxPages ?? Number.POSITIVE_INFINITY)
+    const isExact = this.count === this.total && !this.#hasChanged && !this.#mayCountOnePage
+    return isExact && isFull && isAllowed && hasMore === undefined && (isSilent || this.saysMore)
+  }
+
+  /** Whether the last page says that more follows than was read. */
+  get saysMore(): boolean {
+    return this.#signs.some((sign) => this.#isMissed(sign))
+  }
+
+  /** Whether a page has what isn't on the last page, nor on the first: it isn't one of these once more. */
+  isNew(page: Page): boolean {
+    const isNew = hasNew(page, [this.#first ?? emptyPage, this.#last])
+    if (isNew && !this.#first) throw new ResumePointError(`there is more behind the ${this.total} items of its total`)
+    return isNew
   }
 
   /** Whether a list that isn't counted is over, though an answer names a next page: it does so for ever. */
