@@ -1,6 +1,7 @@
 /** What every reader of a format takes and gives. */
 import { ConfigurationError } from '../../errors/index.js'
-import { type Location, Malformed } from '../../plugin.js'
+import { isMalformed, type Location, Malformed } from '../../plugin.js'
+import { placeOf } from '../../tasks/place.js'
 
 export const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
 export type Format = (typeof formats)[number]
@@ -36,13 +37,40 @@ export class NoRecord extends Malformed {
   }
 }
 
-/** Why the last record of a text is taken for a part of one: it is none, and nothing says that it ends. */
-export function brokenIn(last: Location | Malformed | undefined, text: string): string | undefined {
-  if (!(last instanceof NoRecord)) return undefined
-  return last.isOpen || !endsLine.test(text) ? last.reason : undefined
+const endsLine = /[\r\n]$/
+
+/** What no value ends in: a separator, a sign, half of a character. */
+const unfinished = /[^\p{L}\p{N}"'\])}]$/u
+
+/**
+ * Why the last record of a text is taken for a part of one; undefined where nothing says so.
+ *
+ * @param text its last characters are enough
+ */
+export function brokenIn(
+  last: Location | Malformed | undefined,
+  text: string,
+  format: Format,
+  quoting: { readonly delimiter?: string | undefined; readonly quote?: string | undefined },
+): string | undefined {
+  if (last === undefined) return undefined
+  const isEnded = endsLine.test(text)
+  if (last instanceof NoRecord && (last.isOpen || !isEnded)) return last.reason
+  if (!isEnded && unfinished.test(text)) {
+    // A last column without a value is no sign in a row that can be used: it may be one that has none.
+    const made = isMalformed(last) ? last : placeOf(last)
+    if ('reason' in made) return made.reason
+  }
+  return format === 'tsv' ? openIn(text, quoting) : undefined
 }
 
-export const endsLine = /[\r\n]$/
+/** In TSV a quote may be a character like any other: one that opens the last value counts only without a line end. */
+function openIn(text: string, { delimiter = '\t', quote }: Parameters<typeof brokenIn>[3]): string | undefined {
+  const line = text.split(/[\r\n]/).at(-1) ?? ''
+  const value = line.split(delimiter).at(-1) ?? ''
+  const isOpen = quote !== '' && value.startsWith(quote ?? '"') && value.indexOf(quote ?? '"', 1) < 0
+  return isOpen ? 'a quote in its last value is never closed' : undefined
+}
 
 /** Characters of one record: a longer one has a quote or a bracket that is never closed. */
 export const maxRecord = 8 * 1024 * 1024

@@ -20,7 +20,7 @@ export function errorIn(record: Location | Malformed): string | undefined {
   }
   // Where a value is to blame, it is a record.
   const isRecord = record.field !== undefined
-  return !isRecord && words.test(record.value) ? oneLine(record.value) || 'a web page' : undefined
+  return !isRecord && words.test(record.value) ? oneLine(record.value) || 'an HTML document' : undefined
 }
 
 const badStart = new RegExp(`^\\W*(${[...said, 'truncated', 'incomplete'].join('|')})\\b`, 'i')

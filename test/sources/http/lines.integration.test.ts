@@ -35,6 +35,10 @@ describe('a last record that breaks off', () => {
     ['a row', 'csv', `${head}1,A,1,2\n2,B,3,4\n3,C,5`],
     ['between quotes', 'csv', `${head}1,A,1,2\n2,"B\n`],
     ['a row', 'tsv', 'id\tname\tlat\tlon\n1\tA\t1\t2\n2\tB'],
+    ['in front of a value', 'csv', `${head}1,A,1,2\n2,B,1,`],
+    ['behind a sign', 'csv', `${head}1,A,1,2\n2,B,1,-`],
+    ['in front of a value', 'tsv', 'id\tname\tlat\tlon\n1\tA\t1\t2\n2\tB\t1\t'],
+    ['between quotes', 'tsv', 'id\tlat\tlon\tname\n1\t1\t2\tA\n2\t1\t2\t"B'],
     ['an object', 'ndjson', '{"id":1,"name":"a","lat":1,"lon":2}\n{"id":3,"na'],
   ])('%s in %s: the answer may be whole next time', async (_, format, text) => {
     const said = { message: expect.stringMatching(/^The answer of http.* breaks off in its last record: /) }
@@ -57,10 +61,30 @@ describe('a last record that breaks off', () => {
       ['ndjson', '{"id":0,"name":"A","lat":1,"lon":2}\n{"id":1,"name":"B","lat":1,"lon":2}'],
     ] as const)
       expectWhole(await pages(format, [text]), 2)
+    expectWhole(await pages('csv', ['id,name,lat,lon,note\n0,A,1,2,x\n1,B,3,4,']), 2)
     // A bad row with an end is one that somebody wrote.
     const read = await pages('csv', [`${head}0,A,1,2\n3,C,5\n`])
     expect(read.error).toBeUndefined()
     expect(read.locations).toHaveLength(2)
+  })
+
+  test('the words of a gateway or of a program, behind rows or alone: a bad moment, whatever they say', async () => {
+    for (const words of [
+      '<html>502 Bad Gateway</html>',
+      '0,A,1,2\n<html>502 Bad Gateway</html>',
+      '0,A,1,2\nERROR: invalid page in block 5',
+    ]) {
+      const read = await pages('csv', [`${head}${words}\n`], { pagination: { type: 'link' } })
+      expect(read.error, words).toBeInstanceOf(TransientError)
+      expect(String(read.error)).toContain('answered with an error')
+    }
+  })
+
+  test('a row of the first page is said to stand there', async () => {
+    for (const type of ['link', 'cursor']) {
+      const { batches } = await pages('csv', [`${head}0,A,1,2\n`], { pagination: { type } })
+      expect(batches[0]?.position(0)).toBe('the first page, line 2')
+    }
   })
 
   test('an error in a comment behind the last row', async () => {

@@ -68,7 +68,8 @@ describe('owm produce', () => {
     holds = false
     const { json } = await owmJson<ProduceResult>(['produce', '--slot', slot], { cwd, env })
     expect(json).toMatchObject({ source: { read: 100, rejected: 0, duplicates: 0 }, outbox: { pending: 0 } })
-    expect(pagesOf(server).slice(7)).toEqual([5, 6, 7, 8, 9])
+    // Page 10 shows that the total is right.
+    expect(pagesOf(server).slice(7)).toEqual([5, 6, 7, 8, 9, 10])
     expect(await delivered('killed')).toEqual(upTo(100))
   })
 

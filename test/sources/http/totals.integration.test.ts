@@ -1,4 +1,4 @@
-/** A total that full pages reach exactly, and nothing else ends the list: it may count pages, or be the most there is. */
+/** A total that full pages reach exactly, and nothing else ends the list: it may count pages. */
 import type { ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { ConfigurationError, ResumePointError } from '../../../src/errors/index.js'

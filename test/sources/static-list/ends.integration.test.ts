@@ -121,7 +121,7 @@ describe('a list in which a program broke off', () => {
     ['list.json', `[${ndjson.trim().replace('\n', ',')},{"status":"error","message":"quota"}]`, /an error: .*quota/],
     ['list.csv', `${csv}ERROR: canceling statement due to statement timeout\n`, /ends in an error: ERROR: cancel/],
     ['list.csv', `${csv}{"message":"Internal error","code":500}\n`, /ends in an error: .*Internal error/],
-    ['list.csv', `${csv}<html><body>504 Gateway Time-out</body></html>\n\n`, /ends in an error: a web page/],
+    ['list.csv', `${csv}<html><body>504 Gateway Time-out</body></html>\n\n`, /ends in an error: an HTML document/],
     ['list.tsv', `${csv.replaceAll(',', '\t')}java.sql.SQLException: closed\n`, /ends in an error: java/],
     ['list.csv', `${csv}Genf,46`, /breaks off in its last record: the row has 2 columns/],
     ['list.ndjson', `${ndjson}{"name":"Genf","la`, /breaks off in its last record: the line isn't JSON/],

@@ -93,7 +93,7 @@ export class Reader {
     )
     this.#mustEndWell(records, about, errorInLastComment(text, this.#given.comment))
     // Many servers don't end the last line: what can be read is whole.
-    const broken = brokenIn(records.at(-1), text)
+    const broken = brokenIn(records.at(-1), text, list.format, this.#given)
     if (broken !== undefined)
       throw new TransientError(
         masked(`The answer of ${where} breaks off in its last record: ${broken}.`, this.#secrets),
@@ -152,7 +152,9 @@ export class Reader {
   #mustEndWell(records: Page['records'], about: About, behind?: string): void {
     const last = records.at(-1)
     const said = (last && errorIn(last)) ?? behind
-    if (said !== undefined) this.#refuse({ said, isLasting: false }, about)
+    if (said === undefined) return
+    // Where others came before it, there is such a page, whatever its words are.
+    this.#refuse({ said, isLasting: false }, { ...about, isFirst: about.isFirst && records.length === 1 })
   }
 
   #page(json: unknown, answer: Answer, about: About): Page {

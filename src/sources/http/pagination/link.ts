@@ -1,6 +1,6 @@
 /** Pages by a link, which each answer gives for the next one. */
 import type { Options } from '../options.js'
-import type { Page, Pagination, Place } from './pagination.js'
+import { type Page, type Pagination, type Place, positionBehind } from './pagination.js'
 
 export class ByLink implements Pagination {
   readonly type = 'link'
@@ -47,6 +47,6 @@ export class ByLink implements Pagination {
   }
 
   position(_place: Place, before: number, at: number | string): string {
-    return typeof at === 'string' ? `the page behind item ${before}${at}` : `item ${before + at + 1}`
+    return positionBehind(before, at)
   }
 }

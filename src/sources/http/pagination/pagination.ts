@@ -68,3 +68,9 @@ export interface Pagination {
   /** Where a record of a page stands; `before` items came before that page. */
   position(place: Place, before: number, at: number | string): string
 }
+
+/** Where a record stands in a list whose pages have no numbers: `before` items came before its page. */
+export function positionBehind(before: number, at: number | string): string {
+  if (typeof at === 'number') return `item ${before + at + 1}`
+  return `${before === 0 ? 'the first page' : `the page behind item ${before}`}${at}`
+}
