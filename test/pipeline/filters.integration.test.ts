@@ -160,6 +160,16 @@ describe('conditions with operators', () => {
     expect(stderr).not.toContain('closed')
   })
 
+  it('or of one that no name comes near, unless it is to be absent: what was to be left out is delivered', async () => {
+    for (const wanted of [{ not: 'X' }, '']) {
+      const { code, stderr } = await runWith({ regoin: wanted })
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr: expect.stringMatching(/no location has regoin\. .* They have /),
+      })
+    }
+  })
+
   it.each([
     [{ country: { gte: 5 } }, 'source.where: country is a number in no location, such as "DE"'],
     [{ peeple: { gte: 5 } }, 'source.where: no location has peeple'],

@@ -23,6 +23,8 @@ export class FieldCheck {
   #read = 0
   /** Fields that no location has had so far, each with whether its condition needs it. */
   readonly #unseen: Map<string, boolean>
+  /** Fields that are asked to be absent: in a list with gaps none may have them. */
+  readonly #unwanted: Set<string>
   /** Fields that the first locations had: one of them may be meant. */
   readonly #seen = new Set<string>()
   readonly #compared: Map<string, Compared>
@@ -33,6 +35,8 @@ export class FieldCheck {
     this.#log = log
     const fields = Object.entries(where)
     this.#unseen = new Map(fields.map(([field, wanted]) => [field, !meeting(wanted)(undefined)]))
+    const unwanted = fields.filter(([, wanted]) => !('length' in wanted) && wanted.exists === false)
+    this.#unwanted = new Set(unwanted.map(([field]) => field))
     const compared = fields.filter(([, wanted]) => isBounded(wanted))
     this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
   }
@@ -59,7 +63,8 @@ export class FieldCheck {
       const hint = this.#hintFor(field, near)
       if (isNeeded) throw new ConfigurationError(message, { hint })
       const fields = { event: 'field-missing', field }
-      if (near !== undefined) this.#log.warn(fields, `${message} All of them meet its condition. ${hint}`)
+      if (near !== undefined || !this.#unwanted.has(field))
+        this.#log.warn(fields, `${message} All of them meet its condition. ${hint}`)
     }
     if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
   }
