@@ -110,7 +110,8 @@ export async function loadConfig(
   // In YAML and JSON they keep their digits.
   const rounded = found && found.text === undefined ? roundedIn(merged) : []
   // Also of sections that are left out: what the outbox holds of earlier runs may have their secrets.
-  secrets.add(...secretsIn(merged), ...addressesIn(merged['notify'], cwd, baseDir, outboxIn(merged)))
+  const told = [merged['notify'], isTree(merged['metrics']) ? merged['metrics']['pushgateway'] : undefined]
+  secrets.add(...secretsIn(merged), ...addressesIn(told, cwd, baseDir, outboxIn(merged)))
   const plugins = [merged['source'], merged['sink']]
   for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
 

@@ -4,11 +4,10 @@
  */
 import Counter from 'prom-client/lib/counter.js'
 import Gauge from 'prom-client/lib/gauge.js'
-import Pushgateway from 'prom-client/lib/pushgateway.js'
 import Registry from 'prom-client/lib/registry.js'
 import { replaceFile } from '../files/replace.js'
 import { type EndedAfter, wholeShard } from './ended.js'
-import { abortedAfter } from './post.js'
+import { abortedAfter, post } from './post.js'
 
 interface Metric {
   readonly name: string
@@ -168,18 +167,19 @@ export async function push(
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<void> {
-  // The time-out covers all of it; the client's own, of the socket, would begin anew with each byte.
-  const gateway = new Pushgateway(url, { signal: abortedAfter(timeoutMs, signal), agent: false }, registry)
-  await gateway.pushAdd({ jobName: job, groupings: groupingsOf(labels) })
+  const address = new URL(url)
+  const path = ['metrics', 'job', job, ...groupingsOf(labels).flat()].map(encodeURIComponent).join('/')
+  address.pathname = `${address.pathname.replace(/\/$/, '')}/${path}`
+  const body = await registry.metrics()
+  await post(address.href, { body, type: registry.contentType, signal: abortedAfter(timeoutMs, signal) })
 }
 
 /** A path has no place for a slash or for nothing: such values go as base64, under another name. */
-function groupingsOf(labels: Readonly<Record<string, string>>): Record<string, string> {
-  const inPath = Object.entries(labels).map(([name, value]): [string, string] => {
+function groupingsOf(labels: Readonly<Record<string, string>>): [name: string, value: string][] {
+  return Object.entries(labels).map(([name, value]) => {
     if (value !== '' && !value.includes('/')) return [name, value]
     return [`${name}@base64`, value === '' ? '=' : Buffer.from(value).toString('base64url')]
   })
-  return Object.fromEntries(inPath)
 }
 
 /** `owm.prom` of the shard 0 of 3: `owm-0-of-3.prom`. */

@@ -31,7 +31,7 @@ export async function measure(
   await Promise.all([
     textfile &&
       writeTextfile(fileOfShard(textfile, ended.shard), registry).catch(warn("metrics.textfile can't be written")),
-    pushgateway && push(pushgateway, registry, all, signal).catch(warn("metrics.pushgateway isn't reached")),
+    pushgateway && push(pushgateway, registry, all, signal).catch(warn('metrics.pushgateway failed')),
   ])
 }
 

@@ -19,7 +19,8 @@ export async function heard(): Promise<Heard> {
     all.requests.push({ method: request.method ?? '', path, search, body })
     if (all.status === 0) return
     response.statusCode = all.status
-    response.end('ok')
+    // As many servers do, and some of a check's address is in it.
+    response.end(`Cannot ${request.method} ${request.url}`)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { folderWith, owm, until } from '../support/cli.js'
 import { startRedis } from '../support/redis.js'
 import { at } from '../support/scheduled.js'
-import { freePort, seriesIn } from './heard.js'
+import { freePort, heard, seriesIn } from './heard.js'
 
 const run = promisify(execFile)
 
@@ -190,8 +190,30 @@ test('the Pushgateway gets them and keeps the last success; where it is not reac
   await gone
   await writeFile(join(cwd, 'list.csv'), list)
   const ended = await owm(['produce', '--log-level', 'debug'], at(cwd, '2026-11-23T13:00:20Z'))
-  expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: metrics\.pushgateway isn't reached/) })
+  expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: metrics\.pushgateway failed/) })
   expect(`${ended.stdout}${ended.stderr}`).not.toContain('hidden-word')
+})
+
+test("the Pushgateway's address is shown nowhere, nor is what it answers", async () => {
+  const server = await heard()
+  server.status = 404
+  const url = `${server.url}/tenant/hush-token-77/`
+  const cwd = await folder({ metrics: { pushgateway: { url: '${file:./address}' } } })
+  await writeFile(join(cwd, 'address'), url)
+  const { requests } = server
+  for (const format of ['words', 'json']) {
+    const { code, stdout, stderr } = await owm(['produce', '--log-level', 'debug', '--log-format', format], { cwd })
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/pushgateway failed/) })
+    expect(stderr).toContain("it answered 404")
+    expect(requests.at(-1)?.path).toBe('/tenant/hush-token-77/metrics/job/owm/pipeline/default/shard/0-of-1')
+    expect(`${stdout}${stderr}`).not.toContain('hush')
+  }
+  // Written into the configuration, too.
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(settings({ metrics: { pushgateway: { url } } })))
+  for (const args of [['produce'], ['config', 'show'], ['config', 'show', '--json']]) {
+    const { stdout, stderr } = await owm(args, { cwd })
+    expect(`${stdout}${stderr}`).not.toContain('hush')
+  }
 })
 
 test('flush, backfill and `schedule run` write them, too', async () => {

@@ -159,7 +159,7 @@ test('what only the sink knows of is not served again', async () => {
 test.each([
   [['--from', 'noon', '--to', hour(9)], 2, /--from noon is not a time/],
   [range(9, 6), 2, /is later than/],
-  [range(9, 23), 2, /more than one scheduled time ahead/],
+  [range(9, 23), 2, /later than the next scheduled time/],
 ])('%j is %i', async (args, code, message) => {
   const cwd = await folderOf()
   expect(await owm(['backfill', ...args], at(cwd, '2026-11-23T10:30:00Z'))).toMatchObject({

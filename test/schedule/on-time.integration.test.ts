@@ -146,7 +146,7 @@ test('another expression neither repeats nor loses what was served', async () =>
   expect(json.served.map(({ slot }) => slot).sort()).toEqual(['2026-11-23T10:10:00Z', '2026-11-23T10:20:00Z'])
 })
 
-test('a slot that is named is served, if it is at most one period ahead', async () => {
+test('a slot that is named is served, if it is not later than the next scheduled time', async () => {
   const cwd = await folderOf()
   await produce(cwd, '2026-11-23T10:00:00Z')
   expect(await produce(cwd, '2026-11-23T10:05:00Z', '--slot', '2026-11-23T11:00:00Z')).toMatchObject({ code: 0 })
@@ -155,7 +155,12 @@ test('a slot that is named is served, if it is at most one period ahead', async 
     slot: '2026-11-23T11:00:00Z',
     sink: { delivered: 0 },
   })
-  expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', '2026-11-23T13:00:00Z')).toMatchObject({ code: 2 })
+  // It would cover 12:00, which hasn't come.
+  for (const slot of ['2026-11-23T12:00:01Z', '2026-11-23T12:59:59Z', '2026-11-23T13:00:00Z'])
+    expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', slot)).toMatchObject({ code: 2 })
+  expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', '2026-11-23T11:59:59Z')).toMatchObject({ code: 0 })
+  expect((await produce(cwd, '2026-11-23T12:01:00Z')).json.slot).toBe('2026-11-23T12:00:00Z')
+  expect(await countIn(cwd)).toBe(12)
 })
 
 test('a clock that goes back repeats nothing', async () => {

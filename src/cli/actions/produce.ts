@@ -158,12 +158,11 @@ function slotGiven(given: string | undefined, { env }: Surroundings): string | u
   return slotNamed(given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', given)
 }
 
-/** A slot that is more than one period ahead is a slip. Throws UsageError. */
+/** A slot behind the next scheduled time is a slip: it would cover times that haven't come. Throws UsageError. */
 export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'The slot'): void {
   const next = timetable.after(now())
-  const after = next === undefined ? undefined : timetable.after(next)
-  if (after === undefined || Date.parse(slot) < after) return
-  throw new UsageError(`${what} ${slot} is more than one scheduled time ahead.`, {
+  if (next === undefined || Date.parse(slot) <= next) return
+  throw new UsageError(`${what} ${slot} is later than the next scheduled time.`, {
     hint: '`schedule.cron` says when its time comes; without --slot a start serves the newest time that is due.',
   })
 }
