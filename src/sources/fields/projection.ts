@@ -1,5 +1,6 @@
 /** The projections that lists name: owm reads longitude and latitude of WGS 84 only, and assumes no other. */
 import { ConfigurationError } from '../../errors/index.js'
+import { exactJson } from '../../tasks/json/exact.js'
 
 /** A list in another projection. */
 export const projected = (title: string, name: string): ConfigurationError =>
@@ -32,7 +33,7 @@ function nameOf(crs: unknown): string {
   const { properties, name }: { properties?: unknown; name?: unknown } = Object(crs)
   const inside: { name?: unknown; code?: unknown; href?: unknown } = Object(properties)
   const found = inside.name ?? inside.code ?? inside.href ?? name
-  return found === undefined ? JSON.stringify(crs) : String(found)
+  return found === undefined ? (exactJson(crs) ?? '') : String(found)
 }
 
 function wkidOf(reference: unknown): string | undefined {

@@ -2,6 +2,7 @@
  * Whether an empty page is the end of a list, or a failure with a good status. At the end a server says of itself what
  * it said with the pages before, or that there is no more; anything else is a failure.
  */
+import { exactJson } from '../../tasks/json/exact.js'
 import type { Member } from './members.js'
 import { isOfPaging } from './signs.js'
 
@@ -46,7 +47,7 @@ const isPlain = (name: string): boolean => plainNames.test(name) || isOfPaging(n
 const isInner = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 const wordsOf = (value: unknown): string => {
-  if (isInner(value)) return Object.keys(Object(value)).length === 0 ? '' : (JSON.stringify(value) ?? '')
+  if (isInner(value)) return Object.keys(Object(value)).length === 0 ? '' : (exactJson(value) ?? '')
   return value === null ? '' : String(value)
 }
 

@@ -1,4 +1,5 @@
 /** Answers that were saved as a file: whether one is the whole list, by what it says itself. */
+import { exactJson } from '../../tasks/json/exact.js'
 import { laterPage, limitIn } from './earlier.js'
 import { hasMore, totalsIn } from './marks.js'
 import { membersOf } from './members.js'
@@ -24,7 +25,7 @@ export function partIn(document: unknown, items: number): string | undefined {
     if (sign && (kind !== 'next' || more === undefined)) return wordsOf(sign, items)
   }
   const later = laterPage(members)
-  if (later) return `says that it isn't the first page: ${later.at} is ${oneLine(JSON.stringify(later.value) ?? '')}`
+  if (later) return `says that it isn't the first page: ${later.at} is ${oneLine(exactJson(later.value) ?? '')}`
   const limit = isSilent(members) && totalsIn(document).length === 0 ? limitIn(members, items) : undefined
   return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }

@@ -1,5 +1,6 @@
 /** Answers with a good status that say in their body that they are none. */
 
+import { exactJson } from '../../tasks/json/exact.js'
 import { isTree, type Tree } from '../../tasks/json/tree.js'
 import { oneLine, shapeOf, valueAt, wholeOf } from './tree.js'
 
@@ -94,7 +95,7 @@ function notOk(json: unknown, ok: Wanted): Refusal | undefined {
     const value = valueAt(json, path)
     if ([wanted].flat().some((each) => String(each) === String(value))) continue
     const message = isTree(json) ? messageIn(lowered(json)) : ''
-    const shown = value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value))
+    const shown = value === undefined ? 'missing' : (exactJson(value) ?? String(value))
     return { said: oneLine(`${path} is ${shown}${message === '' ? '' : `: ${message}`}`), isLasting: false }
   }
   return undefined
@@ -104,7 +105,7 @@ function notOk(json: unknown, ok: Wanted): Refusal | undefined {
 function onlyMessage(json: readonly unknown[]): Refusal | undefined {
   const [only, ...others] = json
   if (others.length > 0 || !isTree(only) || Object.keys(only).join() !== 'message') return undefined
-  return { said: oneLine(JSON.stringify(only['message'])), isLasting: true }
+  return { said: oneLine(exactJson(only['message']) ?? ''), isLasting: true }
 }
 
 const lowered = (tree: Tree): Tree =>
@@ -150,7 +151,7 @@ function messageIn(tree: Tree): string {
     if (!isSomething(value) || typeof value !== 'object') continue
     const inner: unknown = Array.isArray(value) ? value[0] : value
     const words = isTree(inner) ? messageIn(lowered(inner)) : String(inner)
-    return words === '' ? (JSON.stringify(value) ?? '') : words
+    return words === '' ? (exactJson(value) ?? '') : words
   }
   return ''
 }

@@ -5,6 +5,7 @@
  * than was read, it isn't taken for the whole.
  */
 
+import { exactJson } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
 import { linksIn, nextOf, wholeOf } from './tree.js'
@@ -105,7 +106,7 @@ const noteWords = new RegExp(
 )
 
 const isPart = ({ name, value, isNear }: Member): boolean => {
-  const words = Array.isArray(value) && /^(messages|warnings|notices)$/.test(name) ? JSON.stringify(value) : value
+  const words = Array.isArray(value) && /^(messages|warnings|notices)$/.test(name) ? exactJson(value) : value
   const isSaid = noteNames.test(name) ? noteWords : partWords
   return isNear && names.words.test(name) && typeof words === 'string' && isSaid.test(words)
 }
@@ -128,7 +129,7 @@ export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> =
 
 function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
   const { at, name, value, isNear } = member
-  const said = typeof value === 'object' ? (JSON.stringify(value) ?? '').slice(0, 60) : String(value).slice(0, 60)
+  const said = typeof value === 'object' ? (exactJson(value) ?? '').slice(0, 60) : String(value).slice(0, 60)
   const sign = { at, said, atLeast: 0, hint: anyWay }
   for (const kind of ['items', 'pages'] as const) {
     const atLeast = isNear && names[kind].test(name) ? countIn(value) : undefined

@@ -226,6 +226,20 @@ describe('an empty page that is a failure', () => {
     expectAll(await withPage(other, good, options), 20)
   })
 
+  // No double holds it: a plain JSON.stringify of it throws.
+  const long = '1161888007138312193'
+  test.each<[what: string, body: string, options?: object]>([
+    ['where `ok` looks', `{"items":[],"state":${long}}`, { ok: { state: 7 } }],
+    ['in an error', `{"error":{"trace":[${long}],"of":{"id":${long}}}}`],
+    ['in a message alone', `[{"message":${long}}]`],
+    ['in warnings', `{"items":[],"warnings":[${long}],"errors":[{"id":${long}}]}`],
+  ])('a long number %s is told, and no fault of owm', async (_, body, options) => {
+    const read = await withPage((response: ServerResponse) => response.end(body), { state: 7 }, options)
+    expect(read.error).toMatchObject({ message: expect.stringContaining(long) })
+    expect(read.error).not.toBeInstanceOf(TypeError)
+    expect(idsOf(read)).toEqual(upTo(20))
+  })
+
   const lines = (text: string) => (response: ServerResponse) => response.end(text)
   test.each<[what: string, format: string, page: string]>([
     ['an error as the last line', 'ndjson', '{"name":"a","lat":1,"lon":2}\n{"error":"timeout after 100 rows"}\n'],
