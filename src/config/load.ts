@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, errorKindOf, toError, UsageError } from '../errors/index.js'
+import { mustBeApart, type NamedFile } from '../files/apart.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
@@ -113,6 +114,7 @@ export async function loadConfig(
   const told = [merged['notify'], isTree(merged['metrics']) ? merged['metrics']['pushgateway'] : undefined]
   secrets.add(...secretsIn(merged), ...addressesIn(told, cwd, baseDir, outboxIn(merged)))
   const plugins = [merged['source'], merged['sink']]
+  const outboxAsWritten = outboxIn(merged)
   for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
 
   const checked = settingsSchema.safeParse(merged)
@@ -139,6 +141,12 @@ export async function loadConfig(
   const isNamedAfter = own !== shared && own === outbox.path
   const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
+  // Also of an outbox that is left out.
+  const path =
+    outboxAsWritten === '' ? outbox.path : trialOf(overrides, configured, ownFile(outboxAsWritten, ['outbox', 'path']))
+  const apart = mustBeApart(filesIn(plugins, { ...settings, outbox: { path } }, found?.file, baseDir))
+  // Without the outbox only a failure is told, and not into a file that is another's.
+  await (isLeftOut('outbox') ? apart.catch(() => delete metrics?.textfile) : apart)
   const about = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
   return { settings, pipeline, family, ...about, secrets, variables, references, rounded, origins }
 }
@@ -146,6 +154,28 @@ export async function loadConfig(
 /** The path of the outbox, as it is written. */
 const outboxIn = ({ outbox }: Record<string, unknown>): string =>
   isTree(outbox) && typeof outbox['path'] === 'string' ? outbox['path'] : ''
+
+/** The files that a pipeline works with. Which of a plugin's options are paths is known of those of owm alone. */
+function filesIn(
+  [source, sink]: readonly unknown[],
+  { outbox, metrics }: { outbox: { path: string }; metrics?: Settings['metrics'] },
+  file: string | undefined,
+  baseDir: string,
+): NamedFile[] {
+  const option = (section: unknown, use: string, key: string): string[] => {
+    const path = isTree(section) && section['use'] === use ? section[key] : undefined
+    return typeof path === 'string' && path !== '-' ? [resolve(baseDir, path)] : []
+  }
+  return [
+    ...(file === undefined ? [] : [{ key: 'the configuration', path: file }]),
+    ...option(source, 'static-list', 'file').map((path) => ({ key: 'source.file', path })),
+    ...option(sink, 'jsonl', 'path').map((path) => ({ key: 'sink.path', path, beside: /^\.(lock|receipts)$/ })),
+    { key: 'outbox.path', path: outbox.path, beside: /^-(wal|shm|journal|lock|signals(-\d+-of-\d+)?)$/ },
+    ...(metrics?.textfile === undefined
+      ? []
+      : [{ key: 'metrics.textfile', path: metrics.textfile, beside: /^-\d+-of-\d+$/, ending: '.prom' }]),
+  ]
+}
 
 /** An empty text is none: so templates write what has no value. */
 function withoutEmpty(flags: Overrides): Overrides {

@@ -204,7 +204,7 @@ test("the Pushgateway's address is shown nowhere, nor is what it answers", async
   for (const format of ['words', 'json']) {
     const { code, stdout, stderr } = await owm(['produce', '--log-level', 'debug', '--log-format', format], { cwd })
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/pushgateway failed/) })
-    expect(stderr).toContain("it answered 404")
+    expect(stderr).toContain('it answered 404')
     expect(requests.at(-1)?.path).toBe('/tenant/hush-token-77/metrics/job/owm/pipeline/default/shard/0-of-1')
     expect(`${stdout}${stderr}`).not.toContain('hush')
   }
