@@ -244,10 +244,16 @@ export async function resilienceOf(
   name: BreakerName,
   outbox: Outbox | undefined,
 ): Promise<Resilience> {
-  const { resilience } = await import('../pipeline/retry.js')
+  const [{ resilience }, { sectionDigest }] = await Promise.all([
+    import('../pipeline/retry.js'),
+    import('../config/filters.js'),
+  ])
   const log = await logger()
-  return resilience(settings, outbox?.breakers.saved(name), {
+  // Where an address was corrected, the failures of the old one are not the new one's.
+  const of = sectionDigest(settings[name])
+  return resilience(settings, outbox?.breakers.saved(name, of), {
     around: name,
+    of,
     // No source may take longer anyway.
     ...(name === 'source' && settings.source ? { maxRetryAfterMs: settings.source.timeoutMs } : {}),
     onRetry: ({ error, attempt, delayMs }) =>

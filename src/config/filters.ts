@@ -1,10 +1,12 @@
 /** Which locations a configuration takes. */
+import { hash } from 'node:crypto'
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Cadence } from '../pipeline/input/cadence.js'
 import type { ChosenShard, Filters } from '../pipeline/input/filters/filters.js'
 import type { Conditions, Test, Values } from '../pipeline/input/filters/where.js'
 import { SchemaPlace } from '../plugins/schema.js'
+import { exactJson } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
 import { type Environment, type Loaded, section } from './load.js'
 import { isSecretName, withoutCredentials } from './redact.js'
@@ -112,6 +114,10 @@ async function shardRead({ settings, origins }: Loaded, env: Environment): Promi
 export function locating(options: unknown, schema: z.ZodType): unknown {
   return onlyLocating(options, SchemaPlace.rootOf(schema))
 }
+
+/** Tells a source or sink from another one: a hash of its section without passwords and tokens. */
+export const sectionDigest = (section: unknown): string =>
+  hash('sha1', exactJson(onlyLocating(section, [])) ?? '', 'hex')
 
 function onlyLocating(value: unknown, places: readonly SchemaPlace[]): unknown {
   if (typeof value === 'string') return withoutCredentials(value)

@@ -13,6 +13,8 @@ export interface BreakerRecord {
   failures: number
   /** Milliseconds since 1970; null while closed. */
   openedAt: number | null
+  /** A digest of what was called, such as of a server's address; missing in records of older versions. */
+  of?: string
 }
 
 export type BreakerName = 'source' | 'sink'
@@ -28,9 +30,10 @@ export class Breakers {
     this.#saved = breakersOf(state.breaker)
   }
 
-  /** What the breaker around `name` saved; undefined where it's closed and unharmed. */
-  saved(name: BreakerName): BreakerRecord | undefined {
-    return this.#saved[name]
+  /** What the breaker around `name` saved; undefined where it's closed and unharmed, or about another than `of`. */
+  saved(name: BreakerName, of?: string): BreakerRecord | undefined {
+    const saved = this.#saved[name]
+    return of === undefined || saved?.of === undefined || saved.of === of ? saved : undefined
   }
 
   async save(name: BreakerName, saved: BreakerRecord | undefined): Promise<void> {
@@ -61,5 +64,6 @@ function isRecord(saved: unknown): saved is BreakerRecord {
   if (typeof saved !== 'object' || saved === null) return false
   if (!('state' in saved && 'failures' in saved && 'openedAt' in saved)) return false
   const { state, failures, openedAt } = saved
+  if ('of' in saved && typeof saved.of !== 'string') return false
   return Number.isSafeInteger(failures) && (state === 'open' ? Number.isSafeInteger(openedAt) : state === 'closed')
 }

@@ -57,6 +57,8 @@ export interface Resilience {
 interface ResilienceContext {
   /** What the calls go to, for the message of an open circuit. */
   around?: 'sink' | 'source'
+  /** A digest of which one that is, for the record. */
+  of?: string
   /** Milliseconds: who wants to be left alone for as long or longer (`retryAfterMs`) isn't waited for. */
   maxRetryAfterMs?: number
   onRetry?(event: { error: Error; attempt: number; delayMs: number }): void
@@ -91,7 +93,7 @@ class AttemptCounter implements IBreaker {
 export function resilience(
   options: ResilienceOptions,
   saved?: BreakerRecord,
-  { around = 'sink', maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
+  { around = 'sink', of, maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
 ): Resilience {
   // A clock that went backwards must not hold the circuit open.
   let openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
@@ -152,8 +154,9 @@ export function resilience(
       if (isOpen) throw circuitOpen(around, options)
     },
     save() {
-      if (circuit.state !== CircuitState.Closed) return { state: 'open', failures: counter.state, openedAt }
-      return counter.state === 0 ? undefined : { state: 'closed', failures: counter.state, openedAt: null }
+      const about = { failures: counter.state, ...(of === undefined ? {} : { of }) }
+      if (circuit.state !== CircuitState.Closed) return { state: 'open', openedAt, ...about }
+      return counter.state === 0 ? undefined : { state: 'closed', openedAt: null, ...about }
     },
   }
 }
