@@ -40,11 +40,13 @@ export async function statsOf(path: string): Promise<Stats | undefined> {
 /**
  * Looks at a file; undefined where there is none. Throws RefusedFile where it isn't a regular one of `owner`'s.
  * @param foreign what to do about another user's
+ * @param linked how one with other names is refused
  */
 export async function checkFile(
   path: string,
   owner = self(),
   foreign = (_uid: number) => putThere,
+  linked = refusedLink,
 ): Promise<Stats | undefined> {
   const found = await statsOf(path)
   if (!found) return undefined
@@ -55,17 +57,26 @@ export async function checkFile(
   if (owner !== undefined && found.uid !== owner)
     throw new RefusedFile(`${name} belongs to user ${found.uid}, not to user ${owner}`, foreign(found.uid))
   // guard: one-name
-  if (found.nlink > 1)
-    throw new RefusedFile(
-      `${name} has ${found.nlink} names (hard links): under each SQLite would keep another log`,
-      () => 'Remove the other names (`find / -samefile FILE`), or copy the file.',
-    )
+  if (found.nlink > 1) throw linked(path, found.nlink)
   return found
 }
 
+/** Somebody may have given a file of theirs a name that owm writes to. */
+const refusedLink = (path: string, names: number): RefusedFile =>
+  new RefusedFile(
+    `${basename(path)} has ${names} names (hard links): what owm writes there would stand under all of them`,
+    (other) => `Find out what it is (\`find / -samefile ${path}\`), then remove this one of its names. ${other}`,
+  )
+
+const refusedDatabase = (path: string, names: number): RefusedFile =>
+  new RefusedFile(
+    `${basename(path)} has ${names} names (hard links): under each SQLite would keep another log`,
+    () => `Remove the other names (\`find / -samefile ${path}\`), or copy the file.`,
+  )
+
 /** Looks at a database and at what is beside it. Undefined where there is none. Throws RefusedFile. */
 export async function checkDatabase(path: string, owner = self()): Promise<Stats | undefined> {
-  const found = await checkFile(path, owner, ofUser)
+  const found = await checkFile(path, owner, ofUser, refusedDatabase)
   for (const ending of sideEndings) {
     const side = await checkFile(`${path}${ending}`, owner)
     // guard: log-kept

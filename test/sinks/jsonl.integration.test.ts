@@ -1,6 +1,6 @@
 /** The file of tasks: only one's own, one writer at a time, whole lines. */
 import { execFile } from 'node:child_process'
-import { appendFile, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, link, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -38,6 +38,21 @@ describe("a file that isn't the sink's", () => {
     expect((await produce(cwd, '--set', 'sink.path=others.jsonl')).code).toBe(0)
   })
 })
+
+it.each(['.lock', '.receipts'])(
+  "a file of somebody's that has the name of the sink's %s too is refused",
+  async (ending) => {
+    const cwd = await folderWith(base)
+    await writeFile(join(cwd, 'precious'), 'remember the milk')
+    const at = join(cwd, `tasks.jsonl${ending}`)
+    await link(join(cwd, 'precious'), at)
+    const { code, stderr } = await produce(cwd)
+    expect([code, stderr]).toEqual([78, expect.stringContaining(`find / -samefile ${at}`)])
+    expect(stderr).toMatch(/2 names \(hard links\)[\s\S]*remove this one/)
+    expect(stderr).not.toMatch(/SQLite|copy/)
+    expect(await readFile(join(cwd, 'precious'), 'utf8')).toBe('remember the milk')
+  },
+)
 
 describe('a pipe', () => {
   const run = promisify(execFile)

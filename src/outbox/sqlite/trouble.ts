@@ -1,4 +1,6 @@
 /** What goes wrong with the outbox's file, in words: what happened, and what to do. */
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
 import { anotherOutbox, RefusedFile } from '../../files/rules.js'
 import { DamagedColumn } from './json.js'
@@ -74,7 +76,9 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
     })
   const error = toError(thrown)
   const code = driverCodeOf(error)
-  const [what, hint] = causes[code] ?? [
+  // On a full tmpfs SQLite says so: it can't enlarge the file that it maps.
+  const isFullDisk = code === 'SQLITE_IOERR' && hasNoRoom(path)
+  const [what, hint] = causes[isFullDisk ? 'SQLITE_FULL' : code] ?? [
     error.message,
     'Look at the file and its disk; nothing was reported done that is not.',
   ]
@@ -82,6 +86,18 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
     hint,
     cause: error,
   })
+}
+
+/** Less free space than SQLite takes at once, in bytes. */
+const leastFree = 100_000
+
+function hasNoRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path))
+    return bavail * bsize < leastFree
+  } catch {
+    return false // what is wrong with the disk, the error says
+  }
 }
 
 function driverCodeOf(thrown: unknown): string {

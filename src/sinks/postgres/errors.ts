@@ -59,6 +59,9 @@ const hintIn = (hints: typeof lasting, state: string): string | undefined =>
 const speaksNoTls = /server does not support SSL/
 const wantsAuthentication = /SASL|unsupported authentication|Unknown authentication/i
 
+/** Under 55000, of which others pass: a UNIQUE that is DEFERRABLE. */
+const cannotBeUnique = /ON CONFLICT does not support deferrable/
+
 /** An error of the driver or the database as one of owm's own; `title` names the server without credentials. */
 export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
@@ -70,6 +73,8 @@ export function classed(thrown: unknown, title: string): OwmError {
     return new ConfigurationError(message, { hint: 'Take sslmode out of sink.url, or turn TLS on.', cause: error })
   if (wantsAuthentication.test(error.message))
     return new ConfigurationError(message, { hint: hintIn(lasting, '28'), cause: error })
+  if (cannotBeUnique.test(error.message))
+    return new ConfigurationError(message, { hint: hintIn(lasting, '42P10'), cause: error })
   const isWrong = !isPassing(state) && (isLasting(error) || hintIn(lasting, state) !== undefined)
   if (isWrong) {
     const hint = hintIn(lasting, state) ?? 'Correct sink.url, or look at the database.'
