@@ -10,7 +10,7 @@ import {
 } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
-import { jsonLog, type LogFormat, type LogLevel, wordsLog } from '../observe/log.js'
+import { errorInJson, jsonLog, type LogFormat, type LogLevel, wordsLog } from '../observe/log.js'
 import type { Progress } from '../pipeline/parts.js'
 import type { Logger } from '../plugin.js'
 import { count, harmless, harmlessJson } from './format.js'
@@ -70,7 +70,10 @@ export class Report {
     process.stdout.write(`${harmlessJson(json)}\n`)
   }
 
-  /** Errors on standard error, the first one first, each with its hint; those of one cause once, with their number. */
+  /**
+   * Errors on standard error, in words or as a line of JSON each, the first one first, each with its hint; those of one
+   * cause once, with their number.
+   */
   errors(errors: readonly Error[]): void {
     const groups = new Map<string, { error: Error; times: number }>()
     for (const error of errors) {
@@ -79,13 +82,32 @@ export class Report {
       const { error: first, times } = groups.get(key) ?? { error, times: 0 }
       groups.set(key, { error: first, times: times + 1 })
     }
+    const { level, format = this.logFormat } = this.#manner
+    const isTraced = ['debug', 'trace'].includes(level)
     for (const { error, times } of groups.values()) {
+      if (format === 'json') {
+        this.#errorInJson(error, times, isTraced)
+        continue
+      }
       const [head = '', ...rest] = linesOf(error)
       for (const line of [times > 1 ? `${head} (and ${times - 1} more like it)` : head, ...rest])
         writeLine(process.stderr, line)
-      if (['debug', 'trace'].includes(this.#manner.level))
-        for (const line of traceOf(error).split('\n')) writeLine(process.stderr, `     ${line}`)
+      if (isTraced) for (const line of traceOf(error).split('\n')) writeLine(process.stderr, `     ${line}`)
     }
+  }
+
+  /** In one line, as the log has it. What is on standard error is redacted there. */
+  #errorInJson(error: Error, times: number, isTraced: boolean): void {
+    const fields = {
+      ...this.about,
+      event: 'command-failed',
+      code: codeIn(error),
+      exitCode: exitCodeOf(error),
+      hint: hintOf(error),
+      ...(times > 1 ? { times } : {}),
+      ...(isTraced ? { stack: traceOf(error) } : {}),
+    }
+    process.stderr.write(harmlessJson(errorInJson(fields, error.message)))
   }
 
   /** A line that is neither result nor error. */

@@ -5,6 +5,7 @@
 export const logEvents = {
   'run-started': 'A run begins (info).',
   'start-ended': 'What a start did, with its exit code and duration (info).',
+  'command-failed': 'What a command ended with (error): `code`, `exitCode` and `hint`; only as JSON.',
   'run-read-anew': "An interrupted run can't be read on: its source is read from the start.",
   'source-failed': 'Why a source failed, with its stack (debug).',
   'source-empty': 'The source has no location that can be used.',

@@ -16,6 +16,10 @@ export async function jsonLog(level: LogLevel, write: (line: string) => void, ab
   return log
 }
 
+/** An error's line as `jsonLog` writes it, but at once: one that ends the process can't wait until pino is loaded. */
+export const errorInJson = (fields: object, msg: string): string =>
+  `${JSON.stringify({ level: 50, time: new Date().toISOString(), name: 'owm', ...fields, msg })}\n`
+
 /**
  * In words, and without pino, which would delay each start:
  * `owm: warning: a call failed and is tried again: timed out (around sink, attempt 1)`

@@ -58,6 +58,33 @@ test('every line that owm logs names an event, and the page lists each of them',
   expect(rows.filter(([event = '']) => event in logEvents)).toEqual(Object.entries(logEvents))
 })
 
+test('the error that a command ends with is a line of JSON, where the log is', async () => {
+  const cwd = await folder()
+  const failed = { level: 50, name: 'owm', event: 'command-failed', hint: expect.stringMatching(/./) }
+  const dead = await owm(['produce', '-q', '--strict'], started(cwd))
+  expect(dead.code).toBe(65)
+  expect(linesIn(dead.stderr).at(-1)).toMatchObject({
+    ...{ ...failed, code: 'INPUT_REJECTED', exitCode: 65, msg: expect.stringContaining('latitude') },
+    ...{ runId: expect.stringMatching(/^[0-9a-f-]{36}$/), slot: expect.stringMatching(/^2026-11-23T12/) },
+  })
+  await writeFile(join(cwd, 'list.csv'), 'id\n')
+  for (const level of ['silent', 'debug']) {
+    const { stderr, stdout } = await owm(['produce', '--log-level', level], started(cwd))
+    expect(linesIn(stderr).filter(({ event }) => event === 'command-failed')).toHaveLength(1)
+    expect(stdout).not.toContain('owm:')
+  }
+  // What is wrong elsewhere doesn't hide how the log is wanted.
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(settings({ sink: { use: 'jsonl', paht: './x' } })))
+  const wrong = await owm(['produce'], started(cwd))
+  expect(linesIn(wrong.stderr).at(-1)).toMatchObject({ ...failed, code: 'CONFIGURATION', exitCode: 78 })
+  expect((await owm(['produce', '--log-format', 'words'], started(cwd))).stderr).toMatch(
+    /^owm: The configuration has 2 mistakes:\n- .*\n- .*paht/,
+  )
+  const json = await owm(['produce', '--json'], started(cwd))
+  expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'CONFIGURATION' } })
+  expect(json.stderr).toBe('')
+})
+
 test('run, slot and trace stand on each line of a run; in words nothing of it does', async () => {
   const cwd = await folder()
   const info = ['produce', '--log-level', 'info']

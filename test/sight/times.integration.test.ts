@@ -42,6 +42,7 @@ test('a time that no start has come for is a difference; one due just now, cover
   expect(missed).toMatchObject({ code: 75, json: { slots: [{ differences: [{ kind: 'no run' }] }] } })
   const shown = await owm(['runs', 'show', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))
   expect(shown.stderr).toContain(`\`owm produce --slot ${hour(7)}\` serves this one`)
+  expect(shown.stderr).toContain(`it was missed, one of 2 scheduled times, ${hour(6)} to ${hour(7)} (max`)
 
   const why = await owm(['why', hour(7)], at(cwd, '2026-11-23T11:05:00Z'))
   expect(why.stdout).toContain(`owm runs show ${hour(7)}`)

@@ -16,6 +16,15 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
   return isServed ? undefined : covers.standInFor(time, seen)?.slot
 }
 
+/** The scheduled times that were missed with it, one after the other, for the same reason; undefined if it wasn't. */
+export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) {
+  const schedule = scheduleOf(loaded, around)
+  const time = Date.parse(slot)
+  if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
+  const { seen } = await ledgerOf(loaded)
+  return seen.missed.find(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
+}
+
 /** All slots of the outbox, and what tells by them. */
 export async function ledgerOf({ settings }: Loaded) {
   const [{ slotsIn }, covers] = await Promise.all([

@@ -4,12 +4,13 @@ import { UsageError } from '../../../../errors/index.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { Reason } from '../../../../outbox/runs/reasons.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
+import { missedInWords } from '../../../../schedule/covers.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { age, count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
-import { standInOf } from '../stand-in.js'
+import { gapOf, standInOf } from '../stand-in.js'
 import { oneRun } from './one-run.js'
 import {
   againInWords,
@@ -55,7 +56,7 @@ export async function showRuns(
   filterOf(text)
   const runs: ShownRun[] = []
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
-  if (runs.length === 0) await mustNotBeCovered(text, pipelines, configure, around)
+  if (runs.length === 0) await mustHaveRun(text, pipelines, configure, around)
   const width = terminalWidth()
   const summary = mustBeMeant(text, runs).flatMap((run, index) => [...(index > 0 ? [''] : []), ...wordsOf(run, width)])
   return { result: { runs }, summary }
@@ -105,8 +106,8 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
   })
 }
 
-/** Throws UsageError where the run of a later slot stands in for the one that was named. */
-async function mustNotBeCovered(
+/** Throws UsageError where a later slot's run stands in for the one that was named, or where that was missed. */
+async function mustHaveRun(
   text: string,
   pipelines: readonly (string | undefined)[],
   configure: (pipeline: string | undefined) => Promise<Loaded>,
@@ -115,7 +116,15 @@ async function mustNotBeCovered(
   const named = filterOf(text)
   if (!('slot' in named)) return
   for (const pipeline of pipelines) {
-    const by = await standInOf(named.slot, await configure(pipeline), around)
+    const loaded = await configure(pipeline)
+    const gap = await gapOf(named.slot, loaded, around)
+    if (gap !== undefined)
+      throw new UsageError(`No run serves the slot ${text}: it was missed, one of ${missedInWords(gap)}.`, {
+        hint:
+          `\`owm produce --slot ${text}\` serves this one, ` +
+          `\`owm backfill --from ${gap.from} --to ${gap.to}\` all of them.`,
+      })
+    const by = await standInOf(named.slot, loaded, around)
     if (by !== undefined)
       throw new UsageError(`No run is of the slot ${text}: the run of ${by} stands in for it.`, {
         hint: `\`owm runs show ${by}\` shows that one; \`owm schedule\` shows what each run covers.`,
