@@ -98,7 +98,7 @@ describe('with everything that can have happened in it', () => {
     const { user_version, steps, breaker } = await schemaOf(folder)
     expect({ user_version, steps }).toEqual({ user_version: migrations.length, steps: migrations.length })
     const open = { state: 'open', failures: expect.any(Number), openedAt: expect.any(Number) }
-    expect(JSON.parse(breaker ?? '')).toEqual({ source: open, sink: open })
+    expect(JSON.parse(breaker ?? '')).toEqual({ source: open, sink: { ...open, of: expect.any(String) } })
     const [source] = breakers
     expect((await inspect(folder)).breakers).toMatchObject([source, { name: 'sink', state: 'open', failures: 3 }])
     expect((await owm(['flush'], { cwd: folder })).stderr).toMatch(/circuit to the sink is open/)
