@@ -65,6 +65,13 @@ it('tables that somebody changed; a TRUNCATE that nobody would notice', async ()
   expectFound(await doctor(cwd), 78, 'postgres-tables', 'postgres-truncate')
 })
 
+it('a table that a crash of the server would empty', async () => {
+  const cwd = await folderFor({ table: 'doctor_c' })
+  await owm(['produce'], { cwd })
+  await server.query('ALTER TABLE doctor_c SET UNLOGGED')
+  expectFound(await doctor(cwd), 78, 'postgres-permanent')
+})
+
 it('jobs: no graphile-worker, row level security in the way, jobs that failed for good', async () => {
   const jobs = { queue: 'graphile-worker', table: 'doctor_jobs' }
   expectFound(await doctor(await folderFor(jobs)), 78, 'graphile-worker')

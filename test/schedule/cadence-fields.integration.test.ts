@@ -32,7 +32,7 @@ it.each([['produce'], ['produce --dry-run'], ['plan']])(
     expect(stderr).toContain('cadence.field: no location has evry. Did you mean')
     expect(stderr).toContain('cadence.rules.0.where: no location has peeple. Did you mean')
     expect(stderr).toContain('cadence.rules.1.where: people is no number in one location, such as')
-    expect(stderr).not.toContain('country')
+    expect(stderr).toContain('cadence.rules.1.where: no location has country. All of them meet its condition.')
   },
 )
 
