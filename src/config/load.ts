@@ -136,14 +136,14 @@ export async function loadConfig(
   }
   const { outbox, metrics } = settings
   const shared = resolve(baseDir, outbox.path)
-  const own = ownFile(outbox.path, ['outbox', 'path'])
+  const ownOutbox = (path: string): string => ownFile(path, ['outbox', 'path'])
+  const own = ownOutbox(outbox.path)
   outbox.path = trialOf(overrides, configured, own)
   const isNamedAfter = own !== shared && own === outbox.path
   const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
   // Also of an outbox that is left out.
-  const path =
-    outboxAsWritten === '' ? outbox.path : trialOf(overrides, configured, ownFile(outboxAsWritten, ['outbox', 'path']))
+  const path = outboxAsWritten === '' ? outbox.path : trialOf(overrides, configured, ownOutbox(outboxAsWritten))
   const apart = mustBeApart(filesIn(plugins, { ...settings, outbox: { path } }, found?.file, baseDir))
   // Without the outbox only a failure is told, and not into a file that is another's.
   await (isLeftOut('outbox') ? apart.catch(() => delete metrics?.textfile) : apart)

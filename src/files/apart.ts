@@ -15,15 +15,26 @@ export interface NamedFile {
 
 /** Throws ConfigurationError where two of them are one file, by whatever name, or one is a file beside another. */
 export async function mustBeApart(files: readonly NamedFile[]): Promise<void> {
+  const together = await togetherIn(files)
+  if (!together) return
+  const { owner, owned, isSame } = together
+  throw isSame
+    ? new ConfigurationError(`${owner.key} and ${owned.key} are the same file, ${owner.place}.`, { hint })
+    : new ConfigurationError(`${owned.key} is a file that belongs to ${owner.key}, ${owned.place}.`, { hint })
+}
+
+/** Two files that are one, or of which one stands beside the other; undefined where all are apart. */
+export async function togetherIn(
+  files: readonly NamedFile[],
+): Promise<{ owner: Found; owned: Found; isSame: boolean } | undefined> {
   const all = (await Promise.all(files.map(found))).filter((file) => file !== undefined)
-  for (const one of all)
-    for (const other of all.slice(all.indexOf(one) + 1)) {
-      if (one.place === other.place || (one.id !== undefined && one.id === other.id))
-        throw new ConfigurationError(`${one.key} and ${other.key} are the same file, ${one.place}.`, { hint })
-      const [owner, owned] = isBeside(one, other) ? [one, other] : [other, one]
-      if (isBeside(owner, owned))
-        throw new ConfigurationError(`${owned.key} is a file that belongs to ${owner.key}, ${owned.place}.`, { hint })
+  for (const [index, one] of all.entries())
+    for (const other of all.slice(index + 1)) {
+      const isSame = one.place === other.place || (one.id !== undefined && one.id === other.id)
+      if (isSame || isBeside(one, other)) return { owner: one, owned: other, isSame }
+      if (isBeside(other, one)) return { owner: other, owned: one, isSame }
     }
+  return undefined
 }
 
 const hint = 'owm writes to both of them: name another file for one.'

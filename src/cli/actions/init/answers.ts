@@ -135,13 +135,10 @@ export function scheduleIn(answer: string): string | null {
 
 /** The URL of a check, whose password is a variable in the file: as it stands in a URL. Throws UsageError. */
 export function pingIn(answer: string): Pick<Meant, 'variables'> & { written: string } {
+  if (!/^https?:\/\//i.test(answer) || !URL.canParse(answer))
+    throw new UsageError('--ping: the URL of a check is expected.', { hint: 'Such as https://hc-ping.com/your-id' })
   const [, start = '', password, rest = ''] = /^(https?:\/\/[^/?#:@]*:)([^/?#]+)(@.*)$/is.exec(answer) ?? []
-  if (/^https?:\/\//i.test(answer) && URL.canParse(answer))
-    return password === undefined
-      ? { written: escaped(answer), variables: new Map() }
-      : {
-          written: `${escaped(start)}\${PING_PASSWORD}${escaped(rest)}`,
-          variables: new Map([['PING_PASSWORD', password]]),
-        }
-  throw new UsageError('--ping: the URL of a check is expected.', { hint: 'Such as https://hc-ping.com/your-id' })
+  if (password === undefined) return { written: escaped(answer), variables: new Map() }
+  const written = `${escaped(start)}\${PING_PASSWORD}${escaped(rest)}`
+  return { written, variables: new Map([['PING_PASSWORD', password]]) }
 }

@@ -1,7 +1,8 @@
 /** Where an export goes: standard output, or a file that has its name only once it is whole. */
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { codeOf, isOwmError, OutboxError, TransientError, toError, UsageError } from '../../../../errors/index.js'
+import { togetherIn } from '../../../../files/apart.js'
 import { harmless } from '../../../format.js'
 import { mustGoSomewhere } from '../../../output.js'
 
@@ -90,10 +91,8 @@ async function fileOutput(path: string, outbox: string, replaces: boolean): Prom
 
 /** Nor a file beside it, such as its lock. Throws UsageError. */
 export async function mustNotBeOutbox(path: string, outbox: string): Promise<void> {
-  const [found, own] = await Promise.all([path, outbox].map((file) => stat(file).catch(() => undefined)))
-  const isOutbox = path === outbox || (found !== undefined && found.ino === own?.ino && found.dev === own.dev)
-  const isBeside = dirname(path) === dirname(outbox) && basename(path).startsWith(`${basename(outbox)}-`)
-  if (isOutbox || isBeside)
+  const own = { key: 'outbox.path', path: outbox, beside: /^-/ }
+  if (await togetherIn([own, { key: '--out', path }]))
     throw new UsageError(`--out ${path} is a file of the outbox.`, { hint: 'Name another file.' })
 }
 
