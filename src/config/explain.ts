@@ -84,6 +84,12 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   const wanted = issue.code === 'invalid_value' ? issue.values.map(String) : options
   const message = options.length > 0 ? `Invalid option: expected one of ${options.join('|')}` : issue.message
   const near = typeof found === 'string' ? nearest(found, wanted) : undefined
+  const expected = issue.code === 'invalid_type' ? `of type ${issue.expected}` : wanted.join(' or ')
+  if (found === undefined && path.length > 0 && expected !== '')
+    return new ConfigurationError(`${full.join('.')} is missing ${placeOf(full)}: it must be ${expected}.`, {
+      hint: `Add it, in the configuration or by \`--set ${full.join('.')}=…\`.`,
+      section: full[0],
+    })
   return new ConfigurationError(
     `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`,
     { ...(near && { hint: `Did you mean \`${near}\`?` }), section: full[0] },

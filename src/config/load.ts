@@ -8,7 +8,7 @@ import { isTree, type Tree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
 import { roundedIn } from './file/digits.js'
 import { baseDirOf, readConfigFile } from './file/index.js'
-import { parseJson } from './file/syntax.js'
+import { parseJson, parseYaml } from './file/syntax.js'
 import { Origins } from './origins.js'
 import { choose, choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { addressesIn, isSecretName, Secrets } from './redact.js'
@@ -295,12 +295,17 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
   }
 }
 
-/** `1000`, `true`, `[1]` and `{"a":1}` are values, anything else is text. */
+/** `1000`, `true`, `[DE, AT]` and `{gte: 5}` are values, as in a file; anything else is text. */
 async function literal(text: string, key: readonly string[]): Promise<unknown> {
+  // Not `{owm}`, which may be a stream's name.
+  const isNested = /^\s*(\[.*\]|\{.*:.*\})\s*$/s.test(text)
   try {
-    return await parseJson(text, key)
-  } catch {
-    return text
+    return await (isNested ? parseYaml(text, key) : parseJson(text, key))
+  } catch (error) {
+    if (!isNested) return text
+    throw new UsageError(`--set ${key.join('.')}: its list or object can't be read: ${toError(error).message}.`, {
+      hint: 'For example: --set \'source.where.country=["DE","AT"]\'',
+    })
   }
 }
 

@@ -214,13 +214,13 @@ describe('--set', () => {
     expect(json).toMatchObject({ source: { name: 'simulated-db', read: 2 }, sink: { name: 'jsonl' } })
   })
 
-  it.each(['source.count', '=5', 'source..count=5', '__proto__.polluted=1', '.=1'])(
-    '%s is no assignment: 2',
-    async (assignment) => {
-      const { code, json } = await dryRun(['--set', assignment], { cwd: await folderWith(minimal) })
-      expect({ code, error: json.error?.code }).toEqual({ code: 2, error: 'USAGE' })
-    },
-  )
+  it.each([
+    ...['source.count', '=5', 'source..count=5', '__proto__.polluted=1', '.=1'],
+    ...['source.where.country=["DE]', 'source.where={country: [DE}', 'source.where.country=[DE, [FR]'],
+  ])('%s is no assignment: 2', async (assignment) => {
+    const { code, json } = await dryRun(['--set', assignment], { cwd: await folderWith(minimal) })
+    expect({ code, error: json.error?.code }).toEqual({ code: 2, error: 'USAGE' })
+  })
 
   it('unknown keys are named like those of a file', async () => {
     const { code, json } = await dryRun(['--set', 'flush.batchsize=5'], { cwd: await folderWith(minimal) })

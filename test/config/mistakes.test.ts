@@ -52,7 +52,10 @@ describe('an error leads to the line and the key', () => {
 
   it('of what encloses a value that is missing', async () => {
     expect(await mistakesOf({ '.owmrc.yaml': 'source: {use: simulated-db}\nsink:\n  use: jsonl\n' })).toEqual([
-      expect.stringMatching(/^sink\.path in \.owmrc\.yaml:2 is wrong: .*Correct this value\.$/),
+      expect.stringMatching(/^sink\.path is missing in \.owmrc\.yaml:2: it must be of type string\. Add it, .*=…`\.$/),
+    ])
+    expect(await mistakesOf({ '.owmrc.yaml': 'source: {use: simulated-db}\n' }, { sink: 'jsonl' })).toEqual([
+      expect.stringContaining('sink.path is missing from --sink: it must be of type string.'),
     ])
   })
 
