@@ -69,6 +69,36 @@ test('a slot with milliseconds is after that of its second, whatever their texts
   }
 })
 
+test.each(['oldest', 'newest'])(
+  'the run behind several that were missed, %s first, gets the intervals of all',
+  async (first) => {
+    const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
+    const { ledger } = outbox
+    const startAt = (...hours: number[]) => {
+      const rows = hours.map((hour) => ({ slot: slotOf(start + hour * hourMs), from: start + (hour - 1) * hourMs }))
+      return ledger.startDue({ source: 's', sourceDigest: 'd', cadence: null }, () => ({
+        runs: rows,
+        covers: false,
+        gaps: [],
+      }))
+    }
+    try {
+      await startAt(1)
+      for (const run of await ledger.open()) await ledger.endReading(run)
+      await startAt(2, 3, 4)
+      const open = (await ledger.open()).filter(({ state }) => state === 'reading')
+      expect(open).toHaveLength(3)
+      for (const run of first === 'oldest' ? open : open.toReversed()) await ledger.miss(run)
+      await startAt(5)
+      const [next] = await ledger.ofSlot(slotOf(start + 5 * hourMs))
+      expect(next?.intervalFrom).toBe(start + hourMs)
+      expect((await ledger.ofSlot(slotOf(start + 3 * hourMs))).map(({ intervalFrom }) => intervalFrom)).toEqual([null])
+    } finally {
+      await outbox.close()
+    }
+  },
+)
+
 type Event = { hours: number; kind: string; back: number; cadence: number }
 
 async function tryOut(outbox: Outbox, happened: readonly Event[]): Promise<void> {

@@ -3,9 +3,9 @@
  * row. A slot that lies in an interval already, as in a backfill, gets none; what a missed run had goes to the next
  * one. So the intervals follow one another without a hole, and what is scheduled behind the last one is due.
  */
-import { type EntityManager, IsNull, LessThanOrEqual, Not } from 'typeorm'
-import { shardNameIn } from '../../tasks/slot.js'
-import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
+import { type EntityManager, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
+import { shardNameIn, slotOf } from '../../tasks/slot.js'
+import { gaps, runs, states } from '../sqlite/entities.js'
 
 /** What a start makes rows of: slots, oldest first, and what is missed. Times are milliseconds since 1970. */
 export interface Planned {
@@ -29,17 +29,30 @@ export async function coveredTo(manager: EntityManager): Promise<number | null> 
 export async function extendTo(manager: EntityManager, slot: string, first?: number): Promise<number | null> {
   const end = await coveredTo(manager)
   const to = Date.parse(slot)
-  if (end !== null && to < end) return takeFrom(manager, to)
+  if (end !== null && to < end) return takeUpTo(manager, to)
   await manager.update(states, { id: 1 }, { coveredTo: to })
   if (end === null) return first ?? to
   // guard: interval
-  return (await takeFrom(manager, end)) ?? (to === end ? null : end)
+  return (await takeUpTo(manager, end)) ?? (to === end ? null : end)
 }
 
 /**
- * Takes what lies up to `to` from the interval of a run that was missed, or of a later one that hasn't begun to read;
- * gives its beginning, or null where neither has any of it.
+ * Takes what lies up to `to` from the intervals of runs that were missed, one behind the other, or of a later one that
+ * hasn't begun to read; gives its beginning, or null where none has any of it.
  */
+async function takeUpTo(manager: EntityManager, to: number): Promise<number | null> {
+  let from = await takeFrom(manager, to)
+  // Several that one start missed, newest first, couldn't pass theirs on to one another.
+  for (let before = from; before !== null; ) {
+    const missed = { state: 'missed', slot: slotOf(before), intervalFrom: LessThan(before) } as const
+    const [run] = await manager.find(runs, { where: missed })
+    before = run?.intervalFrom ?? null
+    if (run) await manager.update(runs, { id: run.id }, { intervalFrom: null })
+    from = before ?? from
+  }
+  return from
+}
+
 async function takeFrom(manager: EntityManager, to: number): Promise<number | null> {
   const intervalFrom = LessThanOrEqual(to)
   const where = [{ state: 'missed', intervalFrom } as const, { state: 'reading', read: 0, intervalFrom } as const]
@@ -68,7 +81,7 @@ export async function closeCovered(manager: EntityManager, slot: string, digest:
   // The newest first: each passes on what it was given. One that can't is served by itself.
   for (const run of await manager.find(runs, { where, order: { id: 'DESC' } })) {
     if (shardNameIn(run.sourceDigest) !== shardNameIn(digest) || run.id === by.id) continue
-    if (!(await passOn(manager, run))) continue
+    if (!(await passOn(manager, run.id))) continue
     const closed = { state: 'missed', checkpoint: null, finishedAt: now, coveredBy: by.id } as const
     await manager.update(runs, { id: run.id }, closed)
   }
@@ -78,7 +91,9 @@ export async function closeCovered(manager: EntityManager, slot: string, digest:
  * The run behind this one begins where this one began; false where there is none yet (its row gets that when it is
  * made), or where it has read something already, in its own interval.
  */
-export async function passOn(manager: EntityManager, { id, slot, intervalFrom }: RunRow): Promise<boolean> {
+export async function passOn(manager: EntityManager, id: number): Promise<boolean> {
+  // As it is now: the run before it may have passed its own on to it.
+  const { slot = '', intervalFrom = null } = (await manager.findOneBy(runs, { id })) ?? {}
   if (intervalFrom === null) return false
   const next = { intervalFrom: Date.parse(slot), id: Not(id), state: 'reading', read: 0 } as const
   const { affected } = await manager.update(runs, next, { intervalFrom })

@@ -233,7 +233,7 @@ export class Ledger {
   async miss(run: RunRow): Promise<void> {
     const missed = { state: 'missed', checkpoint: null, finishedAt: this.#now() } as const
     await this.#database.transaction(async (manager) => {
-      await passOn(manager, run)
+      await passOn(manager, run.id)
       await manager.update(runs, { id: run.id }, missed)
     })
     run.state = 'missed'

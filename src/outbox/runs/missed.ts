@@ -15,7 +15,7 @@ export async function closeEmptyRuns(manager: EntityManager, now: number, except
   })
   const missed: RunRow[] = []
   for (const run of empty) if (!(await manager.existsBy(suspects, { run: run.id }))) missed.push(run)
-  for (const run of missed) await passOn(manager, run)
+  for (const { id } of missed) await passOn(manager, id)
   const closed = { state: 'missed', checkpoint: null, finishedAt: now } as const
   await manager.update(runs, { id: In(missed.map(({ id }) => id)) }, closed)
   return missed
