@@ -1,6 +1,7 @@
 /** What an answer says of pages before it: then it isn't the first one. */
+import { linksIn, nextOf } from './links.js'
 import { type Member, membersOf } from './members.js'
-import { linksIn, nextOf, wholeOf } from './tree.js'
+import { wholeOf } from './tree.js'
 
 const firstNames = /^(is)?first(page)?$/
 const beforeNames = /^has(prev(ious)?)(page)?$/
@@ -27,7 +28,7 @@ export function laterPage(members: readonly Member[]): Member | undefined {
       (pageNames.test(name) && number > 1) ||
       (isCut && offsetNames.test(name) && number > 1) ||
       (previousNames.test(name) && leadsBack(value)) ||
-      linksIn(value).some(({ relation, href }) => /^prev/i.test(relation) && leadsBack(href))
+      linksIn(value).some(({ relations, href }) => relations.some((each) => /^prev/.test(each)) && leadsBack(href))
     )
   })
 }

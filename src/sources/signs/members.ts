@@ -1,12 +1,16 @@
 /** What an answer says of itself: the members of its objects beside the list, and its headers. */
 import { isTree } from '../../tasks/json/tree.js'
+import { withoutSpace } from './links.js'
 
 export interface Member {
   /** Its path in the answer, or `the header x-total`. */
   readonly at: string
   /** As it is written; undefined for a header. */
   readonly key: string | undefined
-  /** Its name in lower case, letters and digits only, without what is put before such names: `nextlink`. */
+  /**
+   * Its name in lower case, letters and digits only, without what is put before such names: `nextlink` of
+   * `@odata.nextLink`, `next` of `hydra:next`.
+   */
   readonly name: string
   readonly value: unknown
   /** Whether it stands at the outermost level, beside the list, in `meta` or the like, or in a header. */
@@ -20,7 +24,7 @@ const envelopes = /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|inf
 const mostLevels = 5
 
 const nameOf = (key: string): string =>
-  key
+  withoutSpace(key)
     .toLowerCase()
     .replace(/^@\w+\./, '')
     .replace(/[^a-z0-9]/g, '')

@@ -7,8 +7,9 @@
 
 import { exactJson } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
+import { leadsToNext, linksIn, nextOf } from './links.js'
 import type { Member } from './members.js'
-import { linksIn, nextOf, wholeOf } from './tree.js'
+import { type Found, wholeOf } from './tree.js'
 
 export interface Sign {
   /** What says so: its path in the answer, or its header. */
@@ -27,9 +28,13 @@ export const anyWay = "Set source.pagination as the server's pages are asked for
 
 export const linkHint = 'Set source.pagination.type to link.'
 
-/** How what stands in an answer is followed. */
-function followed(how: 'link' | 'number' | 'cursor', at: string): string {
-  if (how === 'number') return 'Set source.pagination.type to page or offset, as the server counts.'
+const isLink = (text: string): boolean => /^(https?:)?\/|^\?/.test(text)
+
+/** How the next page is asked for, by what stands in an answer. */
+function followed(next: string, at: string): string {
+  if (next.startsWith('[')) return anyWay
+  if (/^\d+$/.test(next)) return 'Set source.pagination.type to page or offset, as the server counts.'
+  const how = isLink(next) ? 'link' : 'cursor'
   if (at.startsWith('the header'))
     return `Set source.pagination.type to ${how}, if the server has it in its answers, too.`
   return `Set source.pagination.type to ${how}, and source.next to ${at}.`
@@ -75,15 +80,17 @@ const names = {
   ),
   more: named(
     '(has|is|are|there)?(more(?!info)\\w*|next(page|results?|items?)?|additional\\w*|truncated|limited|capped)',
-    'partial\\w*|exceeded\\w*limit|limit(reached|exceeded)',
+    'partial\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',
   ),
+  left: named(`remaining(${things})(count)?|(${things})(left|remaining)`),
   last: named(
     '(is|at)?(last(page|batch|chunk)?|end(of\\w*)?|eof|done|completed?|finished|exhausted)',
     'all\\w*(loaded|returned)',
   ),
   next: named(
     `(${places})?next(${places})*`,
-    'continuation\\w*|resumptiontoken|(page|paging|scroll)?token|scrollid|searchafter|lastevaluatedkey',
+    'continu(e|ation)\\w*|querycontinue|resumptiontoken|(page|paging|scroll)?token|scrollid|searchafter',
+    'last(evaluated)?key|pag(e|ing)state',
   ),
   cursor: named('cursor', 'after', 'offset'),
   words: named('messages?|msg|warnings?|notices?|notes?|remarks?|infos?|details?|comments?|status|state|result'),
@@ -111,8 +118,8 @@ const isPart = ({ name, value, isNear }: Member): boolean => {
   return isNear && names.words.test(name) && typeof words === 'string' && isSaid.test(words)
 }
 
-const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|yes|1)$/i.test(String(value))
-const isNo = (value: unknown): boolean => value === false || /^(false|no)$/i.test(String(value))
+const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|t|yes|y|1)$/i.test(String(value))
+const isNo = (value: unknown): boolean => value === false || /^(false|f|no|n)$/i.test(String(value))
 
 /** Whether a member's name is one under which something is said of the list's length or its pages. */
 export const isOfPaging = (name: string): boolean =>
@@ -135,26 +142,44 @@ function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
     const atLeast = isNear && names[kind].test(name) ? countIn(value) : undefined
     if (atLeast !== undefined) return { ...sign, kind, atLeast }
   }
-  if ((names.more.test(name) && isYes(value)) || (isNear && names.last.test(name) && isNo(value)) || isPart(member))
-    return { ...sign, kind: 'more' }
-  const href = linksIn(value).find(({ relation }) => relation === 'next')?.href
-  if (href !== undefined) return { ...sign, at: `${at}.next`, said: href, kind: 'next', hint: linkHint }
-  const next = isNextName(member) ? placeIn(value) : undefined
-  if (next === undefined || asked.has(next)) return undefined
-  const how = /^\d+$/.test(next) ? 'number' : /^(https?:)?\/|^\?/.test(next) ? 'link' : 'cursor'
-  return { ...sign, said: next.slice(0, 60), kind: 'next', hint: followed(how, at) }
+  if (saysMore(member)) return { ...sign, kind: 'more' }
+  const link = linksIn(value).find(leadsToNext)
+  if (link) {
+    const path = `${at}.${link.relations.find((each) => leadsToNext({ relations: [each] })) ?? ''}`
+    return { ...sign, at: path, said: link.href, kind: 'next', hint: linkHint }
+  }
+  const next = isNextName(member) ? placeIn(at, value) : undefined
+  const text = String(next?.value)
+  if (next === undefined || asked.has(text)) return undefined
+  return { ...sign, at: next.at, said: text.slice(0, 60), kind: 'next', hint: followed(text, next.at) }
+}
+
+function saysMore(member: Member): boolean {
+  const { name, value, isNear } = member
+  if (names.more.test(name)) return isYes(value)
+  return (
+    (isNear && names.last.test(name) && isNo(value)) ||
+    (isNear && names.left.test(name) && (countIn(value) ?? 0) > 0) ||
+    isPart(member)
+  )
 }
 
 /** `offset`, `cursor` and `after` are often those that were asked for; as text beside the list they lead on. */
 const isNextName = ({ at, name, value, isNear }: Member): boolean =>
   names.next.test(name) ||
+  // One with a query leads to a page; one without may tell more of the list.
+  (names.more.test(name) && typeof value === 'string' && isLink(value) && value.includes('?')) ||
   (isNear && names.cursor.test(name) && typeof value === 'string' && !/^\d*$/.test(value) && !/cursors/i.test(at)) ||
   (name === 'after' && /paging/i.test(at) && !/cursors/i.test(at))
 
 /** Where the next page is, if that is anywhere: also `{page: 2}`, or `{id: {S: "a"}}`. */
-function placeIn(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return nextOf(value)
-  return nextOf(value) ?? Object.values(value).flatMap((inner) => placeIn(inner) ?? [])[0]
+function placeIn(at: string, value: unknown): Found | undefined {
+  const next = nextOf(value)
+  if (next !== undefined) return { at, value: next }
+  // Of several values none leads on alone: Elasticsearch has them in `search_after`.
+  if (Array.isArray(value) && value.length > 1) return { at, value: exactJson(value) }
+  if (typeof value !== 'object' || value === null) return undefined
+  return Object.entries(value).flatMap(([key, inner]) => placeIn(`${at}.${key}`, inner) ?? [])[0]
 }
 
 /** How many there are at least: 250, "1,250", {value: 250}, ">100". */

@@ -1,6 +1,6 @@
 /** The header `Link`, as servers write it. */
 import { expect, test } from 'vitest'
-import { linkTo } from '../../../src/sources/http/pagination/link-header.js'
+import { nextLink } from '../../../src/sources/http/pagination/link-header.js'
 
 test.each<[header: string, next: string | undefined]>([
   ['', undefined],
@@ -17,14 +17,15 @@ test.each<[header: string, next: string | undefined]>([
   ['</no>; rel="next-archive", </no>; rev="next"', undefined],
   ["</yes>; title*=UTF-8''n%c3%a4chste; rel=next; crossorigin", '/yes'],
   [', </yes>; rel=next;,', '/yes'],
+  ['</yes>; rel="http://www.iana.org/assignments/relation/next"', '/yes'],
   ['<>; rel=next', ''],
 ])('%s', (header, next) => {
-  expect(linkTo('next', header)).toBe(next)
+  expect(nextLink(header)).toBe(next)
 })
 
 test.each(['/?page=2; rel=next', '</a>; rel="first", /b; rel=next', '</a>; rel="next'])(
   '%s is no list of links',
   (header) => {
-    expect(() => linkTo('next', header)).toThrow(/no link at character/)
+    expect(() => nextLink(header)).toThrow(/no link at character/)
   },
 )

@@ -13,6 +13,7 @@ import { brokenIn, type Records, type TextList } from '../../formats/records.js'
 import { doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
 import { saidBefore } from '../../signs/earlier.js'
 import { errorIn, errorInLastComment } from '../../signs/ending.js'
+import { areLinks } from '../../signs/links.js'
 import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
 import { membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
@@ -261,7 +262,7 @@ export class Reader {
   /** Where the one list is. */
   #found(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
     const holds = layout === 'rows' ? Array.isArray : isTree
-    const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !isLinks(value)
+    const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !areLinks(value)
     const isGeoJson = isTree(json) && json['type'] === 'FeatureCollection' && Array.isArray(json['features'])
     if (isGeoJson && layout === 'records') return 'features'
     const full = find(json, isList)
@@ -299,10 +300,6 @@ const nullDoubt = {
 }
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
-
-/** A list of links isn't the list of places. */
-const isLinks = (list: readonly unknown[]): boolean =>
-  list.every((entry) => isTree(entry) && 'href' in entry && ('rel' in entry || 'relation' in entry))
 
 /** OGC API Features names the projection of an answer in a header; EPSG:4326 has its axes the other way round there. */
 function checkContentCrs({ headers }: Answer, where: string): void {

@@ -1,9 +1,10 @@
 /** Where an answer says that its list goes on: a cursor, a link in its body, or one in the header `Link`. */
 import { ConfigurationError, toError } from '../../../errors/index.js'
+import { type Link, leadsToNext, linksIn, nextOf } from '../../signs/links.js'
 import { deepest, nextNames } from '../../signs/marks.js'
-import { find, type Link, linksIn, nextOf, valueAt } from '../../signs/tree.js'
+import { find, valueAt } from '../../signs/tree.js'
 import type { Options } from '../options.js'
-import { linkTo } from '../pagination/link-header.js'
+import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 import { only, type Wrong } from './index.js'
 
@@ -54,8 +55,7 @@ const isNumber = (value: unknown): boolean => typeof value === 'number' || typeo
 /** The target of `rel="next"` in a `Link` header. */
 export function linkedNext(header: string, base: URL, wrong: Wrong): string | undefined {
   try {
-    const target = linkTo('next', header)
-    return absolute(target, base, wrong)
+    return absolute(nextOf(nextLink(header)), base, wrong)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     throw wrong(
@@ -75,7 +75,7 @@ function absolute(link: string | undefined, base: URL, wrong: Wrong): string | u
 /** The link with the relation `next` in a list of links; of several, the one to JSON. */
 function relatedNext(json: unknown, wrong: Wrong): Link | undefined {
   const lists = find(json, (value) => linksIn(value).length > 0, /^_?links?$/i)
-  const found = lists.flatMap(({ value }) => linksIn(value)).filter(({ relation }) => relation === 'next')
+  const found = lists.flatMap(({ value }) => linksIn(value)).filter(leadsToNext)
   const [next, ...others] = found.length > 1 ? found.filter(({ type }) => /json/i.test(type)) : found
   if (next && others.some(({ href }) => href !== next.href))
     throw wrong('has more than one link to its next page', 'Name the right one in source.next.')

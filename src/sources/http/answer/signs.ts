@@ -1,9 +1,10 @@
 /** Signs in an answer and its headers that its list has more than was read. */
+import { nextOf } from '../../signs/links.js'
 import { membersOf, membersOfHeader } from '../../signs/members.js'
 import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/signs.js'
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
-import { linkTo } from '../pagination/link-header.js'
+import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 
 /**
@@ -28,7 +29,7 @@ export function signsOf(
 
 function linkHeader(headers: Answer['headers']): Sign[] {
   try {
-    const said = linkTo('next', headerOf(headers, 'link'))
+    const said = nextOf(nextLink(headerOf(headers, 'link')))
     return said === undefined ? [] : [{ at: 'the header link', said, kind: 'next', atLeast: 0, hint: linkHint }]
   } catch {
     return [] // where it is followed, that is an error already

@@ -1,0 +1,110 @@
+/** A next page that an answer names among its links, in whichever way: it is followed, or it is an error. */
+import { describe, expect, test } from 'vitest'
+import { ConfigurationError } from '../../../src/errors/index.js'
+import { type Api, api, cities, expectAll, json, numberIn, queryOf, type Read, readAll } from './api.js'
+
+const all = cities(12)
+
+/** Pages of 5 by offset; each but the last has what leads to the next one. */
+const listed = (leading: (next: string) => object, ending: object = {}): Promise<Api> =>
+  api((request, response) => {
+    const from = numberIn(queryOf(request), 'o', 0)
+    const more = from + 5 < 12 ? leading(`/?o=${from + 5}`) : ending
+    json(response, { data: all.slice(from, from + 5), ...more })
+  })
+
+const byLink = ({ origin }: Api, options: object = {}): Promise<Read> =>
+  readAll({ url: origin, pagination: { type: 'link' }, ...options }, { attempts: 1 })
+
+describe('the relations of a link', () => {
+  test.each<[what: string, rel: unknown]>([
+    ['a word', 'next'],
+    ['a list (Siren)', ['next']],
+    ['several in a list', ['section', 'next']],
+    ['several words', 'self next'],
+    ['capitals', 'NEXT'],
+    ['a URI', 'http://www.iana.org/assignments/relation/next'],
+    ['a name with its namespace', 'hydra:next'],
+    ['another name', 'next_page'],
+  ])('%s', async (_, rel) => {
+    const server = await listed((href) => ({
+      links: [
+        { rel: ['self'], href: '/' },
+        { rel, href },
+      ],
+    }))
+    expectAll(await byLink(server), 12)
+    expectAll(await byLink(server, { pagination: {} }), 12)
+    const unfollowed = await byLink(server, { pagination: { type: 'cursor' } })
+    expect(unfollowed.error).toMatchObject({ hint: expect.stringMatching('pagination.type to link') })
+  })
+
+  test.each<[what: string, leading: (next: string) => object]>([
+    ['attributes of XML', (next) => ({ links: [{ '@rel': 'next', '@href': next }] })],
+    ['attributes of XML in an object', (next) => ({ links: [{ $: { rel: 'next', href: next } }] })],
+    ['capitals', (next) => ({ Links: [{ Rel: 'Next', Href: next }] })],
+    ['a list in links', (next) => ({ links: { link: [{ rel: ['next'], href: next }] } })],
+    ['one link, and no list', (next) => ({ link: { rel: 'next', href: next } })],
+    ['a list of one in HAL', (next) => ({ _links: { next: [{ href: next }] } })],
+    ['an object', (next) => ({ next: { url: next, page: 2 } })],
+  ])('under other keys: %s', async (_, leading) => {
+    expectAll(await byLink(await listed(leading)), 12)
+  })
+
+  test('of something else than the next page lead nowhere', async () => {
+    for (const rel of ['next-archive', ['prev'], 'last'])
+      expect((await byLink(await listed((href) => ({ links: [{ rel, href }] })))).error).toBeUndefined()
+  })
+
+  test.each<[at: string, leading: (next: string) => object]>([
+    ['hydra:view.hydra:next', (next) => ({ 'hydra:view': { 'hydra:next': next } })],
+    ['next', (next) => ({ 'as:next': next })],
+    [
+      '_links.http://www.iana.org/assignments/relation/next',
+      (next) => ({
+        _links: { 'http://www.iana.org/assignments/relation/next': { href: next } },
+      }),
+    ],
+    ['navigation.next', (next) => ({ navigation: [{ rel: ['NEXT'], href: next }] })],
+    ['more_results_url', (next) => ({ more_results_url: next })],
+  ])('what is not followed by itself is named in the error, and followed then: %s', async (at, leading) => {
+    const server = await listed(leading)
+    const { error } = await byLink(server)
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error).toMatchObject({ message: expect.stringContaining(at) })
+    const named = at === 'next' ? 'as:next' : at
+    expectAll(await byLink(server, { next: named }), 12)
+  })
+})
+
+test.each<[what: string, more: object]>([
+  ['a flag as a letter', { hasNext: 'Y' }],
+  ['a last page that is none', { isLast: 'N' }],
+  ['a number of items that remain', { metadata: { remainingItemCount: 7 } }],
+  ['where a query goes on (MediaWiki)', { continue: { gapcontinue: 'B', continue: '||' } }],
+  ['a token (Kubernetes)', { metadata: { continue: 'abc' } }],
+])('%s is a sign of more', async (_, more) => {
+  expect((await byLink(await listed(() => more))).error).toBeInstanceOf(ConfigurationError)
+})
+
+test.each<[what: string, ending: object]>([
+  ['an empty link', { links: [{ rel: 'next', href: '' }] }],
+  ['nothing but a fragment', { links: [{ rel: 'next', href: '#' }] }],
+  ['a link that is null', { links: [{ rel: ['next'], href: null }] }],
+  ['an empty list', { _links: { next: [] } }],
+  ['an object without a link', { next: { url: null } }],
+  ['none that remain', { remainingItemCount: 0 }],
+])('%s is none', async (_, ending) => {
+  const server = await listed((href) => ({ links: [{ rel: 'next', href }] }), { numberMatched: 12, ...ending })
+  expectAll(await byLink(server), 12)
+})
+
+describe('hints name what can be followed', () => {
+  test.each<[more: object, hint: string]>([
+    [{ next: { after: 'abc' } }, 'Set source.pagination.type to cursor, and source.next to next.after.'],
+    [{ next: [1, 'x'] }, "Set source.pagination as the server's pages are asked for, or ask for all at once."],
+    [{ next: { page: 2 } }, 'Set source.pagination.type to page or offset, as the server counts.'],
+  ])('%j', async (more, hint) => {
+    expect((await byLink(await listed(() => more))).error).toMatchObject({ hint: expect.stringContaining(hint) })
+  })
+})
