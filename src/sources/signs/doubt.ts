@@ -9,7 +9,8 @@ import { isOfPaging } from './signs.js'
 /** What a server says of itself; names as members have them. */
 const statusNames =
   /^(ok|success|status\w*|stat|state|code|cod|result|response|outcome|reason|remark|ack|rc|errno|err(or)?code|retcode)$/
-const faultNames = /^(errors?|err|warn(ing)?s?|faults?|exceptions?|(error|warning)(code|message|msg|text)|notices?)$/
+const faultNames =
+  /^(errors?|err|warn(ing)?s?|faults?|exceptions?|(error|warning)(code|message|msg|text)|notices?|retryafter)$/
 const faultFlags = /^(throttled|timedout|degraded|aborted|failed|partial\w*|incomplete\w*)$/
 /** What comes and goes with the pages, and what says that there are none. */
 const plainNames = new RegExp(
@@ -20,7 +21,7 @@ const messageNames = /^(message|msg|detail|info|description|title|text|note)s?$/
 
 const goodEnd =
   /^\s*$|^(ok(ay)?|success|succeeded|fine|good|true|yes|null|none|no\b|no_|nothing|zero|empty|end|eof|last|done)/i
-const goodCode = /^(0+|1|2\d\d|404)$/
+const goodCode = /^(0+|1|2\d\d( .*)?|404)$/
 const badWords = new RegExp(
   'throttl|too many|limit|exceed|error|fail|denied|unavailable|tim(e|ed)[ _-]?out|again|overload|busy|quota|partial|' +
     'expired|unauthori|forbidden|maintenance',
@@ -42,13 +43,18 @@ export function statusesOf(members: readonly Member[]): Statuses {
   return new Map(telling.map(({ at, value }) => [at, wordsOf(value)]))
 }
 
+/** Whether it is plainly of the server's state, wherever it stands. */
+const isTelling = (name: string): boolean =>
+  [/^(ok|success|status\w*)$/, faultNames, faultFlags].some((names) => names.test(name))
+
 const isPlain = (name: string): boolean => plainNames.test(name) || isOfPaging(name)
 
 const isInner = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 const wordsOf = (value: unknown): string => {
   if (isInner(value)) return Object.keys(Object(value)).length === 0 ? '' : (exactJson(value) ?? '')
-  return value === null ? '' : String(value)
+  // The header Warning may have a date, which is another one with each answer.
+  return value === null ? '' : String(value).replace(/\s*"\w{3}, [\w ]+[\d:]+ GMT"/g, '')
 }
 
 /**
@@ -61,7 +67,7 @@ export function doubtIn(members: readonly Member[], before: Statuses | undefined
   for (const { at, name, isNear } of members) {
     const said = now.get(at)
     const then = before?.get(at)
-    if (said === undefined || said === then || !isNear) continue
+    if (said === undefined || said === then || !(isNear || isTelling(name))) continue
     if (isBad(name, said, then, before !== undefined)) return { why: `${at} is ${said.slice(0, 100)}`, hint }
   }
   return undefined

@@ -10,7 +10,6 @@ import { type Entry, entriesIn, layoutOf } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
 import { brokenIn, type Records, type TextList } from '../../formats/records.js'
-import { doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
 import { saidBefore } from '../../signs/earlier.js'
 import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { areLinks } from '../../signs/links.js'
@@ -21,9 +20,10 @@ import { type Found, find, oneLine, valueAt } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
-import { emptyPage, type Page } from '../pagination/index.js'
+import type { Page } from '../pagination/index.js'
 import { type Answer, headerOf, isGood } from '../request.js'
 import { bytesOf, encodedAs, jsonOf, textOf, WrongContent } from './content.js'
+import { Endings } from './ending.js'
 import { isHeadless, isRow } from './lines.js'
 import { linkedNext, nextIn } from './next.js'
 import { signsOf } from './signs.js'
@@ -39,8 +39,7 @@ export class Reader {
   readonly #records: RecordReader
   /** Where the items were found in an earlier answer. */
   #itemsAt: string | undefined
-  /** What the last answer with items said of the server's state. */
-  #statuses: Statuses | undefined
+  readonly #endings: Endings
 
   constructor(given: Options, secrets: readonly string[], mapping: Mapping) {
     this.#given = given
@@ -48,6 +47,7 @@ export class Reader {
     this.#mapping = mapping
     this.#records = new RecordReader(given, mapping, { title: 'The list', isGeoJson: false })
     this.#itemsAt = given.items
+    this.#endings = new Endings(given)
   }
 
   /**
@@ -60,15 +60,15 @@ export class Reader {
     const said = (): string =>
       encodedAs(answer.body, answer) === undefined ? masked(oneLine(answer.body.toString()), this.#secrets) : ''
     if (!isGood(answer.status)) throw refused(answer, where, { said: said(), given: this.#given })
-    if (answer.status === 204) return emptyPage
     const wrong: Wrong = (what, hint) => {
       const message = masked(`The answer of ${where} ${what}.`, this.#secrets)
       return isFirst ? new ConfigurationError(message, { hint }) : new TransientError(message, { hint })
     }
     try {
-      const text = textOf(bytesOf(answer, this.#given), answer)
+      const hasNone = answer.status === 204 // of a body
+      const text = hasNone ? '' : textOf(bytesOf(answer, this.#given), answer)
       const about: About = { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') }
-      if ((this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
+      if (hasNone || (this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
       return this.#page(jsonOf(text, answer), answer, about)
     } catch (error) {
       if (!(error instanceof WrongContent)) throw error
@@ -113,7 +113,7 @@ export class Reader {
       hasMore: undefined,
       hasLinks: false,
       ...signsOf(undefined, undefined, answer, this.#given),
-      doubt: undefined,
+      doubt: this.#endings.doubt(answer, [], records.length),
     }
   }
 
@@ -175,7 +175,7 @@ export class Reader {
     this.#mustBegin(told, about)
     const says = hasMore(told, list)
     const more = says && this.#given.next === false ? undefined : says
-    const isPlain = !isNull || next !== undefined || more === false || this.#given.pagination.end === 'empty'
+    const isOpen = next === undefined && more !== false
     return {
       ...page,
       mark: exactJson([items.length, items[0]?.value, items.at(-1)?.value]) ?? '',
@@ -185,7 +185,7 @@ export class Reader {
       hasMore: more,
       hasLinks,
       ...signsOf(told, list, answer, this.#given),
-      doubt: isPlain ? this.#doubt(items, told) : nullDoubt,
+      doubt: this.#endings.doubt(answer, membersOf(told, list), items.length, isNull && isOpen),
     }
   }
 
@@ -205,12 +205,6 @@ export class Reader {
     throw new ConfigurationError(masked(message, this.#secrets), {
       hint: 'Set source.pagination.start to 0.',
     })
-  }
-
-  #doubt(items: readonly Entry[], told: unknown): Page['doubt'] {
-    const members = membersOf(told, this.#itemsAt)
-    if (items.length > 0) this.#statuses = statusesOf(members)
-    return items.length > 0 || this.#given.ok ? undefined : doubtIn(members, this.#statuses)
   }
 
   /** A header is no item, in whichever pages it stands: servers count what is behind it. */
@@ -292,11 +286,6 @@ interface About {
   readonly isFirst: boolean
   readonly wrong: Wrong
   readonly isSuspicious: boolean
-}
-
-const nullDoubt = {
-  why: 'its list is null',
-  hint: 'If that is how this server writes an empty list, set source.pagination.end to empty.',
 }
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
