@@ -31,6 +31,8 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['deleted-slot-refused', never, 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
   ['copy-behind-receipts', '', 'schedule/new-outbox.integration', 'a backup made in the middle'],
   ['served-before-noted', '', 'schedule/starts.integration', 'a slot by hand that another outbox'],
+  ['list-of-receipt', 'if (true) return undefined', 'schedule/other-list.integration', 'the first start of a project'],
+  ['list-elsewhere', 'return []', 'schedule/other-list.integration', 'the first start of a project'],
   ['window-once', never, 'schedule/cadence-slots.integration', 'no window goes out twice'],
   ['fence-over-left-out', '', 'faults/replay', 'of its tasks gone'],
   ['interval-of-receipt', 'const from = undefined', 'schedule/new-outbox.integration', 'windows that'],

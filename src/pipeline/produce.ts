@@ -19,6 +19,7 @@ import {
 } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import type { Planned } from '../outbox/runs/intervals.js'
+import type { Receipt } from '../plugin.js'
 import { step } from '../trace.js'
 import { plural } from '../words.js'
 import { Contact } from './contact.js'
@@ -36,7 +37,7 @@ import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js
 import { servedElsewhere } from './slots/elsewhere.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
-import { type OtherList, otherListOf, readInstead } from './slots/other-list.js'
+import { type OtherList, otherListOf, readInstead, servedWithOtherList } from './slots/other-list.js'
 import { mustBeSameShards } from './slots/same-shards.js'
 import { leaveOtherShards } from './slots/shards.js'
 
@@ -84,7 +85,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const left = await leftRejects(await outbox.ledger.unfinished(), outbox)
   const contact = new Contact({ ...deps, schedule: options.schedule })
   const due: Planned[] = []
-  const { run, complete, missed, slots } = await enterSlots(options, deps, { contact, due })
+  const { run, complete, missed, slots, receipts } = await enterSlots(options, deps, { contact, due })
   const relaying = options.flush
     ? relay(deps, { contact, feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
         () => true,
@@ -96,6 +97,10 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     : Promise.resolve(false)
   try {
     await finishOpenRuns(options, deps, { due, errors, contact, reading: { feed, progress, rejects } })
+    const { namespace = '', cadence = null } = options
+    const otherList = complete ? servedWithOtherList(run, receipts, deps, { namespace, cadence }) : undefined
+    const error = await otherList?.catch(asOwmError)
+    if (error) errors.push(error)
   } finally {
     feed.end()
     await relaying
@@ -156,7 +161,7 @@ async function enterSlots(
   { agenda, schedule, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: { contact: Contact; due: Planned[] },
-): Promise<Entered & { slots: string[] }> {
+): Promise<Entered & { slots: string[]; receipts: readonly Receipt[] }> {
   const { outbox, source } = deps
   try {
     if (options.flush) await contact.announce()
@@ -167,9 +172,9 @@ async function enterSlots(
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
-    let found: Where = { isServed: false, isElsewhere: false }
+    let found: Where = { receipts: [], isServed: false, isElsewhere: false }
     // The last one is this start's own.
-    for (const each of slots) found = await whereIs(each, { ...options, schedule }, deps, contact)
+    for (const each of slots) found = await whereIs(each, { ...options, namespace, schedule }, deps, contact)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
     const once = agenda.once || found.isServed
@@ -180,7 +185,8 @@ async function enterSlots(
     step('run:started')
     deps.onRun?.(run)
     deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
-    return { ...entered, slots: (await outbox.ledger.unfinished()).map(({ slot }) => slot) }
+    const unfinished = await outbox.ledger.unfinished()
+    return { ...entered, slots: unfinished.map(({ slot }) => slot), receipts: found.receipts }
   } catch (error) {
     await contact.close()
     throw error
@@ -188,6 +194,8 @@ async function enterSlots(
 }
 
 interface Where {
+  /** What the sink has of it, as far as that was asked for. */
+  readonly receipts: readonly Receipt[]
   /** The sink has it, from another outbox. */
   readonly isServed: boolean
   /** Another sink has it. */
@@ -197,18 +205,18 @@ interface Where {
 /** Where a slot was served before. Throws ConfigurationError where it can't be served now. */
 async function whereIs(
   slot: string,
-  { flush, again, schedule }: Pick<ProduceOptions, 'flush' | 'again' | 'schedule'>,
+  { flush, again, namespace = '', schedule }: Pick<ProduceOptions, 'flush' | 'again' | 'namespace' | 'schedule'>,
   deps: ProduceDeps,
   contact: Contact,
 ): Promise<Where> {
   let isServed = false
   const receipts = flush && !again ? await mustBeSameShards(slot, deps, contact) : []
   // guard: served-before-noted
-  if (schedule) isServed = await noteServedBefore(slot, receipts, deps)
+  if (schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
   const elsewhere = await servedElsewhere(slot, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere
-  return { isServed, isElsewhere: elsewhere !== undefined }
+  return { receipts, isServed, isElsewhere: elsewhere !== undefined }
 }
 
 /** Makes the rows of what is due by now, and notes what those are; false where nothing is. */

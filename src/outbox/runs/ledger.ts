@@ -43,7 +43,7 @@ export interface NewRun {
 
 /** What is known of a slot that another outbox has served; a cadence is taken to have been what it is here. */
 type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
-  Pick<NewRun, 'cadence'> &
+  Pick<NewRun, 'cadence' | 'namespace'> &
   Pick<Receipt, 'interval'>
 
 /** A run that couldn't be read on, so that its slot was read anew, has no list. Older versions note no `readAt`. */
@@ -166,11 +166,11 @@ export class Ledger {
 
   /** Enters a slot that another outbox has served. */
   async noteServed(served: Served): Promise<void> {
-    const { source, sourceDigest, slot, cadence = null, interval, read, rejected } = served
+    const { source, sourceDigest, slot, namespace = '', cadence = null, interval, read, rejected } = served
     // guard: interval-of-receipt
     const from = interval ? Date.parse(interval.from) : undefined
     await this.#database.transaction(async (manager) => {
-      const runId = await this.#insert(manager, { source, sourceDigest, slot, cadence, from })
+      const runId = await this.#insert(manager, { source, sourceDigest, slot, namespace, cadence, from })
       await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
     })
   }

@@ -173,6 +173,7 @@ function servedRow(given: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 
 export async function noteServedBefore(
   slot: string,
   receipts: readonly Receipt[],
+  namespace: string,
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
   const [shard, shards] = shardOf(source.digest)
@@ -180,7 +181,7 @@ export async function noteServedBefore(
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)
-    await ledger.noteServed({ source: source.name, sourceDigest: source.digest, ...own })
+    await ledger.noteServed({ source: source.name, sourceDigest: source.digest, namespace, ...own })
   return true
 }
 

@@ -9,7 +9,7 @@
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import { currentOf } from '../../outbox/runs/whole-slots.js'
+import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
@@ -166,8 +166,10 @@ async function mustBeGone(
   own: readonly RunRow[],
   outbox: Outbox,
 ): Promise<void> {
-  const isGone = isElsewhere || own.some((run) => run.state === 'lost' || isDiscarded(run))
-  if (isGone || own.length === 0) return
+  // Of what another outbox has served, only the operator knows whether it was this list.
+  const isOthers = own.every((run) => run.state === 'done' && isNoted(run))
+  const isGone = isElsewhere || isOthers || own.some((run) => run.state === 'lost' || isDiscarded(run))
+  if (isGone) return
   // Also what is kept no longer, but for a dead letter that was put back.
   if (own.some(({ state }) => state === 'read'))
     throw new UsageError(`The slot ${slot} is stored, and waits for the sink: it is not read again.`, {

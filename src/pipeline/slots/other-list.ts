@@ -1,9 +1,18 @@
 /** With what a slot was read, where more than once: after an interrupted run, a changed list, or a loss. */
+import { InputRejectedError } from '../../errors/index.js'
 import type { RunRow } from '../../outbox/outbox.js'
-import { currentOf } from '../../outbox/runs/whole-slots.js'
+import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
+import type { Windows } from '../../outbox/runs/windows.js'
 import { readStates } from '../../outbox/sqlite/run-states.js'
+import type { Receipt } from '../../plugin.js'
+import { SeenIds } from '../../tasks/ids/seen.js'
 import { IdSum } from '../../tasks/ids/sum.js'
-import { shardNameIn } from '../../tasks/slot.js'
+import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
+import { plural } from '../../words.js'
+import { cadenceOf, dueIn } from '../input/cadence.js'
+import { checkedIn, textJudgeIn } from '../input/judge.js'
+import { pagesOf } from '../input/pages.js'
+import type { ProduceDeps, SourceDeps } from '../parts.js'
 
 /** How the list of a slot differs from the one that it was served with. */
 export interface OtherList {
@@ -46,4 +55,79 @@ function sumOf(runs: readonly RunRow[]): string | undefined {
     sum.add(idSum)
   }
   return sum.toString()
+}
+
+/**
+ * The error of a slot that the sink has a receipt of, but not of this list; undefined for all others. A pipeline is
+ * known by its name, or by the path of its configuration, and another project may have the same. Reads the list once.
+ * Throws what the source throws.
+ * @param run as it was noted from the receipts
+ */
+export async function servedWithOtherList(
+  run: RunRow,
+  receipts: readonly Receipt[],
+  { outbox, pipeline, source, signal }: ProduceDeps,
+  begun: Pick<RunRow, 'namespace' | 'cadence'>,
+): Promise<InputRejectedError | undefined> {
+  const [shard, shards] = shardOf(source.digest)
+  const receipt = receipts.find((one) => one.shard === shard && one.shards === shards)
+  if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
+  // With a cadence, the interval says which windows it had.
+  const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
+  if (begun.cadence !== null && !isSame) return undefined
+  const list = await sumOfList(source, { ...run, ...begun }, await outbox.ledger.windowsOf(run), signal)
+  // guard: list-of-receipt
+  if (signal.aborted || list.sum === receipt.taskIdSum) return undefined
+  const { slot } = run
+  const had = receipt.delivered + receipt.dead + receipt.discarded
+  return new InputRejectedError(
+    `The sink has the slot ${slot} of ${pipeline} from another list: that one had ${plural(had, 'task')}, ` +
+      `this one has ${list.tasks}${list.tasks === had ? ' others' : ''}.`,
+    {
+      hint:
+        'Where another project has a pipeline of this name, or its configuration under this path, name this one ' +
+        'under `pipelines:`, or give it a stream of its own. Where it is the same list, which has changed, ' +
+        `\`owm produce --slot ${slot} --again\` delivers what the sink doesn't hold.`,
+    },
+  )
+}
+
+/** The ids that the list has for a run: how many, and their sum. Reads it once more where ids may come twice. */
+async function sumOfList(
+  source: SourceDeps,
+  run: RunRow,
+  windows: Windows,
+  signal: AbortSignal,
+): Promise<{ tasks: number; sum: string }> {
+  const [sum, seen, suspects] = [new IdSum(), new SeenIds(), new Map<string, number>()]
+  let tasks = 0
+  const add = (digits: string): void => {
+    sum.addDigits(digits)
+    tasks++
+  }
+  for await (const { digits } of tasksListed(source, run, windows, signal))
+    if (seen.add(digits)) suspects.set(digits, 0)
+    else add(digits)
+  if (suspects.size > 0)
+    for await (const { digits } of tasksListed(source, run, windows, signal)) {
+      const times = suspects.get(digits)
+      if (times !== undefined) suspects.set(digits, times + 1)
+    }
+  for (const [digits, times] of suspects) if (times === 1) add(digits)
+  return { tasks, sum: sum.toString() }
+}
+
+/** The tasks that the source's list has for a run, with the digits of their ids; some may come twice. */
+export async function* tasksListed(
+  source: SourceDeps,
+  run: RunRow,
+  windows: Windows,
+  signal: AbortSignal,
+): AsyncGenerator<{ digits: string; text: string }> {
+  const judge = textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
+  for await (const page of pagesOf(source, { signal }))
+    for (const [index, location] of page.locations.entries()) {
+      const judged = judge(location, checkedIn(page, index))
+      if (judged !== 'not due' && 'text' in judged) yield judged
+    }
 }

@@ -119,6 +119,8 @@ interface Judged {
   readonly isHeld: boolean
   /** Whether the slot was compared with the source's list. */
   readonly isListed: boolean
+  /** Its ids, where they must be those of a slot that another outbox has served. */
+  readonly list?: readonly string[] | undefined
   /** Whether the sink holds nothing at all. */
   readonly isEmpty: boolean
   /** Runs that began before this time (milliseconds since 1970) aren't delivered again by `owm flush`. */
@@ -145,6 +147,8 @@ export function judge(judged: Judged): Verified {
     differences: [],
   }
   if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
+  const others = own.state === 'elsewhere' ? otherList(judged) : []
+  if (others.length > 0) return { ...base, state: 'different', differences: others }
   if (own.state !== 'whole') return { ...base, state: own.state }
   const isPromised = sink.guarantee === 'exactly-once' && !own.mayBeTwice
   const lacking = tasks.missing > 0 || own.lost > 0 ? [missing(judged, tasks)] : []
@@ -303,6 +307,21 @@ function listDifferences({ own, found, sink }: Judged, { onlyListed, notListed }
     todo: 'Compare the list with an older one; `owm why` with an id shows which place it is',
   }
   return [more, fewer].filter(({ count }) => count > 0)
+}
+
+/** Of a slot that another outbox has served, the receipt alone tells whether the list was this one. */
+function otherList({ own, found, ids, list }: Judged): Difference[] {
+  const { receipt } = found
+  if (!list || !receipt) return []
+  const sum = new IdSum()
+  for (const id of list) sum.add(id)
+  // guard: list-elsewhere
+  if (sum.toString() === receipt.taskIdSum) return []
+  const [what, kind] = ['another outbox has served the slot with another list', 'not in slot'] as const
+  const todo =
+    `\`owm produce ${named(own)} --again\` delivers what the sink doesn't hold; where another project has a pipeline ` +
+    'of this name, name this one under `pipelines:`'
+  return [{ kind, count: ids.onlyListed.length, ids: ids.onlyListed.slice(0, mostIds), what, todo }]
 }
 
 /** Why the sink may not have what only the list has, where the history no longer tells. */

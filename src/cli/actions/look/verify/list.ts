@@ -10,18 +10,11 @@ export async function listedIds(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const [{ pagesOf }, { cadenceOf, dueIn }, { checkedIn, textJudgeIn }, { taskIdOf }] = await Promise.all([
-    import('../../../../pipeline/input/pages.js'),
-    import('../../../../pipeline/input/cadence.js'),
-    import('../../../../pipeline/input/judge.js'),
+  const [{ tasksListed }, { taskIdOf }] = await Promise.all([
+    import('../../../../pipeline/slots/other-list.js'),
     import('../../../../tasks/id.js'),
   ])
-  const judge = textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
   const ids = new Set<string>()
-  for await (const page of pagesOf(source, { signal }))
-    for (const [index, location] of page.locations.entries()) {
-      const judged = judge(location, checkedIn(page, index))
-      if (judged !== 'not due' && 'text' in judged) ids.add(taskIdOf(judged.text))
-    }
+  for await (const { text } of tasksListed(source, run, windows, signal)) ids.add(taskIdOf(text))
   return [...ids]
 }

@@ -51,6 +51,8 @@ interface Listed {
   /** As in OwnSlot. */
   readonly shard: string
   readonly ids: readonly string[]
+  /** Whether they are the ids that the slot had where the list is the same; else its windows aren't known. */
+  readonly isSure: boolean
 }
 
 /** Fills `result` while it works. */
@@ -153,7 +155,18 @@ async function compare(
     if (!found || !own) return []
     const isListed = number === of
     const isEmpty = scanned.entries === 0
-    const judged = judge({ own: one, found, ids: own, sink, isHeld: more.isHeld, isListed, isEmpty, flushedSince })
+    const list = isListed && listed?.isSure ? listed.ids : undefined
+    const judged = judge({
+      own: one,
+      found,
+      ids: own,
+      sink,
+      isHeld: more.isHeld,
+      isListed,
+      list,
+      isEmpty,
+      flushedSince,
+    })
     const begun = there.begun.find((other) => other.slot === one.slot && other.shards === shardNamed(one.shard)[1])
     const missing = begun?.missing.filter((index) => !isLatest || !isStoodInFor(one.slot, [index, begun.shards]))
     const isOver = judged.state === 'same' || judged.state === 'unproven'
@@ -214,7 +227,8 @@ async function listedIn(
       hint: `Run \`owm verify --source\` ${whole}.`,
     })
   }
-  return { slot: last.run.slot, shard, ids: await listedIds(source, last.run, last.windows, around.signal) }
+  const isSure = last.run.cadence !== null || loaded.settings.cadence === undefined
+  return { slot: last.run.slot, shard, ids: await listedIds(source, last.run, last.windows, around.signal), isSure }
 }
 
 function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
