@@ -1,6 +1,7 @@
 /** What goes wrong on the way to a server, or with a status, as owm's classes. */
 import { STATUS_CODES } from 'node:http'
 import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
+import { oneLine } from '../signs/tree.js'
 import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'
 
@@ -38,11 +39,20 @@ export class TooLong extends Error {
   }
 }
 
-/** A failed request. */
-export function classed(thrown: unknown, where: string): Error {
+/** A page in words, with the server that was asked for it where that is another than the configured one. */
+export const reached = (where: string, { origin }: URL, own: string): string =>
+  origin === own ? where : `${origin}, to which ${where} leads,`
+
+/**
+ * A failed request.
+ *
+ * @param isOwn whether it went to the configured server, and not where a link or a redirect leads
+ */
+export function classed(thrown: unknown, where: string, isOwn: boolean): Error {
   const error = toError(thrown)
   if (isOwmError(error)) return error
-  const said = error.message || codeOf(error)
+  const isPlain = codeOf(error) === 'ERR_SSL_WRONG_VERSION_NUMBER'
+  const said = isPlain ? 'it speaks no TLS there, as http:// does' : oneLine(error.message) || codeOf(error)
   if (error instanceof TooLong)
     return new ConfigurationError(`The answer of ${where} is ${said}.`, {
       hint: 'Ask for fewer items at once (source.pagination.limit), or raise source.maxBodyBytes.',
@@ -53,7 +63,10 @@ export function classed(thrown: unknown, where: string): Error {
       cause: error,
     })
   return new TransientError(`${where} can't be read: ${said}`, {
-    hint: 'Check that the server runs and that source.url is right.',
+    hint: isOwn
+      ? 'Check that the server runs and that source.url is right.'
+      : 'Check that this server runs, and that the link or redirect to it is right. ' +
+        'It gets neither source.auth nor source.headers.',
     cause: error,
   })
 }
@@ -68,7 +81,8 @@ interface Asked {
 /** An answer whose status isn't a good one. */
 export function refused(answer: Answer, where: string, { said, given }: Asked): Error {
   const { status, headers } = answer
-  const message = `${where} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
+  const asked = reached(where, answer.url, new URL(given.url).origin)
+  const message = `${asked} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
   const isTransient = status === 408 || status === 425 || status === 429 || status >= 500
   if (isTransient || (status === 403 && isLimited(headers))) {
     const retryAfterMs = waitOf(headers)
@@ -95,7 +109,7 @@ function withheld({ url }: Answer, message: string, { url: own, auth, headers }:
     return new ConfigurationError(message, {
       hint: 'Correct source.auth (bearer, or user and password), or the environment variable that it names.',
     })
-  return new ConfigurationError(`${message} (that was ${url.origin}, not ${origin})`, {
+  return new ConfigurationError(message, {
     hint:
       `The credentials were withheld: source.auth and source.headers go to ${origin} only. ` +
       `To send them to ${url.origin}, let source.url begin with it.`,

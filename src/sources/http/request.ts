@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { unzip } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
-import { classed, TooLong } from './errors.js'
+import { classed, reached, TooLong } from './errors.js'
 import { isPlainUrl, type Options } from './options.js'
 
 export interface Answer {
@@ -62,16 +62,20 @@ export class Client {
     await this.#pause()
     const stop = new AbortController()
     const hint = 'Look at the server, or raise source.requestTimeoutMs.'
+    let at = url
+    const asked = (): string => reached(where, at, this.#origin)
     const tooSlow = () =>
-      new TransientError(`${where} gave no whole answer within ${requestTimeoutMs / 1000} s`, { hint })
+      new TransientError(`${asked()} gave no whole answer within ${requestTimeoutMs / 1000} s`, { hint })
     const late = setTimeout(() => stop.abort(tooSlow()), requestTimeoutMs)
     const end = (): void => stop.abort(this.#ended.reason)
     this.#ended.addEventListener('abort', end)
     try {
       this.#ended.throwIfAborted()
-      return await this.#follow(url, where, stop.signal)
+      return await this.#follow(url, where, stop.signal, (next) => {
+        at = next
+      })
     } catch (error) {
-      throw classed(error, where)
+      throw classed(error, asked(), at.origin === this.#origin)
     } finally {
       clearTimeout(late)
       this.#ended.removeEventListener('abort', end)
@@ -86,7 +90,8 @@ export class Client {
     if (next > now) await sleep(next - now, undefined, { signal: this.#ended })
   }
 
-  async #follow(first: URL, where: string, signal: AbortSignal): Promise<Answer> {
+  /** @param asking hears of each redirect that is followed */
+  async #follow(first: URL, where: string, signal: AbortSignal, asking: (url: URL) => void): Promise<Answer> {
     let url = first
     for (let hops = 0; hops <= mostRedirects; hops++) {
       if (!isPlainUrl(url.href))
@@ -114,6 +119,7 @@ export class Client {
       }
       await body.dump()
       url = new URL(location, url)
+      asking(url)
     }
     throw new ConfigurationError(`${where} is redirected again and again.`, { hint: 'Correct source.url.' })
   }

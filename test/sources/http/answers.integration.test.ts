@@ -35,6 +35,7 @@ describe('understands', () => {
     ['a list one level down', { status: 'ok', data: { cities: [one] } }, {}],
     ['a named list among several', { regions: [{ name: 'r' }], cities: [one] }, { items: 'cities' }],
     ['keys with dots in them', { data: { 'all.cities': [one] } }, { items: 'data.all.cities' }],
+    ['the second of a pair', [{ page: 1, pages: 1, total: 1 }, [one]], {}],
     ['a byte order mark', `\ufeff${JSON.stringify([one])}`, {}],
     [
       'columns of its own',
@@ -123,6 +124,13 @@ describe('what is wrong with the first answer is said at once', () => {
       /no list of objects; its keys are cause, code/,
       /source\.items/,
     ],
+    ...[")]}',\n", 'while(1);\n', 'for (;;);', 'cb('].map((prefix): (typeof cases)[number] => [
+      `JSON behind ${prefix}`,
+      (response) => response.end(`${prefix}${JSON.stringify({ data: cities(3), more: 'a,b' })}`),
+      {},
+      /wrapped in a script/,
+      /plain JSON/,
+    ]),
     ['two lists', (response) => json(response, { a: [{}], b: [{}] }), {}, /a, b/, /source\.items/],
     [
       'a list elsewhere',

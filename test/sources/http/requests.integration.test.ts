@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fault, sourceChecks } from '../../../src/plugins/conformance/index.js'
 import http from '../../../src/sources/http/index.js'
@@ -202,6 +203,28 @@ describe('secrets', () => {
     expect(stranger.asked.map(({ url }) => url)).toEqual(['/?page=2'])
     expect(stranger.asked[0]?.headers).not.toHaveProperty('authorization')
     expect(stranger.asked[0]?.headers).not.toHaveProperty('x-api-key')
+  })
+
+  test.each<[how: string, answer: (response: ServerResponse, to: string) => void]>([
+    ['a link', (response, to) => json(response, cities(1), { link: `<${to}/?page=2>; rel=next` })],
+    ['a redirect', (response, to) => response.writeHead(302, { location: `${to}/` }).end()],
+  ])('where %s leads to another origin and that fails, it is named', async (_, answer) => {
+    const gone = await startApi((__, response) => response.end())
+    await gone.stop()
+    const broken = await api((__, response) => response.writeHead(404).end())
+    const slow = await api(() => undefined)
+    for (const [to, said] of [
+      [gone.origin, "can't be read: connect ECONNREFUSED"],
+      [broken.origin, 'answered 404'],
+      [slow.origin, 'gave no whole answer'],
+      [broken.origin.replace('http:', 'https:'), "can't be read: it speaks no TLS there"],
+    ] as const) {
+      const server = await api((__, response) => answer(response, to))
+      const given = { url: server.origin, pagination: { type: 'link' }, requestTimeoutMs: 200, ...credentials }
+      const { error } = await readAll(given, { attempts: 1 })
+      expect(String(error)).toContain(`${to}, to which ${server.origin}/ leads, ${said}`)
+      if (to === gone.origin) expect(error).toMatchObject({ hint: expect.stringContaining('neither source.auth') })
+    }
   })
 
   test('are taken out of what a server says of them', async () => {

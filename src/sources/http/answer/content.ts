@@ -91,6 +91,13 @@ export function jsonOf(text: string, { headers }: Answer): unknown {
       if (isLines) throw new WrongContent(`is NDJSON, not JSON${kind}`, 'Set source.format to ndjson.', true)
       throw new WrongContent(`isn't JSON${kind}: ${toError(error).message}`, 'Check that source.url is right.', false)
     }
+    const [prefix] = /^(\)\]\}'?,?|while\s*\(|for\s*\(;;|[\w$.]+\((?=[[{]))/.exec(start) ?? []
+    if (prefix !== undefined)
+      throw new WrongContent(
+        `is JSON wrapped in a script${kind}: it begins with "${prefix}"`,
+        'Ask the server for plain JSON: leave out a callback parameter, or correct source.url and source.headers.',
+        true,
+      )
     const isTable = /csv|tab-separated/i.test(kind) || /^[^\n]*[,;\t|][^\n]*\n/.test(start)
     throw isTable
       ? new WrongContent(`is CSV, not JSON${kind}`, 'Set source.format to csv (or tsv).', true)

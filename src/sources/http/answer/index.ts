@@ -238,6 +238,7 @@ export class Reader {
   #entries(json: unknown, wrong: Wrong): { entries: readonly Entry[]; isNull: boolean } {
     const { layout = 'records' } = this.#given
     const isArray = layout === 'records' || layout === 'rows'
+    if (this.#itemsAt === undefined && layout === 'records') this.#itemsAt = behindHeader(json)
     if (this.#itemsAt === undefined && isArray && !Array.isArray(json)) {
       this.#itemsAt = this.#found(json, layout, wrong)
       if (this.#itemsAt === undefined) return { entries: this.#onlyOne(json, wrong), isNull: false }
@@ -287,6 +288,12 @@ interface About {
   readonly wrong: Wrong
   readonly isSuspicious: boolean
 }
+
+/** `[{page, pages, total}, [places]]`, as the World Bank answers: the list is the second one. */
+const behindHeader = (json: unknown): string | undefined =>
+  Array.isArray(json) && json.length === 2 && isTree(json[0]) && Array.isArray(json[1]) && json[1].every(isTree)
+    ? '1'
+    : undefined
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
 
