@@ -13,6 +13,7 @@ const run = promisify(execFile)
 const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 let folder: string
+let prefix: string
 let installed: string
 let owm: string
 let env: Record<string, string>
@@ -35,7 +36,7 @@ beforeAll(async () => {
   // What `npm test` has built is what is packed.
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root })
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz')) ?? ''
-  const prefix = await userFolder('global')
+  prefix = await userFolder('global')
   const flags = ['--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund']
   // With this machine's registry, proxy and certificates, but none of the settings of the npm that runs the tests.
   const { stdout: registry } = await run('npm', ['config', 'get', 'registry'], { cwd: root })
@@ -74,6 +75,10 @@ it('holds what is needed to run, and nothing of the workshop', async () => {
   const { stdout, stderr } = await runAsUser(owm, ['--version'])
   expect(stdout).toContain(`owm/${version}`)
   expect(stderr).toBe('')
+})
+
+it("has its page where `man` looks beside the program's folder", async () => {
+  expect(await readFile(join(prefix, 'share', 'man', 'man1', 'owm.1'), 'utf8')).toMatch(/^\.TH OWM 1/im)
 })
 
 it('has the licence of every package that is in its bundles', async () => {
