@@ -74,7 +74,8 @@ export const sourceKeys = {
     .max(1)
     .optional()
     .describe(
-      'likewise, as a share of the last run that was delivered, 0 to 1; until it is reached tasks stay in memory',
+      'likewise, as a share of the last run that was delivered, 0 to 1, a shard compared with itself; ' +
+        'until it is reached tasks stay in memory',
     ),
   where: conditions
     .optional()

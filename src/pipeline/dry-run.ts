@@ -1,6 +1,7 @@
 /** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
 import { hash } from 'node:crypto'
 import type { OwmError } from '../errors/index.js'
+import type { RunRow } from '../outbox/outbox.js'
 import { SeenIds } from '../tasks/ids/seen.js'
 import { placeText } from '../tasks/place.js'
 import type { CadenceCheck, DueOf } from './input/cadence.js'
@@ -10,6 +11,9 @@ import { minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { pagesOf } from './input/pages.js'
 import { Rejects } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
+
+/** The run whose list this one is compared with (`source.minShare`); undefined where there is none. */
+export type LastList = Pick<RunRow, 'read' | 'rejected'> | undefined
 
 /** So many tasks are shown. */
 const shown = 10
@@ -31,7 +35,7 @@ export interface DryRun {
 
 /**
  * @param how namespace: see tasks/id; traceparent: see tasks/encode; dueOf: which locations the slot has; signal: ends
- *   it early, what was read until then is what counts; check: sees all of them
+ *   it early, what was read until then is what counts; check: sees all of them; last: see `LastList`
  */
 export async function dryRun(
   source: SourceDeps,
@@ -40,6 +44,7 @@ export async function dryRun(
     namespace,
     traceparent,
     dueOf,
+    last,
     ...around
   }: {
     namespace: string
@@ -47,6 +52,7 @@ export async function dryRun(
     dueOf: DueOf
     signal: AbortSignal
     check?: CadenceCheck | undefined
+    last?: LastList
   },
 ): Promise<DryRun> {
   const judge = textJudgeIn(dueOf, slot, namespace, traceparent)
@@ -79,16 +85,17 @@ export async function dryRun(
         rejects.add({ reason: otherPlaceHere, value: text, position: page.position(index) })
       }
     }
-  return { ...found, rejects, ...enough(source, found, rejects) }
+  return { ...found, rejects, ...enough(source, found, { rejects, last }) }
 }
 
 /** Whether a source that was read without an outbox gave enough. */
 export function enough(
   source: SourceDeps,
   { read, rejected }: { read: number; rejected: number },
-  rejects: Rejects,
+  { rejects, last }: { rejects: Rejects; last: LastList },
 ): Pick<DryRun, 'error' | 'warning'> {
-  const given = source.given?.() ?? { read, usable: read - rejected }
-  const error = tooFew(source.name, given, minimumOf(source, undefined), rejects, false)
+  const own = { read, usable: read - rejected }
+  const given = source.given?.() ?? own
+  const error = tooFew(source.name, { given, own }, minimumOf(source, last), rejects, false)
   return { error, warning: error ? undefined : nothingGiven(source.name, given) }
 }

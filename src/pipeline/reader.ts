@@ -15,7 +15,7 @@ import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { cadenceCheck, cadenceOf } from './input/cadence.js'
 import { IntakeBuffer } from './input/intake.js'
-import { type Given, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
+import { type Given, isEnough, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
 import type { Rejects } from './input/rejects.js'
 import { knownOf } from './input/served.js'
@@ -87,17 +87,21 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
 /** Whether a run's tasks may go out: once its source has given as many locations as it must. */
 interface Enough {
   readonly minimum: Minimum
-  readonly given: () => Given
+  readonly given: () => { given: Given; own: Given }
   isReached(): boolean
 }
 
 async function enoughOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: ProduceDeps): Promise<Enough> {
   const last = source.minShare === undefined ? undefined : await outbox.ledger.before(run)
-  const minimum = minimumOf(source, last && last.read - last.rejected)
-  const given = source.given ?? (() => intake.given)
+  const minimum = minimumOf(source, last)
+  const given = () => ({ given: source.given?.() ?? intake.given, own: intake.given })
   // Of a run that stored something the minimum was reached.
   const wasReached = run.persisted + run.duplicates > 0
-  return { minimum, given, isReached: () => wasReached || given().usable >= minimum.locations }
+  const isReached = (): boolean => {
+    const { given: whole, own } = given()
+    return wasReached || isEnough(whole, own, minimum)
+  }
+  return { minimum, given, isReached }
 }
 
 /**
@@ -115,7 +119,7 @@ async function mustBeEnough(
   const judge = (inOutbox = true): OwmError | undefined =>
     isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, inOutbox) : undefined
   if (!judge()) {
-    const nothing = isNew ? nothingGiven(source.name, given()) : undefined
+    const nothing = isNew ? nothingGiven(source.name, given().given) : undefined
     if (nothing !== undefined)
       log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
     return

@@ -135,6 +135,34 @@ test('minShare compares with the last run that was delivered; without it the sum
   expect(line.stdout).toMatch(/7 locations read, 1 fewer than last time/)
 })
 
+test('minShare is told by a dry run and a plan, too', async () => {
+  const cwd = await folderOf(list(10), { minShare: 0.8 })
+  const dry = (hour: number) => owmJson<Failed>(['produce', '--dry-run', '--slot', slot(hour)], { cwd })
+  const plan = () => owmJson<Failed>(['plan', '--set', 'schedule.cron=0 * * * *'], { cwd })
+  expect([(await dry(1)).code, (await plan()).code]).toEqual([0, 0])
+  expect(await produce(cwd, 1)).toMatchObject({ code: 0 })
+  await writeFile(join(cwd, 'list.csv'), list(7))
+  const message = expect.stringMatching(/gave 7 .*, not 8 \(0\.8 of the 10 of the last run\)/)
+  expect(await dry(2)).toMatchObject({ code: 65, json: { error: { message } } })
+  expect(await plan()).toMatchObject({ code: 65, json: { error: { message } } })
+  await writeFile(join(cwd, 'list.csv'), list(8))
+  expect([(await dry(2)).code, (await plan()).code]).toEqual([0, 0])
+})
+
+test('minShare compares a shard with itself, not the whole list with a shard', async () => {
+  const cwd = await folderOf(list(40), { minShare: 0.5 })
+  const shard = ['--shard', '0/4']
+  const first = await produce(cwd, 1, ...shard)
+  expect(first).toMatchObject({ code: 0 })
+  const share = Math.ceil(first.json.source.read / 2)
+  await writeFile(join(cwd, 'list.csv'), list(10))
+  const message = expect.stringContaining(`, not ${share} (0.5 of the ${first.json.source.read} of the last run)`)
+  expect(await produce(cwd, 2, ...shard, '--dry-run')).toMatchObject({ code: 65, json: { error: { message } } })
+  expect(await produce(cwd, 2, ...shard)).toMatchObject({ code: 65, json: { error: { message } } })
+  await writeFile(join(cwd, 'list.csv'), list(40))
+  expect(await produce(cwd, 3, ...shard)).toMatchObject({ code: 0 })
+})
+
 test('is judged behind `where`, before a shard', async () => {
   const cwd = await folderOf(list(8), { minLocations: 8 })
   expect(await produce(cwd, 1, '--shard', '0/4')).toMatchObject({ code: 0 })

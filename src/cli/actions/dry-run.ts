@@ -1,5 +1,6 @@
 /** `owm produce --dry-run`: what a start would send now. */
 import type { Loaded } from '../../config/load.js'
+import type { LastList } from '../../pipeline/dry-run.js'
 import type { DueOf } from '../../pipeline/input/cadence.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import { slotOf } from '../../tasks/slot.js'
@@ -63,6 +64,13 @@ export async function dueInDryRun(
   }
 }
 
+/** The list that a start would compare with `source.minShare`; undefined without one. */
+export async function lastListOf({ minShare, digest }: ChosenSource, { settings }: Loaded): Promise<LastList> {
+  if (minShare === undefined) return undefined
+  const { lastListIn } = await import('../../outbox/inspect/ledger/last-list.js')
+  return lastListIn(settings.outbox.path, digest)
+}
+
 export async function dryRun(
   result: ProduceResult,
   { source, loaded, now }: { source: ChosenSource; loaded: Loaded; now: DueNow },
@@ -79,7 +87,8 @@ export async function dryRun(
   const namespace = loaded.settings.taskNamespace
   const { dueOf, cadence = null, earlier, ofServed } = now
   const check = cadenceCheck(cadenceOf({ cadence }), await around.logger())
-  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal, check }
+  const last = await lastListOf(source, loaded)
+  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal, check, last }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
   if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }

@@ -11,11 +11,12 @@ import { byTime, shardNameIn } from '../../tasks/slot.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
 import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
-import { readingStates, readStates, unfinishedStates } from '../sqlite/run-states.js'
+import { readingStates, unfinishedStates } from '../sqlite/run-states.js'
 import { settleLeftOut } from '../sqlite/statements.js'
 import { letDie } from './discard.js'
 import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
+import { lastList } from './last-list.js'
 import { closeEmptyRuns } from './missed.js'
 import { type Reason, reasonsOf } from './reasons.js'
 import { noteSink, sinksOf } from './sinks-of-runs.js'
@@ -45,11 +46,6 @@ export interface NewRun {
 type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
   Pick<NewRun, 'cadence' | 'namespace'> &
   Pick<Receipt, 'interval'>
-
-/** A run that couldn't be read on, so that its slot was read anew, has no list. Older versions note no `readAt`. */
-// guard: whole-list-before
-const wasWhole = `(run.readAt IS NOT NULL OR
-  NOT EXISTS (SELECT 1 FROM run AS later WHERE later.slot = run.slot AND later.id > run.id))`
 
 export class Ledger {
   readonly #database: Database
@@ -241,15 +237,7 @@ export class Ledger {
 
   /** The latest run of the same source that was read to its end and isn't this one. */
   async before({ id, sourceDigest }: RunRow): Promise<RunRow | undefined> {
-    return this.#database.inTurn(async (manager) => {
-      const latest = manager
-        .createQueryBuilder(runs, 'run')
-        .where({ sourceDigest, state: In(readStates), id: Not(id) })
-        .andWhere(wasWhole)
-        .orderBy('run.id', 'DESC')
-        .limit(1)
-      return (await latest.getOne()) ?? undefined
-    })
+    return this.#database.inTurn((manager) => lastList(manager, sourceDigest, id))
   }
 
   /** Whether an earlier run has stored a part of its slot, and couldn't be read on: nobody has read the rest. */

@@ -1,5 +1,6 @@
 /** How many locations a list must give before any of them is delivered, and what is wrong with one that gives fewer. */
 import { InputRejectedError, type OwmError } from '../../errors/index.js'
+import type { RunRow } from '../../outbox/outbox.js'
 import type { LocationBatch } from '../../plugin.js'
 import { count, plural } from '../../words.js'
 import type { SourceDeps } from '../parts.js'
@@ -16,26 +17,41 @@ export interface Given {
 }
 
 export interface Minimum {
+  /** Of the whole list, before a shard is taken. */
   readonly locations: number
-  /** Why it isn't `source.minLocations` itself. */
-  readonly share: { readonly of: number; readonly share: number } | undefined
+  /** Of what the run itself reads: `least` is a share of what the last one read, which with a shard was a part, too. */
+  readonly share?: { readonly least: number; readonly of: number; readonly share: number } | undefined
 }
 
-/** @param last what the last run gave that was delivered; undefined where none can be compared */
-export function minimumOf({ minLocations = 0, minShare }: SourceDeps, last: number | undefined): Minimum {
-  const least = minShare === undefined || last === undefined ? 0 : Math.ceil(minShare * last)
-  const share = least > minLocations ? { of: last ?? 0, share: minShare ?? 0 } : undefined
-  return { locations: Math.max(least, minLocations), share }
+/** @param last the last run that was delivered; undefined where none can be compared */
+export function minimumOf(
+  { minLocations = 0, minShare }: SourceDeps,
+  last: Pick<RunRow, 'read' | 'rejected'> | undefined,
+): Minimum {
+  if (minShare === undefined || !last) return { locations: minLocations }
+  const of = last.read - last.rejected
+  return { locations: minLocations, share: { least: Math.ceil(minShare * of), of, share: minShare } }
 }
+
+/** Which of the two isn't reached; the greater one where neither is. */
+function lackIn(given: Given, own: Given, { locations, share }: Minimum): 'minShare' | 'minLocations' | undefined {
+  const isFew = given.usable < locations
+  if (share && own.usable < share.least && (!isFew || share.least > locations)) return 'minShare'
+  return isFew ? 'minLocations' : undefined
+}
+
+export const isEnough = (given: Given, own: Given, minimum: Minimum): boolean =>
+  lackIn(given, own, minimum) === undefined
 
 /**
  * Undefined where the list gave enough.
  *
+ * @param own what of it the run itself has read: with a shard, a part
  * @param inOutbox whether what is rejected is stored
  */
 export function tooFew(
   name: string,
-  given: Given,
+  { given, own = given }: { given: Given; own?: Given },
   minimum: Minimum,
   rejects: Rejects,
   inOutbox = true,
@@ -50,15 +66,17 @@ export function tooFew(
           (inOutbox ? '; `owm outbox inspect --state rejected` shows all.' : '.'),
       },
     )
-  if (usable >= minimum.locations) return undefined
-  const { share } = minimum
-  const [wanted, key] = share
-    ? [`${count(minimum.locations)} (${share.share} of the ${count(share.of)} of the last run)`, 'source.minShare']
-    : [count(minimum.locations), 'source.minLocations']
+  const lack = lackIn(given, own, minimum)
+  if (lack === undefined) return undefined
+  const { locations, share } = minimum
+  const [gave, wanted] =
+    lack === 'minShare' && share
+      ? [own.usable, `${count(share.least)} (${share.share} of the ${count(share.of)} of the last run)`]
+      : [usable, count(locations)]
   return new InputRejectedError(
-    `The source ${name} gave ${plural(usable, 'location')} that can be used, not ${wanted}: ` +
+    `The source ${name} gave ${plural(gave, 'location')} that can be used, not ${wanted}: ` +
       `nothing of this run is delivered${leftOut > 0 ? ` (filters left out ${count(leftOut)})` : ''}.`,
-    { hint: `Correct the list; if it is right, lower ${key}.` },
+    { hint: `Correct the list; if it is right, lower source.${lack}.` },
   )
 }
 
@@ -82,12 +100,13 @@ export function judgePage(source: SourceDeps, page: LocationBatch | undefined): 
   const { name } = source
   const rejects = page ? rejectsIn(page) : new Rejects()
   if (!page) {
-    const error = tooFew(name, { read: 0, usable: 0 }, minimumOf(source, undefined), rejects, false)
+    const error = tooFew(name, { given: { read: 0, usable: 0 } }, minimumOf(source, undefined), rejects, false)
     if (error) throw error
     return ''
   }
   const read = page.locations.length
-  const error = tooFew(name, { read, usable: read - rejects.count }, { locations: 0, share: undefined }, rejects, false)
+  const given = { read, usable: read - rejects.count }
+  const error = tooFew(name, { given }, { locations: 0 }, rejects, false)
   if (error) throw error
   return rejects
     .commonest()

@@ -8,7 +8,7 @@ import { writeExtras } from '../../tasks/extras.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
 import type { Place } from '../../tasks/place.js'
 import { orRejection, Rejection } from '../../tasks/rejection.js'
-import { type DryRun, enough } from '../dry-run.js'
+import { type DryRun, enough, type LastList } from '../dry-run.js'
 import { type Cadence, cadenceCheck, cadenceOf, type RhythmOf, rhythms } from '../input/cadence.js'
 import { type Checked, checkedIn, rejectionOf, type Why } from '../input/judge.js'
 import { pagesOf } from '../input/pages.js'
@@ -24,14 +24,15 @@ interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
  * A place that is there twice counts once, with its first rhythm. No task is made: a million locations take a second.
  *
  * @param cadence as a run keeps it; null where every location is due in every run
- * @param around signal: ends it early, what was read until then is what counts; onPlace: is told each place once
+ * @param around signal: ends it early, what was read until then is what counts; onPlace: is told each place once;
+ *   last: see `LastList`
  */
 export async function rhythmsIn(
   source: SourceDeps,
   cadence: string | null,
-  around: { signal: AbortSignal; log: Logger; onPlace?: ((place: Place) => void) | undefined },
+  around: { signal: AbortSignal; log: Logger; onPlace?: ((place: Place) => void) | undefined; last: LastList },
 ): Promise<RhythmsFound> {
-  const { signal, log, onPlace } = around
+  const { signal, log, onPlace, last } = around
   const given = cadenceOf({ cadence })
   const look = lookWith(given, onPlace)
   const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
@@ -47,7 +48,7 @@ export async function rhythmsIn(
         rejects.add(rejectionOf(page, index, rhythm))
       }
     }
-  return { ...found, rejects, ...enough(source, found, rejects) }
+  return { ...found, rejects, ...enough(source, found, { rejects, last }) }
 }
 
 type Look = (location: Location | Malformed, place: Checked) => Rhythm | undefined | Why | 'seen before'

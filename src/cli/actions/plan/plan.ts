@@ -19,6 +19,7 @@ import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
 import { count, plural, stopwatch } from '../../format.js'
+import { lastListOf } from '../dry-run.js'
 import { filteredOut } from '../produce.js'
 import { tellRejects } from '../rejects.js'
 import { overLimitInWords, planInWords } from './report.js'
@@ -147,7 +148,8 @@ export async function readRhythms(
   ])
   const source = await sourceOf(loaded, around, () => undefined)
   const log = await around.logger()
-  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log, onPlace })
+  const last = await lastListOf(source, loaded)
+  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log, onPlace, last })
   const { rhythms, rejects, error, warning, ...counts } = found
   if (warning !== undefined) log.warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }
