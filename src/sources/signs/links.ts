@@ -29,7 +29,7 @@ function linkOf(entry: unknown): Link | undefined {
   if (!isTree(entry)) return undefined
   const tree = attributesOf(entry)
   const relation = firstOf(tree, looseKeys)
-  const href = nextOf(firstOf(tree, hrefKeys))
+  const href = nextOf(hrefOf(entry))
   if (relation === undefined || href === undefined) return undefined
   const { type, method } = tree
   return {
@@ -85,13 +85,16 @@ function firstOf(tree: Tree, keys: readonly string[]): unknown {
   return key === undefined ? undefined : tree[key]
 }
 
+/** Where an object leads; JSON-LD names that in `@id`. */
+const hrefOf = (tree: Tree): unknown => firstOf(attributesOf(tree), hrefKeys) ?? tree['@id']
+
 /**
  * A cursor or a link, as it is, as `{href}` or `{url}`, or alone in a list; undefined for null, '', 0 and whatever
  * else says that there is none.
  */
 export function nextOf(value: unknown): string | undefined {
   if (Array.isArray(value)) return value.length === 1 ? nextOf(value[0]) : undefined
-  const given = isTree(value) ? (firstOf(attributesOf(value), hrefKeys) ?? value['@id']) : value
+  const given = isTree(value) ? hrefOf(value) : value
   if (typeof given !== 'number' && typeof given !== 'bigint' && typeof given !== 'string') return undefined
   return /^\s*(|0|-1|#|null|none|nil|undefined|false)\s*$/i.test(String(given)) ? undefined : String(given)
 }

@@ -43,17 +43,24 @@ describe('the relations of a link', () => {
     ['attributes of XML', (next) => ({ links: [{ '@rel': 'next', '@href': next }] })],
     ['attributes of XML in an object', (next) => ({ links: [{ $: { rel: 'next', href: next } }] })],
     ['capitals', (next) => ({ Links: [{ Rel: 'Next', Href: next }] })],
+    ['JSON-LD', (next) => ({ links: [{ rel: 'hydra:next', '@id': next }] })],
+    ['words of a person', (next) => ({ links: [{ label: 'Next &raquo;', url: next }] })],
     ['a list in links', (next) => ({ links: { link: [{ rel: ['next'], href: next }] } })],
     ['one link, and no list', (next) => ({ link: { rel: 'next', href: next } })],
     ['a list of one in HAL', (next) => ({ _links: { next: [{ href: next }] } })],
     ['an object', (next) => ({ next: { url: next, page: 2 } })],
   ])('under other keys: %s', async (_, leading) => {
-    expectAll(await byLink(await listed(leading)), 12)
+    expectAll(await byLink(await listed(leading), { items: 'data' }), 12)
   })
 
   test('of something else than the next page lead nowhere', async () => {
     for (const rel of ['next-archive', ['prev'], 'last'])
       expect((await byLink(await listed((href) => ({ links: [{ rel, href }] })))).error).toBeUndefined()
+  })
+
+  test('that has to be asked for by POST: an error', async () => {
+    const server = await listed((href) => ({ links: [{ rel: ['next'], href, method: 'POST' }] }))
+    expect((await byLink(server)).error).toMatchObject({ message: expect.stringMatching(/asked for by POST/) })
   })
 
   test.each<[at: string, leading: (next: string) => object]>([
