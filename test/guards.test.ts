@@ -60,6 +60,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'one Sentinel of another group',
   ],
   ['asking-said', '', 'sinks/redis-cluster.integration', 'a slot that moves'],
+  ['file-there', '', 'sinks/jsonl.integration', 'a file that is removed'],
   ['file-locked', never, 'sinks/jsonl.integration', 'two owms that write one file'],
   ['folder-own', '', 'outbox/strangers.integration', 'folders where everybody may replace files'],
   ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],

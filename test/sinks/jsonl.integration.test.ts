@@ -1,6 +1,6 @@
 /** The file of tasks: only one's own, one writer at a time, whole lines. */
 import { execFile } from 'node:child_process'
-import { appendFile, link, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, link, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -116,6 +116,29 @@ describe('half a line that a crash left', () => {
     expect(await tasksIn(cwd)).toHaveLength(20)
   })
 })
+
+it.each(['removed', 'moved'])(
+  'a file that is %s while a start writes to it: 75, and the next start goes on',
+  async (how) => {
+    const cwd = await folderWith({ ...base, source: { use: 'simulated-db', count: 20_000 }, flush: { batchSize: 50 } })
+    const file = join(cwd, 'tasks.jsonl')
+    const start = startOwm(['produce', '--slot', slot], { cwd })
+    await until(async () => (await tasksIn(cwd).catch(() => [])).length > 500)
+    await rename(file, join(cwd, 'old.jsonl'))
+    const old = how === 'moved' ? join(cwd, 'old.jsonl') : undefined
+    if (!old) await rm(join(cwd, 'old.jsonl'))
+    const { code, stderr } = await start.ended
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('was removed or replaced') })
+    expect(await readdir(cwd)).not.toContain('tasks.jsonl')
+    expect((await produce(cwd)).code).toBe(0)
+    const [before, behind] = [
+      old ? (await readFile(old, 'utf8')).split('\n').length - 1 : 0,
+      (await tasksIn(cwd)).length,
+    ]
+    expect(behind).toBeLessThan(20_000)
+    if (old) expect(before + behind).toBeGreaterThanOrEqual(20_000)
+  },
+)
 
 describe('two owms that write one file', () => {
   it('keep off each other: neither cuts what the other one is writing', async () => {

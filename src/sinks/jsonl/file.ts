@@ -81,6 +81,20 @@ export class TaskFile {
     await this.#locked(async () => {
       await this.#prepare(false) // another owm may have died in the middle of a line
       await write()
+      // guard: file-there
+      await this.#mustBeThere()
+    })
+  }
+
+  /** What is written to a file that was removed is gone when it is closed. Throws TransientError. */
+  async #mustBeThere(): Promise<void> {
+    const [found, own] = await Promise.all([stat(this.#path).catch(() => undefined), this.#file.stat()])
+    if (found?.dev === own.dev && found.ino === own.ino) return
+    throw new TransientError(`The sink's file ${this.#path} was removed or replaced while owm wrote to it.`, {
+      hint:
+        'The next start makes a new one for what waits in the outbox. What was delivered before is in the old one: ' +
+        'if that is gone, `owm outbox replay --slot TIME` delivers the slot once more.',
+      retryAfterMs: Number.POSITIVE_INFINITY,
     })
   }
 

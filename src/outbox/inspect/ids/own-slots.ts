@@ -4,6 +4,7 @@ import type { Receipt } from '../../../plugin.js'
 import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { byTime, shardNameIn } from '../../../tasks/slot.js'
+import { mayBe } from '../../owner.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, intervalOf, isNoted, receiptOf, runsByShard } from '../../runs/whole-slots.js'
@@ -65,12 +66,16 @@ interface Asked {
   readonly room: number
 }
 
-/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+/**
+ * Undefined where there is no outbox, or nothing in it yet. Throws OutboxError; ConfigurationError where it is another
+ * pipeline's, whose receipts nobody would look for.
+ */
 export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots | undefined> {
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const { manager } = view
     const [state] = await manager.find(states, { where: { id: 1 } })
+    mayBe(path, state?.owner ?? null, asked.pipeline)
     const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
     const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))

@@ -234,7 +234,8 @@ function receiptDifferences({ own, found, sink }: Judged): Difference[] {
   const { receipt } = found
   if (!sink.receipts || !expected || own.mayLackRuns) return []
   if (!receipt) {
-    const what = 'the sink has no receipt of the slot: it may have lost more than that'
+    const what =
+      'the sink has no receipt of the slot: it may have lost more than that, unless the pipeline had another name then'
     return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
   }
   const gone = (of: Receipt): number => of.dead + of.discarded
