@@ -37,7 +37,7 @@ function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timeta
   const { now } = at
   const late = slots
     .filter(({ slot }) => now - Date.parse(slot) < weekMs)
-    .map(({ slot, from }) => ({ slot, times: timesCovered({ from, to: slot }, missed, timetable) }))
+    .map(({ slot, from, state }) => ({ slot, times: timesCovered({ from, to: slot, state }, missed, timetable) }))
     .filter(({ times }) => times > 0)
   const covered = late.reduce((sum, { times }) => sum + times, 0)
   const by = late[0] ? `; a later run stands in for ${count(covered)}, the newest is that of ${late[0].slot}` : ''

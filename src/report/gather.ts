@@ -102,8 +102,11 @@ function gapsIn(overview: Overview | undefined, scheduled: About['scheduled']): 
 function coveredIn(overview: Overview | undefined, scheduled: About['scheduled']): ReportCovered[] {
   const gaps = (overview?.gaps ?? []).map(({ from, to }) => [Date.parse(from), Date.parse(to)] as const)
   const isMissed = (time: number): boolean => gaps.some(([from, to]) => time >= from && time <= to)
-  return (overview?.runs ?? []).flatMap(({ slot, interval }) => {
-    if (!interval) return []
+  return (overview?.runs ?? []).flatMap(({ slot, interval, state }, _, all) => {
+    // What somebody gave up covers nothing, unless its slot was read again.
+    const isGivenUp =
+      state === 'discarded' && !all.some((run) => run.slot === slot && run.again && run.state === 'done')
+    if (!interval || isGivenUp) return []
     const before = [...scheduled(Date.parse(interval.from), Date.parse(slot) - 1)].filter((time) => !isMissed(time))
     const [from, to] = [before[0], before.at(-1)]
     if (from === undefined || to === undefined) return []

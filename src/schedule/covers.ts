@@ -11,15 +11,16 @@ interface MissedSlots {
 }
 
 /**
- * How many other scheduled times a run serves with its own: those of its interval, but for what was missed.
+ * How many other scheduled times a run serves with its own: those of its interval, but for what was missed. One that
+ * somebody gave up serves none.
  * @param interval as slots are written: it begins behind `from`, and ends with the run's own slot
  */
 export function timesCovered(
-  { from, to }: { readonly from: string | null; readonly to: string },
+  { from, to, state }: { readonly from: string | null; readonly to: string; readonly state?: string },
   missed: readonly MissedSlots[],
   timetable: Timetable,
 ): number {
-  if (from === null) return 0
+  if (from === null || state === 'discarded') return 0
   const [begin, end] = [Date.parse(from), Date.parse(to)]
   const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
   const times = [...timetable.between(begin, end - 1)].length
@@ -87,6 +88,10 @@ interface LedgerSlots<S extends Ran> {
 /** A slot whose run stored nothing, and was closed. */
 const isClosed = ({ state }: Ran): boolean => state === 'missed' || state === 'covered'
 
+/** Whether a time lies in the interval of a slot, before it. */
+const isWithin = (time: number, { slot, from }: Ran): boolean =>
+  from !== null && Date.parse(from) < time && time < Date.parse(slot)
+
 const isMissed = (time: number, missed: readonly MissedSlots[]): boolean =>
   missed.some(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
 
@@ -96,10 +101,7 @@ export function standInFor<S extends Ran>(
   { slots, missed }: Omit<LedgerSlots<S>, 'coveredTo'>,
 ): S | undefined {
   if (isMissed(time, missed)) return undefined
-  return slots.find((one) => {
-    const { slot, from } = one
-    return !isClosed(one) && from !== null && Date.parse(from) < time && time < Date.parse(slot)
-  })
+  return slots.find((one) => one.state !== 'discarded' && !isClosed(one) && isWithin(time, one))
 }
 
 /** Scheduled times without a run of their own, oldest first. */
@@ -126,7 +128,8 @@ export function withoutRun(ledger: LedgerSlots<Ran>, timetable: Timetable, since
     if (own.has(time)) continue
     if (coveredTo !== null && time > coveredTo) found.due.push(time)
     else if (standInFor(time, ledger)) found.covered.push(time)
-    else if (isMissed(time, missed) || closed.has(time)) found.missed.push(time)
+    else if (isMissed(time, missed) || closed.has(time) || slots.some((one) => isWithin(time, one)))
+      found.missed.push(time)
   }
   return { ...found, late: found.due.filter((time) => isLate(timetable, time, now)) }
 }

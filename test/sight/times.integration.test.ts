@@ -1,5 +1,6 @@
 /** Scheduled times without a run: verify, runs, why and doctor say which they are, and what serves them. */
 import { expect, test } from 'vitest'
+import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { VerifyResult } from '../../src/commands/verify.js'
 import { owm, owmJson } from '../support/cli.js'
 import { at, folderOf, produce } from '../support/scheduled.js'
@@ -61,4 +62,31 @@ test('a time that no start has come for is a difference; one due just now, cover
   const whole = await owm(['verify'], at(cwd, '2026-11-23T11:57:00Z'))
   expect(whole.code).toBe(0)
   expect(whole.stdout).toMatch(/\n5 slots compared, none differs; a later run stands in for 2 scheduled times\n$/)
+})
+
+test('a run that was given up stands in for nothing until its slot is read again: its times are missed', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, '2026-11-23T05:00:10Z')
+  await produce(cwd, '2026-11-23T07:00:10Z', '--no-flush')
+  const now = '2026-11-23T08:05:00Z'
+  const covers = async (): Promise<number[]> =>
+    (await owmJson<RunsResult>(['runs'], at(cwd, now))).json.pipelines.flatMap(({ runs }) =>
+      runs.map((run) => run.covers),
+    )
+  expect(await covers()).toEqual([1, 0])
+  expect((await owm(['outbox', 'discard', '--pending', '--yes'], at(cwd, '2026-11-23T07:01:00Z'))).code).toBe(0)
+  await produce(cwd, '2026-11-23T08:00:10Z')
+  const given = await verify(cwd, now)
+  expect(given, given.stderr).toMatchObject({
+    json: { withoutRun: { covered: { count: 0 }, missed: { count: 1, newest: hour(6) } } },
+  })
+  expect(await covers()).toEqual([0, 0, 0])
+  expect((await owm(['schedule'], at(cwd, now))).stdout).not.toContain('time before it')
+  const shown = await owm(['runs', 'show', hour(6)], at(cwd, now))
+  expect(shown.stderr).not.toContain('stands in')
+  expect((await produce(cwd, now, '--slot', hour(7), '--again')).code).toBe(0)
+  expect(await verify(cwd, now)).toMatchObject({
+    json: { withoutRun: { covered: { count: 1 }, missed: { count: 0 } } },
+  })
+  expect(await covers()).toEqual([0, 1, 0, 0])
 })

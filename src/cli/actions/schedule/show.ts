@@ -64,7 +64,7 @@ export async function showSchedule(
     slots: seen.slots.slice(0, limit).map(({ slot: to, ...each }) => ({
       slot: to,
       ...each,
-      covers: timesCovered({ from: each.from, to }, seen.missed, policy.timetable),
+      covers: timesCovered({ from: each.from, to, state: each.state }, seen.missed, policy.timetable),
     })),
     open: seen.open,
     missed: withServed(seen.missed.slice(0, limit), seen.slots, policy.timetable),

@@ -122,17 +122,27 @@ async function look(
     since === undefined ? Date.parse(to) > oldest : Date.parse(notedAt) >= since
   of.missed = found.gaps.filter(isShown).slice(0, limit)
   const schedule = scheduleOf(loaded, around)
-  const timetable = schedule?.timetable
+  let coversOf = (_: RunFacts): number => 0
   if (schedule) {
     const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
     const seen = await slotsIn(settings.outbox.path)
     const due = await dueIn(seen, schedule)
     if (due) of.due = due
     of.missed = withServed(of.missed, seen.slots, schedule.timetable)
+    coversOf = (run) => timesCovered(coveringOf(run, found.runs, seen), found.gaps, schedule.timetable)
   }
-  const coversOf = ({ interval }: RunFacts): number =>
-    interval && timetable ? timesCovered(interval, found.gaps, timetable) : 0
   of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
+}
+
+/** What a run covers: its interval. Of a slot that was given up, the run that has read it again has that. */
+function coveringOf(
+  { slot: to, runId, state, interval, again }: RunFacts,
+  all: readonly RunFacts[],
+  { slots }: SlotsSeen,
+): { from: string | null; to: string; state: string } {
+  const isGivenUp = all.some((other) => other.slot === to && other.interval && other.state === 'discarded')
+  const latest = again && isGivenUp ? slots.find((one) => one.runId === runId) : undefined
+  return { from: interval?.from ?? latest?.from ?? null, to, state }
 }
 
 async function dueIn(seen: SlotsSeen, schedule: OnTime): Promise<Due | undefined> {
