@@ -1,7 +1,10 @@
 /** Scheduled times without a run: verify, runs, why and doctor say which they are, and what serves them. */
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { VerifyResult } from '../../src/commands/verify.js'
+import type { WhyResult } from '../../src/commands/why.js'
 import { owm, owmJson } from '../support/cli.js'
 import { at, folderOf, produce } from '../support/scheduled.js'
 
@@ -89,4 +92,19 @@ test('a run that was given up stands in for nothing until its slot is read again
     json: { withoutRun: { covered: { count: 1 }, missed: { count: 0 } } },
   })
   expect(await covers()).toEqual([0, 1, 0, 0])
+})
+
+test('a run that was given up before it read had no list: --again warns of none, and why says so', async () => {
+  const cwd = await folderOf({}, { source: { use: 'static-list', file: './list.csv' } })
+  const list = join(cwd, 'list.csv')
+  await writeFile(list, 'city,lat,lon\nPune,18.5,73.9\n')
+  expect((await produce(cwd, '2026-11-23T05:00:10Z')).code).toBe(0)
+  await rename(list, `${list}.gone`)
+  expect((await produce(cwd, '2026-11-23T06:00:10Z')).code).toBe(78)
+  expect((await owm(['outbox', 'discard', '--pending', '--yes'], at(cwd, '2026-11-23T06:01:00Z'))).code).toBe(0)
+  await rename(`${list}.gone`, list)
+  const why = await owmJson<WhyResult>(['why', 'Pune'], at(cwd, '2026-11-23T06:02:00Z'))
+  expect(why.json.runs[0]).toMatchObject({ slot: hour(6), what: 'never read' })
+  const again = await produce(cwd, '2026-11-23T06:03:00Z', '--slot', hour(6), '--again')
+  expect(again, again.stderr).toMatchObject({ code: 0, stderr: expect.not.stringContaining('another list') })
 })

@@ -35,12 +35,15 @@ export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList 
   const again = current[0]
   // guard: another-list-again
   if (!again?.again) return undefined
-  const replaced = ofShard(currentOf(ofSlot.filter(({ id, state }) => id < again.id && state !== 'missed')), last)
+  const replaced = ofShard(currentOf(ofSlot.filter((run) => run.id < again.id && hasList(run))), last)
   const [was, is] = [sumOf(replaced), sumOf(current)]
   if (replaced.length === 0 || was === undefined || is === undefined || was === is) return undefined
   const tasks = { before: tasksOf(replaced), now: tasksOf(current) }
   return { absent: Math.max(0, tasks.before - tasks.now), tasks }
 }
+
+/** A run that was closed before it had read anything, or to the end of it, has no list to compare with. */
+const hasList = ({ state, readAt }: RunRow): boolean => state !== 'missed' && (state !== 'discarded' || readAt !== null)
 
 const ofShard = (runs: readonly RunRow[], { sourceDigest }: RunRow): RunRow[] =>
   runs.filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))

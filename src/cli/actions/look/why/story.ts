@@ -14,7 +14,8 @@ export interface RunStory {
   /**
    * What became of the place in it. Of its task: `pending`, `delivered`, `dead`, `discarded`, `held`, `lost`. Without
    * one: `rejected`, `duplicate`, `suspect` (not yet decided), `not due`, `stored before` (by another run of its slot),
-   * `not read yet`, `no run` (nothing of it was stored), `not in the list` then, `not kept` in the history any more.
+   * `not read yet`, `never read` (it was given up before), `no run` (nothing of it was stored), `not in the list` then,
+   * `not kept` in the history any more.
    */
   readonly what: string
   readonly taskId: string | null
@@ -82,6 +83,7 @@ function whatOf(
   if (taskId !== null && found.traces.some(({ seq, text }) => seq !== null && taskIn(text)?.id === taskId))
     return 'stored before'
   if (run.state === 'reading') return 'not read yet'
+  if (run.state === 'discarded' && run.read === 0) return 'never read'
   if (run.persisted > 0 && isKept) return 'not in the list'
   return isThere ? 'delivered' : 'not kept'
 }
