@@ -25,7 +25,7 @@ export type Configure = (only?: readonly string[]) => Promise<Loaded>
 
 /** What is told of a command's result. */
 interface Observable {
-  slot?: string
+  slot?: string | null
   runId?: string | null
   served: readonly { slot: string; runId: string }[]
   source?: { rejected: number; fewer?: number }

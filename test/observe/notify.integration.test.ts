@@ -3,8 +3,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
+import type { ProduceResult } from '../../src/commands/produce.js'
 import type { Told } from '../../src/observe/notify.js'
-import { folderWith, owm, startOwm, until } from '../support/cli.js'
+import { folderWith, owm, owmJson, startOwm, until } from '../support/cli.js'
 import { startRedisProcess } from '../support/redis.js'
 import { at } from '../support/scheduled.js'
 import { type Heard, heard } from './heard.js'
@@ -104,6 +105,20 @@ test('a signal is told as 143, and one that comes while others are told changes 
   // Where it came before the end of the run it is the run's.
   expect([0, 143]).toContain(code)
   expect(stderr).toMatch(/notify\.ping failed/)
+})
+
+test.each([
+  ['of the time that it came for', {}, [], '2026-11-23T12:00:00Z'],
+  ['of the one that is named', {}, ['--slot', '2026-11-23T11:00:00Z'], '2026-11-23T11:00:00Z'],
+  ['of none, where that is not known', { sorce: {} }, [], null],
+])('a start that ends before it has a run tells the slot %s', async (_, wrong, args, slot) => {
+  const command = ['sh', '-c', 'cat > told.json; printf %s "$OWM_EVENT_SLOT" > slot.txt']
+  const sink = { use: 'jsonl', path: './none/tasks.jsonl' }
+  const cwd = await folderWith(settings({ on: { failure: [{ command }] } }, { sink, ...wrong }))
+  const { code, json } = await owmJson<ProduceResult>(['produce', ...args], at(cwd, '2026-11-23T12:00:10Z'))
+  const told: Told = JSON.parse(await readFile(join(cwd, 'told.json'), 'utf8'))
+  const variable = await readFile(join(cwd, 'slot.txt'), 'utf8')
+  expect([code, json.runId, json.slot, told.slot, variable]).toEqual([78, null, slot, slot, slot ?? ''])
 })
 
 test('hooks get their events: a command by standard input and environment, an address by POST', async () => {

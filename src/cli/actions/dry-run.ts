@@ -15,9 +15,12 @@ interface Shown {
   readonly cadence: string | null
   readonly schedule: OnTime | undefined
   readonly named: string | undefined
+  /** The slot of a start that has neither a name for it nor a schedule. */
+  readonly now: string
 }
 
 interface DueNow {
+  readonly slot: string
   readonly dueOf: DueOf
   /** By which `dueOf` goes, as a run keeps it. */
   readonly cadence?: string | null
@@ -31,7 +34,7 @@ interface DueNow {
 export async function dueInDryRun(
   result: ProduceResult,
   { settings: { outbox } }: Loaded,
-  { cadence, schedule, named }: Shown,
+  { cadence, schedule, named, now }: Shown,
 ): Promise<DueNow> {
   const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }, { newest }, { wouldServe }] = await Promise.all([
     import('../../pipeline/input/cadence.js'),
@@ -40,23 +43,25 @@ export async function dueInDryRun(
     import('../../schedule/due.js'),
     import('../../pipeline/slots/on-time.js'),
   ])
-  const now = schedule && newest(schedule.timetable, schedule.now())
-  const to = named === undefined ? now : Date.parse(named)
+  const newestTime = schedule && newest(schedule.timetable, schedule.now())
+  const to = named === undefined ? newestTime : Date.parse(named)
   const everything = dueIn(undefined, { from: 0, to: 0 })
-  if (to === undefined) return { dueOf: everything, earlier: 0 }
-  result.slot = slotOf(to)
+  const slot = to === undefined ? now : slotOf(to)
+  result.slot = slot
+  if (to === undefined) return { slot, dueOf: everything, earlier: 0 }
   const seen = await slotsIn(outbox.path)
-  const state = seen.slots.find(({ slot }) => slot === result.slot)?.state
+  const state = seen.slots.find((each) => each.slot === slot)?.state
   const isServed = state === 'read' || state === 'done'
   const ofServed = named === undefined ? 'none of them' : 'only those that it has not had'
   const served = isServed ? { ofServed } : {}
-  if (!schedule) return { dueOf: everything, earlier: 0, ...served }
+  if (!schedule) return { slot, dueOf: everything, earlier: 0, ...served }
   const { runs } = wouldServe(schedule, seen, named === undefined ? undefined : to)
   const last = runs.at(-1)
   const from = last?.from ?? schedule.timetable.at(to - 1)
-  const begun = last ? undefined : await windowsInside(outbox.path, result.slot, { from, cadence })
+  const begun = last ? undefined : await windowsInside(outbox.path, slot, { from, cadence })
   const run = begun ?? { windows: { from: from ?? to, to }, cadence }
   return {
+    slot,
     cadence: run.cadence,
     dueOf: dueIn(cadenceOf(run), run.windows),
     earlier: Math.max(0, runs.length - 1),
@@ -73,7 +78,7 @@ export async function lastListOf({ minShare, digest }: ChosenSource, { settings 
 
 export async function dryRun(
   result: ProduceResult,
-  { source, loaded, now }: { source: ChosenSource; loaded: Loaded; now: DueNow },
+  { source, loaded, due }: { source: ChosenSource; loaded: Loaded; due: DueNow },
   strict: boolean,
   elapsed: () => number,
   around: Surroundings,
@@ -85,18 +90,18 @@ export async function dryRun(
   ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
-  const { dueOf, cadence = null, earlier, ofServed } = now
+  const { slot, dueOf, cadence = null, earlier, ofServed } = due
   const check = cadenceCheck(cadenceOf({ cadence }), await around.logger())
   const last = await lastListOf(source, loaded)
-  const how = { namespace, traceparent: traceparent?.(result.slot), dueOf, signal: around.signal, check, last }
-  const { preview, rejects, error, warning, ...counts } = await dryRun(source, result.slot, how)
+  const how = { namespace, traceparent: traceparent?.(slot), dueOf, signal: around.signal, check, last }
+  const { preview, rejects, error, warning, ...counts } = await dryRun(source, slot, how)
   if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   Object.assign(result.source, await tellRejects(rejects, around))
   result.durationMs = elapsed()
   const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
   const line = [
-    `dry run of slot ${result.slot}: ${locationsRead(result.source)}`,
+    `dry run of slot ${slot}: ${locationsRead(result.source)}`,
     `${count(counts.rejected)} rejected`,
     plural(counts.duplicates, 'duplicate'),
     ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),

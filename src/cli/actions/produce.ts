@@ -40,7 +40,8 @@ import {
 /** What `owm produce --json` prints. */
 export interface ProduceResult extends DeliveryResult {
   runId: string | null
-  slot: string
+  /** The run's. Before there is one, what this start would serve; null as long as that isn't known. */
+  slot: string | null
   /** With filters also how many locations they left out, and whether reading ended at the limit. */
   source: {
     name: string | null
@@ -86,7 +87,7 @@ export interface ProduceFlags extends WaitFlags {
 export const nothingProduced = (): ProduceResult => ({
   ...nothingSent(),
   runId: null,
-  slot: slotOf(Date.now()),
+  slot: null,
   source: { name: null, read: 0, rejected: 0, duplicates: 0 },
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
 })
@@ -100,7 +101,7 @@ export async function produce(
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
   const named = slotGiven(flags.slot || around.env['OWM_SLOT'], around)
-  result.slot = named ?? slotOf(around.now())
+  if (named !== undefined) result.slot = named
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
@@ -109,6 +110,8 @@ export async function produce(
   result.outbox.path = settings.outbox.path
   let outbox: Outbox | undefined
   const schedule = scheduleOf(loaded, around)
+  const now = slotOf(around.now())
+  result.slot ??= schedule ? await newestTime(schedule) : now
   if (named !== undefined && schedule) {
     mustNotBeFar(named, schedule)
     await tellUnscheduled(named, schedule, around)
@@ -120,8 +123,8 @@ export async function produce(
   if (flags['dry-run']) {
     const { dryRun, dueInDryRun } = await import('./dry-run.js')
     await lookAtOutbox(loaded, around, 'owner')
-    const now = await dueInDryRun(result, loaded, { cadence, schedule, named })
-    return dryRun(result, { source, loaded, now }, flags.strict, elapsed, around)
+    const due = await dueInDryRun(result, loaded, { cadence, schedule, named, now })
+    return dryRun(result, { source, loaded, due }, flags.strict, elapsed, around)
   }
   if (schedule) {
     await tellVolatile(settings.outbox.path, around)
@@ -131,7 +134,7 @@ export async function produce(
   try {
     await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
-    const agenda = await agendaOf(named, result.slot, schedule)
+    const agenda = await agendaOf(named, now, schedule)
     const summary = await run({ agenda, schedule, cadence }, loaded, { source, sink, outbox }, flags, around)
     result.slot = summary.run.slot
     const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
@@ -156,6 +159,12 @@ export async function produce(
 function slotGiven(given: string | undefined, { env }: Surroundings): string | undefined {
   if (!given) return undefined
   return slotNamed(given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', given)
+}
+
+/** The newest scheduled time, null where none has come yet. */
+async function newestTime({ timetable, now }: OnTime): Promise<string | null> {
+  const time = (await import('../../schedule/due.js')).newest(timetable, now())
+  return time === undefined ? null : slotOf(time)
 }
 
 /** A slot behind the next scheduled time is a slip: it would cover times that haven't come. Throws UsageError. */

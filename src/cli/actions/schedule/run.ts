@@ -62,7 +62,7 @@ export async function runOnSchedule(
       return { result, summary: done.summary, errors: done.errors ?? [] }
     tell(produced, done, error)
     // A start may have come a little early.
-    const served = Math.max(schedule.now(), Date.parse(produced.slot))
+    const served = Math.max(schedule.now(), produced.slot === null ? 0 : Date.parse(produced.slot))
     const next = schedule.timetable.after(served) ?? Number.POSITIVE_INFINITY
     const isSoon = error?.exitCode === exitCodes.notDelivered
     const until = isSoon ? Math.min(next, schedule.now() + pause) : next
