@@ -118,9 +118,12 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }
   }
 
+  /** What to do after a signal, where the command doesn't resume. */
+  protected readonly ifInterrupted: string | undefined = undefined
+
   protected override async catch(thrown: Error): Promise<void> {
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })
-    this.#fail(inWords(endOfThrown(thrown, this.#received), this.id ?? '', flags))
+    this.#fail(inWords(endOfThrown(thrown, this.#received, this.ifInterrupted), this.id ?? '', flags))
   }
 
   /** Exit 0 is never said of a loss: what a command is to show must have been written. */

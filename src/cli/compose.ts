@@ -198,6 +198,7 @@ export async function sourceOf(
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
   const counts = filters && zeroCounts()
+  const least = supervise.minLocationsOf(use, plugin)
   const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
   for (const key of loaded.rounded)
     context.log.warn(
@@ -219,7 +220,7 @@ export async function sourceOf(
     openWhole,
     filterCounts: counts,
     filters,
-    minLocations: minLocations ?? plugin.minLocations ?? 0,
+    minLocations: minLocations ?? least,
     minShare,
     ...(counts ? { given: () => counts.given } : {}),
   }

@@ -149,9 +149,9 @@ export const endOf = (errors: readonly OwmError[], received: Received): OwmError
   received ? new InterruptedError(received) : worst(errors)
 
 /** The same where it threw: a full disk stays one; what would pass by itself (another owm held the outbox) passes. */
-export function endOfThrown(thrown: Error, received: Received): Error {
+export function endOfThrown(thrown: Error, received: Received, hint?: string): Error {
   const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
-  return received && passes ? new InterruptedError(received) : thrown
+  return received && passes ? new InterruptedError(received, hint) : thrown
 }
 
 /** The error that decides the exit code: what a retry can't help comes first. */

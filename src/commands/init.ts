@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import * as Flags from '@oclif/core/flags'
-import { catchUps, type InitResult, init } from '../cli/actions/init/init.js'
+import { catchUps, type InitResult, init, startAgain } from '../cli/actions/init/init.js'
 import { type PrintResult, print, schedulers } from '../cli/actions/init/print.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { UsageError } from '../errors/index.js'
@@ -73,6 +73,7 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
     })(),
   }
 
+  protected override readonly ifInterrupted = startAgain
   protected result: InitResult | PrintResult = { path: '.owmrc.yaml', schema: 'owm.schema.json' }
 
   protected async work(): Promise<Done<InitResult | PrintResult>> {

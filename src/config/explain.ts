@@ -83,6 +83,11 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
   const wanted = issue.code === 'invalid_value' ? issue.values.map(String) : options
   const message = options.length > 0 ? `Invalid option: expected one of ${options.join('|')}` : issue.message
+  if (issue.code === 'invalid_key')
+    return new ConfigurationError(
+      `${full.join('.')} ${placeOf(full)} has a wrong name: ${issue.issues.map((inner) => inner.message).join('; ')}.`,
+      { hint: 'Give it another name; its value is not the matter.', section: full[0] },
+    )
   const near = typeof found === 'string' ? nearest(found, wanted) : undefined
   const expected = issue.code === 'invalid_type' ? `of type ${issue.expected}` : wanted.join(' or ')
   if (found === undefined && path.length > 0 && expected !== '')

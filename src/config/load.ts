@@ -363,7 +363,7 @@ export async function pluginOptions<S extends z.ZodType>(
     1,
     loaded.secrets,
   )
-  const checked = options.safeParse(own)
+  const checked = parsed(options, own, name, loaded)
   if (checked.success) return checked.data
   throw explain(checked.error, {
     value: own,
@@ -372,6 +372,21 @@ export async function pluginOptions<S extends z.ZodType>(
     placeOf: await loaded.origins.places(),
     secrets: loaded.secrets,
   })
+}
+
+/** A schema may throw in place of saying what is wrong, or want to be waited for. */
+function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { settings }: Loaded) {
+  try {
+    return options.safeParse(own)
+  } catch (error) {
+    throw new ConfigurationError(
+      `The ${name} ${settings[name]?.use} broke its contract: checking its options threw: ${toError(error).message}.`,
+      {
+        hint: 'Mend its `options`: a refine gives false, a transform adds an issue; neither throws or waits.',
+        cause: error,
+      },
+    )
+  }
 }
 
 /** Adds the place of `use` to the error where a plugin can't be loaded. */

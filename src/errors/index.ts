@@ -189,8 +189,10 @@ export class InterruptedError extends OwmError {
   override readonly code = 'INTERRUPTED'
   override readonly exitCode: number
 
-  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
-    super(`Interrupted by ${signal}.`, { hint: 'Run the same command again: it resumes where this one stopped.' })
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', hint?: string) {
+    super(`Interrupted by ${signal}.`, {
+      hint: hint ?? 'Run the same command again: it resumes where this one stopped.',
+    })
     this.exitCode = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated
   }
 }

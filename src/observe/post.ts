@@ -21,10 +21,21 @@ export function abortedAfter(timeoutMs: number, signal: AbortSignal): AbortSigna
   return late.signal
 }
 
+/** What is not well percent-encoded, a `%` of a password, say, is meant as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** Posts a text. Throws where there is no answer, or one that isn't 2xx. */
 export function post(address: string, { body, type, signal }: Given): Promise<void> {
   const url = new URL(address)
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`
+  // They are in the header. Node would decode them, too, and throws where that can't be done.
+  url.username = url.password = ''
   const headers = {
     'content-type': type,
     'content-length': Buffer.byteLength(body),

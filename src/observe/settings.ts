@@ -34,8 +34,8 @@ export const metrics = z
       .record(
         z
           .string()
-          .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a label has letters, digits and _')
-          .refine((name) => !ownLabels.test(name), 'this label is taken'),
+          .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a label has letters, digits and _, and begins with no digit')
+          .refine((name) => !ownLabels.test(name), '__…, le, quantile, outcome, reason and group are taken'),
         z.string(),
       )
       .default({})

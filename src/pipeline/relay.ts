@@ -202,7 +202,8 @@ class Relay {
     // What was sent behind it was sent behind a task that isn't there.
     if (refused.size > 0 || batch.count < head.batch.count) await this.#letGo()
     if (refused.size > 0) {
-      const { runId, slot, firstSeq } = batch
+      const { runId, slot } = batch
+      const firstSeq = batch.firstSeq + Math.min(...refused.keys())
       const fields = { event: 'tasks-dead', runId, slot, tasks: refused.size, firstSeq }
       log.error(fields, 'the sink refused tasks for good: they are dead')
       await outbox.deadLetters.add(batch, refused)

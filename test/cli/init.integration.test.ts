@@ -171,6 +171,7 @@ describe('at a terminal', () => {
     // The list that is there is the default; a server that doesn't answer is kept by Enter.
     const { code, shown } = await atTerminal(cwd, home, ['\r', 'redis://127.0.0.1:1\r', '\r', key])
     expect(shown).toMatch(/\[\.\/cities\.csv\][\s\S]*can't be reached[\s\S]*How often/)
+    expect(shown).toMatch(/Nothing was written: `owm init` asks all of its questions again/)
     expect({ code, left: await readdir(cwd) }).toEqual({ code: 130, left: ['cities.csv'] })
   })
 })

@@ -50,6 +50,20 @@ describe('an error leads to the line and the key', () => {
     expect(mistakes.find((mistake) => mistake.startsWith('source.cuont'))).toContain(`source.cuont in ${place}`)
   })
 
+  it.each([
+    ['le', 'are taken'],
+    ['group', 'are taken'],
+    ['a-b', 'a label has letters, digits and _'],
+    ['9', 'begins with no digit'],
+  ])('of a name that no label may have: %s', async (name, why) => {
+    const text = `${inYaml}metrics:\n  labels:\n    ${name}: x\n`
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      expect.stringMatching(
+        `^metrics\\.labels\\.${name} in \\.owmrc\\.yaml:9 has a wrong name: .*${why}.*another name`,
+      ),
+    ])
+  })
+
   it('of what encloses a value that is missing', async () => {
     expect(await mistakesOf({ '.owmrc.yaml': 'source: {use: simulated-db}\nsink:\n  use: jsonl\n' })).toEqual([
       expect.stringMatching(/^sink\.path is missing in \.owmrc\.yaml:2: it must be of type string\. Add it, .*=…`\.$/),

@@ -6,7 +6,13 @@ import { onTestFinished } from 'vitest'
 
 export interface Heard {
   readonly url: string
-  readonly requests: { method: string; path: string; search: URLSearchParams; body: string }[]
+  readonly requests: {
+    method: string
+    path: string
+    search: URLSearchParams
+    body: string
+    authorization?: string | undefined
+  }[]
   /** What is answered; 200 unless set. 0: nothing, ever. */
   status: number
 }
@@ -16,7 +22,8 @@ export async function heard(): Promise<Heard> {
     let body = ''
     for await (const chunk of request) body += chunk
     const { pathname: path, searchParams: search } = new URL(request.url ?? '', 'http://h')
-    all.requests.push({ method: request.method ?? '', path, search, body })
+    const { authorization } = request.headers
+    all.requests.push({ method: request.method ?? '', path, search, body, authorization })
     if (all.status === 0) return
     response.statusCode = all.status
     // As many servers do, and some of a check's address is in it.

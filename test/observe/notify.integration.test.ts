@@ -83,6 +83,28 @@ test('a check hears of each start: begun, succeeded, failed with its code; no ou
   expect(hung.stderr).not.toContain(check)
 })
 
+test.each([
+  ['us%er:50%', 'us%er:50%'],
+  ['me:p%40ss', 'me:p@ss'],
+])('the user and password of an address, %s, are as they are meant: %s', async (login, meant) => {
+  const server = await heard()
+  const url = server.url.replace('//', `//${login}@`)
+  const cwd = await folder({ ping: `${url}${check}`, on: { failure: [{ url: `${url}/hook` }] } })
+  await configure(cwd, {
+    ...settings(
+      { ping: `${url}${check}`, on: { failure: [{ url: `${url}/hook` }] } },
+      { source: { use: './none.mjs' } },
+    ),
+    metrics: { pushgateway: { url } },
+  })
+  expect(await owm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))).toMatchObject({
+    code: 78,
+    stderr: expect.not.stringMatching(/failed;/),
+  })
+  const header = `Basic ${Buffer.from(meant).toString('base64')}`
+  expect(server.requests.map(({ authorization }) => authorization)).toEqual([header, header, header, header])
+})
+
 test('a signal is told as 143, and one that comes while others are told changes nothing', async () => {
   const server = await heard()
   const silent = await heard()

@@ -221,7 +221,16 @@ it.each([
     // What the outbox knows, `why` tells all the same.
     expect([command[0], code]).toEqual([command[0], command[0] === 'why' ? 0 : 75])
     expect(stderr).not.toMatch(/ is not |NaN|report this|Cannot read/i)
+    if (answer === http && command[0] === 'flush') expect(stderr).toContain(`${Object(other.address()).port} answered`)
   }
+})
+
+it('a server that takes no more clients says so', async () => {
+  const { redis } = await server('--maxclients', '1')
+  const { code, stderr } = await produce(redis.url)
+  expect(code).toBe(75)
+  expect(stderr).toMatch(/Redis at 127\.0\.0\.1:\d+ answered: ERR max number of clients reached\n.*Raise maxclients/)
+  expect(stderr).not.toMatch(/report this|queue state/)
 })
 
 it('an answer that no command gives is shown as text', () => {

@@ -1,3 +1,3 @@
 export { superviseSink } from './sink.js'
-export { superviseSource } from './source.js'
+export { minLocationsOf, superviseSource } from './source.js'
 export type { Terms } from './supervisor.js'

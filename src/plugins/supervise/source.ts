@@ -1,6 +1,13 @@
 /** A source under supervision. */
-import { isOwmError, toError } from '../../errors/index.js'
-import { isMalformed, type Location, type LocationBatch, Malformed, type Source } from '../../plugin.js'
+import { ConfigurationError, isOwmError, toError } from '../../errors/index.js'
+import {
+  isMalformed,
+  type Location,
+  type LocationBatch,
+  Malformed,
+  type Source,
+  type SourcePlugin,
+} from '../../plugin.js'
 import { isObject, PluginError, Supervisor, shown, type Terms } from './supervisor.js'
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
@@ -29,6 +36,17 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
     }),
     close: () => supervisor.close(source),
   }
+}
+
+/** Fewer locations than these end a run: what the plugin asks for, 0 where it asks nothing. Throws ConfigurationError. */
+export function minLocationsOf(use: string, { minLocations = 0 }: Pick<SourcePlugin, 'minLocations'>): number {
+  if (Number.isSafeInteger(minLocations) && minLocations >= 0) return minLocations
+  throw new ConfigurationError(
+    `The source ${use} broke its contract: its \`minLocations\` was ${shown(minLocations)}.`,
+    {
+      hint: 'It is a whole number, 0 or more.',
+    },
+  )
 }
 
 /** The pages of a source that may hang: each is waited for within its time, and none once the signal aborts. */

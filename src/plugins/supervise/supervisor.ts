@@ -3,7 +3,16 @@
  * Whatever it does instead of what it promised ends in an error that names the plugin and the rule.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { ConfigurationError, isOwmError, TransientError, toError } from '../../errors/index.js'
+import {
+  ChangedError,
+  ConfigurationError,
+  isOwmError,
+  type OwmError,
+  retryAfterOf,
+  SinkFullError,
+  TransientError,
+  toError,
+} from '../../errors/index.js'
 import type { Logger, Sink, Source } from '../../plugin.js'
 import { clipped } from '../../words.js'
 
@@ -96,11 +105,27 @@ export class Supervisor {
   }
 
   failure(error: unknown, what = 'failed'): Error {
-    if (isOwmError(error)) return error
+    if (isOwmError(error)) return error.hint === undefined ? this.#explained(error) : error
     return new PluginError(`The ${this.who} ${what}: ${toError(error).message}`, {
       hint: 'Mend the cause, then start again.',
       cause: error,
     })
+  }
+
+  /** What ends a start by its class has no words but the plugin's: they may name neither the sink nor a next step. */
+  #explained(error: OwmError): Error {
+    if (error.code === 'SINK_FULL')
+      return new SinkFullError(`The ${this.who} has no room for the tasks: ${error.message}`, {
+        hint: 'Make room there; the tasks wait in the outbox.',
+        retryAfterMs: retryAfterOf(error) || undefined,
+        cause: error,
+      })
+    if (error.code === 'CHANGED')
+      return new ChangedError(`The ${this.who} isn't as it was left: ${error.message}`, {
+        hint: 'The tasks wait in the outbox; start again, and owm compares with it first. `owm verify` says what it has.',
+        cause: error,
+      })
+    return error
   }
 
   /** Waits so long as the plugin may take, and little longer once the run is interrupted. */

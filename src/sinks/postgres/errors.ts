@@ -22,7 +22,10 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^0A000$/, 'A rule on the table may stand in the way of INSERT: drop it (DROP RULE), or name another sink.table.'],
   [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
   [/^08P01$/, 'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server.'],
-  [/^2350[35]$/, "A constraint that isn't owm's keeps the tasks out: take it off the table, or name another one."],
+  [
+    /^(23001|2350[35]|23P01)$/,
+    "A constraint that isn't owm's keeps the tasks out: take it off the table, or name another one.",
+  ],
 ]
 
 /** Those that pass, with what an operator can do meanwhile. */
@@ -44,6 +47,11 @@ const passing: readonly (readonly [state: RegExp, hint: string])[] = [
     /^57014$/,
     'It took longer than sink.statementTimeoutMs, or somebody ended it: look for locks and a busy disk; ' +
       'the tasks wait in the outbox.',
+  ],
+  [
+    /^40/,
+    "Another transaction on owm's tables, or one of their triggers, stood in the way: pg_stat_activity shows who " +
+      'writes there; the tasks wait in the outbox.',
   ],
   [/^(57P0|25P03)/, 'The server was stopped, or ended the connection; the tasks wait in the outbox.'],
   [/^58/, "The server can't read or write its files: look at its log and its disk; the tasks wait in the outbox."],

@@ -57,10 +57,15 @@ const wrongServer: ReadonlySet<string> = new Set([
 ])
 
 /** For an answer that none of owm's commands gives. */
-export const unexpected = (answer: unknown): TransientError =>
-  new TransientError(`Redis answered something unexpected: ${[answer].flat(Number.POSITIVE_INFINITY).join(' ')}`, {
-    hint: 'Look whether a proxy, or another program than Redis, answers there.',
-  })
+export const unexpected = (answer: unknown, place?: string): TransientError =>
+  new TransientError(
+    `Redis${place === undefined ? '' : ` at ${place}`} answered something unexpected: ` +
+      [answer].flat(Number.POSITIVE_INFINITY).join(' '),
+    { hint: 'Look whether a proxy, or another program than Redis, answers there.' },
+  )
+
+/** A server that answers before it is asked, since it takes no more clients: ioredis has its words at the end. */
+const unasked = /^Command queue state error.*Last error: (?:ReplyError: )?(.+)$/s
 
 /** Throws TransientError for what is no list: only Redis itself promises one. */
 export function listOf<T>(answer: readonly T[]): readonly T[] {
@@ -139,6 +144,8 @@ function lookAt(error: Error): string {
 export function classed(thrown: unknown, place: string): Error {
   const error = toError(thrown)
   if (isOwmError(error)) return error
+  const [, said] = unasked.exec(error.message) ?? []
+  if (said !== undefined) return classed(Object.assign(new Error(said), { name: 'ReplyError' }), place)
   if (isReply(error)) {
     const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
@@ -160,7 +167,7 @@ export function classed(thrown: unknown, place: string): Error {
       hint: 'Name a certificate of owm in sink.tls.cert and sink.tls.key, or set `tls-auth-clients no` on the server.',
       cause: error,
     })
-  if (error.name === 'ParserError') return unexpected(error.message.replace(/ Please report this\.$/, ''))
+  if (error.name === 'ParserError') return unexpected(error.message.replace(/ Please report this\.$/, ''), place)
   return new TransientError(`Redis at ${place} can't be reached: ${error.message}`, {
     hint: `${lookAt(error)}; the tasks wait in the outbox.`,
     cause: error,

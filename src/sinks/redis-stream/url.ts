@@ -57,7 +57,8 @@ export function takeOptions({ searchParams }: URL): Record<string, number | bool
 /** What is wrong with a URL, in words without its values; undefined where nothing is. */
 export function mistakeIn(text: string): string | undefined {
   const form =
-    'redis://user:password@host:port/db is expected; in user and password write / as %2F, : as %3A, @ as %40, # as %23'
+    'redis://user:password@host:port/db is expected; in user and password write ' +
+    '/ as %2F, : as %3A, @ as %40, # as %23, ? as %3F'
   if (!URL.canParse(text)) return form
   const { pathname, username, password, hash, searchParams } = new URL(text)
   if (!/^\/?\d*$/.test(pathname) || hash !== '' || !/^\d{0,9}$/.test(databaseIn(text))) return form

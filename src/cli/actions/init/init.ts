@@ -48,6 +48,10 @@ interface Answers {
   isShared: boolean
 }
 
+/** After Ctrl-C, and Ctrl-D. */
+export const startAgain =
+  'Nothing was written: `owm init` asks all of its questions again, or takes the answers as flags.'
+
 /**
  * @param root where owm is installed
  * @param asks whether somebody sits at the terminal, who is asked what no flag answers
@@ -94,7 +98,7 @@ async function answersTo(
   around: Surroundings,
 ): Promise<Answers> {
   const folder = dirname(result.path)
-  const terminal = asks ? new (await import('./questions.js')).Questions(around.signal) : undefined
+  const terminal = asks ? new (await import('./questions.js')).Questions(around.signal, startAgain) : undefined
   const answerTo = async <Of>(flag: string | undefined, question: Question<Of>): Promise<Of | undefined> => {
     if (flag === undefined) return terminal?.ask(question)
     const meant = question.understand(flag)

@@ -22,13 +22,14 @@ export class Questions {
   readonly #signal: AbortSignal
   readonly #closed: Promise<never>
 
-  constructor(signal: AbortSignal) {
+  /** @param startAgain what to do where the answers end too soon */
+  constructor(signal: AbortSignal, startAgain: string) {
     this.#signal = signal
     this.#terminal = createInterface({ input: process.stdin, output: process.stdout })
     // In raw mode the terminal sends no signal by itself; the command listens for it, and ends the reading of a list.
     this.#terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
     this.#closed = new Promise((_, reject) =>
-      this.#terminal.once('close', () => reject(new InterruptedError('SIGINT'))),
+      this.#terminal.once('close', () => reject(new InterruptedError('SIGINT', startAgain))),
     )
     this.#closed.catch(() => undefined)
   }

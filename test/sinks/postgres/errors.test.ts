@@ -1,0 +1,15 @@
+/** What an SQLSTATE means for a start. */
+import { expect, test } from 'vitest'
+import { classed } from '../../../src/sinks/postgres/errors.js'
+
+test.each([
+  ['23001', 78, /constraint/],
+  ['23503', 78, /constraint/],
+  ['23505', 78, /constraint/],
+  ['23P01', 78, /constraint/],
+  ['40001', 75, /Another transaction/],
+  ['40P01', 75, /Another transaction/],
+])('%s ends with %s', (code, exitCode, hint) => {
+  const said = Object.assign(new Error('no'), { code })
+  expect(classed(said, 'PostgreSQL at h')).toMatchObject({ exitCode, hint: expect.stringMatching(hint) })
+})
