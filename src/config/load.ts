@@ -381,10 +381,7 @@ function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { 
   } catch (error) {
     throw new ConfigurationError(
       `The ${name} ${settings[name]?.use} broke its contract: checking its options threw: ${toError(error).message}.`,
-      {
-        hint: 'Mend its `options`: a refine gives false, a transform adds an issue; neither throws or waits.',
-        cause: error,
-      },
+      { hint: 'Mend its `options`: a refine gives false, a transform adds an issue; none throws.', cause: error },
     )
   }
 }

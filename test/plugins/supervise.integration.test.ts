@@ -168,20 +168,6 @@ describe('a source that breaks its contract', () => {
     expectError(await produceWith('source', source(opened)), code, rule)
   })
 
-  test.each(["'a'", '-1', '0.5', 'NaN'])('wants %s locations at least: 78', async (least) => {
-    const module = defined('Source', `open: () => ({ async *read() { yield ${batch} } }), minLocations: ${least}`)
-    expectError(await produceWith('source', module), 78, /\.\/bad\.mjs broke its contract: its `minLocations` was/)
-  })
-
-  test.each([
-    ['throws', "z.any().refine(() => { throw new Error('boom') })", /boom/],
-    ['has to be waited for', 'z.any().refine(async () => true)', /[Aa]sync/],
-  ])('has a schema that %s: 78', async (_, schema, why) => {
-    const ran = await produceWith('source', source('{}').replace('z.strictObject({})', schema))
-    expectError(ran, 78, /The source \.\/bad\.mjs broke its contract: checking its options threw: /)
-    expect(ran.stderr).toMatch(why)
-  })
-
   test('throws in open: 75', async () => {
     const ran = await produceWith('source', defined('Source', "open() { throw new Error('boom') }"))
     expectError(ran, 75, /The source \.\/bad\.mjs couldn't be opened: boom/)
@@ -405,20 +391,4 @@ test('a source that is closed, or was never opened, no longer listens to the sig
     await expect(superviseSource(terms, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
   }
   expect(getEventListeners(signal, 'abort')).toEqual([])
-})
-
-test.each([
-  ['SinkFullError', /^owm: The sink \.\/bad\.mjs has no room for the tasks: x$/m],
-  ['ChangedError', /^owm: The sink \.\/bad\.mjs isn't as it was left: x$/m],
-])('a sink that throws a %s without a hint is named: 75', async (name, words) => {
-  const module = sink(`{ guarantee: 'at-least-once', async deliver() { throw new ${name}('x') } }`)
-  expectError(await produceWith('sink', module.replace('Malformed,', `${name},`)), 75, words)
-})
-
-test('the log names the first task that a sink refused, not the first of its batch', async () => {
-  const outcome = "(_, index) => (index < 2 ? 'delivered' : { refused: 'no' })"
-  const module = sink(`{ guarantee: 'at-least-once', async deliver({ tasks }) { return tasks.map(${outcome}) } }`)
-  const { code, stderr } = await produceWith('sink', module, '--log-format', 'json')
-  expect(code).toBe(75)
-  expect(stderr).toMatch(/"event":"tasks-dead".*"tasks":3,"firstSeq":3\b/)
 })

@@ -38,7 +38,7 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
   }
 }
 
-/** Fewer locations than these end a run: what the plugin asks for, 0 where it asks nothing. Throws ConfigurationError. */
+/** Fewer locations than these end a run; 0 where the plugin asks for nothing. Throws ConfigurationError. */
 export function minLocationsOf(use: string, { minLocations = 0 }: Pick<SourcePlugin, 'minLocations'>): number {
   if (Number.isSafeInteger(minLocations) && minLocations >= 0) return minLocations
   throw new ConfigurationError(

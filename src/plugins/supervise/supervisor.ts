@@ -122,7 +122,7 @@ export class Supervisor {
       })
     if (error.code === 'CHANGED')
       return new ChangedError(`The ${this.who} isn't as it was left: ${error.message}`, {
-        hint: 'The tasks wait in the outbox; start again, and owm compares with it first. `owm verify` says what it has.',
+        hint: 'The tasks wait in the outbox; the next start compares with it first. `owm verify` says what it has.',
         cause: error,
       })
     return error
