@@ -1,6 +1,7 @@
 /** From a location, as a source gives it, to a checked place: pure, no clock, no randomness. */
 import type { Location } from '../plugin.js'
 import { ExactNumber } from './json/exact.js'
+import { HexBytes } from './json/hex.js'
 import { orRejection, Rejection, shown } from './rejection.js'
 import type { Task } from './task.js'
 
@@ -51,6 +52,7 @@ export function numberIn(value: unknown): number {
 
 function degrees(given: unknown, key: string, limit: number): number {
   if (given === undefined || given === null || given === '') throw new Rejection(`${key} is missing`, key)
+  noBytes(given, key)
   const value = numberIn(given)
   if (!(value >= -limit && value <= limit))
     throw new Rejection(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`, key)
@@ -59,13 +61,25 @@ function degrees(given: unknown, key: string, limit: number): number {
 
 function text(given: unknown, key: string, least: number): string {
   if (given === undefined || given === null) throw new Rejection(`${key} is missing`, key)
+  noBytes(given, key)
   // Of a place that is called 1770, JSON makes a number.
   const value = isNumber(given) ? String(given) : given
   if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
   fits(value, key)
   if (least > 0 && value.trim() === '') throw new Rejection(`${key} is empty`, key)
+  if (value.includes('\0')) throw new Rejection(`${key} has a NUL, which databases don't take`, key)
   if (!value.isWellFormed()) throw new Rejection(`${key} has a lone surrogate: it isn't valid Unicode`, key)
   return value
+}
+
+/** The hex digits of bytes would be another name than the one that they spell, or another number. */
+function noBytes(given: unknown, key: string): void {
+  if (given instanceof HexBytes)
+    throw new Rejection(
+      `${key} is bytes: let the query give text, with CAST(… AS CHAR), in SQLite CAST(… AS TEXT), ` +
+        "in PostgreSQL convert_from(…, 'UTF8')",
+      key,
+    )
 }
 
 /** What a task has room for. */
@@ -77,6 +91,7 @@ function fits(value: string, key: string): void {
 
 function hours(given: unknown, key: string): number {
   if (given === undefined || given === null || given === '') return defaultHours
+  noBytes(given, key)
   const value = numberIn(given)
   if (!Number.isSafeInteger(value) || value < 0)
     throw new Rejection(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`, key)
@@ -93,6 +108,7 @@ function idOf(value: unknown): string | number | bigint | undefined {
     fits(String(value), 'id')
     return typeof value === 'bigint' ? value : value.text
   }
+  if (value instanceof HexBytes) return text(String(value), 'id', 1)
   if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
   return text(value, 'id', 1)
 }

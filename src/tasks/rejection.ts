@@ -1,4 +1,5 @@
 import { clipped } from '../words.js'
+import { HexBytes } from './json/hex.js'
 
 /** Why a location can't become a task. Thrown inside this room, given back by it. */
 export class Rejection extends Error {
@@ -26,6 +27,7 @@ export function orRejection<T>(work: () => T): T | Rejection {
 /** A value in a reason: short, and harmless whatever it is. */
 export function shown(value: unknown): string {
   // Not String(value): an object's own toString may throw, or be missing.
+  if (value instanceof HexBytes) return `bytes (hex ${clipped(String(value), 60)})`
   if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object'
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return clipped(text, 60)

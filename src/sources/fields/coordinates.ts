@@ -1,5 +1,6 @@
 /** Both coordinates in one value: "lat, lon", [lon, lat], WKT or a GeoJSON point. */
 import { ConfigurationError } from '../../errors/index.js'
+import { HexBytes } from '../../tasks/json/hex.js'
 import { parseJson } from '../../tasks/json/parse.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { isOneCoordinate, Unreadable } from './degrees.js'
@@ -30,6 +31,8 @@ const wkb = /^0[01](?:01000000|00000001|01000020|20000001)[0-9a-f]{32,}$/i
 export function pairOf(value: unknown, options: FieldOptions, title: string): Pair | Unreadable {
   if (typeof value === 'string') return inText(value, options, title)
   if (Array.isArray(value)) return ordered(value, options, title)
+  if (value instanceof HexBytes)
+    return new Unreadable('coordinates are bytes: let the query give text, or ST_AsText(…) of a geometry')
   return inObject(value, title)
 }
 

@@ -1,6 +1,7 @@
 /** The rows of a page, and the locations in them. */
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
+import { HexBytes } from '../../tasks/json/hex.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Dialect } from './dialect/dialect.js'
 import { isNewColumn, keyPrefix } from './statements.js'
@@ -18,21 +19,28 @@ export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
   const key: string[] = []
   for (const [column, value] of Object.entries(raw))
     if (column.startsWith(keyPrefix)) key.push(String(value))
-    else if (column !== isNewColumn) record[column] = value
+    else if (column !== isNewColumn) record[column] = marked(value)
   return { record, key, isNew: Boolean(Number(raw[isNewColumn])) }
 }
 
 export function positionOf({ record, key }: Row, columns: readonly string[], { wholeNumber }: Dialect): string {
-  const shown = (value: unknown, exact = ''): unknown =>
-    (value === undefined || isRounded(value) ? wholeNumber?.(exact) : undefined) ?? plain(value) ?? exact
+  const shown = (value: unknown, exact = ''): unknown => {
+    // A list or an object, such as one of jsonb, is shown as the database writes it.
+    if (typeof value === 'object' && !(value instanceof HexBytes)) return exact
+    return (value === undefined || isRounded(value) ? wholeNumber?.(exact) : undefined) ?? value ?? exact
+  }
   return columns.map((column, index) => `${column} = ${shown(record[column], key[index])}`).join(', ')
 }
 
 /** A whole number beyond 2^53, of which a driver has lost digits. */
 const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
 
-/** Bytes as hex digits: what a driver calls a Buffer has no better form in JSON. */
-const plain = (value: unknown): unknown => (Buffer.isBuffer(value) ? value.toString('hex') : value)
+/** Bytes, for which a driver gives a Buffer, are told from text from here on. */
+function marked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(marked)
+  if (!Buffer.isBuffer(value)) return value
+  return value.length === 0 ? '' : new HexBytes(value)
+}
 
 export interface RowShape {
   /** The key's columns. */
@@ -50,7 +58,7 @@ export function locationOf(
   const raw = (): string => exactJson(record) ?? ''
   const values: Record<string, unknown> = Object.create(null)
   for (const [column, value] of Object.entries(record)) {
-    values[column] = plain(value)
+    values[column] = value
     if (!wholeNumber || !isRounded(value)) continue
     const exact = wholeNumber(key[columns.indexOf(column)] ?? '')
     if (exact === undefined)

@@ -2,9 +2,11 @@
 import { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import type { Location, Logger } from '../../../plugin.js'
+import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn } from '../../../tasks/place.js'
 import { shown } from '../../../tasks/rejection.js'
-import { isBounded, meeting, type Where } from './where.js'
+import { clipped } from '../../../words.js'
+import { fitsBytes, isBounded, meeting, type Where } from './where.js'
 
 /** Locations without a field that are enough to take it for a misspelt one. */
 const enough = 20
@@ -28,6 +30,10 @@ export class FieldCheck {
   /** Fields that the first locations had: one of them may be meant. */
   readonly #seen = new Set<string>()
   readonly #compared: Map<string, Compared>
+  /** Fields whose conditions bytes can't meet. */
+  readonly #textual: readonly string[]
+  /** One of them that has bytes, and those. */
+  #bytes: { readonly field: string; readonly value: HexBytes } | undefined
 
   /** @param key where the conditions stand in the configuration */
   constructor(where: Where, key: string, log: Logger) {
@@ -37,6 +43,7 @@ export class FieldCheck {
     this.#unseen = new Map(fields.map(([field, wanted]) => [field, !meeting(wanted)(undefined)]))
     const unwanted = fields.filter(([, wanted]) => !('length' in wanted) && wanted.exists === false)
     this.#unwanted = new Set(unwanted.map(([field]) => field))
+    this.#textual = fields.filter(([, wanted]) => !fitsBytes(wanted)).map(([field]) => field)
     const compared = fields.filter(([, wanted]) => isBounded(wanted))
     this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
   }
@@ -48,13 +55,21 @@ export class FieldCheck {
       if (Number.isFinite(numberIn(value))) seen.numbers++
       else if (value !== undefined && value !== null && value !== '' && seen.others++ === 0) seen.example = value
     }
+    for (const field of this.#textual) {
+      const value = location[field]
+      if (value instanceof HexBytes) this.#bytes ??= { field, value }
+    }
     if (this.#unseen.size === 0) return
     for (const field of this.#unseen.keys()) if (location[field] !== undefined) this.#unseen.delete(field)
     if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
   }
 
-  /** Throws ConfigurationError where no location has had a field that is needed, or a number where one is. */
+  /**
+   * Throws ConfigurationError where no location has had a field that is needed, or a number where one is, and where
+   * one has bytes in a field that is compared with text.
+   */
   judge(isEnd: boolean): void {
+    if (this.#bytes) throw this.#notText(this.#bytes)
     if (this.#read === 0 || (!isEnd && this.#read < enough)) return
     for (const [field, isNeeded] of this.#seen.size > 0 ? this.#unseen : []) {
       const near = nearest(field, [...this.#seen])
@@ -77,6 +92,18 @@ export class FieldCheck {
       if (!(error instanceof ConfigurationError)) throw error
       this.#log.warn({ event: 'field-useless' }, `${error.message} ${error.hint}`)
     }
+  }
+
+  #notText({ field, value }: { readonly field: string; readonly value: HexBytes }): ConfigurationError {
+    return new ConfigurationError(
+      `${this.#key}: ${field} is bytes in the database, which are compared as hex digits, ` +
+        `such as ${clipped(String(value), 40)}.`,
+      {
+        hint:
+          'Let source.query give it as text: CAST(… AS CHAR) AS name; in SQLite CAST(… AS TEXT), ' +
+          "in PostgreSQL convert_from(…, 'UTF8').",
+      },
+    )
   }
 
   #judgeNumbers(field: string, { numbers, others, example }: Compared): void {

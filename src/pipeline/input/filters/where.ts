@@ -1,6 +1,7 @@
 /** Which locations a condition means. Pure: the same ones on every machine. */
 import type { Location } from '../../../plugin.js'
 import { ExactNumber } from '../../../tasks/json/exact.js'
+import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn, type Place } from '../../../tasks/place.js'
 
 /** Values as text; '' is also that of a field which isn't there. */
@@ -67,12 +68,20 @@ export function isBounded(wanted: Values | Test): boolean {
   return [gte, gt, lte, lt].some((bound) => bound !== undefined)
 }
 
+/** Whether bytes may be what is wanted: they are compared as their hex digits. */
+export function fitsBytes(wanted: Values | Test): boolean {
+  const { in: allowed = [], not = [] } = testOf(wanted)
+  return !isBounded(wanted) && [...allowed, ...not].every((value) => /^([0-9a-f]{2})*$/.test(value))
+}
+
 const testOf = (wanted: Values | Test): Test => ('length' in wanted ? { in: wanted } : wanted)
 
 /** Undefined for an object or a list, which has no text that it could be equal to. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return ''
-  return typeof value !== 'object' || value instanceof ExactNumber ? String(value) : undefined
+  return typeof value !== 'object' || value instanceof ExactNumber || value instanceof HexBytes
+    ? String(value)
+    : undefined
 }
 
 export function isInside({ latitude, longitude }: Place, [west, south, east, north]: Box): boolean {
