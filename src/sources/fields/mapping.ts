@@ -90,6 +90,11 @@ export class Mapping {
     return made
   }
 
+  /** What names would mean, were they those of a list. */
+  meaningsOf(names: readonly string[]): readonly string[] {
+    return meaningsOf(names, this.#terms.thing, this.#options.fields).meanings
+  }
+
   /** Whether a record has the keys of a place, and values under them. */
   seemsPlace(record: Readonly<Record<string, unknown>>): boolean {
     const { names, values } = this.#paths(record)

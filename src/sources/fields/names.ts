@@ -8,7 +8,7 @@ import { synonyms } from './synonyms.js'
 /** A column or a key, by the source's own word for it. */
 export type Thing = 'column' | 'key'
 
-const normal = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, '')
+export const normal = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, '')
 
 /**
  * An object that inherits no names, so that a column may be called `__proto__`. V8 handles these several times

@@ -8,6 +8,21 @@ export const projected = (title: string, name: string): ConfigurationError =>
     hint: 'Reproject it: `ogr2ogr -t_srs EPSG:4326 new.geojson old.geojson`; in PostGIS, ST_Transform(geom, 4326).',
   })
 
+/**
+ * A list whose coordinates are whole numbers on a grid, as TopoJSON and ArcGIS write them to be short: throws
+ * ConfigurationError.
+ */
+export function refuseGrid(document: unknown, title: string): void {
+  const { transform }: { transform?: unknown } = Object(document)
+  const { scale, translate }: { scale?: unknown; translate?: unknown } = Object(transform)
+  if (!Array.isArray(scale) || !Array.isArray(translate)) return
+  throw new ConfigurationError(
+    `${title} has coordinates on a grid of its own (transform.scale, transform.translate), not degrees: ` +
+      'TopoJSON has such.',
+    { hint: 'Convert it: `ogr2ogr new.geojson old.json`. Ask ArcGIS without quantizationParameters.' },
+  )
+}
+
 const degrees = [
   /^(urn:ogc:def:crs:)?OGC:(1\.3|2|0)?:?CRS84h?$/i,
   /^https?:\/\/www\.opengis\.net\/def\/crs\/OGC\/[\d.]+\/CRS84h?$/i,

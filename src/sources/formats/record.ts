@@ -6,9 +6,9 @@ import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import { freeName } from '../fields/names.js'
 import type { FieldOptions } from '../fields/options.js'
-import { foreignProjection, projected } from '../fields/projection.js'
+import { foreignProjection, projected, refuseGrid } from '../fields/projection.js'
 import { partIn } from '../signs/part.js'
-import { differ, isHeader } from './header.js'
+import { differ, Headers, isHeader, named, OtherHeader, sameHeader, titles } from './header.js'
 import type { Entry, Layout } from './layout.js'
 import { damaged } from './records.js'
 
@@ -34,6 +34,9 @@ export class RecordReader {
   #columns: Plan | undefined
   /** What a row looks like that only names the columns. */
   #header: readonly unknown[] = []
+  #headers: Headers | undefined
+  /** Whether a row was read. */
+  #hasRows = false
   /** Rows that were left out as such. */
   headers = 0
 
@@ -59,6 +62,8 @@ export class RecordReader {
       return new Malformed(raw(), 'it is a whole GeoJSON list, not one place: set source.format to geojson')
     // As Esri writes a point, each may name its projection.
     if (isTree(value['geometry'])) checkProjection(value['geometry'], this.#terms.title)
+    const { spatialReference } = value
+    if (isTree(spatialReference)) checkProjection({ spatialReference }, this.#terms.title)
     return this.#mapping.fromRecord(value, raw, key)
   }
 
@@ -66,10 +71,11 @@ export class RecordReader {
     if (!this.#columns) {
       const { header } = this.#options
       const where = header ? ', in source.header' : ', in its first row'
-      const names = header ?? cells.map((cell, index) => String(cell ?? '').trim() || `column_${index + 1}`)
+      const names = header ?? cells.map(named)
       differ(names, this.#terms.title, where)
       this.#columns = this.#mapping.declare(names, where, header ? cells : [])
       this.#header = !header || isHeader(cells, this.#columns) ? cells : names
+      this.#headers = new Headers(this.#header.map(named), this.#columns, this.#mapping)
     }
     const { names } = this.#columns
     // As each page of an API may have it.
@@ -77,6 +83,11 @@ export class RecordReader {
       this.headers++
       return undefined
     }
+    const again = this.#headers?.again(cells)
+    if (again === 'the same') return new Malformed(raw(), sameHeader)
+    if (again === 'moved' || (again && this.#hasRows)) throw new OtherHeader(this.#terms.title, raw())
+    if (again) return new Malformed(raw(), titles)
+    this.#hasRows = true
     if (cells.length !== names.length)
       return new Malformed(raw(), `the row has ${cells.length} values, the header ${names.length} names`)
     return this.#mapping.fromRow(this.#columns, cells, raw)
@@ -130,8 +141,9 @@ export function mustBeWhole(document: unknown, items: number, list: string, { wh
   )
 }
 
-/** Throws ConfigurationError where a document says that its projection is another one. */
+/** Throws ConfigurationError where a document says that its coordinates are no degrees of WGS 84. */
 export function checkProjection(document: unknown, title: string): void {
+  refuseGrid(document, title)
   const foreign = foreignProjection(document)
   if (foreign !== undefined) throw projected(title, foreign)
 }

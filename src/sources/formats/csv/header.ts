@@ -1,7 +1,7 @@
 /** The header of a CSV list. */
 import { ConfigurationError } from '../../../errors/index.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
-import { differ } from '../header.js'
+import { differ, named } from '../header.js'
 import { damaged, titleOf } from '../records.js'
 
 interface HeaderTerms {
@@ -21,8 +21,7 @@ const enough = 40
 /** The columns that a header names. Throws ConfigurationError where they can't be those of a list of places. */
 export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   const { mapping, where, following } = terms
-  // Spreadsheets and data frames leave columns without a name.
-  const names = header.map((name, index) => name.trim() || `column_${index + 1}`)
+  const names = header.map(named)
   if (names.some((name) => name.includes('\ufffd')))
     throw damaged(
       terms.list,

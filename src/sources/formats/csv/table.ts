@@ -7,8 +7,8 @@
 import type { parse } from 'csv-parse/sync'
 import { type Location, Malformed } from '../../../plugin.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
-import { isHeader } from '../header.js'
-import { damaged, maxRecord, misread, NoRecord, type Records } from '../records.js'
+import { Headers, isHeader, OtherHeader, sameHeader, titles } from '../header.js'
+import { damaged, maxRecord, misread, NoRecord, type Records, titleOf } from '../records.js'
 import { columnsOf } from './header.js'
 import type { CsvOptions } from './options.js'
 import { quoteCounter } from './quotes.js'
@@ -30,7 +30,18 @@ interface TableTerms {
   readonly line: number
 }
 
-type Row = Location | Malformed | undefined
+/** A header once more, whose columns are others; what they are is judged where the rows before it are known. */
+class HeaderRow {
+  readonly row: Malformed
+  readonly isMoved: boolean
+
+  constructor(row: Malformed, isMoved: boolean) {
+    this.row = row
+    this.isMoved = isMoved
+  }
+}
+
+type Row = Location | Malformed | HeaderRow | undefined
 
 /** Where reading stands: a chunk that turns out to be damaged is read again from here. */
 interface State {
@@ -59,6 +70,11 @@ export class Table {
   #lines: number[] = []
   /** Records with quotes, and their places: they are read all at once, unless one of them is wrong. */
   #quoted: { at: number; record: string }[] | undefined
+  #headers: Headers | undefined
+  /** Whether a row was given. */
+  #hasRows = false
+  /** The end of what can be read. */
+  #other: OtherHeader | undefined
 
   constructor(terms: TableTerms) {
     const { given, mapping, name: list, line } = terms
@@ -77,13 +93,13 @@ export class Table {
   *read(lines: readonly string[]): Generator<Records> {
     this.#state.waiting = lines
     this.#state.at = 0
-    while (this.#state.at < this.#state.waiting.length) yield this.#chunk(() => this.#feed())
+    while (this.#state.at < this.#state.waiting.length) yield* this.#chunk(() => this.#feed())
   }
 
   /** The records of what is left at the end of the list. */
   *end(): Generator<Records> {
     while (this.#state.open.length > 0 || this.#state.at < this.#state.waiting.length)
-      yield this.#chunk(() => {
+      yield* this.#chunk(() => {
         if (this.#state.at === this.#state.waiting.length) {
           this.#isOpen = true
           this.#giveUpFirst()
@@ -92,7 +108,7 @@ export class Table {
       })
   }
 
-  #chunk(work: () => void): Records {
+  *#chunk(work: () => void): Generator<Records> {
     const before = { ...this.#state, open: [...this.#state.open] }
     this.#begin([])
     work()
@@ -102,13 +118,27 @@ export class Table {
       this.#begin(undefined)
       work()
     }
-    const [rows, lines, columns] = [this.#rows, this.#lines, this.#state.columns]
-    const isThere = (row: Row): row is Location | Malformed => row !== undefined
+    const [lines, columns] = [this.#lines, this.#state.columns]
+    const rows = this.#judged()
+    const isThere = (row: Location | Malformed | undefined): row is Location | Malformed => row !== undefined
     const places = rows.every(isThere) ? lines : lines.filter((_, index) => isThere(rows[index]))
-    return {
-      records: rows.filter(isThere),
-      position: (index, field) => `line ${places[index]}${columnWords(field, columns)}`,
+    const records = rows.filter(isThere)
+    this.#hasRows ||= records.length > 0
+    yield { records, position: (index, field) => `line ${places[index]}${columnWords(field, columns)}` }
+    if (this.#other) throw this.#other
+  }
+
+  /** The rows up to a header whose columns are others. Titles below the first header are a row that is rejected. */
+  #judged(): (Location | Malformed | undefined)[] {
+    const rows: (Location | Malformed | undefined)[] = []
+    for (const [index, row] of this.#rows.entries()) {
+      if (row instanceof HeaderRow && (row.isMoved || this.#hasRows || rows.some((each) => each !== undefined))) {
+        this.#other = new OtherHeader(titleOf(this.#terms.name), row.row.value, `, line ${this.#lines[index]}`)
+        break
+      }
+      rows.push(row instanceof HeaderRow ? row.row : row)
     }
+    return rows
   }
 
   #begin(quoted: { at: number; record: string }[] | undefined): void {
@@ -197,6 +227,7 @@ export class Table {
     if (!cells) return false
     if (!state.columns) state.columns = this.#header(cells, at, following)
     else if (state.isBegun || !isHeader(cells, state.columns)) this.#add(this.#rowOf(cells, record), at)
+    else this.#headers = new Headers(cells, state.columns, this.#terms.mapping)
     state.isBegun = true
     return true
   }
@@ -222,6 +253,10 @@ export class Table {
       const column = names[cells.findIndex((cell) => cell.includes('\ufffd'))]
       return new Malformed(record, misread(`column ${column}`, this.#terms.given))
     }
+    this.#headers ??= new Headers(names, columns, this.#terms.mapping)
+    const again = this.#headers.again(cells)
+    if (again === 'the same') return new Malformed(record, sameHeader)
+    if (again !== undefined) return new HeaderRow(new Malformed(record, titles), again === 'moved')
     return this.#terms.mapping.fromRow(columns, cells, () => record)
   }
 

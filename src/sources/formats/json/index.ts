@@ -3,6 +3,7 @@ import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
 import { parseJson, parseTexts } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
+import { untilOtherHeader } from '../header.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
 import { damaged, maxRecord, misread, NoRecord, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
@@ -42,6 +43,8 @@ interface First {
 
 async function notJson({ name }: TextList, { character, text }: First): Promise<Error> {
   if (character === '') return damaged(name, 'is empty: it ends before its array does', jsonHint)
+  if (character === '\u001e')
+    return damaged(name, 'is a GeoJSON text sequence, one feature a line', 'Set source.format to ndjson.')
   const { value = '' } = await text.next()
   // A table has a delimiter in its first line, and a second line.
   const isTable = /^[^\n]*[,;\t|][^\n]*\n/.test(value.trimStart())
@@ -120,7 +123,7 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
         `has a record of more than ${maxRecord} characters`,
         "A bracket or a quote isn't closed.",
       )
-    yield records(all, given, where, total)
+    yield* records(all, given, where, total)
     total += all.length
   }
   if (!found.isEnded)
@@ -154,16 +157,22 @@ interface Place {
   readonly key: string | undefined
 }
 
-function records(all: readonly Element[], given: JsonOptions, { reader, path = '' }: Where, total: number): Records {
+function* records(
+  all: readonly Element[],
+  given: JsonOptions,
+  { reader, path = '' }: Where,
+  total: number,
+): Generator<Records> {
   const found: (Location | Malformed)[] = []
   const places: Place[] = []
-  all.forEach((element, index) => {
+  const end = untilOtherHeader(all, (element, index) => {
     const record = fromText(element, reader, given)
     if (record === undefined) return
     found.push(record)
     places.push({ index: total + index, line: element.line, key: element.key })
   })
-  return { records: found, position: (index) => `${path}${inWords(places[index])}` }
+  yield { records: found, position: (index) => `${path}${inWords(places[index])}` }
+  if (end) throw end
 }
 
 function inWords(place: Place | undefined): string {

@@ -18,7 +18,7 @@ export interface Outline {
   readonly objects: ReadonlyMap<string, number>
   /** The objects of which every member is an object, by their paths: how many members. */
   readonly keyed: ReadonlyMap<string, number>
-  /** The texts of the outermost object's members `type`, `crs` and `spatialReference`. */
+  /** The texts of the outermost object's members `type`, `crs`, `spatialReference` and `transform`. */
   readonly told: ReadonlyMap<string, string>
 }
 

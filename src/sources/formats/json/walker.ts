@@ -2,7 +2,7 @@
 import { Scanner, type Visitor } from './scan.js'
 
 /** Members of the outermost object that say how the others are to be read. */
-const telling = new Set(['type', 'crs', 'spatialReference'])
+const telling = new Set(['type', 'crs', 'spatialReference', 'transform'])
 
 /** The text is no JSON. */
 export class Unstructured extends Error {}
