@@ -36,6 +36,9 @@ export function writeExtras(location: Location, task: Utf8, reserved?: string): 
     // JSON.stringify escapes surrogates only where they stand alone.
     if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
       throw new Rejection(`${name} has a lone surrogate: it isn't valid Unicode`)
+    // One such value, and PostgreSQL reads no field of any row any more: its text and jsonb have no NUL.
+    if (typeof value === 'string' ? value.includes('\0') : /(?<!\\)(\\\\)*\\u0000/.test(encoded))
+      throw new Rejection(`${name} has a NUL, which databases don't take`)
     task.put(start)
     task.text(encoded)
     length += added + ',"":'.length

@@ -206,7 +206,7 @@ describe('text', () => {
   })
 
   it('may hold whatever JSON must escape', () => {
-    const city = '"Quo\\te"\n\t\u0000\u2028</script>'
+    const city = '"Quo\\te"\n\t\u0001\u2028</script>'
     expect(taskOf({ ...berlin, city })['city']).toBe(city)
   })
 })
