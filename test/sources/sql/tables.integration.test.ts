@@ -146,7 +146,11 @@ describe.each(engines)('$name', (engine) => {
       wrong['no password'] = given({ table, url: engine.url().replace(/:\w+@/, '@') })
       wrong['an unknown parameter'] = given({ table, url: `${engine.url()}?nothing=1` })
       wrong['an unknown sslmode'] = given({ table, url: `${engine.url()}?sslmode=prefer` })
-    } else wrong['no such file'] = given({ table, url: 'sqlite:nothing.db' })
+    } else {
+      wrong['no such file'] = given({ table, url: 'sqlite:nothing.db' })
+      wrong['a folder'] = given({ table, url: '.' })
+      wrong['a device'] = given({ table, url: '/dev/zero' })
+    }
     for (const [what, options] of Object.entries(wrong)) {
       const error = await failure(options)
       expect(error, what).toBeInstanceOf(ConfigurationError)

@@ -18,14 +18,19 @@ const catalogue = `
 export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: string): Promise<Dialect> {
   const path = resolve(baseDir, url.replace(/^sqlite:(\/\/)?/i, ''))
   const title = `SQLite at ${path}`
-  await stat(path).catch((error: unknown) => {
-    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message
+  const unreadable = (why: string, cause?: unknown): ConfigurationError => {
     const parameters = path.includes('?') ? ' A SQLite file takes no parameters.' : ''
-    throw new ConfigurationError(`The database ${path} can't be read: ${why}.`, {
+    return new ConfigurationError(`The database ${path} can't be read: ${why}.`, {
       hint: `Correct source.url; a relative path starts at the configuration file.${parameters}`,
-      cause: error,
+      cause,
     })
+  }
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message, error)
   })
+  if (found.isDirectory()) throw unreadable('it is a folder')
+  // To open a pipe would wait for whoever writes into it.
+  if (!found.isFile()) throw unreadable('it is a pipe or a device, not a file')
   return {
     title,
     options: {
