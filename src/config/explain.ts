@@ -115,8 +115,14 @@ export function masked(value: unknown, type?: z.ZodType): unknown {
 /** `user:password@` in front of a host: a natural slip where a host alone is meant. */
 const loginOfHost = /^[^\s/@]*:(?!\/\/)[^\s@]*@(?=[^\s@]+$)/
 
+/** The path of a database's file, in the place of an address: what it says isn't secret, and nobody can guess it. */
+const isFilePath = (key: string, value: unknown): boolean =>
+  key === 'url' &&
+  typeof value === 'string' &&
+  /^(sqlite:(\/\/)?)?(\.{0,2}\/|[^/]+\.(db|sqlite3?|gpkg)$)[^@?=#:\s]*$/i.test(value)
+
 function mask(value: unknown, places: readonly SchemaPlace[], key: string): unknown {
-  const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
+  const isSecret = !isFilePath(key, value) && (isSecretName(key) || places.some((place) => place.isSecret))
   if (typeof value === 'string')
     return isSecret ? withoutSecret(value) : new Secrets().redact(value).replace(loginOfHost, '***@')
   if (typeof value !== 'object' || value === null)
@@ -138,7 +144,7 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
 export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   const found: string[] = []
   const visit = (value: unknown, places: readonly SchemaPlace[], key: string): void => {
-    const isSecret = isSecretName(key) || places.some((place) => place.isSecret)
+    const isSecret = !isFilePath(key, value) && (isSecretName(key) || places.some((place) => place.isSecret))
     if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
     else if ((typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) && isSecret)
       found.push(String(value))
@@ -154,15 +160,19 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   return found
 }
 
+/** How to connect, in a query: an error about one of them is of no use without its value. */
+const harmless: ReadonlySet<string> = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host'])
+
 /**
  * All of it; of an address, whose host and path help to find what is wrong, the query. Nothing of one that has no more
  * than them, unless a part of its path looks like a token.
  */
 function secretsInText(text: string): string[] {
   if (!URL.canParse(text) || new URL(text).host === '') return [text]
-  const { origin, pathname, search, href } = new URL(text)
+  const { origin, pathname, search, searchParams, href } = new URL(text)
   const isPlain = href === `${origin}${pathname}` && !/\/(?=[^/]*\d)[^/.]{16,}(\/|$)/.test(pathname)
-  return isPlain ? [] : [text, search.slice(1)]
+  const isHarmless = [...searchParams.keys()].every((name) => harmless.has(name))
+  return isPlain ? [] : [text, ...(isHarmless ? [] : [search.slice(1)])]
 }
 
 /** Of a secret address, such as a server's with its password, the rest may be known, and helps. */
