@@ -29,6 +29,10 @@ const signatures: readonly (readonly [hex: string, is: Signature])[] = [
   ['25504446', new Signature('a PDF document', 'Get the list as CSV or JSON.')],
 ]
 
+const utf32 = new Signature('text in UTF-32', 'Make it UTF-8 first: `iconv -f UTF-32 -t UTF-8 FILE`.')
+/** By its mark, or by the zeros around its first two characters. */
+const isUtf32 = /^(fffe0000|0000feff|(?!00)..000000(?!00)..000000|000000(?!00)..000000(?!00)..)/
+
 /** No text has them, in UTF-16 either. */
 const zeros = Buffer.alloc(4)
 
@@ -37,6 +41,7 @@ export function signatureOf(head: Buffer): Signature | undefined {
   if (/^504b0(304|506)/.test(head.subarray(0, 4).toString('hex'))) return zipped(head)
   const hex = head.subarray(0, 32).toString('hex')
   if (/^425a683[1-9]314159265359/.test(hex)) return new Signature('a bzip2 archive', unpack('bzip2 -dk FILE'))
+  if (isUtf32.test(hex)) return utf32
   const found = signatures.find(([start]) => hex.startsWith(start))
   if (found) return found[1]
   if (head.subarray(257, 262).toString() === 'ustar') return new Signature('a tar archive', unpack('tar -xf FILE'))

@@ -53,7 +53,7 @@ const hasLine = (text: string): boolean => text.includes('\n') || text.length >=
 export async function* unzipped(input: AsyncIterable<Buffer>, name: string, mustBe: boolean): AsyncGenerator<Buffer> {
   const chunks = merged(input, Buffer.concat, (head) => head.length >= 16)
   const first = await chunks.next()
-  const isZipped = first.value?.[0] === 0x1f && first.value[1] === 0x8b
+  const isZipped = first.value !== undefined && isGzip(first.value)
   const hint = 'Make the file again, or fetch it again.'
   if (mustBe && !isZipped)
     throw damaged(name, `${first.done ? 'is empty' : "isn't gzip's"}, though its name ends in .gz`, hint)
@@ -63,10 +63,10 @@ export async function* unzipped(input: AsyncIterable<Buffer>, name: string, must
   }
   if (!isZipped) return yield* readable(all(), name)
   try {
-    yield* readable(
-      pipeline(all(), createGunzip({ chunkSize: 65_536 }), () => undefined),
-      name,
-    )
+    const bytes = pipeline(all(), createGunzip({ chunkSize: 65_536 }), () => undefined)
+    yield* readable(bytes, name, (head) => {
+      if (isGzip(head)) throw damaged(name, 'is gzip within gzip: it was packed twice', 'Unpack it: `gunzip FILE`.')
+    })
   } catch (error) {
     throw codeOf(error).startsWith('Z_')
       ? damaged(name, `is damaged or incomplete: ${toError(error).message}`, hint, error)
@@ -74,11 +74,20 @@ export async function* unzipped(input: AsyncIterable<Buffer>, name: string, must
   }
 }
 
+const isGzip = ([first, second]: Buffer): boolean => first === 0x1f && second === 0x8b
+
 /** The bytes of a list. Throws ConfigurationError where they are another program's. */
-async function* readable(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+async function* readable(
+  bytes: AsyncIterable<Buffer>,
+  name: string,
+  look: (head: Buffer) => void = () => undefined,
+): AsyncGenerator<Buffer> {
   let isFirst = true
   for await (const chunk of merged(bytes, Buffer.concat, (head) => head.length >= 16)) {
-    if (isFirst) refuseForeign(chunk, name)
+    if (isFirst) {
+      look(chunk)
+      refuseForeign(chunk, name)
+    }
     isFirst = false
     yield chunk
   }

@@ -1,4 +1,5 @@
 /** Kinds of faults in the formats of static-list, one kind in each format that can have it. */
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { exactJson } from '../../../src/tasks/json/exact.js'
 import { placeOf } from '../../../src/tasks/place.js'
@@ -291,6 +292,11 @@ test.each<[name: string, text: string | Buffer, says: RegExp, hint: RegExp]>([
   ['array.ndjson', '[\n{"name":"A","lat":1,"lon":2}\n]', /one JSON array/, /source\.format to json/],
   ['shape.csv', Buffer.from('0000270a0000000000000000', 'hex'), /is binary/, /ogr2ogr/],
   ['empty.csv', Buffer.from(`504b0506${'00'.repeat(18)}`, 'hex'), /a zip archive/, /unzip/],
+  ['seq.geojson', '\u001e{"type":"Feature"}\n\u001e{"type":"Feature"}\n', /text sequence/, /format to ndjson/],
+  ['twice.csv.gz', gzipSync(gzipSync('name,lat,lon\nA,1,2\n')), /gzip within gzip/, /gunzip/],
+  ['mark.csv', Buffer.from('fffe00006e00000061000000', 'hex'), /UTF-32/, /iconv/],
+  ['big.csv', Buffer.from('0000feff0000006e00000061', 'hex'), /UTF-32/, /iconv/],
+  ['bare.csv', Buffer.from('6e00000061000000', 'hex'), /UTF-32/, /iconv/],
   ['tar.json', Buffer.concat([Buffer.alloc(257, 'a'), Buffer.from('ustar')]), /a tar archive/, /tar -xf/],
 ])('another format than its name says: %s', async (name, text, says, hint) => {
   await expect(read(name, text)).rejects.toMatchObject({
@@ -360,4 +366,34 @@ test('names of null that nobody declared are told once', async () => {
     expect.stringMatching(/2 places with the state "N\/A".*source\.nulls/),
   ])
   expect((await read('list.csv', rows, { nulls: ['NULL', 'N/A'] })).warnings).toEqual([])
+})
+
+describe('coordinates on a grid of its own are no degrees', () => {
+  const transform = '"transform":{"scale":[0.001,0.001],"translate":[7,46]}'
+  const points = '[{"type":"Point","coordinates":[10,20],"properties":{"name":"A"}}]'
+  const topology = `{"type":"Topology","objects":{"c":{"type":"GeometryCollection","geometries":${points}}},`
+  const fields = { city: 'properties.name', coordinates: 'coordinates' }
+  const options = { items: 'objects.c.geometries', fields, coordinates: 'lon-lat' }
+  test.each([
+    ['l.json', `${topology}${transform}}`, options],
+    ['l.geojson', `${topology}${transform}}`, {}],
+    ['l.yaml', `${topology}${transform}}`, options],
+    ['esri.json', `{${transform},"features":[{"attributes":{"name":"A"},"geometry":{"x":1,"y":2}}]}`, {}],
+  ])('%s', async (name, text, given) => {
+    await expect(read(name, text, given)).rejects.toMatchObject({
+      message: expect.stringMatching(/on a grid of its own.*not degrees/),
+      hint: expect.stringContaining('ogr2ogr'),
+    })
+  })
+
+  test('TopoJSON without a grid has degrees', async () => {
+    const { locations } = await read('l.json', `${topology}"arcs":[]}`, options)
+    expect(locations).toMatchObject([{ city: 'A', latitude: 20, longitude: 10 }])
+  })
+
+  test('a record may name its projection, as Esri does', async () => {
+    const row = '{"name":"A","lat":1,"lon":2,"spatialReference":{"wkid":102100,"latestWkid":3857}}'
+    await expect(read('l.json', `[${row}]`)).rejects.toThrow(/projection EPSG:3857/)
+    expect((await read('l.json', `[${row.replace('3857', '4326')}]`)).locations).toHaveLength(1)
+  })
 })
