@@ -74,7 +74,10 @@ export class TaskFile {
       } catch (error) {
         // The batch comes again: it must not go on in the middle of a line.
         if (this.isRegular) await this.#file.truncate(size).catch(() => undefined)
-        throw error
+        throw new TransientError(`The sink's file ${this.#path} can't be written: ${toError(error).message}.`, {
+          hint: 'Mend the cause, such as a full disk or a reader that has gone; the tasks wait in the outbox.',
+          cause: error,
+        })
       }
     }
     if (!this.isRegular) return write()
