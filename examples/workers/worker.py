@@ -14,8 +14,7 @@ import sys
 import redis
 
 STREAM = "owm-ingestion-stream"
-BATCH = 100
-SILENT_MS = 60_000  # who holds a task for longer has died, so this is longer than any task takes
+SILENT_MS = 60_000  # who holds a task for longer has died, so this is longer than any task takes; so none waits behind others
 REMEMBERED_S = 2 * 86_400  # for so long a task that comes again is skipped
 
 
@@ -68,8 +67,8 @@ def main():
     told = set()
     while True:
         # First what a dead worker left behind, then what is new.
-        _, left = client.xautoclaim(STREAM, options.group, name, min_idle_time=SILENT_MS, count=BATCH)[:2]
-        found = client.xreadgroup(options.group, name, {STREAM: ">"}, count=BATCH, block=1_000)
+        _, left = client.xautoclaim(STREAM, options.group, name, min_idle_time=SILENT_MS, count=1)[:2]
+        found = client.xreadgroup(options.group, name, {STREAM: ">"}, count=1, block=1_000)
         new = found[0][1] if found else []
         for entry_id, fields in [*left, *new]:
             try:

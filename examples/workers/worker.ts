@@ -25,8 +25,7 @@ interface Receipt {
 type Entry = [id: string, fields: string[]]
 
 const stream = 'owm-ingestion-stream'
-const batch = 100
-/** Who holds a task for longer has died, so this is longer than any task takes. */
+/** Who holds a task for longer has died, so this is longer than any task takes; so none waits behind others. */
 const silentMs = 60_000
 /** For so long a task that comes again is skipped. */
 const rememberedS = 2 * 86_400
@@ -93,8 +92,8 @@ await redis.xgroup('CREATE', stream, group, '0', 'MKSTREAM').catch((error: Error
 const told = new Set<string>()
 for (;;) {
   // First what a dead worker left behind, then what is new.
-  const [, left] = (await redis.xautoclaim(stream, group, name, silentMs, '0', 'COUNT', batch)) as [string, Entry[]]
-  const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', batch, 'BLOCK', 1_000, 'STREAMS', stream, '>')
+  const [, left] = (await redis.xautoclaim(stream, group, name, silentMs, '0', 'COUNT', 1)) as [string, Entry[]]
+  const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', 1, 'BLOCK', 1_000, 'STREAMS', stream, '>')
   const fresh = (found as [string, Entry[]][] | null)?.[0]?.[1] ?? []
   for (const entry of [...left, ...fresh])
     await work(entry).catch((error: unknown) => {

@@ -37,7 +37,7 @@ import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js
 import { servedElsewhere } from './slots/elsewhere.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
-import { type OtherList, otherListOf, readInstead, servedWithOtherList } from './slots/other-list.js'
+import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
 import { mustBeSameShards } from './slots/same-shards.js'
 import { leaveOtherShards } from './slots/shards.js'
 
@@ -98,8 +98,8 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   try {
     await finishOpenRuns(options, deps, { due, errors, contact, reading: { feed, progress, rejects } })
     const { namespace = '', cadence = null } = options
-    const otherList = complete ? servedWithOtherList(run, receipts, deps, { namespace, cadence }) : undefined
-    const error = await otherList?.catch(asOwmError)
+    const otherwise = complete ? servedOtherwise(run, receipts, deps, { namespace, cadence }) : undefined
+    const error = await otherwise?.catch(asOwmError)
     if (error) errors.push(error)
   } finally {
     feed.end()

@@ -63,3 +63,16 @@ it.each([{}, { taskNamespace: 'n' }, { cadence: { default: '1d' } }])(
     expect(await produce(cwd)).toMatchObject({ code: 0 })
   },
 )
+
+it('dead letters of the outbox before it are told: 75', async () => {
+  const cwd = await project(listOf('A', 'B'))
+  await produce(cwd)
+  const key = '{owm-ingestion-stream}:owm:receipts:monthly'
+  const [[field = '', text = ''] = []] = Object.entries(await redis().client.hgetall(key))
+  const withDead = text.replace('"delivered":2,"dead":0', '"delivered":1,"dead":1')
+  expect(withDead).not.toBe(text)
+  await redis().client.hset(key, field, withDead)
+  await rm(join(cwd, 'o.db'))
+  for (const _ of ['the first start', 'another one'])
+    expect(await produce(cwd)).toMatchObject({ code: 75, json: { error: { code: 'REFUSED' } } })
+})

@@ -72,7 +72,10 @@ describe('a pipe', () => {
     expect((await reader).stdout.trimEnd().split('\n')).toHaveLength(3_000)
     const gone = run('head', ['-n', '1', join(cwd, 'tasks.jsonl')])
     const { code, stderr } = await owm(['produce'], { cwd })
-    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/can't be written: EPIPE.*\n.*the tasks wait/) })
+    expect({ code, stderr }).toEqual({
+      code: 75,
+      stderr: expect.stringMatching(/can't be written: EPIPE.*\n.*the tasks wait/),
+    })
     expect((await gone).stdout).toContain('task_id')
   })
 

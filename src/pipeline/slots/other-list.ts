@@ -1,5 +1,5 @@
 /** With what a slot was read, where more than once: after an interrupted run, a changed list, or a loss. */
-import { InputRejectedError } from '../../errors/index.js'
+import { InputRejectedError, type OwmError, RefusedError } from '../../errors/index.js'
 import type { RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Windows } from '../../outbox/runs/windows.js'
@@ -61,27 +61,34 @@ function sumOf(runs: readonly RunRow[]): string | undefined {
 }
 
 /**
- * The error of a slot that the sink has a receipt of, but not of this list; undefined for all others. A pipeline is
- * known by its name, or by the path of its configuration, and another project may have the same. Reads the list once.
- * Throws what the source throws.
+ * The error of a slot that the sink has a receipt of, but not with all of this list; undefined for all others. A
+ * pipeline is known by its name, or by the path of its configuration, and another project may have the same. Reads the
+ * list once. Throws what the source throws.
  * @param run as it was noted from the receipts
  */
-export async function servedWithOtherList(
+export async function servedOtherwise(
   run: RunRow,
   receipts: readonly Receipt[],
   { outbox, pipeline, source, signal }: ProduceDeps,
   begun: Pick<RunRow, 'namespace' | 'cadence'>,
-): Promise<InputRejectedError | undefined> {
+): Promise<OwmError | undefined> {
   const [shard, shards] = shardOf(source.digest)
   const receipt = receipts.find((one) => one.shard === shard && one.shards === shards)
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
+  const { slot } = run
+  // guard: dead-elsewhere
+  if (receipt.dead > 0)
+    return new RefusedError(`${plural(receipt.dead, 'task')} of the slot ${slot}: another outbox has set them aside.`, {
+      hint:
+        'The sink had refused them. `owm outbox retry`, with that outbox, puts them back; where it is gone, ' +
+        `\`owm produce --slot ${slot} --again\` delivers what the sink doesn't hold.`,
+    })
   // With a cadence, the interval says which windows it had.
   const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
   if (begun.cadence !== null && !isSame) return undefined
   const list = await sumOfList(source, { ...run, ...begun }, await outbox.ledger.windowsOf(run), signal)
   // guard: list-of-receipt
   if (signal.aborted || list.sum === receipt.taskIdSum) return undefined
-  const { slot } = run
   const had = receipt.delivered + receipt.dead + receipt.discarded
   return new InputRejectedError(
     `The sink has the slot ${slot} of ${pipeline} from another list: that one had ${plural(had, 'task')}, ` +
