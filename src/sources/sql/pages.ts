@@ -1,7 +1,7 @@
 /** Reads a table or query page by page, along its key. */
 import { isDeepStrictEqual } from 'node:util'
 import { sqlStateOf } from '../../databases/failures.js'
-import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, ResumePointError, TransientError, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
@@ -33,6 +33,7 @@ export async function* read(
     throw unknownKey(error, key, columns)
   })
   const reading: RowShape = { key, dialect, mapping }
+  let names: readonly string[] | undefined
   for (let isFirst = true; ; isFirst = false) {
     signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
@@ -45,6 +46,7 @@ export async function* read(
     const final = rows.at(-1)
     if (!final) break
     if (isFirst) declare(mapping, columns, found[0]?.record ?? {})
+    names = sameNames(found, names)
     last = final.key
     yield batchOf(rows, reading, checkpointOf(key, last))
     if (found.length < limit) break
@@ -60,6 +62,13 @@ function declare(mapping: Mapping, columns: readonly string[] | undefined, row: 
     '',
     names.map((name) => row[name]),
   )
+}
+
+/** The names of a page's columns, in their order. Throws ResumePointError where the page before had others. */
+function sameNames(found: readonly Row[], before: readonly string[] | undefined): readonly string[] {
+  const names = Object.keys(found[0]?.record ?? {})
+  if (before === undefined || isDeepStrictEqual(names, before)) return names
+  throw new ResumePointError(`the columns have changed while they were read: ${names.join(', ').slice(0, 500)}`)
 }
 
 function batchOf(rows: readonly Row[], reading: RowShape, resume: string): LocationBatch {
