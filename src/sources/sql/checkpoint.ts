@@ -1,19 +1,34 @@
-/** The checkpoint: the key's columns, and the last key that was read. */
+/** The checkpoint: the key's columns, the last key that was read, and what ordered the keys. */
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
 
-const schema = z.object({ key: z.array(z.string()), last: z.array(z.string()) })
+const schema = z.object({ key: z.array(z.string()), last: z.array(z.string()), ordering: z.string().optional() })
 
-export const checkpointOf = (key: readonly string[], last: readonly string[]): string => JSON.stringify({ key, last })
+type Point = z.output<typeof schema>
 
-/** The last key that was read. Throws ResumePointError where the checkpoint belongs to another key. */
-export function lastKeyOf(resume: string, key: readonly string[]): readonly string[] {
+export const checkpointOf = (key: readonly string[], last: readonly string[], ordering?: string): string =>
+  JSON.stringify({ key, last, ordering })
+
+/**
+ * A digest of what orders the keys; undefined where the database doesn't tell. Throws ResumePointError where it was
+ * another before: along another order, rows would be left out.
+ */
+export function sameOrdering(told: unknown, before: string | undefined): string | undefined {
+  if (typeof told !== 'string') return before
+  const ordering = createHash('sha256').update(told).digest('hex').slice(0, 16)
+  if (before !== undefined && before !== ordering) throw foreignKey('its type or its collation has changed')
+  return ordering
+}
+
+/** What a checkpoint says. Throws ResumePointError where the checkpoint belongs to another key. */
+export function pointOf(resume: string, key: readonly string[]): Point {
   const point = schema
     .refine((point) => isDeepStrictEqual(point.key, key) && point.last.length === key.length)
     .safeParse(json(resume))
   if (!point.success) throw foreignKey(`${resume.slice(0, 100)} is not one of ${key.join(', ')}`)
-  return point.data.last
+  return point.data
 }
 
 /** A last key that can't be one of this key: the list is read from its start. */

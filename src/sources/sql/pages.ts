@@ -5,7 +5,7 @@ import { ConfigurationError, ResumePointError, TransientError, toError } from '.
 import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
-import { checkpointOf, foreignKey, lastKeyOf } from './checkpoint.js'
+import { checkpointOf, foreignKey, pointOf, sameOrdering } from './checkpoint.js'
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
@@ -27,7 +27,9 @@ export async function* read(
   const { key, pageSize } = settings
   const { dialect } = table
   const mapping = new Mapping(settings, { title: dialect.title, thing: 'column', log })
-  let last: readonly string[] | undefined = resume === undefined ? undefined : lastKeyOf(resume, key)
+  const point = resume === undefined ? undefined : pointOf(resume, key)
+  let last: readonly string[] | undefined = point?.last
+  let ordering = point?.ordering
   const columns = await attempt(() => columnsOf(table))
   await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
     throw unknownKey(error, key, columns)
@@ -42,13 +44,14 @@ export async function* read(
       if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
     })
+    if (found[0]) ordering = sameOrdering(found[0].ordering, ordering)
     const rows = newRows(found, last, key, dialect)
     const final = rows.at(-1)
     if (!final) break
     if (isFirst) declare(mapping, columns, found[0]?.record ?? {})
     names = sameNames(found, names)
     last = final.key
-    yield batchOf(rows, reading, checkpointOf(key, last))
+    yield batchOf(rows, reading, checkpointOf(key, last, ordering))
     if (found.length < limit) break
   }
   mapping.judge(true)

@@ -4,12 +4,14 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { HexBytes } from '../../tasks/json/hex.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Dialect } from './dialect/dialect.js'
-import { isNewColumn, keyPrefix } from './statements.js'
+import { isNewColumn, keyPrefix, orderingColumn } from './statements.js'
 
 export interface Row {
   readonly record: Readonly<Record<string, unknown>>
   /** The key's columns, written as text. */
   readonly key: readonly string[]
+  /** What orders the key, where the database tells. */
+  readonly ordering: unknown
   /** False for the last row of the page before, and for any other that has the same key. */
   readonly isNew: boolean
 }
@@ -19,8 +21,8 @@ export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
   const key: string[] = []
   for (const [column, value] of Object.entries(raw))
     if (column.startsWith(keyPrefix)) key.push(String(value))
-    else if (column !== isNewColumn) record[column] = marked(value)
-  return { record, key, isNew: Boolean(Number(raw[isNewColumn])) }
+    else if (column !== isNewColumn && column !== orderingColumn) record[column] = marked(value)
+  return { record, key, ordering: raw[orderingColumn], isNew: Boolean(Number(raw[isNewColumn])) }
 }
 
 export function positionOf({ record, key }: Row, columns: readonly string[], { wholeNumber }: Dialect): string {

@@ -37,7 +37,13 @@ export function pageStatement(
   const keys = columns.map(
     (column, index) => `${dialect.written(column, index)} AS ${dialect.quoted(`${keyPrefix}${index}`)}`,
   )
-  const selected = ['q.*', ...keys, `(${isNew}) AS ${dialect.quoted(isNewColumn)}`]
+  const ordering = dialect.ordering?.({ from, columns }, values) ?? 'NULL'
+  const selected = [
+    'q.*',
+    ...keys,
+    `${ordering} AS ${dialect.quoted(orderingColumn)}`,
+    `(${isNew}) AS ${dialect.quoted(isNewColumn)}`,
+  ]
   const order = `ORDER BY ${columns.join(', ')} LIMIT ${dialect.limit(limit, values)}`
   return { sql: `SELECT ${selected.join(', ')} FROM ${from} ${where}${order}`, values }
 }
@@ -50,6 +56,7 @@ export function anyStatement({ from }: Target, dialect: Dialect, condition = '1 
 
 /** Names that no column of anybody's has. */
 export const keyPrefix = 'owm: key '
+export const orderingColumn = 'owm: ordering'
 export const isNewColumn = 'owm: is new'
 
 function comparison(

@@ -25,6 +25,8 @@ export interface Dialect {
   written(column: string, index: number): string
   /** SQL for the value that was written so; throws ResumePointError where it can't have been. */
   literal(text: string, index: number, values: unknown[]): string
+  /** SQL for a text that changes with what orders the key: its type and collation. Not every database tells. */
+  ordering?(target: Target, values: unknown[]): string
   limit(rows: number, values: unknown[]): string
   /** Whether `(a, b) > (1, 2)` makes use of an index. */
   readonly comparesTuples: boolean

@@ -68,6 +68,11 @@ export function postgres(
     }),
     catalogue,
     written: (column) => `${column}::text`,
+    // As text, or pg_collation_for refuses numbers; a collation outlasts the cast.
+    ordering({ columns }) {
+      const told = columns.map((column) => `pg_typeof(${column}), pg_collation_for(${column}::text)`)
+      return `concat_ws(' ', ${told.join(', ')})`
+    },
     literal: (text, _, values) => `$${values.push(text)}`,
     // Never without a parameter: several statements in one are taken only then.
     limit: (rows, values) => `$${values.push(rows)}`,

@@ -55,6 +55,10 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     written: (column) =>
       `typeof(${column}) || ':' || ` +
       `CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`,
+    // Nothing tells the collation of a column: the definitions of the tables that are named stand for it.
+    ordering: ({ from }, values) =>
+      `(SELECT group_concat(sql) FROM sqlite_master WHERE type IN ('table', 'view') ` +
+      `AND instr(lower(?${values.push(from)}), lower(name)) > 0)`,
     literal(text, _, values) {
       const [, type, value = ''] = /^(integer|real|text|blob):(.*)$/.exec(text) ?? []
       if (type === undefined) throw foreignKey(`${text.slice(0, 100)} is no value of SQLite`)
