@@ -142,7 +142,7 @@ const places = [
     location: { latitude: -0, longitude: 1e-7, city: 'Null\u0001Island', state: 'a\u2028b' },
     entry: expectedEntry(
       'at\n0\n1e-7\nNull\u0001Island\na\u2028b',
-      `"latitude_deg":0,"longitude_deg":1e-7,"city":"Null\\u0000Island","state":"a\u2028b",${durations}`,
+      `"latitude_deg":0,"longitude_deg":1e-7,"city":"Null\\u0001Island","state":"a\u2028b",${durations}`,
     ),
   },
 ]
