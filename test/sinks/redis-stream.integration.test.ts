@@ -231,7 +231,7 @@ it("Python's json reads the same", async () => {
   expect(tokyo).toContain("('city', '\\u6771\\u4eac \\U0001f5fc'), ('state', '\\u6771\\u4eac\\u90fd')")
   expect(tokyo).toContain("('location_id', 1850147), ('country_code', 'JP'), ('population', 8336599)")
   expect(island).toContain(
-    "('latitude_deg', 0), ('longitude_deg', 1e-07), ('city', 'Null\\x00Island'), ('state', 'a\\u2028b')",
+    "('latitude_deg', 0), ('longitude_deg', 1e-07), ('city', 'Null\\x01Island'), ('state', 'a\\u2028b')",
   )
 })
 
