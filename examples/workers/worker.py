@@ -14,7 +14,8 @@ import sys
 import redis
 
 STREAM = "owm-ingestion-stream"
-SILENT_MS = 60_000  # who holds a task for longer has died, so this is longer than any task takes; so none waits behind others
+# Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time.
+SILENT_MS = 60_000
 REMEMBERED_S = 2 * 86_400  # for so long a task that comes again is skipped
 
 

@@ -25,7 +25,7 @@ interface Receipt {
 type Entry = [id: string, fields: string[]]
 
 const stream = 'owm-ingestion-stream'
-/** Who holds a task for longer has died, so this is longer than any task takes; so none waits behind others. */
+/** Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time. */
 const silentMs = 60_000
 /** For so long a task that comes again is skipped. */
 const rememberedS = 2 * 86_400

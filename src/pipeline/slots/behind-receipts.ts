@@ -8,7 +8,7 @@ import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
-import { type InSink, inSink } from './in-sink.js'
+import { type InSink, inSink, ownReceipt } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 /** Milliseconds: without an answer nothing can be read. */
@@ -176,8 +176,7 @@ export async function noteServedBefore(
   namespace: string,
   { outbox: { ledger }, source }: ProduceDeps,
 ): Promise<boolean> {
-  const [shard, shards] = shardOf(source.digest)
-  const own = receipts.find((receipt) => receipt.shard === shard && receipt.shards === shards)
+  const own = ownReceipt(receipts, shardOf(source.digest))
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
   if ((await ledger.ofSlot(slot)).length === 0)

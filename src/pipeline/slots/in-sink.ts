@@ -27,7 +27,7 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
   const served: Receipt[] = []
   const begun: Begun[] = []
   for (const [slot, ofSlot] of bySlot(standing(receipts))) {
-    const own = ofSlot.find((receipt) => receipt.shards === shards && receipt.shard === shard)
+    const own = ownReceipt(ofSlot, [shard, shards])
     const others = [...new Set(ofSlot.map((receipt) => receipt.shards))].filter((count) => count !== shards)
     const parts = others.map((count) => partsOf(ofSlot, count))
     const whole = own ?? parts.find(({ missing }) => missing.length === 0)?.longest
@@ -36,6 +36,10 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
   }
   return { served, begun }
 }
+
+/** A shard's own receipt, of one slot. */
+export const ownReceipt = (ofSlot: readonly Receipt[], [shard, shards]: Shard): Receipt | undefined =>
+  ofSlot.find((receipt) => receipt.shard === shard && receipt.shards === shards)
 
 /** Those whose tasks weren't lost with what held them: a slot that was lost isn't served. */
 export function standing(receipts: readonly Receipt[]): readonly Receipt[] {

@@ -13,6 +13,7 @@ import { cadenceOf, dueIn } from '../input/cadence.js'
 import { checkedIn, textJudgeIn } from '../input/judge.js'
 import { pagesOf } from '../input/pages.js'
 import type { ProduceDeps, SourceDeps } from '../parts.js'
+import { ownReceipt } from './in-sink.js'
 
 /** How the list of a slot differs from the one that it was served with. */
 export interface OtherList {
@@ -72,8 +73,7 @@ export async function servedOtherwise(
   { outbox, pipeline, source, signal }: ProduceDeps,
   begun: Pick<RunRow, 'namespace' | 'cadence'>,
 ): Promise<OwmError | undefined> {
-  const [shard, shards] = shardOf(source.digest)
-  const receipt = receipts.find((one) => one.shard === shard && one.shards === shards)
+  const receipt = ownReceipt(receipts, shardOf(source.digest))
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
   const { slot } = run
   // guard: dead-elsewhere

@@ -91,6 +91,7 @@ export class TaskFile {
 
   /** What is written to a file that was removed is gone when it is closed. Throws TransientError. */
   async #mustBeThere(): Promise<void> {
+    // Not isStill: whoever links it to another name, such as a backup, takes nothing away.
     const [found, own] = await Promise.all([stat(this.#path).catch(() => undefined), this.#file.stat()])
     if (found?.dev === own.dev && found.ino === own.ino) return
     throw new TransientError(`The sink's file ${this.#path} was removed or replaced while owm wrote to it.`, {
