@@ -1,15 +1,22 @@
-/** The checkpoint: the key's columns, the last key that was read, and what ordered the keys. */
+/** The checkpoint: the columns of the key, the last key that was read, what ordered it, and how many rows were read. */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
 
-const schema = z.object({ key: z.array(z.string()), last: z.array(z.string()), ordering: z.string().optional() })
+const schema = z.object({
+  key: z.array(z.string()),
+  last: z.array(z.string()),
+  ordering: z.string().optional(),
+  rows: z.int().min(0).optional(),
+})
 
 type Point = z.output<typeof schema>
 
-export const checkpointOf = (key: readonly string[], last: readonly string[], ordering?: string): string =>
-  JSON.stringify({ key, last, ordering })
+export const checkpointOf = (
+  key: readonly string[],
+  { last, ordering, rows }: { last: readonly string[]; ordering: string | undefined; rows: number },
+): string => JSON.stringify({ key, last, ordering, rows })
 
 /**
  * A digest of what orders the keys; undefined where the database doesn't tell. Throws ResumePointError where it was

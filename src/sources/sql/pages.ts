@@ -10,7 +10,7 @@ import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
 import { locationOf, positionOf, type Row, type RowShape, rowOf } from './rows.js'
-import { anyStatement, pageStatement } from './statements.js'
+import { anyStatement, countStatement, pageStatement } from './statements.js'
 
 interface Table {
   readonly dialect: Dialect
@@ -29,7 +29,7 @@ export async function* read(
   const mapping = new Mapping(settings, { title: dialect.title, thing: 'column', log })
   const point = resume === undefined ? undefined : pointOf(resume, key)
   let last: readonly string[] | undefined = point?.last
-  let ordering = point?.ordering
+  let [ordering, count] = [point?.ordering, point?.rows ?? 0]
   const columns = await attempt(() => columnsOf(table))
   await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
     throw unknownKey(error, key, columns)
@@ -39,7 +39,7 @@ export async function* read(
   for (let isFirst = true; ; isFirst = false) {
     signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
-    const found = await attempt(() => pageAfter(table, last, limit)).catch((error: unknown) => {
+    const found = await attempt(() => pageAfter(table, last, limit, count, isFirst)).catch((error: unknown) => {
       // 22, a data exception: 'Berlin' is no number, so the key was of another type when it was written.
       if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
@@ -51,7 +51,8 @@ export async function* read(
     if (isFirst) declare(mapping, columns, found[0]?.record ?? {})
     names = sameNames(found, names)
     last = final.key
-    yield batchOf(rows, reading, checkpointOf(key, last, ordering))
+    count += rows.length
+    yield batchOf(rows, reading, checkpointOf(key, { last, ordering, rows: count }))
     if (found.length < limit) break
   }
   mapping.judge(true)
@@ -124,18 +125,26 @@ async function hasNoNulls({ dialect, target, connection }: Table, key: readonly 
   if (lost) throw wrongKey(key, dialect, 'it is NULL in some rows')
 }
 
-/** The page after a key, which that key's own row leads. */
+/**
+ * The page after a key, which that key's own row leads. Where most rows that were read are gone as the list ends, it is
+ * being replaced: what has come back of it by now would be taken for the whole. Throws TransientError then, or
+ * ResumePointError at the first page of a start: it may have been replaced long before that.
+ */
 async function pageAfter(
   { dialect, target, connection }: Table,
   last: readonly string[] | undefined,
   limit: number,
+  before: number,
+  isFirst: boolean,
 ): Promise<Row[]> {
-  const raw = await connection.rows(pageStatement(target, last, limit, dialect))
-  if (raw.length === 0 && last && (await connection.rows(anyStatement(target, dialect))).length === 0)
-    throw new TransientError(
-      `${dialect.title}: all rows are gone since this read began; it looks as if they were being replaced.`,
-    )
-  return raw.map(rowOf)
+  const found = (await connection.rows(pageStatement(target, last, limit, dialect))).map(rowOf)
+  if (!last || found.length === limit || found.some(({ isNew }) => !isNew)) return found
+  const half = Math.max(1, Math.ceil(before / 2)) // an older owm didn't note how many
+  const [counted] = await connection.rows(countStatement(target, last, half, dialect))
+  const left = Number(counted?.['n'])
+  if (left >= half) return found
+  const what = 'most of the rows that were read are gone; it looks as if the list were being replaced'
+  throw isFirst && left > 0 ? new ResumePointError(what) : new TransientError(`${dialect.title}: ${what}.`)
 }
 
 /** A page's rows without the one that led it. Throws ConfigurationError where two rows have one key. */

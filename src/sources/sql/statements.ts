@@ -54,6 +54,20 @@ export function anyStatement({ from }: Target, dialect: Dialect, condition = '1 
   return { sql: `SELECT 1 FROM ${from} WHERE ${condition} LIMIT ${dialect.limit(1, values)}`, values }
 }
 
+/** How many rows there are up to a key, that one included: at most `limit`. */
+export function countStatement(
+  { from, columns }: Target,
+  last: readonly string[],
+  limit: number,
+  dialect: Dialect,
+): Statement {
+  const values: unknown[] = []
+  const literals = last.map((text, index) => dialect.literal(text, index, values))
+  const upTo = `NOT (${comparison(columns, '>', literals, dialect)})`
+  const rows = `SELECT 1 FROM ${from} WHERE ${upTo} LIMIT ${dialect.limit(limit, values)}`
+  return { sql: `SELECT COUNT(*) AS n FROM (${rows}) AS q`, values }
+}
+
 /** Names that no column of anybody's has. */
 export const keyPrefix = 'owm: key '
 export const orderingColumn = 'owm: ordering'

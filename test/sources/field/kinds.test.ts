@@ -79,7 +79,7 @@ const kinds: Readonly<Record<string, Readonly<Record<(typeof sources)[number], C
     GeoJSON: formats('that is cut off'),
     'YAML, inline': ['sources/static-list/ends.integration.test.ts', 'that is a part'],
     http: ['sources/http/real/real.integration.test.ts', 'is never silently short'],
-    sql: ['sources/sql/tables.integration.test.ts', 'waits where all rows are gone'],
+    sql: ['sources/sql/tables.integration.test.ts', 'waits where a list is replaced'],
     'simulated-db': never('it knows its count'),
   },
   'another place under one id': {

@@ -105,23 +105,46 @@ describe.each(engines)('$name', (engine) => {
     expect(ids(read)).toEqual([1, 2, 3, 4, 5, 7, 8, 9, 10, 11])
   })
 
-  it('waits where all rows are gone in the midst of the read, and misses none of those that come back', async () => {
-    const table = await places(engine, 5)
-    const copy = await places(engine, 5)
+  it.each([
+    ['all rows are gone', '1 = 0'],
+    ['some have come back', 'id < 3'],
+    ['only new ones are there', 'id > 6'],
+  ])('waits where a list is replaced in the midst of the read: %s', async (_, thereAlready) => {
+    const [table, copy] = [await places(engine, 8), await places(engine, 8)]
+    const fill = (rows: string): Promise<unknown> =>
+      engine.query(`INSERT INTO ${table} SELECT * FROM ${copy} WHERE ${rows}`)
     let failures = 0
     const attempt: PluginContext['attempt'] = (operation) =>
       operation().catch(async (error: unknown) => {
         failures++
         expect(error).toBeInstanceOf(TransientError)
-        await engine.query(`INSERT INTO ${table} SELECT * FROM ${copy}`)
+        await fill(`NOT (${thereAlready})`)
         return operation()
       })
-    const read = await readAll(given({ table, key: 'id' }), {
+    const read = await readAll(given({ table, key: 'id', pageSize: 3 }), {
       attempt,
-      onBatch: ({ resumes }) => (resumes.length === 1 ? engine.query(`DELETE FROM ${table}`) : undefined),
+      async onBatch({ resumes }) {
+        if (resumes.length !== 2) return
+        await engine.query(`DELETE FROM ${table}`)
+        await fill(thereAlready)
+      },
     })
-    expect(ids(read)).toEqual([1, 2, 3, 4, 5])
+    expect(ids(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(failures).toBe(1)
+  })
+
+  it('reads anew at the next start where most of what was read is gone, and goes on where less is', async () => {
+    const table = await places(engine, 8)
+    const options = given({ table, key: 'id', pageSize: 3 })
+    const resume = (await readAll(options)).resumes[1] ?? ''
+    const old = JSON.stringify({ ...JSON.parse(resume), rows: undefined })
+    await engine.query(`DELETE FROM ${table} WHERE id IN (4, 5, 6)`)
+    expect(ids(await readAll(options, { resume }))).toEqual([7, 8])
+    await engine.query(`DELETE FROM ${table} WHERE id = 3`)
+    await expect(readAll(options, { resume })).rejects.toThrow(ResumePointError)
+    expect(ids(await readAll(options, { resume: old }))).toEqual([7, 8])
+    await engine.query(`DELETE FROM ${table}`)
+    for (const each of [resume, old]) expect(await failure(options, { resume: each })).toBeInstanceOf(TransientError)
   })
 
   it('ends for good, with a hint and without the password, where something is wrong', async () => {
