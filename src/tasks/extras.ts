@@ -2,7 +2,7 @@
 import type { Location } from '../plugin.js'
 import type { Utf8 } from './bytes.js'
 import { exactJson, Twice } from './json/exact.js'
-import { Rejection, shown } from './rejection.js'
+import { mustBeReadable, Rejection, shown } from './rejection.js'
 import { ownKeys } from './task.js'
 
 /** Characters of all extra keys and values of a task together. */
@@ -33,12 +33,6 @@ export function writeExtras(location: Location, task: Utf8, reserved?: string): 
     const added = name.length + encoded.length
     if (length + added > maxExtraChars)
       throw new Rejection(`its extra keys are longer than ${maxExtraChars} characters`)
-    // JSON.stringify escapes surrogates only where they stand alone.
-    if (typeof value === 'string' ? !value.isWellFormed() : /(?<!\\)(\\\\)*\\ud[89a-f]/.test(encoded))
-      throw new Rejection(`${name} has a lone surrogate: it isn't valid Unicode`)
-    // One such value, and PostgreSQL reads no field of any row any more: its text and jsonb have no NUL.
-    if (typeof value === 'string' ? value.includes('\0') : /(?<!\\)(\\\\)*\\u0000/.test(encoded))
-      throw new Rejection(`${name} has a NUL, which databases don't take`)
     task.put(start)
     task.text(encoded)
     length += added + ',"":'.length
@@ -83,10 +77,7 @@ function extraOf(key: string): { name: string; start: Uint8Array } {
 
 /** Undefined for what JSON leaves out, such as a function. */
 function jsonOf(value: unknown, name: string): string | undefined {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (isDeeperThan(maxExtraDepth, value)) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
-  if (isTwice(value)) throw new Rejection(`${name} has a key that is there twice`)
-  if (isInfinite(value)) throw new Rejection(`${name} holds a number that is too large for JSON`)
+  mustBeJson(value, name, maxExtraDepth)
   try {
     return exactJson(value)
   } catch {
@@ -94,20 +85,20 @@ function jsonOf(value: unknown, name: string): string | undefined {
   }
 }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
+/** Throws Rejection where JSON can't say what is in a value, or its readers can't take it. */
+function mustBeJson(value: unknown, name: string, levels: number): void {
+  if (typeof value === 'string') mustBeReadable(value, name)
+  // JSON would write it as `null`.
+  if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
+    throw new Rejection(`${name} holds a number that is too large for JSON`)
+  if (typeof value !== 'object' || value === null) return
+  if (levels === 0) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
+  if (value instanceof Twice) throw new Rejection(`${name} has a key that is there twice`)
+  for (const [key, inner] of Object.entries(value)) {
+    mustBeReadable(key, name)
+    mustBeJson(inner, name, levels - 1)
+  }
 }
-
-/** Whether there is a key in it that has two values. */
-const isTwice = (value: unknown): boolean =>
-  value instanceof Twice || (typeof value === 'object' && value !== null && Object.values(value).some(isTwice))
-
-/** Whether there is a number in it that JSON would write as `null`, NaN excepted. */
-const isInfinite = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null
-    ? Object.values(value).some(isInfinite)
-    : value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY
 
 export const snakeCase = (key: string): string =>
   /^[a-z][a-z0-9_]*$/.test(key)

@@ -2,7 +2,7 @@
 import type { Location } from '../plugin.js'
 import { ExactNumber } from './json/exact.js'
 import { HexBytes } from './json/hex.js'
-import { orRejection, Rejection, shown } from './rejection.js'
+import { mustBeReadable, orRejection, Rejection, shown } from './rejection.js'
 import type { Task } from './task.js'
 
 /** What owm itself needs of a location, checked. */
@@ -67,8 +67,7 @@ function text(given: unknown, key: string, least: number): string {
   if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
   fits(value, key)
   if (least > 0 && value.trim() === '') throw new Rejection(`${key} is empty`, key)
-  if (value.includes('\0')) throw new Rejection(`${key} has a NUL, which databases don't take`, key)
-  if (!value.isWellFormed()) throw new Rejection(`${key} has a lone surrogate: it isn't valid Unicode`, key)
+  mustBeReadable(value, key, key)
   return value
 }
 

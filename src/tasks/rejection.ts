@@ -24,6 +24,12 @@ export function orRejection<T>(work: () => T): T | Rejection {
   }
 }
 
+/** Throws Rejection where some who read a task can't take a text: of a row with one NUL, PostgreSQL gives no field. */
+export function mustBeReadable(text: string, name: string, field?: string): void {
+  if (text.includes('\0')) throw new Rejection(`${name} has a NUL, which databases don't take`, field)
+  if (!text.isWellFormed()) throw new Rejection(`${name} has a lone surrogate: it isn't valid Unicode`, field)
+}
+
 /** A value in a reason: short, and harmless whatever it is. */
 export function shown(value: unknown): string {
   // Not String(value): an object's own toString may throw, or be missing.
