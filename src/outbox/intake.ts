@@ -165,11 +165,10 @@ export class IntakeWriter {
   }
 
   /** Up to `most` tasks of a run that may be duplicates. */
-  async suspects(run: RunRow, most: number): Promise<SuspectRow[]> {
+  async suspects(run: RunRow, most: number): Promise<(SuspectRow & { readonly taskId: string })[]> {
     const oldest = { where: { run: run.id }, order: { id: 'ASC' }, take: most } as const
     const rows = await this.#database.inTurn((manager) => manager.find(suspects, oldest))
-    for (const { task } of rows) taskIn(task, this.#database.path)
-    return rows
+    return rows.map((row) => ({ ...row, taskId: taskIn(row.task, this.#database.path).task_id }))
   }
 
   /** The ids of the tasks that these runs have stored, batch by batch. */

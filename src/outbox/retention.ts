@@ -1,5 +1,5 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
-import { LessThanOrEqual } from 'typeorm'
+import { type EntityManager, LessThanOrEqual } from 'typeorm'
 import { byTime } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import type { DeadLetters } from './dead-letters.js'
@@ -18,6 +18,19 @@ const finishedRuns = `SELECT id FROM run WHERE state IN ('done', 'discarded') AN
 /** Tasks of a batch that were delivered: those that the sink refused, or held already, have rows of their own. */
 const delivered = `batch.count -
   (SELECT count(*) FROM dead WHERE dead.seq BETWEEN batch.firstSeq AND batch.firstSeq + batch.count - 1)`
+
+/** Batches up to a `seq`, stored before a time, of finished runs of other slots. */
+interface Which {
+  readonly upTo: number
+  readonly before: number
+  readonly slot: string
+}
+
+const deletable = (manager: EntityManager, which: Which) =>
+  manager
+    .createQueryBuilder(batches, 'batch')
+    .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
+    .andWhere(`batch.run IN (${finishedRuns})`, which)
 
 /** What was removed. */
 export interface Purged {
@@ -65,32 +78,21 @@ export class Retention {
   async purgeable({ before, dead }: { before: number; dead: boolean }): Promise<Purged> {
     const which = { upTo: this.#state.ackedOnDisk.seq, before, slot: '' }
     const found = await this.#database.inTurn((manager) =>
-      manager
-        .createQueryBuilder(batches, 'batch')
-        .select(`coalesce(sum(${delivered}), 0)`, 'tasks')
-        .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
-        .andWhere(`batch.run IN (${finishedRuns})`, which)
-        .getRawOne<{ tasks: number }>(),
+      deletable(manager, which).select(`coalesce(sum(${delivered}), 0)`, 'tasks').getRawOne<{ tasks: number }>(),
     )
     const countDead = dead ? await this.#deadLetters.countOlder(before) : 0
     return { delivered: found?.tasks ?? 0, dead: countDead, notShrunk: undefined }
   }
 
-  /**
-   * Deletes acknowledged batches up to a `seq`, stored before a time, of finished runs of other slots. Returns how
-   * many delivered tasks they held.
-   */
-  async #deleteDelivered(which: { upTo: number; before: number; slot: string }): Promise<number> {
+  /** Returns how many delivered tasks were deleted. */
+  async #deleteDelivered(which: Which): Promise<number> {
     if (which.upTo <= 0) return 0
     let deleted = 0
     for (;;) {
       const rows = await this.#database.inTurn((manager) =>
-        manager
-          .createQueryBuilder(batches, 'batch')
+        deletable(manager, which)
           .select('batch.firstSeq', 'firstSeq')
           .addSelect(delivered, 'delivered')
-          .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
-          .andWhere(`batch.run IN (${finishedRuns})`, which)
           .orderBy('batch.firstSeq')
           .limit(batchesAtOnce)
           .getRawMany<{ firstSeq: number; delivered: number }>(),

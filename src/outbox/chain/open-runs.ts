@@ -1,16 +1,14 @@
 /** The tasks of runs that aren't done. */
-import { In, Not } from 'typeorm'
+import { In } from 'typeorm'
 import type { Database } from '../sqlite/database.js'
 import { batches, runs } from '../sqlite/entities.js'
+import { unfinishedStates } from '../sqlite/run-states.js'
 import type { OutboxState } from '../state.js'
 
 /** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
 export async function beforeOpenRuns(database: Database): Promise<number> {
   const first = await database.inTurn(async (manager) => {
-    const open = await manager.find(runs, {
-      select: { id: true },
-      where: { state: Not(In(['done', 'lost', 'missed', 'discarded'])) },
-    })
+    const open = await manager.find(runs, { select: { id: true }, where: { state: In(unfinishedStates) } })
     return manager.minimum(batches, 'firstSeq', { run: In(open.map(({ id }) => id)) })
   })
   return (first ?? Number.MAX_SAFE_INTEGER) - 1

@@ -1,7 +1,6 @@
 /** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
 import type { Outbox, RunRow, StoredRejection } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
-import { taskIdOf } from '../../tasks/id.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { parseJson } from '../../tasks/json/parse.js'
@@ -31,10 +30,7 @@ export async function decideSuspects(run: RunRow, outbox: Outbox, read: ReadByUs
 
 /** False once none is left. */
 async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: ReadByUs): Promise<boolean> {
-  const suspects = (await outbox.intake.suspects(run, suspectsAPass)).map((row) => ({
-    ...row,
-    taskId: taskIdOf(row.task),
-  }))
+  const suspects = await outbox.intake.suspects(run, suspectsAPass)
   const last = suspects.at(-1)
   if (!last) return false
   const broughtBy = await whoBrought(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
