@@ -13,7 +13,7 @@ test('a lazy acknowledgement is written after some batches, however small they a
     return 30 - (totals?.pending ?? 0)
   }
   const slot = '2026-11-23T10:00:00Z'
-  const run = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
+  const { run } = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
   const task = (seq: number): string => `{"task_id":"00000000-0000-5000-8000-${String(seq).padStart(12, '0')}"}`
   // As a slow source's locations come: one by one, each a batch of its own.
   const batches = Array.from({ length: 30 }, (_, index) => outbox.cut([task(index + 1)])).flat()

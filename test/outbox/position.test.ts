@@ -17,7 +17,7 @@ async function outboxWithThree(): Promise<Outbox> {
   const path = join(await temporaryFolder(), 'outbox.db')
   const { signal } = new AbortController()
   const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
-  const run = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
+  const { run } = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
   const tasks = [1, 2, 3].map((n) => `{"task_id":"00000000-0000-5000-8000-00000000000${n}"}`)
   const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32), read: 3, checkpoint: null }
   await outbox.intake.write(run, { ...nothing, batches: outbox.cut(tasks) })

@@ -7,7 +7,7 @@ import { partsWith, taking } from './parts.js'
 test('the total is that of all runs of a start, without what an earlier start has read', async () => {
   const deps = await partsWith(async () => taking)
   const { outbox } = deps
-  const left = await outbox.ledger.start({ slot: '2026-11-23T10:00:00Z', source: 'test', sourceDigest: '' })
+  const { run: left } = await outbox.ledger.start({ slot: '2026-11-23T10:00:00Z', source: 'test', sourceDigest: '' })
   const batches = outbox.cut(['{"task_id":"00000000-0000-5000-8000-000000000001"}'])
   const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32) }
   await outbox.intake.write(left, { ...nothing, batches, read: 2, checkpoint: '2' })

@@ -53,8 +53,8 @@ test('no window goes out twice, and each is delivered or skipped', async () => {
 
 test('a slot with milliseconds is after that of its second, whatever their texts say', async () => {
   const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
-  const begin = (slot: string) =>
-    outbox.ledger.start({ slot, source: 's', sourceDigest: 'd', cadence: '{"rules":[]}', from: start - hourMs })
+  const given = { source: 's', sourceDigest: 'd', cadence: '{"rules":[]}', from: start - hourMs }
+  const begin = async (slot: string) => (await outbox.ledger.start({ ...given, slot })).run
   try {
     const covering = await begin('2026-11-20T01:00:00Z')
     await outbox.ledger.endReading(covering) // from here on it keeps its interval

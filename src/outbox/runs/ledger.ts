@@ -101,14 +101,13 @@ export class Ledger {
     return run
   }
 
-  /** Enters a run, before its source is opened; in the same step closes those that it stands for, and tells which. */
-  async start(given: NewRun, tell: (missed: RunRow[]) => void = () => undefined): Promise<RunRow> {
+  /** Enters a run, before its source is opened; in the same step closes those that it stands for. */
+  async start(given: NewRun): Promise<{ run: RunRow; missed: RunRow[] }> {
     const { runId, missed } = await this.#database.transaction(async (manager) => ({
       missed: await closeEmptyRuns(manager, this.#now()),
       runId: await this.#insert(manager, given),
     }))
-    tell(missed)
-    return this.run(runId)
+    return { run: await this.run(runId), missed }
   }
 
   /**
@@ -192,9 +191,9 @@ export class Ledger {
     return found
   }
 
-  /** Closes the runs that `run` stands for, and tells which. */
-  async standFor({ id }: RunRow, tell: (missed: RunRow[]) => void): Promise<void> {
-    tell(await this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id)))
+  /** Closes the runs that `run` stands for; gives them. */
+  async standFor({ id }: RunRow): Promise<RunRow[]> {
+    return this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id))
   }
 
   /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */

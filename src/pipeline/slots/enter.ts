@@ -50,21 +50,19 @@ export async function enterRun(
 ): Promise<Entered> {
   const { slot, slotGiven = true } = options
   const { ledger } = outbox
-  const missed: RunRow[] = []
-  const note = (closed: readonly RunRow[]): unknown => missed.push(...closed)
+  const goOnWith = async (run: RunRow, complete: boolean): Promise<Entered> => ({
+    run,
+    complete,
+    missed: await ledger.standFor(run),
+  })
   const earlier = await ledger.ofSlot(slot)
   const current = currentOf(earlier)
   const own = current.filter((run) => isOfShard(run, source.digest))
   const open = earlier.find((run) => readingStates.includes(run.state))
-  if (open) {
-    await ledger.standFor(open, note)
-    return { run: open, complete: false, missed }
-  }
+  if (open) return goOnWith(open, false)
   const last = earlier.at(-1)
-  if (options.once && last && isOver(last) && shardNameIn(last.sourceDigest) === shardNameIn(source.digest)) {
-    await ledger.standFor(last, note)
-    return { run: last, complete: true, missed }
-  }
+  if (options.once && last && isOver(last) && shardNameIn(last.sourceDigest) === shardNameIn(source.digest))
+    return goOnWith(last, true)
   const isReplay = options.replay !== undefined
   // guard: again-once
   const again = options.again === true && (isReplay || !own.some(isWaitingAgain))
@@ -79,28 +77,23 @@ export async function enterRun(
       { event: 'slot-delivered-before', slot, runId: last.runId },
       'this slot was delivered before and its history is no longer kept: nothing is read again',
     )
-    await ledger.standFor(last, note)
-    return { run: last, complete: true, missed }
+    return goOnWith(last, true)
   }
-  const namespace = namespaceOf(options, earlier, log)
   // What was delivered before may be in the sink still.
   // guard: again-leaves-out
   const leavesOut = again && options.replay !== 'all'
-  const by = { source: source.name, sourceDigest: source.digest }
-  const run = await ledger.start(
-    {
-      ...by,
-      slot,
-      slotGiven,
-      namespace,
-      cadence: options.cadence ?? null,
-      again,
-      from: options.from,
-      leavesOut,
-    },
-    note,
-  )
-  return { run, complete: false, missed }
+  const started = await ledger.start({
+    source: source.name,
+    sourceDigest: source.digest,
+    slot,
+    slotGiven,
+    namespace: namespaceOf(options, earlier, log),
+    cadence: options.cadence ?? null,
+    again,
+    from: options.from,
+    leavesOut,
+  })
+  return { ...started, complete: false }
 }
 
 /** Whether no start reads the slot again unless somebody names it. */

@@ -44,7 +44,11 @@ async function makeOutbox(folder: string): Promise<void> {
   const path = join(folder, 'outbox.db')
   await produceInto(path, sourceOf(list))
   const outbox = await openOutbox(path)
-  const run = await outbox.ledger.start({ slot: '2026-11-23T11:00:00Z', source: 'static-list', sourceDigest: 'fuzz' })
+  const { run } = await outbox.ledger.start({
+    slot: '2026-11-23T11:00:00Z',
+    source: 'static-list',
+    sourceDigest: 'fuzz',
+  })
   const task = (index: number): string =>
     `{"task_id":"00000000-0000-5000-8000-0000000000${index + 10}","latitude_deg":1,"longitude_deg":2,` +
     `"city":"P${index}","state":""}`
