@@ -150,7 +150,7 @@ export function tracing({ settings }: Loaded, pipeline: string, { env, about }: 
 export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = false): Promise<SinkDeps> {
   const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
     import('../plugins/load.js'),
-    import('../config/load.js'),
+    import('../config/section.js'),
     import('../plugins/supervise/index.js'),
   ])
   const { use, timeoutMs } = section(loaded, 'sink')
@@ -187,7 +187,7 @@ export async function sourceOf(
     supervise,
   ] = await Promise.all([
     import('../plugins/load.js'),
-    import('../config/load.js'),
+    import('../config/section.js'),
     import('../config/filters.js'),
     import('../pipeline/input/filters/filters.js'),
     import('../pipeline/input/pages.js'),

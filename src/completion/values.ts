@@ -4,8 +4,9 @@
  * is a pipe isn't read.
  */
 import { baseDirOf, readConfigFile } from '../config/file/index.js'
-import type { Environment, Overrides } from '../config/load.js'
-import type { Found } from '../config/origins.js'
+import type { Found } from '../config/values/origins.js'
+import type { Overrides } from '../config/values/overrides.js'
+import type { Environment } from '../config/values/variables.js'
 import type { Picture } from '../outbox/inspect/picture.js'
 import type { Choice, Given, Question } from './line.js'
 

@@ -24,7 +24,8 @@ import { timetable } from '../schedule/timetable.js'
 import { exactJson } from '../tasks/json/exact.js'
 import { plural } from '../words.js'
 import { cadenceKept } from './filters.js'
-import { type Loaded, ownOptions } from './load.js'
+import type { Loaded } from './load.js'
+import { ownOptions } from './section.js'
 
 type CheckedSource = SourceDeps & { readonly filterCounts: FilterCounts | undefined }
 

@@ -5,8 +5,8 @@ import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { ExactNumber } from '../tasks/json/exact.js'
 import { clipped } from '../words.js'
-import { at } from './origins.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
+import { at } from './values/origins.js'
 
 interface Explained {
   /** The value that was checked, and its schema. */

@@ -8,9 +8,11 @@ import type { Conditions, Test, Values } from '../pipeline/input/filters/where.j
 import { SchemaPlace } from '../plugins/schema.js'
 import { exactJson } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
-import { type Environment, type Loaded, section } from './load.js'
+import type { Loaded } from './load.js'
 import { isSecretName, withoutCredentials } from './redact.js'
 import type { condition, conditions, Settings } from './schema.js'
+import { section } from './section.js'
+import type { Environment } from './values/variables.js'
 
 /** Undefined where all are taken. Throws ConfigurationError. */
 export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filters | undefined> {

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { builtIns, type Plugin } from '../plugins/load.js'
 import { pipelineName, settingsSchema, sinkKeys, sourceKeys } from './schema.js'
-import { referencePattern } from './variables.js'
+import { referencePattern } from './values/variables.js'
 
 type Schema = z.core.JSONSchema.BaseSchema
 type Properties = Record<string, z.core.JSONSchema._JSONSchema>

@@ -3,8 +3,8 @@ import { format, parse, resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
-import { at, type Found, Origins } from './origins.js'
 import { commonKeys, defaultOutbox, pipelineName } from './schema.js'
+import { at, type Found, Origins } from './values/origins.js'
 
 /** Name -> its own sections, in the file's order; empty where the file has no `pipelines:`. */
 export function pipelinesIn(found: Found | undefined): Tree {

@@ -5,9 +5,10 @@ import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { loadSink, loadSource } from '../plugins/load.js'
 import { isTree } from '../tasks/json/tree.js'
 import { masked } from './explain.js'
-import { type Loaded, located, pluginOptions } from './load.js'
-import type { Origin } from './origins.js'
+import type { Loaded } from './load.js'
 import { commonKeys } from './schema.js'
+import { located, pluginOptions } from './section.js'
+import type { Origin } from './values/origins.js'
 
 export interface Shown {
   /** `source.timeoutMs` */

@@ -1,7 +1,8 @@
 /** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
 import { type Parts as ConfigParts, once, sharedIds } from '../config/check.js'
 import { shardIn } from '../config/filters.js'
-import { type Loaded, ownOptions } from '../config/load.js'
+import type { Loaded } from '../config/load.js'
+import { ownOptions } from '../config/section.js'
 import { toError } from '../errors/index.js'
 import { leftBehind, leftInWords } from '../outbox/inspect/left-behind.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'

@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, and where: in this process. */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Overrides } from '../../src/config/load.js'
+import type { Overrides } from '../../src/config/values/overrides.js'
 import { root } from '../support/cli.js'
 import { inYaml, minimal, mistakesOf, settingsOf } from './scene.js'
 

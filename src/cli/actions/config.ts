@@ -27,7 +27,7 @@ export interface ShowResult {
 export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
   const [{ settingsIn }, { originInWords }] = await Promise.all([
     import('../../config/show.js'),
-    import('../../config/origins.js'),
+    import('../../config/values/origins.js'),
   ])
   const { values, errors } = await settingsIn(loaded)
   const rows = values.map(({ key, value, origin }) => {

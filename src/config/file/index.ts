@@ -9,7 +9,7 @@ import { importModule } from '../../plugins/load.js'
 import { whyNotTrusted } from '../../plugins/trust.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
 import { isTree } from '../../tasks/json/tree.js'
-import type { Found } from '../origins.js'
+import type { Found } from '../values/origins.js'
 import { jsonMistake, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */

@@ -44,7 +44,7 @@ async function loadedWith(name: 'source' | 'sink', section: Section, flag: strin
 /** The tables of the database that a section for `sql` names. Throws OwmError; TransientError where it is down. */
 export async function tablesOf(section: Section, folder: string, { signal }: Surroundings): Promise<Database> {
   const [{ pluginOptions }, { catalogueOf, options }] = await Promise.all([
-    import('../../../config/load.js'),
+    import('../../../config/section.js'),
     sqlCatalogue(),
   ])
   const loaded = await loadedWith('source', { ...section, query: 'SELECT 1', key: 'id' }, '--list', folder)

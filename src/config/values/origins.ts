@@ -1,7 +1,7 @@
 /** Where each setting came from: a flag, a variable, a line of a file, a default. */
 
-import { isTree, type Tree } from '../tasks/json/tree.js'
-import { type Lines, linesOf } from './file/syntax.js'
+import { isTree, type Tree } from '../../tasks/json/tree.js'
+import { type Lines, linesOf } from '../file/syntax.js'
 
 export type Origin =
   | { readonly from: 'flag' | 'environment'; readonly name: string }

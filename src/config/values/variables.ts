@@ -1,12 +1,13 @@
 /** `${NAME}` in a configuration is the environment's value, `${file:PATH}` a secret's file, `$${` a plain `${`. */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ConfigurationError, ConfigurationErrors, toError } from '../errors/index.js'
-import { ExactNumber } from '../tasks/json/exact.js'
-import { isTree } from '../tasks/json/tree.js'
-import type { Environment } from './load.js'
+import type * as z from 'zod'
+import { ConfigurationError, ConfigurationErrors, toError } from '../../errors/index.js'
+import { SchemaPlace } from '../../plugins/schema.js'
+import { ExactNumber } from '../../tasks/json/exact.js'
+import { isTree } from '../../tasks/json/tree.js'
+import { isSecretName, type Secrets } from '../redact.js'
 import type { Origins } from './origins.js'
-import { isSecretName, type Secrets } from './redact.js'
 
 /** Levels. What is nested much deeper ends in a full stack somewhere. */
 const maxDepth = 500
@@ -19,6 +20,9 @@ const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/
 
 /** What is wrong with a value; `at` is its key and where it stands. */
 type Problem = (at: string, section: string | undefined) => ConfigurationError
+
+/** The environment's variables; not `NodeJS.ProcessEnv`, so that owm's types need no other package. */
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** A value out of the environment, and where it went. */
 export interface Variable {
@@ -164,5 +168,15 @@ class Expansion {
 
   #lacks(path: readonly string[], problem: Problem): void {
     if (!this.#context.unused.includes(path[0] ?? '')) this.problems.set(path, problem)
+  }
+}
+
+/** What stands where the schema knows of no secret is none. `depth`: of the schema's root in the paths. */
+export function clear(variables: readonly Variable[], type: z.ZodType, depth: number, secrets: Secrets): void {
+  if (variables.length === 0) return
+  const root = SchemaPlace.rootOf(type)
+  for (const { path, value } of variables) {
+    const places = root.flatMap((place) => place.at(path.slice(depth)))
+    if (places.length > 0 && !places.some(({ isSecret }) => isSecret) && !path.some(isSecretName)) secrets.clear(value)
   }
 }

@@ -1,0 +1,84 @@
+/** The section of a source or a sink: owm's own keys, and the options of its plugin. */
+import type * as z from 'zod'
+import { ConfigurationError, errorKindOf, toError } from '../errors/index.js'
+import { explain, secretsIn } from './explain.js'
+import type { Loaded } from './load.js'
+import { commonKeys, type Settings } from './schema.js'
+import { clear } from './values/variables.js'
+
+/** Whether a path leads to one of owm's own settings, not to a plugin's option. */
+export function isOwn([section, key = '']: readonly string[]): boolean {
+  return (section !== 'source' && section !== 'sink') || key === 'use' || commonKeys[section].includes(key)
+}
+
+type Section = 'source' | 'sink'
+
+/** A section that a command can't do without. Throws ConfigurationError. */
+export function section<Name extends Section>(
+  { settings, file, cwd }: Loaded,
+  name: Name,
+): NonNullable<Settings[Name]> {
+  const given = settings[name]
+  if (given !== undefined) return given
+  throw file === undefined
+    ? new ConfigurationError(`There is no configuration in ${cwd}, and no ${name} was named.`, {
+        hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
+      })
+    : new ConfigurationError(`No ${name} is configured in ${file}.`, {
+        hint: `Add \`${name}: {use: …}\`, or name one with --${name}.`,
+      })
+}
+
+/** A plugin's own options as the configuration has them: without owm's. */
+export function ownOptions(loaded: Loaded, name: Section): Record<string, unknown> {
+  const given = Object.entries(section(loaded, name))
+  return Object.fromEntries(given.filter(([key]) => key !== 'use' && !commonKeys[name].includes(key)))
+}
+
+/** Checks a plugin's own options against its schema. Throws ConfigurationError. */
+export async function pluginOptions<S extends z.ZodType>(
+  loaded: Loaded,
+  name: Section,
+  options: S,
+): Promise<z.output<S>> {
+  const own = ownOptions(loaded, name)
+  loaded.secrets.add(...secretsIn(own, options))
+  clear(
+    loaded.variables.filter(({ path }) => path[0] === name && !isOwn(path)),
+    options,
+    1,
+    loaded.secrets,
+  )
+  const checked = parsed(options, own, name, loaded)
+  if (checked.success) return checked.data
+  throw explain(checked.error, {
+    value: own,
+    type: options,
+    prefix: [name],
+    placeOf: await loaded.origins.places(),
+    secrets: loaded.secrets,
+  })
+}
+
+/** A schema may throw in place of saying what is wrong, or want to be waited for. */
+function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { settings }: Loaded) {
+  try {
+    return options.safeParse(own)
+  } catch (error) {
+    throw new ConfigurationError(
+      `The ${name} ${settings[name]?.use} broke its contract: checking its options threw: ${toError(error).message}.`,
+      { hint: 'Mend its `options`: a refine gives false, a transform adds an issue; none throws.', cause: error },
+    )
+  }
+}
+
+/** Adds the place of `use` to the error where a plugin can't be loaded. */
+export async function located<Plugin>(loaded: Loaded, name: Section, loading: Promise<Plugin>): Promise<Plugin> {
+  return loading.catch(async (thrown: unknown) => {
+    if (errorKindOf(thrown) !== 'configuration') throw thrown
+    const error = toError(thrown)
+    const message = `${error.message.replace(/\.$/, '')} (${name}.use ${await loaded.origins.place([name, 'use'])}).`
+    const hint = 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {}
+    throw new ConfigurationError(message, { cause: error, ...hint })
+  })
+}
