@@ -21,7 +21,7 @@ import { step } from '../trace.js'
 import { orLate } from '../within.js'
 import { addressNoted, asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
-import { Receipts } from './slots/in-sink.js'
+import { Receipts } from './slots/receipts.js'
 
 /** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
 const patienceMs = 3_000

@@ -5,9 +5,9 @@ import { step } from '../trace.js'
 import { Contact } from './contact.js'
 import { Feed } from './feed.js'
 import { type LeftRejects, leftRejects } from './input/left-rejects.js'
-import { losses } from './losses.js'
 import { asOwmError, type Delivered, type Deps, nothingDelivered, type Progress } from './parts.js'
-import { refusals, relay } from './relay.js'
+import { relay } from './relay.js'
+import { undelivered } from './undelivered.js'
 
 export interface FlushSummary extends Delivered {
   /** The latest run of each slot that had tasks to deliver. */
@@ -31,7 +31,7 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   })
   await deps.outbox.settle()
   step('settled')
-  errors.push(...refusals(delivered, deps), ...(await losses(deps.outbox, delivered)))
+  errors.push(...(await undelivered(delivered, deps)))
   const served = await deps.outbox.ledger.latestOf(unfinished.map(({ slot }) => slot))
   // Of the others the start that ends them tells it.
   const done = new Set(served.flatMap(({ runId, state }) => (state === 'done' ? [runId] : [])))

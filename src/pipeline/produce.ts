@@ -28,18 +28,17 @@ import { decideSuspects } from './input/duplicates.js'
 import { endedOf, type LeftRejects, leftRejects } from './input/left-rejects.js'
 import type { Positions } from './input/positions.js'
 import { Rejects } from './input/rejects.js'
-import { losses } from './losses.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
-import { earlierRefusals, refusals, relay } from './relay.js'
+import { relay } from './relay.js'
 import type { Agenda, Begun } from './slots/agenda.js'
-import { goOnBehindReceipts, noteServedBefore } from './slots/behind-receipts.js'
-import { servedElsewhere } from './slots/elsewhere.js'
+import { goOnBehindReceipts } from './slots/behind-receipts.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import type { OnTime } from './slots/on-time.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
-import { mustBeSameShards } from './slots/same-shards.js'
+import { type Where, whereIs } from './slots/served-before.js'
 import { leaveOtherShards } from './slots/shards.js'
+import { earlierRefusals, undelivered } from './undelivered.js'
 
 export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
   agenda: Agenda
@@ -114,7 +113,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   step('settled')
   const ofSlot = await outbox.ledger.ofSlot(run.slot)
   const read = readInstead(run, ofSlot)
-  errors.push(...refusals(delivered, deps), ...(await losses(outbox, delivered)))
+  errors.push(...(await undelivered(delivered, deps)))
   // guard: dead-told-again
   if (options.flush) errors.push(...(await earlierRefusals(ofSlot, delivered, deps)))
   deps.onRun?.(read)
@@ -191,32 +190,6 @@ async function enterSlots(
     await contact.close()
     throw error
   }
-}
-
-interface Where {
-  /** What the sink has of it, as far as that was asked for. */
-  readonly receipts: readonly Receipt[]
-  /** The sink has it, from another outbox. */
-  readonly isServed: boolean
-  /** Another sink has it. */
-  readonly isElsewhere: boolean
-}
-
-/** Where a slot was served before. Throws ConfigurationError where it can't be served now. */
-async function whereIs(
-  slot: string,
-  { flush, again, namespace = '', schedule }: Pick<ProduceOptions, 'flush' | 'again' | 'namespace' | 'schedule'>,
-  deps: ProduceDeps,
-  contact: Contact,
-): Promise<Where> {
-  let isServed = false
-  const receipts = flush && !again ? await mustBeSameShards(slot, deps, contact) : []
-  // guard: served-before-noted
-  if (schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
-  const elsewhere = await servedElsewhere(slot, deps, contact)
-  // guard: served-elsewhere-told
-  if (elsewhere && !again) throw elsewhere
-  return { receipts, isServed, isElsewhere: elsewhere !== undefined }
 }
 
 /** Makes the rows of what is due by now, and notes what those are; false where nothing is. */

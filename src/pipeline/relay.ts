@@ -13,12 +13,10 @@
  *     sent --changed, all else--> the sink is compared with the outbox, and delivery goes on from there
  *     sent --superseded--> the relay stops, for good
  */
-import { errorKindOf, isOwmError, type OwmError, RefusedError } from '../errors/index.js'
-import type { RunRow } from '../outbox/outbox.js'
+import { errorKindOf, isOwmError } from '../errors/index.js'
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
-import { plural } from '../words.js'
 import type { Contact } from './contact.js'
 import type { Feed } from './feed.js'
 import { excerpt } from './input/intake.js'
@@ -266,30 +264,3 @@ const settled = (sent: readonly Sent[]): Promise<unknown> => Promise.all(sent.ma
 /** Whether `first` comes before `second`. */
 const isFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<boolean> =>
   Promise.race([first.then(() => true), second.then(() => false)])
-
-/** Dead tasks aren't in the sink: nobody shall take such a run for a good one. */
-export function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
-  if (refused === 0) return []
-  const what = `The sink ${sink.name} refused ${plural(refused, 'task')} for good`
-  return [new RefusedError(`${what}: set aside as dead, the others went on.`, { hint: ofDeadLetters })]
-}
-
-/** Why a slot that nothing is left to do for isn't in the sink as a whole: an earlier start has set tasks aside. */
-export async function earlierRefusals(
-  ofSlot: readonly RunRow[],
-  { refused }: Delivered,
-  deps: Deps,
-): Promise<OwmError[]> {
-  const dead = refused > 0 ? 0 : await deps.outbox.deadLetters.countOf(ofSlot)
-  if (dead === 0) return []
-  const slot = ofSlot[0]?.slot
-  const what = `${plural(dead, 'task')} of the slot ${slot} ${dead === 1 ? 'is a dead letter' : 'are dead letters'}`
-  const them = dead === 1 ? 'it' : 'them'
-  return [
-    new RefusedError(`${what}: the sink ${deps.sink.name} had refused ${them} for good.`, { hint: ofDeadLetters }),
-  ]
-}
-
-const ofDeadLetters =
-  '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
-  '`owm outbox purge --dead` gives them up.'

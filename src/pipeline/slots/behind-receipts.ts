@@ -8,7 +8,7 @@ import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { Begun } from './agenda.js'
-import { type InSink, inSink, ownReceipt } from './in-sink.js'
+import { type InSink, inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 /** Milliseconds: without an answer nothing can be read. */
@@ -164,24 +164,6 @@ function servedRow(given: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 
   const isSame = shardOf(given.sourceDigest)[1] === receipt.shards
   const sourceDigest = isSame ? given.sourceDigest : given.sourceDigest.replace(/^\S+/, '')
   return { ...given, ...receipt, sourceDigest }
-}
-
-/**
- * A slot of which the outbox has no task, in the time that its runs cover, may be one that another outbox has served:
- * true where the sink has its receipt. Then the ledger has a row of it.
- */
-export async function noteServedBefore(
-  slot: string,
-  receipts: readonly Receipt[],
-  namespace: string,
-  { outbox: { ledger }, source }: ProduceDeps,
-): Promise<boolean> {
-  const own = ownReceipt(receipts, shardOf(source.digest))
-  const coveredTo = await ledger.coveredTo()
-  if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
-  if ((await ledger.ofSlot(slot)).length === 0)
-    await ledger.noteServed({ source: source.name, sourceDigest: source.digest, namespace, ...own })
-  return true
 }
 
 /** The index of the first receipt before which time lies that none covers, later than `since`; behind all without. */
