@@ -9,7 +9,7 @@ import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
 import type { FilterCounts, Filters } from '../pipeline/input/filters/filters.js'
 import type { BoundedSource } from '../pipeline/input/pages.js'
-import type { Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
+import type { Deps, Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
 import type { Logger, PluginContext, Sink } from '../plugin.js'
@@ -263,6 +263,27 @@ export async function resilienceOf(
         'a call failed and is tried again',
       ),
   })
+}
+
+/** What delivery works with. */
+export async function depsOf(
+  loaded: Loaded,
+  parts: { sink: SinkDeps; outbox: Outbox },
+  around: Surroundings,
+): Promise<Deps> {
+  const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
+  const pipeline = await ownerOf(loaded, around.env)
+  const { signal, onProgress, onDelivered } = around
+  return {
+    ...parts,
+    pipeline,
+    resilience,
+    schedule: scheduleOf(loaded, around),
+    log: await around.logger(),
+    signal,
+    onProgress,
+    onDelivered,
+  }
 }
 
 async function contextOf(

@@ -23,7 +23,7 @@ export interface Deps {
   adopt?: From
   /** Retries and breaker around the sink. */
   resilience: Resilience
-  /** Says what is due between the slots that another outbox served. */
+  /** Where there is one, outboxes that don't know all that was served go on behind the sink's receipts. */
   schedule?: OnTime | undefined
   log: Logger
   signal: AbortSignal

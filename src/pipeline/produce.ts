@@ -34,7 +34,6 @@ import { relay } from './relay.js'
 import type { Agenda, Begun } from './slots/agenda.js'
 import { goOnBehindReceipts } from './slots/behind-receipts.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
-import type { OnTime } from './slots/on-time.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
 import { type Where, whereIs } from './slots/served-before.js'
 import { leaveOtherShards } from './slots/shards.js'
@@ -42,8 +41,6 @@ import { earlierRefusals, undelivered } from './undelivered.js'
 
 export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
   agenda: Agenda
-  /** Where there is one: outboxes that have served nothing go on behind receipts. */
-  schedule?: OnTime | undefined
   /** False: store, don't deliver. */
   flush: boolean
   keepTasks: number
@@ -82,7 +79,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const rejects = new Rejects()
 
   const left = await leftRejects(await outbox.ledger.unfinished(), outbox)
-  const contact = new Contact({ ...deps, schedule: options.schedule })
+  const contact = new Contact(deps)
   const due: Planned[] = []
   const { run, complete, missed, slots, receipts } = await enterSlots(options, deps, { contact, due })
   const relaying = options.flush
@@ -157,11 +154,11 @@ async function finishOpenRuns(
 
 /** With the slots that aren't whole. The sink stays open for the relay, unless this throws. */
 async function enterSlots(
-  { agenda, schedule, namespace = '', cadence = null, ...options }: ProduceOptions,
+  { agenda, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: { contact: Contact; due: Planned[] },
 ): Promise<Entered & { slots: string[]; receipts: readonly Receipt[] }> {
-  const { outbox, source } = deps
+  const { outbox, source, schedule } = deps
   try {
     if (options.flush) await contact.announce()
     // A copy finds out that it is one.
@@ -173,7 +170,7 @@ async function enterSlots(
     await leaveOtherShards(outbox, source, slot)
     let found: Where = { receipts: [], isServed: false, isElsewhere: false }
     // The last one is this start's own.
-    for (const each of slots) found = await whereIs(each, { ...options, namespace, schedule }, deps, contact)
+    for (const each of slots) found = await whereIs(each, { ...options, namespace }, deps, contact)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
     const once = agenda.once || found.isServed

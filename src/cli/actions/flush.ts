@@ -1,12 +1,10 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
 import type { Outbox } from '../../outbox/outbox.js'
-import type { Deps, SinkDeps } from '../../pipeline/parts.js'
 import type { Done } from '../command.js'
-import { lookAtOutbox, openOutbox, resilienceOf, type Surroundings, scheduleOf, sinkOf } from '../compose.js'
+import { depsOf, lookAtOutbox, openOutbox, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
-import { ownerOf } from '../owner.js'
 import { tellLeft } from './rejects.js'
 import { type DeliveryResult, noteDelivered, slotsInWords } from './served.js'
 
@@ -46,27 +44,6 @@ export async function flush(
     return { result, summary: [lineOf(result)], errors: summary.errors }
   } finally {
     await outbox.close()
-  }
-}
-
-/** What delivery works with. */
-export async function depsOf(
-  loaded: Loaded,
-  parts: { sink: SinkDeps; outbox: Outbox },
-  around: Surroundings,
-): Promise<Deps> {
-  const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
-  const pipeline = await ownerOf(loaded, around.env)
-  const { signal, onProgress, onDelivered } = around
-  return {
-    ...parts,
-    pipeline,
-    resilience,
-    schedule: scheduleOf(loaded, around),
-    log: await around.logger(),
-    signal,
-    onProgress,
-    onDelivered,
   }
 }
 

@@ -11,9 +11,9 @@ import { byTime, slotOf } from '../../tasks/slot.js'
 import type { Done } from '../command.js'
 import {
   type ChosenSource,
+  depsOf,
   lookAtOutbox,
   openOutbox,
-  resilienceOf,
   type Surroundings,
   scheduleOf,
   sinkOf,
@@ -22,7 +22,6 @@ import {
 } from '../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
 import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
-import { ownerOf } from '../owner.js'
 import { rejections, tellAllRejects } from './rejects.js'
 import {
   coveredBy,
@@ -135,7 +134,8 @@ export async function produce(
     await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
     const agenda = await agendaOf(named, now, schedule)
-    const summary = await run({ agenda, schedule, cadence }, loaded, { source, sink, outbox }, flags, around)
+    const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
+    const summary = await run(what, loaded, { source, sink, outbox }, around)
     result.slot = summary.run.slot
     const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
     if (covers.all > 0) result.covered = covers.all
@@ -187,36 +187,17 @@ export async function agendaOf(named: string | undefined, now: string, schedule:
 
 /** Reads and delivers, with the parts that a configuration makes. */
 export async function run(
-  when: Pick<ProduceOptions, 'agenda' | 'schedule' | 'cadence' | 'replay'>,
+  what: Pick<ProduceOptions, 'agenda' | 'cadence' | 'again' | 'replay' | 'flush'>,
   loaded: Loaded,
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
-  flags: Pick<ProduceFlags, 'again' | 'no-flush'>,
   around: Surroundings,
 ): Promise<ProduceSummary> {
   const { produce } = await import('../../pipeline/produce.js')
-  const { keepTasks, keepRuns } = loaded.settings.outbox
-  const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
-  const pipeline = await ownerOf(loaded, around.env)
-  const { signal, onProgress, onDelivered } = around
+  const { taskNamespace: namespace, outbox } = loaded.settings
+  const deps = await depsOf(loaded, parts, around)
   return produce(
-    {
-      ...when,
-      namespace: loaded.settings.taskNamespace,
-      again: flags.again,
-      flush: !flags['no-flush'],
-      keepTasks,
-      keepRuns,
-    },
-    {
-      ...parts,
-      ...tracing(loaded, pipeline, around),
-      pipeline,
-      resilience,
-      log: await around.logger(),
-      signal,
-      onProgress,
-      onDelivered,
-    },
+    { ...what, namespace, keepTasks: outbox.keepTasks, keepRuns: outbox.keepRuns },
+    { ...deps, ...tracing(loaded, deps.pipeline, around), source: parts.source },
   )
 }
 

@@ -145,7 +145,7 @@ async function copyAtRest(path: string): Promise<{ file: string; leave(): Promis
 }
 
 /** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
-export async function schemaOf(path: string, source: DataSource): Promise<number> {
+async function schemaOf(path: string, source: DataSource): Promise<number> {
   const [head] = await source.query<{ app: number; version: number; tables: number }[]>(
     `SELECT (SELECT application_id FROM pragma_application_id) AS app,
       (SELECT user_version FROM pragma_user_version) AS version, (SELECT count(*) FROM sqlite_schema) AS tables`,

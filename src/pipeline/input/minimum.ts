@@ -54,7 +54,7 @@ export function tooFew(
   { given, own = given }: { given: Given; own?: Given },
   minimum: Minimum,
   rejects: Rejects,
-  inOutbox = true,
+  inOutbox: boolean,
 ): OwmError | undefined {
   const { read, usable, leftOut = 0 } = given
   if (read > 0 && usable === 0)

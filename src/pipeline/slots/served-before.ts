@@ -6,7 +6,6 @@ import { shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 import { ownReceipt, standing } from './in-sink.js'
-import type { OnTime } from './on-time.js'
 
 export interface Where {
   /** What the sink has of it, as far as that was asked for. */
@@ -21,20 +20,19 @@ interface How {
   readonly flush: boolean
   readonly again?: boolean | undefined
   readonly namespace?: string
-  readonly schedule?: OnTime | undefined
 }
 
 /** Where a slot was served before. Throws ConfigurationError where it can't be served now. */
 export async function whereIs(
   slot: string,
-  { flush, again, namespace = '', schedule }: How,
+  { flush, again, namespace = '' }: How,
   deps: ProduceDeps,
   contact: Contact,
 ): Promise<Where> {
   let isServed = false
   const receipts = flush && !again ? await receiptsOf(slot, deps, contact) : []
   // guard: served-before-noted
-  if (schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
+  if (deps.schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
   const elsewhere = await servedElsewhere(slot, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere

@@ -7,10 +7,9 @@ import { readingStates } from '../../../outbox/sqlite/run-states.js'
 import type { FlushSummary } from '../../../pipeline/flush.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Done } from '../../command.js'
-import { lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, sourceOf } from '../../compose.js'
+import { depsOf, lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, sourceOf } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
-import { depsOf } from '../flush.js'
 import { oneRun } from '../look/runs/one-run.js'
 import { agendaOf, run as produceRun, tellOtherList } from '../produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
@@ -133,16 +132,10 @@ async function fromSource(
   await noteDelivered(result, before, outbox)
   await tellLeft(before.earlier, result.served, around)
   if (!isReady(before) || around.signal.aborted) return before.errors
-  const schedule = scheduleOf(loaded, around)
-  const agenda = await agendaOf(plan.slot, plan.slot, schedule)
-  const when = { agenda, schedule, cadence: await cadenceKept(loaded) }
-  const summary = await produceRun(
-    { ...when, replay: flags.all ? 'all' : 'missing' },
-    loaded,
-    { ...parts, source },
-    { 'no-flush': false, again: true },
-    around,
-  )
+  const agenda = await agendaOf(plan.slot, plan.slot, scheduleOf(loaded, around))
+  const replay = flags.all ? 'all' : 'missing'
+  const what = { agenda, cadence: await cadenceKept(loaded), again: true, replay, flush: true } as const
+  const summary = await produceRun(what, loaded, { ...parts, source }, around)
   const { stored, leftOut: held } = outbox.intake
   result.replayed = { tasks: stored - held, held }
   await noteDelivered(result, summary, outbox)

@@ -104,7 +104,7 @@ export async function backfill(
     await tellLeftBehind(outbox, loaded, around)
     if (flags.force) await outbox.breakers.save('source', undefined)
     const parts = { source, sink, outbox }
-    const summary = await run({ agenda, schedule, cadence }, loaded, parts, { 'no-flush': false, again: false }, around)
+    const summary = await run({ agenda, cadence, flush: true }, loaded, parts, around)
     await noteDelivered(result, summary, outbox)
     result.source.rejected = summary.rejects.count
     await tellAllRejects(summary, result.served, outbox, around)
