@@ -91,9 +91,9 @@ export class Pages {
     this.#isFirst = false
     this.#isResumed = true
     if (next === null) return false
-    // guard: pages-in-place
-    if (last !== undefined) await this.#mustBeInPlace(last)
-    this.#place = this.#goOnAt(next)
+    const page = last && (await this.#inPlace(last))
+    const kept = this.#goOnAt(next)
+    this.#place = this.#pagination.isCounted ? kept : this.#freshNext(page, last?.at ?? undefined)
     return true
   }
 
@@ -101,7 +101,7 @@ export class Pages {
    * Asks once more for the last page that was read. Throws ResumePointError where it is another one by now: the pages
    * have shifted, and what is missing may stand before it.
    */
-  async #mustBeInPlace({ at, hash }: LastPage): Promise<void> {
+  async #inPlace({ at, hash }: LastPage): Promise<Page> {
     const here = this.#goOnAt(at ?? undefined)
     const page = await this.#context
       .attempt(() => this.#ask(here))
@@ -111,9 +111,23 @@ export class Pages {
     const { total } = this.#tally
     if (total !== undefined && page.total !== undefined && page.total !== total)
       throw new ResumePointError(`the list has ${page.total} items by now, not ${total}`)
+    // guard: pages-in-place
     if (hashOf(page) !== hash)
       throw new ResumePointError(`the pages have shifted: ${this.#named(here)} has other places now`)
     this.#tally.goOnBehind(page)
+    return page
+  }
+
+  /**
+   * The next cursor or link, as the last page names it by now: for an old one a server may have nothing left, which
+   * would look like the end of the list. Throws ResumePointError where there is none.
+   */
+  #freshNext(page: Page | undefined, here: Place): Place {
+    const { type } = this.#pagination
+    if (!page) throw new ResumePointError(`an older version of owm kept only a ${type}, which may be valid no more`)
+    const next = this.#after(here, page)
+    if (next === undefined) throw new ResumePointError(`the last page that was read names no next ${type} by now`)
+    return next
   }
 
   /** Where nobody said how the list is cut, only a link is text: the first answer had a list of them. */

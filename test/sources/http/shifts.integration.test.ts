@@ -6,7 +6,21 @@ import type { InspectResult } from '../../../src/commands/outbox/inspect.js'
 import type { ProduceResult } from '../../../src/commands/produce.js'
 import { ResumePointError } from '../../../src/errors/index.js'
 import { folderWith, owm, owmJson } from '../../support/cli.js'
-import { type Api, api, type City, cities, idsOf, json, paged, type Read, readAll, types, upTo } from './api.js'
+import {
+  type Api,
+  api,
+  type City,
+  cities,
+  type Handler,
+  idsOf,
+  json,
+  paged,
+  queryOf,
+  type Read,
+  readAll,
+  types,
+  upTo,
+} from './api.js'
 
 const limit = 10
 
@@ -91,6 +105,67 @@ describe('read on from a checkpoint', () => {
     expect(idsOf(read)).toEqual(upTo(31).slice(10))
     expect(read.warnings).toMatchObject([{ fields: { before: 30, now: 31 } }])
     expect(server.queries()[0]).toContain('page=1')
+  })
+})
+
+describe('the next cursor or link of the last page, in an answer of today', () => {
+  /** How a page of ten names the next one, `at`, with what says in which session that is valid. */
+  const forms: [what: string, pagination: object, next: (at: string) => { body?: object; link?: string }][] = [
+    ['a cursor', { type: 'cursor', limit }, (at) => ({ body: { next_cursor: at } })],
+    ['a link in the body', { type: 'link' }, (at) => ({ body: { next: `/?cursor=${at}` } })],
+    ['a link in a header', { type: 'link' }, (at) => ({ link: `</?cursor=${at}>; rel="next"` })],
+    ['a list of links', {}, (at) => ({ body: { links: [{ rel: 'next', href: `/?cursor=${at}` }] } })],
+  ]
+
+  /** A list whose cursors name a session; for one that is over it answers as `expired` does. */
+  async function sessions(next: (typeof forms)[number][2], expired: Handler, total?: number) {
+    const state = { session: 1, list: cities(35) }
+    const server = await api((request, response, number) => {
+      const [session, at = '0'] = (queryOf(request).get('cursor') ?? `${state.session}-0`).split('-')
+      if (Number(session) !== state.session) return expired(request, response, number)
+      const to = Number(at) + limit
+      const { body, link } = to < state.list.length ? next(`${state.session}-${to}`) : {}
+      json(response, { data: state.list.slice(Number(at), to), total, ...body }, link === undefined ? {} : { link })
+    })
+    return { server, state }
+  }
+
+  const nothing: Handler = (_, response) => json(response, { data: [] })
+
+  test.each(forms)('%s: reading goes on at that one, not at the stored one', async (_, pagination, next) => {
+    for (const total of [undefined, 35]) {
+      const { server, state } = await sessions(next, nothing, total)
+      const options = { url: server.origin, pagination }
+      const { batches } = await readAll(options)
+      state.session = 2
+      const read = await readAll(options, { resume: batches[0]?.resume ?? '' })
+      expect(read.error).toBeUndefined()
+      expect(idsOf(read)).toEqual(upTo(35).slice(10))
+      // Of a later page nothing is left, which is no end of the list either.
+      const later = await readAll(options, { resume: batches[1]?.resume ?? '' })
+      expect(later.error).toBeInstanceOf(ResumePointError)
+    }
+  })
+
+  test.each(forms)('%s that is gone: to be read anew', async (_, pagination, next) => {
+    const { server, state } = await sessions(next, nothing)
+    const options = { url: server.origin, pagination }
+    const { batches } = await readAll(options)
+    state.list.splice(20)
+    const read = await readAll(options, { resume: batches[1]?.resume ?? '' })
+    expect(read).toMatchObject({ batches: [], error: expect.any(ResumePointError) })
+    expect(String(read.error)).toMatch(/the last page that was read names no next (cursor|link) by now/)
+  })
+
+  test.each(forms)('%s that an older version stored without its page: to be read anew', async (_, pagination, next) => {
+    const { server } = await sessions(next, nothing)
+    const options = { url: server.origin, pagination }
+    const { batches } = await readAll(options)
+    const { last, ...older } = JSON.parse(batches[0]?.resume ?? '')
+    server.asked.length = 0
+    const read = await readAll(options, { resume: JSON.stringify(older) })
+    expect(read).toMatchObject({ batches: [], error: expect.any(ResumePointError) })
+    expect(server.asked).toEqual([])
   })
 })
 
