@@ -6,7 +6,7 @@ import { depsOf, lookAtOutbox, openOutbox, type Surroundings, sinkOf } from '../
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
 import { tellLeft } from './rejects.js'
-import { type DeliveryResult, noteDelivered, slotsInWords } from './served.js'
+import { type DeliveryResult, noteDelivered, slotsInWords, withOutbox } from './served.js'
 
 /** What `owm flush --json` prints. */
 export type FlushResult = DeliveryResult
@@ -35,16 +35,14 @@ export async function flush(
   const sink = await sinkOf(loaded, around)
   const { flush } = await import('../../pipeline/flush.js')
   const outbox = await openOutbox(loaded, around, { waitMs, waitAlone: true, create: false, as: 'owner' })
-  try {
+  return withOutbox(outbox, result, around, async (watched) => {
     await easeCircuit(outbox, flags.force, around.isTerminal)
-    const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, around))
+    const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, watched))
     await noteDelivered(result, summary, outbox)
     await tellLeft(summary.earlier, result.served, around)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors: summary.errors }
-  } finally {
-    await outbox.close()
-  }
+  })
 }
 
 /** With --force the circuit is closed; a person at a terminal has it probed at once. */

@@ -34,6 +34,7 @@ import {
   tellPace,
   tellUnscheduled,
   tellVolatile,
+  withOutbox,
 } from './served.js'
 
 /** What `owm produce --json` prints. */
@@ -129,30 +130,29 @@ export async function produce(
     await tellVolatile(settings.outbox.path, around)
     await tellPace(loaded, schedule, around)
   }
-  outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
-  try {
-    await tellLeftBehind(outbox, loaded, around)
-    if (flags.force) await outbox.breakers.save('source', undefined)
+  const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
+  outbox = opened
+  const work = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
+    await tellLeftBehind(opened, loaded, around)
+    if (flags.force) await opened.breakers.save('source', undefined)
     const agenda = await agendaOf(named, now, schedule)
     const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
-    const summary = await run(what, loaded, { source, sink, outbox }, around)
-    result.slot = summary.run.slot
-    const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
+    const summary = await run(what, loaded, { source, sink, outbox: opened }, watched)
+    const covers = schedule ? await coveredBy(summary, opened, schedule) : { own: 0, all: 0 }
     if (covers.all > 0) result.covered = covers.all
-    await note(result, summary, source, outbox)
+    await note(result, summary, source, opened)
     const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
     if (missed > 0) result.missed = missed
-    Object.assign(result.source, await tellAllRejects(summary, result.served, outbox, around))
+    Object.assign(result.source, await tellAllRejects(summary, result.served, opened, around))
     await tellMissed(summary.missed, around)
     await tellOtherList(summary, around)
     if (!summary.alreadyComplete) await tellShrunk(result, summary.before, around)
     result.durationMs = elapsed()
-    const strict = flags.strict ? await strictly(source.name, summary, outbox) : []
-    const line = lineOf(result, summary, { covers: covers.own, isNew: outbox.isNew })
+    const strict = flags.strict ? await strictly(source.name, summary, opened) : []
+    const line = lineOf(result, summary, { covers: covers.own, isNew: opened.isNew })
     return { result, summary: [line], errors: [...summary.errors, ...strict] }
-  } finally {
-    await outbox.close()
   }
+  return withOutbox(opened, result, around, work, (own) => noteRun(result, own, source))
 }
 
 /** The slot that was named; undefined where none was, or an empty one, as Kubernetes gives a job started by hand. */
@@ -223,16 +223,20 @@ async function note(
 ): Promise<void> {
   const { run, before, otherList } = summary
   await noteDelivered(result, summary, outbox)
-  const { read, rejected, duplicates, persisted } = run
-  result.runId = run.runId
-  result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
-  if (run.repeated > 0) result.source.repeated = run.repeated
-  if (run.cadence !== null) Object.assign(result.source, { notDue: run.notDue, skipped: run.skipped })
+  noteRun(result, run, source)
   if (otherList && otherList.absent > 0) result.source.absent = otherList.absent
   const fewer = before ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
-  result.outbox.persisted = persisted
   if (outbox.intake.leftOut > 0) result.sink.held = outbox.intake.leftOut
+}
+
+function noteRun(result: ProduceResult, run: RunRow, source: ChosenSource): void {
+  const { runId, slot, read, rejected, duplicates, persisted } = run
+  Object.assign(result, { runId, slot })
+  result.source = { ...result.source, ...filteredOut(source), read, rejected, duplicates }
+  if (run.repeated > 0) result.source.repeated = run.repeated
+  if (run.cadence !== null) Object.assign(result.source, { notDue: run.notDue, skipped: run.skipped })
+  result.outbox.persisted = persisted
 }
 
 /** The places that a run's list had: a location that is there twice is one. */

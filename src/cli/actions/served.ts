@@ -2,12 +2,12 @@
 import type { Loaded } from '../../config/load.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import type { RejectedFor } from '../../pipeline/input/rejects.js'
-import type { Delivered } from '../../pipeline/parts.js'
+import { type Delivered, nothingDelivered } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Surroundings } from '../compose.js'
-import { count, harmless, plural } from '../format.js'
+import { count, harmless, plural, stopwatch } from '../format.js'
 
 export interface Served {
   slot: string
@@ -61,6 +61,50 @@ export async function noteDelivered(
   Object.assign(result.outbox, { pending: outbox.pending, dead: await outbox.deadLetters.count() })
   Object.assign(result.sink, { delivered, deduplicated, evicted, lost })
   result.served = served.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
+}
+
+/**
+ * Works with an outbox, and closes it. Where the work is ended by an error, such as a full disk, it has no summary: what
+ * was done until then is noted, as far as the outbox can still be read.
+ * @param noteRun is told of the start's own run, if there is one by then
+ */
+export async function withOutbox<T>(
+  outbox: Outbox,
+  result: DeliveryResult,
+  around: Surroundings,
+  work: (around: Surroundings) => Promise<T>,
+  noteRun: (run: RunRow) => void = () => undefined,
+): Promise<T> {
+  const elapsed = stopwatch()
+  let delivered = 0
+  let runId: string | undefined
+  const watched: Surroundings = {
+    ...around,
+    onProgress(progress) {
+      delivered = progress.delivered
+      around.onProgress(progress)
+    },
+    about(fields) {
+      runId ??= fields['runId'] // the start's own comes first
+      around.about(fields)
+    },
+  }
+  const noteSoFar = async (): Promise<void> => {
+    result.durationMs = elapsed()
+    result.sink.delivered = delivered
+    const open = await outbox.ledger.unfinished()
+    await noteDelivered(result, { ...nothingDelivered(), delivered, served: open }, outbox)
+    const own = open.find((run) => run.runId === runId)
+    if (own) noteRun(own)
+  }
+  try {
+    return await work(watched)
+  } catch (error) {
+    await noteSoFar().catch(() => undefined)
+    throw error
+  } finally {
+    await outbox.close()
+  }
 }
 
 /** `also slots 2026-11-23T09:00:00Z (50 locations, done), …`; nothing where there is none. */

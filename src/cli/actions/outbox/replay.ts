@@ -13,7 +13,7 @@ import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../..
 import { oneRun } from '../look/runs/one-run.js'
 import { agendaOf, run as produceRun, tellOtherList } from '../produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
-import { type DeliveryResult, noteDelivered, nothingSent } from '../served.js'
+import { type DeliveryResult, noteDelivered, nothingSent, withOutbox } from '../served.js'
 import { canAsk, isConfirmed } from './ask.js'
 
 /** What `owm outbox replay --json` prints. */
@@ -69,19 +69,17 @@ export async function replay(
   if (!flags.yes) await ask(what, path, around.signal)
   const sink = await sinkOf(loaded, around)
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'owner' })
-  try {
+  return withOutbox(outbox, result, around, async (watched) => {
     const now = planOf(await outbox.replayable(filter), filter)
     if (now.from !== plan.from) throw changedMeanwhile(path)
     const work = { plan: now, flags, parts: { sink, outbox } }
     const errors =
       plan.from === 'history'
-        ? await fromHistory(result, work, loaded, around)
-        : await fromSource(result, work, await configure(true), around)
+        ? await fromHistory(result, work, loaded, watched)
+        : await fromSource(result, work, await configure(true), watched)
     result.durationMs = elapsed()
     return { result, summary: [lineOf(result)], errors }
-  } finally {
-    await outbox.close()
-  }
+  })
 }
 
 /** Which runs, and what is done with them. */
