@@ -83,7 +83,10 @@ describe('owm outbox inspect', () => {
     })
     expect((await owm(['outbox', 'retry', '4711'], { cwd })).stdout).toContain('no dead task has the SEQ 4711')
     const ofRun = await owm(['outbox', 'retry', '--run', 'zzz'], { cwd })
-    expect(ofRun.stdout).toContain('no run whose id begins with zzz has one')
+    expect(ofRun).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('No run whose id begins with zzz has a dead'),
+    })
     const some = await owm(['outbox', 'retry', '1', '4711', '2'], { cwd })
     expect(some.stdout).toMatch(/^2 dead tasks put back, .*delivers them; no dead task has the SEQ 4711$/m)
   })

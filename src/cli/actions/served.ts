@@ -64,8 +64,8 @@ export async function noteDelivered(
 }
 
 /**
- * Works with an outbox, and closes it. Where the work is ended by an error, such as a full disk, it has no summary: what
- * was done until then is noted, as far as the outbox can still be read.
+ * Works with an outbox, and closes it. Where an error ends the work, such as a full disk, there is no summary: what was
+ * done until then is noted, as far as the outbox can still be read.
  * @param noteRun is told of the start's own run, if there is one by then
  */
 export async function withOutbox<T>(

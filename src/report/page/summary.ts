@@ -3,7 +3,8 @@ import { placeStates, type ReportData } from '../data.js'
 import type { Places } from './decode.js'
 import { element, foreign, part } from './dom.js'
 import { swatch } from './map/marks.js'
-import { lagOf, slotState } from './runs/slots.js'
+import { lagOf } from './runs/figures.js'
+import { slotState } from './runs/slots.js'
 import { count, duration, plural, share, stateWords, time } from './words.js'
 
 export function showSummary(data: ReportData, countOf: readonly number[]): void {

@@ -4,7 +4,7 @@ import type { Places } from './decode.js'
 import { element, foreign, part } from './dom.js'
 import { swatch } from './map/marks.js'
 import { PagedTable } from './paged-table.js'
-import { lagOf, rateOf } from './runs/slots.js'
+import { lagOf, rateOf } from './runs/figures.js'
 import { count, duration, position, stateWords, time } from './words.js'
 
 const unknownLast = (value: number): number => (Number.isNaN(value) ? -1 : value)

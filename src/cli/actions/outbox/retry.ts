@@ -41,12 +41,15 @@ export async function retry(
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
     const put = new Set(await outbox.deadLetters.retry(chosen))
     const retried = put.size
+    if (retried === 0 && run !== undefined)
+      throw new UsageError(`No run whose id begins with ${run} has a dead task.`, {
+        hint: '`owm outbox inspect --state dead` shows the dead tasks and their runs.',
+      })
     const notFound = (chosen.seqs ?? []).filter((seq) => !put.has(seq))
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
     const why = [
       ...(retried > 0 ? ['`owm flush` delivers them'] : []),
       ...(notFound.length > 0 ? [`no dead task has the SEQ ${notFound.join(', ')}`] : []),
-      ...(retried === 0 && run !== undefined ? [`no run whose id begins with ${run} has one`] : []),
     ]
     const next = why.length > 0 ? `: ${why.join('; ')}` : ''
     return {

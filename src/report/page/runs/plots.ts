@@ -3,7 +3,7 @@ import uPlot from 'uplot'
 import type { ReportData, ReportPlan } from '../../data.js'
 import { colour, element, part } from '../dom.js'
 import { count, duration, plural, time } from '../words.js'
-import { lagOf, rateOf, summaryOf } from './slots.js'
+import { lagOf, rateOf, summaryOf } from './figures.js'
 
 interface Plot {
   readonly title: string

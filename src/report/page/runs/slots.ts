@@ -1,6 +1,6 @@
 /** Runs and gaps as slots: what became of each scheduled time. */
 import type { ReportCovered, ReportData, ReportGap, ReportRun } from '../../data.js'
-import { count, duration, plural, time } from '../words.js'
+import { count, plural, time } from '../words.js'
 
 type SlotState = 'delivered' | 'dead' | 'open' | 'lost' | 'covered' | 'missed' | 'discarded'
 
@@ -64,24 +64,4 @@ export function slotsOf({ runs, gaps, covered }: Pick<ReportData, 'runs' | 'gaps
 function spanOf({ from, to, count }: ReportGap | ReportCovered, state: SlotState, what: string): Slot {
   const when = count === 1 ? time(from) : `${time(from)} to ${time(to)}`
   return { from: Date.parse(from), to: Date.parse(to), state, text: `${when} UTC: ${plural(count, 'slot')} ${what}` }
-}
-
-const seconds = (from: string, to: string | null): number =>
-  to === null ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 1000
-
-/** Seconds from the slot until all of it was delivered; NaN where it isn't. */
-export const lagOf = ({ slot, finishedAt, state }: ReportRun): number =>
-  state === 'done' ? Math.max(0, seconds(slot, finishedAt)) : Number.NaN
-
-/** Locations read a second, from the run's start to the source's end; NaN where that isn't known. */
-export function rateOf({ read, startedAt, readAt, finishedAt }: ReportRun): number {
-  const took = seconds(startedAt, readAt ?? finishedAt)
-  return read > 0 && !Number.isNaN(took) ? read / Math.max(0.001, took) : Number.NaN
-}
-
-/** `median 12 s, at most 3 min`; undefined where there is no number. */
-export function summaryOf(values: readonly number[], words = duration): string | undefined {
-  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
-  const [median, last] = [sorted[sorted.length >> 1], sorted.at(-1)]
-  return median === undefined || last === undefined ? undefined : `median ${words(median)}, at most ${words(last)}`
 }
