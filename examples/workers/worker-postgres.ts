@@ -4,8 +4,9 @@
  *     node worker-postgres.ts [--table NAME] [--concurrency N] [--pipeline NAME] [--once]
  *                                                            (Node 22 or newer; else `npx tsx worker-postgres.ts`)
  *
- * Needs pg, and `onDone: delete` in owm's sink. DATABASE_URL names the database, WEATHER_URL the API. --pipeline tells of
- * that pipeline's receipts, --once ends where all tasks are done or dead. SIGTERM ends it behind the tasks at hand.
+ * Needs pg, the table that owm's first run makes, and `onDone: delete` in its sink. DATABASE_URL names the database,
+ * WEATHER_URL the API. --pipeline tells of that pipeline's receipts, --once ends where all tasks are done or dead.
+ * SIGTERM ends it behind the tasks at hand.
  *
  * A task is locked by a transaction that stays open while it is done, so a worker that dies gives it back at once. At the
  * transaction's end the row is gone and its task_id is remembered, both or neither.
@@ -63,6 +64,7 @@ const setup = `
     task_id uuid PRIMARY KEY,
     done_at timestamptz NOT NULL DEFAULT now()
   )`
+const isThere = `SELECT 1 WHERE to_regclass('${table}') IS NOT NULL`
 const isSetUp = `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = 'dead_at'`
 const takeNext = `
   SELECT id, task, attempts FROM ${table} WHERE dead_at IS NULL AND due_at <= now()
@@ -150,6 +152,10 @@ async function tellWhole(): Promise<void> {
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+if ((await pool.query(isThere)).rowCount === 0) {
+  console.error(`There is no table ${table}: run \`owm produce\` first, or name the table with --table.`)
+  process.exit(1)
+}
 if ((await pool.query(isSetUp)).rowCount === 0) await pool.query(setup)
 const forgetting = setInterval(() => pool.query(forget), hourMs)
 const telling = pipeline === undefined ? undefined : setInterval(tellWhole, tellMs)

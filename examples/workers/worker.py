@@ -16,6 +16,7 @@ import redis
 STREAM = "owm-ingestion-stream"
 # Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time.
 SILENT_MS = 60_000
+MOST_ATTEMPTS = 5  # at a task, those of workers that died included; then it is dead
 REMEMBERED_S = 2 * 86_400  # for so long a task that comes again is skipped
 
 
@@ -34,22 +35,53 @@ def work(client, group, entry_id, data):
     client.xack(STREAM, group, entry_id)
 
 
-def at_or_behind(one, other):
-    """Whether an entry's id is the same as another, or a later one."""
-    return tuple(map(int, one.split("-"))) >= tuple(map(int, other.split("-")))
+def dead_key(group):
+    """Entry id -> task, of those that were given up."""
+    return f"{{{STREAM}}}:dead:{group}"
+
+
+def failed(client, group, entry_id, data, error):
+    """It stays with this worker, and is left behind in a minute; after the last attempt it is set aside."""
+    held = client.xpending_range(STREAM, group, min=entry_id, max=entry_id, count=1)
+    dead = bool(held) and held[0]["times_delivered"] >= MOST_ATTEMPTS
+    if dead:
+        client.pipeline().hset(dead_key(group), entry_id, data).xack(STREAM, group, entry_id).execute()
+    print("dead" if dead else "failed", entry_id, repr(error), file=sys.stderr, flush=True)
+
+
+def place(entry_id):
+    """Entries are ordered by time, then by number."""
+    return tuple(map(int, entry_id.split("-")))
 
 
 def whole_slots(client, group, pipeline):
-    """The slots that the group has worked off: all shards have a receipt, and nothing up to their ends is left."""
+    """The slots that the group has worked off: all shards have a receipt, none of their tasks is left or dead."""
     shards = {}
     for field, text in client.hgetall(f"{{{STREAM}}}:owm:receipts:{pipeline}").items():
         shards.setdefault(field.split(" ")[0], []).append(json.loads(text))
     read = next(g["last-delivered-id"] for g in client.xinfo_groups(STREAM) if g["name"] == group)
     for slot, receipts in sorted(shards.items()):
-        last = max((r["lastEntry"] or "0-0" for r in receipts), key=lambda id: tuple(map(int, id.split("-"))))
-        held = client.xpending_range(STREAM, group, min="-", max=last, count=1)
-        if len(receipts) == receipts[0]["shards"] and at_or_behind(read, last) and not held:
+        first = min((r["firstEntry"] for r in receipts if r["firstEntry"]), key=place, default="0-0")
+        last = max((r["lastEntry"] or "0-0" for r in receipts), key=place)
+        if len(receipts) != receipts[0]["shards"] or place(read) < place(last):
+            continue
+        if client.xpending_range(STREAM, group, min="-", max=last, count=1):
+            continue
+        # Asked last: a task goes from the held to the dead in one step.
+        if not any(place(first) <= place(dead) <= place(last) for dead in client.hkeys(dead_key(group))):
             yield slot
+
+
+def next_task(client, group, name, cursor):
+    """One that was left behind, by a worker that died or an attempt that failed; where there is none, a new one.
+
+    Each call looks at ten that are held, from the cursor on; the next one goes on at the cursor that this one gives.
+    """
+    cursor, left = client.xautoclaim(STREAM, group, name, SILENT_MS, start_id=cursor, count=1)[:2]
+    if left:
+        return cursor, left[0]
+    found = client.xreadgroup(group, name, {STREAM: ">"}, count=1, block=1_000)
+    return cursor, found[0][1][0] if found else None
 
 
 def main():
@@ -66,24 +98,23 @@ def main():
         if not str(error).startswith("BUSYGROUP"):
             raise
     told = set()
+    cursor = "0-0"
     while True:
-        # First what a dead worker left behind, then what is new.
-        _, left = client.xautoclaim(STREAM, options.group, name, min_idle_time=SILENT_MS, count=1)[:2]
-        found = client.xreadgroup(options.group, name, {STREAM: ">"}, count=1, block=1_000)
-        new = found[0][1] if found else []
-        for entry_id, fields in [*left, *new]:
+        cursor, entry = next_task(client, options.group, name, cursor)
+        if entry:
+            entry_id, fields = entry
             try:
                 work(client, options.group, entry_id, fields["data"])
+            except redis.RedisError:
+                raise
             except Exception as error:
-                if isinstance(error, redis.RedisError):
-                    raise
-                print("failed", entry_id, error, file=sys.stderr, flush=True)
+                failed(client, options.group, entry_id, fields["data"], error)
         if options.pipeline:
             for slot in whole_slots(client, options.group, options.pipeline):
                 if slot not in told:
                     print("whole", slot, flush=True)
                 told.add(slot)
-        if options.once and not left and not new:
+        if options.once and not entry and cursor == "0-0":
             return
 
 

@@ -19,6 +19,7 @@ interface Task {
 
 interface Receipt {
   shards: number
+  firstEntry: string | null
   lastEntry: string | null
 }
 
@@ -27,6 +28,8 @@ type Entry = [id: string, fields: string[]]
 const stream = 'owm-ingestion-stream'
 /** Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time. */
 const silentMs = 60_000
+/** Attempts at a task, those of workers that died included, after which it is dead. */
+const mostAttempts = 5
 /** For so long a task that comes again is skipped. */
 const rememberedS = 2 * 86_400
 
@@ -40,6 +43,8 @@ const { values: options } = parseArgs({
 const { group, pipeline, once } = options
 const redis = new Redis(process.env['OWM_REDIS_URL'] ?? 'redis://127.0.0.1:6379')
 const name = `${hostname()}-${process.pid}`
+/** Entry id -> task, of those that were given up. */
+const dead = `{${stream}}:dead:${group}`
 
 /** Here: ask the weather API, store what it says. An error leaves the task to the next attempt. */
 async function fetchWeather({ task_id, city }: Task): Promise<void> {
@@ -57,13 +62,21 @@ async function work([id, [, data = '']]: Entry): Promise<void> {
   await redis.xack(stream, group, id)
 }
 
+/** It stays with this worker, and is left behind in a minute; after the last attempt it is set aside. */
+async function failed([id, [, data = '']]: Entry, error: unknown): Promise<void> {
+  const [held] = (await redis.xpending(stream, group, id, id, 1)) as [string, string, number, attempts: number][]
+  const isDead = held !== undefined && held[3] >= mostAttempts
+  if (isDead) await redis.multi().hset(dead, id, data).xack(stream, group, id).exec()
+  console.error(isDead ? 'dead' : 'failed', id, error)
+}
+
 /** Entries are ordered by time, then by number. */
 function compare(one: string, other: string): number {
   const [a, b] = [one, other].map((id) => id.split('-').map(Number))
   return (a?.[0] ?? 0) - (b?.[0] ?? 0) || (a?.[1] ?? 0) - (b?.[1] ?? 0)
 }
 
-/** The slots that the group has worked off: all shards have a receipt, and nothing up to their ends is left. */
+/** The slots that the group has worked off: all shards have a receipt, none of their tasks is left or dead. */
 async function wholeSlots(of: string): Promise<string[]> {
   const slots = new Map<string, Receipt[]>()
   for (const [field, text] of Object.entries(await redis.hgetall(`{${stream}}:owm:receipts:${of}`))) {
@@ -75,35 +88,43 @@ async function wholeSlots(of: string): Promise<string[]> {
   const read = String(own[own.indexOf('last-delivered-id') + 1])
   const whole: string[] = []
   for (const [slot, receipts] of [...slots].sort()) {
-    const last =
-      receipts
-        .map(({ lastEntry }) => lastEntry ?? '0-0')
-        .sort(compare)
-        .at(-1) ?? '0-0'
-    const held = await redis.xpending(stream, group, '-', last, 1)
-    if (receipts.length === receipts[0]?.shards && compare(read, last) >= 0 && held.length === 0) whole.push(slot)
+    const ends = receipts.flatMap(({ firstEntry, lastEntry }) => [firstEntry, lastEntry]).filter((id) => id !== null)
+    const [first = '0-0', last = first] = [ends.sort(compare)[0], ends.at(-1)]
+    if (receipts.length !== receipts[0]?.shards || compare(read, last) < 0) continue
+    if ((await redis.xpending(stream, group, '-', last, 1)).length > 0) continue
+    // Asked last: a task goes from the held to the dead in one step.
+    if (!(await redis.hkeys(dead)).some((id) => compare(first, id) <= 0 && compare(id, last) <= 0)) whole.push(slot)
   }
   return whole
+}
+
+/** One that was left behind, by a worker that died or an attempt that failed; where there is none, a new one. */
+async function nextTask(): Promise<Entry | undefined> {
+  // Each call looks at ten that are held, from the cursor on.
+  const claimed = await redis.xautoclaim(stream, group, name, silentMs, cursor, 'COUNT', 1)
+  const [next, [left]] = claimed as [string, Entry[]]
+  cursor = next
+  if (left) return left
+  const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', 1, 'BLOCK', 1_000, 'STREAMS', stream, '>')
+  return (found as [string, Entry[]][] | null)?.[0]?.[1][0]
 }
 
 await redis.xgroup('CREATE', stream, group, '0', 'MKSTREAM').catch((error: Error) => {
   if (!error.message.startsWith('BUSYGROUP')) throw error
 })
+let cursor = '0-0'
 const told = new Set<string>()
 for (;;) {
-  // First what a dead worker left behind, then what is new.
-  const [, left] = (await redis.xautoclaim(stream, group, name, silentMs, '0', 'COUNT', 1)) as [string, Entry[]]
-  const found = await redis.xreadgroup('GROUP', group, name, 'COUNT', 1, 'BLOCK', 1_000, 'STREAMS', stream, '>')
-  const fresh = (found as [string, Entry[]][] | null)?.[0]?.[1] ?? []
-  for (const entry of [...left, ...fresh])
+  const entry = await nextTask()
+  if (entry)
     await work(entry).catch((error: unknown) => {
       if (redis.status !== 'ready') throw error
-      console.error('failed', entry[0], error)
+      return failed(entry, error)
     })
   for (const slot of pipeline === undefined ? [] : await wholeSlots(pipeline)) {
     if (!told.has(slot)) console.log('whole', slot)
     told.add(slot)
   }
-  if (once && left.length === 0 && fresh.length === 0) break
+  if (once && !entry && cursor === '0-0') break
 }
 redis.disconnect()

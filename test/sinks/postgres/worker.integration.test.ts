@@ -134,6 +134,13 @@ it('one is killed with tasks at hand: others do them; a task that fails comes ag
   expect([api.total(api.answered), await count(table), await count(`${table}_done`)]).toEqual([200, 0, 200])
 })
 
+it('says that owm has to come first', async () => {
+  await server.query('DROP SCHEMA IF EXISTS weather CASCADE')
+  const { lines, ended } = startWorker({ weather: 'http://127.0.0.1:1/' }, '--once')
+  expect(await ended).toEqual([1, null])
+  expect(lines).toEqual([expect.stringMatching(`no table ${table}: run .owm produce. first`)])
+})
+
 it('SIGTERM ends it behind the tasks at hand', async () => {
   await tasksOf(50)
   const api = await startApi()
