@@ -4,9 +4,9 @@ import { isMalformed, type Location, type Logger, Malformed } from '../../plugin
 import { Twice } from '../../tasks/json/exact.js'
 import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
-import { Judge } from './judge.js'
+import { Judge } from './judge/judge.js'
 import { Bare, freeName, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
-import { isNullIsland, Notes } from './notes.js'
+import { isNullIsland, Notes } from './judge/notes.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
 import { cleaner, isAbsent } from './values.js'
@@ -63,6 +63,7 @@ export class Mapping {
     const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
     this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
+    this.#notes.named(names, meanings)
     this.tell(renamed)
     return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)), copied }
   }
@@ -147,6 +148,7 @@ export class Mapping {
     if (cached) return cached
     const { meanings: all, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
+    this.#notes.named(names, all)
     this.tell(renamed.filter(({ name }) => names.indexOf(name) < own))
     // What a path found is either a known field now, or no field at all.
     const meanings = all.map((meaning, index) => {

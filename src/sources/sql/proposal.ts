@@ -1,5 +1,5 @@
 /** The query for a table: its columns under owm's names. Pure. */
-import { likelyFor, needs } from '../fields/judge.js'
+import { likelyFor, needs } from '../fields/judge/likely.js'
 import { meaningsOf } from '../fields/names.js'
 import { synonyms } from '../fields/synonyms.js'
 import type { Column, Table } from './catalogue.js'

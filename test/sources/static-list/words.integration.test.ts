@@ -26,6 +26,23 @@ describe('columns with spaces between them', () => {
     for (const name of ['list.csv', 'list.tsv']) expect((await failure(read(name, text))).hint).toMatch(says)
   })
 
+  const dwd =
+    'Stations_id von_datum bis_datum Stationshoehe geoBreite geoLaenge Stationsname Bundesland\n' +
+    '----------- --------- --------- ------------- --------- --------- ------------ ----------\n' +
+    '00001 19370101 19860630            478     47.8413    8.8493 Aach             Baden-Württemberg\n'
+  const ghcn =
+    'ACW00011604  17.1167  -61.7833   10.1    ST JOHNS COOLIDGE FLD\n' +
+    'AG000060390  36.7167    3.2500   24.0    ALGER-DAR EL BEIDA\n'
+  test.each([
+    ['under a header and dashes', dwd, /fixed places in a line.*`cut .*with source\.header\..*skipLines: 2\./],
+    ['without a header', ghcn, /fixed places in a line.*`cut .*with source\.header\.(?!.*skipLines)/],
+    ['under a header', `id lat lon height name\n${ghcn}`, /fixed places in a line.*`cut .*skipLines: 1\./],
+  ])('or of a fixed width, %s', async (_, text, says) => {
+    const { hint } = await failure(read('list.csv', text))
+    expect(hint).toMatch(says)
+    expect(hint).not.toMatch(/tr -s|Map it/)
+  })
+
   test('are read with that delimiter', async () => {
     const { locations } = await read('list.csv', 'name lat lon\nBern 46.9 7.4\n', { delimiter: ' ' })
     expect(locations).toMatchObject([{ city: 'Bern', latitude: '46.9' }])

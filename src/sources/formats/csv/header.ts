@@ -1,5 +1,6 @@
 /** The header of a CSV list. */
 import { ConfigurationError } from '../../../errors/index.js'
+import { likelyFor } from '../../fields/judge/likely.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
 import { differ, named } from '../header.js'
 import { damaged, titleOf } from '../records.js'
@@ -41,18 +42,36 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   }
 }
 
+const dashes = /^\s*[-=]+(\s+[-=]+)+\s*$/
+
 /** A hint where what seems one column are several with spaces between them. */
-function spaced([only = '', ...others]: readonly string[], { mapping }: HeaderTerms): string | undefined {
-  const names = only.trim().split(/\s+/)
-  const isHeader = mapping.seemsPlace(Object.fromEntries(names.map((name) => [name, ''])))
+function spaced([only = '', ...others]: readonly string[], terms: HeaderTerms): string | undefined {
+  const { mapping, line = 1 } = terms
+  const names = wordsOf(only)
+  const isHeader =
+    mapping.seemsPlace(Object.fromEntries(names.map((name) => [name, '']))) ||
+    ['latitude', 'longitude'].every((axis) => likelyFor(axis, names) !== undefined)
   const isRow = names.filter((name) => /^[+-]?\d+\.\d+$/.test(name)).length >= 2
   if (others.length > 0 || !(isHeader || isRow)) return undefined
   const header = isRow ? ', and name the columns with source.header' : ''
+  const following = terms.following.map((cells) => cells.join(',')).filter((row) => row.trim() !== '')
+  const hasDashes = dashes.test(following[0] ?? '')
+  // Where names of places have spaces in them, too, only its place in the line tells where a column ends.
+  if (hasDashes || following.some((row) => wordsOf(row).length !== names.length)) {
+    const skipped = isRow ? '' : ` Its header is skipped with source.skipLines: ${hasDashes ? line + 1 : line}.`
+    return (
+      'Its columns seem to have fixed places in a line: cut them out there, as ' +
+      "`cut --output-delimiter='|' -c 1-11,13-20,22-30,42-71 FILE` does, and name them with source.header." +
+      skipped
+    )
+  }
   return (
     `Its columns seem to have spaces between them: set source.delimiter to " "${header}; ` +
     "where there are several, make them one first: `tr -s ' ' < FILE`."
   )
 }
+
+const wordsOf = (text: string): string[] => text.trim().split(/\s+/)
 
 /** A hint where a later line looks like the header. */
 function lookBehind(

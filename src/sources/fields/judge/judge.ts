@@ -2,22 +2,16 @@
  * Whether the names of a list are what the mapping needs: told once for the list, before any of its rows is stored
  * where that can be.
  */
-import { ConfigurationError } from '../../errors/index.js'
-import { nearest } from '../../errors/suggest.js'
-import { isMalformed, type Location, type Malformed } from '../../plugin.js'
-import { looksLikePair } from './coordinates.js'
-import { optionsFor } from './degrees.js'
-import type { Terms } from './mapping.js'
-import { known } from './names.js'
-import type { FieldOptions } from './options.js'
-import { namesIn } from './paths.js'
-
-/** What every location needs, and names that may stand for it. */
-export const needs = [
-  ['latitude', /(^|[._ ])lat|breite|^y$|\.y$/i],
-  ['longitude', /(^|[._ ])(lon|lng)|länge|laenge|^x$|\.x$/i],
-  ['city', /name|city|town|place|title|label|municipality|station|ort$/i],
-] as const
+import { ConfigurationError } from '../../../errors/index.js'
+import { nearest } from '../../../errors/suggest.js'
+import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
+import { looksLikePair } from '../coordinates.js'
+import { optionsFor } from '../degrees.js'
+import type { Terms } from '../mapping.js'
+import { known } from '../names.js'
+import type { FieldOptions } from '../options.js'
+import { namesIn } from '../paths.js'
+import { likelyFor, needs, otherUnit } from './likely.js'
 
 /** Records without a latitude, say, that are enough to say that the list has none. */
 const enough = 20
@@ -133,7 +127,7 @@ export class Judge {
       if (near !== undefined) likely.set(each, near)
     }
     const near = likely.get(needed)
-    if (near === undefined) return `Map it, fields: {${needed}: ${this.#terms.thing.toUpperCase()}}.`
+    if (near === undefined) return otherUnit(needed, [...scalars.keys()]) ?? this.#plainHint(needed)
     const mapped = [...likely].map(([key, own]) => `${key}: ${own}`).join(', ')
     const coordinates = [...likely].flatMap(([key, own]) => (key === 'city' ? [] : [scalars.get(own)]))
     const options = Object.entries(optionsFor(coordinates))
@@ -142,17 +136,15 @@ export class Judge {
     return `Is it "${near}"? Map it, fields: {${mapped}}${options.join('')}.`
   }
 
+  #plainHint(needed: string): string {
+    return `Map it, fields: {${needed}: ${this.#terms.thing.toUpperCase()}}.`
+  }
+
   #inWords(sample: readonly Sample[]): string {
     const names = sample.map(({ name }) => name)
     const more = names.length > shownNames ? `, and ${names.length - shownNames} more` : ''
     return `Its ${this.#terms.thing}s are: ${names.slice(0, shownNames).join(', ').slice(0, 500)}${more}.`
   }
-}
-
-/** The name that most likely means what is needed, of those that mean nothing yet. */
-export function likelyFor(needed: string, names: readonly string[]): string | undefined {
-  const likely = needs.find(([each]) => each === needed)?.[1]
-  return names.find((name) => likely?.test(name)) ?? nearest(needed, names)
 }
 
 function pairHint({ name, value }: Sample, thing: string): string {
