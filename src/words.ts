@@ -14,6 +14,15 @@ export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1
 export const clipped = (text: string, most: number): string =>
   (text.length > most ? `${text.slice(0, most)}…` : text).toWellFormed()
 
+/** A text with soft hyphens, spaces of no width and the like, which nobody sees, as JSON and YAML escape them. */
+export const visible = (text: string): string =>
+  text.replace(hidden, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** The same text without them. */
+export const withoutHidden = (text: string): string => text.replace(hidden, '')
+
+const hidden = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g
+
 /** How long, in the two largest units: `2 h 5 min`. */
 export function age(milliseconds: number): string {
   const units = [

@@ -1,4 +1,4 @@
-import { clipped } from '../words.js'
+import { clipped, visible } from '../words.js'
 import { HexBytes } from './json/hex.js'
 
 /** Why a location can't become a task. Thrown inside this room, given back by it. */
@@ -36,5 +36,5 @@ export function shown(value: unknown): string {
   if (value instanceof HexBytes) return `bytes (hex ${clipped(String(value), 60)})`
   if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object'
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return clipped(text, 60)
+  return visible(clipped(text, 60))
 }

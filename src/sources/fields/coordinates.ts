@@ -19,9 +19,6 @@ const wktPoint = new RegExp(
   'i',
 )
 const wkt = /^(?:SRID=\d+;)?\s*([A-Z]+)\s*(?:ZM|Z|M)?\s*(?:\(|EMPTY)/i
-/** A point as PostGIS gives a geometry that no function was asked to write. */
-const wkb = /^0[01](?:01000000|00000001|01000020|20000001)[0-9a-f]{32,}$/i
-
 /**
  * The pair in a value, or why there is none. Throws ConfigurationError where its order or its projection isn't
  * known, which is the same for the whole list.
@@ -63,8 +60,17 @@ function inText(text: string, options: FieldOptions, title: string): Pair | Unre
   const kind = wkt.exec(text)?.[1]
   if (kind?.toUpperCase() === 'POINT') return new Unreadable('the POINT has no longitude and latitude')
   if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
-  if (wkb.test(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
+  if (isBinary(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
   return ordered(parted(text, options), options, title)
+}
+
+/** Whether a text is a geometry as PostGIS gives one that no function was asked to write: WKB or EWKB in hex digits. */
+function isBinary(text: string): boolean {
+  if (!/^0[01](?:[0-9a-f]{2}){8,}$/i.test(text)) return false
+  const head = Buffer.from(text.slice(0, 10), 'hex')
+  // The three highest bits say whether there is a Z, an M, an SRID; thousands say so of Z and M in ISO's form.
+  const type = (head[0] === 1 ? head.readUInt32LE(1) : head.readUInt32BE(1)) & 0x1fffffff
+  return type < 4000 && type % 1000 >= 1 && type % 1000 <= 17
 }
 
 /** Undefined for what is no JSON. */
@@ -111,7 +117,7 @@ export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | 'GeoJS
   if (typeof value !== 'string') return undefined
   const text = value.trim()
   if (wktPoint.test(text)) return 'WKT'
-  if (wkb.test(text)) return 'WKB'
+  if (isBinary(text)) return 'WKB'
   if (/^\{.*"coordinates"/s.test(text)) return 'GeoJSON'
   return pair.test(text) && !isOneCoordinate(text) ? 'a pair' : undefined
 }

@@ -2,11 +2,12 @@
 import { ConfigurationError } from '../../errors/index.js'
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
 import { Twice } from '../../tasks/json/exact.js'
+import { withoutHidden } from '../../words.js'
 import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge/judge.js'
-import { Bare, freeName, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
 import { isNullIsland, Notes } from './judge/notes.js'
+import { Bare, freeName, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
 import { cleaner, isAbsent } from './values.js'
@@ -138,7 +139,8 @@ export class Mapping {
   /** What a name travels as; undefined where `columns` leaves it out. */
   #travels(name: string, meaning: string): string | undefined {
     const { columns } = this.#options
-    const isWanted = columns === undefined || isMapped(meaning, this.#options) || columns.includes(name.trim())
+    const isNamed = columns?.includes(name.trim()) || columns?.includes(withoutHidden(name).trim())
+    const isWanted = columns === undefined || isMapped(meaning, this.#options) || isNamed
     return isWanted ? meaning : undefined
   }
 

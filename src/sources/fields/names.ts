@@ -1,6 +1,7 @@
 /** What the names of columns and keys mean: judged once for a list, or once for each shape of its records. */
 import { snakeCase } from '../../tasks/extras.js'
 import { ownKeys } from '../../tasks/task.js'
+import { withoutHidden } from '../../words.js'
 import { axesIn } from './axes.js'
 import type { Fields } from './options.js'
 import { synonyms } from './synonyms.js'
@@ -8,7 +9,10 @@ import { synonyms } from './synonyms.js'
 /** A column or a key, by the source's own word for it. */
 export type Thing = 'column' | 'key'
 
-export const normal = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, '')
+export const normal = (name: string): string => typed(name).replace(/[\s_-]+/g, '')
+
+/** A name as somebody types it who sees it: in lower case, without what can't be seen. */
+export const typed = (name: string): string => withoutHidden(name).trim().toLowerCase()
 
 /**
  * An object that inherits no names, so that a column may be called `__proto__`. V8 handles these several times
@@ -102,10 +106,10 @@ function knownIn(
 ): { found: Map<number, string>; copied: Meanings['copied'] } {
   const found = new Map<number, string>()
   const copied: { from: string; to: string }[] = []
-  const lower = meant.map((name) => name.toLowerCase())
+  const lower = meant.map(typed)
   for (const [key, column] of Object.entries(chosen)) {
     const exact = meant.indexOf(column.trim())
-    const index = exact >= 0 ? exact : lower.indexOf(column.trim().toLowerCase())
+    const index = exact >= 0 ? exact : lower.indexOf(typed(column))
     const first = found.get(index)
     if (first !== undefined) copied.push({ from: first, to: key })
     else if (index >= 0) found.set(index, key)

@@ -1,6 +1,7 @@
 /** Names and keys of a list that something else takes: what stood under them travels, under a name that is told. */
 import { describe, expect, test } from 'vitest'
 import { exactJson } from '../../../src/tasks/json/exact.js'
+import { placeOf } from '../../../src/tasks/place.js'
 import { read } from './read.js'
 
 describe('two columns that mean one', () => {
@@ -101,8 +102,76 @@ describe('both coordinates in one value', () => {
     ])
   })
 
+  test.each([
+    ['a Point', '010100000000000000000022400000000000004740'],
+    ['a Point, the other end first, with its SRID', '0020000001000010e640220000000000004047000000000000'],
+    ['a PointZ', '01010000a0e6100000000000000000224000000000000047400000000000000840'],
+    ['a PointM', '010100004000000000000022400000000000004740000000000000f03f'],
+    ['a PointZM', '01010000c0000000000000224000000000000047400000000000000840000000000000f03f'],
+    ["a PointZ in ISO's form", '01e9030000000000000000224000000000000047400000000000000840'],
+    ['a MultiPoint', '0104000020e610000001000000010100000000000000000022400000000000004740'],
+    ['a LineString', '01020000000200000000000000000022400000000000004740000000000000f03f0000000000000040'],
+  ] as const)('%s in the binary form of a database', async (_, hex) => {
+    const { reasons } = await coordinates(`"${hex.toUpperCase()}"`)
+    expect(reasons).toEqual(['coordinates are binary (WKB): let the query give ST_AsText(…) of them'])
+  })
+
   test('a text that is no point', async () => {
     for (const value of ['"{}"', '"{\\"coordinates\\""'])
       expect((await coordinates(value)).reasons).toEqual(['coordinates must be "lat, lon", WKT or a GeoJSON point'])
   })
+})
+
+test('of a GeoJSON feature, geometry, its members and properties that are there twice', async () => {
+  const properties = '"properties":{"name":"A"}'
+  const geometry = '"geometry":{"type":"Point","coordinates":[7,46]}'
+  for (const [key, members] of [
+    ['geometry', `${geometry},${properties},${geometry.replace('7', '8')}`],
+    ['coordinates', `${properties},${geometry.replace('}', ',"coordinates":[8,47]}')}`],
+    ['type', `${properties},${geometry.replace('}', ',"type":"MultiPoint"}')}`],
+    ['properties', `${geometry},${properties},${properties.replace('A', 'B')}`],
+  ] as const) {
+    const { reasons } = await read(
+      'a.geojson',
+      `{"type":"FeatureCollection","features":[{"type":"Feature",${members}}]}`,
+    )
+    expect(reasons).toEqual([`the key "${key}" is there twice, with two values`])
+  }
+})
+
+describe('characters of a name that nobody sees', () => {
+  const texts = [
+    ['a.csv', 'na\u00adme,\u2060lat,lon\u200b,no\u00adte\nA,1,2,n\n'],
+    ['a.json', '[{"na\u00adme":"A","\u2060lat":1,"lon\u200b":2,"no\u00adte":"n"}]'],
+    ['a.yaml', '- {"na\u00adme": A, "\u2060lat": 1, "lon\u200b": 2, "no\u00adte": n}'],
+  ] as const
+
+  test('keep none from meaning what it says, nor from being mapped', async () => {
+    for (const [file, text] of texts) {
+      expect((await read(file, text)).locations.map(exactJson), file).toEqual([
+        expect.stringMatching(/^\{"city":"A","latitude":"?1"?,"longitude":"?2"?,/),
+      ])
+      const options = { fields: { city: 'note', state: 'NAME' }, columns: ['note'] }
+      const { locations } = await read(file, text, options)
+      expect(locations, file).toMatchObject([{ city: 'n', state: 'A' }])
+      expect((await read(file, text, { columns: ['note'] })).locations, file).toMatchObject([{ 'no\u00adte': 'n' }])
+    }
+  })
+
+  test('are shown, and a hint has none of them', async () => {
+    const names = ['name,brei\u00adte\u200b,lon\nA,1,2\n', '[{"name":"A","brei\u00adte\u200b":1,"lon":2}]']
+    for (const text of names)
+      await expect(read(text.startsWith('[') ? 'a.json' : 'a.csv', text)).rejects.toMatchObject({
+        hint: expect.stringMatching(/are: name, brei\\u00adte\\u200b, lon\. .* fields: \{latitude: breite\}/),
+      })
+  })
+})
+
+test('a hidden character in a number is shown', () => {
+  for (const hidden of ['200b', '00ad', '2060'])
+    expect(
+      placeOf({ city: 'A', latitude: 1, longitude: `${String.fromCodePoint(Number.parseInt(hidden, 16))}7` }),
+    ).toMatchObject({
+      reason: expect.stringContaining(`not "\\u${hidden}7"`),
+    })
 })

@@ -5,10 +5,11 @@
 import { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
+import { visible, withoutHidden } from '../../../words.js'
 import { looksLikePair } from '../coordinates.js'
 import { optionsFor } from '../degrees.js'
 import type { Terms } from '../mapping.js'
-import { known } from '../names.js'
+import { known, typed } from '../names.js'
 import type { FieldOptions } from '../options.js'
 import { namesIn } from '../paths.js'
 import { likelyFor, needs, otherUnit } from './likely.js'
@@ -47,11 +48,11 @@ export class Judge {
 
   /** Judges a list that declares its columns. */
   declared(names: readonly string[], meanings: readonly string[], where: string, values: readonly unknown[]): void {
-    const lower = new Set(names.map((name) => name.trim().toLowerCase()))
+    const lower = new Set(names.map(typed))
     const sample = names.map((name, index) => ({ name, value: values[index] }))
     const isInside = (own: string): boolean => own.includes('.') && lower.has(own.split('.')[0]?.toLowerCase() ?? '')
     for (const [own, why] of this.#unmapped)
-      if (lower.has(own.trim().toLowerCase())) this.#unmapped.delete(own)
+      if (lower.has(typed(own))) this.#unmapped.delete(own)
       else if (!isInside(own)) throw this.#notFound(own, why, sample, where)
     const isInPair = (needed: string): boolean =>
       needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
@@ -72,9 +73,9 @@ export class Judge {
       if (isMalformed(made) || made[needed] !== undefined) this.#missing.delete(needed)
     const found = namesIn(record)
     if (this.#unmapped.size > 0) {
-      const there = new Set(found.map(({ name }) => name.toLowerCase()))
+      const there = new Set(found.map(({ name }) => typed(name)))
       for (const own of this.#unmapped.keys())
-        if (there.has(own.trim().toLowerCase()) || valueAt(record, own) !== undefined) this.#unmapped.delete(own)
+        if (there.has(typed(own)) || valueAt(record, own) !== undefined) this.#unmapped.delete(own)
     }
     if (this.#names.size < 300)
       for (const { name, value } of found) this.#names.set(name, this.#names.get(name) ?? value)
@@ -128,12 +129,12 @@ export class Judge {
     }
     const near = likely.get(needed)
     if (near === undefined) return otherUnit(needed, [...scalars.keys()]) ?? this.#plainHint(needed)
-    const mapped = [...likely].map(([key, own]) => `${key}: ${own}`).join(', ')
+    const mapped = [...likely].map(([key, own]) => `${key}: ${withoutHidden(own)}`).join(', ')
     const coordinates = [...likely].flatMap(([key, own]) => (key === 'city' ? [] : [scalars.get(own)]))
     const options = Object.entries(optionsFor(coordinates))
       .filter(([key, value]) => Reflect.get(this.#options, key) !== value)
       .map(([key, value]) => `, ${key}: ${JSON.stringify(value)}`)
-    return `Is it "${near}"? Map it, fields: {${mapped}}${options.join('')}.`
+    return `Is it "${visible(near)}"? Map it, fields: {${mapped}}${options.join('')}.`
   }
 
   #plainHint(needed: string): string {
@@ -141,7 +142,7 @@ export class Judge {
   }
 
   #inWords(sample: readonly Sample[]): string {
-    const names = sample.map(({ name }) => name)
+    const names = sample.map(({ name }) => visible(name))
     const more = names.length > shownNames ? `, and ${names.length - shownNames} more` : ''
     return `Its ${this.#terms.thing}s are: ${names.slice(0, shownNames).join(', ').slice(0, 500)}${more}.`
   }

@@ -1,5 +1,6 @@
 /** Which of the names that mean nothing to owm may mean what a location needs: for hints. */
 import { nearest } from '../../../errors/suggest.js'
+import { withoutHidden } from '../../../words.js'
 import { unitIn, wordsOf } from './units.js'
 
 /** What every location needs, and names that may stand for it. */
@@ -18,7 +19,7 @@ export function likelyFor(needed: string, names: readonly string[]): string | un
 }
 
 const isLikely = (name: string, needed: string): boolean =>
-  needs.find(([each]) => each === needed)?.[1].test(name) === true
+  needs.find(([each]) => each === needed)?.[1].test(withoutHidden(name)) === true
 
 const unitOf = (name: string, needed: string): ReturnType<typeof unitIn> =>
   needed === 'latitude' || needed === 'longitude' ? unitIn(name, needed) : undefined
