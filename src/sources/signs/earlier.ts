@@ -1,6 +1,6 @@
 /** What an answer says of pages before it: then it isn't the first one. */
 import { linksIn, nextOf } from './links.js'
-import { type Member, membersOf } from './members.js'
+import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
 
 const firstNames = /^(is)?first(page)?$/
@@ -11,7 +11,7 @@ const offsetNames = /^(offset|skip|startindex|startat)$/
 const limitNames = /^(limit|perpage|pagesize|maxresults|maxrecords|resultsperpage|itemsperpage)$/
 
 /** A flag that says so, whatever the pages are counted by. */
-export const saidBefore = (json: unknown, list?: string): Member | undefined => membersOf(json, list).find(isFlagged)
+export const saidBefore = (members: readonly Member[]): Member | undefined => members.find(isFlagged)
 
 const isFlagged = ({ name, value, isNear }: Member): boolean =>
   isNear && ((firstNames.test(name) && value === false) || (beforeNames.test(name) && value === true))

@@ -1,7 +1,7 @@
 /** What an answer says of the list as a whole, and what is relied on: how long it is, and whether it goes on. */
 
 import { isTree } from '../../tasks/json/tree.js'
-import { type Member, membersOf } from './members.js'
+import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
 
 const totalNames =
@@ -20,35 +20,30 @@ export const nextNames = {
 export const deepest = 4
 
 /** The numbers that may be that of all items. */
-export function totalsIn(json: unknown, list?: string): readonly Member[] {
+export function totalsIn(members: readonly Member[]): readonly Member[] {
   // Elasticsearch has {"total": {"value": 250}}, which may be a lower bound: no other number is its total.
-  return find(json, list, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
+  return find(members, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
 }
 
 /** The members that fit: of those beside the list, or in what is about it, the outermost; where none is, any. */
-function find(
-  json: unknown,
-  list: string | undefined,
-  fits: (value: unknown) => boolean,
-  names: RegExp,
-): readonly Member[] {
-  const found = membersOf(json, list).filter(({ key = '', value }) => names.test(key) && fits(value))
+function find(members: readonly Member[], fits: (value: unknown) => boolean, names: RegExp): readonly Member[] {
+  const found = members.filter(({ key = '', value }) => names.test(key) && fits(value))
   const near = found.filter(({ isNear }) => isNear)
   const outermost = Math.min(...near.map(({ level }) => level))
   return near.length > 0 ? near.filter(({ level }) => level === outermost) : found
 }
 
 /** The number of all pages. */
-export function pagesIn(json: unknown, list?: string): number | undefined {
-  const found = find(json, list, (value) => wholeOf(value) !== undefined, pagesNames)
+export function pagesIn(members: readonly Member[]): number | undefined {
+  const found = find(members, (value) => wholeOf(value) !== undefined, pagesNames)
   return found.length === 1 ? wholeOf(found[0]?.value) : undefined
 }
 
 /** Whether the answer says that more follows, or that nothing does. */
-export function hasMore(json: unknown, list?: string): boolean | undefined {
+export function hasMore(members: readonly Member[]): boolean | undefined {
   const isFlag = (value: unknown): boolean => typeof value === 'boolean'
-  const more = find(json, list, isFlag, moreNames).map(({ value }) => value === true)
-  const last = find(json, list, isFlag, lastNames).map(({ value }) => value !== true)
+  const more = find(members, isFlag, moreNames).map(({ value }) => value === true)
+  const last = find(members, isFlag, lastNames).map(({ value }) => value !== true)
   const [first, ...others] = more.length > 0 ? more : last
   return others.every((other) => other === first) ? first : undefined
 }

@@ -15,9 +15,9 @@ import { oneLine } from './tree.js'
 export function partIn(document: unknown, items: number): string | undefined {
   const refusal = refusalIn(document)
   if (refusal) return `says that it is an error: ${refusal.said}`
-  const more = hasMore(document)
-  if (more) return 'says that more follows'
   const members = membersOf(document)
+  const more = hasMore(members)
+  if (more) return 'says that more follows'
   const signs = signsIn(members)
   for (const kind of ['next', 'more', 'pages', 'items'] as const) {
     const most = { next: 0, more: 0, pages: 1, items }[kind]
@@ -26,7 +26,7 @@ export function partIn(document: unknown, items: number): string | undefined {
   }
   const later = laterPage(members)
   if (later) return `says that it isn't the first page: ${later.at} is ${oneLine(exactJson(later.value) ?? '')}`
-  const limit = isSilent(members) && totalsIn(document).length === 0 ? limitIn(members, items) : undefined
+  const limit = isSilent(members) && totalsIn(members).length === 0 ? limitIn(members, items) : undefined
   return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }
 

@@ -13,8 +13,8 @@ import { brokenIn, type Records, type TextList } from '../../formats/records.js'
 import { saidBefore } from '../../signs/earlier.js'
 import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { areLinks } from '../../signs/links.js'
-import { hasMore, pagesIn, totalsIn } from '../../signs/marks.js'
-import { membersOf } from '../../signs/members.js'
+import { hasMore, pagesIn } from '../../signs/marks.js'
+import { type Member, membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
 import { type Found, find, oneLine, valueAt } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
@@ -106,13 +106,13 @@ export class Reader {
       records,
       position: (index, field) => `, ${places[index]?.(field) ?? ''}`,
       mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
-      total: totalIn(undefined, [], headers, this.#given, false, wrong),
+      total: totalIn(undefined, [], headers, this.#given, { ...about, isFirst: false }),
       pages: undefined,
       next:
         pagination.type === 'link' && next !== false ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
-      ...signsOf(undefined, undefined, answer, this.#given),
+      ...signsOf([], answer, this.#given),
       doubt: this.#endings.doubt(answer, [], records.length),
     }
   }
@@ -159,7 +159,7 @@ export class Reader {
   }
 
   #page(json: unknown, answer: Answer, about: About): Page {
-    const { where, isFirst, wrong } = about
+    const { where, wrong } = about
     const refusal = refusalIn(json, this.#given.ok)
     if (refusal) this.#refuse(refusal, about)
     checkProjection(json, where)
@@ -171,21 +171,21 @@ export class Reader {
     this.#mustEndWell(page.records, about)
     // Where the answer is the list itself, or a place, its members say nothing of the list.
     const list = this.#itemsAt
-    const told = list === undefined ? undefined : json
-    this.#mustBegin(told, about)
-    const says = hasMore(told, list)
+    const beside = list === undefined ? [] : membersOf(json, list)
+    this.#mustBegin(beside, about)
+    const says = hasMore(beside)
     const more = says && this.#given.next === false ? undefined : says
     const isOpen = next === undefined && more !== false
     return {
       ...page,
       mark: exactJson([items.length, items[0]?.value, items.at(-1)?.value]) ?? '',
-      total: totalIn(json, totalsIn(told, list), answer.headers, this.#given, isFirst, wrong),
-      pages: this.#given.next === false ? undefined : pagesIn(told, list),
+      total: totalIn(json, beside, answer.headers, this.#given, about),
+      pages: this.#given.next === false ? undefined : pagesIn(beside),
       next,
       hasMore: more,
       hasLinks,
-      ...signsOf(told, list, answer, this.#given),
-      doubt: this.#endings.doubt(answer, membersOf(told, list), items.length, isNull && isOpen),
+      ...signsOf(beside, answer, this.#given),
+      doubt: this.#endings.doubt(answer, beside, items.length, isNull && isOpen),
     }
   }
 
@@ -197,9 +197,9 @@ export class Reader {
   }
 
   /** Throws where counting was to begin with 1, and there is a page before that. */
-  #mustBegin(told: unknown, { where, isFirst }: About): void {
+  #mustBegin(beside: readonly Member[], { where, isFirst }: About): void {
     const { start } = this.#given.pagination
-    const before = isFirst && start === 1 ? saidBefore(told, this.#itemsAt) : undefined
+    const before = isFirst && start === 1 ? saidBefore(beside) : undefined
     if (before === undefined) return
     const message = `${where} says that there is a page before it: ${before.at} is ${String(before.value)}.`
     throw new ConfigurationError(masked(message, this.#secrets), {
@@ -282,7 +282,7 @@ export class Reader {
   }
 }
 
-interface About {
+export interface About {
   readonly where: string
   readonly isFirst: boolean
   readonly wrong: Wrong

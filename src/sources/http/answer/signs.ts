@@ -1,24 +1,20 @@
 /** Signs in an answer and its headers that its list has more than was read. */
 import { nextOf } from '../../signs/links.js'
-import { membersOf, membersOfHeader } from '../../signs/members.js'
+import { type Member, membersOfHeader } from '../../signs/members.js'
 import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/signs.js'
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
 import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 
-/**
- * @param json undefined where the answer is nothing but the list, or isn't JSON
- * @param list the path of its list
- */
+/** @param beside what stands beside the list */
 export function signsOf(
-  json: unknown,
-  list: string | undefined,
+  beside: readonly Member[],
   { headers, url, status }: Answer,
   given: Options,
 ): Pick<Page, 'signs' | 'isSilent'> {
   const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
-  const members = [...membersOf(json, list), ...told]
+  const members = [...beside, ...told]
   const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
   const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
   return {

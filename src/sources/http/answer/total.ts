@@ -1,21 +1,22 @@
 /** How long an answer says that its list is. */
-import { type Found, shapeOf, valueAt, wholeOf } from '../../signs/tree.js'
+import { totalsIn } from '../../signs/marks.js'
+import type { Member } from '../../signs/members.js'
+import { shapeOf, valueAt, wholeOf } from '../../signs/tree.js'
 import type { Options } from '../options.js'
 import { type Answer, headerOf } from '../request.js'
-import { only, type Wrong } from './index.js'
+import { type About, only } from './index.js'
 
 /**
  * The number of all items.
  *
- * @param totals what may be it, by its name
+ * @param beside what stands beside the list
  */
 export function totalIn(
   json: unknown,
-  totals: readonly Found[],
+  beside: readonly Member[],
   headers: Answer['headers'],
   { total: path }: Options,
-  isFirst: boolean,
-  wrong: Wrong,
+  { isFirst, wrong }: About,
 ): number | undefined {
   if (path === false) return undefined
   if (path !== undefined) {
@@ -25,5 +26,5 @@ export function totalIn(
       throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
     return total
   }
-  return wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', totals, wrong)?.value)
+  return wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', totalsIn(beside), wrong)?.value)
 }
