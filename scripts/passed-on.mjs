@@ -41,7 +41,7 @@ export const passedOn = {
   'src/sources/http/errors.ts message': ['… answered …: …'],
   'src/sources/http/errors.ts `${message}${again}`': ['… answered …: …'],
   // An error's own words, with another hint or at another place.
-  'src/cli/actions/dry-run.ts warning': [],
+  'src/cli/actions/produce/dry-run.ts warning': [],
   'src/cli/actions/plan/plan.ts warning': [],
   "src/cli/actions/served.ts paceInWords(pace) ?? ''": [
     '… shorter than the … minutes between scheduled times: most windows are skipped',

@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags'
-import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce.js'
+import { nothingProduced, type ProduceResult, produce } from '../cli/actions/produce/produce.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, forceSource, shard, strict, waiting } from '../cli/flags.js'
 import { observed } from '../cli/observed.js'
 
-export type { ProduceResult } from '../cli/actions/produce.js'
+export type { ProduceResult } from '../cli/actions/produce/produce.js'
 
 export default class Produce extends OwmCommand<ProduceResult> {
   static override summary = 'Make a task of every configured location and deliver it.'

@@ -244,8 +244,8 @@ export class Contact {
   async writeReceipts(): Promise<void> {
     const { outbox, pipeline } = this.#deps
     for (const { receipt, brought } of await outbox.ledger.wholeSlots(pipeline, outbox.ackedSeq)) {
-      const sink = await this.#sinkForReceipts()
-      const write = sink?.receipt?.bind(sink)
+      await this.make()
+      const write = this.#sink?.receipt?.bind(this.#sink)
       if (write && receipt) await this.attempt(() => write(this.#attachment, receipt, brought))
       step('receipt:written')
       // guard: fence-over-left-out
@@ -263,11 +263,6 @@ export class Contact {
     if (!at) return
     await this.attempt(() => place(attachment, at, this.#generation))
     this.#after = at
-  }
-
-  async #sinkForReceipts(): Promise<Sink | undefined> {
-    await this.make()
-    return this.#sink
   }
 
   /** The ids of all tasks that the sink holds, once it is compared; undefined where it can't say. */

@@ -97,16 +97,11 @@ export function nothingGiven(name: string, { read, leftOut = 0 }: Given): string
  * @param page undefined where there is none
  */
 export function judgePage(source: SourceDeps, page: LocationBatch | undefined): string {
-  const { name } = source
   const rejects = page ? rejectsIn(page) : new Rejects()
-  if (!page) {
-    const error = tooFew(name, { given: { read: 0, usable: 0 } }, minimumOf(source, undefined), rejects, false)
-    if (error) throw error
-    return ''
-  }
-  const read = page.locations.length
-  const given = { read, usable: read - rejects.count }
-  const error = tooFew(name, { given }, { locations: 0 }, rejects, false)
+  const read = page?.locations.length ?? 0
+  // One page says nothing of how many there are in all.
+  const minimum = page ? { locations: 0 } : minimumOf(source, undefined)
+  const error = tooFew(source.name, { given: { read, usable: read - rejects.count } }, minimum, rejects, false)
   if (error) throw error
   return rejects
     .commonest()

@@ -11,7 +11,7 @@ import { depsOf, lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { oneRun } from '../look/runs/one-run.js'
-import { agendaOf, run as produceRun, tellOtherList } from '../produce.js'
+import { agendaOf, run as produceRun, tellOtherList } from '../produce/produce.js'
 import { tellAllRejects, tellLeft } from '../rejects.js'
 import { type DeliveryResult, noteDelivered, nothingSent, withOutbox } from '../served.js'
 import { canAsk, isConfirmed } from './ask.js'

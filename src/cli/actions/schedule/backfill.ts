@@ -20,7 +20,7 @@ import {
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { ownerOf } from '../../owner.js'
-import { mustNotBeFar, run } from '../produce.js'
+import { mustNotBeFar, run } from '../produce/produce.js'
 import { rejections, tellAllRejects } from '../rejects.js'
 import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind } from '../served.js'
 

@@ -14,7 +14,7 @@ import type { Done } from '../../command.js'
 import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
 import { type Configure, observed } from '../../observed.js'
 import { worst } from '../../report.js'
-import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from '../produce.js'
+import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from '../produce/produce.js'
 
 /** What `owm schedule run --json` prints when it ends; before that, each start prints what `owm produce` does. */
 export interface ScheduleRunResult {

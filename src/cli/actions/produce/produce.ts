@@ -1,14 +1,14 @@
 /** `owm produce`: a configuration's parts put to work, and what they did. */
-import type { Loaded } from '../../config/load.js'
-import { type InputRejectedError, UsageError } from '../../errors/index.js'
-import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import type { RejectedFor } from '../../pipeline/input/rejects.js'
-import type { SinkDeps } from '../../pipeline/parts.js'
-import type { ProduceOptions, ProduceSummary } from '../../pipeline/produce.js'
-import type { Agenda } from '../../pipeline/slots/agenda.js'
-import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { byTime, slotOf } from '../../tasks/slot.js'
-import type { Done } from '../command.js'
+import type { Loaded } from '../../../config/load.js'
+import { type InputRejectedError, UsageError } from '../../../errors/index.js'
+import type { Outbox, RunRow } from '../../../outbox/outbox.js'
+import type { RejectedFor } from '../../../pipeline/input/rejects.js'
+import type { SinkDeps } from '../../../pipeline/parts.js'
+import type { ProduceOptions, ProduceSummary } from '../../../pipeline/produce.js'
+import type { Agenda } from '../../../pipeline/slots/agenda.js'
+import type { OnTime } from '../../../pipeline/slots/on-time.js'
+import { byTime, slotOf } from '../../../tasks/slot.js'
+import type { Done } from '../../command.js'
 import {
   type ChosenSource,
   depsOf,
@@ -19,23 +19,23 @@ import {
   sinkOf,
   sourceOf,
   tracing,
-} from '../compose.js'
-import { slotNamed, type WaitFlags, waitMsOf } from '../flags.js'
-import { count, leftIn, locationsRead, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
-import { rejections, tellAllRejects } from './rejects.js'
+} from '../../compose.js'
+import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
+import { count, plural, stopwatch } from '../../format.js'
+import { rejections, tellAllRejects } from '../rejects.js'
 import {
   coveredBy,
   type DeliveryResult,
   noteDelivered,
   nothingSent,
-  slotsInWords,
   tellLeftBehind,
   tellMissed,
   tellPace,
   tellUnscheduled,
   tellVolatile,
   withOutbox,
-} from './served.js'
+} from '../served.js'
+import { lineOf } from './line.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult extends DeliveryResult {
@@ -117,7 +117,7 @@ export async function produce(
     await tellUnscheduled(named, schedule, around)
   }
   // Wrong settings are reported before anything is touched.
-  const cadence = await (await import('../../config/filters.js')).cadenceKept(loaded)
+  const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) {
@@ -163,7 +163,7 @@ function slotGiven(given: string | undefined, { env }: Surroundings): string | u
 
 /** The newest scheduled time, null where none has come yet. */
 async function newestTime({ timetable, now }: OnTime): Promise<string | null> {
-  const time = (await import('../../schedule/due.js')).newest(timetable, now())
+  const time = (await import('../../../schedule/due.js')).newest(timetable, now())
   return time === undefined ? null : slotOf(time)
 }
 
@@ -179,10 +179,10 @@ export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'T
 /** What a start is for: the slot that was named, what is due, or else the time of the start. */
 export async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
   if (schedule) {
-    const { named: oneNamed, onTime } = await import('../../pipeline/slots/on-time.js')
+    const { named: oneNamed, onTime } = await import('../../../pipeline/slots/on-time.js')
     return named === undefined ? onTime(schedule) : oneNamed(named, schedule)
   }
-  return (await import('../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
+  return (await import('../../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
 }
 
 /** Reads and delivers, with the parts that a configuration makes. */
@@ -192,7 +192,7 @@ export async function run(
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   around: Surroundings,
 ): Promise<ProduceSummary> {
-  const { produce } = await import('../../pipeline/produce.js')
+  const { produce } = await import('../../../pipeline/produce.js')
   const { taskNamespace: namespace, outbox } = loaded.settings
   const deps = await depsOf(loaded, parts, around)
   return produce(
@@ -207,7 +207,7 @@ async function strictly(
   { run, rejects, served }: ProduceSummary,
   outbox: Outbox,
 ): Promise<InputRejectedError[]> {
-  const { rejectsOf } = await import('../../pipeline/input/left-rejects.js')
+  const { rejectsOf } = await import('../../../pipeline/input/left-rejects.js')
   const all = rejects.count < run.rejected ? await rejectsOf(run, outbox) : rejects
   const slots = [...served, run].filter(({ rejected }) => rejected > 0).map(({ slot }) => slot)
   slots.sort(byTime)
@@ -278,55 +278,4 @@ async function tellShrunk(
     `the list has ${plural(last - fewer, 'location')}, and had ${count(last)} for the slot ${before.slot}; ` +
       '`source.minShare: 0.5` refuses a list that is suddenly half as long',
   )
-}
-
-const otherSlots = ({ served, slot }: Pick<ProduceResult, 'served' | 'slot'>): string[] =>
-  slotsInWords(
-    served.filter((other) => other.slot !== slot),
-    'also ',
-  )
-
-/** What is said of a slot that is read no more: this start may have delivered what was left of it, or of others. */
-function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceResult, run: RunRow): string {
-  const others = otherSlots({ served, slot })
-  if (run.state === 'discarded') return [`slot ${slot}: discarded (run ${run.runId})`, ...others].join(', ')
-  const isLeft = served.some((other) => other.slot === slot)
-  const done = [...tasksDelivered(sink), ...leftIn(outbox)]
-  if (sink.delivered + outbox.pending + others.length === 0 || !isLeft)
-    return [
-      `slot ${slot}: delivered before (run ${run.runId}), nothing to do`,
-      ...(others.length > 0 ? [[...slotsInWords(served), ...done, seconds(durationMs)].join(', ')] : []),
-    ].join('; ')
-  const were = run.state === 'done' && sink.delivered === 0 ? 'delivered' : 'read'
-  return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done, ...others, seconds(durationMs)].join(', ')
-}
-
-function lineOf(
-  result: ProduceResult,
-  { run, alreadyComplete }: ProduceSummary,
-  { covers, isNew }: { covers: number; isNew: boolean },
-): string {
-  const { slot, source, outbox, sink, durationMs } = result
-  const { rejected, repeated } = run
-  const duplicates = run.duplicates - repeated // within the list
-  const isAll = run.persisted === 0 && rejected === 0
-  // What an earlier start had stored alone may only now be in the sink.
-  const where = outbox.pending > 0 || (isAll && sink.delivered > 0) ? 'in the outbox' : 'there'
-  if (alreadyComplete) return lineOfSlotBefore(result, run)
-  return [
-    `slot ${slot}: ${locationsRead(source)}`,
-    ...(repeated > 0 ? [`${isAll ? 'all' : count(repeated)} ${where} already`] : []),
-    ...(source.notDue ? [`${count(source.notDue)} not due`] : []),
-    ...(source.skipped ? [`${plural(source.skipped, 'older window')} skipped`] : []),
-    ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
-    ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
-    ...(covers > 0 ? [`covers ${plural(covers, 'scheduled time')} before it`] : []),
-    ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
-    ...(sink.held ? [`${count(sink.held)} left out, since the sink holds them`] : []),
-    ...tasksDelivered(sink, repeated > 0),
-    ...leftIn(outbox),
-    ...otherSlots(result),
-    ...(isNew ? [`the outbox ${outbox.path} is new`] : []),
-    seconds(durationMs),
-  ].join(', ')
 }

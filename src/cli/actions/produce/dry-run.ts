@@ -1,15 +1,15 @@
 /** `owm produce --dry-run`: what a start would send now. */
-import type { Loaded } from '../../config/load.js'
-import type { LastList } from '../../pipeline/dry-run.js'
-import type { DueOf } from '../../pipeline/input/cadence.js'
-import type { OnTime } from '../../pipeline/slots/on-time.js'
-import { slotOf } from '../../tasks/slot.js'
-import type { Done } from '../command.js'
-import { type ChosenSource, type Surroundings, tracing } from '../compose.js'
-import { count, harmless, locationsRead, plural } from '../format.js'
-import { ownerOf } from '../owner.js'
+import type { Loaded } from '../../../config/load.js'
+import type { LastList } from '../../../pipeline/dry-run.js'
+import type { DueOf } from '../../../pipeline/input/cadence.js'
+import type { OnTime } from '../../../pipeline/slots/on-time.js'
+import { slotOf } from '../../../tasks/slot.js'
+import type { Done } from '../../command.js'
+import { type ChosenSource, type Surroundings, tracing } from '../../compose.js'
+import { count, harmless, locationsRead, plural } from '../../format.js'
+import { ownerOf } from '../../owner.js'
+import { rejections, tellRejects } from '../rejects.js'
 import { filteredOut, type ProduceResult } from './produce.js'
-import { rejections, tellRejects } from './rejects.js'
 
 interface Shown {
   readonly cadence: string | null
@@ -37,11 +37,11 @@ export async function dueInDryRun(
   { cadence, schedule, named, now }: Shown,
 ): Promise<DueNow> {
   const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }, { newest }, { wouldServe }] = await Promise.all([
-    import('../../pipeline/input/cadence.js'),
-    import('../../outbox/inspect/ledger/slots.js'),
-    import('../../outbox/inspect/ledger/windows.js'),
-    import('../../schedule/due.js'),
-    import('../../pipeline/slots/on-time.js'),
+    import('../../../pipeline/input/cadence.js'),
+    import('../../../outbox/inspect/ledger/slots.js'),
+    import('../../../outbox/inspect/ledger/windows.js'),
+    import('../../../schedule/due.js'),
+    import('../../../pipeline/slots/on-time.js'),
   ])
   const newestTime = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? newestTime : Date.parse(named)
@@ -72,7 +72,7 @@ export async function dueInDryRun(
 /** The list that a start would compare with `source.minShare`; undefined without one. */
 export async function lastListOf({ minShare, digest }: ChosenSource, { settings }: Loaded): Promise<LastList> {
   if (minShare === undefined) return undefined
-  const { lastListIn } = await import('../../outbox/inspect/ledger/last-list.js')
+  const { lastListIn } = await import('../../../outbox/inspect/ledger/last-list.js')
   return lastListIn(settings.outbox.path, digest)
 }
 
@@ -84,9 +84,9 @@ export async function dryRun(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const [{ dryRun }, { cadenceCheck, cadenceOf }, { parseJson }] = await Promise.all([
-    import('../../pipeline/dry-run.js'),
-    import('../../pipeline/input/cadence.js'),
-    import('../../tasks/json/parse.js'),
+    import('../../../pipeline/dry-run.js'),
+    import('../../../pipeline/input/cadence.js'),
+    import('../../../tasks/json/parse.js'),
   ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
