@@ -4,14 +4,15 @@
  *     pending --refused--> dead --retry--> retried (pending again, under a new seq; also where its slot is read again)
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
-import { In, LessThan, LessThanOrEqual } from 'typeorm'
+import { LessThan, LessThanOrEqual } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
+import { deadBySlot } from './inspect/totals.js'
 import { cut, placed, taskIn } from './intake.js'
 import type { Queue } from './queue.js'
 import { openAgain } from './runs/holder.js'
 import { among, ofRun } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
-import { batches, deadTasks, type RunRow, runs, states } from './sqlite/entities.js'
+import { batches, deadTasks, runs, states } from './sqlite/entities.js'
 import { storeBatches } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
@@ -99,10 +100,11 @@ export class DeadLetters {
     return this.#database.inTurn((manager) => manager.countBy(deadTasks, { fate: 'dead', diedAt: LessThan(before) }))
   }
 
-  /** How many dead tasks these runs have. */
-  async countOf(ofSlot: readonly RunRow[]): Promise<number> {
-    const run = In(ofSlot.map(({ id }) => id))
-    return this.#database.inTurn((manager) => manager.countBy(deadTasks, { run, fate: 'dead' }))
+  /** How many dead tasks each of these slots has, the oldest slot first: those that have any. */
+  async ofSlots(slots: readonly string[]): Promise<Map<string, number>> {
+    const dead = await this.#database.inTurn(deadBySlot)
+    const named = new Set(slots)
+    return new Map([...dead].filter(([slot]) => named.has(slot)))
   }
 
   /** Gives up the dead tasks that died before a time; their runs remember how many. Returns how many. */

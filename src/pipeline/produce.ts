@@ -37,7 +37,7 @@ import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
 import { type Where, whereIs } from './slots/served-before.js'
 import { leaveOtherShards } from './slots/shards.js'
-import { earlierRefusals, undelivered } from './undelivered.js'
+import { refusedBefore, undelivered } from './undelivered.js'
 
 export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
   agenda: Agenda
@@ -111,8 +111,10 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const ofSlot = await outbox.ledger.ofSlot(run.slot)
   const read = readInstead(run, ofSlot)
   errors.push(...(await undelivered(delivered, deps)))
+  const workedOn = [...slots, ...slotsOf(due), run.slot]
   // guard: dead-told-again
-  if (options.flush) errors.push(...(await earlierRefusals(ofSlot, delivered, deps)))
+  if (options.flush && delivered.refused === 0)
+    errors.push(...refusedBefore(await outbox.deadLetters.ofSlots(workedOn), deps.sink.name))
   deps.onRun?.(read)
   return {
     ...delivered,

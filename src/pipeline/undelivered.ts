@@ -1,6 +1,5 @@
 /** Tasks that aren't in the sink, and won't come there by themselves, as errors: it refused them, or has lost them. */
 import { type OwmError, RefusedError, SinkLostError } from '../errors/index.js'
-import type { RunRow } from '../outbox/outbox.js'
 import { plural } from '../words.js'
 import type { Delivered, Deps } from './parts.js'
 
@@ -16,21 +15,34 @@ function refusals({ refused }: Delivered, { sink }: Deps): OwmError[] {
   return [new RefusedError(`${what}: set aside as dead, the others went on.`, { hint: ofDeadLetters })]
 }
 
-/** Why a slot that nothing is left to do for isn't in the sink as a whole: an earlier start has set tasks aside. */
-export async function earlierRefusals(
-  ofSlot: readonly RunRow[],
-  { refused }: Delivered,
-  deps: Deps,
-): Promise<OwmError[]> {
-  const dead = refused > 0 ? 0 : await deps.outbox.deadLetters.countOf(ofSlot)
-  if (dead === 0) return []
-  const slot = ofSlot[0]?.slot
-  const what = `${plural(dead, 'task')} of the slot ${slot} ${dead === 1 ? 'is a dead letter' : 'are dead letters'}`
-  const them = dead === 1 ? 'it' : 'them'
+/** How many tasks of which slots, the oldest first. */
+type OfSlots = ReadonlyMap<string, number>
+
+/** Why slots that nothing is left to do for aren't in the sink as a whole: earlier starts have set tasks aside. */
+export function refusedBefore(dead: OfSlots, sink: string): OwmError[] {
+  if (dead.size === 0) return []
+  const tasks = sumOf(dead)
+  const what = `${inWords(dead)} ${tasks === 1 ? 'is a dead letter' : 'are dead letters'}`
+  const them = tasks === 1 ? 'it' : 'them'
+  return [new RefusedError(`${what}: the sink ${sink} had refused ${them} for good.`, { hint: ofDeadLetters })]
+}
+
+/** Likewise, where the sink's receipts tell of them: another outbox has served these slots. */
+export function refusedElsewhere(dead: OfSlots): OwmError[] {
+  const [first] = dead.keys()
+  if (first === undefined) return []
   return [
-    new RefusedError(`${what}: the sink ${deps.sink.name} had refused ${them} for good.`, { hint: ofDeadLetters }),
+    new RefusedError(`${inWords(dead)}: another outbox has set them aside.`, {
+      hint:
+        'The sink had refused them. `owm outbox retry`, with that outbox, puts them back; where it is gone, ' +
+        `\`owm produce --slot ${first} --again\` delivers what the sink doesn't hold.`,
+    }),
   ]
 }
+
+const sumOf = (tasks: OfSlots): number => [...tasks.values()].reduce((sum, one) => sum + one, 0)
+
+const inWords = (tasks: OfSlots): string => `${plural(sumOf(tasks), 'task')} of the ${slotsInWords([...tasks.keys()])}`
 
 const ofDeadLetters =
   '`owm outbox inspect --state dead` says why; `owm outbox retry` puts them back, ' +
@@ -38,6 +50,12 @@ const ofDeadLetters =
 
 /** Slots that an error names. */
 const slotsNamed = 5
+
+/** `slot A`, `slots A, B and 3 more`. */
+function slotsInWords(slots: readonly string[]): string {
+  const more = slots.length > slotsNamed ? ` and ${slots.length - slotsNamed} more` : ''
+  return `slot${slots.length === 1 ? '' : 's'} ${slots.slice(0, slotsNamed).join(', ')}${more}`
+}
 
 /** What the sink lost for good is told once, and shown by the ledger until it is read again or given up. */
 async function losses(delivered: Delivered, { outbox }: Deps): Promise<OwmError[]> {
@@ -47,12 +65,10 @@ async function losses(delivered: Delivered, { outbox }: Deps): Promise<OwmError[
   const tasks = lost.reduce((sum, run) => sum + run.lost, 0)
   delivered.lost = tasks
   const slots = [...new Set(lost.map(({ slot }) => slot))]
-  const named = slots.slice(0, slotsNamed).join(', ')
-  const more = slots.length > slotsNamed ? ` and ${slots.length - slotsNamed} more` : ''
   return [
     new SinkLostError(
       `The sink has lost ${plural(tasks, 'task')} that are too old to be delivered again, ` +
-        `no longer kept, or from before another sink's turn: slot${slots.length === 1 ? '' : 's'} ${named}${more}.`,
+        `no longer kept, or from before another sink's turn: ${slotsInWords(slots)}.`,
       {
         hint:
           '`owm produce --slot TIME --again` reads such a slot again under the same task ids; ' +

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../../src/errors/index.js'
 import type { SlotsSeen } from '../../src/outbox/inspect/ledger/slots.js'
-import { type AskReceipts, unserved } from '../../src/pipeline/slots/backfill.js'
+import { type AskReceipts, refusedIn, unserved } from '../../src/pipeline/slots/backfill.js'
 import type { Receipt } from '../../src/plugin.js'
 import { slotOf } from '../../src/tasks/slot.js'
 
@@ -31,16 +31,13 @@ test('what is older than the receipts that the sink gives is asked for slot by s
   const [gap, gone] = [slotOf(start + 7 * minute), slotOf(start + 9 * minute)]
   const kept = times(1_200).filter((time) => slotOf(time) !== gap)
   const { ask, asked } = keeping(kept.map((time) => receiptOf(time, slotOf(time) === gone)))
-  expect(await unserved(times(1_200), nothing, ask, source)).toEqual({
-    slots: [gap, gone],
-    served: 1_198,
-    givenUp: [],
-    divided: [],
-  })
+  const { served, ...others } = await unserved(times(1_200), nothing, ask, source)
+  expect(others).toEqual({ slots: [gap, gone], givenUp: [], divided: [] })
+  expect(served.length).toBe(1_198)
   expect(asked.length).toBe(1 + 200)
   // What the outbox has forgotten, the sink still knows.
   const forgotten = { ...nothing, newestDeletedSlot: slotOf(start + 1_199 * minute) }
-  expect((await unserved(times(7), forgotten, ask, source)).served).toBe(7)
+  expect((await unserved(times(7), forgotten, ask, source)).served.length).toBe(7)
   await expect(unserved(times(8), forgotten, ask, source)).rejects.toThrow(UsageError)
 })
 
@@ -48,4 +45,32 @@ test('10,000 slots are served, one more is a slip; what is served already does n
   const { ask } = keeping([receiptOf(start)])
   expect((await unserved(times(10_001), nothing, ask, source)).slots.length).toBe(10_000)
   await expect(unserved(times(10_002), nothing, ask, source)).rejects.toThrow(/More than 10000/)
+})
+
+test('what is dead of a served slot is told by its row, of one that others served by the receipts of all', async () => {
+  const [own, noted, whole] = times(3).map(slotOf)
+  const row = { state: 'done', runId: 'r', shard: null, read: 3, from: null } as const
+  const known: SlotsSeen = {
+    ...nothing,
+    slots: [
+      { ...row, slot: own ?? '', persisted: 2, rejected: 1, dead: 1 },
+      { ...row, slot: noted ?? '', persisted: 0, rejected: 0, dead: 0 },
+    ],
+  }
+  const given = (time: number, shard: number, shards: number, dead: number): Receipt => ({
+    ...receiptOf(time),
+    ...{ shard, shards, dead, rejected: dead },
+  })
+  const [first = 0, second = 0, third = 0] = times(3)
+  const kept = [given(first, 0, 1, 5), given(second, 0, 1, 2), given(third, 0, 2, 1), given(third, 1, 2, 3)]
+  const { served } = await unserved(times(3), known, keeping(kept).ask, source)
+  expect(served).toEqual([
+    { slot: own, dead: 1, deadElsewhere: 0, rejected: 1 },
+    { slot: noted, dead: 0, deadElsewhere: 2, rejected: 0 },
+    { slot: whole, dead: 0, deadElsewhere: 4, rejected: 4 },
+  ])
+  expect(refusedIn(served, 'redis').map(({ message }) => message)).toEqual([
+    `1 task of the slot ${own} is a dead letter: the sink redis had refused it for good.`,
+    `6 tasks of the slots ${noted}, ${whole}: another outbox has set them aside.`,
+  ])
 })

@@ -98,3 +98,23 @@ export function rejections(source: string | null, rejects: Rejects, slots?: stri
   const locations = plural(rejects.count, 'location')
   return [new InputRejectedError(`${locations} of the source ${source} can't be used${where}.`, { hint })]
 }
+
+/** With `--strict`: what is said of slots that an earlier start served, or another outbox. */
+export function rejectedBefore(
+  source: string,
+  served: readonly { slot: string; rejected: number }[],
+): InputRejectedError[] {
+  const found = served.filter(({ rejected }) => rejected > 0)
+  const [first, last] = [found[0], found.at(-1)]
+  if (!first || !last) return []
+  const locations = plural(
+    found.reduce((sum, { rejected }) => sum + rejected, 0),
+    'location',
+  )
+  const slots = first === last ? `the slot ${first.slot}` : `slots from ${first.slot} to ${last.slot}`
+  const hint =
+    '`owm outbox inspect --state rejected` shows which and why, with the outbox that served them. ' +
+    'Once the list is mended, `owm produce --slot TIME` reads such a slot again.'
+  const message = `${locations} of the source ${source} couldn't be used in ${slots}, served before.`
+  return [new InputRejectedError(message, { hint })]
+}

@@ -1,8 +1,8 @@
 /** How much an outbox holds, whose it is, and what holds it up. */
 
-import { MoreThan } from 'typeorm'
+import { type EntityManager, MoreThan } from 'typeorm'
 import { type BreakerRecord, breakersOf } from '../breakers.js'
-import { endingAfter } from '../sqlite/criteria.js'
+import { endingAfter, slotOrder } from '../sqlite/criteria.js'
 import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
 import { breakersOfVersion1 } from '../sqlite/migrations.js'
 import { has } from '../sqlite/since.js'
@@ -51,6 +51,19 @@ export async function pendingIn({ manager }: View): Promise<number> {
 }
 
 export const deadIn = ({ manager }: View): Promise<number> => manager.countBy(deadTasks, { fate: 'dead' })
+
+/** How many dead letters each slot has, the oldest slot first: those that have any. */
+export async function deadBySlot(manager: EntityManager): Promise<Map<string, number>> {
+  const query = manager.createQueryBuilder(deadTasks, 'dead').innerJoin(runs.options.name, 'run', 'run.id = dead.run')
+  const rows = await query
+    .select('run.slot', 'slot')
+    .addSelect('count(*)', 'n')
+    .where({ fate: 'dead' })
+    .groupBy('run.slot')
+    .orderBy(slotOrder('run.slot'))
+    .getRawMany<{ slot: string; n: number }>()
+  return new Map(rows.map(({ slot, n }) => [slot, n]))
+}
 
 export async function ownerIn({ manager, version }: View): Promise<string | null> {
   if (!has(version, 'owner')) return null

@@ -1,22 +1,34 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
-import { UsageError } from '../../errors/index.js'
+import { type OwmError, UsageError } from '../../errors/index.js'
 import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
-import type { Outbox, RunRow } from '../../outbox/outbox.js'
+import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { missingOf, type Shard, shardNamed, shardOf, slotOf } from '../../tasks/slot.js'
+import { byTime, missingOf, type Shard, shardNamed, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
+import { refusedBefore, refusedElsewhere } from '../undelivered.js'
 import type { Agenda } from './agenda.js'
-import { type Begun, inSink } from './in-sink.js'
+import { type Begun, inSink, standing } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
 
+/** A scheduled time that was served: not all of its list need be in the sink. */
+export interface ServedBefore {
+  readonly slot: string
+  /** Dead letters of this outbox. */
+  readonly dead: number
+  /** Those of another one, where that served it. */
+  readonly deadElsewhere: number
+  /** Locations. */
+  readonly rejected: number
+}
+
 export interface Unserved {
   /** Oldest first. */
   readonly slots: readonly string[]
-  /** How many of the scheduled times are served. */
-  readonly served: number
+  /** Oldest first. */
+  readonly served: readonly ServedBefore[]
   /** What an operator gave up, or the sink lost: `produce --slot TIME --again` serves such a slot. */
   readonly givenUp: readonly string[]
   /** Those that are there in part, in another number of shards: no start of this number can serve them. */
@@ -45,12 +57,12 @@ export async function unserved(
   const slots: string[] = []
   const givenUp: string[] = []
   const divided: Begun[] = []
-  let served = 0
+  const served: ServedBefore[] = []
   for (const time of times) {
     const slot = slotOf(time)
     const state = stateOf(rows.get(slot), own) ?? (there.served.has(slot) ? 'done' : undefined)
     // One that is read isn't served before its tasks are in the sink.
-    if (state === 'done') served++
+    if (state === 'done') served.push(servedBefore(slot, rows.get(slot), there.served.get(slot)))
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
     else if (left.length === mostSlots) throw tooMany()
     else left.push({ slot, time, isKnown: state !== undefined })
@@ -60,7 +72,7 @@ export async function unserved(
     const mayHave = !isKnown && newest.length > 0 && time <= oldestGiven
     const has = mayHave ? slotsIn(await ask(slot), own) : there
     const begun = isKnown ? undefined : (has.begun.get(slot) ?? begunBy(rows.get(slot), own))
-    if (!isKnown && has.served.has(slot)) served++
+    if (!isKnown && has.served.has(slot)) served.push(servedBefore(slot, rows.get(slot), has.served.get(slot)))
     else if (begun) divided.push(begun)
     else if (!isKnown && newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot))
       throw new UsageError(`The outbox no longer knows whether the slot ${slot} was served, and the sink doesn't.`, {
@@ -68,6 +80,7 @@ export async function unserved(
       })
     else slots.push(slot)
   }
+  served.sort((one, other) => byTime(one.slot, other.slot))
   return { slots, served, givenUp, divided }
 }
 
@@ -88,19 +101,49 @@ function begunBy(row: SlotSeen | undefined, [, shards]: Shard): Begun | undefine
   return count === shards ? undefined : { slot: row.slot, shards: count, missing }
 }
 
+type Counts = Pick<Receipt, 'dead' | 'rejected'>
+
 function slotsIn(receipts: readonly Receipt[], own: Shard) {
   const { served, begun } = inSink(receipts, own)
-  return { served: new Set(served.map(({ slot }) => slot)), begun: new Map(begun.map((one) => [one.slot, one])) }
+  const counts = served.map(({ slot, shard, shards }): [string, Counts] => {
+    // What another number of shards served counts as a whole.
+    const isPart = (one: Receipt): boolean => one.shards === shards && (shards !== own[1] || one.shard === shard)
+    const parts = standing(receipts).filter((one) => one.slot === slot && isPart(one))
+    const sum = (of: keyof Counts): number => parts.reduce((total, part) => total + part[of], 0)
+    return [slot, { dead: sum('dead'), rejected: sum('rejected') }]
+  })
+  return { served: new Map(counts), begun: new Map(begun.map((one) => [one.slot, one])) }
 }
 
-/** Those of the slots that no other owm has served since they were looked for. */
-export async function stillUnserved(slots: readonly string[], { ledger }: Pick<Outbox, 'ledger'>): Promise<string[]> {
-  const rows = await Promise.all(slots.map((slot) => ledger.ofSlot(slot)))
-  const isServed = (ofSlot: readonly RunRow[] = []): boolean => {
-    const current = currentOf(ofSlot).filter(({ state }) => state !== 'missed')
-    return current.length > 0 && current.every(({ state }) => state === 'done')
+/** Where this outbox has stored nothing of it, the receipt alone tells of dead letters: those of another one. */
+function servedBefore(slot: string, row: SlotSeen | undefined, receipt: Counts | undefined): ServedBefore {
+  const { dead = 0, persisted = 0, rejected = receipt?.rejected ?? 0 } = row ?? {}
+  return { slot, dead, deadElsewhere: persisted > 0 ? 0 : (receipt?.dead ?? 0), rejected }
+}
+
+/** Which of the slots no other owm has served since they were looked for, and those that one has. */
+export async function stillUnserved(
+  slots: readonly string[],
+  { ledger, deadLetters }: Pick<Outbox, 'ledger' | 'deadLetters'>,
+): Promise<{ slots: string[]; served: ServedBefore[] }> {
+  const dead = await deadLetters.ofSlots(slots)
+  const left: string[] = []
+  const served: ServedBefore[] = []
+  for (const slot of slots) {
+    const current = currentOf(await ledger.ofSlot(slot)).filter(({ state }) => state !== 'missed')
+    const last = current.at(-1)
+    if (last && current.every(({ state }) => state === 'done'))
+      served.push({ slot, dead: dead.get(slot) ?? 0, deadElsewhere: 0, rejected: last.rejected })
+    else left.push(slot)
   }
-  return slots.filter((_, index) => !isServed(rows[index]))
+  return { slots: left, served }
+}
+
+/** Why slots that were served before aren't in the sink as a whole. */
+export function refusedIn(served: readonly ServedBefore[], sink: string): OwmError[] {
+  const of = (count: 'dead' | 'deadElsewhere'): Map<string, number> =>
+    new Map(served.filter((one) => one[count] > 0).map((one) => [one.slot, one[count]]))
+  return [...refusedBefore(of('dead'), sink), ...refusedElsewhere(of('deadElsewhere'))]
 }
 
 /** Scheduled times that one backfill serves at most: a slip in a year isn't a day's work. */

@@ -1,5 +1,5 @@
 /** With what a slot was read, where more than once: after an interrupted run, a changed list, or a loss. */
-import { InputRejectedError, type OwmError, RefusedError } from '../../errors/index.js'
+import { InputRejectedError, type OwmError } from '../../errors/index.js'
 import type { RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Windows } from '../../outbox/runs/windows.js'
@@ -13,6 +13,7 @@ import { cadenceOf, dueIn } from '../input/cadence.js'
 import { checkedIn, textJudgeIn } from '../input/judge.js'
 import { pagesOf } from '../input/pages.js'
 import type { ProduceDeps, SourceDeps } from '../parts.js'
+import { refusedElsewhere } from '../undelivered.js'
 import { ownReceipt } from './in-sink.js'
 
 /** How the list of a slot differs from the one that it was served with. */
@@ -77,12 +78,7 @@ export async function servedOtherwise(
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
   const { slot } = run
   // guard: dead-elsewhere
-  if (receipt.dead > 0)
-    return new RefusedError(`${plural(receipt.dead, 'task')} of the slot ${slot}: another outbox has set them aside.`, {
-      hint:
-        'The sink had refused them. `owm outbox retry`, with that outbox, puts them back; where it is gone, ' +
-        `\`owm produce --slot ${slot} --again\` delivers what the sink doesn't hold.`,
-    })
+  if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]))[0]
   // With a cadence, the interval says which windows it had.
   const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
   if (begun.cadence !== null && !isSame) return undefined

@@ -1,9 +1,9 @@
 /** `owm backfill`: serves the scheduled times of a range that nobody has served. */
 import type { Loaded } from '../../../config/load.js'
-import { TransientError, UsageError } from '../../../errors/index.js'
+import { type OwmError, TransientError, UsageError } from '../../../errors/index.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
-import type { Unserved } from '../../../pipeline/slots/backfill.js'
+import type { ServedBefore, Unserved } from '../../../pipeline/slots/backfill.js'
 import type { OnTime } from '../../../pipeline/slots/on-time.js'
 import type { Done } from '../../command.js'
 import {
@@ -21,7 +21,7 @@ import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { mustNotBeFar, run } from '../produce/produce.js'
-import { rejections, tellAllRejects } from '../rejects.js'
+import { rejectedBefore, rejections, tellAllRejects } from '../rejects.js'
 import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind } from '../served.js'
 
 /** What `owm backfill --json` prints. */
@@ -84,21 +84,27 @@ export async function backfill(
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   const { slots, served, givenUp, divided } = await look(result, { source, sink, schedule }, loaded, around)
-  Object.assign(result, { slots, alreadyServed: served, givenUp, divided })
-  const partly = divided.length > 0 ? [partlyThere(divided)] : []
+  Object.assign(result, { slots, alreadyServed: served.length, givenUp, divided })
+  const pipeline = await import('../../../pipeline/slots/backfill.js')
+  const lacking = (before: readonly ServedBefore[]): OwmError[] => [
+    ...(divided.length > 0 ? [partlyThere(divided)] : []),
+    ...pipeline.refusedIn(before, sink.name),
+    ...(flags.strict ? rejectedBefore(source.name, before) : []),
+  ]
   if (flags['dry-run'] || slots.length === 0) {
     result.durationMs = elapsed()
-    return { result, summary: [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])], errors: partly }
+    const summary = [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])]
+    return { result, summary, errors: lacking(served) }
   }
-  const pipeline = await import('../../../pipeline/slots/backfill.js')
   outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   try {
-    result.slots = await pipeline.stillUnserved(slots, outbox)
-    result.alreadyServed += slots.length - result.slots.length
+    const still = await pipeline.stillUnserved(slots, outbox)
+    const before = [...served, ...still.served]
+    Object.assign(result, { slots: still.slots, alreadyServed: before.length })
     if (result.slots.length === 0) {
       result.outbox.pending = outbox.pending
       result.durationMs = elapsed()
-      return { result, summary: [lineOf(result, false)], errors: partly }
+      return { result, summary: [lineOf(result, false)], errors: lacking(before) }
     }
     const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
     await tellLeftBehind(outbox, loaded, around)
@@ -110,7 +116,7 @@ export async function backfill(
     await tellAllRejects(summary, result.served, outbox, around)
     result.durationMs = elapsed()
     const strict = flags.strict ? rejections(source.name, summary.rejects, `slots ${from} to ${to}`) : []
-    return { result, summary: [lineOf(result, false)], errors: [...summary.errors, ...strict] }
+    return { result, summary: [lineOf(result, false)], errors: [...summary.errors, ...strict, ...lacking(before)] }
   } finally {
     await outbox.close()
   }

@@ -4,6 +4,7 @@ import { currentOf } from '../../runs/whole-slots.js'
 import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'
 import { columnsOf, has } from '../../sqlite/since.js'
+import { deadBySlot } from '../totals.js'
 import { read } from '../view.js'
 
 export interface SlotSeen {
@@ -17,6 +18,10 @@ export interface SlotSeen {
   persisted: number
   /** Locations that its runs read. */
   read: number
+  /** Locations that its latest run rejected. */
+  rejected: number
+  /** Its tasks that are dead letters. */
+  dead: number
   /** Its runs cover the time behind this one; null where another slot's run covers the slot. */
   from: string | null
 }
@@ -44,8 +49,8 @@ export interface SlotsSeen {
 const noSlots: SlotsSeen = { coveredTo: null, slots: [], open: 0, missed: [], newestDeletedSlot: null }
 
 const columns = [
-  ...(['id', 'runId', 'slot', 'state', 'read', 'persisted', 'again', 'sourceDigest'] as const),
-  ...(['intervalFrom', 'coveredBy'] as const),
+  ...(['id', 'runId', 'slot', 'state', 'read', 'rejected', 'persisted', 'again'] as const),
+  ...(['sourceDigest', 'intervalFrom', 'coveredBy'] as const),
 ]
 
 /** All slots and gaps that an outbox keeps; none where there is no outbox. Throws OutboxError. */
@@ -57,19 +62,22 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
     for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
     const slots = [...bySlot.values()].flatMap(wholeOf)
     slots.sort((a, b) => byTime(b.slot, a.slot))
+    const dead = await deadBySlot(manager)
     const missed = await manager.find(gaps, { order: { id: 'DESC' } })
     const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
-      slots: slots.map(({ slot, state, coveredBy, intervalFrom, runId, sourceDigest, persisted, read }) => ({
-        slot,
-        runId,
-        shard: shardNameIn(sourceDigest) || null,
-        persisted,
-        read,
-        from: intervalFrom === null ? null : slotOf(intervalFrom),
-        state: coveredBy === null ? state : 'covered',
+      slots: slots.map((run) => ({
+        slot: run.slot,
+        runId: run.runId,
+        shard: shardNameIn(run.sourceDigest) || null,
+        persisted: run.persisted,
+        read: run.read,
+        rejected: run.rejected,
+        dead: dead.get(run.slot) ?? 0,
+        from: run.intervalFrom === null ? null : slotOf(run.intervalFrom),
+        state: run.coveredBy === null ? run.state : 'covered',
       })),
       open: slots.filter(({ state }) => unfinishedStates.includes(state)).length,
       missed: missed.map(({ firstSlot: from, lastSlot: to, count, reason }) => ({ from, to, count, reason })),
