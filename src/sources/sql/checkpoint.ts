@@ -1,4 +1,7 @@
-/** The checkpoint: the columns of the key, the last key that was read, what ordered it, and how many rows were read. */
+/**
+ * The checkpoint: the columns of the key, the last key that was read, what ordered it, how many rows were read, and of
+ * which file.
+ */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
@@ -9,14 +12,13 @@ const schema = z.object({
   last: z.array(z.string()),
   ordering: z.string().optional(),
   rows: z.int().min(0).optional(),
+  file: z.string().optional(),
 })
 
 type Point = z.output<typeof schema>
 
-export const checkpointOf = (
-  key: readonly string[],
-  { last, ordering, rows }: { last: readonly string[]; ordering: string | undefined; rows: number },
-): string => JSON.stringify({ key, last, ordering, rows })
+export const checkpointOf = (key: readonly string[], point: Omit<Point, 'key'>): string =>
+  JSON.stringify({ key, ...point })
 
 /**
  * A digest of what orders the keys; undefined where the database doesn't tell. Throws ResumePointError where it was
@@ -27,6 +29,16 @@ export function sameOrdering(told: unknown, before: string | undefined): string 
   const ordering = createHash('sha256').update(told).digest('hex').slice(0, 16)
   if (before !== undefined && before !== ordering) throw foreignKey('its type or its collation has changed')
   return ordering
+}
+
+/**
+ * The file that is read; undefined for a server's tables. Throws ResumePointError where it was another one before: what
+ * that one didn't have may stand before the last key.
+ */
+export function sameFile(now: string | undefined, before: string | undefined): string | undefined {
+  if (now !== undefined && before !== undefined && now !== before)
+    throw new ResumePointError('another file has taken its place')
+  return now
 }
 
 /** What a checkpoint says. Throws ResumePointError where the checkpoint belongs to another key. */

@@ -21,6 +21,16 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
       'A dot in source.table stands between schema and table: where it belongs to the name, set source.schema to main.',
   ],
   [
+    /^SQLITE_(CORRUPT|NOTADB)$/,
+    'The file is damaged, or only a part of it is there: make or fetch it again, beside the old one, then rename it.',
+  ],
+  [
+    /^SQLITE_READONLY$/,
+    "A journal beside the file (its name ends in -journal or -wal) has changes that aren't in it yet, and owm only " +
+      'reads: open the file once with a program that writes, such as sqlite3; ' +
+      'or remove the journal, if it is of another file.',
+  ],
+  [
     /^(42703|42S22)$/,
     'Correct source.key or source.query: names are taken as they are written, upper and lower case included.',
   ],

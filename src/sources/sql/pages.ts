@@ -5,7 +5,7 @@ import { ConfigurationError, ResumePointError, TransientError, toError } from '.
 import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
-import { checkpointOf, foreignKey, pointOf, sameOrdering } from './checkpoint.js'
+import { checkpointOf, foreignKey, pointOf, sameFile, sameOrdering } from './checkpoint.js'
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
@@ -29,7 +29,7 @@ export async function* read(
   const mapping = new Mapping(settings, { title: dialect.title, thing: 'column', log })
   const point = resume === undefined ? undefined : pointOf(resume, key)
   let last: readonly string[] | undefined = point?.last
-  let [ordering, count] = [point?.ordering, point?.rows ?? 0]
+  let [ordering, count, file] = [point?.ordering, point?.rows ?? 0, point?.file]
   const columns = await attempt(() => columnsOf(table))
   await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
     throw unknownKey(error, key, columns)
@@ -44,6 +44,7 @@ export async function* read(
       if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
     })
+    file = sameFile(dialect.file?.(), file)
     if (found[0]) ordering = sameOrdering(found[0].ordering, ordering)
     const rows = newRows(found, last, key, dialect)
     const final = rows.at(-1)
@@ -52,7 +53,7 @@ export async function* read(
     names = sameNames(found, names)
     last = final.key
     count += rows.length
-    yield batchOf(rows, reading, checkpointOf(key, { last, ordering, rows: count }))
+    yield batchOf(rows, reading, checkpointOf(key, { last: [...last], ordering, rows: count, file }))
     if (found.length < limit) break
   }
   mapping.judge(true)

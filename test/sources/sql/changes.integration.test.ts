@@ -1,7 +1,10 @@
 /** What is made of a table that changes while it is read. */
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DataSource } from 'typeorm'
 import { describe, expect, it } from 'vitest'
 import { ResumePointError } from '../../../src/errors/index.js'
-import { engines, failure, mariadb, places, readAll, tableOf } from './engines.js'
+import { drain, engines, failure, folder, ids, mariadb, opened, places, readAll, tableOf } from './engines.js'
 
 describe.each(engines)('$name', (engine) => {
   it.each([
@@ -37,5 +40,78 @@ describe.each(engines)('$name', (engine) => {
       expect(error, type).toBeInstanceOf(ResumePointError)
       expect(await failure(options, { resume: resumes[0] ?? '' }), type).toBeInstanceOf(ResumePointError)
     }
+  })
+})
+
+describe('a SQLite file that another one replaces', () => {
+  /** A list's file with ids from `first` to 6, and one beside it with ids from -5 on. */
+  async function twoFiles(): Promise<{ options: Record<string, unknown>; replace: () => Promise<void> }> {
+    const own = await mkdtemp(join(folder, 'file-'))
+    const make = async (name: string, first: number): Promise<string> => {
+      const path = join(own, name)
+      const made = await new DataSource({ type: 'sqlite', database: path }).initialize()
+      await made.query('CREATE TABLE t (id INTEGER PRIMARY KEY, city, lat, lon)')
+      for (let id = first; id <= 6; id++) await made.query(`INSERT INTO t VALUES (${id}, 'a', 1, 2)`)
+      await made.destroy()
+      return path
+    }
+    const [url, next] = [await make('list.db', 1), await make('next.db', -5)]
+    return { options: { url, table: 't', key: 'id', pageSize: 2 }, replace: () => rename(next, url) }
+  }
+
+  it('is read anew by the next start', async () => {
+    const { options, replace } = await twoFiles()
+    const { resumes } = await readAll(options)
+    const resume = resumes[0] ?? ''
+    expect(ids(await readAll(options, { resume }))).toEqual([3, 4, 5, 6])
+    await replace()
+    expect(await failure(options, { resume })).toBeInstanceOf(ResumePointError)
+    // As an older owm wrote it.
+    const old = JSON.stringify({ ...JSON.parse(resume), file: undefined })
+    expect(ids(await readAll(options, { resume: old }))).toEqual([3, 4, 5, 6])
+  })
+
+  it('by a part of it, or with the journal of another file: what helps is told', async () => {
+    const { options } = await twoFiles()
+    const path = String(options['url'])
+    await writeFile(`${path}-journal`, 'of another file')
+    expect(await failure(options)).toMatchObject({
+      exitCode: 78,
+      hint: expect.stringMatching(/journal beside the file/),
+    })
+    await rm(`${path}-journal`)
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.subarray(0, bytes.length / 2))
+    expect(await failure(options)).toMatchObject({
+      exitCode: 78,
+      hint: expect.stringMatching(/make or fetch it again/),
+    })
+    await writeFile(path, 'no database, though long enough to be one: '.repeat(100))
+    expect(await failure(options)).toMatchObject({
+      exitCode: 78,
+      hint: expect.stringMatching(/make or fetch it again/),
+    })
+  })
+
+  it('is read to its end where it is open', async () => {
+    const { options, replace } = await twoFiles()
+    const read = await readAll(options, { onBatch: ({ resumes }) => (resumes.length === 1 ? replace() : undefined) })
+    expect(ids(read)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(await failure(options, { resume: read.resumes[1] ?? '' })).toBeInstanceOf(ResumePointError)
+  })
+
+  it('is read anew where a new connection finds the other one', async () => {
+    const { options, replace } = await twoFiles()
+    const attempt = <T>(work: () => Promise<T>): Promise<T> => work().catch(() => work())
+    const error = await opened(options, { attempt }, (source) =>
+      drain(source, {
+        async onBatch({ resumes }) {
+          if (resumes.length !== 1) return
+          await replace()
+          await source.close?.()
+        },
+      }).catch((thrown: unknown) => thrown),
+    )
+    expect(error).toBeInstanceOf(ResumePointError)
   })
 })

@@ -8,6 +8,8 @@ export interface Dialect {
   quoted(name: string): string
   /** Makes a new connection ready. */
   prepare(runner: QueryRunner, target: Target): Promise<unknown>
+  /** What tells the file that the connection reads from one that replaces it. */
+  file?(): string | undefined
   /**
    * The names of the columns that are read, in their order, two of the same name included. Where the driver tells
    * them only with a row: undefined where there is none.

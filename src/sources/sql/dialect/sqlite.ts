@@ -31,6 +31,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
   if (found.isDirectory()) throw unreadable('it is a folder')
   // To open a pipe would wait for whoever writes into it.
   if (!found.isFile()) throw unreadable('it is a pipe or a device, not a file')
+  let inode: string | undefined
   return {
     title,
     options: {
@@ -42,7 +43,11 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       driver,
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
-    prepare: (runner) => runner.query('PRAGMA query_only = ON'),
+    async prepare(runner) {
+      inode = String((await stat(path, { bigint: true })).ino)
+      await runner.query('PRAGMA query_only = ON')
+    },
+    file: () => inode,
     catalogue,
     // A column may hold values of all types. Text as hex: it need not be valid.
     async columns(runner, sql) {
