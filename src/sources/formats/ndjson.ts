@@ -1,10 +1,11 @@
-/** NDJSON: a JSON value on each line; also GeoJSON text sequences (RFC 8142). */
+/** NDJSON: a JSON value on each line; also GeoJSON text sequences (RFC 8142), whose values may go on over lines. */
 import type { Location, Malformed } from '../../plugin.js'
+import { parseJson } from '../../tasks/json/parse.js'
 import type { Mapping } from '../fields/mapping.js'
 import { untilOtherHeader } from './header.js'
 import { fromText, type JsonOptions } from './json/index.js'
 import { RecordReader } from './record.js'
-import { damaged, type Records, type TextList, titleOf } from './records.js'
+import { damaged, maxRecord, type Records, type TextList, titleOf } from './records.js'
 import { linesOf } from './text.js'
 
 export async function* readNdjson(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
@@ -12,15 +13,12 @@ export async function* readNdjson(list: TextList, given: JsonOptions, mapping: M
     title: titleOf(list.name),
     isGeoJson: list.format === 'geojson',
   })
-  let number = 0
+  const sequence = new Sequence()
   let isFirst = true
-  for await (const chunk of linesOf(list.text(), list.name)) {
+  for await (const found of valuesOf(list, sequence)) {
     const records: (Location | Malformed)[] = []
     const lines: number[] = []
-    const end = untilOtherHeader(chunk.flatMap(linesIn), (line) => {
-      number++
-      // A byte order mark where files were joined, or the separator of RFC 8142.
-      const text = line.startsWith('\ufeff') || line.startsWith('\u001e') ? line.slice(1) : line
+    const end = untilOtherHeader(found, ({ text, line }) => {
       if (text.trim() === '') return
       if (isFirst && given.layout !== 'rows' && /^\s*\[\s*(\{|$)/.test(text))
         throw damaged(list.name, 'is one JSON array, not one object a line', 'Set source.format to json.')
@@ -28,11 +26,68 @@ export async function* readNdjson(list: TextList, given: JsonOptions, mapping: M
       const record = fromText({ text, key: undefined }, reader, given, 'line')
       if (record === undefined) return
       records.push(record)
-      lines.push(number)
+      lines.push(line)
     })
     yield { records, position: (index) => `line ${lines[index]}` }
     if (end) throw end
   }
 }
 
+async function* valuesOf(list: TextList, sequence: Sequence): AsyncGenerator<Value[]> {
+  for await (const chunk of linesOf(list.text(), list.name))
+    yield chunk.flatMap(linesIn).flatMap((line) => sequence.take(line))
+  yield sequence.end()
+}
+
 const linesIn = (raw: string): string[] => (raw.includes('\r') ? raw.replace(/\r$/, '').split('\r') : [raw])
+
+/** The text of a value, and the line that it begins in. */
+interface Value {
+  readonly text: string
+  readonly line: number
+}
+
+const separator = '\u001e'
+
+/** Makes values of lines. Mostly each is one; behind a separator of RFC 8142, one may go on up to the next. */
+class Sequence {
+  #line = 0
+  /** The lines of a value that the first of them isn't the whole of. */
+  #open: Value[] = []
+  #size = 0
+
+  /** The values that end before this line, or with it. */
+  take(raw: string): Value[] {
+    // A byte order mark stands where files were joined.
+    const hasMark = raw.startsWith('\ufeff')
+    const unmarked = hasMark ? raw.slice(1) : raw
+    const isSeparated = unmarked.startsWith(separator)
+    const text = isSeparated ? unmarked.slice(1) : unmarked
+    const value = { text, line: ++this.#line }
+    const ended = isSeparated || hasMark ? this.end() : []
+    const isWhole = isSeparated ? isJson(text) : this.#open.length === 0
+    if (isWhole) return [...ended, value]
+    this.#open.push(value)
+    this.#size += value.text.length
+    return this.#size > maxRecord ? [...ended, ...this.end()] : ended
+  }
+
+  /** The value that is open; where its lines don't make one, they are what lines are elsewhere. */
+  end(): Value[] {
+    const lines = this.#open
+    this.#open = []
+    this.#size = 0
+    const [first] = lines
+    const text = lines.map((each) => each.text).join('\n')
+    return first && isJson(text) ? [{ text, line: first.line }] : lines
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    parseJson(text)
+    return true
+  } catch {
+    return false
+  }
+}

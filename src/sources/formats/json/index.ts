@@ -43,8 +43,7 @@ interface First {
 
 async function notJson({ name }: TextList, { character, text }: First): Promise<Error> {
   if (character === '') return damaged(name, 'is empty: it ends before its array does', jsonHint)
-  if (character === '\u001e')
-    return damaged(name, 'is a GeoJSON text sequence, one feature a line', 'Set source.format to ndjson.')
+  if (character === '\u001e') return damaged(name, 'is a GeoJSON text sequence', 'Set source.format to ndjson.')
   const { value = '' } = await text.next()
   // A table has a delimiter in its first line, and a second line.
   const isTable = /^[^\n]*[,;\t|][^\n]*\n/.test(value.trimStart())
