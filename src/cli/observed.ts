@@ -1,7 +1,7 @@
 /** What a start tells others of itself, where the configuration says so: metrics, a check, hooks. */
 import { randomUUID } from 'node:crypto'
 import type { Loaded } from '../config/load.js'
-import { isOwmError, toError } from '../errors/index.js'
+import { codeOf, isOwmError, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { isAnothers } from '../files/replace.js'
 import { type Ended, type EndedAfter, hookVariable, wholeShard } from '../observe/ended.js'
@@ -149,8 +149,14 @@ class Watch {
       if (notified) await notify(notified, after, this.#rid, means)
     }
     await Promise.all([metrics && isOurs && measure(metrics, after, means), notifyAtLast()])
-    // Without the outbox's folder there is nothing to recover from.
-    if (file !== undefined && isOurs) await writeRecord(file, record).catch(() => undefined)
+    if (file === undefined || !isOurs) return
+    await writeRecord(file, record).catch((error: unknown) => {
+      const reason = codeOf(error)
+      // Without the outbox's folder there is nothing to recover from.
+      if (reason === 'ENOENT') return
+      const what = harmless(`how this start ended can't be noted in ${file}: the next one won't know of it`)
+      means.log.warn({ event: 'record-failed', reason }, what)
+    })
   }
 
   /** A hook that started this owm has set the variable: a failure must not notify of itself for ever. */

@@ -20,6 +20,21 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
   }
 }
 
+/**
+ * Writes over a small file that is there, in place: a full disk has room for that, and the folder may be read-only.
+ * Whoever reads it meanwhile may see a part.
+ */
+export async function overwriteFile(path: string, text: string): Promise<void> {
+  const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+  const file = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)
+  try {
+    await file.write(text, 0)
+    await file.truncate(Buffer.byteLength(text))
+  } finally {
+    await file.close()
+  }
+}
+
 /** Whether there is a file that belongs to another user. */
 export async function isAnothers(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined)

@@ -51,6 +51,8 @@ export const logEvents = {
   'plugin-not-closed': 'A source or sink could not be closed.',
   'traceparent-wrong': "TRACEPARENT isn't valid, and is ignored.",
   'metrics-failed': "Metrics couldn't be written or pushed.",
+  'record-failed':
+    "How a start ended couldn't be noted beside the outbox: `recovered` and the last success don't know of it.",
   'output-lost': "Standard output couldn't be written to the end.",
   'notify-failed': "Somebody couldn't be notified: a ping, a command or a request failed.",
   plugin: 'What a plugin logs without naming an event.',

@@ -4,7 +4,7 @@
  * to open; and the ledger knows of no start that failed before its run, nor whether one with dead letters exited 0.
  */
 import * as z from 'zod'
-import { readOwnFile, replaceFile } from '../files/replace.js'
+import { overwriteFile, readOwnFile, replaceFile } from '../files/replace.js'
 import type { Ended } from './ended.js'
 
 const time = z.number().int().min(0)
@@ -29,8 +29,17 @@ export async function readRecord(path: string): Promise<StartRecord | undefined>
   }
 }
 
+/** Throws where neither a new file nor the one that is there can be written. */
 export async function writeRecord(path: string, record: StartRecord): Promise<void> {
-  await replaceFile(path, `${JSON.stringify(record)}\n`, 0o600)
+  const text = `${JSON.stringify(record)}\n`
+  try {
+    await replaceFile(path, text, 0o600)
+  } catch (error) {
+    // What fails a start, a full disk or a folder that is read-only, fails this as well.
+    await overwriteFile(path, text).catch(() => {
+      throw error
+    })
+  }
 }
 
 /** With this start in it. */

@@ -1,5 +1,5 @@
 /** Whom a start tells how it ended: a check, and hooks. */
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
@@ -241,6 +241,18 @@ test('a sink that refuses a task is told as dead, one that loses what is no long
   const lost = heardOf()
   expect(lost.map(({ path }) => path).sort()).toEqual(['/failure', '/lost'])
   expect(lost.find(({ path }) => path === '/lost')?.told.lost).toBeGreaterThan(0)
+})
+
+test('how a start ended that can not be noted is a warning, and changes nothing else', async () => {
+  const server = await heard()
+  const cwd = await folder({ ping: `${server.url}${check}` })
+  await mkdir(join(cwd, 'outbox.db-signals'))
+  const { code, stderr } = await owm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/warning: how this start ended can't/),
+  })
+  expect(pings(server)).toEqual(['POST /start', 'POST '])
 })
 
 test('what is wrong in the section is told with its key', async () => {
