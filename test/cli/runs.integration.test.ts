@@ -178,4 +178,30 @@ describe('with a Redis', () => {
     const [again] = (await owmJson<ShowResult>(['runs', 'show', slotAt(1), '--outbox', '0.db'], { cwd })).json.runs
     expect(again).toMatchObject({ state: 'done', delivered: run?.delivered, sentAgain: { replayed: run?.delivered } })
   })
+
+  it('--all-shards tells what is dead, and misses nothing of a number of shards that was refused', async () => {
+    const sink = { use: 'redis-stream', url: redis.url, stream: 'divided' }
+    const cwd = await folderWith({ pipelines: { p: { ...base, sink, source: { use: 'simulated-db', count: 60 } } } })
+    for (const shard of [0, 1]) {
+      const own = ['--shard', `${shard}/2`, '--outbox', `${shard}.db`]
+      expect((await produce(cwd, 1, ...own)).code).toBe(0)
+    }
+    const shown = async (): Promise<string[]> => {
+      const { stdout } = await owm(['runs', '--all-shards', '--outbox', '0.db'], { cwd })
+      return stdout.split('\n').filter((line) => line.includes('receipts of'))
+    }
+    expect(await shown()).toEqual([`slot ${slotAt(1)}: receipts of 2 shards of 2, 60 tasks delivered, whole`])
+    const admin = new Redis(redis.url)
+    const key = '{divided}:owm:receipts:p'
+    const [[field = '', text = ''] = []] = Object.entries(await admin.hgetall(key))
+    const { delivered } = JSON.parse(text)
+    await admin.hset(
+      key,
+      field,
+      JSON.stringify({ ...JSON.parse(text), delivered: delivered - 3, dead: 2, discarded: 1 }),
+    )
+    admin.disconnect()
+    const now = '57 tasks delivered, 2 dead, 1 discarded, no shard missing'
+    expect(await shown()).toEqual([`slot ${slotAt(1)}: receipts of 2 shards of 2, ${now}`])
+  })
 })

@@ -43,7 +43,11 @@ export function shardsOf(
     of.there.sort((a, b) => a - b)
     of.missing = missingOf(of.shards, (shard) => of.there.includes(shard))
   }
-  return [...slots.values()].sort((a, b) => byTime(b.slot, a.slot))
+  const all = [...slots.values()]
+  const whole = new Set(all.filter(({ missing }) => missing.length === 0).map(({ slot }) => slot))
+  // A run that was refused, since the sink has the slot in another number of shards: nothing is missing of it.
+  const found = all.filter(({ slot, there }) => there.length > 0 || !whole.has(slot))
+  return found.sort((a, b) => byTime(b.slot, a.slot))
 }
 
 const hint = 'Give each shard an outbox of its own: --outbox.'

@@ -294,8 +294,14 @@ function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: num
   })
 }
 
-function shardsInWords({ slot, shards, there, missing, delivered }: ShardsOfSlot): string {
-  const have = `${plural(there.length, 'shard')} of ${shards}`
-  const lacks = missing.length === 0 ? 'whole' : `missing: ${missing.map((shard) => `${shard}/${shards}`).join(', ')}`
-  return `slot ${slot}: receipts of ${have}, ${plural(delivered, 'task')} delivered, ${lacks}`
+function shardsInWords({ slot, shards, there, missing, delivered, dead, discarded }: ShardsOfSlot): string {
+  const isWhole = dead + discarded === 0
+  const missed = missing.map((shard) => `${shard}/${shards}`).join(', ')
+  return [
+    `slot ${slot}: receipts of ${plural(there.length, 'shard')} of ${shards}`,
+    `${plural(delivered, 'task')} delivered`,
+    ...(dead > 0 ? [`${count(dead)} dead`] : []),
+    ...(discarded > 0 ? [`${count(discarded)} discarded`] : []),
+    ...(missing.length > 0 ? [`missing: ${missed}`] : [isWhole ? 'whole' : 'no shard missing']),
+  ].join(', ')
 }
