@@ -137,7 +137,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ],
   ['dead-read-again', '', 'outbox/dead-read-again.integration', 'purged, replayed'],
   ['again-leaves-out', 'const leavesOut = false', 'outbox/again.integration', 'brings what the sink lacks'],
-  ['again-once', 'const again = options.again === true', 'outbox/again.integration', 'the same command again'],
+  ['again-once', 'const again = options.again === true', 'outbox/again.integration', 'stored and waits'],
   ['trial-outbox', 'return path', 'faults/protocol/another-sink', 'a trial with another plugin'],
 ]
 

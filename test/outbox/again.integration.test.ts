@@ -105,6 +105,16 @@ describe('what is read again is read once', () => {
     expect(await there()).toEqual([count, count])
   })
 
+  it('the same command again, where it was stored and waits', async () => {
+    const cwd = await folder()
+    await produce(cwd, 0)
+    await lose(cwd)
+    await again(cwd, 0, '--no-flush')
+    expect(await there()).toEqual([0, 0])
+    await again(cwd, 0)
+    expect(await there()).toEqual([count, count])
+  })
+
   it('what a replay from the source brought back is kept', async () => {
     const cwd = await folder()
     await produce(cwd, 0)
