@@ -18,7 +18,13 @@ interface Loss {
   readonly before: number
 }
 
-/** Marks the runs whose tasks are lost. Returns the `seq` behind which delivery goes on. */
+/**
+ * Marks the runs whose tasks are lost. Returns the `seq` behind which delivery goes on. Of what the sink had:
+ *
+ *     seq        seq + unkept             reached                                  ackedSeq
+ *      |  no longer kept  |  of old runs alone  |  from the first younger run on     |
+ *      |       lost       |        lost         |  delivered again, old runs as well |
+ */
 export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }: Loss): Promise<number> {
   const kept = await manager.find(batches, {
     select: { firstSeq: true, count: true, run: true },

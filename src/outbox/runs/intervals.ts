@@ -2,6 +2,10 @@
  * What a run covers: the time behind the end of the interval before it, up to its slot. It is written with the run's
  * row. A slot that lies in an interval already, as in a backfill, gets none; what a missed run had goes to the next
  * one. So the intervals follow one another without a hole, and what is scheduled behind the last one is due.
+ *
+ *     the first run                 from the time that the caller gives, or its slot alone
+ *     behind the last interval      from that one's end, or where the missed runs began that it follows
+ *     in an interval, or at its end what a missed run, or a later one that hasn't begun to read, has of it; else none
  */
 import { type EntityManager, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
 import { shardNameIn, slotOf } from '../../tasks/slot.js'

@@ -18,6 +18,12 @@ const longestWaitMs = 10_000
  * With a schedule, an outbox goes on behind what the sink has (in-sink.ts) and it knows nothing of: one that has served
  * nothing (a new shard, a pod without a volume, a machine whose /tmp was emptied), one that served another number of
  * shards, and one that is to catch up, since others may have served in another number meanwhile.
+ *
+ *     the outbox has served               and the sink
+ *     nothing, or another number          must answer: without its receipts the slots would come twice
+ *     this number, and is to catch up     must answer, too; but for a pipeline in one piece, which goes on by itself
+ *     this number, up to now              isn't asked
+ *
  * @param upTo a slot that somebody named, in milliseconds since 1970: only what lies before it is due
  * @throws TransientError where the sink doesn't say, or has a part of a slot that is due, in another number of shards;
  *   ConfigurationError where the outbox is another shard's
