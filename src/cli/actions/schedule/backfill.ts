@@ -22,7 +22,7 @@ import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../..
 import { ownerOf } from '../../owner.js'
 import { mustNotBeFar, run } from '../produce/produce.js'
 import { rejectedBefore, rejections, tellAllRejects } from '../rejects.js'
-import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind } from '../served.js'
+import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind, withOutbox } from '../served.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult extends DeliveryResult {
@@ -96,30 +96,29 @@ export async function backfill(
     const summary = [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])]
     return { result, summary, errors: lacking(served) }
   }
-  outbox = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
-  try {
-    const still = await pipeline.stillUnserved(slots, outbox)
+  const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
+  outbox = opened
+  return withOutbox(opened, result, around, async (watched) => {
+    const still = await pipeline.stillUnserved(slots, opened)
     const before = [...served, ...still.served]
     Object.assign(result, { slots: still.slots, alreadyServed: before.length })
     if (result.slots.length === 0) {
-      result.outbox.pending = outbox.pending
+      result.outbox.pending = opened.pending
       result.durationMs = elapsed()
       return { result, summary: [lineOf(result, false)], errors: lacking(before) }
     }
     const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
-    await tellLeftBehind(outbox, loaded, around)
-    if (flags.force) await outbox.breakers.save('source', undefined)
-    const parts = { source, sink, outbox }
-    const summary = await run({ agenda, cadence, flush: true }, loaded, parts, around)
-    await noteDelivered(result, summary, outbox)
+    await tellLeftBehind(opened, loaded, around)
+    if (flags.force) await opened.breakers.save('source', undefined)
+    const parts = { source, sink, outbox: opened }
+    const summary = await run({ agenda, cadence, flush: true }, loaded, parts, watched)
+    await noteDelivered(result, summary, opened)
     result.source.rejected = summary.rejects.count
-    await tellAllRejects(summary, result.served, outbox, around)
+    await tellAllRejects(summary, result.served, opened, around)
     result.durationMs = elapsed()
     const strict = flags.strict ? rejections(source.name, summary.rejects, `slots ${from} to ${to}`) : []
     return { result, summary: [lineOf(result, false)], errors: [...summary.errors, ...strict, ...lacking(before)] }
-  } finally {
-    await outbox.close()
-  }
+  })
 }
 
 /** Which times are to be served. Reads only. */
