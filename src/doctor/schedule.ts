@@ -1,7 +1,7 @@
 /** Whether runs start when they should. */
 import { type SlotsSeen, slotsIn } from '../outbox/inspect/ledger/slots.js'
 import type { Diagnosis } from '../plugin.js'
-import { missedInWords, timesCovered, withServed } from '../schedule/covers.js'
+import { isAheadOf, missedInWords, timesCovered, withServed } from '../schedule/covers.js'
 import { isLate } from '../schedule/due.js'
 import type { Timetable } from '../schedule/timetable.js'
 import { slotOf } from '../tasks/slot.js'
@@ -33,7 +33,8 @@ interface At {
   readonly isHeld: boolean
 }
 
-function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timetable, at: At): Diagnosis[] {
+function onTimeChecks(seen: SlotsSeen, timetable: Timetable, at: At): Diagnosis[] {
+  const { missed, slots } = seen
   const { now } = at
   const late = slots
     .filter(({ slot }) => now - Date.parse(slot) < weekMs)
@@ -44,13 +45,20 @@ function onTimeChecks({ coveredTo, missed, slots }: SlotsSeen, timetable: Timeta
   const ofWeek = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
   const recent = withServed(ofWeek, slots, timetable).filter(({ count, served = 0 }) => served < count)
   return [
-    startedCheck(coveredTo, timetable, at),
+    startedCheck(newestRun(seen, timetable, now), timetable, at),
     judged(
       'schedule-missed',
       recent.length > 0 ? recent.map(missedInWords).join('; ') : undefined,
       `no scheduled time${by}`,
     ),
   ]
+}
+
+/** The end of what runs cover; where a clock was ahead, the newest run by the present one. */
+function newestRun({ coveredTo, slots }: SlotsSeen, timetable: Timetable, now: number): number | null {
+  if (!isAheadOf(now, coveredTo, timetable)) return coveredTo
+  const served = slots.filter(({ state }) => state !== 'missed' && state !== 'covered')
+  return served.map(({ slot }) => Date.parse(slot)).find((time) => time <= now) ?? coveredTo
 }
 
 function startedCheck(coveredTo: number | null, timetable: Timetable, { now, isHeld }: At): Diagnosis {

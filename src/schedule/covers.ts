@@ -124,12 +124,23 @@ export function withoutRun(ledger: LedgerSlots<Ran>, timetable: Timetable, since
   const own = new Set(slots.filter((one) => !isClosed(one)).map(({ slot }) => Date.parse(slot)))
   const closed = new Set(slots.filter(isClosed).map(({ slot }) => Date.parse(slot)))
   const found = { covered: [] as number[], due: [] as number[], missed: [] as number[] }
+  const last = isAheadOf(now, coveredTo, timetable) ? timetable.at(now) : undefined
   for (const time of timetable.between(Math.max(first, since - 1), now)) {
     if (own.has(time)) continue
-    if (coveredTo !== null && time > coveredTo) found.due.push(time)
+    if ((coveredTo !== null && time > coveredTo) || (time === last && !closed.has(time))) found.due.push(time)
     else if (standInFor(time, ledger)) found.covered.push(time)
     else if (isMissed(time, missed) || closed.has(time) || slots.some((one) => isWithin(time, one)))
       found.missed.push(time)
   }
-  return { ...found, late: found.due.filter((time) => isLate(timetable, time, now)) }
+  // The time before the last one was due by itself, too: without a run of its own, no start has come for it.
+  const before = last === undefined ? undefined : timetable.at(last - 1)
+  const isOverdue = before !== undefined && before > first && !own.has(before)
+  return { ...found, late: found.due.filter((time) => isOverdue || isLate(timetable, time, now)) }
 }
+
+/**
+ * Whether the ledger's end lies so far ahead of the present that a clock was wrong: then a start serves the newest
+ * scheduled time by itself, and none before it.
+ */
+export const isAheadOf = (now: number, coveredTo: number | null, timetable: Timetable): boolean =>
+  coveredTo !== null && coveredTo > (timetable.after(now) ?? Number.POSITIVE_INFINITY)

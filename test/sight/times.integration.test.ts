@@ -108,3 +108,20 @@ test('a run that was given up before it read had no list: --again warns of none,
   const again = await produce(cwd, '2026-11-23T06:03:00Z', '--slot', hour(6), '--again')
   expect(again, again.stderr).toMatchObject({ code: 0, stderr: expect.not.stringContaining('another list') })
 })
+
+test('what a clock that was ahead has covered does not hide that no start comes any more', async () => {
+  const cwd = await folderOf()
+  for (const now of ['2026-11-23T02:10:00Z', '2026-12-20T12:00:00Z', '2026-11-23T04:10:00Z'])
+    expect((await produce(cwd, now)).code).toBe(0)
+  const started = async (now: string) =>
+    /\w+ +(?=schedule-started)/.exec((await owm(['doctor'], at(cwd, now))).stdout)?.[0].trim()
+  expect((await verify(cwd, '2026-11-23T04:20:00Z')).code).toBe(0)
+  expect(await started('2026-11-23T04:20:00Z')).toBe('fine')
+  const { code, json } = await verify(cwd, '2026-11-23T08:10:00Z')
+  const due = { count: 1, late: 1, newest: '2026-11-23T08:00:00Z' }
+  expect({ code, json }).toMatchObject({ code: 75, json: { withoutRun: { due, missed: { count: 4 } } } })
+  expect(await started('2026-11-23T08:10:00Z')).toBe('wrong')
+  // A start serves that one by itself.
+  expect((await produce(cwd, '2026-11-23T08:12:00Z')).json).toMatchObject({ slot: due.newest, sink: { delivered: 3 } })
+  expect((await verify(cwd, '2026-11-23T08:15:00Z')).code).toBe(0)
+})
