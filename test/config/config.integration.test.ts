@@ -1,4 +1,4 @@
-import { chmod, readdir, stat } from 'node:fs/promises'
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { folderWith, owm, owmJson, temporaryFolder } from '../support/cli.js'
@@ -74,6 +74,19 @@ describe('a configuration is found in', () => {
     expect((await dryRun([], { cwd })).json.source.read).toBe(3)
     const { stdout } = await owm(['config', 'check'], { cwd })
     expect(stdout).toMatch(/^warn {2}configuration: \S+\.owmrc\.json\. Beside it \.owmrc\.yaml doesn't count/)
+  })
+
+  it('nor is a package.json with one JSON for who looks for the file: that is said', async () => {
+    const cwd = await folderOf({ 'package.json': '\ufeff{"name": "x"}', '.owmrc.json': inJson })
+    const { code, stderr } = await owm(['produce', '--dry-run'], { cwd })
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringMatching(
+        /package\.json can't be read: it begins with a byte order mark: save it without one/,
+      ),
+    })
+    await writeFile(join(cwd, 'package.json'), Buffer.from('\ufeff{}', 'utf16le'))
+    expect((await owm(['produce', '--dry-run'], { cwd })).stderr).toContain('it is UTF-16: save it as UTF-8')
   })
 
   it.each([

@@ -158,6 +158,18 @@ describe('an error leads to the line and the key', () => {
     expect(mistake).not.toContain('hunter2')
   })
 
+  it('of a key that is there twice, in a manifest only of those that are said to owm', async () => {
+    const mistakes = async (manifest: string) => mistakesOf({ 'package.json': manifest })
+    const twice = (line: number): unknown[] => [
+      expect.stringMatching(`^The configuration package.json:${line}:\\d+ can't be read: Map keys must be unique`),
+    ]
+    const [first, second] = [JSON.stringify(minimal), JSON.stringify({ ...minimal, outbox: { path: 'o.db' } })]
+    expect(await mistakes(`{"name": "x",\n"owm": {"source": {"use": "x",\n"use": "y"}}}`)).toEqual(twice(3))
+    expect(await mistakes(`{"owm": ${first},\n"owm": ${second}}`)).toEqual(twice(2))
+    const others = `{"scripts": {"a": "1",\n"a": "2"}, "owm": ${first}, "b": {"owm": 1}, "b": {"owm": 1, "owm": 2}}`
+    expect((await settingsOf({ 'package.json': others })).settings).toMatchObject(minimal)
+  })
+
   it('but never to a secret', async () => {
     const plugin = `import { z } from '${join(root, 'node_modules', 'zod', 'index.js')}'
       export default { kind: 'source', name: 'mine', description: '', open: () => ({}), options: z.strictObject({

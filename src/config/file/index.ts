@@ -9,8 +9,9 @@ import { importModule } from '../../plugins/load.js'
 import { whyNotTrusted } from '../../plugins/trust.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
 import { isTree } from '../../tasks/json/tree.js'
-import type { Found } from '../values/origins.js'
-import { jsonMistake, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
+import { at, type Found } from '../values/origins.js'
+import { mustBeUtf8, whyNoJson, whyNoText } from './encoding.js'
+import { jsonMistake, keyTwice, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
 /** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
 export const baseDirOf = (file: string): string =>
@@ -38,8 +39,8 @@ export async function readConfigFile(
     const parse = byEnding[extname(filepath)] ?? byEnding['noExt']
     return { filepath, config: (await parse?.(filepath, await textOfPipe(filepath))) ?? {} }
   }
-  const found = await search().catch((thrown: unknown) => {
-    throw unreadable(toError(thrown), named ?? `in ${cwd}`)
+  const found = await search().catch(async (thrown: unknown) => {
+    throw await unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
   if (!found) return undefined
   const { filepath: file } = found
@@ -153,8 +154,9 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     texts.set(path, text)
     try {
       const value = await parseJson(text)
-      const isOurs = basename(path) !== 'package.json'
-      const twice = isOurs && mayRepeatKeys(text, value) ? await jsonMistake(text, 'DUPLICATE_KEY') : undefined
+      // What a manifest says to others is their business.
+      const part = isPackage(path) ? 'owm' : undefined
+      const twice = mayRepeatKeys(text, value) ? await keyTwice(text, part) : undefined
       if (twice) throw twice
       return value
     } catch (error) {
@@ -169,24 +171,37 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     if (isFound) await mustBeTrusted(path)
     return defaultExport(path)
   }
-  const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, module])
-  return { noExt: yaml, '.yaml': yaml, '.yml': yaml, '.json': json, ...Object.fromEntries(modules) }
+  const inUtf8 =
+    (load: Loader): Loader =>
+    async (path, text) => {
+      const why = whyNoText(text)
+      if (why !== undefined) throw new SyntaxMistake(why, { line: 1, col: 1 })
+      const value: unknown = await load(path, text)
+      await mustBeUtf8(path, text, ownPart(path, value))
+      return value
+    }
+  const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, inUtf8(module)])
+  const [yamlFile, jsonFile] = [inUtf8(yaml), inUtf8(json)]
+  return { noExt: yamlFile, '.yaml': yamlFile, '.yml': yamlFile, '.json': jsonFile, ...Object.fromEntries(modules) }
 }
+
+/** What a file says to owm. */
+const ownPart = (path: string, value: unknown): unknown => (isPackage(path) ? at(value, ['owm']) : value)
 
 async function defaultExport(path: string): Promise<unknown> {
   const module = await importModule(path)
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
 }
 
-function unreadable(error: Error, named: string): Error {
+async function unreadable(error: Error, named: string): Promise<Error> {
   if (isOwmError(error)) return error
   const file = 'filepath' in error ? String(error.filepath) : named
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
   // Who reads JSON quotes what it can't read, and a password may stand there; so does cosmiconfig with package.json.
   const isQuoted = extname(file) === '.json' && (error instanceof SyntaxError || error.name === 'JSONError')
-  const why = error instanceof RangeError ? tooDeep : error.message
-  return new ConfigurationError(
-    `The configuration ${file}${place} can't be read: ${isQuoted ? 'it is not JSON' : why}`,
-    { hint: 'Correct the file, or name another one with --config.', cause: isQuoted ? undefined : error },
-  )
+  const why = error instanceof RangeError ? tooDeep : isQuoted ? await whyNoJson(file) : error.message
+  return new ConfigurationError(`The configuration ${file}${place} can't be read: ${why}`, {
+    hint: 'Correct the file, or name another one with --config.',
+    cause: isQuoted ? undefined : error,
+  })
 }

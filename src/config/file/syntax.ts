@@ -1,5 +1,5 @@
 /** YAML and JSON with the places of what stands in them: the one parser of YAML. */
-import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions } from 'yaml'
+import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions, YAMLParseError } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { type Digits, keepDigits } from './digits.js'
 
@@ -47,12 +47,33 @@ export async function parseJson(text: string, keys: readonly string[] = []): Pro
 /** Numbers with a form that isn't the number's own: 1.0, 1e3. */
 const losesZeros = /\d\.\d*0|\d[eE][-+\d]/
 
-/** What is wrong with JSON, or which mistake of this kind it has; undefined where nothing is found. */
-export async function jsonMistake(text: string, kind?: 'DUPLICATE_KEY'): Promise<SyntaxMistake | undefined> {
+/** What is wrong with JSON; undefined where nothing is found. */
+export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
   const { document, lines } = await parsed(text, { schema: 'json' })
-  const error = document.errors.find(({ code }) => kind === undefined || code === kind)
-  return error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
+  return mistakeOf(document.errors[0], lines)
 }
+
+/**
+ * Where JSON has a key twice; undefined where it doesn't.
+ * @param part the one of its keys that counts: it, and what stands under it
+ */
+export async function keyTwice(text: string, part?: string): Promise<SyntaxMistake | undefined> {
+  const { document, lines } = await parsed(text, { schema: 'json' })
+  const { isMap, isNode, isScalar } = (await import('yaml')).default
+  const pairs = isMap(document.contents) ? document.contents.items : []
+  const isMeant = (place: number): boolean =>
+    part === undefined ||
+    pairs.some(({ key, value }) => {
+      if (!isScalar(key) || key.value !== part) return false
+      const [from = 0] = key.range ?? []
+      return from <= place && place < ((isNode(value) ? value.range?.[1] : undefined) ?? 0)
+    })
+  const twice = document.errors.find(({ code, pos }) => code === 'DUPLICATE_KEY' && isMeant(pos[0]))
+  return mistakeOf(twice, lines)
+}
+
+const mistakeOf = (error: YAMLParseError | undefined, lines: LineCounter): SyntaxMistake | undefined =>
+  error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
 
 /** Finds the line (from 1) of a key, or of the nearest thing around it. */
 export type Lines = (path: readonly string[]) => number | undefined

@@ -6,6 +6,7 @@ import { ConfigurationError, ConfigurationErrors, toError } from '../../errors/i
 import { SchemaPlace } from '../../plugins/schema.js'
 import { ExactNumber } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
+import { utf8Of } from '../file/encoding.js'
 import { isSecretName, type Secrets } from '../redact.js'
 import type { Origins } from './origins.js'
 
@@ -14,7 +15,10 @@ const maxDepth = 500
 
 /** A file, or a variable of the environment. */
 export const referencePattern = String.raw`\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`
-const reference = new RegExp(String.raw`\$\$\{|${referencePattern}`, 'g')
+/** One of them, a plain `${`, or what stands where one of them was meant. */
+const reference = new RegExp(String.raw`\$\$\{|${referencePattern}|(\$\{[^}]*\}?)`, 'g')
+/** What is a reference for other programs: `${ NAME }`, `${env:NAME}`, `${NAME:-default}`. */
+const foreign = /^\$\{\s*(?:env:)?[A-Z_][A-Z0-9_]*\s*(?=:?[-+?=}])/
 /** systemd's folder of secrets, at the beginning of a path. */
 const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 
@@ -117,18 +121,41 @@ class Expansion {
 
   #text(text: string, path: readonly string[]): string {
     const isKept = this.#context.asWritten.includes(path[0] ?? '')
-    return text.replace(reference, (all, file?: string, name?: string) => {
+    return text.replace(reference, (all, file?: string, name?: string, other?: string) => {
       if (file !== undefined) this.files.add(file)
       if (name !== undefined) this.names.add(name)
       if (isKept) return all
+      if (other !== undefined) return this.#plain(other, path)
       if (file !== undefined) return this.#secretIn(file, path) ?? all
       return name === undefined ? '${' : (this.#variable(name, path) ?? all)
     })
   }
 
+  /** `${` that is neither a reference nor marked as plain. */
+  #plain(text: string, path: readonly string[]): string {
+    // There it may be a shell's: owm has always passed it on.
+    if (path[0] === 'notify' && path.includes('command')) return text
+    this.#lacks(path, (at, section) => {
+      // What else stands there may be a secret's: a default, or a password that happens to have these characters.
+      const [known] = foreign.exec(text) ?? []
+      const shown = known === undefined ? '${' : `${known}…}`
+      return new ConfigurationError(`${at} has \`${shown}\`, which owm doesn't replace.`, {
+        hint: 'Write `${NAME}`, a variable without a default, or `${file:PATH}`; for a plain `${` write `$${`.',
+        section,
+      })
+    })
+    return text
+  }
+
   #variable(name: string, path: readonly string[]): string | undefined {
     const { env, secrets } = this.#context
     const found = env[name]
+    if (found?.includes('\ufffd'))
+      this.#lacks(path, (at, section) => {
+        const hint = 'Set it in UTF-8: owm reads the environment so, whatever the locale.'
+        const message = `${at} needs the environment variable ${name}, whose value isn't valid UTF-8.`
+        return new ConfigurationError(message, { hint, section })
+      })
     if (found === undefined)
       this.#lacks(path, (at, section) => {
         const hint = `Set ${name}, or write the value itself.`
@@ -153,7 +180,7 @@ class Expansion {
     try {
       // A named pipe would be waited for.
       if (!statSync(place).isFile()) throw new Error('it is not a regular file')
-      const secret = readFileSync(place, 'utf8').replace(/\r?\n$/, '')
+      const secret = utf8Of(readFileSync(place)).replace(/\r?\n$/, '')
       secrets.add(secret)
       return secret
     } catch (error) {
