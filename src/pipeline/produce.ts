@@ -217,6 +217,7 @@ const mostAnew = 3
 async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions): Promise<OwmError | undefined> {
   const { outbox, source } = deps
   const conflicts = options.rejects.conflicts
+  const readBefore = options.progress.read
   let positions: Positions | undefined
   deps.onRun?.(run)
   try {
@@ -245,7 +246,8 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
     return conflictIn(run, options.rejects.conflicts - conflicts)
   } catch (thrown) {
     if (deps.signal.aborted) return undefined
-    const error = sourceFailure(thrown, run, deps, options.progress)
+    const read = run.read + options.progress.read - readBefore
+    const error = sourceFailure(thrown, run, deps, read)
     await outbox.ledger.noteFailure(run, error.message)
     return error
   }
@@ -262,18 +264,22 @@ function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
   })
 }
 
-/** The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown. */
-function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, progress: Progress): OwmError {
+/**
+ * The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown.
+ *
+ * @param read locations that the run has read, in this start and before
+ */
+function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, read: number): OwmError {
   // What the source itself throws is named already; a location that can't be read, or a checkpoint, isn't.
   const isNamed = isOwmError(thrown) && !isOwmError(thrown, 'RESUME_POINT')
   const error = isNamed ? thrown : new TransientError(`The source ${source.name} failed: ${toError(thrown).message}`)
   const kind = errorKindOf(error)
   const isConfiguration = kind === 'configuration'
-  if (kind === 'input' || error instanceof SourceError || (isConfiguration && progress.read === 0)) return error
+  if (kind === 'input' || error instanceof SourceError || (isConfiguration && read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error
   log.debug({ event: 'source-failed', err: thrown }, 'the source failed')
   const then = isConfiguration ? 'once that is mended, the next' : 'the next'
-  const soFar = `${plural(progress.read, 'location')} of slot ${run.slot}`
+  const soFar = `${plural(read, 'location')} of slot ${run.slot}`
   const next = `What was read is safe: ${soFar}; ${then} \`owm produce\` brings the rest, and nothing twice.`
   // What was read is delivered all the same: that must not look like the whole list.
   // An open circuit says when it is asked again.

@@ -85,9 +85,10 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
   const message = `${asked} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
   const isTransient = status === 408 || status === 425 || status === 429 || status >= 500
   if (isTransient || (status === 403 && isLimited(headers))) {
-    const retryAfterMs = waitOf(headers)
-    const again = retryAfterMs === undefined ? '' : ` (try again in ${Math.ceil(retryAfterMs / 1000)} s)`
-    return new TransientError(`${message}${again}`, { retryAfterMs })
+    const wait = waitOf(headers)
+    const again = wait === undefined ? '' : ` (try again in ${Math.ceil(wait / 1000)} s)`
+    // Who is asked too often doesn't always say for how long.
+    return new TransientError(`${message}${again}`, { retryAfterMs: wait ?? (status === 429 ? 0 : undefined) })
   }
   if (status === 401 || status === 403) return withheld(answer, message, given)
   if (status === 404 || status === 410)

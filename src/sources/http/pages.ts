@@ -103,11 +103,10 @@ export class Pages {
    */
   async #inPlace({ at, hash }: LastPage): Promise<Page> {
     const here = this.#goOnAt(at ?? undefined)
-    const page = await this.#context
-      .attempt(() => this.#ask(here))
-      .catch((error: unknown) => {
-        throw isUnknown(error) ? new ResumePointError(error.message, { cause: error }) : error
-      })
+    const page = await this.#context.attempt(() =>
+      this.#ask(here).catch((refusal: unknown) => this.#orStale(here, refusal)),
+    )
+    if (page instanceof ResumePointError) throw page
     const { total } = this.#tally
     if (total !== undefined && page.total !== undefined && page.total !== total)
       throw new ResumePointError(`the list has ${page.total} items by now, not ${total}`)
@@ -116,6 +115,31 @@ export class Pages {
       throw new ResumePointError(`the pages have shifted: ${this.#named(here)} has other places now`)
     this.#tally.goOnBehind(page)
     return page
+  }
+
+  /**
+   * What a stored place that is refused comes to: its page after all, or why the list must be read anew. A link may be
+   * signed for an hour, a cursor kept for minutes, and servers say so in any way: so the place is stale where the first
+   * page comes, and this one is refused before and after. Where the first page doesn't come either, the fault is
+   * another, and what was thrown is thrown.
+   */
+  async #orStale(here: Place, error: unknown): Promise<Page | ResumePointError> {
+    if (isUnknown(error)) return new ResumePointError(error.message, { cause: error })
+    const first = paginationOf(this.#api.given)
+    if (here === first.start || !this.#mayBeStale(error)) throw error
+    const { count } = await this.#ask(first.start, first).catch(() => emptyPage)
+    if (count === 0) throw error
+    return this.#ask(here).catch((again: unknown) => {
+      if (!this.#mayBeStale(again)) throw again
+      const what = `the ${this.#pagination.type} where reading stopped is valid no more`
+      return new ResumePointError(`${what}: ${again.message}`, { cause: again })
+    })
+  }
+
+  /** Whether a refusal is about the place: a server that wants to be left alone doesn't say that. */
+  #mayBeStale(refusal: unknown): refusal is OwmError {
+    const isWait = refusal instanceof TransientError && refusal.retryAfterMs !== undefined
+    return isOwmError(refusal) && !isWait && !this.#context.signal.aborted
   }
 
   /**
@@ -144,10 +168,10 @@ export class Pages {
     return `${origin}${pathname}${which}`
   }
 
-  async #ask(place: Place): Promise<Page> {
+  async #ask(place: Place, pagination = this.#pagination): Promise<Page> {
     const { client, reader } = this.#api
     const where = this.#named(place)
-    return reader.pageOf(await client.get(this.#pagination.urlOf(place), where), where, this.#isFirst)
+    return reader.pageOf(await client.get(pagination.urlOf(place), where), where, this.#isFirst)
   }
 
   /** Whether the first page was asked for as page 0, though nobody said that pages count from 0. */

@@ -121,6 +121,10 @@ describe('owm produce', () => {
     const { json: ledger } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd, env })
     expect(ledger.runs.map(({ state }) => state)).toEqual(['reading'])
 
+    // What it had read in the start before counts as well.
+    const { stderr } = await owm(['produce', '--slot', slot], { cwd, env })
+    expect(stderr).toContain(`What was read is safe: 30 locations of slot ${slot};`)
+
     isDead = false
     expect(await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd, env })).toMatchObject({ code: 0 })
     const { json: after } = await owmJson<InspectResult>(['outbox', 'inspect', '--limit', '5'], { cwd, env })
