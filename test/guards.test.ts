@@ -64,6 +64,12 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['file-there', '', 'sinks/jsonl.integration', 'a file that is removed'],
   ['file-locked', never, 'sinks/jsonl.integration', 'two owms that write one file'],
   ['folder-own', '', 'outbox/strangers.integration', 'folders where everybody may replace files'],
+  [
+    'settings-of-strangers',
+    'const why: string | undefined = undefined',
+    'config/strangers.integration',
+    "cosmiconfig's own settings",
+  ],
   ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],
   ['found-shared', never, 'config/strangers.integration', 'a file or a folder that everybody may write to'],
   ['dead-told-again', '', 'cli/slot.integration', 'dead letters'],

@@ -13,9 +13,13 @@ export function trustFound(): void {
 }
 
 /** Why a file isn't trusted; undefined where it is. Throws what the system throws. */
-export async function whyNotTrusted(file: string): Promise<string | undefined> {
+export const whyNotTrusted = async (file: string): Promise<string | undefined> =>
+  isTrusted ? undefined : whyStrange(file)
+
+/** Why somebody else could have put a file there, whatever the user said of what is found; undefined if nobody could. */
+export async function whyStrange(file: string): Promise<string | undefined> {
   const self = process.getuid?.()
-  if (isTrusted || self === undefined) return undefined
+  if (self === undefined) return undefined
   // A link's own folders count, and those of what it leads to.
   for (const path of new Set([resolve(file), await realpath(file)]))
     for (let at = path; ; at = dirname(at)) {

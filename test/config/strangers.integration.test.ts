@@ -110,6 +110,22 @@ describe('what was found is refused where another user could have put it there:'
     expect(await readdir(folder)).not.toContain('ran')
   })
 
+  it.each(['js', 'cjs', 'mjs', 'ts'])("code in the place of cosmiconfig's own settings, config.%s", async (ending) => {
+    const place = `.config/config.${ending}`
+    const cwd = await folderOf({ '.owmrc.yaml': inYaml, [place]: '' })
+    const ran = JSON.stringify(join(cwd, 'ran'))
+    const code = `process.getBuiltinModule('node:fs').writeFileSync(${ran}, 'x')\n`
+    await writeFile(join(cwd, place), code)
+    await chown(join(cwd, place), stranger, stranger)
+    const given = ['--config', '.owmrc.yaml', '--trust-config']
+    for (const args of [dry, [...dry, ...given], ['config', 'show'], ['flush', ...given]]) {
+      const { code, stderr } = await owm(args, { cwd })
+      expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringMatching(/isn't trusted: .* user 65534/) })
+    }
+    await owm(['autocomplete', 'answer', '--', 'outbox', 'inspect', '--run', ''], { cwd })
+    expect(await readdir(cwd)).not.toContain('ran')
+  })
+
   it('a file or a folder that everybody may write to; one of a group is fine', async () => {
     const cwd = await folderOf({ '.owmrc.yaml': inYaml })
     for (const [path, mode, code] of [

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
 import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
 import { importModule } from '../../plugins/load.js'
-import { whyNotTrusted } from '../../plugins/trust.js'
+import { whyNotTrusted, whyStrange } from '../../plugins/trust.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { at, type Found } from '../values/origins.js'
@@ -29,6 +29,7 @@ export async function readConfigFile(
   if (named === undefined) await mustBeReadable(cwd, searchPlaces)
   // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
   const search = async () => {
+    await mustBeHarmless(looksOnly)
     const byEnding = loaders(texts, named === undefined, looksOnly)
     const about = { searchStrategy: 'project', searchPlaces, loaders: byEnding } as const
     const explorer = cosmiconfig('owm', { ...about, ignoreEmptySearchPlaces: false })
@@ -80,16 +81,40 @@ async function mustBeReadable(cwd: string, places: readonly string[]): Promise<v
     const paths = places.map((place) => join(folder, place))
     const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
     const wrong = found.findIndex((one) => one && !one.isFile() && !one.isDirectory())
-    if (wrong >= 0)
-      throw new ConfigurationError(`${paths[wrong]}, which would be read as configuration, isn't a regular file.`, {
-        hint: 'Find out who put it there, then remove it; or name a configuration with --config.',
-      })
+    if (wrong >= 0) throw notRegular(paths[wrong] ?? folder)
     const files = paths.filter((_, index) => found[index]?.isFile())
     const own = files.find((path) => !isPackage(path))
     if (own !== undefined) await mustBeAllowed(own)
     if (files.length > 0 || folder === dirname(folder)) return
   }
 }
+
+/** Where cosmiconfig looks for settings of its own, in the working directory, whatever it is asked for. */
+const settingsPlaces = [
+  ...['package.json', 'package.yaml'],
+  ...['json', 'yaml', 'yml', 'js', 'ts', 'cjs', 'mjs'].map((ending) => `.config/config.${ending}`),
+]
+
+/** It would run what is code, also with --config: nothing that somebody else could have put there. */
+async function mustBeHarmless(looksOnly: boolean): Promise<void> {
+  for (const file of settingsPlaces.map((place) => resolve(place))) {
+    const found = await stat(file).catch(() => undefined)
+    if (found && !found.isFile() && !found.isDirectory()) throw notRegular(file)
+    if (!found?.isFile() || !/\.[cm]?[jt]s$/.test(file)) continue
+    if (looksOnly) throw new Error('it is code')
+    // guard: settings-of-strangers
+    const why = await whyStrange(file)
+    if (why !== undefined)
+      throw new ConfigurationError(`${file} would be run as settings of cosmiconfig, but isn't trusted: ${why}.`, {
+        hint: 'Find out who put it there, then remove it; or start owm in another folder.',
+      })
+  }
+}
+
+const notRegular = (file: string): ConfigurationError =>
+  new ConfigurationError(`${file}, which would be read as configuration, isn't a regular file.`, {
+    hint: 'Find out who put it there, then remove it; or name a configuration with --config.',
+  })
 
 /** A manifest that may have a configuration among other things. */
 const isPackage = (path: string): boolean => /^package\.(json|yaml)$/.test(basename(path))

@@ -83,7 +83,8 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
   const { status, headers } = answer
   const asked = reached(where, answer.url, new URL(given.url).origin)
   const message = `${asked} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
-  const isTransient = status === 408 || status === 425 || status === 429 || status >= 500
+  // 304 where nothing was asked for with a condition: a cache on the way is broken.
+  const isTransient = status === 304 || status === 408 || status === 425 || status === 429 || status >= 500
   if (isTransient || (status === 403 && isLimited(headers))) {
     const wait = waitOf(headers)
     const again = wait === undefined ? '' : ` (try again in ${Math.ceil(wait / 1000)} s)`

@@ -43,34 +43,35 @@ export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
 function refusalOf(tree: Tree): Refusal | undefined {
   const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
   const { status } = tree
-  if (code === undefined && !isBad(tree)) return undefined
+  const mark = markIn(tree)
+  if (code === undefined && mark === undefined) return undefined
   const said = [
     typeof status === 'string' || code !== undefined ? String(code ?? status) : '',
     messageIn(tree),
     failedIn(tree),
   ]
-  const words = oneLine([...new Set(said)].filter((part) => part !== '').join(': ')) || 'an error'
+  const words = oneLine([...new Set(said)].filter((part) => part !== '').join(': ') || mark || 'an error')
   const isClient = code !== undefined && [400, 401, 403, 404, 422].includes(Number(code))
   return { said: words, isLasting: isClient || lasting.test(words) }
 }
 
-/** Whether one of the usual marks of an error is there. */
-function isBad(tree: Tree): boolean {
+/** The usual mark of an error that is there, such as `success is false`; undefined without one. */
+function markIn(tree: Tree): string | undefined {
   const matches = (name: string, bad: RegExp): boolean => typeof tree[name] === 'string' && bad.test(tree[name])
   // GeoNames has {"status": {"message": …, "value": 18}}.
   const isNumbered = Number(tree['value']) > 0 && typeof tree['message'] === 'string'
-  return (
-    ['success', 'ok'].some((name) => tree[name] === false || tree[name] === 0) ||
+  const name =
+    ['success', 'ok'].find((name) => tree[name] === false || tree[name] === 0) ??
     // What it got so far, says Elasticsearch, and GitHub's search.
-    ['timed_out', 'incomplete_results'].some((name) => tree[name] === true) ||
-    errorNames.some((name) => isSomething(tree[name])) ||
-    matches('status', badStatus) ||
-    ['result', 'response', 'success', 'outcome'].some((name) => matches(name, badResult)) ||
-    failedIn(tree) !== '' ||
+    ['timed_out', 'incomplete_results'].find((name) => tree[name] === true) ??
+    errorNames.find((name) => isSomething(tree[name])) ??
+    (matches('status', badStatus) ? 'status' : undefined) ??
+    ['result', 'response', 'success', 'outcome'].find((name) => matches(name, badResult)) ??
+    (failedIn(tree) !== '' ? 'failed' : undefined) ??
     // Overpass has what it got so far, and a remark.
-    matches('remark', badRemark) ||
-    isNumbered
-  )
+    (matches('remark', badRemark) ? 'remark' : undefined) ??
+    (isNumbered ? 'value' : undefined)
+  return name && `${name} is ${exactJson(tree[name]) ?? ''}`
 }
 
 /** Shards of Elasticsearch that have failed: what the others have is in the answer. */

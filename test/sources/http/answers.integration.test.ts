@@ -26,6 +26,17 @@ import {
   startApi,
 } from './api.js'
 
+test.each([
+  ['UTF-8 under Latin-1', 'application/json; charset=iso-8859-1', 'utf8'],
+  ['UTF-8 under windows-1252', 'application/json;charset="windows-1252"', 'utf8'],
+  ['Latin-1 as it is named', 'application/json; charset=ISO-8859-1', 'latin1'],
+  ['UTF-16 as it is named', 'application/json; charset=utf-16le', 'utf16le'],
+] as const)('reads %s', async (_, type, encoding) => {
+  const body = Buffer.from(JSON.stringify([{ id: 0, name: 'Zürich', lat: 1, lon: 2 }]), encoding)
+  const { origin } = await api((_, response) => response.writeHead(200, { 'content-type': type }).end(body))
+  expect((await readAll({ url: origin })).locations).toMatchObject([{ city: 'Zürich' }])
+})
+
 describe('understands', () => {
   const one = { id: 0, name: 'x', lat: 1, lon: 2 }
 

@@ -30,6 +30,8 @@ const parts: readonly (readonly [members: object, says: RegExp])[] = [
   [{ links: [{ rel: 'next', href: '/items?offset=2' }] }, /goes on at \/items/],
   [{ remark: 'runtime error: Query timed out in "query" at line 3' }, /an error: runtime error/],
   [{ status: 'error', message: 'quota' }, /an error: error: quota/],
+  [{ success: false }, /an error: success is false/],
+  [{ timed_out: true, _shards: { failed: 2 } }, /an error: timed_out is true/],
   [{ error: { code: 500, message: 'upstream' } }, /an error: upstream/],
   [{ _shards: { total: 5, successful: 3, failed: 2 } }, /an error: 2 have failed/],
   [{ '@iot.count': 500, '@iot.nextLink': '/Locations?$skip=2' }, /goes on at \/Locations/],

@@ -1,4 +1,5 @@
 /** What an answer's bytes are: JSON, CSV, NDJSON, or nothing that was expected. */
+import { isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { codeOf, toError } from '../../../errors/index.js'
@@ -69,9 +70,14 @@ function expanded(body: Buffer, most: number): Buffer {
   }
 }
 
+/** Encodings of one byte a character, which servers name out of habit. */
+const singleByte = /^(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)/i
+
 /** The text of an answer, in the encoding that it names. */
 export function textOf(bytes: Buffer, { headers }: Answer): string {
-  const charset = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
+  const named = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
+  // JSON is UTF-8, whatever its header says (RFC 8259, 8.1); no text in Latin-1 looks like it by chance.
+  const charset = singleByte.test(named) && isUtf8(bytes) ? 'utf-8' : named
   try {
     return new TextDecoder(charset).decode(bytes)
   } catch {
