@@ -1,6 +1,7 @@
 /** Where a database server is, and how it is reached: libpq's URL. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { ConfigurationError, toError } from '../errors/index.js'
 
 /** Whose server it is: the section of the configuration that names it. */
@@ -55,7 +56,8 @@ export async function serverOf(
   const socket = parameter('host')
   const database = decoded(url.pathname.slice(1), section)
   const [username, inUrl] = [decoded(url.username, section), decoded(url.password, section)]
-  const [ca, cert, key] = [await pem('sslrootcert'), await pem('sslcert'), await pem('sslkey')]
+  const files = { ca: await pem('sslrootcert'), cert: await pem('sslcert'), key: await pem('sslkey') }
+  const meant = mode ?? (socket === undefined ? modeFor(files) : 'disable')
   return {
     title: `${socket ?? `${host}${url.port ? `:${url.port}` : ''}`}/${database}`,
     host,
@@ -64,13 +66,34 @@ export async function serverOf(
     ...(url.port ? { port: Number(url.port) } : {}),
     ...(username ? { username } : {}),
     ...((password ?? inUrl) ? { password: password ?? inUrl } : {}),
-    ...(mode === undefined || mode === 'disable' ? {} : { ssl: tls(mode, { ca, cert, key }) }),
+    ...(meant === 'disable' ? {} : { ssl: tls(meant, files, section) }),
   }
 }
 
-/** libpq's words: `require` encrypts, `verify-ca` checks the certificate's issuer, `verify-full` its name, too. */
-function tls(mode: string, files: Readonly<Record<'ca' | 'cert' | 'key', Buffer | undefined>>): object {
+type Files = Readonly<Record<'ca' | 'cert' | 'key', Buffer | undefined>>
+
+/** What files ask for without an sslmode: with an authority, to know who answers; with a certificate, TLS. */
+function modeFor({ ca, cert, key }: Files): string {
+  if (ca) return 'verify-full'
+  return cert || key ? 'require' : 'disable'
+}
+
+/**
+ * libpq's words: `require` encrypts, `verify-ca` checks the certificate's issuer, `verify-full` its name, too. Throws
+ * ConfigurationError.
+ */
+function tls(mode: string, files: Files, section: Section): object {
   const given = Object.fromEntries(Object.entries(files).filter(([, content]) => content !== undefined))
+  try {
+    createSecureContext(given)
+  } catch (cause) {
+    throw new ConfigurationError(`The TLS files of ${section}.url can't be used: ${toError(cause).message}.`, {
+      hint:
+        'Look at sslrootcert, sslcert and sslkey: PEM is expected, and the key of that very certificate, without a ' +
+        'passphrase.',
+      cause,
+    })
+  }
   const isFull = mode === 'verify-full'
   // pg goes by Node's own checkServerIdentity, mysql2 by verifyIdentity.
   return {

@@ -16,7 +16,7 @@ export function trustFound(): void {
 export const whyNotTrusted = async (file: string): Promise<string | undefined> =>
   isTrusted ? undefined : whyStrange(file)
 
-/** Why somebody else could have put a file there, whatever the user said of what is found; undefined if nobody could. */
+/** Why somebody else could have put a file there, whatever the user said; undefined where nobody could. */
 export async function whyStrange(file: string): Promise<string | undefined> {
   const self = process.getuid?.()
   if (self === undefined) return undefined

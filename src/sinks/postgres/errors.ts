@@ -1,6 +1,6 @@
 /** What PostgreSQL, or the way to it, says, as one of owm's classes. */
-import { certificateHint, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
-import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
+import { certificateHint, isCertificateError, isLasting, sqlStateOf, wordsOf } from '../../databases/failures.js'
+import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 
 /** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
 const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
@@ -21,7 +21,11 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^42883$/, 'graphile-worker 0.16 or newer is expected: `npx graphile-worker --schema-only` brings its schema up.'],
   [/^0A000$/, 'A rule on the table may stand in the way of INSERT: drop it (DROP RULE), or name another sink.table.'],
   [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
-  [/^08P01$/, 'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server.'],
+  [
+    /^08P01$/,
+    'A pooler in front of the server refuses it: let it ignore the parameter, and pool sessions or transactions; or ' +
+      'connect to the server.',
+  ],
   [
     /^(23001|2350[35]|23P01)$/,
     "A constraint that isn't owm's keeps the tasks out: take it off the table, or name another one.",
@@ -53,6 +57,11 @@ const passing: readonly (readonly [state: RegExp, hint: string])[] = [
     "Another transaction on owm's tables, or one of their triggers, stood in the way: pg_stat_activity shows who " +
       'writes there; the tasks wait in the outbox.',
   ],
+  [
+    /^08/,
+    'The server, or a pooler in front of it, is down or has no connection left: its log says which; the tasks wait ' +
+      'in the outbox.',
+  ],
   [/^(57P0|25P03)/, 'The server was stopped, or ended the connection; the tasks wait in the outbox.'],
   [/^58/, "The server can't read or write its files: look at its log and its disk; the tasks wait in the outbox."],
 ]
@@ -75,8 +84,9 @@ export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = toError(thrown)
   const state = sqlStateOf(error)
-  const message = `${title}: ${error.message || codeOf(error)}`
-  if (isCertificateError(error)) return new ConfigurationError(message, { hint: certificateHint('sink'), cause: error })
+  const message = `${title}: ${wordsOf(error)}`
+  if (isCertificateError(error))
+    return new ConfigurationError(message, { hint: certificateHint('sink', error), cause: error })
   if (speaksNoTls.test(error.message))
     return new ConfigurationError(message, { hint: 'Take sslmode out of sink.url, or turn TLS on.', cause: error })
   if (wantsAuthentication.test(error.message))

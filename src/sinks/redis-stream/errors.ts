@@ -1,4 +1,5 @@
 /** What Redis, or the way to it, says, as one of owm's classes. */
+import { alertIn, expiredHint, isRefusedByTls } from '../../databases/tls.js'
 import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
 
 /** Redis' own error codes (the first word of an error reply) that a retry can't mend. */
@@ -106,12 +107,6 @@ export function replyCodeOf(error: unknown): string {
   return cause instanceof Error && isReply(cause) ? codeOfReply(cause.message) : ''
 }
 
-/** TLS alerts by which a server refuses who asks. */
-const refusals = /_ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|PROTOCOL_VERSION)$/
-
-/** The words in OpenSSL's message: `…:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:…`. */
-const alertIn = (message: string): string => /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message.trim()
-
 /** What a user of Redis may not do and a run needs: commands, each with its key. */
 export const forbidden = (commands: readonly string[], place: string): ConfigurationError =>
   new ConfigurationError(`Redis at ${place} doesn't allow this user ${commands.join(', ')}.`, {
@@ -136,7 +131,8 @@ export const tooFewReplicas = (
 
 function lookAt(error: Error): string {
   if (codeOf(error) === 'CERT_NOT_YET_VALID') return "Look at this machine's clock"
-  if (codeOf(error) === 'ECONNRESET') return 'Look whether the port speaks TLS (rediss://), and at the server'
+  if (codeOf(error) === 'ECONNRESET')
+    return 'Look whether the port speaks TLS (rediss://), and whether the server wants sink.tls.cert and sink.tls.key'
   return 'Look whether the server runs and the address is right'
 }
 
@@ -158,13 +154,16 @@ export function classed(thrown: unknown, place: string): Error {
   if (isDistrusted(error))
     return new ConfigurationError(`The TLS certificate of Redis at ${place} is not trusted: ${error.message}`, {
       hint:
+        expiredHint(error) ??
         'Name its authority in sink.tls.ca or NODE_EXTRA_CA_CERTS; where only the name differs, write the one in the ' +
-        'certificate into sink.tls.serverName.',
+          'certificate into sink.tls.serverName.',
       cause: error,
     })
-  if (refusals.test(codeOf(error)))
+  if (isRefusedByTls(error))
     return new ConfigurationError(`Redis at ${place} refused the TLS connection: ${alertIn(error.message)}.`, {
-      hint: 'Name a certificate of owm in sink.tls.cert and sink.tls.key, or set `tls-auth-clients no` on the server.',
+      hint:
+        expiredHint(error) ??
+        'Name a certificate of owm in sink.tls.cert and sink.tls.key, or set `tls-auth-clients no` on the server.',
       cause: error,
     })
   if (error.name === 'ParserError') return unexpected(error.message.replace(/ Please report this\.$/, ''), place)

@@ -1,6 +1,13 @@
 /** Errors of drivers and databases, as owm's classes. */
-import { certificateHint, driverErrorOf, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
-import { ConfigurationError, codeOf, isOwmError, type OwmError, TransientError } from '../../errors/index.js'
+import {
+  certificateHint,
+  driverErrorOf,
+  isCertificateError,
+  isLasting,
+  sqlStateOf,
+  wordsOf,
+} from '../../databases/failures.js'
+import { ConfigurationError, isOwmError, type OwmError, TransientError } from '../../errors/index.js'
 import type { Dialect } from './dialect/dialect.js'
 
 const hints: readonly (readonly [state: RegExp, hint: string])[] = [
@@ -39,7 +46,8 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^(42702|42S21)$/, 'Give each column of source.query a name of its own: `b.name AS country`.'],
   [
     /^08P01$/,
-    'A pooler in front of the server may refuse it: let it ignore the parameter, or connect to the server itself.',
+    'A pooler in front of the server refuses it: let it ignore the parameter, and pool sessions or transactions; or ' +
+      'connect to the server itself.',
   ],
 ]
 
@@ -65,9 +73,11 @@ export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): Owm
   if (isOwmError(thrown)) return thrown
   const error = driverErrorOf(thrown)
   const state = sqlStateOf(error)
-  const message = `${title}: ${error.message || codeOf(error)}`
+  const message = `${title}: ${wordsOf(error)}`
   if (isLasting(error)) {
-    const hint = isCertificateError(error) ? certificateHint('source') : hints.find(([found]) => found.test(state))?.[1]
+    const hint = isCertificateError(error)
+      ? certificateHint('source', error)
+      : hints.find(([found]) => found.test(state))?.[1]
     return new ConfigurationError(message, {
       hint: hint ?? 'Correct source.query, source.key or source.url.',
       cause: error,

@@ -1,6 +1,8 @@
 /** What a PostgreSQL that can't serve says, and what follows: a class, a next step. The server is real. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { VerifyResult } from '../../../src/commands/verify.js'
@@ -11,10 +13,25 @@ import { startPostgres, type TestDatabase } from '../../support/databases.js'
 import { Caller, folderFor, openSink } from './scene.js'
 
 let server: TestDatabase
+/** Holds a certificate that nobody trusts, `crt`, and its `key`. */
+let folder: string
 const columns = 'id bigint GENERATED ALWAYS AS IDENTITY, added_at timestamptz, task_id uuid'
 
 beforeAll(async () => {
-  server = await startPostgres()
+  folder = await mkdtemp(join(tmpdir(), 'owm-test-'))
+  const made = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-keyout',
+    foreign('key'),
+    '-out',
+    foreign('crt'),
+  ]
+  execFileSync('openssl', ['req', '-x509', '-nodes', '-subj', '/CN=foreign', ...made], { stdio: 'ignore' })
+  // Below its data: its own certificate.
+  server = await startPostgres({ ssl_ca_file: '../cert.pem' })
   for (const statement of [
     "CREATE ROLE reader LOGIN PASSWORD 'reader'",
     "CREATE ROLE writer LOGIN PASSWORD 'writer'",
@@ -33,10 +50,23 @@ beforeAll(async () => {
   ])
     await server.query(statement)
 })
-afterAll(() => server?.stop())
+afterAll(async () => {
+  await server?.stop()
+  await rm(folder, { recursive: true })
+})
+
+const foreign = (what: 'crt' | 'key'): string => join(folder, what)
 
 const at = (user: string, password: string, database = 'postgres'): string =>
   `postgres://${user}:${password}@127.0.0.1:${server.port}/${database}`
+
+const parts = () => ({
+  host: '127.0.0.1',
+  port: server.port,
+  database: 'postgres',
+  username: 'owm',
+  password: server.password,
+})
 
 /** What `owm config check --connect` would say. */
 async function said(options: object): Promise<{ kind: string; message: string; hint: string }> {
@@ -78,6 +108,30 @@ describe('what a retry does not mend', () => {
     ['a rule', () => ({ url: server.url, table: 'answers.ruled' }), /INSERT/, /DROP RULE/],
     ['no graphile-worker', () => ({ url: server.url, queue: 'graphile-worker' }), /isn't set up/, /--schema-only/],
     ['an untrusted certificate', () => ({ url: `${server.url}?sslmode=verify-full` }), /certificate/, /sslrootcert/],
+    [
+      'an authority without sslmode, and another name in the certificate',
+      () => ({ url: `${server.url}?sslrootcert=${server.certificate}` }),
+      /altnames/,
+      /sslmode=verify-ca/,
+    ],
+    [
+      'an authority that is another one, without sslmode',
+      () => ({ ...parts(), sslrootcert: foreign('crt') }),
+      /certificate/,
+      /sslrootcert/,
+    ],
+    [
+      'a key of another certificate',
+      () => ({ ...parts(), sslcert: server.certificate, sslkey: foreign('key') }),
+      /key values mismatch/,
+      /the key of that very certificate/,
+    ],
+    [
+      "a certificate of owm's that the server doesn't trust",
+      () => ({ ...parts(), sslcert: foreign('crt'), sslkey: foreign('key') }),
+      /: tlsv1 alert unknown ca$/,
+      /sslcert=FILE and sslkey=FILE in sink\.url, both/,
+    ],
     ['an unknown parameter', () => ({ url: `${server.url}?target=primary` }), /target/, /Known parameters/],
   ]
   it.each(cases)('%s', async (_, options, message, hint) => {
@@ -179,13 +233,11 @@ describe('options', () => {
       .join() ?? ''
 
   it('are parts of a URL, or the URL', async () => {
-    const { port, password } = server
-    const parts = { host: '127.0.0.1', port, database: 'postgres', username: 'owm', password }
-    await (await openSink({ ...parts, table: 'answers.by_parts' })).check?.()
-    const byFile = { ...parts, sslmode: 'verify-ca', sslrootcert: server.certificate }
-    await (await openSink(byFile)).check?.()
-    await (await openSink({ ...parts, host: server.socket })).check?.()
-    expect(wrong({ ...parts, url: server.url })).toContain('give either `url` or `host`')
+    await (await openSink({ ...parts(), table: 'answers.by_parts' })).check?.()
+    const sslrootcert = server.certificate
+    await (await openSink({ ...parts(), sslmode: 'verify-ca', sslrootcert })).check?.()
+    await (await openSink({ ...parts(), host: server.socket, sslrootcert })).check?.()
+    expect(wrong({ ...parts(), url: server.url })).toContain('give either `url` or `host`')
     expect(wrong({ url: server.url, port: 1 })).toContain('go with `host`')
     expect(wrong({ url: 'mysql://a/b' })).toContain('postgres://')
     expect(wrong({ url: 'postgres://host' })).toContain('postgres://user:password@host:port/database')

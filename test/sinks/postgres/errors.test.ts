@@ -1,6 +1,12 @@
 /** What an SQLSTATE means for a start. */
 import { expect, test } from 'vitest'
-import { classed } from '../../../src/sinks/postgres/errors.js'
+import { classed, endsConnection } from '../../../src/sinks/postgres/errors.js'
+
+test('what a pooler says of a server that is down passes, and ends the connection', () => {
+  const said = Object.assign(new Error('server conn crashed?'), { code: '08P01' })
+  expect(classed(said, 'PostgreSQL at h')).toMatchObject({ exitCode: 75, hint: expect.stringMatching(/a pooler/) })
+  expect(endsConnection(said)).toBe(true)
+})
 
 test.each([
   ['23001', 78, /constraint/],

@@ -197,9 +197,11 @@ describe.each([postgres, mariadb])('the connection to $name', (engine) => {
     expect(await isEncrypted('')).toEqual(['no'])
     expect(await isEncrypted('?sslmode=disable')).toEqual(['no'])
     expect(await isEncrypted('?sslmode=require')).toEqual(['yes'])
+    expect(await isEncrypted(`?sslcert=${certificate}`)).toEqual(['yes'])
     expect(await isEncrypted(`?sslmode=verify-ca&sslrootcert=${certificate}`)).toEqual(['yes'])
     for (const untrusted of [
       given('?sslmode=verify-ca'),
+      given(`?sslrootcert=${certificate}`),
       given(`?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'),
       given('?sslmode=verify-ca&sslrootcert=nothing.pem'),
     ])
