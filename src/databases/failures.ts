@@ -38,7 +38,10 @@ export function certificateHint(section: Section, error: Error): string {
   const expired = expiredHint(error)
   if (expired !== undefined) return expired
   if (isRefused(error))
-    return `Name a certificate that the server trusts, and its key: sslcert=FILE and sslkey=FILE in ${section}.url.`
+    return (
+      'Name a certificate that the server trusts, and its key: ' +
+      `sslcert=FILE and sslkey=FILE in ${section}.url, both.`
+    )
   return (
     `Name the authority of its certificate: sslrootcert=FILE in ${section}.url, or NODE_EXTRA_CA_CERTS in the ` +
     'environment. Where only the host name differs, correct it, or set sslmode=verify-ca.'
