@@ -6,6 +6,7 @@ import { SchemaPlace } from '../plugins/schema.js'
 import { ExactNumber } from '../tasks/json/exact.js'
 import { clipped } from '../words.js'
 import { isSecretName, Secrets, secretsInUrl } from './redact.js'
+import { commonKeys } from './schema.js'
 import { at } from './values/origins.js'
 
 interface Explained {
@@ -59,13 +60,21 @@ function unknownKeys(
   { type, prefix, placeOf }: Explained,
 ): ConfigurationError[] {
   const path = issue.path.map(String)
+  const [section = '', ...deeper] = [...prefix, ...path]
+  const isOfPlugin = prefix.length > 0 && deeper.length === 0 && (section === 'source' || section === 'sink')
   const known = SchemaPlace.rootOf(type)
     .flatMap((root) => root.at(path))
     .flatMap(({ keys }) => keys)
+    .concat(isOfPlugin ? commonKeys[section] : [])
   return issue.keys.map((unknown) => {
     const key = [...prefix, ...path, unknown]
     const near = nearest(unknown, known)
-    const hint = near ? `Did you mean \`${near}\`?` : `Known keys here: ${known.join(', ') || 'none'}.`
+    const hint =
+      unknown === ''
+        ? 'YAML reads `null:` and `~:` as a key without a name: write it in quotes.'
+        : near
+          ? `Did you mean \`${near}\`?`
+          : `Known keys here: ${known.join(', ') || 'none'}.`
     return new ConfigurationError(`${key.join('.')} ${placeOf(key)} is not a known key.`, { hint, section: key[0] })
   })
 }
@@ -97,8 +106,21 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
     })
   return new ConfigurationError(
     `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`,
-    { ...(near && { hint: `Did you mean \`${near}\`?` }), section: full[0] },
+    { hint: near ? `Did you mean \`${near}\`?` : otherForm(issue, found, full), section: full[0] },
   )
+}
+
+/** How a value is written that was given in another form than it must have; undefined where nobody can say. */
+function otherForm(issue: Issue, found: unknown, path: readonly string[]): string | undefined {
+  if (issue.code !== 'invalid_type' || typeof found !== 'string') return undefined
+  const [key = ''] = path
+  if (issue.expected === 'boolean' && /^(yes|on|y)$/i.test(found)) return 'Write `true`.'
+  if (issue.expected === 'boolean' && /^(no|off|n)$/i.test(found)) return 'Write `false`.'
+  if (['boolean', 'number'].includes(issue.expected) && /^(true|false|-?\d+(\.\d+)?)$/.test(found))
+    return `It is text: take it out of its quotes. From a variable: \`--set "${path.join('.')}=$VARIABLE"\`.`
+  if (issue.expected === 'object' && path.length === 1 && ['source', 'sink', 'outbox'].includes(key))
+    return `Write \`${key}: {${key === 'outbox' ? 'path' : 'use'}: …}\`.`
+  return undefined
 }
 
 // --- secrets ---

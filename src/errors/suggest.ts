@@ -3,11 +3,15 @@ import { closest, distance } from 'fastest-levenshtein'
 /** How far a name may be from the one that was meant. */
 const farthest = (given: string): number => Math.max(2, given.length / 3)
 
+/** `min_locations` and `minlocations` are `minLocations`. */
+const plain = (name: string): string => name.toLowerCase().replace(/[-_]/g, '')
+
 /** The known name that a misspelt one most likely stands for, or undefined. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined
-  const found = closest(given.toLowerCase(), known)
-  return distance(given.toLowerCase(), found.toLowerCase()) <= farthest(given) ? found : undefined
+  const names = new Map(known.map((name) => [plain(name), name]))
+  const found = closest(plain(given), [...names.keys()])
+  return distance(plain(given), found) <= farthest(given) ? names.get(found) : undefined
 }
 
 /** The same of names that come one by one, of which no other is kept. */

@@ -100,6 +100,28 @@ describe('an error leads to the line and the key', () => {
     ])
   })
 
+  it("also where owm's own keys stand beside a plugin's, in whatever spelling", async () => {
+    const keys = ['min_locations', 'Where', 'sample-size', 'timeoutms'].map((key) => `  ${key}: 1\n`).join('')
+    const text = `source:\n  use: simulated-db\n${keys}  null: 1\nsink: {use: jsonl, path: "-"}\n`
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([
+      'source.min_locations in .owmrc.yaml:3 is not a known key. Did you mean `minLocations`?',
+      'source.Where in .owmrc.yaml:4 is not a known key. Did you mean `where`?',
+      expect.stringMatching(/^source\.sample-size .* Known keys here: count, .*minLocations, .*where/),
+      'source.timeoutms in .owmrc.yaml:6 is not a known key. Did you mean `timeoutMs`?',
+      expect.stringMatching(/^source\. .* write it in quotes\.$/),
+    ])
+  })
+
+  it.each([
+    ['flush: {batchSize: "5"}', /batchSize .*out of its quotes.*--set "flush\.batchSize=\$VARIABLE"/],
+    ['task: {traceparent: yes}', /task\.traceparent .* Write `true`\./],
+    ['task: {traceparent: Off}', /task\.traceparent .* Write `false`\./],
+    ['outbox: ./o.db', /^outbox .* Write `outbox: \{path: …\}`\.$/],
+  ])('and says how a value is written: %s', async (line, says) => {
+    const mistakes = await mistakesOf({ '.owmrc.yaml': `${inYaml}${line}\n` })
+    expect(mistakes).toEqual([expect.stringMatching(says)])
+  })
+
   it('and to those of a condition', async () => {
     const where = [
       '  where:',
