@@ -227,5 +227,7 @@ describe("a standard stream of owm's own is no file of tasks", () => {
     expect(await started(`produce --slot ${slot}`, '> /dev/null 2> err', '/dev/null', cwd)).toBe(0)
     expect(await started('produce', '3>&1 > out 2> err | cat > piped', '/dev/fd/3', cwd)).toBe(0)
     expect((await readFile(join(cwd, 'piped'), 'utf8')).match(/task_id/g)).toHaveLength(20)
+    // A file behind it has no place for a lock there: it is named itself.
+    expect(await started('produce', '3> tasks > out 2> err', '/dev/fd/3', await folderWith(base))).toBe(78)
   })
 })

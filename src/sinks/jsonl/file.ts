@@ -8,7 +8,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
+import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
 import { FileLock } from '../../files/lock.js'
 import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
 import { beginningOfTask, maxTaskBytes, taskIdAtStart } from '../../tasks/encode.js'
@@ -212,5 +212,11 @@ async function probeOf(path: string): Promise<FileHandle | undefined> {
 /** A new file's name is only durable once its folder is. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
-  await folder.sync().finally(() => folder.close())
+  try {
+    await folder.sync()
+  } catch (error) {
+    if (codeOf(error) !== 'EINVAL') throw error // of /dev/fd nothing is to be synced
+  } finally {
+    await folder.close()
+  }
 }

@@ -104,3 +104,20 @@ it('the SQL in docs/sinks.md makes the tables, for a role that may not', async (
   const url = `postgres://owm_role:x@127.0.0.1:${server.port}/postgres`
   await (await openSink({ url, schema: 'of_dba', table: 'owm_tasks' })).check?.()
 })
+
+it.each([
+  ['unseen', ''],
+  ['unchanged', 'CREATE POLICY seen ON unchanged_fence FOR SELECT USING (true);'],
+])('row-level security that leaves its rows of the fence %s is told as such', async (table, policy) => {
+  const sql = creation(tablesOf({ table, schema: undefined })).join(';')
+  await server.query(`CREATE ROLE of_${table} LOGIN PASSWORD 'x'; ${sql};
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO of_${table}; ALTER TABLE ${table}_fence ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY added ON ${table}_fence FOR INSERT WITH CHECK (true); ${policy}`)
+  const url = `postgres://of_${table}:x@127.0.0.1:${server.port}/postgres`
+  const sink = await openSink({ url, table })
+  await expect(sink.attach?.({ outboxId: 'one', epoch: 1, word: 'w' }, 'sink')).rejects.toMatchObject({
+    name: 'ConfigurationError',
+    message: expect.stringContaining(`${table}_fence`),
+    hint: expect.stringContaining('Row-level security'),
+  })
+})

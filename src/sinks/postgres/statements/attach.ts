@@ -1,4 +1,5 @@
 /** How a sink is met, each step inside of a transaction: attach, place. */
+import { ConfigurationError } from '../../../errors/index.js'
 import type { Attached, Attachment, SinkPosition } from '../../../plugin.js'
 import type { Query, Row } from '../connection.js'
 import type { Store } from '../store.js'
@@ -22,6 +23,8 @@ export async function attach(
     (await query(`SELECT * FROM ${fence} WHERE outbox_id = $1 FOR UPDATE`, [outbox]))[0]
   await query(`INSERT INTO ${fence} (outbox_id, epoch, word) VALUES ($1, 0, '') ON CONFLICT DO NOTHING`, [outboxId])
   const held = await fenceOf(outboxId)
+  // guard: postgres-hidden
+  if (!held) throw hidden(fence)
   const former = formerId === undefined ? undefined : await fenceOf(formerId)
   const isGone = (of: Row): boolean => Number(of['seq']) > 0 && Number(of['generation']) !== generation
   const superseded = isSuperseded(held, epoch, word)
@@ -39,6 +42,14 @@ export async function attach(
     former: isPlaced(former) && !isGone(former) ? positionIn(former) : undefined,
   }
 }
+
+/** Without its row of the fence, each start would take the table for one that changes all the time. */
+const hidden = (fence: string): ConfigurationError =>
+  new ConfigurationError(`The row of ${fence} that owm has just written can't be seen, or not be changed.`, {
+    hint:
+      'Row-level security, or a trigger, is in the way: give the role a policy FOR ALL on the tables beside the ' +
+      "tasks' one (_fence, _sink, _receipt), or BYPASSRLS.",
+  })
 
 /** Which sink this is. Tasks in another table than before are another generation; all tables anew are a backup. */
 async function meet(
