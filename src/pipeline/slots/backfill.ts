@@ -121,7 +121,7 @@ function servedBefore(slot: string, row: SlotSeen | undefined, receipt: Counts |
   return { slot, dead, deadElsewhere: persisted > 0 ? 0 : (receipt?.dead ?? 0), rejected }
 }
 
-/** Which of the slots no other owm has served since they were looked for, and those that one has. */
+/** The slots once more: those that are still to be served, and those that another owm has served since. */
 export async function stillUnserved(
   slots: readonly string[],
   { ledger, deadLetters }: Pick<Outbox, 'ledger' | 'deadLetters'>,

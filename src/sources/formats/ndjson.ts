@@ -1,6 +1,6 @@
 /** NDJSON: a JSON value on each line; also GeoJSON text sequences (RFC 8142), whose values may go on over lines. */
 import type { Location, Malformed } from '../../plugin.js'
-import { parseJson } from '../../tasks/json/parse.js'
+import { isJson } from '../../tasks/json/parse.js'
 import type { Mapping } from '../fields/mapping.js'
 import { untilOtherHeader } from './header.js'
 import { fromText, type JsonOptions } from './json/index.js'
@@ -80,14 +80,5 @@ class Sequence {
     const [first] = lines
     const text = lines.map((each) => each.text).join('\n')
     return first && isJson(text) ? [{ text, line: first.line }] : lines
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    parseJson(text)
-    return true
-  } catch {
-    return false
   }
 }

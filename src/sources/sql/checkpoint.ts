@@ -9,7 +9,7 @@ import { ResumePointError } from '../../errors/index.js'
 
 const schema = z.object({
   key: z.array(z.string()),
-  last: z.array(z.string()),
+  last: z.array(z.string()).readonly(),
   ordering: z.string().optional(),
   rows: z.int().min(0).optional(),
   file: z.string().optional(),

@@ -53,7 +53,7 @@ export async function* read(
     names = sameNames(found, names)
     last = final.key
     count += rows.length
-    yield batchOf(rows, reading, checkpointOf(key, { last: [...last], ordering, rows: count, file }))
+    yield batchOf(rows, reading, checkpointOf(key, { last, ordering, rows: count, file }))
     if (found.length < limit) break
   }
   mapping.judge(true)

@@ -17,7 +17,16 @@ export function parseJson(given: string): unknown {
   return mayRepeatKeys(text, value) ? exact(text) : value
 }
 
-/** The same, with each number as the text that it is written as. */
+export function isJson(text: string): boolean {
+  try {
+    parseJson(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** As `parseJson`, with each number as the text that it is written as. */
 export const parseTexts = (text: string): unknown => exact(text, (number) => number)
 
 const exact = (text: string, parseNumber: (text: string) => unknown = numberOf): unknown =>

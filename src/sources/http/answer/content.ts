@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { codeOf, toError } from '../../../errors/index.js'
-import { parseJson } from '../../../tasks/json/parse.js'
+import { isJson, parseJson } from '../../../tasks/json/parse.js'
 import { signatureOf } from '../../formats/signature.js'
 import { TooLong } from '../errors.js'
 import type { Options } from '../options.js'
@@ -112,14 +112,5 @@ export function jsonOf(text: string, { headers }: Answer): unknown {
           'Correct source.url.',
           start !== '',
         )
-  }
-}
-
-function isJson(line: string): boolean {
-  try {
-    JSON.parse(line)
-    return true
-  } catch {
-    return false
   }
 }
