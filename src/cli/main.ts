@@ -6,7 +6,7 @@ import type { Command } from '@oclif/core/command'
 import { handle } from '@oclif/core/handle'
 import type * as Interfaces from '@oclif/core/interfaces'
 import { run } from '@oclif/core/run'
-import { exitCodes, toError } from '../errors/index.js'
+import { exitCodes, toError, UsageError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { lossOfOutput, prepareOutput } from './output.js'
 import { exitCodeOf, inWords, Report } from './report.js'
@@ -26,6 +26,7 @@ export async function execute(bin: string): Promise<void> {
     if (!isOver) process.emit('uncaughtException', new Error(ranDry))
   })
   try {
+    mustBeUtf8(args)
     const plugin = rootPlugin(bin)
     const { root, pjson, name } = plugin
     // Without the plugins that a HOME may name: it can be somebody else's, or none.
@@ -90,6 +91,14 @@ function inFlags([first, ...rest]: readonly string[]): string[] {
   if (first === 'help') return [...rest, '--help']
   if (first === 'version' && rest.length === 0) return ['--version']
   return first === undefined ? [] : [first, ...rest]
+}
+
+/** Node reads each byte that isn't UTF-8 as U+FFFD: two names may have become one, and no file or list has it. */
+function mustBeUtf8(args: readonly string[]): void {
+  const wrong = args.find((arg) => arg.includes('\ufffd'))
+  if (wrong === undefined) return
+  const hint = 'Write it in UTF-8: owm reads its arguments so, whatever the locale.'
+  throw new UsageError(`The argument ${wrong} isn't valid UTF-8.`, { hint })
 }
 
 function tell(error: Error, args: readonly string[]): void {

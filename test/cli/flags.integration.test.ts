@@ -1,7 +1,7 @@
 /** What the command line understands, and how it speaks. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { api, cities, json } from '../sources/http/api.js'
@@ -55,6 +55,17 @@ it.each(['produce', 'flush'])('%s -n is --dry-run', async (command) => {
   const cwd = await folderWith(base)
   const { code, stdout } = await owm([command, '-n'], { cwd })
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('dry run') })
+})
+
+it('an argument that is not UTF-8 is refused: a filter would match nothing, an outbox be another file', async () => {
+  const cwd = await folderWith(base)
+  const inLatin1 = String.raw`exec "$0" "$1" produce --outbox "$(printf 'caf\351.db')"`
+  const child = spawn('sh', ['-c', inLatin1, process.execPath, bin], { cwd })
+  const stderr: string[] = []
+  child.stderr.on('data', (chunk) => stderr.push(String(chunk)))
+  expect(await once(child, 'close')).toEqual([2, null])
+  expect(stderr.join('')).toContain("The argument caf\ufffd.db isn't valid UTF-8.")
+  expect(await readdir(cwd)).toEqual(['.owmrc.json'])
 })
 
 describe('-q', () => {
