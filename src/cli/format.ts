@@ -1,4 +1,5 @@
 /** Numbers and texts as people read them. */
+import { compact } from '../lists.js'
 import { count, plural } from '../words.js'
 
 export { age, count, megabytes, plural } from '../words.js'
@@ -49,10 +50,7 @@ interface Delivered {
 
 /** `50 locations read (950 left out by filters)` */
 export function locationsRead({ read, leftOut = 0, limitReached = false }: Read): string {
-  const filters = [
-    ...(leftOut > 0 ? [`${count(leftOut)} left out by filters`] : []),
-    ...(limitReached ? ['limit reached'] : []),
-  ]
+  const filters = compact(leftOut > 0 && `${count(leftOut)} left out by filters`, limitReached && 'limit reached')
   return `${plural(read, 'location')} read${filters.length > 0 ? ` (${filters.join(', ')})` : ''}`
 }
 
@@ -61,15 +59,13 @@ export function locationsRead({ read, leftOut = 0, limitReached = false }: Read)
  * @param isOptional whether it goes without saying that there were none
  */
 export function tasksDelivered({ name, delivered, deduplicated, evicted }: Delivered, isOptional = false): string[] {
-  return [
-    ...(delivered > 0 || !isOptional ? [`${plural(delivered, 'task')} delivered to ${name}`] : []),
-    ...(deduplicated > 0 ? [`${count(deduplicated)} were there already`] : []),
-    ...(evicted > 0 ? [`${count(evicted)} unread entries trimmed`] : []),
-  ]
+  return compact(
+    (delivered > 0 || !isOptional) && `${plural(delivered, 'task')} delivered to ${name}`,
+    deduplicated > 0 && `${count(deduplicated)} were there already`,
+    evicted > 0 && `${count(evicted)} unread entries trimmed`,
+  )
 }
 
 /** `2 pending`, `1 dead`; nothing where there is none. */
-export const leftIn = ({ pending, dead }: { pending: number; dead: number }): string[] => [
-  ...(pending > 0 ? [`${count(pending)} pending`] : []),
-  ...(dead > 0 ? [`${count(dead)} dead`] : []),
-]
+export const leftIn = ({ pending, dead }: { pending: number; dead: number }): string[] =>
+  compact(pending > 0 && `${count(pending)} pending`, dead > 0 && `${count(dead)} dead`)

@@ -4,6 +4,7 @@ import type { Loaded } from '../config/load.js'
 import { codeOf, isOwmError, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { isAnothers } from '../files/replace.js'
+import { compact } from '../lists.js'
 import { type Ended, type EndedAfter, hookVariable, wholeShard } from '../observe/ended.js'
 import type { StartRecord } from '../observe/record.js'
 import type { Means } from '../observe/tell.js'
@@ -181,7 +182,7 @@ class Watch {
   ): Promise<Ended> {
     const { now, command, env } = this.#around
     const [code, hint = null] = error && isOwmError(error) ? [error.code, error.hint] : ['INTERNAL']
-    const inWords = [...summary, ...(error ? [`${error.message} ${hint ?? ''}`.trim()] : [])].join('\n')
+    const inWords = compact(...summary, error && `${error.message} ${hint ?? ''}`.trim()).join('\n')
     const last = served.at(-1)
     const endedAt = now()
     const vitals = await this.#vitals(loaded)

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import type { Loaded } from '../config/load.js'
+import { statIfThere } from '../files/folders.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -24,6 +25,6 @@ export async function placeOf({ file, named, cwd }: Loaded, env: Environment): P
 /** The working directory by the name that the shell entered it by, where that is still the same folder. */
 export async function asEntered(cwd: string, { PWD = '' }: Environment): Promise<string> {
   if (!isAbsolute(PWD)) return cwd
-  const [entered, here] = await Promise.all([stat(PWD).catch(() => undefined), stat(cwd)])
+  const [entered, here] = await Promise.all([statIfThere(PWD), stat(cwd)])
   return entered?.dev === here.dev && entered.ino === here.ino ? resolve(PWD) : cwd
 }

@@ -13,6 +13,7 @@ import {
   toError,
 } from '../errors/index.js'
 import { whyUnmakeable } from '../files/disk.js'
+import { statIfThere } from '../files/folders.js'
 import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
 import { volatileAt } from '../files/volatile.js'
 import type { FilterCounts } from '../pipeline/input/filters/filters.js'
@@ -266,7 +267,7 @@ export async function usableOutbox(path: string, trustFolder: boolean): Promise<
   await writable(path, 'outbox.path', true)
   const refuse = refused(path, anotherOutbox())
   for (const file of [path, `${path}-lock`]) await checkDatabase(file).catch(refuse)
-  const isThere = (await stat(dirname(path)).catch(() => undefined)) !== undefined
+  const isThere = (await statIfThere(dirname(path))) !== undefined
   if (!isThere) return
   await access(dirname(path), constants.W_OK).catch((thrown: unknown) => {
     const cause = toError(thrown)

@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { mustBeApart, type NamedFile } from '../files/apart.js'
+import { compact } from '../lists.js'
 import { isTree } from '../tasks/json/tree.js'
 import { explain, secretsIn } from './explain.js'
 import { roundedIn } from './file/digits.js'
@@ -72,7 +73,7 @@ export async function loadConfig(
   const { withoutSource, only, asWritten = [] } = overrides
   const isLeftOut = (section: string): boolean => only?.includes(section) === false
   const without = [...(overrides.without ?? []), ...Object.keys(origins.merged).filter(isLeftOut)]
-  const unused = [...without, ...(withoutSource ? ['source'] : [])]
+  const unused = compact(...without, withoutSource && 'source')
   const context = { env, secrets, baseDir, unused, asWritten }
   const { tree: merged, variables, references } = await expand(origins, context)
   origins.merged = merged

@@ -2,6 +2,7 @@
  * A service and its timer. The timer makes up for what it missed while the machine was off (Persistent), the service
  * tries again what may work later (Restart); which times are due, owm knows.
  */
+import { compact } from '../lists.js'
 import { fieldsOf } from '../schedule/fields.js'
 import { comment, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
 
@@ -41,10 +42,10 @@ function serviceOf(start: Start): string {
 /** Folders that must be there before: systemd makes them writable. */
 function stepsFor({ name, writes }: Start): string[] {
   const folders = writes.filter(isKnown)
-  return [
-    ...(folders.length > 0 ? [`Before:  mkdir -p ${folders.map(inShell).join(' ')}   # as the user below`] : []),
+  return compact(
+    folders.length > 0 && `Before:  mkdir -p ${folders.map(inShell).join(' ')}   # as the user below`,
     `Then:    systemctl daemon-reload && systemctl enable --now ${name}.timer`,
-  ]
+  )
 }
 
 /** Whether a folder's name depends on nothing. */
@@ -65,7 +66,7 @@ const inQuotes = (text: string): string => `"${literal(text).replace(/["\\]/g, '
 
 function environmentOf({ name, variables, credentials }: Start): string[] {
   const own = variables.filter((variable) => variable !== 'STATE_DIRECTORY')
-  return [
+  return compact(
     ...(own.length === 0
       ? []
       : [
@@ -74,8 +75,8 @@ function environmentOf({ name, variables, credentials }: Start): string[] {
         ]),
     ...(credentials.length === 0 ? [] : ["# Files of root's (mode 0600) with the secrets."]),
     ...credentials.map((credential) => `LoadCredential=${credential}:/etc/owm/${credential}`),
-    ...(variables.includes('STATE_DIRECTORY') ? ['StateDirectory=owm'] : []),
-  ]
+    variables.includes('STATE_DIRECTORY') && 'StateDirectory=owm',
+  )
 }
 
 /** Not MemoryDenyWriteExecute, which Node can't run with. */

@@ -1,4 +1,5 @@
 /** Whether runs start when they should. */
+import { sumOf } from '../lists.js'
 import { type SlotsSeen, slotsIn } from '../outbox/inspect/ledger/slots.js'
 import type { Diagnosis } from '../plugin.js'
 import { isAheadOf, missedInWords, timesCovered, withServed } from '../schedule/covers.js'
@@ -40,7 +41,7 @@ function onTimeChecks(seen: SlotsSeen, timetable: Timetable, at: At): Diagnosis[
     .filter(({ slot }) => now - Date.parse(slot) < weekMs)
     .map(({ slot, from, state }) => ({ slot, times: timesCovered({ from, to: slot, state }, missed, timetable) }))
     .filter(({ times }) => times > 0)
-  const covered = late.reduce((sum, { times }) => sum + times, 0)
+  const covered = sumOf(late, ({ times }) => times)
   const by = late[0] ? `; a later run stands in for ${count(covered)}, the newest is that of ${late[0].slot}` : ''
   const ofWeek = missed.filter(({ to }) => now - Date.parse(to) < weekMs)
   const recent = withServed(ofWeek, slots, timetable).filter(({ count, served = 0 }) => served < count)

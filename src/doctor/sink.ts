@@ -1,5 +1,6 @@
 /** The sink, as far as it can be asked without being written to. */
 import { withHint } from '../errors/index.js'
+import { sumOf } from '../lists.js'
 import { addressNoted, type SinkDeps } from '../pipeline/parts.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
 import { plural } from '../words.js'
@@ -49,7 +50,7 @@ async function receiptCheck(sink: Sink, address: string, { runs, pipeline }: Del
   const lost = here.filter(({ slot }) => !kept.has(slot))
   const slots = new Set(lost.map(({ slot }) => slot)).size
   const tasks = plural(
-    lost.reduce((sum, { persisted }) => sum + persisted, 0),
+    sumOf(lost, ({ persisted }) => persisted),
     'task',
   )
   const others = slots > 1 ? `, nor of ${plural(slots - 1, 'other slot')}` : ''

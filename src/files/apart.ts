@@ -1,7 +1,8 @@
 /** The files that a configuration names: owm writes to each in its own way, and would lose what another one holds. */
-import { realpath, stat } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
+import { statIfThere } from './folders.js'
 
 export interface NamedFile {
   /** What names it: `sink.path`. */
@@ -49,7 +50,7 @@ interface Found extends NamedFile {
 /** Undefined for a terminal, a pipe or a device, which nothing is lost in. */
 async function found(file: NamedFile): Promise<Found | undefined> {
   const { path } = file
-  const there = await stat(path).catch(() => undefined)
+  const there = await statIfThere(path)
   if (there)
     return there.isFile() ? { ...file, place: await realpath(path), id: `${there.dev}:${there.ino}` } : undefined
   const folder = await realpath(dirname(path)).catch(() => dirname(path))

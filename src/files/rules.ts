@@ -11,6 +11,7 @@ import { access, lstat, open, readFile, readlink, realpath, rm, stat } from 'nod
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from '../errors/index.js'
+import { ifThere, statIfThere } from './folders.js'
 
 /** Endings of the files that SQLite has beside a database. */
 const sideEndings = ['-journal', '-wal', '-shm'] as const
@@ -30,12 +31,7 @@ export class RefusedFile extends Error {
 const self = (): number | undefined => process.getuid?.()
 
 /** What is there, the links not followed; undefined where nothing is. */
-export async function statsOf(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  })
-}
+export const statsOf = (path: string): Promise<Stats | undefined> => ifThere(lstat(path))
 
 /**
  * Looks at a file; undefined where there is none. Throws RefusedFile where it isn't a regular one of `owner`'s.
@@ -215,7 +211,7 @@ export async function checkStreams(path: string): Promise<void> {
 /** The stream that goes to a file, such as by `> FILE`. In /dev/null nothing can be lost. */
 async function streamAt(path: string): Promise<Stream | undefined> {
   const [found, nowhere, ...own] = await Promise.all(
-    [path, '/dev/null', '/dev/fd/0', '/dev/fd/1', '/dev/fd/2'].map((file) => stat(file).catch(() => undefined)),
+    [path, '/dev/null', '/dev/fd/0', '/dev/fd/1', '/dev/fd/2'].map((file) => statIfThere(file)),
   )
   const is = (other: Stats | undefined): boolean => found?.dev === other?.dev && found?.ino === other?.ino
   return found === undefined || is(nowhere) ? undefined : streams.find((_, number) => is(own[number]))
@@ -241,7 +237,7 @@ export async function isOutputClosed(): Promise<boolean> {
 
 /** Whether somebody else may put a file into a folder; a group is as good as its members. */
 async function isShared(folder: string): Promise<boolean> {
-  const found = await stat(folder).catch(() => undefined) // what isn't there is told by who opens it
+  const found = await statIfThere(folder) // what isn't there is told by who opens it
   const uid = self()
   return found !== undefined && uid !== undefined && ((found.uid !== uid && found.uid !== 0) || !!(found.mode & 0o002))
 }

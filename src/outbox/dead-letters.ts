@@ -5,6 +5,7 @@
  *                            '---discard--> discarded (the run's row counts it, the task's text is gone)
  */
 import { LessThan, LessThanOrEqual } from 'typeorm'
+import { sumOf } from '../lists.js'
 import type { Batch } from '../tasks/batch.js'
 import { deadBySlot } from './inspect/totals.js'
 import { cut, placed, taskIn } from './intake.js'
@@ -120,7 +121,7 @@ export class DeadLetters {
         .getRawMany<{ run: number; n: number }>()
       for (const { run, n } of counts) await manager.increment(runs, { id: run }, 'discarded', n)
       await manager.update(deadTasks, old, { fate: 'discarded', task: '' })
-      return counts.reduce((sum, { n }) => sum + n, 0)
+      return sumOf(counts, ({ n }) => n)
     })
   }
 

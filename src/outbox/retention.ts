@@ -1,5 +1,6 @@
 /** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
 import { type EntityManager, LessThanOrEqual } from 'typeorm'
+import { sumOf } from '../lists.js'
 import { byTime } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import type { DeadLetters } from './dead-letters.js'
@@ -102,7 +103,7 @@ export class Retention {
         manager.delete(batches, { firstSeq: among(rows.map((row) => row.firstSeq)) }),
       )
       step('history:deleted')
-      deleted += rows.reduce((sum, row) => sum + row.delivered, 0)
+      deleted += sumOf(rows, (row) => row.delivered)
     }
   }
 

@@ -14,6 +14,7 @@
  *     sent --superseded--> the relay stops, for good
  */
 import { errorKindOf, isOwmError } from '../errors/index.js'
+import { sumOf } from '../lists.js'
 import type { Outcome } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { step } from '../trace.js'
@@ -130,7 +131,7 @@ class Relay {
     const { outbox } = this.#deps
     for (;;) {
       const last = this.#underWay.at(-1)?.batch
-      const left = this.#left - this.#underWay.reduce((sum, { batch }) => sum + batch.count, 0)
+      const left = this.#left - sumOf(this.#underWay, ({ batch }) => batch.count)
       if (left <= 0 || (last && this.#underWay.length >= this.#contact.maxInFlight)) return
       const batch = last ? await outbox.queue.behind(last, left) : await outbox.queue.after(outbox.ackedSeq, left)
       if (!batch) return

@@ -6,6 +6,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, codeOf, isOfDisk, isOwmError, OutboxError, toError, UsageError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
+import { compact } from '../lists.js'
 
 interface Owm {
   /** Where owm is installed. */
@@ -72,7 +73,7 @@ async function filesOf({ kind, typescript }: Project, name: string, owm: Owm): P
     __YEAR__: String(new Date().getFullYear()),
   }
   const files = new Map<string, string>()
-  for (const folder of ['plugin', kind, ...(typescript ? ['typescript'] : [])])
+  for (const folder of compact('plugin', kind, typescript && 'typescript'))
     for (const file of await readdir(join(owm.root, 'templates', folder))) {
       const template = await readFile(join(owm.root, 'templates', folder, file), 'utf8')
       const text = template.replace(/__[A-Z]+__/g, (placeholder) => values[placeholder] ?? placeholder)

@@ -1,5 +1,6 @@
 /** The one walker of schemas: a zod schema as JSON Schema, and what may stand where in it. */
 import * as z from 'zod'
+import { compact } from '../lists.js'
 
 export type Node = z.core.JSONSchema.BaseSchema
 
@@ -88,7 +89,7 @@ export class SchemaPlace {
       : isNode(entry)
         ? this.#place(entry)
         : (this.items ?? this.others)
-    return [...(own ? [own] : []), ...this.alternatives.flatMap((place) => place.#under(part))]
+    return compact(own && own, ...this.alternatives.flatMap((place) => place.#under(part)))
   }
 
   /** The properties of an object, or of all objects that the value may be. */

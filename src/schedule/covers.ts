@@ -1,4 +1,5 @@
 /** What a run stands in for, and what none does. Pure. Slots are as they are written, times milliseconds since 1970. */
+import { sumOf } from '../lists.js'
 import { count, plural } from '../words.js'
 import { isLate } from './due.js'
 import { isTimeOf, type Timetable } from './timetable.js'
@@ -24,7 +25,7 @@ export function timesCovered(
   const [begin, end] = [Date.parse(from), Date.parse(to)]
   const gaps = missed.filter((gap) => Date.parse(gap.from) > begin && Date.parse(gap.to) < end)
   const times = [...timetable.between(begin, end - 1)].length
-  return Math.max(0, times - gaps.reduce((sum, gap) => sum + gap.count, 0))
+  return Math.max(0, times - sumOf(gaps, (gap) => gap.count))
 }
 
 /** Each gap with how many of its scheduled times were served all the same; `served` is left out where none was. */

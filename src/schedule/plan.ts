@@ -2,6 +2,7 @@
  * What coming slots bring. Locations are counted by their rhythm once; a slot then asks how many phases lie in its
  * interval, so that a million locations cost no more for a month of slots than for one.
  */
+import { sumOf } from '../lists.js'
 import { durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
 import type { Rhythm, Span } from './windows.js'
@@ -110,7 +111,7 @@ function countUpTo(ascending: readonly number[], bound: number): number {
   return low
 }
 
-export const tasksIn = (load: Load): number => Object.values(load).reduce((sum, tasks) => sum + tasks, 0)
+export const tasksIn = (load: Load): number => sumOf(Object.values(load), (tasks) => tasks)
 
 /** The sum of several loads, under the names of all. */
 function together(loads: readonly Load[]): Load {

@@ -1,5 +1,6 @@
 /** `owm flush`: what is pending in the outbox goes to the sink. */
 import type { Loaded } from '../../config/load.js'
+import { compact } from '../../lists.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { Done } from '../command.js'
 import { depsOf, lookAtOutbox, openOutbox, type Surroundings, sinkOf } from '../compose.js'
@@ -69,11 +70,11 @@ async function dryRun(
 }
 
 function lineOf({ outbox, sink, served, durationMs }: FlushResult): string {
-  return [
+  return compact(
     ...tasksDelivered(sink),
     ...slotsInWords(served),
     `${count(outbox.pending)} pending`,
-    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    outbox.dead > 0 && `${count(outbox.dead)} dead`,
     seconds(durationMs),
-  ].join(', ')
+  ).join(', ')
 }

@@ -1,5 +1,6 @@
 /** What is told of the locations that can't be used. */
 import { InputRejectedError } from '../../errors/index.js'
+import { sumOf } from '../../lists.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { LeftRejects } from '../../pipeline/input/left-rejects.js'
 import type { Merged, RejectedFor, Rejects } from '../../pipeline/input/rejects.js'
@@ -36,7 +37,7 @@ export async function tellRejects(rejects: Rejects, { logger }: Surroundings, sl
     const were = plural(rejected, `location${of} was rejected`, `locations${of} were rejected`)
     log.warn(fields, `${were}: ${why} (${where}: ${what})`)
   }
-  const others = rejects.count - told.rejectedFor.reduce((sum, { count: rejected }) => sum + rejected, 0)
+  const others = rejects.count - sumOf(told.rejectedFor, ({ count: rejected }) => rejected)
   if (others > 0) {
     const were = plural(others, 'more was rejected for another reason', 'more were rejected for other reasons')
     log.warn(fields, `${were}; \`owm outbox inspect --state rejected\` lists all`)
@@ -108,7 +109,7 @@ export function rejectedBefore(
   const [first, last] = [found[0], found.at(-1)]
   if (!first || !last) return []
   const locations = plural(
-    found.reduce((sum, { rejected }) => sum + rejected, 0),
+    sumOf(found, ({ rejected }) => rejected),
     'location',
   )
   const slots = first === last ? `the slot ${first.slot}` : `slots from ${first.slot} to ${last.slot}`

@@ -1,10 +1,11 @@
 /** The configuration file, found and read: the only module that knows cosmiconfig. */
 import { constants } from 'node:fs'
-import { access, open, stat } from 'node:fs/promises'
+import { access, open } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
 import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
+import { statIfThere } from '../../files/folders.js'
 import { importModule } from '../../plugins/load.js'
 import { whyNotTrusted, whyStrange } from '../../plugins/trust.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
@@ -35,7 +36,7 @@ export async function readConfigFile(
     const explorer = cosmiconfig('owm', { ...about, ignoreEmptySearchPlaces: false })
     if (named === undefined) return explorer.search(cwd)
     const filepath = resolve(cwd, named)
-    if (!(await stat(filepath).catch(() => undefined))?.isFIFO()) return explorer.load(filepath)
+    if (!(await statIfThere(filepath))?.isFIFO()) return explorer.load(filepath)
     if (looksOnly) throw new Error('it is a pipe')
     const parse = byEnding[extname(filepath)] ?? byEnding['noExt']
     return { filepath, config: (await parse?.(filepath, await textOfPipe(filepath))) ?? {} }
@@ -70,7 +71,7 @@ async function othersBeside(file: string, places: readonly string[]): Promise<st
   return others.filter((_, index) => there[index])
 }
 
-const isFileAt = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false
+const isFileAt = async (path: string): Promise<boolean> => (await statIfThere(path))?.isFile() ?? false
 
 /**
  * What will be read in search of a configuration must be files: who opens a pipe that nobody writes to waits for ever,
@@ -79,7 +80,7 @@ const isFileAt = async (path: string): Promise<boolean> => (await stat(path).cat
 async function mustBeReadable(cwd: string, places: readonly string[]): Promise<void> {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const paths = places.map((place) => join(folder, place))
-    const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+    const found = await Promise.all(paths.map((path) => statIfThere(path)))
     const wrong = found.findIndex((one) => one && !one.isFile() && !one.isDirectory())
     if (wrong >= 0) throw notRegular(paths[wrong] ?? folder)
     const files = paths.filter((_, index) => found[index]?.isFile())
@@ -98,7 +99,7 @@ const settingsPlaces = [
 /** It would run what is code, also with --config: nothing that somebody else could have put there. */
 async function mustBeHarmless(looksOnly: boolean): Promise<void> {
   for (const file of settingsPlaces.map((place) => resolve(place))) {
-    const found = await stat(file).catch(() => undefined)
+    const found = await statIfThere(file)
     if (found && !found.isFile() && !found.isDirectory()) throw notRegular(file)
     if (!found?.isFile() || !/\.[cm]?[jt]s$/.test(file)) continue
     if (looksOnly) throw new Error('it is code')

@@ -1,5 +1,6 @@
 /** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { sumOf } from '../../lists.js'
 import { tasksKept } from '../runs/kept.js'
 import { currentOf } from '../runs/whole-slots.js'
 import { endingAfter } from '../sqlite/criteria.js'
@@ -70,7 +71,7 @@ async function hadOf(
   last: number,
 ): Promise<number> {
   const from = Math.max(seq, (own[0]?.firstSeq ?? 1) - 1)
-  const stored = own.reduce((sum, batch) => sum + Math.max(0, tasksBetween(batch, from, last)), 0)
+  const stored = sumOf(own, (batch) => Math.max(0, tasksBetween(batch, from, last)))
   return stored - (await manager.countBy(deadTasks, { run, seq: And(MoreThan(from), LessThanOrEqual(last)) }))
 }
 

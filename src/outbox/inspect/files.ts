@@ -1,5 +1,6 @@
 /** The files of an outbox: looked at without opening the database. */
-import { open, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import { statIfThere } from '../../files/folders.js'
 import { statsOf } from '../../files/rules.js'
 
 interface OutboxFiles {
@@ -21,7 +22,7 @@ export async function filesOf(path: string): Promise<OutboxFiles | undefined> {
   const head = Buffer.alloc(versionsAt + 2)
   await file.read(head, 0, head.length, 0).finally(() => file.close())
   if (!head.toString('latin1').startsWith(magic)) return undefined
-  const wal = await stat(`${path}-wal`).catch(() => undefined)
+  const wal = await statIfThere(`${path}-wal`)
   const isWal = head[versionsAt] === 2 && head[versionsAt + 1] === 2
   return { bytes: found.size, walBytes: wal?.size ?? 0, journalMode: isWal ? 'wal' : 'rollback' }
 }

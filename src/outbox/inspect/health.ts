@@ -1,5 +1,6 @@
 /** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
+import { sumOf } from '../../lists.js'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
@@ -72,8 +73,8 @@ async function readJson(view: View): Promise<void> {
 async function taskBytesIn({ manager }: View): Promise<number | null> {
   const select = { firstSeq: true, count: true, tasks: true } as const
   const newest = await manager.find(batches, { select, order: { firstSeq: 'DESC' }, take: lastBatches })
-  const count = newest.reduce((sum, batch) => sum + batch.count, 0)
-  const bytes = newest.reduce((sum, { tasks }) => sum + Buffer.byteLength(tasks), 0)
+  const count = sumOf(newest, (batch) => batch.count)
+  const bytes = sumOf(newest, ({ tasks }) => Buffer.byteLength(tasks))
   return count === 0 ? null : bytes / count
 }
 

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { format, join, parse } from 'node:path'
 import { In } from 'typeorm'
 import { isLocked } from '../../files/lock.js'
+import { compact } from '../../lists.js'
 import { plural } from '../../words.js'
 import { runs } from '../sqlite/entities.js'
 import { unfinishedStates } from '../sqlite/run-states.js'
@@ -47,10 +48,10 @@ export async function leftBehind({ shared, pipelines }: Family): Promise<LeftBeh
 
 /** `/var/lib/owm/outbox-hourly.db, of hourly, has 3,058 pending tasks and 1 unfinished run` */
 export function leftInWords({ path, owner, pending, openRuns }: LeftBehind): string {
-  const work = [
-    ...(pending > 0 ? [plural(pending, 'pending task')] : []),
-    ...(openRuns > 0 ? [plural(openRuns, 'unfinished run')] : []),
-  ]
+  const work = compact(
+    pending > 0 && plural(pending, 'pending task'),
+    openRuns > 0 && plural(openRuns, 'unfinished run'),
+  )
   return `${path}${owner === null ? '' : `, of ${owner},`} has ${work.join(' and ')}`
 }
 

@@ -9,6 +9,7 @@
  * What is pending or dead isn't put back: the one is delivered anyway, the other is `outbox retry`'s.
  */
 import { type EntityManager, In } from 'typeorm'
+import { sumOf } from '../../lists.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { step } from '../../trace.js'
 import { cut, placed } from '../intake.js'
@@ -43,7 +44,7 @@ export async function replayable(manager: EntityManager, filter: ReplayFilter): 
     meant.map(async (run) => {
       const { runId, slot, state } = run
       const { delivered, isKept } = await historyOf(manager, run)
-      return { runId, slot, state, tasks: delivered.reduce((sum, { seqs }) => sum + seqs.length, 0), isKept }
+      return { runId, slot, state, tasks: sumOf(delivered, ({ seqs }) => seqs.length), isKept }
     }),
   )
 }
@@ -63,7 +64,7 @@ async function historyOf(manager: EntityManager, { id: run, persisted, state }: 
   })
   const passed = await manager.find(deadTasks, { select: { seq: true, fate: true }, where: { run } })
   const isPassed = new Set(passed.map(({ seq }) => seq))
-  const kept = stored.reduce((sum, { count }) => sum + count, 0) - passed.filter(({ fate }) => isPutBack(fate)).length
+  const kept = sumOf(stored, ({ count }) => count) - passed.filter(({ fate }) => isPutBack(fate)).length
   const delivered = stored.map(({ firstSeq, count }) => ({
     firstSeq,
     seqs: Array.from({ length: count }, (_, index) => firstSeq + index).filter(

@@ -1,5 +1,6 @@
 /** Which sinks have all of a run's tasks, and so all of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
+import { compact } from '../../lists.js'
 import { shardNameIn } from '../../tasks/slot.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
@@ -12,7 +13,7 @@ export async function noteSink(
   for (const run of await manager.find(runs, { where: { runId: In([...runIds]), state: 'read' } })) {
     const there = await manager.sum(batches, 'count', { run: run.id, firstSeq: MoreThan(fromSeq) })
     const isWhole = (there ?? 0) >= run.persisted
-    const sinks = [...new Set([...sinksIn(run), ...(isWhole ? [sink] : [])])]
+    const sinks = [...new Set(compact(...sinksIn(run), isWhole && sink))]
     await manager.update(runs, { id: run.id }, { sinks })
   }
 }

@@ -1,5 +1,6 @@
 /** Which slots are whole, each shard of them by itself, and the receipts that prove it. */
 import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
+import { groupedBy, sumOf } from '../../lists.js'
 import type { Brought, Receipt } from '../../plugin.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
@@ -38,11 +39,7 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
 
 /** Runs by slot and shard, in the order in which those began: several shards may use one outbox in turn. */
 export function runsByShard<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
-  const shards = new Map<string, Run[]>()
-  for (const run of rows) {
-    const key = `${run.slot} ${shardNameIn(run.sourceDigest)}`
-    shards.set(key, [...(shards.get(key) ?? []), run])
-  }
+  const shards = groupedBy(rows, ({ slot, sourceDigest }) => `${slot} ${shardNameIn(sourceDigest)}`)
   return [...shards.values()]
 }
 
@@ -104,7 +101,7 @@ export function receiptOf(
     if (run.idSum === null) return undefined
     idSum.add(run.idSum)
   }
-  const sum = (of: (run: RunRow) => number): number => current.reduce((total, run) => total + of(run), 0)
+  const sum = (of: (run: RunRow) => number): number => sumOf(current, (run) => of(run))
   const discarded = sum((run) => run.discarded)
   const [shard, shards] = shardOf(last.sourceDigest)
   return {

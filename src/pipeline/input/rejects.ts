@@ -1,4 +1,5 @@
 /** Rejected locations by their reasons: how many, and an example of each. */
+import { sumOf } from '../../lists.js'
 import type { LocationBatch } from '../../plugin.js'
 import { clipped } from '../../words.js'
 import { checkedIn, rejectionOf, type Told } from './judge.js'
@@ -57,7 +58,7 @@ export class Rejects {
   }
 
   get count(): number {
-    return [...this.#byKind.values()].reduce((sum, { count }) => sum + count, 0)
+    return sumOf([...this.#byKind.values()], ({ count }) => count)
   }
 
   /** The commonest reasons. */

@@ -6,6 +6,7 @@
  * the Bloom filters and the comparison of suspects, which are slower.
  */
 import { hash } from 'node:crypto'
+import { sumOf } from '../../lists.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { hexNumber } from '../../tasks/id.js'
@@ -27,7 +28,7 @@ export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<K
   const ofSlot = of.again ? [of] : currentOf(await ledger.ofSlot(of.slot))
   const earlier = ofSlot.filter(({ id }) => id !== own)
   const seen = new SeenIds()
-  const served = new ServedTasks(earlier.reduce((sum, { persisted }) => sum + persisted, 0))
+  const served = new ServedTasks(sumOf(earlier, ({ persisted }) => persisted))
   for await (const { run, ids, parsed } of intake.idsOf(ofSlot)) {
     for (const [index, id] of ids.entries()) {
       const digits = id.replaceAll('-', '')

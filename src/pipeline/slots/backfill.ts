@@ -1,5 +1,6 @@
 /** `owm backfill`: scheduled times of the past that nobody serves. */
 import { type OwmError, UsageError } from '../../errors/index.js'
+import { sumOf } from '../../lists.js'
 import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
@@ -109,7 +110,7 @@ function slotsIn(receipts: readonly Receipt[], own: Shard) {
     // What another number of shards served counts as a whole.
     const isPart = (one: Receipt): boolean => one.shards === shards && (shards !== own[1] || one.shard === shard)
     const parts = standing(receipts).filter((one) => one.slot === slot && isPart(one))
-    const sum = (of: keyof Counts): number => parts.reduce((total, part) => total + part[of], 0)
+    const sum = (of: keyof Counts): number => sumOf(parts, (part) => part[of])
     return [slot, { dead: sum('dead'), rejected: sum('rejected') }]
   })
   return { served: new Map(counts), begun: new Map(begun.map((one) => [one.slot, one])) }

@@ -8,6 +8,7 @@
  * What earlier starts left without having stored anything is closed as missed, where nobody named its slot.
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
+import { sumOf } from '../../lists.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
@@ -131,7 +132,7 @@ function mustNotBeDiscarded(slot: string, own: readonly RunRow[]): void {
 
 /** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
 function mustNotBeLost(slot: string, own: readonly RunRow[]): void {
-  const lost = own.reduce((sum, run) => sum + run.lost, 0)
+  const lost = sumOf(own, (run) => run.lost)
   if (lost === 0) return
   throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
     hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,

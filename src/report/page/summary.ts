@@ -1,4 +1,5 @@
 /** What the page says first: whether all is well, and the numbers. */
+import { sumOf } from '../../lists.js'
 import { placeStates, type ReportData } from '../data.js'
 import type { Places } from './decode.js'
 import { element, foreign, part } from './dom.js'
@@ -19,7 +20,7 @@ export function showSummary(data: ReportData, countOf: readonly number[]): void 
   const verdict = troubles.length === 0 ? 'All is well: nothing is pending, dead or missed.' : troubles.join(' ')
   part('verdict').textContent = data.runs.length === 0 ? 'No run is in the outbox yet.' : verdict
   part('verdict').classList.toggle('well', troubles.length === 0)
-  const all = countOf.reduce((sum, one) => sum + one, 0)
+  const all = sumOf(countOf, (one) => one)
   const delivered = countOf[placeStates.indexOf('delivered')] ?? 0
   const lag = data.runs.map(lagOf).find((one) => !Number.isNaN(one))
   const leftOut = data.source?.leftOut ?? 0
@@ -58,7 +59,7 @@ const tileOf = (name: string, value: string, about: string): [string, string, st
 ]
 
 const missedIn = ({ runs, gaps }: ReportData): number =>
-  gaps.reduce((sum, gap) => sum + gap.count, 0) + runs.filter((run) => slotState(run) === 'missed').length
+  sumOf(gaps, (gap) => gap.count) + runs.filter((run) => slotState(run) === 'missed').length
 
 const pendingFor = ({ oldestPendingAt, madeAt }: ReportData): string =>
   oldestPendingAt === null
@@ -69,7 +70,7 @@ function troublesOf(data: ReportData): string[] {
   const { totals, circuits, source, runs } = data
   const is = (value: number): string => (value === 1 ? 'is' : 'are')
   const open = runs.filter((run) => slotState(run) === 'open').length
-  const lost = runs.reduce((sum, run) => sum + run.lost, 0)
+  const lost = sumOf(runs, (run) => run.lost)
   return [
     ...(totals.dead > 0 ? [`${plural(totals.dead, 'task')} ${is(totals.dead)} dead.`] : []),
     ...(lost > 0 ? [`The sink has lost ${plural(lost, 'task')}.`] : []),
@@ -98,7 +99,7 @@ export function showLegend(places: Places, countOf: readonly number[], notShown:
     const here = countOf[placeStates.indexOf(state)] ?? 0
     return here > 0 ? [`${count(here)} ${stateWords[state].name.toLowerCase()}`] : []
   })
-  const nowhere = places.latitude.reduce((sum, degrees) => sum + (Number.isNaN(degrees) ? 1 : 0), 0)
+  const nowhere = sumOf(places.latitude, (degrees) => (Number.isNaN(degrees) ? 1 : 0))
   const text = `${plural(places.count, 'location')}: ${parts.join(', ') || 'none yet'}`
   const hidden =
     nowhere > 0 ? ` ${count(nowhere)} without a usable position ${nowhere === 1 ? 'is' : 'are'} in the table only.` : ''

@@ -1,7 +1,7 @@
 /** The lines of a file of tasks, as entries: `line 1`, `line 2`, … One that isn't ended yet is none. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { codeOf } from '../../errors/index.js'
+import { ifThere } from '../../files/folders.js'
 import type { Entry } from '../../plugin.js'
 import { taskIdAtStart } from '../../tasks/encode.js'
 
@@ -30,10 +30,7 @@ export async function* entriesIn(path: string, first?: string, last?: string): A
 
 /** A pipe would never end: only of a regular file there is anything to see. */
 async function* chunksOf(path: string): AsyncGenerator<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  })
+  const file = await ifThere(open(path, constants.O_RDONLY | constants.O_NONBLOCK))
   if (!file) return
   try {
     if (!(await file.stat()).isFile()) return

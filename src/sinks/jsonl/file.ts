@@ -6,9 +6,10 @@
  * writing such a line.
  */
 import { constants } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
+import { statIfThere } from '../../files/folders.js'
 import { FileLock } from '../../files/lock.js'
 import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
 import { beginningOfTask, maxTaskBytes, taskIdAtStart } from '../../tasks/encode.js'
@@ -92,7 +93,7 @@ export class TaskFile {
   /** What is written to a file that was removed is gone when it is closed. Throws TransientError. */
   async #mustBeThere(): Promise<void> {
     // Not isStill: whoever links it to another name, such as a backup, takes nothing away.
-    const [found, own] = await Promise.all([stat(this.#path).catch(() => undefined), this.#file.stat()])
+    const [found, own] = await Promise.all([statIfThere(this.#path), this.#file.stat()])
     if (found?.dev === own.dev && found.ino === own.ino) return
     throw new TransientError(`The sink's file ${this.#path} was removed or replaced while owm wrote to it.`, {
       hint:
@@ -199,7 +200,7 @@ export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown)
  * before it is opened again, the reader would find the pipe at its end. Throws TransientError.
  */
 async function probeOf(path: string): Promise<FileHandle | undefined> {
-  const found = await stat(path).catch(() => undefined)
+  const found = await statIfThere(path)
   if (!found?.isFIFO()) return undefined
   return open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
     throw new TransientError(`Nobody reads the pipe ${path}.`, {

@@ -1,8 +1,8 @@
 /** One task a line, in a file or on standard output. */
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
+import { statIfThere } from '../../files/folders.js'
 import { checkStreams, isOutputClosed } from '../../files/rules.js'
 import { defineSink, type Outcome, type Sink, type TaskBatch } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
@@ -73,7 +73,7 @@ async function toLookAt(place: string | undefined): Promise<Sink> {
     await checkStreams(place).catch((error: unknown) => {
       throw cannot('opened', place, error)
     })
-  const found = place === undefined ? undefined : await stat(place).catch(() => undefined)
+  const found = place === undefined ? undefined : await statIfThere(place)
   return {
     guarantee: 'at-least-once',
     async deliver() {

@@ -3,7 +3,8 @@
  * last one counts.
  */
 import { appendFile, open, readFile } from 'node:fs/promises'
-import { ConfigurationError, codeOf } from '../../errors/index.js'
+import { ConfigurationError } from '../../errors/index.js'
+import { ifThere } from '../../files/folders.js'
 import { checkFile, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { byTime } from '../../tasks/slot.js'
@@ -47,10 +48,7 @@ function newest(all: readonly Receipt[], pipeline: string, slot: string | undefi
 
 /** Whether a file is empty, or not there, or its last line is whole. */
 async function endsInLine(file: string): Promise<boolean> {
-  const handle = await open(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  })
+  const handle = await ifThere(open(file))
   if (!handle) return true
   try {
     const { size } = await handle.stat()
@@ -63,10 +61,7 @@ async function endsInLine(file: string): Promise<boolean> {
 }
 
 async function receiptsIn(file: string): Promise<Receipt[]> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return ''
-    throw error
-  })
+  const text = (await ifThere(readFile(file, 'utf8'))) ?? ''
   return text.split('\n').flatMap((line) => {
     try {
       const receipt: Receipt = JSON.parse(line)

@@ -1,7 +1,7 @@
 /** Both coordinates in one value: "lat, lon", [lon, lat], WKT or a GeoJSON point. */
 import { ConfigurationError } from '../../errors/index.js'
 import { HexBytes } from '../../tasks/json/hex.js'
-import { parseJson } from '../../tasks/json/parse.js'
+import { parsedOr } from '../../tasks/json/parse.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { isOneCoordinate, Unreadable } from './degrees.js'
 import type { FieldOptions } from './options.js'
@@ -56,7 +56,7 @@ function inText(text: string, options: FieldOptions, title: string): Pair | Unre
     if (srid !== undefined && srid !== '4326') throw projected(title, `EPSG:${srid}`)
     return { latitude, longitude }
   }
-  if (text.startsWith('{')) return inObject(jsonIn(text), title)
+  if (text.startsWith('{')) return inObject(parsedOr(text, undefined), title)
   const kind = wkt.exec(text)?.[1]
   if (kind?.toUpperCase() === 'POINT') return new Unreadable('the POINT has no longitude and latitude')
   if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
@@ -71,15 +71,6 @@ function isBinary(text: string): boolean {
   // The three highest bits say whether there is a Z, an M, an SRID; thousands say so of Z and M in ISO's form.
   const type = (head[0] === 1 ? head.readUInt32LE(1) : head.readUInt32BE(1)) & 0x1fffffff
   return type < 4000 && type % 1000 >= 1 && type % 1000 <= 17
-}
-
-/** Undefined for what is no JSON. */
-function jsonIn(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The two parts of a text, whatever stands between them. */

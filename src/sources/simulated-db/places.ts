@@ -1,4 +1,5 @@
 /** Made-up places, by their numbers. */
+import { sumOf } from '../../lists.js'
 import type { Location } from '../../plugin.js'
 import { mix } from './mix.js'
 import { african, asian, english, french, german, indian, slavic, spanish, type Tongue } from './tongues.js'
@@ -88,7 +89,10 @@ export function placesOf(seed: number): (number: number) => Location {
 
 /** `slots` numbers below `count`: 0 stands there most often, 1 half as often, 2 a third. */
 function zipf(count: number, slots: number): Uint16Array {
-  const total = Array.from({ length: count }, (_, rank) => 1 / (rank + 1)).reduce((sum, share) => sum + share, 0)
+  const total = sumOf(
+    Array.from({ length: count }, (_, rank) => 1 / (rank + 1)),
+    (share) => share,
+  )
   const table = new Uint16Array(slots)
   let rank = 0
   let filled = 1 / total

@@ -2,6 +2,7 @@
  * Whether JSON may have a key twice, of which JSON.parse keeps the last one and says nothing: its text has more keys
  * than the `value` that was parsed from it. Sure where it says no.
  */
+import { sumOf } from '../../lists.js'
 export const mayRepeatKeys = (text: string, value: unknown): boolean => keysIn(text) > keysOf(value)
 
 /** How many keys a text has, those in strings that look like some included. */
@@ -20,7 +21,7 @@ const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || cod
 /** How many keys a value has, at all depths. */
 function keysOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
-  if (Array.isArray(value)) return value.reduce<number>((sum, each) => sum + keysOf(each), 0)
+  if (Array.isArray(value)) return sumOf(value, (each) => keysOf(each))
   let count = 0
   for (const inner of Object.values(value)) count += 1 + keysOf(inner)
   return count

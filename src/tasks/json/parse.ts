@@ -17,14 +17,16 @@ export function parseJson(given: string): unknown {
   return mayRepeatKeys(text, value) ? exact(text) : value
 }
 
-export function isJson(text: string): boolean {
+/** Its value, or `otherwise` where it isn't JSON. */
+export function parsedOr<T>(text: string, otherwise: T): unknown {
   try {
-    parseJson(text)
-    return true
+    return parseJson(text)
   } catch {
-    return false
+    return otherwise
   }
 }
+
+export const isJson = (text: string): boolean => parsedOr(text, undefined) !== undefined
 
 /** As `parseJson`, with each number as the text that it is written as. */
 export const parseTexts = (text: string): unknown => exact(text, (number) => number)

@@ -3,3 +3,6 @@ export type Tree = Record<string, unknown>
 
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** An object or a list. */
+export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

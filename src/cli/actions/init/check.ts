@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import { exitCodes, isOwmError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { DryRun } from '../../../pipeline/dry-run.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import { sqlCatalogue } from '../../../sources/index.js'
@@ -80,13 +81,11 @@ async function readAll(source: ChosenSource, loaded: Loaded, signal: AbortSignal
 function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects }: DryRun): string {
   const [first] = rejects.commonest()
   const more = rejects.commonest().length > 1 ? 'most of them: ' : ''
-  return [
+  return compact(
     `${isWhole ? '' : 'the first '}${plural(read, 'location')}`,
-    ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
-    ...(rejected > 0
-      ? [`${count(rejected)} rejected: ${more}${harmless(`${first?.reason} (${first?.position})`)}`]
-      : []),
-  ].join(', ')
+    duplicates > 0 && plural(duplicates, 'duplicate'),
+    rejected > 0 && `${count(rejected)} rejected: ${more}${harmless(`${first?.reason} (${first?.position})`)}`,
+  ).join(', ')
 }
 
 interface CheckedSink {

@@ -1,10 +1,11 @@
 /** `owm init`: a configuration to begin with. */
 import { hash } from 'node:crypto'
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { addressesIn } from '../../../config/redact.js'
 import { ConfigurationError, codeOf, isOfDisk, OutboxError, toError, UsageError } from '../../../errors/index.js'
+import { statIfThere } from '../../../files/folders.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
@@ -66,7 +67,7 @@ export async function init(
   const { path, schema } = result
   const { mustBeSafe } = await import('../../../config/check.js')
   await mustBeSafe([path, schema], around.trustFolder)
-  if (await stat(path).catch(() => undefined)) throw alreadyThere(path)
+  if (await statIfThere(path)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
   const outbox = await outboxFor(dirname(path), around)
   secrets.add(...addressesIn([given.ping, ping?.written], path, outbox))

@@ -4,6 +4,7 @@ import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import type { Part, Start } from '../../../deploy/start.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { BaseFlags, Done } from '../../command.js'
 import { type Surroundings, scheduleIn } from '../../compose.js'
 import { asEntered, placeOf } from '../../owner.js'
@@ -77,14 +78,14 @@ const overriding = ['OWM_SOURCE', 'OWM_SINK', 'OWM_OUTBOX', 'OWM_REDIS_URL']
 /** The flags of this call, so that a start means the same configuration. */
 function flagsOf({ pipeline, settings }: Loaded, flags: BaseFlags): string[] {
   const { source, sink, outbox, set = [] } = flags
-  return [
+  return compact(
     ...(pipeline === undefined ? [] : ['--pipeline', pipeline]),
     ...(source ? ['--source', source] : []),
     ...(sink ? ['--sink', sink] : []),
     ...(outbox ? ['--outbox', settings.outbox.path] : []),
     ...set.flatMap((assignment) => ['--set', assignment]),
-    ...(flags['trust-folder'] ? ['--trust-folder'] : []),
-  ]
+    flags['trust-folder'] && '--trust-folder',
+  )
 }
 
 function mustBeOneLine(text: string, { secrets }: Loaded): void {

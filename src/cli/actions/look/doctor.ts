@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import type { Examined, Finding } from '../../../doctor/examine.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Done } from '../../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { count, plural } from '../../format.js'
@@ -100,10 +101,10 @@ function wordsOf(line: Line): string[] {
 }
 
 const totalOf = ({ checks, wrong, unknown }: DoctorResult): string =>
-  [
+  compact(
     `${plural(checks.length, 'check')}: ${wrong === 0 ? 'nothing is wrong' : `${count(wrong)} found something`}`,
-    ...(unknown > 0 ? [`${count(unknown)} couldn't be made`] : []),
-  ].join(', ')
+    unknown > 0 && `${count(unknown)} couldn't be made`,
+  ).join(', ')
 
 /** The worst finding, which decides the exit code, as an error; none where all is only good to know. */
 function errorsOf(wrong: readonly Line[]): OwmError[] {

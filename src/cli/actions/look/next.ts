@@ -1,6 +1,7 @@
 /** `owm` alone: what to do next in this folder. Reads only. */
 import type { Loaded } from '../../../config/load.js'
 import { toError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Vitals } from '../../../outbox/inspect/vitals.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
@@ -40,11 +41,11 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
   try {
     const vitals = await vitalsOf(settings.outbox.path, around.now())
     if (!vitals?.run)
-      return [
+      return compact(
         step('owm produce --dry-run', 'nothing has run yet: this reads and checks everything, and writes nothing'),
         step('owm produce', 'does it'),
-        ...(settings.schedule ? [step('owm init --print crontab', 'what starts it from then on')] : []),
-      ]
+        settings.schedule && step('owm init --print crontab', 'what starts it from then on'),
+      )
     const [{ mayBe }, { ownerOf }] = await Promise.all([import('../../../outbox/owner.js'), import('../../owner.js')])
     mayBe(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
     const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]

@@ -1,5 +1,5 @@
 /** `owm report`: one HTML file that shows what is in the outbox, and what the source is going to bring. */
-import { open, readFile, realpath, stat } from 'node:fs/promises'
+import { open, readFile, realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import {
@@ -11,6 +11,7 @@ import {
   toError,
   UsageError,
 } from '../../../errors/index.js'
+import { statIfThere } from '../../../files/folders.js'
 import type { ReportPlan, ReportSource } from '../../../report/data.js'
 import type { Given } from '../../../report/gather.js'
 import type { PageParts } from '../../../report/html.js'
@@ -103,7 +104,7 @@ function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: n
 async function fileAt(out: string, outbox: string): Promise<string> {
   const path = await realpath(out).catch(() => resolve(out))
   await mustNotBeOutbox(path, outbox)
-  const [there, folder] = await Promise.all([path, dirname(path)].map((one) => stat(one).catch(() => undefined)))
+  const [there, folder] = await Promise.all([path, dirname(path)].map((one) => statIfThere(one)))
   if (!folder?.isDirectory())
     throw new ConfigurationError(`There is no folder ${dirname(path)} for the report.`, {
       hint: 'Make it, or name another file: --out FILE.',

@@ -1,6 +1,7 @@
 /** `owm stream inspect`: how full the sink is, how far its readers are, and what the next run would meet there. */
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { GroupPicture, SinkPicture } from '../../../plugin.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
@@ -93,17 +94,15 @@ async function reportOf({ sink, entries, bound, entriesPerMinute, groups, next }
       ...[count(pending), count(consumers.length), idle.length === 0 ? 'never' : `${age(Math.min(...idle))} ago`],
     ]
   })
-  return [
+  return compact(
     ...wrapped(placeOfSink(sink), width),
     ...wrapped(`${entriesOf(entries)}${full}${pace}`, width),
     ...(rows.length > 0 ? ['', ...(await table(head, rows.slice(0, shownRows), width))] : ['', 'no group reads it']),
-    ...(rows.length > shownRows
-      ? [`and ${plural(rows.length - shownRows, 'group')} more: --json has all of them`]
-      : []),
+    rows.length > shownRows && `and ${plural(rows.length - shownRows, 'group')} more: --json has all of them`,
     ...holdersIn(groups, width),
     '',
     ...wrapped(`next: ${wordsOfNext(next, groups.length > 0)}`, width),
-  ]
+  )
 }
 
 /** Groups, and consumers, that are shown. */

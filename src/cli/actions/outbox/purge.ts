@@ -1,6 +1,7 @@
 /** `owm outbox purge`: what has been delivered leaves the outbox. */
 import type { Loaded } from '../../../config/load.js'
 import { OutboxError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Purged } from '../../../outbox/retention.js'
 import type { Done } from '../../command.js'
 import { openOutbox, type Surroundings } from '../../compose.js'
@@ -47,7 +48,7 @@ export async function purge(
     const verb = isDry ? 'would be removed' : 'removed'
     return {
       result: { outbox: { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }, removed },
-      summary: [`${wordsOf(removed)} ${verb}`, ...(removed.delivered > 0 ? [missed(removed)] : [])],
+      summary: compact(`${wordsOf(removed)} ${verb}`, removed.delivered > 0 && missed(removed)),
       errors: notShrunk === undefined ? [] : [noRoom(path, notShrunk)],
     }
   } finally {

@@ -1,6 +1,7 @@
 /** `owm outbox replay`: a run or a slot is delivered once more, under the same task ids. */
 import type { Loaded } from '../../../config/load.js'
 import { TransientError, UsageError } from '../../../errors/index.js'
+import { compact, sumOf } from '../../../lists.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { Replayable, ReplayFilter } from '../../../outbox/runs/replay.js'
 import { readingStates } from '../../../outbox/sqlite/run-states.js'
@@ -173,7 +174,7 @@ function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
       hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',
     })
   const isKept = run !== undefined && runs.every((one) => one.isKept || isEmpty(one)) && !runs.every(isEmpty)
-  const tasks = runs.reduce((sum, one) => sum + one.tasks, 0)
+  const tasks = sumOf(runs, (one) => one.tasks)
   return { from: isKept ? 'history' : 'source', slot, runs, tasks }
 }
 
@@ -203,12 +204,12 @@ const changedMeanwhile = (path: string): TransientError =>
   })
 
 function lineOf({ replayed, from, sink, outbox, durationMs }: ReplayResult): string {
-  return [
+  return compact(
     `${plural(replayed.tasks, 'task')} put back from the ${from}`,
-    ...(replayed.held > 0 ? [`${count(replayed.held)} left out, since the sink holds them`] : []),
+    replayed.held > 0 && `${count(replayed.held)} left out, since the sink holds them`,
     ...tasksDelivered(sink),
     `${count(outbox.pending)} pending`,
-    ...(outbox.dead > 0 ? [`${count(outbox.dead)} dead`] : []),
+    outbox.dead > 0 && `${count(outbox.dead)} dead`,
     seconds(durationMs),
-  ].join(', ')
+  ).join(', ')
 }

@@ -1,6 +1,7 @@
 /** `owm outbox retry`: dead tasks are put back, to be delivered again. */
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Done } from '../../command.js'
 import { openOutbox, type Surroundings } from '../../compose.js'
 import { type WaitFlags, waitMsOf } from '../../flags.js'
@@ -47,10 +48,10 @@ export async function retry(
       })
     const notFound = (chosen.seqs ?? []).filter((seq) => !put.has(seq))
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
-    const why = [
-      ...(retried > 0 ? ['`owm flush` delivers them'] : []),
-      ...(notFound.length > 0 ? [`no dead task has the SEQ ${notFound.join(', ')}`] : []),
-    ]
+    const why = compact(
+      retried > 0 && '`owm flush` delivers them',
+      notFound.length > 0 && `no dead task has the SEQ ${notFound.join(', ')}`,
+    )
     const next = why.length > 0 ? `: ${why.join('; ')}` : ''
     return {
       result: {

@@ -1,6 +1,7 @@
 /** `owm plan`: what the coming slots bring, and what that costs. Stores nothing. */
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError, OverLimitError, type OwmError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import { broken, costOf, perMinute, type Terms } from '../../../schedule/limits.js'
 import { gapsOf } from '../../../schedule/pace.js'
@@ -132,7 +133,7 @@ export async function plan(
   if (terms) result.over = overOf(slots, days, terms)
   result.durationMs = elapsed()
   const errors = check ? result.over.map((over) => overLimit(over, result, loaded)) : []
-  return { result, summary: await planInWords(result, terms), errors: [...(error ? [error] : []), ...errors] }
+  return { result, summary: await planInWords(result, terms), errors: compact(error && error, ...errors) }
 }
 
 /** Reads the source, once: the part of a plan that needs no schedule. */

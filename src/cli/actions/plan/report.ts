@@ -1,4 +1,5 @@
 /** A plan in words: a table that fits a terminal, the day's total, and the limits. */
+import { compact } from '../../../lists.js'
 import { costOf, type Terms } from '../../../schedule/limits.js'
 import { eachRun } from '../../../schedule/plan.js'
 import { count, locationsRead, plural } from '../../format.js'
@@ -87,13 +88,13 @@ function columnsOf(cadences: readonly string[], hasOthers: boolean, hasCalls: bo
     const rates = of.flatMap(({ callsPerMinute }) => callsPerMinute ?? [])
     return rates.length === 0 ? '' : count1(Math.max(...rates))
   }
-  return [
+  return compact(
     sum('tasks', ({ tasks }) => tasks),
     ...cadences.map((cadence) => sum(cadence, (one) => dueBy(one, cadence))),
-    ...(hasOthers ? [sum('others', others)] : []),
-    ...(hasCalls ? [sum('calls', ({ calls }) => calls ?? 0)] : []),
-    ...(hasCalls ? [{ head: isSummed ? 'most/min' : 'calls/min', cell: most }] : []),
-  ]
+    hasOthers && sum('others', others),
+    hasCalls && sum('calls', ({ calls }) => calls ?? 0),
+    hasCalls && { head: isSummed ? 'most/min' : 'calls/min', cell: most },
+  )
 }
 
 /** `1,234.5`: a number with at most one decimal. */

@@ -1,5 +1,6 @@
 /** `owm produce --dry-run`: what a start would send now. */
 import type { Loaded } from '../../../config/load.js'
+import { compact } from '../../../lists.js'
 import type { LastList } from '../../../pipeline/dry-run.js'
 import type { DueOf } from '../../../pipeline/input/cadence.js'
 import type { OnTime } from '../../../pipeline/slots/on-time.js'
@@ -100,23 +101,23 @@ export async function dryRun(
   Object.assign(result.source, await tellRejects(rejects, around))
   result.durationMs = elapsed()
   const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
-  const line = [
+  const line = compact(
     `dry run of slot ${slot}: ${locationsRead(result.source)}`,
     `${count(counts.rejected)} rejected`,
     plural(counts.duplicates, 'duplicate'),
-    ...(counts.notDue > 0 ? [`${count(counts.notDue)} not due`] : []),
+    counts.notDue > 0 && `${count(counts.notDue)} not due`,
     ofServed === undefined
       ? `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`
       : `${plural(tasks, 'task')}; the slot is served: a start would send ${ofServed}`,
-    ...(earlier > 0 ? [`besides the list of ${plural(earlier, 'earlier scheduled time')}`] : []),
-  ].join(', ')
+    earlier > 0 && `besides the list of ${plural(earlier, 'earlier scheduled time')}`,
+  ).join(', ')
   return {
     result: { ...result, tasks: preview.map(parseJson) },
-    summary: [
+    summary: compact(
       ...preview.map(harmless),
-      ...(tasks > preview.length ? [`and ${count(tasks - preview.length)} more`] : []),
+      tasks > preview.length && `and ${count(tasks - preview.length)} more`,
       line,
-    ],
+    ),
     errors: error ? [error] : strict ? rejections(source.name, rejects) : [],
   }
 }

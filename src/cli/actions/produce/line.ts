@@ -1,4 +1,5 @@
 /** What `owm produce` says at its end, in one line. */
+import { compact } from '../../../lists.js'
 import type { RunRow } from '../../../outbox/outbox.js'
 import type { ProduceSummary } from '../../../pipeline/produce.js'
 import { count, leftIn, locationsRead, plural, seconds, tasksDelivered } from '../../format.js'
@@ -18,10 +19,10 @@ function lineOfSlotBefore({ slot, sink, outbox, served, durationMs }: ProduceRes
   const isLeft = served.some((other) => other.slot === slot)
   const done = [...tasksDelivered(sink), ...leftIn(outbox)]
   if (sink.delivered + outbox.pending + others.length === 0 || !isLeft)
-    return [
+    return compact(
       `slot ${slot}: delivered before (run ${run.runId}), nothing to do`,
-      ...(others.length > 0 ? [[...slotsInWords(served), ...done, seconds(durationMs)].join(', ')] : []),
-    ].join('; ')
+      others.length > 0 && [...slotsInWords(served), ...done, seconds(durationMs)].join(', '),
+    ).join('; ')
   const were = run.state === 'done' && sink.delivered === 0 ? 'delivered' : 'read'
   return [`slot ${slot}: ${were} before (run ${run.runId})`, ...done, ...others, seconds(durationMs)].join(', ')
 }
@@ -38,20 +39,20 @@ export function lineOf(
   // What an earlier start had stored alone may only now be in the sink.
   const where = outbox.pending > 0 || (isAll && sink.delivered > 0) ? 'in the outbox' : 'there'
   if (alreadyComplete) return lineOfSlotBefore(result, run)
-  return [
+  return compact(
     `slot ${slot}: ${locationsRead(source)}`,
-    ...(repeated > 0 ? [`${isAll ? 'all' : count(repeated)} ${where} already`] : []),
+    repeated > 0 && `${isAll ? 'all' : count(repeated)} ${where} already`,
     ...(source.notDue ? [`${count(source.notDue)} not due`] : []),
     ...(source.skipped ? [`${plural(source.skipped, 'older window')} skipped`] : []),
-    ...(rejected > 0 ? [`${count(rejected)} rejected`] : []),
-    ...(duplicates > 0 ? [plural(duplicates, 'duplicate')] : []),
-    ...(covers > 0 ? [`covers ${plural(covers, 'scheduled time')} before it`] : []),
+    rejected > 0 && `${count(rejected)} rejected`,
+    duplicates > 0 && plural(duplicates, 'duplicate'),
+    covers > 0 && `covers ${plural(covers, 'scheduled time')} before it`,
     ...(source.fewer ? [`${count(source.fewer)} fewer than last time`] : []),
     ...(sink.held ? [`${count(sink.held)} left out, since the sink holds them`] : []),
     ...tasksDelivered(sink, repeated > 0),
     ...leftIn(outbox),
     ...otherSlots(result),
-    ...(isNew ? [`the outbox ${outbox.path} is new`] : []),
+    isNew && `the outbox ${outbox.path} is new`,
     seconds(durationMs),
-  ].join(', ')
+  ).join(', ')
 }

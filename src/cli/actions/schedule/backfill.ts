@@ -1,6 +1,7 @@
 /** `owm backfill`: serves the scheduled times of a range that nobody has served. */
 import type { Loaded } from '../../../config/load.js'
 import { type OwmError, TransientError, UsageError } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { ServedBefore, Unserved } from '../../../pipeline/slots/backfill.js'
@@ -86,11 +87,12 @@ export async function backfill(
   const { slots, served, givenUp, divided } = await look(result, { source, sink, schedule }, loaded, around)
   Object.assign(result, { slots, alreadyServed: served.length, givenUp, divided })
   const pipeline = await import('../../../pipeline/slots/backfill.js')
-  const lacking = (before: readonly ServedBefore[]): OwmError[] => [
-    ...(divided.length > 0 ? [partlyThere(divided)] : []),
-    ...pipeline.refusedIn(before, sink.name),
-    ...(flags.strict ? rejectedBefore(source.name, before) : []),
-  ]
+  const lacking = (before: readonly ServedBefore[]): OwmError[] =>
+    compact(
+      divided.length > 0 && partlyThere(divided),
+      ...pipeline.refusedIn(before, sink.name),
+      ...(flags.strict ? rejectedBefore(source.name, before) : []),
+    )
   if (flags['dry-run'] || slots.length === 0) {
     result.durationMs = elapsed()
     const summary = [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])]
@@ -164,17 +166,15 @@ function lineOf(result: BackfillResult, isDry: boolean): string {
   const none = slots.length === 0
   const some = `${plural(slots.length, 'slot')} ${isDry ? 'would be served' : 'to serve'}`
   const again = 'discarded or lost (`owm produce --slot TIME --again` serves such a slot)'
-  return [
+  return compact(
     none ? 'no scheduled time to serve' : some,
-    ...(alreadyServed > 0 ? [`${count(alreadyServed)} served already`] : []),
-    ...(givenUp.length > 0 ? [`${count(givenUp.length)} ${again}`] : []),
-    ...(result.divided.length > 0
-      ? [`${count(result.divided.length)} there in part, in another number of shards`]
-      : []),
+    alreadyServed > 0 && `${count(alreadyServed)} served already`,
+    givenUp.length > 0 && `${count(givenUp.length)} ${again}`,
+    result.divided.length > 0 && `${count(result.divided.length)} there in part, in another number of shards`,
     ...(isDry || none ? [] : tasksDelivered(sink)),
-    ...(source.rejected > 0 ? [`${count(source.rejected)} rejected`] : []),
+    source.rejected > 0 && `${count(source.rejected)} rejected`,
     ...leftIn(outbox),
     ...slotsInWords(result.served),
     ...(isDry ? [] : [seconds(durationMs)]),
-  ].join(', ')
+  ).join(', ')
 }

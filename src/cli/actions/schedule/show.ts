@@ -1,5 +1,6 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do. */
 import type { Loaded } from '../../../config/load.js'
+import { compact } from '../../../lists.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/inspect/ledger/slots.js'
 import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
@@ -84,16 +85,16 @@ async function reportOf(
     ...[slot, state, count(persisted)],
     covers > 0 ? `and ${plural(covers, 'time')} before it` : '',
   ])
-  return [
+  return compact(
     `${cron} (${timezone}), outbox ${outbox}`,
     ...(rows.length > 0 ? ['', ...(await table(['slot', 'state', 'tasks', 'covers'], rows, terminalWidth()))] : []),
     ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${missedInWords(gap)}`)] : []),
     '',
     `a start now: ${wordsOfStart(now)}`,
-    ...(left > 0 ? [`it also finishes ${plural(left, 'slot')} that earlier starts left`] : []),
+    left > 0 && `it also finishes ${plural(left, 'slot')} that earlier starts left`,
     ...now.missed.map((gap) => `it would miss ${missedInWords(gap)}`),
     `next: ${next ?? 'never'}`,
-  ]
+  )
 }
 
 const notItself = "is covered by a later slot's run"

@@ -1,5 +1,6 @@
 /** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
 import { type EntityManager, In, Not } from 'typeorm'
+import { sumOf } from '../../../lists.js'
 import type { Receipt } from '../../../plugin.js'
 import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
@@ -88,7 +89,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
       if (!first) continue
       const { slot } = first
       const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? none()
-      const total = (of: (run: RunRow) => number, some = own): number => some.reduce((all, run) => all + of(run), 0)
+      const total = (of: (run: RunRow) => number, some = own): number => sumOf(some, (run) => of(run))
       const counted = currentOf(own)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost, counted)]
       const given = total(({ persisted, discarded: given }) => persisted - given, counted)

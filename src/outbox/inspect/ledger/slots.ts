@@ -1,4 +1,5 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
+import { sumOf } from '../../../lists.js'
 import { byTime, shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
@@ -88,9 +89,9 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
 
 /** The latest of a slot's runs, with what all of them stored and cover. */
 function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
-  const persisted = currentOf(ofSlot).reduce((sum, run) => sum + run.persisted, 0)
+  const persisted = sumOf(currentOf(ofSlot), (run) => run.persisted)
   const begins = ofSlot.flatMap(({ intervalFrom }) => intervalFrom ?? [])
   const intervalFrom = begins.length > 0 ? Math.min(...begins) : null
-  const read = ofSlot.reduce((sum, run) => sum + run.read, 0)
+  const read = sumOf(ofSlot, (run) => run.read)
   return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, read, intervalFrom }))
 }

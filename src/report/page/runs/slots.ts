@@ -1,4 +1,5 @@
 /** Runs and gaps as slots: what became of each scheduled time. */
+import { sumOf } from '../../../lists.js'
 import type { ReportCovered, ReportData, ReportGap, ReportRun } from '../../data.js'
 import { count, plural, time } from '../words.js'
 
@@ -38,7 +39,7 @@ export function slotsOf({ runs, gaps, covered }: Pick<ReportData, 'runs' | 'gaps
   const slots = [...bySlot].map(([slot, own]): Slot => {
     const states = own.map(slotState)
     const state = order.find((one) => states.includes(one)) ?? 'open'
-    const sum = (of: (run: ReportRun) => number): number => own.reduce((all, run) => all + of(run), 0)
+    const sum = (of: (run: ReportRun) => number): number => sumOf(own, (run) => of(run))
     const parts = [
       `${time(slot)} UTC: ${slotWords[state]}`,
       ...(sum(({ stored }) => stored) > 0

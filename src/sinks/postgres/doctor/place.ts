@@ -1,5 +1,6 @@
 /** Where the tasks go: the tables, what this role may do with them, who else writes there. */
 import { withHint } from '../../../errors/index.js'
+import { compact } from '../../../lists.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
 import { isMissing, stateIn } from '../errors.js'
@@ -16,7 +17,7 @@ export async function placeChecks(parts: Examined, patient: Patient): Promise<Di
   const tables = await tablesChecks(parts)
   // Where a right is missing, that is found already.
   const isFound = tables.some(({ verdict }) => verdict === 'wrong')
-  const others = [...(isTable ? [truncateCheck(parts)] : []), permanentCheck(parts), fencesCheck(parts, patient)]
+  const others = compact(isTable && truncateCheck(parts), permanentCheck(parts), fencesCheck(parts, patient))
   const asked = await Promise.allSettled(others)
   const more = asked.flatMap((one) => {
     if (one.status === 'rejected' && !isFound) throw one.reason

@@ -1,5 +1,6 @@
 /** Commands for `redis-cli` that can be pasted: they reach the server that was examined, as the same user. */
 import { resolve } from 'node:path'
+import { compact } from '../../../lists.js'
 import type { Diagnosis } from '../../../plugin.js'
 import { defaultUrl, type Settings } from '../options.js'
 import { usernameIn } from '../url.js'
@@ -30,13 +31,13 @@ export function withCommands(found: readonly Diagnosis[], examined: Examined): D
 /** Without the password. */
 function argumentsFor({ node, settings, way }: Examined): string[] {
   const { url = defaultUrl, username = usernameIn(url) } = settings
-  return [
+  return compact(
     ...('path' in node ? ['-s', node.path] : ['-h', node.host, '-p', `${node.port}`]),
-    ...(way.by === 'cluster' ? ['-c'] : []),
+    way.by === 'cluster' && '-c',
     ...(Number(way.database) > 0 ? ['-n', way.database] : []),
     ...(way.tls === undefined ? [] : ['--tls', ...tlsArguments(settings.tls, way.baseDir)]),
     ...(way.hasPassword && !['', 'default'].includes(username) ? ['--user', username] : []),
-  ]
+  )
 }
 
 function tlsArguments(tls: Settings['tls'], baseDir: string): string[] {
@@ -59,8 +60,8 @@ function notes({ settings: { tls }, way }: Examined): string[] {
   const copied = (['ca', 'cert', 'key'] as const).filter(
     (name) => name in given && (name === 'key' || isText(given[name] ?? '')),
   )
-  return [
+  return compact(
     ...copied.map((name) => `Copy sink.tls.${name} to ${name}.pem first.`),
-    ...(way.hasPassword ? ['redis-cli takes the password from REDISCLI_AUTH in its environment.'] : []),
-  ]
+    way.hasPassword && 'redis-cli takes the password from REDISCLI_AUTH in its environment.',
+  )
 }

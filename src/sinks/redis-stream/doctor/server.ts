@@ -3,6 +3,7 @@
  * forbidden to this user.
  */
 import type { Redis } from 'ioredis'
+import { compact } from '../../../lists.js'
 import type { Diagnosis } from '../../../plugin.js'
 import { count, megabytes, plural } from '../../../words.js'
 import type { Connection } from '../connection/index.js'
@@ -82,10 +83,10 @@ function persistenceChecks(info: Info, save: string | undefined): Diagnosis[] {
   if (!info.has('aof_enabled')) return [unknown('redis-persistence', 'it does not tell')]
   const hasLog = info.get('aof_enabled') === '1'
   const [snapshot, log] = [info.get('rdb_last_bgsave_status'), info.get('aof_last_write_status')]
-  const failed = [
-    ...(snapshot === 'err' ? ['the last snapshot failed'] : []),
-    ...(hasLog && log === 'err' ? ['the last write of the append-only file failed'] : []),
-  ]
+  const failed = compact(
+    snapshot === 'err' && 'the last snapshot failed',
+    hasLog && log === 'err' && 'the last write of the append-only file failed',
+  )
   return [
     persistenceCheck(hasLog, save),
     judged('redis-save', failed.length > 0, failed.length > 0 ? failed.join('; ') : 'the last write succeeded'),

@@ -1,7 +1,7 @@
 /** JSON and GeoJSON: one list of records, or an object that holds one. */
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
-import { parseJson, parseTexts } from '../../../tasks/json/parse.js'
+import { parsedOr, parseJson, parseTexts } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { untilOtherHeader } from '../header.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
@@ -87,17 +87,9 @@ function pathOf(list: TextList, { items, layout }: JsonOptions, outline: Outline
 
 function checkTold(told: ReadonlyMap<string, string>, title: string): void {
   const document = Object.fromEntries(
-    [...told].flatMap(([key, text]) => (text === '' ? [] : [[key, valueIn(text)] as const])),
+    [...told].flatMap(([key, text]) => (text === '' ? [] : [[key, parsedOr(text, text)] as const])),
   )
   checkProjection(document, title)
-}
-
-function valueIn(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    return text
-  }
 }
 
 interface Where {
@@ -128,7 +120,7 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
   if (!found.isEnded)
     throw damaged(list.name, `ends before its ${given.layout === 'keyed' ? 'object' : 'array'} does`, jsonHint)
   if (!found.isFound) throw noList(path ?? '', [], list.name)
-  if (found.around !== undefined) mustBeWhole(valueIn(found.around), total, list.name, given)
+  if (found.around !== undefined) mustBeWhole(parsedOr(found.around, found.around), total, list.name, given)
 }
 
 /** Throws ConfigurationError where the first elements are all arrays, and nobody said that they would be. */

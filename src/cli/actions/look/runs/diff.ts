@@ -1,6 +1,7 @@
 /** `owm runs diff`: what is different between two runs, or two slots. */
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
+import { sumOf } from '../../../../lists.js'
 import type { Difference } from '../../../../outbox/inspect/tasks/places.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import type { Done } from '../../../command.js'
@@ -127,7 +128,7 @@ const sums = (of: (key: keyof Counts) => number): Counts => ({
 })
 
 function sideOf(runs: readonly ShownRun[]): Side {
-  const total = sums((key) => runs.reduce((sum, run) => sum + run[key], 0))
+  const total = sums((key) => sumOf(runs, (run) => run[key]))
   return { slot: runs[0]?.slot ?? '', runs: runs.map(({ runId }) => runId), ...total }
 }
 

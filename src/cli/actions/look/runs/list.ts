@@ -1,6 +1,7 @@
 /** `owm runs`: what each run did, and which times nobody served. */
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
+import { compact } from '../../../../lists.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { SlotsSeen } from '../../../../outbox/inspect/ledger/slots.js'
 import type { OnTime } from '../../../../pipeline/slots/on-time.js'
@@ -268,7 +269,7 @@ async function tableOf(
   const left = missed.filter(({ count: times, served = 0 }) => served < times)
   const ofGaps = left.map((gap) => ({ at: Date.parse(gap.to), lines: wrapped(gapInWords(gap), width) }))
   const merged = [...ofRuns, ...ofGaps].toSorted((a, b) => b.at - a.at)
-  return [...(rows.length > 0 ? [first] : []), ...merged.flatMap((one) => one.lines)]
+  return compact(rows.length > 0 && first, ...merged.flatMap((one) => one.lines))
 }
 
 const dueInWords = ({ from, to, count: times }: Due): string =>
@@ -283,13 +284,13 @@ const gapInWords = ({ from, to, count: times, reason, served }: Missed): string 
 function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
   return runs.flatMap((run) => {
     const again = againInWords(run)
-    const notes = [
+    const notes = compact(
       ...left.flatMap(({ words, of }) => (words === undefined || of(run) === '0' ? [] : [`${of(run)} ${words}`])),
-      ...(run.discarded > 0 ? [`${count(run.discarded)} discarded`] : []),
+      run.discarded > 0 && `${count(run.discarded)} discarded`,
       ...(again === '' ? [] : [`sent again: ${again}`]),
       ...(run.isAccounted ? [] : ["what became of its locations doesn't add up"]),
       ...(run.lastError === null ? [] : [`last error: ${run.lastError}`]),
-    ]
+    )
     return notes.length === 0 ? [] : wrapped(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`, width)
   })
 }
@@ -297,11 +298,11 @@ function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: num
 function shardsInWords({ slot, shards, there, missing, delivered, dead, discarded }: ShardsOfSlot): string {
   const isWhole = dead + discarded === 0
   const missed = missing.map((shard) => `${shard}/${shards}`).join(', ')
-  return [
+  return compact(
     `slot ${slot}: receipts of ${plural(there.length, 'shard')} of ${shards}`,
     `${plural(delivered, 'task')} delivered`,
-    ...(dead > 0 ? [`${count(dead)} dead`] : []),
-    ...(discarded > 0 ? [`${count(discarded)} discarded`] : []),
+    dead > 0 && `${count(dead)} dead`,
+    discarded > 0 && `${count(discarded)} discarded`,
     ...(missing.length > 0 ? [`missing: ${missed}`] : [isWhole ? 'whole' : 'no shard missing']),
-  ].join(', ')
+  ).join(', ')
 }

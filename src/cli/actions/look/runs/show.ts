@@ -1,6 +1,7 @@
 /** `owm runs show`: all of one run, or of each run of a slot. */
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
+import { compact, sumOf } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { Reason } from '../../../../outbox/runs/reasons.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
@@ -58,7 +59,7 @@ export async function showRuns(
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
   if (runs.length === 0) await mustHaveRun(text, pipelines, configure, around)
   const width = terminalWidth()
-  const summary = mustBeMeant(text, runs).flatMap((run, index) => [...(index > 0 ? [''] : []), ...wordsOf(run, width)])
+  const summary = mustBeMeant(text, runs).flatMap((run, index) => compact(index > 0 && '', ...wordsOf(run, width)))
   return { result: { runs }, summary }
 }
 
@@ -191,19 +192,19 @@ function timeInWords({ durationMs, readingMs, checkingMs, deliveringMs, perSecon
     [deliveringMs, 'delivering the rest'],
   ] as const
   const parts = phases.flatMap(([ms, name]) => (ms === null ? [] : [`${name} ${secondsOf(ms)}`]))
-  return [
+  return compact(
     secondsOf(durationMs),
-    ...(parts.length > 0 ? [parts.join(', ')] : []),
+    parts.length > 0 && parts.join(', '),
     ...(perSecond === null ? [] : [`${count(perSecond)} locations a second`]),
-  ].join('; ')
+  ).join('; ')
 }
 
 /** Reasons that are shown. */
 const mostReasons = 5
 
 function reasonsInWords(name: string, all: number, reasons: readonly RejectedFor[]): [string, string][] {
-  const kept = reasons.reduce((sum, reason) => sum + reason.count, 0)
-  const others = kept - reasons.slice(0, mostReasons).reduce((sum, reason) => sum + reason.count, 0)
+  const kept = sumOf(reasons, (reason) => reason.count)
+  const others = kept - sumOf(reasons.slice(0, mostReasons), (reason) => reason.count)
   return [
     ...reasons.slice(0, mostReasons).map(({ reason, count: times, position, value }): [string, string] => {
       return [name, `${count(times)}: ${reason} (${position}: ${value})`]

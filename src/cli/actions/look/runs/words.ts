@@ -1,4 +1,5 @@
 /** Runs as a person reads them. */
+import { compact } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
 import { count, plural, seconds } from '../../../format.js'
@@ -69,11 +70,11 @@ export function sumInWords(run: RunFacts): string {
 /** `20 after a loss in the sink, or to another sink, 5 by a replay …`; empty where nothing was. */
 export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
   const { lost, replayed, retried } = sentAgain
-  return [
-    ...(lost > 0 ? [`${count(lost)} after a loss in the sink, or to another sink`] : []),
-    ...(replayed > 0 ? [`${count(replayed)} by a replay, last at ${replayedAt}`] : []),
-    ...(retried > 0 ? [`${plural(retried, 'dead letter')} put back`] : []),
-  ].join(', ')
+  return compact(
+    lost > 0 && `${count(lost)} after a loss in the sink, or to another sink`,
+    replayed > 0 && `${count(replayed)} by a replay, last at ${replayedAt}`,
+    retried > 0 && `${plural(retried, 'dead letter')} put back`,
+  ).join(', ')
 }
 
 export const secondsOf = (ms: number | null): string => (ms === null ? '' : seconds(Math.max(0, ms)))

@@ -1,4 +1,5 @@
 /** Whether outbox, receipt and sink say the same of a slot. Pure. */
+import { compact, sumOf } from '../../../../lists.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Begun, InSink } from '../../../../pipeline/slots/in-sink.js'
@@ -327,11 +328,11 @@ function otherList({ own, found, ids, list }: Judged): Difference[] {
 
 /** Why the sink may not have what only the list has, where the history no longer tells. */
 function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Found): string {
-  const may = [
-    ...(isTrimmed ? ['have been trimmed'] : []),
-    ...(isTakenFrom ? ['have been taken by readers'] : []),
-    ...(discarded > 0 ? [`be among the ${discarded} that were discarded`] : []),
-  ]
+  const may = compact(
+    isTrimmed && 'have been trimmed',
+    isTakenFrom && 'have been taken by readers',
+    discarded > 0 && `be among the ${discarded} that were discarded`,
+  )
   return may.length > 0 ? `; they may ${may.join(', or ')}` : ''
 }
 
@@ -340,7 +341,7 @@ function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Foun
  * @param own the shard that is verified, as `0/3`
  */
 export function notThere(slot: string, receipts: readonly Receipt[], { served, begun }: InSink, own: string): Verified {
-  const delivered = receipts.reduce((sum, receipt) => sum + receipt.delivered, 0)
+  const delivered = sumOf(receipts, (receipt) => receipt.delivered)
   const base = {
     slot,
     shard: null,

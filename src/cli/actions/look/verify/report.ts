@@ -1,4 +1,5 @@
 /** What `owm verify` found, in words. */
+import { compact } from '../../../../lists.js'
 import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { entriesOf, placeOfSink } from '../sink.js'
@@ -15,25 +16,24 @@ export async function verdictsInWords(result: VerifyResult, limit: number, isOnc
   // What differs stands on top.
   const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
   const isAny = shown.some(({ discarded }) => discarded > 0)
-  const rows = shown.map(({ state, delivered, there, trimmed, dead, discarded, ...one }) => [
-    ...[nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead)],
-    ...(isAny ? [count(discarded)] : []),
-  ])
-  const head = ['SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD', ...(isAny ? ['DISCARDED'] : [])]
-  return [
+  const rows = shown.map(({ state, delivered, there, trimmed, dead, discarded, ...one }) =>
+    compact(nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead), isAny && count(discarded)),
+  )
+  const head = compact('SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD', isAny && 'DISCARDED')
+  return compact(
     ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${entriesOf(sink.entries)}`, width),
     ...(standIn ? wrapped(`${standIn.slot} has no run of its own: that of ${standIn.by} stands in for it`, width) : []),
     ...(source ? wrapped(`the list has ${plural(source.tasks, 'task')} for ${source.slot}`, width) : []),
     '',
     ...(await table(head, rows, width)),
-    ...(slots.length > limit ? [`and ${plural(slots.length - limit, 'slot')} more: --limit shows them`] : []),
+    slots.length > limit && `and ${plural(slots.length - limit, 'slot')} more: --limit shows them`,
     ...shown.flatMap((one) => notesOf(one, isOnce, width)),
     ...shown.flatMap(({ differences, ...of }) =>
       differences.flatMap((one, index) => wordsOf(nameOf(of), one, differences[index + 1]?.todo, limit, width)),
     ),
     '',
     ...wrapped(totalOf(result), width),
-  ]
+  )
 }
 
 const totalOf = ({ slots, different, withoutRun }: VerifyResult): string =>
@@ -54,16 +54,16 @@ function notesOf(
   width: number,
 ): string[] {
   const why = isOnce ? 'they were sent twice' : 'this sink may have them'
-  const notes = [
-    ...(trimmed > 0 ? [`${plural(trimmed, 'task')} trimmed since`] : []),
-    ...(taken > 0 ? [`${plural(taken, 'task')} taken by readers since`] : []),
-    ...(others > 0 ? [`${plural(others, 'task')} of others in between`] : []),
-    ...(outside > 0 ? [`${plural(outside, 'task')} outside of what its receipt calls its first and last entry`] : []),
-    ...(twice > 0 ? [`${plural(twice, 'task')} there twice or more, as ${why}`] : []),
-    ...(state === 'unproven' ? ['what would prove the rest is no longer kept: --source compares the list'] : []),
-    ...(state === 'elsewhere' ? ['another outbox served it, or another sink has it'] : []),
-    ...(state === 'discarded' ? ['somebody gave it up'] : []),
-  ]
+  const notes = compact(
+    trimmed > 0 && `${plural(trimmed, 'task')} trimmed since`,
+    taken > 0 && `${plural(taken, 'task')} taken by readers since`,
+    others > 0 && `${plural(others, 'task')} of others in between`,
+    outside > 0 && `${plural(outside, 'task')} outside of what its receipt calls its first and last entry`,
+    twice > 0 && `${plural(twice, 'task')} there twice or more, as ${why}`,
+    state === 'unproven' && 'what would prove the rest is no longer kept: --source compares the list',
+    state === 'elsewhere' && 'another outbox served it, or another sink has it',
+    state === 'discarded' && 'somebody gave it up',
+  )
   return notes.length > 0 ? wrapped(`${nameOf(one)}: ${notes.join('; ')}`, width) : []
 }
 
@@ -77,11 +77,11 @@ function wordsOf(
 ) {
   const more = number - Math.min(limit, ids.length)
   const named = ids.slice(0, limit)
-  return [
+  return compact(
     '',
     ...wrapped(`${slot}: ${kind}${ids.length > 0 || number > 1 ? ` ${count(number)}` : ''}: ${what}`, width),
     ...named.map((id) => `  ${id}`),
-    ...(named.length > 0 && more > 0 ? [`  and ${count(more)} more: --limit, or --json`] : []),
+    named.length > 0 && more > 0 && `  and ${count(more)} more: --limit, or --json`,
     ...(todo === next ? [] : wrapped(`  ${todo}`, width)),
-  ]
+  )
 }

@@ -1,5 +1,6 @@
 /** Scheduled times that have no run of their own, and which of them nobody serves. */
 import type { Loaded } from '../../../../config/load.js'
+import { compact } from '../../../../lists.js'
 import { slotOf } from '../../../../tasks/slot.js'
 import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { plural } from '../../../format.js'
@@ -52,25 +53,22 @@ export async function timesWithoutRun(
 
 /** What serves them. */
 export const remedyOf = ({ due, missed }: TimesWithoutRun): string =>
-  [
-    ...(due.count > 0 ? ['`owm produce` serves what is due'] : []),
-    ...(missed.count > 0
-      ? [`\`owm backfill --from ${missed.oldest} --to ${missed.newest}\` serves what was missed`]
-      : []),
-  ].join('; ')
+  compact(
+    due.count > 0 && '`owm produce` serves what is due',
+    missed.count > 0 && `\`owm backfill --from ${missed.oldest} --to ${missed.newest}\` serves what was missed`,
+  ).join('; ')
 
 /** Each kind that there is, in words. */
 export function wordsOfTimes(times: TimesWithoutRun): string[] {
   const { covered, due, missed } = times
   const named = ({ count, newest }: Times): string => (count === 1 ? `${newest}` : `the newest ${newest}`)
-  const parts = [
-    ...(due.count > 0 ? [`${due.count} due (${named(due)})`] : []),
-    ...(missed.count > 0 ? [`${missed.count} missed (${named(missed)})`] : []),
-  ]
-  return [
-    ...(covered.count > 0 ? [`a later run stands in for ${plural(covered.count, 'scheduled time')}`] : []),
-    ...(parts.length > 0
-      ? [`${plural(due.count + missed.count, 'scheduled time')} without a run: ${parts.join(', ')}: ${remedyOf(times)}`]
-      : []),
-  ]
+  const parts = compact(
+    due.count > 0 && `${due.count} due (${named(due)})`,
+    missed.count > 0 && `${missed.count} missed (${named(missed)})`,
+  )
+  return compact(
+    covered.count > 0 && `a later run stands in for ${plural(covered.count, 'scheduled time')}`,
+    parts.length > 0 &&
+      `${plural(due.count + missed.count, 'scheduled time')} without a run: ${parts.join(', ')}: ${remedyOf(times)}`,
+  )
 }

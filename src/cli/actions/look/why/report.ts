@@ -1,4 +1,5 @@
 /** A place's story in words. */
+import { compact } from '../../../../lists.js'
 import type { Reading } from '../../../../plugin.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import { age, count, plural } from '../../../format.js'
@@ -14,13 +15,13 @@ export async function whyInWords(result: WhyResult, { limit }: WhyFlags): Promis
   const width = terminalWidth()
   const trouble = notes.flatMap((note) => wrapped(`could not look: ${note}`, width))
   if (places.length > 1)
-    return [
+    return compact(
       ...wrapped(`${text} fits several places: give more of the name, an id or coordinates`, width),
       '',
       ...(await table(['CITY', 'STATE', 'ID', 'LATITUDE', 'LONGITUDE'], places.map(rowOf), width)),
-      ...(places.length === limit ? ['there may be more: --limit'] : []),
+      places.length === limit && 'there may be more: --limit',
       ...trouble,
-    ]
+    )
   const [place] = places
   if (!place && lines.length === 0 && runs.length === 0) return [...nothingIn(result, width), ...trouble]
   return [
@@ -70,12 +71,12 @@ function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: To
 
 function wordsOfRun(story: RunStory, sink: string, width: number): string[] {
   const { slot, runId, state, what, taskId, seq, batch, attempts, reason, position, at, entries, gone } = story
-  const details = [
+  const details = compact(
     ...(seq === null ? [] : [`seq ${seq}${batch === null ? '' : ` in the batch at ${batch}`}`]),
-    ...(attempts > 0 ? [plural(attempts, 'attempt')] : []),
+    attempts > 0 && plural(attempts, 'attempt'),
     ...(position === null ? [] : [position]),
     ...(at === null ? [] : [`${what === 'dead' || what === 'discarded' ? 'since' : 'stored'} ${at}`]),
-  ]
+  )
   return [
     ...wrapped(`${slot}: ${what} (run ${runId.slice(0, 8)}, ${state})`, width),
     ...(taskId === null ? [] : [`  task ${taskId}`]),

@@ -1,6 +1,7 @@
 /** `owm outbox export`: what the outbox holds, for a spreadsheet or a program. */
 import type { Loaded } from '../../../../config/load.js'
 import { codeOf, UsageError } from '../../../../errors/index.js'
+import { sumOf } from '../../../../lists.js'
 import type { TaskState } from '../../../../outbox/inspect/tasks/listed.js'
 import type { Stored } from '../../../../outbox/inspect/tasks/stored.js'
 import type { Done } from '../../../command.js'
@@ -100,7 +101,7 @@ function lineOf({ exported, out }: ExportResult): string {
   const { delivered, pending, dead, rejected, duplicate } = exported
   const parts = { delivered, pending, dead, rejected, duplicates: duplicate }
   const some = Object.entries(parts).flatMap(([name, of]) => (of === 0 ? [] : [`${count(of)} ${name}`]))
-  const all = Object.values(exported).reduce((sum, of) => sum + of, 0)
+  const all = sumOf(Object.values(exported), (of) => of)
   const kinds = some.length === 0 ? '' : ` (${some.join(', ')})`
   return `${plural(all, 'record')} exported${kinds}${out === null ? '' : ` to ${out}`}`
 }

@@ -1,8 +1,9 @@
 /** Where an export goes: standard output, or a file that has its name only once it is whole. */
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { codeOf, isOwmError, OutboxError, TransientError, toError, UsageError } from '../../../../errors/index.js'
 import { togetherIn } from '../../../../files/apart.js'
+import { statIfThere } from '../../../../files/folders.js'
 import { harmless } from '../../../format.js'
 import { mustGoSomewhere } from '../../../output.js'
 
@@ -98,11 +99,11 @@ export async function mustNotBeOutbox(path: string, outbox: string): Promise<voi
 
 /** Throws UsageError. */
 async function mustBeFree(path: string, outbox: string, replaces: boolean): Promise<void> {
-  const folder = await stat(dirname(path)).catch(() => undefined)
+  const folder = await statIfThere(dirname(path))
   if (!folder?.isDirectory())
     throw new UsageError(`There is no folder ${dirname(path)} for --out.`, { hint: 'Make it, or name another file.' })
   await mustNotBeOutbox(path, outbox)
-  const found = await stat(path).catch(() => undefined)
+  const found = await statIfThere(path)
   if (found && !found.isFile())
     throw new UsageError(`--out ${path} is no file.`, { hint: '--out - is standard output.' })
   if (found && !replaces)
