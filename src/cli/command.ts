@@ -1,4 +1,4 @@
-/** The base of all commands: the flags that each of them has, signals, exit codes. */
+/** The base of all commands: common flags, signals, exit codes. */
 import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
@@ -26,15 +26,15 @@ export interface BaseFlags {
   'trust-config': boolean
 }
 
-/** What a command did: printed as JSON or in words, then the worst error decides the exit code. */
+/** What a command did: printed as JSON or in words. The worst error decides the exit code. */
 export interface Done<Result> {
   result: Result
   /** The summary in words, a line each. */
   summary: string[]
   errors?: readonly OwmError[]
-  /** Whether the summary is printed with --quiet, too. */
+  /** Whether the summary is printed even with --quiet. */
   matters?: boolean
-  /** Whether it only waited when a signal came: then that is no failure. */
+  /** Whether a signal ended an idle wait, which is no failure. */
   isStopped?: boolean
 }
 
@@ -88,25 +88,25 @@ export abstract class OwmCommand<Result extends object> extends Command {
     quiet: Flags.boolean({ char: 'q', description: 'print nothing but trouble', helpGroup: 'GLOBAL' }),
   }
 
-  /** Whether it changes what outbox or sink have: then its exit code speaks of that, whatever becomes of its output. */
+  /** Whether it writes to the outbox or the sink. Its exit code then reports that work, even if its output is lost. */
   protected readonly changes: boolean = false
-  /** Whether it prints several results, each as a line of JSON. */
+  /** Whether `--json` prints several results, one per line. */
   protected readonly printsLines: boolean = false
-  /** Filled while the command works, so that `--json` has its shape whatever happens. */
+  /** Filled while the command works, so that `--json` has the same shape after an error. */
   protected abstract result: Result
   protected report = new Report({ level: 'warn', isJson: this.argv.includes('--json') })
   readonly #abort = new AbortController()
   #trustFolder = false
   #isDryRun = false
   #delivers = false
-  /** What each line of the log bears, whichever run it is of. */
+  /** Fields of every log line, whichever run it is about. */
   #aboutAll: Readonly<Record<string, string>> = {}
   #received: Received
 
   protected abstract work(): Promise<Done<Result>>
 
   override async run(): Promise<void> {
-    setMaxListeners(0, this.#abort.signal) // plugins listen to it, too, as often as they like
+    setMaxListeners(0, this.#abort.signal) // plugins may add any number of listeners
     const stopListening = this.#listen()
     try {
       const { result, summary, errors = [], isStopped = false, matters } = await this.work()
@@ -119,7 +119,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }
   }
 
-  /** What to do after a signal, where the command doesn't resume. */
+  /** The hint after a signal, for a command that doesn't resume. */
   protected readonly ifInterrupted: string | undefined = undefined
 
   protected override async catch(thrown: Error): Promise<void> {
@@ -127,7 +127,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     this.#fail(inWords(endOfThrown(thrown, this.#received, this.ifInterrupted), this.id ?? '', flags))
   }
 
-  /** Exit 0 is never said of a loss: what a command is to show must have been written. */
+  /** Never exits 0 if output was lost; a command that changed something only warns. */
   protected override async finally(): Promise<void> {
     const cause = await lossOfOutput()
     if (!cause) return
@@ -149,7 +149,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     process.exitCode = exitCodeOf(error)
   }
 
-  /** Prints what was done, and the error that it ended with. */
+  /** Prints the result, and the error that ended the command. */
   protected tell = (
     result: object,
     { summary, errors = [], matters = false }: Pick<Done<object>, 'summary' | 'errors' | 'matters'>,
@@ -164,31 +164,32 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /**
-   * Aborts the work at the first signal. The second one ends the process, and so does what is thrown where nobody
-   * catches it, such as in a plugin's timer: the outbox is safe at any moment.
+   * Aborts the work at the first signal. A second one ends the process, and so does an uncaught exception, such as
+   * from a plugin's timer: the outbox is safe at any moment.
    */
   #listen(): () => void {
-    const fault = (thrown: unknown): void => {
+    const onFault = (thrown: unknown): void => {
       this.#fail(toError(thrown))
       process.exit(exitCodes.internal)
     }
-    process.prependListener('uncaughtException', fault)
+    process.prependListener('uncaughtException', onFault)
     const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
       const listener = (): void => {
-        // A terminal that is closed sends it, and so does its shell.
+        // When a terminal is closed, both the kernel and the shell may send it.
         if (this.#received && signal === 'SIGHUP') return
         if (this.#received) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
         this.#received = signal
         this.#abort.abort()
       }
-      // Those of bin/run.js would end the process. This one first: without any, Node drops a signal that has come.
+      // Those of bin/run.js would end the process. Add ours before removing them: with no listener, a signal that is
+      // already pending would be lost.
       const others = process.listeners(signal)
       process.on(signal, listener)
       for (const other of others) process.off(signal, other)
       return (): unknown => process.off(signal, listener)
     })
     return () => {
-      process.off('uncaughtException', fault)
+      process.off('uncaughtException', onFault)
       for (const stop of listeners) stop()
     }
   }
@@ -208,7 +209,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     this.report.about = { event: 'plugin', ...this.#aboutAll, ...fields }
   }
 
-  /** What the parts that a configuration makes work in. */
+  /** What the parts get from this command. */
   protected get surroundings(): Surroundings {
     return {
       command: `owm ${this.id?.replaceAll(':', ' ')}`,
@@ -226,13 +227,13 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }
   }
 
-  /** The configuration for a command that doesn't use the source: it needs no secret of it. */
+  /** For commands that don't use the source, and so don't need its secrets. */
   protected async configureSink(flags: BaseFlags & Pick<Overrides, 'only'>, delivers = false): Promise<Loaded> {
     return this.configure({ ...flags, withoutSource: true }, delivers)
   }
 
   /**
-   * Reads the configuration; from here on its secrets are kept out of all output.
+   * Reads the configuration. Its secrets are masked in all output from here on.
    * @param delivers whether the sink will be written to
    */
   protected async configure(
@@ -258,20 +259,20 @@ export abstract class OwmCommand<Result extends object> extends Command {
       })
   }
 
-  /** What plugins call secrets may stand in stored reasons. Those of one that can't be loaded aren't known. */
+  /** Stored reasons may quote secrets that only a plugin's schema marks. A plugin that can't be loaded is skipped. */
   async #keepSecretsOfPlugins({ plugins, baseDir }: Loaded): Promise<void> {
     const [{ loadPlugin }, { secretsIn }] = await Promise.all([
       import('../plugins/load.js'),
       import('../config/explain.js'),
     ])
-    for (const given of plugins) {
-      if (!isTree(given) || typeof given['use'] !== 'string') continue
-      const plugin = await loadPlugin(given['use'], baseDir).catch(() => undefined)
-      if (plugin) secrets.add(...secretsIn(given, plugin.options))
+    for (const section of plugins) {
+      if (!isTree(section) || typeof section['use'] !== 'string') continue
+      const plugin = await loadPlugin(section['use'], baseDir).catch(() => undefined)
+      if (plugin) secrets.add(...secretsIn(section, plugin.options))
     }
   }
 
-  /** What the user named is meant. Only from outside: never by what was found. */
+  /** Trusts what the user named, by a flag or a variable; a configuration that was found can't trust itself. */
   async #trust(flags: BaseFlags): Promise<void> {
     const { OWM_TRUST_CONFIG, OWM_CONFIG } = process.env
     if (!flags['trust-config'] && OWM_TRUST_CONFIG !== '1' && !flags.config && !OWM_CONFIG) return
@@ -279,7 +280,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     trustFound()
   }
 
-  /** The pipeline that was named, or else all of them; [undefined] where the file has none. */
+  /** The named pipeline, or else all of them; [undefined] if the file has none. */
   protected async pipelines(flags: BaseFlags): Promise<(string | undefined)[]> {
     await this.#trust(flags)
     const { pipelinesOf } = await import('../config/load.js')
@@ -288,7 +289,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
     return names.length > 0 ? names : [named]
   }
 
-  /** The configuration of each of them. */
+  /** The configuration of each pipeline. */
   protected async configureAll(flags: Parameters<typeof this.configure>[0]): Promise<Loaded[]> {
     const pipelines = await this.pipelines(flags)
     return Promise.all(pipelines.map((pipeline) => this.configure({ ...flags, pipeline })))

@@ -1,4 +1,4 @@
-/** The composition root: what turns a configuration into the parts that the pipeline works with. */
+/** The composition root: turns a configuration into the parts that the pipeline works with. */
 import type { Loaded } from '../config/load.js'
 import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
@@ -19,38 +19,38 @@ import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
 import type { Received } from './report.js'
 
-/** What the parts get from the command that they work for. */
+/** What a command gives to its parts. */
 export interface Surroundings {
-  /** As it is called, such as `owm produce`: another owm that finds the outbox locked names it. */
+  /** Its name, such as `owm produce`: shown by another owm that finds the outbox locked. */
   readonly command: string
   readonly signal: AbortSignal
-  /** `--trust-folder`: whoever may write to the outbox's folder is trusted. */
+  /** `--trust-folder`: trust every user who can write to the outbox's folder. */
   readonly trustFolder: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   /** Milliseconds since 1970. */
   now(): number
-  /** Whether a person watches. */
+  /** Whether standard error is a terminal. */
   readonly isTerminal: boolean
   logger(): Promise<Logger>
-  /** Says something that is neither a result nor an error. */
+  /** Prints a line that is neither a result nor an error. */
   note(text: string): void
   /** The signal that came, if one did. */
   received(): Received
-  /** What each line of the log bears from here on: run, slot, trace. */
+  /** Sets the fields of all further log lines: run, slot, trace. */
   about(fields: Readonly<Record<string, string>>): void
-  /** Looks at the sink after the last delivery, before it is closed. */
+  /** Called with the sink after the last delivery, before it is closed. */
   onDelivered?: ((sink: Sink) => Promise<void>) | undefined
-  /** Looks at an outbox that was opened for writing, before it is closed. */
+  /** Called with an outbox that was opened for writing, before it is closed. */
   onClose?: ((view: View) => Promise<void>) | undefined
   onProgress(progress: Progress): void
   /**
-   * For a sink that delivers to standard output: what owm says goes to standard error from now on. Throws
+   * For a sink that delivers to standard output: the summary goes to standard error from now on. Throws
    * ConfigurationError with `--json`.
    */
   leaveStandardOutput(): void
 }
 
-/** A source, and with filters also what they have left out. */
+/** A source, and its filters, if any. */
 export interface ChosenSource extends SourceDeps {
   readonly filterCounts: FilterCounts | undefined
   readonly filters: Filters | undefined
@@ -61,13 +61,13 @@ export interface ChosenSource extends SourceDeps {
 interface Opening {
   /** How long to wait while another owm holds the outbox. */
   waitMs: number
-  /** Not to wait where another one does already. */
+  /** Fail at once if another process is already waiting. */
   waitAlone?: boolean
-  /** Whether to make it where there is none. */
+  /** Whether to create a missing outbox. */
   create: boolean
   /**
-   * Who opens it: its owner, who takes one that is nobody's; somebody who tidies up, and must be the owner unless a
-   * flag or a variable names the file; or anybody.
+   * `owner`: the pipeline itself, which claims an outbox without an owner. `tidier`: maintenance, by the owner unless a
+   * flag or a variable names the file. `anybody`: no check.
    */
   as: 'owner' | 'tidier' | 'anybody'
 }
@@ -89,15 +89,15 @@ export async function openOutbox(
   return Outbox.open(path, claim ? { ...options, claim } : options)
 }
 
-/** Undefined where it doesn't matter whose the outbox is. */
+/** Undefined if ownership isn't checked. */
 async function claimOf(loaded: Loaded, env: Surroundings['env'], as: Opening['as']): Promise<Claim | undefined> {
   const isAny = as === 'anybody' || (as === 'tidier' && loaded.origins.isNoted(['outbox', 'path']))
   return isAny ? undefined : { owner: await ownerOf(loaded, env), takes: as === 'owner' }
 }
 
 /**
- * For who only looks at an outbox that others may hold: what is in it; undefined where there is none yet. Throws what
- * `openOutbox` throws where it is another's.
+ * Totals of an outbox that another process may hold; undefined if there is none yet. Throws what `openOutbox` throws if
+ * it belongs to another pipeline.
  */
 export async function lookAtOutbox(
   loaded: Loaded,
@@ -114,7 +114,7 @@ export async function lookAtOutbox(
   return totals
 }
 
-/** The schedule, for who can't do without. Throws ConfigurationError. */
+/** The schedule, for commands that require one. Throws ConfigurationError. */
 export function scheduleIn({ settings: { schedule }, file, pipeline }: Loaded): NonNullable<Settings['schedule']> {
   if (schedule) return schedule
   const where = `${pipeline === undefined ? '' : ` for the pipeline ${pipeline}`}${file ? ` in ${file}` : ''}`
@@ -123,7 +123,7 @@ export function scheduleIn({ settings: { schedule }, file, pipeline }: Loaded): 
   })
 }
 
-/** What the configuration's schedule says of a start without a slot; undefined without one. */
+/** How a start without `--slot` goes by the schedule; undefined without a schedule. */
 export function scheduleOf({ settings: { schedule } }: Loaded, around: Surroundings): OnTime | undefined {
   return schedule && policyOf(schedule, around)
 }
@@ -133,10 +133,10 @@ export function policyOf(schedule: NonNullable<Settings['schedule']>, { now }: S
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
 }
 
-/** How the log tells of the run that is worked on; with `task.traceparent` also what the tasks of a slot bear. */
+/** Trace fields for the log; with `task.traceparent` also for the tasks of a slot. */
 export function tracing({ settings }: Loaded, pipeline: string, { env, about }: Surroundings) {
-  const given = traceContextIn(env['TRACEPARENT'] ?? '')
-  const traceOf = (slot: string): TraceContext => given ?? traceContextOf(pipeline, slot)
+  const inherited = traceContextIn(env['TRACEPARENT'] ?? '')
+  const traceOf = (slot: string): TraceContext => inherited ?? traceContextOf(pipeline, slot)
   const { traceparent } = settings.task
   const inLog = ({ traceId, spanId }: TraceContext) => ({ trace_id: traceId, span_id: spanId })
   return {
@@ -146,7 +146,7 @@ export function tracing({ settings }: Loaded, pipeline: string, { env, about }: 
   }
 }
 
-/** The sink with its options checked; opened only when there is something to deliver, or to look at. */
+/** The sink with its options checked. The caller opens it once there is something to deliver or to inspect. */
 export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = false): Promise<SinkDeps> {
   const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
     import('../plugins/load.js'),
@@ -172,7 +172,7 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
   return { name: use, checks: plugin.checks, open }
 }
 
-/** The source with its options checked. `outbox` remembers the breaker around it, where there is one. */
+/** The source with its options checked. `outbox`, if there is one, stores the state of its circuit breaker. */
 export async function sourceOf(
   loaded: Loaded,
   around: Surroundings,
@@ -226,7 +226,7 @@ export async function sourceOf(
   }
 }
 
-/** The source's `attempt`: retries and a breaker, whose state is saved after each call. */
+/** The source's `attempt`: retries behind a circuit breaker, whose state is saved after each call. */
 function retrying(loaded: Loaded, around: Surroundings, outbox: () => Outbox | undefined): PluginContext['attempt'] {
   let guard: Resilience | undefined
   return async (operation) => {
@@ -250,12 +250,12 @@ export async function resilienceOf(
     import('../config/filters.js'),
   ])
   const log = await logger()
-  // Where an address was corrected, the failures of the old one are not the new one's.
-  const of = sectionDigest(settings[name])
-  return resilience(settings, outbox?.breakers.saved(name, of), {
+  // Failures of a former address don't count against a corrected one.
+  const digest = sectionDigest(settings[name])
+  return resilience(settings, outbox?.breakers.saved(name, digest), {
     around: name,
-    of,
-    // No source may take longer anyway.
+    of: digest,
+    // The source's own deadline ends a longer wait anyway.
     ...(name === 'source' && settings.source ? { maxRetryAfterMs: settings.source.timeoutMs } : {}),
     onRetry: ({ error, attempt, delayMs }) =>
       log.warn(
@@ -265,7 +265,7 @@ export async function resilienceOf(
   })
 }
 
-/** What delivery works with. */
+/** The dependencies of delivery. */
 export async function depsOf(
   loaded: Loaded,
   parts: { sink: SinkDeps; outbox: Outbox },

@@ -1,4 +1,4 @@
-/** Flags that several commands have, and what their texts mean. */
+/** Flags that several commands share, and how their values are read. */
 import * as Flags from '@oclif/core/flags'
 import { UsageError } from '../errors/index.js'
 import { durationMs } from '../schedule/duration.js'
@@ -6,7 +6,7 @@ import { normalSlot } from '../tasks/slot.js'
 
 export const dryRun = (description: string) => Flags.boolean({ char: 'n', description })
 
-/** Of how many to show or send; more than the greatest would not be a number to the database. */
+/** Bounds of the flags that limit a count. The maximum is small enough for the database. */
 export const limits = { min: 1, max: 1_000_000_000 } as const
 
 /** For commands that read the source. */
@@ -14,7 +14,7 @@ export const shard = Flags.string({ description: 'read only the share i of n, su
 export const strict = Flags.boolean({ description: 'exit 65 when a location was rejected' })
 export const forceSource = Flags.boolean({ description: 'read the source even if its circuit is open' })
 
-/** A run that a command changes. Empty, as a script's variable may be, it would be any run. */
+/** A run that a command changes. An empty id, from an unset variable in a script, would match every run. */
 export const runToChange = (description: string) =>
   Flags.string({
     description,

@@ -4,16 +4,16 @@ import { count, plural } from '../words.js'
 
 export { age, count, megabytes, plural } from '../words.js'
 
-/** Control characters, marks of direction and separators of lines: what a terminal would obey. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
-const obeyed = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+/** Control characters, direction marks and line separators: what a terminal interprets. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is meant to match them
+const interpreted = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** Replaces what a terminal would obey: a city's name may hold escape sequences. */
-export const harmless = (text: string): string => text.replace(obeyed, '\ufffd')
+/** Replaces what a terminal would interpret: a city's name may hold escape sequences. */
+export const harmless = (text: string): string => text.replace(interpreted, '\ufffd')
 
-/** The same JSON, with escapes for what a terminal would obey and JSON lets through. */
+/** Escapes what a terminal would interpret and JSON allows unescaped. */
 export const harmlessJson = (json: string): string =>
-  json.replace(obeyed, (character) =>
+  json.replace(interpreted, (character) =>
     character < ' ' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
@@ -22,19 +22,18 @@ export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`
 }
 
-/** Tells the milliseconds since this call. Not by `performance`: Node takes a millisecond to load its modules. */
+/** Gives the milliseconds since this call. Without `performance`, whose modules take Node a millisecond to load. */
 export function stopwatch(): () => number {
   const started = process.uptime()
   return () => Math.round((process.uptime() - started) * 1000)
 }
 
-/** An option's default as a configuration would have it; `required` where it needs a value, else nothing. */
+/** An option's default as it would be written; `required` if it has none and needs a value, else ''. */
 export function defaultOf(option: { default?: unknown; required: boolean }): string {
   if (option.default === undefined) return option.required ? 'required' : ''
   return typeof option.default === 'string' ? option.default : JSON.stringify(option.default)
 }
 
-/** What a run read. */
 interface Read {
   read: number
   leftOut?: number
@@ -56,7 +55,7 @@ export function locationsRead({ read, leftOut = 0, limitReached = false }: Read)
 
 /**
  * `20 tasks delivered to redis-stream, 3 were there already`
- * @param isOptional whether it goes without saying that there were none
+ * @param isOptional omit the count if it is 0
  */
 export function tasksDelivered({ name, delivered, deduplicated, evicted }: Delivered, isOptional = false): string[] {
   return compact(
@@ -66,6 +65,6 @@ export function tasksDelivered({ name, delivered, deduplicated, evicted }: Deliv
   )
 }
 
-/** `2 pending`, `1 dead`; nothing where there is none. */
+/** `2 pending`, `1 dead`; what is 0 is left out. */
 export const leftIn = ({ pending, dead }: { pending: number; dead: number }): string[] =>
   compact(pending > 0 && `${count(pending)} pending`, dead > 0 && `${count(dead)} dead`)

@@ -15,13 +15,13 @@ import { exitCodeOf, inWords, Report } from './report.js'
 export async function execute(bin: string): Promise<void> {
   const args = inFlags(process.argv.slice(2))
   prepareOutput(args, process.env)
-  // Outside of a command; a command has a listener of its own. A rejection that nobody handles comes here, too.
+  // For faults outside a command, which has a listener of its own. Unhandled rejections arrive here, too.
   process.on('uncaughtException', (thrown) => {
-    tell(toError(thrown), args)
+    reportError(toError(thrown), args)
     process.exit()
   })
-  process.on('exit', keepToTheTable)
-  // Nothing is left that could wake it up, although `run` hasn't ended.
+  process.on('exit', keepKnownExitCode)
+  // The event loop is empty although `run` hasn't settled.
   process.on('beforeExit', () => {
     if (!isOver) process.emit('uncaughtException', new Error(ranDry))
   })
@@ -29,29 +29,29 @@ export async function execute(bin: string): Promise<void> {
     mustBeUtf8(args)
     const plugin = rootPlugin(bin)
     const { root, pjson, name } = plugin
-    // Without the plugins that a HOME may name: it can be somebody else's, or none.
+    // Ignore oclif plugins from HOME, which may belong to another user or not exist.
     const options = { root, pjson, userPlugins: false, devPlugins: false, plugins: new Map([[name, plugin]]) }
     await run(args, options)
     if (args.length === 0) await run(['next'], options)
     isOver = true
-    // Until a slow reader has it all; oclif's own flush waits for ever for one who has gone.
+    // Waits for a slow reader. oclif's own flush would wait for ever for one that has gone.
     await lossOfOutput()
   } catch (thrown) {
     const error = toError(thrown)
     isOver = true
-    if (isEnd(error)) return handle(error)
-    tell(inWords(error, '', []), args)
+    if (isHelpExit(error)) return handle(error)
+    reportError(inWords(error, '', []), args)
   }
 }
 
 /**
- * owm as oclif's root plugin, from its manifest, which is sorted already. oclif's own way sorts the commands with
- * `localeCompare`, and the first use of a locale costs each start 10 ms.
+ * owm as oclif's root plugin, built from its sorted manifest. oclif would sort the commands with `localeCompare`, and
+ * the first use of a locale costs 10 ms at each start.
  */
 function rootPlugin(bin: string): Interfaces.Plugin {
   const require = createRequire(bin)
   const root = dirname(dirname(fileURLToPath(bin)))
-  // To its users the program is owm, whatever the package is called.
+  // The program is owm, whatever the package is called.
   const pjson: Interfaces.PJSON = { ...require('../package.json'), name: 'owm' }
   const manifest: Interfaces.Manifest = require('../oclif.manifest.json')
   const load = async (id: string): Promise<Command.Class> => {
@@ -86,14 +86,14 @@ function rootPlugin(bin: string): Interfaces.Plugin {
   return plugin
 }
 
-/** `owm help produce` is `owm produce --help`, `owm version` is `owm --version`. */
+/** Turns `owm help produce` into `owm produce --help`, `owm version` into `owm --version`. */
 function inFlags([first, ...rest]: readonly string[]): string[] {
   if (first === 'help') return [...rest, '--help']
   if (first === 'version' && rest.length === 0) return ['--version']
   return first === undefined ? [] : [first, ...rest]
 }
 
-/** Node reads each byte that isn't UTF-8 as U+FFFD: two names may have become one, and no file or list has it. */
+/** Node replaces invalid bytes by U+FFFD, so the argument can name no file, and two names may have become one. */
 function mustBeUtf8(args: readonly string[]): void {
   const wrong = args.find((arg) => arg.includes('\ufffd'))
   if (wrong === undefined) return
@@ -101,7 +101,7 @@ function mustBeUtf8(args: readonly string[]): void {
   throw new UsageError(`The argument ${wrong} isn't valid UTF-8.`, { hint })
 }
 
-function tell(error: Error, args: readonly string[]): void {
+function reportError(error: Error, args: readonly string[]): void {
   const known = ofSurroundings(error)
   const isJson = args.includes('--json')
   const report = new Report({ level: 'warn', isJson })
@@ -110,20 +110,21 @@ function tell(error: Error, args: readonly string[]): void {
   process.exitCode = exitCodeOf(known)
 }
 
-/** The end that a help text wants. */
-const isEnd = (error: Error): error is Error & { code: 'EEXIT' } => 'code' in error && error.code === 'EEXIT'
+/** How oclif exits after printing help. */
+const isHelpExit = (error: Error): error is Error & { code: 'EEXIT' } => 'code' in error && error.code === 'EEXIT'
 
-/** Whether what was asked for has ended, and was told. */
+/** Whether the command has ended and reported its outcome. */
 let isOver = false
 
 const ranDry =
-  'It waits for what never comes: something that owm loaded, such as a plugin or a configuration in JavaScript, ' +
+  'It waits for something that never happens: something that owm loaded, such as a plugin or a configuration in ' +
+  'JavaScript, ' +
   'awaits a promise that nothing can settle any more.'
 
 const endedEarly = 'Something that owm loaded, such as a plugin, ended the process before owm was done.'
 
-/** Operators know the exit codes of the table: any other one becomes 70, and so does a 0 that is a plugin's own. */
-function keepToTheTable(code: number): void {
+/** Maps any undocumented exit code to 70, and so a 0 with which a plugin ended the process early. */
+function keepKnownExitCode(code: number): void {
   const known: readonly number[] = Object.values(exitCodes)
   if (code === exitCodes.ok && !isOver) process.emit('uncaughtException', new Error(endedEarly))
   if (known.includes(code)) return

@@ -1,4 +1,4 @@
-/** What a start tells others of itself, where the configuration says so: metrics, a check, hooks. */
+/** Reports how a start went, as configured: metrics, a ping, hooks. */
 import { randomUUID } from 'node:crypto'
 import type { Loaded } from '../config/load.js'
 import { codeOf, isOwmError, toError } from '../errors/index.js'
@@ -21,10 +21,10 @@ import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
 import { endOf, endOfThrown, exitCodeOf } from './report.js'
 
-/** Reads the configuration; with `only` nothing but these sections, whatever is wrong with the others. */
+/** Reads the configuration; with `only`, just these sections, so that mistakes in the others don't matter. */
 export type Configure = (only?: readonly string[]) => Promise<Loaded>
 
-/** What is told of a command's result. */
+/** The parts of a command's result that are reported. */
 interface Observable {
   slot?: string | null
   runId?: string | null
@@ -34,12 +34,12 @@ interface Observable {
   missed?: number
 }
 
-/** Milliseconds that whoever is told may take once a signal has come. */
+/** Grace period for metrics and hooks after a signal, in milliseconds. */
 const afterSignalMs = 2_000
-/** Milliseconds that the sink may take to say what it holds. */
+/** Time-out for asking the sink what it holds, in milliseconds. */
 const inspectMs = 1_000
 
-/** Works, and tells how it ended; that changes nothing about the end. */
+/** Runs the action and reports how it ended. Reporting never changes the outcome. */
 export async function observed<Result extends Observable>(
   result: Result,
   configure: Configure,
@@ -53,11 +53,11 @@ export async function observed<Result extends Observable>(
     await watch.begin(loaded)
     return loaded
   }
-  const ended = await work(watched, { ...around, onDelivered: watch.look, onClose: watch.lookAtOutbox }).then(
+  const ended = await work(watched, { ...around, onDelivered: watch.inspectSink, onClose: watch.inspectOutbox }).then(
     (done) => ({ done, error: endOf(done.errors ?? [], done.isStopped ? undefined : around.received()) }),
     (thrown: unknown) => ({ done: undefined, error: endOfThrown(toError(thrown), around.received()) }),
   )
-  // From here on a signal ends the telling: what was done is done.
+  // From here on a signal only cuts the reporting short.
   const isOver = around.received() === undefined
   const exitCode = ended.error ? exitCodeOf(ofSurroundings(ended.error)) : 0
   const log = await around.logger()
@@ -72,11 +72,11 @@ export async function observed<Result extends Observable>(
   throw ended.error
 }
 
-/** What can be read of a configuration that is wrong: whoever waits for a ping must hear of that, too. */
+/** As much of an invalid configuration as can be read: its failure must be reported, too. */
 async function sectionsIn(configure: Configure): Promise<Loaded | undefined> {
-  const signals = ['metrics', 'notify', 'log']
+  const observing = ['metrics', 'notify', 'log']
   for (const more of [['outbox', 'schedule', 'source'], ['outbox', 'schedule'], []]) {
-    const loaded = await configure([...signals, ...more]).catch(() => undefined)
+    const loaded = await configure([...observing, ...more]).catch(() => undefined)
     if (loaded && more.length === 0) loaded.settings.outbox.path = ''
     if (loaded) return loaded
   }
@@ -98,7 +98,7 @@ class Watch {
     this.#startedAt = around.now()
   }
 
-  /** Tells the check that a start begins; nobody waits for its answer. */
+  /** Sends the ping that a start begins, without waiting for the answer. */
   async begin(loaded: Loaded | undefined): Promise<void> {
     const { metrics } = loaded?.settings ?? {}
     const notify = loaded && this.#notify(loaded)
@@ -110,7 +110,7 @@ class Watch {
   }
 
   /** Asks the sink what it holds, before it is closed. */
-  look: NonNullable<Surroundings['onDelivered']> = async (sink) => {
+  inspectSink: NonNullable<Surroundings['onDelivered']> = async (sink) => {
     if (!this.loaded?.settings.metrics || !sink.inspect || this.#around.signal.aborted) return
     this.#stream = await orLate(
       inspectMs,
@@ -118,12 +118,12 @@ class Watch {
     )
   }
 
-  /** Takes the numbers of the outbox while it is open: opening it once more costs more than all the rest. */
-  lookAtOutbox = async (view: View): Promise<void> => {
+  /** Reads the outbox's numbers while it is open: opening it again costs more than all the rest. */
+  inspectOutbox = async (view: View): Promise<void> => {
     if (!this.loaded) return
     const { vitalsIn } = await import('../outbox/inspect/vitals.js')
     this.#seen = await vitalsIn(view, this.#startedAt)
-    // Loaded while the outbox is closed, which waits for the disk. If it fails, `end` says so.
+    // Preloads while closing the outbox waits for the disk. `end` reports a failure.
     tools(this.loaded.settings).catch(() => undefined)
   }
 
@@ -139,28 +139,28 @@ class Watch {
     const after: EndedAfter = { ...ended, before, record, successDue: dueAfter(loaded, this.#around, record) }
     const means = await this.#means(loaded)
     const { metrics } = loaded.settings
-    // Another user's starts are told of: root, who was refused, must not take their last success away.
+    // If the record is another user's, leave it: a start as root that was refused must not overwrite it.
     const isOurs = file === undefined || !(await isAnothers(file))
     if (metrics && !isOurs)
       means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and are left")
-    // The check must hear of the start first.
-    const notifyAtLast = async (): Promise<void> => {
+    // The ping of the start must arrive first.
+    const notifyEnd = async (): Promise<void> => {
       const notified = this.#notify(loaded)
       await this.#begun
       if (notified) await notify(notified, after, this.#rid, means)
     }
-    await Promise.all([metrics && isOurs && measure(metrics, after, means), notifyAtLast()])
+    await Promise.all([metrics && isOurs && measure(metrics, after, means), notifyEnd()])
     if (file === undefined || !isOurs) return
     await writeRecord(file, record).catch((error: unknown) => {
       const reason = codeOf(error)
-      // Without the outbox's folder there is nothing to recover from.
+      // Without the outbox's folder there is nothing to remember.
       if (reason === 'ENOENT') return
       const what = harmless(`how this start ended can't be noted in ${file}: the next one won't know of it`)
       means.log.warn({ event: 'record-failed', reason }, what)
     })
   }
 
-  /** A hook that started this owm has set the variable: a failure must not notify of itself for ever. */
+  /** Off inside a hook, which sets the variable: otherwise a failing hook could notify of itself for ever. */
   #notify({ settings }: Loaded): Loaded['settings']['notify'] {
     return this.#around.env[hookVariable] ? undefined : settings.notify
   }
@@ -208,7 +208,7 @@ class Watch {
     }
   }
 
-  /** Undefined where the outbox can't be read, is another's, or isn't known. */
+  /** Undefined if the outbox isn't known, can't be read, or belongs to another pipeline. */
   async #vitals(loaded: Loaded): Promise<Vitals | undefined> {
     const { path } = loaded.settings.outbox
     if (path === '') return undefined
@@ -219,20 +219,20 @@ class Watch {
   }
 }
 
-/** What tells of a start's end. */
+/** Loads the code that reports the end, and that of metrics only if they are configured. */
 const tools = async ({ metrics }: Loaded['settings']) => {
   const [tell] = await Promise.all([import('../observe/tell.js'), metrics && import('../observe/metrics.js')])
   return tell
 }
 
-/** `0-of-3`; undefined where the configuration names no shard. */
+/** `0-of-3`; undefined without a configured shard. */
 async function shardNamed({ settings }: Loaded, env: Surroundings['env']): Promise<string | undefined> {
   const { chosenShard } = await import('../config/filters.js')
   const shard = chosenShard(settings, env)
   return shard && `${shard.index}-of-${shard.count}`
 }
 
-/** The second scheduled time after the last success, or after the first start where there was none. */
+/** The second scheduled time after the last success, or after the first start if none succeeded. */
 function dueAfter({ settings: { schedule } }: Loaded, around: Surroundings, record: StartRecord): number | undefined {
   if (!schedule) return undefined
   const { timetable } = policyOf(schedule, around)

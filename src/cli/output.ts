@@ -1,6 +1,4 @@
-/**
- * Standard output and standard error: no secret is written there, and that one can't be written ends no run. Colours.
- */
+/** Standard output and standard error: secrets are masked, a failed write ends no run. Colours. */
 import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
@@ -9,7 +7,7 @@ import { codeOf, OutboxError, toError } from '../errors/index.js'
 /** The secrets of this process. */
 export const secrets = new Secrets()
 
-/** To be called before anything is written. */
+/** Call it before anything is written. */
 export function prepareOutput(args: readonly string[], env: Readonly<Record<string, string | undefined>>): void {
   hideArguments(args)
   secrets.add(...secretsInUrl(env['OWM_REDIS_URL'] ?? ''))
@@ -27,13 +25,13 @@ export function prepareOutput(args: readonly string[], env: Readonly<Record<stri
 
 let lost: Error | undefined
 
-/** Why some of standard output was lost, once all of it is written; undefined also where its reader has left. */
+/** Waits until standard output is written; why some of it was lost. A reader that closed the pipe is no loss. */
 export async function lossOfOutput(): Promise<Error | undefined> {
   await new Promise((written) => process.stdout.write('', written))
   return lost
 }
 
-/** For a command that is asked to print what it makes: throws OutboxError where standard output is closed. */
+/** Throws OutboxError if standard output is closed: for commands whose output is the point. */
 export async function mustGoSomewhere(): Promise<void> {
   const { isOutputClosed } = await import('../files/rules.js')
   if (!(await isOutputClosed())) return
@@ -42,7 +40,7 @@ export async function mustGoSomewhere(): Promise<void> {
   })
 }
 
-/** Whether a stream shows colours: a terminal that can, unless NO_COLOR says no; or any, where FORCE_COLOR says so. */
+/** NO_COLOR wins over FORCE_COLOR; without either, a terminal that can show colours gets them. */
 export function hasColors(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, FORCE_COLOR } = process.env
   if (NO_COLOR) return false
@@ -50,18 +48,18 @@ export function hasColors(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && stream.hasColors()
 }
 
-/** What stands at the beginning of a line: an error, a verdict, a slot's state. */
-const signals: readonly (readonly [RegExp, 'red' | 'yellow' | 'green'])[] = [
+/** What is coloured at the beginning of a line: an error, a verdict, a slot's state. */
+const highlights: readonly (readonly [RegExp, 'red' | 'yellow' | 'green'])[] = [
   [/^owm: warning:|^(?:note|warn|missed:)(?= )/, 'yellow'],
   [/^owm:|^wrong(?= )/, 'red'],
   [/^(?:fine|ok)(?= )/, 'green'],
   [/(?<=^\d{4}-\d\d-\d\dT\S+Z {2}(?:[\da-f]{8} {2})?)(?:failed|interrupted|lost|missed:|different)(?= )/, 'red'],
 ]
 
-/** A line with colours. To be called last: a colour is an escape sequence, and those in a text are taken away. */
+/** Adds colours. Call it last: `harmless` replaces escape sequences. */
 export function painted(line: string): string {
-  const [form, colour] = signals.find(([form]) => form.test(line)) ?? []
-  return form && colour ? line.replace(form, (found) => inColour(colour, found)) : line
+  const [form, colour] = highlights.find(([form]) => form.test(line)) ?? []
+  return form && colour ? line.replace(form, (match) => inColour(colour, match)) : line
 }
 
 function inColour(colour: 'red' | 'yellow' | 'green', text: string): string {
@@ -73,8 +71,8 @@ type Chunk = string | Uint8Array
 type Written = (error?: Error | null) => void
 
 /**
- * Whoever reads may leave early, and a disk may be full: what was done stays done.
- * @param onLost told of a disk, unless whoever wrote asks for it
+ * Makes failed writes harmless: a reader may close the pipe, a disk may be full.
+ * @param onLost called with an error of the disk, unless the writer gave a callback
  */
 function guard(
   stream: NodeJS.WriteStream & { fd: number },
@@ -88,16 +86,16 @@ function guard(
     const written = rest.find((argument) => typeof argument === 'function')
     try {
       if (!isFile) return write(clean(chunk), written)
-      // A file's stream is content with the part that there is room for.
+      // On a full disk, a file's stream reports success after a partial write.
       writeFileSync(stream.fd, clean(chunk))
       written?.()
     } catch (error) {
-      const told = written ?? onLost
-      told?.(toError(error))
+      const report = written ?? onLost
+      report?.(toError(error))
     }
     return true
   }
-  // oclif's listener to such errors would throw them.
+  // oclif's listener would throw the error.
   const silent = (event: string, ...rest: unknown[]): boolean => {
     if (event !== 'error') return emit(event, ...rest)
     if (codeOf(rest[0]) !== 'EPIPE') onLost?.(toError(rest[0]))
@@ -106,7 +104,7 @@ function guard(
   Object.assign(stream, { write: guarded, emit: silent })
 }
 
-/** `--set sink.url=redis://:password@host`, `--set source.token=…`, and a URL in a place where none belongs. */
+/** Masks secrets in `--set sink.url=redis://:password@host`, `--set source.token=…` and any URL among the arguments. */
 function hideArguments(args: readonly string[]): void {
   for (const [index, arg] of args.entries()) {
     const assignment = arg === '--set' ? args[index + 1] : /^--set=(.*)$/s.exec(arg)?.[1]
@@ -117,7 +115,7 @@ function hideArguments(args: readonly string[]): void {
   }
 }
 
-/** What NODE_DEBUG asks for goes past process.stderr: undici, for one, logs each URL with its query. */
+/** NODE_DEBUG logs bypass process.stderr: undici, for one, logs each URL with its query. */
 function redactDebugLogs(): void {
   const original = util.debuglog
   const debuglog = (section: string): util.DebugLogger => {

@@ -1,4 +1,4 @@
-/** What a command prints: its summary, its errors and its logs, without secrets. */
+/** Prints a command's summary, errors and logs, with secrets masked. */
 import {
   exitCodes,
   InterruptedError,
@@ -23,19 +23,19 @@ interface Manner {
   level: LogLevel
   /** The result is printed as JSON. */
   isJson: boolean
-  /** Without an error nothing is printed, but for JSON. */
+  /** Print nothing but errors and JSON. */
   quiet?: boolean
-  /** Of the logs, where a flag says so. */
+  /** Of the logs, by a flag. */
   format?: LogFormat | undefined
 }
 
 export class Report {
   readonly bar: ProgressBar
-  /** Where tasks go to standard output, the summary doesn't. */
+  /** Set if tasks or records go to standard output. */
   summaryToStandardError = false
-  /** Of the logs, where no flag says so. */
+  /** Of the logs, without a flag. */
   logFormat: LogFormat
-  /** What each line of JSON bears besides its own fields: run, slot and trace. */
+  /** Fields added to each JSON log line: run, slot and trace. */
   about: Readonly<Record<string, string>> = { event: 'plugin' }
   readonly #manner: Manner
   #log: Logger | undefined
@@ -47,32 +47,32 @@ export class Report {
     this.bar = new ProgressBar(process.stderr.isTTY && !isJson && !quiet && process.env['TERM'] !== 'dumb')
   }
 
-  /** @param matters whether it is worth a mail, such as one before an error */
+  /** @param matters print it even with --quiet, such as before an error */
   summary(lines: readonly string[], matters: boolean): void {
     if (this.#manner.quiet && !matters) return
     const stream = this.summaryToStandardError ? process.stderr : process.stdout
     for (const line of lines.flatMap((text) => text.split('\n'))) writeLine(stream, line)
   }
 
-  /** The result as JSON, with the error where there is one; on one line where others follow. */
+  /** The result as JSON, with its error, if any. */
   json(result: object, error: Error | undefined, isOneLine = false): void {
-    const shown = error
+    const output = error
       ? { ...result, error: { code: codeIn(error), message: error.message, hint: hintOf(error) } }
       : result
-    // Before the digits of a bigint, which JSON.stringify doesn't take, until they are a number again.
+    // Marks the digits of a bigint, which JSON.stringify rejects, until the quotes around them are removed.
     const digits = `digits ${crypto.randomUUID()} `
-    // Value by value: a secret that happens to read "sink" must not rename a key.
+    // Values only: a secret that happens to read "sink" must not rename a key.
     const clean = (_: string, value: unknown): unknown => {
       if (typeof value === 'bigint') return `${digits}${value}`
       return typeof value === 'string' ? secrets.redact(value) : value
     }
-    const json = JSON.stringify(shown, clean, isOneLine ? 0 : 2).replace(new RegExp(`"${digits}(-?\\d+)"`, 'g'), '$1')
+    const json = JSON.stringify(output, clean, isOneLine ? 0 : 2).replace(new RegExp(`"${digits}(-?\\d+)"`, 'g'), '$1')
     process.stdout.write(`${harmlessJson(json)}\n`)
   }
 
   /**
-   * Errors on standard error, in words or as a line of JSON each, the first one first, each with its hint; those of one
-   * cause once, with their number.
+   * Prints errors and their hints to standard error, in words or one line of JSON each. Errors of one cause are printed
+   * once, with their number.
    */
   errors(errors: readonly Error[]): void {
     const groups = new Map<string, { error: Error; times: number }>()
@@ -96,7 +96,7 @@ export class Report {
     }
   }
 
-  /** In one line, as the log has it. What is on standard error is redacted there. */
+  /** A line of the log. Secrets are masked by the guard around standard error. */
   #errorInJson(error: Error, times: number, isTraced: boolean): void {
     const fields = {
       ...this.about,
@@ -110,14 +110,14 @@ export class Report {
     process.stderr.write(harmlessJson(errorInJson(fields, error.message)))
   }
 
-  /** A line that is neither result nor error. */
+  /** Prints a line that is neither result nor error. */
   note(text: string): void {
     if (this.#manner.isJson || this.#manner.quiet) return
     this.bar.clear()
     writeLine(process.stderr, `owm: ${text}`)
   }
 
-  /** On standard error, in words or as a line of JSON each. */
+  /** Logs to standard error, in words or as JSON. */
   async logger(): Promise<Logger> {
     const { level, format = this.logFormat } = this.#manner
     const write = (line: string): void => {
@@ -135,7 +135,7 @@ function writeLine(stream: NodeJS.WriteStream, line: string): void {
   stream.write(`${hasColors(stream) ? painted(text) : text}\n`)
 }
 
-/** An error and its hint. What goes on in another line is indented, so that it can't pass for an error of its own. */
+/** An error and its hint. Continuation lines are indented, so that none can pass for an error of its own. */
 function linesOf(error: Error): string[] {
   const hint = hintOf(error)
   const isSeveral = isOwmError(error) && mistakesIn(error).length > 1
@@ -144,24 +144,24 @@ function linesOf(error: Error): string[] {
   return [`owm: ${first}`, ...more, ...(hint === '' ? [] : [`     ${hint}`])]
 }
 
-/** What a command ends with: a signal, or else the worst of its errors. */
+/** The error that a command ends with: the signal, or else the worst of its errors. */
 export const endOf = (errors: readonly OwmError[], received: Received): OwmError | undefined =>
   received ? new InterruptedError(received) : worst(errors)
 
-/** The same where it threw: a full disk stays one; what would pass by itself (another owm held the outbox) passes. */
+/** The same for a command that threw: the signal replaces transient errors and faults, but not, say, a full disk. */
 export function endOfThrown(thrown: Error, received: Received, hint?: string): Error {
-  const passes = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
-  return received && passes ? new InterruptedError(received, hint) : thrown
+  const isReplaced = !isOwmError(thrown) || thrown.exitCode === exitCodes.notDelivered
+  return received && isReplaced ? new InterruptedError(received, hint) : thrown
 }
 
-/** The error that decides the exit code: what a retry can't help comes first. */
+/** The error that decides the exit code: permanent errors come before transient ones. */
 export function worst(errors: readonly OwmError[]): OwmError | undefined {
   const order: readonly number[] = [exitCodes.configuration, exitCodes.outbox, exitCodes.notDelivered]
   const rank = (error: OwmError): number => (order.indexOf(error.exitCode) + order.length + 1) % (order.length + 1)
   return errors.toSorted((a, b) => rank(a) - rank(b))[0]
 }
 
-/** Always one of the table: a plugin may have made the error. */
+/** Always a documented code: a plugin may have made up its own. */
 export function exitCodeOf(error: Error): number {
   const known: readonly number[] = Object.values(exitCodes)
   return isOwmError(error) && known.includes(error.exitCode) ? error.exitCode : exitCodes.internal
@@ -175,7 +175,7 @@ const hintOf = (error: Error): string =>
     : 'This is a fault of owm or of a plugin: run again with --log-level debug, and report what it prints.'
 
 /**
- * What oclif says about flags and arguments, in one line; what the surroundings lack; any other error as it is.
+ * Rewrites oclif's errors about flags and arguments, and errors of the environment; any other stays as it is.
  * @param flags the command's, for a suggestion
  */
 export function inWords(error: Error, id: string, flags: readonly string[]): Error {
@@ -191,7 +191,7 @@ export function inWords(error: Error, id: string, flags: readonly string[]): Err
   const near = unknown === '' ? undefined : nearest(unknown, flags)
   const command = ['owm', ...id.split(':').filter(Boolean)].join(' ')
   const list = `\`${command} --help\` lists the ${id === '' ? 'commands' : 'flags'}.`
-  // Where no argument is taken, a date is most likely the slot's.
+  // An unexpected date is most likely the slot's.
   const isSlot = flags.includes('slot') && /^Unexpected argument: \d{4}-\d\d-\d\d/.test(message)
   const flag = near ?? (isSlot ? 'slot TIME' : undefined)
   const meant = flag === undefined ? '' : `Did you mean \`--${flag}\`? `
@@ -203,7 +203,7 @@ function traceOf(error: Error): string {
   return error.cause === undefined ? own : `${own}\ncaused by ${traceOf(toError(error.cause))}`
 }
 
-/** One line on standard error that is written over; nothing where that is no terminal. */
+/** One line on standard error that is overwritten; disabled without a terminal. */
 class ProgressBar {
   readonly #started = Date.now()
   readonly #enabled: boolean
@@ -227,7 +227,7 @@ class ProgressBar {
     process.stderr.write(`\r\u001b[K${bar}${count(read)} read, ${count(delivered)} delivered, ${count(rate)}/s`)
   }
 
-  /** Takes the line away, before other output. */
+  /** Erases the line before other output. */
   clear(): void {
     if (this.#enabled && this.#last > 0) process.stderr.write('\r\u001b[K')
   }

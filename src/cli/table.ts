@@ -7,9 +7,8 @@ export const terminalWidth = (): number =>
   Number(process.env['COLUMNS']) || process.stdout.columns || Number.POSITIVE_INFINITY
 
 /**
- * A text in lines of `width` at most, broken between words; those behind the first one are indented. A command in
- * backticks stays on one line, however long, so that it can be copied. A line feed in the text begins no line: a city's
- * name may hold one.
+ * Breaks a text between words into lines of at most `width`; all but the first are indented. A command in backticks
+ * stays on one line, so that it can be copied. A line feed in the text, as in a city's name, starts no new line.
  */
 export function wrapped(text: string, width: number): string[] {
   const [first = '', ...words] = harmless(text).split(outsideBackticks)
@@ -22,19 +21,19 @@ export function wrapped(text: string, width: number): string[] {
   return lines
 }
 
-/** A space with backticks in pairs, or none, behind it. */
+/** A space followed by an even number of backticks. */
 const outsideBackticks = / (?=[^`]*(?:`[^`]*`[^`]*)*$)/
 
-/** Rows under a head; the widest columns give way where the lines are longer than `width`. */
+/** Rows under a head. If a line exceeds `width`, the widest columns are cut first. */
 export async function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   width: number,
 ): Promise<string[]> {
   const { default: widthOf } = await import('string-width')
-  // Masked before it is measured: the space that it takes would tell how long a secret is.
-  const textOf = (cell: string): string => harmless(secrets.redact(cell))
-  const cells = [head, ...rows].map((row) => row.map(textOf).map((text) => ({ text, width: widthOf(text) })))
+  // Masked before it is measured: the column's width would reveal a secret's length.
+  const cellText = (cell: string): string => harmless(secrets.redact(cell))
+  const cells = [head, ...rows].map((row) => row.map(cellText).map((text) => ({ text, width: widthOf(text) })))
   const widths = head.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.width ?? 0), 0))
   const gaps = (head.length - 1) * 2
   for (let over = widths.reduce((sum, own) => sum + own, gaps) - width; over > 0; over--) {
@@ -44,16 +43,16 @@ export async function table(
   return cells.map((row) =>
     row
       .map((cell, column) => {
-        const own = widths[column] ?? 0
-        const { text, width } = cell.width > own ? cut(cell.text, own, widthOf) : cell
-        return text + ' '.repeat(own - width)
+        const room = widths[column] ?? 0
+        const { text, width } = cell.width > room ? cut(cell.text, room, widthOf) : cell
+        return text + ' '.repeat(room - width)
       })
       .join('  ')
       .trimEnd(),
   )
 }
 
-/** The beginning of a text, with an ellipsis, in `most` columns. */
+/** The start of a text and an ellipsis, in at most `most` columns. */
 function cut(text: string, most: number, widthOf: (text: string) => number): { text: string; width: number } {
   let [shown, width] = ['', 1]
   for (const { segment } of new Intl.Segmenter().segment(text)) {

@@ -250,7 +250,7 @@ describe('exit 70: a fault of owm or of a plugin', () => {
   ])('%s that waits for ever when it is loaded', async (_, args, file, config) => {
     const cwd = await folderWith(config)
     await writeFile(join(cwd, file), 'await new Promise(() => {})\nexport default {}')
-    const message = expect.stringContaining('It waits for what never comes')
+    const message = expect.stringContaining('It waits for something that never happens')
     expect(await owm(args, { cwd })).toMatchObject({ code: 70, stderr: message })
     const { code, json } = await owmJson<Counts>(args, { cwd })
     expect({ code, json }).toMatchObject({ code: 70, json: { error: { code: 'INTERNAL', message } } })
