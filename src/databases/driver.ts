@@ -1,11 +1,11 @@
-/** The package that speaks a database's protocol: an optional one, which the user installs. */
+/** Loads a database's driver: an optional package, which the user installs. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError, codeOf } from '../errors/index.js'
 
 /**
- * The user's own package, found from the configuration's folder, or the one beside owm. Throws ConfigurationError.
+ * The package that is found from the configuration's folder, or else the one beside owm. Throws ConfigurationError.
  *
  * @param needer for messages: `The source sql`
  */

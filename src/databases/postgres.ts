@@ -1,13 +1,13 @@
-/** PostgreSQL, as it is read from and written to alike. */
+/** Connecting to PostgreSQL, for the source and the sink alike. */
 import { ConfigurationError } from '../errors/index.js'
 import type { Section, Server } from './server.js'
 
-/** What pg's client is told: https://node-postgres.com/apis/client */
+/** Options of pg's client: https://node-postgres.com/apis/client */
 interface Access {
   readonly host: string
   readonly port?: number
   readonly user?: string
-  /** Asked for where the server wants one. Throws ConfigurationError where there is none. */
+  /** Called if the server wants one. Throws ConfigurationError if none is configured. */
   readonly password: () => string
   readonly database: string
   readonly ssl?: object
@@ -32,8 +32,7 @@ export function accessTo(server: Server, section: Section): Access {
 }
 
 /**
- * Opens a transaction with these settings, which end with it: between us and the server there may be a pool that
- * shares connections.
+ * Opens a transaction with settings that end with it: a pooler may give the connection to another client afterwards.
  */
-export const begin = (how: string, settings: Readonly<Record<string, string | number>>): string =>
-  [how, ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = ${value}`)].join('; ')
+export const begin = (statement: string, settings: Readonly<Record<string, string | number>>): string =>
+  [statement, ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = ${value}`)].join('; ')

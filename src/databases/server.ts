@@ -1,10 +1,10 @@
-/** Where a database server is, and how it is reached: libpq's URL. */
+/** A database server's address, credentials and TLS, from a URL with libpq's parameters. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { ConfigurationError, toError } from '../errors/index.js'
 
-/** Whose server it is: the section of the configuration that names it. */
+/** The section of the configuration that names the server. */
 export type Section = 'source' | 'sink'
 
 export interface Server {
@@ -19,7 +19,7 @@ export interface Server {
   readonly ssl?: object
 }
 
-/** Milliseconds that a server gets to say by itself that a statement takes too long. */
+/** How much later than the server owm gives up a statement, in milliseconds: the server's error says more. */
 export const graceMs = 2_000
 
 const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host']
@@ -57,7 +57,7 @@ export async function serverOf(
   const database = decoded(url.pathname.slice(1), section)
   const [username, inUrl] = [decoded(url.username, section), decoded(url.password, section)]
   const files = { ca: await pem('sslrootcert'), cert: await pem('sslcert'), key: await pem('sslkey') }
-  const meant = mode ?? (socket === undefined ? modeFor(files) : 'disable')
+  const sslMode = mode ?? (socket === undefined ? modeFor(files) : 'disable')
   return {
     title: `${socket ?? `${host}${url.port ? `:${url.port}` : ''}`}/${database}`,
     host,
@@ -66,21 +66,21 @@ export async function serverOf(
     ...(url.port ? { port: Number(url.port) } : {}),
     ...(username ? { username } : {}),
     ...((password ?? inUrl) ? { password: password ?? inUrl } : {}),
-    ...(meant === 'disable' ? {} : { ssl: tls(meant, files, section) }),
+    ...(sslMode === 'disable' ? {} : { ssl: tls(sslMode, files, section) }),
   }
 }
 
 type Files = Readonly<Record<'ca' | 'cert' | 'key', Buffer | undefined>>
 
-/** What files ask for without an sslmode: with an authority, to know who answers; with a certificate, TLS. */
+/** The mode if none is given: an authority is there to verify the server, a client certificate needs TLS. */
 function modeFor({ ca, cert, key }: Files): string {
   if (ca) return 'verify-full'
   return cert || key ? 'require' : 'disable'
 }
 
 /**
- * libpq's words: `require` encrypts, `verify-ca` checks the certificate's issuer, `verify-full` its name, too. Throws
- * ConfigurationError.
+ * libpq's modes: `require` encrypts, `verify-ca` also checks the certificate's issuer, `verify-full` its name as well.
+ * Throws ConfigurationError.
  */
 function tls(mode: string, files: Files, section: Section): object {
   const given = Object.fromEntries(Object.entries(files).filter(([, content]) => content !== undefined))
@@ -95,7 +95,7 @@ function tls(mode: string, files: Files, section: Section): object {
     })
   }
   const isFull = mode === 'verify-full'
-  // pg goes by Node's own checkServerIdentity, mysql2 by verifyIdentity.
+  // pg uses Node's checkServerIdentity, mysql2 its own verifyIdentity.
   return {
     ...given,
     rejectUnauthorized: mode !== 'require',

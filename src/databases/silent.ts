@@ -1,4 +1,4 @@
-/** A logger for TypeORM, whose own one writes failed migrations to standard output, into the midst of --json. */
+/** A logger for TypeORM: its own writes failed migrations to standard output, which would break --json. */
 export const silent = {
   logQuery() {},
   logQueryError() {},

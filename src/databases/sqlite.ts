@@ -1,10 +1,10 @@
-/** SQLite's driver. Its binary is made or fetched by an install script, which npm may have been kept from running. */
+/** SQLite's driver. An install script, which npm may not have run, builds or fetches its binary. */
 import { createRequire } from 'node:module'
 import { ConfigurationError, codeOf, toError } from '../errors/index.js'
 
 export const sqlite3 = load()
 
-/** For TypeORM, which would make it verbose: a stack trace for each statement. */
+/** For TypeORM, which would make it verbose: that costs a stack trace for each statement. */
 export const driver = {
   ...sqlite3,
   verbose() {

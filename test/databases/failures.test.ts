@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { certificateHint, isCertificateError, isLasting, sqlStateOf, wordsOf } from '../../src/databases/failures.js'
+import {
+  certificateHint,
+  driverMessage,
+  isCertificateError,
+  isLasting,
+  sqlStateOf,
+} from '../../src/databases/failures.js'
 
 const failed = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code }, more)
 
@@ -36,7 +42,7 @@ describe('the certificate of owm', () => {
   })
 
   test("OpenSSL's own places are left out", () => {
-    expect(wordsOf(Object.assign(new Error(alert), { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }))).toBe(
+    expect(driverMessage(Object.assign(new Error(alert), { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }))).toBe(
       'tlsv1 alert unknown ca',
     )
   })

@@ -1,5 +1,5 @@
 /** What PostgreSQL, or the way to it, says, as one of owm's classes. */
-import { certificateHint, isCertificateError, isLasting, sqlStateOf, wordsOf } from '../../databases/failures.js'
+import { certificateHint, driverMessage, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
 import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 
 /** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
@@ -84,7 +84,7 @@ export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = toError(thrown)
   const state = sqlStateOf(error)
-  const message = `${title}: ${wordsOf(error)}`
+  const message = `${title}: ${driverMessage(error)}`
   if (isCertificateError(error))
     return new ConfigurationError(message, { hint: certificateHint('sink', error), cause: error })
   if (speaksNoTls.test(error.message))

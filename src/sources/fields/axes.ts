@@ -1,12 +1,12 @@
-/** Which names are the latitude and the longitude: two of one level, so that no place is made of two. */
+/** Finds latitude and longitude among names: both of one level, so that no location mixes two places. */
 import type { Axis } from './degrees.js'
 import { synonyms } from './synonyms.js'
 
 interface Candidate {
   readonly index: number
-  /** What it is inside of: `coord.` of coord.lat. */
+  /** The path of what holds it: `coord.` of coord.lat. */
   readonly level: string
-  /** The same for geolat and geolng. */
+  /** The name with its axis blanked out: the same for geolat and geolng. */
   readonly kind: string
 }
 
@@ -19,8 +19,8 @@ const kindOf = (name: string): string =>
     .replace(/\.[01]$/, '.')
 
 /**
- * The indexes of both, of the first level that has both, of one kind where there are such; of one axis alone where no
- * level has both. Beside an axis that is chosen, the other one of its level, or else the first.
+ * The index of each axis: of the first level that has both, preferably two of one kind; of a single axis if no level
+ * has both. If one axis is configured, the other one of its level, or else the first.
  *
  * @param names in the form of the synonyms
  * @param chosen owm's name -> the source's own

@@ -20,8 +20,8 @@ const wktPoint = new RegExp(
 )
 const wkt = /^(?:SRID=\d+;)?\s*([A-Z]+)\s*(?:ZM|Z|M)?\s*(?:\(|EMPTY)/i
 /**
- * The pair in a value, or why there is none. Throws ConfigurationError where its order or its projection isn't
- * known, which is the same for the whole list.
+ * The pair in a value, or why there is none. Throws ConfigurationError if its order isn't known, or its projection
+ * is another one: that goes for the whole list.
  *
  * @param title the list, for messages
  */
@@ -41,7 +41,7 @@ function inObject(value: unknown, title: string): Pair | Unreadable {
     if (Array.isArray(longitude)) return new Unreadable(`coordinates must be one Point, not a ${String(value['type'])}`)
     return { latitude, longitude }
   }
-  // Which of them is which, MySQL and PostgreSQL leave to whoever filled the table.
+  // MySQL and PostgreSQL don't say which of the two is the longitude.
   if (isTree(value) && 'x' in value && 'y' in value)
     return new Unreadable(
       'coordinates are an x and a y: let the query give ST_AsText(…), or map both, fields: {longitude: ….x, …}',
@@ -61,20 +61,20 @@ function inText(text: string, options: FieldOptions, title: string): Pair | Unre
   if (kind?.toUpperCase() === 'POINT') return new Unreadable('the POINT has no longitude and latitude')
   if (kind) return new Unreadable(`coordinates must be one POINT, not a ${kind.toUpperCase()}`)
   if (isBinary(text)) return new Unreadable('coordinates are binary (WKB): let the query give ST_AsText(…) of them')
-  return ordered(parted(text, options), options, title)
+  return ordered(splitPair(text, options), options, title)
 }
 
-/** Whether a text is a geometry as PostGIS gives one that no function was asked to write: WKB or EWKB in hex digits. */
+/** Whether a text is WKB or EWKB in hex digits: PostGIS gives geometries so, unless a function formats them. */
 function isBinary(text: string): boolean {
   if (!/^0[01](?:[0-9a-f]{2}){8,}$/i.test(text)) return false
   const head = Buffer.from(text.slice(0, 10), 'hex')
-  // The three highest bits say whether there is a Z, an M, an SRID; thousands say so of Z and M in ISO's form.
+  // EWKB flags Z, M and SRID in the three highest bits; ISO's WKB adds thousands for Z and M.
   const type = (head[0] === 1 ? head.readUInt32LE(1) : head.readUInt32BE(1)) & 0x1fffffff
   return type < 4000 && type % 1000 >= 1 && type % 1000 <= 17
 }
 
-/** The two parts of a text, whatever stands between them. */
-function parted(text: string, { decimal }: FieldOptions): string[] {
+/** The two parts of a text, whatever separates them. */
+function splitPair(text: string, { decimal }: FieldOptions): string[] {
   const bare = text.replace(/^[([]\s*|\s*[)\]]$/g, '')
   const separator = [';', ...(decimal === ',' ? [] : [',']), '|', '/'].find((candidate) => bare.includes(candidate))
   if (separator) return bare.split(separator).map((part) => part.trim())
@@ -94,14 +94,14 @@ function ordered(parts: readonly unknown[], { coordinates }: FieldOptions, title
   return order === 'lat-lon' ? { latitude: first, longitude: second } : { latitude: second, longitude: first }
 }
 
-/** The order where N, S, E and W tell it. */
+/** The order, if N, S, E or W reveal it. */
 function orderOf(first: unknown, second: unknown): FieldOptions['coordinates'] {
   if (typeof first !== 'string' || typeof second !== 'string') return undefined
   if (/[NS]/i.test(first) && /[EW]/i.test(second)) return 'lat-lon'
   return /[EW]/i.test(first) && /[NS]/i.test(second) ? 'lon-lat' : undefined
 }
 
-/** What a value seems to hold, for a hint: nothing here decides how it is read. */
+/** What a value seems to hold: for hints only, never to read it. */
 export function looksLikePair(value: unknown): 'a pair' | 'WKT' | 'WKB' | 'GeoJSON' | undefined {
   if (Array.isArray(value))
     return value.length >= 2 && value.every((each) => typeof each === 'number') ? 'a pair' : undefined

@@ -1,4 +1,4 @@
-/** One coordinate, as lists write it: with a decimal comma, in degrees, minutes and seconds, from 0 to 360. */
+/** Reads one coordinate as lists write it: with a decimal comma, in degrees, minutes and seconds, from 0 to 360. */
 import type { FieldOptions } from './options.js'
 
 export type Axis = 'latitude' | 'longitude'
@@ -12,11 +12,11 @@ export class Unreadable {
   }
 }
 
-/** A minus as typesetters write it. */
+/** A typographic minus sign. */
 const minus = /^[\u2212\u2013\ufe63\uff0d](?=[\d.])/
 const plain = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 const withComma = /^[+-]?\d+,\d+$/
-/** What ends the degrees, the minutes, the seconds. A capital S is south: seconds have a small one. */
+/** What follows degrees, minutes and seconds. A capital S is south: seconds have a small one. */
 const marks = [
   '(?:\\s*(?:°|º|(?:deg|d)(?![a-z])|:|-)\\s*|\\s+)',
   "(?:\\s*(?:['′’‘]|(?:min|m)(?![a-z])|:|-)\\s*|\\s+)",
@@ -32,8 +32,8 @@ const sexagesimal = new RegExp(
 const packed = /^([NSEW])?\s*(\d{2}|\d{3})(\d{2})(\d{2}(?:\.\d+)?)?\s*([NSEW])?$/i
 
 /**
- * A value as owm reads it: a number, or the text of one. What is no coordinate at all is given back as it is; what
- * an option would read is Unreadable, with that option's name.
+ * A coordinate as a number, or as the text of one. A value that is no coordinate at all comes back as it is; one that
+ * an option would make readable is Unreadable, with that option's name.
  *
  * @param value trimmed, if it is text
  */
@@ -47,14 +47,14 @@ const withoutOption = (axis: Axis, text: string): Unreadable =>
     `${axis} "${text}" has a decimal comma: write a point, or set source.decimal to "," where every row has one`,
   )
 
-/** Whether a text is one coordinate, in whatever way it is written: 46,9 may be two numbers, but hardly is. */
+/** Whether a text is one coordinate, in any notation. So is 46,9, which could be two numbers, but hardly ever is. */
 export const isOneCoordinate = (text: string): boolean =>
   (['latitude', 'longitude'] as const).some((axis) => {
     const read = degreesOf(text, axis, { decimal: text.includes(',') ? ',' : '.', dms: true })
     return !(read instanceof Unreadable) && Number.isFinite(Number(read))
   })
 
-/** The options without which such values aren't read as coordinates, for a hint. */
+/** The options that values like these need to be read as coordinates, for a hint. */
 export function optionsFor(values: readonly unknown[]): FieldOptions {
   const texts = values.flatMap((value) => (typeof value === 'string' ? [value.trim()] : [])).filter(isOneCoordinate)
   return {
@@ -83,7 +83,7 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
     : new Unreadable(`${axis} "${text}" isn't written as 41° 15' 44" N is`)
 }
 
-/** A latitude has two digits of degrees, a longitude three; without a hemisphere it may be any number. */
+/** A latitude has two digits of degrees, a longitude three; without a hemisphere it could be any number. */
 function packedParts(text: string, axis: Axis): (string | undefined)[] | undefined {
   const [all, before, degrees, minutes, seconds, behind] = packed.exec(text) ?? []
   const hasHemisphere = before !== undefined || behind !== undefined
@@ -91,7 +91,7 @@ function packedParts(text: string, axis: Axis): (string | undefined)[] | undefin
   return [all, before, undefined, degrees, minutes, seconds, behind]
 }
 
-/** Degrees, rounded to a tenth of a millimetre; undefined where the parts don't fit. */
+/** Degrees, rounded to a tenth of a millimetre; undefined if the parts don't fit together. */
 function fromParts(parts: readonly (string | undefined)[], axis: Axis, hasComma: boolean): number | undefined {
   const [, before, sign, ...rest] = parts
   const [degrees = '', minutes, seconds, behind] = rest
@@ -103,14 +103,14 @@ function fromParts(parts: readonly (string | undefined)[], axis: Axis, hasComma:
   const fits = hemisphere === '' || (axis === 'latitude' ? 'NS' : 'EW').includes(hemisphere)
   const isTwice = (before !== undefined && behind !== undefined) || (sign === '-' && hemisphere !== '')
   const isMixed = minutes !== undefined && !(Number.isInteger(whole) && sixtieths < 60 && last < 60)
-  // 0030N is no 30 degrees: what is longer than degrees are has minutes in it.
+  // 0030N isn't 30 degrees: four digits include minutes.
   const isPacked = minutes === undefined && /^\d{4}/.test(degrees)
   if (!fits || isTwice || isMixed || isPacked || numbers.some(Number.isNaN)) return undefined
   const value = Number((whole + sixtieths / 60 + last / 3600).toFixed(9))
   return sign === '-' || hemisphere === 'S' || hemisphere === 'W' ? -value : value
 }
 
-/** A longitude beyond 180, west of Greenwich where the option says so. */
+/** With source.longitudes 0..360, a longitude beyond 180 becomes a western one; else it is Unreadable. */
 function within180(value: unknown, { longitudes }: FieldOptions): unknown {
   const number = typeof value === 'string' ? Number(value) : value
   if (typeof number !== 'number' || !(number > 180 && number <= 360)) return value

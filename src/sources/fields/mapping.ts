@@ -1,25 +1,35 @@
-/** From a record with its own names to a location. One for each read of a list. */
+/** Maps records with the source's own names to locations. One instance for each read of a list. */
 import { ConfigurationError } from '../../errors/index.js'
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
 import { Twice } from '../../tasks/json/exact.js'
+import { isObject } from '../../tasks/json/tree.js'
 import { withoutHidden } from '../../words.js'
 import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge/judge.js'
 import { isNullIsland, Notes } from './judge/notes.js'
-import { Bare, freeName, known, type Meanings, meaningsOf, partOfDegrees, type Renamed, type Thing } from './names.js'
+import {
+  Dictionary,
+  freeName,
+  known,
+  type Meanings,
+  meaningsOf,
+  partOfDegrees,
+  type Renamed,
+  type Thing,
+} from './names.js'
 import type { FieldOptions } from './options.js'
 import { nestedPaths } from './paths.js'
 import { cleaner, isAbsent } from './values.js'
 
 export interface Terms {
-  /** The list, as messages begin: `The list /a.csv`. */
+  /** The list, at the start of messages: `The list /a.csv`. */
   readonly title: string
   readonly thing: Thing
   readonly log: Logger
 }
 
-/** What each value of a record is; undefined for one that doesn't travel. */
+/** What each value of a record means; undefined for one that doesn't travel. */
 export interface Plan {
   readonly names: readonly string[]
   readonly meanings: readonly (string | undefined)[]
@@ -31,7 +41,7 @@ interface RecordPlan extends Plan {
   readonly taken: readonly number[] | undefined
 }
 
-/** The record as text, for what is rejected. */
+/** The record as text, in case it is rejected. */
 type Raw = () => string
 
 export class Mapping {
@@ -40,9 +50,9 @@ export class Mapping {
   readonly #judge: Judge
   readonly #clean: (value: unknown) => unknown
   readonly #paths: ReturnType<typeof nestedPaths>
-  /** By the names of a record: a list's records have few shapes, however many there are of them. */
+  /** By the names of a record: a list's records are many, but of few shapes. */
   readonly #plans = new Map<string, RecordPlan>()
-  readonly #told = new Set<string>()
+  readonly #warned = new Set<string>()
   readonly #notes = new Notes()
 
   constructor(options: FieldOptions, terms: Terms) {
@@ -54,37 +64,36 @@ export class Mapping {
   }
 
   /**
-   * The plan of a list that declares its columns. Throws ConfigurationError where one that is needed or mapped isn't
-   * there.
+   * The plan of a list that declares its columns. Throws ConfigurationError if a needed or mapped one is missing.
    *
-   * @param where behind the message, `, line 1`
+   * @param where ends the message: `, line 1`
    * @param sample the values of a row, if one is known, for hints
    */
   declare(names: readonly string[], where = '', sample: readonly unknown[] = []): Plan {
     const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
     this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
-    this.#notes.named(names, meanings)
-    this.tell(renamed)
-    return { names, meanings: meanings.map((meaning, index) => this.#travels(names[index] ?? '', meaning)), copied }
+    this.#notes.noteNames(names, meanings)
+    this.warnRenamed(renamed)
+    return { names, meanings: meanings.map((meaning, index) => this.#travelsAs(names[index] ?? '', meaning)), copied }
   }
 
-  /** A row's location; undefined where it has no value at all. */
+  /** A row's location; undefined if it has no value at all. */
   fromRow(plan: Plan, values: readonly unknown[], raw: Raw): Location | Malformed | undefined {
     return this.#made(plan, values, raw)
   }
 
   /**
-   * An object's location: its keys are renamed, and what a path leads to inside of nested objects is taken. A nested
-   * object of which nothing is left is left out. Undefined where there is no value at all.
+   * An object's location: its keys are renamed, and the values at mapped paths are taken out of nested objects. A
+   * nested object that is empty then is left out. Undefined if there is no value at all.
    *
-   * @param key the id, where the record has none of its own; else it travels as well
+   * @param key the id, unless the record has one of its own; then the key travels as well
    */
   fromRecord(record: Readonly<Record<string, unknown>>, raw: Raw, key?: string): Location | Malformed | undefined {
     const { names, values, own } = this.#paths(record)
     const plan = this.#planFor(names, own)
     const { taken } = plan
-    const kept = taken ? values.map((value, index) => left(value, taken[index] ?? 0)) : values
+    const kept = taken ? values.map((value, index) => leftOf(value, taken[index] ?? 0)) : values
     const made = this.#made(plan, kept, raw, key)
     const isBesideId = key !== undefined && made !== undefined && !isMalformed(made) && !isSame(made['id'], key)
     if (isBesideId) return this.fromRecord({ ...record, [freeName('original_key', record)]: key }, raw)
@@ -92,7 +101,7 @@ export class Mapping {
     return made
   }
 
-  /** What names would mean, were they those of a list. */
+  /** What these names would mean as those of a list. */
   meaningsOf(names: readonly string[]): readonly string[] {
     return meaningsOf(names, this.#terms.thing, this.#options.fields).meanings
   }
@@ -104,11 +113,11 @@ export class Mapping {
     if (this.#options.fields?.['coordinates'] !== undefined) return meanings.includes('coordinates')
     return ['latitude', 'longitude'].every((axis) => {
       const value = values[meanings.indexOf(axis)]
-      return value !== undefined && (typeof value !== 'object' || value === null)
+      return value !== undefined && !isObject(value)
     })
   }
 
-  /** Counts what is told once for the list. */
+  /** Gathers what is logged once for the list. */
   count(records: readonly (Location | Malformed)[]): void {
     this.#notes.count(records)
   }
@@ -119,10 +128,10 @@ export class Mapping {
    */
   judge(isEnd: boolean): void {
     this.#judge.judge(isEnd)
-    if (isEnd) this.#notes.tell(this.#terms)
+    if (isEnd) this.#notes.warn(this.#terms)
   }
 
-  /** Throws ConfigurationError where a name says that the coordinates have parts, and nobody chose one that has not. */
+  /** Throws ConfigurationError if coordinates seem to be in several columns, unless source.fields names whole ones. */
   #checkDegrees(names: readonly string[]): void {
     const { title, thing } = this.#terms
     const part = ['latitude', 'coordinates'].some((key) => Object.hasOwn(this.#options.fields ?? {}, key))
@@ -136,8 +145,8 @@ export class Mapping {
     })
   }
 
-  /** What a name travels as; undefined where `columns` leaves it out. */
-  #travels(name: string, meaning: string): string | undefined {
+  /** The name that values travel under; undefined if `columns` leaves them out. */
+  #travelsAs(name: string, meaning: string): string | undefined {
     const { columns } = this.#options
     const isNamed = columns?.includes(name.trim()) || columns?.includes(withoutHidden(name).trim())
     const isWanted = columns === undefined || isMapped(meaning, this.#options) || isNamed
@@ -150,13 +159,13 @@ export class Mapping {
     if (cached) return cached
     const { meanings: all, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
-    this.#notes.named(names, all)
-    this.tell(renamed.filter(({ name }) => names.indexOf(name) < own))
-    // What a path found is either a known field now, or no field at all.
+    this.#notes.noteNames(names, all)
+    this.warnRenamed(renamed.filter(({ name }) => names.indexOf(name) < own))
+    // A value found by its path travels only if it is mapped, or named in `columns`.
     const meanings = all.map((meaning, index) => {
       const name = names[index] ?? ''
       const isWanted = index < own || isMapped(meaning, this.#options) || this.#options.columns?.includes(name)
-      return isWanted ? this.#travels(name, meaning) : undefined
+      return isWanted ? this.#travelsAs(name, meaning) : undefined
     })
     const used = names.slice(own).filter((_, index) => meanings[own + index] !== undefined)
     const taken = names
@@ -174,11 +183,11 @@ export class Mapping {
     raw: Raw,
     key?: string,
   ): Location | Malformed | undefined {
-    const location = new Bare()
+    const location = new Dictionary()
     let isEmpty = true
     for (let index = 0; index < meanings.length; index++) {
       const meaning = meanings[index]
-      // NaN is no value, but a coordinate that is wrong: it isn't told as missing.
+      // NaN is no value, but as a coordinate it is wrong rather than missing.
       const isWrong = Number.isNaN(values[index]) && (meaning === 'latitude' || meaning === 'longitude')
       const value = isWrong ? Number.NaN : this.#clean(values[index])
       if (value === undefined) continue
@@ -193,12 +202,12 @@ export class Mapping {
     return this.#placed(location, raw)
   }
 
-  /** Reads the coordinates. */
-  #placed(location: Bare, raw: Raw): Location | Malformed {
+  /** A location with its coordinates read. */
+  #placed(location: Dictionary, raw: Raw): Location | Malformed {
     const { fields, rejectNullIsland } = this.#options
     const isPair = fields?.['coordinates'] !== undefined
     const wrong =
-      (isPair ? this.#part(location) : undefined) ??
+      (isPair ? this.#splitPair(location) : undefined) ??
       this.#read(location, 'latitude') ??
       this.#read(location, 'longitude')
     if (wrong) return new Malformed(raw(), wrong.reason, isPair ? 'coordinates' : wrong.axis)
@@ -207,8 +216,8 @@ export class Mapping {
       : location
   }
 
-  /** Puts the two in the place of the one value that holds both. */
-  #part(location: Bare): { reason: string; axis?: Axis } | undefined {
+  /** Replaces the value that holds both by the two. */
+  #splitPair(location: Dictionary): { reason: string; axis?: Axis } | undefined {
     const both = location['coordinates']
     delete location['coordinates']
     if (isAbsent(both)) return new Unreadable('the coordinates are missing')
@@ -218,7 +227,7 @@ export class Mapping {
     return undefined
   }
 
-  #read(location: Bare, axis: Axis): { reason: string; axis: Axis } | undefined {
+  #read(location: Dictionary, axis: Axis): { reason: string; axis: Axis } | undefined {
     const value = location[axis]
     if (isAbsent(value)) return undefined
     const read = degreesOf(value, axis, this.#options)
@@ -227,22 +236,22 @@ export class Mapping {
     return undefined
   }
 
-  /** Names under which values travel, once each: neither is dropped. */
-  tell(renamed: readonly Renamed[]): void {
+  /** Warns, once for each name, that its values travel under another one. */
+  warnRenamed(renamed: readonly Renamed[]): void {
     const { columns } = this.#options
     for (const { name, as, why } of renamed) {
       const isLeftOut = columns !== undefined && !columns.includes(name) && !columns.includes(as)
-      if (isLeftOut || this.#told.has(name)) continue
-      this.#told.add(name)
+      if (isLeftOut || this.#warned.has(name)) continue
+      this.#warned.add(name)
       const { title, thing, log } = this.#terms
       log.warn({ event: 'field-renamed' }, `${title}: the ${thing} "${name}" travels as ${as}, since ${why}`)
     }
   }
 }
 
-/** An object of which something is left once `taken` values were taken out of it. */
-const left = (value: unknown, taken: number): unknown =>
-  taken > 0 && typeof value === 'object' && value !== null && Object.keys(value).length === taken ? undefined : value
+/** A nested value; undefined if all of its values were taken out. */
+const leftOf = (value: unknown, taken: number): unknown =>
+  taken > 0 && isObject(value) && Object.keys(value).length === taken ? undefined : value
 
 const isSame = (id: unknown, key: string): boolean => typeof id !== 'object' && String(id) === key
 

@@ -1,4 +1,4 @@
-/** What the names of columns and keys mean: judged once for a list, or once for each shape of its records. */
+/** What the names of columns and keys mean: decided once per list, or once per shape of its records. */
 import { snakeCase } from '../../tasks/extras.js'
 import { ownKeys } from '../../tasks/task.js'
 import { withoutHidden } from '../../words.js'
@@ -6,34 +6,34 @@ import { axesIn } from './axes.js'
 import type { Fields } from './options.js'
 import { synonyms } from './synonyms.js'
 
-/** A column or a key, by the source's own word for it. */
+/** What the source calls a field, for messages. */
 export type Thing = 'column' | 'key'
 
 export const normal = (name: string): string => typed(name).replace(/[\s_-]+/g, '')
 
-/** A name as somebody types it who sees it: in lower case, without what can't be seen. */
+/** A name as a reader would type it: in lower case, without invisible characters. */
 export const typed = (name: string): string => withoutHidden(name).trim().toLowerCase()
 
 /**
  * An object that inherits no names, so that a column may be called `__proto__`. V8 handles these several times
  * as fast as `Object.create(null)`.
  */
-export class Bare {
+export class Dictionary {
   [name: string]: unknown
 }
-Object.setPrototypeOf(Bare.prototype, null)
+Object.setPrototypeOf(Dictionary.prototype, null)
 
-/** What owm itself reads. */
+/** The fields that owm itself reads. */
 export const known: ReadonlySet<string> = new Set([
   ...['id', 'latitude', 'longitude', 'coordinates', 'city', 'state'],
   ...['forecast_duration_hours', 'historical_duration_hours'],
 ])
 
-/** A name that can't be a task's as it is, and the one under which its values travel. */
+/** A name that a task can't have, and the one under which its values travel. */
 export interface Renamed {
   readonly name: string
   readonly as: string
-  /** Why, behind `since`. */
+  /** The reason: follows `since`. */
   readonly why: string
 }
 
@@ -41,31 +41,30 @@ export interface Meanings {
   /** One for each name. */
   readonly meanings: readonly string[]
   readonly renamed: readonly Renamed[]
-  /** Where one column is mapped to several of owm's names: the others, and the one that stands in `meanings`. */
+  /** If one column is mapped to several fields: `from` is the one in `meanings`, `to` another one. */
   readonly copied: readonly { readonly from: string; readonly to: string }[]
 }
 
 /**
- * What each name means to owm. A name that means nothing special stays itself. `chosen` wins, then the first synonym
- * that occurs, for the coordinates the first two that belong together; one whose name another one was taken for
- * becomes `original_…`. No two get the same meaning, and none a meaning that is owm's own or that has no letter or
- * digit in it.
+ * What each name means to owm: one of its fields, or itself. `chosen` wins, then the first synonym that occurs; for the
+ * coordinates, the first two that belong together. A name whose meaning went to another column becomes `original_…`.
+ * Meanings are unique; none is reserved for tasks, and each has a letter or digit.
  *
  * @param chosen owm's name -> the source's own
  */
 export function meaningsOf(names: readonly string[], thing: Thing, chosen: Fields = {}): Meanings {
-  const meant = names.map((name) => name.trim())
-  const { found, copied } = knownIn(meant, chosen)
-  const taken = new Map([...found].map(([index, own]) => [own, meant[index] ?? '']))
+  const trimmed = names.map((name) => name.trim())
+  const { found, copied } = knownIn(trimmed, chosen)
+  const taken = new Map([...found].map(([index, own]) => [own, trimmed[index] ?? '']))
   const inTask = new Set([...taken.keys()].map(snakeCase))
   const renamed: Renamed[] = []
-  const meanings = meant.map((name, index) => {
+  const meanings = trimmed.map((name, index) => {
     const own = found.get(index)
     if (own !== undefined) return own
     const meaning = name.toLowerCase()
     const other = taken.get(meaning)
     const wanted = other === undefined ? name : `original_${name}`
-    const as = free(snakeCase(wanted) || `${thing}_${index + 1}`, inTask)
+    const as = freeInTask(snakeCase(wanted) || `${thing}_${index + 1}`, inTask)
     inTask.add(as)
     if (as !== snakeCase(wanted))
       renamed.push({
@@ -73,7 +72,7 @@ export function meaningsOf(names: readonly string[], thing: Thing, chosen: Field
         as,
         why: snakeCase(name) === '' ? 'it has no letter or digit' : 'that name is taken in a task',
       })
-    // What the configuration chose needs no word.
+    // A mapping that the configuration names needs no warning.
     else if (other !== undefined && !Object.hasOwn(chosen, meaning))
       renamed.push({ name, as, why: `"${other}" is the ${meaning}` })
     return as === snakeCase(wanted) ? wanted : as
@@ -86,8 +85,8 @@ const minutes = new RegExp(`^${axis}(min|minutes?|sec|seconds?)$`)
 const hemisphere = new RegExp(`^${axis}(dir|direction|hem|hemisphere|ns|ew)$`)
 
 /**
- * A name that says that the coordinates are more than what stands under latitude and longitude: minutes, or a
- * hemisphere. Undefined where there is none; `lat_min` beside `lat_max` is a border.
+ * A name that shows that latitude and longitude are only a part of the coordinates: one of minutes, or of a hemisphere.
+ * Undefined if there is none; `lat_min` beside `lat_max` is a bounding box.
  */
 export function partOfDegrees(names: readonly string[]): string | undefined {
   const normalised = names.map(normal)
@@ -101,20 +100,20 @@ export function partOfDegrees(names: readonly string[]): string | undefined {
 
 /** The names that mean something to owm: index -> meaning. */
 function knownIn(
-  meant: readonly string[],
+  trimmed: readonly string[],
   chosen: Readonly<Record<string, string>>,
 ): { found: Map<number, string>; copied: Meanings['copied'] } {
   const found = new Map<number, string>()
   const copied: { from: string; to: string }[] = []
-  const lower = meant.map(typed)
+  const lower = trimmed.map(typed)
   for (const [key, column] of Object.entries(chosen)) {
-    const exact = meant.indexOf(column.trim())
+    const exact = trimmed.indexOf(column.trim())
     const index = exact >= 0 ? exact : lower.indexOf(typed(column))
     const first = found.get(index)
     if (first !== undefined) copied.push({ from: first, to: key })
     else if (index >= 0) found.set(index, key)
   }
-  const normalised = meant.map(normal)
+  const normalised = trimmed.map(normal)
   for (const [key, names] of Object.entries(synonyms)) {
     if (Object.hasOwn(chosen, key) || key === 'latitude' || key === 'longitude') continue
     const index = names
@@ -127,8 +126,8 @@ function knownIn(
   return { found, copied }
 }
 
-/** A name in a task that is neither owm's own nor taken. */
-function free(name: string, taken: ReadonlySet<string>): string {
+/** A name for a task that is neither reserved nor taken. */
+function freeInTask(name: string, taken: ReadonlySet<string>): string {
   const own = ownKeys.has(name) ? `original_${name}` : name
   let unique = own
   for (let number = 2; taken.has(unique); number++) unique = `${own}_${number}`

@@ -1,4 +1,4 @@
-/** The options of every source that reads somebody's own columns or keys. */
+/** The options of every source that reads the user's own columns or keys. */
 import * as z from 'zod'
 
 export const fieldOptions = {

@@ -1,9 +1,10 @@
-/** Values inside of nested objects and arrays: `coord.lat`, `geometry.coordinates.1`. */
+/** Values in nested objects and arrays: `coord.lat`, `geometry.coordinates.1`. */
+import { isObject } from '../../tasks/json/tree.js'
 import type { FieldOptions } from './options.js'
 import { synonyms } from './synonyms.js'
 
 interface Entries {
-  /** A record's own keys, then the paths that led to something. */
+  /** A record's own keys, then the paths that have a value. */
   readonly names: readonly string[]
   readonly values: readonly unknown[]
   /** How many of them are the record's own keys. */
@@ -27,7 +28,7 @@ export function nestedPaths({
     const values = names.map((name) => record[name])
     if (!names.some((name) => roots.has(name) && isObject(record[name]))) return { names, values, own }
     for (const { name, parts } of nested) {
-      const value = parts.reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), record)
+      const value = valueAt(record, parts)
       if (value === undefined || Object.hasOwn(record, name)) continue
       names.push(name)
       values.push(value)
@@ -36,10 +37,12 @@ export function nestedPaths({
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+/** The value at `coord.lat`, given as its parts. */
+export const valueAt = (record: object, parts: readonly string[]): unknown =>
+  parts.reduce<unknown>((inner, part) => (isObject(inner) ? Reflect.get(inner, part) : undefined), record)
 
-/** The names of a record's values, those inside of objects included: for hints. */
-export function namesIn(record: Readonly<Record<string, unknown>>, levels = 3): { name: string; value: unknown }[] {
+/** The names of a record's values, including those in nested objects, for hints. */
+export function namesIn(record: object, levels = 3): { name: string; value: unknown }[] {
   return Object.entries(record).flatMap(([name, value]) => {
     const here = [{ name, value }]
     if (levels === 1 || !isObject(value) || Array.isArray(value)) return here

@@ -1,16 +1,17 @@
 /** The projections that lists name: owm reads longitude and latitude of WGS 84 only, and assumes no other. */
 import { ConfigurationError } from '../../errors/index.js'
 import { exactJson } from '../../tasks/json/exact.js'
+import { isObject } from '../../tasks/json/tree.js'
 
-/** A list in another projection. */
+/** The error for a list in another projection. */
 export const projected = (title: string, name: string): ConfigurationError =>
   new ConfigurationError(`${title} has the projection ${name}, not longitude and latitude of WGS 84 (EPSG:4326).`, {
     hint: 'Reproject it: `ogr2ogr -t_srs EPSG:4326 new.geojson old.geojson`; in PostGIS, ST_Transform(geom, 4326).',
   })
 
 /**
- * A list whose coordinates are whole numbers on a grid, as TopoJSON and ArcGIS write them to be short: throws
- * ConfigurationError.
+ * Throws ConfigurationError for coordinates that are whole numbers on a grid, as TopoJSON and ArcGIS write them to save
+ * space.
  */
 export function refuseGrid(document: unknown, title: string): void {
   const { transform }: { transform?: unknown } = Object(document)
@@ -32,17 +33,17 @@ const degrees = [
 ]
 
 /**
- * The projection that a JSON object names, if it is another one than WGS 84: GeoJSON's old member `crs`, or Esri's
- * `spatialReference`.
+ * The projection that a JSON object names, in GeoJSON's old member `crs` or Esri's `spatialReference`, unless it is
+ * WGS 84.
  */
 export function foreignProjection(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
+  if (!isObject(value)) return undefined
   const { crs, spatialReference }: { crs?: unknown; spatialReference?: unknown } = value
   const name = crs === undefined || crs === null ? wkidOf(spatialReference) : nameOf(crs)
   return name === undefined || degrees.some((known) => known.test(name)) ? undefined : name
 }
 
-/** `{"type": "name", "properties": {"name": "…"}}`, or whatever else stands there. */
+/** The name in `{"type": "name", "properties": {"name": "…"}}`, or in looser forms. */
 function nameOf(crs: unknown): string {
   if (typeof crs === 'string') return crs
   const { properties, name }: { properties?: unknown; name?: unknown } = Object(crs)
@@ -52,7 +53,7 @@ function nameOf(crs: unknown): string {
 }
 
 function wkidOf(reference: unknown): string | undefined {
-  if (typeof reference !== 'object' || reference === null) return undefined
+  if (!isObject(reference)) return undefined
   const { wkid, latestWkid, wkt }: { wkid?: unknown; latestWkid?: unknown; wkt?: unknown } = reference
   const id = latestWkid ?? wkid
   if (id === undefined) return wkt === undefined ? undefined : String(wkt)

@@ -1,6 +1,6 @@
 /**
- * Under which names lists of places usually keep what a location needs, in lower case and without spaces, `_` and `-`;
- * a dot leads into a nested object or array.
+ * The usual names of a location's fields, in lower case and without spaces, `_` and `-`; a dot leads into a nested
+ * object or array.
  */
 export const synonyms: Readonly<Record<string, readonly string[]>> = {
   id: ['id', 'geonameid', 'cityid', 'locationid', 'stationid'],

@@ -1,8 +1,8 @@
-/** What one value is, before anybody asks what it means. */
+/** Which values count as absent, and trimming, before a value is interpreted. */
 
 /**
- * Makes the function that trims text and takes away what stands for no value: NaN, and what is in `nulls`.
- * White space is everything that Unicode calls so, byte order marks and no-break spaces included.
+ * Makes the function that trims text and gives undefined for NaN and for what `nulls` names. White space is all of
+ * Unicode's, including byte order marks and no-break spaces.
  */
 export function cleaner(nulls: readonly (string | number | null)[] = []): (value: unknown) => unknown {
   // In YAML, NULL without quotes is null.
@@ -13,12 +13,12 @@ export function cleaner(nulls: readonly (string | number | null)[] = []): (value
     if (typeof value === 'number') return Number.isNaN(value) || isNamed(value) ? undefined : value
     if (typeof value !== 'string') return value
     const text = isPlain(value.charCodeAt(0)) && isPlain(value.charCodeAt(value.length - 1)) ? value : value.trim()
-    // Most are longer: to look one up costs more than all else here.
+    // Most texts are longer, and the lookup costs more than all else here.
     return text.length <= longest && absent.has(text) ? undefined : text
   }
 }
 
-/** Whether a character is ASCII and no white space: nearly all are, and `trim` costs more than this. */
+/** Whether a character is ASCII and no white space: nearly all are, and this is cheaper than `trim`. */
 const isPlain = (code: number): boolean => code > 0x20 && code < 0x7f
 
 export const isAbsent = (value: unknown): boolean => value === undefined || value === null || value === ''

@@ -105,7 +105,7 @@ export class RecordReader {
       for (const [name, value] of Object.entries(properties)) {
         const as = name in point ? `original_${name}` : name
         put(as, value)
-        if (as !== name) this.#mapping.tell([{ name, as, why: `the geometry has the ${name}` }])
+        if (as !== name) this.#mapping.warnRenamed([{ name, as, why: `the geometry has the ${name}` }])
       }
     if (id !== undefined) put(Object.hasOwn(flat, 'id') ? 'feature_id' : 'id', id)
     for (const [name, value] of Object.entries(point)) put(name, value)

@@ -1,18 +1,19 @@
 /**
- * Whether an empty page is the end of a list, or a failure with a good status. At the end a server says of itself what
- * it said with the pages before, or that there is no more; anything else is a failure.
+ * Whether an empty page is the end of a list, or a failure with a good status. At the end a server reports the status
+ * of the pages before, or that there is no more; anything else counts as a failure.
  */
 import { exactJson } from '../../tasks/json/exact.js'
+import { isObject } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
 import { isOfPaging } from './signs.js'
 
-/** What a server says of itself; names as members have them. */
+/** Members with a server's status; names as in `Member.name`. */
 const statusNames =
   /^(ok|success|status\w*|stat|state|code|cod|result|response|outcome|reason|remark|ack|rc|errno|err(or)?code|retcode)$/
 const faultNames =
   /^(errors?|err|warn(ing)?s?|faults?|exceptions?|(error|warning)(code|message|msg|text)|notices?|retryafter)$/
 const faultFlags = /^(throttled|timedout|degraded|aborted|failed|partial\w*|incomplete\w*)$/
-/** What comes and goes with the pages, and what says that there are none. */
+/** Members that change with each page, and those that say that there are no items. */
 const plainNames = new RegExp(
   '^((is)?(first|empty)|no(data|results?|content)|(has|is)?prev\\w*|page\\w*|per\\w*|limit|size|start|end|skip|' +
     'from|to|self|\\w*id|took|time|timestamp|date|duration|elapsed|version|query|url|type|kind|object)$',
@@ -35,32 +36,30 @@ export interface Doubt {
   readonly hint: string
 }
 
-/** What a page says of the server's state, by path, in short. */
+/** What a page says of the server's status, by path. */
 export type Statuses = ReadonlyMap<string, string>
 
 export function statusesOf(members: readonly Member[]): Statuses {
-  const telling = members.filter(({ name, value }) => faultNames.test(name) || (!isInner(value) && !isPlain(name)))
-  return new Map(telling.map(({ at, value }) => [at, wordsOf(value)]))
+  const telling = members.filter(({ name, value }) => faultNames.test(name) || (!isObject(value) && !isPlain(name)))
+  return new Map(telling.map(({ at, value }) => [at, statusInWords(value)]))
 }
 
-/** Whether it is plainly of the server's state, wherever it stands. */
+/** Whether a name is clearly that of a status, at whatever depth. */
 const isTelling = (name: string): boolean =>
   [/^(ok|success|status\w*)$/, faultNames, faultFlags].some((names) => names.test(name))
 
 const isPlain = (name: string): boolean => plainNames.test(name) || isOfPaging(name)
 
-const isInner = (value: unknown): boolean => typeof value === 'object' && value !== null
-
-const wordsOf = (value: unknown): string => {
-  if (isInner(value)) return Object.keys(Object(value)).length === 0 ? '' : (exactJson(value) ?? '')
-  // The header Warning may have a date, which is another one with each answer.
+const statusInWords = (value: unknown): string => {
+  if (isObject(value)) return Object.keys(value).length === 0 ? '' : (exactJson(value) ?? '')
+  // The header Warning may have a date, which differs with each answer.
   return value === null ? '' : String(value).replace(/\s*"\w{3}, [\w ]+[\d:]+ GMT"/g, '')
 }
 
 /**
- * Why an empty page may be no end, in words.
+ * Why an empty page may not be the end, in words.
  *
- * @param before what the last page with items said; undefined where there was none
+ * @param before what the last page with items said; undefined if there was none
  */
 export function doubtIn(members: readonly Member[], before: Statuses | undefined): Doubt | undefined {
   const now = statusesOf(members)
@@ -73,14 +72,14 @@ export function doubtIn(members: readonly Member[], before: Statuses | undefined
   return undefined
 }
 
-/** @param then what it was with items; undefined where it wasn't there */
+/** @param then its value on the last page with items; undefined if it was missing */
 function isBad(name: string, said: string, then: string | undefined, isCompared: boolean): boolean {
   const isNothing = /^(|0+|false|null|none|no|ok)$/i.test(said)
   if (faultNames.test(name) || faultFlags.test(name)) return !isNothing
   if (messageNames.test(name)) return badWords.test(said)
   if (name === 'ok' || name === 'success') return isNothing && !/^(none|ok)$/i.test(said)
   if (statusNames.test(name)) return badWords.test(said) || (isCompared && !goodEnd.test(said) && !goodCode.test(said))
-  // What nobody knows the meaning of: at the end of a list there's nothing new, and nothing turns into its opposite.
+  // An unknown member: at the end of a list none is new, and no flag flips.
   const isFlag = /^(true|false)$/.test(said)
   return isCompared && (then === undefined ? isFlag || !isNothing : isFlag)
 }

@@ -1,4 +1,4 @@
-/** What an answer says of pages before it: then it isn't the first one. */
+/** Signs in an answer that it isn't the first page. */
 import { linksIn, nextOf } from './links.js'
 import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
@@ -10,13 +10,13 @@ const pageNames = /^(current)?page(number|no|num)?$/
 const offsetNames = /^(offset|skip|startindex|startat)$/
 const limitNames = /^(limit|perpage|pagesize|maxresults|maxrecords|resultsperpage|itemsperpage)$/
 
-/** A flag that says so, whatever the pages are counted by. */
+/** A flag that says so, however the pages are counted. */
 export const saidBefore = (members: readonly Member[]): Member | undefined => members.find(isFlagged)
 
 const isFlagged = ({ name, value, isNear }: Member): boolean =>
   isNear && ((firstNames.test(name) && value === false) || (beforeNames.test(name) && value === true))
 
-/** What says that an answer, of which nobody knows how it was asked for, is another page than the first. */
+/** What shows that an answer is a later page, without knowing its request. */
 export function laterPage(members: readonly Member[]): Member | undefined {
   const near = members.filter(({ isNear }) => isNear)
   const isCut = near.some(({ name }) => limitNames.test(name))
@@ -36,6 +36,6 @@ export function laterPage(members: readonly Member[]): Member | undefined {
 /** A link with a query leads to a page; one without may be another edition of the list. */
 const leadsBack = (value: unknown): boolean => /^\d+$|\?/.test(nextOf(value) ?? '')
 
-/** What says that an answer has as many items as it may have. */
+/** The limit that an answer's items exactly reach. */
 export const limitIn = (members: readonly Member[], items: number): Member | undefined =>
   members.find(({ name, value, isNear }) => isNear && items > 0 && limitNames.test(name) && wholeOf(value) === items)

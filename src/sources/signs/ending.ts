@@ -1,4 +1,4 @@
-/** Lists that end in the words of a program that broke off. */
+/** Lists that end with the error of the program that wrote them. */
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
@@ -11,21 +11,21 @@ const said = [
 ]
 const words = new RegExp(`\\b(${said.join('|')})\\b|</html>`, 'i')
 
-/** What a program says in the place of a record; undefined for one that is a place, or only wrong in its values. */
+/** The error that stands in place of a record; undefined for a record, even one with invalid values. */
 export function errorIn(record: Location | Malformed): string | undefined {
   if (!isMalformed(record)) {
-    // What has an id or a name is a record, whatever is wrong with it.
+    // Anything with an id or a name is a record, whatever is wrong with it.
     const isRecord = record['id'] !== undefined || record['city'] !== undefined
     return !isRecord && placeOf(record) instanceof Rejection ? refusalIn(record)?.said : undefined
   }
-  // Where a value is to blame, it is a record.
+  // If a value is to blame, it is a record.
   const isRecord = record.field !== undefined
   return !isRecord && words.test(record.value) ? oneLine(record.value) || 'an HTML document' : undefined
 }
 
 const badStart = new RegExp(`^\\W*(${[...said, 'truncated', 'incomplete'].join('|')})\\b`, 'i')
 
-/** What a program says in a comment behind the last row of a text; undefined where its last line is anything else. */
+/** The error in a comment after a text's last row; undefined if the last line is anything else. */
 export function errorInLastComment(text: string, comment: string | undefined): string | undefined {
   if (comment === undefined) return undefined
   const lines = text.trimEnd()

@@ -2,12 +2,12 @@
 import { isTree, type Tree } from '../../tasks/json/tree.js'
 
 export interface Link {
-  /** What it leads to, in the form of `relationsOf`. */
+  /** In the form of `relationsOf`. */
   readonly relations: readonly string[]
   readonly href: string
-  /** Its media type, where it says one. */
+  /** Its media type, '' if it names none. */
   readonly type: string
-  /** How it is to be asked for, if not by GET. */
+  /** The method of its request, GET by default. */
   readonly method: string
 }
 
@@ -48,7 +48,7 @@ function keyedBy(entry: unknown): Link[] {
   return href === undefined ? [] : [{ relations, href, type: '', method: 'GET' }]
 }
 
-/** Whether a list is one of links, and not of places that may have a name and a URL. */
+/** Whether a list holds links, not places with a name and a URL. */
 export const areLinks = (list: readonly unknown[]): boolean =>
   list.every((entry) => {
     const tree = isTree(entry) ? attributesOf(entry) : {}
@@ -56,18 +56,18 @@ export const areLinks = (list: readonly unknown[]): boolean =>
   })
 
 /**
- * The relations that a link has, in lower case, letters and digits only: of `["next"]`, `Next`, `last next` and, by
- * its last part, of a URI or `hydra:next`.
+ * A link's relations, in lower case, letters and digits only: of `["next"]`, `Next`, `last next` and, by its last
+ * part, of a URI or `hydra:next`.
  */
 export const relationsOf = (relation: unknown): string[] =>
   [relation]
     .flat()
     .flatMap((each) => (typeof each === 'string' ? each.split(/\s+/) : []))
-    .map((each) => plain(withoutSpace(each)))
+    .map((each) => plain(withoutNamespace(each)))
     .filter((each) => each !== '')
 
 /** A name without its namespace: `hydra:next`, `http://www.iana.org/assignments/relation/next`. */
-export const withoutSpace = (name: string): string => name.replace(/^(https?:.*[/#]|.*:)(?=.)/i, '')
+export const withoutNamespace = (name: string): string => name.replace(/^(https?:.*[/#]|.*:)(?=.)/i, '')
 
 export const leadsToNext = ({ relations }: Pick<Link, 'relations'>): boolean =>
   relations.some((relation) => /^next(page|link|url)?$/.test(relation))
@@ -85,12 +85,12 @@ function firstOf(tree: Tree, keys: readonly string[]): unknown {
   return key === undefined ? undefined : tree[key]
 }
 
-/** Where an object leads; JSON-LD names that in `@id`. */
+/** The target of a link; JSON-LD has it in `@id`. */
 const hrefOf = (tree: Tree): unknown => firstOf(attributesOf(tree), hrefKeys) ?? tree['@id']
 
 /**
- * A cursor or a link, as it is, as `{href}` or `{url}`, or alone in a list; undefined for null, '', 0 and whatever
- * else says that there is none.
+ * A cursor or a link: a plain value, `{href}`, `{url}`, or the only entry of a list. Undefined for null, '', 0 and
+ * whatever else means that there is none.
  */
 export function nextOf(value: unknown): string | undefined {
   if (Array.isArray(value)) return value.length === 1 ? nextOf(value[0]) : undefined

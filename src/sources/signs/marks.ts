@@ -1,5 +1,4 @@
-/** What an answer says of the list as a whole, and what is relied on: how long it is, and whether it goes on. */
-
+/** What an answer reliably says of its whole list: how long it is, and whether it goes on. */
 import { isTree } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
@@ -10,23 +9,23 @@ const pagesNames = /^(total_?pages|page_?count|num_?pages|last_?page)$/i
 const moreNames = /^(has_?more|has_?next(_?page)?|more(_?(items|results|data))?|exceeded_?transfer_?limit)$/i
 const lastNames = /^(is_?last(_?page)?|last)$/i
 
-/** Under which names an answer has where its list goes on. */
+/** Names of members that lead to the next page. */
 export const nextNames = {
   cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
   link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@\w+\.nextLink|__next)$/i,
 }
 
-/** Levels of objects in which something is looked for: `meta.pagination.links.next`. */
+/** How many levels of objects are searched: `meta.pagination.links.next`. */
 export const deepest = 4
 
-/** The numbers that may be that of all items. */
+/** The members that may be the number of all items. */
 export function totalsIn(members: readonly Member[]): readonly Member[] {
   // Elasticsearch has {"total": {"value": 250}}, which may be a lower bound: no other number is its total.
-  return find(members, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
+  return closest(members, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
 }
 
-/** The members that fit: of those beside the list, or in what is about it, the outermost; where none is, any. */
-function find(members: readonly Member[], fits: (value: unknown) => boolean, names: RegExp): readonly Member[] {
+/** The members that fit: the outermost of those near the list; without such, any. */
+function closest(members: readonly Member[], fits: (value: unknown) => boolean, names: RegExp): readonly Member[] {
   const found = members.filter(({ key = '', value }) => names.test(key) && fits(value))
   const near = found.filter(({ isNear }) => isNear)
   const outermost = Math.min(...near.map(({ level }) => level))
@@ -35,15 +34,15 @@ function find(members: readonly Member[], fits: (value: unknown) => boolean, nam
 
 /** The number of all pages. */
 export function pagesIn(members: readonly Member[]): number | undefined {
-  const found = find(members, (value) => wholeOf(value) !== undefined, pagesNames)
-  return found.length === 1 ? wholeOf(found[0]?.value) : undefined
+  const [only, ...others] = closest(members, (value) => wholeOf(value) !== undefined, pagesNames)
+  return others.length === 0 ? wholeOf(only?.value) : undefined
 }
 
 /** Whether the answer says that more follows, or that nothing does. */
 export function hasMore(members: readonly Member[]): boolean | undefined {
   const isFlag = (value: unknown): boolean => typeof value === 'boolean'
-  const more = find(members, isFlag, moreNames).map(({ value }) => value === true)
-  const last = find(members, isFlag, lastNames).map(({ value }) => value !== true)
+  const more = closest(members, isFlag, moreNames).map(({ value }) => value === true)
+  const last = closest(members, isFlag, lastNames).map(({ value }) => value !== true)
   const [first, ...others] = more.length > 0 ? more : last
   return others.every((other) => other === first) ? first : undefined
 }

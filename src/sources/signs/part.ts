@@ -1,4 +1,4 @@
-/** Answers that were saved as a file: whether one is the whole list, by what it says itself. */
+/** Whether an answer that was saved as a file is the whole list, by what it says itself. */
 import { exactJson } from '../../tasks/json/exact.js'
 import { laterPage, limitIn } from './earlier.js'
 import { hasMore, totalsIn } from './marks.js'
@@ -8,7 +8,7 @@ import { isSilent, type Sign, signsIn } from './signs.js'
 import { oneLine } from './tree.js'
 
 /**
- * Why a document isn't the whole list: `says that more follows`. Undefined where it says nothing of the kind.
+ * Why a document isn't the whole list: `says that more follows`. Undefined if it says nothing of the kind.
  *
  * @param items how many items it has
  */
@@ -22,7 +22,7 @@ export function partIn(document: unknown, items: number): string | undefined {
   for (const kind of ['next', 'more', 'pages', 'items'] as const) {
     const most = { next: 0, more: 0, pages: 1, items }[kind]
     const sign = signs.find((each) => each.kind === kind && (most === 0 || each.atLeast > most))
-    if (sign && (kind !== 'next' || more === undefined)) return wordsOf(sign, items)
+    if (sign && (kind !== 'next' || more === undefined)) return signInWords(sign, items)
   }
   const later = laterPage(members)
   if (later) return `says that it isn't the first page: ${later.at} is ${oneLine(exactJson(later.value) ?? '')}`
@@ -30,7 +30,7 @@ export function partIn(document: unknown, items: number): string | undefined {
   return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }
 
-function wordsOf({ kind, at, said, atLeast }: Sign, items: number): string {
+function signInWords({ kind, at, said, atLeast }: Sign, items: number): string {
   if (kind === 'next') return `says that it goes on at ${oneLine(said)}`
   if (kind === 'more') return `says that more follows: ${at} is ${said}`
   if (kind === 'pages') return `says that it is one of ${atLeast} pages`

@@ -1,8 +1,7 @@
-/** Answers with a good status that say in their body that they are none. */
-
+/** Errors in the body of an answer whose status is good. */
 import { exactJson } from '../../tasks/json/exact.js'
-import { isTree, type Tree } from '../../tasks/json/tree.js'
-import { oneLine, shapeOf, valueAt, wholeOf } from './tree.js'
+import { isObject, isTree, type Tree } from '../../tasks/json/tree.js'
+import { memberAt, oneLine, shapeOf, wholeOf } from './tree.js'
 
 /** The values that a good answer has, by their paths. */
 type Wanted = Readonly<Record<string, unknown>>
@@ -14,16 +13,16 @@ export interface Refusal {
   readonly isLasting: boolean
 }
 
-/** What a status says then, whatever the case of its letters. */
+/** Words in the status of an error. */
 const badStatus = /error|fail|denied|invalid|exceeded|over_|limit|unauthori[sz]ed|forbidden|unavailable|time[d_ ]*out/i
 const badResult = /^(fail(ed|ure)?|error|false|ko|nok)$/i
 const badRemark = /error|timed? ?out|exceeded/i
 const lasting = /denied|unauthori[sz]ed|forbidden|invalid_?(request|key|token|api)/i
 
-/** What an answer may have around its list, beside it: the error stands in there, too. */
+/** Objects around or beside the list that may hold the error. */
 const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards']
 
-/** Undefined for a good answer. */
+/** The error in an answer; undefined for a good one. */
 export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
   if (ok) return notOk(json, ok)
   if (Array.isArray(json)) return onlyMessage(json)
@@ -55,26 +54,26 @@ function refusalOf(tree: Tree): Refusal | undefined {
   return { said: words, isLasting: isClient || lasting.test(words) }
 }
 
-/** The usual mark of an error that is there, such as `success is false`; undefined without one. */
+/** A usual mark of an error, such as `success is false`; undefined without one. */
 function markIn(tree: Tree): string | undefined {
   const matches = (name: string, bad: RegExp): boolean => typeof tree[name] === 'string' && bad.test(tree[name])
   // GeoNames has {"status": {"message": …, "value": 18}}.
   const isNumbered = Number(tree['value']) > 0 && typeof tree['message'] === 'string'
   const name =
     ['success', 'ok'].find((name) => tree[name] === false || tree[name] === 0) ??
-    // What it got so far, says Elasticsearch, and GitHub's search.
+    // Elasticsearch and GitHub's search mark partial results so.
     ['timed_out', 'incomplete_results'].find((name) => tree[name] === true) ??
     errorNames.find((name) => isSomething(tree[name])) ??
     (matches('status', badStatus) ? 'status' : undefined) ??
     ['result', 'response', 'success', 'outcome'].find((name) => matches(name, badResult)) ??
     (failedIn(tree) !== '' ? 'failed' : undefined) ??
-    // Overpass has what it got so far, and a remark.
+    // Overpass gives partial results, and a remark.
     (matches('remark', badRemark) ? 'remark' : undefined) ??
     (isNumbered ? 'value' : undefined)
   return name && `${name} is ${exactJson(tree[name]) ?? ''}`
 }
 
-/** Shards of Elasticsearch that have failed: what the others have is in the answer. */
+/** Elasticsearch's failed shards: the answer has only what the others hold. */
 function failedIn(tree: Tree): string {
   const failed = wholeOf(tree['failed']) ?? 0
   return failed > 0 && wholeOf(tree['successful']) !== undefined ? `${failed} have failed` : ''
@@ -85,7 +84,7 @@ const errorNames = [
   ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
 ]
 
-/** The words of a server beside a list that isn't there: `its keys are message: Rate limit exceeded`. */
+/** What an answer has in place of the list: `its keys are message, and it says: Rate limit exceeded`. */
 export function whatIsThere(json: unknown): string {
   const words = isTree(json) ? oneLine(messageIn(lowered(json))) : ''
   return words === '' ? shapeOf(json) : `${shapeOf(json)}, and it says: ${words}`
@@ -93,7 +92,7 @@ export function whatIsThere(json: unknown): string {
 
 function notOk(json: unknown, ok: Wanted): Refusal | undefined {
   for (const [path, wanted] of Object.entries(ok)) {
-    const value = valueAt(json, path)
+    const value = memberAt(json, path)
     if ([wanted].flat().some((each) => String(each) === String(value))) continue
     const message = isTree(json) ? messageIn(lowered(json)) : ''
     const shown = value === undefined ? 'missing' : (exactJson(value) ?? String(value))
@@ -117,13 +116,13 @@ const isBadCode = (value: unknown): boolean =>
   Number(value) >= 400 &&
   Number(value) < 600
 
-/** Whether there is an error; some write 0, "none" or "OK" where there isn't. */
+/** Whether a value stands for an error; some servers write 0, "none" or "OK" for none. */
 const isSomething = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null
+  isObject(value)
     ? Object.keys(value).length > 0
     : Boolean(value) && !/^(0+|none|null|false|no|ok|success)$/i.test(String(value))
 
-/** The words of an error, wherever they usually stand. */
+/** The message of an error, from wherever it usually is. */
 function messageIn(tree: Tree): string {
   const places = [
     'error_message',

@@ -1,26 +1,25 @@
 /**
- * Signs in an answer that its list has more than was read, in whatever way a server pages it.
+ * Signs in an answer that its list has more than was read, however the server paginates.
  *
- * They are many and vague: so no sign ends a list or leads on. But where a list ends, and there is a sign of more
- * than was read, it isn't taken for the whole.
+ * They are many and vague, so that none ends a list or is followed. But a list that ends despite a sign of more isn't
+ * taken for the whole.
  */
-
 import { exactJson } from '../../tasks/json/exact.js'
-import { isTree } from '../../tasks/json/tree.js'
+import { isObject, isTree } from '../../tasks/json/tree.js'
 import { leadsToNext, linksIn, nextOf } from './links.js'
 import type { Member } from './members.js'
 import { type Found, wholeOf } from './tree.js'
 
 export interface Sign {
-  /** What says so: its path in the answer, or its header. */
+  /** Its path in the answer, or its header. */
   readonly at: string
-  /** What it says, in short. */
+  /** Its value, shortened. */
   readonly said: string
   /** Whether it names the next page, only says that more follows, or how many items or pages there are at least. */
   readonly kind: 'next' | 'more' | 'items' | 'pages'
   /** Items or pages. */
   readonly atLeast: number
-  /** The setting that follows it. */
+  /** Which setting would follow it. */
   readonly hint: string
 }
 
@@ -30,8 +29,8 @@ export const linkHint = 'Set source.pagination.type to link.'
 
 const isLink = (text: string): boolean => /^(https?:)?\/|^\?/.test(text)
 
-/** How the next page is asked for, by what stands in an answer. */
-function followed(next: string, at: string): string {
+/** The setting that follows a value of an answer to the next page. */
+function hintFor(next: string, at: string): string {
   if (next.startsWith('[')) return anyWay
   if (/^\d+$/.test(next)) return 'Set source.pagination.type to page or offset, as the server counts.'
   const how = isLink(next) ? 'link' : 'cursor'
@@ -96,19 +95,19 @@ const names = {
   words: named('messages?|msg|warnings?|notices?|notes?|remarks?|infos?|details?|comments?|status|state|result'),
 }
 
-/** What a server says of an answer that isn't whole, in its own words. */
+/** Phrases of servers for an incomplete answer. */
 const partWords =
   /truncat|incomplete|partial|limited to|(only|exceeds?) the (first|max)|first \d+ |too many (results|rows|records)/i
 
-/** A note may be on the places, "incomplete before 1950": it must be plainly on what came. */
+/** A note may be about the places, "incomplete before 1950": it must clearly be about the answer. */
 const noteNames = /^(notes?|remarks?|infos?|details?|comments?)$/
-const came = '(results?|rows?|records?|items?|entries|features|elements?|list|data|response|answer|output|page)'
+const answerNouns = '(results?|rows?|records?|items?|entries|features|elements?|list|data|response|answer|output|page)'
 const noteWords = new RegExp(
-  `truncated|^\\W*(incomplete|partial)\\W*$|\\b(incomplete|partial) ${came}\\b|` +
-    `\\b${came}( (is|are|was|were|has been|have been))?( only)? (incomplete|partial)\\b|` +
+  `truncated|^\\W*(incomplete|partial)\\W*$|\\b(incomplete|partial) ${answerNouns}\\b|` +
+    `\\b${answerNouns}( (is|are|was|were|has been|have been))?( only)? (incomplete|partial)\\b|` +
     `\\b(results?|rows|records|items|output|response)( (is|are|was|were))? limited to( the| first)* \\d|` +
-    `\\b(limited to|only|exceeds?|first|max(imum)?)( the| first| max(imum)?( of)?)* [\\d,]+ ${came}\\b|` +
-    `too many ${came}\\b`,
+    `\\b(limited to|only|exceeds?|first|max(imum)?)( the| first| max(imum)?( of)?)* [\\d,]+ ${answerNouns}\\b|` +
+    `too many ${answerNouns}\\b`,
   'i',
 )
 
@@ -121,16 +120,16 @@ const isPart = ({ name, value, isNear }: Member): boolean => {
 const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|t|yes|y|1)$/i.test(String(value))
 const isNo = (value: unknown): boolean => value === false || /^(false|f|no|n)$/i.test(String(value))
 
-/** Whether a member's name is one under which something is said of the list's length or its pages. */
+/** Whether a member of this name is about the list's length or its pages. */
 export const isOfPaging = (name: string): boolean =>
   [...ends, names.items, names.cursor].some((each) => each.test(name))
 
-/** Whether an answer says nothing of whether its list goes on; a count may be that of its own items. */
+/** Whether nothing in an answer says if its list goes on. Counts don't: they may be of its own items. */
 export const isSilent = (members: readonly Member[]): boolean =>
   !members.some(({ name, isNear }) => isNear && ends.some((each) => each.test(name)))
 const ends = [names.next, names.more, names.last, names.pages]
 
-/** @param asked what the answer was asked for: a server may repeat it */
+/** @param asked values in the request, which a server may repeat */
 export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> = new Set()): Sign[] =>
   members.flatMap((member) => signOf(member, asked) ?? [])
 
@@ -151,7 +150,7 @@ function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
   const next = isNextName(member) ? placeIn(at, value) : undefined
   const text = String(next?.value)
   if (next === undefined || asked.has(text)) return undefined
-  return { ...sign, at: next.at, said: text.slice(0, 60), kind: 'next', hint: followed(text, next.at) }
+  return { ...sign, at: next.at, said: text.slice(0, 60), kind: 'next', hint: hintFor(text, next.at) }
 }
 
 function saysMore(member: Member): boolean {
@@ -164,25 +163,25 @@ function saysMore(member: Member): boolean {
   )
 }
 
-/** `offset`, `cursor` and `after` are often those that were asked for; as text beside the list they lead on. */
+/** `offset`, `cursor` and `after` often repeat the request; as text beside the list they lead on. */
 const isNextName = ({ at, name, value, isNear }: Member): boolean =>
   names.next.test(name) ||
-  // One with a query leads to a page; one without may tell more of the list.
+  // A link with a query leads to a page; one without may tell more of the list.
   (names.more.test(name) && typeof value === 'string' && isLink(value) && value.includes('?')) ||
   (isNear && names.cursor.test(name) && typeof value === 'string' && !/^\d*$/.test(value) && !/cursors/i.test(at)) ||
   (name === 'after' && /paging/i.test(at) && !/cursors/i.test(at))
 
-/** Where the next page is, if that is anywhere: also `{page: 2}`, or `{id: {S: "a"}}`. */
+/** The value that leads to the next page, if any; also in `{page: 2}`, or `{id: {S: "a"}}`. */
 function placeIn(at: string, value: unknown): Found | undefined {
   const next = nextOf(value)
   if (next !== undefined) return { at, value: next }
-  // Of several values none leads on alone: Elasticsearch has them in `search_after`.
+  // Several values lead on only together, as in Elasticsearch's `search_after`.
   if (Array.isArray(value) && value.length > 1) return { at, value: exactJson(value) }
-  if (typeof value !== 'object' || value === null) return undefined
+  if (!isObject(value)) return undefined
   return Object.entries(value).flatMap(([key, inner]) => placeIn(`${at}.${key}`, inner) ?? [])[0]
 }
 
-/** How many there are at least: 250, "1,250", {value: 250}, ">100". */
+/** The least number that a value stands for: 250, "1,250", {value: 250}, ">100". */
 function countIn(value: unknown): number | undefined {
   if (isTree(value)) return wholeOf(value['value'] ?? value['count'])
   const text = String(value).replace(/(?<=\d),(?=\d{3}(\D|$))/g, '')

@@ -1,5 +1,5 @@
-/** Looking around in an answer's JSON. */
-import { isTree, type Tree } from '../../tasks/json/tree.js'
+/** Lookups in an answer's JSON. */
+import { isObject, isTree, type Tree } from '../../tasks/json/tree.js'
 import { clipped } from '../../words.js'
 import { linksIn, relationsOf } from './links.js'
 
@@ -9,7 +9,7 @@ export interface Found {
   readonly value: unknown
 }
 
-/** The entries that fit: those of the outermost level that has any, of two levels or more. */
+/** The entries that fit: those of the outermost level that has any. */
 export function find(answer: unknown, fits: (value: unknown) => boolean, names = /^/, levels = 2): Found[] {
   let level: { tree: Tree; prefix: string }[] = isTree(answer) ? [{ tree: answer, prefix: '' }] : []
   for (let depth = 0; depth < levels; depth++) {
@@ -27,25 +27,25 @@ export function find(answer: unknown, fits: (value: unknown) => boolean, names =
  * The value at `a.b.0`; a key that has the dot in itself wins. In a list of links, `links.next` is the one with that
  * relation.
  */
-export function valueAt(value: unknown, path: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined
+export function memberAt(value: unknown, path: string): unknown {
+  if (!isObject(value)) return undefined
   const tree: Tree = { ...value }
   if (Object.hasOwn(tree, path)) return tree[path]
   const wanted = relationsOf(path)
   const related = linksIn(value).find(({ relations }) => relations.some((each) => wanted.includes(each)))
   if (related) return related.href
   const dot = path.indexOf('.')
-  return dot < 0 ? undefined : valueAt(tree[path.slice(0, dot)], path.slice(dot + 1))
+  return dot < 0 ? undefined : memberAt(tree[path.slice(0, dot)], path.slice(dot + 1))
 }
 
-/** A count, which some servers write as text. */
+/** A whole number; some servers write it as text. */
 export function wholeOf(value: unknown): number | undefined {
   if (typeof value === 'string' && !/^\d+$/.test(value)) return undefined
   const number = typeof value === 'string' ? Number(value) : value
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
 }
 
-/** The start of what a server said, on one line; nothing of a web page. */
+/** The start of what a server said, on one line; '' for a web page. */
 export function oneLine(text: string): string {
   const line = text.trim().replace(/\s+/g, ' ')
   if (line.startsWith('<')) return ''

@@ -2,10 +2,10 @@
 import {
   certificateHint,
   driverErrorOf,
+  driverMessage,
   isCertificateError,
   isLasting,
   sqlStateOf,
-  wordsOf,
 } from '../../databases/failures.js'
 import { ConfigurationError, isOwmError, type OwmError, TransientError } from '../../errors/index.js'
 import type { Dialect } from './dialect/dialect.js'
@@ -73,7 +73,7 @@ export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): Owm
   if (isOwmError(thrown)) return thrown
   const error = driverErrorOf(thrown)
   const state = sqlStateOf(error)
-  const message = `${title}: ${wordsOf(error)}`
+  const message = `${title}: ${driverMessage(error)}`
   if (isLasting(error)) {
     const hint = isCertificateError(error)
       ? certificateHint('source', error)

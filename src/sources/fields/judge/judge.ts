@@ -1,24 +1,24 @@
 /**
- * Whether the names of a list are what the mapping needs: told once for the list, before any of its rows is stored
- * where that can be.
+ * Checks once per list that it has the columns or keys which the mapping needs; if possible, before any of its rows is
+ * stored.
  */
 import { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
+import { isObject } from '../../../tasks/json/tree.js'
 import { visible, withoutHidden } from '../../../words.js'
 import { looksLikePair } from '../coordinates.js'
 import { optionsFor } from '../degrees.js'
 import type { Terms } from '../mapping.js'
 import { known, typed } from '../names.js'
 import type { FieldOptions } from '../options.js'
-import { namesIn } from '../paths.js'
+import { namesIn, valueAt } from '../paths.js'
 import { likelyFor, needs, otherUnit } from './likely.js'
 
-/** Records without a latitude, say, that are enough to say that the list has none. */
-const enough = 20
+/** After this many records without a latitude, say, the list is taken to have none. */
+const enoughRecords = 20
 
-/** Names that are shown. */
-const shownNames = 30
+const maxShownNames = 30
 
 interface Sample {
   readonly name: string
@@ -28,10 +28,11 @@ interface Sample {
 export class Judge {
   readonly #options: FieldOptions
   readonly #terms: Terms
-  /** What no record has had so far: owm's names, and the source's own that are mapped to them. */
+  /** Fields that no record has had so far. */
   readonly #missing: Set<string>
+  /** Names in the configuration that no record has had so far, and for messages what names them. */
   readonly #unmapped: Map<string, string>
-  /** Names that the first records had, with a value each. */
+  /** Names in the first records, with a value each. */
   readonly #names = new Map<string, unknown>()
   #records = 0
 
@@ -46,7 +47,7 @@ export class Judge {
     ])
   }
 
-  /** Judges a list that declares its columns. */
+  /** Checks a list that declares its columns. Throws ConfigurationError. */
   declared(names: readonly string[], meanings: readonly string[], where: string, values: readonly unknown[]): void {
     const lower = new Set(names.map(typed))
     const sample = names.map((name, index) => ({ name, value: values[index] }))
@@ -57,28 +58,28 @@ export class Judge {
     const isInPair = (needed: string): boolean =>
       needed !== 'city' && this.#options.fields?.['coordinates'] !== undefined
     const lacking = needs.map(([needed]) => needed).filter((needed) => !meanings.includes(needed) && !isInPair(needed))
-    // Each page of an API declares its own, whatever the first one had.
+    // Each page of an API declares columns of its own.
     for (const [needed] of needs) if (!lacking.includes(needed)) this.#missing.delete(needed)
-    // A column may hold objects: then the records are judged.
+    // A column may hold objects: then their records are checked.
     for (const needed of lacking)
-      if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isObject))
-        throw this.#lacks(needed, sample, where, this.#free(sample, meanings))
+      if (!isInside(this.#options.fields?.[needed] ?? '') && !values.some(isNested))
+        throw this.#lacks(needed, sample, where, this.#unread(sample, meanings))
   }
 
-  /** Notes what a record has. */
+  /** Notes which names a record has. */
   saw(record: Readonly<Record<string, unknown>>, made: Location | Malformed): void {
     if (this.#missing.size === 0 && this.#unmapped.size === 0) return
     this.#records++
     for (const needed of this.#missing)
       if (isMalformed(made) || made[needed] !== undefined) this.#missing.delete(needed)
-    const found = namesIn(record)
+    const here = namesIn(record)
     if (this.#unmapped.size > 0) {
-      const there = new Set(found.map(({ name }) => typed(name)))
+      const there = new Set(here.map(({ name }) => typed(name)))
       for (const own of this.#unmapped.keys())
-        if (there.has(typed(own)) || valueAt(record, own) !== undefined) this.#unmapped.delete(own)
+        if (there.has(typed(own)) || valueAt(record, own.split('.')) !== undefined) this.#unmapped.delete(own)
     }
     if (this.#names.size < 300)
-      for (const { name, value } of found) this.#names.set(name, this.#names.get(name) ?? value)
+      for (const { name, value } of here) this.#names.set(name, this.#names.get(name) ?? value)
   }
 
   judge(isEnd: boolean): void {
@@ -86,12 +87,12 @@ export class Judge {
     const sample = [...this.#names].map(([name, value]) => ({ name, value }))
     for (const [own, why] of this.#unmapped)
       if (isEnd || nearestIn(own, sample) !== undefined) throw this.#notFound(own, why, sample, '')
-    if (!isEnd && this.#records < enough) return
+    if (!isEnd && this.#records < enoughRecords) return
     for (const needed of this.#missing) throw this.#lacks(needed, sample, '')
   }
 
-  /** Columns that mean nothing to owm. */
-  #free(sample: readonly Sample[], meanings: readonly string[]): Sample[] {
+  /** Columns that aren't read as any of owm's fields. */
+  #unread(sample: readonly Sample[], meanings: readonly string[]): Sample[] {
     return sample.filter((_, index) => !known.has(meanings[index] ?? ''))
   }
 
@@ -100,24 +101,24 @@ export class Judge {
     const near = nearestIn(own, sample)
     const what = thing === 'column' ? `${title} has no column "${own}"` : `${title}: no record has ${own}`
     return new ConfigurationError(`${what}, which ${why}${where}.`, {
-      hint: `${this.#inWords(sample)} ${near === undefined ? 'Correct the name.' : `Did you mean "${near}"?`}`,
+      hint: `${this.#namesInWords(sample)} ${near === undefined ? 'Correct the name.' : `Did you mean "${near}"?`}`,
     })
   }
 
-  /** @param free those that mean nothing yet */
-  #lacks(needed: string, sample: readonly Sample[], where: string, free = sample): ConfigurationError {
+  /** @param unread names that aren't read as any field */
+  #lacks(needed: string, sample: readonly Sample[], where: string, unread = sample): ConfigurationError {
     const { title, thing } = this.#terms
     const both = needed === 'city' ? undefined : sample.find(({ value }) => looksLikePair(value) !== undefined)
-    const hint = both ? pairHint(both, thing) : this.#mapHint(needed, free)
+    const hint = both ? pairHint(both, thing) : this.#mapHint(needed, unread)
     return new ConfigurationError(`${title} has no ${thing} for the ${needed}${where}.`, {
-      hint: `${this.#inWords(sample)} ${hint}`,
+      hint: `${this.#namesInWords(sample)} ${hint}`,
     })
   }
 
   #mapHint(needed: string, sample: readonly Sample[]): string {
     const chosen = Object.keys(this.#options.fields ?? {}).find((key) => key !== needed && nearest(key, [needed]))
     if (chosen !== undefined) return `Did you mean ${needed} in source.fields, not ${chosen}?`
-    const scalars = new Map(sample.filter(({ value }) => !isObject(value)).map(({ name, value }) => [name, value]))
+    const scalars = new Map(sample.filter(({ value }) => !isNested(value)).map(({ name, value }) => [name, value]))
     const likely = new Map<string, string>()
     for (const each of this.#missing) {
       const taken = [...likely.values()]
@@ -141,10 +142,10 @@ export class Judge {
     return `Map it, fields: {${needed}: ${this.#terms.thing.toUpperCase()}}.`
   }
 
-  #inWords(sample: readonly Sample[]): string {
+  #namesInWords(sample: readonly Sample[]): string {
     const names = sample.map(({ name }) => visible(name))
-    const more = names.length > shownNames ? `, and ${names.length - shownNames} more` : ''
-    return `Its ${this.#terms.thing}s are: ${names.slice(0, shownNames).join(', ').slice(0, 500)}${more}.`
+    const more = names.length > maxShownNames ? `, and ${names.length - maxShownNames} more` : ''
+    return `Its ${this.#terms.thing}s are: ${names.slice(0, maxShownNames).join(', ').slice(0, 500)}${more}.`
   }
 }
 
@@ -155,19 +156,10 @@ function pairHint({ name, value }: Sample, thing: string): string {
   return `The ${thing} "${name}" seems to hold both: map it, fields: {coordinates: ${name}}${order}.`
 }
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !(value instanceof Date)
+const isNested = (value: unknown): boolean => isObject(value) && !(value instanceof Date)
 
 const nearestIn = (own: string, sample: readonly Sample[]): string | undefined =>
   nearest(
     own,
     sample.map(({ name }) => name),
   )
-
-function valueAt(record: Readonly<Record<string, unknown>>, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (inner, part) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, part) : undefined),
-      record,
-    )
-}

@@ -1,16 +1,16 @@
-/** What is told once for a list: places that are there, but may not be what they seem. */
+/** Warnings that are logged once per list, about places that are valid but suspicious. */
 import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
 import type { Terms } from '../mapping.js'
 import { isAbsent } from '../values.js'
 import { Units } from './units.js'
 
-/** What programs write where there is no value. */
+/** What programs write for a missing value. */
 const nullNames = new Set([
   ...['NULL', 'null', 'NaN', 'nan', 'N/A', 'n/a', '#N/A', 'None', 'none', '-', '--', '\\N'],
-  // Where the formula of a spreadsheet failed.
+  // Failed formulas of spreadsheets.
   ...['#REF!', '#NAME?', '#VALUE!', '#DIV/0!', '#NULL!', '#NUM!'],
 ])
-const longest = 7
+const longestNullName = 7
 
 export class Notes {
   readonly #units = new Units()
@@ -19,30 +19,30 @@ export class Notes {
   readonly #nulls = new Map<string, number>()
 
   /** Notes which names are read as the coordinates. */
-  named(names: readonly string[], meanings: readonly string[]): void {
+  noteNames(names: readonly string[], meanings: readonly string[]): void {
     for (const [index, meaning] of meanings.entries())
-      if (meaning === 'latitude' || meaning === 'longitude') this.#units.named(meaning, names[index] ?? '')
+      if (meaning === 'latitude' || meaning === 'longitude') this.#units.noteName(meaning, names[index] ?? '')
   }
 
   count(records: readonly (Location | Malformed)[]): void {
     for (const record of records) {
       if (isMalformed(record)) continue
       if (isNullIsland(record)) this.#nullIslands++
-      this.#units.look('latitude', record['latitude'])
-      this.#units.look('longitude', record['longitude'])
-      this.#look('id', record['id'])
-      this.#look('city', record['city'])
-      this.#look('state', record['state'])
+      this.#units.check('latitude', record['latitude'])
+      this.#units.check('longitude', record['longitude'])
+      this.#countNull('id', record['id'])
+      this.#countNull('city', record['city'])
+      this.#countNull('state', record['state'])
     }
   }
 
-  #look(field: string, value: unknown): void {
-    if (typeof value !== 'string' || value.length > longest || !nullNames.has(value)) return
+  #countNull(field: string, value: unknown): void {
+    if (typeof value !== 'string' || value.length > longestNullName || !nullNames.has(value)) return
     const what = `${field} "${value}"`
     this.#nulls.set(what, (this.#nulls.get(what) ?? 0) + 1)
   }
 
-  tell({ title, log, thing }: Terms): void {
+  warn({ title, log, thing }: Terms): void {
     const places = this.#nullIslands
     if (places > 0)
       log.warn(

@@ -1,17 +1,17 @@
-/** What a column's name says of its coordinates where they aren't degrees to the north and to the east. */
+/** Units that a coordinate's name may give, other than degrees north and east. */
 import { numberIn } from '../../../tasks/place.js'
 import type { Axis } from '../degrees.js'
 
 export interface Unit {
-  /** Behind "seems to hold". */
+  /** For messages: follows "seems to hold". */
   readonly what: string
-  /** What makes degrees of them that owm reads. */
+  /** How to make degrees of them that owm reads. */
   readonly remedy: string
-  /** The axis that it may be of; both by default. */
+  /** The axis that it applies to; both by default. */
   readonly axis?: Axis
-  /** Words of a name that say it. */
+  /** Matches the word in a name that gives the unit. */
   readonly said: RegExp
-  /** Whether a value can be what the name says. */
+  /** Whether a value is possible in this unit. */
   mayBe(value: number): boolean
 }
 
@@ -48,21 +48,21 @@ const units: readonly Unit[] = [
 ]
 
 /** The words of `Id_station`, and of `stationName`, in lower case. */
-export const wordsOf = (name: string): string[] =>
+export const wordsInName = (name: string): string[] =>
   name
     .replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
     .toLowerCase()
     .split(/[^\p{L}\d]+/u)
 
-/** Of `latrad` the unit's word is `rad`; `lats` are many. */
+/** Without the axis: `rad` of `latrad`. `lats` is a plural, not a unit. */
 const unitWords = (name: string): string[] =>
-  wordsOf(name).map((word) => /^(?:latitude|longitude|lat|long|lon|lng)(..+)$/.exec(word)?.[1] ?? word)
+  wordsInName(name).map((word) => /^(?:latitude|longitude|lat|long|lon|lng)(..+)$/.exec(word)?.[1] ?? word)
 
-/** `Longitude (E/W)` and `Longitude (West negative)` are as owm reads them. */
+/** `Longitude (E/W)` and `Longitude (West negative)` are counted as owm does. */
 const isSigned = (words: readonly string[]): boolean =>
   words.some((word) => /^(e|east|n|north|neg|negative|minus)$/.test(word))
 
-/** The unit that a name says; undefined where it says none, or degrees as owm reads them. */
+/** The unit that a name gives; undefined for none, and for degrees as owm reads them. */
 export function unitIn(name: string, axis: Axis): Unit | undefined {
   const words = unitWords(name)
   return units.find(
@@ -72,26 +72,26 @@ export function unitIn(name: string, axis: Axis): Unit | undefined {
   )
 }
 
-/** What the names of the coordinates say, and whether their values bear it out. */
+/** The units that the coordinates' names give, and whether the values bear them out. */
 export class Units {
-  readonly #found = new Map<Axis, { name: string; unit: Unit; count: number }>()
+  readonly #byAxis = new Map<Axis, { name: string; unit: Unit; count: number }>()
 
-  /** Notes the name that is read as one of the two, if it says another unit. */
-  named(axis: Axis, name: string): void {
+  /** Notes the name that an axis is read from, if it gives another unit. */
+  noteName(axis: Axis, name: string): void {
     const unit = unitIn(name, axis)
-    if (unit && this.#found.get(axis)?.name !== name) this.#found.set(axis, { name, unit, count: 0 })
+    if (unit && this.#byAxis.get(axis)?.name !== name) this.#byAxis.set(axis, { name, unit, count: 0 })
   }
 
-  /** Looks at a value: one that can't be what the name says tells that the name says something else. */
-  look(axis: Axis, value: unknown): void {
-    const found = this.#found.get(axis)
-    if (found === undefined) return
-    if (found.unit.mayBe(numberIn(value))) found.count++
-    else found.count = Number.NEGATIVE_INFINITY
+  /** Counts the values that bear the unit out. A single impossible one shows that the name means something else. */
+  check(axis: Axis, value: unknown): void {
+    const named = this.#byAxis.get(axis)
+    if (named === undefined) return
+    if (named.unit.mayBe(numberIn(value))) named.count++
+    else named.count = Number.NEGATIVE_INFINITY
   }
 
-  /** Names whose values are, all of them, what the names say. */
+  /** Names whose values are all possible in their unit. */
   get likely(): { name: string; unit: Unit }[] {
-    return [...this.#found.values()].filter(({ count }) => count > 0)
+    return [...this.#byAxis.values()].filter(({ count }) => count > 0)
   }
 }

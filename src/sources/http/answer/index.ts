@@ -16,7 +16,7 @@ import { areLinks } from '../../signs/links.js'
 import { hasMore, pagesIn } from '../../signs/marks.js'
 import { type Member, membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
-import { type Found, find, oneLine, valueAt } from '../../signs/tree.js'
+import { type Found, find, memberAt, oneLine } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
@@ -243,7 +243,7 @@ export class Reader {
       this.#itemsAt = this.#found(json, layout, wrong)
       if (this.#itemsAt === undefined) return { entries: this.#onlyOne(json, wrong), isNull: false }
     }
-    const list = this.#itemsAt === undefined ? json : valueAt(json, this.#itemsAt)
+    const list = this.#itemsAt === undefined ? json : memberAt(json, this.#itemsAt)
     const isNull = list === null // as some servers write an empty list
     const entries = isNull ? [] : entriesIn(list, layout)
     if (!entries)

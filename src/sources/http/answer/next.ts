@@ -2,7 +2,7 @@
 import { ConfigurationError, toError } from '../../../errors/index.js'
 import { type Link, leadsToNext, linksIn, nextOf } from '../../signs/links.js'
 import { deepest, nextNames } from '../../signs/marks.js'
-import { find, valueAt } from '../../signs/tree.js'
+import { find, memberAt } from '../../signs/tree.js'
 import type { Options } from '../options.js'
 import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
@@ -24,7 +24,7 @@ export function nextIn(
 ): Next {
   const named = (next: string | undefined): Next => ({ next, hasLinks: false })
   if (path === false) return named(undefined)
-  if (type === 'cursor') return named(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(valueAt(json, path)))
+  if (type === 'cursor') return named(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(memberAt(json, path)))
   if (type === 'link') return named(linkIn(json, answer, path, wrong))
   if (type !== undefined || path !== undefined) return named(undefined)
   // Where nobody said how the list is cut, a list of links leads on.
@@ -33,7 +33,7 @@ export function nextIn(
 }
 
 function linkIn(json: unknown, { headers, url }: Answer, path: string | undefined, wrong: Wrong): string | undefined {
-  if (path !== undefined) return absolute(nextOf(valueAt(json, path)), url, wrong)
+  if (path !== undefined) return absolute(nextOf(memberAt(json, path)), url, wrong)
   return (
     linkedNext(headerOf(headers, 'link'), url, wrong) ??
     absolute(relatedNext(json, wrong)?.href ?? inBody(json, 'link', wrong), url, wrong)

@@ -1,7 +1,7 @@
 /** How long an answer says that its list is. */
 import { totalsIn } from '../../signs/marks.js'
 import type { Member } from '../../signs/members.js'
-import { shapeOf, valueAt, wholeOf } from '../../signs/tree.js'
+import { memberAt, shapeOf, wholeOf } from '../../signs/tree.js'
 import type { Options } from '../options.js'
 import { type Answer, headerOf } from '../request.js'
 import { type About, only } from './index.js'
@@ -20,7 +20,7 @@ export function totalIn(
 ): number | undefined {
   if (path === false) return undefined
   if (path !== undefined) {
-    const total = wholeOf(valueAt(json, path))
+    const total = wholeOf(memberAt(json, path))
     // Some servers count for the first page only.
     if (total === undefined && isFirst)
       throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
