@@ -88,7 +88,7 @@ export interface Source {
   close?(): Promise<void>
 }
 
-/** Tasks in `seq` order, without gaps. Every sink gets the same kind of batch, built in or not. */
+/** Tasks in `seq` order, without gaps. Every sink gets the same kind of batch; each call of `deliver`, its own copy. */
 export interface TaskBatch {
   /** Which outbox the tasks come from: a UUID. */
   readonly outboxId: string

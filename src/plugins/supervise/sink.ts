@@ -1,5 +1,6 @@
 /** A sink under supervision. */
 import type { Attached, Outcome, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
+import { Batch } from '../../tasks/batch.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
 import { superviseTelling } from './telling.js'
 
@@ -34,7 +35,7 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
       return evicted ?? 0
     },
     async deliver(batch) {
-      const answer = () => supervisor.ask(() => sink.deliver(batch))
+      const answer = () => supervisor.ask(() => sink.deliver(ownCopy(batch)))
       // On standard output the reader sets the pace.
       const outcomes = usesStandardOutput ? await answer() : await calls.make(answer)
       return checkedOutcomes(supervisor, batch, outcomes)
@@ -49,6 +50,9 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
     close: () => supervisor.close(sink),
   }
 }
+
+/** A copy for one call: many a sink takes `tasks` apart with `splice`, and a retry must have all of them again. */
+const ownCopy = (batch: TaskBatch): Batch => new Batch(batch, Buffer.from(batch.bytes), [...batch.starts])
 
 /** Calls of a sink, some of which may not have answered in time: they must end before another one begins. */
 class Calls {

@@ -164,11 +164,18 @@ export class Supervisor {
     const given = begin()
     this.must(isObject(given) && Symbol.asyncIterator in given, `\`${part}\` gave ${shown(given)}`, hint)
     const iterator = given[Symbol.asyncIterator]()
+    this.must(isObject(iterator), `\`${part}\` gave an iterator that is ${shown(iterator)}`, hint)
+    // Nothing, where `for await` would throw: it isn't the end.
+    const ask = async (): Promise<IteratorResult<T, unknown>> => {
+      const result = await iterator.next()
+      this.must(isObject(result), `\`next\` of \`${part}\` gave ${shown(result)}`, hint)
+      return result
+    }
     let isPulling = false
     try {
       for (let turns = 1; ; turns += 1) {
         isPulling = true
-        const result = await next(() => iterator.next())
+        const result = await next(ask)
         if (result === undefined) return
         isPulling = false
         if (result.done) {
