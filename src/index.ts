@@ -1,4 +1,4 @@
-/** What the author of a plugin or of a configuration file may import: `import {defineSource} from 'owm-producer'`. */
+/** The public exports, for plugins and configuration files: `import { defineSource } from 'owm-producer'`. */
 export { z } from 'zod/v4'
 export { type Config, defineConfig } from './config/schema.js'
 export {

@@ -1,4 +1,4 @@
-/** What lists have no method for. */
+/** What arrays and iterables have no method for. */
 
 export function sumOf<T>(list: Iterable<T>, of: (one: T) => number): number {
   let sum = 0
@@ -6,11 +6,11 @@ export function sumOf<T>(list: Iterable<T>, of: (one: T) => number): number {
   return sum
 }
 
-/** Without what is left out, as in `compact(dead > 0 && 'some are dead', pending > 0 && 'some are pending')`. */
+/** The items but for false, null and undefined: `compact(dead > 0 && 'some are dead', more)`. */
 export const compact = <T>(...items: readonly (T | false | null | undefined)[]): T[] =>
   items.flatMap((item) => (item === false || item === null || item === undefined ? [] : [item]))
 
-/** In the order in which each key comes first. */
+/** The groups are in the order of their first items. Once Node 22 is required, `Map.groupBy` does it. */
 export function groupedBy<T, Key>(list: Iterable<T>, keyOf: (one: T) => Key): Map<Key, T[]> {
   const groups = new Map<Key, T[]>()
   for (const one of list) {

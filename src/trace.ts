@@ -1,15 +1,15 @@
 /**
- * Where a process stands, published on `node:diagnostics_channel` under
- * `owm:step` as `{at: Step}`: for tracing, and for tests that end the process there.
+ * The steps of a process, published on `node:diagnostics_channel` under `owm:step`
+ * as `{at: Step}`: for tracing, and for tests that end the process at one.
  */
 import { channel } from 'node:diagnostics_channel'
 
 export type Step =
-  // Another owm holds the outbox: with every look whether it still does.
+  // Another owm holds the outbox: once for each poll.
   | 'outbox:waiting'
-  // The lock is ours; the outbox doesn't say so yet.
+  // The lock is taken, but not yet noted in the outbox.
   | 'outbox:locked'
-  // Inside the first migration's transaction: as it begins, and before its commit.
+  // Inside the first migration's transaction: at its beginning, and before its commit.
   | 'migration:begun'
   | 'migration:written'
   | 'run:started'
@@ -28,13 +28,13 @@ export type Step =
   | 'batch:loaded'
   | 'batch:sent'
   | 'batch:answered'
-  // The acknowledgement is on the disk; most batches don't wait for one.
+  // The acknowledgement is on disk; most batches don't wait for that.
   | 'acknowledgement:written'
   | 'batch:acknowledged'
-  // Inside the transaction that puts delivered tasks back, before its commit; and behind it.
+  // The transaction that puts delivered tasks back: before its commit, and after it.
   | 'replay:written'
   | 'replay:stored'
-  // After a stretch of the history is deleted; before the commit that deletes old runs.
+  // After a part of the history is deleted; before the commit that deletes old runs.
   | 'history:deleted'
   | 'runs:deleted'
   | 'relay:ended'

@@ -2,13 +2,13 @@ interface Deadline {
   readonly ms: number
   readonly late: () => Error
   readonly signal?: AbortSignal
-  /** False where the process needn't be kept alive for it. */
+  /** Whether the timer keeps the process alive. Default: true. */
   readonly ref?: boolean
 }
 
 /**
- * Waits at most `ms` milliseconds for work that may hang for ever, and not once the signal aborts. Throws what `late`
- * gives, the signal's reason, and what `work` throws.
+ * Waits for work that may hang for ever: at most `ms` milliseconds, and until the signal aborts. Throws the error of
+ * `late` then, or the signal's reason.
  */
 export async function within<T>({ ms, late, signal, ref = true }: Deadline, work: Promise<T>): Promise<T> {
   let stop: (reason: unknown) => void = () => undefined
@@ -28,7 +28,7 @@ export async function within<T>({ ms, late, signal, ref = true }: Deadline, work
   }
 }
 
-/** The answer of `work`; undefined once `ms` milliseconds have passed, which keep no process alive. */
+/** The result of `work`; undefined after `ms` milliseconds. The timer doesn't keep the process alive. */
 export async function orLate<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {

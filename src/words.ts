@@ -1,29 +1,29 @@
-/** Numbers and long texts as people read them. */
+/** Numbers and texts for people to read. */
 
-/** A whole number with thousands separators. By hand: loading Intl takes longer than a small run. */
+/** A whole number with thousands separators. Not with Intl: loading it takes longer than a small run. */
 export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 
-/** @param words where an `s` doesn't make it */
+/** @param words the plural, if it isn't `word` and an `s` */
 export const plural = (value: number, word: string, words = `${word}s`): string =>
   `${count(value)} ${value === 1 ? word : words}`
 
 /** `12 MB`, rounded up. */
 export const megabytes = (bytes: number): string => `${count(Math.ceil(bytes / 1_000_000))} MB`
 
-/** The start of a text that is longer than so many UTF-16 units, without half a character. */
+/** A text cut to `most` UTF-16 units, without half a character. */
 export const clipped = (text: string, most: number): string =>
   (text.length > most ? `${text.slice(0, most)}…` : text).toWellFormed()
 
-/** A text with soft hyphens, spaces of no width and the like, which nobody sees, as JSON and YAML escape them. */
+/** The text with invisible characters (soft hyphens, zero-width spaces and the like) escaped as in JSON. */
 export const visible = (text: string): string =>
   text.replace(hidden, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-/** The same text without them. */
+/** The text without invisible characters. */
 export const withoutHidden = (text: string): string => text.replace(hidden, '')
 
 const hidden = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g
 
-/** How long, in the two largest units: `2 h 5 min`. */
+/** A duration in its two largest units: `2 h 5 min`. */
 export function age(milliseconds: number): string {
   const units = [
     ['d', 86_400_000],

@@ -1,12 +1,13 @@
 /**
- * Every error that owm raises on purpose, with the exit code it leads to.
+ * Every error that owm raises on purpose, with its exit code.
  *
- * What happens after an error depends on its kind, which is data on the error: `transient` is tried again, `refused`
- * makes a task a dead letter, `configuration` stops at once. An unknown error is transient: a retry does no harm,
+ * How an error is handled depends on its kind, which is data on the error: `transient` is retried, `refused` makes
+ * the task a dead letter, `configuration` stops at once. Unknown errors count as transient: a retry does no harm,
  * giving up might.
  */
+import { compact } from '../lists.js'
 
-/** Exit codes, as operators read them (those of sysexits.h where it has one). */
+/** Exit codes; those of sysexits.h where it has one. */
 export const exitCodes = {
   ok: 0,
   usage: 2,
@@ -19,23 +20,24 @@ export const exitCodes = {
   terminated: 143,
 } as const
 
-type ErrorKind = 'usage' | 'configuration' | 'transient' | 'refused' | 'outbox' | 'input' | 'interrupted'
+const kinds = ['usage', 'configuration', 'transient', 'refused', 'outbox', 'input', 'interrupted'] as const
+type ErrorKind = (typeof kinds)[number]
 
-/** Where an error carries its kind: the same key in every copy of owm, since a plugin often brings its own copy. */
+/** The key of an error's kind: the same in every copy of owm, since a plugin often brings its own copy. */
 const mark = Symbol.for('owm.error')
 
 interface OwmErrorOptions {
-  /** What the reader should do next: one sentence. */
+  /** What the operator should do next: one sentence. */
   hint?: string
   cause?: unknown
 }
 
-/** Base of all errors whose message is meant for an operator. */
+/** The base of all errors whose message is meant for operators. */
 export abstract class OwmError extends Error {
   /** Older copies of owm look for the mark on the class. */
   static readonly [mark] = true
   abstract readonly [mark]: ErrorKind
-  /** Stable, upper case, for programs: `error.code` in `--json`. */
+  /** Stable, in upper case, for programs: `error.code` in `--json`. */
   abstract readonly code: string
   abstract readonly exitCode: number
   readonly hint: string | undefined
@@ -47,7 +49,7 @@ export abstract class OwmError extends Error {
   }
 }
 
-/** A message and the next step, where there is one, as one text. */
+/** A message and its hint, if there is one, as one text. */
 export const inOneText = (message: string, hint: string | undefined): string =>
   hint === undefined ? message : `${message.replace(/\.?$/, '.')} ${hint}`
 
@@ -63,7 +65,7 @@ export class ConfigurationError extends OwmError {
   override readonly [mark] = 'configuration'
   override readonly code = 'CONFIGURATION'
   override readonly exitCode = exitCodes.configuration
-  /** The section of the configuration that is wrong, where that is known: `source`. */
+  /** The section of the configuration that is wrong, such as `source`, if it is known. */
   readonly section: string | undefined
 
   constructor(message: string, { section, ...options }: OwmErrorOptions & { section?: string | undefined } = {}) {
@@ -72,32 +74,32 @@ export class ConfigurationError extends OwmError {
   }
 }
 
-/** Several settings are wrong: the message lists them all. */
+/** Several settings are wrong: the message lists them. */
 export class ConfigurationErrors extends ConfigurationError {
   readonly all: readonly ConfigurationError[]
 
   constructor(all: readonly ConfigurationError[]) {
     const shown = all.slice(0, 20).map(({ message, hint }) => `- ${message}${hint === undefined ? '' : ` ${hint}`}`)
-    const rest = all.length > shown.length ? [`and ${all.length - shown.length} more`] : []
-    super([`The configuration has ${all.length} mistakes:`, ...shown, ...rest].join('\n'), {
+    const rest = all.length > shown.length && `and ${all.length - shown.length} more`
+    super(compact(`The configuration has ${all.length} mistakes:`, ...shown, rest).join('\n'), {
       hint: 'Correct them, then run `owm config check` again.',
     })
     this.all = all
   }
 }
 
-/** Each of several mistakes, or the one. */
+/** Each of the mistakes if there are several, else the error itself. */
 export const mistakesIn = (error: OwmError): readonly OwmError[] =>
   error instanceof ConfigurationErrors ? error.all : [error]
 
-/** It may work next time: tried again, then left in the outbox. */
+/** It may work next time: retried, then left in the outbox. */
 export class TransientError extends OwmError {
   override readonly [mark] = 'transient'
   override readonly code: string = 'NOT_HANDED_OVER'
   override readonly exitCode = exitCodes.notDelivered
   /**
-   * Milliseconds for which the other side asked to be left alone, where it did: no retry comes earlier. Infinity where
-   * only another start can help: there is no retry then, and the circuit stays as it is.
+   * Milliseconds that the other side asked to wait before a retry. Infinity if only another start can help: then there
+   * is no retry, and the circuit stays as it is.
    */
   readonly retryAfterMs: number | undefined
 
@@ -110,52 +112,52 @@ export class TransientError extends OwmError {
   }
 }
 
-/** A source failed for good in this run; the next start reads on where it stopped. */
+/** A source failed, retries included; the next start continues where it stopped. */
 export class SourceError extends TransientError {
   override readonly code = 'SOURCE'
 }
 
-/** A source can't read on from its checkpoint, since what it reads has changed: it is read anew, and nothing twice. */
+/** A source can't continue from its checkpoint, as its list has changed: it is read from the start, nothing twice. */
 export class ResumePointError extends TransientError {
   override readonly code = 'RESUME_POINT'
 }
 
-/** The circuit is open: the sink wasn't asked. */
+/** The circuit is open: no call was made. */
 export class CircuitOpenError extends TransientError {
   override readonly code = 'CIRCUIT_OPEN'
 }
 
-/** The sink is full, by its own policy: the rest stays in the outbox. */
+/** The sink has reached its configured bound: the rest stays in the outbox. */
 export class SinkFullError extends TransientError {
   override readonly code = 'SINK_FULL'
 }
 
-/** Another owm works on this outbox. */
+/** Another process holds this outbox. */
 export class OutboxBusyError extends TransientError {
   override readonly code = 'OUTBOX_BUSY'
 }
 
-/** A batch doesn't fit behind the last task that the sink took: the relay compares with the sink before it goes on. */
+/** A batch doesn't follow the last task that the sink took: the relay compares with the sink, then continues. */
 export class ChangedError extends TransientError {
   override readonly code = 'CHANGED'
 }
 
-/** Another process, or a copy of the outbox, has attached to the sink or taken the outbox: this one stops. */
+/** Another process or a copy of the outbox has attached to the sink, or another one took the outbox: this one stops. */
 export class SupersededError extends TransientError {
   override readonly code = 'SUPERSEDED'
 }
 
-/** The sink lost tasks that can't be delivered again from the history. */
+/** The sink lost tasks that the history can't replace. */
 export class SinkLostError extends TransientError {
   override readonly code = 'SINK_LOST'
 }
 
-/** Outbox, receipt, sink or source say different things of a slot. */
+/** Outbox, receipt, sink and source disagree about a slot. */
 export class DifferentError extends TransientError {
   override readonly code = 'DIFFERENT'
 }
 
-/** The sink will never take this batch as it is; its tasks are tried one by one. */
+/** The sink will never take this batch as it is: it is delivered in halves, down to single tasks. */
 export class RefusedError extends OwmError {
   override readonly [mark] = 'refused'
   override readonly code = 'REFUSED'
@@ -169,14 +171,14 @@ export class OutboxError extends OwmError {
   override readonly exitCode = exitCodes.outbox
 }
 
-/** Locations were rejected, and the caller asked to be told by the exit code (`--strict`). */
+/** The list can't be used, or locations were rejected and `--strict` makes that an error. */
 export class InputRejectedError extends OwmError {
   override readonly [mark] = 'input'
   override readonly code = 'INPUT_REJECTED'
   override readonly exitCode = exitCodes.inputRejected
 }
 
-/** A plan exceeds a limit of the weather API, and the caller asked to be told by the exit code (`--check`). */
+/** A plan exceeds a limit of the weather API, and `--check` makes that an error. */
 export class OverLimitError extends OwmError {
   override readonly [mark] = 'input'
   override readonly code = 'OVER_LIMIT'
@@ -197,50 +199,40 @@ export class InterruptedError extends OwmError {
   }
 }
 
-/** The kind of an error that some copy of owm raised; undefined for all others. */
+/** The kind of an error that any copy of owm raised; undefined for other errors. */
 export function errorKindOf(thrown: unknown): ErrorKind | undefined {
   if (!(thrown instanceof Error)) return undefined
-  const kind: unknown = mark in thrown ? thrown[mark] : undefined
-  if (isKind(kind)) return kind
-  // A copy from before errors had a kind marks their classes, and the errors have their exit code.
+  const marked: unknown = mark in thrown ? thrown[mark] : undefined
+  const kind = kinds.find((one) => one === marked)
+  if (kind !== undefined) return kind
+  // In older versions errors had no kind: their classes are marked, and they have an exit code.
   const isMarked = typeof thrown.constructor === 'function' && mark in thrown.constructor
-  return isMarked && 'exitCode' in thrown ? kindBefore(thrown.exitCode, codeOf(thrown)) : undefined
+  return isMarked && 'exitCode' in thrown ? kindByExitCode(thrown.exitCode, codeOf(thrown)) : undefined
 }
 
-const kinds: readonly unknown[] = [
-  'usage',
-  'configuration',
-  'transient',
-  'refused',
-  'outbox',
-  'input',
-  'interrupted',
-] satisfies ErrorKind[]
-const isKind = (value: unknown): value is ErrorKind => kinds.includes(value)
-
-function kindBefore(exitCode: unknown, code: string): ErrorKind | undefined {
+function kindByExitCode(exitCode: unknown, code: string): ErrorKind | undefined {
   if (exitCode === exitCodes.notDelivered) return code === 'REFUSED' ? 'refused' : 'transient'
   return exitCode === exitCodes.configuration ? 'configuration' : undefined
 }
 
-/** Whether an error was raised on purpose, by this copy of owm or by a plugin's own; with `code`, that very error. */
+/** Whether an error was raised on purpose, by this copy of owm or a plugin's; with `code`, whether it is that one. */
 export const isOwmError = (thrown: unknown, code?: string): thrown is OwmError =>
   errorKindOf(thrown) !== undefined && (code === undefined || codeOf(thrown) === code)
 
-/** Milliseconds for which the other side asked to be left alone; 0 where it didn't. */
+/** Milliseconds that the other side asked to wait; 0 if it didn't. */
 export const retryAfterOf = (thrown: unknown): number =>
   isOwmError(thrown) && 'retryAfterMs' in thrown && typeof thrown.retryAfterMs === 'number' ? thrown.retryAfterMs : 0
 
-/** An error in words, with the next step where it names one. */
+/** An error's message, and its hint if it has one. */
 export function withHint(thrown: unknown): string {
   const error = toError(thrown)
   return inOneText(error.message, isOwmError(error) ? error.hint : undefined)
 }
 
-/** What was thrown, as an error: anything can be thrown in JavaScript. */
+/** What was thrown, as an Error: JavaScript can throw anything. */
 export function toError(thrown: unknown): Error {
   try {
-    // Both may throw: a getter, a proxy that was revoked, an object that no text can be made of.
+    // Reading it may throw: a getter, a revoked proxy, an object that can't be converted to text.
     if (thrown instanceof Error && typeof thrown.message === 'string') return thrown
     if (typeof thrown !== 'object' || thrown === null) return new Error(String(thrown))
     const [code, message] = [Reflect.get(thrown, 'code'), Reflect.get(thrown, 'message')]
@@ -251,15 +243,15 @@ export function toError(thrown: unknown): Error {
   }
 }
 
-/** The `code` of an error of owm, the system or a driver ('' where it has none). */
+/** The `code` of an error of owm, the system or a driver; '' if it has none. */
 export function codeOf(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
 
-/** Whether a disk had no room for a file, or failed: no other setting mends that. */
+/** Whether a disk was full or failed: no setting fixes that. */
 export const isOfDisk = (thrown: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO'].includes(codeOf(thrown))
 
-/** Not CERT_NOT_YET_VALID: that passes, often as soon as a clock has been set. */
+/** Without CERT_NOT_YET_VALID: that passes, often as soon as the clock is set. */
 const certificateCodes = new Set([
   'CA_KEY_TOO_SMALL',
   'CA_MD_TOO_WEAK',
@@ -284,10 +276,10 @@ const certificateCodes = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
 
-/** Whether a TLS certificate wasn't trusted: no retry helps. */
+/** Whether a TLS certificate isn't trusted: a retry can't help. */
 export const isDistrusted = (thrown: unknown): boolean => certificateCodes.has(codeOf(thrown))
 
-/** More locations came than `source.maxLocations` allows. */
+/** The error of a source that gave more locations than `source.maxLocations`. */
 export const endlessSource = (name: string, maxLocations: number): ConfigurationError =>
   new ConfigurationError(`The source ${name} gave more than ${maxLocations} locations: it may never end.`, {
     hint: 'If there are really so many, raise source.maxLocations.',

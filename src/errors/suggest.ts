@@ -1,12 +1,12 @@
 import { closest, distance } from 'fastest-levenshtein'
 
-/** How far a name may be from the one that was meant. */
+/** The greatest edit distance from the name that was meant. */
 const farthest = (given: string): number => Math.max(2, given.length / 3)
 
-/** `min_locations` and `minlocations` are `minLocations`. */
+/** So that `min_locations` and `minlocations` match `minLocations`. */
 const plain = (name: string): string => name.toLowerCase().replace(/[-_]/g, '')
 
-/** The known name that a misspelt one most likely stands for, or undefined. */
+/** The known name that a misspelt one most likely means, or undefined. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined
   const names = new Map(known.map((name) => [plain(name), name]))
@@ -14,7 +14,7 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return distance(plain(given), found) <= farthest(given) ? names.get(found) : undefined
 }
 
-/** The same of names that come one by one, of which no other is kept. */
+/** Finds the nearest of names that come one by one, and keeps no other in memory. */
 export class Nearest {
   found: string | undefined
   readonly #given: string

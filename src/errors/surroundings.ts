@@ -1,7 +1,7 @@
-/** Errors of the surroundings that look like faults of owm: in words, with what to do. */
+/** Explains errors of the environment that look like bugs of owm. */
 import { ConfigurationError, codeOf, TransientError } from './index.js'
 
-/** The error in words where it is one of these; any other error as it is. */
+/** An error that says what to do, if this is one of them; any other error as it is. */
 export function ofSurroundings(error: Error): Error {
   if ('syscall' in error && error.syscall === 'uv_cwd')
     return new ConfigurationError('The working directory has been deleted.', {
