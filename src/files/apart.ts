@@ -1,20 +1,21 @@
-/** The files that a configuration names: owm writes to each in its own way, and would lose what another one holds. */
+/** Keeps the files of a configuration apart: owm writes to each in its own way, and would destroy what another holds. */
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
+import { compact } from '../lists.js'
 import { statIfThere } from './folders.js'
 
 export interface NamedFile {
-  /** What names it: `sink.path`. */
+  /** The setting that names it: `sink.path`. */
   readonly key: string
   readonly path: string
-  /** The files that belong to it, by what stands behind its name: `outbox.db-wal`. */
+  /** Matches what follows its name in files that belong to it: `-wal` of `outbox.db-wal`. */
   readonly beside?: RegExp
-  /** An ending that such files have behind that: `.prom` for `owm-0-of-3.prom`. */
+  /** The ending that such files share with it: `.prom` of `owm-0-of-3.prom`. */
   readonly ending?: string
 }
 
-/** Throws ConfigurationError where two of them are one file, by whatever name, or one is a file beside another. */
+/** Throws ConfigurationError if two are the same file, by whatever names, or one belongs to another. */
 export async function mustBeApart(files: readonly NamedFile[]): Promise<void> {
   const together = await togetherIn(files)
   if (!together) return
@@ -24,11 +25,11 @@ export async function mustBeApart(files: readonly NamedFile[]): Promise<void> {
     : new ConfigurationError(`${owned.key} is a file that belongs to ${owner.key}, ${owned.place}.`, { hint })
 }
 
-/** Two files that are one, or of which one stands beside the other; undefined where all are apart. */
+/** The first two that are the same file, or of which one belongs to the other; undefined if there are none. */
 export async function togetherIn(
   files: readonly NamedFile[],
-): Promise<{ owner: Found; owned: Found; isSame: boolean } | undefined> {
-  const all = (await Promise.all(files.map(found))).filter((file) => file !== undefined)
+): Promise<{ owner: PlacedFile; owned: PlacedFile; isSame: boolean } | undefined> {
+  const all = compact(...(await Promise.all(files.map(placed))))
   for (const [index, one] of all.entries())
     for (const other of all.slice(index + 1)) {
       const isSame = one.place === other.place || (one.id !== undefined && one.id === other.id)
@@ -40,15 +41,15 @@ export async function togetherIn(
 
 const hint = 'owm writes to both of them: name another file for one.'
 
-interface Found extends NamedFile {
-  /** The path without links, also where the file isn't there yet. */
+interface PlacedFile extends NamedFile {
+  /** The path without links, even if the file doesn't exist yet. */
   readonly place: string
-  /** Hard links to one file have the same. */
+  /** The same for all hard links to a file; undefined if it doesn't exist yet. */
   readonly id: string | undefined
 }
 
-/** Undefined for a terminal, a pipe or a device, which nothing is lost in. */
-async function found(file: NamedFile): Promise<Found | undefined> {
+/** Undefined for a terminal, a pipe or a device, which have no contents to destroy. */
+async function placed(file: NamedFile): Promise<PlacedFile | undefined> {
   const { path } = file
   const there = await statIfThere(path)
   if (there)
@@ -57,7 +58,8 @@ async function found(file: NamedFile): Promise<Found | undefined> {
   return { ...file, place: join(folder, basename(path)), id: undefined }
 }
 
-function isBeside({ place, beside, ending = '' }: Found, other: Found): boolean {
+/** Whether `other` belongs to the first file. */
+function isBeside({ place, beside, ending = '' }: PlacedFile, other: PlacedFile): boolean {
   const begin = place.slice(0, place.length - ending.length)
   if (!beside || !other.place.startsWith(begin) || !other.place.endsWith(ending)) return false
   return beside.test(other.place.slice(begin.length, other.place.length - ending.length))

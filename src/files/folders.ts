@@ -1,27 +1,36 @@
-/** What is in a folder, and folders that owm makes. */
+/** Files that may not exist, and folders. */
 import type { Stats } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../errors/index.js'
 
 /**
- * Makes a folder where there is none, and those above it. One by one: with `recursive` Node 20 never returns where the
- * system answers ENOENT although the folder above is there, as in /proc.
+ * Creates a folder and its parents, unless they exist. One by one: `recursive` in Node 20 never returns if the system
+ * answers ENOENT although the parent exists, as in /proc.
  */
 export async function makeFolder(path: string, mode?: number): Promise<void> {
   if (await isFolder(path)) return
   if (dirname(path) !== path) await makeFolder(dirname(path), mode)
   await mkdir(path, { mode }).catch(async (error: unknown) => {
-    if (!(await isFolder(path))) throw error // else somebody was faster
+    if (!(await isFolder(path))) throw error // else another process was faster
   })
 }
 
-/** Undefined where there is nothing, or nothing that may be looked at. */
+/** The nearest parent folder of a path that exists, without links. */
+export async function folderOf(path: string): Promise<string> {
+  const folder = dirname(path)
+  return realpath(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT' && folder !== path) return folderOf(folder)
+    throw error
+  })
+}
+
+/** Undefined if the file doesn't exist, or may not be examined. */
 export const statIfThere = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
 
-/** What a call of `node:fs/promises` gives; undefined where the file isn't there. Other errors are thrown. */
-export function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
-  return found.catch((error: unknown) => {
+/** The result of a call of `node:fs/promises`; undefined if the file doesn't exist. Other errors are thrown. */
+export function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
+  return result.catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
   })

@@ -1,6 +1,6 @@
 /**
- * A lock that the operating system releases when the process ends, however it ends: the write lock of a SQLite
- * database that stays empty, which SQLite takes with fcntl.
+ * A lock that the operating system releases when the process ends, in whatever way: SQLite's write lock (fcntl) on a
+ * database that stays empty.
  */
 import { readFile, readlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,13 +10,13 @@ import { codeOf } from '../errors/index.js'
 import { step } from '../trace.js'
 import { checkDatabase, prepareLock, statsOf } from './rules.js'
 
-/** Milliseconds between two tries of a process that waits. */
+/** Milliseconds between two attempts of a process that waits. */
 const pollEvery = 100
 
-/** The process namespace outside of all containers (PROC_PID_INIT_INO of Linux): from there every lock is seen. */
+/** Linux' initial process namespace (PROC_PID_INIT_INO), outside all containers: there every lock is listed. */
 const outermost = 'pid:[4026531836]'
 
-/** Whether a process has the lock of an outbox; undefined where that can't be told. */
+/** Whether a process holds the lock of an outbox; undefined if that can't be determined. */
 export async function isLocked(outbox: string): Promise<boolean | undefined> {
   const path = `${outbox}-lock`
   const [locks, lock, namespace] = await Promise.all([
@@ -26,11 +26,11 @@ export async function isLocked(outbox: string): Promise<boolean | undefined> {
   ])
   if (!lock) return false
   // `1: POSIX  ADVISORY  WRITE 1234 fe:00:131090 1073741825 1073741825`: device and inode, then the bytes. The device
-  // isn't compared: of btrfs and overlayfs, `stat` tells another one. The byte is the one of SQLite's write lock.
+  // isn't compared, as `stat` gives another one on btrfs and overlayfs. The byte is that of SQLite's write lock.
   const isListed = locks?.includes(`:${lock.ino} 1073741825 `) === true
   if (!isListed && locks !== undefined && namespace === outermost) return false
-  // It may be a lock of another file system's file, and a container isn't told of the locks of other ones: who gets the
-  // lock knows that nobody has it.
+  // What is listed may be a file of another file system with that inode, and a container doesn't see other containers'
+  // locks: only taking the lock proves that it is free.
   const taken = await FileLock.tryTake(path).catch(() => 'refused' as const)
   if (taken === 'refused') return isListed || undefined
   await taken?.release()
@@ -45,8 +45,8 @@ export class FileLock {
   }
 
   /**
-   * The lock on `path`, a file of its own, which is made (mode 0600) where it's missing; undefined where another
-   * process holds it. Throws RefusedFile, and what the system and SQLite throw.
+   * Takes the lock on `path`, a file of its own, which is created (mode 0600) if it is missing; undefined if another
+   * process holds it. Throws RefusedFile, or an error of the system or SQLite.
    */
   static async tryTake(path: string): Promise<FileLock | undefined> {
     await prepareLock(path)
@@ -62,7 +62,7 @@ export class FileLock {
         // guard: one-process
         connection.exec('PRAGMA journal_mode = OFF; BEGIN IMMEDIATE', (error) => (error ? reject(error) : resolve())),
       )
-      await checkDatabase(path) // somebody may have been faster than SQLite
+      await checkDatabase(path) // it may have been replaced before SQLite opened it
       return lock
     } catch (error) {
       await lock.release()
@@ -71,7 +71,7 @@ export class FileLock {
     }
   }
 
-  /** Waits for the lock, `ms` milliseconds at most; undefined where they pass or `signal` aborts first. */
+  /** Waits for the lock, `ms` milliseconds at most; undefined if they pass or `signal` aborts first. */
   static async take(path: string, signal: AbortSignal, ms: number): Promise<FileLock | undefined> {
     for (const started = performance.now(); ; ) {
       const lock = await FileLock.tryTake(path)

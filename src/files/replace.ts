@@ -1,28 +1,28 @@
-/** Small files that are written whole, and read whole. */
+/** Reads and writes small files as a whole. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, lstat, open, rename, rm, writeFile } from 'node:fs/promises'
 
 /**
- * Writes a file in one step: whoever reads it sees all of it, or what was there before. A link at its place is
- * replaced, not followed.
+ * Writes a file atomically: readers see the old text or the new one. A symbolic link at `path` is replaced, not
+ * followed.
  * @param mode of the file, whatever the umask is
  */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const fresh = `${path}.${randomUUID()}`
+  const temporary = `${path}.${randomUUID()}`
   try {
-    await writeFile(fresh, text, { flag: 'wx', mode })
-    await chmod(fresh, mode)
-    await rename(fresh, path)
+    await writeFile(temporary, text, { flag: 'wx', mode })
+    await chmod(temporary, mode)
+    await rename(temporary, path)
   } catch (error) {
-    await rm(fresh, { force: true })
+    await rm(temporary, { force: true })
     throw error
   }
 }
 
 /**
- * Writes over a small file that is there, in place: a full disk has room for that, and the folder may be read-only.
- * Whoever reads it meanwhile may see a part.
+ * Overwrites an existing small file in place, for a full disk or a read-only folder. Readers may see a part of it
+ * meanwhile.
  */
 export async function overwriteFile(path: string, text: string): Promise<void> {
   const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants
@@ -35,19 +35,19 @@ export async function overwriteFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** Whether there is a file that belongs to another user. */
+/** Whether there is a file, and it belongs to another user. */
 export async function isAnothers(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => undefined)
-  return found !== undefined && process.getuid !== undefined && found.uid !== process.getuid()
+  const stats = await lstat(path).catch(() => undefined)
+  return stats !== undefined && process.getuid !== undefined && stats.uid !== process.getuid()
 }
 
-/** What is in a regular file of this user's, up to 64 KiB; undefined where there is none. */
+/** The text of a regular file of this user's, of 64 KiB at most; undefined if there is no such file. */
 export async function readOwnFile(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined)
   try {
-    const found = await file?.stat()
-    const isOwn = found?.isFile() && found.size <= 65_536 && [found.uid, undefined].includes(process.getuid?.())
+    const stats = await file?.stat()
+    const isOwn = stats?.isFile() && stats.size <= 65_536 && [stats.uid, undefined].includes(process.getuid?.())
     return isOwn ? await file?.readFile('utf8') : undefined
   } finally {
     await file?.close()

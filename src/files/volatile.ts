@@ -1,24 +1,24 @@
-/** Whether a file survives a restart of the machine. */
+/** Whether a file survives a reboot. */
 import { realpath, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, sep } from 'node:path'
-import { codeOf } from '../errors/index.js'
+import { sep } from 'node:path'
+import { folderOf } from './folders.js'
 
-/** Linux' numbers of file systems that are memory. */
+/** Linux' magic numbers of file systems in memory. */
 const inMemory: readonly number[] = [0x01021994, 0x858458f6] // tmpfs, ramfs
 
-/** What a start of the machine empties. */
+/** Folders that are emptied at boot. */
 const emptied = (): string[] => ['/tmp', '/run', '/dev/shm', tmpdir()]
 
 interface Volatile {
-  /** Whether somebody empties the folder; else it is in memory. */
+  /** Whether it is in one of the folders that are emptied; else it is in memory. */
   readonly isEmptied: boolean
   readonly why: string
 }
 
 /**
- * Why a file that is there, or will be, is lost with the next restart; undefined where it may stay, or where its folder
- * can't be looked at: whoever opens the file says that.
+ * Why a file, existing or not, is lost with the next reboot; undefined if it may stay, or if its folder can't be
+ * examined: then opening the file fails, too.
  */
 export async function volatileAt(path: string): Promise<Volatile | undefined> {
   try {
@@ -34,13 +34,4 @@ export async function volatileAt(path: string): Promise<Volatile | undefined> {
   } catch {
     return undefined
   }
-}
-
-/** The nearest folder above a path that is there, without links. */
-export async function folderOf(path: string): Promise<string> {
-  const folder = dirname(path)
-  return realpath(folder).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT' && folder !== path) return folderOf(folder)
-    throw error
-  })
 }

@@ -1,6 +1,6 @@
 /**
  * A batch of tasks, from the encoder to the wire: the bytes that the outbox stores, a JSON array with one task a
- * line. SQLite's json_each reads it, and it can be cut without parsing, since JSON text has no raw line feed.
+ * line. SQLite's json_each reads it, and it can be split without parsing, as JSON text has no raw line feeds.
  */
 import type { Link, TaskBatch } from '../plugin.js'
 import { Utf8 } from './bytes.js'
@@ -9,13 +9,13 @@ import { maxTaskBytes } from './encode.js'
 const [open, between, close] = [Buffer.from('['), Buffer.from(',\n'), Buffer.from(']')]
 const [comma, lineFeed, brace] = [0x2c, 0x0a, 0x7b]
 
-/** Whose tasks they are, and where they stand: what a batch is before its bytes. */
+/** What identifies a batch, besides its bytes. */
 type BatchPlace = Pick<TaskBatch, 'outboxId' | 'runId' | 'slot' | 'firstSeq' | 'link'>
 
-/** Of a batch that isn't stored yet: the outbox gives it its place. */
+/** The place of a batch that isn't stored yet: the outbox assigns one. */
 const nowhere: BatchPlace = { outboxId: '', runId: '', slot: '', firstSeq: 0 }
 
-/** The one TaskBatch there is; immutable. */
+/** The only implementation of TaskBatch; immutable. */
 export class Batch implements TaskBatch {
   readonly outboxId: string
   readonly runId: string
@@ -43,7 +43,7 @@ export class Batch implements TaskBatch {
     return batch
   }
 
-  /** A batch as it was stored; undefined where the bytes don't hold `count` tasks. */
+  /** A batch from its stored bytes; undefined if they don't hold `count` tasks. */
   static stored(place: BatchPlace, bytes: Buffer, count: number): Batch | undefined {
     const starts = [open.length]
     if (bytes[open.length] !== brace) return undefined
@@ -64,11 +64,9 @@ export class Batch implements TaskBatch {
     return this.firstSeq + this.count - 1
   }
 
-  /** Most of their cost is in making the strings, so that is done when somebody asks for them. */
+  /** Created on first access: not every sink needs strings. */
   get tasks(): readonly string[] {
-    if (!this.#tasks) {
-      this.#tasks = joined(this).toString().split(between.toString())
-    }
+    this.#tasks ??= joined(this).toString().split(between.toString())
     return this.#tasks
   }
 
@@ -77,7 +75,7 @@ export class Batch implements TaskBatch {
     return this.bytes.toString('utf8', from, next - between.length)
   }
 
-  /** The tasks from index `from` to `to`, at most to the end; this very batch where that is all of them. */
+  /** The tasks at index `from` to `to` (excluded; at most `count`); the batch itself if that is all of them. */
   slice(from: number, to: number): Batch {
     if (from === 0 && to >= this.count) return this
     const { outboxId, runId, slot, firstSeq } = this
@@ -85,7 +83,7 @@ export class Batch implements TaskBatch {
     return new Batch(place, this.bytes, this.starts.slice(from, to + 1))
   }
 
-  /** The same tasks in another place. */
+  /** The same tasks at another place. */
   at(place: Partial<BatchPlace>): Batch {
     const { outboxId, runId, slot, firstSeq, link } = this
     return new Batch({ outboxId, runId, slot, firstSeq, link, ...place }, this.bytes, this.starts)
@@ -98,18 +96,18 @@ export function joined({ bytes, starts }: Pick<TaskBatch, 'bytes' | 'starts'>): 
   return Buffer.from(bytes.buffer, bytes.byteOffset + first, last - between.length - first)
 }
 
-/** Writes tasks one behind the other: `next`, then `keep` or `drop`. What is neither kept nor dropped is gone. */
+/** Collects tasks: write each to `next()`, then `keep` or `drop` it. A task that is neither is overwritten. */
 export class BatchWriter {
   readonly #text = new Utf8(2 * maxTaskBytes)
   #starts: number[] = []
-  /** Where what was kept ends. */
+  /** The end of the kept tasks. */
   #kept = 0
 
   get count(): number {
     return this.#starts.length
   }
 
-  /** Where one more task is to be written. */
+  /** The buffer to write the next task to. */
   next(): Utf8 {
     const text = this.#text
     text.end = this.#kept
@@ -124,20 +122,20 @@ export class BatchWriter {
     this.#kept = this.#text.end
   }
 
-  /** Takes out what was written since `next`, and returns it. */
+  /** Removes what was written since `next`, and returns it. */
   drop(): string {
     const task = this.#text.toString(this.#start)
     this.#text.end = this.#kept
     return task
   }
 
-  /** All that was kept, as a batch that has no place yet; then begins anew. */
+  /** The kept tasks, as a batch without a place; then starts over. */
   take(): Batch {
     const text = this.#text
     text.end = this.#kept
     text.put(close)
     const starts = [...this.#starts, this.#kept + between.length]
-    // Outside of V8's heap, where it would be moved about while it waits.
+    // Outside V8's heap, where the garbage collector would move it about while it waits.
     const batch = new Batch(nowhere, Buffer.from(text.written()), starts)
     this.#kept = 0
     this.#starts = []

@@ -1,15 +1,15 @@
 /**
- * Text under construction, as UTF-8 in a buffer that is used again and again.
- * As strings, a task's two dozen pieces took half as long again to join, and
- * lived just long enough to be moved twice by the garbage collector.
+ * Builds text as UTF-8 in a reused buffer. Joining a task's two dozen pieces as
+ * strings took half as long again, and they lived just long enough to be moved
+ * twice by the garbage collector.
  */
 const [quote, backslash, hyphen, point, zero] = [0x22, 0x5c, 0x2d, 0x2e, 0x30]
 
-/** As many as a loop copies in the time of a call. */
+/** Up to this many bytes, a loop is faster than a call. */
 const fewBytes = 24
 
 export class Utf8 {
-  /** Bytes that are written; may be set back. */
+  /** The number of bytes written; may be set back. */
   end = 0
   #bytes: Buffer
 
@@ -17,7 +17,7 @@ export class Utf8 {
     this.#bytes = Buffer.alloc(size)
   }
 
-  /** Makes sure that so many more bytes fit. Nothing else looks. */
+  /** Makes room for `more` bytes. The other methods don't grow the buffer. */
   reserve(more: number): void {
     if (this.end + more <= this.#bytes.length) return
     this.#bytes = Buffer.concat([this.written()], 2 * (this.end + more))
@@ -26,19 +26,19 @@ export class Utf8 {
   put(more: Uint8Array): void {
     const bytes = this.#bytes
     const { end } = this
-    // A loop, here and below: a call takes longer for so few bytes.
+    // A loop here and below: for so few bytes a call takes longer.
     if (more.length > fewBytes) bytes.set(more, end)
     else for (let index = 0; index < more.length; index++) bytes[end + index] = more[index] ?? 0
     this.end = end + more.length
   }
 
-  /** Text from elsewhere, byte `from` to `to`. */
+  /** Appends the bytes `from` to `to` (excluded) of another buffer. */
   copy(bytes: Uint8Array, from: number, to: number): void {
     this.#bytes.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from), this.end)
     this.end += to - from
   }
 
-  /** Throws where it doesn't fit: Node's `write` would cut it. */
+  /** Throws RangeError if it doesn't fit: Node's `write` would truncate it. */
   text(text: string): void {
     const bytes = this.#bytes
     const { end } = this
@@ -59,14 +59,14 @@ export class Utf8 {
     this.end = end + text.length
   }
 
-  /** A string or a finite number as JSON writes it; of a bigint all digits. */
+  /** A string or a finite number as JSON; a bigint with all its digits. */
   json(value: string | number | bigint): void {
     if (typeof value === 'number') this.number(value)
     else if (typeof value === 'bigint') this.text(String(value))
     else this.quoted(value)
   }
 
-  /** A string as JSON writes it. */
+  /** A string as JSON. */
   quoted(text: string): void {
     const bytes = this.#bytes
     const start = this.end + 1
@@ -83,12 +83,12 @@ export class Utf8 {
     this.end = start + text.length + 1
   }
 
-  /** A finite number as JSON writes it. */
+  /** A finite number as JSON. */
   number(value: number): void {
     const size = Math.abs(value)
     const millionths = Math.round(size * 1e6)
-    // Nine digits, six of them behind the point, tell doubles apart with room to spare, so these digits are the
-    // shortest text. For coordinates, this takes a tenth of the time of `String`.
+    // Doubles are precise to more than nine digits, so these (at most six of them decimals) are the shortest text
+    // of this one. For coordinates this takes a tenth of the time of `String`.
     if (millionths > 999_999_999 || millionths / 1e6 !== size) {
       this.text(String(value))
       return
@@ -115,13 +115,14 @@ export class Utf8 {
     for (let at = 0, digit = 0; at < 36; at++)
       bytes[end + at] = at === 8 || at === 13 || at === 18 || at === 23 ? hyphen : digits.charCodeAt(digit++)
     bytes[end + 14] = '5'.charCodeAt(0)
-    // The variant takes two bits. A digit's code ends in its own last two bits; a to f begin one further.
+    // The variant takes the upper two bits of a digit; its lower two are those of its character code, for a to f of
+    // the code plus one.
     const code = digits.charCodeAt(16)
     bytes[end + 19] = '89ab'.charCodeAt((code > 0x60 ? code + 1 : code) & 3)
     this.end = end + 36
   }
 
-  /** A view of them; `reserve` may leave it behind. */
+  /** A view of the bytes written; `reserve` may reallocate the buffer behind it. */
   written(): Uint8Array {
     return this.#bytes.subarray(0, this.end)
   }

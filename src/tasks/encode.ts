@@ -1,4 +1,4 @@
-/** From a checked place to the bytes of its task: pure. */
+/** Encodes a checked place as the bytes of its task. Pure. */
 import type { Location } from '../plugin.js'
 import { Utf8 } from './bytes.js'
 import { keyBytes, maxExtraChars, writeExtras } from './extras.js'
@@ -6,16 +6,16 @@ import { idDigits } from './id.js'
 import { defaultHours, type Place, placeOf } from './place.js'
 import { orRejection, Rejection } from './rejection.js'
 
-/** The extras and, with room to spare, all the rest: three bytes a character, six characters where JSON escapes one. */
+/** The extras and, generously, the rest: three bytes a character, and six characters for one that JSON escapes. */
 export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
 
 /**
- * Makes the function that writes a location's task, for one slot, as JSON text of up to `maxTaskBytes`, and returns
- * the 32 hexadecimal digits of its id (see `idDigits`). What it wrote before it found a Rejection is left there.
+ * Returns a function that writes a location's task for one slot, as JSON text of up to `maxTaskBytes`, and returns
+ * the 32 hexadecimal digits of its id (see `idDigits`). If it returns a Rejection, a part of the task is left written.
  *
  * @param slot the scheduled time, as `normalSlot` writes it
  * @param namespace see tasks/id
- * @param traceparent goes with each task under this key, where it is given
+ * @param traceparent added to each task under this key, if given
  */
 export function taskEncoder(
   slot: string,
@@ -60,11 +60,11 @@ function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void
   task.number(historicalHours)
 }
 
-/** Makes the function that turns a location into its task in one slot, or in a window, as JSON text. */
+/** Returns a function that turns a location into its task in one slot, or in a window, as JSON text. */
 export function taskMaker(
-  ...given: Parameters<typeof taskEncoder>
+  ...run: Parameters<typeof taskEncoder>
 ): (location: Location, window?: string) => string | Rejection {
-  const encode = taskEncoder(...given)
+  const encode = taskEncoder(...run)
   const task = new Utf8(maxTaskBytes)
   return (location, window) => {
     const place = placeOf(location)
@@ -75,11 +75,11 @@ export function taskMaker(
   }
 }
 
-/** Every task begins so, and goes on with its id. */
+/** The beginning of every task; its id follows. */
 export const beginningOfTask = '{"task_id":"'
 const startOfTask = Buffer.from(beginningOfTask)
 
-/** The id of a task as owm writes it, of which the beginning is enough; undefined where a text begins otherwise. */
+/** The id of a task that owm wrote, from its beginning; undefined if the text begins otherwise. */
 export const taskIdAtStart = (text: string): string | undefined =>
   /^\{"task_id":"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})"/.exec(text)?.[1]
 

@@ -1,21 +1,21 @@
-/** A location's extra keys: those that owm doesn't know travel with the task, under snake_case names. */
+/** A location's extra keys: those unknown to owm go into the task under snake_case names. */
 import type { Location } from '../plugin.js'
 import type { Utf8 } from './bytes.js'
-import { exactJson, Twice } from './json/exact.js'
+import { exactJson, RepeatedKey } from './json/exact.js'
 import { mustBeReadable, Rejection, shown } from './rejection.js'
 import { ownKeys } from './task.js'
 
-/** Characters of all extra keys and values of a task together. */
+/** The most characters of all extra keys and values of a task. */
 export const maxExtraChars = 64 * 1024
-/** SQLite's JSON functions read 1,000 levels, Python's decoder about as many: nobody means that. */
+/** SQLite's JSON functions read 1,000 levels, Python's decoder about as many; deeper input is never intended. */
 const maxExtraDepth = 64
 
-/** How a key begins inside a task: `,"name":`. */
+/** A key as it stands inside a task: `,"name":`. */
 export const keyBytes = (name: string): Uint8Array => Buffer.from(`,${JSON.stringify(name)}:`)
 
 /**
- * Appends the location's other keys, snake_case; empty ones and NaN, which is no value, are left out.
- * @param reserved a name that none of them may have, besides owm's own
+ * Appends the location's extra keys, but for those without a value (empty, NaN). Throws Rejection.
+ * @param reserved a name, besides owm's own, that no key may have
  */
 export function writeExtras(location: Location, task: Utf8, reserved?: string): void {
   const { extras, mayClash } = shapeOf(location)
@@ -42,11 +42,11 @@ export function writeExtras(location: Location, task: Utf8, reserved?: string): 
 interface Shape {
   readonly keys: readonly string[]
   readonly extras: readonly string[]
-  /** Whether two of the extras may have one name in a task. */
+  /** Whether two of the extras may have the same name in a task. */
   readonly mayClash: boolean
 }
 
-/** Of the latest location: a source mostly has the same keys in all of its rows. */
+/** The shape of the latest location: in most sources all rows have the same keys. */
 let latest: Shape = { keys: [], extras: [], mayClash: false }
 
 function shapeOf(location: Location): Shape {
@@ -57,14 +57,14 @@ function shapeOf(location: Location): Shape {
   return latest
 }
 
-/** Whether a key has the name of one of owm's own, but owm doesn't read it: it travels as `original_…`. */
+/** Whether a key has one of owm's own names without being read by owm: then it becomes `original_…`. */
 const isUnread = (key: string, keys: readonly string[]): boolean =>
   key === 'task_id' || key === 'location_id' || (key.endsWith('_deg') && keys.includes(key.replace('_deg', '')))
 
-/** Keys that came lately. */
+/** A cache by key. */
 const extraKeys = new Map<string, { name: string; start: Uint8Array }>()
 
-/** What a key is called in a task, and how it begins there: `,"name":`. */
+/** A key's name in a task, and its bytes there: `,"name":`. */
 function extraOf(key: string): { name: string; start: Uint8Array } {
   const known = extraKeys.get(key)
   if (known) return known
@@ -75,7 +75,7 @@ function extraOf(key: string): { name: string; start: Uint8Array } {
   return extra
 }
 
-/** Undefined for what JSON leaves out, such as a function. */
+/** A value as JSON; undefined for what JSON omits, such as a function. */
 function jsonOf(value: unknown, name: string): string | undefined {
   mustBeJson(value, name, maxExtraDepth)
   try {
@@ -85,15 +85,15 @@ function jsonOf(value: unknown, name: string): string | undefined {
   }
 }
 
-/** Throws Rejection where JSON can't say what is in a value, or its readers can't take it. */
+/** Throws Rejection if JSON can't represent a value, or its readers can't take it. */
 function mustBeJson(value: unknown, name: string, levels: number): void {
   if (typeof value === 'string') mustBeReadable(value, name)
-  // JSON would write it as `null`.
+  // JSON.stringify would write `null`.
   if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
     throw new Rejection(`${name} holds a number that is too large for JSON`)
   if (typeof value !== 'object' || value === null) return
   if (levels === 0) throw new Rejection(`${name} is nested deeper than ${maxExtraDepth} levels`)
-  if (value instanceof Twice) throw new Rejection(`${name} has a key that is there twice`)
+  if (value instanceof RepeatedKey) throw new Rejection(`${name} has a key that is there twice`)
   for (const [key, inner] of Object.entries(value)) {
     mustBeReadable(key, name)
     mustBeJson(inner, name, levels - 1)

@@ -1,10 +1,11 @@
 /**
- * Task ids: `task_id` = UUIDv5(namespace, slot + place key), so that one location has one id a slot, on every machine
- * (RFC 9562, 5.5). The namespace is owm's own, or, with a `taskNamespace`, UUIDv5(owm's namespace, `taskNamespace`):
- * pipelines whose locations have the same ids then give them to different tasks.
+ * Task ids: `task_id` = UUIDv5(namespace, slot + place key), so that a location has the same id in a slot on every
+ * machine (RFC 9562, 5.5). The namespace is owm's own or, with a `taskNamespace`, UUIDv5(owm's, `taskNamespace`):
+ * so that pipelines whose locations have the same ids make different tasks.
  */
 import { hash } from 'node:crypto'
 import { Utf8 } from './bytes.js'
+import { isObject } from './json/tree.js'
 
 /** UUIDv5 of `urn:owm:task` in the URL namespace. */
 const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
@@ -13,11 +14,11 @@ const namespace = Buffer.from('5c4d551c4dc75f888a0195d89657767d', 'hex')
 const keyBytes = 8 * 1024
 
 /**
- * Makes the function that turns a place's key into 32 hexadecimal digits: those of its id in this slot, but for the
- * digits of version and variant.
+ * Returns a function that turns a place's key into 32 hexadecimal digits: those of its id in this slot, except that
+ * version and variant aren't set.
  *
- * @param slot the scheduled time as `normalSlot` writes it, or another word where the digits serve another end; the
- *   beginning of a window (schedule/windows) takes its place where there is one
+ * @param slot the scheduled time as `normalSlot` writes it, or another word if the digits have another purpose; the
+ *   beginning of a window (schedule/windows), if given, replaces it
  * @param taskNamespace '' for owm's own namespace
  */
 export function idDigits(slot: string, taskNamespace = ''): (key: string, window?: string) => string {
@@ -25,7 +26,7 @@ export function idDigits(slot: string, taskNamespace = ''): (key: string, window
   name.put(taskNamespace === '' ? namespace : namespaceFor(taskNamespace))
   const before = name.end
   let [written, start] = ['', before]
-  /** By their length: to make a view takes as long as the hash itself. */
+  /** By length. Cached, as creating a view takes as long as the hash itself. */
   const views: Uint8Array[] = []
   return (key, window = slot) => {
     if (window !== written) {
@@ -42,7 +43,7 @@ export function idDigits(slot: string, taskNamespace = ''): (key: string, window
   }
 }
 
-/** Lower-case hexadecimal digits as a number: `Number.parseInt` of a slice, without a string for it. */
+/** Lower-case hexadecimal digits as a number: like `Number.parseInt` of a slice, but allocates no string. */
 export function hexNumber(digits: string, from: number, length: number): number {
   let value = 0
   for (let index = from; index < from + length; index++) {
@@ -63,7 +64,6 @@ function namespaceFor(taskNamespace: string): Buffer {
 /** The id in a task's JSON text. */
 export function taskIdOf(task: string): string {
   const parsed: unknown = JSON.parse(task)
-  if (typeof parsed === 'object' && parsed !== null && 'task_id' in parsed && typeof parsed.task_id === 'string')
-    return parsed.task_id
+  if (isObject(parsed) && 'task_id' in parsed && typeof parsed.task_id === 'string') return parsed.task_id
   throw new TypeError('the text is no task: it has no task_id')
 }

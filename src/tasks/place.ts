@@ -1,11 +1,11 @@
-/** From a location, as a source gives it, to a checked place: pure, no clock, no randomness. */
+/** Checks a location of a source and turns it into a place. Pure: no clock, no randomness. */
 import type { Location } from '../plugin.js'
 import { ExactNumber } from './json/exact.js'
 import { HexBytes } from './json/hex.js'
 import { mustBeReadable, orRejection, Rejection, shown } from './rejection.js'
 import type { Task } from './task.js'
 
-/** What owm itself needs of a location, checked. */
+/** The fields of a location that owm itself reads, checked. */
 export interface Place {
   /** Degrees, -90..90. */
   readonly latitude: number
@@ -19,18 +19,17 @@ export interface Place {
   readonly forecastHours: number
   /** Hours, whole, 0 or more. */
   readonly historicalHours: number
-  /** The source's own id; undefined where it has none. A number stays one in the task. */
+  /** The source's own id; undefined if it has none. A number stays a number in the task. */
   readonly id: string | number | bigint | undefined
-  /** What makes it this place and no other: its id if it has one, else its coordinates, city and state. */
+  /** The place's identity: its id if it has one, else its coordinates, city and state. */
   readonly key: string
 }
 
 export const defaultHours = 72
 
-/** Checks a location. */
-export const placeOf = (location: Location): Place | Rejection => orRejection(() => read(location))
+export const placeOf = (location: Location): Place | Rejection => orRejection(() => checkedPlace(location))
 
-function read(location: Location): Place {
+function checkedPlace(location: Location): Place {
   const latitude = degrees(location['latitude'] ?? location['latitude_deg'], 'latitude', 90)
   const longitude = degrees(location['longitude'] ?? location['longitude_deg'], 'longitude', 180)
   const city = text(location['city'], 'city', 1)
@@ -42,7 +41,7 @@ function read(location: Location): Place {
   return { latitude, longitude, city, state, forecastHours, historicalHours, id, key }
 }
 
-/** CSV and databases give numbers as text: a plain decimal is one; `''`, `0x10` and `1,5` aren't, but NaN. */
+/** The value of a number or, for CSV and databases, of a plain decimal as text; else NaN: `''`, `0x10`, `1,5`. */
 export function numberIn(value: unknown): number {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint' || value instanceof ExactNumber) return Number(value)
@@ -52,27 +51,27 @@ export function numberIn(value: unknown): number {
 
 function degrees(given: unknown, key: string, limit: number): number {
   if (given === undefined || given === null || given === '') throw new Rejection(`${key} is missing`, key)
-  noBytes(given, key)
+  mustNotBeBytes(given, key)
   const value = numberIn(given)
   if (!(value >= -limit && value <= limit))
     throw new Rejection(`${key} must be a number of degrees from -${limit} to ${limit}, not ${shown(given)}`, key)
-  return value + 0 // -0 is 0: one place, one id
+  return value + 0 // -0 becomes 0: the same place has the same id
 }
 
 function text(given: unknown, key: string, least: number): string {
   if (given === undefined || given === null) throw new Rejection(`${key} is missing`, key)
-  noBytes(given, key)
-  // Of a place that is called 1770, JSON makes a number.
+  mustNotBeBytes(given, key)
+  // In JSON the name of a place called 1770 may be a number.
   const value = isNumber(given) ? String(given) : given
   if (typeof value !== 'string') throw new Rejection(`${key} must be text, not ${shown(value)}`, key)
-  fits(value, key)
+  mustFit(value, key)
   if (least > 0 && value.trim() === '') throw new Rejection(`${key} is empty`, key)
   mustBeReadable(value, key, key)
   return value
 }
 
-/** The hex digits of bytes would be another name than the one that they spell, or another number. */
-function noBytes(given: unknown, key: string): void {
+/** As hex digits, bytes would be another name or number than the one they spell. */
+function mustNotBeBytes(given: unknown, key: string): void {
   if (given instanceof HexBytes)
     throw new Rejection(
       `${key} is bytes: let the query give text, with CAST(… AS CHAR), in SQLite CAST(… AS TEXT), ` +
@@ -81,8 +80,7 @@ function noBytes(given: unknown, key: string): void {
     )
 }
 
-/** What a task has room for. */
-function fits(value: string, key: string): void {
+function mustFit(value: string, key: string): void {
   // Workers count characters, not UTF-16 units.
   if (value.length > 200 && (value.length > 400 || [...value].length > 200))
     throw new Rejection(`${key} has more than 200 characters`, key)
@@ -90,7 +88,7 @@ function fits(value: string, key: string): void {
 
 function hours(given: unknown, key: string): number {
   if (given === undefined || given === null || given === '') return defaultHours
-  noBytes(given, key)
+  mustNotBeBytes(given, key)
   const value = numberIn(given)
   if (!Number.isSafeInteger(value) || value < 0)
     throw new Rejection(`${key} must be a whole number of hours, 0 or more, not ${shown(given)}`, key)
@@ -104,7 +102,7 @@ function idOf(value: unknown): string | number | bigint | undefined {
   if (value === undefined || value === null || value === '') return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
   if (typeof value === 'bigint' || value instanceof ExactNumber) {
-    fits(String(value), 'id')
+    mustFit(String(value), 'id')
     return typeof value === 'bigint' ? value : value.text
   }
   if (value instanceof HexBytes) return text(String(value), 'id', 1)
@@ -112,22 +110,22 @@ function idOf(value: unknown): string | number | bigint | undefined {
   return text(value, 'id', 1)
 }
 
-/** What a place asks the weather for: two tasks of one id that differ in it are two places. */
+/** What a place asks the weather for: tasks with the same id but another such text are other places. */
 export const placeText = ({ latitude, longitude, city, state, forecastHours, historicalHours }: Place): string =>
   JSON.stringify([latitude, longitude, city, state, forecastHours, historicalHours])
 
-/** The same of a task, from its JSON text. */
+/** The `placeText` of a task, from its JSON text. */
 export function placeIn(text: string): string {
   const task: Partial<Task> = JSON.parse(text)
   return placeOfTask(task)
 }
 
-/** The same of a task. */
+/** The `placeText` of a task. */
 export function placeOfTask(task: Partial<Task>): string {
   const { latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours } = task
   return JSON.stringify([latitude_deg, longitude_deg, city, state, forecast_duration_hours, historical_duration_hours])
 }
 
-/** What makes two places one on a map, which knows no ids. */
+/** The identity of a place on a map, which knows no ids. */
 export const mapKey = (place: { latitude: number; longitude: number; city: string; region: string }): string =>
   [place.latitude, place.longitude, place.city, place.region].join('\n')

@@ -1,6 +1,6 @@
 /** A task, as workers read it. */
 export interface Task {
-  /** UUIDv5 of slot and location, lower case. */
+  /** UUIDv5 of slot and location, in lower case. */
   task_id: string
   /** Degrees, -90..90. */
   latitude_deg: number
@@ -18,7 +18,7 @@ export interface Task {
   [extra: string]: unknown
 }
 
-/** The keys that owm itself reads or writes: no other key of a location may take their place. */
+/** The keys that owm itself reads or writes: no extra key of a location may have one of these names in a task. */
 export const ownKeys: ReadonlySet<string> = new Set([
   'id',
   'task_id',

@@ -1,7 +1,7 @@
 /** Maps records with the source's own names to locations. One instance for each read of a list. */
 import { ConfigurationError } from '../../errors/index.js'
 import { isMalformed, type Location, type Logger, Malformed } from '../../plugin.js'
-import { Twice } from '../../tasks/json/exact.js'
+import { RepeatedKey } from '../../tasks/json/exact.js'
 import { isObject } from '../../tasks/json/tree.js'
 import { withoutHidden } from '../../words.js'
 import { pairOf } from './coordinates.js'
@@ -191,7 +191,7 @@ export class Mapping {
       const isWrong = Number.isNaN(values[index]) && (meaning === 'latitude' || meaning === 'longitude')
       const value = isWrong ? Number.NaN : this.#clean(values[index])
       if (value === undefined) continue
-      if (typeof value === 'object' && value instanceof Twice)
+      if (typeof value === 'object' && value instanceof RepeatedKey)
         return new Malformed(raw(), `the key "${names[index]}" is there twice, with two values`)
       if (isEmpty) isEmpty = isAbsent(value)
       if (meaning !== undefined) location[meaning] = value

@@ -1,6 +1,6 @@
 /** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
 import * as z from 'zod'
-import { Twice } from '../../tasks/json/exact.js'
+import { RepeatedKey } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
 
 const layouts = ['records', 'keyed', 'rows', 'columns'] as const
@@ -34,7 +34,7 @@ function transposed(columns: Readonly<Record<string, unknown>>): Entry[] | undef
   const records = new Map<string, Record<string, unknown>>()
   for (const [name, column] of Object.entries(columns)) {
     if (typeof column !== 'object' || column === null) return undefined
-    for (const [index, value] of column instanceof Twice ? twice(column) : Object.entries(column)) {
+    for (const [index, value] of column instanceof RepeatedKey ? twice(column) : Object.entries(column)) {
       const record = records.get(index) ?? {}
       records.set(index, record)
       Object.defineProperty(record, name, { value, enumerable: true })
@@ -44,10 +44,10 @@ function transposed(columns: Readonly<Record<string, unknown>>): Entry[] | undef
 }
 
 /** The values of a column that is there twice: none of them can be told from the other's. */
-function twice({ values }: Twice): [index: string, value: Twice][] {
+function twice({ values }: RepeatedKey): [index: string, value: RepeatedKey][] {
   const columns = values.map((column) => new Map(Object.entries(Object(column))))
   const indexes = new Set(columns.flatMap((column) => [...column.keys()]))
-  return [...indexes].map((index) => [index, new Twice(...columns.map((column) => column.get(index)))])
+  return [...indexes].map((index) => [index, new RepeatedKey(...columns.map((column) => column.get(index)))])
 }
 
 /** The layout that a value seems to have, for a hint. */

@@ -1,6 +1,6 @@
 /** From one record of JSON, NDJSON or YAML to a location. */
 import { type Location, Malformed } from '../../plugin.js'
-import { exactJson, Twice } from '../../tasks/json/exact.js'
+import { exactJson, RepeatedKey } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
@@ -95,7 +95,7 @@ export class RecordReader {
 
   /** A feature's properties beside its coordinates (RFC 7946), or why that can't be. */
   #flattened({ id, geometry, properties }: Readonly<Record<string, unknown>>): Record<string, unknown> | Unreadable {
-    const point = properties instanceof Twice ? isTwice('properties') : this.#point(geometry)
+    const point = properties instanceof RepeatedKey ? isTwice('properties') : this.#point(geometry)
     if (point instanceof Unreadable) return point
     const flat: Record<string, unknown> = {}
     const put = (wanted: string, value: unknown): void => {
@@ -116,12 +116,12 @@ export class RecordReader {
     const { fields = {} } = this.#options
     // The properties have a point of their own, whatever the geometry is.
     if ('latitude' in fields && 'longitude' in fields) return {}
-    if (geometry instanceof Twice) return isTwice('geometry')
+    if (geometry instanceof RepeatedKey) return isTwice('geometry')
     if (!isTree(geometry)) return new Unreadable('the feature has no geometry')
     checkProjection(geometry, this.#terms.title)
     const { type, coordinates } = geometry
-    if (type instanceof Twice || coordinates instanceof Twice)
-      return isTwice(type instanceof Twice ? 'type' : 'coordinates')
+    if (type instanceof RepeatedKey || coordinates instanceof RepeatedKey)
+      return isTwice(type instanceof RepeatedKey ? 'type' : 'coordinates')
     const only: unknown =
       type === 'MultiPoint' && Array.isArray(coordinates) && coordinates.length === 1 ? coordinates[0] : undefined
     if (type !== 'Point' && only === undefined)

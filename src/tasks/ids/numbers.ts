@@ -1,20 +1,20 @@
-/** Numbers for ids: a hash table with open addressing, in one piece of memory, 16 bytes for each of its places. */
+/** Numbers ids: an open-addressing hash table in one block of memory, 16 bytes for each of its places. */
 
-/** The 128 bits of an id, or of what stands for it; not all of them 0, as in no UUID. */
+/** The 128 bits of an id, or of a key that stands for it. They must not all be 0, which no UUID's are. */
 export type IdWords = readonly [first: number, second: number, third: number, fourth: number]
 
 export class IdNumbers {
-  /** One more than the greatest number of an id: what is known of them fits into arrays of this length. */
+  /** Each id's number is below this: the length of an array with something about each id. */
   readonly places: number
   readonly #words: Uint32Array
 
-  /** @param ids how many there may be: at most half of the places are taken */
+  /** @param ids the most there may be: at most half of the places are taken */
   constructor(ids: number) {
     this.places = 2 ** Math.ceil(Math.log2(2 * ids + 2))
     this.#words = new Uint32Array(4 * this.places)
   }
 
-  /** The number of an id, which it has, or would have: see `has` and `put`. */
+  /** The number that an id has, or that `put` would give it: see `has`. */
   place([first, second, third, fourth]: IdWords): number {
     const [words, mask] = [this.#words, this.places - 1]
     for (let place = (first ^ fourth) & mask; ; place = (place + 1) & mask) {

@@ -1,14 +1,14 @@
 import { hexNumber } from '../id.js'
 
 /**
- * The sum of task ids modulo 2^128, in four parts of 32 bits: proves that a slot is whole and nothing in it twice
- * (a sum, since XOR would hide a double).
+ * The sum of task ids modulo 2^128, in four lanes of 32 bits. It proves that a slot has each task once; with XOR, two
+ * of the same would cancel out.
  */
 export class IdSum {
   readonly #lanes: [number, number, number, number] = [0, 0, 0, 0]
   #sinceCarry = 0
 
-  /** Adds an id by its 32 hexadecimal digits, as the encoder gives them: its version and variant are set here. */
+  /** Adds an id by the digits that the encoder returns: sets version and variant. */
   addDigits(digits: string): void {
     this.#add(lane(digits, 0), versioned(lane(digits, 8)), variant(lane(digits, 16)), lane(digits, 24))
   }
@@ -48,7 +48,7 @@ export class IdSum {
 
 export const zeroSum = '0'.repeat(32)
 
-/** In halves, which are small integers to V8: an eight-digit number would be an object for each. */
+/** In halves, which are small integers to V8: eight digits at once could be a heap number. */
 const lane = (digits: string, at: number): number => hexNumber(digits, at, 4) * 0x10000 + hexNumber(digits, at + 4, 4)
 
 /** A UUID's version, 5, is the 13th of its digits, its variant the highest two bits of the 17th (RFC 9562, 4). */

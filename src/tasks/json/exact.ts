@@ -1,9 +1,9 @@
 /**
- * Numbers without loss: what a double holds is a number, a longer whole number a bigint, any other an ExactNumber.
- * All three are JSON numbers again in a task.
+ * Numbers without loss: a number if a double holds it, else a bigint if it is whole, else an ExactNumber. In a task,
+ * all three are JSON numbers again.
  */
 
-/** A number that a double would change, as it was written in JSON. */
+/** The text of a JSON number that a double would change. */
 export class ExactNumber {
   readonly text: string
 
@@ -15,14 +15,14 @@ export class ExactNumber {
     return this.text
   }
 
-  /** For JSON that is shown; a task has the text itself. */
+  /** For JSON that is displayed; a task has the exact text. */
   toJSON(): number {
     return Number(this.text)
   }
 }
 
-/** The values of a key that is there twice: which one is meant, nobody knows. */
-export class Twice {
+/** The values of a key that occurs twice: which one is meant isn't known. */
+export class RepeatedKey {
   readonly values: readonly unknown[]
 
   constructor(...values: readonly unknown[]) {
@@ -30,12 +30,10 @@ export class Twice {
   }
 }
 
-/** Significant digits with which any double can be written; more say something that a double doesn't hold. */
+/** The most significant digits that a double needs; a text with more holds something that a double can't. */
 const digitsOfDouble = 17
 
-/**
- * A number, from its text in JSON. Infinite where no double is so large: such a value can't be kept.
- */
+/** The value of a JSON number's text. Infinite if no double is that large: such a value can't be kept. */
 export function numberOf(text: string): number | bigint | ExactNumber {
   const number = Number(text)
   if (/^-?\d+$/.test(text)) return Number.isSafeInteger(number) || digitsOf(number) === text ? number : BigInt(text)
@@ -46,8 +44,8 @@ export function numberOf(text: string): number | bigint | ExactNumber {
 }
 
 /**
- * A number of YAML as it was written: with a zero before its digits, which a number would lose, it is text; so is
- * 12:30, of which YAML 1.1 makes a number.
+ * A YAML scalar that was read as a number, without loss: with leading zeros it is text, and so is 12:30, which is a
+ * number in YAML 1.1.
  *
  * @param value what YAML makes of `source`
  */
@@ -56,7 +54,7 @@ export function exactScalar(source: string, value: number): unknown {
   return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(source) ? numberOf(source) : value
 }
 
-/** A whole number as its digits, whatever its size: those that `String` gives, and zeros. */
+/** All digits of a whole number: those of `String`, without an exponent. */
 function digitsOf(number: number): string {
   const [mantissa = '', exponent] = String(number).split('e+')
   if (exponent === undefined) return mantissa
@@ -64,11 +62,11 @@ function digitsOf(number: number): string {
   return `${whole}${fraction.padEnd(Number(exponent), '0')}`
 }
 
-/** `JSON.stringify` for values that may hold exact numbers; undefined for what JSON leaves out. */
+/** `JSON.stringify` for values that may contain exact numbers; undefined for what JSON omits. */
 export function exactJson(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value)
   if (value instanceof ExactNumber) return value.text
-  if (value instanceof Twice) return exactJson(value.values)
+  if (value instanceof RepeatedKey) return exactJson(value.values)
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map((each) => exactJson(each) ?? 'null').join(',')}]`
   const members = Object.entries(value).flatMap(([key, inner]) => {

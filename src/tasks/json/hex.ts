@@ -1,6 +1,6 @@
 /**
- * Bytes of a database. In an id or an extra key they are their hex digits; no name and no number is read from those:
- * it would be another one.
+ * Bytes from a database. In an id or an extra key they are written as hex digits; a name or a number is never read
+ * from those, as it would be another one.
  */
 export class HexBytes {
   readonly #digits: string

@@ -1,14 +1,14 @@
-/** JSON without loss: every digit of a number, and no key that another one of the same name replaces. */
+/** JSON without loss: numbers keep every digit, and no key silently replaces another one of the same name. */
 import { parse } from 'lossless-json'
-import { numberOf, Twice } from './exact.js'
+import { numberOf, RepeatedKey } from './exact.js'
 import { mayRepeatKeys } from './keys.js'
 
-/** What Python and JavaScript write for numbers that JSON hasn't; outside of strings. */
+/** NaN and Infinity, as Python writes them although JSON has neither, or a string, to skip it. */
 const constants = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
 
 /**
  * The value of a JSON text. Whole numbers beyond 2^53 are bigints, longer decimals ExactNumbers, NaN and Infinity
- * are what they say; a key that is there twice, with two values, has a Twice. Throws SyntaxError.
+ * numbers; a key that occurs twice, with two values, has a RepeatedKey. Throws SyntaxError.
  */
 export function parseJson(given: string): unknown {
   const text = /NaN|Infinity/.test(given) ? given.replace(constants, inJson) : given
@@ -17,7 +17,7 @@ export function parseJson(given: string): unknown {
   return mayRepeatKeys(text, value) ? exact(text) : value
 }
 
-/** Its value, or `otherwise` where it isn't JSON. */
+/** The value of a JSON text, or `otherwise` if it isn't JSON. */
 export function parsedOr<T>(text: string, otherwise: T): unknown {
   try {
     return parseJson(text)
@@ -28,15 +28,16 @@ export function parsedOr<T>(text: string, otherwise: T): unknown {
 
 export const isJson = (text: string): boolean => parsedOr(text, undefined) !== undefined
 
-/** As `parseJson`, with each number as the text that it is written as. */
+/** As `parseJson`, but each number is its text. */
 export const parseTexts = (text: string): unknown => exact(text, (number) => number)
 
 const exact = (text: string, parseNumber: (text: string) => unknown = numberOf): unknown =>
   parse(text, revived, {
     parseNumber,
-    onDuplicateKey: ({ oldValue, newValue }) => new Twice(oldValue, newValue),
+    onDuplicateKey: ({ oldValue, newValue }) => new RepeatedKey(oldValue, newValue),
   })
 
+/** NaN and Infinity as JSON that is read as the same value; a string as it is. */
 function inJson(token: string): string {
   if (token.startsWith('"')) return token
   return token.endsWith('NaN') ? JSON.stringify(notANumber) : token.replace('Infinity', '1e999')
