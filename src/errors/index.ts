@@ -5,7 +5,6 @@
  * the task a dead letter, `configuration` stops at once. Unknown errors count as transient: a retry does no harm,
  * giving up might.
  */
-import { compact } from '../lists.js'
 
 /** Exit codes; those of sysexits.h where it has one. */
 export const exitCodes = {
@@ -80,8 +79,8 @@ export class ConfigurationErrors extends ConfigurationError {
 
   constructor(all: readonly ConfigurationError[]) {
     const shown = all.slice(0, 20).map(({ message, hint }) => `- ${message}${hint === undefined ? '' : ` ${hint}`}`)
-    const rest = all.length > shown.length && `and ${all.length - shown.length} more`
-    super(compact(`The configuration has ${all.length} mistakes:`, ...shown, rest).join('\n'), {
+    const rest = all.length > shown.length ? [`and ${all.length - shown.length} more`] : []
+    super([`The configuration has ${all.length} mistakes:`, ...shown, ...rest].join('\n'), {
       hint: 'Correct them, then run `owm config check` again.',
     })
     this.all = all

@@ -1,4 +1,4 @@
-/** Keeps the files of a configuration apart: owm writes to each in its own way, and would destroy what another holds. */
+/** Keeps the files of a configuration apart: owm writes to each in its own way, and would destroy another one. */
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
