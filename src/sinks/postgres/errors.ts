@@ -1,17 +1,26 @@
 /** What PostgreSQL, or the way to it, says, as one of owm's classes. */
-import { certificateHint, driverMessage, isCertificateError, isLasting, sqlStateOf } from '../../databases/failures.js'
+import {
+  certificateHint,
+  driverErrorOf,
+  driverMessage,
+  isCertificateError,
+  isLasting,
+  sqlStateOf,
+} from '../../databases/failures.js'
 import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 
 /** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
 const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   [
     /^28/,
-    'Correct user and password in sink.url, or set sink.password; a server may also want TLS: add ?sslmode=require.',
+    'Correct user and password in sink.url, or set sink.password; a server may also want TLS: add ?sslmode=require. ' +
+      'A role that may not log in: ALTER ROLE … LOGIN.',
   ],
   [/^3D/, "Correct the database's name in sink.url, or make it: CREATE DATABASE."],
   [
     /^42501$/,
-    'Give the role the right, or let a DBA make the tables and grant them: docs/sinks.md has the SQL ("PostgreSQL").',
+    'Give the role the right (on a database: GRANT CONNECT), or let a DBA make the tables and grant them: ' +
+      'docs/sinks.md has the SQL ("PostgreSQL").',
   ],
   [
     /^(42703|42P10|42804|42809|23502|428C9)$/,
@@ -36,11 +45,15 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
 const passing: readonly (readonly [state: RegExp, hint: string])[] = [
   [
     /^25006$/,
-    'The database is read-only: a standby, or default_transaction_read_only is on. Name the primary in sink.url, or ' +
-      'wait for the failover to end; the tasks wait in the outbox.',
+    'The database is read-only: a standby (name the primary in sink.url, or wait for the failover to end), or ' +
+      'default_transaction_read_only is on (ALTER ROLE or ALTER DATABASE … RESET it); the tasks wait in the outbox.',
   ],
   [/^53100$/, "The server's disk is full: make room there; the tasks wait in the outbox."],
-  [/^53[03]00$/, 'Close other connections, or raise max_connections; the tasks wait in the outbox.'],
+  [
+    /^53[03]00$/,
+    'Close other connections, or raise max_connections; where the line names a role or a database, its CONNECTION ' +
+      'LIMIT (ALTER ROLE, ALTER DATABASE); the tasks wait in the outbox.',
+  ],
   [/^53/, 'The server lacks memory or another resource; the tasks wait in the outbox.'],
   [
     /^55P03$/,
@@ -79,12 +92,23 @@ const wantsAuthentication = /SASL|unsupported authentication|Unknown authenticat
 /** Under 55000, of which others pass: a UNIQUE that is DEFERRABLE. */
 const cannotBeUnique = /ON CONFLICT does not support deferrable/
 
+/** A policy of row-level security, which shares its state with a right that is missing. */
+const isOfPolicy = (error: unknown): boolean => routineOf(error) === 'ExecWithCheckOptions'
+const policyHint =
+  'Row-level security is in the way: give the role a policy for INSERT, or BYPASSRLS; for graphile-worker, let owm ' +
+  'use the role that owns its schema.'
+
+const functionHint =
+  'The line names a function, of a trigger on the table or of an extension: mend it, give it the right that it ' +
+  'lacks, or drop the trigger; the tasks wait in the outbox.'
+
 /** An error of the driver or the database as one of owm's own; `title` names the server without credentials. */
 export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = toError(thrown)
   const state = sqlStateOf(error)
-  const message = `${title}: ${driverMessage(error)}`
+  const where = functionIn(error)
+  const message = `${title}: ${driverMessage(error)}${where === undefined ? '' : ` (${where})`}`
   if (isCertificateError(error))
     return new ConfigurationError(message, { hint: certificateHint('sink', error), cause: error })
   if (speaksNoTls.test(error.message))
@@ -94,23 +118,54 @@ export function classed(thrown: unknown, title: string): OwmError {
   if (cannotBeUnique.test(error.message))
     return new ConfigurationError(message, { hint: hintIn(lasting, '42P10'), cause: error })
   const isWrong = !isPassing(state) && (isLasting(error) || hintIn(lasting, state) !== undefined)
+  const special = isOfPolicy(error) ? policyHint : where !== undefined ? functionHint : undefined
   if (isWrong) {
-    const hint = hintIn(lasting, state) ?? 'Correct sink.url, or look at the database.'
+    const hint = special ?? hintIn(lasting, state) ?? 'Correct sink.url, or look at the database.'
     return new ConfigurationError(message, { hint, cause: error })
   }
-  const hint = hintIn(passing, state) ?? 'Look whether the server runs; the tasks wait in the outbox.'
+  const hint = hintIn(passing, state) ?? special ?? 'Look whether the server runs; the tasks wait in the outbox.'
   return new TransientError(message, { hint, cause: error })
 }
 
 /** The SQLSTATE that an error of `classed` is about, '' where it has none. */
 export const stateIn = (error: unknown): string => sqlStateOf(error)
 
-/** Whether a table or schema is gone. */
-export const isMissing = (error: unknown): boolean => /^(42P01|3F000)$/.test(stateIn(error))
+/** The server's own function that said it: the same in each of its languages, which the words aren't. */
+function routineOf(thrown: unknown): string {
+  const error = driverErrorOf(thrown)
+  return 'routine' in error && typeof error.routine === 'string' ? error.routine : ''
+}
+
+/** The function in which a statement failed, such as a trigger's, with its line; undefined where it was in none. */
+function functionIn(thrown: unknown): string | undefined {
+  const error = driverErrorOf(thrown)
+  const lines = 'where' in error && typeof error.where === 'string' ? error.where.split('\n') : []
+  return lines.findLast((line) => line.includes('PL/'))
+}
+
+/** Whether a table or schema is gone, and not just one that a trigger wants. */
+export const isMissing = (error: unknown): boolean =>
+  /^(42P01|3F000)$/.test(stateIn(error)) && functionIn(error) === undefined
+
+/** States that PostgreSQL leaves to others: a trigger has one of its own. */
+const isForeign = (state: string): boolean => /^(?!5[34578]|72|P0|XX)[5-9I-Z][\dA-Z]{4}$/.test(state)
 
 /** Whether it is about the tasks themselves: their text, or what the table's owner asks of them (CHECK, RAISE). */
-export const isAboutTasks = (error: unknown): boolean => /^(22|23514|54000|P0001)/.test(stateIn(error))
+export const isAboutTasks = (error: unknown): boolean =>
+  /^(22|23514|44|54000|P0)/.test(stateIn(error)) || isForeign(stateIn(error))
+
+/**
+ * Whether it may be about one task as well as about all of them, by the table's shape: another constraint, a policy, a
+ * function in whatever language, or RAISE with a state of the server's.
+ */
+export const mayBeAboutTasks = (error: unknown): boolean =>
+  /^(09|2[0137F]|3[89])/.test(stateIn(error)) ||
+  isOfPolicy(error) ||
+  (routineOf(error) === 'exec_stmt_raise' && !isPassing(stateIn(error)))
 
 /** Whether the connection is of no more use: the server didn't answer, or is one that can't be written to. */
 export const endsConnection = (error: unknown): boolean =>
-  !isOwmError(error, 'REFUSED') && !/^(0A|2[1-4]|3|4|54|55|P0)/.test(stateIn(error))
+  !isOwmError(error, 'REFUSED') &&
+  !isAboutTasks(error) &&
+  !mayBeAboutTasks(error) &&
+  !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))

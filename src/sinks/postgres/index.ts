@@ -33,13 +33,14 @@ import { taskIdOf } from '../../tasks/id.js'
 import { newestGiven, takenOver } from '../servers.js'
 import { Connection, type Query, type Row } from './connection.js'
 import { checks, examined } from './doctor/index.js'
-import { isAboutTasks, isMissing } from './errors.js'
+import { isAboutTasks, isMissing, mayBeAboutTasks } from './errors.js'
 import { options, type Settings } from './options.js'
 import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
 import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
 import { fleeting } from './statements/permanent.js'
 import { writeReceipt } from './statements/receipts.js'
+import { takesAny } from './statements/trial.js'
 import { type Store, storeOf } from './store.js'
 import { makeTables, type Tables, tablesOf } from './tables.js'
 
@@ -64,6 +65,8 @@ class Postgres implements Sink {
   readonly #tables: Tables
   readonly #store: Store
   readonly #add: string
+  /** Among these seqs the table takes tasks, so that a constraint that refuses one is about that one. */
+  #takes = { first: 0, last: -1 }
 
   constructor(settings: Settings, connection: Connection) {
     this.#settings = settings
@@ -97,9 +100,10 @@ class Postgres implements Sink {
     const ids = batch.tasks.map(taskIdOf)
     const [row] = await this.#connection
       .transaction((query) => this.#addTo(query, batch, link, ids))
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         if (isMissing(error)) throw new ChangedError(`The table ${name} is gone.`, { cause: error })
-        if (isAboutTasks(error)) throw new RefusedError(toError(error).message, { cause: error })
+        if (isAboutTasks(error) || (mayBeAboutTasks(error) && (await this.#takesOthers(batch))))
+          throw new RefusedError(toError(error).message, { cause: error })
         throw error
       })
     const skip = row ? Number(row['skip']) : refusedAs.changed
@@ -110,8 +114,27 @@ class Postgres implements Sink {
         : `isn't at task ${asked} of this outbox, but at ${held}`
     if (skip === refusedAs.superseded) this.#must('superseded', where)
     if (skip === refusedAs.changed) this.#must('changed', where)
+    if (Number(row?.['added']) > 0) this.#takes = { first: batch.lastSeq + 1, last: batch.lastSeq + 1 }
     const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))
     return ids.map((id, index) => (index < skip || (added && !added.has(id)) ? 'duplicate' : 'delivered'))
+  }
+
+  /**
+   * Whether the table takes other tasks than the one, unknown yet, for which it refused the batch. A part of a batch
+   * is judged by the whole, a task that stands alone by the one before it, or by one that is made up.
+   */
+  async #takesOthers(batch: TaskBatch): Promise<boolean> {
+    const { firstSeq: first, lastSeq: last, count } = batch
+    if (this.#takes.first <= first && last <= this.#takes.last) return true
+    const takes =
+      count === 1
+        ? await this.check().then(
+            () => true,
+            () => false,
+          )
+        : await this.#connection.transaction((query) => takesAny(query, this.#store, batch), 'ROLLBACK')
+    if (takes) this.#takes = { first, last }
+    return takes
   }
 
   async #addTo(

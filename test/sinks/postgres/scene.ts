@@ -41,10 +41,11 @@ export class Caller {
     await sink.place?.(this.attachment, fence ?? { seq: 0, taskId: '' }, generation)
   }
 
-  /** The tasks from index `from` to `to`, with a city of its own for each. */
-  async deliver(sink: Sink, from: number, to: number, city = 'Łódź'): Promise<readonly Outcome[]> {
+  /** The tasks from index `from` to `to`, all of one city, or of the cities in a list by the tasks' indices. */
+  async deliver(sink: Sink, from: number, to: number, city: string | string[] = 'Łódź'): Promise<readonly Outcome[]> {
     const { outboxId, runId, ids, attachment } = this
-    const tasks = ids.slice(from, to).map((task_id) => JSON.stringify({ task_id, city }))
+    const cityOf = (index: number) => (typeof city === 'string' ? city : city[index])
+    const tasks = ids.slice(from, to).map((task_id, at) => JSON.stringify({ task_id, city: cityOf(from + at) }))
     const place = { outboxId, runId, slot: '2026-11-23T10:00:00Z', firstSeq: from + 1 }
     const after = { seq: from, taskId: ids[from - 1] ?? '' }
     return sink.deliver(Batch.of(tasks, { ...place, link: { ...attachment, after } }))

@@ -28,8 +28,8 @@ export const checks = {
   },
   'postgres-primary': {
     about: 'whether the database can be written to',
-    why: 'A standby can only be read: nothing is delivered.',
-    todo: 'Name the primary in sink.url, or wait for the failover to end; then `owm flush`.',
+    why: 'A standby, or a role or database with default_transaction_read_only, can only read: nothing is delivered.',
+    todo: 'Name the primary in sink.url, wait for the failover, or RESET the setting (ALTER ROLE); then `owm flush`.',
     exitCode: 75,
   },
   'postgres-durability': {
