@@ -135,9 +135,18 @@ export class RecordReader {
 
 const isTwice = (key: string): Unreadable => new Unreadable(`the key "${key}" is there twice, with two values`)
 
-/** Throws ConfigurationError where a saved answer says that it isn't the whole list. */
-export function mustBeWhole(document: unknown, items: number, list: string, { whole }: RecordOptions): void {
-  const why = whole ? undefined : partIn(document, items)
+/**
+ * Throws ConfigurationError where a saved answer says that it isn't the whole list.
+ *
+ * @param path where in the answer the list is
+ */
+export function mustBeWhole(
+  document: unknown,
+  items: number,
+  { list, path }: { list: string; path: string | undefined },
+  { whole }: RecordOptions,
+): void {
+  const why = whole ? undefined : partIn(document, items, path || undefined)
   if (why === undefined) return
   throw damaged(
     list,

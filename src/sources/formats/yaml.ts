@@ -184,7 +184,7 @@ function itemsOf(
       ...nothingOdd,
     }))
   if (yaml.isSeq(found)) {
-    if (found !== contents) mustBeWhole(jsOf(contents), found.items.length, name, given)
+    if (found !== contents) mustBeWhole(jsOf(contents), found.items.length, { list: name, path: items }, given)
     return found.items.map((node) => itemOf(node))
   }
   if (items !== undefined && !yaml.isSeq(found) && yaml.isMap(contents))
@@ -217,7 +217,7 @@ function inMap(
   if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
   const node: unknown = contents.items.find(({ key }) => String(key) === path)?.value
   if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items)) {
-    mustBeWhole(value, node.items.length, list.name, given)
+    mustBeWhole(value, node.items.length, { list: list.name, path }, given)
     return node.items.map((item: unknown) => itemOf(item))
   }
   const layout = layoutOf(value, (record) => mapping.seemsPlace(record))

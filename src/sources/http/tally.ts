@@ -310,6 +310,8 @@ function missed(
     return new TransientError(`The list ended after ${come.pages} of ${atLeast} pages, as ${at} says.`, {
       hint: `${hint} ${off}`,
     })
+  if (kind === 'lacking')
+    return new TransientError(`${named} says that something is missing: ${at} is ${said}.`, { hint: off })
   if (kind === 'next')
     return new ConfigurationError(`${named} names a next page that isn't asked for: ${at} is ${said}.`, {
       hint: `${hint} ${off}`,

@@ -9,9 +9,11 @@ export interface Member {
   readonly key: string | undefined
   /**
    * Its name in lower case, letters and digits only, without the usual prefixes: `nextlink` of
-   * `@odata.nextLink`, `next` of `hydra:next`.
+   * `@odata.nextLink`, `next` of `hydra:next`. The list's own name is `items` in it: `totalitems` of `totalStations`.
    */
   readonly name: string
+  /** The names of all members of its object. */
+  readonly beside: readonly string[]
   readonly value: unknown
   /** Whether it stands at the outermost level, beside the list, in `meta` or the like, or in a header. */
   readonly isNear: boolean
@@ -20,11 +22,15 @@ export interface Member {
 }
 
 /** Names of objects that are about the list. */
-const envelopes = /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|info|summary|query|result|response/i
+const envelopes =
+  /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|info|summary|query|result|response|^(@?attr(ibutes)?|\$)$/i
+/** As ArangoDB has them, beside the list; `stats` alone are of anything. */
+const envelopePaths = /^extra(\.stats)?$/
 const mostLevels = 5
 
 const nameOf = (key: string): string =>
   withoutNamespace(key)
+    .replace(/^i(?=Total[A-Z])/, '') // as DataTables once named integers
     .toLowerCase()
     .replace(/^@\w+\./, '')
     .replace(/[^a-z0-9]/g, '')
@@ -32,28 +38,45 @@ const nameOf = (key: string): string =>
 
 /** @param list the path of the list, if known: it is left out, and what is on the way to it counts as near */
 export const membersOf = (json: unknown, list?: string): Member[] => [
-  ...membersWithin(json, { prefix: '', list, isNear: true, level: 0 }),
+  ...membersWithin(json, {
+    prefix: '',
+    list,
+    own: list === undefined ? undefined : ownNames(list),
+    isNear: true,
+    level: 0,
+  }),
 ]
+
+/** Finds the list's own name, in the plural and in the singular, at either end of another name. */
+function ownNames(list: string): RegExp | undefined {
+  const name = nameOf(list.split('.').at(-1) ?? '')
+  if (name.length < 3 || /page|next|more|last|total|count|cursor|token/.test(name)) return undefined
+  const forms = [`${name}s`, name, name.replace(/ies$/, 'y'), name.replace(/es$/, ''), name.replace(/s$/, '')].join('|')
+  return new RegExp(`^(${forms})(?=.)|(?<=.)(${forms})$`)
+}
 
 interface Scope {
   readonly prefix: string
   readonly list: string | undefined
+  readonly own?: RegExp | undefined
   readonly isNear: boolean
   readonly level: number
 }
 
-function* membersWithin(json: unknown, { prefix, list, isNear, level }: Scope): Generator<Member> {
+function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
+  const { prefix, list, own = /^$/, isNear, level } = scope
   if (!isObject(json)) return
   if (Array.isArray(json) && list === undefined) return
+  const beside = Object.keys(json).map(nameOf)
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
-    yield { at, key, name: nameOf(key), value, isNear, level }
+    yield { at, key, name: nameOf(key).replace(own, 'items'), beside, value, isNear, level }
     const leadsToList = list?.startsWith(`${at}.`) ?? false
     if (!isTree(value) && !leadsToList) continue
-    const isAbout = isNear && (leadsToList || envelopes.test(key) || Array.isArray(json))
+    const isAbout = isNear && (leadsToList || envelopes.test(key) || envelopePaths.test(at) || Array.isArray(json))
     if (isAbout ? level < mostLevels : level === 0)
-      yield* membersWithin(value, { prefix: `${at}.`, list, isNear: isAbout, level: level + 1 })
+      yield* membersWithin(value, { ...scope, prefix: `${at}.`, isNear: isAbout, level: level + 1 })
   }
 }
 
@@ -66,5 +89,5 @@ export function membersOfHeader(name: string, text: string): Member[] {
     } catch {
       return []
     }
-  return [{ at, key: undefined, name: nameOf(name), value: text, isNear: true, level: 0 }]
+  return [{ at, key: undefined, name: nameOf(name), beside: [], value: text, isNear: true, level: 0 }]
 }

@@ -11,16 +11,17 @@ import { oneLine } from './tree.js'
  * Why a document isn't the whole list: `says that more follows`. Undefined if it says nothing of the kind.
  *
  * @param items how many items it has
+ * @param list the path of its list
  */
-export function partIn(document: unknown, items: number): string | undefined {
+export function partIn(document: unknown, items: number, list?: string): string | undefined {
   const refusal = refusalIn(document)
   if (refusal) return `says that it is an error: ${refusal.said}`
-  const members = membersOf(document)
+  const members = membersOf(document, list)
   const more = hasMore(members)
   if (more) return 'says that more follows'
   const signs = signsIn(members)
-  for (const kind of ['next', 'more', 'pages', 'items'] as const) {
-    const most = { next: 0, more: 0, pages: 1, items }[kind]
+  for (const kind of ['next', 'more', 'lacking', 'pages', 'items'] as const) {
+    const most = { next: 0, more: 0, lacking: 0, pages: 1, items }[kind]
     const sign = signs.find((each) => each.kind === kind && (most === 0 || each.atLeast > most))
     if (sign && (kind !== 'next' || more === undefined)) return signInWords(sign, items)
   }
@@ -33,6 +34,7 @@ export function partIn(document: unknown, items: number): string | undefined {
 function signInWords({ kind, at, said, atLeast }: Sign, items: number): string {
   if (kind === 'next') return `says that it goes on at ${oneLine(said)}`
   if (kind === 'more') return `says that more follows: ${at} is ${said}`
+  if (kind === 'lacking') return `says that something is missing: ${at} is ${said}`
   if (kind === 'pages') return `says that it is one of ${atLeast} pages`
   return `says that it has ${atLeast} items, but ${items} are in it`
 }

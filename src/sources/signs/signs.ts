@@ -5,18 +5,22 @@
  * taken for the whole.
  */
 import { exactJson } from '../../tasks/json/exact.js'
-import { isObject, isTree } from '../../tasks/json/tree.js'
+import { isObject } from '../../tasks/json/tree.js'
+import { countIn, namesItems, namesPages, numberIn, things } from './counts.js'
 import { leadsToNext, linksIn, nextOf } from './links.js'
 import type { Member } from './members.js'
-import { type Found, wholeOf } from './tree.js'
+import type { Found } from './tree.js'
 
 export interface Sign {
   /** Its path in the answer, or its header. */
   readonly at: string
   /** Its value, shortened. */
   readonly said: string
-  /** Whether it names the next page, only says that more follows, or how many items or pages there are at least. */
-  readonly kind: 'next' | 'more' | 'items' | 'pages'
+  /**
+   * Whether it names the next page, only says that more follows or what is lacking, or how many items or pages there
+   * are at least.
+   */
+  readonly kind: 'next' | 'more' | 'lacking' | 'items' | 'pages'
   /** Items or pages. */
   readonly atLeast: number
   /** Which setting would follow it. */
@@ -40,8 +44,6 @@ function hintFor(next: string, at: string): string {
 }
 
 // Names are in lower case, letters and digits only.
-const things = 'items?|results?|elements?|records?|rows?|hits|features|documents|docs|objects|entries|entities|matches'
-const counts = 'count|size|number|found|matched|available|filtered|returned'
 const places = [
   ...['page', 'cursor', 'token', 'offset', 'url', 'uri', 'links?', 'href', 'start', 'key', 'marker', 'batch', 'set'],
   ...[
@@ -61,29 +63,20 @@ const places = [
   ],
   ...['query', 'path', 'params?', 'range', 'row', 'first', 'chunk', 'part', 'group', 'sequence', 'seq'],
 ].join('|')
+const lost = '(failed|missing|omitted|dropped|skipped|unavailable|unreachable)'
+const parts = 'sources?|parts?|pages?|regions?|servers?|hosts?|nodes?|backends?|providers?|partitions?|files?|queries'
 const named = (...words: readonly string[]): RegExp => new RegExp(`^(${words.join('|')})$`)
 
 const names = {
-  items: named(
-    '(estimated|approximate|approx)?(count|hits|found|matched|total|grandtotal|fullcount)',
-    `(estimated|approximate|approx)?(n|nb|nr|num|number|total|full)(of)?(total)?(${counts}|(${things})(count)?)`,
-    `total(number)?(of)?(${things})(count)?`,
-    `(${things})(total|count|filtered|available|matched|found)`,
-  ),
-  pages: named(
-    'pages',
-    '(n|nb|nr|num|number|total|max)(of)?pages?',
-    'pages?(count|total)',
-    'totalpagecount',
-    'lastpage',
-  ),
   more: named(
-    '(has|is|are|there)?(more(?!info)\\w*|next(page|results?|items?)?|additional\\w*|truncated|limited|capped)',
+    '(has|is|are|there)?(next(page|results?|items?)?|additional\\w*|truncated|limited|capped)',
+    '(has|is|are|there|can)?(load|fetch|get)?more(?!info)\\w*',
     'partial\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',
   ),
-  left: named(`remaining(${things})(count)?|(${things})(left|remaining)`),
+  left: named(`remaining(${things}|pages?)(count)?|(${things}|pages?)(left|remaining)`),
+  lacking: named(`${lost}|${lost}(${things}|${parts})(count)?|(${things}|${parts})${lost}`),
   last: named(
-    '(is|at)?(last(page|batch|chunk)?|end(of\\w*)?|eof|done|completed?|finished|exhausted)',
+    '(is|at)?(last(page|batch|chunk)?|end(of\\w*)?|eof|final|done|completed?|finished|exhausted)',
     'all\\w*(loaded|returned)',
   ),
   next: named(
@@ -121,26 +114,26 @@ const isYes = (value: unknown): boolean => value === true || value === 1 || /^(t
 const isNo = (value: unknown): boolean => value === false || /^(false|f|no|n)$/i.test(String(value))
 
 /** Whether a member of this name is about the list's length or its pages. */
-export const isOfPaging = (name: string): boolean =>
-  [...ends, names.items, names.cursor].some((each) => each.test(name))
+export const isOfPaging = (name: string): boolean => leadsOn(name) || namesItems(name) || names.cursor.test(name)
 
 /** Whether nothing in an answer says if its list goes on. Counts don't: they may be of its own items. */
 export const isSilent = (members: readonly Member[]): boolean =>
-  !members.some(({ name, isNear }) => isNear && ends.some((each) => each.test(name)))
-const ends = [names.next, names.more, names.last, names.pages]
+  !members.some(({ name, isNear }) => isNear && leadsOn(name))
+
+const leadsOn = (name: string): boolean =>
+  [names.next, names.more, names.last].some((each) => each.test(name)) || namesPages(name)
 
 /** @param asked values in the request, which a server may repeat */
 export const signsIn = (members: readonly Member[], asked: ReadonlySet<string> = new Set()): Sign[] =>
   members.flatMap((member) => signOf(member, asked) ?? [])
 
 function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
-  const { at, name, value, isNear } = member
+  const { at, value, isNear } = member
   const said = typeof value === 'object' ? (exactJson(value) ?? '').slice(0, 60) : String(value).slice(0, 60)
   const sign = { at, said, atLeast: 0, hint: anyWay }
-  for (const kind of ['items', 'pages'] as const) {
-    const atLeast = isNear && names[kind].test(name) ? countIn(value) : undefined
-    if (atLeast !== undefined) return { ...sign, kind, atLeast }
-  }
+  const count = isNear ? countIn(member) : undefined
+  if (count) return { ...sign, ...count }
+  if (isNear && saysWhatIsLacking(member)) return { ...sign, kind: 'lacking' }
   if (saysMore(member)) return { ...sign, kind: 'more' }
   const link = linksIn(value).find(leadsToNext)
   if (link) {
@@ -158,10 +151,15 @@ function saysMore(member: Member): boolean {
   if (names.more.test(name)) return isYes(value)
   return (
     (isNear && names.last.test(name) && isNo(value)) ||
-    (isNear && names.left.test(name) && (countIn(value) ?? 0) > 0) ||
+    (isNear && names.left.test(name) && (numberIn(value) ?? 0) > 0) ||
     isPart(member)
   )
 }
+
+/** `failed_sources: ["EU"]`; a mere number must say of what: one that was skipped may be an offset. */
+const saysWhatIsLacking = ({ name, value }: Member): boolean =>
+  names.lacking.test(name) &&
+  (Array.isArray(value) ? value.length > 0 : !new RegExp(`^${lost}$`).test(name) && (numberIn(value) ?? 0) > 0)
 
 /** `offset`, `cursor` and `after` often repeat the request; as text beside the list they lead on. */
 const isNextName = ({ at, name, value, isNear }: Member): boolean =>
@@ -179,13 +177,4 @@ function placeIn(at: string, value: unknown): Found | undefined {
   if (Array.isArray(value) && value.length > 1) return { at, value: exactJson(value) }
   if (!isObject(value)) return undefined
   return Object.entries(value).flatMap(([key, inner]) => placeIn(`${at}.${key}`, inner) ?? [])[0]
-}
-
-/** The least number that a value stands for: 250, "1,250", {value: 250}, ">100". */
-function countIn(value: unknown): number | undefined {
-  if (isTree(value)) return wholeOf(value['value'] ?? value['count'])
-  const text = String(value).replace(/(?<=\d),(?=\d{3}(\D|$))/g, '')
-  const [, above, digits] = /^\s*(>=?)?\s*(\d+\+?)\s*$/.exec(text) ?? []
-  if (digits === undefined || typeof value === 'boolean') return undefined
-  return Number.parseInt(digits, 10) + (above === '>' || digits.endsWith('+') ? 1 : 0)
 }

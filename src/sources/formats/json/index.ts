@@ -120,7 +120,8 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
   if (!found.isEnded)
     throw damaged(list.name, `ends before its ${given.layout === 'keyed' ? 'object' : 'array'} does`, jsonHint)
   if (!found.isFound) throw noList(path ?? '', [], list.name)
-  if (found.around !== undefined) mustBeWhole(parsedOr(found.around, found.around), total, list.name, given)
+  if (found.around !== undefined)
+    mustBeWhole(parsedOr(found.around, found.around), total, { list: list.name, path }, given)
 }
 
 /** Throws ConfigurationError where the first elements are all arrays, and nobody said that they would be. */

@@ -56,7 +56,7 @@ export async function inColumns(list: TextList, given: JsonOptions, reader: Reco
       `has no object of columns${items ? ` at ${items}` : ''}`,
       'Correct source.layout or source.items.',
     )
-  if (items !== undefined) mustBeWhole(document, entries.length, list.name, given)
+  if (items !== undefined) mustBeWhole(document, entries.length, { list: list.name, path: items }, given)
   const records = entries.map((entry) => reader.read(entry) ?? new Malformed('', 'the record has no value'))
   return { records, position: (index) => `record ${index + 1}` }
 }

@@ -1,0 +1,60 @@
+/** What an answer says of itself: which of it is a sign that there is more than its five items. */
+import { expect, test } from 'vitest'
+import { partIn } from '../../src/sources/signs/part.js'
+
+const list = [1, 2, 3, 4, 5]
+const part = (beside: object, path = 'stations'): string | undefined => partIn({ ...beside, stations: list }, 5, path)
+
+test.each<[beside: object, says: RegExp]>([
+  ...['count_total', 'countAll', 'availableResults', 'iTotalRecords', 'iTotalDisplayRecords', 'total_rows'].map(
+    (name): [object, RegExp] => [{ [name]: 12 }, /12 items/],
+  ),
+  // Under the list's own name.
+  ...['totalStations', 'stationsTotal', 'num_stations', 'nStations', 'station_count', 'TotalNumberOfStations'].map(
+    (name): [object, RegExp] => [{ [name]: '12' }, /12 items/],
+  ),
+  [{ extra: { stats: { fullCount: 12 } } }, /12 items/],
+  [{ from: 1, to: 5, of: 12 }, /12 items/],
+  [{ info: 'Showing 1 to 5 of 12 entries' }, /12 items/],
+  [{ meta: { displaying: '5 of 1,200' } }, /1200 items/],
+  [{ info: 'Page 1 of 3' }, /3 pages/],
+  [{ page: '1 of 3' }, /3 pages/],
+  [{ pages: { current: 1, last: 3 } }, /3 pages/],
+  [{ pagination: { current: 1, max: 3 } }, /3 pages/],
+  [{ page: { number: 1, of: 3 } }, /3 pages/],
+  [{ final: false }, /more follows/],
+  [{ canLoadMore: true }, /more follows/],
+  [{ pages_left: 2 }, /more follows/],
+  [{ stationsRemaining: 7 }, /more follows/],
+  [{ failed_sources: ['EU'] }, /something is missing: failed_sources is \["EU"\]/],
+  [{ missing: ['EU'] }, /something is missing/],
+  [{ skippedStations: 7 }, /something is missing/],
+])('%j says that there is more', (beside, says) => {
+  expect(part(beside)).toMatch(says)
+})
+
+test.each(['@attr', '@attributes', '$'])('what was an attribute %s in XML is near its list', (key) => {
+  const stations = { [key]: { page: '1', perPage: '5', total: '12' }, station: list }
+  expect(partIn({ stations }, 5, 'stations.station')).toMatch(/12 items/)
+})
+
+test.each<[beside: object]>([
+  [{ totalStations: 5, count_total: 5, num_stations: 5, returned: 5 }],
+  [{ available: 99, limit: 100, size: 100, hitsPerPage: 20, number: 30, max: 100, rows: 100, results: 100 }],
+  [{ totalSensors: 40, sensorCount: 40, stationId: 4711, station_number: 99, countdown: 9, discount: 20 }],
+  [{ page: 1, first: 1, last: 5 }],
+  [{ page: { number: 1, size: 100, of: 'all' } }],
+  [{ pagination: { max: 100, offset: 0 } }],
+  [{ pageNumber: 1, page_no: 1, pageSize: 50 }],
+  [{ info: 'Showing 1 to 5 of 5 entries', note: '3 of 12 sensors are being calibrated', title: 'Part of 12 networks' }],
+  [{ version: '2 of 3', updated: '28 of November 2026' }],
+  [{ skipped: 7, missing: 0, failed: [], failed_sources: [], missing_values: 12, unavailable: false }],
+  [{ final: true, canLoadMore: false, pages_left: 0 }],
+  [{ stats: { fullCount: 99 } }],
+])('%j says nothing of the kind', (beside) => {
+  expect(part(beside)).toBeUndefined()
+})
+
+test('a list under a name of paging gives no other name a meaning', () => {
+  expect(partIn({ page: list, page_number: 1, pageTitle: 'x' }, 5, 'page')).toBeUndefined()
+})
