@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
+import type { FlagInput, Input, OutputFlags, ParserOutput } from '@oclif/core/interfaces'
 import type { Loaded } from '../config/load.js'
 import type { Overrides } from '../config/values/overrides.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, toError } from '../errors/index.js'
@@ -25,6 +26,9 @@ export interface BaseFlags {
   quiet: boolean
   'trust-config': boolean
 }
+
+/** Values of flags or arguments, of any command. */
+type Values = OutputFlags<FlagInput>
 
 /** What a command did: printed as JSON or in words. The worst error decides the exit code. */
 export interface Done<Result> {
@@ -194,11 +198,20 @@ export abstract class OwmCommand<Result extends object> extends Command {
     }
   }
 
-  /** Reads the flags that every command has. */
-  protected takeFlags(flags: BaseFlags & { 'dry-run'?: boolean }): void {
+  /** Parses the command line, and applies the flags that every command has. */
+  protected override async parse<F extends Values, B extends Values, A extends Values>(
+    options?: Input<F, B, A>,
+    argv?: string[],
+  ): Promise<ParserOutput<F, B, A>> {
+    const parsed = await super.parse(options, argv)
+    this.#applyFlags(parsed.flags)
+    return parsed
+  }
+
+  #applyFlags(flags: Values): void {
     const { 'log-level': level, 'log-format': format, quiet } = flags
     this.#isDryRun = flags['dry-run'] === true
-    this.#trustFolder = flags['trust-folder']
+    this.#trustFolder = flags['trust-folder'] === true
     this.report = new Report({ level, format, quiet, isJson: this.jsonEnabled() })
     const trace = traceContextIn(process.env['TRACEPARENT'] ?? '')
     this.#aboutAll = trace ? { trace_id: trace.traceId, span_id: trace.spanId } : {}

@@ -40,7 +40,6 @@ export default class Backfill extends OwmCommand<BackfillResult> {
 
   protected async work(): Promise<Done<BackfillResult>> {
     const { flags } = await this.parse(Backfill)
-    this.takeFlags(flags)
     const configure = (only?: readonly string[]) =>
       this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
     if (flags['dry-run']) return backfill(this.result, flags, configure, this.surroundings)

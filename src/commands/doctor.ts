@@ -19,7 +19,6 @@ export default class Doctor extends OwmCommand<DoctorResult> {
 
   protected async work(): Promise<Done<DoctorResult>> {
     const { flags } = await this.parse(Doctor)
-    this.takeFlags(flags)
     // A file that can't be read is a finding.
     const pipelines = await this.pipelines(flags).catch(() => [undefined])
     const configure = (pipeline: string | undefined, without: readonly string[]) =>

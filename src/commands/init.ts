@@ -78,7 +78,6 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
 
   protected async work(): Promise<Done<InitResult | PrintResult>> {
     const { flags } = await this.parse(Init)
-    this.takeFlags(flags)
     if (flags.print === undefined) {
       mustWrite(flags)
       const result = { path: resolve('.owmrc.yaml'), schema: resolve('owm.schema.json') }

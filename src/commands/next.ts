@@ -10,7 +10,6 @@ export default class Next extends OwmCommand<NextResult> {
 
   protected async work(): Promise<Done<NextResult>> {
     const { flags } = await this.parse(Next)
-    this.takeFlags(flags)
     const configure = async () => this.configureAll({ ...flags, withoutSource: true })
     return next(configure, this.surroundings)
   }

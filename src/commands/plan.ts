@@ -32,7 +32,6 @@ export default class Plan extends OwmCommand<PlanResult> {
 
   protected async work(): Promise<Done<PlanResult>> {
     const { flags } = await this.parse(Plan)
-    this.takeFlags(flags)
     return plan(this.result, flags, () => this.configure(flags), this.surroundings)
   }
 }

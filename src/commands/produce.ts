@@ -46,7 +46,6 @@ export default class Produce extends OwmCommand<ProduceResult> {
 
   protected async work(): Promise<Done<ProduceResult>> {
     const { flags } = await this.parse(Produce)
-    this.takeFlags(flags)
     const configure = (only?: readonly string[]) =>
       this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
     if (flags['dry-run']) return produce(this.result, flags, configure, this.surroundings)

@@ -29,7 +29,6 @@ export default class Report extends OwmCommand<ReportResult> {
 
   protected async work(): Promise<Done<ReportResult>> {
     const { flags } = await this.parse(Report)
-    this.takeFlags(flags)
     const { out, 'no-source': withoutSource } = flags
     if (out === '-' && this.jsonEnabled())
       throw new UsageError('The report and --json would both be written to standard output.', {

@@ -24,7 +24,7 @@ export default class Verify extends OwmCommand<VerifyResult> {
       description: 'only this slot; else all in the ledger, and the scheduled times between them',
       helpValue: 'TIME',
     }),
-    // In place of the name that this flag gives elsewhere: there is only one list that a slot can be compared with.
+    // Replaces the --source NAME of other commands: a slot can be compared with the configured list only.
     source: Flags.boolean({
       description: 'also read the source, and compare the slot, or the newest one, with its list',
     }),
@@ -40,10 +40,9 @@ export default class Verify extends OwmCommand<VerifyResult> {
   protected result = nothingVerified()
 
   protected async work(): Promise<Done<VerifyResult>> {
-    // (The type of a flag that is text elsewhere and a switch here would be both.)
+    // Typed by hand: the inferred type would be that of both flags called --source.
     const parsed: { flags: Given } = await this.parse(Verify)
     const { source, ...flags } = parsed.flags
-    this.takeFlags(flags)
     const configure = () => (source ? this.configure(flags) : this.configureSink(flags))
     return verify(this.result, { ...flags, source }, configure, this.surroundings)
   }

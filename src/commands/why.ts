@@ -36,7 +36,6 @@ export default class Why extends OwmCommand<WhyResult> {
 
   protected async work(): Promise<Done<WhyResult>> {
     const { args, flags } = await this.parse(Why)
-    this.takeFlags(flags)
     const configure = () => (flags['no-source'] ? this.configureSink(flags) : this.configure(flags))
     return why(this.result, args.text, flags, configure, this.surroundings)
   }

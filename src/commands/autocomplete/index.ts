@@ -35,8 +35,7 @@ export default class Autocomplete extends OwmCommand<AutocompleteResult> {
   protected result: AutocompleteResult = { shell: null, script: '' }
 
   protected async work(): Promise<Done<AutocompleteResult>> {
-    const { args, flags } = await this.parse(Autocomplete)
-    this.takeFlags(flags)
+    const { args } = await this.parse(Autocomplete)
     const login = basename(process.env['SHELL'] ?? '')
     const shell = args.shell ?? (shells.includes(login) ? login : 'bash')
     const script = await readFile(join(this.config.root, 'templates', 'completion', `owm.${shell}`), 'utf8')

@@ -17,8 +17,7 @@ export default class AutocompleteScript extends OwmCommand<ScriptResult> {
   protected result: ScriptResult = { line: '' }
 
   protected async work(): Promise<Done<ScriptResult>> {
-    const { args, flags } = await this.parse(AutocompleteScript)
-    this.takeFlags(flags)
+    const { args } = await this.parse(AutocompleteScript)
     const line = `source <(owm autocomplete ${args.shell})`
     return { result: { line }, summary: ['', line] }
   }

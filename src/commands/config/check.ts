@@ -21,7 +21,6 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
 
   protected async work(): Promise<Done<CheckResult>> {
     const { flags } = await this.parse(ConfigCheck)
-    this.takeFlags(flags)
     // A file that can't be read is reported by the check itself.
     const pipelines = await this.pipelines(flags).catch(() => [undefined])
     const configure = (pipeline: string | undefined, without: readonly string[]) =>

@@ -12,8 +12,7 @@ export default class ConfigSchema extends OwmCommand<object> {
   protected result: object = {}
 
   protected async work(): Promise<Done<object>> {
-    const { flags } = await this.parse(ConfigSchema)
-    this.takeFlags(flags)
+    await this.parse(ConfigSchema)
     return schema()
   }
 }

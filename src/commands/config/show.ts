@@ -18,7 +18,6 @@ export default class ConfigShow extends OwmCommand<ShowResult> {
 
   protected async work(): Promise<Done<ShowResult>> {
     const { flags } = await this.parse(ConfigShow)
-    this.takeFlags(flags)
     return show(await this.configure(flags))
   }
 }

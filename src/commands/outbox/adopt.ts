@@ -32,10 +32,8 @@ export default class OutboxAdopt extends OwmCommand<AdoptResult> {
   protected result = nothingAdopted()
 
   protected async work(): Promise<Done<AdoptResult>> {
-    // Its --sink takes the place of the one that all commands have.
+    // Its --sink replaces the one of all commands.
     const flags: AdoptFlags & Omit<BaseFlags, 'sink'> = (await this.parse(OutboxAdopt)).flags
-    const base = { ...flags, sink: undefined }
-    this.takeFlags(base)
-    return adopt(flags, () => this.configureSink(base), this.surroundings)
+    return adopt(flags, () => this.configureSink({ ...flags, sink: undefined }), this.surroundings)
   }
 }

@@ -33,7 +33,6 @@ export default class OutboxDiscard extends OwmCommand<DiscardResult> {
 
   protected async work(): Promise<Done<DiscardResult>> {
     const { flags } = await this.parse(OutboxDiscard)
-    this.takeFlags(flags)
     return discard(flags, () => this.configureSink(flags), this.surroundings)
   }
 }

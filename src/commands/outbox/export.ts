@@ -34,7 +34,6 @@ export default class OutboxExport extends OwmCommand<ExportResult> {
 
   protected async work(): Promise<Done<ExportResult>> {
     const { flags } = await this.parse(OutboxExport)
-    this.takeFlags(flags)
     if (flags.out === '-' && this.jsonEnabled())
       throw new UsageError('The records and --json would both be written to standard output.', {
         hint: 'Name a file with --out, or leave --json out; --format ndjson is JSON, too.',

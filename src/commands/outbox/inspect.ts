@@ -32,7 +32,6 @@ export default class OutboxInspect extends OwmCommand<InspectResult> {
 
   protected async work(): Promise<Done<InspectResult>> {
     const { flags } = await this.parse(OutboxInspect)
-    this.takeFlags(flags)
     return inspect(this.result, flags, () => this.configureSink(flags))
   }
 }

@@ -33,7 +33,6 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
 
   protected async work(): Promise<Done<PurgeResult>> {
     const { flags } = await this.parse(OutboxPurge)
-    this.takeFlags(flags)
     const ask = (question: string): Promise<boolean> => isConfirmed(`Remove ${question}`, this.surroundings.signal)
     return purge(
       flags,

@@ -34,7 +34,6 @@ export default class OutboxReplay extends OwmCommand<ReplayResult> {
 
   protected async work(): Promise<Done<ReplayResult>> {
     const { flags } = await this.parse(OutboxReplay)
-    this.takeFlags(flags)
     const delivers = !flags['dry-run']
     const configure = (withSource: boolean) =>
       withSource ? this.configure(flags, delivers) : this.configureSink(flags, delivers)

@@ -31,7 +31,6 @@ export default class OutboxRetry extends OwmCommand<RetryResult> {
 
   protected async work(): Promise<Done<RetryResult>> {
     const { flags, argv } = await this.parse(OutboxRetry)
-    this.takeFlags(flags)
     return retry(argv, flags, () => this.configureSink(flags), this.surroundings)
   }
 }

@@ -15,7 +15,6 @@ export default class Plugins extends OwmCommand<PluginsResult> {
 
   protected async work(): Promise<Done<PluginsResult>> {
     const { flags } = await this.parse(Plugins)
-    this.takeFlags(flags)
     return list(await this.configureAll(flags))
   }
 }

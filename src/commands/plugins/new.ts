@@ -36,7 +36,6 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
 
   protected async work(): Promise<Done<NewPluginResult>> {
     const { flags, args } = await this.parse(PluginsNew)
-    this.takeFlags(flags)
     this.result.path = resolve(args.dir)
     const kind = args.kind === 'sink' ? 'sink' : 'source'
     return create({ kind, path: this.result.path, typescript: flags.typescript }, this.config)

@@ -19,7 +19,6 @@ export default class PluginsShow extends OwmCommand<PluginResult> {
 
   protected async work(): Promise<Done<PluginResult>> {
     const { flags, args } = await this.parse(PluginsShow)
-    this.takeFlags(flags)
     return show(this.result, args.plugin, await this.configureAll(flags))
   }
 }

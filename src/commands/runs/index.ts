@@ -37,7 +37,6 @@ export default class Runs extends OwmCommand<RunsResult> {
 
   protected async work(): Promise<Done<RunsResult>> {
     const { flags } = await this.parse(Runs)
-    this.takeFlags(flags)
     // Wrong settings of source and sink hide no run.
     const load = (pipeline: string | undefined, only: string[] | undefined) =>
       this.configureSink({ ...flags, pipeline, only })

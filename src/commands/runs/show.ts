@@ -21,7 +21,6 @@ export default class RunsShow extends OwmCommand<ShowResult> {
 
   protected async work(): Promise<Done<ShowResult>> {
     const { flags, args } = await this.parse(RunsShow)
-    this.takeFlags(flags)
     const load = (pipeline: string | undefined, only: string[]) => this.configureSink({ ...flags, pipeline, only })
     // A schedule that is wrong hides no run.
     const configure = (pipeline: string | undefined) =>

@@ -17,7 +17,6 @@ export default class Schedule extends OwmCommand<ScheduleResult> {
 
   protected async work(): Promise<Done<ScheduleResult>> {
     const { flags } = await this.parse(Schedule)
-    this.takeFlags(flags)
     return showSchedule(flags, () => this.configureSink(flags), this.surroundings)
   }
 }

@@ -15,7 +15,6 @@ export default class StreamInspect extends OwmCommand<StreamResult> {
 
   protected async work(): Promise<Done<StreamResult>> {
     const { flags } = await this.parse(StreamInspect)
-    this.takeFlags(flags)
     return inspectStream(this.result, () => this.configureSink(flags), this.surroundings)
   }
 }
