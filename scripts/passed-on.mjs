@@ -43,7 +43,7 @@ export const passedOn = {
   // An error's own words, with another hint or at another place.
   'src/cli/actions/produce/dry-run.ts warning': [],
   'src/cli/actions/plan/plan.ts warning': [],
-  "src/cli/actions/served.ts paceInWords(pace) ?? ''": [
+  "src/cli/actions/warnings.ts paceInWords(pace) ?? ''": [
     '… shorter than the … minutes between scheduled times: most windows are skipped',
   ],
   'src/cli/actions/plugins.ts plugin.error': [],

@@ -2,6 +2,7 @@
 import type { Loaded } from '../config/load.js'
 import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
+import type { logEvents } from '../observe/events.js'
 import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from '../observe/trace-context.js'
 import type { Looked } from '../outbox/inspect/totals.js'
 import type { View } from '../outbox/inspect/view.js'
@@ -263,6 +264,16 @@ export async function resilienceOf(
         'a call failed and is tried again',
       ),
   })
+}
+
+/** Logs a warning. */
+export async function logWarning(
+  { logger }: Pick<Surroundings, 'logger'>,
+  fields: { event: keyof typeof logEvents; [field: string]: unknown },
+  text: string,
+): Promise<void> {
+  const log = await logger()
+  log.warn(fields, text)
 }
 
 /** The dependencies of delivery. */

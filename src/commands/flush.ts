@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
+import { nothingSent } from '../cli/actions/delivery.js'
 import { type FlushResult, flush } from '../cli/actions/flush.js'
-import { nothingSent } from '../cli/actions/served.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 import { dryRun, limits, waiting } from '../cli/flags.js'
 import { observed } from '../cli/observed.js'

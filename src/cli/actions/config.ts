@@ -1,4 +1,4 @@
-/** `owm config …`: the configuration, shown and checked. */
+/** `owm config …`: shows and checks the configuration. */
 import { relative } from 'node:path'
 import type { Finding } from '../../config/check.js'
 import type { Loaded } from '../../config/load.js'
@@ -56,7 +56,7 @@ export interface CheckResult {
 
 /**
  * Fills `result` while it works.
- * @param configure reads the configuration of one of the pipelines
+ * @param configure reads the configuration of one pipeline
  */
 export async function check(
   result: CheckResult,
@@ -69,7 +69,7 @@ export async function check(
     import('../../config/check.js'),
     import('../../pipeline/input/minimum.js'),
   ])
-  const wrong: OwmError[] = []
+  const failures: OwmError[] = []
   const summary: string[] = []
   const all: Loaded[] = []
   for (const pipeline of pipelines) {
@@ -86,16 +86,20 @@ export async function check(
       judge: judgePage,
     }
     for (const finding of await checkConfig(parts, connect)) {
-      summary.push(harmless(note(result, pipeline, finding)))
-      if (isOwmError(finding.outcome)) wrong.push(finding.outcome)
+      summary.push(harmless(noteFinding(result, pipeline, finding)))
+      if (isOwmError(finding.outcome)) failures.push(finding.outcome)
     }
   }
-  for (const finding of await sharedIds(all)) summary.push(harmless(note(result, undefined, finding)))
-  return { result, summary, errors: failed(wrong) }
+  for (const finding of await sharedIds(all)) summary.push(harmless(noteFinding(result, undefined, finding)))
+  return { result, summary, errors: checksFailed(failures) }
 }
 
-/** Adds a finding to the result, and gives it in words. */
-function note({ findings }: CheckResult, pipeline: string | undefined, { about, outcome, warning }: Finding): string {
+/** Adds a finding to the result, and returns it in words. */
+function noteFinding(
+  { findings }: CheckResult,
+  pipeline: string | undefined,
+  { about, outcome, warning }: Finding,
+): string {
   const ok = typeof outcome === 'string'
   const [message, hint] = ok ? [outcome, warning] : [outcome.message, outcome.hint]
   const isWarning = warning === undefined ? {} : { warning: true as const }
@@ -105,11 +109,11 @@ function note({ findings }: CheckResult, pipeline: string | undefined, { about, 
   return `${verdict} ${where}: ${inOneText(message, hint)}`
 }
 
-function failed(wrong: readonly OwmError[]): OwmError[] {
-  if (wrong.length === 0) return []
-  const message = `${plural(wrong.length, 'check')} failed: see above.`
+function checksFailed(failures: readonly OwmError[]): OwmError[] {
+  if (failures.length === 0) return []
+  const message = `${plural(failures.length, 'check')} failed: see above.`
   const hint = 'Correct what is wrong, then check again.'
-  const isTransient = wrong.every(({ exitCode }) => exitCode === exitCodes.notDelivered)
+  const isTransient = failures.every(({ exitCode }) => exitCode === exitCodes.notDelivered)
   return [isTransient ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })]
 }
 

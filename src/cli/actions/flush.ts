@@ -1,4 +1,4 @@
-/** `owm flush`: what is pending in the outbox goes to the sink. */
+/** `owm flush`: delivers what is pending in the outbox. */
 import type { Loaded } from '../../config/load.js'
 import { compact } from '../../lists.js'
 import type { Outbox } from '../../outbox/outbox.js'
@@ -6,8 +6,8 @@ import type { Done } from '../command.js'
 import { depsOf, lookAtOutbox, openOutbox, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
 import { count, plural, seconds, stopwatch, tasksDelivered } from '../format.js'
-import { tellLeft } from './rejects.js'
-import { type DeliveryResult, noteDelivered, slotsInWords, withOutbox } from './served.js'
+import { type DeliveryResult, noteDelivered, noteNames, slotsInWords, withOutbox } from './delivery.js'
+import { logLeftRejects } from './rejects.js'
 
 /** What `owm flush --json` prints. */
 export type FlushResult = DeliveryResult
@@ -18,7 +18,7 @@ interface FlushFlags extends WaitFlags {
   force: boolean
 }
 
-/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+/** Fills `result` while it works, so that it says what was done even if an error ends it. */
 export async function flush(
   result: FlushResult,
   { limit = Number.POSITIVE_INFINITY, ...flags }: FlushFlags,
@@ -27,9 +27,7 @@ export async function flush(
 ): Promise<Done<FlushResult>> {
   const elapsed = stopwatch()
   const loaded = await configure()
-  const { path } = loaded.settings.outbox
-  result.sink.name = loaded.settings.sink?.use ?? null
-  result.outbox.path = path
+  noteNames(result, loaded)
   if (flags['dry-run']) return dryRun(result, limit, loaded, around)
 
   const waitMs = waitMsOf(flags)
@@ -40,13 +38,13 @@ export async function flush(
     await easeCircuit(outbox, flags.force, around.isTerminal)
     const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, watched))
     await noteDelivered(result, summary, outbox)
-    await tellLeft(summary.earlier, result.served, around)
+    await logLeftRejects(summary.earlier, result.served, around)
     result.durationMs = elapsed()
-    return { result, summary: [lineOf(result)], errors: summary.errors }
+    return { result, summary: [flushInWords(result)], errors: summary.errors }
   })
 }
 
-/** With --force the circuit is closed; a person at a terminal has it probed at once. */
+/** Closes the circuit with --force. For a person at a terminal an open one is probed at once. */
 async function easeCircuit({ breakers }: Outbox, force: boolean, isTerminal: boolean): Promise<void> {
   const saved = breakers.saved('sink')
   if (force) await breakers.save('sink', undefined)
@@ -69,7 +67,7 @@ async function dryRun(
   return { result, summary: [`dry run: ${tasks} would be delivered to ${result.sink.name}; ${notAsked}`] }
 }
 
-function lineOf({ outbox, sink, served, durationMs }: FlushResult): string {
+function flushInWords({ outbox, sink, served, durationMs }: FlushResult): string {
   return compact(
     ...tasksDelivered(sink),
     ...slotsInWords(served),

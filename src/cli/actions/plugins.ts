@@ -1,7 +1,8 @@
-/** `owm plugins …`: the sources and sinks that there are, and new ones. */
+/** `owm plugins …`: lists sources and sinks, shows one, starts a new one. */
 import type { Loaded } from '../../config/load.js'
 import { ConfigurationError, UsageError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
+import { compact } from '../../lists.js'
 import type { PluginReport } from '../../plugins/catalogue.js'
 import type { Project } from '../../plugins/scaffold.js'
 import type { Done } from '../command.js'
@@ -17,7 +18,7 @@ export async function list(pipelines: readonly Loaded[]): Promise<Done<PluginsRe
   return { result: { plugins }, summary: plugins.map(overview) }
 }
 
-/** All plugins that these pipelines may use. */
+/** All plugins that these pipelines can load. */
 async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
   const { pluginsAt } = await import('../../plugins/catalogue.js')
   const uses = pipelines.flatMap(({ settings }) => [settings.source?.use, settings.sink?.use])
@@ -29,7 +30,7 @@ async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> 
 
 /** One line a plugin; `owm plugins show NAME` has the options. */
 function overview({ use, kind, origin, version, description, error }: PluginReport): string {
-  const about = [kind ?? 'plugin', origin, ...(version === null ? [] : [version])].join(', ')
+  const about = compact(kind ?? 'plugin', origin, version).join(', ')
   return harmless(`${use} (${about}): ${error === null ? description : `can't be used: ${error}`}`)
 }
 
@@ -38,7 +39,7 @@ export interface PluginResult {
   plugin: PluginReport | null
 }
 
-/** Fills `result` also where the plugin can't be used. */
+/** Fills `result` even if the plugin can't be used. */
 export async function show(
   result: PluginResult,
   name: string,
@@ -51,7 +52,7 @@ export async function show(
   return { result, summary: details(plugin) }
 }
 
-/** A plugin by its path, by what stands after `use:`, or by its own name. */
+/** Finds a plugin by its path, by its `use:`, or by its own name. */
 async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginReport> {
   const [{ pluginReport }, { isPath }] = await Promise.all([
     import('../../plugins/catalogue.js'),
@@ -59,8 +60,8 @@ async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginR
   ])
   if (isPath(name)) return pluginReport(name, 'local', process.cwd())
   const all = await reachable(pipelines)
-  const found = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)
-  if (found) return found
+  const match = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)
+  if (match) return match
   const near = nearest(
     name,
     all.map(({ use }) => use),
@@ -71,24 +72,20 @@ async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginR
 }
 
 function details({ use, kind, origin, version, description, options, example }: PluginReport): string[] {
-  const found = [`${use}: ${description}`, `${kind}, ${origin}${version === null ? '' : ` ${version}`}`, '']
+  const lines = [`${use}: ${description}`, `${kind}, ${origin}${version === null ? '' : ` ${version}`}`, '']
   for (const option of options) {
     const { name, type, unit, required, description } = option
     const fallback = defaultOf(option)
-    const about = [
-      type,
-      ...(unit === null ? [] : [unit]),
-      ...(fallback === '' ? [] : [required ? fallback : `default ${fallback}`]),
-    ]
-    found.push(`${name}  (${about.join('; ')})`, `    ${description}`)
+    const about = compact(type, unit, fallback !== '' && (required ? fallback : `default ${fallback}`))
+    lines.push(`${name}  (${about.join('; ')})`, `    ${description}`)
   }
-  return [...found, '', ...example.split('\n')].map(harmless)
+  return [...lines, '', ...example.split('\n')].map(harmless)
 }
 
 /** What `owm plugins new --json` prints. */
 export interface NewPluginResult {
   path: string | null
-  /** Name of its package. */
+  /** Its npm name. */
   package: string | null
   files: string[]
 }

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { canAsk, isConfirmed } from '../../cli/actions/outbox/ask.js'
+import { canAsk } from '../../cli/actions/outbox/ask.js'
 import { nothingPurged, type PurgeResult, purge } from '../../cli/actions/outbox/purge.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
 import { dryRun, waiting } from '../../cli/flags.js'
@@ -33,12 +33,7 @@ export default class OutboxPurge extends OwmCommand<PurgeResult> {
 
   protected async work(): Promise<Done<PurgeResult>> {
     const { flags } = await this.parse(OutboxPurge)
-    const ask = (question: string): Promise<boolean> => isConfirmed(`Remove ${question}`, this.surroundings.signal)
-    return purge(
-      flags,
-      () => this.configureSink(flags),
-      this.surroundings,
-      canAsk() && !this.jsonEnabled() ? ask : undefined,
-    )
+    const asks = canAsk() && !this.jsonEnabled()
+    return purge(flags, () => this.configureSink(flags), this.surroundings, asks)
   }
 }

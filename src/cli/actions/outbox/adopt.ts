@@ -1,4 +1,4 @@
-/** `owm outbox adopt`: whose an outbox is, and which sink it is delivered to, where that has changed. */
+/** `owm outbox adopt`: sets the owner of an outbox, and the sink that it is delivered to. */
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import type { From, Outbox } from '../../../outbox/outbox.js'
@@ -11,9 +11,9 @@ import { ownerOf } from '../../owner.js'
 /** What `owm outbox adopt --json` prints. */
 export interface AdoptResult {
   outbox: { path: string | null }
-  /** A pipeline's name, or the path of a configuration or a folder; `before` is null where it was nobody's. */
+  /** A pipeline's name, or the path of a configuration or a folder; `before` is null if there was no owner. */
   owner: { before: string | null; now: string | null }
-  /** Where the sink is, without credentials, and the tasks that it is to get; where it was adopted. */
+  /** With --sink: the sink's address without credentials, and the tasks that it will get. */
   sink?: { address: string; pending: number }
 }
 
@@ -30,23 +30,23 @@ export const nothingAdopted = (): AdoptResult => ({
   owner: { before: null, now: null },
 })
 
-/** Throws UsageError where no flag says what to adopt. */
+/** Throws UsageError if no flag says what to adopt. */
 export async function adopt(
   flags: AdoptFlags,
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<AdoptResult>> {
-  check(flags)
+  mustNameOne(flags)
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const as = flags.owner ? 'anybody' : 'owner'
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as })
   try {
-    const owned = await adoptOwner(outbox, await ownerOf(loaded, around.env), flags.owner)
-    const sunk = flags.from ? await adoptSink(outbox, loaded, around, flags.from) : undefined
+    const owner = await adoptOwner(outbox, await ownerOf(loaded, around.env), flags.owner)
+    const sink = flags.from ? await adoptSink(outbox, loaded, around, flags.from) : undefined
     return {
-      result: { outbox: { path: outbox.path }, owner: owned.result, ...(sunk ? { sink: sunk.result } : {}) },
-      summary: [...owned.summary, ...(sunk?.summary ?? [])],
+      result: { outbox: { path: outbox.path }, owner: owner.result, ...(sink ? { sink: sink.result } : {}) },
+      summary: [...owner.summary, ...(sink?.summary ?? [])],
     }
   } finally {
     await outbox.close()
@@ -54,19 +54,19 @@ export async function adopt(
 }
 
 /** Throws UsageError. */
-function check({ owner, sink, from }: AdoptFlags): void {
+function mustNameOne({ owner, sink, from }: AdoptFlags): void {
   if (!owner && !sink)
     throw new UsageError('What is to be adopted?', {
       hint: '--owner: the outbox, for this configuration. --sink --from …: the sink, for the outbox.',
     })
   if (!sink === (from === undefined)) return
-  throw new UsageError(sink ? 'What is the sink to get?' : '--from says what a sink gets.', {
+  throw new UsageError(sink ? 'Which tasks should the sink get?' : '--from says what a sink gets.', {
     hint: '--sink --from pending, open-runs or history.',
   })
 }
 
-async function adoptOwner(outbox: Outbox, now: string, isTold: boolean): Promise<Done<AdoptResult['owner']>> {
-  if (!isTold) return { result: { before: now, now }, summary: [] }
+async function adoptOwner(outbox: Outbox, now: string, isAdopted: boolean): Promise<Done<AdoptResult['owner']>> {
+  if (!isAdopted) return { result: { before: now, now }, summary: [] }
   const before = await outbox.adopt(now)
   const was = before === null ? "nobody's" : `that of ${before}`
   const text = before === now ? `is that of ${now} already` : `is that of ${now} now; it was ${was}`

@@ -1,10 +1,11 @@
-/** A question to whoever sits at the terminal. */
+/** Confirmations at the terminal. */
 import { createInterface } from 'node:readline/promises'
+import type { UsageError } from '../../../errors/index.js'
 
-/** Whether somebody sits there: the question goes to standard error, the answer comes on standard input. */
+/** Whether a person can answer: the question goes to standard error, the answer comes on standard input. */
 export const canAsk = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-/** True only for y or yes: Ctrl+D is no answer. Throws AbortError where the signal ends it. */
+/** True only for y or yes; Ctrl+D is a no. Throws AbortError if the signal ends it. */
 export async function isConfirmed(question: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
@@ -14,4 +15,13 @@ export async function isConfirmed(question: string, signal: AbortSignal): Promis
   } finally {
     terminal.close()
   }
+}
+
+/** Throws `unasked` without a terminal, `refused` if the answer is no. */
+export async function mustConfirm(
+  question: string,
+  { unasked, refused, signal }: { unasked: UsageError; refused: UsageError; signal: AbortSignal },
+): Promise<void> {
+  if (!canAsk()) throw unasked
+  if (!(await isConfirmed(question, signal))) throw refused
 }

@@ -1,20 +1,21 @@
-/** `owm outbox discard`: gives up what isn't delivered. */
+/** `owm outbox discard`: gives up what hasn't been delivered. */
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
+import { compact, sumOf } from '../../../lists.js'
 import type { DiscardFilter, Doomed } from '../../../outbox/runs/discard.js'
 import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, plural } from '../../format.js'
 import { oneRun } from '../look/runs/one-run.js'
-import { canAsk, isConfirmed } from './ask.js'
+import { mustConfirm } from './ask.js'
 
 /** What `owm outbox discard --json` prints. */
 export interface DiscardResult {
   outbox: { path: string | null; pending: number; dead: number }
-  /** Of a dry run, what would be discarded. */
+  /** With --dry-run: what would be discarded. */
   discarded: { runs: number; tasks: number }
-  /** `state`: what the run was before; `tasks`: those of it that were pending. */
+  /** `state`: the run's state before; `tasks`: how many were pending. */
   runs: Doomed[]
 }
 
@@ -47,27 +48,27 @@ export async function discard(
   if ('run' in filter) mustBeOne(filter.run, runs)
   if (flags['dry-run'] || runs.length === 0) {
     const outbox = { path, pending: totals.pending, dead: totals.dead }
-    return done({ outbox, discarded: sumOf(runs), runs }, flags['dry-run'] ? 'would be discarded' : 'discarded')
+    return done({ outbox, discarded: totalOf(runs), runs }, flags['dry-run'] ? 'would be discarded' : 'discarded')
   }
-  if (!flags.yes) await ask(runs, path, around.signal)
+  if (!flags.yes) await confirm(runs, path, around.signal)
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'tidier' })
   try {
     const gone = await outbox.discard(filter)
     const now = { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }
-    return done({ outbox: now, discarded: sumOf(gone), runs: gone }, 'discarded')
+    return done({ outbox: now, discarded: totalOf(gone), runs: gone }, 'discarded')
   } finally {
     await outbox.close()
   }
 }
 
-/** Throws UsageError where not exactly one of the flags says what is meant. */
+/** Throws UsageError unless exactly one of the flags says what to discard. */
 function filterOf(flags: DiscardFlags, { now }: Surroundings): DiscardFilter {
   const { run, pending, 'older-than': age } = flags
-  const filters: DiscardFilter[] = [
-    ...(run === undefined ? [] : [{ run }]),
-    ...(pending ? ([{ pending }] as const) : []),
-    ...(age === undefined ? [] : [{ before: now() - durationOf('--older-than', age) }]),
-  ]
+  const filters = compact<DiscardFilter>(
+    run !== undefined && { run },
+    pending && { pending },
+    age !== undefined && { before: now() - durationOf('--older-than', age) },
+  )
   const [filter, ...others] = filters
   if (filter && others.length === 0) return filter
   throw new UsageError('What is to be discarded? Name one: --run ID, --pending or --older-than AGE.', {
@@ -84,23 +85,23 @@ function mustBeOne(id: string, runs: readonly Doomed[]): void {
     })
 }
 
-/** Throws UsageError where nobody can be asked, or somebody says no. */
-async function ask(runs: readonly Doomed[], path: string, signal: AbortSignal): Promise<void> {
-  const what = wordsOf(sumOf(runs))
-  if (!canAsk())
-    throw new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
-      hint: '--yes discards without a question; --dry-run says what.',
-    })
+/** Throws UsageError without a terminal, or if the answer is no. */
+async function confirm(runs: readonly Doomed[], path: string, signal: AbortSignal): Promise<void> {
+  const what = runsInWords(totalOf(runs))
+  const unasked = new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
+    hint: '--yes discards without a question; --dry-run says what.',
+  })
   const slots = runs.map(({ slot }) => slot).join(', ')
-  if (!(await isConfirmed(`Discard ${what} in ${path}, slots ${slots}? They won't be delivered.`, signal)))
-    throw new UsageError('Nothing was discarded.')
+  const question = `Discard ${what} in ${path}, slots ${slots}? They won't be delivered.`
+  await mustConfirm(question, { unasked, refused: new UsageError('Nothing was discarded.'), signal })
 }
 
-function sumOf(runs: readonly Doomed[]): DiscardResult['discarded'] {
-  return { runs: runs.length, tasks: runs.reduce((sum, { tasks }) => sum + tasks, 0) }
-}
+const totalOf = (runs: readonly Doomed[]): DiscardResult['discarded'] => ({
+  runs: runs.length,
+  tasks: sumOf(runs, ({ tasks }) => tasks),
+})
 
-const wordsOf = ({ runs, tasks }: DiscardResult['discarded']): string =>
+const runsInWords = ({ runs, tasks }: DiscardResult['discarded']): string =>
   `${plural(runs, 'run')} with ${plural(tasks, 'pending task')}`
 
 function done(result: DiscardResult, verb: string): Done<DiscardResult> {
@@ -109,6 +110,6 @@ function done(result: DiscardResult, verb: string): Done<DiscardResult> {
   })
   return {
     result,
-    summary: [...lines, `${wordsOf(result.discarded)} ${verb}, ${count(result.outbox.pending)} pending`],
+    summary: [...lines, `${runsInWords(result.discarded)} ${verb}, ${count(result.outbox.pending)} pending`],
   }
 }

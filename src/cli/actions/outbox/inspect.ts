@@ -1,5 +1,6 @@
-/** `owm outbox inspect`: what an operator sees of the outbox. */
+/** `owm outbox inspect`: shows what the outbox holds. */
 import type { Loaded } from '../../../config/load.js'
+import { compact } from '../../../lists.js'
 import type { RunFacts } from '../../../outbox/inspect/ledger/facts.js'
 import type { Picture } from '../../../outbox/inspect/picture.js'
 import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed.js'
@@ -42,12 +43,12 @@ export async function inspect(
   result.path = path
   const picture = await inspect(path, { state: undefined, run: undefined, location: undefined, ...flags })
   if (!picture) return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
-  const found = { path, ...picture }
-  return { result: found, summary: await reportOf(found, flags) }
+  const inspected = { path, ...picture }
+  return { result: inspected, summary: await reportOf(inspected, flags) }
 }
 
-async function reportOf(found: InspectResult, { state, run, location, limit }: InspectFlags): Promise<string[]> {
-  const { path, totals, owner, oldestPendingAt, breakers, runs, tasks, matching, reasons } = found
+async function reportOf(result: InspectResult, { state, run, location, limit }: InspectFlags): Promise<string[]> {
+  const { path, totals, owner, oldestPendingAt, breakers, runs, tasks, matching, reasons } = result
   const width = terminalWidth()
   const oldest = oldestPendingAt === null ? '' : ` (the oldest for ${age(Date.now() - Date.parse(oldestPendingAt))})`
   const counts = [
@@ -70,24 +71,24 @@ async function reportOf(found: InspectResult, { state, run, location, limit }: I
       return `circuit to the ${name}: ${state}, ${plural(failures, 'failure')} in a row${open}`
     }),
     ...(run !== undefined && matching.runs === 0 ? ['', `No run has an id that begins with ${run}.`] : []),
-    ...(runs.length > 0 ? ['', `runs: ${of(runs.length, matching.runs)}`, ...(await tableOfRuns(runs, width))] : []),
-    // Whole, however narrow the terminal is: the table's last column isn't.
+    ...(runs.length > 0 ? ['', `runs: ${outOf(runs.length, matching.runs)}`, ...(await tableOfRuns(runs, width))] : []),
+    // Wrapped, not cut as in the table's last column.
     ...(reasons.length > 0
-      ? ['', ...reasons.flatMap((one) => wrapped(`${count(one.count)} ${one.state}: ${one.reason}`, width))]
+      ? ['', ...reasons.flatMap((each) => wrapped(`${count(each.count)} ${each.state}: ${each.reason}`, width))]
       : []),
     ...(more > 0 ? ['', `${count(more)} more were only counted: outbox.keepRejected says how many are kept.`] : []),
     ...(tasks.length > 0
-      ? ['', `tasks: ${of(tasks.length, all)}${atLimit}`, ...(await tableOfTasks(tasks, width))]
+      ? ['', `tasks: ${outOf(tasks.length, all)}${atLimit}`, ...(await tableOfTasks(tasks, width))]
       : []),
   ]
 }
 
 /** `20 of 80` */
-const of = (shown: number, all: number): string => (shown < all ? `${count(shown)} of ${count(all)}` : count(all))
+const outOf = (shown: number, all: number): string => (shown < all ? `${count(shown)} of ${count(all)}` : count(all))
 
 async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<string[]> {
   const isWide = width >= 130
-  const optional = isWide ? ['TIME', 'READ/S', 'STARTED'] : [] // below the table where room is short
+  const optional = isWide ? ['TIME', 'READ/S', 'STARTED'] : [] // else below the table
   const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...optional]
   const rows = runs.map((run) => {
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
@@ -102,15 +103,16 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
   })
   const below = runs.flatMap((run) => {
     const { time, rate } = paceInWords(run)
-    const pace = isWide || time === '' ? [] : [`${time}, ${rate} locations a second`]
-    const error = run.lastError === null ? [] : [`last error: ${run.lastError}`]
-    const all = [...pace, ...error]
-    return all.length > 0 ? wrapped(`${run.runId.slice(0, 8)}: ${all.join('; ')}`, width) : []
+    const more = compact(
+      !isWide && time !== '' && `${time}, ${rate} locations a second`,
+      run.lastError !== null && `last error: ${run.lastError}`,
+    )
+    return more.length > 0 ? wrapped(`${run.runId.slice(0, 8)}: ${more.join('; ')}`, width) : []
   })
   return [...(await table(head, rows, width)), ...below]
 }
 
-/** How long a run took or takes, and how many locations it read a second; empty where that isn't known. */
+/** How long a run took or has taken, and how many locations it read a second; empty if unknown. */
 function paceInWords(run: RunFacts): { time: string; rate: string } {
   const { durationMs, perSecond } = paceOf(run, Date.now())
   return { time: secondsOf(durationMs), rate: perSecond === null ? '' : count(perSecond) }

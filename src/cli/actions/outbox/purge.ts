@@ -1,4 +1,4 @@
-/** `owm outbox purge`: what has been delivered leaves the outbox. */
+/** `owm outbox purge`: removes what has been delivered. */
 import type { Loaded } from '../../../config/load.js'
 import { OutboxError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -7,6 +7,7 @@ import type { Done } from '../../command.js'
 import { openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
 import { megabytes, plural } from '../../format.js'
+import { isConfirmed } from './ask.js'
 
 /** What `owm outbox purge --json` prints. */
 export interface PurgeResult {
@@ -27,12 +28,12 @@ export const nothingPurged = (): PurgeResult => ({
   removed: { delivered: 0, dead: 0 },
 })
 
-/** @param ask asks whoever sits at the terminal; undefined where nobody does */
+/** @param canAsk whether a person can be asked to confirm; without one it purges at once */
 export async function purge(
   flags: PurgeFlags,
   configure: () => Promise<Loaded>,
   around: Surroundings,
-  ask: ((question: string) => Promise<boolean>) | undefined,
+  canAsk: boolean,
 ): Promise<Done<PurgeResult>> {
   const what = { before: around.now() - durationOf('--older-than', flags['older-than']), dead: flags.dead }
   const waitMs = waitMsOf(flags)
@@ -40,16 +41,17 @@ export async function purge(
   const { path } = outbox
   try {
     const isDry = flags['dry-run']
-    const isAsked = ask !== undefined && !flags.yes && !isDry
+    const isAsked = canAsk && !flags.yes && !isDry
     const candidates = isDry || isAsked ? await outbox.purgeable(what) : nothing
-    const isMeant = !isAsked || (await ask(`${wordsOf(candidates)}? ${missed(candidates)}`))
-    const purged = isDry ? candidates : isMeant ? await outbox.purge(what) : nothing
+    const question = `Remove ${tasksInWords(candidates)}? ${consequence(candidates)}`
+    const mayPurge = !isAsked || (await isConfirmed(question, around.signal))
+    const purged = isDry ? candidates : mayPurge ? await outbox.purge(what) : nothing
     const { notShrunk, ...removed } = purged
     const verb = isDry ? 'would be removed' : 'removed'
     return {
       result: { outbox: { path, pending: outbox.pending, dead: await outbox.deadLetters.count() }, removed },
-      summary: compact(`${wordsOf(removed)} ${verb}`, removed.delivered > 0 && missed(removed)),
-      errors: notShrunk === undefined ? [] : [noRoom(path, notShrunk)],
+      summary: compact(`${tasksInWords(removed)} ${verb}`, removed.delivered > 0 && consequence(removed)),
+      errors: notShrunk === undefined ? [] : [notShrunkError(path, notShrunk)],
     }
   } finally {
     await outbox.close()
@@ -58,13 +60,13 @@ export async function purge(
 
 const nothing: Purged = { delivered: 0, dead: 0, notShrunk: undefined }
 
-const wordsOf = ({ delivered, dead }: PurgeResult['removed']): string =>
+const tasksInWords = ({ delivered, dead }: PurgeResult['removed']): string =>
   `${plural(delivered, 'delivered task')} and ${plural(dead, 'dead task')}`
 
-const missed = ({ delivered }: PurgeResult['removed']): string =>
+const consequence = ({ delivered }: PurgeResult['removed']): string =>
   `Should the sink lose what it has, as in a failover, ${plural(delivered, 'task')} can't be delivered again.`
 
-const noRoom = (path: string, bytes: number): OutboxError =>
+const notShrunkError = (path: string, bytes: number): OutboxError =>
   new OutboxError(`The outbox ${path} has not become smaller: the disk has no room to do it.`, {
     hint: `What is said above was removed, and its space is used again. To shrink takes ${megabytes(bytes)} free.`,
   })

@@ -1,4 +1,4 @@
-/** `owm outbox replay`: a run or a slot is delivered once more, under the same task ids. */
+/** `owm outbox replay`: delivers a run or a slot again, under the same task ids. */
 import type { Loaded } from '../../../config/load.js'
 import { TransientError, UsageError } from '../../../errors/index.js'
 import { compact, sumOf } from '../../../lists.js'
@@ -11,19 +11,20 @@ import type { Done } from '../../command.js'
 import { depsOf, lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, sourceOf } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
+import { type DeliveryResult, noteDelivered, noteNames, nothingSent, withOutbox } from '../delivery.js'
 import { oneRun } from '../look/runs/one-run.js'
-import { agendaOf, run as produceRun, tellOtherList } from '../produce/produce.js'
-import { tellAllRejects, tellLeft } from '../rejects.js'
-import { type DeliveryResult, noteDelivered, nothingSent, withOutbox } from '../served.js'
-import { canAsk, isConfirmed } from './ask.js'
+import { agendaOf, run as produceRun } from '../produce/produce.js'
+import { logAllRejects, logLeftRejects } from '../rejects.js'
+import { warnOtherList } from '../warnings.js'
+import { mustConfirm } from './ask.js'
 
 /** What `owm outbox replay --json` prints. */
 export interface ReplayResult extends DeliveryResult {
-  /** Where the tasks come from: the outbox's history, or the source, which is read again; null before that is known. */
+  /** Where the tasks come from: the outbox's history, or the source, which is read again; null until that is known. */
   from: 'history' | 'source' | null
-  /** The runs that are meant; `tasks`: those that were delivered and that the history has. */
+  /** The chosen runs; `tasks`: those that were delivered and that the history still has. */
   runs: Replayable[]
-  /** Tasks that were put back, and those that were left out, since the sink holds them. Of a dry run: nothing yet. */
+  /** Tasks put back, and tasks left out since the sink holds them. 0 in a dry run. */
   replayed: { tasks: number; held: number }
 }
 
@@ -42,7 +43,7 @@ export const nothingReplayed = (): ReplayResult => ({
   replayed: { tasks: 0, held: 0 },
 })
 
-/** @param configure reads the configuration, with the source where that is to be read */
+/** @param configure reads the configuration, with the source if that is needed */
 export async function replay(
   result: ReplayResult,
   flags: ReplayFlags,
@@ -54,20 +55,19 @@ export async function replay(
   const waitMs = waitMsOf(flags)
   const loaded = await configure(false)
   const { path } = loaded.settings.outbox
-  result.outbox.path = path
-  result.sink.name = loaded.settings.sink?.use ?? null
-  const looked = await lookAtOutbox(loaded, around, 'owner')
-  Object.assign(result.outbox, { pending: looked?.pending ?? 0, dead: looked?.dead ?? 0 })
+  noteNames(result, loaded)
+  const totals = await lookAtOutbox(loaded, around, 'owner')
+  Object.assign(result.outbox, { pending: totals?.pending ?? 0, dead: totals?.dead ?? 0 })
   const { replayableIn } = await import('../../../outbox/inspect/picture.js')
-  const found = await replayableIn(path, filter)
-  if (found.length === 0) await mayBeServed(filter, path)
-  const plan = planOf(found, filter)
+  const runs = await replayableIn(path, filter)
+  if (runs.length === 0) await mustBeServed(filter, path)
+  const plan = planOf(runs, filter)
   Object.assign(result, { from: plan.from, runs: plan.runs })
-  const what = wordsOf(plan, flags)
+  const what = planInWords(plan, flags)
   if (flags['dry-run']) return { result, summary: [`dry run: would put back ${what}`] }
   if (plan.from === 'history' && plan.tasks === 0)
     return { result, summary: [`nothing to put back: ${what}`, ...leftIn(result.outbox)] }
-  if (!flags.yes) await ask(what, path, around.signal)
+  if (!flags.yes) await confirm(what, path, around.signal)
   const sink = await sinkOf(loaded, around)
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'owner' })
   return withOutbox(outbox, result, around, async (watched) => {
@@ -79,11 +79,11 @@ export async function replay(
         ? await fromHistory(result, work, loaded, watched)
         : await fromSource(result, work, await configure(true), watched)
     result.durationMs = elapsed()
-    return { result, summary: [lineOf(result)], errors }
+    return { result, summary: [replayInWords(result)], errors }
   })
 }
 
-/** Which runs, and what is done with them. */
+/** Which runs to deliver again, and from where. */
 interface Plan {
   from: 'history' | 'source'
   slot: string
@@ -110,7 +110,7 @@ async function fromHistory(
   const summary = await replay({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
   if (summary.replayed) result.replayed = summary.replayed
   await noteDelivered(result, summary, parts.outbox)
-  await tellLeft(summary.earlier, result.served, around)
+  await logLeftRejects(summary.earlier, result.served, around)
   return summary.errors
 }
 
@@ -129,7 +129,7 @@ async function fromSource(
   const source = await sourceOf(loaded, around, () => outbox)
   const before = await flush(everything, await depsOf(loaded, parts, around))
   await noteDelivered(result, before, outbox)
-  await tellLeft(before.earlier, result.served, around)
+  await logLeftRejects(before.earlier, result.served, around)
   if (!isReady(before) || around.signal.aborted) return before.errors
   const agenda = await agendaOf(plan.slot, plan.slot, scheduleOf(loaded, around))
   const replay = flags.all ? 'all' : 'missing'
@@ -138,12 +138,12 @@ async function fromSource(
   const { stored, leftOut: held } = outbox.intake
   result.replayed = { tasks: stored - held, held }
   await noteDelivered(result, summary, outbox)
-  await tellAllRejects(summary, result.served, outbox, around)
-  await tellOtherList(summary, around)
+  await logAllRejects(summary, result.served, outbox, around)
+  await warnOtherList(summary, around)
   return summary.errors
 }
 
-/** Throws UsageError where not exactly one of the flags says what is meant. */
+/** Throws UsageError unless exactly one of the flags says what to deliver. */
 function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
   if (run !== undefined && slot === undefined) return { run }
   if (slot && run === undefined) return { slot: slotNamed('--slot', slot) }
@@ -152,11 +152,13 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
   })
 }
 
-/** Of a slot without a run. A slip in the time would make new tasks of the whole list. Throws UsageError. */
-async function mayBeServed(filter: ReplayFilter, path: string): Promise<void> {
+/**
+ * For a slot that has no run in the ledger. A typo in the time would make new tasks of the whole list. Throws UsageError.
+ */
+async function mustBeServed(filter: ReplayFilter, path: string): Promise<void> {
   if (!('slot' in filter)) return
   const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
-  // Its run may be one of those that the ledger has deleted.
+  // The ledger may have deleted its run.
   const { newestDeletedSlot } = await slotsIn(path)
   if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return
   throw new UsageError(`No run has served the slot ${filter.slot}: there is nothing to deliver once more.`, {
@@ -173,15 +175,15 @@ function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
     throw new UsageError(`The run ${open.runId.slice(0, 8)} of the slot ${slot} isn't read to its end.`, {
       hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',
     })
-  const isKept = run !== undefined && runs.every((one) => one.isKept || isEmpty(one)) && !runs.every(isEmpty)
-  const tasks = sumOf(runs, (one) => one.tasks)
+  const isKept = run !== undefined && runs.every((each) => each.isKept || isEmpty(each)) && !runs.every(isEmpty)
+  const tasks = sumOf(runs, (each) => each.tasks)
   return { from: isKept ? 'history' : 'source', slot, runs, tasks }
 }
 
-/** A later run of a slot that found all of its locations there already. */
+/** A later run of a slot that found no new location. */
 const isEmpty = ({ isKept, tasks, state }: Replayable): boolean => !isKept && tasks === 0 && state === 'done'
 
-function wordsOf({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): string {
+function planInWords({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): string {
   const which = runs.length === 1 ? `run ${runs[0]?.runId.slice(0, 8)}, slot ${slot}` : `slot ${slot}`
   const but = all ? ', whether the sink holds them or not' : ', except those that the sink holds'
   return from === 'history'
@@ -189,13 +191,16 @@ function wordsOf({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): strin
     : `all locations of the source for the slot ${slot}, since the history no longer has all of its tasks${but}`
 }
 
-/** Throws UsageError where nobody can be asked, or somebody says no. */
-async function ask(what: string, path: string, signal: AbortSignal): Promise<void> {
-  if (!canAsk())
-    throw new UsageError(`From ${path}, ${what} would be delivered once more, and nobody can be asked.`, {
-      hint: '--yes does it without a question; --dry-run only says what.',
-    })
-  if (!(await isConfirmed(`Deliver once more: ${what}?`, signal))) throw new UsageError('Nothing was put back.')
+/** Throws UsageError without a terminal, or if the answer is no. */
+async function confirm(what: string, path: string, signal: AbortSignal): Promise<void> {
+  const unasked = new UsageError(`From ${path}, ${what} would be delivered once more, and nobody can be asked.`, {
+    hint: '--yes does it without a question; --dry-run only says what.',
+  })
+  await mustConfirm(`Deliver once more: ${what}?`, {
+    unasked,
+    refused: new UsageError('Nothing was put back.'),
+    signal,
+  })
 }
 
 const changedMeanwhile = (path: string): TransientError =>
@@ -203,7 +208,7 @@ const changedMeanwhile = (path: string): TransientError =>
     hint: 'Run the command again.',
   })
 
-function lineOf({ replayed, from, sink, outbox, durationMs }: ReplayResult): string {
+function replayInWords({ replayed, from, sink, outbox, durationMs }: ReplayResult): string {
   return compact(
     `${plural(replayed.tasks, 'task')} put back from the ${from}`,
     replayed.held > 0 && `${count(replayed.held)} left out, since the sink holds them`,

@@ -1,4 +1,4 @@
-/** `owm outbox retry`: dead tasks are put back, to be delivered again. */
+/** `owm outbox retry`: puts dead tasks back, to be delivered again. */
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -11,7 +11,7 @@ import { count, plural } from '../../format.js'
 export interface RetryResult {
   outbox: { path: string | null; pending: number; dead: number }
   retried: number
-  /** SEQs that were named, and that no dead task has; left out where there is none. */
+  /** SEQs on the command line that no dead task has; left out if empty. */
   notFound?: number[]
 }
 
@@ -20,7 +20,7 @@ interface RetryFlags extends WaitFlags {
   all: boolean
 }
 
-/** @param seqs as they were given on the command line */
+/** @param seqs as on the command line */
 export async function retry(
   seqs: readonly unknown[],
   { run, all, ...flags }: RetryFlags,
@@ -40,13 +40,13 @@ export async function retry(
   const outbox = await openOutbox(await configure(), around, { waitMs, create: false, as: 'tidier' })
   try {
     const chosen = { run: run ?? '', seqs: seqs.length > 0 ? seqs.map(Number) : undefined }
-    const put = new Set(await outbox.deadLetters.retry(chosen))
-    const retried = put.size
+    const retriedSeqs = new Set(await outbox.deadLetters.retry(chosen))
+    const retried = retriedSeqs.size
     if (retried === 0 && run !== undefined)
       throw new UsageError(`No run whose id begins with ${run} has a dead task.`, {
         hint: '`owm outbox inspect --state dead` shows the dead tasks and their runs.',
       })
-    const notFound = (chosen.seqs ?? []).filter((seq) => !put.has(seq))
+    const notFound = (chosen.seqs ?? []).filter((seq) => !retriedSeqs.has(seq))
     const [pending, dead] = [outbox.pending, await outbox.deadLetters.count()]
     const why = compact(
       retried > 0 && '`owm flush` delivers them',

@@ -1,4 +1,4 @@
-/** `owm plan`: what the coming slots bring, and what that costs. Stores nothing. */
+/** `owm plan`: how many tasks the coming slots bring, and what they cost. Stores nothing. */
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError, OverLimitError, type OwmError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -18,14 +18,14 @@ import {
 import type { Place } from '../../../tasks/place.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
+import { logWarning, policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
 import { count, plural, stopwatch } from '../../format.js'
 import { lastListOf } from '../produce/dry-run.js'
 import { filteredOut } from '../produce/produce.js'
-import { tellRejects } from '../rejects.js'
+import { logRejects } from '../rejects.js'
 import { overLimitInWords, planInWords } from './report.js'
 
-/** Tasks, and by how often their locations are due: `each run`, `1h`, `1d`. Without `plan:` calls are null. */
+/** Tasks, in all and by the cadence of their locations: `each run`, `1h`, `1d`. `calls` is null without `plan:`. */
 interface Planned {
   tasks: number
   byCadence: Readonly<Record<string, number>>
@@ -34,20 +34,20 @@ interface Planned {
 
 export interface PlannedSlot extends Planned {
   slot: string
-  /** To the next slot; null where none is scheduled behind it. */
+  /** To the next slot; null if none follows. */
   minutes: number | null
-  /** Where workers spread the calls over those minutes; rounded up to a tenth. */
+  /** If workers spread the calls over those minutes; rounded up to a tenth. */
   callsPerMinute: number | null
 }
 
-/** A limit that is exceeded, and where first. */
+/** An exceeded limit, and where it is first exceeded. */
 export interface Over {
   limit: 'limitPerMinute' | 'limitPerDay'
   allowed: number
-  /** The slot; of a day, its beginning. */
+  /** The slot, or the beginning of the day. */
   at: string
   calls: number
-  /** Of a slot. */
+  /** For limitPerMinute. */
   callsPerMinute?: number
 }
 
@@ -65,18 +65,18 @@ export interface PlanResult {
     rejectedFor?: RejectedFor[]
     merged?: number
   }
-  /** From when on, and how far. */
+  /** The beginning and length of the plan. */
   from: string | null
   hours: number
   slots: PlannedSlot[]
-  /** Locations that are due more often than the schedule comes, by their cadence: most of their windows are skipped. */
+  /** Locations due more often than the schedule runs, by cadence: most of their windows are skipped. */
   tooOften: Readonly<Record<string, number>>
   /** The 24 hours from now on. `cost` is null without a price. */
   day: Planned & { cost: number | null }
   /** 30 such days. */
   month: { tasks: number; calls: number | null; cost: number | null }
   currency: string | null
-  /** The limits that are exceeded; the first that is, first. */
+  /** The exceeded limits, in order of time. */
   over: Over[]
   durationMs: number
 }
@@ -102,8 +102,8 @@ export const nothingPlanned = (): PlanResult => ({
 })
 
 /**
- * Fills `result` while it works, so that it says what was done also where an error ends it.
- * @param onPlace is told each place that the source gives
+ * Fills `result` while it works, so that it says what was done even if an error ends it.
+ * @param onPlace called with each place of the source
  */
 export async function plan(
   result: PlanResult,
@@ -125,18 +125,18 @@ export async function plan(
   const { timetable } = policyOf(schedule, around)
   const { smallest } = gapsOf(timetable, now)
   result.tooOften = rhythms.shorterThan(smallest)
-  await tellTooOften(result, smallest, around)
+  await warnTooOften(result, smallest, around)
   const slots = coming(rhythms, timetable, now, to)
   const days = daysOf(slots, now, to)
-  result.slots = slots.filter(({ slot }) => slot <= end).map((one) => shownSlot(one, terms))
-  if (days[0]) Object.assign(result, shownDay(days[0], terms))
+  result.slots = slots.filter(({ slot }) => slot <= end).map((slot) => plannedSlot(slot, terms))
+  if (days[0]) Object.assign(result, plannedDay(days[0], terms))
   if (terms) result.over = overOf(slots, days, terms)
   result.durationMs = elapsed()
   const errors = check ? result.over.map((over) => overLimit(over, result, loaded)) : []
-  return { result, summary: await planInWords(result, terms), errors: compact(error && error, ...errors) }
+  return { result, summary: await planInWords(result, terms), errors: compact(error, ...errors) }
 }
 
-/** Reads the source, once: the part of a plan that needs no schedule. */
+/** Reads the source: the part of a plan that needs no schedule. */
 export async function readRhythms(
   result: PlanResult,
   loaded: Loaded,
@@ -150,19 +150,20 @@ export async function readRhythms(
   const source = await sourceOf(loaded, around, () => undefined)
   const log = await around.logger()
   const last = await lastListOf(source, loaded)
-  const found = await rhythmsIn(source, await cadenceKept(loaded), { signal: around.signal, log, onPlace, last })
-  const { rhythms, rejects, error, warning, ...counts } = found
+  const cadence = await cadenceKept(loaded)
+  const reading = { signal: around.signal, log, onPlace, last }
+  const { rhythms, rejects, error, warning, ...counts } = await rhythmsIn(source, cadence, reading)
   if (warning !== undefined) log.warn({ event: 'source-empty' }, warning)
-  result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await tellRejects(rejects, around)) }
+  result.source = { ...result.source, ...counts, ...filteredOut(source), ...(await logRejects(rejects, around)) }
   return { rhythms, error }
 }
 
-async function tellTooOften({ tooOften }: PlanResult, gap: number, { logger }: Surroundings): Promise<void> {
+async function warnTooOften({ tooOften }: PlanResult, gap: number, around: Surroundings): Promise<void> {
   for (const [every, locations] of Object.entries(tooOften)) {
     const are = plural(locations, 'location is', 'locations are')
     const gaps = `scheduled times are ${gap / 60_000} minutes apart or more`
-    const log = await logger()
-    log.warn(
+    await logWarning(
+      around,
       { event: 'windows-between-slots', every, locations },
       `${are} due every ${every}, and ${gaps}: most of those windows are skipped`,
     )
@@ -174,17 +175,17 @@ function plannedOf(load: Load, terms: Terms | undefined): Planned {
   return { tasks, byCadence: load, calls: terms ? tasks * terms.callsPerTask : null }
 }
 
-function shownSlot(one: Coming, terms: Terms | undefined): PlannedSlot {
-  const planned = plannedOf(one.load, terms)
+function plannedSlot(coming: Coming, terms: Terms | undefined): PlannedSlot {
+  const planned = plannedOf(coming.load, terms)
   return {
-    slot: slotOf(one.slot),
+    slot: slotOf(coming.slot),
     ...planned,
-    minutes: one.next === undefined ? null : (one.next - one.slot) / 60_000,
-    callsPerMinute: planned.calls === null ? null : (perMinute(planned.calls, one) ?? null),
+    minutes: coming.next === undefined ? null : (coming.next - coming.slot) / 60_000,
+    callsPerMinute: planned.calls === null ? null : (perMinute(planned.calls, coming) ?? null),
   }
 }
 
-function shownDay({ load }: Day, terms: Terms | undefined): Pick<PlanResult, 'day' | 'month'> {
+function plannedDay({ load }: Day, terms: Terms | undefined): Pick<PlanResult, 'day' | 'month'> {
   const planned = plannedOf(load, terms)
   const { tasks, calls } = planned
   const cost = (days: number): number | null => {
@@ -202,9 +203,9 @@ function overOf(slots: readonly Coming[], days: readonly Day[], terms: Terms): O
   const { limitPerMinute = 0, limitPerDay = 0 } = terms
   const over: Over[] = []
   if (minute) {
-    const { slot, calls, callsPerMinute } = shownSlot(minute, terms)
-    const found = { calls: calls ?? 0, callsPerMinute: callsPerMinute ?? 0 }
-    over.push({ limit: 'limitPerMinute', allowed: limitPerMinute, at: slot, ...found })
+    const { slot, calls, callsPerMinute } = plannedSlot(minute, terms)
+    const load = { calls: calls ?? 0, callsPerMinute: callsPerMinute ?? 0 }
+    over.push({ limit: 'limitPerMinute', allowed: limitPerMinute, at: slot, ...load })
   }
   if (day) {
     const { calls } = plannedOf(day.load, terms)
@@ -213,7 +214,7 @@ function overOf(slots: readonly Coming[], days: readonly Day[], terms: Terms): O
   return over.sort((one, other) => Date.parse(one.at) - Date.parse(other.at))
 }
 
-/** A check that nothing can fail is a slip. Throws ConfigurationError. */
+/** `--check` without a limit can't fail, so it is an error. Throws ConfigurationError. */
 function mustHaveLimit({ settings: { plan: terms }, file }: Loaded): void {
   if (terms?.limitPerMinute !== undefined || terms?.limitPerDay !== undefined) return
   throw new ConfigurationError(`--check has no limit to compare with${file ? ` in ${file}` : ''}.`, {

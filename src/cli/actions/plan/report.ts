@@ -1,12 +1,12 @@
-/** A plan in words: a table that fits a terminal, the day's total, and the limits. */
-import { compact } from '../../../lists.js'
+/** A plan in words: a table that fits the terminal, the day's total, and the limits. */
+import { compact, groupedBy, sumOf } from '../../../lists.js'
 import { costOf, type Terms } from '../../../schedule/limits.js'
 import { eachRun } from '../../../schedule/plan.js'
 import { count, locationsRead, plural } from '../../format.js'
 import { table, terminalWidth } from '../../table.js'
 import type { Over, PlannedSlot, PlanResult } from './plan.js'
 
-/** Rows that are taken in at a glance: longer plans are told by the hour, or by the day. */
+/** Most rows that are read at a glance: a longer plan is grouped by hour, or by day. */
 const mostRows = 48
 
 export async function planInWords(result: PlanResult, terms: Terms | undefined): Promise<string[]> {
@@ -17,15 +17,15 @@ export async function planInWords(result: PlanResult, terms: Terms | undefined):
     `${cron} (${timezone}): ${locationsRead(source)}, ${duplicates}`,
     '',
     ...(slots.length === 0 ? none : await tableOf(result)),
-    ...(terms && day.calls !== null ? ['', wordsOfDay(day.calls, result.currency, terms)] : []),
+    ...(terms && day.calls !== null ? ['', dayInWords(day.calls, result.currency, terms)] : []),
     ...over.map(overLimitInWords),
-    ...(terms && over.length === 0 ? kept(slots, terms) : []),
+    ...(terms && over.length === 0 ? keptLimits(slots, terms) : []),
   ]
 }
 
 async function tableOf({ slots, day, hours }: PlanResult): Promise<string[]> {
   const { name, rows } = rowsOf(slots)
-  const total: Row = { label: `${hours > 24 ? 'first ' : ''}24 h`, of: [{ ...day, callsPerMinute: null }] }
+  const total: Row = { label: `${hours > 24 ? 'first ' : ''}24 h`, slots: [{ ...day, callsPerMinute: null }] }
   const all = [...rows, total]
   const cadences = Object.keys(slots[0]?.byCadence ?? {})
   const isOne = cadences.length === 1 && cadences[0] === eachRun
@@ -34,11 +34,16 @@ async function tableOf({ slots, day, hours }: PlanResult): Promise<string[]> {
     : cadences.toSorted((one, other) => (day.byCadence[other] ?? 0) - (day.byCadence[one] ?? 0))
   const width = Math.min(80, terminalWidth())
   for (let most = byTasks.length; ; most--) {
-    const told = cadences.filter((cadence) => byTasks.slice(0, most).includes(cadence))
-    const columns = columnsOf(told, most < byTasks.length && most > 0, day.calls !== null, rows.length < slots.length)
+    const columnCadences = cadences.filter((cadence) => byTasks.slice(0, most).includes(cadence))
+    const columns = columnsOf(
+      columnCadences,
+      most < byTasks.length && most > 0,
+      day.calls !== null,
+      rows.length < slots.length,
+    )
     const [head, ...lines] = aligned([
       [name, ...columns.map(({ head }) => head)],
-      ...all.map((row) => [row.label, ...columns.map(({ cell }) => cell(row.of))]),
+      ...all.map((row) => [row.label, ...columns.map(({ cell }) => cell(row.slots))]),
     ])
     if (most <= 0 || [head ?? []].every((cells) => cells.join('  ').length <= width))
       return table(head ?? [], lines, Number.POSITIVE_INFINITY)
@@ -47,13 +52,13 @@ async function tableOf({ slots, day, hours }: PlanResult): Promise<string[]> {
 
 type Counted = Pick<PlannedSlot, 'tasks' | 'byCadence' | 'calls' | 'callsPerMinute'>
 
-/** Slots that are told together. */
+/** Slots that share a row. */
 interface Row {
   readonly label: string
-  readonly of: readonly Counted[]
+  readonly slots: readonly Counted[]
 }
 
-/** By slot, or where those are too many by the hour or the day. */
+/** One row per slot, or if there are too many, per hour or day. */
 function rowsOf(slots: readonly PlannedSlot[]): { name: string; rows: Row[] } {
   const kinds = [
     { name: 'slot', labelOf: (slot: string) => `${slot.slice(0, 16)}Z` },
@@ -61,36 +66,32 @@ function rowsOf(slots: readonly PlannedSlot[]): { name: string; rows: Row[] } {
     { name: 'day (UTC)', labelOf: (slot: string) => slot.slice(0, 10) },
   ]
   const grouped = kinds.map(({ name, labelOf }) => {
-    const groups = new Map<string, PlannedSlot[]>()
-    for (const one of slots) groups.set(labelOf(one.slot), [...(groups.get(labelOf(one.slot)) ?? []), one])
-    return { name, rows: [...groups].map(([label, of]) => ({ label, of })) }
+    const groups = groupedBy(slots, ({ slot }) => labelOf(slot))
+    return { name, rows: [...groups].map(([label, slots]) => ({ label, slots })) }
   })
   return grouped.find(({ rows }) => rows.length <= mostRows) ?? grouped.at(-1) ?? { name: '', rows: [] }
 }
 
 interface Column {
   readonly head: string
-  cell(of: readonly Counted[]): string
+  cell(slots: readonly Counted[]): string
 }
-
-const sumOf = (of: readonly Counted[], number: (one: Counted) => number): number =>
-  of.reduce((sum, one) => sum + number(one), 0)
 
 /** @param isSummed whether a row may stand for several slots */
 function columnsOf(cadences: readonly string[], hasOthers: boolean, hasCalls: boolean, isSummed: boolean): Column[] {
-  const sum = (head: string, number: (one: Counted) => number): Column => ({
+  const sum = (head: string, number: (slot: Counted) => number): Column => ({
     head,
-    cell: (of) => count(sumOf(of, number)),
+    cell: (slots) => count(sumOf(slots, number)),
   })
-  const dueBy = (one: Counted, cadence: string): number => one.byCadence[cadence] ?? 0
-  const others = (one: Counted): number => cadences.reduce((rest, cadence) => rest - dueBy(one, cadence), one.tasks)
-  const most = (of: readonly Counted[]): string => {
-    const rates = of.flatMap(({ callsPerMinute }) => callsPerMinute ?? [])
-    return rates.length === 0 ? '' : count1(Math.max(...rates))
+  const dueBy = (slot: Counted, cadence: string): number => slot.byCadence[cadence] ?? 0
+  const others = (slot: Counted): number => slot.tasks - sumOf(cadences, (cadence) => dueBy(slot, cadence))
+  const most = (slots: readonly Counted[]): string => {
+    const rates = slots.flatMap(({ callsPerMinute }) => callsPerMinute ?? [])
+    return rates.length === 0 ? '' : withDecimal(Math.max(...rates))
   }
   return compact(
     sum('tasks', ({ tasks }) => tasks),
-    ...cadences.map((cadence) => sum(cadence, (one) => dueBy(one, cadence))),
+    ...cadences.map((cadence) => sum(cadence, (slot) => dueBy(slot, cadence))),
     hasOthers && sum('others', others),
     hasCalls && sum('calls', ({ calls }) => calls ?? 0),
     hasCalls && { head: isSummed ? 'most/min' : 'calls/min', cell: most },
@@ -98,12 +99,12 @@ function columnsOf(cadences: readonly string[], hasOthers: boolean, hasCalls: bo
 }
 
 /** `1,234.5`: a number with at most one decimal. */
-function count1(value: number): string {
+function withDecimal(value: number): string {
   const [whole = '', part] = String(value).split('.')
   return count(Number(whole)) + (part === undefined ? '' : `.${part}`)
 }
 
-/** Numbers end where the numbers above them do. */
+/** Aligns numbers to the right. */
 function aligned(rows: readonly (readonly string[])[]): string[][] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) =>
@@ -111,7 +112,7 @@ function aligned(rows: readonly (readonly string[])[]): string[][] {
   )
 }
 
-function wordsOfDay(calls: number, currency: string | null, terms: Terms): string {
+function dayInWords(calls: number, currency: string | null, terms: Terms): string {
   const money = (days: number): string => [costOf(calls, terms, days), currency ?? ''].join(' ').trim()
   const paid = Math.max(0, calls - terms.freeCallsPerDay)
   const beyond =
@@ -120,19 +121,20 @@ function wordsOfDay(calls: number, currency: string | null, terms: Terms): strin
   return `24 h: ${plural(calls, 'call')}${beyond}${price}`
 }
 
-/** The limits that hold. */
-function kept(slots: readonly PlannedSlot[], { limitPerMinute, limitPerDay }: Terms): string[] {
+/** The limits that aren't exceeded. */
+function keptLimits(slots: readonly PlannedSlot[], { limitPerMinute, limitPerDay }: Terms): string[] {
   const rates = slots.flatMap(({ callsPerMinute }) => callsPerMinute ?? [])
-  return [
-    ...(limitPerMinute === undefined || rates.length === 0
-      ? []
-      : [`within plan.limitPerMinute: at most ${count1(Math.max(...rates))} of ${count(limitPerMinute)}`]),
-    ...(limitPerDay === undefined ? [] : [`within plan.limitPerDay, ${count(limitPerDay)}`]),
-  ]
+  const most = (): string => withDecimal(Math.max(...rates))
+  return compact(
+    limitPerMinute !== undefined &&
+      rates.length > 0 &&
+      `within plan.limitPerMinute: at most ${most()} of ${count(limitPerMinute)}`,
+    limitPerDay !== undefined && `within plan.limitPerDay, ${count(limitPerDay)}`,
+  )
 }
 
 export function overLimitInWords({ limit, allowed, at, calls, callsPerMinute }: Over): string {
   const least = `plan.${limit} is ${count(allowed)}.`
   if (callsPerMinute === undefined) return `The 24 h from ${at} on bring ${plural(calls, 'call')}, ${least}`
-  return `The slot ${at} brings ${plural(calls, 'call')}, ${count1(callsPerMinute)} a minute until the next; ${least}`
+  return `The slot ${at} brings ${plural(calls, 'call')}, ${withDecimal(callsPerMinute)} a minute until the next; ${least}`
 }

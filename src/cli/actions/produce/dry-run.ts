@@ -1,4 +1,4 @@
-/** `owm produce --dry-run`: what a start would send now. */
+/** `owm produce --dry-run`: shows what a start would send now. */
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import type { LastList } from '../../../pipeline/dry-run.js'
@@ -6,36 +6,36 @@ import type { DueOf } from '../../../pipeline/input/cadence.js'
 import type { OnTime } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { type ChosenSource, type Surroundings, tracing } from '../../compose.js'
+import { type ChosenSource, logWarning, type Surroundings, tracing } from '../../compose.js'
 import { count, harmless, locationsRead, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
-import { rejections, tellRejects } from '../rejects.js'
+import { logRejects, rejections } from '../rejects.js'
 import { filteredOut, type ProduceResult } from './produce.js'
 
-interface Shown {
+interface Timing {
   readonly cadence: string | null
   readonly schedule: OnTime | undefined
   readonly named: string | undefined
-  /** The slot of a start that has neither a name for it nor a schedule. */
+  /** The slot without a name and without a schedule. */
   readonly now: string
 }
 
 interface DueNow {
   readonly slot: string
   readonly dueOf: DueOf
-  /** By which `dueOf` goes, as a run keeps it. */
+  /** The cadence of `dueOf`, as a run stores it. */
   readonly cadence?: string | null
   /** Scheduled times before the slot that have runs of their own. */
   readonly earlier: number
-  /** What a start would send of the tasks of a slot that is served; undefined where it isn't. */
+  /** Which tasks a start would send of a slot that is served; undefined if it isn't. */
   readonly ofServed?: string
 }
 
-/** What a start would serve now: sets the slot, and says which locations are due. */
+/** What a start would serve now: sets the result's slot, and returns which locations are due. */
 export async function dueInDryRun(
   result: ProduceResult,
   { settings: { outbox } }: Loaded,
-  { cadence, schedule, named, now }: Shown,
+  { cadence, schedule, named, now }: Timing,
 ): Promise<DueNow> {
   const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }, { newest }, { wouldServe }] = await Promise.all([
     import('../../../pipeline/input/cadence.js'),
@@ -70,7 +70,7 @@ export async function dueInDryRun(
   }
 }
 
-/** The list that a start would compare with `source.minShare`; undefined without one. */
+/** The list that `source.minShare` is compared with; undefined if that isn't set. */
 export async function lastListOf({ minShare, digest }: ChosenSource, { settings }: Loaded): Promise<LastList> {
   if (minShare === undefined) return undefined
   const { lastListIn } = await import('../../../outbox/inspect/ledger/last-list.js')
@@ -96,9 +96,9 @@ export async function dryRun(
   const last = await lastListOf(source, loaded)
   const how = { namespace, traceparent: traceparent?.(slot), dueOf, signal: around.signal, check, last }
   const { preview, rejects, error, warning, ...counts } = await dryRun(source, slot, how)
-  if (warning !== undefined) (await around.logger()).warn({ event: 'source-empty' }, warning)
+  if (warning !== undefined) await logWarning(around, { event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
-  Object.assign(result.source, await tellRejects(rejects, around))
+  Object.assign(result.source, await logRejects(rejects, around))
   result.durationMs = elapsed()
   const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
   const line = compact(

@@ -1,6 +1,7 @@
-/** `owm produce`: a configuration's parts put to work, and what they did. */
+/** `owm produce`: runs the configured parts, and reports what they did. */
 import type { Loaded } from '../../../config/load.js'
 import { type InputRejectedError, UsageError } from '../../../errors/index.js'
+import { sumOf } from '../../../lists.js'
 import type { Outbox, RunRow } from '../../../outbox/outbox.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
@@ -12,6 +13,7 @@ import type { Done } from '../../command.js'
 import {
   type ChosenSource,
   depsOf,
+  logWarning,
   lookAtOutbox,
   openOutbox,
   type Surroundings,
@@ -22,54 +24,44 @@ import {
 } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, plural, stopwatch } from '../../format.js'
-import { rejections, tellAllRejects } from '../rejects.js'
-import {
-  coveredBy,
-  type DeliveryResult,
-  noteDelivered,
-  nothingSent,
-  tellLeftBehind,
-  tellMissed,
-  tellPace,
-  tellUnscheduled,
-  tellVolatile,
-  withOutbox,
-} from '../served.js'
-import { lineOf } from './line.js'
+import { coveredBy, type DeliveryResult, noteDelivered, noteNames, nothingSent, withOutbox } from '../delivery.js'
+import { logAllRejects, rejections } from '../rejects.js'
+import { warnLeftBehind, warnMissed, warnOtherList, warnPace, warnUnscheduled, warnVolatile } from '../warnings.js'
+import { produceInWords } from './line.js'
 
 /** What `owm produce --json` prints. */
 export interface ProduceResult extends DeliveryResult {
   runId: string | null
-  /** The run's. Before there is one, what this start would serve; null as long as that isn't known. */
+  /** The run's slot; before there is a run, the slot that this start would serve; null while that isn't known. */
   slot: string | null
-  /** With filters also how many locations they left out, and whether reading ended at the limit. */
+  /** `leftOut` and `limitReached` only with filters: locations left out, and whether reading ended at the limit. */
   source: {
     name: string | null
     read: number
     rejected: number
     duplicates: number
-    /** Those of the duplicates that an earlier run of the slot stored; left out where there was none. */
+    /** The duplicates that an earlier run of the slot stored; left out if 0. */
     repeated?: number
     leftOut?: number
     limitReached?: boolean
-    /** With a cadence: locations that were not due, and windows that came too late for any run. */
+    /** Only with a cadence: locations not due, and windows too old for any run. */
     notDue?: number
     skipped?: number
-    /** Locations that the slot was served with before and that the list lacks now; left out where there is none. */
+    /** Locations that the slot was served with before, and that the list lacks now; left out if 0. */
     absent?: number
-    /** The commonest reasons why locations were rejected, with an example each; left out where none was. */
+    /** The commonest reasons for rejection, with an example each; left out if nothing was rejected. */
     rejectedFor?: RejectedFor[]
-    /** Those of the duplicates whose records differ from the one before in more than their place; left out if none. */
+    /** The duplicates whose records differ in more than their place; left out if 0. */
     merged?: number
-    /** How many fewer could be used than last time, where they were fewer. */
+    /** How many fewer locations were usable than last time; left out if not fewer. */
     fewer?: number
   }
   outbox: DeliveryResult['outbox'] & { persisted: number }
-  /** `held`: tasks of a slot that is read again that weren't sent, since it holds them; left out where none is. */
+  /** `held`: tasks of a slot that is read again, not sent since the sink holds them; left out if 0. */
   sink: DeliveryResult['sink'] & { held?: number }
-  /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out where there are none. */
+  /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out if 0. */
   missed?: number
-  /** With a schedule: other scheduled times that this start's runs cover; left out where there are none. */
+  /** Other scheduled times that this start's runs cover; left out if 0, or without a schedule. */
   covered?: number
   /** The first tasks that would be sent (`--dry-run`). */
   tasks?: unknown[]
@@ -92,7 +84,7 @@ export const nothingProduced = (): ProduceResult => ({
   outbox: { path: null, persisted: 0, pending: 0, dead: 0 },
 })
 
-/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+/** Fills `result` while it works, so that it says what was done even if an error ends it. */
 export async function produce(
   result: ProduceResult,
   flags: ProduceFlags,
@@ -100,21 +92,19 @@ export async function produce(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
-  const named = slotGiven(flags.slot || around.env['OWM_SLOT'], around)
+  const named = namedSlot(flags.slot || around.env['OWM_SLOT'], around)
   if (named !== undefined) result.slot = named
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
   const { settings } = loaded
-  result.source.name = settings.source?.use ?? null
-  result.sink.name = settings.sink?.use ?? null
-  result.outbox.path = settings.outbox.path
+  noteNames(result, loaded)
   let outbox: Outbox | undefined
   const schedule = scheduleOf(loaded, around)
   const now = slotOf(around.now())
   result.slot ??= schedule ? await newestTime(schedule) : now
   if (named !== undefined && schedule) {
     mustNotBeFar(named, schedule)
-    await tellUnscheduled(named, schedule, around)
+    await warnUnscheduled(named, schedule, around)
   }
   // Wrong settings are reported before anything is touched.
   const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
@@ -127,47 +117,48 @@ export async function produce(
     return dryRun(result, { source, loaded, due }, flags.strict, elapsed, around)
   }
   if (schedule) {
-    await tellVolatile(settings.outbox.path, around)
-    await tellPace(loaded, schedule, around)
+    await warnVolatile(settings.outbox.path, around)
+    await warnPace(loaded, schedule, around)
   }
   const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   outbox = opened
   const work = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
-    await tellLeftBehind(opened, loaded, around)
+    await warnLeftBehind(opened, loaded, around)
     if (flags.force) await opened.breakers.save('source', undefined)
     const agenda = await agendaOf(named, now, schedule)
     const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
     const summary = await run(what, loaded, { source, sink, outbox: opened }, watched)
     const covers = schedule ? await coveredBy(summary, opened, schedule) : { own: 0, all: 0 }
     if (covers.all > 0) result.covered = covers.all
-    await note(result, summary, source, opened)
-    const missed = summary.due.flatMap(({ gaps }) => gaps).reduce((sum, gap) => sum + gap.count, summary.missed.length)
+    await noteSummary(result, summary, source, opened)
+    const gaps = summary.due.flatMap((due) => due.gaps)
+    const missed = summary.missed.length + sumOf(gaps, (gap) => gap.count)
     if (missed > 0) result.missed = missed
-    Object.assign(result.source, await tellAllRejects(summary, result.served, opened, around))
-    await tellMissed(summary.missed, around)
-    await tellOtherList(summary, around)
-    if (!summary.alreadyComplete) await tellShrunk(result, summary.before, around)
+    Object.assign(result.source, await logAllRejects(summary, result.served, opened, around))
+    await warnMissed(summary.missed, around)
+    await warnOtherList(summary, around)
+    if (!summary.alreadyComplete) await warnShrunk(result, summary.before, around)
     result.durationMs = elapsed()
-    const strict = flags.strict ? await strictly(source.name, summary, opened) : []
-    const line = lineOf(result, summary, { covers: covers.own, isNew: opened.isNew })
+    const strict = flags.strict ? await strictErrors(source.name, summary, opened) : []
+    const line = produceInWords(result, summary, { covers: covers.own, isNew: opened.isNew })
     return { result, summary: [line], errors: [...summary.errors, ...strict] }
   }
   return withOutbox(opened, result, around, work, (own) => noteRun(result, own, source))
 }
 
-/** The slot that was named; undefined where none was, or an empty one, as Kubernetes gives a job started by hand. */
-function slotGiven(given: string | undefined, { env }: Surroundings): string | undefined {
-  if (!given) return undefined
-  return slotNamed(given === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', given)
+/** The slot that was named. Kubernetes gives a job started by hand an empty one, which is none. */
+function namedSlot(text: string | undefined, { env }: Surroundings): string | undefined {
+  if (!text) return undefined
+  return slotNamed(text === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', text)
 }
 
-/** The newest scheduled time, null where none has come yet. */
+/** The newest scheduled time; null if none has come yet. */
 async function newestTime({ timetable, now }: OnTime): Promise<string | null> {
   const time = (await import('../../../schedule/due.js')).newest(timetable, now())
   return time === undefined ? null : slotOf(time)
 }
 
-/** A slot behind the next scheduled time is a slip: it would cover times that haven't come. Throws UsageError. */
+/** A slot after the next scheduled time is a typo: it would cover times still to come. Throws UsageError. */
 export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'The slot'): void {
   const next = timetable.after(now())
   if (next === undefined || Date.parse(slot) <= next) return
@@ -176,7 +167,7 @@ export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'T
   })
 }
 
-/** What a start is for: the slot that was named, what is due, or else the time of the start. */
+/** What a start serves: the named slot, what is due by the schedule, or else the time of the start. */
 export async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
   if (schedule) {
     const { named: oneNamed, onTime } = await import('../../../pipeline/slots/on-time.js')
@@ -185,7 +176,7 @@ export async function agendaOf(named: string | undefined, now: string, schedule:
   return (await import('../../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
 }
 
-/** Reads and delivers, with the parts that a configuration makes. */
+/** Reads and delivers. */
 export async function run(
   what: Pick<ProduceOptions, 'agenda' | 'cadence' | 'again' | 'replay' | 'flush'>,
   loaded: Loaded,
@@ -201,8 +192,8 @@ export async function run(
   )
 }
 
-/** Fails with what was rejected in any slot that it worked on; of its own, what an earlier start rejected, too. */
-async function strictly(
+/** Rejects of all slots that this start worked on; for its own slot also those of an earlier start. */
+async function strictErrors(
   source: string,
   { run, rejects, served }: ProduceSummary,
   outbox: Outbox,
@@ -215,7 +206,7 @@ async function strictly(
   return rejections(source, all, first === last ? `slot ${first}` : `slots ${first} to ${last}`)
 }
 
-async function note(
+async function noteSummary(
   result: ProduceResult,
   summary: ProduceSummary,
   source: ChosenSource,
@@ -239,41 +230,24 @@ function noteRun(result: ProduceResult, run: RunRow, source: ChosenSource): void
   result.outbox.persisted = persisted
 }
 
-/** The places that a run's list had: a location that is there twice is one. */
+/** How many distinct places a run's list had. */
 const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run']): number =>
   read - rejected - (duplicates - repeated)
 
-/** What filters left out, where there are any. */
+/** What the filters left out, if there are any. */
 export const filteredOut = ({ filterCounts }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
   filterCounts ? { leftOut: filterCounts.leftOut, limitReached: filterCounts.limitReached } : {}
 
-/** Another list for a slot that was served: what is new in it was delivered, too. */
-export async function tellOtherList({ run, otherList }: ProduceSummary, { logger }: Surroundings): Promise<void> {
-  if (!otherList) return
-  const { absent, tasks } = otherList
-  const { slot, repeated, persisted } = run
-  const how = tasks
-    ? `that one had ${plural(tasks.before, 'task')}, this one has ${count(tasks.now)}; ` +
-      "which ones are only in one of them isn't known any more"
-    : `${plural(absent, 'location of that one is', 'locations of that one are')} not in this one, ` +
-      `${plural(repeated, 'is', 'are')} in both, ${plural(persisted, 'is', 'are')} new`
-  const log = await logger()
-  log.warn(
-    { event: 'slot-list-changed', slot, absent, repeated, persisted, ...(tasks ? { before: tasks.before } : {}) },
-    `the slot ${slot} was served with another list: ${how}`,
-  )
-}
-
-/** A list that may be a part of itself: with `-q`, too. */
-async function tellShrunk(
+/** Warns of a list that may be incomplete. */
+async function warnShrunk(
   { slot, source: { fewer = 0 } }: ProduceResult,
   before: RunRow | undefined,
-  { logger }: Surroundings,
+  around: Surroundings,
 ): Promise<void> {
   const last = before ? placesIn(before) : 0
   if (!before || 2 * fewer <= last) return
-  const log = await logger()
-  log.warn(
+  await logWarning(
+    around,
     { event: 'list-shrunk', slot, locations: last - fewer, before: last },
     `the list has ${plural(last - fewer, 'location')}, and had ${count(last)} for the slot ${before.slot}; ` +
       '`source.minShare: 0.5` refuses a list that is suddenly half as long',

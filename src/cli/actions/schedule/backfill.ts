@@ -1,4 +1,4 @@
-/** `owm backfill`: serves the scheduled times of a range that nobody has served. */
+/** `owm backfill`: serves the scheduled times of a range that no run has served. */
 import type { Loaded } from '../../../config/load.js'
 import { type OwmError, TransientError, UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -21,9 +21,10 @@ import {
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { ownerOf } from '../../owner.js'
+import { type DeliveryResult, noteDelivered, noteNames, nothingSent, slotsInWords, withOutbox } from '../delivery.js'
 import { mustNotBeFar, run } from '../produce/produce.js'
-import { rejectedBefore, rejections, tellAllRejects } from '../rejects.js'
-import { type DeliveryResult, noteDelivered, nothingSent, slotsInWords, tellLeftBehind, withOutbox } from '../served.js'
+import { logAllRejects, rejectedBefore, rejections } from '../rejects.js'
+import { warnLeftBehind } from '../warnings.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult extends DeliveryResult {
@@ -33,9 +34,9 @@ export interface BackfillResult extends DeliveryResult {
   slots: string[]
   /** Scheduled times of the range that were served before. */
   alreadyServed: number
-  /** Those that were discarded, or that the sink lost: only `produce --slot TIME --again` serves them. */
+  /** Slots that were discarded, or that the sink lost: only `produce --slot TIME --again` serves them. */
   givenUp: string[]
-  /** Those that are there in part, in another number of shards, and the shards that lack. */
+  /** Slots that were served in part, with another number of shards, and the shards that are missing. */
   divided: { slot: string; shards: number; missing: readonly number[] }[]
   source: { name: string | null; rejected: number }
 }
@@ -60,7 +61,7 @@ export const nothingBackfilled = (): BackfillResult => ({
   ...nothingSent(),
 })
 
-/** Fills `result` while it works, so that it says what was done also where an error ends it. */
+/** Fills `result` while it works, so that it says what was done even if an error ends it. */
 export async function backfill(
   result: BackfillResult,
   flags: BackfillFlags,
@@ -77,17 +78,14 @@ export async function backfill(
   const schedule = policyOf(scheduleIn(loaded), around)
   mustNotBeFar(to, schedule, '--to')
   const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
-  const { settings } = loaded
-  result.source.name = settings.source?.use ?? null
-  result.sink.name = settings.sink?.use ?? null
-  result.outbox.path = settings.outbox.path
+  noteNames(result, loaded)
   let outbox: Outbox | undefined
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
-  const { slots, served, givenUp, divided } = await look(result, { source, sink, schedule }, loaded, around)
+  const { slots, served, givenUp, divided } = await slotsToServe(result, { source, sink, schedule }, loaded, around)
   Object.assign(result, { slots, alreadyServed: served.length, givenUp, divided })
   const pipeline = await import('../../../pipeline/slots/backfill.js')
-  const lacking = (before: readonly ServedBefore[]): OwmError[] =>
+  const unservedErrors = (before: readonly ServedBefore[]): OwmError[] =>
     compact(
       divided.length > 0 && partlyThere(divided),
       ...pipeline.refusedIn(before, sink.name),
@@ -95,36 +93,40 @@ export async function backfill(
     )
   if (flags['dry-run'] || slots.length === 0) {
     result.durationMs = elapsed()
-    const summary = [...(flags['dry-run'] ? slots : []), lineOf(result, flags['dry-run'])]
-    return { result, summary, errors: lacking(served) }
+    const summary = [...(flags['dry-run'] ? slots : []), backfillInWords(result, flags['dry-run'])]
+    return { result, summary, errors: unservedErrors(served) }
   }
   const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   outbox = opened
   return withOutbox(opened, result, around, async (watched) => {
-    const still = await pipeline.stillUnserved(slots, opened)
-    const before = [...served, ...still.served]
-    Object.assign(result, { slots: still.slots, alreadyServed: before.length })
+    const unserved = await pipeline.stillUnserved(slots, opened)
+    const before = [...served, ...unserved.served]
+    Object.assign(result, { slots: unserved.slots, alreadyServed: before.length })
     if (result.slots.length === 0) {
       result.outbox.pending = opened.pending
       result.durationMs = elapsed()
-      return { result, summary: [lineOf(result, false)], errors: lacking(before) }
+      return { result, summary: [backfillInWords(result, false)], errors: unservedErrors(before) }
     }
     const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
-    await tellLeftBehind(opened, loaded, around)
+    await warnLeftBehind(opened, loaded, around)
     if (flags.force) await opened.breakers.save('source', undefined)
     const parts = { source, sink, outbox: opened }
     const summary = await run({ agenda, cadence, flush: true }, loaded, parts, watched)
     await noteDelivered(result, summary, opened)
     result.source.rejected = summary.rejects.count
-    await tellAllRejects(summary, result.served, opened, around)
+    await logAllRejects(summary, result.served, opened, around)
     result.durationMs = elapsed()
     const strict = flags.strict ? rejections(source.name, summary.rejects, `slots ${from} to ${to}`) : []
-    return { result, summary: [lineOf(result, false)], errors: [...summary.errors, ...strict, ...lacking(before)] }
+    return {
+      result,
+      summary: [backfillInWords(result, false)],
+      errors: [...summary.errors, ...strict, ...unservedErrors(before)],
+    }
   })
 }
 
-/** Which times are to be served. Reads only. */
-async function look(
+/** Which of the times no run has served. Reads only. */
+async function slotsToServe(
   { from, to, outbox }: BackfillResult,
   { source, sink, schedule }: { source: ChosenSource; sink: SinkDeps; schedule: OnTime },
   loaded: Loaded,
@@ -134,8 +136,8 @@ async function look(
     import('../../../pipeline/slots/backfill.js'),
     import('../../../outbox/inspect/ledger/slots.js'),
   ])
-  const looked = await lookAtOutbox(loaded, around, 'owner')
-  if (looked) Object.assign(outbox, { pending: looked.pending, dead: looked.dead })
+  const totals = await lookAtOutbox(loaded, around, 'owner')
+  if (totals) Object.assign(outbox, { pending: totals.pending, dead: totals.dead })
   const seen = await slotsIn(outbox.path ?? '')
   const pipeline = await ownerOf(loaded, around.env)
   const resilience = await resilienceOf(loaded, around, 'sink', undefined)
@@ -145,7 +147,7 @@ async function look(
   return askingSink(parts, (ask) => unserved(times, seen, ask, source))
 }
 
-/** What this number of shards can't serve isn't passed over in silence. */
+/** The error for slots that can't be served with this number of shards. */
 function partlyThere(divided: Unserved['divided']): TransientError {
   const named = divided.map(({ slot, shards, missing }) => `${slot} (shard ${missing.join(', ')} of ${shards})`)
   const [first] = divided
@@ -161,13 +163,13 @@ function partlyThere(divided: Unserved['divided']): TransientError {
 /** Slots that an error names. */
 const mostNamed = 10
 
-function lineOf(result: BackfillResult, isDry: boolean): string {
+function backfillInWords(result: BackfillResult, isDry: boolean): string {
   const { slots, alreadyServed, givenUp, source, sink, outbox, durationMs } = result
   const none = slots.length === 0
-  const some = `${plural(slots.length, 'slot')} ${isDry ? 'would be served' : 'to serve'}`
+  const toServe = `${plural(slots.length, 'slot')} ${isDry ? 'would be served' : 'to serve'}`
   const again = 'discarded or lost (`owm produce --slot TIME --again` serves such a slot)'
   return compact(
-    none ? 'no scheduled time to serve' : some,
+    none ? 'no scheduled time to serve' : toServe,
     alreadyServed > 0 && `${count(alreadyServed)} served already`,
     givenUp.length > 0 && `${count(givenUp.length)} ${again}`,
     result.divided.length > 0 && `${count(result.divided.length)} there in part, in another number of shards`,
@@ -175,6 +177,6 @@ function lineOf(result: BackfillResult, isDry: boolean): string {
     source.rejected > 0 && `${count(source.rejected)} rejected`,
     ...leftIn(outbox),
     ...slotsInWords(result.served),
-    ...(isDry ? [] : [seconds(durationMs)]),
+    !isDry && seconds(durationMs),
   ).join(', ')
 }

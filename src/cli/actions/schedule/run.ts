@@ -1,10 +1,10 @@
 /**
- * `owm schedule run`: a start at each scheduled time, in one process, for where there is no cron.
+ * `owm schedule run`: one process that starts at each scheduled time, where there is no cron.
  *
  *     start --> wait for the next scheduled time --> start --> …
- *           `-> wait for a minute (then two, four, …), where it failed with what may pass --> start
+ *           `-> after a transient failure: wait for a minute (then two, four, …) --> start
  *
- * What doesn't pass by itself ends it with the exit code of that start, so that whoever watches the process sees it.
+ * A permanent failure ends the process with the exit code of that start, so that a supervisor sees it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Loaded } from '../../../config/load.js'
@@ -24,15 +24,15 @@ export interface ScheduleRunResult {
 
 type ScheduleRunFlags = Pick<ProduceFlags, 'strict'>
 
-/** What a start did, and the error that decides its exit code. */
+/** Prints what a start did, and the error that decides its exit code. */
 type Tell = (result: ProduceResult, done: Pick<Done<object>, 'summary' | 'errors'>, error?: OwmError) => void
 
-/** What the next start may mend: a sink or a source that was down, another list. */
+/** Exit codes of failures that the next start may not have: a server was down, the list had rejects. */
 const mayPass: readonly number[] = [exitCodes.notDelivered, exitCodes.inputRejected]
 
 /** Milliseconds. */
 const [firstPause, longestPause] = [60_000, 600_000]
-/** Milliseconds after which it looks at the clock again: that may be set, or the machine may have slept. */
+/** How often the clock is read while waiting, in milliseconds: it may have been set, or the machine suspended. */
 const longestSleep = 15_000
 
 export async function runOnSchedule(
@@ -41,13 +41,13 @@ export async function runOnSchedule(
   configure: Configure,
   { tell, ...around }: Surroundings & { tell: Tell },
 ): Promise<Done<ScheduleRunResult>> {
-  // The environment's slot would be the same one for ever.
+  // With OWM_SLOT every start would serve the same slot.
   const surroundings: Surroundings = { ...around, env: { ...around.env, OWM_SLOT: undefined } }
   const once = { strict, again: false, 'dry-run': false, 'no-flush': false, force: false, wait: true }
   let pause = firstPause
   for (;;) {
     around.about({})
-    // Anew each time: what a person changes is taken with the next start.
+    // Read again each time, so that an edit takes effect with the next start.
     const schedule = policyOf(scheduleIn(await configure()), surroundings)
     const produced = nothingProduced()
     const work = (read: () => Promise<Loaded>, within: Surroundings) => produce(produced, once, read, within)
@@ -61,20 +61,20 @@ export async function runOnSchedule(
     if (around.signal.aborted || (error && !mayPass.includes(error.exitCode)))
       return { result, summary: done.summary, errors: done.errors ?? [] }
     tell(produced, done, error)
-    // A start may have come a little early.
+    // The start may have been a little early.
     const served = Math.max(schedule.now(), produced.slot === null ? 0 : Date.parse(produced.slot))
     const next = schedule.timetable.after(served) ?? Number.POSITIVE_INFINITY
     const isSoon = error?.exitCode === exitCodes.notDelivered
     const until = isSoon ? Math.min(next, schedule.now() + pause) : next
     pause = isSoon ? Math.min(2 * pause, longestPause) : firstPause
     around.note(`The next start is at ${slotOf(until)}.`)
-    // What the last start left open is no success, although it would have been tried again.
+    // A failure of the last start counts, although it would have been retried.
     const errors = error ? [error] : []
     if (await isStoppedBefore(until, surroundings)) return { result, summary: [], errors, isStopped: true }
   }
 }
 
-/** Waits for a time, in milliseconds since 1970; true where a signal came before it. */
+/** Waits for a time, in milliseconds since 1970; true if a signal came first. */
 async function isStoppedBefore(time: number, { now, signal }: Surroundings): Promise<boolean> {
   while (now() < time && !signal.aborted)
     await sleep(Math.min(time - now(), longestSleep), undefined, { signal }).catch(() => undefined)

@@ -1,4 +1,4 @@
-/** `owm schedule`: which times were served, which are due, and what a start would do. */
+/** `owm schedule`: which times were served, which are due, and what a start would do now. */
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/inspect/ledger/slots.js'
@@ -14,18 +14,18 @@ export interface ScheduleResult {
   outbox: string | null
   cron: string | null
   timezone: string | null
-  /** The newest first. */
+  /** Newest first. */
   slots: (SlotSeen & { covers: number })[]
-  /** How many slots aren't finished: a start finishes those, too. */
+  /** How many slots aren't finished; a start would finish them. */
   open: number
-  /** Scheduled times that nobody serves. */
+  /** Scheduled times that no run serves. */
   missed: Missed[]
-  /** What a start without --slot would do now: its slot, and the runs that it would make. */
+  /** What a start without --slot would do now: its slot, and its runs. */
   now: { slot: string | null; state: SlotSeen['state'] | null; runs: string[]; covered: number; missed: GapSeen[] }
   next: string | null
 }
 
-/** `served`: how many of them have been served since; left out where none is. */
+/** `served`: how many of them have been served since; left out if 0. */
 type Missed = GapSeen & { served?: number }
 
 export const nothingScheduled = (): ScheduleResult => ({
@@ -72,25 +72,25 @@ export async function showSchedule(
     now: { slot: name, state, runs: served, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }
-  const isLeft = takenOver.filter((each) => each.state === 'reading').length
-  return { result, summary: await reportOf(result, seen.open - isLeft) }
+  const left = takenOver.filter((each) => each.state === 'reading').length
+  return { result, summary: await reportOf(result, seen.open - left) }
 }
 
-/** @param left slots that earlier starts left, and that a start would finish */
+/** @param left unfinished slots of earlier starts */
 async function reportOf(
   { outbox, cron, timezone, slots, missed, now, next }: ScheduleResult,
   left: number,
 ): Promise<string[]> {
-  const rows = slots.map(({ slot, state, persisted, covers }) => [
-    ...[slot, state, count(persisted)],
-    covers > 0 ? `and ${plural(covers, 'time')} before it` : '',
-  ])
+  const rows = slots.map(({ slot, state, persisted, covers }) => {
+    const before = covers > 0 ? `and ${plural(covers, 'time')} before it` : ''
+    return [slot, state, count(persisted), before]
+  })
   return compact(
     `${cron} (${timezone}), outbox ${outbox}`,
     ...(rows.length > 0 ? ['', ...(await table(['slot', 'state', 'tasks', 'covers'], rows, terminalWidth()))] : []),
     ...(missed.length > 0 ? ['', ...missed.map((gap) => `missed: ${missedInWords(gap)}`)] : []),
     '',
-    `a start now: ${wordsOfStart(now)}`,
+    `a start now: ${startInWords(now)}`,
     left > 0 && `it also finishes ${plural(left, 'slot')} that earlier starts left`,
     ...now.missed.map((gap) => `it would miss ${missedInWords(gap)}`),
     `next: ${next ?? 'never'}`,
@@ -98,15 +98,16 @@ async function reportOf(
 }
 
 const notItself = "is covered by a later slot's run"
-const words: Partial<Record<SlotSeen['state'], string>> = {
+const stateWords: Partial<Record<SlotSeen['state'], string>> = {
   read: 'is stored and waits for the sink',
   reading: 'was begun and is read on',
   checking: 'is read and is being compared',
 }
 
-function wordsOfStart({ slot, state, runs, covered }: ScheduleResult['now']): string {
+function startInWords({ slot, state, runs, covered }: ScheduleResult['now']): string {
   if (slot === null) return 'no time has come yet'
-  if (runs.length === 0) return `slot ${slot}, which ${state === null ? notItself : (words[state] ?? `is ${state}`)}`
+  if (runs.length === 0)
+    return `slot ${slot}, which ${state === null ? notItself : (stateWords[state] ?? `is ${state}`)}`
   const more = covered > 0 ? `, which covers ${count(covered)} more` : ''
   return `${plural(runs.length, 'slot')} (${runs.toReversed().join(', ')})${more}`
 }

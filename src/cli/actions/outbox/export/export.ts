@@ -1,7 +1,7 @@
-/** `owm outbox export`: what the outbox holds, for a spreadsheet or a program. */
+/** `owm outbox export`: writes what the outbox holds, for a spreadsheet or a program. */
 import type { Loaded } from '../../../../config/load.js'
 import { codeOf, UsageError } from '../../../../errors/index.js'
-import { sumOf } from '../../../../lists.js'
+import { compact, sumOf } from '../../../../lists.js'
 import type { TaskState } from '../../../../outbox/inspect/tasks/listed.js'
 import type { Stored } from '../../../../outbox/inspect/tasks/stored.js'
 import type { Done } from '../../../command.js'
@@ -18,7 +18,7 @@ export interface ExportResult {
   outbox: string | null
   out: string | null
   format: (typeof formats)[number] | null
-  /** How many records of each kind were written. */
+  /** Records written, by state. */
   exported: Record<Stored['state'], number>
 }
 
@@ -55,25 +55,26 @@ export async function exportOutbox(
     import('../../../../outbox/inspect/tasks/stored.js'),
   ])
   try {
-    const found = await read(path, async (view) => {
+    const exists = await read(path, async (view) => {
       const records = await storedIn(view, wanted, filter)
-      if (!records) throw noneOf(flags)
+      if (!records) throw nothingMatches(flags)
       await output.begin()
       result.exported = none()
       await writeAll(records, { result, output, format: formatNamed(format), signal: around.signal })
       return true
     })
-    if (!found) throw new UsageError(`There is nothing in the outbox ${path} yet.`, { hint: '`owm produce` makes it.' })
+    if (!exists)
+      throw new UsageError(`There is nothing in the outbox ${path} yet.`, { hint: '`owm produce` makes it.' })
     await output.finish()
   } catch (error) {
     await output.abandon()
-    // Who reads the pipe has seen enough.
+    // The reader of the pipe has seen enough: that is no failure.
     if (codeOf(error) !== 'EPIPE') throw error
   }
-  return { result, summary: [lineOf(result)] }
+  return { result, summary: [exportInWords(result)] }
 }
 
-/** Characters that are written at once. */
+/** Characters written at once. */
 const chunk = 65_536
 
 async function writeAll(
@@ -92,16 +93,16 @@ async function writeAll(
   if (text !== '') await output.write(text)
 }
 
-const noneOf = ({ run, slot }: Pick<ExportFlags, 'run' | 'slot'>): UsageError =>
+const nothingMatches = ({ run, slot }: Pick<ExportFlags, 'run' | 'slot'>): UsageError =>
   run
     ? noSuchRun(run)
     : new UsageError(`No run serves the slot ${slot}.`, { hint: '`owm runs` shows the runs and their slots.' })
 
-function lineOf({ exported, out }: ExportResult): string {
+function exportInWords({ exported, out }: ExportResult): string {
   const { delivered, pending, dead, rejected, duplicate } = exported
   const parts = { delivered, pending, dead, rejected, duplicates: duplicate }
-  const some = Object.entries(parts).flatMap(([name, of]) => (of === 0 ? [] : [`${count(of)} ${name}`]))
-  const all = sumOf(Object.values(exported), (of) => of)
-  const kinds = some.length === 0 ? '' : ` (${some.join(', ')})`
+  const byState = compact(...Object.entries(parts).map(([name, records]) => records > 0 && `${count(records)} ${name}`))
+  const all = sumOf(Object.values(exported), (records) => records)
+  const kinds = byState.length === 0 ? '' : ` (${byState.join(', ')})`
   return `${plural(all, 'record')} exported${kinds}${out === null ? '' : ` to ${out}`}`
 }

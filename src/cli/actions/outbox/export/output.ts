@@ -1,4 +1,4 @@
-/** Where an export goes: standard output, or a file that has its name only once it is whole. */
+/** Where an export goes: standard output, or a file that appears once it is complete. */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { codeOf, isOwmError, OutboxError, TransientError, toError, UsageError } from '../../../../errors/index.js'
@@ -8,16 +8,16 @@ import { harmless } from '../../../format.js'
 import { mustGoSomewhere } from '../../../output.js'
 
 export interface Output {
-  /** Before the first record; again where the outbox has to be read anew. */
+  /** Called before the first record, and again if the outbox must be read from the start. */
   begin(): Promise<void>
   write(text: string): Promise<void>
-  /** All is written. */
+  /** Completes the output. */
   finish(): Promise<void>
-  /** It was ended before that: nothing is left. */
+  /** Removes an incomplete output. */
   abandon(): Promise<void>
 }
 
-/** Throws UsageError where the file isn't one that may be written, OutboxError where standard output is closed. */
+/** Throws UsageError if the file can't be used, OutboxError if standard output is closed. */
 export async function outputTo(out: string, outbox: string, replaces: boolean): Promise<Output> {
   if (out !== '-') return fileOutput(resolve(out), outbox, replaces)
   await mustGoSomewhere()
@@ -30,15 +30,15 @@ function standardOutput(): Output {
     begin: async () => {
       if (written > 0)
         throw new TransientError('An owm began to write to the outbox in the middle of the export.', {
-          hint: 'What was printed is not whole. Run it again, or with --out FILE, which begins anew by itself.',
+          hint: 'What was printed is not whole. Run it again, or with --out FILE, which starts over by itself.',
         })
     },
     write: (text) => {
       written += text.length
-      // A city's name may hold what a terminal would obey.
-      const shown = process.stdout.isTTY ? text.split(/\r?\n/).map(harmless).join('\n') : text
+      // A city's name may hold what a terminal would interpret.
+      const output = process.stdout.isTTY ? text.split(/\r?\n/).map(harmless).join('\n') : text
       return new Promise((done, failed) =>
-        process.stdout.write(shown, (error) => (error ? failed(failure('standard output', error)) : done())),
+        process.stdout.write(output, (error) => (error ? failed(failure('standard output', error)) : done())),
       )
     },
     finish: async () => undefined,
@@ -46,7 +46,7 @@ function standardOutput(): Output {
   }
 }
 
-/** The reader of a pipe that has seen enough is no failure: that error is passed on as it is. */
+/** An EPIPE is passed on as it is: the reader of the pipe has seen enough, which is no failure. */
 function failure(where: string, error: unknown): Error {
   if (codeOf(error) === 'EPIPE' || isOwmError(error)) return toError(error)
   return new OutboxError(`The export can't be written to ${where}: ${toError(error).message}.`, {
@@ -59,7 +59,7 @@ async function fileOutput(path: string, outbox: string, replaces: boolean): Prom
   await mustBeFree(path, outbox, replaces)
   const part = `${path}.part-${process.pid}`
   let file: FileHandle | undefined
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+  const reported = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
@@ -68,16 +68,16 @@ async function fileOutput(path: string, outbox: string, replaces: boolean): Prom
   }
   return {
     begin: () =>
-      guarded(async () => {
+      reported(async () => {
         await file?.close()
         file = await open(part, 'w', 0o600)
       }),
     write: (text) =>
-      guarded(async () => {
+      reported(async () => {
         await file?.writeFile(text)
       }),
     finish: () =>
-      guarded(async () => {
+      reported(async () => {
         await file?.sync()
         await file?.close()
         file = undefined
@@ -90,7 +90,7 @@ async function fileOutput(path: string, outbox: string, replaces: boolean): Prom
   }
 }
 
-/** Nor a file beside it, such as its lock. Throws UsageError. */
+/** Throws UsageError for the outbox or a file beside it, such as its lock. */
 export async function mustNotBeOutbox(path: string, outbox: string): Promise<void> {
   const own = { key: 'outbox.path', path: outbox, beside: /^-/ }
   if (await togetherIn([own, { key: '--out', path }]))
@@ -103,10 +103,10 @@ async function mustBeFree(path: string, outbox: string, replaces: boolean): Prom
   if (!folder?.isDirectory())
     throw new UsageError(`There is no folder ${dirname(path)} for --out.`, { hint: 'Make it, or name another file.' })
   await mustNotBeOutbox(path, outbox)
-  const found = await statIfThere(path)
-  if (found && !found.isFile())
+  const existing = await statIfThere(path)
+  if (existing && !existing.isFile())
     throw new UsageError(`--out ${path} is no file.`, { hint: '--out - is standard output.' })
-  if (found && !replaces)
+  if (existing && !replaces)
     throw new UsageError(`--out ${path} is there already.`, {
       hint: 'Name another file, or add --force to replace it.',
     })
