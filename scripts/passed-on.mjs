@@ -41,9 +41,9 @@ export const passedOn = {
   'src/sources/http/errors.ts message': ['… answered …: …'],
   'src/sources/http/errors.ts `${message}${again}`': ['… answered …: …'],
   // An error's own words, with another hint or at another place.
-  'src/cli/actions/produce/dry-run.ts warning': [],
+  "src/cli/actions/produce/dry-run.ts logWarning(around, { event: 'source-empty' }, warning)": [],
   'src/cli/actions/plan/plan.ts warning': [],
-  "src/cli/actions/warnings.ts paceInWords(pace) ?? ''": [
+  "src/cli/actions/warnings.ts logWarning(around, { event: 'cadence-too-short' }, paceInWords(pace) ?? '')": [
     '… shorter than the … minutes between scheduled times: most windows are skipped',
   ],
   'src/cli/actions/plugins.ts plugin.error': [],

@@ -69,7 +69,8 @@ export async function logLeftRejects(
 
 /**
  * Logs all rejects of a start, and adds to `rejects` those of earlier starts that were killed before they could log
- * them. The outbox remembers this for runs that wait for the sink, so that the start that delivers them doesn't repeat it.
+ * them. The outbox remembers which were logged of runs that wait for the sink: the start that delivers them doesn't
+ * repeat them.
  */
 export async function logAllRejects(
   { run, rejects, earlier, served: slots }: Pick<ProduceSummary, 'run' | 'rejects' | 'earlier' | 'served'>,

@@ -153,7 +153,7 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
 }
 
 /**
- * For a slot that has no run in the ledger. A typo in the time would make new tasks of the whole list. Throws UsageError.
+ * For a slot without a run in the ledger. A typo in the time would make new tasks of the whole list. Throws UsageError.
  */
 async function mustBeServed(filter: ReplayFilter, path: string): Promise<void> {
   if (!('slot' in filter)) return

@@ -136,5 +136,6 @@ function keptLimits(slots: readonly PlannedSlot[], { limitPerMinute, limitPerDay
 export function overLimitInWords({ limit, allowed, at, calls, callsPerMinute }: Over): string {
   const least = `plan.${limit} is ${count(allowed)}.`
   if (callsPerMinute === undefined) return `The 24 h from ${at} on bring ${plural(calls, 'call')}, ${least}`
-  return `The slot ${at} brings ${plural(calls, 'call')}, ${withDecimal(callsPerMinute)} a minute until the next; ${least}`
+  const rate = withDecimal(callsPerMinute)
+  return `The slot ${at} brings ${plural(calls, 'call')}, ${rate} a minute until the next; ${least}`
 }
