@@ -88,7 +88,7 @@ export interface Source {
   close?(): Promise<void>
 }
 
-/** Tasks in `seq` order, without gaps, all of one run. */
+/** Tasks in `seq` order, without gaps, all of one run. Each call of `deliver` gets its own copy. */
 export interface TaskBatch {
   /** The outbox that the tasks come from: a UUID. */
   readonly outboxId: string

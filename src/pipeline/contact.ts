@@ -23,13 +23,13 @@ import { addressNoted, asOwmError, type Deps } from './parts.js'
 import { goOnAsCopy } from './slots/behind-receipts.js'
 import { Receipts } from './slots/receipts.js'
 
-/** Milliseconds: a sink that is silent for longer doesn't keep the source from being read. */
+/** Milliseconds: don't delay reading for a sink that takes longer to answer. */
 const patienceMs = 3_000
 
-/** Comparisons that may find, one after the other, that the sink has changed meanwhile. */
+/** The most comparisons in which the sink may have changed meanwhile. */
 const maxChanges = 10
 
-/** Comparisons that may find, one after the other, that the outbox is a copy: no sink can know the id that it takes. */
+/** The most comparisons in a row that may find the outbox to be a copy: no sink can know the new id that it takes. */
 const maxCopies = 3
 
 export class Contact {
@@ -40,13 +40,13 @@ export class Contact {
   #made = false
   /** The first comparison. */
   #making: Promise<boolean> | undefined
-  /** Why the sink couldn't be asked before the first comparison. */
+  /** Why the sink didn't answer before the first comparison. */
   #failed: unknown
   #attachment: Attachment | undefined
   #generation: number | undefined
-  /** The last task that the sink has taken; `seq` 0 where it has none. */
+  /** The last task that the sink has taken; `seq` is 0 if there is none. */
   #after: SinkPosition = { seq: 0, taskId: '' }
-  /** Why a call failed before there was a task that waited for it. */
+  /** Why a call failed while no task was pending to note it at. */
   #unnoted: string | undefined
   readonly #receipts: Receipts
 
@@ -69,14 +69,14 @@ export class Contact {
     return this.#sink?.evicted ?? 0
   }
 
-  /** Opens the sink and compares it, where that isn't done yet; true where it changed what is pending, or its id. */
+  /** Opens and compares the sink, unless that is done; true if that changed what is pending, or the outbox's id. */
   async make(): Promise<boolean> {
     if (this.#made) return false
     this.#making ??= this.compare()
     return this.#making
   }
 
-  /** The same before anything is read; it goes on where that takes longer, and the relay hears of a failure. */
+  /** Waits for `make` a short time, before anything is read. It continues meanwhile; the relay gets its failure. */
   async makeInTime(): Promise<void> {
     await orLate(
       patienceMs,
@@ -85,24 +85,24 @@ export class Contact {
   }
 
   /**
-   * Notes which sink the tasks are for that are stored from here on. Where it can't be opened or asked, the relay says
-   * why. Throws ConfigurationError where it is another one, and tasks wait for the one before.
+   * Notes the sink of the tasks that are stored from here on. If it can't be opened or compared, the relay reports why.
+   * Throws ConfigurationError if it is another sink, and tasks wait for the previous one.
    */
   async announce(): Promise<void> {
     const address = await this.address().catch(() => undefined)
     if (address === undefined || (await this.#deps.outbox.sinks.announce(address))) return
-    // It may be the same one at another address.
+    // It may be the same sink at another address.
     await this.make().catch((error: unknown) => {
       if (errorKindOf(error) === 'configuration') throw error
     })
   }
 
-  /** Where the sink is, or else its name. Opens it. */
+  /** The sink's address, or else its name. Opens it. */
   async address(): Promise<string> {
     return addressNoted(await this.sink(), this.#deps.sink.name)
   }
 
-  /** Opened once, whoever waits for it; anew where that failed. */
+  /** Opened once and shared; retried after a failure. */
   sink(): Promise<Sink> {
     this.#opening ??= this.#open()
     return this.#opening
@@ -119,19 +119,19 @@ export class Contact {
   }
 
   /**
-   * The receipts of a slot, asked for before the first comparison; undefined where the sink keeps none, or isn't open
-   * and answers in time.
+   * The receipts of a slot, read before the first comparison; undefined if the sink keeps none, or neither opens nor
+   * answers in time.
    */
   receiptsOf(slot: string): Promise<readonly Receipt[] | undefined> {
     return this.#receipts.of(slot)
   }
 
-  /** Those of the newest slots. */
+  /** The receipts of the newest slots. */
   newestReceipts(timeoutMs?: number): Promise<readonly Receipt[] | undefined> {
     return this.#receipts.newest(timeoutMs)
   }
 
-  /** A failure counts as the comparison's first attempt; undefined where nothing is asked, or the answer is late. */
+  /** Undefined if the sink can't be asked this, or the answer is late. A failure counts as the comparison's first. */
   async #askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
     try {
       return await orLate(timeoutMs, this.sink().then(question))
@@ -141,7 +141,7 @@ export class Contact {
     }
   }
 
-  /** Compares sink and outbox, and mends the difference; true where that changed what is pending, or whose it is. */
+  /** Reconciles the outbox with the sink; true if that changed what is pending, or the outbox's id. */
   async compare(): Promise<boolean> {
     const { outbox } = this.#deps
     const before = [outbox.ackedSeq, outbox.id]
@@ -157,7 +157,7 @@ export class Contact {
     const { outbox, log, adopt: from } = this.#deps
     const address = addressNoted(sink, this.#deps.sink.name)
     const search = sink.taskIds?.bind(sink)
-    /** True once it is placed. */
+    /** False if the outbox turned out to be a copy: it has a new id now. */
     const attachOnce = async (): Promise<boolean> => {
       this.#endFirst()
       // guard: epoch-for-each-try
@@ -189,7 +189,7 @@ export class Contact {
     }
   }
 
-  /** A sink that knows no attachments, but remembers how far it got, if that. */
+  /** For a sink without attachments, which at most stores its position. */
   async #ask(sink: Sink): Promise<void> {
     const { outbox, log, adopt: from } = this.#deps
     const address = addressNoted(sink, this.#deps.sink.name)
@@ -204,7 +204,7 @@ export class Contact {
     throw this.#knowsAll('position')
   }
 
-  /** Without an end each comparison would give the outbox another id. */
+  /** The error of a sink that knows every id: each comparison would give the outbox another one, for ever. */
   #knowsAll(method: 'attach' | 'position'): ConfigurationError {
     const { name } = this.#deps.sink
     return new ConfigurationError(
@@ -222,25 +222,25 @@ export class Contact {
     if (failed !== undefined) throw failed
   }
 
-  /** The batch with its place in the chain: behind another one that is under way, or behind the last task taken. */
+  /** The batch with its place in the chain: after another one that is in flight, or after the last task taken. */
   link(batch: Batch, behind: Batch | undefined): Batch {
     if (!this.#attachment) return batch
     const after = behind ? { seq: behind.lastSeq, taskId: idAt(behind, behind.count - 1) } : this.#after
     return batch.at({ link: { ...this.#attachment, after } })
   }
 
-  /** The same behind a batch of which only some tasks were taken. */
+  /** The batch linked to the last task taken of `first`, with which it was one batch before. */
   linkBehind(batch: Batch, first: Batch, outcomes: readonly Outcome[]): Batch {
     const { link } = first
     return link ? batch.at({ link: { ...link, after: lastTaken(first, outcomes) ?? link.after } }) : batch
   }
 
-  /** The batch at the head of the chain was answered. */
+  /** Moves on after the head of the chain was answered. */
   reached(batch: Batch, outcomes: readonly Outcome[]): void {
     if (this.#attachment) this.#after = lastTaken(batch, outcomes) ?? this.#after
   }
 
-  /** Writes the receipts of slots that are whole; their runs are done then. */
+  /** Writes the receipts of slots that are whole, and ends their runs. */
   async writeReceipts(): Promise<void> {
     const { outbox, pipeline } = this.#deps
     for (const { receipt, brought } of await outbox.ledger.wholeSlots(pipeline, outbox.ackedSeq)) {
@@ -254,7 +254,7 @@ export class Contact {
     }
   }
 
-  /** What the sink held already wasn't sent: nothing is under way now, and the fence goes on behind that, too. */
+  /** Moves the fence past tasks that weren't sent as the sink holds them already. Nothing is in flight now. */
   async #placeOverLeftOut(): Promise<void> {
     const { outbox } = this.#deps
     const attachment = this.#attachment
@@ -265,12 +265,12 @@ export class Contact {
     this.#after = at
   }
 
-  /** The ids of all tasks that the sink holds, once it is compared; undefined where it can't say. */
+  /** The ids of all tasks that the sink holds, once it is compared; undefined if it can't tell. */
   async idsInSink(): Promise<ReadonlySet<string> | undefined> {
     await this.make()
     const sink = await this.sink()
     const taskIds = sink.taskIds?.bind(sink)
-    // A fence that only deliveries move would stay before what isn't sent.
+    // A fence that only deliveries move would never pass what isn't sent.
     if (!taskIds || (sink.position && !sink.place)) return undefined
     return this.attempt(async () => {
       const ids = new Set<string>()
@@ -279,7 +279,7 @@ export class Contact {
     })
   }
 
-  /** A call to the sink under retries and breaker; a failure is noted in the outbox, at `seq` or at the next task. */
+  /** Calls the sink with retries and breaker; notes a failure in the outbox, at the task `seq` (default: the next). */
   async attempt<T>(call: () => Promise<T>, seq = this.#deps.outbox.ackedSeq + 1): Promise<T> {
     const { outbox, resilience, signal } = this.#deps
     try {
@@ -294,17 +294,17 @@ export class Contact {
     }
   }
 
-  /** Shows the sink, if it is open, to whoever asked to look at it. */
+  /** Calls `onDelivered` with the sink, if it is open. */
   async show(): Promise<void> {
     if (this.#sink) await this.#deps.onDelivered?.(this.#sink)
   }
 
   async close(): Promise<void> {
     const { outbox } = this.#deps
-    // It goes on without: the reason was told.
+    // The error itself was reported; noting it is optional.
     if (this.#unnoted !== undefined && outbox.pending > 0)
       await outbox.noteFailure(outbox.ackedSeq + 1, this.#unnoted).catch(() => undefined)
-    // One that is still being opened would be left open.
+    // It may still be opening.
     const sink = await this.#opening?.catch(() => undefined)
     await sink?.close?.()
   }

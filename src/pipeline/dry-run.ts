@@ -1,4 +1,4 @@
-/** What `owm produce --dry-run` would send: everything is read and checked, nothing is written. */
+/** `owm produce --dry-run`: reads and checks everything, writes nothing. */
 import { hash } from 'node:crypto'
 import type { OwmError } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
@@ -12,30 +12,30 @@ import { pagesOf } from './input/pages.js'
 import { Rejects } from './input/rejects.js'
 import type { SourceDeps } from './parts.js'
 
-/** The run whose list this one is compared with (`source.minShare`); undefined where there is none. */
+/** The run to compare the list with (`source.minShare`); undefined if there is none. */
 export type LastList = Pick<RunRow, 'read' | 'rejected'> | undefined
 
-/** So many tasks are shown. */
-const shown = 10
+/** The most tasks in a preview. */
+const mostPreviewed = 10
 
 export interface DryRun {
   read: number
   rejected: number
-  /** Without an outbox to compare with, a false duplicate is possible: see tasks/ids/seen for how rarely. */
+  /** Without an outbox, false duplicates are possible: see tasks/ids/seen for how rarely. */
   duplicates: number
-  /** With a cadence: those that have no window in the slot's interval. */
+  /** With a cadence: locations without a window in the slot's interval. */
   notDue: number
   /** The first tasks, as JSON text. */
   preview: string[]
   rejects: Rejects
-  /** Where the source gave too little. */
+  /** If the source gave too little. */
   error: OwmError | undefined
   warning: string | undefined
 }
 
 /**
  * @param how namespace: see tasks/id; traceparent: see tasks/encode; dueOf: which locations the slot has; signal: ends
- *   it early, what was read until then is what counts; check: sees all of them; last: see `LastList`
+ *   it early, with what was read until then; check: gets all pages; last: see `LastList`
  */
 export async function dryRun(
   source: SourceDeps,
@@ -76,7 +76,7 @@ export async function dryRun(
       const isSamePlace = seen.places.add(hash('sha1', `${digits}${placeText(place)}`))
       const isSameTask = seen.tasks.add(hash('sha1', text))
       if (!seen.ids.add(digits)) {
-        if (found.preview.length < shown) found.preview.push(text)
+        if (found.preview.length < mostPreviewed) found.preview.push(text)
       } else if (isSamePlace) {
         found.duplicates++
         if (!isSameTask) rejects.merge({ position: page.position(index), keys: [], values: ['', ''] })

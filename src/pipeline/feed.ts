@@ -1,4 +1,4 @@
-/** Tells the relay that more is stored, or that no more will come. */
+/** Notifies the relay that more is stored, or that no more will come. */
 export class Feed {
   ended = false
   /** Resolves with the next notice. */

@@ -12,7 +12,7 @@ import { undelivered } from './undelivered.js'
 export interface FlushSummary extends Delivered {
   /** The latest run of each slot that had tasks to deliver. */
   served: readonly RunRow[]
-  /** What earlier starts rejected, and didn't tell, of the runs that this one brought to their end. */
+  /** What earlier starts rejected but didn't report, in runs that this one finished. */
   earlier: readonly LeftRejects[]
   errors: OwmError[]
 }
@@ -33,7 +33,7 @@ export async function flush({ limit }: { limit: number }, deps: Deps): Promise<F
   step('settled')
   errors.push(...(await undelivered(delivered, deps)))
   const served = await deps.outbox.ledger.latestOf(unfinished.map(({ slot }) => slot))
-  // Of the others the start that ends them tells it.
+  // The start that ends one of the others reports its rejects.
   const done = new Set(served.flatMap(({ runId, state }) => (state === 'done' ? [runId] : [])))
   return { ...delivered, served, earlier: left.filter(({ run }) => done.has(run.runId)), errors }
 }

@@ -1,11 +1,11 @@
 /**
- * `owm produce`: what owm is for.
+ * `owm produce`, the heart of owm.
  *
  * Reader and relay run side by side. The reader stores batches and moves its run's checkpoint with them; the relay
- * delivers what is stored, in order. Either may fail without the other: a dead sink doesn't keep locations from being
- * stored, a dead source doesn't keep stored tasks from being delivered.
+ * delivers what is stored, in order. Either may fail without the other: without the sink, locations are still stored;
+ * without the source, stored tasks are still delivered.
  *
- * The states that a run moves through are in docs/protocol.md ("The outbox").
+ * The states of a run are in docs/protocol.md ("The outbox").
  */
 import {
   ConfigurationError,
@@ -32,7 +32,7 @@ import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Pr
 import { type ReaderOptions, readRun } from './reader.js'
 import { relay } from './relay.js'
 import type { Agenda, Begun } from './slots/agenda.js'
-import { goOnBehindReceipts } from './slots/behind-receipts.js'
+import { startAfterReceipts } from './slots/behind-receipts.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
 import { type Where, whereIs } from './slots/served-before.js'
@@ -41,7 +41,7 @@ import { refusedBefore, undelivered } from './undelivered.js'
 
 export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
   agenda: Agenda
-  /** False: store, don't deliver. */
+  /** False: only store. */
   flush: boolean
   keepTasks: number
   keepRuns: number
@@ -49,27 +49,27 @@ export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadenc
 
 export interface ProduceSummary extends Delivered {
   run: RunRow
-  /** Every reason why not everything that was read is in the sink; the first decides the exit code. */
+  /** Every reason why not all that was read is in the sink; the first decides the exit code. */
   errors: OwmError[]
-  /** What was rejected since this process began. */
+  /** What this process rejected. */
   rejects: Rejects
-  /** What earlier starts rejected of the runs that this one brought to their end. */
+  /** What earlier starts rejected, in runs that this one finished. */
   earlier: readonly LeftRejects[]
   /** The last run of the same source, to compare with. */
   before: RunRow | undefined
-  /** Where the slot was served with another list. */
+  /** If the slot was served with another list. */
   otherList: OtherList | undefined
   /** The latest run of each slot that this start worked on: those that earlier starts left, and its own. */
   served: readonly RunRow[]
-  /** Runs of earlier starts that stored nothing, and that this one stands for. */
+  /** Runs of earlier starts that stored nothing, which this start's run replaces. */
   missed: readonly RunRow[]
-  /** What the schedule made of this start: nothing without one. */
+  /** What was due by the schedule; empty without one. */
   due: readonly Planned[]
-  /** True where the slot's history is no longer kept, so that nothing was read. */
+  /** True if the slot's history is no longer kept, so that nothing was read. */
   alreadyComplete: boolean
 }
 
-/** Reads every location of the source, stores its task and delivers it; first finishes what earlier runs left. */
+/** Finishes what earlier runs left; then reads every location of the source, stores its task and delivers it. */
 export async function produce(options: ProduceOptions, deps: ProduceDeps): Promise<ProduceSummary> {
   const { outbox } = deps
   const feed = new Feed()
@@ -100,10 +100,10 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   } finally {
     feed.end()
     await relaying
-    // Else the relay has closed it.
+    // Otherwise the relay has closed it.
     if (!options.flush) await contact.close()
   }
-  // Nothing is deleted before it is compared with the sink.
+  // Delete nothing that hasn't been compared with the sink.
   if ((await relaying) && !deps.signal.aborted)
     await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
   await outbox.settle()
@@ -133,7 +133,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
 
 const slotsOf = (due: readonly Planned[]): string[] => due.flatMap(({ runs }) => runs.map(({ slot }) => slot))
 
-/** Reads each open run to its end, once; what becomes due meanwhile doesn't wait for all of them. */
+/** Tries to read each open run to its end, once. What becomes due meanwhile doesn't wait for all of them. */
 async function finishOpenRuns(
   options: ProduceOptions,
   deps: ProduceDeps,
@@ -148,13 +148,13 @@ async function finishOpenRuns(
     const error = await finishRun(next, deps, { ...reading, contact })
     if (error) errors.unshift(error)
     if (errorKindOf(error) === 'configuration') return
-    // Without an error, what was tried isn't open any more.
+    // After an error, a run that was tried is still open, and would be tried again.
     const isWell = errors.length === 0 && !deps.signal.aborted
     if (isWell && (await enterDue(options, agenda, deps, due))) open = inOrder(await ledger.open())
   }
 }
 
-/** With the slots that aren't whole. The sink stays open for the relay, unless this throws. */
+/** Enters this start's slots; also returns all slots that aren't whole. Closes the sink only if it throws. */
 async function enterSlots(
   { agenda, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
@@ -163,15 +163,15 @@ async function enterSlots(
   const { outbox, source, schedule } = deps
   try {
     if (options.flush) await contact.announce()
-    // A copy finds out that it is one.
+    // A copy must find out that it is one.
     if (schedule && options.flush) await contact.makeInTime()
     // guard: behind-receipts
-    if (schedule) await goOnBehindReceipts({ ...deps, schedule }, contact, { namespace, cadence }, agenda.upTo)
+    if (schedule) await startAfterReceipts({ ...deps, schedule }, contact, { namespace, cadence }, agenda.upTo)
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
     let found: Where = { receipts: [], isServed: false, isElsewhere: false }
-    // The last one is this start's own.
+    // The last slot is this start's own.
     for (const each of slots) found = await whereIs(each, { ...options, namespace }, deps, contact)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
@@ -191,14 +191,14 @@ async function enterSlots(
   }
 }
 
-/** Makes the rows of what is due by now, and notes what those are; false where nothing is. */
+/** Creates the rows of what is due by now, and appends them to `due`; false if nothing is. */
 async function enterDue(begun: Begun, agenda: Agenda, deps: ProduceDeps, due: Planned[]): Promise<boolean> {
   const entered = await agenda.enter?.(deps, begun)
   if (entered) due.push(entered)
   return entered !== undefined && entered.runs.length > 0
 }
 
-/** First what stored something; of the others the newest first, so that the present hour doesn't wait. */
+/** First the runs that stored something; then the others, newest first, so that the current slot doesn't wait. */
 function newestFirst(open: readonly RunRow[]): RunRow[] {
   const isFresh = ({ state, persisted }: RunRow): boolean => state === 'reading' && persisted === 0
   return [...open.filter((run) => !isFresh(run)), ...open.filter(isFresh).reverse()]
@@ -206,14 +206,14 @@ function newestFirst(open: readonly RunRow[]): RunRow[] {
 
 interface FinishOptions extends ReaderOptions {
   contact: Contact
-  /** How often this slot was read anew in this start. */
-  anew?: number
+  /** How often this start began to read the slot again. */
+  restarts?: number
 }
 
-/** How often a slot is read anew in one start: a list that changes all the time is left to the next one. */
-const mostAnew = 3
+/** The most restarts of a slot in one start: a list that keeps changing is left to the next start. */
+const mostRestarts = 3
 
-/** Brings a run from wherever it stands to `read`; returns why it couldn't. */
+/** Brings a run from its present state to `read`; returns why it couldn't. */
 async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions): Promise<OwmError | undefined> {
   const { outbox, source } = deps
   const conflicts = options.rejects.conflicts
@@ -230,15 +230,15 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
     if (run.state === 'reading') {
       if (run.sourceDigest !== source.digest) {
         if (run.checkpoint !== null)
-          return await readAnew(run, 'the configuration of the source has changed', deps, options)
+          return await restart(run, 'the configuration of the source has changed', deps, options)
         // guard: digest-with-checkpoint
         await outbox.ledger.readBy(run, { source: source.name, sourceDigest: source.digest })
       }
       try {
         positions = await readRun(run, deps, options)
       } catch (error) {
-        if (!isOwmError(error, 'RESUME_POINT') || (options.anew ?? 0) >= mostAnew) throw error
-        return await readAnew(run, error.message, deps, options)
+        if (!isOwmError(error, 'RESUME_POINT') || (options.restarts ?? 0) >= mostRestarts) throw error
+        return await restart(run, error.message, deps, options)
       }
     }
     await decideSuspects(run, outbox, { rejects: options.rejects, positions })
@@ -253,7 +253,7 @@ async function finishRun(run: RunRow, deps: ProduceDeps, options: FinishOptions)
   }
 }
 
-/** Another list than the one that the slot was served with isn't taken for the same. */
+/** The error of a list that isn't the one that the slot was served with. */
 function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
   if (conflicts === 0) return undefined
   const which = plural(conflicts, 'location has an id', 'locations have ids')
@@ -265,12 +265,12 @@ function conflictIn({ slot }: RunRow, conflicts: number): OwmError | undefined {
 }
 
 /**
- * The error of a run whose source failed. The outbox's own trouble ends everything: it is thrown.
+ * The error of a run whose source failed. Throws errors of the outbox: they end the start.
  *
  * @param read locations that the run has read, in this start and before
  */
 function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDeps, read: number): OwmError {
-  // What the source itself throws is named already; a location that can't be read, or a checkpoint, isn't.
+  // An error that owm raises names the source already; one about the checkpoint doesn't.
   const isNamed = isOwmError(thrown) && !isOwmError(thrown, 'RESUME_POINT')
   const error = isNamed ? thrown : new TransientError(`The source ${source.name} failed: ${toError(thrown).message}`)
   const kind = errorKindOf(error)
@@ -278,19 +278,19 @@ function sourceFailure(thrown: unknown, run: RunRow, { source, log }: ProduceDep
   if (kind === 'input' || error instanceof SourceError || (isConfiguration && read === 0)) return error
   if (kind !== 'transient' && !isConfiguration) throw error
   log.debug({ event: 'source-failed', err: thrown }, 'the source failed')
-  const then = isConfiguration ? 'once that is mended, the next' : 'the next'
+  const then = isConfiguration ? 'once that is fixed, the next' : 'the next'
   const soFar = `${plural(read, 'location')} of slot ${run.slot}`
   const next = `What was read is safe: ${soFar}; ${then} \`owm produce\` brings the rest, and nothing twice.`
-  // What was read is delivered all the same: that must not look like the whole list.
-  // An open circuit says when it is asked again.
+  // What was read is delivered all the same: it must not look like the whole list.
+  // The hint of an open circuit says what to do itself.
   const isOpen = isOwmError(error, 'CIRCUIT_OPEN') && error.hint !== undefined
   const hint = [error.hint, isOpen ? undefined : next].filter(Boolean).join(' ')
   const options = { hint, cause: thrown }
   return isConfiguration ? new ConfigurationError(error.message, options) : new SourceError(error.message, options)
 }
 
-/** Closes a run that can't be read on and reads its slot again: what it stored already is then a duplicate. */
-async function readAnew(
+/** Closes a run that can't be continued, and reads its slot from the start: what it stored is a duplicate then. */
+async function restart(
   run: RunRow,
   reason: string,
   deps: ProduceDeps,
@@ -299,7 +299,7 @@ async function readAnew(
   const { outbox, source, log } = deps
   const { runId, slot } = run
   log.warn({ event: 'run-read-anew', runId, slot, reason }, 'an interrupted run is read anew, from the start')
-  const fresh = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
+  const next = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
   await decideSuspects(run, outbox, options)
-  return finishRun(fresh, deps, { ...options, anew: (options.anew ?? 0) + 1 })
+  return finishRun(next, deps, { ...options, restarts: (options.restarts ?? 0) + 1 })
 }

@@ -5,7 +5,7 @@
  *       for each location: encode -> seen before? -> into the batch, or set aside with its reason
  *       when enough has gathered: one transaction (batches + checkpoint + counts), written while the next page is read
  *
- * At most one transaction is under way. What gathers meanwhile goes into the next one.
+ * At most one transaction is in progress. What gathers meanwhile goes into the next one.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OwmError } from '../errors/index.js'
@@ -21,22 +21,22 @@ import type { Rejects } from './input/rejects.js'
 import { knownOf } from './input/served.js'
 import type { ProduceDeps, Progress } from './parts.js'
 
-/** Delivery batches that may gather in memory while a transaction is being written. */
+/** The most delivery batches that gather in memory while a transaction is written. */
 const gatheredBatches = 16
 
-/** Milliseconds between two looks for records that wait for a slow source. */
-const lookEveryMs = 250
+/** Milliseconds between checks for records that wait because the source is slow. */
+const flushEveryMs = 250
 
 export interface ReaderOptions {
   feed: Feed
   progress: Progress
-  /** What this process has rejected, in all of its runs. */
+  /** What this process rejected, in all its runs. */
   rejects: Rejects
 }
 
 /**
- * Reads a run's source to its end, or until the signal aborts; says where its tasks stood. Throws what the source or
- * the outbox throws, and InputRejectedError where the source gave too little: then nothing of the run is stored.
+ * Reads a run's source to its end, or until the signal aborts; returns the positions of its tasks in the source. Throws
+ * errors of the source and the outbox, and InputRejectedError if the source gave too little: then no task is stored.
  */
 export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOptions): Promise<Positions> {
   const { outbox, source, signal } = deps
@@ -44,36 +44,36 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   const { batchSize } = outbox
   const positions = new Positions(run.persisted)
   const [known, windows] = [await knownOf(run, outbox), await outbox.ledger.windowsOf(run)]
-  // Who reads on has not seen the beginning.
+  // Without the beginning of the list there is nothing to check.
   const check = run.checkpoint === null ? cadenceCheck(cadenceOf(run), deps.log) : undefined
   const traceparent = deps.traceparent?.(run.slot)
   const intake = new IntakeBuffer({ run, batchSize, known, windows, rejects, positions, traceparent })
   const enough = await enoughOf(run, intake, deps)
   const opened = await source.open()
-  // What was read counts over all runs of this start, without what this run had read before.
+  // `read` counts all runs of this start, but not what an earlier start read of this run.
   progress.total = opened.total === undefined ? undefined : progress.read + opened.total - run.read
   const writer = new Writer(run, intake, enough, deps, options)
   // A slow source's records don't wait for a full batch, nor for the source.
-  const lookAround = setInterval(() => writer.storeWhatIsOld(), lookEveryMs)
+  const flushTimer = setInterval(() => writer.storeWhatIsOld(), flushEveryMs)
   try {
     for await (const page of opened.read(run.checkpoint ?? undefined, run.read)) {
       await intake.add(page)
       check?.note(page)
       if (intake.size >= gatheredBatches * batchSize) await writer.current
       writer.storeWhatIsFull()
-      // A source that never waits for anything would keep SQLite's and the sink's answers waiting.
+      // A source that never waits would keep replies of SQLite and the sink from being processed.
       await nextTurn()
       if (signal.aborted) break
     }
     if (!signal.aborted) await mustBeEnough(run, enough, writer, deps, rejects)
     if (enough.isReached()) await writer.storeAll()
   } catch (error) {
-    // What was read is kept, whatever comes of the rest.
+    // Keep what was read, whatever the error.
     // guard: read-is-kept
     await writer.storeWhatWasRead()
     throw error
   } finally {
-    clearInterval(lookAround)
+    clearInterval(flushTimer)
     await writer.idle()
     await opened.close?.()
   }
@@ -84,7 +84,7 @@ export async function readRun(run: RunRow, deps: ProduceDeps, options: ReaderOpt
   return positions
 }
 
-/** Whether a run's tasks may go out: once its source has given as many locations as it must. */
+/** Whether a run's tasks may be stored: once its source has given the minimum of locations. */
 interface Enough {
   readonly minimum: Minimum
   readonly given: () => { given: Given; own: Given }
@@ -95,7 +95,7 @@ async function enoughOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: P
   const last = source.minShare === undefined ? undefined : await outbox.ledger.before(run)
   const minimum = minimumOf(source, last)
   const given = () => ({ given: source.given?.() ?? intake.given, own: intake.given })
-  // Of a run that stored something the minimum was reached.
+  // A run that stored something had reached the minimum.
   const wasReached = run.persisted + run.duplicates > 0
   const isReached = (): boolean => {
     const { given: whole, own } = given()
@@ -105,8 +105,8 @@ async function enoughOf(run: RunRow, intake: IntakeBuffer, { outbox, source }: P
 }
 
 /**
- * Throws InputRejectedError where its source gave too little. That closes the run; but where another one has stored a
- * part of the slot and couldn't be read on, it stays open: no other run serves the rest of what was due in this slot.
+ * Throws InputRejectedError if the source gave too little. That closes the run, unless an earlier run stored a part of
+ * the slot and couldn't be continued: then no other run would serve the rest of the slot.
  */
 async function mustBeEnough(
   run: RunRow,
@@ -134,12 +134,12 @@ async function mustBeEnough(
   throw error
 }
 
-/** A slot without locations is done: no start reads it again by itself. */
+/** A slot without locations is done: no start reads it again on its own. */
 const readAgain = (slot: string): string => `once it has some, \`owm produce --slot ${slot}\` reads it for this slot`
 
-/** Writes what the intake holds, one transaction at a time. After one has failed it writes no more. */
+/** Writes what the intake holds, one transaction at a time. After a failure it writes no more. */
 class Writer {
-  /** The transaction under way, if there is one; never rejects. */
+  /** The transaction in progress, if there is one; never rejects. */
   current: Promise<void> | undefined
   #failure: { error: unknown } | undefined
   readonly #run: RunRow
@@ -156,7 +156,7 @@ class Writer {
     this.#options = options
   }
 
-  /** Begins a transaction where a batch is full and none is under way. Throws why the last one failed. */
+  /** Begins a transaction if a batch is full and none is in progress. Throws the error of a failed one. */
   storeWhatIsFull(): void {
     this.#throwFailure()
     // guard: stored-from-minimum
@@ -169,7 +169,7 @@ class Writer {
     if (!this.current && !this.#failure && this.#intake.isOld()) this.#store()
   }
 
-  /** Stores the pages that are whole, after a failure; nothing where the outbox failed, or too little was read. */
+  /** After a failure of the source: stores the whole pages, unless the outbox failed or too little was read. */
   async storeWhatWasRead(): Promise<void> {
     await this.idle()
     if (this.#failure || !this.#intake.isWhole || this.#intake.size === 0 || !this.#enough.isReached()) return
@@ -186,7 +186,7 @@ class Writer {
     await this.#deps.outbox.intake.write(this.#run, { ...nothing, read, rejections })
   }
 
-  /** Stores all that is left, and the checkpoint with it. */
+  /** Stores all that is left, with the checkpoint. */
   async storeAll(): Promise<void> {
     await this.idle()
     this.#throwFailure()
@@ -195,7 +195,7 @@ class Writer {
     this.#throwFailure()
   }
 
-  /** Resolves when no transaction is under way. */
+  /** Resolves when no transaction is in progress. */
   async idle(): Promise<void> {
     while (this.current) await this.current
   }

@@ -2,16 +2,16 @@
  * The relay: delivers stored tasks, in order.
  *
  *     for each pending batch, in order of seq (from memory or from disk: the queue's business):
- *       let at most sink.maxInFlight be under way
+ *       keep at most sink.maxInFlight in flight
  *       when it is answered: acknowledge, or set the refused ones aside, or try again, or compare with the sink
  *
- * A batch that was sent moves on like this; only the first of those under way, the head, is waited for:
+ * The states of a batch that was sent; only the first of those in flight, the head, is waited for:
  *
  *     sent --taken--> acknowledged, its refused tasks dead
- *     sent --failed--> all that was sent behind it is let go of; it is sent again, under the retries
- *     sent --changed, sent behind a task that isn't the last one taken--> sent again: no disagreement
- *     sent --changed, all else--> the sink is compared with the outbox, and delivery goes on from there
- *     sent --superseded--> the relay stops, for good
+ *     sent --failed--> all that was sent after it is dropped; it is sent again, with retries
+ *     sent --changed, but not linked to the last task taken--> sent again: no disagreement
+ *     sent --changed otherwise--> the sink is compared with the outbox, and delivery continues from there
+ *     sent --superseded--> the relay stops for good
  */
 import { errorKindOf, isOwmError } from '../errors/index.js'
 import { sumOf } from '../lists.js'
@@ -24,7 +24,7 @@ import { excerpt } from './input/intake.js'
 import { asOwmError, type Delivered, type Deps, type Progress } from './parts.js'
 import { isTransient } from './retry.js'
 
-/** A sink that has to be compared more often before it gets any further keeps nothing: going on would double all. */
+/** A sink that needs more comparisons without getting any further keeps nothing: don't deliver everything twice. */
 const maxComparisons = 10
 
 interface RelayOptions {
@@ -36,14 +36,14 @@ interface RelayOptions {
   progress: Progress
 }
 
-/** Delivers until there is nothing pending and no more will come. Throws OwmError. */
+/** Delivers until nothing is pending and no more will come. Throws OwmError. */
 export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
   const { contact } = options
   try {
     await new Relay(deps, options).run()
   } catch (thrown) {
     const error = asOwmError(thrown)
-    // What fails once the signal has come fails because of it.
+    // Transient errors after an abort are caused by it.
     if (!deps.signal.aborted || !isTransient(error)) throw error
   } finally {
     step('relay:ended')
@@ -57,7 +57,7 @@ export async function relay(deps: Deps, options: RelayOptions): Promise<void> {
 /** A batch that was sent once. */
 interface Sent {
   readonly batch: Batch
-  /** Never rejects: nobody may be waiting yet. */
+  /** Never rejects, as it may not be awaited yet. */
   readonly answer: Promise<{ outcomes: readonly Outcome[] } | { error: unknown }>
 }
 
@@ -67,7 +67,7 @@ class Relay {
   readonly #contact: Contact
   #left: number
   #underWay: Sent[] = []
-  /** Since the sink got further than ever before in this run. */
+  /** Since the sink last got further than ever before. */
   #comparisons = 0
   #furthest = 0
 
@@ -91,7 +91,7 @@ class Relay {
     const { signal } = this.#deps
     const { feed } = this.#options
     while (!signal.aborted && this.#left > 0) {
-      // Both are taken before the look into the outbox, so that no news is missed during it.
+      // Both are read before the outbox, so that no news is missed meanwhile.
       const { ended, news } = feed
       await this.#fill()
       const [head] = this.#underWay
@@ -104,7 +104,7 @@ class Relay {
     }
   }
 
-  /** False where the sink turned out to lack something: then it was compared, and there may be more to deliver. */
+  /** False if the sink turned out to lack tasks: then it was compared, and there may be more to deliver. */
   async #wroteReceipts(): Promise<boolean> {
     try {
       await this.#contact.writeReceipts()
@@ -115,7 +115,7 @@ class Relay {
     }
   }
 
-  /** Compares with the sink where that is what an error asks for; else throws it. */
+  /** Compares with the sink if the error asks for that; else throws it. */
   async #compareAgain(error: unknown): Promise<void> {
     const { ackedSeq } = this.#deps.outbox
     if (ackedSeq > this.#furthest) this.#comparisons = 0
@@ -126,7 +126,7 @@ class Relay {
     await this.#contact.compare()
   }
 
-  /** Sends batches until as many are under way as may be, or none is pending. */
+  /** Sends batches until as many are in flight as may be, or none is pending. */
   async #fill(): Promise<void> {
     const { outbox } = this.#deps
     for (;;) {
@@ -136,7 +136,7 @@ class Relay {
       const batch = last ? await outbox.queue.behind(last, left) : await outbox.queue.after(outbox.ackedSeq, left)
       if (!batch) return
       step('batch:loaded')
-      // A comparison may change what is next.
+      // A comparison may change which batch is next.
       if (!last && (await this.#contact.make())) continue
       if (!last) this.#deps.resilience.admit()
       // guard: one-writer
@@ -182,7 +182,7 @@ class Relay {
     }
   }
 
-  /** Waits for the head, and sends it again where it failed and that may pass; then notes what became of it. */
+  /** Waits for the head, with retries, and records its outcome. */
   async #finish(head: Sent): Promise<void> {
     const { outbox, log } = this.#deps
     const outcomes = await this.#answerOf(head).catch(async (error: unknown) => {
@@ -198,7 +198,7 @@ class Relay {
     const refused = new Map<number, string>()
     for (const [index, outcome] of outcomes.entries())
       if (typeof outcome === 'object') refused.set(index, excerpt(outcome.refused))
-    // What was sent behind it was sent behind a task that isn't there.
+    // What was sent after it is linked to a task that wasn't taken.
     if (refused.size > 0 || batch.count < head.batch.count) await this.#letGo()
     if (refused.size > 0) {
       const { runId, slot } = batch
@@ -222,7 +222,7 @@ class Relay {
       const answer = await (sent ?? this.#underWay[0])?.answer
       sent = undefined
       if (answer && 'outcomes' in answer) return answer.outcomes
-      await this.#letGo() // the sink is asked again only when it has no more on its hands
+      await this.#letGo() // retry only once the sink has no more in flight
       throw answer?.error
     }, head.batch.firstSeq)
   }
@@ -237,7 +237,7 @@ class Relay {
     this.#deps.onProgress?.(progress)
   }
 
-  /** What a full sink took of a batch before it was full: it may add one in parts. */
+  /** Counts what a full sink took of a batch: it may add one in parts. */
   async #countPart(): Promise<void> {
     const before = this.#deps.outbox.ackedSeq
     await this.#contact.compare().catch(() => undefined)
@@ -247,12 +247,12 @@ class Relay {
     progress.delivered += taken
   }
 
-  /** Nothing is pending: whether a comparison finds that the sink has lost something. */
+  /** Nothing is pending: whether the first comparison finds that the sink has lost something. */
   async #mustGoOn(): Promise<boolean> {
     return (await this.#contact.make()) && this.#deps.outbox.pending > 0
   }
 
-  /** Waits for all that is under way, and ignores its answers. */
+  /** Waits for all that is in flight, and ignores the answers. */
   async #letGo(): Promise<void> {
     const sent = this.#underWay
     this.#underWay = []
@@ -262,6 +262,6 @@ class Relay {
 
 const settled = (sent: readonly Sent[]): Promise<unknown> => Promise.all(sent.map(({ answer }) => answer))
 
-/** Whether `first` comes before `second`. */
+/** Whether `first` resolves before `second`. */
 const isFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<boolean> =>
   Promise.race([first.then(() => true), second.then(() => false)])

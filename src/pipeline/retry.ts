@@ -2,13 +2,13 @@
  * Retries and the circuit breaker: the only file that knows cockatiel.
  *
  *     closed --`failures` attempts in a row failed, and so the operation--> open
- *     open --asked before `resetAfterMs` have passed--> open, CircuitOpenError
- *     open --asked later--> half open: one attempt, a probe
- *     half open --it fails--> open, from now on; --it succeeds, or fails for another reason--> closed
+ *     open --called before `resetAfterMs` have passed--> open, CircuitOpenError
+ *     open --called later--> half open: one attempt, a probe
+ *     half open --it fails--> open, from now on; --it succeeds, or its error isn't transient--> closed
  *
- * The breaker counts failed attempts, but is asked only before an operation: a first failure may use all its retries,
- * and every later start against the same dead sink costs one probe. What it knows outlives the process: `save` gives
- * it as a BreakerRecord, which the outbox keeps.
+ * The breaker counts failed attempts, but is consulted only before an operation: the first one may use all its retries,
+ * and every later start against the same dead sink costs one probe. Its state outlives the process: `save` returns it
+ * as a BreakerRecord, which the outbox stores.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -29,7 +29,7 @@ interface ResilienceOptions {
     attempts: number
     /** Milliseconds. */
     initialDelayMs: number
-    /** Milliseconds, cap of a single wait. */
+    /** Milliseconds: the longest single wait. */
     maxDelayMs: number
   }
   breaker: {
@@ -44,27 +44,27 @@ export interface Resilience {
   /**
    * Runs `operation` until it succeeds, fails with an error that isn't
    * transient, or the attempts are used up; then throws the last error.
-   * Throws CircuitOpenError at once while the circuit is open. Waits end when
-   * `signal` aborts.
+   * Throws CircuitOpenError at once while the circuit is open. An abort of
+   * `signal` ends a wait.
    */
   run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T>
-  /** Throws CircuitOpenError where `run` would: for a call that is made before `run` waits for its answer. */
+  /** Throws CircuitOpenError if `run` would: for a call that is made before `run` waits for its answer. */
   admit(): void
-  /** The breaker's state for the next process; undefined while it's closed and without failures. */
+  /** The breaker's state for the next process; undefined if it is closed and without failures. */
   save(): BreakerRecord | undefined
 }
 
 interface ResilienceContext {
   /** What the calls go to, for the message of an open circuit. */
   around?: 'sink' | 'source'
-  /** A digest of which one that is, for the record. */
+  /** A digest that identifies it, for the record. */
   of?: string
-  /** Milliseconds: who wants to be left alone for as long or longer (`retryAfterMs`) isn't waited for. */
+  /** Milliseconds: a `retryAfterMs` of at least this isn't waited for. */
   maxRetryAfterMs?: number
   onRetry?(event: { error: Error; attempt: number; delayMs: number }): void
 }
 
-/** Whether a retry can help. What isn't known is transient. */
+/** Whether a retry can help. Unknown errors count as transient. */
 export function isTransient(error: Error): boolean {
   const kind = errorKindOf(error) ?? 'transient'
   if (kind === 'configuration' || kind === 'refused' || kind === 'outbox') return false
@@ -72,7 +72,7 @@ export function isTransient(error: Error): boolean {
   return !['CHANGED', 'SUPERSEDED', 'SINK_FULL'].some((code) => isOwmError(error, code))
 }
 
-/** Counts the failed attempts inside operations; cockatiel asks it once an operation. */
+/** Counts the failed attempts inside operations; cockatiel consults it once for each operation. */
 class AttemptCounter implements IBreaker {
   state = 0
   readonly #threshold: number
@@ -95,15 +95,15 @@ export function resilience(
   saved?: BreakerRecord,
   { around = 'sink', of, maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
 ): Resilience {
-  // A clock that went backwards must not hold the circuit open.
+  // A clock that was set back must not keep the circuit open.
   let openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
   const counter = new AttemptCounter(options.breaker.failures)
   counter.state = saved?.failures ?? 0
   const circuit = circuitBreaker(handleWhen(isTransient), {
     halfOpenAfter: options.breaker.resetAfterMs,
     breaker: counter,
-    // It is documented only that this is what `toJSON` gave. That would have to be kept as it is, and what the outbox
-    // keeps is owm's own record: so this is written here as `toJSON` of cockatiel 3 writes it.
+    // Documented only as the result of `toJSON`. The outbox stores owm's own record instead of that, so this builds
+    // what cockatiel 3 would have returned.
     ...(saved?.state === 'open' && {
       initialState: { ownState: { value: CircuitState.Open, openedAt, attemptNo: 1 }, breakerState: counter.state },
     }),
@@ -118,7 +118,7 @@ export function resilience(
   })
 
   async function attempts<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // Let through although the circuit was open: a probe, which is one attempt.
+    // In a circuit that isn't closed this is the probe: one attempt.
     const most = circuit.state === CircuitState.Closed ? options.retry.attempts : 1
     let wait: ReturnType<typeof backoff.next> | undefined
     for (let attempt = 1; ; attempt++) {
@@ -131,7 +131,7 @@ export function resilience(
         const asked = retryAfterOf(error)
         if (attempt >= most || asked >= maxRetryAfterMs) throw error
         wait = wait ? wait.next(undefined) : backoff.next()
-        // The jitter comes on top of what was asked for: all who were told the same shall not come at once.
+        // Jitter is added to the delay, so that clients told the same delay don't return at once.
         const delay = asked + wait.duration
         onRetry?.({ error, attempt, delayMs: Math.round(delay) })
         await sleep(delay, undefined, { signal }).catch(() => {

@@ -1,4 +1,4 @@
-/** Which locations a run takes, where they don't all have the rhythm of the schedule. */
+/** Which locations are due in a run, if they don't all have the rhythm of the schedule. */
 import type { RunRow } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
 import { isMalformed, type Location, type LocationBatch, type Logger } from '../../plugin.js'
@@ -11,11 +11,11 @@ import { FieldCheck } from './filters/field-check.js'
 import { type Conditions, meetingAll } from './filters/where.js'
 import { phaseShare, spreadDigits } from './spread.js'
 
-/** How often each location is due. A run keeps it as JSON, in the words in which it was begun. */
+/** How often each location is due. A run stores it as JSON, as it was configured when the run began. */
 export interface Cadence {
-  /** Of locations for which neither field nor rule says it; without it those are due in every run. */
+  /** For locations without a field or rule that decides; without a default those are due in every run. */
   readonly default?: string | undefined
-  /** The field of a location that says it. */
+  /** The field of a location that has its period. */
   readonly field?: string | undefined
   /** The first one that matches counts. */
   readonly rules: readonly { readonly where: Conditions; readonly every: string }[]
@@ -23,11 +23,11 @@ export interface Cadence {
   readonly spread: boolean
 }
 
-/** The cadence of a run; undefined where every location is due in it. */
+/** The cadence of a run; undefined if every location is due in it. */
 export const cadenceOf = ({ cadence }: Pick<RunRow, 'cadence'>): Cadence | undefined =>
   cadence === null ? undefined : JSON.parse(cadence)
 
-/** Checks the fields by which a cadence goes: without one, locations quietly get another rhythm. */
+/** Checks the fields that a cadence uses: if one is misspelt, locations silently get another rhythm. */
 export interface CadenceCheck {
   note(page: LocationBatch): void
   /** At the end of the list. */
@@ -52,17 +52,17 @@ function fieldChecks({ field, rules }: Cadence, log: Logger): FieldCheck[] {
   return [...own, ...ofRules]
 }
 
-/** What a run makes of a location. */
+/** A location that is due. */
 export interface Due {
-  /** What takes the slot's place in the task's id; undefined where that is the slot. */
+  /** Replaces the slot in the task's id; undefined if that is the slot. */
   readonly window?: string
-  /** Older windows, which nobody serves. */
+  /** The number of older windows, which are never served. */
   readonly skipped: number
 }
 
 export type DueOf = (location: Location, place: Place) => Due | 'not due' | Rejection
 
-/** Makes the function that says whether a location is due in a run. */
+/** Returns a function that decides whether a location is due in a run. */
 export function dueIn(cadence: Cadence | undefined, { covering, ...span }: Windows): DueOf {
   if (!cadence) return () => always
   const rhythmOf = rhythms(cadence)
@@ -82,21 +82,21 @@ function dueNow(rhythm: Rhythm, span: Span, covering: Span | undefined): Due | u
   if (!window) return undefined
   // guard: window-once
   if (covering && newestWindow(rhythm, covering)?.start === window.start) return undefined
-  // In an interval that was covered they are counted already.
+  // In an interval that was covered, they have been counted already.
   return { window: slotOf(window.start), skipped: covering ? 0 : window.older }
 }
 
-/** @param digits of its place, where the caller has them already: see ./spread */
+/** @param digits of its place, if the caller has them already: see ./spread */
 export type RhythmOf = (location: Location, place: Place, digits?: string) => Rhythm | undefined | Rejection
 
-/** Durations whose meaning is remembered. */
+/** The most durations whose meaning is cached. */
 const mostKnown = 1_000
 
 /** The rhythm of a location: the field's, else that of the first rule that matches, else the default's. */
 export function rhythms(cadence: Cadence): RhythmOf {
   const rules = cadence.rules.map(({ where, every }) => ({ meets: meetingAll(where), every: durationMs(every) }))
   const byDefault = cadence.default === undefined ? undefined : durationMs(cadence.default)
-  // A list has few different ones.
+  // A list has few different durations.
   const known = new Map<unknown, number | Rejection>()
   const everyOf = (location: Location, place: Place): number | undefined | Rejection => {
     const own = cadence.field === undefined ? undefined : location[cadence.field]

@@ -1,4 +1,4 @@
-/** Decides exactly what the Bloom filters could only suspect: which locations of a run its slot has had before. */
+/** Compares a run's suspects exactly: those that, by the Bloom filters, its slot may have had before. */
 import type { Outbox, RunRow, StoredRejection } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { IdSum } from '../../tasks/ids/sum.js'
@@ -10,17 +10,17 @@ import { excerpt, otherPlace, otherPlaceHere } from './intake.js'
 import type { Positions } from './positions.js'
 import type { Merged, Rejects } from './rejects.js'
 
-/** Suspects that are compared in one pass over the slot's tasks. */
+/** The most suspects that are compared in one pass over the slot's tasks. */
 const suspectsAPass = 20_000
 
-/** What is known of a run since this process began. */
+/** What this process knows of a run. */
 interface ReadByUs {
   readonly rejects: Rejects
-  /** Undefined where it has read nothing of the run. */
+  /** Undefined if it has read nothing of the run. */
   positions?: Positions | undefined
 }
 
-/** Compares a run's suspects with what its slot really has; then all of the run's tasks are stored. */
+/** Compares a run's suspects with the tasks of its slot; then all of the run's tasks are stored. */
 export async function decideSuspects(run: RunRow, outbox: Outbox, read: ReadByUs): Promise<void> {
   if (run.state !== 'checking') return
   while (await decideSome(run, outbox, read));
@@ -28,25 +28,25 @@ export async function decideSuspects(run: RunRow, outbox: Outbox, read: ReadByUs
   step('checking:ended')
 }
 
-/** False once none is left. */
+/** Compares some suspects; false if none was left. */
 async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: ReadByUs): Promise<boolean> {
   const suspects = await outbox.intake.suspects(run, suspectsAPass)
   const last = suspects.at(-1)
   if (!last) return false
-  const broughtBy = await whoBrought(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
+  const stored = await storedUnder(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
   const tasks: string[] = []
   const idSum = new IdSum()
   const set: StoredRejection[] = []
   let repeated = 0
   for (const { task, taskId, position } of suspects) {
-    const by = broughtBy.get(taskId)
+    const by = stored.get(taskId)
     if (by === undefined) {
       tasks.push(task)
       idSum.add(taskId)
-      broughtBy.set(taskId, { task, position })
+      stored.set(taskId, { task, position })
     } else if (by.isEarlier && placeIn(task) === placeIn(by.task)) {
       repeated++
-      broughtBy.set(taskId, { task, position })
+      stored.set(taskId, { task, position })
     } else {
       const rejection = by.isEarlier
         ? ({ kind: 'rejected', position, value: excerpt(task), reason: otherPlace(run) } as const)
@@ -62,17 +62,17 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
   return true
 }
 
-/** A task of this run, and where it stood, or which of the run's tasks it is; or a task of an earlier run. */
-interface Brought {
+/** A task of this run, with its position or its index among the run's tasks; or a task of an earlier run. */
+interface StoredTask {
   readonly task: string
   readonly position?: string
   readonly index?: number
   readonly isEarlier?: boolean
 }
 
-/** Which of these ids the slot has, and who brought them. */
-async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, Brought>> {
-  const found = new Map<string, Brought>()
+/** The tasks that the slot has under these ids. */
+async function storedUnder(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, StoredTask>> {
+  const found = new Map<string, StoredTask>()
   const ofSlot = run.again ? [run] : currentOf(await outbox.ledger.ofSlot(run.slot))
   let own = 0
   for await (const batch of outbox.intake.idsOf(ofSlot)) {
@@ -87,10 +87,10 @@ async function whoBrought(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox)
   return found
 }
 
-/** A duplicate is the same place again. Another place under the same id is rejected. */
+/** The same place again is a duplicate; another place under the same id is rejected. */
 function compared(
   { task, taskId, position }: { task: string; taskId: string; position: string },
-  by: Brought,
+  by: StoredTask,
   { rejects, positions }: ReadByUs,
 ): StoredRejection {
   const value = excerpt(task)
@@ -111,10 +111,10 @@ function compared(
   return { kind: 'rejected', position, value, reason: `${otherPlaceHere}: ${where} (task ${taskId})` }
 }
 
-/** Which place it is and under which trace it was read makes no difference. */
+/** Keys that don't make a difference: the id of the place, and the trace. */
 const notCompared = ['location_id', 'traceparent']
 
-/** The keys of two tasks whose values differ, and the values of the first of them. */
+/** The keys whose values differ between two tasks, and both values of the first of these keys. */
 function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {
   if (before === here) return { keys: [], values: ['', ''] }
   const [one, other] = [before, here].map((text) => new Map(Object.entries(Object(parseJson(text)))))

@@ -1,4 +1,4 @@
-/** What was read and isn't stored yet: tasks in batches, and what was set aside. */
+/** What was read but isn't stored yet: tasks in batches, and what was set aside. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Intake, RunRow, StoredRejection as SetAside, Suspect } from '../../outbox/outbox.js'
 import type { Windows } from '../../outbox/runs/windows.js'
@@ -15,14 +15,14 @@ import type { KnownTasks } from './served.js'
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
 const recordsATurn = 100
 
-/** Milliseconds that a record waits for a batch to fill. */
+/** The most milliseconds that a record waits for its batch to fill. */
 const oldAfterMs = 1000
 
 interface IntakeOptions {
   run: RunRow
   /** Tasks in a batch. */
   batchSize: number
-  /** What the run's slot has had. */
+  /** The tasks that the slot has already. */
   known: KnownTasks
   /** Which windows it serves. */
   windows: Windows
@@ -32,7 +32,7 @@ interface IntakeOptions {
   traceparent?: string | undefined
 }
 
-/** What has gathered for the next transaction. */
+/** What is collected for the next transaction. */
 class Gathered {
   read = 0
   readonly batches: Batch[] = []
@@ -49,7 +49,7 @@ class Gathered {
 export class IntakeBuffer {
   /** False while a page is being added: half of one has no checkpoint. */
   isWhole = true
-  /** Records that were read, and of them those that can be tasks, since this process began. */
+  /** Records that this process read, and how many of them can be tasks. */
   readonly given: Given = { read: 0, usable: 0 }
   readonly #batchSize: number
   readonly #run: RunRow
@@ -75,12 +75,12 @@ export class IntakeBuffer {
     this.#checkpoint = run.checkpoint
   }
 
-  /** Records read, each of which will be written. */
+  /** The number of records that wait to be stored. */
   get size(): number {
     return this.#gathered.read
   }
 
-  /** Takes a page of the source, whole or, where it throws, not at all. */
+  /** Adds a page of the source: as a whole or, if it throws, not at all. */
   async add(page: PlacedBatch): Promise<void> {
     if (this.size === 0) this.#since = Date.now()
     this.isWhole = false
@@ -92,7 +92,7 @@ export class IntakeBuffer {
         for (let index = from; index < to; index++) this.#take(page, index)
       }
     } catch (error) {
-      this.take() // all since the checkpoint that is stored is read again
+      this.take() // all since the stored checkpoint is read again
       throw error
     }
     this.#checkpoint = page.resume
@@ -140,7 +140,7 @@ export class IntakeBuffer {
     tasks.keep()
     gathered.skipped += due.skipped
     if (due.window !== undefined) gathered.windows++
-    // Only an id can be another place's, too.
+    // A position is needed only for a place with an id, which another place may have, too.
     this.#positions.add(place.id === undefined ? undefined : page.position(index))
     gathered.idSum.addDigits(digits)
     if (tasks.count === this.#batchSize) gathered.batches.push(tasks.take())
@@ -153,7 +153,7 @@ export class IntakeBuffer {
     this.#rejects.add(rejection)
   }
 
-  /** All of it, for one transaction; then begins anew. */
+  /** Returns all of it, for one transaction, and starts over. */
   take(): Intake {
     const { windows, idSum, ...gathered } = this.#gathered
     if (this.#tasks.count > 0) gathered.batches.push(this.#tasks.take())
@@ -162,19 +162,19 @@ export class IntakeBuffer {
     return { ...gathered, checkpoint: this.#checkpoint, unskipped, idSum: idSum.toString() }
   }
 
-  /** Whether its first records have waited long enough. */
+  /** Whether its oldest record has waited long enough. */
   isOld(): boolean {
     return this.isWhole && this.size > 0 && Date.now() - this.#since > oldAfterMs
   }
 }
 
-/** Why a location is rejected whose id another one of its run has. */
+/** The reason for rejecting a location whose id another place of the same run has. */
 export const otherPlaceHere = "its id is another place's, too"
 
-/** Why a location is rejected whose id an earlier run of the slot gave to another place. */
+/** The reason for rejecting a location whose id another place of an earlier run of the slot has. */
 export const otherPlace = ({ slot }: Pick<RunRow, 'slot'>): string =>
   `the slot ${slot} has another place under this id already`
 
-/** The first 1,000 characters of a record, or of a reason that a plugin gave. */
+/** The first 1,000 characters of a record or of a plugin's reason. */
 export const excerpt = (value: string): string =>
   (value.length > 1000 ? `${value.slice(0, 1000)}… (${value.length} characters)` : value).toWellFormed()

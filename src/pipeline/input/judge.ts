@@ -1,4 +1,4 @@
-/** What a run makes of a location: a task, a rejection with its reason, or nothing where it isn't due. */
+/** Turns a location into a task, a rejection with its reason, or nothing if it isn't due. */
 import { inspect } from 'node:util'
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
@@ -9,13 +9,13 @@ import { Rejection } from '../../tasks/rejection.js'
 import type { Due, DueOf } from './cadence.js'
 import type { PlacedBatch } from './pages.js'
 
-/** A location that was checked; why it can't be a task. */
+/** The place of a location, or why it can't be a task. */
 export type Checked = Place | Rejection | Malformed
 
 export const checked = (location: Location | Malformed): Checked =>
   isMalformed(location) ? location : placeOf(location)
 
-/** The same of a page's location, which the filters may have checked already. */
+/** Checks a location of a page, unless the filters have done so. */
 export const checkedIn = ({ locations, places }: PlacedBatch, index: number): Checked =>
   places?.[index] ?? checked(locations[index] ?? {})
 
@@ -33,7 +33,7 @@ interface Judged {
   readonly digits: string
 }
 
-/** Writes the task of a location that was checked. What is written of one that is rejected means nothing. */
+/** Writes the task of a checked location. What it wrote of a rejected one must be dropped. */
 export type Judge = (location: Location | Malformed, place: Checked, task: Utf8) => Judged | 'not due' | Why
 
 /** @param dueOf which locations the run takes */
@@ -49,7 +49,7 @@ export function judgeIn(dueOf: DueOf, ...run: Parameters<typeof taskEncoder>): J
   }
 }
 
-/** The same with the task as its JSON text, for whoever stores none. */
+/** A judge that returns the task as JSON text. */
 export function textJudgeIn(
   ...run: Parameters<typeof judgeIn>
 ): (location: Location | Malformed, place: Checked) => (Judged & { readonly text: string }) | 'not due' | Why {
@@ -61,7 +61,7 @@ export function textJudgeIn(
   }
 }
 
-/** A location that is rejected, as it is told and stored. */
+/** A rejected location, as it is reported and stored. */
 export interface Told {
   readonly reason: string
   readonly value: string
@@ -70,12 +70,12 @@ export interface Told {
 
 export const rejectionOf = (page: PlacedBatch, index: number, { reason, field }: Why): Told => ({
   reason,
-  value: textOf(page.locations[index] ?? {}),
+  value: recordInWords(page.locations[index] ?? {}),
   position: page.position(index, field),
 })
 
-/** A plugin may give what JSON can't hold: that must not keep the record from being set aside. */
-function textOf(location: Location | Malformed): string {
+/** A plugin may give what JSON can't represent: that record must be set aside, too. */
+function recordInWords(location: Location | Malformed): string {
   if (isMalformed(location)) return location.value
   try {
     return exactJson(location) ?? ''

@@ -1,4 +1,4 @@
-/** What earlier starts rejected of runs that they left, and told nobody: they were killed. */
+/** What earlier starts rejected but didn't report, as they were killed. */
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { Rejects } from './rejects.js'
 
@@ -7,7 +7,7 @@ export interface LeftRejects {
   readonly rejects: Rejects
 }
 
-/** Of a run, as the outbox has it. */
+/** The rejects of a run that the outbox has stored. */
 export async function rejectsOf(run: RunRow, { ledger }: Outbox): Promise<Rejects> {
   const rejects = new Rejects()
   const kept = await ledger.rejectedIn(run)
@@ -18,7 +18,7 @@ export async function rejectsOf(run: RunRow, { ledger }: Outbox): Promise<Reject
   return rejects
 }
 
-/** What nobody was told of these runs, which earlier starts left: to be asked before anything is read. */
+/** The unreported rejects of runs that earlier starts left. To be called before anything is read. */
 export async function leftRejects(unfinished: readonly RunRow[], outbox: Outbox): Promise<LeftRejects[]> {
   const found = unfinished.filter(({ rejected }) => rejected > 0)
   const told = found.length > 0 ? await outbox.ledger.rejectsTold() : []
@@ -26,7 +26,7 @@ export async function leftRejects(unfinished: readonly RunRow[], outbox: Outbox)
   return Promise.all(untold.map(async (run) => ({ run, rejects: await rejectsOf(run, outbox) })))
 }
 
-/** Those of them that are read to their end by now, unless a later run of their slot read the list anew. */
+/** Those whose run is read to its end by now, unless a later run of the slot has read the list again. */
 export async function endedOf(left: readonly LeftRejects[], { ledger }: Outbox): Promise<LeftRejects[]> {
   const latest = new Map((await ledger.latestOf(left.map(({ run }) => run.slot))).map((run) => [run.runId, run]))
   return left.filter(({ run }) => ['read', 'done'].includes(latest.get(run.runId)?.state ?? ''))

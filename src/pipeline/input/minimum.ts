@@ -1,4 +1,4 @@
-/** How many locations a list must give before any of them is delivered, and what is wrong with one that gives fewer. */
+/** The minimum of locations that a list must have before any is delivered, and the errors of a list with fewer. */
 import { InputRejectedError, type OwmError } from '../../errors/index.js'
 import type { RunRow } from '../../outbox/outbox.js'
 import type { LocationBatch } from '../../plugin.js'
@@ -6,24 +6,24 @@ import { count, plural } from '../../words.js'
 import type { SourceDeps } from '../parts.js'
 import { Rejects, rejectsIn } from './rejects.js'
 
-/** What a source has given, before a shard is taken of it. */
+/** What a source has given, before a shard is taken. */
 export interface Given {
-  /** Locations, those that were rejected included. */
+  /** Locations, including rejected ones. */
   read: number
-  /** Those that can be tasks. */
+  /** Locations that can be tasks. */
   usable: number
-  /** Locations that `where` and other filters left out, before. */
+  /** Locations that `where` and other filters left out before. */
   leftOut?: number
 }
 
 export interface Minimum {
-  /** Of the whole list, before a shard is taken. */
+  /** For the whole list, before a shard is taken. */
   readonly locations: number
-  /** Of what the run itself reads: `least` is a share of what the last one read, which with a shard was a part, too. */
+  /** For what the run itself reads: `least` is a share of what the last one read, which was the same shard. */
   readonly share?: { readonly least: number; readonly of: number; readonly share: number } | undefined
 }
 
-/** @param last the last run that was delivered; undefined where none can be compared */
+/** @param last the last run that was delivered; undefined if there is none to compare with */
 export function minimumOf(
   { minLocations = 0, minShare }: SourceDeps,
   last: Pick<RunRow, 'read' | 'rejected'> | undefined,
@@ -33,7 +33,7 @@ export function minimumOf(
   return { locations: minLocations, share: { least: Math.ceil(minShare * of), of, share: minShare } }
 }
 
-/** Which of the two isn't reached; the greater one where neither is. */
+/** The minimum that isn't reached; the greater one if neither is. */
 function lackIn(given: Given, own: Given, { locations, share }: Minimum): 'minShare' | 'minLocations' | undefined {
   const isFew = given.usable < locations
   if (share && own.usable < share.least && (!isFew || share.least > locations)) return 'minShare'
@@ -44,10 +44,10 @@ export const isEnough = (given: Given, own: Given, minimum: Minimum): boolean =>
   lackIn(given, own, minimum) === undefined
 
 /**
- * Undefined where the list gave enough.
+ * The error of a list that gave too little; undefined if it gave enough.
  *
- * @param own what of it the run itself has read: with a shard, a part
- * @param inOutbox whether what is rejected is stored
+ * @param own what the run itself has read: with a shard, a part of it
+ * @param inOutbox whether rejected locations are stored
  */
 export function tooFew(
   name: string,
@@ -84,7 +84,7 @@ function whyOf(rejects: Rejects): string {
   return rejects.count === 0 ? 'see their reasons.' : `${rejects.inWords()}.`
 }
 
-/** What is told of a list that gave nothing; undefined of any other. */
+/** A sentence about a list that gave nothing; undefined for other lists. */
 export function nothingGiven(name: string, { read, leftOut = 0 }: Given): string | undefined {
   if (read > 0) return undefined
   const why = leftOut > 0 ? `: filters left out all ${leftOut} (source.where and the like)` : ''
@@ -92,14 +92,14 @@ export function nothingGiven(name: string, { read, leftOut = 0 }: Given): string
 }
 
 /**
- * What of a first page is rejected, in words. Throws InputRejectedError where nothing can be used.
+ * The rejected locations of a first page, in words. Throws InputRejectedError if none can be used.
  *
- * @param page undefined where there is none
+ * @param page undefined if there is none
  */
 export function judgePage(source: SourceDeps, page: LocationBatch | undefined): string {
   const rejects = page ? rejectsIn(page) : new Rejects()
   const read = page?.locations.length ?? 0
-  // One page says nothing of how many there are in all.
+  // One page says nothing about the total.
   const minimum = page ? { locations: 0 } : minimumOf(source, undefined)
   const error = tooFew(source.name, { given: { read, usable: read - rejects.count } }, minimum, rejects, false)
   if (error) throw error

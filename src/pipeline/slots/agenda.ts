@@ -1,4 +1,4 @@
-/** Which slots a start serves, beside those that earlier starts left open. */
+/** Which slots a start serves, besides those that earlier starts left open. */
 import type { Planned } from '../../outbox/runs/intervals.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Deps, ProduceDeps } from '../parts.js'
@@ -7,21 +7,21 @@ import type { Deps, ProduceDeps } from '../parts.js'
 export type Begun = Pick<NewRun, 'namespace' | 'cadence'>
 
 export interface Agenda {
-  /** False where its slot is the time of the start, and nobody named it. */
+  /** False if its slot is the time of the start, and wasn't named. */
   readonly slotGiven: boolean
-  /** Whether its slot isn't read once more where it was read to its end: nobody asked for this very one. */
+  /** Whether a slot that was read to its end isn't read again, as it wasn't asked for by name. */
   readonly once: boolean
   /** Whether the newest open run is read first; else the oldest. */
   readonly newestFirst: boolean
-  /** The last slot that somebody named, in milliseconds since 1970; undefined where none is. */
+  /** The last slot that was named, in milliseconds since 1970; undefined if none was. */
   readonly upTo?: number
-  /** Those that this start answers for, the one that it is told by last. Throws ConfigurationError. */
+  /** The slots of this start; the last one names it. Throws ConfigurationError. */
   slots(deps: Pick<Deps, 'outbox' | 'log'>): Promise<readonly string[]>
-  /** Makes a row for each run that is due, and for what is missed; tells what those are. */
+  /** Creates a row for each run that is due, and for what is missed; returns them. */
   enter?(deps: ProduceDeps, begun: Begun): Promise<Planned>
 }
 
-/** A start for one slot, in which a row is made for that alone. */
+/** A start for one slot, which creates a row for that one only. */
 export const oneSlot = (slot: string, slotGiven: boolean): Agenda => ({
   slotGiven,
   once: false,

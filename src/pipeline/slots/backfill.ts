@@ -1,4 +1,4 @@
-/** `owm backfill`: scheduled times of the past that nobody serves. */
+/** `owm backfill`: scheduled times of the past that no start served. */
 import { type OwmError, UsageError } from '../../errors/index.js'
 import { sumOf } from '../../lists.js'
 import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
@@ -14,12 +14,12 @@ import { enterDueTimes, type OnTime } from './on-time.js'
 
 type Asking = Pick<Deps, 'sink' | 'pipeline' | 'resilience' | 'signal'>
 
-/** A scheduled time that was served: not all of its list need be in the sink. */
+/** A scheduled time that was served, though its list may not be in the sink as a whole. */
 export interface ServedBefore {
   readonly slot: string
   /** Dead letters of this outbox. */
   readonly dead: number
-  /** Those of another one, where that served it. */
+  /** Dead letters of another outbox, if that served it. */
   readonly deadElsewhere: number
   /** Locations. */
   readonly rejected: number
@@ -30,9 +30,9 @@ export interface Unserved {
   readonly slots: readonly string[]
   /** Oldest first. */
   readonly served: readonly ServedBefore[]
-  /** What an operator gave up, or the sink lost: `produce --slot TIME --again` serves such a slot. */
+  /** Slots that an operator gave up or the sink lost: `produce --slot TIME --again` serves such a slot. */
   readonly givenUp: readonly string[]
-  /** Those that are there in part, in another number of shards: no start of this number can serve them. */
+  /** Slots that are partly there, in another number of shards: no start of this number can serve them. */
   readonly divided: readonly Begun[]
 }
 
@@ -40,8 +40,8 @@ export interface Unserved {
 export type AskReceipts = (slot?: string) => Promise<readonly Receipt[]>
 
 /**
- * Which scheduled times a backfill serves: those of which neither the outbox knows a run that was read, nor the sink a
- * receipt. Throws UsageError where that isn't known of one.
+ * The scheduled times that a backfill serves: those for which the outbox has no run that was read, and the sink no
+ * receipt. Throws UsageError if that isn't known of one.
  */
 export async function unserved(
   times: Iterable<number>,
@@ -62,14 +62,14 @@ export async function unserved(
   for (const time of times) {
     const slot = slotOf(time)
     const state = stateOf(rows.get(slot), own) ?? (there.served.has(slot) ? 'done' : undefined)
-    // One that is read isn't served before its tasks are in the sink.
+    // A slot that is only read isn't served yet: its tasks aren't in the sink.
     if (state === 'done') served.push(servedBefore(slot, rows.get(slot), there.served.get(slot)))
     else if (state === 'discarded' || state === 'lost') givenUp.push(slot)
     else if (left.length === mostSlots) throw tooMany()
     else left.push({ slot, time, isKnown: state !== undefined })
   }
   for (const { slot, time, isKnown } of left) {
-    // Of the oldest one given, and of those before it, there may be more.
+    // The oldest slot may have more receipts than were returned, and so may earlier ones.
     const mayHave = !isKnown && newest.length > 0 && time <= oldestGiven
     const has = mayHave ? slotsIn(await ask(slot), own) : there
     const begun = isKnown ? undefined : (has.begun.get(slot) ?? begunBy(rows.get(slot), own))
@@ -87,14 +87,14 @@ export async function unserved(
 
 const ofRow = ({ shard }: SlotSeen): Shard => shardNamed(shard ?? '')
 
-/** What the outbox knows of a slot by itself; of one in shards of another number the sink is asked. */
+/** The state of a slot, as far as the outbox knows without the sink, which is asked about other numbers of shards. */
 function stateOf(row: SlotSeen | undefined, [, shards]: Shard): SlotSeen['state'] | undefined {
   if (!row || ofRow(row)[1] === shards) return row?.state
   const isSure = row.state === 'discarded' || row.state === 'lost' || (row.state === 'done' && row.shard === null)
   return isSure ? row.state : undefined
 }
 
-/** A slot of which this outbox has a part, in another number of shards. */
+/** A slot that this outbox began in another number of shards. */
 function begunBy(row: SlotSeen | undefined, [, shards]: Shard): Begun | undefined {
   if (!row || row.persisted === 0 || row.state === 'missed' || row.state === 'covered') return undefined
   const [own, count] = ofRow(row)
@@ -107,7 +107,7 @@ type Counts = Pick<Receipt, 'dead' | 'rejected'>
 function slotsIn(receipts: readonly Receipt[], own: Shard) {
   const { served, begun } = inSink(receipts, own)
   const counts = served.map(({ slot, shard, shards }): [string, Counts] => {
-    // What another number of shards served counts as a whole.
+    // With another number of shards, all of its parts count.
     const isPart = (one: Receipt): boolean => one.shards === shards && (shards !== own[1] || one.shard === shard)
     const parts = standing(receipts).filter((one) => one.slot === slot && isPart(one))
     const sum = (of: keyof Counts): number => sumOf(parts, (part) => part[of])
@@ -116,13 +116,13 @@ function slotsIn(receipts: readonly Receipt[], own: Shard) {
   return { served: new Map(counts), begun: new Map(begun.map((one) => [one.slot, one])) }
 }
 
-/** Where this outbox has stored nothing of it, the receipt alone tells of dead letters: those of another one. */
+/** If this outbox stored nothing of the slot, the dead letters in its receipt are those of another outbox. */
 function servedBefore(slot: string, row: SlotSeen | undefined, receipt: Counts | undefined): ServedBefore {
   const { dead = 0, persisted = 0, rejected = receipt?.rejected ?? 0 } = row ?? {}
   return { slot, dead, deadElsewhere: persisted > 0 ? 0 : (receipt?.dead ?? 0), rejected }
 }
 
-/** The slots once more: those that are still to be served, and those that another owm has served since. */
+/** Checks the slots again: those still to be served, and those that another process has served since. */
 export async function stillUnserved(
   slots: readonly string[],
   { ledger, deadLetters }: Pick<Outbox, 'ledger' | 'deadLetters'>,
@@ -147,7 +147,7 @@ export function refusedIn(served: readonly ServedBefore[], sink: string): OwmErr
   return [...refusedBefore(of('dead'), sink), ...refusedElsewhere(of('deadElsewhere'))]
 }
 
-/** Scheduled times that one backfill serves at most: a slip in a year isn't a day's work. */
+/** The most scheduled times of one backfill: a typo in a year mustn't start a day's work. */
 const mostSlots = 10_000
 
 const tooMany = (): UsageError =>
@@ -155,7 +155,7 @@ const tooMany = (): UsageError =>
     hint: 'Serve them in several parts, each with its own --from and --to.',
   })
 
-/** Opens the sink for questions; it has no receipts where it keeps none. Throws TransientError where it is silent. */
+/** Opens the sink to ask for receipts; there are none if it keeps none. Throws TransientError if it doesn't answer. */
 export async function askingSink<T>(
   { sink, pipeline, resilience, signal }: Asking,
   work: (ask: AskReceipts) => Promise<T>,
@@ -169,7 +169,7 @@ export async function askingSink<T>(
   }
 }
 
-/** A start for these slots, oldest first, and for none that became due meanwhile. */
+/** A start for these slots, oldest first, and not for slots that became due meanwhile. */
 export function backfill(slots: readonly string[], newestFirst: boolean, schedule: OnTime): Agenda {
   const { timetable } = schedule
   let isEntered = false
@@ -185,12 +185,12 @@ export function backfill(slots: readonly string[], newestFirst: boolean, schedul
       isEntered = true
       const given = { source: source.name, sourceDigest: source.digest, ...begun }
       const rows = (await Promise.all(slots.map((slot) => outbox.ledger.ofSlot(slot)))).flat()
-      // Another owm may have begun or served some since this one looked.
+      // Another process may have begun or served some meanwhile.
       const known = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
       const fresh = slots.filter((slot) => !known.has(slot))
       const coveredTo = await outbox.ledger.coveredTo()
       const ahead = coveredTo === null ? undefined : fresh.find((slot) => Date.parse(slot) > coveredTo)
-      // What is due before the first of them isn't swallowed by its interval.
+      // The interval of the first one must not cover what is due before it.
       if (ahead !== undefined) await enterDueTimes(schedule, given, { outbox, log }, Date.parse(ahead))
       const runs = fresh
         .filter((slot) => slot !== ahead)

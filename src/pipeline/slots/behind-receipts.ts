@@ -1,4 +1,4 @@
-/** Outboxes that don't know all that was served for them go on behind what the sink has receipts of. */
+/** Outboxes that don't know all that was served for them continue after what the sink has receipts of. */
 import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
@@ -11,7 +11,7 @@ import type { Begun } from './agenda.js'
 import { type InSink, inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
-/** Milliseconds: without an answer nothing can be read. */
+/** Milliseconds: longer than elsewhere, as nothing can be read without an answer. */
 const longestWaitMs = 10_000
 
 /**
@@ -24,11 +24,11 @@ const longestWaitMs = 10_000
  *     this number, and is to catch up     must answer, too; but for a pipeline in one piece, which goes on by itself
  *     this number, up to now              isn't asked
  *
- * @param upTo a slot that somebody named, in milliseconds since 1970: only what lies before it is due
- * @throws TransientError where the sink doesn't say, or has a part of a slot that is due, in another number of shards;
- *   ConfigurationError where the outbox is another shard's
+ * @param upTo a named slot, in milliseconds since 1970: only what lies before it is due
+ * @throws TransientError if the sink doesn't answer, or has a part of a slot that is due, in another number of shards;
+ *   ConfigurationError if the outbox is another shard's
  */
-export async function goOnBehindReceipts(
+export async function startAfterReceipts(
   deps: ProduceDeps & { schedule: OnTime },
   contact: Contact,
   begun: Begun,
@@ -41,7 +41,7 @@ export async function goOnBehindReceipts(
   const isKnown = last !== undefined && shardOf(last.sourceDigest)[1] === own[1]
   const coveredTo = await outbox.ledger.coveredTo()
   const until = upTo ?? newest(schedule.timetable, schedule.now()) ?? Number.NEGATIVE_INFINITY
-  // A start's own slot is compared by itself.
+  // A start's own slot is compared separately.
   const isBehind = coveredTo !== null && (schedule.timetable.after(coveredTo) ?? until) < until
   if (isKnown && !isBehind) return
   const receipts =
@@ -50,11 +50,11 @@ export async function goOnBehindReceipts(
       : await receiptsBehind(coveredTo, schedule, contact, longestWaitMs)
   if (!receipts) return
   const there = inSink(receipts, own)
-  // Where a clock was ahead, what it served is no reason to leave the hours until then.
+  // What a clock that was ahead served must not cover the times until then.
   const served = isKnown ? there.served.filter(({ slot }) => Date.parse(slot) <= until) : there.served
   const since = Math.max(schedule.now() - schedule.maxAgeMs, (isKnown && coveredTo) || 0)
   mustNotBeBegun(there.begun, served, { since, upTo, isWaiting: outbox.pending > 0 })
-  await goOnBehind(served, { source: source.name, sourceDigest: source.digest, ...begun }, deps)
+  await startAfter(served, { source: source.name, sourceDigest: source.digest, ...begun }, deps)
 }
 
 /**
@@ -79,7 +79,7 @@ async function receiptsBehind(
   return [...before, ...given.filter(({ slot }) => Date.parse(slot) !== first)]
 }
 
-/** One that served in one piece stores what is due, whatever the sink does: the relay tells why it doesn't answer. */
+/** A pipeline without shards stores what is due even if the sink doesn't answer: the relay reports why. */
 async function receiptsIfAny(
   coveredTo: number | null,
   { schedule, resilience }: ProduceDeps & { schedule: OnTime },
@@ -100,10 +100,10 @@ function isSilent(): never {
 }
 
 /**
- * What was begun in another number of shards, and lies where nothing served is, can't be served in this one. Throws
- * TransientError.
+ * Throws TransientError if a due slot was begun in another number of shards and no served slot covers it: it can't be
+ * served in this number.
  * @param since milliseconds since 1970: what is older isn't due, whole or not
- * @param isWaiting whether the outbox has tasks that aren't delivered yet
+ * @param isWaiting whether the outbox has undelivered tasks
  */
 function mustNotBeBegun(
   begun: InSink['begun'],
@@ -129,9 +129,9 @@ function mustNotBeBegun(
 }
 
 /**
- * With a schedule, a copy of an outbox, such as a restored backup, goes on behind what the file that it was copied from
- * has delivered: what that left open is closed where the sink has its receipt. Without one a slot may be read again,
- * and what the list has by then is delivered.
+ * With a schedule, a copy of an outbox, such as a restored backup, continues after what the original delivered since:
+ * open runs are closed if the sink has the receipt of their slot. Without a schedule a slot may be read again, and what
+ * the list has by then is delivered.
  */
 export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<void> {
   const { ledger } = deps.outbox
@@ -140,14 +140,14 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
   const { served } = inSink(await sink.receipts(deps.pipeline), shardOf(last.sourceDigest))
   await ledger.closeServed(served.map(({ slot }) => slot))
   const { source, sourceDigest, namespace, cadence } = last
-  await goOnBehind(served, { source, sourceDigest, namespace, cadence }, deps)
+  await startAfter(served, { source, sourceDigest, namespace, cadence }, deps)
 }
 
 /**
- * Enters the newest of the slots. Not every one before it need be there: the newest comes first, and a run that failed
- * is behind the next one. What lies between the intervals, and isn't too old, is due.
+ * Enters served slots up to the newest. Earlier ones may be missing: the newest is read first, and a failed run comes
+ * after the next one. What lies between their intervals, and isn't too old, is due.
  */
-async function goOnBehind(
+async function startAfter(
   served: readonly Receipt[],
   given: Omit<NewRun, 'slot'>,
   { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
@@ -165,14 +165,14 @@ async function goOnBehind(
   }
 }
 
-/** Another number of shards reads another part of the list: no list of this source is to be compared with that. */
+/** With another number of shards it was another part of the list: then lists of this source aren't compared with it. */
 function servedRow(given: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 'slot'> & Receipt {
   const isSame = shardOf(given.sourceDigest)[1] === receipt.shards
   const sourceDigest = isSame ? given.sourceDigest : given.sourceDigest.replace(/^\S+/, '')
   return { ...given, ...receipt, sourceDigest }
 }
 
-/** The index of the first receipt before which time lies that none covers, later than `since`; behind all without. */
+/** The index of the first receipt after a hole (time later than `since` that none covers), or the length. */
 function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: number): number {
   let end = coveredTo
   for (const [index, { slot, interval }] of sorted.entries()) {
@@ -183,7 +183,7 @@ function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: 
   return sorted.length
 }
 
-/** What is due is known of one shard. Throws ConfigurationError. */
+/** An outbox knows what is due for one shard only. Throws ConfigurationError. */
 function mustBeOwn({ path }: Outbox, [its, ofIts]: Shard, [shard, shards]: Shard): void {
   if (ofIts !== shards || its === shard) return
   throw new ConfigurationError(

@@ -1,11 +1,11 @@
 /**
  * The slot's row in the run ledger, before anything is read:
  *
- *     an open run of the slot        it goes on
- *     the slot's history is gone     nothing is read; so neither where the ledger has deleted that slot, or a later one
+ *     an open run of the slot        is continued
+ *     the slot's history is gone     nothing is read; likewise if the ledger has deleted that slot or a later one
  *     anything else                  a new run; what earlier runs stored of the slot isn't stored again
  *
- * What earlier starts left without having stored anything is closed as missed, where nobody named its slot.
+ * Runs that earlier starts left without storing anything are closed as missed, unless their slot was named.
  */
 import { SinkLostError, UsageError } from '../../errors/index.js'
 import { sumOf } from '../../lists.js'
@@ -18,33 +18,33 @@ import type { SourceDeps } from '../parts.js'
 
 export interface EnterOptions {
   slot: string
-  /** Whether somebody named the slot (the default); false where it is the time of the start. */
+  /** Whether the slot was named (the default); false if it is the time of the start. */
   slotGiven?: boolean
   /** What the task ids of a new slot are made with: see tasks/id. Default: ''. */
   namespace?: string
   /** JSON: which locations are due in a new run (input/cadence). Default: all. */
   cadence?: string | null
-  /** Reads the slot again where it is lost, or no longer kept. */
+  /** Reads the slot again if it is lost or no longer kept. */
   again?: boolean
-  /** Whether that is for an operator to say, also where nothing is lost; and what the sink still holds is left out. */
+  /** Reads it again even if nothing is lost; `missing` omits what the sink still holds. */
   replay?: 'all' | 'missing' | undefined
-  /** Where the slot's interval begins, in milliseconds since 1970, where there was none before it. Default: at it. */
+  /** The beginning of the slot's interval, in milliseconds since 1970, if there was none before. Default: the slot. */
   from?: number | undefined
-  /** Whether the slot was served, but not at the present sink. */
+  /** Whether the slot was served, but to another sink. */
   isElsewhere?: boolean
-  /** Whether a slot that is read to its end isn't read once more: nobody asked for this very one. */
+  /** Whether a slot that was read to its end isn't read again, as it wasn't asked for by name. */
   once?: boolean
 }
 
 export interface Entered {
   run: RunRow
-  /** True where the slot's history is no longer kept, so that nothing is read. */
+  /** True if the slot's history is no longer kept, so that nothing is read. */
   complete: boolean
-  /** Runs that are closed as missed, since this one stands for them. */
+  /** Runs that are closed as missed, as this one replaces them. */
   missed: readonly RunRow[]
 }
 
-/** Finds or makes the row. Throws UsageError, SinkLostError. */
+/** Finds or creates the row. Throws UsageError, SinkLostError. */
 export async function enterRun(
   options: EnterOptions,
   { outbox, source, log }: { outbox: Outbox; source: SourceDeps; log: Logger },
@@ -80,7 +80,7 @@ export async function enterRun(
     )
     return goOnWith(last, true)
   }
-  // What was delivered before may be in the sink still.
+  // What was delivered before may still be in the sink.
   // guard: again-leaves-out
   const leavesOut = again && options.replay !== 'all'
   const started = await ledger.start({
@@ -97,21 +97,21 @@ export async function enterRun(
   return { ...started, complete: false }
 }
 
-/** Whether no start reads the slot again unless somebody names it. */
+/** Whether a start reads the slot again only if it is named. */
 const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'done' || state === 'discarded'
 
-/** Whether a run may have read some of what this source reads: another shard of as many has read none of it. */
+/** Whether a run may have read some of what this source reads: not if it is another shard of the same number. */
 function isOfShard(run: RunRow, digest: string): boolean {
   const [[index, count], [of, shards]] = [shardOf(digest), shardOf(run.sourceDigest)]
   return index === of || count !== shards
 }
 
-/** Whether it has read the slot again and waits for the sink: another start adds only what the list has besides. */
+/** Whether it has read the slot again and waits for the sink: another start adds only what is new in the list. */
 const isWaitingAgain = ({ again, state }: RunRow): boolean => again === 1 && state === 'read'
 
 const isDiscarded = ({ state }: RunRow): boolean => state === 'discarded'
 
-/** The ids of a slot stay the same, whatever the configuration says by now. */
+/** A slot keeps its ids even if the configuration has changed. */
 function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
   const before = earlier.find(({ persisted }) => persisted > 0)?.namespace ?? namespace
   if (before !== namespace)
@@ -122,7 +122,7 @@ function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly R
   return before
 }
 
-/** What an operator gave up isn't read again by the next retry of a scheduler. Throws UsageError. */
+/** A scheduler's next retry mustn't read what an operator gave up. Throws UsageError. */
 function mustNotBeDiscarded(slot: string, own: readonly RunRow[]): void {
   if (!own.some(isDiscarded)) return
   throw new UsageError(`The slot ${slot} was discarded: it is not read again.`, {
@@ -130,7 +130,7 @@ function mustNotBeDiscarded(slot: string, own: readonly RunRow[]): void {
   })
 }
 
-/** A slot that the sink has lost is not served by what the outbox remembers of it. Throws SinkLostError. */
+/** Throws SinkLostError for a slot that the sink has lost: the outbox's record doesn't make it served. */
 function mustNotBeLost(slot: string, own: readonly RunRow[]): void {
   const lost = sumOf(own, (run) => run.lost)
   if (lost === 0) return
@@ -139,7 +139,7 @@ function mustNotBeLost(slot: string, own: readonly RunRow[]): void {
   })
 }
 
-/** A slot that may have been served, and of which nothing is known any more, isn't read twice. Throws UsageError. */
+/** Throws UsageError for a slot that may have been served, but of which nothing is known any more. */
 function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
   // guard: deleted-slot-refused
   if (newestDeletedSlot !== null && Date.parse(slot) <= Date.parse(newestDeletedSlot))
@@ -154,7 +154,7 @@ function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
     )
 }
 
-/** Only what the sink has lost, or the outbox doesn't know or keep, is read again. Throws UsageError. */
+/** Only what the sink has lost, or the outbox doesn't know or no longer keeps, is read again. Throws UsageError. */
 async function mustBeGone(
   { slot, isElsewhere = false }: EnterOptions,
   own: readonly RunRow[],
@@ -164,7 +164,7 @@ async function mustBeGone(
   const isOthers = own.every((run) => run.state === 'done' && isNoted(run))
   const isGone = isElsewhere || isOthers || own.some((run) => run.state === 'lost' || isDiscarded(run))
   if (isGone) return
-  // Also what is kept no longer, but for a dead letter that was put back.
+  // Even if its history is deleted: a dead letter that was put back may wait.
   if (own.some(({ state }) => state === 'read'))
     throw new UsageError(`The slot ${slot} is stored, and waits for the sink: it is not read again.`, {
       hint: '`owm flush` delivers what is pending.',

@@ -1,15 +1,16 @@
 /**
- * What the sink has of each slot, by its receipts, for one shard. A slot is delivered in one number of shards: whoever
- * asks whether one is served, to go on behind it, to backfill it or to verify it, asks here.
+ * What the sink has of each slot, by its receipts, from the view of one shard. A slot is delivered in one number of
+ * shards. Whether one is served is decided here for all: continuing after it, backfill and verify.
  *
  *     this shard's own receipt, or all of another number    served
  *     some of another number                                begun: this shard's share of it may be there, or not
  *     none, or only those of other shards of this number    neither
  */
+import { groupedBy } from '../../lists.js'
 import type { Receipt } from '../../plugin.js'
 import { byTime, missingOf, type Shard } from '../../tasks/slot.js'
 
-/** A slot that was begun in another number of shards, and isn't whole. */
+/** A slot that was begun in another number of shards and isn't whole. */
 export interface Begun {
   readonly slot: string
   readonly shards: number
@@ -17,16 +18,17 @@ export interface Begun {
 }
 
 export interface InSink {
-  /** A receipt for each slot, the oldest first: of one in another number, that of the longest interval. */
+  /** One receipt for each slot, oldest first: for another number of shards, that of the longest interval. */
   readonly served: readonly Receipt[]
-  /** The oldest first. */
+  /** Oldest first. */
   readonly begun: readonly Begun[]
 }
 
 export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): InSink {
   const served: Receipt[] = []
   const begun: Begun[] = []
-  for (const [slot, ofSlot] of bySlot(standing(receipts))) {
+  const bySlot = [...groupedBy(standing(receipts), ({ slot }) => slot)]
+  for (const [slot, ofSlot] of bySlot.sort(([one], [other]) => byTime(one, other))) {
     const own = ownReceipt(ofSlot, [shard, shards])
     const others = [...new Set(ofSlot.map((receipt) => receipt.shards))].filter((count) => count !== shards)
     const parts = others.map((count) => partsOf(ofSlot, count))
@@ -37,24 +39,14 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
   return { served, begun }
 }
 
-/** A shard's own receipt, of one slot. */
+/** The shard's own receipt among those of one slot. */
 export const ownReceipt = (ofSlot: readonly Receipt[], [shard, shards]: Shard): Receipt | undefined =>
   ofSlot.find((receipt) => receipt.shard === shard && receipt.shards === shards)
 
-/** Those whose tasks weren't lost with what held them: a slot that was lost isn't served. */
+/** Without those whose tasks were lost with what held them: a lost slot isn't served. */
 export function standing(receipts: readonly Receipt[]): readonly Receipt[] {
   // guard: receipts-stand
   return receipts.filter(({ isGone = false }) => !isGone)
-}
-
-function bySlot(receipts: readonly Receipt[]): [string, Receipt[]][] {
-  const slots = new Map<string, Receipt[]>()
-  for (const receipt of receipts) {
-    const ofSlot = slots.get(receipt.slot)
-    if (ofSlot) ofSlot.push(receipt)
-    else slots.set(receipt.slot, [receipt])
-  }
-  return [...slots].sort(([one], [other]) => byTime(one, other))
 }
 
 function partsOf(ofSlot: readonly Receipt[], shards: number) {

@@ -1,4 +1,4 @@
-/** With a schedule: which slot a start is for, and the rows of all that is due. */
+/** With a schedule: the slot of a start, and the rows of all that is due. */
 import { ConfigurationError } from '../../errors/index.js'
 import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Planned } from '../../outbox/runs/intervals.js'
@@ -14,7 +14,7 @@ export interface OnTime extends Policy {
   now(): number
 }
 
-/** A start without a slot: it serves what is due, the newest first, so that the present hour doesn't wait. */
+/** A start without a slot: serves what is due, newest first, so that the current slot doesn't wait. */
 export function onTime(schedule: OnTime): Agenda {
   return {
     slotGiven: true,
@@ -25,7 +25,7 @@ export function onTime(schedule: OnTime): Agenda {
   }
 }
 
-/** A start for a slot that somebody named: with `all`, what is due before it has its runs, too; else it's covered. */
+/** A start for a named slot. What is due before it has its own runs with `catchUp: all`; else this slot covers it. */
 export function named(slot: string, schedule: OnTime): Agenda {
   return {
     ...oneSlot(slot, true),
@@ -35,7 +35,7 @@ export function named(slot: string, schedule: OnTime): Agenda {
   }
 }
 
-/** @param named see `enterDue` */
+/** @param named see `enterDueTimes` */
 const entering =
   (schedule: OnTime, named?: number): NonNullable<Agenda['enter']> =>
   async (deps, begun) => {
@@ -44,7 +44,7 @@ const entering =
   }
 
 /**
- * Makes a row for each run that is due, and for what is missed, and tells what that is.
+ * Creates a row for each run that is due, and for what is missed, and warns of the latter.
  * @param named a slot, in milliseconds since 1970, that has a run of its own: only what lies before it is due
  */
 export async function enterDueTimes(
@@ -61,15 +61,15 @@ export async function enterDueTimes(
       gaps: gaps.map(asWritten),
     }
   })
-  tellGaps(planned, log)
+  warnOfGaps(planned, log)
   return planned
 }
 
 /**
- * What a start would do now, for who only looks.
+ * What a start would do now, without doing it.
  * @param named see `enterDueTimes`
- * @returns also the slots that have a run then; those that its first run takes over, since theirs stored nothing; how
- *   many other times that one covers
+ * @returns also the slots that would have a run; the slots that the first run takes over, as theirs stored nothing; and
+ *   how many other times that one covers
  */
 export function wouldServe(
   policy: OnTime,
@@ -109,8 +109,8 @@ function planOf({ now, ...policy }: OnTime, coveredTo: number | null, named: num
   return { slot: named, runs: [...before, { slot: named, from: before.at(-1)?.slot ?? coveredTo }], gaps }
 }
 
-/** At once: whatever becomes of this start, somebody is told which scheduled times nobody serves. */
-function tellGaps({ gaps }: Planned, log: Deps['log']): void {
+/** At the beginning, so that missed times are reported even if this start fails. */
+function warnOfGaps({ gaps }: Planned, log: Deps['log']): void {
   const why = { maxAge: 'older than schedule.maxAge', maxCatchUp: 'more than schedule.maxCatchUp' } as const
   for (const { from, to, count, reason } of gaps) {
     const times = count === 1 ? `1 scheduled time (${from}) is` : `${count} scheduled times (${from} to ${to}) are`
@@ -119,13 +119,13 @@ function tellGaps({ gaps }: Planned, log: Deps['log']): void {
 }
 
 /**
- * Whether a slot is so far ahead of the newest scheduled time that some clock is, or was, wrong: the hours until then
- * aren't left alone for that.
+ * Whether a slot is so far ahead of the newest scheduled time that some clock is, or was, wrong: then the times until
+ * it are served all the same.
  */
 const isAhead = (slot: number, newestTime: number, timetable: Timetable): boolean =>
   slot > (timetable.after(newestTime) ?? Number.POSITIVE_INFINITY)
 
-/** Whether a start would serve a covered time all the same: as `slotNow` has it, for who only looks. */
+/** Whether a start would serve a covered time all the same: the rule of `slotNow`, by what inspection shows. */
 function isAlone(time: number, { slots, newestDeletedSlot }: SlotsSeen, timetable: Timetable): boolean {
   if (slots.some(({ slot }) => Date.parse(slot) === time)) return false
   const covering = slots.findLast(({ slot, from }) => from !== null && Date.parse(slot) > time)
@@ -133,7 +133,7 @@ function isAlone(time: number, { slots, newestDeletedSlot }: SlotsSeen, timetabl
   return isKnown && covering !== undefined && isAhead(Date.parse(covering.slot), time, timetable)
 }
 
-/** The newest scheduled time, or the slot of the run that covers it. Throws ConfigurationError. */
+/** The newest scheduled time, or the slot that covers it. Throws ConfigurationError. */
 async function slotNow(
   { timetable, now }: OnTime,
   { outbox: { ledger, newestDeletedSlot }, log }: Pick<Deps, 'outbox' | 'log'>,
@@ -147,7 +147,7 @@ async function slotNow(
   if ((await ledger.ofSlot(slot)).length > 0) return slot
   const covering = await ledger.slotCovering(time)
   if (covering === undefined || !isAhead(Date.parse(covering), time, timetable)) return covering ?? slot
-  // Whether it was served isn't known any more.
+  // Whether it was served is no longer known.
   if (newestDeletedSlot !== null && time <= Date.parse(newestDeletedSlot)) return covering
   const ahead = slotOf((await ledger.coveredTo()) ?? Date.parse(covering))
   log.warn(

@@ -1,5 +1,6 @@
-/** With what a slot was read, where more than once: after an interrupted run, a changed list, or a loss. */
+/** Compares the lists of a slot that was read more than once: after an interruption, a changed list, or a loss. */
 import { InputRejectedError, type OwmError } from '../../errors/index.js'
+import { sumOf } from '../../lists.js'
 import type { RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Windows } from '../../outbox/runs/windows.js'
@@ -18,13 +19,13 @@ import { ownReceipt } from './in-sink.js'
 
 /** How the list of a slot differs from the one that it was served with. */
 export interface OtherList {
-  /** Locations that earlier runs of the slot served and that are not in the list any more; with `tasks`, at least. */
+  /** Locations that earlier runs of the slot served and that are no longer in the list; with `tasks`, at least. */
   readonly absent: number
-  /** How many tasks the slot had and has, where it is read once more: which ones it had isn't known any more. */
+  /** The number of tasks before and now, if the slot is read again: which ones it had is no longer known. */
   readonly tasks?: { readonly before: number; readonly now: number }
 }
 
-/** The run that read the whole list where `run`, of the same slot, couldn't be read on; else that one, as it is now. */
+/** The run that read the whole list instead of `run`, if that couldn't be continued; else `run`, as it is now. */
 export const readInstead = (run: RunRow, ofSlot: readonly RunRow[]): RunRow =>
   ofShard(currentOf(ofSlot), run).at(-1) ?? run
 
@@ -38,22 +39,22 @@ export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList 
   // guard: another-list-again
   if (!again?.again) return undefined
   const replaced = ofShard(currentOf(ofSlot.filter((run) => run.id < again.id && hasList(run))), last)
-  const [was, is] = [sumOf(replaced), sumOf(current)]
+  const [was, is] = [idSumOf(replaced), idSumOf(current)]
   if (replaced.length === 0 || was === undefined || is === undefined || was === is) return undefined
   const tasks = { before: tasksOf(replaced), now: tasksOf(current) }
   return { absent: Math.max(0, tasks.before - tasks.now), tasks }
 }
 
-/** A run that was closed before it had read anything, or to the end of it, has no list to compare with. */
+/** A run that was closed without reading its list to the end has none to compare with. */
 const hasList = ({ state, readAt }: RunRow): boolean => state !== 'missed' && (state !== 'discarded' || readAt !== null)
 
 const ofShard = (runs: readonly RunRow[], { sourceDigest }: RunRow): RunRow[] =>
   runs.filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))
 
-const tasksOf = (runs: readonly RunRow[]): number => runs.reduce((sum, { persisted }) => sum + persisted, 0)
+const tasksOf = (runs: readonly RunRow[]): number => sumOf(runs, ({ persisted }) => persisted)
 
-/** Of the ids of their tasks; undefined where a run of an older version didn't note it. */
-function sumOf(runs: readonly RunRow[]): string | undefined {
+/** The sum of the ids of their tasks; undefined if a run of an older version has none. */
+function idSumOf(runs: readonly RunRow[]): string | undefined {
   const sum = new IdSum()
   for (const { idSum } of runs) {
     if (idSum === null) return undefined
@@ -63,9 +64,8 @@ function sumOf(runs: readonly RunRow[]): string | undefined {
 }
 
 /**
- * The error of a slot that the sink has a receipt of, but not with all of this list; undefined for all others. A
- * pipeline is known by its name, or by the path of its configuration, and another project may have the same. Reads the
- * list once. Throws what the source throws.
+ * The error of a slot that the sink has a receipt of, but of another list; undefined for other slots. (Another project
+ * may have a pipeline of the same name or path.) Reads the list. Throws errors of the source.
  * @param run as it was noted from the receipts
  */
 export async function servedOtherwise(
@@ -79,7 +79,7 @@ export async function servedOtherwise(
   const { slot } = run
   // guard: dead-elsewhere
   if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]))[0]
-  // With a cadence, the interval says which windows it had.
+  // With a cadence, the interval decides which windows it had.
   const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
   if (begun.cadence !== null && !isSame) return undefined
   const list = await sumOfList(source, { ...run, ...begun }, await outbox.ledger.windowsOf(run), signal)
@@ -98,7 +98,7 @@ export async function servedOtherwise(
   )
 }
 
-/** The ids that the list has for a run: how many, and their sum. Reads it once more where ids may come twice. */
+/** How many ids the list has for a run, and their sum. Reads the list a second time if ids may occur twice. */
 async function sumOfList(
   source: SourceDeps,
   run: RunRow,
@@ -123,7 +123,7 @@ async function sumOfList(
   return { tasks, sum: sum.toString() }
 }
 
-/** The tasks that the source's list has for a run, with the digits of their ids; some may come twice. */
+/** The tasks of the source's list for a run, with the digits of their ids; some may come twice. */
 export async function* tasksListed(
   source: SourceDeps,
   run: RunRow,

@@ -1,4 +1,4 @@
-/** What a source's locations are due for: it is read once, and they are counted by their rhythms. */
+/** Reads a source once, and counts its locations by how often they are due. */
 import { isMalformed, type Location, type Logger, type Malformed } from '../../plugin.js'
 import { Rhythms } from '../../schedule/plan.js'
 import type { Rhythm } from '../../schedule/windows.js'
@@ -21,11 +21,11 @@ interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
 }
 
 /**
- * A place that is there twice counts once, with its first rhythm. No task is made: a million locations take a second.
+ * A place that occurs twice counts once, with its first rhythm. No task is encoded: a million locations take a second.
  *
- * @param cadence as a run keeps it; null where every location is due in every run
- * @param around signal: ends it early, what was read until then is what counts; onPlace: is told each place once;
- *   last: see `LastList`
+ * @param cadence as a run stores it; null if every location is due in every run
+ * @param around signal: ends it early, with what was read until then; onPlace: called once for each place; last: see
+ *   `LastList`
  */
 export async function rhythmsIn(
   source: SourceDeps,
@@ -34,13 +34,13 @@ export async function rhythmsIn(
 ): Promise<RhythmsFound> {
   const { signal, log, onPlace, last } = around
   const given = cadenceOf({ cadence })
-  const look = lookWith(given, onPlace)
+  const judge = rhythmJudge(given, onPlace)
   const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
   const rejects = new Rejects()
   for await (const page of pagesOf(source, { signal, check: cadenceCheck(given, log) }))
     for (const [index, location] of page.locations.entries()) {
       found.read++
-      const rhythm = look(location, checkedIn(page, index))
+      const rhythm = judge(location, checkedIn(page, index))
       if (rhythm === 'seen before') found.duplicates++
       else if (rhythm === undefined || 'every' in rhythm) found.rhythms.add(rhythm)
       else {
@@ -51,10 +51,10 @@ export async function rhythmsIn(
   return { ...found, rejects, ...enough(source, found, { rejects, last }) }
 }
 
-type Look = (location: Location | Malformed, place: Checked) => Rhythm | undefined | Why | 'seen before'
+type RhythmJudge = (location: Location | Malformed, place: Checked) => Rhythm | undefined | Why | 'seen before'
 
-/** Makes the function that rejects what a run would reject, and says how often the rest is due. */
-function lookWith(cadence: Cadence | undefined, onPlace: ((place: Place) => void) | undefined): Look {
+/** Returns a function that rejects what a run would reject, and returns how often the rest is due. */
+function rhythmJudge(cadence: Cadence | undefined, onPlace: ((place: Place) => void) | undefined): RhythmJudge {
   const rhythmOf: RhythmOf = cadence ? rhythms(cadence) : () => undefined
   const seen = new SeenIds()
   const extras = new Utf8(maxTaskBytes)

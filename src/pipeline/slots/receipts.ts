@@ -1,10 +1,10 @@
-/** The sink's receipts, asked for before anything is read, and once a start, whatever comes of it. */
+/** Caches the sink's receipts for one start, failures included. */
 import type { Receipt } from '../../plugin.js'
 
-/** Undefined where there is no answer in time. */
+/** Undefined if there is no answer in time. */
 type Answer = Promise<readonly Receipt[] | undefined>
 
-/** @param slot without one the newest slots' are asked for */
+/** @param slot default: the newest slots */
 type Ask = (slot?: string, timeoutMs?: number) => Answer
 
 export class Receipts {
@@ -27,13 +27,13 @@ export class Receipts {
     return asked
   }
 
-  /** @param isOneOfMany a backfill may have thousands: the newest are asked for at once, and a silent sink but once */
+  /** @param isOneOfMany for a backfill of thousands: the newest are read first, and a silent sink is asked only once */
   async #find(slot: string, isOneOfMany: boolean): Answer {
     const newest = isOneOfMany ? await this.newest() : await this.#newest
     if (!newest) return isOneOfMany ? undefined : this.#ask(slot)
     if (newest.length === 0) return newest
     const time = Date.parse(slot)
-    // Of the oldest one given, and of those before it, there may be more.
+    // The oldest slot may have more receipts than were returned, and so may earlier ones.
     if (newest.some((receipt) => Date.parse(receipt.slot) < time))
       return newest.filter((receipt) => Date.parse(receipt.slot) === time)
     return this.#ask(slot)

@@ -1,4 +1,4 @@
-/** Where a slot was served before: by another outbox, in another number of shards, at another sink. */
+/** Whether a slot was served before: by another outbox, in another number of shards, at another sink. */
 import { ConfigurationError } from '../../errors/index.js'
 import { shownAddress } from '../../outbox/chain/sinks.js'
 import type { Receipt } from '../../plugin.js'
@@ -8,11 +8,11 @@ import type { ProduceDeps } from '../parts.js'
 import { ownReceipt, standing } from './in-sink.js'
 
 export interface Where {
-  /** What the sink has of it, as far as that was asked for. */
+  /** The sink's receipts of it, as far as they were read. */
   readonly receipts: readonly Receipt[]
-  /** The sink has it, from another outbox. */
+  /** Whether the sink has it from another outbox. */
   readonly isServed: boolean
-  /** Another sink has it. */
+  /** Whether another sink has it. */
   readonly isElsewhere: boolean
 }
 
@@ -22,7 +22,7 @@ interface How {
   readonly namespace?: string
 }
 
-/** Where a slot was served before. Throws ConfigurationError where it can't be served now. */
+/** Where a slot was served before. Throws ConfigurationError if it can't be served now. */
 export async function whereIs(
   slot: string,
   { flush, again, namespace = '' }: How,
@@ -40,16 +40,16 @@ export async function whereIs(
 }
 
 /**
- * The sink's receipts of a slot; none where this outbox has served it in this number of shards, or the sink doesn't
- * answer: then it is read. Throws ConfigurationError where it was delivered in another number: cut differently, its
- * locations would come twice. What the outbox stored itself, in whatever number, isn't stored again.
+ * The sink's receipts of a slot; none if this outbox has served it in this number of shards, or if the sink doesn't
+ * answer: then it is read. Throws ConfigurationError if it was delivered in another number: divided differently, its
+ * locations would come twice. (What this outbox stored itself, in any number, is never stored again.)
  */
 async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[]> {
   const { outbox, pipeline, source } = deps
   const [, shards] = shardOf(source.digest)
   const rows = await outbox.ledger.ofSlot(slot)
   const own = rows.map((run) => shardOf(run.sourceDigest))
-  // One that is done and has stored nothing is no answer: there may be tasks of the slot in the sink, or none at all.
+  // A run that is done and has stored nothing proves nothing: the sink may have tasks of the slot, or none.
   if (rows.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
   const isOwn = (receipt: Receipt): boolean =>
@@ -59,15 +59,15 @@ async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Pr
   // guard: shards-the-same
   if (!other) return receipts
   throw new ConfigurationError(
-    `The sink has the slot ${slot} of ${pipeline} in ${wordsOf(other.shards)}, ` +
-      `and this start has ${wordsOf(shards)}: its tasks would come twice.`,
+    `The sink has the slot ${slot} of ${pipeline} in ${shardsInWords(other.shards)}, ` +
+      `and this start has ${shardsInWords(shards)}: its tasks would come twice.`,
     {
       hint: `\`owm produce --slot ${slot} --again\` delivers those that the sink doesn't hold, or all if it can't say.`,
     },
   )
 }
 
-const wordsOf = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
+const shardsInWords = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
 
 async function standingReceipts(
   slot: string,
@@ -78,13 +78,13 @@ async function standingReceipts(
     resilience.admit()
     return standing((await contact.receiptsOf(slot)) ?? [])
   } catch {
-    return [] // the relay tells why
+    return [] // the relay reports why
   }
 }
 
 /**
- * A slot of which the outbox has no task, in the time that its runs cover, may be one that another outbox has served:
- * true where the sink has its receipt. Then the ledger has a row of it.
+ * Whether another outbox has served a slot that this one's runs cover without a task, by the sink's receipt. Then the
+ * ledger has a row of it.
  */
 async function noteServedBefore(
   slot: string,
@@ -100,7 +100,7 @@ async function noteServedBefore(
   return true
 }
 
-/** The error of a slot that was served, but not, or not as a whole, at the present sink; undefined for all others. */
+/** The error of a slot that was served, but not, or not as a whole, to this sink; undefined for other slots. */
 async function servedElsewhere(
   slot: string,
   { outbox, source }: ProduceDeps,
@@ -112,7 +112,7 @@ async function servedElsewhere(
   const address = await contact.address()
   const here = sinks.find(address)
   if (here && places.includes(here.id)) return undefined
-  // It may be the same one at another address: then it has the receipt.
+  // It may be the same sink at another address: then it has the receipt.
   const receipts = here ? [] : await contact.receiptsOf(slot)
   if (receipts && receipts.length > 0) return undefined
   const there = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
@@ -120,7 +120,7 @@ async function servedElsewhere(
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
-  // This sink may have a part of a slot that is divided: a replay leaves that out.
+  // This sink may have a part of a divided slot: a replay omits that.
   const [command, what] =
     there.length > 0
       ? [`owm produce --slot ${slot} --again`, 'the slot to this sink']

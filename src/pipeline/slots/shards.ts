@@ -1,4 +1,4 @@
-/** Several shards that use one outbox, one after the other. */
+/** Several shards that share one outbox. */
 import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
@@ -9,43 +9,43 @@ import { otherShard } from '../input/filters/filters.js'
 /** What the receipts say of a slot that is divided. */
 export interface ShardsOfSlot {
   slot: string
-  /** How many there are to be. */
+  /** The number of shards of the whole slot. */
   shards: number
   there: number[]
   missing: number[]
-  /** Tasks, of those that are there. */
+  /** Tasks of the shards that are there. */
   delivered: number
   dead: number
   discarded: number
 }
 
-/** Each slot that the receipts or these runs of one outbox know, in each number of shards, the newest first. */
+/** Each slot in the receipts, or in these runs of one outbox, in each number of shards; newest first. */
 export function shardsOf(
   receipts: readonly Receipt[],
   runs: readonly { readonly slot: string; readonly shard: string | null }[],
 ): ShardsOfSlot[] {
   const slots = new Map<string, ShardsOfSlot>()
-  const noted = (slot: string, shards: number): ShardsOfSlot => {
+  const entryOf = (slot: string, shards: number): ShardsOfSlot => {
     const key = `${slot} ${shards}`
     const known = slots.get(key) ?? { slot, shards, there: [], missing: [], delivered: 0, dead: 0, discarded: 0 }
     slots.set(key, known)
     return known
   }
   for (const { slot, shard, shards, delivered, dead, discarded } of receipts) {
-    const of = noted(slot, shards)
-    of.there.push(shard)
-    of.delivered += delivered
-    of.dead += dead
-    of.discarded += discarded
+    const entry = entryOf(slot, shards)
+    entry.there.push(shard)
+    entry.delivered += delivered
+    entry.dead += dead
+    entry.discarded += discarded
   }
-  for (const { slot, shard } of runs) noted(slot, shardNamed(shard ?? '')[1])
-  for (const of of slots.values()) {
-    of.there.sort((a, b) => a - b)
-    of.missing = missingOf(of.shards, (shard) => of.there.includes(shard))
+  for (const { slot, shard } of runs) entryOf(slot, shardNamed(shard ?? '')[1])
+  for (const entry of slots.values()) {
+    entry.there.sort((a, b) => a - b)
+    entry.missing = missingOf(entry.shards, (shard) => entry.there.includes(shard))
   }
   const all = [...slots.values()]
   const whole = new Set(all.filter(({ missing }) => missing.length === 0).map(({ slot }) => slot))
-  // A run that was refused, since the sink has the slot in another number of shards: nothing is missing of it.
+  // A run refused because the sink has the whole slot in another number of shards: nothing is missing.
   const found = all.filter(({ slot, there }) => there.length > 0 || !whole.has(slot))
   return found.sort((a, b) => byTime(b.slot, a.slot))
 }
@@ -53,8 +53,8 @@ export function shardsOf(
 const hint = 'Give each shard an outbox of its own: --outbox.'
 
 /**
- * Throws OutboxBusyError where the outbox holds work of another shard: its unfinished run is left to it, since this
- * shard would read other locations, and a slot whose history is gone can't tell whose locations were delivered.
+ * Throws OutboxBusyError if the outbox holds work of another shard: an unfinished run, as this shard would read other
+ * locations, or a slot whose history is gone, as it can't tell whose locations were delivered.
  */
 export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
   for (const run of await outbox.ledger.open()) {

@@ -148,7 +148,7 @@ export function classed(thrown: unknown, place: string): Error {
     // Redis repeats the arguments of a command that it doesn't know: owm's own scripts.
     const told = error.message.replace(/, with args beginning with: .*/s, '')
     if (fix) return new ConfigurationError(`Redis at ${place} refused: ${told}`, { hint: fix, cause: error })
-    const hint = transientCodes[code] ?? 'What the outbox holds is safe: mend the cause, then start owm again.'
+    const hint = transientCodes[code] ?? 'What the outbox holds is safe: fix the cause, then start owm again.'
     return new TransientError(`Redis at ${place} answered: ${error.message}`, { hint, cause: error })
   }
   if (isDistrusted(error))
