@@ -3,8 +3,8 @@ import { ConfigurationError } from '../../errors/index.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import { known, normal } from '../fields/names.js'
 
-/** Throws ConfigurationError where two columns have one name, in whatever letters: the second would win. */
-export function differ(names: readonly string[], title: string, where: string): void {
+/** Throws ConfigurationError if two columns have one name, in upper or lower case: the second would win. */
+export function mustDiffer(names: readonly string[], title: string, where: string): void {
   const lower = names.map((name) => name.trim().toLowerCase())
   const twice = lower.findIndex((name, index) => lower.indexOf(name) < index)
   if (twice < 0) return
@@ -16,8 +16,8 @@ export function differ(names: readonly string[], title: string, where: string): 
 }
 
 /**
- * Whether a row is the header of a list that has one, although source.header gives the names: where the coordinates
- * should be it has words, and not the same ones. As a row it could be no place.
+ * Whether the first row is a header, although source.header gives the names: in the columns of the coordinates it has
+ * words, and different ones. As a row it could be no place.
  */
 export function isHeader(cells: readonly unknown[], { meanings }: Plan): boolean {
   const words = meanings.flatMap((meaning, index) =>
@@ -28,36 +28,36 @@ export function isHeader(cells: readonly unknown[], { meanings }: Plan): boolean
 }
 
 /**
- * A row that is a header once more, as where files were joined: the same one; one whose columns are others, or stand in
- * other places; or one with other words, which may be titles below the names.
+ * A row that is another header, as in joined files: the same one; one with other columns, or in another order; or one
+ * in other words, which may be titles below the names.
  */
 type Again = 'the same' | 'moved' | 'renamed'
 
-/** Spreadsheets and data frames leave columns without a name. */
-export const named = (cell: unknown, at: number): string => String(cell ?? '').trim() || `column_${at + 1}`
+/** A column's name: spreadsheets and data frames leave some without one. */
+export const columnName = (cell: unknown, at: number): string => String(cell ?? '').trim() || `column_${at + 1}`
 
-/** Looks for rows that are a header once more. */
+/** Finds rows that are another header. */
 export class Headers {
   readonly #mapping: Mapping
   readonly #names: readonly string[]
   readonly #meanings: readonly string[]
-  /** Where the coordinates are. */
+  /** The indexes of the coordinates' columns. */
   readonly #places: readonly number[]
 
   /** @param names the header's, or those of source.header */
   constructor(names: readonly string[], { meanings }: Plan, mapping: Mapping) {
     this.#mapping = mapping
-    this.#names = names.map((name, at) => normal(named(name, at)))
+    this.#names = names.map((name, at) => normal(columnName(name, at)))
     this.#meanings = mapping.meaningsOf(names)
     this.#places = ['latitude', 'longitude', 'coordinates']
       .map((axis) => meanings.indexOf(axis))
       .filter((at) => at >= 0)
   }
 
-  /** What a row is; undefined for one that isn't a header. */
+  /** Which header a row is; undefined for one that is none. */
   again(cells: readonly unknown[]): Again | undefined {
     if (cells.length !== this.#names.length || !this.#places.every((at) => this.#isWord(cells[at]))) return undefined
-    const words = cells.map(named)
+    const words = cells.map(columnName)
     const meant = this.#mapping.meaningsOf(words)
     const hasPlace = ['latitude', 'longitude'].every((axis) => meant.includes(axis)) || meant.includes('coordinates')
     if (!hasPlace) return undefined
@@ -69,14 +69,14 @@ export class Headers {
     return others.some((at) => words.some((_, column) => isColumn(at, column))) ? 'moved' : 'renamed'
   }
 
-  /** Most cells are numbers: to look further at those would cost more than all else. */
+  /** Most cells are numbers: checking those further would cost more than all else. */
   #isWord(cell: unknown): boolean {
     if (typeof cell !== 'string' || cell === '') return false
     return !/\d/.test(cell) || this.#names.includes(normal(cell.trim()))
   }
 }
 
-/** A list whose columns become others in the midst of it. */
+/** A list whose columns change in the middle. */
 export class OtherHeader extends ConfigurationError {
   constructor(title: string, row: string, where = '') {
     super(`${title} has a second header${where}, and its columns are others: ${row.slice(0, 200)}.`, {
@@ -85,10 +85,13 @@ export class OtherHeader extends ConfigurationError {
   }
 }
 
-/** Reads one after the other up to a header whose columns are others, and gives that back: those before it are read. */
-export function untilOtherHeader<T>(all: readonly T[], read: (one: T, index: number) => void): OtherHeader | undefined {
+/** Reads items up to a header with other columns, and returns that: the items before it are kept. */
+export function untilOtherHeader<T>(
+  items: readonly T[],
+  read: (item: T, index: number) => void,
+): OtherHeader | undefined {
   try {
-    for (const [index, one] of all.entries()) read(one, index)
+    for (const [index, item] of items.entries()) read(item, index)
     return undefined
   } catch (error) {
     if (error instanceof OtherHeader) return error
@@ -96,8 +99,8 @@ export function untilOtherHeader<T>(all: readonly T[], read: (one: T, index: num
   }
 }
 
-/** Why a row is rejected, and not left out: checkpoints count the rows of a list, these included. */
+/** The reason of a rejection. The row isn't simply left out, since checkpoints count rows, including these. */
 export const sameHeader = 'the row is the header again, as where lists were joined: it is no place'
 
-/** Why a row directly below the header is rejected that names columns, too. */
+/** Why a row directly below the header is rejected if it names columns as well. */
 export const titles = 'the row is a second header, in other words'

@@ -1,4 +1,4 @@
-/** How the records of a JSON or YAML list are laid out, and how they are got out of one value. */
+/** The layouts of a JSON or YAML list, and getting its records out of a value. */
 import * as z from 'zod'
 import { RepeatedKey } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
@@ -21,7 +21,7 @@ export interface Entry {
   readonly key: string | undefined
 }
 
-/** The records in a value; undefined where it isn't laid out so. */
+/** The records in a value; undefined if it has another layout. */
 export function entriesIn(value: unknown, layout: Layout = 'records'): Entry[] | undefined {
   if (layout === 'keyed')
     return isTree(value) ? Object.entries(value).map(([key, inner]) => ({ key, value: inner })) : undefined
@@ -29,12 +29,12 @@ export function entriesIn(value: unknown, layout: Layout = 'records'): Entry[] |
   return Array.isArray(value) ? value.map((inner: unknown) => ({ value: inner, key: undefined })) : undefined
 }
 
-/** Records of an object of columns, each of which is an array or an object with the same keys. */
+/** The records of an object of columns, each an array, or an object with the same keys. */
 function transposed(columns: Readonly<Record<string, unknown>>): Entry[] | undefined {
   const records = new Map<string, Record<string, unknown>>()
   for (const [name, column] of Object.entries(columns)) {
     if (typeof column !== 'object' || column === null) return undefined
-    for (const [index, value] of column instanceof RepeatedKey ? twice(column) : Object.entries(column)) {
+    for (const [index, value] of column instanceof RepeatedKey ? repeatedValues(column) : Object.entries(column)) {
       const record = records.get(index) ?? {}
       records.set(index, record)
       Object.defineProperty(record, name, { value, enumerable: true })
@@ -43,8 +43,8 @@ function transposed(columns: Readonly<Record<string, unknown>>): Entry[] | undef
   return [...records.values()].map((value) => ({ value, key: undefined }))
 }
 
-/** The values of a column that is there twice: none of them can be told from the other's. */
-function twice({ values }: RepeatedKey): [index: string, value: RepeatedKey][] {
+/** The values of a column whose name is there twice: each record has both. */
+function repeatedValues({ values }: RepeatedKey): [index: string, value: RepeatedKey][] {
   const columns = values.map((column) => new Map(Object.entries(Object(column))))
   const indexes = new Set(columns.flatMap((column) => [...column.keys()]))
   return [...indexes].map((index) => [index, new RepeatedKey(...columns.map((column) => column.get(index)))])

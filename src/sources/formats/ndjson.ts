@@ -1,4 +1,4 @@
-/** NDJSON: a JSON value on each line; also GeoJSON text sequences (RFC 8142), whose values may go on over lines. */
+/** NDJSON, a JSON value on each line; also GeoJSON text sequences (RFC 8142), whose values may span lines. */
 import type { Location, Malformed } from '../../plugin.js'
 import { isJson } from '../../tasks/json/parse.js'
 import type { Mapping } from '../fields/mapping.js'
@@ -49,16 +49,16 @@ interface Value {
 
 const separator = '\u001e'
 
-/** Makes values of lines. Mostly each is one; behind a separator of RFC 8142, one may go on up to the next. */
+/** Turns lines into values. Usually each line is one; after a separator of RFC 8142, one may span lines. */
 class Sequence {
   #line = 0
-  /** The lines of a value that the first of them isn't the whole of. */
+  /** The lines so far of a value that spans several. */
   #open: Value[] = []
   #size = 0
 
   /** The values that end before this line, or with it. */
   take(raw: string): Value[] {
-    // A byte order mark stands where files were joined.
+    // A byte order mark shows where files were joined.
     const hasMark = raw.startsWith('\ufeff')
     const unmarked = hasMark ? raw.slice(1) : raw
     const isSeparated = unmarked.startsWith(separator)
@@ -72,7 +72,7 @@ class Sequence {
     return this.#size > maxRecord ? [...ended, ...this.end()] : ended
   }
 
-  /** The value that is open; where its lines don't make one, they are what lines are elsewhere. */
+  /** The open value; if its lines don't make one, each is a value of its own. */
   end(): Value[] {
     const lines = this.#open
     this.#open = []

@@ -1,4 +1,4 @@
-/** From one record of JSON, NDJSON or YAML to a location. */
+/** Reads a record of JSON, NDJSON or YAML as a location. */
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson, RepeatedKey } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
@@ -8,7 +8,7 @@ import { freeName } from '../fields/names.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected, refuseGrid } from '../fields/projection.js'
 import { partIn } from '../signs/part.js'
-import { differ, Headers, isHeader, named, OtherHeader, sameHeader, titles } from './header.js'
+import { columnName, Headers, isHeader, mustDiffer, OtherHeader, sameHeader, titles } from './header.js'
 import type { Entry, Layout } from './layout.js'
 import { damaged } from './records.js'
 
@@ -19,7 +19,7 @@ export interface RecordOptions extends FieldOptions {
 }
 
 interface RecordTerms {
-  /** The list, as messages begin: `The list /a.csv`. */
+  /** The list, at the start of messages: `The list /a.csv`. */
   readonly title: string
   /** Whether every record must be a GeoJSON feature. */
   readonly isGeoJson: boolean
@@ -30,14 +30,14 @@ export class RecordReader {
   readonly #options: RecordOptions
   readonly #mapping: Mapping
   readonly #terms: RecordTerms
-  /** Where records are rows. */
+  /** The columns, if records are rows. */
   #columns: Plan | undefined
-  /** What a row looks like that only names the columns. */
+  /** The cells of the header, which later pages may repeat. */
   #header: readonly unknown[] = []
   #headers: Headers | undefined
   /** Whether a row was read. */
   #hasRows = false
-  /** Rows that were left out as such. */
+  /** How many rows were left out as headers. */
   headers = 0
 
   constructor(options: RecordOptions, mapping: Mapping, terms: RecordTerms) {
@@ -46,7 +46,7 @@ export class RecordReader {
     this.#terms = terms
   }
 
-  /** A record's location; undefined for a header, and for what has no value at all. */
+  /** A record's location; undefined for a header, and for a record without any value. */
   read({ value, key }: Entry): Location | Malformed | undefined {
     const raw = (): string => exactJson(value) ?? ''
     if (this.#options.layout === 'rows')
@@ -60,7 +60,7 @@ export class RecordReader {
     if (this.#terms.isGeoJson) return new Malformed(raw(), 'it is no GeoJSON feature')
     if (value['type'] === 'FeatureCollection' && Array.isArray(value['features']))
       return new Malformed(raw(), 'it is a whole GeoJSON list, not one place: set source.format to geojson')
-    // As Esri writes a point, each may name its projection.
+    // In Esri's JSON, each point may name its projection.
     if (isTree(value['geometry'])) checkProjection(value['geometry'], this.#terms.title)
     const { spatialReference } = value
     if (isTree(spatialReference)) checkProjection({ spatialReference }, this.#terms.title)
@@ -71,14 +71,14 @@ export class RecordReader {
     if (!this.#columns) {
       const { header } = this.#options
       const where = header ? ', in source.header' : ', in its first row'
-      const names = header ?? cells.map(named)
-      differ(names, this.#terms.title, where)
+      const names = header ?? cells.map(columnName)
+      mustDiffer(names, this.#terms.title, where)
       this.#columns = this.#mapping.declare(names, where, header ? cells : [])
       this.#header = !header || isHeader(cells, this.#columns) ? cells : names
-      this.#headers = new Headers(this.#header.map(named), this.#columns, this.#mapping)
+      this.#headers = new Headers(this.#header.map(columnName), this.#columns, this.#mapping)
     }
     const { names } = this.#columns
-    // As each page of an API may have it.
+    // Each page of an API may begin with it.
     if (cells.length === this.#header.length && this.#header.every((name, index) => cells[index] === name)) {
       this.headers++
       return undefined
@@ -93,7 +93,7 @@ export class RecordReader {
     return this.#mapping.fromRow(this.#columns, cells, raw)
   }
 
-  /** A feature's properties beside its coordinates (RFC 7946), or why that can't be. */
+  /** A feature's properties together with its coordinates (RFC 7946), or why they can't be read. */
   #flattened({ id, geometry, properties }: Readonly<Record<string, unknown>>): Record<string, unknown> | Unreadable {
     const point = properties instanceof RepeatedKey ? isTwice('properties') : this.#point(geometry)
     if (point instanceof Unreadable) return point
@@ -114,7 +114,7 @@ export class RecordReader {
 
   #point(geometry: unknown): { longitude?: unknown; latitude?: unknown } | Unreadable {
     const { fields = {} } = this.#options
-    // The properties have a point of their own, whatever the geometry is.
+    // The coordinates come from the properties, whatever the geometry is.
     if ('latitude' in fields && 'longitude' in fields) return {}
     if (geometry instanceof RepeatedKey) return isTwice('geometry')
     if (!isTree(geometry)) return new Unreadable('the feature has no geometry')
@@ -136,7 +136,7 @@ export class RecordReader {
 const isTwice = (key: string): Unreadable => new Unreadable(`the key "${key}" is there twice, with two values`)
 
 /**
- * Throws ConfigurationError where a saved answer says that it isn't the whole list.
+ * Throws ConfigurationError if a saved answer says that it isn't the whole list.
  *
  * @param path where in the answer the list is
  */
@@ -155,7 +155,7 @@ export function mustBeWhole(
   )
 }
 
-/** Throws ConfigurationError where a document says that its coordinates are no degrees of WGS 84. */
+/** Throws ConfigurationError if a document says that its coordinates aren't degrees of WGS 84. */
 export function checkProjection(document: unknown, title: string): void {
   refuseGrid(document, title)
   const foreign = foreignProjection(document)

@@ -3,8 +3,8 @@ import type { Document } from 'yaml'
 import { exactScalar } from '../../tasks/json/exact.js'
 
 /**
- * Gives each number of a document as it was written: `03772` is text, since as a number it would lose its zero; a
- * whole number beyond 2^53 is a bigint, a longer decimal an ExactNumber.
+ * Keeps each number of a document as written: `03772` becomes text, since a number would lose its zero; a whole number
+ * beyond 2^53 becomes a bigint, a longer decimal an ExactNumber.
  */
 export function exactScalars(document: Document, { visit }: Pick<typeof import('yaml'), 'visit'>): void {
   visit(document, {

@@ -1,6 +1,5 @@
-/** What a file is by its first bytes, where it is nothing that owm reads. */
+/** Recognises types of files that owm doesn't read, by their first bytes. */
 
-/** In words, and what helps. */
 class Signature {
   readonly what: string
   readonly hint: string
@@ -30,13 +29,13 @@ const signatures: readonly (readonly [hex: string, is: Signature])[] = [
 ]
 
 const utf32 = new Signature('text in UTF-32', 'Make it UTF-8 first: `iconv -f UTF-32 -t UTF-8 FILE`.')
-/** By its mark, or by the zeros around its first two characters. */
+/** A byte order mark, or zeros around the first two characters. */
 const isUtf32 = /^(fffe0000|0000feff|(?!00)..000000(?!00)..000000|000000(?!00)..000000(?!00)..)/
 
-/** No text has them, in UTF-16 either. */
+/** No text has these, not even in UTF-16. */
 const zeros = Buffer.alloc(4)
 
-/** What the bytes begin with; undefined for text, and for gzip, which owm expands. */
+/** The type of a file by its first bytes; undefined for text, and for gzip, which owm expands. */
 export function signatureOf(head: Buffer): Signature | undefined {
   if (/^504b0(304|506)/.test(head.subarray(0, 4).toString('hex'))) return zipped(head)
   const hex = head.subarray(0, 32).toString('hex')

@@ -7,7 +7,7 @@ import { nearest } from '../../errors/suggest.js'
 import { damaged, maxRecord } from './records.js'
 import { signatureOf } from './signature.js'
 
-/** Names that a misspelt encoding is compared with. */
+/** Candidates for a misspelt encoding. */
 const usualEncodings = [
   ...['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'macintosh', 'koi8-r', 'koi8-u', 'ibm866'],
   ...['gbk', 'gb18030', 'big5', 'shift_jis', 'euc-jp', 'euc-kr'],
@@ -26,7 +26,7 @@ export function isEncoding(name: string): boolean {
 export const nearestEncoding = (name: string): string =>
   nearest(name, usualEncodings) ?? 'utf-8, or another of the WHATWG Encoding Standard'
 
-/** Joins the first chunks until `isEnough` of them are there. */
+/** Joins the first chunks until they satisfy `isEnough`. */
 export async function* merged<T extends Buffer | string>(
   chunks: AsyncIterable<T>,
   join: (parts: T[]) => T,
@@ -49,7 +49,7 @@ export async function* merged<T extends Buffer | string>(
 export const joined = (parts: string[]): string => parts.join('')
 const hasLine = (text: string): boolean => text.includes('\n') || text.length >= 65_536
 
-/** Expands what gzip has compressed, whatever the file is called. */
+/** Expands gzip, whatever the file is called. */
 export async function* unzipped(input: AsyncIterable<Buffer>, name: string, mustBe: boolean): AsyncGenerator<Buffer> {
   const chunks = merged(input, Buffer.concat, (head) => head.length >= 16)
   const first = await chunks.next()
@@ -74,9 +74,9 @@ export async function* unzipped(input: AsyncIterable<Buffer>, name: string, must
   }
 }
 
-const isGzip = ([first, second]: Buffer): boolean => first === 0x1f && second === 0x8b
+export const isGzip = ([first, second]: Buffer): boolean => first === 0x1f && second === 0x8b
 
-/** The bytes of a list. Throws ConfigurationError where they are another program's. */
+/** The bytes of a list. Throws ConfigurationError if they are of a type that owm doesn't read. */
 async function* readable(
   bytes: AsyncIterable<Buffer>,
   name: string,
@@ -117,7 +117,7 @@ function encodingOf([first, second]: Buffer): string {
   return 'utf-8'
 }
 
-/** Arrays of whole lines, without their ends; of CRLF the CR stays. */
+/** Arrays of whole lines without their line ends, but with the CR of CRLF. */
 export async function* linesOf(text: AsyncIterable<string>, list: string): AsyncGenerator<string[]> {
   let end: string | undefined
   let rest = ''

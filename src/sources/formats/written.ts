@@ -1,4 +1,4 @@
-/** Numbers in the place of names, as they were written: an id 1.10 is another one than 1.1, the city 0x1F isn't 31. */
+/** Keeps numbers as written if they serve as names: the id 1.10 differs from 1.1, and the city 0x1F isn't 31. */
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 
 type Record = Location | Malformed | undefined
@@ -6,10 +6,10 @@ type Record = Location | Malformed | undefined
 const names = ['id', 'city', 'state'] as const
 
 /**
- * A record of which numbers may have become names, with the text of those.
+ * A record with those of its names as text that are odd numbers.
  *
- * @param odd numbers of the record that JavaScript would write in another way, as they are written
- * @param again reads the record once more, with all of those as text
+ * @param odd numbers in the record that JavaScript would write differently, as they are written
+ * @param again reads the record again, with all of those as text
  */
 export function asWritten(record: Record, odd: readonly string[], again: () => Record): Record {
   if (odd.length === 0 || record === undefined || isMalformed(record)) return record
@@ -21,7 +21,7 @@ export function asWritten(record: Record, odd: readonly string[], again: () => R
   return { ...record, ...Object.fromEntries(changed.map((name) => [name, texts[name]])) }
 }
 
-/** Outside of strings: with a zero at its end behind the point, or an exponent. */
+/** Outside of strings, numbers that end in a zero after the point, or have an exponent. */
 const oddInJson = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*0(?![\d.eE])|(?:\.\d+)?[eE][+-]?\d+)/gs
 
 /** The odd numbers of a JSON text. */

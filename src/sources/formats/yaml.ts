@@ -1,9 +1,9 @@
-/** YAML: one list of records, an object that holds one, or a document for each record. Read as a whole. */
+/** YAML: a list of records, an object that holds one, or one document per record. Read as a whole. */
 import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
-import { isTree } from '../../tasks/json/tree.js'
+import { isObject, isTree } from '../../tasks/json/tree.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
 import { type Held, noList, onlyOne } from './json/outline.js'
@@ -13,7 +13,7 @@ import { damaged, misread, type Records, type TextList, titleOf } from './record
 import { exactScalars } from './scalars.js'
 import { asWritten } from './written.js'
 
-/** Characters of a YAML list: its document takes about 80 times as much memory. */
+/** The longest YAML list, in characters: its document takes about 80 times as much memory. */
 const maxYaml = 8 * 1024 * 1024
 const yamlHint = 'A YAML list is one sequence of mappings.'
 
@@ -34,7 +34,7 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const yaml = (await import('yaml')).default
   const reader = new RecordReader(given, mapping, { title: titleOf(list.name), isGeoJson: false })
   const lineCounter = new yaml.LineCounter()
-  const options = { lineCounter, merge: true, uniqueKeys: areSame, logLevel: 'error' } as const
+  const options = { lineCounter, merge: true, uniqueKeys: areSameKeys, logLevel: 'error' } as const
   const documents = yaml.parseAllDocuments(await whole(list), options)
   const records: (Location | Malformed)[] = []
   const places: string[] = []
@@ -60,9 +60,9 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   yield { records, position: (index) => places[index] ?? '' }
 }
 
-/** Of a whole document, as of a configuration: more aliases are meant to fill the memory. */
+/** For a whole document, as for a configuration: more aliases are an attack on the memory. */
 const maxAliases = { maxAliasCount: 100_000 }
-/** What reads the parts of a document that is checked: it finds the target of each alias once. */
+/** For converting parts of a checked document: the target of each alias is looked up once. */
 const contextOf = (doc: Document.Parsed) => ({
   anchors: new Map(),
   doc,
@@ -72,12 +72,12 @@ const contextOf = (doc: Document.Parsed) => ({
   maxAliasCount: -1,
 })
 
-/** Throws where it isn't YAML, or is YAML that can't be read. */
+/** Throws if it isn't valid YAML. */
 function check(document: Document.Parsed, name: string): void {
   const [error] = document.errors
   try {
     if (error) throw error
-    // Finds what holds itself, too.
+    // Also fails if a part contains itself.
     JSON.stringify(document.toJS(maxAliases))
   } catch (thrown) {
     const { message } = toError(thrown)
@@ -89,11 +89,11 @@ function check(document: Document.Parsed, name: string): void {
   }
 }
 
-/** Numbers that YAML writes in more ways than one: 1.50, 0x1F, 1e3. */
+/** Numbers that JavaScript would write differently: 1.50, 0x1F, 1e3. */
 function oddIn(node: Node, context: ReturnType<typeof contextOf>, { visit }: Yaml): Pick<Item, 'odd' | 'texts'> {
   const odd: { scalar: Scalar; number: unknown; source: string }[] = []
   const seen = new Set<unknown>()
-  const look = (part: Node): void => {
+  const collect = (part: Node): void => {
     if (seen.has(part)) return
     seen.add(part)
     visit(part, {
@@ -104,11 +104,11 @@ function oddIn(node: Node, context: ReturnType<typeof contextOf>, { visit }: Yam
       },
       Alias(_, alias) {
         const target = alias.resolve(context.doc, context)
-        if (target) look(target)
+        if (target) collect(target)
       },
     })
   }
-  look(node)
+  collect(node)
   return {
     odd: odd.map(({ source }) => source),
     texts() {
@@ -120,8 +120,8 @@ function oddIn(node: Node, context: ReturnType<typeof contextOf>, { visit }: Yam
   }
 }
 
-/** Whether two keys are one: 0012 and 12 aren't, though both are the number 12. */
-const areSame = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b)
+/** Whether two keys are equal: 0012 and 12 aren't, though both are the number 12. */
+const areSameKeys = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b)
 
 function keyOf(node: unknown): unknown {
   const { source, value }: { source?: unknown; value?: unknown } = Object(node)
@@ -201,7 +201,7 @@ function wrongLayout(name: string): never {
   throw damaged(name, 'has no object of columns', 'Correct source.layout or source.items.')
 }
 
-/** The records of a mapping: of the one list in it, or the mapping itself. */
+/** The records of a mapping: those of the one list in it, or the mapping itself. */
 function inMap(
   contents: YAMLMap,
   value: unknown,
@@ -213,10 +213,10 @@ function inMap(
   const held = new Map<string, Held>()
   for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
   const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
-  // A single place may have an empty list in it.
+  // A single place may contain an empty list.
   if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
   const node: unknown = contents.items.find(({ key }) => String(key) === path)?.value
-  if (path !== undefined && typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items)) {
+  if (path !== undefined && isObject(node) && 'items' in node && Array.isArray(node.items)) {
     mustBeWhole(value, node.items.length, { list: list.name, path }, given)
     return node.items.map((item: unknown) => itemOf(item))
   }

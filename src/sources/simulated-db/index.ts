@@ -1,4 +1,4 @@
-/** A database of places that doesn't exist: for trying owm, for tests and for benchmarks. */
+/** A simulated database of places, for trying owm, for tests and for benchmarks. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { TransientError } from '../../errors/index.js'
@@ -7,7 +7,7 @@ import { mix } from './mix.js'
 import { placesOf } from './places.js'
 
 const probability = z.number().min(0).max(1).default(0)
-/** Changes how the locations come, and none of them. */
+/** These options change how the locations arrive, but no location. */
 const trouble = { keepsCheckpoint: true }
 const options = z.strictObject({
   count: z.number().int().min(0).default(1_000).describe('how many locations there are'),
@@ -38,7 +38,7 @@ export default defineSource({
     let queries = 0
     const chance = (number: number, what: number, rate: number): boolean =>
       rate > 0 && mix(number, seed + what) / 2 ** 32 < rate
-    // The first row is a good one, so that there is one to repeat.
+    // The first row is valid, so that there is one to repeat.
     const repeats = (number: number): boolean => number > 0 && chance(number, 11, duplicateRate)
     const isInvalid = (number: number): boolean => number > 0 && chance(number, 12, invalidRate)
 

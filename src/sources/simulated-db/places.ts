@@ -5,8 +5,7 @@ import { mix } from './mix.js'
 import { african, asian, english, french, german, indian, slavic, spanish, type Tongue } from './tongues.js'
 
 /**
- * Country, its middle (degrees), how far its towns spread around that (degrees), how it names them: the most
- * populous first.
+ * Country, its centre and the spread of its towns around it (degrees), and how it names them: the most populous first.
  */
 const countries: readonly (readonly [
   country: string,
@@ -87,7 +86,7 @@ export function placesOf(seed: number): (number: number) => Location {
   }
 }
 
-/** `slots` numbers below `count`: 0 stands there most often, 1 half as often, 2 a third. */
+/** `slots` numbers below `count`: 0 is the most frequent, 1 half as frequent, 2 a third. */
 function zipf(count: number, slots: number): Uint16Array {
   const total = sumOf(
     Array.from({ length: count }, (_, rank) => 1 / (rank + 1)),

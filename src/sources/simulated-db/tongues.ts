@@ -1,17 +1,16 @@
 /** Made-up names of towns. */
 
 /**
- * How a language makes names of places. In ASCII: other letters make a whole run cost half as much again, and
- * benchmarks read these.
+ * How a language forms names of places. In ASCII only: other letters would make a benchmark's run half as long again.
  */
 export interface Tongue {
-  /** 8 words that stand before some of them. */
+  /** 8 words that precede some of them. */
   readonly before: readonly string[]
   /** The name of a number from 0 to 2,047. */
   name(number: number): string
 }
 
-/** Out of 8 words before, and of 16 beginnings, 8 middles and 16 ends; `_` is a space and `-` alone is nothing. */
+/** From 8 words before a name, 16 beginnings, 8 middles and 16 ends; `_` is a space and `-` alone is nothing. */
 function tongue(before: string, first: string, middle: string, last: string): Tongue {
   const words = (list: string): string[] => list.split(' ').map((word) => (word === '-' ? '' : word.replace('_', ' ')))
   const [begin, inner, end] = [words(first), words(middle), words(last)]

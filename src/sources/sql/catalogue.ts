@@ -1,4 +1,4 @@
-/** The tables of a database, for whoever writes a configuration. Reads only. */
+/** The tables of a database, for a configuration to choose from. Reads only. */
 import * as z from 'zod'
 import { Connection } from './connection.js'
 import { dialectOf } from './dialect/index.js'
@@ -9,16 +9,16 @@ export { options } from './options.js'
 
 export interface Column {
   readonly name: string
-  /** The name as SQL wants it: in quotes where it needs them. */
+  /** The name in SQL: quoted if necessary. */
   readonly sql: string
   readonly type: string
-  /** The place in the primary key; null outside of it. */
+  /** Its position in the primary key; null if it isn't part of it. */
   readonly keyAt: number | null
 }
 
 export interface Table {
   readonly schema: string
-  /** As one calls it: `stations`, or with its schema `geo.stations`. */
+  /** `stations`, or with its schema `geo.stations`. */
   readonly name: string
   readonly sql: string
   readonly columns: readonly Column[]

@@ -1,8 +1,8 @@
 /**
- * The checkpoint: the columns of the key, the last key that was read, what ordered it, how many rows were read, and of
- * which file.
+ * The checkpoint: the key's columns, the last key that was read, a digest of its ordering, how many rows were read, and
+ * of which file.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
@@ -21,19 +21,19 @@ export const checkpointOf = (key: readonly string[], point: Omit<Point, 'key'>):
   JSON.stringify({ key, ...point })
 
 /**
- * A digest of what orders the keys; undefined where the database doesn't tell. Throws ResumePointError where it was
- * another before: along another order, rows would be left out.
+ * A digest of the keys' types and collations; unchanged if the database doesn't give them. Throws ResumePointError if
+ * it differs from the one before: in another order, rows would be skipped.
  */
-export function sameOrdering(told: unknown, before: string | undefined): string | undefined {
-  if (typeof told !== 'string') return before
-  const ordering = createHash('sha256').update(told).digest('hex').slice(0, 16)
+export function sameOrdering(described: unknown, before: string | undefined): string | undefined {
+  if (typeof described !== 'string') return before
+  const ordering = hash('sha256', described).slice(0, 16)
   if (before !== undefined && before !== ordering) throw foreignKey('its type or its collation has changed')
   return ordering
 }
 
 /**
- * The file that is read; undefined for a server's tables. Throws ResumePointError where it was another one before: what
- * that one didn't have may stand before the last key.
+ * The file that is read; undefined for a server's tables. Throws ResumePointError if it was another one before: the new
+ * file may have rows before the last key that the old one lacked.
  */
 export function sameFile(now: string | undefined, before: string | undefined): string | undefined {
   if (now !== undefined && before !== undefined && now !== before)
@@ -41,7 +41,7 @@ export function sameFile(now: string | undefined, before: string | undefined): s
   return now
 }
 
-/** What a checkpoint says. Throws ResumePointError where the checkpoint belongs to another key. */
+/** Parses a checkpoint. Throws ResumePointError if it belongs to another key. */
 export function pointOf(resume: string, key: readonly string[]): Point {
   const point = schema
     .refine((point) => isDeepStrictEqual(point.key, key) && point.last.length === key.length)
@@ -50,7 +50,7 @@ export function pointOf(resume: string, key: readonly string[]): Point {
   return point.data
 }
 
-/** A last key that can't be one of this key: the list is read from its start. */
+/** The error for a last key that can't be one of this key: the list is read from its start. */
 export const foreignKey = (why: string): ResumePointError =>
   new ResumePointError(`the last key that was read doesn't fit this key: ${why}`)
 

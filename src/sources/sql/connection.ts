@@ -7,10 +7,10 @@ import type { Dialect, Target } from './dialect/dialect.js'
 import { classed, isTimeout, TooSlow } from './errors.js'
 import type { Statement } from './statements.js'
 
-/** This side waited long enough. */
+/** owm itself gave up waiting. */
 class Late extends TransientError {}
 
-/** Made when it's needed, and dropped after any failure: the next attempt makes a new one. */
+/** Opened when needed, and dropped after any failure: the next attempt opens a new one. */
 export class Connection {
   readonly #dialect: Dialect
   readonly #target: Target
@@ -27,31 +27,31 @@ export class Connection {
     this.#signal = signal
   }
 
-  /** What one statement gives, in a read-only transaction of its own. */
+  /** The rows of one statement, in a read-only transaction of its own. */
   async rows({ sql, values }: Statement): Promise<Record<string, unknown>[]> {
     return this.#read((runner) => runner.query(sql, values))
   }
 
-  /** The names of the columns that are read; undefined where nobody can tell, for there is no row. */
+  /** The names of the columns; undefined if the driver can't tell without a row. */
   async columns(): Promise<readonly string[] | undefined> {
     return this.#read((runner) => this.#dialect.columns(runner, `SELECT q.* FROM ${this.#target.from}`))
   }
 
-  async #read<T>(ask: (runner: QueryRunner) => Promise<T>): Promise<T> {
+  async #read<T>(query: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const { begin } = this.#dialect
     try {
       const runner = this.#runner ?? (await this.#connect())
       if (begin) await this.#statement(runner.query(begin))
-      const found = await this.#statement(ask(runner))
+      const result = await this.#statement(query(runner))
       if (begin) await this.#statement(runner.query('COMMIT'))
-      return found
+      return result
     } catch (error) {
       this.#drop()
       throw error instanceof TooSlow ? error : classed(error, this.#dialect)
     }
   }
 
-  /** Waits for a statement. Throws TooSlow where the server ended it, or SQLite was not done in time. */
+  /** Waits for a statement. Throws TooSlow if the server ended it, or SQLite wasn't done in time. */
   async #statement<T>(work: Promise<T>): Promise<T> {
     const { patienceMs, statementTimeoutMs } = this.#dialect
     const began = performance.now()

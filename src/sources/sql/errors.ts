@@ -1,4 +1,4 @@
-/** Errors of drivers and databases, as owm's classes. */
+/** Maps errors of drivers and databases to owm's classes. */
 import {
   certificateHint,
   driverErrorOf,
@@ -51,13 +51,13 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
 ]
 
-/** Whether a server ended a statement: for its time, or because somebody asked for it. */
+/** Whether the server ended a statement: it timed out, or was cancelled. */
 export function isTimeout(thrown: unknown): boolean {
   const error = driverErrorOf(thrown)
   return sqlStateOf(error) === '57014' || ('errno' in error && [1969, 3024].includes(Number(error.errno)))
 }
 
-/** A statement that took longer than the configuration allows: the next one would, too. */
+/** A statement took longer than the configuration allows: the next one would, too. */
 export class TooSlow extends ConfigurationError {
   constructor({ title, statementTimeoutMs }: Pick<Dialect, 'title' | 'statementTimeoutMs'>, cause: unknown) {
     super(`${title}: a statement took longer than ${statementTimeoutMs / 1000} s (source.statementTimeoutMs).`, {

@@ -1,12 +1,12 @@
 /**
- * The rows of a database: any table or query, in pages along a unique key.
+ * The rows of any table or query, in pages along a unique key.
  *
  * Every page is a short read-only transaction of its own: one snapshot for a long read would keep the server from
- * cleaning up behind everybody's writes, and a resumed run could not have it anyway. A row that stays, under the
- * same key, is given exactly once; one that comes in behind the read is for the next run.
+ * cleaning up old versions of rows, and a resumed run couldn't have it anyway. A row that keeps its key is read exactly
+ * once; one that is inserted before the current page is left to the next run.
  *
- * Keys are ordered, compared and written as text by the database alone: what JavaScript makes of a bigint, a
- * timestamp or a collation plays no part.
+ * Only the database orders, compares and formats keys: how JavaScript represents a bigint, a timestamp or a collation
+ * doesn't matter.
  */
 import { defineSource, type Source } from '../../plugin.js'
 import { Connection } from './connection.js'
@@ -18,7 +18,7 @@ import { targetOf } from './statements.js'
 export default defineSource({
   name: 'sql',
   description: 'a table or query of PostgreSQL, MySQL, MariaDB or SQLite, in pages along a unique key',
-  minLocations: 1, // a query that gives none is mostly a wrong one
+  minLocations: 1, // a query without rows is usually a wrong one
   options,
   async open(given, context): Promise<Source> {
     const settings: Settings = { ...given, key: [given.key].flat() }

@@ -31,7 +31,7 @@ export async function* read(
   let last: readonly string[] | undefined = point?.last
   let [ordering, count, file] = [point?.ordering, point?.rows ?? 0, point?.file]
   const columns = await attempt(() => columnsOf(table))
-  await attempt(() => hasNoNulls(table, key)).catch((error: unknown) => {
+  await attempt(() => mustHaveNoNulls(table, key)).catch((error: unknown) => {
     throw unknownKey(error, key, columns)
   })
   const reading: RowShape = { key, dialect, mapping }
@@ -40,7 +40,7 @@ export async function* read(
     signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
     const found = await attempt(() => pageAfter(table, last, limit, count, isFirst)).catch((error: unknown) => {
-      // 22, a data exception: 'Berlin' is no number, so the key was of another type when it was written.
+      // 22, a data exception: 'Berlin' is no number, so the key had another type when the checkpoint was written.
       if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
     })
@@ -59,7 +59,7 @@ export async function* read(
   mapping.judge(true)
 }
 
-/** Judges the columns, once one row is known. */
+/** Declares the columns, once a row is known. */
 function declare(mapping: Mapping, columns: readonly string[] | undefined, row: Row['record']): void {
   const names = columns ?? Object.keys(row)
   mapping.declare(
@@ -69,7 +69,7 @@ function declare(mapping: Mapping, columns: readonly string[] | undefined, row: 
   )
 }
 
-/** The names of a page's columns, in their order. Throws ResumePointError where the page before had others. */
+/** The names of a page's columns, in their order. Throws ResumePointError if the page before had others. */
 function sameNames(found: readonly Row[], before: readonly string[] | undefined): readonly string[] {
   const names = Object.keys(found[0]?.record ?? {})
   if (before === undefined || isDeepStrictEqual(names, before)) return names
@@ -95,7 +95,7 @@ function batchOf(rows: readonly Row[], reading: RowShape, resume: string): Locat
   }
 }
 
-/** The names of the columns. Throws ConfigurationError where two have the same, since the second would win. */
+/** The names of the columns. Throws ConfigurationError if two are the same, since the second would win. */
 async function columnsOf({ connection, dialect }: Table): Promise<readonly string[] | undefined> {
   const columns = await connection.columns()
   const twice = columns?.find((name, index) => columns.indexOf(name) < index)
@@ -110,7 +110,7 @@ const wrongKey = (key: readonly string[], { title }: Dialect, what: string): Con
     hint: 'Set source.key to a column, or a list of columns, that is unique and never NULL, such as the primary key.',
   })
 
-/** An error of the database, with the column that source.key may mean, where it is about one that isn't there. */
+/** Adds the columns, and the nearest one, to an error if source.key names a missing column. */
 function unknownKey(error: unknown, key: readonly string[], columns: readonly string[] = []): unknown {
   const wrong = key.find((name) => !columns.includes(name))
   if (!(error instanceof ConfigurationError) || wrong === undefined || columns.length === 0) return error
@@ -120,16 +120,16 @@ function unknownKey(error: unknown, key: readonly string[], columns: readonly st
   return new ConfigurationError(error.message, { hint, cause: error })
 }
 
-async function hasNoNulls({ dialect, target, connection }: Table, key: readonly string[]): Promise<void> {
+async function mustHaveNoNulls({ dialect, target, connection }: Table, key: readonly string[]): Promise<void> {
   const isNull = target.columns.map((column) => `${column} IS NULL`).join(' OR ')
-  const [lost] = await connection.rows(anyStatement(target, dialect, isNull))
-  if (lost) throw wrongKey(key, dialect, 'it is NULL in some rows')
+  const [withNull] = await connection.rows(anyStatement(target, dialect, isNull))
+  if (withNull) throw wrongKey(key, dialect, 'it is NULL in some rows')
 }
 
 /**
- * The page after a key, which that key's own row leads. Where most rows that were read are gone as the list ends, it is
- * being replaced: what has come back of it by now would be taken for the whole. Throws TransientError then, or
- * ResumePointError at the first page of a start: it may have been replaced long before that.
+ * The page after a key, beginning with that key's own row. If that row is gone on the last page, and so are most of the
+ * rows that were read, the table is being replaced: its rows so far would be taken for the whole list. Throws
+ * TransientError then, or ResumePointError on a start's first page: the table may have been replaced long before.
  */
 async function pageAfter(
   { dialect, target, connection }: Table,
@@ -140,7 +140,7 @@ async function pageAfter(
 ): Promise<Row[]> {
   const found = (await connection.rows(pageStatement(target, last, limit, dialect))).map(rowOf)
   if (!last || found.length === limit || found.some(({ isNew }) => !isNew)) return found
-  const half = Math.max(1, Math.ceil(before / 2)) // an older owm didn't note how many
+  const half = Math.max(1, Math.ceil(before / 2)) // older versions didn't store how many
   const [counted] = await connection.rows(countStatement(target, last, half, dialect))
   const left = Number(counted?.['n'])
   if (left >= half) return found
@@ -148,7 +148,7 @@ async function pageAfter(
   throw isFirst && left > 0 ? new ResumePointError(what) : new TransientError(`${dialect.title}: ${what}.`)
 }
 
-/** A page's rows without the one that led it. Throws ConfigurationError where two rows have one key. */
+/** A page's rows without the last one of the page before. Throws ConfigurationError if two rows have one key. */
 function newRows(
   found: readonly Row[],
   last: readonly string[] | undefined,

@@ -1,15 +1,15 @@
-/** The query for a table: its columns under owm's names. Pure. */
+/** Proposes a query for a table: its columns under owm's names. Pure. */
 import { likelyFor, needs } from '../fields/judge/likely.js'
 import { meaningsOf } from '../fields/names.js'
 import { synonyms } from '../fields/synonyms.js'
 import type { Column, Table } from './catalogue.js'
 
 export interface Proposal {
-  /** With `…` for what it lacks, and with a column of whose name that may be. */
+  /** For what the table lacks, a column that may hold it, or `…`. */
   readonly query: string
-  /** What the query's rows are told apart by; empty where nobody knows. */
+  /** What identifies a row of the query; empty if unknown. */
   readonly key: readonly string[]
-  /** Of latitude, longitude and city those that no column's name says. */
+  /** Those of latitude, longitude and city that no column is named for. */
   readonly lacks: readonly string[]
 }
 
@@ -19,10 +19,10 @@ interface Named {
   readonly as: string
 }
 
-/** Whether owm itself reads what is called so. */
+/** Whether owm reads a field of this name. */
 const isOwn = (name: string): boolean => Object.hasOwn(synonyms, name)
 
-/** Types whose values nobody wants in a task. */
+/** Types whose values are of no use in a task. */
 const unwanted = /^(geometry|geography|point|bytea|tsvector)$|blob|binary/i
 
 export function proposalFor({ sql, columns }: Table): Proposal {
@@ -39,7 +39,7 @@ export function proposalFor({ sql, columns }: Table): Proposal {
   return { query: `SELECT ${[...selected, ...missing].join(', ')} FROM ${sql}`, key: keyOf(named), lacks }
 }
 
-/** A column of the primary key alone is the id, where no other one is called so. */
+/** The only column of a primary key is the id, unless another one is called so. */
 function namesFor(columns: readonly Column[]): Named[] {
   const { meanings } = meaningsOf(
     columns.map(({ name }) => name),
@@ -58,12 +58,12 @@ function keyOf(named: readonly Named[]): string[] {
   const primary = named
     .filter(({ column }) => column.keyAt !== null)
     .sort((a, b) => Number(a.column.keyAt) - Number(b.column.keyAt))
-  // A view has no primary key; whether its id is unique, the first reading shows.
+  // A view has no primary key; the first read will show whether its id is unique.
   const key = primary.length > 0 ? primary : named.filter(({ as }) => as === 'id')
   return key.map(({ as }) => as)
 }
 
-/** SQL for what no column is called. */
+/** SQL for a field that no column is named for. */
 function guessFor(needed: string, free: readonly Column[]): string {
   const geometry = free.find(({ type }) => /^geo(metry|graphy)$/.test(type))
   if (geometry && needed !== 'city')

@@ -10,7 +10,7 @@ export interface Row {
   readonly record: Readonly<Record<string, unknown>>
   /** The key's columns, written as text. */
   readonly key: readonly string[]
-  /** What orders the key, where the database tells. */
+  /** The key's type and collation, if the database gives them. */
   readonly ordering: unknown
   /** False for the last row of the page before, and for any other that has the same key. */
   readonly isNew: boolean
@@ -21,25 +21,25 @@ export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
   const key: string[] = []
   for (const [column, value] of Object.entries(raw))
     if (column.startsWith(keyPrefix)) key.push(String(value))
-    else if (column !== isNewColumn && column !== orderingColumn) record[column] = marked(value)
+    else if (column !== isNewColumn && column !== orderingColumn) record[column] = markedBytes(value)
   return { record, key, ordering: raw[orderingColumn], isNew: Boolean(Number(raw[isNewColumn])) }
 }
 
 export function positionOf({ record, key }: Row, columns: readonly string[], { wholeNumber }: Dialect): string {
-  const shown = (value: unknown, exact = ''): unknown => {
-    // A list or an object, such as one of jsonb, is shown as the database writes it.
+  const keyPart = (value: unknown, exact = ''): unknown => {
+    // A list or an object, as of jsonb, is shown as the database writes it.
     if (typeof value === 'object' && !(value instanceof HexBytes)) return exact
     return (value === undefined || isRounded(value) ? wholeNumber?.(exact) : undefined) ?? value ?? exact
   }
-  return columns.map((column, index) => `${column} = ${shown(record[column], key[index])}`).join(', ')
+  return columns.map((column, index) => `${column} = ${keyPart(record[column], key[index])}`).join(', ')
 }
 
-/** A whole number beyond 2^53, of which a driver has lost digits. */
+/** A whole number beyond 2^53, which a driver has rounded. */
 const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
 
-/** Bytes, for which a driver gives a Buffer, are told from text from here on. */
-function marked(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(marked)
+/** Marks binary values, which drivers give as Buffers, so that they aren't taken for text. */
+function markedBytes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(markedBytes)
   if (!Buffer.isBuffer(value)) return value
   return value.length === 0 ? '' : new HexBytes(value)
 }
@@ -51,7 +51,7 @@ export interface RowShape {
   readonly mapping: Mapping
 }
 
-/** A row's location; undefined where it has no value at all. */
+/** A row's location; undefined if it has no value at all. */
 export function locationOf(
   { record, key }: Row,
   { key: columns, dialect, mapping }: RowShape,

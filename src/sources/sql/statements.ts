@@ -2,12 +2,12 @@
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
 
-/** A semicolon that ends a query, and comments behind it. */
+/** A semicolon at the end of a query, and comments after it. */
 const end = /;(?:[\s;]|--[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*$|\s+$/
 
 export function targetOf({ table, schema, query, key }: Settings, { quoted }: Dialect): Target {
   const path = schema === undefined ? (table ?? '').split('.') : [schema, table ?? '']
-  // On a line of its own, the bracket doesn't fall to a comment.
+  // The bracket is on a line of its own: a comment may end the query.
   const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${query.replace(end, '')}\n)`
   return {
     from: `${from} AS q`,
@@ -21,8 +21,8 @@ export interface Statement {
 }
 
 /**
- * A page from the last key on, that one included: if more than one row turns out to have it, a page border went
- * through them, and what lies behind it would be lost without a word.
+ * A page that begins with the last key: if several rows have that key, a page ended between them, and the others would
+ * be lost silently.
  */
 export function pageStatement(
   { from, columns }: Target,
@@ -48,13 +48,13 @@ export function pageStatement(
   return { sql: `SELECT ${selected.join(', ')} FROM ${from} ${where}${order}`, values }
 }
 
-/** Whether there is any row, or one like this. */
+/** Whether there is any row, or one that meets the condition. */
 export function anyStatement({ from }: Target, dialect: Dialect, condition = '1 = 1'): Statement {
   const values: unknown[] = []
   return { sql: `SELECT 1 FROM ${from} WHERE ${condition} LIMIT ${dialect.limit(1, values)}`, values }
 }
 
-/** How many rows there are up to a key, that one included: at most `limit`. */
+/** How many rows there are up to and including a key, at most `limit`. */
 export function countStatement(
   { from, columns }: Target,
   last: readonly string[],
@@ -68,7 +68,7 @@ export function countStatement(
   return { sql: `SELECT COUNT(*) AS n FROM (${rows}) AS q`, values }
 }
 
-/** Names that no column of anybody's has. */
+/** Names that no real column has. */
 export const keyPrefix = 'owm: key '
 export const orderingColumn = 'owm: ordering'
 export const isNewColumn = 'owm: is new'

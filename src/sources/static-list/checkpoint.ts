@@ -1,12 +1,12 @@
-/** Batches with their checkpoints: how many records were read, of which version of the list. */
+/** Batches and their checkpoints: how many records were read, and of which version of the list. */
 import { ResumePointError } from '../../errors/index.js'
 import type { LocationBatch } from '../../plugin.js'
 import type { Records } from '../formats/records.js'
 
-/** Records a batch: few enough to stay flat, enough to cost nothing. */
+/** Records per batch: few enough for little memory, enough to make a batch's cost negligible. */
 const batchSize = 500
 
-/** Cuts chunks into batches, from a checkpoint on. */
+/** Cuts chunks into batches, starting at a checkpoint. */
 export async function* inBatches(
   chunks: AsyncIterable<Records>,
   resume: string | undefined,

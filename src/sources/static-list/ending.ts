@@ -1,18 +1,18 @@
-/** The end of a list: whether it is one, or where a program or a transfer broke off. */
+/** Whether a list ends properly, or was cut off by a failed program or transfer. */
 import type { Location, Malformed } from '../../plugin.js'
 import { brokenIn, damaged } from '../formats/records.js'
 import { errorIn, errorInLastComment } from '../signs/ending.js'
 import type { List } from './file.js'
 import type { Options } from './options.js'
 
-/** Characters at the end of a list that are kept. */
+/** How many characters of a list's end are kept. */
 const tailLength = 1_000
 
 const hint = 'Fetch the list again, or correct its end if it is whole; what stands before that was read.'
 
-/** A list, and what looks at its last record once all of it was read: throws ConfigurationError where it breaks off. */
+/** A list, and the check of its last record once all of it was read: throws ConfigurationError if it is cut off. */
 export function endingOf(list: List, given: Options): { list: List; check(last: Location | Malformed): void } {
-  // What is between brackets has an end of its own.
+  // Formats with brackets show their end themselves; YAML is read as a whole.
   const isLines = !['json', 'geojson', 'yaml'].includes(list.format)
   let tail = ''
   async function* text(): AsyncGenerator<string> {

@@ -22,16 +22,16 @@ const endings: Readonly<Record<string, Format>> = {
   yml: 'yaml',
 }
 
-/** A list with a version, so that half of one and half of another is noticed. */
+/** A list with a version, so that a change during the reading is noticed. */
 export interface List extends TextList {
-  /** Another text once the list has been changed. */
+  /** Differs once the list has been changed. */
   version(): Promise<string>
-  /** The checkpoint; throws ResumePointError where reading can't go on anywhere. */
+  /** The checkpoint; throws ResumePointError if the list can only be read from its start. */
   resumable(resume: string | undefined): string | undefined
 }
 
-/** Throws TransientError where the list isn't the version any more that was read. */
-export async function unchanged(list: List, version: string): Promise<void> {
+/** Throws TransientError if the list is no longer the version that was read. */
+export async function mustBeUnchanged(list: List, version: string): Promise<void> {
   const now = await list.version().catch(() => 'gone')
   if (now !== version)
     throw new TransientError(`The list ${list.name} was changed while it was read.`, {
@@ -40,7 +40,7 @@ export async function unchanged(list: List, version: string): Promise<void> {
 }
 
 export async function fileList(given: Options, path: string, signal: AbortSignal): Promise<List> {
-  await readable(path)
+  await mustBeReadable(path)
   const plain = path.replace(/\.gz$/i, '')
   const format = given.format ?? endings[extname(plain).slice(1).toLowerCase()]
   if (format === undefined)
@@ -57,11 +57,11 @@ export async function fileList(given: Options, path: string, signal: AbortSignal
   }
 }
 
-/** Bytes that tell what a file is. */
+/** How many bytes are read to recognise a file's type. */
 const headBytes = 4096
 
-/** Throws ConfigurationError where this is no file that can be read. */
-async function readable(path: string): Promise<void> {
+/** Throws ConfigurationError unless this is a file that can be read. */
+async function mustBeReadable(path: string): Promise<void> {
   const unreadable = (why: string, cause?: unknown): ConfigurationError =>
     new ConfigurationError(`The list ${path} can't be read: ${why}.`, {
       hint: 'Correct source.file; a relative path starts at the configuration file.',

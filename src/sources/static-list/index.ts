@@ -1,8 +1,8 @@
 /**
- * A list that somebody keeps: in the configuration itself, in a file, or on standard input.
+ * A static list: in the configuration itself, in a file, or on standard input.
  *
- * A list is a stream of bytes that becomes text and then, chunk by chunk, arrays of records. So memory doesn't
- * grow with its length (but for YAML, which is one document), and no record costs a step of an iterator.
+ * A list is a stream of bytes that becomes text and then, chunk by chunk, arrays of records. So memory doesn't grow
+ * with its length (except for YAML, which is one document), and no record costs an iterator's step.
  */
 import { resolve } from 'node:path'
 import { defineSource, type LocationBatch, type Logger, type Source } from '../../plugin.js'
@@ -15,7 +15,7 @@ import { type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
 import { inBatches } from './checkpoint.js'
 import { endingOf } from './ending.js'
-import { fileList, type List, unchanged } from './file.js'
+import { fileList, type List, mustBeUnchanged } from './file.js'
 import { judged } from './judged.js'
 import { type Options, options } from './options.js'
 import { standardInput } from './standard-input.js'
@@ -80,8 +80,8 @@ async function* read(
   try {
     yield* inBatches(chunks, list.resumable(resume), version)
   } catch (error) {
-    await unchanged(list, version)
+    await mustBeUnchanged(list, version)
     throw error
   }
-  await unchanged(list, version)
+  await mustBeUnchanged(list, version)
 }

@@ -1,12 +1,12 @@
-/** A list whose names are judged before its first records are given. */
+/** Checks the names of a list before its first records are yielded. */
 import type { Location, Malformed } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Records } from '../formats/records.js'
 
-/** Records that are held back until the names can be judged; a shorter list is judged at its end. */
-const enough = 20
+/** So many records are held back until the names can be checked; a shorter list is checked at its end. */
+const heldRecords = 20
 
-/** @param end asked at the end what is wrong with the last record there; throws where the list can't be whole */
+/** @param end is called with the last record, and throws if the list can't be whole */
 export async function* judged(
   chunks: AsyncIterable<Records>,
   mapping: Mapping,
@@ -25,13 +25,13 @@ export async function* judged(
       }
       held.push(chunk)
       count += chunk.records.length
-      if (count < enough) continue
+      if (count < heldRecords) continue
       mapping.judge(false)
       yield* held
       held = undefined
     }
   } catch (error) {
-    // What was read before a fault is given, of a short list, too.
+    // What was read before the fault is yielded, even of a short list.
     if (held) {
       mapping.judge(false)
       yield* held

@@ -33,8 +33,8 @@ export function standardInput(given: Options, signal: AbortSignal): List {
 }
 
 /**
- * What standard input gave, in a file that has no name any more: a start that finishes an earlier run before its
- * own reads the list twice.
+ * What was read from standard input, in an unlinked file: a start that finishes an earlier run before its own reads
+ * the list twice.
  */
 let kept: { file: FileHandle; isWhole: boolean } | undefined
 

@@ -2,41 +2,41 @@
 import { ConfigurationError } from '../../../errors/index.js'
 import { likelyFor } from '../../fields/judge/likely.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
-import { differ, named } from '../header.js'
+import { columnName, mustDiffer } from '../header.js'
 import { damaged, titleOf } from '../records.js'
 
 interface HeaderTerms {
   readonly list: string
   readonly mapping: Mapping
-  /** Behind a message: `, line 1`. */
+  /** Ends the message: `, line 1`. */
   readonly where: string
   /** The line of the header, from 1; undefined for source.header. */
   readonly line: number | undefined
-  /** The cells of the lines that follow, as far as they are known. */
+  /** The cells of the lines after it, as far as they are known. */
   readonly following: readonly (readonly string[])[]
 }
 
-/** Lines behind the first one among which a header is looked for, for a hint. */
-const enough = 40
+/** For a hint, so many lines after the first are searched for the header. */
+const linesToSearch = 40
 
-/** The columns that a header names. Throws ConfigurationError where they can't be those of a list of places. */
+/** The columns that a header names. Throws ConfigurationError if they can't be those of a list of places. */
 export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
   const { mapping, where, following } = terms
-  const names = header.map(named)
+  const names = header.map(columnName)
   if (names.some((name) => name.includes('\ufffd')))
     throw damaged(
       terms.list,
       `has a header that isn't valid in its encoding${where}: ${names.join(', ').slice(0, 200)}`,
       'Name its encoding in source.encoding, such as windows-1252.',
     )
-  differ(names, titleOf(terms.list), where)
+  mustDiffer(names, titleOf(terms.list), where)
   try {
     return mapping.declare(names, where, following[0])
   } catch (error) {
     if (!(error instanceof ConfigurationError) || terms.line === undefined) throw error
     const inHeader = `${error.hint ?? ''} Or name the columns with source.header if the file has no header.`
     throw new ConfigurationError(error.message, {
-      hint: lookBehind(header, terms) ?? spaced(header, terms) ?? inHeader,
+      hint: laterHeader(header, terms) ?? spacedColumns(header, terms) ?? inHeader,
       cause: error,
     })
   }
@@ -44,10 +44,10 @@ export function columnsOf(header: readonly string[], terms: HeaderTerms): Plan {
 
 const dashes = /^\s*[-=]+(\s+[-=]+)+\s*$/
 
-/** A hint where what seems one column are several with spaces between them. */
-function spaced([only = '', ...others]: readonly string[], terms: HeaderTerms): string | undefined {
+/** A hint if the only column is several, separated by spaces. */
+function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderTerms): string | undefined {
   const { mapping, line = 1 } = terms
-  const names = wordsOf(only)
+  const names = cellsOf(only)
   const isHeader =
     mapping.seemsPlace(Object.fromEntries(names.map((name) => [name, '']))) ||
     ['latitude', 'longitude'].every((axis) => likelyFor(axis, names) !== undefined)
@@ -56,8 +56,8 @@ function spaced([only = '', ...others]: readonly string[], terms: HeaderTerms): 
   const header = isRow ? ', and name the columns with source.header' : ''
   const following = terms.following.map((cells) => cells.join(',')).filter((row) => row.trim() !== '')
   const hasDashes = dashes.test(following[0] ?? '')
-  // Where names of places have spaces in them, too, only its place in the line tells where a column ends.
-  if (hasDashes || following.some((row) => wordsOf(row).length !== names.length)) {
+  // If names of places have spaces as well, only fixed positions show where a column ends.
+  if (hasDashes || following.some((row) => cellsOf(row).length !== names.length)) {
     const skipped = isRow ? '' : ` Its header is skipped with source.skipLines: ${hasDashes ? line + 1 : line}.`
     return (
       'Its columns seem to have fixed places in a line: cut them out there, as ' +
@@ -71,15 +71,15 @@ function spaced([only = '', ...others]: readonly string[], terms: HeaderTerms): 
   )
 }
 
-const wordsOf = (text: string): string[] => text.trim().split(/\s+/)
+const cellsOf = (text: string): string[] => text.trim().split(/\s+/)
 
-/** A hint where a later line looks like the header. */
-function lookBehind(
+/** A hint if a later line looks like the header. */
+function laterHeader(
   [first = '']: readonly string[],
   { mapping, line = 1, following }: HeaderTerms,
 ): string | undefined {
   const at = following
-    .slice(0, enough)
+    .slice(0, linesToSearch)
     .findIndex((cells) => mapping.seemsPlace(Object.fromEntries(cells.map((cell) => [cell, '']))))
   const mark = /^\s*(#|%|\/\/)/.exec(first)?.[1]
   if (at < 0) return undefined

@@ -40,7 +40,7 @@ export const csvOptions = {
 
 const schema = z.object(csvOptions)
 
-/** `quote` may be missing where nobody has parsed the options. */
+/** `quote` may be missing, if the options weren't parsed by this schema. */
 export type CsvOptions = FieldOptions &
   Omit<z.output<typeof schema>, 'quote'> & {
     readonly quote?: string | undefined

@@ -1,8 +1,8 @@
 /**
- * Lines of CSV become locations.
+ * Turns lines of CSV into locations.
  *
- * What stands between quotes is csv-parse's to read; where a record ends is found here, by counting quotes. So a
- * quote too many costs the line that it stands in, not all up to the next one, and lines without any cost little.
+ * Counting quotes shows where a record ends; csv-parse reads only records with quotes. So a stray quote costs its own
+ * line, not all lines up to the next quote, and lines without quotes are cheap.
  */
 import type { parse } from 'csv-parse/sync'
 import { type Location, Malformed } from '../../../plugin.js'
@@ -17,7 +17,7 @@ interface Dialect extends CsvOptions {
   readonly quote: string
   readonly escape: string
   readonly delimiter: string
-  /** In TSV a quote that encloses nothing is a character like any other, as GeoNames has it. */
+  /** In TSV a quote that encloses nothing is an ordinary character, as in GeoNames' lists. */
   readonly isTsv: boolean
 }
 
@@ -26,11 +26,11 @@ interface TableTerms {
   readonly given: Dialect
   readonly mapping: Mapping
   readonly parse: typeof parse
-  /** Lines before the first one. */
+  /** How many lines come before the first one. */
   readonly line: number
 }
 
-/** A header once more, whose columns are others; what they are is judged where the rows before it are known. */
+/** A second header with other columns; what that means depends on the rows before it. */
 class HeaderRow {
   readonly row: Malformed
   readonly isMoved: boolean
@@ -43,21 +43,21 @@ class HeaderRow {
 
 type Row = Location | Malformed | HeaderRow | undefined
 
-/** Where reading stands: a chunk that turns out to be damaged is read again from here. */
+/** The reader's state, from which a chunk that turns out to be damaged is read again. */
 interface State {
   columns: Plan | undefined
-  /** Whether a row, or a header that source.header replaces, was read. */
+  /** Whether a row was read, or a header that source.header replaces. */
   isBegun: boolean
   line: number
-  /** The lines of a record whose last quote is still open, and their characters. */
+  /** The lines of a record whose last quote is still open, and how many characters they have. */
   open: string[]
   size: number
-  /** Lines to read, from a place on. */
+  /** Lines to read, from the index `at` on. */
   waiting: readonly string[]
   at: number
 }
 
-/** Lines that are read in one go: what a quote that is never closed held up are too many to read without a pause. */
+/** How many lines are read at a time: those that an unclosed quote held up are too many to read without a pause. */
 const linesATurn = 2_000
 
 export class Table {
@@ -68,13 +68,13 @@ export class Table {
   #isOpen = false
   #rows: Row[] = []
   #lines: number[] = []
-  /** Records with quotes, and their places: they are read all at once, unless one of them is wrong. */
+  /** Records with quotes, and their indexes. They are parsed all at once, unless one of them is wrong. */
   #quoted: { at: number; record: string }[] | undefined
   #headers: Headers | undefined
-  /** Whether a row was given. */
+  /** Whether a row was yielded. */
   #hasRows = false
-  /** The end of what can be read. */
-  #other: OtherHeader | undefined
+  /** Set once a header with other columns ends the list. */
+  #otherHeader: OtherHeader | undefined
 
   constructor(terms: TableTerms) {
     const { given, mapping, name: list, line } = terms
@@ -113,7 +113,7 @@ export class Table {
     this.#begin([])
     work()
     if (!this.#readQuoted()) {
-      // One by one, to find which is wrong.
+      // One by one, to find the wrong one.
       this.#state = before
       this.#begin(undefined)
       work()
@@ -124,16 +124,16 @@ export class Table {
     const places = rows.every(isThere) ? lines : lines.filter((_, index) => isThere(rows[index]))
     const records = rows.filter(isThere)
     this.#hasRows ||= records.length > 0
-    yield { records, position: (index, field) => `line ${places[index]}${columnWords(field, columns)}` }
-    if (this.#other) throw this.#other
+    yield { records, position: (index, field) => `line ${places[index]}${columnInWords(field, columns)}` }
+    if (this.#otherHeader) throw this.#otherHeader
   }
 
-  /** The rows up to a header whose columns are others. Titles below the first header are a row that is rejected. */
+  /** The rows up to a header with other columns. Titles directly below the first header are rejected as a row. */
   #judged(): (Location | Malformed | undefined)[] {
     const rows: (Location | Malformed | undefined)[] = []
     for (const [index, row] of this.#rows.entries()) {
       if (row instanceof HeaderRow && (row.isMoved || this.#hasRows || rows.some((each) => each !== undefined))) {
-        this.#other = new OtherHeader(titleOf(this.#terms.name), row.row.value, `, line ${this.#lines[index]}`)
+        this.#otherHeader = new OtherHeader(titleOf(this.#terms.name), row.row.value, `, line ${this.#lines[index]}`)
         break
       }
       rows.push(row instanceof HeaderRow ? row.row : row)
@@ -147,7 +147,7 @@ export class Table {
     this.#quoted = quoted
   }
 
-  /** Reads the gathered records with quotes; false where one of them is wrong. */
+  /** Parses the gathered records with quotes; false if one of them is wrong. */
   #readQuoted(): boolean {
     const quoted = this.#quoted ?? []
     if (quoted.length === 0 || !this.#state.columns) return true
@@ -157,7 +157,7 @@ export class Table {
     return true
   }
 
-  /** Undefined where one of them can't be read. */
+  /** Undefined if one of them can't be parsed. */
   #cellsOf(records: readonly string[]): string[][] | undefined {
     const { delimiter, quote, escape: escaping } = this.#terms.given
     const options = { delimiter, quote, escape: escaping, record_delimiter: '\n', relax_column_count: true }
@@ -181,12 +181,12 @@ export class Table {
         const isLiteral = quotes % 2 === 1
         const following = state.columns ? [] : state.waiting.slice(state.at, state.at + 49)
         if (!this.#take(record, quotes > 0 && !isLiteral, state.line, following)) this.#reject(record, state.line)
-      } else this.#goOn(raw, quotes)
+      } else this.#addToOpen(raw, quotes)
     }
   }
 
-  /** Takes one more line of a record whose last quote is still open. */
-  #goOn(raw: string, quotes: number): void {
+  /** Adds a line to a record whose last quote is still open. */
+  #addToOpen(raw: string, quotes: number): void {
     const state = this.#state
     state.size = state.open.push(raw) === 1 ? raw.length : state.size + raw.length
     const isClosed = state.open.length > 1 && quotes % 2 === 1
@@ -196,14 +196,14 @@ export class Table {
     else this.#giveUpFirst()
   }
 
-  /** Whether a line of TSV with an odd number of quotes is whole all the same: no cell but the last may go on. */
+  /** Whether a line of TSV with an odd number of quotes is complete: only its last cell could go on. */
   #isLiteral(raw: string): boolean {
     if (!this.#terms.given.isTsv || !this.#state.columns) return false
     const cells = raw.split(this.#terms.given.delimiter)
     return cells.length === this.#state.columns.names.length && !cells.at(-1)?.startsWith(this.#terms.given.quote)
   }
 
-  /** Rejects the first of the open lines; the others are lines of their own. */
+  /** Rejects the first of the open lines; the others are read as records of their own. */
   #giveUpFirst(): void {
     const state = this.#state
     const [first = '', ...others] = state.open
@@ -214,7 +214,7 @@ export class Table {
     state.at = 0
   }
 
-  /** One whole record. False where it can't be read. */
+  /** Takes a complete record. False if it can't be parsed. */
   #take(record: string, hasQuotes: boolean, at: number, following: readonly string[] = []): boolean {
     const state = this.#state
     if (record.trim() === '') return true
@@ -289,17 +289,17 @@ export class Table {
   }
 }
 
-/** Whether a quote stands at one end, as where the value has the delimiter in it, or at both. */
+/** Whether a quote is at either end: at one only, if the value contains the delimiter. */
 const isQuoted = (cell: string, quote: string): boolean =>
   quote !== '' && (cell.startsWith(quote) || cell.endsWith(quote))
 
-/** Whether a row has the columns of the header but for what has no value, or no name: a delimiter at an end. */
+/** Whether row and header differ only by delimiters at the end: cells without a value, or columns without a name. */
 const isPadded = (cells: readonly string[], names: readonly string[]): boolean =>
   cells.slice(names.length).every((cell) => cell.trim() === '') &&
   names.slice(cells.length).every((name, at) => name === `column_${cells.length + at + 1}`)
 
-/** `, column "lat"` where a record is rejected for that column. */
-function columnWords(field: string | undefined, columns: Plan | undefined): string {
+/** `, column "lat"` if a record is rejected for that column. */
+function columnInWords(field: string | undefined, columns: Plan | undefined): string {
   const column = field === undefined ? -1 : (columns?.meanings.indexOf(field) ?? -1)
   return column < 0 ? '' : `, column "${columns?.names[column]}"`
 }

@@ -1,4 +1,4 @@
-/** The elements of one list in a JSON text, each as text: what is wrong in one costs no other. */
+/** The elements of one list in a JSON text, each as text: so an invalid one costs no other. */
 import { maxRecord } from '../records.js'
 import { Walker } from './walker.js'
 
@@ -13,16 +13,16 @@ export interface Element {
 export class Elements extends Walker {
   readonly #path: readonly string[]
   readonly #isObject: boolean
-  /** How many brackets are open inside of the list; undefined outside. */
+  /** How many brackets are open within the list; undefined outside of it. */
   #depth: number | undefined
-  /** Where the element begins that is being read. */
+  /** Where the current element begins. */
   #start = 0
   #key: string | undefined
   #found: Element[] = []
-  /** Whether the list was there. */
+  /** Whether the text has the list. */
   isFound = false
   #around = ''
-  /** Where the text begins that stands around the list, and isn't in `around` yet. */
+  /** Where text around the list begins that isn't in `#around` yet; undefined within the list. */
   #outside: number | undefined = 0
 
   /**
@@ -47,7 +47,7 @@ export class Elements extends Walker {
     return this.#found
   }
 
-  /** The text without the list's elements; undefined where it is too long, or the list is all of it. */
+  /** The text without the list's elements; undefined if it is too long, or the list is all of it. */
   get around(): string | undefined {
     return this.#path.length > 0 && this.#around.length <= maxRecord ? this.#around : undefined
   }
@@ -58,13 +58,13 @@ export class Elements extends Walker {
     this.#outside = to
   }
 
-  /** Characters of the element that is being read. */
+  /** How many characters of the current element were read. */
   get pending(): number {
     return this.scanner.text.length
   }
 
   protected override opened(isArray: boolean, at: number): void {
-    if (this.#depth !== undefined || isArray === this.#isObject || !this.#isThere()) return
+    if (this.#depth !== undefined || isArray === this.#isObject || !this.#isList()) return
     this.isFound = true
     this.#keepAround(at + 1)
     this.#outside = undefined
@@ -72,8 +72,8 @@ export class Elements extends Walker {
     this.#begin(at + 1)
   }
 
-  /** Whether the bracket that was opened last is the list's. */
-  #isThere(): boolean {
+  /** Whether the bracket that was just opened is the list's. */
+  #isList(): boolean {
     const parents = this.stack.slice(0, -1)
     return parents.length === this.#path.length && parents.every(({ key }, index) => key === this.#path[index])
   }

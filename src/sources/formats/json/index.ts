@@ -27,7 +27,7 @@ export async function* readJson(list: TextList, given: JsonOptions, mapping: Map
   if (outline) checkTold(outline.told, title)
   if (given.layout === 'columns') return yield await inColumns(list, given, reader)
   const path = first.character === '[' ? undefined : pathOf(list, given, outline)
-  // A single place may have an empty list in it.
+  // A single place may contain an empty list.
   if (outline && (path === undefined || outline.arrays.get(path) === 'nothing')) {
     const one = await onlyRecord(list, reader, mapping)
     if (one) return yield one
@@ -50,7 +50,7 @@ async function notJson({ name }: TextList, { character, text }: First): Promise<
   return damaged(name, "isn't an array", isTable ? 'It looks like CSV: set source.format to csv (or tsv).' : jsonHint)
 }
 
-/** The first character that is no white space, and a text that begins before it. */
+/** The first character that isn't white space, and the whole text. */
 async function firstCharacter(list: TextList): Promise<First> {
   const text = merged(list.text(), joined, (head) => head.trim() !== '')
   const head = await text.next()
@@ -62,8 +62,7 @@ async function firstCharacter(list: TextList): Promise<First> {
 }
 
 /**
- * Where in an object the list is, '' for the object itself; undefined where it holds none. Throws where that isn't
- * sure.
+ * Where in an object the list is, '' for the object itself; undefined if it holds none. Throws if that is ambiguous.
  */
 function pathOf(list: TextList, { items, layout }: JsonOptions, outline: Outline | undefined): string | undefined {
   if (items !== undefined || layout === 'keyed') {
@@ -95,7 +94,7 @@ function checkTold(told: ReadonlyMap<string, string>, title: string): void {
 interface Where {
   readonly reader: RecordReader
   readonly title: string
-  /** Undefined where the list is the outermost value. */
+  /** Undefined if the list is the outermost value. */
   readonly path: string | undefined
   readonly text: AsyncGenerator<string>
 }
@@ -106,7 +105,7 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
   let total = 0
   for await (const chunk of where.text) {
     const all = orDamaged(list, () => found.feed(chunk))
-    if (total === 0) areObjects(all, list, given)
+    if (total === 0) mustBeObjects(all, list, given)
     checkTold(found.told, where.title)
     if (found.pending > maxRecord)
       throw damaged(
@@ -124,8 +123,8 @@ async function* elements(list: TextList, given: JsonOptions, where: Where): Asyn
     mustBeWhole(parsedOr(found.around, found.around), total, { list: list.name, path }, given)
 }
 
-/** Throws ConfigurationError where the first elements are all arrays, and nobody said that they would be. */
-function areObjects(all: readonly Element[], list: TextList, { layout }: JsonOptions): void {
+/** Throws ConfigurationError if the first elements are all arrays, and source.layout doesn't say so. */
+function mustBeObjects(all: readonly Element[], list: TextList, { layout }: JsonOptions): void {
   if (layout !== undefined || all.length === 0 || !all.every(({ text }) => text.startsWith('['))) return
   throw damaged(
     list.name,
@@ -142,7 +141,7 @@ function orDamaged<T>(list: TextList, work: () => T): T {
   }
 }
 
-/** Where a record stands: in its list, and in the text. */
+/** A record's place in its list, and in the text. */
 interface Place {
   readonly index: number
   readonly line: number
@@ -163,11 +162,11 @@ function* records(
     found.push(record)
     places.push({ index: total + index, line: element.line, key: element.key })
   })
-  yield { records: found, position: (index) => `${path}${inWords(places[index])}` }
+  yield { records: found, position: (index) => `${path}${placeInWords(places[index])}` }
   if (end) throw end
 }
 
-function inWords(place: Place | undefined): string {
+function placeInWords(place: Place | undefined): string {
   if (!place) return ''
   return `[${place.key === undefined ? place.index : JSON.stringify(place.key)}], line ${place.line}`
 }

@@ -1,4 +1,4 @@
-/** What a JSON object holds, for the list that has to be found in it. */
+/** What a JSON object holds, to find the list in it. */
 import type { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import { damaged, type TextList } from '../records.js'
@@ -12,17 +12,17 @@ export const jsonHint =
 export type Held = 'nothing' | 'objects' | 'arrays' | 'something else'
 
 export interface Outline {
-  /** The arrays by their paths; those inside of arrays are left out. */
+  /** The arrays by their paths, except those within arrays. */
   readonly arrays: ReadonlyMap<string, Held>
-  /** The paths of all objects, '' for the outermost one. */
+  /** How many members each object has, by its path; '' is the outermost one. */
   readonly objects: ReadonlyMap<string, number>
-  /** The objects of which every member is an object, by their paths: how many members. */
+  /** The same, for objects all of whose members are objects. */
   readonly keyed: ReadonlyMap<string, number>
   /** The texts of the outermost object's members `type`, `crs`, `spatialReference` and `transform`. */
   readonly told: ReadonlyMap<string, string>
 }
 
-/** Walks through a whole list, which must be one that can be read again. */
+/** Reads the whole list, which must be one that can be read again. */
 export async function outlineOf(list: TextList): Promise<Outline> {
   const outliner = new Outliner()
   try {
@@ -37,7 +37,7 @@ class Outliner extends Walker implements Outline {
   readonly arrays = new Map<string, Held>()
   readonly objects = new Map<string, number>()
   readonly keyed = new Map<string, number>()
-  /** Of each open bracket: its path, where source.items could name it, its members, and those that are objects. */
+  /** For each open bracket: its path, if source.items can name it, and how many members and objects it has. */
   readonly #open: { path: string | undefined; members: number; objects: number }[] = []
 
   feed(chunk: string): void {
@@ -77,13 +77,13 @@ class Outliner extends Walker implements Outline {
   }
 }
 
-/** The path of what stands under a key of `parent`; undefined where source.items couldn't name it. */
+/** The path of a key in `parent`; undefined if source.items can't name it. */
 function pathOf(parent: string | undefined, key: string): string | undefined {
   if (parent === undefined || /^$|[.*]/.test(key)) return undefined
   return parent === '' ? key : `${parent}.${key}`
 }
 
-/** The path of the one list that an object holds; undefined where it holds none. Throws where there are several. */
+/** The path of the one list that an object holds; undefined if it holds none. Throws if there are several. */
 export function onlyOne(
   found: ReadonlyMap<string, Held>,
   held: 'objects' | 'arrays',

@@ -1,28 +1,28 @@
-/** The structure of a JSON text, chunk by chunk: brackets, commas, keys. What stands between them isn't looked at. */
+/** The structure of a JSON text, chunk by chunk: brackets, commas and keys. What is between them isn't parsed. */
 
 const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
 
-/** What is told as it is found; `at` is a place in the scanner's text. */
+/** Is called for each of them; `at` is an index in the scanner's text. */
 export interface Visitor {
   open(isArray: boolean, at: number): void
   close(isArray: boolean, at: number): void
   comma(at: number): void
-  /** A string before a colon, as it is written between its quotes, and the colon's place. */
+  /** A string before a colon, as written between its quotes, and the colon's index. */
   key(written: string, at: number): void
 }
 
 export class Scanner {
-  /** What was scanned and may still be asked for. */
+  /** What was scanned and not dropped yet. */
   text = ''
-  /** Whether a value that is no bracket stood between the last two things that were told. */
+  /** Whether there was a string, number or literal between the last two calls of the visitor. */
   hasValue = false
-  /** Where the text is looked at next. */
+  /** Where scanning goes on. */
   #at = 0
   #isInString = false
-  /** The latest string, where it may still be a key. */
+  /** The latest string, while it may still be a key. */
   #string: { start: number; end: number } | undefined
-  /** A place, and its line, from 1. */
+  /** An index, and its line, from 1. */
   #counted = { at: 0, line: 1 }
 
   scan(chunk: string, visitor: Visitor): void {
@@ -44,7 +44,7 @@ export class Scanner {
         hasValue = true
       } else if (isStructural(code)) {
         this.hasValue = hasValue
-        this.#tell(code, at, visitor)
+        this.#visit(code, at, visitor)
         hasValue = false
       } else if (code > 0x20) hasValue = true
     }
@@ -52,7 +52,7 @@ export class Scanner {
     this.hasValue = hasValue
   }
 
-  #tell(code: number, at: number, visitor: Visitor): void {
+  #visit(code: number, at: number, visitor: Visitor): void {
     if (code === comma) visitor.comma(at)
     else if (code === colon) visitor.key(this.text.slice(this.#string?.start, this.#string?.end), at)
     else if (code === openBrace || code === openBracket) visitor.open(code === openBracket, at)
@@ -60,7 +60,7 @@ export class Scanner {
     this.#string = undefined
   }
 
-  /** Lets go of the text before a place, but for a string that may be a key; says how much that was. */
+  /** Drops the text before an index, except a string that may be a key; returns how much that was. */
   drop(before: number): number {
     const to = Math.min(before, this.#string?.start ?? before, this.text.length)
     this.lineAt(to)
@@ -71,13 +71,13 @@ export class Scanner {
     return to
   }
 
-  /** The line of a place; places are asked for in their order. */
-  lineAt(place: number): number {
+  /** The line of an index; indexes must be asked for in ascending order. */
+  lineAt(index: number): number {
     const counted = this.#counted
-    if (place < counted.at) return counted.line
-    for (let at = this.text.indexOf('\n', counted.at); at >= 0 && at < place; at = this.text.indexOf('\n', at + 1))
+    if (index < counted.at) return counted.line
+    for (let at = this.text.indexOf('\n', counted.at); at >= 0 && at < index; at = this.text.indexOf('\n', at + 1))
       counted.line++
-    counted.at = place
+    counted.at = index
     return counted.line
   }
 }

@@ -1,15 +1,15 @@
-/** A walk through the structure of a JSON text: what is open, under which keys. */
+/** Follows the structure of a JSON text: which brackets are open, under which keys. */
 import { Scanner, type Visitor } from './scan.js'
 
-/** Members of the outermost object that say how the others are to be read. */
-const telling = new Set(['type', 'crs', 'spatialReference', 'transform'])
+/** Members of the outermost object that say how to read the others. */
+const tellingKeys = new Set(['type', 'crs', 'spatialReference', 'transform'])
 
-/** The text is no JSON. */
+/** The text isn't JSON. */
 export class Unstructured extends Error {}
 
 export abstract class Walker implements Visitor {
   protected readonly scanner = new Scanner()
-  /** For each open bracket, the outermost first: its kind, and the key under which it last went on. */
+  /** For each open bracket, the outermost first: its kind, and the latest key in it. */
   protected readonly stack: { isArray: boolean; key: string | undefined }[] = []
   /** The values of telling members, as text. */
   readonly told = new Map<string, string>()
@@ -18,14 +18,14 @@ export abstract class Walker implements Visitor {
   /** Where the outermost value ended. */
   #end: number | undefined
 
-  /** Throws Unstructured for what is no JSON. */
+  /** Throws Unstructured for text that isn't JSON. */
   protected walk(chunk: string): void {
     this.scanner.scan(chunk, this)
     if (this.#end !== undefined && this.scanner.text.slice(this.#end).trim() !== '')
       throw new Unstructured(`goes on behind its end, line ${this.scanner.lineAt(this.#end)}`)
   }
 
-  /** Lets go of the text before a place, where nothing else needs it; says how much that was. */
+  /** Drops the text before an index, as far as nothing else needs it; returns how much that was. */
   protected drop(before: number): number {
     const dropped = this.scanner.drop(Math.min(before, this.#telling?.from ?? before))
     if (this.#telling) this.#telling.from -= dropped
@@ -47,13 +47,13 @@ export abstract class Walker implements Visitor {
     if (this.stack.at(-1)?.isArray !== isArray)
       throw new Unstructured(`isn't valid JSON, line ${this.scanner.lineAt(at)}: a bracket doesn't fit`)
     this.closing(at)
-    if (this.stack.length === 1) this.#tell(at)
+    if (this.stack.length === 1) this.#keepTold(at)
     this.stack.pop()
     if (this.stack.length === 0) this.#end = at + 1
   }
 
   comma(at: number): void {
-    if (this.stack.length === 1) this.#tell(at)
+    if (this.stack.length === 1) this.#keepTold(at)
     this.separated(at)
   }
 
@@ -61,7 +61,7 @@ export abstract class Walker implements Visitor {
     const top = this.stack.at(-1)
     if (!top || top.isArray) return
     top.key = unescaped(written)
-    if (this.stack.length === 1 && telling.has(top.key)) this.#telling = { key: top.key, from: at + 1 }
+    if (this.stack.length === 1 && tellingKeys.has(top.key)) this.#telling = { key: top.key, from: at + 1 }
     this.member(top.key, at)
   }
 
@@ -70,7 +70,7 @@ export abstract class Walker implements Visitor {
   protected separated(_at: number): void {}
   protected member(_key: string, _at: number): void {}
 
-  #tell(at: number): void {
+  #keepTold(at: number): void {
     const open = this.#telling
     if (!open) return
     this.told.set(open.key, this.scanner.text.slice(open.from, at).trim())

@@ -1,4 +1,4 @@
-/** JSON that is read as a whole: a single place, or a list that is laid out in columns. */
+/** JSON that is read as a whole: a single place, or a list in columns. */
 import { toError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
@@ -11,10 +11,10 @@ import { damaged, maxRecord, type Records, type TextList } from '../records.js'
 import type { JsonOptions } from './index.js'
 import { jsonHint, type Outline } from './outline.js'
 
-/** Characters of a list that is laid out in columns. */
+/** The longest list in columns, in characters. */
 const maxColumns = 64 * 1024 * 1024
 
-/** The one place that a list is; undefined where it is none. */
+/** The place, if the document is a single one. */
 export async function onlyRecord(list: TextList, reader: RecordReader, mapping: Mapping): Promise<Records | undefined> {
   const value = await whole(list, maxRecord)
   if (!isTree(value) || !(value['type'] === 'Feature' || mapping.seemsPlace(value))) return undefined
@@ -22,7 +22,7 @@ export async function onlyRecord(list: TextList, reader: RecordReader, mapping: 
   return { records: record === undefined ? [] : [record], position: () => 'line 1' }
 }
 
-/** A list that is one object, with the option that reads it, if there is one. */
+/** The error for an object without a list, with the option that would read it, if any. */
 export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapping: Mapping): Promise<Error> {
   const document = await whole(list, maxRecord)
   const refusal = refusalIn(document)
@@ -44,7 +44,7 @@ export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapp
   return damaged(list.name, "isn't an array, and holds no array of objects", hint)
 }
 
-/** The records of a list that is laid out in columns, at `items` or as a whole. */
+/** The records of a list in columns, at `items` or as a whole. */
 export async function inColumns(list: TextList, given: JsonOptions, reader: RecordReader): Promise<Records> {
   const { items } = given
   const document = await whole(list, maxColumns)

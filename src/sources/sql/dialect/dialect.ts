@@ -1,44 +1,44 @@
-/** What one kind of database does differently from the others. */
+/** How one kind of database differs from the others. */
 import type { DataSourceOptions, QueryRunner } from 'typeorm'
 
 export interface Dialect {
-  /** For messages: neither user nor password. */
+  /** For messages: without user and password. */
   readonly title: string
   readonly options: DataSourceOptions
   quoted(name: string): string
-  /** Makes a new connection ready. */
+  /** Sets up a new connection. */
   prepare(runner: QueryRunner, target: Target): Promise<unknown>
-  /** What tells the file that the connection reads from one that replaces it. */
+  /** Identifies the file that the connection reads, even if another replaces it under the same name. */
   file?(): string | undefined
   /**
-   * The names of the columns that are read, in their order, two of the same name included. Where the driver tells
-   * them only with a row: undefined where there is none.
+   * The names of the columns in their order, including two of the same name. Undefined if the driver gives them only
+   * with a row, and there is none.
    */
   columns(runner: QueryRunner, sql: string): Promise<readonly string[] | undefined>
   /**
    * SQL that lists the columns of the tables and views that this user may read, in their order: `schema_name`,
-   * `table_name`, `is_visible` (whether the table's own name finds it), `table_sql` and `column_sql` (quoted where SQL
-   * wants it), `column_name`, `type_name`, `key_at` (the place in the primary key, or NULL).
+   * `table_name`, `is_visible` (whether the table is found without its schema), `table_sql` and `column_sql` (quoted if
+   * necessary), `column_name`, `type_name`, `key_at` (the position in the primary key, or NULL).
    */
   readonly catalogue: string
-  /** Opens a page's transaction, where not all of the connection's are read-only. */
+  /** Opens a page's transaction, unless all of the connection's are read-only. */
   readonly begin?: string
-  /** SQL that writes the key's column number `index` as text, nothing lost. */
+  /** SQL that writes column `index` of the key as text, without loss. */
   written(column: string, index: number): string
-  /** SQL for the value that was written so; throws ResumePointError where it can't have been. */
+  /** SQL for a value from that text; throws ResumePointError if it can't be one. */
   literal(text: string, index: number, values: unknown[]): string
-  /** SQL for a text that changes with what orders the key: its type and collation. Not every database tells. */
+  /** SQL for a text that changes with the key's order, that is its type and collation. Not every database has it. */
   ordering?(target: Target, values: unknown[]): string
   limit(rows: number, values: unknown[]): string
-  /** Whether `(a, b) > (1, 2)` makes use of an index. */
+  /** Whether `(a, b) > (1, 2)` uses an index. */
   readonly comparesTuples: boolean
-  /** Where a driver rounds whole numbers beyond 2^53: the one that was written so. */
+  /** For drivers that round whole numbers beyond 2^53: the exact one, from the key's text. */
   wholeNumber?(written: string): string | undefined
-  /** Ends what the driver's connection is at. */
+  /** Aborts the statement that the driver's connection is running. */
   cut(raw: { destroy?(): void; stream?: { destroy(): void }; interrupt?(): void }): void
   /** Milliseconds after which a statement is too slow. */
   readonly statementTimeoutMs: number
-  /** Milliseconds that this side waits for a statement. */
+  /** Milliseconds that owm waits for a statement. */
   readonly patienceMs: number
 }
 

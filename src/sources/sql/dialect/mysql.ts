@@ -13,13 +13,13 @@ interface MysqlField {
   readonly flags: number
   readonly characterSet: number
 }
-/** TypeORM passes on the rows alone. */
+/** The driver's own query: TypeORM's gives the rows only, not the fields. */
 type MysqlQuery = (
   sql: string,
   done: (error: Error | null, rows: unknown, fields: readonly MysqlField[]) => void,
 ) => void
 
-/** How the key's columns are compared; by MySQL's numbers for types, flags and character sets. */
+/** How key columns are compared, by MySQL's numbers of types; below, those of flags and character sets. */
 const mysqlTypes = {
   numbers: [0, 1, 2, 3, 5, 8, 9, 13, 246],
   times: [7, 10, 11, 12, 14],
@@ -73,7 +73,7 @@ export function mysql(
       const timeout = version.includes('MariaDB')
         ? `max_statement_time = ${statementTimeoutMs / 1000}`
         : `max_execution_time = ${statementTimeoutMs}`
-      // In a local time zone an hour a year is there twice.
+      // A local time zone has one hour a year twice.
       await runner.query(`SET SESSION time_zone = '+00:00', ${timeout}`)
       await runner.query('SET SESSION TRANSACTION READ ONLY')
       const fields = await fieldsOf(runner, `SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`)
@@ -84,17 +84,17 @@ export function mysql(
     written: (column, index) => (kinds[index] === 'binary' ? `HEX(${column})` : `CAST(${column} AS CHAR)`),
     literal(text, index) {
       const kind = kinds[index]
-      // A text beside a number would be compared as a double.
+      // MySQL compares a number and a text as doubles.
       if (kind === 'number' && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return text
       if (kind === 'binary' && /^([0-9A-F]{2})*$/i.test(text)) return `X'${text}'`
-      // As hex digits: whether \ escapes is a matter of the server's settings.
+      // In hex, since whether \ escapes depends on the server's settings.
       if (kind === 'text') return `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`
       throw foreignKey(`${text.slice(0, 100)} is no ${kind}`)
     },
     limit: (rows) => String(rows),
     comparesTuples: false,
     cut(raw) {
-      // destroy() alone says goodbye and waits for the server, which is at work.
+      // destroy() alone closes gracefully, and waits for the server to finish the statement.
       raw.destroy?.()
       raw.stream?.destroy()
     },
@@ -104,8 +104,8 @@ export function mysql(
 }
 
 /**
- * mysql2's own parser of JSON rounds long numbers, and of two keys of one name it takes the last. MariaDB's JSON is
- * text, with that format.
+ * mysql2's own JSON parser rounds long numbers, and keeps only the last of two equal keys. MariaDB's JSON is text with
+ * this extended format.
  */
 function typeCast(
   field: { readonly type: string; readonly extendedFormat?: string; string(encoding: string): string | null },

@@ -11,12 +11,12 @@ interface Pg {
 }
 
 /**
- * Dates, times and intervals, and lists of them: pg would put them into the process' time zone, and cut them at
+ * Dates, times, intervals and arrays of them: pg would convert them to the process' time zone, and truncate them to
  * milliseconds.
  */
 const timeOids = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270])
 const int8Oid = 20
-/** Of pg_catalog: the information schema shows the keys of a table to those alone who may write to it. */
+/** From pg_catalog: the information schema shows a table's keys only to users who may write to it. */
 const catalogue = `
   SELECT n.nspname AS schema_name, c.relname AS table_name, pg_table_is_visible(c.oid) AS is_visible,
     CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname)
@@ -42,7 +42,7 @@ export function postgres(
   const getTypeParser = (oid: number, format?: string): ((text: string) => unknown) => {
     if (timeOids.has(oid)) return (text) => text
     if (oid === int8Oid) return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text)
-    // pg's own parser rounds long numbers, and of two keys of one name it takes the last.
+    // pg's own parser rounds long numbers, and keeps only the last of two equal keys.
     if (jsonOids.has(oid)) return parseJson
     return types.getTypeParser(oid, format)
   }
@@ -68,22 +68,22 @@ export function postgres(
     }),
     catalogue,
     written: (column) => `${column}::text`,
-    // As text, or pg_collation_for refuses numbers; a collation outlasts the cast.
+    // As text, since pg_collation_for refuses numbers; the cast keeps the collation.
     ordering({ columns }) {
       const told = columns.map((column) => `pg_typeof(${column}), pg_collation_for(${column}::text)`)
       return `concat_ws(' ', ${told.join(', ')})`
     },
     literal: (text, _, values) => `$${values.push(text)}`,
-    // Never without a parameter: several statements in one are taken only then.
+    // As a parameter: the server refuses several statements in a query that has one.
     limit: (rows, values) => `$${values.push(rows)}`,
     comparesTuples: true,
     async columns(runner, sql) {
-      // TypeORM passes on the rows alone, and in a row the second of two columns replaces the first.
+      // TypeORM gives the rows only, and in a row the second of two columns of one name replaces the first.
       const client: { query(sql: string): Promise<{ fields: readonly { name: string }[] }> } = await runner.connect()
       const { fields } = await client.query(`${sql} LIMIT 0`)
       return fields.map(({ name }) => name)
     },
-    cut: () => undefined, // pg ends the socket itself where a statement runs
+    cut: () => undefined, // pg destroys the socket itself if a statement is running
     statementTimeoutMs,
     patienceMs: statementTimeoutMs + graceMs,
   }

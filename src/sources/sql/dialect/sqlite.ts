@@ -29,14 +29,14 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     throw unreadable(codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message, error)
   })
   if (found.isDirectory()) throw unreadable('it is a folder')
-  // To open a pipe would wait for whoever writes into it.
+  // Opening a pipe would block until it has a writer.
   if (!found.isFile()) throw unreadable('it is a pipe or a device, not a file')
   let inode: string | undefined
   return {
     title,
     options: {
       type: 'sqlite',
-      // As a URI, or TypeORM would make the folder.
+      // As a URI, since TypeORM would create the folder of a path.
       database: pathToFileURL(path).href,
       flags: sqlite3.OPEN_READONLY | sqlite3.OPEN_URI | sqlite3.OPEN_FULLMUTEX,
       busyTimeout: Math.min(statementTimeoutMs, 10_000),
@@ -49,18 +49,18 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     },
     file: () => inode,
     catalogue,
-    // A column may hold values of all types. Text as hex: it need not be valid.
     async columns(runner, sql) {
       const [row]: Readonly<Record<string, unknown>>[] = await runner.query(`${sql} LIMIT 1`)
       const names = Object.keys(row ?? {})
-      // Of two columns `name`, a subquery calls the second `name:1`.
+      // A subquery renames the second of two columns `name` to `name:1`.
       const original = (name: string): string => name.replace(/:\d+$/, '')
       return row && names.map((name) => (names.includes(original(name)) ? original(name) : name))
     },
+    // A column may hold values of all types. Text is written in hex, since it may be invalid.
     written: (column) =>
       `typeof(${column}) || ':' || ` +
       `CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`,
-    // Nothing tells the collation of a column: the definitions of the tables that are named stand for it.
+    // SQLite doesn't give a column's collation: the definitions of all tables that are named stand in for it.
     ordering: ({ from }, values) =>
       `(SELECT group_concat(sql) FROM sqlite_master WHERE type IN ('table', 'view') ` +
       `AND instr(lower(?${values.push(from)}), lower(name)) > 0)`,
@@ -68,7 +68,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       const [, type, value = ''] = /^(integer|real|text|blob):(.*)$/.exec(text) ?? []
       if (type === undefined) throw foreignKey(`${text.slice(0, 100)} is no value of SQLite`)
       const parameter = `?${values.push(type === 'text' || type === 'blob' ? Buffer.from(value, 'hex') : value)}`
-      // The plus takes the affinity away, which would make other values of a column look like numbers.
+      // The plus removes the affinity, which would convert other values of the column to numbers.
       return type === 'blob' ? parameter : `+CAST(${parameter} AS ${type})`
     },
     limit: (rows) => String(rows),
