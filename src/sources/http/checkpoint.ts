@@ -1,4 +1,4 @@
-/** The checkpoint: where the next page is, how much came before it, and what tells whether it is still there. */
+/** The checkpoint: where the next page is, how much came before it, and how to notice that pages have shifted. */
 import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { ResumePointError } from '../../errors/index.js'
@@ -14,22 +14,22 @@ const schema = z.strictObject({
   of: z.string(),
   /** Null after the last page. */
   next: place,
-  /** The last page that was read, where others follow, and a hash of the places in it. Older versions lack it. */
+  /** The last page that was read, if others follow, and a hash of its places. Older versions lack it. */
   last: lastPage.optional(),
   count: z.number(),
   total: z.number().optional(),
-  /** Pages that were read. */
+  /** How many pages were read. */
   pages: z.number().optional(),
-  /** Why what came is no whole list, where that showed at its end. */
+  /** Why the list isn't whole, if its end showed that. */
   doubt: z.string().optional(),
 })
 export type Checkpoint = z.output<typeof schema>
 
-/** All of the URL: what another key may see can be another list, of which reading on would miss some. */
+/** Of all of the URL: with another key in it, the list may be another one, and resuming would skip items. */
 export const identityOf = ({ url, pagination, items }: Options): string =>
   hash('sha256', JSON.stringify([url, pagination, items])).slice(0, 16)
 
-/** Throws ResumePointError where the checkpoint is another list's, or another source's. */
+/** Throws ResumePointError if the checkpoint is another list's, or another source's. */
 export function parseCheckpoint(resume: string, identity: string): Checkpoint {
   try {
     const point = schema.parse(JSON.parse(resume))

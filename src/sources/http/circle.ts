@@ -1,6 +1,5 @@
 /**
- * Notices that a sequence goes round in a circle, in constant memory (Brent's algorithm); at once where a value
- * follows itself.
+ * Detects a cycle in a sequence, in constant memory (Brent's algorithm); at once if a value follows itself.
  */
 export function circle(): (value: string) => boolean {
   let anchor: string | undefined

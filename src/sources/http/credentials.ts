@@ -1,10 +1,10 @@
-/** Who asks. */
+/** The credentials of requests. */
 import type { Options } from './options.js'
 
 interface Credentials {
   /** The configured headers, under lower-case names. */
   readonly own: Readonly<Record<string, string>>
-  /** What of them must not be shown. */
+  /** Their secret parts, which no message may show. */
   readonly secrets: readonly string[]
 }
 

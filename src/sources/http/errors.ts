@@ -1,17 +1,17 @@
-/** What goes wrong on the way to a server, or with a status, as owm's classes. */
+/** Maps failed requests and HTTP statuses to owm's classes of errors. */
 import { STATUS_CODES } from 'node:http'
 import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
 import { oneLine } from '../signs/tree.js'
 import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'
 
-/** The server doesn't know this page; where it knew the page before a crash, the list is read again. */
+/** The server doesn't know this page; if a checkpoint named it, the list is read again. */
 export class NoSuchPage extends ConfigurationError {}
 
-/** A page begins with a row where the first page had a header. */
+/** A later page begins with a row, though the first one had a header. */
 export class Headless extends ConfigurationError {}
 
-/** What helps where an answer names the page after it, and that is a wrong one. */
+/** Hints for a wrong cursor or link to the next page. */
 export const nextHints = {
   cursor:
     'Name in source.next where the answer has its next cursor, ' +
@@ -19,7 +19,7 @@ export const nextHints = {
   link: 'Name in source.next where the answer has the link to its next page.',
 }
 
-/** @param counted what helps where pages are counted */
+/** @param counted the hint if pages are counted */
 const hintFor = ({ pagination: { type } }: Options, counted: string): string =>
   type === 'cursor' || type === 'link' ? `${nextHints[type]} Or correct source.url.` : counted
 
@@ -32,37 +32,37 @@ export const noSuchPage = (message: string, given: Options): NoSuchPage =>
     ),
   })
 
-/** An answer that is too long; said with its page elsewhere. */
+/** An answer is too long; the caller adds its page. */
 export class TooLong extends Error {
   constructor(most: number) {
     super(`longer than ${most} bytes`)
   }
 }
 
-/** A page in words, with the server that was asked for it where that is another than the configured one. */
+/** A page in words, with the server if that isn't the configured one. */
 export const reached = (where: string, { origin }: URL, own: string): string =>
   origin === own ? where : `${origin}, to which ${where} leads,`
 
 /**
  * A failed request.
  *
- * @param isOwn whether it went to the configured server, and not where a link or a redirect leads
+ * @param isOwn whether it went to the configured server, not to another that a link or a redirect leads to
  */
 export function classed(thrown: unknown, where: string, isOwn: boolean): Error {
   const error = toError(thrown)
   if (isOwmError(error)) return error
   const isPlain = codeOf(error) === 'ERR_SSL_WRONG_VERSION_NUMBER'
-  const said = isPlain ? 'it speaks no TLS there, as http:// does' : oneLine(error.message) || codeOf(error)
+  const why = isPlain ? 'it speaks no TLS there, as http:// does' : oneLine(error.message) || codeOf(error)
   if (error instanceof TooLong)
-    return new ConfigurationError(`The answer of ${where} is ${said}.`, {
+    return new ConfigurationError(`The answer of ${where} is ${why}.`, {
       hint: 'Ask for fewer items at once (source.pagination.limit), or raise source.maxBodyBytes.',
     })
   if (isDistrusted(error))
-    return new ConfigurationError(`The TLS certificate of ${where} is not trusted: ${said}`, {
+    return new ConfigurationError(`The TLS certificate of ${where} is not trusted: ${why}`, {
       hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
       cause: error,
     })
-  return new TransientError(`${where} can't be read: ${said}`, {
+  return new TransientError(`${where} can't be read: ${why}`, {
     hint: isOwn
       ? 'Check that the server runs and that source.url is right.'
       : 'Check that this server runs, and that the link or redirect to it is right. ' +
@@ -71,24 +71,23 @@ export function classed(thrown: unknown, where: string, isOwn: boolean): Error {
   })
 }
 
-/** What is known of a request that was refused. */
-interface Asked {
-  /** What the server said, in short. */
+interface RefusalTerms {
+  /** What the server said, shortened. */
   readonly said: string
   readonly given: Options
 }
 
-/** An answer whose status isn't a good one. */
-export function refused(answer: Answer, where: string, { said, given }: Asked): Error {
+/** The error for a bad status. */
+export function refused(answer: Answer, where: string, { said, given }: RefusalTerms): Error {
   const { status, headers } = answer
   const asked = reached(where, answer.url, new URL(given.url).origin)
   const message = `${asked} answered ${status} ${STATUS_CODES[status] ?? ''}${said === '' ? '' : `: ${said}`}`
-  // 304 where nothing was asked for with a condition: a cache on the way is broken.
+  // No request is conditional, so 304 means that a cache on the way is broken.
   const isTransient = status === 304 || status === 408 || status === 425 || status === 429 || status >= 500
   if (isTransient || (status === 403 && isLimited(headers))) {
     const wait = waitOf(headers)
     const again = wait === undefined ? '' : ` (try again in ${Math.ceil(wait / 1000)} s)`
-    // Who is asked too often doesn't always say for how long.
+    // A 429 doesn't always say how long to wait.
     return new TransientError(`${message}${again}`, { retryAfterMs: wait ?? (status === 429 ? 0 : undefined) })
   }
   if (status === 401 || status === 403) return withheld(answer, message, given)
@@ -104,7 +103,7 @@ export function refused(answer: Answer, where: string, { said, given }: Asked): 
   return new ConfigurationError(message, { hint: 'Correct source.url.' })
 }
 
-/** Who isn't let in: another server than the configured one gets no credentials. */
+/** The error for missing or wrong credentials, which go to the configured server only. */
 function withheld({ url }: Answer, message: string, { url: own, auth, headers }: Options): ConfigurationError {
   const { origin } = new URL(own)
   if (url.origin === origin || (!auth && !headers))
@@ -122,11 +121,11 @@ function withheld({ url }: Answer, message: string, { url: own, auth, headers }:
 const resets = ['x-ratelimit-reset', 'x-rate-limit-reset', 'ratelimit-reset', 'x-ratelimit-reset-requests']
 const remainings = ['x-ratelimit-remaining', 'x-rate-limit-remaining', 'ratelimit-remaining']
 
-/** Whether an answer says that too much was asked for: GitHub does so with 403. */
+/** Whether a rate limit was reached: GitHub says so with 403. */
 const isLimited = (headers: Answer['headers']): boolean =>
   headerOf(headers, 'retry-after') !== '' || remainings.some((name) => headerOf(headers, name) === '0')
 
-/** Milliseconds for which the server wants to be left alone, by its own clock. */
+/** How long the server wants owm to wait, in milliseconds, by its own clock. */
 function waitOf(headers: Answer['headers']): number | undefined {
   const retryAfter = headerOf(headers, 'retry-after')
   const now = Date.parse(headerOf(headers, 'date')) || Date.now()

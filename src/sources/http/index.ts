@@ -1,11 +1,11 @@
 /**
- * A paginated API, mostly of JSON. Each page is one request under owm's retries; the place of the next one is the
- * checkpoint. A run that died asks once more for the last page that it stored: if that is another one by now, the pages
- * have shifted, and the list is read anew.
+ * A paginated API, usually of JSON. Each page is one request under owm's retries; the place of the next one is the
+ * checkpoint. A resumed run requests the last page that it stored again: if that has changed, the pages have shifted,
+ * and the list is read from its start.
  *
- * A list that changes while it is read by page number or offset shifts, too: owm notices what comes twice, but what was
- * skipped shows in nothing but the total. So a total that changes is logged, and a list that ends before its total
- * is reached fails: what came is stored, and the next start reads the list again.
+ * Pages by number or offset also shift if the list changes while it is read. owm notices duplicates, but only the total
+ * reveals skipped items. So a total that changes is logged, and a list that ends before its total fails: what was read
+ * is stored, and the next start reads the list again.
  */
 import { defineSource, type Source } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
@@ -18,12 +18,12 @@ import { Client } from './request.js'
 export default defineSource({
   name: 'http',
   description: 'a paginated API of JSON, NDJSON or CSV',
-  minLocations: 1, // an API that gives none was mostly asked the wrong question
+  minLocations: 1, // an empty list usually means a wrong request
   options,
   async open(given, context): Promise<Source> {
     const { own, secrets } = credentials(given)
     const { EnvHttpProxyAgent } = (await import('undici')).default
-    // Each request has its own time-out, around all of it.
+    // Each request has its own time-out for all of it.
     const dispatcher = new EnvHttpProxyAgent({ headersTimeout: 0, bodyTimeout: 0 })
     const client = new Client(given, own, dispatcher, context.signal)
     const { origin, pathname } = new URL(given.url)

@@ -28,7 +28,7 @@ export class Pages {
   #place: Place
   #isFirst = true
   #isResumed = false
-  /** The next page, which is asked for while this one is taken. */
+  /** The next page, which is requested while this one is processed. */
   #ahead: Promise<Page> | undefined
 
   constructor(api: Api, context: PluginContext) {
@@ -45,46 +45,46 @@ export class Pages {
     if (resume !== undefined && !(await this.#resume(parseCheckpoint(resume, this.#identity)))) return
     const isWholeRead = !this.#isResumed
     let trouble: OwmError | undefined
-    let isAskedBehind = false
+    let hasAskedPastEnd = false
     for (;;) {
-      this.#tally.mayGoOn()
+      this.#tally.mustBeAllowed()
       const page = await this.#page(this.#place)
-      isAskedBehind = page === 'end'
+      hasAskedPastEnd = page === 'end'
       if (page === 'end') {
-        trouble = this.#tally.trouble(this.#named(this.#place), this.#pagination)
+        trouble = this.#tally.trouble(this.#pageInWords(this.#place), this.#pagination)
         break
       }
-      const here = this.#place // where pages count from 1, it has moved on
+      const here = this.#place // may have moved on, if pages count from 1
       const before = this.#tally.count
       const isFirst = this.#isFirst
       const next = this.#take(page, here)
-      trouble = next === undefined ? this.#tally.trouble(this.#named(here), this.#pagination) : undefined
-      // What is wrong with the configuration from the start delivers nothing.
+      trouble = next === undefined ? this.#tally.trouble(this.#pageInWords(here), this.#pagination) : undefined
+      // If the configuration is wrong from the start, nothing is delivered.
       if (isFirst && trouble instanceof ConfigurationError) throw trouble
       mapping.count(page.records)
       mapping.judge(false)
       this.#place = next
       if (next !== undefined && this.#tally.pages < (this.#api.given.maxPages ?? Number.POSITIVE_INFINITY)) {
         this.#ahead = this.#ask(next)
-        this.#ahead.catch(() => undefined) // heard when it is asked for
+        this.#ahead.catch(() => undefined) // handled when the page is awaited
       }
       yield this.#batch(page, here, { next, before, doubt: trouble?.message })
       if (next === undefined) break
     }
     if (isWholeRead) mapping.judge(true)
     if (isWholeRead && this.#tally.isEmpty) {
-      const first = this.#named(this.#pagination.start)
+      const first = this.#pageInWords(this.#pagination.start)
       this.#context.log.warn(
         { event: 'page-empty', page: first },
         `the first page of ${first} is empty: there is nothing to read`,
       )
     }
     if (trouble) throw trouble
-    if (isWholeRead && !isAskedBehind && this.#tally.isRound)
+    if (isWholeRead && !hasAskedPastEnd && this.#tally.isRound)
       this.#context.log.warn({ event: 'count-round', items: this.#tally.count }, roundWarning(this.#tally.count))
   }
 
-  /** Goes on at a checkpoint; false where the list was read to its end. */
+  /** Resumes at a checkpoint; false if the list was read to its end. */
   async #resume(checkpoint: Checkpoint): Promise<boolean> {
     const { next, last } = checkpoint
     this.#tally.resume(checkpoint)
@@ -92,17 +92,17 @@ export class Pages {
     this.#isResumed = true
     if (next === null) return false
     const page = last && (await this.#inPlace(last))
-    const kept = this.#goOnAt(next)
+    const kept = this.#withLinks(next)
     this.#place = this.#pagination.isCounted ? kept : this.#freshNext(page, last?.at ?? undefined)
     return true
   }
 
   /**
-   * Asks once more for the last page that was read. Throws ResumePointError where it is another one by now: the pages
-   * have shifted, and what is missing may stand before it.
+   * Requests the last page that was read again. Throws ResumePointError if it has changed: the pages have shifted, and
+   * unread items may be before it.
    */
   async #inPlace({ at, hash }: LastPage): Promise<Page> {
-    const here = this.#goOnAt(at ?? undefined)
+    const here = this.#withLinks(at ?? undefined)
     const page = await this.#context.attempt(() =>
       this.#ask(here).catch((refusal: unknown) => this.#orStale(here, refusal)),
     )
@@ -112,16 +112,16 @@ export class Pages {
       throw new ResumePointError(`the list has ${page.total} items by now, not ${total}`)
     // guard: pages-in-place
     if (hashOf(page) !== hash)
-      throw new ResumePointError(`the pages have shifted: ${this.#named(here)} has other places now`)
-    this.#tally.goOnBehind(page)
+      throw new ResumePointError(`the pages have shifted: ${this.#pageInWords(here)} has other places now`)
+    this.#tally.continueAfter(page)
     return page
   }
 
   /**
-   * What a stored place that is refused comes to: its page after all, or why the list must be read anew. A link may be
-   * signed for an hour, a cursor kept for minutes, and servers say so in any way: so the place is stale where the first
-   * page comes, and this one is refused before and after. Where the first page doesn't come either, the fault is
-   * another, and what was thrown is thrown.
+   * After a stored place was refused: its page after all, or why the list must be read from its start. A link may be
+   * signed for an hour, a cursor kept for minutes, and servers report that in many ways. So the place is stale if the
+   * first page can be read, and this one is refused before and after that. If the first page can't be read either,
+   * throws the original error.
    */
   async #orStale(here: Place, error: unknown): Promise<Page | ResumePointError> {
     if (isUnknown(error)) return new ResumePointError(error.message, { cause: error })
@@ -136,15 +136,15 @@ export class Pages {
     })
   }
 
-  /** Whether a refusal is about the place: a server that wants to be left alone doesn't say that. */
+  /** Whether a refusal may be about the place: a request to wait isn't. */
   #mayBeStale(refusal: unknown): refusal is OwmError {
     const isWait = refusal instanceof TransientError && refusal.retryAfterMs !== undefined
     return isOwmError(refusal) && !isWait && !this.#context.signal.aborted
   }
 
   /**
-   * The next cursor or link, as the last page names it by now: for an old one a server may have nothing left, which
-   * would look like the end of the list. Throws ResumePointError where there is none.
+   * The next cursor or link, as the last page names it now: an expired one may give an empty page, which would look
+   * like the end of the list. Throws ResumePointError if there is none.
    */
   #freshNext(page: Page | undefined, here: Place): Place {
     const { type } = this.#pagination
@@ -154,14 +154,14 @@ export class Pages {
     return next
   }
 
-  /** Where nobody said how the list is cut, only a link is text: the first answer had a list of them. */
-  #goOnAt(place: Place): Place {
+  /** Without source.pagination.type, a place that is text is a link: the first answer had a list of links. */
+  #withLinks(place: Place): Place {
     if (this.#api.given.pagination.type === undefined && typeof place === 'string')
       this.#pagination = paginationOf(this.#api.given, 'link')
     return place
   }
 
-  #named(place: Place): string {
+  #pageInWords(place: Place): string {
     const { origin, pathname } = new URL(this.#api.given.url)
     const { type } = this.#pagination
     const which = type === 'link' || place === undefined ? '' : ` (${type} ${oneLine(String(place))})`
@@ -170,11 +170,11 @@ export class Pages {
 
   async #ask(place: Place, pagination = this.#pagination): Promise<Page> {
     const { client, reader } = this.#api
-    const where = this.#named(place)
+    const where = this.#pageInWords(place)
     return reader.pageOf(await client.get(pagination.urlOf(place), where), where, this.#isFirst)
   }
 
-  /** Whether the first page was asked for as page 0, though nobody said that pages count from 0. */
+  /** Whether the first request was for page 0, though the configuration doesn't say that pages count from 0. */
   get #mayCountFromOne(): boolean {
     const { start } = this.#api.given.pagination
     return this.#pagination.type === 'page' && start === undefined && !this.#isResumed
@@ -183,7 +183,7 @@ export class Pages {
   async #page(here: Place): Promise<Page | 'end'> {
     const { limit, isCounted } = this.#pagination
     const isUnsure = isCounted && this.#tally.isUnsure(limit)
-    if (isUnsure && !this.#tally.saysMore) return this.#behindTotal(here)
+    if (isUnsure && !this.#tally.saysMore) return this.#afterTotal(here)
     try {
       const page = await this.#context.attempt(() => this.#once(here))
       if (isUnsure) return this.#tally.isNew(page) ? page : 'end'
@@ -192,7 +192,10 @@ export class Pages {
       if (!this.#tally.isPlainEnd('repeat', limit)) return page
       const isDoubtful = this.#api.given.pagination.end === 'short' || this.#tally.isRound
       if (this.#tally.pages === 1 && !this.#tally.isReached && isDoubtful)
-        this.#context.log.warn({ event: 'pages-repeat', page: this.#named(here) }, repeatWarning(this.#tally.count))
+        this.#context.log.warn(
+          { event: 'pages-repeat', page: this.#pageInWords(here) },
+          repeatWarning(this.#tally.count),
+        )
       return 'end'
     } catch (error) {
       if (this.#isResumed && isUnknown(error)) throw new ResumePointError(error.message, { cause: error })
@@ -204,11 +207,11 @@ export class Pages {
   }
 
   /**
-   * The page behind the one that should be the last by the total. Nothing else says that there is one: so whatever
-   * comes but places that weren't there before is the end, a server's refusal, too.
+   * The page after the last one by the total. Nothing else says that there is one, so anything but new places is the
+   * end, even an error.
    */
-  async #behindTotal(here: Place): Promise<Page | 'end'> {
-    const page = await this.#asked(here).catch((error: unknown) => {
+  async #afterTotal(here: Place): Promise<Page | 'end'> {
+    const page = await this.#takeAhead(here).catch((error: unknown) => {
       if (!isOwmError(error) || this.#context.signal.aborted) throw error
       return emptyPage
     })
@@ -216,42 +219,45 @@ export class Pages {
     return this.#mayCountFromOne && here === 1 && this.#tally.isRepeated(page) ? this.#fromOne() : 'end'
   }
 
-  /** A page, which may be on its way. */
-  #asked(here: Place): Promise<Page> {
+  /** A page, perhaps requested already. */
+  #takeAhead(here: Place): Promise<Page> {
     const asked = this.#ahead ?? this.#ask(here)
     this.#ahead = undefined
     return asked
   }
 
-  /** Asks for a page. Throws where it is empty, but shouldn't be. */
+  /** Requests a page. Throws if it is empty, but shouldn't be. */
   async #once(here: Place): Promise<Page> {
-    const page = await this.#asked(here)
+    const page = await this.#takeAhead(here)
     const { count, total } = this.#tally
     const most = page.total ?? total ?? 0
     if (page.count > 0 || (this.#mayCountFromOne && here === 0)) return page
     const isWhole = count > 0 && count >= (page.total ?? total ?? Number.POSITIVE_INFINITY)
     if (page.doubt && !isWhole)
-      throw new TransientError(`${this.#named(here)} is empty, which may be no end: ${page.doubt.why}`, page.doubt)
+      throw new TransientError(
+        `${this.#pageInWords(here)} is empty, which may be no end: ${page.doubt.why}`,
+        page.doubt,
+      )
     if (page.next !== undefined || (count >= most && page.hasMore !== true)) return page
     const [missing, option] =
       page.hasMore === true
         ? ['it says that more follows', 'that means something else, set source.next']
         : [`only ${count} of ${most} items have come`, 'that is no total, set source.total']
-    const message = `${this.#named(here)} is empty, although ${missing}; if ${option} to false`
+    const message = `${this.#pageInWords(here)} is empty, although ${missing}; if ${option} to false`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
   }
 
-  /** Page 1 is page 0 again: they count from 1, so page 2 is the second one. */
+  /** Page 1 equals page 0: pages count from 1, so page 2 is the second one. */
   async #fromOne(): Promise<Page | 'end'> {
     this.#context.log.debug(
-      { event: 'pages-counted', page: this.#named(1) },
+      { event: 'pages-counted', page: this.#pageInWords(1) },
       'pages 0 and 1 are the same: they count from 1',
     )
     this.#place = 2
-    return this.#tally.isReached ? this.#behindTotal(2) : this.#page(2)
+    return this.#tally.isReached ? this.#afterTotal(2) : this.#page(2)
   }
 
-  /** Page 0 isn't there: page 1 is the first one, or the fault is another. */
+  /** There is no page 0: either page 1 is the first one, or something else is wrong. */
   async #orFromOne(error: NoSuchPage): Promise<Page | 'end'> {
     this.#place = 1
     const page = await this.#context
@@ -259,22 +265,25 @@ export class Pages {
       .catch((second: unknown) => {
         throw second instanceof NoSuchPage ? error : second
       })
-    this.#context.log.debug({ event: 'pages-counted', page: this.#named(1) }, 'there is no page 0: pages count from 1')
+    this.#context.log.debug(
+      { event: 'pages-counted', page: this.#pageInWords(1) },
+      'there is no page 0: pages count from 1',
+    )
     return page
   }
 
-  /** Counts a page; says where the next one is. */
+  /** Counts a page, and returns the place of the next one. */
   #take(page: Page, here: Place): Place {
     const { given } = this.#api
     if (this.#isFirst && given.pagination.type === undefined && page.hasLinks)
       this.#pagination = paginationOf(given, 'link')
     const { isCounted, limit } = this.#pagination
-    const named = this.#named(here)
+    const named = this.#pageInWords(here)
     if (here === 1 && this.#mayCountFromOne) this.#tally.takeBackUseless()
     this.#tally.add(page, named, { isFirst: this.#isFirst, isCounted })
     const next = this.#after(here, page)
-    this.#tally.goesOn(page, next, named, this.#pagination)
-    if (this.#isFirst && !isCounted && next === undefined) this.#leadsNowhere(page, named, limit)
+    this.#tally.mustAdvance(page, next, named, this.#pagination)
+    if (this.#isFirst && !isCounted && next === undefined) this.#mustLeadOn(page, named, limit)
     this.#context.log.debug(
       { event: 'page-read', page: named, items: page.count, count: this.#tally.count, total: this.#tally.total },
       'a page was read',
@@ -296,8 +305,8 @@ export class Pages {
     return page.count === 0 && next === here ? undefined : next
   }
 
-  /** Throws ConfigurationError where the first page is full, and nothing says that the list ends there. */
-  #leadsNowhere({ count, rows, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
+  /** Throws ConfigurationError if the first page is full, and nothing says that the list ends there. */
+  #mustLeadOn({ count, rows, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
     const isFull = count === limit || rows === limit
     if (this.#tally.total !== undefined || !isFull || hasMore === false || !isSilent) return
     throw new ConfigurationError(`The first page of ${named} is full, but says nothing of a next one.`, {
@@ -330,7 +339,7 @@ export class Pages {
   }
 }
 
-/** Whether a server doesn't know a page, or gives it without the header that only the first one may have. */
+/** Whether the server doesn't know a page, or gives it without a header, which only the first one may have. */
 const isUnknown = (error: unknown): error is NoSuchPage | Headless =>
   error instanceof NoSuchPage || error instanceof Headless
 

@@ -1,4 +1,4 @@
-/** One request, and where it is redirected to. */
+/** Requests, and the redirects that they follow. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { unzip } from 'node:zlib'
@@ -11,9 +11,9 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
-  /** The encodings that the body still has: owm knows gzip and deflate. */
+  /** The encodings that are left on the body: owm decodes gzip and deflate. */
   readonly encodings: readonly string[]
-  /** Where it came from in the end. */
+  /** The URL after all redirects. */
   readonly url: URL
 }
 
@@ -21,7 +21,7 @@ export const isGood = (status: number): boolean => status >= 200 && status < 300
 
 export const headerOf = (headers: Answer['headers'], name: string): string => [headers[name] ?? []].flat().join(', ')
 
-/** What is asked for, by the format of the answers. */
+/** The header Accept, by the format of the answers. */
 const accepted = {
   json: 'application/json',
   ndjson: 'application/x-ndjson, application/json;q=0.9, */*;q=0.1',
@@ -29,16 +29,16 @@ const accepted = {
   tsv: 'text/tab-separated-values, text/csv;q=0.9, */*;q=0.1',
 }
 const redirects = [301, 302, 303, 307, 308]
-const mostRedirects = 5
+const maxRedirects = 5
 
 export class Client {
   readonly #given: Options
   readonly #origin: string
-  /** The configured headers, the credentials among them. */
+  /** The configured headers, including the credentials. */
   readonly #own: Readonly<Record<string, string>>
   readonly #common: Readonly<Record<string, string>>
   readonly #dispatcher: Dispatcher
-  /** When the latest request began, in milliseconds on a monotonic clock. */
+  /** When the latest request began, in milliseconds of a monotonic clock. */
   #began = Number.NEGATIVE_INFINITY
   readonly #closing = new AbortController()
   readonly #ended: AbortSignal
@@ -53,7 +53,7 @@ export class Client {
   }
 
   /**
-   * Asks for a page, whatever its status is. Throws TransientError or ConfigurationError.
+   * Requests a page, and returns the answer whatever its status. Throws TransientError or ConfigurationError.
    *
    * @param where the page, in words
    */
@@ -90,10 +90,10 @@ export class Client {
     if (next > now) await sleep(next - now, undefined, { signal: this.#ended })
   }
 
-  /** @param asking hears of each redirect that is followed */
+  /** @param asking is called for each redirect that is followed */
   async #follow(first: URL, where: string, signal: AbortSignal, asking: (url: URL) => void): Promise<Answer> {
     let url = first
-    for (let hops = 0; hops <= mostRedirects; hops++) {
+    for (let hops = 0; hops <= maxRedirects; hops++) {
       if (!isPlainUrl(url.href))
         throw new ConfigurationError(`${where} leads to something other than a plain http or https URL.`, {
           hint: 'Correct source.url.',
@@ -107,12 +107,12 @@ export class Client {
         path: `${url.pathname}${url.search}`,
         method: 'GET',
         signal,
-        // No other origin than the configured one gets secrets, whether a redirect or a link leads there.
+        // Only the configured origin gets secrets, not one that a redirect or a link leads to.
         headers: { ...this.#common, ...(url.origin === this.#origin ? this.#own : {}) },
       })
       const location = headerOf(headers, 'location')
       if (!redirects.includes(status) || location === '') {
-        // The status says what is wrong; the body only helps.
+        // With a bad status, the body is optional.
         const read = decoded(body, headers, this.#given.maxBodyBytes)
         const none = { body: Buffer.alloc(0), encodings: [] }
         return { status, headers, url, ...(await (isGood(status) ? read : read.catch(() => none))) }
@@ -130,7 +130,7 @@ export class Client {
   }
 }
 
-/** The whole body, decompressed as far as owm can; never more than `most` bytes of it. */
+/** The whole body, decoded as far as owm can. Throws TooLong if it has more than `most` bytes. */
 async function decoded(
   stream: AsyncIterable<Buffer>,
   headers: Answer['headers'],
@@ -144,7 +144,7 @@ async function decoded(
     chunks.push(chunk)
   }
   let body: Buffer = Buffer.concat(chunks)
-  // The last one was applied last.
+  // Encodings are listed in the order of their application.
   const encodings = headerOf(headers, 'content-encoding')
     .split(/[\s,]+/)
     .filter((name) => !/^(identity)?$/i.test(name))

@@ -1,9 +1,9 @@
 /**
- * How far a list was read, by what its pages say of it: whether it is over, and whether that can be.
+ * Keeps count of the pages that were read, and decides whether the list is over, and whether that is plausible.
  *
- * A list ends where its total is reached, where an answer says that nothing follows, or behind which there is an
- * empty page. What else may end one, a short page, a page that isn't there or the last page once more, is taken for
- * its end only where it can be nothing else, or where source.pagination.end says so.
+ * A list ends when its total is reached, when an answer says that nothing follows, or at an empty page. A short page, a
+ * missing one, or the last page again ends a list only if it can mean nothing else, or if source.pagination.end says
+ * so.
  */
 import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
 import { isMalformed, type Logger } from '../../plugin.js'
@@ -17,11 +17,11 @@ import type { Options } from './options.js'
 import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
 import { hasNew } from './places.js'
 
-/** Pages in a row, and items in them, in which nothing is usable: no list of places is like that. */
-const mostUseless = { pages: 3, items: 20, ofAnySize: 10 }
+/** The most pages in a row, and items in them, without anything usable: no list of places has more. */
+const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
 
-/** Empty pages in a row, each with a next one. */
-const mostEmpty = 10
+/** The most empty pages in a row, each with a next one. */
+const maxEmpty = 10
 
 const pagesHint = `${anyWay} If that is no number of its pages, set source.next to false.`
 const totalHint = 'Name the right number in source.total, or set it to false.'
@@ -29,10 +29,10 @@ const totalHint = 'Name the right number in source.total, or set it to false.'
 export class Tally {
   readonly #given: Options
   readonly #log: Logger
-  /** Items before the page that is read next. */
+  /** Items before the next page. */
   count: number
   total: number | undefined
-  /** Pages that were read. */
+  /** How many pages were read. */
   #pages = 0
   #arePagesKnown = true
   #pagesInAll: number | undefined
@@ -40,14 +40,14 @@ export class Tally {
   #hasChanged = false
   readonly #marks = circle()
   readonly #places = circle()
-  /** The first page that has anything in it; undefined where reading goes on behind it. */
+  /** The first page with items; undefined in a read that resumes after it. */
   #first: Page | undefined
   #last = emptyPage
   #useless = { pages: 0, items: 0 }
   #wasUseful = false
   /** Empty pages since the last one that wasn't. */
   #empty = 0
-  /** What the last page says of the list; of an empty one also how many the one before it said there are. */
+  /** The signs of the last page; if it is empty, also the counts of the one before it. */
   #signs: readonly Sign[] = []
 
   constructor(given: Options, before: number, log: Logger) {
@@ -59,7 +59,7 @@ export class Tally {
   resume({ count, total, next, pages, doubt }: Checkpoint): void {
     this.count = count
     this.total = total
-    // A checkpoint of an older version doesn't say it.
+    // Checkpoints of older versions lack it.
     this.#arePagesKnown = pages !== undefined
     this.#pages = pages ?? 0
     if (doubt !== undefined) throw new ResumePointError(doubt)
@@ -67,8 +67,8 @@ export class Tally {
       throw new ResumePointError(`the list ended after ${count} of ${total} items`)
   }
 
-  /** Takes in what the last page that was read says, where reading goes on behind it. */
-  goOnBehind(page: Page): void {
+  /** Notes the last page that was read, when reading resumes after it. */
+  continueAfter(page: Page): void {
     this.#last = page
     this.#signs = page.signs
     this.#largest = page.count
@@ -79,7 +79,7 @@ export class Tally {
     return this.#pages
   }
 
-  /** Whether no page has had anything in it. */
+  /** Whether no page had any items. */
   get isEmpty(): boolean {
     return this.#largest === 0
   }
@@ -88,22 +88,22 @@ export class Tally {
     return this.total !== undefined && this.count >= this.total
   }
 
-  /** Whether a page is the one before it once more. */
+  /** Whether a page equals the one before it. */
   isRepeated({ mark, count }: Page): boolean {
     return count > 0 && mark === this.#last.mark
   }
 
-  /** Whether a page that comes once more, or one that isn't there, can be nothing but the end of the list. */
+  /** Whether a repeated page, or a missing one, can only be the end of the list. */
   isPlainEnd(kind: 'not-found' | 'repeat', limit: number | undefined): boolean {
     if (this.isReached || this.#given.pagination.end === kind) return true
-    // The first page may be short, since the server gives fewer than it is asked for; then the others are like it.
+    // The first page may be short because the server gives fewer items than requested; then the others are, too.
     const full =
       this.#pages > 1 || (kind === 'repeat' && this.#given.pagination.end !== 'short') ? this.#largest : limit
-    const come = this.#pages > 1 ? this.#last.count : this.#last.rows
-    return come < (full ?? 0) || this.#isSaidToEnd
+    const size = this.#pages > 1 ? this.#last.count : this.#last.rows
+    return size < (full ?? 0) || this.#isSaidToEnd
   }
 
-  /** Whether an answer said how much there is, and all of it came. */
+  /** Whether an answer said how much there is, and all of it was read. */
   get #isSaidToEnd(): boolean {
     const counts = this.#signs.filter(
       ({ kind, atLeast }) => isCount(kind) && atLeast > (kind === 'items' ? this.#last.count : 1),
@@ -111,7 +111,7 @@ export class Tally {
     return counts.length > 0 && !counts.some((sign) => this.#isMissed(sign))
   }
 
-  /** Counts a page. Throws where it can't belong to the list. */
+  /** Counts a page. Throws if it can't belong to the list. */
   add(page: Page, named: string, { isFirst, isCounted }: { isFirst: boolean; isCounted: boolean }): void {
     const before = this.count
     this.count += page.count
@@ -144,7 +144,7 @@ export class Tally {
     this.total = total ?? this.total
   }
 
-  /** Takes back a first page that was empty or of no use: where pages count from 1, page 0 is none of them. */
+  /** Uncounts a first page without anything usable: if pages count from 1, page 0 isn't one of them. */
   takeBackUseless(): void {
     if (this.#wasUseful || this.#pages !== 1) return
     this.count -= this.#last.count
@@ -160,22 +160,21 @@ export class Tally {
     }
     const { pages, items } = this.#useless
     this.#useless = { pages: pages + 1, items: items + count }
-    const isEnough = pages + 1 >= mostUseless.pages && items + count >= mostUseless.items
-    if (!isEnough && pages + 1 < mostUseless.ofAnySize) return
+    const isEnough = pages + 1 >= maxUseless.pages && items + count >= maxUseless.items
+    if (!isEnough && pages + 1 < maxUseless.ofAnySize) return
     const message = `${named} and ${pages} before it have nothing usable in them: ${reasonIn(records)}.`
     const hint = 'Correct source.items, source.fields or source.pagination.'
     throw this.#wasUseful ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })
   }
 
-  /** Whether the list is over behind the last page, of a list whose pages are counted. */
+  /** For counted pages: whether the last page ends the list. */
   isOver(limit: number | undefined): boolean {
     const { count, hasMore } = this.#last
     if (hasMore !== undefined) return !hasMore
     if (this.#pagesInAll !== undefined && this.#pages >= this.#pagesInAll && !this.#hasChanged) return true
-    // The first page may be short, since the server gives fewer than it is asked for.
+    // The first page may be short because the server gives fewer items than requested.
     if (this.#given.pagination.end === 'short' && count < Math.min(limit ?? 0, this.#largest)) return true
-    // A total that moves, or that may count just the one page, ends no list: the page after it must be empty, or
-    // not be there.
+    // A total that changes, or that may be of just this page, ends no list: an empty or missing page must follow.
     return this.isReached && !this.#hasChanged && !this.#mayCountOnePage && !this.isUnsure(limit)
   }
 
@@ -184,8 +183,8 @@ export class Tally {
   }
 
   /**
-   * Whether full pages have just reached the total, and no answer says itself that the list is over: the total may be
-   * the number of pages, or the most that a server counts. So one page more is asked for.
+   * Whether full pages have exactly reached the total, and no answer says that the list is over. Since the total may be
+   * the number of pages, or the most that a server counts, one more page is requested.
    */
   isUnsure(limit: number | undefined): boolean {
     const { count, rows, isSilent, hasMore } = this.#last
@@ -200,21 +199,21 @@ export class Tally {
     return this.#signs.some((sign) => this.#isMissed(sign))
   }
 
-  /** Whether a page has what isn't on the last page, nor on the first: it isn't one of these once more. */
+  /** Whether a page has places that are neither on the last page nor on the first: it repeats neither. */
   isNew(page: Page): boolean {
     const isNew = hasNew(page, [this.#first ?? emptyPage, this.#last])
     if (isNew && !this.#first) throw new ResumePointError(`there is more behind the ${this.total} items of its total`)
     return isNew
   }
 
-  /** Whether a list that isn't counted is over, though an answer names a next page: it does so for ever. */
+  /** For links and cursors: whether the list is over, though the answer names a next page, as some always do. */
   isOverAtLast({ count }: Page): boolean {
     const { end } = this.#given.pagination
     return count === 0 && (end === 'empty' || (this.isReached && !this.#hasChanged))
   }
 
-  /** Throws ConfigurationError where the pages go round in a circle, or are empty for ever. */
-  goesOn({ mark, count }: Page, next: Place, named: string, { isCounted, type }: Pagination): void {
+  /** Throws ConfigurationError if the pages form a cycle, or too many in a row are empty. */
+  mustAdvance({ mark, count }: Page, next: Place, named: string, { isCounted, type }: Pagination): void {
     const isRepeated = count > 0 && this.#marks(mark)
     if (isRepeated || (!isCounted && next !== undefined && this.#places(String(next)))) {
       const message = `${named} gives what was there before: the pages go round in a circle.`
@@ -232,7 +231,7 @@ export class Tally {
           'if the server gives its last page again and again, set source.pagination.end to repeat.',
       })
     }
-    if (next !== undefined && !isCounted && this.#empty >= mostEmpty && this.#given.maxPages === undefined)
+    if (next !== undefined && !isCounted && this.#empty >= maxEmpty && this.#given.maxPages === undefined)
       throw new ConfigurationError(`${named} and ${this.#empty - 1} before it are empty, but each names a next page.`, {
         hint:
           'If an empty page is the end of this list, set source.pagination.end to empty; ' +
@@ -240,8 +239,8 @@ export class Tally {
       })
   }
 
-  /** Throws ConfigurationError where no more pages may be read. */
-  mayGoOn(): void {
+  /** Throws ConfigurationError if source.maxPages allows no more pages. */
+  mustBeAllowed(): void {
     const { maxPages } = this.#given
     if (maxPages !== undefined && this.#pages >= maxPages)
       throw new ConfigurationError(`The list goes on behind ${maxPages} pages, which source.maxPages allows.`, {
@@ -249,7 +248,7 @@ export class Tally {
       })
   }
 
-  /** Why what came isn't the whole list, where that ends here. */
+  /** Why the list isn't whole, if it ends here. */
   trouble(named: string, pagination: Pagination): OwmError | undefined {
     const { total, count } = this
     if (total !== undefined && count < total)
@@ -266,10 +265,10 @@ export class Tally {
         hint: pagesHint,
       })
     const sign = this.#signs.find((each) => this.#isMissed(each) && !this.#isKnownToEnd(each, pagination))
-    return sign && missed(sign, named, { count, pages: this.#pages })
+    return sign && missedError(sign, named, { count, pages: this.#pages })
   }
 
-  /** Whether the one page that there is has so many items as servers give at most, and doesn't say that it is all. */
+  /** Whether the only page has as many items as a server's usual limit, and doesn't say that these are all. */
   get isRound(): boolean {
     const isTold = !this.#last.isSilent || this.total !== undefined || this.#given.total === false
     return !isTold && this.#pages === 1 && [this.#last.count, this.#last.rows].some(isUsual)
@@ -280,7 +279,7 @@ export class Tally {
     return kind !== 'pages' || (this.#arePagesKnown && atLeast > this.#pages)
   }
 
-  /** Whether the list is over, though its last answer names a next page: some do so for ever. */
+  /** Whether the list is over despite a sign of more: some servers always name a next page. */
   #isKnownToEnd({ kind, at }: Sign, { isCounted }: Pagination): boolean {
     const { total, next, pagination } = this.#given
     const isEmpty = this.#last.count === 0
@@ -291,23 +290,23 @@ export class Tally {
   }
 }
 
-/** Whether a limit may be this number: 20, 25, 50, 100, 1000. */
+/** Whether a number is a usual limit: 20, 25, 50, 100, 1000. */
 const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
 
 const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
 
-function missed(
+function missedError(
   { kind, at, said, atLeast, hint }: Sign,
   named: string,
-  come: { count: number; pages: number },
+  read: { count: number; pages: number },
 ): OwmError {
   if (kind === 'items')
-    return new TransientError(`The list ended after ${come.count} of ${atLeast} items, as ${at} says.`, {
+    return new TransientError(`The list ended after ${read.count} of ${atLeast} items, as ${at} says.`, {
       hint: `${hint} If that is no total of its items, set source.total to false.`,
     })
   const off = 'If it means something else, set source.next to false.'
   if (kind === 'pages')
-    return new TransientError(`The list ended after ${come.pages} of ${atLeast} pages, as ${at} says.`, {
+    return new TransientError(`The list ended after ${read.pages} of ${atLeast} pages, as ${at} says.`, {
       hint: `${hint} ${off}`,
     })
   if (kind === 'lacking')

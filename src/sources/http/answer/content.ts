@@ -1,10 +1,11 @@
-/** What an answer's bytes are: JSON, CSV, NDJSON, or nothing that was expected. */
+/** Decodes an answer's bytes, and recognises content that isn't what was asked for. */
 import { isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { codeOf, toError } from '../../../errors/index.js'
 import { isJson, parseJson } from '../../../tasks/json/parse.js'
 import { signatureOf } from '../../formats/signature.js'
+import { isGzip } from '../../formats/text.js'
 import { TooLong } from '../errors.js'
 import type { Options } from '../options.js'
 import { type Answer, headerOf } from '../request.js'
@@ -12,7 +13,7 @@ import { type Answer, headerOf } from '../request.js'
 /** Why an answer isn't what it should be. */
 export class WrongContent extends Error {
   readonly hint: string
-  /** Whether it is something else altogether, and not a good answer that broke off. */
+  /** Whether it is something else altogether, not a good answer that was cut off. */
   readonly isForeign: boolean
 
   constructor(message: string, hint: string, isForeign: boolean) {
@@ -22,7 +23,7 @@ export class WrongContent extends Error {
   }
 }
 
-/** The bytes of what was asked for. Throws WrongContent, or TooLong. */
+/** The bytes of the list. Throws WrongContent, or TooLong. */
 export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buffer {
   const { body, headers } = answer
   const encoding = encodedAs(body, answer)
@@ -48,16 +49,14 @@ export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buff
 }
 
 /**
- * How a body is encoded that can't be read as it is; undefined for one that can, whatever its header says: some servers
- * name a character set there.
+ * The encoding of a body that can't be read as it is; undefined for one that can, whatever its header says: some
+ * servers name a character set there.
  */
 export function encodedAs(body: Buffer, answer: Answer): string | undefined {
   const { encodings } = answer
   if (encodings.length === 0 || isGzip(body)) return undefined
   return /[^\P{Cc}\t\r\n\f]|\ufffd/u.test(textOf(body, answer)) ? encodings.join(', ') : undefined
 }
-
-const isGzip = ([first, second]: Buffer): boolean => first === 0x1f && second === 0x8b
 
 const kindOf = (headers: Answer['headers']): string => ` (${headerOf(headers, 'content-type') || 'no content type'})`
 
@@ -70,14 +69,14 @@ function expanded(body: Buffer, most: number): Buffer {
   }
 }
 
-/** Encodings of one byte a character, which servers name out of habit. */
+/** Encodings with one byte per character, which servers name out of habit. */
 const singleByte = /^(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)/i
 
 /** The text of an answer, in the encoding that it names. */
 export function textOf(bytes: Buffer, { headers }: Answer): string {
-  const named = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
+  const charsetInHeader = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
   // JSON is UTF-8, whatever its header says (RFC 8259, 8.1); no text in Latin-1 looks like it by chance.
-  const charset = singleByte.test(named) && isUtf8(bytes) ? 'utf-8' : named
+  const charset = singleByte.test(charsetInHeader) && isUtf8(bytes) ? 'utf-8' : charsetInHeader
   try {
     return new TextDecoder(charset).decode(bytes)
   } catch {

@@ -1,4 +1,4 @@
-/** Whether an empty page may be the end of the list: the one place that decides it. */
+/** Decides whether an empty page may be the end of the list. */
 import { type Doubt, doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
 import { type Member, membersOfHeader } from '../../signs/members.js'
 import type { Options } from '../options.js'
@@ -6,12 +6,12 @@ import { type Answer, headerOf } from '../request.js'
 
 const hint = 'If that is how this server ends a list, set source.pagination.end to empty.'
 
-/** Headers that are about this very answer; names as members have them. */
+/** Headers about the answer itself; names as in `Member.name`. */
 const telling = /^(warn(ing)?s?|errors?|(error|warning|status)?(code|message|msg)|status|retryafter|partial|degraded)$/
 
 export class Endings {
   readonly #given: Options
-  /** What the last answer with items said of the server's state. */
+  /** What the last answer with items said of the server's status. */
   #statuses: Statuses | undefined
   /** The HTTP statuses of answers with items. */
   readonly #good = new Set([200, 204])
@@ -21,10 +21,10 @@ export class Endings {
   }
 
   /**
-   * Why a page may be a failure, and not the end; undefined for one with items.
+   * Why a page may be a failure, not the end; undefined for one with items.
    *
-   * @param members what it says beside its list
-   * @param isNull its list is null, and nothing says that it is the end
+   * @param members its members beside the list
+   * @param isNull whether its list is null, and nothing says that it is the end
    */
   doubt(answer: Answer, members: readonly Member[], items: number, isNull = false): Doubt | undefined {
     const { ok, pagination } = this.#given

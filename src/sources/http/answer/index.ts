@@ -1,4 +1,4 @@
-/** What an answer says: its records, the total, and where the next page is. */
+/** Reads an answer as a page: its records, the total, and what leads to the next page. */
 import { ConfigurationError, isOwmError, TransientError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { exactJson } from '../../../tasks/json/exact.js'
@@ -29,7 +29,7 @@ import { linkedNext, nextIn } from './next.js'
 import { signsOf } from './signs.js'
 import { totalIn } from './total.js'
 
-/** What doesn't fit in an answer is the configuration's fault while nothing has come, else a server's bad moment. */
+/** An error about an answer: the configuration is wrong if it is the first one, else the server has a bad moment. */
 export type Wrong = (what: string, hint: string) => Error
 
 export class Reader {
@@ -51,10 +51,10 @@ export class Reader {
   }
 
   /**
-   * Throws ConfigurationError, or TransientError where a retry may help.
+   * Throws ConfigurationError, or TransientError if a retry may help.
    *
    * @param where the page, in words
-   * @param isFirst nothing has come yet
+   * @param isFirst whether no page has been read yet
    */
   async pageOf(answer: Answer, where: string, isFirst: boolean): Promise<Page> {
     const said = (): string =>
@@ -65,20 +65,20 @@ export class Reader {
       return isFirst ? new ConfigurationError(message, { hint }) : new TransientError(message, { hint })
     }
     try {
-      const hasNone = answer.status === 204 // of a body
-      const text = hasNone ? '' : textOf(bytesOf(answer, this.#given), answer)
+      const hasNoBody = answer.status === 204
+      const text = hasNoBody ? '' : textOf(bytesOf(answer, this.#given), answer)
       const about: About = { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') }
-      if (hasNone || (this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
+      if (hasNoBody || (this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
       return this.#page(jsonOf(text, answer), answer, about)
     } catch (error) {
       if (!(error instanceof WrongContent)) throw error
-      // A good answer that broke off may come whole next time.
+      // A good answer that was cut off may be complete next time.
       if (error.isForeign) throw wrong(error.message, error.hint)
       throw new TransientError(masked(`The answer of ${where} ${error.message}.`, this.#secrets), { hint: error.hint })
     }
   }
 
-  /** CSV and NDJSON: what comes before and behind the records stands in headers only. */
+  /** CSV and NDJSON: only headers say anything of other pages. */
   async #lines(text: string, answer: Answer, about: About): Promise<Page> {
     const { headers, url } = answer
     const { where, wrong } = about
@@ -93,7 +93,7 @@ export class Reader {
       chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
     )
     this.#mustEndWell(records, about, errorInLastComment(text, this.#given.comment))
-    // Many servers don't end the last line: what can be read is whole.
+    // Many servers don't end the last line: if it can be read, it is complete.
     const broken = brokenIn(records.at(-1), text, list.format, this.#given)
     if (broken !== undefined)
       throw new TransientError(
@@ -117,7 +117,7 @@ export class Reader {
     }
   }
 
-  /** What is wrong with a table behind the first page is a server's bad moment, unless it has no header. */
+  /** An error after the first page counts as the server's bad moment, unless the page has no header. */
   async #chunks(list: TextList, text: string, { where, isFirst, wrong }: About): Promise<Records[]> {
     const chunks: Records[] = []
     try {
@@ -139,7 +139,7 @@ export class Reader {
     })
   }
 
-  /** Throws where the server answers with an error. */
+  /** Throws the error that the server answered with. */
   #refuse({ said, isLasting }: Refusal, { where, isFirst }: About): void {
     const message = masked(`${where} answered with an error: ${said}`, this.#secrets)
     // There may be no page 0.
@@ -149,12 +149,12 @@ export class Reader {
       : new TransientError(message)
   }
 
-  /** Throws where a server broke off, and said so in the place of an item. */
+  /** Throws if the server failed halfway, and an error is in place of the last item. */
   #mustEndWell(records: Page['records'], about: About, behind?: string): void {
     const last = records.at(-1)
     const said = (last && errorIn(last)) ?? behind
     if (said === undefined) return
-    // Where others came before it, there is such a page, whatever its words are.
+    // After other items, the page exists, whatever the message says.
     this.#refuse({ said, isLasting: false }, { ...about, isFirst: about.isFirst && records.length === 1 })
   }
 
@@ -169,7 +169,7 @@ export class Reader {
     this.#mustHaveHeader(entries, about)
     const { items, ...page } = this.#recordsOf(entries, about)
     this.#mustEndWell(page.records, about)
-    // Where the answer is the list itself, or a place, its members say nothing of the list.
+    // If the answer is the list itself, or a single place, it has no members about the list.
     const list = this.#itemsAt
     const beside = list === undefined ? [] : membersOf(json, list)
     this.#mustBegin(beside, about)
@@ -189,14 +189,14 @@ export class Reader {
     }
   }
 
-  /** Throws where reading goes on at a page of rows, and their header was in an earlier one. */
+  /** Throws if a resumed read begins with a page of rows whose header was in an earlier one. */
   #mustHaveHeader([first]: readonly Entry[], { where, isFirst }: About): void {
     const { layout, header } = this.#given
     if (layout !== 'rows' || header || isFirst || this.#records.headers > 0) return
     if (Array.isArray(first?.value) && isRow(first.value)) throw this.#headless(where)
   }
 
-  /** Throws where counting was to begin with 1, and there is a page before that. */
+  /** Throws if pages are configured to count from 1, and there is a page before that. */
   #mustBegin(beside: readonly Member[], { where, isFirst }: About): void {
     const { start } = this.#given.pagination
     const before = isFirst && start === 1 ? saidBefore(beside) : undefined
@@ -207,7 +207,7 @@ export class Reader {
     })
   }
 
-  /** A header is no item, in whichever pages it stands: servers count what is behind it. */
+  /** A header isn't an item, on whichever page: servers count only the rows after it. */
   #recordsOf(
     entries: readonly Entry[],
     { isSuspicious }: About,
@@ -227,7 +227,7 @@ export class Reader {
   }
 
   #recordOf(entry: Entry, isSuspicious: boolean): Page['records'][number] | undefined {
-    // What isn't UTF-8 was decoded to U+FFFD: the item isn't what somebody wrote.
+    // Invalid UTF-8 was decoded to U+FFFD: the item isn't what was written.
     const text = isSuspicious ? (exactJson(entry.value) ?? '') : ''
     if (text.includes('\ufffd')) return new Malformed(text, "the item isn't valid UTF-8")
     if (!isTree(entry.value) && this.#given.layout !== 'rows')
@@ -238,9 +238,9 @@ export class Reader {
   #entries(json: unknown, wrong: Wrong): { entries: readonly Entry[]; isNull: boolean } {
     const { layout = 'records' } = this.#given
     const isArray = layout === 'records' || layout === 'rows'
-    if (this.#itemsAt === undefined && layout === 'records') this.#itemsAt = behindHeader(json)
+    if (this.#itemsAt === undefined && layout === 'records') this.#itemsAt = itemsAfterHeader(json)
     if (this.#itemsAt === undefined && isArray && !Array.isArray(json)) {
-      this.#itemsAt = this.#found(json, layout, wrong)
+      this.#itemsAt = this.#listPath(json, layout, wrong)
       if (this.#itemsAt === undefined) return { entries: this.#onlyOne(json, wrong), isNull: false }
     }
     const list = this.#itemsAt === undefined ? json : memberAt(json, this.#itemsAt)
@@ -254,14 +254,14 @@ export class Reader {
     return { entries, isNull }
   }
 
-  /** Where the one list is. */
-  #found(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
+  /** The path of the one list. */
+  #listPath(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
     const holds = layout === 'rows' ? Array.isArray : isTree
     const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !areLinks(value)
     const isGeoJson = isTree(json) && json['type'] === 'FeatureCollection' && Array.isArray(json['features'])
     if (isGeoJson && layout === 'records') return 'features'
     const full = find(json, isList)
-    // A single place may have an empty list in it.
+    // A single place may contain an empty list.
     if (full.length === 0 && this.#isPlace(json)) return undefined
     const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
     return only('items', full.length > 0 ? full : empty(), wrong)?.at
@@ -271,7 +271,7 @@ export class Reader {
     return isTree(json) && (json['type'] === 'Feature' || this.#mapping.seemsPlace(json))
   }
 
-  /** An answer that is one place; throws for any other that has no list. */
+  /** The answer itself, if it is a single place; else throws. */
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
     if (this.#isPlace(json)) return [{ value: json, key: undefined }]
     const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
@@ -289,21 +289,21 @@ export interface About {
   readonly isSuspicious: boolean
 }
 
-/** `[{page, pages, total}, [places]]`, as the World Bank answers: the list is the second one. */
-const behindHeader = (json: unknown): string | undefined =>
+/** `[{page, pages, total}, [places]]`, as the World Bank answers: the list is the second element. */
+const itemsAfterHeader = (json: unknown): string | undefined =>
   Array.isArray(json) && json.length === 2 && isTree(json[0]) && Array.isArray(json[1]) && json[1].every(isTree)
     ? '1'
     : undefined
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
 
-/** OGC API Features names the projection of an answer in a header; EPSG:4326 has its axes the other way round there. */
+/** OGC API Features names an answer's projection in a header; EPSG:4326 means latitude first there. */
 function checkContentCrs({ headers }: Answer, where: string): void {
   const [, crs] = /<([^>]+)>/.exec(headerOf(headers, 'content-crs')) ?? []
   if (crs !== undefined && !/CRS84h?$/.test(crs)) throw projected(where, crs)
 }
 
-/** The one candidate for an option. Throws where there are several, with different values. */
+/** The one candidate for an option. Throws if there are several with different values. */
 export function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
   if (new Set(found.map(({ value }) => value)).size <= 1) return found[0]
   throw wrong(

@@ -1,9 +1,9 @@
-/** Whether an answer lacks the header that the page before it had. */
+/** Whether an answer lacks the header that the first page had. */
 import type { Options } from '../options.js'
 
 const lineEnd = /\r\n|\n|\r/
 
-/** Whether the place of the header is taken by a row. */
+/** Whether a row is in place of the header. */
 export function isHeadless(text: string, { header, skipLines, comment }: Options): boolean {
   const first = text
     .split(lineEnd)
@@ -12,6 +12,6 @@ export function isHeadless(text: string, { header, skipLines, comment }: Options
   return header === undefined && isRow(first?.split(/[,;\t|]/) ?? [])
 }
 
-/** Whether at least two values begin as numbers do: no header has those. */
+/** Whether at least two values begin like numbers: no header has those. */
 export const isRow = (values: readonly unknown[]): boolean =>
   values.filter((value) => /^[\s"'[]*[+-]?\d/.test(String(value))).length >= 2

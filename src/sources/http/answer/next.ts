@@ -1,4 +1,4 @@
-/** Where an answer says that its list goes on: a cursor, a link in its body, or one in the header `Link`. */
+/** Finds what leads to the next page: a cursor, a link in the body, or one in the header `Link`. */
 import { ConfigurationError, toError } from '../../../errors/index.js'
 import { type Link, leadsToNext, linksIn, nextOf } from '../../signs/links.js'
 import { deepest, nextNames } from '../../signs/marks.js'
@@ -9,25 +9,26 @@ import { type Answer, headerOf } from '../request.js'
 import { only, type Wrong } from './index.js'
 
 interface Next {
-  /** The cursor or the link; undefined where there is none. */
+  /** The cursor or the link; undefined if there is none. */
   readonly next: string | undefined
-  /** Whether the answer has a list of links, with one to the next page in it. */
+  /** Whether the answer has a list of links that includes the next page. */
   readonly hasLinks: boolean
 }
 
-/** Where the next page is, as far as the answer itself says it. */
+/** What leads to the next page, if the answer says so. */
 export function nextIn(
   json: unknown,
   answer: Answer,
   { next: path, pagination: { type } }: Options,
   wrong: Wrong,
 ): Next {
-  const named = (next: string | undefined): Next => ({ next, hasLinks: false })
-  if (path === false) return named(undefined)
-  if (type === 'cursor') return named(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(memberAt(json, path)))
-  if (type === 'link') return named(linkIn(json, answer, path, wrong))
-  if (type !== undefined || path !== undefined) return named(undefined)
-  // Where nobody said how the list is cut, a list of links leads on.
+  const withoutLinks = (next: string | undefined): Next => ({ next, hasLinks: false })
+  if (path === false) return withoutLinks(undefined)
+  if (type === 'cursor')
+    return withoutLinks(path === undefined ? inBody(json, 'cursor', wrong) : nextOf(memberAt(json, path)))
+  if (type === 'link') return withoutLinks(linkIn(json, answer, path, wrong))
+  if (type !== undefined || path !== undefined) return withoutLinks(undefined)
+  // Without source.pagination.type, only a list of links leads on.
   const related = relatedNext(json, wrong)
   return { next: absolute(related?.href, answer.url, wrong), hasLinks: related !== undefined }
 }
@@ -47,7 +48,7 @@ const inBody = (json: unknown, type: 'cursor' | 'link', wrong: Wrong): string | 
 
 const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
 
-/** What is plainly a link is no cursor. */
+/** Whether a value is clearly a link, and so no cursor. */
 const isLink = (value: unknown): boolean => /^(https?:\/\/|\?|\/[^?]*\?)/.test(nextOf(value) ?? '')
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint'

@@ -7,14 +7,14 @@ import type { Page } from '../pagination/index.js'
 import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
 
-/** @param beside what stands beside the list */
+/** @param beside the members beside the list */
 export function signsOf(
   beside: readonly Member[],
   { headers, url, status }: Answer,
   given: Options,
 ): Pick<Page, 'signs' | 'isSilent'> {
-  const told = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
-  const members = [...beside, ...told]
+  const headerMembers = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
+  const members = [...beside, ...headerMembers]
   const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
   const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
   return {
@@ -28,13 +28,13 @@ function linkHeader(headers: Answer['headers']): Sign[] {
     const said = nextOf(nextLink(headerOf(headers, 'link')))
     return said === undefined ? [] : [{ at: 'the header link', said, kind: 'next', atLeast: 0, hint: linkHint }]
   } catch {
-    return [] // where it is followed, that is an error already
+    return [] // if it is followed, that was an error already
   }
 }
 
 /**
- * Content-Range: items 0-99/250. Where nobody knows how many there are, 206 says that the first ones aren't all, and,
- * in a list that isn't counted, that its last answer isn't the end.
+ * Content-Range: items 0-99/250. Without a total, 206 says that the first items aren't all, and, for links and cursors,
+ * that the last answer isn't the end.
  */
 function range(headers: Answer['headers'], status: number, type: Options['pagination']['type']): Sign[] {
   const isPart = status === 206

@@ -1,4 +1,4 @@
-/** How long an answer says that its list is. */
+/** The length of the whole list, as an answer states it. */
 import { totalsIn } from '../../signs/marks.js'
 import type { Member } from '../../signs/members.js'
 import { memberAt, shapeOf, wholeOf } from '../../signs/tree.js'
@@ -9,7 +9,7 @@ import { type About, only } from './index.js'
 /**
  * The number of all items.
  *
- * @param beside what stands beside the list
+ * @param beside the members beside the list
  */
 export function totalIn(
   json: unknown,
@@ -21,7 +21,7 @@ export function totalIn(
   if (path === false) return undefined
   if (path !== undefined) {
     const total = wholeOf(memberAt(json, path))
-    // Some servers count for the first page only.
+    // Some servers give a total with the first page only.
     if (total === undefined && isFirst)
       throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
     return total

@@ -53,7 +53,7 @@ export class ByPage extends Counted {
 export class ByOffset extends Counted {
   readonly type = 'offset'
 
-  /** A total counts the items, too, that `start` leaves out; with 1, offsets count from 1. */
+  /** A total includes the items that `start` skips; with 1, offsets count from 1. */
   get before(): number {
     return this.start === 1 ? 0 : this.start
   }

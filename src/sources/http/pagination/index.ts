@@ -1,8 +1,7 @@
-/** The ways to cut a list into pages, by the name that `pagination.type` gives them. */
+/** The kinds of pagination, by `pagination.type`. */
 import type { Options } from '../options.js'
 import { ByOffset, ByPage } from './counted.js'
-import { ByCursor } from './cursor.js'
-import { ByLink } from './link.js'
+import { ByCursor, ByLink } from './followed.js'
 import type { Pagination } from './pagination.js'
 
 const types = { page: ByPage, offset: ByOffset, cursor: ByCursor, link: ByLink }

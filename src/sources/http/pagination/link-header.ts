@@ -6,8 +6,8 @@ const link = /[\s,]*<([^>]*)>((?:\s*;\s*[^\s=;,"<>]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)
 const parameter = /;\s*([^\s=;,"<>]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?/g
 
 /**
- * The target of the first link to the next page, undefined where there is none. Throws SyntaxError for what is no
- * list of links: what stands behind the fault might be the link.
+ * The target of the first link to the next page; undefined if there is none. Throws SyntaxError for an invalid list of
+ * links: the one to the next page might come after the fault.
  */
 export function nextLink(header: string): string | undefined {
   let target: string | undefined
