@@ -1,4 +1,4 @@
-/** A source's pages: bounded for whoever reads it, and all of them for those that read it without an outbox. */
+/** The pages of a source: bounded in number of locations, and all of them for commands without an outbox. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endlessSource, isOwmError, TransientError, toError } from '../../errors/index.js'
 import type { LocationBatch, Source } from '../../plugin.js'
@@ -17,7 +17,7 @@ export interface BoundedSource extends Source {
   read(resume: string | undefined, before?: number): AsyncIterable<PlacedBatch>
 }
 
-/** A source that ends with an error where it gives more locations than it may: it may never end. */
+/** A source that fails after `maxLocations`: it may never end. */
 export function bounded(source: Source, name: string, maxLocations: number): BoundedSource {
   return {
     ...source,
@@ -35,7 +35,7 @@ export function bounded(source: Source, name: string, maxLocations: number): Bou
 /**
  * All pages of a source that is read without an outbox.
  *
- * @param around signal: ends it early; check: sees all of them, and warns at their end
+ * @param around signal: ends it early; check: gets all pages, and warns at their end
  */
 export async function* pagesOf(
   source: SourceDeps,
@@ -44,7 +44,7 @@ export async function* pagesOf(
   const opened = await source.open()
   try {
     for await (const page of opened.read(undefined)) {
-      await nextTurn() // a signal is heard between two turns only
+      await nextTurn() // signals are delivered between turns of the event loop only
       if (signal.aborted) return
       check?.note(page)
       yield page

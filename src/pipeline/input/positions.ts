@@ -1,10 +1,10 @@
 /**
- * Where the tasks of a run stood in its source, as far as this process has read it: for the words of a conflict.
+ * The positions of a run's tasks in its source, as far as this process has read it, for reports of conflicts.
  *
- * Positions mostly count on, `line 17`, `line 18`: a stretch of those takes one entry, so memory stays flat.
+ * Positions are mostly consecutive (`line 17`, `line 18`): a stretch of those takes one entry, so memory stays flat.
  */
 
-/** Stretches that are kept: some megabytes. Beyond them, what stands in a list without any order has no position. */
+/** The most stretches that are kept, some megabytes; later positions are dropped. */
 const mostStretches = 50_000
 
 interface Stretch {
@@ -21,12 +21,12 @@ export class Positions {
   /** The index of the next task. */
   #next: number
 
-  /** @param from how many tasks the run had before */
+  /** @param from the number of tasks that the run had before */
   constructor(from: number) {
     this.#next = from
   }
 
-  /** The position of the next task; undefined where nobody will ask for it. */
+  /** @param position of the next task; undefined if it won't be needed */
   add(position: string | undefined): void {
     const from = this.#next++
     if (position === undefined) return
@@ -39,7 +39,7 @@ export class Positions {
     }
   }
 
-  /** Undefined where it isn't known. */
+  /** Undefined if it isn't known. */
   of(index: number): string | undefined {
     const stretch = this.#stretches.findLast(({ from }) => from <= index)
     if (!stretch || index >= stretch.from + stretch.count) return undefined

@@ -4,47 +4,47 @@ import type { LocationBatch } from '../../plugin.js'
 import { clipped } from '../../words.js'
 import { checkedIn, rejectionOf, type Told } from './judge.js'
 
-/** What `owm produce --json` says of the commonest reasons. */
+/** One of the commonest reasons in `owm produce --json`. */
 export interface RejectedFor {
   reason: string
   count: number
-  /** The first location that was rejected so. */
+  /** Of the first location that was rejected for it. */
   position: string
   value: string
 }
 
-/** Locations that are the same place as one before them, although their records differ. */
+/** Locations that are the same place as an earlier one although their records differ. */
 export interface Merged {
   count: number
-  /** The first of them. */
+  /** Of the first of them. */
   position: string
-  /** The task's keys whose values differ there, and the values of the two; empty where they aren't known. */
+  /** The keys whose values differ there, and both values of the first key; empty if they aren't known. */
   keys: readonly string[]
   values: readonly [before: string, here: string]
 }
 
-/** Reasons that are told apart; more than these are counted together. */
+/** The most reasons that are counted separately; the rest are counted together. */
 const mostReasons = 100
 
-/** Characters of an example. */
-const shown = 120
+/** The most characters of an example. */
+const exampleLength = 120
 
 export class Rejects {
-  /** Those of them whose id the slot has given to another place. */
+  /** The number of those whose id belongs to another place in the slot. */
   conflicts = 0
-  /** Undefined where there was none. */
+  /** Undefined if there was none. */
   merged: Merged | undefined
   readonly #byKind = new Map<string, RejectedFor>()
 
   /**
    * @param of the reason without what differs from record to record
-   * @param times how many of them there are
+   * @param times how many there are
    */
   add({ reason, position, value }: Told, of = kindOf(reason), times = 1): void {
     const kind = this.#byKind.has(of) || this.#byKind.size < mostReasons ? of : 'others'
     const known = this.#byKind.get(kind)
     if (known) known.count += times
-    else this.#byKind.set(kind, { reason, count: times, position, value: clipped(value, shown) })
+    else this.#byKind.set(kind, { reason, count: times, position, value: clipped(value, exampleLength) })
   }
 
   merge(found: Omit<Merged, 'count'>): void {
@@ -52,7 +52,7 @@ export class Rejects {
     else this.merged = { ...found, count: 1 }
   }
 
-  /** Those of another one, too. */
+  /** Adds the rejects of another one. */
   include(other: Rejects): void {
     for (const [kind, found] of other.#byKind) this.add(found, kind, found.count)
   }
@@ -73,7 +73,7 @@ export class Rejects {
   }
 }
 
-/** What of a page can't be a task. */
+/** The locations of a page that can't be tasks. */
 export function rejectsIn(page: LocationBatch): Rejects {
   const rejects = new Rejects()
   for (const index of page.locations.keys()) {

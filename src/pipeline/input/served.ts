@@ -1,9 +1,9 @@
 /**
- * What earlier runs have stored of a slot: the id of each task, exactly, and a fingerprint of its place. So a slot that
- * is there already is read without being stored once more, and another list isn't taken for the same one.
+ * The tasks that earlier runs stored of a slot: the exact id of each, and a fingerprint of its place. So a slot that is
+ * read again isn't stored again, and another list isn't mistaken for the same one.
  *
- * It takes 25 bytes for each of at most twice as many places, 50 MiB for a million tasks. Tasks beyond that are left to
- * the Bloom filters and the comparison of suspects, which are slower.
+ * It takes 25 bytes for each entry of a table that is at most half full, 50 MiB for a million tasks. Tasks beyond that
+ * are left to the Bloom filters and the comparison of suspects, which are slower.
  */
 import { hash } from 'node:crypto'
 import { sumOf } from '../../lists.js'
@@ -16,9 +16,9 @@ import { type Place, placeOfTask, placeText } from '../../tasks/place.js'
 
 const mostTasks = 2 ** 20
 
-/** What a slot holds already, before a run of it is read on. */
+/** The tasks that a slot has, before a run of it is read or continued. */
 export interface KnownTasks {
-  /** The ids that the run itself has stored, and those of earlier runs for which `served` has no room. */
+  /** The ids that the run itself stored, and those of earlier runs that don't fit into `served`. */
   readonly seen: SeenIds
   readonly served: ServedTasks
 }
@@ -42,20 +42,20 @@ export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<K
 
 class ServedTasks {
   readonly #ids: IdNumbers
-  /** Of each id two words of its place's fingerprint. */
+  /** For each id, the two words of its place's fingerprint. */
   readonly #places: Uint32Array
-  /** Of each id, 1 once it was looked for. */
+  /** For each id, 1 once it was looked up. */
   readonly #found: Uint8Array
   #count = 0
 
-  /** @param tasks how many there may be */
+  /** @param tasks the most there may be */
   constructor(tasks: number) {
     this.#ids = new IdNumbers(Math.min(tasks, mostTasks))
     this.#places = new Uint32Array(2 * this.#ids.places)
     this.#found = new Uint8Array(this.#ids.places)
   }
 
-  /** Notes a task of an earlier run, by the 32 digits of its id; false where there is no room for it. */
+  /** Adds a task of an earlier run, by the 32 digits of its id; false if there is no room. */
   add(id: string, place: string): boolean {
     if (this.#count === mostTasks) return false
     this.#count++
@@ -66,7 +66,7 @@ class ServedTasks {
     return true
   }
 
-  /** What is known under a task's id: its own place, which may have been looked for before, another one, or nothing. */
+  /** What is stored under a task's id: its own place (`again` if it was looked up before), another one, or nothing. */
   look(digits: string, place: Place): 'same place' | 'same place again' | 'other place' | undefined {
     if (this.#count === 0) return undefined
     const at = this.#ids.place(hashWords(digits))
@@ -79,7 +79,7 @@ class ServedTasks {
   }
 }
 
-/** The digits 12 and 16 say which kind of a UUID it is: the others are the hash. */
+/** Without digits 12 and 16, a UUID's version and variant: the others are the hash. */
 const hashWords = (id: string): IdWords => [
   hexNumber(id, 24, 8),
   hexNumber(id, 0, 8),

@@ -1,4 +1,4 @@
-/** Tells of conditions that mean no location because of how they are written: a misspelt field, text for a number. */
+/** Reports conditions that no location can meet as they are written: a misspelt field, text for a number. */
 import { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import type { Location, Logger } from '../../../plugin.js'
@@ -8,10 +8,10 @@ import { shown } from '../../../tasks/rejection.js'
 import { clipped } from '../../../words.js'
 import { fitsBytes, isBounded, meeting, type Where } from './where.js'
 
-/** Locations without a field that are enough to take it for a misspelt one. */
+/** After this many locations without a field it is taken for misspelt. */
 const enough = 20
 
-/** What a field that is compared with numbers has had so far. */
+/** The values so far of a field that is compared with numbers. */
 interface Compared {
   numbers: number
   others: number
@@ -23,11 +23,11 @@ export class FieldCheck {
   readonly #key: string
   readonly #log: Logger
   #read = 0
-  /** Fields that no location has had so far, each with whether its condition needs it. */
+  /** Fields that no location has had so far -> whether the condition needs one. */
   readonly #unseen: Map<string, boolean>
-  /** Fields that are asked to be absent: in a list with gaps none may have them. */
+  /** Fields that must be absent: in a sparse list it may be right that no location has them. */
   readonly #unwanted: Set<string>
-  /** Fields that the first locations had: one of them may be meant. */
+  /** Fields of the first locations, to suggest one. */
   readonly #seen = new Set<string>()
   readonly #compared: Map<string, Compared>
   /** Fields whose conditions bytes can't meet. */
@@ -65,8 +65,8 @@ export class FieldCheck {
   }
 
   /**
-   * Throws ConfigurationError where no location has had a field that is needed, or a number where one is, and where
-   * one has bytes in a field that is compared with text.
+   * Throws ConfigurationError if no location had a field that is needed, if a field that is compared with numbers never
+   * had one, or if a field that is compared with text has bytes.
    */
   judge(isEnd: boolean): void {
     if (this.#bytes) throw this.#notText(this.#bytes)
@@ -84,7 +84,7 @@ export class FieldCheck {
     if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
   }
 
-  /** At the end, where nothing is left out by it: warns of what `judge` throws. */
+  /** For conditions that leave nothing out: at the end, warns of what `judge` would throw. */
   warn(): void {
     try {
       this.judge(true)

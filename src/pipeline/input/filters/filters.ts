@@ -1,7 +1,6 @@
 /**
- * Which locations of a source are taken: a filtered source is a source again,
- * so that nothing behind it knows. Pure: the same locations each time, on every
- * machine.
+ * Filters the locations of a source; the result is a source again. Pure: the same
+ * locations each time, on every machine.
  */
 import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -37,12 +36,12 @@ export interface Filters extends Conditions {
   readonly shard?: ChosenShard | undefined
 }
 
-/** What was left out, since the last reading began. */
+/** What was left out since the current reading began. */
 export interface FilterCounts {
   leftOut: number
-  /** Nothing behind the limit was read. */
+  /** Nothing after the limit was read. */
   limitReached: boolean
-  /** What the filters let through, before the shard takes its part. */
+  /** What passed the filters, before the shard was taken. */
   given: Given
 }
 
@@ -57,7 +56,7 @@ interface FilterContext {
   readonly log: Logger
 }
 
-/** A source that gives only what the filters let through; its batches may be empty, for they move the checkpoint. */
+/** A source that yields only what passes the filters; batches may be empty, as they move the checkpoint. */
 export function filtered(source: BoundedSource, filters: Filters, context: FilterContext): Source {
   return {
     async *read(resume): AsyncGenerator<PlacedBatch> {
@@ -76,20 +75,20 @@ export function filtered(source: BoundedSource, filters: Filters, context: Filte
   }
 }
 
-/** The filters on their way through a source. */
+/** The state of the filters during one reading. */
 class Filter {
-  /** The source's own checkpoint, from which it is to be read. */
+  /** The source's own checkpoint to read from. */
   readonly inner: string | undefined
-  /** Undefined where the source is read on: who read its beginning has judged. */
+  /** Undefined when a reading is continued: its beginning has been checked. */
   readonly check: FieldCheck | undefined
   readonly #filters: Filters
   readonly #context: FilterContext
   readonly #matches: (location: Location) => boolean
-  /** Locations that were read. */
+  /** The number of locations read. */
   read: number
-  /** Those that were let through, which the limit counts. */
+  /** Those that passed the filters, which the limit counts. */
   #through: number
-  /** Of those, the ones in this shard. */
+  /** Those of them in this shard. */
   #taken: number
 
   constructor(filters: Filters, context: FilterContext, resume: string | undefined) {
@@ -101,7 +100,7 @@ class Filter {
     this.#through = Number(through)
     this.#taken = Number(taken)
     this.inner = inner
-    // One start may read several runs: each is judged by itself.
+    // One start may read several runs: each has counts of its own.
     Object.assign(context.counts, zeroCounts())
     this.check = resume === undefined ? new FieldCheck(filters.fields, 'source.where', context.log) : undefined
     this.#count()
@@ -129,7 +128,7 @@ class Filter {
     }
   }
 
-  /** The location, checked, where it is taken; undefined where it is left out. */
+  /** The checked location if it is taken; undefined if it is left out. */
   #lets(location: Location | Malformed): Checked | undefined {
     const { shard } = this.#filters
     if (!isMalformed(location)) this.check?.note(location)
@@ -156,12 +155,12 @@ class Filter {
   }
 }
 
-/** Which filter leaves a location out; or what it is, and the digits that say in which shard. */
+/** The filter that leaves a location out; or the checked location, and the digits that decide its shard. */
 type Looked =
   | { readonly by: 'where' | 'bbox' | 'sample' }
   | { readonly by?: undefined; readonly place: Checked; readonly digits: string; readonly isPlace: boolean }
 
-/** What the filters make of a location, but for the limit and the shard, which come last. */
+/** Applies the filters to a location, except for the limit and the shard, which come last. */
 export function throughFilters(
   location: Location | Malformed,
   { fields, bbox, sample, shard }: Filters,
@@ -169,7 +168,7 @@ export function throughFilters(
 ): Looked {
   if (!isMalformed(location) && !matches(location)) return { by: 'where' }
   const place = checked(location)
-  // Of what can't be read nobody knows whether it's meant: it goes on, and is rejected.
+  // An unreadable location can't be filtered: it passes, and is rejected.
   const isPlace = !('reason' in place)
   if (bbox && isPlace && !isInside(place, bbox)) return { by: 'bbox' }
   const digits = sample === undefined && !shard ? '' : identityOf(location, place)
@@ -179,23 +178,23 @@ export function throughFilters(
 }
 
 /**
- * Hexadecimal digits, evenly spread, the same for two spellings of a location that would be the same task. What can't
- * be a task has those of its content: it's in one shard as well, and rejected there.
+ * Hexadecimal digits, evenly spread, the same for all spellings of a location that make the same task. For what can't
+ * be a task they come from its content, so that one shard has it, and rejects it.
  */
 function identityOf(location: Location | Malformed, place: Checked): string {
   if (isMalformed(location)) return hash('sha1', location.value, 'hex')
   return 'reason' in place ? hash('sha1', inspect(location, { depth: 5 }), 'hex') : spreadDigits(place.key)
 }
 
-/** What a checkpoint belongs to. */
+/** Identifies what a checkpoint belongs to. */
 export function sourceDigest(use: string, options: unknown, filters: Filters | undefined): string {
   const digest = hash('sha1', exactJson(filters ? [use, options, filters] : [use, options]) ?? '', 'hex')
   return withShard(digest, filters?.shard)
 }
 
 /**
- * The shard, as `i/n` ('' where it's the whole), that a run stands for, where
- * this producer reads another one. Undefined where it reads at least as much.
+ * A run's shard, as `i/n` ('' for the whole), if this producer reads another
+ * shard. Undefined if this one reads at least as much.
  */
 export function otherShard(runDigest: string, digest: string): string | undefined {
   const [own, other] = [shardNameIn(digest), shardNameIn(runDigest)]

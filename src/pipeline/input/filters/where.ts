@@ -1,23 +1,23 @@
-/** Which locations a condition means. Pure: the same ones on every machine. */
+/** Which locations meet a condition. Pure: the same ones on every machine. */
 import type { Location } from '../../../plugin.js'
 import { ExactNumber } from '../../../tasks/json/exact.js'
 import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn, type Place } from '../../../tasks/place.js'
 
-/** Values as text; '' is also that of a field which isn't there. */
+/** Values as text; a missing field has ''. */
 export type Values = readonly string[]
 
-/** What a field must be; all that is given must hold. */
+/** What a field must be; all tests that are given must hold. */
 export interface Test {
-  /** Bounds, as doubles. What is neither a finite number nor text with a plain decimal in it lies within none. */
+  /** Bounds, as doubles. Only finite numbers, and plain decimals as text, can be within them. */
   readonly gte?: number | undefined
   readonly gt?: number | undefined
   readonly lte?: number | undefined
   readonly lt?: number | undefined
   readonly in?: Values | undefined
-  /** Exactly the locations that `in` with these values doesn't mean. */
+  /** The exact opposite of `in` with these values. */
   readonly not?: Values | undefined
-  /** Whether there is a value: null and '' are none. */
+  /** Whether there is a value; null and '' are none. */
   readonly exists?: boolean | undefined
 }
 
@@ -45,7 +45,7 @@ export function meetingAll({ fields, bbox }: Conditions): (location: Location, p
   return (location, place) => meets(location) && (!bbox || isInside(place, bbox))
 }
 
-/** Whether a field's value is what is wanted; undefined and null are those of a field that isn't there. */
+/** Returns the test of a field's value; a missing field has undefined or null. */
 export function meeting(wanted: Values | Test): (value: unknown) => boolean {
   const test = testOf(wanted)
   const { gte = -Infinity, gt = -Infinity, lte = Infinity, lt = Infinity, exists } = test
@@ -68,7 +68,7 @@ export function isBounded(wanted: Values | Test): boolean {
   return [gte, gt, lte, lt].some((bound) => bound !== undefined)
 }
 
-/** Whether bytes may be what is wanted: they are compared as their hex digits. */
+/** Whether bytes can meet the condition: they are compared as hex digits. */
 export function fitsBytes(wanted: Values | Test): boolean {
   const { in: allowed = [], not = [] } = testOf(wanted)
   return !isBounded(wanted) && [...allowed, ...not].every((value) => /^([0-9a-f]{2})*$/.test(value))
@@ -76,7 +76,7 @@ export function fitsBytes(wanted: Values | Test): boolean {
 
 const testOf = (wanted: Values | Test): Test => ('length' in wanted ? { in: wanted } : wanted)
 
-/** Undefined for an object or a list, which has no text that it could be equal to. */
+/** Undefined for objects and lists, which equal no text. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return ''
   return typeof value !== 'object' || value instanceof ExactNumber || value instanceof HexBytes
