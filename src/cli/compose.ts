@@ -4,7 +4,7 @@ import type { Settings } from '../config/schema.js'
 import { ConfigurationError } from '../errors/index.js'
 import type { logEvents } from '../observe/events.js'
 import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from '../observe/trace-context.js'
-import type { Looked } from '../outbox/inspect/totals.js'
+import type { OwnedTotals } from '../outbox/inspect/totals.js'
 import type { View } from '../outbox/inspect/view.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
@@ -104,14 +104,14 @@ export async function lookAtOutbox(
   loaded: Loaded,
   { env }: Pick<Surroundings, 'env'>,
   as: Opening['as'],
-): Promise<Looked | undefined> {
-  const [{ totalsOf }, { mayBe }] = await Promise.all([
+): Promise<OwnedTotals | undefined> {
+  const [{ totalsOf }, { mustBeOwn }] = await Promise.all([
     import('../outbox/inspect/totals.js'),
     import('../outbox/owner.js'),
   ])
   const { path } = loaded.settings.outbox
   const [totals, claim] = [await totalsOf(path), await claimOf(loaded, env, as)]
-  if (totals && claim) mayBe(path, totals.owner, claim.owner)
+  if (totals && claim) mustBeOwn(path, totals.owner, claim.owner)
   return totals
 }
 

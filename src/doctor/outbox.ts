@@ -4,7 +4,7 @@ import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
 import { volatileAt } from '../files/volatile.js'
 import { filesOf, logsWithoutOutbox } from '../outbox/inspect/files.js'
 import { type Health, healthOf } from '../outbox/inspect/health.js'
-import { mayBe } from '../outbox/owner.js'
+import { mustBeOwn } from '../outbox/owner.js'
 import { NewerOutbox } from '../outbox/sqlite/trouble.js'
 import type { Diagnosis } from '../plugin.js'
 import { age, count, megabytes, plural } from '../words.js'
@@ -94,7 +94,7 @@ export function contentChecks(health: Health, around: Surroundings): Diagnosis[]
 
 function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
   try {
-    mayBe(around.path, owner, around.owner)
+    mustBeOwn(around.path, owner, around.owner)
     return fine('outbox-owner', owner === null ? 'nobody has claimed it yet' : `it belongs to ${owner}`)
   } catch (error) {
     return wrong('outbox-owner', toError(error).message)

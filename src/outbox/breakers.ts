@@ -1,11 +1,12 @@
-/** What the circuit breakers remember between two starts: a record for each, as JSON in the state row. */
+/** The circuit breakers' state between two starts: a record for each, as JSON in the state row. */
+import { isObject } from '../tasks/json/tree.js'
 import type { Database } from './sqlite/database.js'
 import { type StateRow, states } from './sqlite/entities.js'
 import { jsonIn } from './sqlite/json.js'
 
 /**
- * closed: calls go through; `failures` counts the attempts that failed since one succeeded.
- * open: nobody is asked, until a while after `openedAt`. How they move is pipeline/retry.ts' business.
+ * closed: calls go through; `failures` counts the attempts that failed since the last success.
+ * open: no calls until some time after `openedAt`. The transitions are in pipeline/retry.ts.
  */
 export interface BreakerRecord {
   state: 'open' | 'closed'
@@ -13,7 +14,7 @@ export interface BreakerRecord {
   failures: number
   /** Milliseconds since 1970; null while closed. */
   openedAt: number | null
-  /** A digest of what was called, such as of a server's address; missing in records of older versions. */
+  /** A digest of what is called, such as a server's address; missing in records of older versions. */
   of?: string
 }
 
@@ -30,7 +31,7 @@ export class Breakers {
     this.#saved = breakersOf(state.breaker)
   }
 
-  /** What the breaker around `name` saved; undefined where it's closed and unharmed, or about another than `of`. */
+  /** The breaker's record; undefined if it's closed without failures, or if it is about something else than `of`. */
   saved(name: BreakerName, of?: string): BreakerRecord | undefined {
     const saved = this.#saved[name]
     return of === undefined || saved?.of === undefined || saved.of === of ? saved : undefined
@@ -46,23 +47,22 @@ export class Breakers {
   }
 }
 
-/** The column's text; null where all breakers are closed and unharmed. */
+/** The column's text; null if all breakers are closed without failures. */
 export const breakersText = (records: BreakerRecords): string | null =>
   Object.keys(records).length > 0 ? JSON.stringify(records) : null
 
-/** The column's records. A breaker's memory can be done without: where it's damaged, the circuit is closed. */
+/** The column's records. A damaged record counts as a closed circuit. */
 export function breakersOf(text: string | null): BreakerRecords {
   const saved = jsonIn(text)
   const records: BreakerRecords = {}
-  if (typeof saved !== 'object' || saved === null) return records
+  if (!isObject(saved)) return records
   if ('source' in saved && isRecord(saved.source)) records.source = saved.source
   if ('sink' in saved && isRecord(saved.sink)) records.sink = saved.sink
   return records
 }
 
 function isRecord(saved: unknown): saved is BreakerRecord {
-  if (typeof saved !== 'object' || saved === null) return false
-  if (!('state' in saved && 'failures' in saved && 'openedAt' in saved)) return false
+  if (!isObject(saved) || !('state' in saved && 'failures' in saved && 'openedAt' in saved)) return false
   const { state, failures, openedAt } = saved
   if ('of' in saved && typeof saved.of !== 'string') return false
   return Number.isSafeInteger(failures) && (state === 'open' ? Number.isSafeInteger(openedAt) : state === 'closed')

@@ -1,61 +1,62 @@
 /**
- * From the source into the outbox: one transaction stores what was read and moves the run's checkpoint and counts
- * with it. Also what a slot holds already, for the comparison with it.
+ * From the source into the outbox: one transaction stores what was read, and moves the run's checkpoint and counts.
+ * Also reads what a slot already has, to find duplicates.
  */
 import { type EntityManager, In, LessThanOrEqual } from 'typeorm'
+import { sumOf } from '../lists.js'
 import { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
-import { IdSum } from '../tasks/ids/sum.js'
+import { sumOfKnown } from '../tasks/ids/sum.js'
 import type { Task } from '../tasks/task.js'
 import { step } from '../trace.js'
 import type { Queue } from './queue.js'
 import { tasksKept } from './runs/kept.js'
-import { among, before } from './sqlite/criteria.js'
+import { among, ofEarlierRun } from './sqlite/criteria.js'
 import type { Database } from './sqlite/database.js'
 import { deadTasks, type RunRow, runs, type SuspectRow, states, suspects } from './sqlite/entities.js'
-import { batchesBehind, passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
+import { passOver, storeBatches, storeRejections, storeSuspects } from './sqlite/statements.js'
 import { damaged } from './sqlite/trouble.js'
 import type { OutboxState } from './state.js'
 
-/** A location that became no task of its own, and why. */
+/** A location that became no task, and why. */
 export interface StoredRejection {
   kind: 'rejected' | 'duplicate'
-  /** Where it stood in the source, such as `line 17`. */
+  /** Its place in the source, such as `line 17`. */
   position: string
   value: string
   reason: string
 }
 
-/** A task whose id was probably seen before: it is compared with the slot's tasks once the source is read. */
+/** A task whose id was probably seen before: compared with the slot's tasks once the source has been read. */
 export interface Suspect {
   position: string
   task: string
 }
 
-/** What one transaction moves from the source to the outbox. */
+/** What one transaction stores. */
 export interface Intake {
-  /** From where the source is read on after these records. */
+  /** Where the source resumes after these records. */
   checkpoint: string | null
-  /** Records read, the rejections and the suspects among them. */
+  /** Records read, including rejections and suspects. */
   read: number
   batches: readonly Batch[]
   rejections: readonly StoredRejection[]
   suspects: readonly Suspect[]
-  /** Earlier suspects of the run, up to this id, are decided by this intake. */
+  /** This intake decides the run's earlier suspects up to this id. */
   decided?: number
-  /** Locations that an earlier run of the slot stored: counted only, for nothing is wrong with them. */
+  /** Locations that an earlier run of the slot stored: only counted, since nothing is wrong with them. */
   repeated?: number
-  /** Locations that were not due, which are counted only. */
+  /** Locations that were not due: only counted. */
   notDue?: number
-  /** Windows that nobody serves: see RunRow. */
+  /** Windows that no run serves: see RunRow. */
   skipped?: number
-  /** Windows that the run with this `id` has counted as skipped, and that these tasks serve. */
+  /** Windows that the run with this `id` counted as skipped, and that these tasks serve. */
   unskipped?: { readonly run: number; readonly windows: number } | undefined
   /** The sum of the ids of the tasks in the batches: see tasks/ids/sum. */
   idSum: string
 }
 
-/** Tasks of a run, index for index: their ids, their JSON texts and what these say. */
+/** Tasks of a run: parallel lists of their ids, JSON texts and parsed values. */
 interface StoredTasks {
   readonly run: number
   readonly ids: readonly string[]
@@ -63,14 +64,14 @@ interface StoredTasks {
   readonly parsed: readonly Partial<Task>[]
 }
 
-/** Tasks as batches of at most `size`, which have no place yet. */
+/** Tasks as batches of at most `size`, without a `seq` yet. */
 export function cut(tasks: readonly string[], size: number): Batch[] {
   const batches: Batch[] = []
   for (let from = 0; from < tasks.length; from += size) batches.push(Batch.of(tasks.slice(from, from + size)))
   return batches
 }
 
-/** The batches of a run, behind all that is stored. */
+/** A run's batches, at the seqs after `lastSeq`. */
 export function placed(
   batches: readonly Batch[],
   { runId, slot }: Pick<RunRow, 'runId' | 'slot'>,
@@ -91,12 +92,12 @@ export class IntakeWriter {
   readonly #now: () => number
   readonly #keepRejected: number
   #inSink: ReadonlySet<string> | undefined
-  /** Tasks that were stored. */
+  /** Tasks stored by this process. */
   stored = 0
-  /** Those of them that are not delivered, since the sink held them. */
+  /** Those of them that won't be delivered, since the sink already held them. */
   leftOut = 0
 
-  /** @param options keepRejected: how many rejections of a run are stored, the others are only counted */
+  /** @param options keepRejected: rejections stored for a run at most; further ones are only counted */
   constructor(
     database: Database,
     state: OutboxState,
@@ -110,18 +111,18 @@ export class IntakeWriter {
     this.#keepRejected = options.keepRejected
   }
 
-  /** Tasks with these ids are in the sink: they are stored from here on, but not delivered. Undefined: none are. */
+  /** From here on tasks with these ids, which the sink holds, are stored but not delivered. Undefined: none. */
   leaveOut(inSink: ReadonlySet<string> | undefined): void {
     this.#inSink = inSink
   }
 
   /**
-   * Stores what was read, moves the run's checkpoint and writes down how far was acknowledged, all in one
-   * transaction that is durable when this resolves.
+   * Stores what was read, the run's checkpoint and the acknowledged `seq` in one transaction, which is durable when
+   * this resolves.
    */
   async write(run: RunRow, intake: Intake): Promise<void> {
     const state = this.#state
-    const persisted = intake.batches.reduce((sum, { count }) => sum + count, 0)
+    const persisted = sumOf(intake.batches, ({ count }) => count)
     await this.#database.transaction(
       async (manager) => {
         const now = this.#now()
@@ -131,8 +132,8 @@ export class IntakeWriter {
         // guard: dead-read-again
         await settleDead(manager, run, batches)
         const leftOut = this.#leftOutOf(batches)
-        const why = { fate: 'held', reason: 'the sink held it already' } as const
-        if (leftOut.length > 0) await passOver(manager, { run: run.id, ...why, now }, leftOut)
+        const held = { run: run.id, fate: 'held', reason: 'the sink held it already', now } as const
+        if (leftOut.length > 0) await passOver(manager, held, leftOut)
         const { acked } = state
         const rejections = intake.rejections.map((each) => ({ ...each, reason: this.#database.masked(each.reason) }))
         if (rejections.length > 0) await storeRejections(manager, run.id, rejections, { now, keep: this.#keepRejected })
@@ -171,12 +172,11 @@ export class IntakeWriter {
     return rows.map((row) => ({ ...row, taskId: taskIn(row.task, this.#database.path).task_id }))
   }
 
-  /** The ids of the tasks that these runs have stored, batch by batch. */
+  /** The tasks that these runs stored, batch by batch. */
   async *idsOf(ofSlot: readonly RunRow[]): AsyncGenerator<StoredTasks> {
     const { path } = this.#database
-    const outbox = { path, outboxId: this.#state.outboxId }
-    const of = { runs: ofSlot.map(({ id }) => id) }
-    for await (const { run, batch } of batchesBehind((work) => this.#database.inTurn(work), outbox, of)) {
+    const which = { runs: ofSlot.map(({ id }) => id) }
+    for await (const { run, batch } of this.#database.batches(this.#state.outboxId, which)) {
       const { tasks } = batch
       const parsed = tasks.map((task) => taskIn(task, path))
       yield { run, ids: parsed.map((task) => task.task_id), tasks, parsed }
@@ -186,19 +186,19 @@ export class IntakeWriter {
   /** How many tasks of these runs are no longer kept, so that they can't be compared. */
   async deletedOf(ofSlot: readonly RunRow[]): Promise<number> {
     const run = In(ofSlot.map(({ id }) => id))
-    const persisted = ofSlot.reduce((sum, row) => sum + row.persisted, 0)
+    const persisted = sumOf(ofSlot, (row) => row.persisted)
     return persisted - (await this.#database.inTurn((manager) => tasksKept(manager, run)))
   }
 }
 
 /**
- * Dead letters of earlier runs of the slot whose tasks these batches have again are put back by that: an operator who
- * retries them would double them.
+ * Marks dead letters of the slot's earlier runs as retried where these batches contain their tasks again: `retry` would
+ * deliver them twice.
  */
 async function settleDead(manager: EntityManager, run: RunRow, batches: readonly Batch[]): Promise<void> {
   const dead = await manager.find(deadTasks, {
     select: { seq: true, task: true },
-    where: { fate: 'dead', run: before(run) },
+    where: { fate: 'dead', run: ofEarlierRun(run) },
   })
   if (dead.length === 0) return
   const stored = new Set(batches.flatMap(({ tasks }) => tasks.map(taskIdOf)))
@@ -221,12 +221,13 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
     persisted: () => `persisted + ${persisted}`,
     notDue: () => `not_due + ${intake.notDue ?? 0}`,
     skipped: () => `skipped + ${intake.skipped ?? 0}`,
-    idSum: sumOf(run.idSum, intake.idSum),
+    idSum: sumOfKnown([run.idSum, intake.idSum]),
   }
   await manager.update(runs, { id: run.id }, moved)
   const { unskipped } = intake
   if (unskipped && unskipped.windows > 0) {
-    // Less than 0 until that run is read, where it is open. What another outbox has skipped isn't known: 0.
+    // Negative while that run is open and hasn't counted them yet. Once it's done at least 0: if another outbox
+    // served its slot, what was skipped there isn't known.
     const left = `skipped - ${unskipped.windows}`
     const skipped = (): string => `CASE state WHEN 'done' THEN max(0, ${left}) ELSE ${left} END`
     await manager.update(runs, { id: unskipped.run }, { skipped })
@@ -234,16 +235,7 @@ async function moveRun(manager: EntityManager, run: RunRow, intake: Intake, pers
   return moved.idSum
 }
 
-/** Null stays null: a run of an older version whose sum isn't known. */
-function sumOf(before: string | null, more: string): string | null {
-  if (before === null) return null
-  const sum = new IdSum()
-  sum.add(before)
-  sum.add(more)
-  return sum.toString()
-}
-
-/** A stored task. Throws OutboxError where it is none: a column of SQLite may hold anything. */
+/** Parses a stored task. Throws OutboxError if it isn't one: a column of SQLite may hold anything. */
 export function taskIn(text: string, path: string): Partial<Task> & Pick<Task, 'task_id'> {
   try {
     const task: Partial<Task> = JSON.parse(text)

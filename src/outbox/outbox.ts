@@ -2,10 +2,10 @@
  * The transactional outbox and its run ledger, held by one process at a time. Its parts:
  *
  *     ledger           the runs
- *     intake           from the source into the outbox, and what a slot holds already
+ *     intake           from the source into the outbox, and what a slot already has
  *     queue            the pending batches, in order
  *     deadLetters      tasks that the sink refused for good
- *     breakers         what the circuit breakers remember between two starts
+ *     breakers         the circuit breakers' state between two starts
  */
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
@@ -30,7 +30,7 @@ import { cut, IntakeWriter } from './intake.js'
 import { type Claim, claim, own } from './owner.js'
 import { Queue } from './queue.js'
 import { type Purged, Retention } from './retention.js'
-import { type DiscardFilter, type Doomed, discard } from './runs/discard.js'
+import { type Discardable, type DiscardFilter, discard } from './runs/discard.js'
 import { holderIn, holderText, isGone } from './runs/holder.js'
 import { Ledger } from './runs/ledger.js'
 import { putBack, type Replayable, type Replayed, type ReplayFilter, replayable } from './runs/replay.js'
@@ -45,35 +45,35 @@ export type { Intake, StoredRejection, Suspect } from './intake.js'
 export type { RunRow } from './sqlite/entities.js'
 
 interface OpenOptions {
-  /** What this process does, for the one that finds the outbox taken: `owm produce`. */
+  /** This process' command, such as `owm produce`, to tell others who holds the outbox. */
   command: string
   /** Wait for the lock instead of throwing. */
   wait: boolean
   /** Milliseconds to wait at most. */
   waitMs?: number
-  /** Wait only where no other process does that asks so, too. */
+  /** Throw OutboxBusyError if another process with this option is waiting already. */
   waitAlone?: boolean
-  /** Called when the waiting begins. `holder`: who holds the outbox, in words. */
+  /** Called before waiting. `holder`: who holds the outbox, in words. */
   onWait?(holder: string): void
   /** Tasks in a batch, 1 or more: a row of the outbox, and one delivery. */
   batchSize: number
-  /** Make the outbox where there is none (the default), or throw OutboxError. */
+  /** Create a missing outbox (the default), or throw OutboxError. */
   create?: boolean
-  /** Whether it doesn't matter who else may replace files in the outbox's folder. Default: it does. */
+  /** Accept a folder in which other users may replace files. Default: false. */
   trustFolder?: boolean
   signal: AbortSignal
-  /** Whose it must be; undefined where it doesn't matter. */
+  /** The owner that the outbox must have; undefined for any. */
   claim?: Claim
-  /** Takes secrets out of errors and reasons before they are stored. Default: they are stored as they are. */
+  /** Removes secrets from errors and reasons before they are stored. Default: nothing is removed. */
   masked?(text: string): string
   /** Rejections that are kept. Default: 10,000. */
   keepRejected?: number
-  /** Looks at all of it before it is closed. What it throws is left to a later look. */
+  /** Called with a view of the outbox before it is closed. Its errors are ignored. */
   onClose?: ((view: View) => Promise<void>) | undefined
   now(): number
 }
 
-/** What the file says at the start. */
+/** What the file says when it is opened. */
 interface Memory {
   readonly row: StateRow
   readonly state: OutboxState
@@ -115,7 +115,7 @@ export class Outbox {
     this.#acknowledgement = new Acknowledgement(database, state, this.queue)
   }
 
-  /** Opens the outbox for this process alone, and makes it where there is none. Throws OutboxBusyError, OutboxError. */
+  /** Opens the outbox for this process alone; creates it if missing. Throws OutboxBusyError, OutboxError. */
   static async open(path: string, options: OpenOptions): Promise<Outbox> {
     await guarded(path, () => prepareFolder(path, options))
     const lock = await guarded(path, () => takeLock(path, options))
@@ -132,8 +132,8 @@ export class Outbox {
         const state = await OutboxState.of(database, row)
         database.fenceAt(() => state.epoch)
         const sinks = await Sinks.of(database, state)
-        // A process that works on this very file without the lock (was it removed?) stops; and a copy that is made from
-        // here on is told from this one.
+        // Stops a process that works on this very file without the lock (was the lock file removed?), and distinguishes
+        // this file from copies made from here on.
         await sinks.raiseEpoch(holderNow(options, row.holder))
         return new Outbox(database, lock, { row, state, sinks }, options)
       } catch (error) {
@@ -151,19 +151,19 @@ export class Outbox {
     return this.#state.outboxId
   }
 
-  /** Whether it was made when it was opened. */
+  /** Whether it was created when it was opened. */
   get isNew(): boolean {
     return this.#database.isNew
   }
 
-  /** Gives it to an owner, and says whose it was; null where it was nobody's. */
+  /** Sets the owner; returns the one before, null if there was none. */
   async adopt(owner: string): Promise<string | null> {
     const before = (await readState(this.#database)).owner
     await own(this.#database, owner)
     return before
   }
 
-  /** The newest slot of which the ledger has deleted a run; null where it has deleted none. */
+  /** The newest slot of which the ledger has deleted a run; null if none was deleted. */
   get newestDeletedSlot(): string | null {
     return this.#state.newestDeletedSlot
   }
@@ -173,7 +173,7 @@ export class Outbox {
     return this.#state.acked.seq
   }
 
-  /** Tasks that are stored and neither in the sink nor dead. */
+  /** How many stored tasks are neither in the sink nor dead. */
   get pending(): number {
     return this.#state.pending
   }
@@ -183,17 +183,17 @@ export class Outbox {
     return cut(tasks, this.batchSize)
   }
 
-  /** `batch` is in the sink. Where that may be `lazy`, nobody waits until it is written (acknowledge.ts). */
+  /** `batch` is in the sink. `lazy`: don't wait until that is written (acknowledge.ts). */
   async acknowledge({ lastSeq }: Batch, lazy: boolean): Promise<void> {
     await this.#acknowledgement.moveTo(lastSeq, lazy)
   }
 
-  /** For before something is sent. Throws SupersededError where another process works on this very file. */
+  /** To be called before something is sent. Throws SupersededError if another process has taken over this file. */
   async checkEpoch(): Promise<void> {
     await this.#database.checkEpoch()
   }
 
-  /** Notes for `inspect` why the batch at `seq` isn't in the sink. */
+  /** Notes why the delivery of the batch that has `seq` failed, for `inspect`. */
   async noteFailure(seq: number, error: string): Promise<void> {
     await this.#database.transaction(async (manager) => {
       const firstSeq = await manager.maximum(batches, 'firstSeq', { firstSeq: LessThanOrEqual(seq) })
@@ -202,17 +202,17 @@ export class Outbox {
     })
   }
 
-  /** Compares what a sink remembers with what this outbox does, and decides where to go on (reconcile.ts). */
+  /** Compares what a sink remembers with this outbox, and decides where delivery resumes (reconcile.ts). */
   async reconcile(met: Met): Promise<Reconciled> {
     return reconcile(this.#parts(), met)
   }
 
-  /** The same with a sink that knows no attachments. */
+  /** The same for a sink without attachments. */
   async reconcilePosition(met: MetPlain): Promise<Reconciled> {
     return reconcilePosition(this.#parts(), met)
   }
 
-  /** The last acknowledged task, where tasks behind `seq` were passed over because the sink held them. */
+  /** The last acknowledged task, if tasks after `seq` were left out because the sink held them; else undefined. */
   async positionOverLeftOut(seq: number): Promise<SinkPosition | undefined> {
     const { ackedSeq } = this
     if (seq >= ackedSeq) return undefined
@@ -232,17 +232,17 @@ export class Outbox {
     await this.#acknowledgement.write()
   }
 
-  /** Deletes delivered tasks but for the newest `tasks`, finished runs but for the newest `runs`; none of `slot`. */
+  /** Keeps of the delivered tasks the newest `tasks`, of the finished runs the newest `runs`, and all of `slot`. */
   async retain(keep: { tasks: number; runs: number; slot: string }): Promise<void> {
     await this.#retention.retain(keep)
   }
 
-  /** What could be delivered once more. */
+  /** The runs that `replay` could deliver again. */
   async replayable(filter: ReplayFilter): Promise<Replayable[]> {
     return this.#database.inTurn((manager) => replayable(manager, filter))
   }
 
-  /** Puts delivered tasks of these runs back, but for those whose ids are `inSink` (runs/replay.ts). */
+  /** Puts delivered tasks of these runs back, except those whose ids are `inSink` (runs/replay.ts). */
   async replay(runIds: readonly string[], inSink: ReadonlySet<string> | undefined): Promise<Replayed> {
     await this.settle()
     const state = this.#state
@@ -255,24 +255,24 @@ export class Outbox {
     )
   }
 
-  /** Gives up runs that aren't done (runs/discard.ts says what becomes of them); gives those. */
-  async discard(filter: DiscardFilter): Promise<Doomed[]> {
+  /** Discards runs that aren't done (runs/discard.ts); returns them. */
+  async discard(filter: DiscardFilter): Promise<Discardable[]> {
     await this.settle()
-    const { gone } = await this.#database.transaction(
+    const { discarded } = await this.#database.transaction(
       async (manager) => {
-        const gone = await discard(manager, filter, this.#options.now())
-        return { gone, passed: await deadAfter(manager, this.ackedSeq) }
+        const discarded = await discard(manager, filter, this.#options.now())
+        return { discarded, passed: await deadAfter(manager, this.ackedSeq) }
       },
       ({ passed }) => {
         this.#state.passed = passed
       },
     )
-    return gone
+    return discarded
   }
 
   /**
-   * Deletes delivered tasks that were stored before a time (milliseconds since 1970), discards dead ones that died
-   * before it where told to, and gives their space back to the disk. Returns how many of each.
+   * Deletes delivered tasks stored before a time (milliseconds since 1970), with `dead` discards tasks that died before
+   * it, and gives their space back to the disk. Returns how many of each.
    */
   async purge(what: { before: number; dead: boolean }): Promise<Purged> {
     await this.settle()
@@ -287,11 +287,11 @@ export class Outbox {
   async #show(): Promise<void> {
     const { path } = this
     const { version } = this.#database
-    const look = this.#options.onClose
-    if (look) await this.#database.inTurn((manager) => look({ path, version, manager })).catch(() => undefined)
+    const { onClose } = this.#options
+    if (onClose) await this.#database.inTurn((manager) => onClose({ path, version, manager })).catch(() => undefined)
   }
 
-  /** Writes the last acknowledgement and lets go of the file and the lock. */
+  /** Writes the last acknowledgement, closes the file and releases the lock. */
   async close(): Promise<void> {
     try {
       await this.#acknowledgement.write()
@@ -303,9 +303,9 @@ export class Outbox {
 }
 
 async function prepareFolder(path: string, { create = true, trustFolder = false }: OpenOptions): Promise<void> {
-  const found = await checkDatabase(path)
-  // Where there is a lock, another owm may be about to make the outbox: openForWriting looks again under it.
-  if (!create && !found?.size && !(await statsOf(`${path}-lock`))) throw missingOutbox(path)
+  const stats = await checkDatabase(path)
+  // If there is a lock file, another owm may be creating the outbox: openForWriting checks again under the lock.
+  if (!create && !stats?.size && !(await statsOf(`${path}-lock`))) throw missingOutbox(path)
   await makeFolder(dirname(path), 0o755)
   // guard: folder-own
   if (!trustFolder) await checkFolder(dirname(path))
@@ -314,16 +314,16 @@ async function prepareFolder(path: string, { create = true, trustFolder = false 
 const holderNow = ({ command, now }: OpenOptions, before: string | null): string =>
   holderText({ pid: process.pid, host: hostname(), command, since: new Date(now()).toISOString() }, before)
 
-/** Milliseconds in which `isLocked` has asked. */
+/** Milliseconds after which another process' `isLocked` has released the lock again. */
 const briefMs = 20
 
-/** Undefined where another process holds it, and nobody waits. */
+/** Undefined if another process holds it, unless `wait` is set. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {
   const { wait, waitMs = Number.POSITIVE_INFINITY, waitAlone = false, signal } = options
   const file = `${path}-lock`
   let free = await FileLock.tryTake(file)
   if (!free) {
-    await sleep(briefMs) // somebody who only asks whether it is taken may have it for a moment
+    await sleep(briefMs) // another process' `isLocked` holds it for a moment
     free = await FileLock.tryTake(file)
   }
   if (free || !wait) return free
@@ -341,6 +341,7 @@ async function takeLock(path: string, options: OpenOptions): Promise<FileLock | 
   }
 }
 
+/** Who holds it, in words. */
 async function holderOf(path: string): Promise<string> {
   const unknown = 'it has only just begun'
   const database = await Database.openForReading(path).catch(() => undefined)

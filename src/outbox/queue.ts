@@ -1,35 +1,33 @@
 /**
- * The pending batches, in order of seq.
- *
- * A stored batch is in one of two places: always on disk, and for a while in memory as well.
+ * The pending batches, in order of seq. A stored batch is always on disk, and for a while in memory as well:
  *
  *     stored --keep--> in memory (up to 40, for a relay that is close behind)
  *        |                  |
  *        |              acknowledged --> dropped from memory, stays on disk as history
- *        '--read ahead--> in memory (4 at a time, until 4 lie ready behind the batch in hand)
+ *        '--read ahead--> in memory (4 at a time, until 4 are ready after the current batch)
  *
- * `after` reads the next batch from wherever it is and waits for the disk where it must. `behind` reads the one after
- * that and starts the read-ahead, so that a relay with several batches under way finds the next one in memory.
- * Where the acknowledgement went back, dead tasks and gaps in the history lie in between: both are passed over.
+ * `after` reads the next batch, from disk if need be. `behind` reads the one after that and starts the read-ahead, so
+ * that a relay with several batches in flight finds the next one in memory. After the acknowledgement went back, there
+ * may be dead tasks and gaps in the history on the way: both are skipped.
  */
 import { LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
 import type { Database } from './sqlite/database.js'
 import { batches } from './sqlite/entities.js'
-import { batchesBehind, batchesFrom } from './sqlite/statements.js'
+import { batchesFrom } from './sqlite/statements.js'
 import type { OutboxState } from './state.js'
 
-/** Batches that may stay in memory after they were stored, until they are delivered; all others are read back. */
+/** Batches kept in memory between storing and delivery; further ones are read back. */
 const recentBatches = 40
 
-/** Batches that are read back at once, and as long as there are fewer in memory behind the one that is asked for. */
+/** Batches read back at once, whenever fewer than that are in memory after the current one. */
 const readAheadBatches = 4
 
 export class Queue {
   readonly #database: Database
   readonly #state: OutboxState
-  /** Stored batches by their first `seq`: those that were stored just now, and those that were read ahead. */
+  /** Batches in memory, by their first `seq`: just stored, or read ahead. */
   readonly #recent = new Map<number, Batch>()
   #reading: Promise<unknown> | undefined
 
@@ -38,22 +36,22 @@ export class Queue {
     this.#state = state
   }
 
-  /** Keeps what was just stored in memory where there is room: a relay takes the oldest first. */
+  /** Keeps newly stored batches in memory, the oldest ones where there isn't room for all. */
   keep(stored: readonly Batch[]): void {
     for (const batch of stored) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
   }
 
-  /** The outbox has another id now, which the batches in memory don't bear. */
+  /** Forgets the batches in memory: they bear an id that the outbox no longer has. */
   clear(): void {
     this.#recent.clear()
   }
 
-  /** Batches that begin at or before `seq` needn't stay in memory. */
+  /** Forgets the batches in memory that begin at or before `seq`. */
   drop(seq: number): void {
     for (const firstSeq of this.#recent.keys()) if (firstSeq <= seq) this.#recent.delete(firstSeq)
   }
 
-  /** The next tasks to deliver behind `seq`, at most one stored batch and at most `most` tasks of it. */
+  /** The next tasks to deliver after `seq`: at most `most` of one stored batch. */
   async after(seq: number, most: number): Promise<Batch | undefined> {
     const state = this.#state
     for (const dead of state.passed) if (dead <= seq) state.passed.delete(dead)
@@ -69,27 +67,27 @@ export class Queue {
         while (alive < batch.count && !state.passed.has(batch.firstSeq + alive)) alive++
         return batch.slice(0, alive)
       }
-      const behind = { firstSeq: MoreThan(after) }
-      const next = await this.#database.inTurn((manager) => manager.minimum(batches, 'firstSeq', behind))
+      const later = { firstSeq: MoreThan(after) }
+      const next = await this.#database.inTurn((manager) => manager.minimum(batches, 'firstSeq', later))
       after = next ? next - 1 : state.lastSeq
     }
   }
 
-  /** The batch behind one that isn't acknowledged yet, where that is plain to see. */
+  /** The batch after one that isn't acknowledged yet; undefined where there is none, or dead tasks may lie between. */
   async behind({ lastSeq }: Batch, most: number): Promise<Batch | undefined> {
     if (this.#state.passed.size > 0 || most <= 0) return undefined
     this.#readAhead(lastSeq + 1)
     return this.#storedAfter(lastSeq, most)
   }
 
-  /** The stored task at `seq` and its run; undefined where it's no longer kept. */
+  /** The stored task at `seq` and its run; undefined if it's no longer kept. */
   async taskAt(seq: number): Promise<{ task: string; runId: string } | undefined> {
-    const found = await this.#storedAfter(seq - 1, 1)
-    const task = found?.tasks[0]
-    return found && task !== undefined ? { task, runId: found.runId } : undefined
+    const batch = await this.#storedAfter(seq - 1, 1)
+    const task = batch?.tasks[0]
+    return batch && task !== undefined ? { task, runId: batch.runId } : undefined
   }
 
-  /** The tasks behind `seq` as they are stored; undefined where the next one isn't. */
+  /** Up to `most` stored tasks after `seq`; undefined if the next one isn't stored. */
   async #storedAfter(seq: number, most: number): Promise<Batch | undefined> {
     if (seq >= this.#state.lastSeq) return undefined
     const batch = this.#recent.get(seq + 1) ?? (await this.#onDisk(seq + 1))
@@ -98,35 +96,34 @@ export class Queue {
     return batch.slice(from, from + most)
   }
 
-  /** The ids of the stored tasks behind `seq`, and their seqs; where an id is there twice, the later one. */
-  async idsBehind(first: number): Promise<Map<string, number>> {
+  /** Task ids and their seqs, of the batches from the one that has `seq + 1` on; of an id stored twice, the later seq. */
+  async idsBehind(seq: number): Promise<Map<string, number>> {
     const seqs = new Map<string, number>()
-    const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
-    const from = { after: (await this.#firstSeqAt(first + 1)) - 1 }
-    for await (const { batch } of batchesBehind((work) => this.#database.inTurn(work), outbox, from))
+    const which = { after: (await this.#firstSeqAt(seq + 1)) - 1 }
+    for await (const { batch } of this.#database.batches(this.#state.outboxId, which))
       for (const [index, task] of batch.tasks.entries()) seqs.set(taskIdOf(task), batch.firstSeq + index)
     return seqs
   }
 
-  /** The first `seq` that is kept. */
+  /** The first `seq` that is still kept. */
   async firstKept(): Promise<number> {
     const first = await this.#database.inTurn((manager) => manager.minimum(batches, 'firstSeq'))
     return first ?? this.#state.lastSeq + 1
   }
 
-  /** Where the batch that has `seq` begins, or the last one before it. */
+  /** The first `seq` of the batch that has `seq`, or of the last one before it. */
   async #firstSeqAt(seq: number): Promise<number> {
     const upTo = { firstSeq: LessThanOrEqual(seq) }
     return (await this.#database.inTurn((manager) => manager.maximum(batches, 'firstSeq', upTo))) ?? 0
   }
 
-  /** Nobody waits for it: behind an acknowledgement that is being written, the sink would wait as well. */
+  /** Runs in the background: its turn may come after an acknowledgement's write, which the sink shouldn't wait for. */
   #readAhead(seq: number): void {
     let ready = 0
     let next = seq
     for (; ready < readAheadBatches && this.#recent.has(next); ready++) next += this.#recent.get(next)?.count ?? 0
     if (ready === readAheadBatches || this.#reading || next > this.#state.lastSeq) return
-    // An error isn't lost: who asks for the batch reads it again.
+    // The error isn't lost: the next read of the batch throws it again.
     this.#reading = this.#load(next)
       .catch(() => undefined)
       .finally(() => {
@@ -140,11 +137,11 @@ export class Queue {
     return this.#recent.get(seq) ?? (await this.#load(seq))
   }
 
-  /** Reads the batch that has `seq`, or the last one before it, and some behind it. */
+  /** Reads the batch that has `seq`, or the last one before it, and some after it. */
   async #load(seq: number): Promise<Batch | undefined> {
     const outbox = { path: this.#database.path, outboxId: this.#state.outboxId }
-    const found = await this.#database.inTurn((manager) => batchesFrom(manager, outbox, seq, readAheadBatches))
-    for (const batch of found) this.#recent.set(batch.firstSeq, batch)
-    return found[0]
+    const loaded = await this.#database.inTurn((manager) => batchesFrom(manager, outbox, seq, readAheadBatches))
+    for (const batch of loaded) this.#recent.set(batch.firstSeq, batch)
+    return loaded[0]
   }
 }

@@ -1,4 +1,4 @@
-/** What may leave the outbox: delivered tasks and finished runs. Pending tasks and dead letters never do. */
+/** Deletes delivered tasks and finished runs; never pending tasks or dead letters. */
 import { type EntityManager, LessThanOrEqual } from 'typeorm'
 import { sumOf } from '../lists.js'
 import { byTime } from '../tasks/slot.js'
@@ -9,35 +9,34 @@ import type { Database } from './sqlite/database.js'
 import { batches, deadTasks, rejectedRecords, runs, states } from './sqlite/entities.js'
 import type { OutboxState } from './state.js'
 
-/** Batches that one transaction deletes: an inspect beside it never waits, the write-ahead log stays small. */
+/** Batches deleted in one transaction: few, so that no other work waits long and the write-ahead log stays small. */
 const batchesAtOnce = 100
 
-/** Of other slots than `:slot`, and not of one that is being read: what that stores is compared with them. */
+/** Except those of `:slot`, and of slots being read: new tasks are compared with what their slot already has. */
 const finishedRuns = `SELECT id FROM run WHERE state IN ('done', 'discarded') AND slot <> :slot
   AND slot NOT IN (SELECT slot FROM run WHERE state IN ('reading', 'checking'))`
 
-/** Tasks of a batch that were delivered: those that the sink refused, or held already, have rows of their own. */
+/** Delivered tasks of a batch: those that the sink refused or already held have rows in `dead`. */
 const delivered = `batch.count -
   (SELECT count(*) FROM dead WHERE dead.seq BETWEEN batch.firstSeq AND batch.firstSeq + batch.count - 1)`
 
-/** Batches up to a `seq`, stored before a time, of finished runs of other slots. */
-interface Which {
+/** Batches of finished runs, up to a `seq` and stored before a time (milliseconds since 1970); none of `slot`. */
+interface BatchFilter {
   readonly upTo: number
   readonly before: number
   readonly slot: string
 }
 
-const deletable = (manager: EntityManager, which: Which) =>
+const deletable = (manager: EntityManager, filter: BatchFilter) =>
   manager
     .createQueryBuilder(batches, 'batch')
-    .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', which)
-    .andWhere(`batch.run IN (${finishedRuns})`, which)
+    .where('batch.firstSeq + batch.count - 1 <= :upTo AND batch.createdAt < :before', filter)
+    .andWhere(`batch.run IN (${finishedRuns})`, filter)
 
-/** What was removed. */
 export interface Purged {
   delivered: number
   dead: number
-  /** Bytes of free space that the disk lacks to give the file's back; undefined where it has been given back. */
+  /** Bytes of disk space needed to shrink the file; undefined if it was shrunk. */
   notShrunk: number | undefined
 }
 
@@ -45,9 +44,8 @@ export class Retention {
   readonly #database: Database
   readonly #state: OutboxState
   readonly #deadLetters: DeadLetters
-  /** What this process stores counts from its next start on: `keepTasks` is about what was there before. */
+  /** `keepTasks` counts the tasks stored before this start; those stored since count from the next one on. */
   readonly #lastSeqAtStart: number
-
   readonly #keepRejected: number
 
   constructor(database: Database, state: OutboxState, deadLetters: DeadLetters, keepRejected: number) {
@@ -77,21 +75,21 @@ export class Retention {
 
   /** What `purge` would remove. */
   async purgeable({ before, dead }: { before: number; dead: boolean }): Promise<Purged> {
-    const which = { upTo: this.#state.ackedOnDisk.seq, before, slot: '' }
-    const found = await this.#database.inTurn((manager) =>
-      deletable(manager, which).select(`coalesce(sum(${delivered}), 0)`, 'tasks').getRawOne<{ tasks: number }>(),
+    const filter = { upTo: this.#state.ackedOnDisk.seq, before, slot: '' }
+    const row = await this.#database.inTurn((manager) =>
+      deletable(manager, filter).select(`coalesce(sum(${delivered}), 0)`, 'tasks').getRawOne<{ tasks: number }>(),
     )
-    const countDead = dead ? await this.#deadLetters.countOlder(before) : 0
-    return { delivered: found?.tasks ?? 0, dead: countDead, notShrunk: undefined }
+    const deadCount = dead ? await this.#deadLetters.countOlder(before) : 0
+    return { delivered: row?.tasks ?? 0, dead: deadCount, notShrunk: undefined }
   }
 
   /** Returns how many delivered tasks were deleted. */
-  async #deleteDelivered(which: Which): Promise<number> {
-    if (which.upTo <= 0) return 0
+  async #deleteDelivered(filter: BatchFilter): Promise<number> {
+    if (filter.upTo <= 0) return 0
     let deleted = 0
     for (;;) {
       const rows = await this.#database.inTurn((manager) =>
-        deletable(manager, which)
+        deletable(manager, filter)
           .select('batch.firstSeq', 'firstSeq')
           .addSelect(delivered, 'delivered')
           .orderBy('batch.firstSeq')
@@ -107,7 +105,7 @@ export class Retention {
     }
   }
 
-  /** The rows of missed runs stay; what was rejected in them goes with the runs of their time. */
+  /** The rows of missed runs stay, but not their rejections: those go when runs of that age do. */
   async #deleteRejectionsOfMissed(keep: number): Promise<void> {
     const old = "SELECT id FROM run WHERE state = 'missed' AND id <= (SELECT max(id) FROM run) - :keep"
     await this.#database.transaction((manager) =>
@@ -115,7 +113,7 @@ export class Retention {
     )
   }
 
-  /** Deletes what was rejected but for the newest; the counts of the runs stay. */
+  /** Keeps the newest rejections only; the runs' counts stay. */
   async #deleteRejected(): Promise<void> {
     const keep = this.#keepRejected
     await this.#database.inTurn(async (manager) => {
@@ -125,7 +123,7 @@ export class Retention {
     })
   }
 
-  /** Deletes finished runs that hold nothing any more, but for the newest `keep`, with what was rejected in them. */
+  /** Deletes finished runs without batches or dead letters, except the newest `keep`; their rejections, too. */
   async #deleteRuns(keep: number, slot: string): Promise<void> {
     const empty = await this.#database.inTurn((manager) =>
       manager
@@ -155,7 +153,6 @@ export class Retention {
   }
 }
 
-/** The latest of these slots. */
 const newest = (slots: readonly (string | null)[]): string | null =>
   slots
     .flatMap((slot) => slot ?? [])

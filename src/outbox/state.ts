@@ -6,34 +6,31 @@ import { deadTasks, type StateRow, states } from './sqlite/entities.js'
 import type { NextSink } from './sqlite/json.js'
 import { damaged } from './sqlite/trouble.js'
 
-/** How far the outbox is delivered: a `seq`, and the batches that were acknowledged since it was opened. */
+/** How far the outbox is delivered: a `seq`, and how many batches were acknowledged since it was opened. */
 interface Acknowledged {
   readonly seq: number
   readonly batches: number
 }
 
-/** Who this outbox is and how far it is delivered, as memory knows it. */
+/** The outbox's identity and how far it is delivered, in memory. */
 export class OutboxState {
   outboxId: string
-  /** The id that it, a copy, had before, until a sink has placed it under its own. */
+  /** Of a copy: the id that it had before, until a sink has placed it under its new one. */
   formerId: string | null
   /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number
-  /** The row of the sink that `acked` is about; null where none is known yet. */
+  /** The row id of the sink that `acked` is about; null if none is known yet. */
   sink: number | null
-  /** Another sink, which is to get the tasks behind a `seq`; null where none was announced. */
+  /** A sink announced to take the place of the present one; null if there is none. */
   next: NextSink | null
-  /** The last `seq` that was ever given out. */
+  /** The last `seq` that was ever assigned. */
   lastSeq: number
   newestDeletedSlot: string | null
   /** Every task up to here is in the sink or dead. */
   acked: Acknowledged
-  /** What the file says of it: behind `acked` by some batches where the acknowledgement is lazy. */
+  /** The same as the file has it: some batches behind `acked` if the acknowledgement is lazy. */
   ackedOnDisk: Acknowledged
-  /**
-   * Tasks above `acked` that died before (retried and discarded ones too). There are some only after
-   * the acknowledgement went back. They aren't delivered again.
-   */
+  /** Seqs above `acked` that delivery skips: the rows of `dead`, whatever their fate. */
   passed: Set<number>
 
   private constructor(row: StateRow, passed: Set<number>) {
@@ -54,26 +51,26 @@ export class OutboxState {
     return new OutboxState(row, await database.inTurn((manager) => deadAfter(manager, row.ackedSeq)))
   }
 
-  /** Tasks that are stored and neither in the sink nor dead. */
+  /** How many stored tasks are neither in the sink nor dead. */
   get pending(): number {
     const { lastSeq, acked } = this
     return lastSeq - acked.seq - [...this.passed].filter((seq) => seq > acked.seq).length
   }
 
-  /** The file says `seq` now. */
+  /** The file's acknowledged `seq` is this one now. */
   writtenAs(seq: number): void {
     this.acked = { seq, batches: this.acked.batches }
     this.ackedOnDisk = this.acked
   }
 }
 
-/** Dead tasks above a `seq`, whatever became of them since. */
+/** The seqs of `dead` above this one, whatever their fate. */
 export async function deadAfter(manager: EntityManager, seq: number): Promise<Set<number>> {
   const rows = await manager.find(deadTasks, { select: { seq: true }, where: { seq: MoreThan(seq) } })
   return new Set(rows.map((row) => row.seq))
 }
 
-/** Throws OutboxError where the row is missing or makes no sense. */
+/** Throws OutboxError if the row is missing or inconsistent. */
 export async function readState(database: Database): Promise<StateRow> {
   const [state] = await database.inTurn((manager) => manager.find(states))
   if (!state)
@@ -90,3 +87,17 @@ export async function readState(database: Database): Promise<StateRow> {
   if (!isSound) throw damaged(database.path, `its state row says that ${ackedSeq} of ${lastSeq} tasks are acknowledged`)
   return state
 }
+
+/** These columns of the state row; undefined if the row is missing, as in a damaged file. */
+export async function stateIn<Column extends keyof StateRow>(
+  manager: EntityManager,
+  ...columns: Column[]
+): Promise<Pick<StateRow, Column> | undefined> {
+  // TypeORM makes no entity of a row without its key.
+  const select = Object.fromEntries(['id', ...columns].map((name) => [name, true]))
+  const [state] = await manager.find(states, { select })
+  return state
+}
+
+export const positionIn = async (manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> =>
+  (await stateIn(manager, 'ackedSeq', 'lastSeq')) ?? { ackedSeq: 0, lastSeq: 0 }

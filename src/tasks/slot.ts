@@ -25,6 +25,10 @@ export const withShard = (digest: string, shard: { index: number; count: number 
 /** The shard in such a digest, as `i/n`; '' for the whole. */
 export const shardNameIn = (digest: string): string => digest.split(' ')[1] ?? ''
 
+/** Whether two runs read the same shard, or both the whole. */
+export const isSameShard = (one: { sourceDigest: string }, other: { sourceDigest: string }): boolean =>
+  shardNameIn(one.sourceDigest) === shardNameIn(other.sourceDigest)
+
 /** The whole list is shard 0 of 1. */
 export type Shard = readonly [index: number, count: number]
 

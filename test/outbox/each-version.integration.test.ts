@@ -16,7 +16,7 @@ import { storyIn } from '../../src/outbox/inspect/ids/story.js'
 import { factsIn } from '../../src/outbox/inspect/ledger/facts.js'
 import { slotsIn } from '../../src/outbox/inspect/ledger/slots.js'
 import { nextTasksIn } from '../../src/outbox/inspect/next.js'
-import { doomedIn, inspect, replayableIn } from '../../src/outbox/inspect/picture.js'
+import { discardableIn, inspect, replayableIn } from '../../src/outbox/inspect/picture.js'
 import { overviewOf } from '../../src/outbox/inspect/report.js'
 import { differenceOf } from '../../src/outbox/inspect/tasks/places.js'
 import { totalsOf } from '../../src/outbox/inspect/totals.js'
@@ -53,7 +53,7 @@ const questions: Readonly<Record<string, (path: string) => Promise<unknown>>> = 
   vitals: (path) => vitalsOf(path, 0),
   overview: (path) => overviewOf(path, { runs: 10, places: 10 }),
   picture: (path) => inspect(path, { state: undefined, run: undefined, location: undefined, limit: 10 }),
-  doomed: (path) => doomedIn(path, { pending: true }),
+  discardable: (path) => discardableIn(path, { pending: true }),
   replayable: (path) => replayableIn(path, { slot }),
   slots: slotsIn,
   'own slots': (path) => ownSlotsIn(path, { slot: undefined, pipeline: 'p', address: 'a', room: 1 }),

@@ -1,29 +1,30 @@
-/** What `owm doctor` wants to know of an outbox: reads only, and also what older versions of owm made. */
+/** What `owm doctor` checks of an outbox. Reads only, also outboxes of older versions. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { sumOf } from '../../lists.js'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
 import { columnsOf, has } from '../sqlite/since.js'
+import { stateIn } from '../state.js'
 import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
 import { iso, isUpToDate, read, type View } from './view.js'
 
 export interface Health extends Totals {
   outboxId: string
   owner: string | null
-  /** Who holds it, or held it last; undefined where that process is known to be gone. */
+  /** Who holds it, or held it last; undefined if that process is known to be gone. */
   holder: Holder | undefined
-  /** Whether somebody does; undefined where that can't be told. */
+  /** Whether a process holds it; undefined if that can't be determined. */
   isHeld: boolean | undefined
   oldestPendingAt: string | null
   breakers: BreakerReport[]
-  /** Mean length of the newest tasks, in bytes; null where there are none. */
+  /** Mean length of the newest tasks, in bytes; null if there are none. */
   taskBytes: number | null
   /** The newest runs whose source was read to its end, the newest first. */
   whole: WholeRun[]
-  /** Runs of slots with a receipt, the newest first, and the addresses of the sinks that have all of it. */
+  /** Runs whose slot has a receipt, the newest first, with the addresses of the sinks that have all of their tasks. */
   received: { slot: string; persisted: number; addresses: string[] }[]
-  /** Runs that aren't finished, the oldest first. */
+  /** Unfinished runs, the oldest first. */
   open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
 }
 
@@ -31,20 +32,20 @@ interface WholeRun {
   slot: string
   /** Locations. */
   read: number
-  /** Tasks of its list: those that it stored, and those that an earlier run of the slot had. */
+  /** Tasks of its list: those that it stored, and those that an earlier run of the slot had stored. */
   tasks: number
 }
 
-/** Runs that are looked at. */
+/** How many runs `whole` has at most. */
 const lastRuns = 5
 
 /** Batches whose tasks are measured. */
 const lastBatches = 5
 
-/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+/** Undefined if there is no outbox, or an empty file. Throws OutboxError. */
 export async function healthOf(path: string): Promise<Health | undefined> {
   return read(path, async (view) => {
-    const [state] = await view.manager.find(states, { select: { id: true, outboxId: true, holder: true } })
+    const state = await stateIn(view.manager, 'outboxId', 'holder')
     const holder = holderIn(state?.holder ?? null)
     await readJson(view)
     return {
@@ -62,9 +63,9 @@ export async function healthOf(path: string): Promise<Health | undefined> {
   })
 }
 
-/** Every column that a start reads as JSON: what is damaged in one is found here. */
+/** Reads every JSON column that a start reads, to find damage. */
 async function readJson(view: View): Promise<void> {
-  if (!isUpToDate(view)) return // the next start makes it so
+  if (!isUpToDate(view)) return // columns are missing until the next start migrates it
   await view.manager.find(states)
   await view.manager.find(sinkRows)
   await view.manager.find(runs, { select: { id: true, sinks: true, cadence: true } })
@@ -91,8 +92,7 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
 
 async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const { manager, version } = view
-  const ended = { state: In(readStates) }
-  const newest = { where: ended, order: { id: 'DESC' }, take: lastRuns } as const
+  const newest = { where: { state: In(readStates) }, order: { id: 'DESC' }, take: lastRuns } as const
   const counts = columnsOf(version, ['id', 'slot', 'read', 'persisted', 'repeated'])
   const whole = await manager.find(runs, { select: counts, ...newest })
   const where = { state: In(unfinishedStates) }

@@ -3,7 +3,7 @@
  * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
  */
 
-import { type DiscardFilter, type Doomed, doomed } from '../runs/discard.js'
+import { type Discardable, type DiscardFilter, discardable } from '../runs/discard.js'
 import { type Replayable, type ReplayFilter, replayable } from '../runs/replay.js'
 import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
@@ -47,9 +47,12 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
 }
 
 /** What `discard` would give up, and the totals before it. Throws OutboxError, also where there is no outbox. */
-export async function doomedIn(path: string, filter: DiscardFilter): Promise<{ runs: Doomed[]; totals: Totals }> {
+export async function discardableIn(
+  path: string,
+  filter: DiscardFilter,
+): Promise<{ runs: Discardable[]; totals: Totals }> {
   const found = await read(path, async (view) => {
-    const runs = await doomed(view.manager, filter)
+    const runs = await discardable(view.manager, filter)
     return { runs: runs.map(({ id: _, ...run }) => run), totals: await totalsIn(view) }
   })
   if (!found) throw missingOutbox(path)

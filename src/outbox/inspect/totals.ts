@@ -1,12 +1,12 @@
-/** How much an outbox holds, whose it is, and what holds it up. */
-
+/** How much an outbox holds, its owner, and its open circuit breakers. Reads only. */
 import { type EntityManager, MoreThan } from 'typeorm'
 import { type BreakerRecord, breakersOf } from '../breakers.js'
 import { endingAfter, slotOrder } from '../sqlite/criteria.js'
-import { batches, deadTasks, runs, states } from '../sqlite/entities.js'
+import { batches, deadTasks, runs } from '../sqlite/entities.js'
 import { breakersOfVersion1 } from '../sqlite/migrations.js'
 import { has } from '../sqlite/since.js'
-import { iso, positionIn, read, type View } from './view.js'
+import { positionIn, stateIn } from '../state.js'
+import { iso, read, type View } from './view.js'
 
 export interface Totals {
   pending: number
@@ -15,8 +15,8 @@ export interface Totals {
   duplicates: number
 }
 
-export interface Looked extends Totals {
-  /** Whose it is: see owner.ts; null where nobody has claimed it yet. */
+export interface OwnedTotals extends Totals {
+  /** See owner.ts; null if it has none yet. */
   owner: string | null
 }
 
@@ -24,12 +24,12 @@ export interface BreakerReport {
   name: string
   state: BreakerRecord['state']
   failures: number
-  /** ISO 8601; null while it's closed. */
+  /** When it opened, ISO 8601; null while it's closed. */
   since: string | null
 }
 
-/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
-export async function totalsOf(path: string): Promise<Looked | undefined> {
+/** Undefined if there is no outbox, or an empty file. Throws OutboxError. */
+export async function totalsOf(path: string): Promise<OwnedTotals | undefined> {
   return read(path, async (view) => ({ ...(await totalsIn(view)), owner: await ownerIn(view) }))
 }
 
@@ -39,7 +39,7 @@ export async function totalsIn(view: View): Promise<Totals> {
   return {
     pending: await pendingIn(view),
     dead: await deadIn(view),
-    // Of those only the newest are kept.
+    // From the runs: of the rejections only the newest are kept.
     rejected: (await manager.sum(runs, 'rejected')) ?? 0,
     duplicates: ((await manager.sum(runs, 'duplicates')) ?? 0) - repeated,
   }
@@ -52,7 +52,7 @@ export async function pendingIn({ manager }: View): Promise<number> {
 
 export const deadIn = ({ manager }: View): Promise<number> => manager.countBy(deadTasks, { fate: 'dead' })
 
-/** How many dead letters each slot has, the oldest slot first: those that have any. */
+/** Dead letters by slot, the oldest slot first; without slots that have none. */
 export async function deadBySlot(manager: EntityManager): Promise<Map<string, number>> {
   const query = manager.createQueryBuilder(deadTasks, 'dead').innerJoin(runs.options.name, 'run', 'run.id = dead.run')
   const rows = await query
@@ -67,8 +67,7 @@ export async function deadBySlot(manager: EntityManager): Promise<Map<string, nu
 
 export async function ownerIn({ manager, version }: View): Promise<string | null> {
   if (!has(version, 'owner')) return null
-  const [state] = await manager.find(states, { select: { id: true, owner: true } })
-  return state?.owner ?? null
+  return (await stateIn(manager, 'owner'))?.owner ?? null
 }
 
 export async function oldestPendingIn(view: View): Promise<string | null> {
@@ -76,13 +75,13 @@ export async function oldestPendingIn(view: View): Promise<string | null> {
   if ((await pendingIn(view)) === 0) return null
   const { ackedSeq } = await positionIn(manager)
   const firstSeq = await manager.minimum(batches, 'firstSeq', { firstSeq: endingAfter(ackedSeq) })
-  const createdAt = { select: { firstSeq: true, createdAt: true }, where: { firstSeq: firstSeq ?? 0 } } as const
-  const oldest = firstSeq === null ? null : await manager.findOne(batches, createdAt)
+  if (firstSeq === null) return null
+  const oldest = await manager.findOne(batches, { select: { firstSeq: true, createdAt: true }, where: { firstSeq } })
   return oldest && iso(oldest.createdAt, view)
 }
 
 export async function breakersIn(view: View): Promise<BreakerReport[]> {
-  const [state] = await view.manager.find(states, { select: { id: true, breaker: true } })
+  const state = await stateIn(view.manager, 'breaker')
   const records = (view.version < 2 ? breakersOfVersion1 : breakersOf)(state?.breaker ?? null)
   return Object.entries(records).map(([name, { state, failures, openedAt }]) => ({
     name,

@@ -4,7 +4,6 @@ import type { EntityManager } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { parseJson } from '../../tasks/json/parse.js'
 import { Database } from '../sqlite/database.js'
-import { states } from '../sqlite/entities.js'
 import { migrations } from '../sqlite/migrations.js'
 import { batchesBehind, type KeptBatch, type WhichBatches } from '../sqlite/statements.js'
 import { damaged } from '../sqlite/trouble.js'
@@ -62,8 +61,3 @@ export function parsed(task: string, { path }: View): unknown {
 /** Stored batches, in order of seq. Throws OutboxError where one is damaged. */
 export const batchesIn = ({ manager, path }: View, which?: WhichBatches): AsyncGenerator<KeptBatch> =>
   batchesBehind((work) => work(manager), { path, outboxId: '' }, which)
-
-export async function positionIn(manager: EntityManager): Promise<{ ackedSeq: number; lastSeq: number }> {
-  const [state] = await manager.find(states, { select: { id: true, ackedSeq: true, lastSeq: true } })
-  return state ?? { ackedSeq: 0, lastSeq: 0 }
-}

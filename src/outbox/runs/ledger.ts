@@ -1,19 +1,20 @@
 /**
  * The run ledger: a row for each run, written before its source is opened.
- * docs/protocol.md ("The outbox") says which states it has, and how it comes from one to another.
+ * docs/protocol.md ("The outbox") describes its states and their transitions.
  */
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, MoreThan, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/ids/sum.js'
-import { byTime, shardNameIn } from '../../tasks/slot.js'
+import { byTime, isSameShard } from '../../tasks/slot.js'
 import type { KnownSink } from '../chain/sinks.js'
 import type { Database } from '../sqlite/database.js'
-import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
-import { readingStates, unfinishedStates } from '../sqlite/run-states.js'
+import { gaps, type RunRow, runs } from '../sqlite/entities.js'
+import { closed, readingStates, unfinishedStates } from '../sqlite/run-states.js'
 import { settleLeftOut } from '../sqlite/statements.js'
-import { letDie } from './discard.js'
+import { stateIn } from '../state.js'
+import { closeDiscarding } from './discard.js'
 import { noteTold, toldIn } from './holder.js'
 import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } from './intervals.js'
 import { lastList } from './last-list.js'
@@ -23,26 +24,26 @@ import { noteSink, sinksOf } from './sinks-of-runs.js'
 import { currentOf, type WholeSlot, wholeSlots } from './whole-slots.js'
 import { beginInside, type Windows, windowsOf } from './windows.js'
 
-/** What a run is known by before it's read. */
+/** What is known of a run before it is read. */
 export interface NewRun {
   slot: string
   source: string
   sourceDigest: string
-  /** Whether somebody named the slot (the default); false where it is the time of the start. */
+  /** Whether the slot was given (the default); false if it is the time of the start. */
   slotGiven?: boolean
-  /** What its task ids are made with: see tasks/id. Default: ''. */
+  /** Part of its task ids: see tasks/id. Default: ''. */
   namespace?: string
-  /** Reads a slot again that was lost, or no longer kept. */
+  /** Whether it reads its slot again, which was lost or is no longer kept. */
   again?: boolean
-  /** Leaves out what the sink holds at the time. */
+  /** Whether it leaves out what the sink already holds. */
   leavesOut?: boolean
   /** JSON: which locations are due (pipeline/input/cadence). Default: all. */
   cadence?: string | null
-  /** The scheduled time before its slot, in milliseconds since 1970: it covers what is behind that. Default: none. */
+  /** The scheduled time before its slot, in milliseconds since 1970: it covers the time after that. Default: none. */
   from?: number | undefined
 }
 
-/** What is known of a slot that another outbox has served; a cadence is taken to have been what it is here. */
+/** A slot that another outbox has served; its cadence is assumed to be the present one. */
 type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
   Pick<NewRun, 'cadence' | 'namespace'> &
   Pick<Receipt, 'interval'>
@@ -56,30 +57,29 @@ export class Ledger {
     this.#now = now
   }
 
-  /** Runs whose source isn't read to its end, or whose suspects aren't decided, oldest first. */
+  /** Runs whose source isn't read to its end, or whose suspects aren't decided; oldest first. */
   async open(): Promise<RunRow[]> {
     return this.#find({ state: In(readingStates) })
   }
 
-  /** Runs whose tasks aren't all read, or not all in the sink, oldest first. */
+  /** Runs whose tasks aren't all stored, or not all in the sink; oldest first. */
   async unfinished(): Promise<RunRow[]> {
     return this.#find({ state: In(unfinishedStates) })
   }
 
-  /** Why locations of a run were rejected, of those that are kept; the commonest reason first. */
+  /** Why locations of a run were rejected, from the rejections that are kept; the most frequent reason first. */
   async rejectedIn({ runId }: RunRow): Promise<Reason[]> {
     const { path } = this.#database
     return this.#database.inTurn(async (manager) => (await reasonsOf({ path, manager }, [runId])).rejected)
   }
 
-  /** The ids of the runs that wait for the sink and whose rejected locations were told. */
+  /** The ids of the runs that wait for the sink and whose rejected locations have been reported. */
   async rejectsTold(): Promise<string[]> {
-    const select = { id: true, holder: true } as const
-    const [state] = await this.#database.inTurn((manager) => manager.find(states, { select }))
+    const state = await this.#database.inTurn((manager) => stateIn(manager, 'holder'))
     return toldIn(state?.holder ?? null)
   }
 
-  /** Those of all runs that wait for the sink were told. */
+  /** Notes that the rejected locations of all runs that wait for the sink have been reported. */
   async noteRejectsTold(): Promise<void> {
     await this.#database.transaction(noteTold)
   }
@@ -94,14 +94,14 @@ export class Ledger {
     return this.#find({ slot })
   }
 
-  /** Throws OutboxError where there is no such run. */
+  /** Throws OutboxError if there is no such run. */
   async run(runId: string): Promise<RunRow> {
     const [run] = await this.#find({ runId })
     if (!run) throw new OutboxError(`The outbox ${this.#database.path} has no run ${runId}.`)
     return run
   }
 
-  /** Enters a run, before its source is opened; in the same step closes those that it stands for. */
+  /** Enters a run, and closes the empty runs that it stands in for, in one transaction. */
   async start(given: NewRun): Promise<{ run: RunRow; missed: RunRow[] }> {
     const { runId, missed } = await this.#database.transaction(async (manager) => ({
       missed: await closeEmptyRuns(manager, this.#now()),
@@ -111,9 +111,9 @@ export class Ledger {
   }
 
   /**
-   * Enters the runs that are due, and what can't be served any more, in one step. Where one covers all, it takes the
-   * place of the runs of its shard that stored nothing.
-   * @param plan what is due behind a time, in milliseconds since 1970; null: nothing was served before
+   * Enters the runs that are due, and the scheduled times that can no longer be served, in one transaction. A run that
+   * covers all of them also takes the place of runs of its shard that read nothing.
+   * @param plan what is due after a time, in milliseconds since 1970; null: nothing was served before
    */
   async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
     return this.#database.transaction(async (manager) => {
@@ -122,14 +122,14 @@ export class Ledger {
       for (const run of planned.runs) await this.#insert(manager, { ...given, ...run })
       const last = planned.runs.at(-1)
       // guard: covered-closed
-      if (last && planned.covers) await closeCovered(manager, last.slot, given.sourceDigest, this.#now())
+      if (last && planned.covers) await closeCovered(manager, { ...given, slot: last.slot }, this.#now())
       return planned
     })
   }
 
   /**
-   * The slot of the run that covers a time, in milliseconds since 1970, or else of the first one behind it: what lies
-   * before the first interval was never owed. Undefined behind the last interval.
+   * The slot of the run that covers a time (milliseconds since 1970). Before the first interval that of the first run,
+   * since nothing was due before; after the last interval undefined.
    */
   async slotCovering(time: number): Promise<string | undefined> {
     const slots = (await this.#find({ intervalFrom: Not(IsNull()) })).map(({ slot }) => slot)
@@ -137,7 +137,7 @@ export class Ledger {
     return later.sort(byTime)[0]
   }
 
-  /** Which windows a run serves. */
+  /** The windows that a run serves. */
   async windowsOf(run: RunRow): Promise<Windows> {
     return this.#database.inTurn((manager) => windowsOf(manager, run))
   }
@@ -153,7 +153,7 @@ export class Ledger {
     return found.map(({ firstSlot: from, lastSlot: to, count }) => ({ from, to, count }))
   }
 
-  /** Enters a slot that another outbox has served: what is scheduled behind it is due. Nothing where it is covered. */
+  /** Enters a slot that another outbox has served, so that later scheduled times are due; nothing if it is covered. */
   async goOnBehind(served: Served): Promise<void> {
     const end = await this.coveredTo()
     if (end === null || Date.parse(served.slot) > end) await this.noteServed(served)
@@ -170,16 +170,12 @@ export class Ledger {
     })
   }
 
-  /** Closes the runs of these slots that aren't done: another outbox served them, with what is pending here, too. */
+  /** Closes the unfinished runs of these slots, which another outbox has served, and discards their pending tasks. */
   async closeServed(slots: readonly string[]): Promise<void> {
     const where = { state: In(unfinishedStates), again: 0 }
     await this.#database.transaction(async (manager) => {
       for (const { id, slot } of await manager.find(runs, { where })) {
-        if (!slots.includes(slot)) continue
-        const given = await letDie(manager, id, this.#now())
-        await manager.delete(suspects, { run: id })
-        const done = { state: 'done', checkpoint: null, finishedAt: this.#now() } as const
-        await manager.update(runs, { id }, { ...done, discarded: () => `discarded + ${given}` })
+        if (slots.includes(slot)) await closeDiscarding(manager, id, 'done', this.#now())
       }
     })
   }
@@ -191,12 +187,12 @@ export class Ledger {
     return found
   }
 
-  /** Closes the runs that `run` stands for; gives them. */
+  /** Closes the empty runs that `run` stands in for; returns them. */
   async standFor({ id }: RunRow): Promise<RunRow[]> {
     return this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id))
   }
 
-  /** Closes a run whose source can't be read on, and starts another one for its slot, in one step. */
+  /** Ends the reading of a run whose source can't be resumed, and enters another one for its slot, in one transaction. */
   async supersede(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<RunRow> {
     const runId = await this.#database.transaction(async (manager) => {
       await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })
@@ -208,51 +204,47 @@ export class Ledger {
     return this.run(runId)
   }
 
-  /**
-   * A run without a checkpoint is read by this source from now on: what it read before, if anything, came from another
-   * one, and the checkpoint to come belongs to this one.
-   */
+  /** Notes the source that reads a run from now on, if it has no checkpoint: only the same source can use that. */
   async readBy(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<void> {
     await this.#database.transaction((manager) => manager.update(runs, { id: run.id, checkpoint: IsNull() }, by))
     Object.assign(run, by)
   }
 
-  /** The source is read to its end: from here on only the suspects are open. */
+  /** The source is read to its end; only the suspects remain to be decided. */
   async endReading(run: RunRow): Promise<void> {
     const ended = { state: 'checking', checkpoint: null, readAt: this.#now() } as const
     await this.#database.transaction((manager) => manager.update(runs, { id: run.id }, ended))
     run.state = 'checking'
   }
 
-  /** The source gave too little: the run is closed, without any task. */
+  /** Closes a run without tasks: its source gave too few locations. */
   async miss(run: RunRow): Promise<void> {
-    const missed = { state: 'missed', checkpoint: null, finishedAt: this.#now() } as const
     await this.#database.transaction(async (manager) => {
       await passOn(manager, run.id)
-      await manager.update(runs, { id: run.id }, missed)
+      await manager.update(runs, { id: run.id }, closed('missed', this.#now()))
     })
     run.state = 'missed'
   }
 
-  /** The latest run of the same source that was read to its end and isn't this one. */
+  /** The latest other run of the same source that was read to its end. */
   async before({ id, sourceDigest }: RunRow): Promise<RunRow | undefined> {
     return this.#database.inTurn((manager) => lastList(manager, sourceDigest, id))
   }
 
-  /** Whether an earlier run has stored a part of its slot, and couldn't be read on: nobody has read the rest. */
-  async isBegun({ id, slot, sourceDigest }: RunRow): Promise<boolean> {
-    const begun = { slot, id: LessThan(id), readAt: IsNull(), persisted: MoreThan(0) }
+  /** Whether an earlier run stored a part of its slot and couldn't be resumed, so that the rest was never read. */
+  async isBegun(run: RunRow): Promise<boolean> {
+    const begun = { slot: run.slot, id: LessThan(run.id), readAt: IsNull(), persisted: MoreThan(0) }
     const earlier = await this.#find({ ...begun, state: Not(In(['lost', 'discarded'])) })
-    return earlier.some((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))
+    return earlier.some((other) => isSameShard(other, run))
   }
 
-  /** Notes for `inspect` why the source failed. */
+  /** Notes why the source failed, for `inspect`. */
   async noteFailure(run: RunRow, error: string): Promise<void> {
     const lastError = this.#database.masked(error)
     await this.#database.inTurn((manager) => manager.update(runs, { id: run.id }, { lastError }))
   }
 
-  /** All that the source gave is stored. */
+  /** All tasks of the run are stored. */
   async endChecking(run: RunRow): Promise<void> {
     await this.#database.transaction((manager) =>
       manager.update(runs, { id: run.id }, { state: 'read', storedAt: this.#now() }),
@@ -260,17 +252,17 @@ export class Ledger {
     run.state = 'read'
   }
 
-  /** The slots whose every run is read, and whose every task is at or before `ackedSeq`, with their receipts. */
+  /** See whole-slots.ts. */
   async wholeSlots(pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
     return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
   }
 
-  /** The sinks that have all of a slot, or of a shard of it; undefined where it isn't served, or that isn't known. */
+  /** The sinks that have all of a slot, or of a shard of it; undefined if it isn't served, or that isn't known. */
   async sinksOf(slot: string, shard: string): Promise<number[] | undefined> {
     return sinksOf(await this.ofSlot(slot), shard)
   }
 
-  /** These runs are done, at a sink. What was lost of their slots, and one of them read again, isn't lost any more. */
+  /** Marks runs as done, at a sink. Those that read their slot again make up for its lost runs. */
   async finish(runIds: readonly string[], sink: Pick<KnownSink, 'id' | 'fromSeq'> | undefined): Promise<void> {
     await this.#database.transaction(async (manager) => {
       if (sink) await noteSink(manager, runIds, sink)
@@ -282,13 +274,13 @@ export class Ledger {
         const ofSlot = await manager.find(runs, { where: { slot }, order: { id: 'ASC' } })
         const current = new Set(currentOf(ofSlot))
         // guard: loss-of-own-shard
-        const mended = ofSlot.filter((run) => run.state === 'lost' && !current.has(run)).map(({ id }) => id)
-        await manager.update(runs, { id: In(mended) }, { ...done, lost: 0, sinks: [] })
+        const madeUp = ofSlot.filter((run) => run.state === 'lost' && !current.has(run)).map(({ id }) => id)
+        await manager.update(runs, { id: In(madeUp) }, { ...done, lost: 0, sinks: [] })
       }
     })
   }
 
-  /** Runs that were lost and that nobody was told of. */
+  /** Lost runs that haven't been reported yet. */
   async untoldLosses(): Promise<RunRow[]> {
     return this.#find({ state: 'lost', finishedAt: IsNull() })
   }
@@ -298,7 +290,7 @@ export class Ledger {
     return this.#find({ state: 'lost' })
   }
 
-  /** Somebody was told of them. */
+  /** Notes that these lost runs have been reported. */
   async lossesTold(lost: readonly RunRow[]): Promise<void> {
     const id = In(lost.map((run) => run.id))
     await this.#database.transaction((manager) => manager.update(runs, { id }, { finishedAt: this.#now() }))

@@ -1,12 +1,13 @@
 /**
- * Runs that stored nothing and stand for no other time than that of their start: the next start stands for them, so
- * that ten starts that found the source down don't read it ten times once it's back.
+ * Runs that stored nothing and whose slot is only the time of their start. The next start stands in for them, so that
+ * after ten starts without the source it isn't read ten times.
  */
 import { type EntityManager, In, Not } from 'typeorm'
 import { type RunRow, runs, suspects } from '../sqlite/entities.js'
+import { closed } from '../sqlite/run-states.js'
 import { passOn } from './intervals.js'
 
-/** Closes them as missed, but for one; gives them, oldest first. A part of a transaction. */
+/** Closes them as missed, except one; returns them, oldest first. Part of a transaction. */
 export async function closeEmptyRuns(manager: EntityManager, now: number, except = 0): Promise<RunRow[]> {
   // guard: empty-runs-closed
   const empty = await manager.find(runs, {
@@ -16,7 +17,6 @@ export async function closeEmptyRuns(manager: EntityManager, now: number, except
   const missed: RunRow[] = []
   for (const run of empty) if (!(await manager.existsBy(suspects, { run: run.id }))) missed.push(run)
   for (const { id } of missed) await passOn(manager, id)
-  const closed = { state: 'missed', checkpoint: null, finishedAt: now } as const
-  await manager.update(runs, { id: In(missed.map(({ id }) => id)) }, closed)
+  await manager.update(runs, { id: In(missed.map(({ id }) => id)) }, closed('missed', now))
   return missed
 }

@@ -1,12 +1,12 @@
 /**
- * Tasks that are delivered once more, because an operator says so. Two ways:
+ * Delivers tasks again, because an operator says so:
  *
- *     the history has all of a run   its tasks get new seqs at the end of the queue; delivery passes over the old ones,
- *                                    so that a sink that loses everything gets each task once
+ *     the history has all of a run   its tasks get new seqs at the end of the queue; delivery skips the old ones, so
+ *                                    that a sink that loses everything gets each task once
  *     it hasn't                      the slot is read again (ledger.ts, `again`); what the sink holds at that time is
- *                                    stored, but passed over (`held`) until the run is done
+ *                                    stored, but skipped (`held`) until the run is done
  *
- * What is pending or dead isn't put back: the one is delivered anyway, the other is `outbox retry`'s.
+ * Pending tasks aren't put back, since they are delivered anyway; for dead letters there is `outbox retry`.
  */
 import { type EntityManager, In } from 'typeorm'
 import { sumOf } from '../../lists.js'
@@ -17,31 +17,31 @@ import { beginningWith } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs, states } from '../sqlite/entities.js'
 import type { RunState } from '../sqlite/run-states.js'
 import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
-import type { OutboxState } from '../state.js'
+import { type OutboxState, positionIn } from '../state.js'
 import { noteTold } from './holder.js'
 import { isPutBack } from './kept.js'
 import { currentOf } from './whole-slots.js'
 
-/** Which runs: the one whose id begins so, or those that serve a slot. */
+/** The runs whose UUID begins so, or those that count for a slot. */
 export type ReplayFilter = { readonly run: string } | { readonly slot: string }
 
 export interface Replayable {
   runId: string
   slot: string
   state: RunState
-  /** Its tasks that were delivered and that the history has. */
+  /** Its delivered tasks that the history has. */
   tasks: number
   /** Whether the history has all that it stored. */
   isKept: boolean
 }
 
-/** What could be delivered once more, oldest first. Reads only. */
+/** The runs that could be delivered again, oldest first. Reads only. */
 export async function replayable(manager: EntityManager, filter: ReplayFilter): Promise<Replayable[]> {
   const where = 'run' in filter ? { runId: beginningWith(filter.run) } : { slot: filter.slot }
-  const found = await manager.find(runs, { where, order: { id: 'ASC' } })
-  const meant = 'run' in filter ? found : currentOf(found).filter(({ state }) => state !== 'missed')
+  const rows = await manager.find(runs, { where, order: { id: 'ASC' } })
+  const chosen = 'run' in filter ? rows : currentOf(rows).filter(({ state }) => state !== 'missed')
   return Promise.all(
-    meant.map(async (run) => {
+    chosen.map(async (run) => {
       const { runId, slot, state } = run
       const { delivered, isKept } = await historyOf(manager, run)
       return { runId, slot, state, tasks: sumOf(delivered, ({ seqs }) => seqs.length), isKept }
@@ -49,14 +49,14 @@ export async function replayable(manager: EntityManager, filter: ReplayFilter): 
   )
 }
 
-/** The delivered tasks of a run by their batches. */
 interface History {
+  /** The delivered tasks of a run, by batch. */
   readonly delivered: readonly { firstSeq: number; seqs: number[] }[]
   readonly isKept: boolean
 }
 
 async function historyOf(manager: EntityManager, { id: run, persisted, state }: RunRow): Promise<History> {
-  const [{ ackedSeq } = { ackedSeq: 0 }] = await manager.find(states, { select: { id: true, ackedSeq: true } })
+  const { ackedSeq } = await positionIn(manager)
   const stored = await manager.find(batches, {
     select: { firstSeq: true, count: true },
     where: { run },
@@ -74,7 +74,6 @@ async function historyOf(manager: EntityManager, { id: run, persisted, state }: 
   return { delivered, isKept: persisted > 0 && state !== 'discarded' && kept >= persisted }
 }
 
-/** What is given to a replay, of an outbox that is held. */
 interface ReplayParts {
   readonly path: string
   readonly state: OutboxState
@@ -85,16 +84,13 @@ interface ReplayParts {
 export interface Replayed {
   /** Tasks that were put back. */
   tasks: number
-  /** Tasks that the sink holds, and that were left where they are. */
+  /** Tasks that the sink holds, and that weren't put back. */
   held: number
-  /** The last `seq` that was given out. */
+  /** The last `seq` that was assigned. */
   lastSeq: number
 }
 
-/**
- * Puts delivered tasks of these runs back, at the end of the queue, but for those whose ids are `inSink`. A part of a
- * transaction: a replay that dies in it is none.
- */
+/** Puts delivered tasks of these runs back, at the end of the queue, except those `inSink`. Part of a transaction. */
 export async function putBack(
   manager: EntityManager,
   runIds: readonly string[],
@@ -103,12 +99,12 @@ export async function putBack(
 ): Promise<Replayed> {
   const { outboxId } = state
   const done: Replayed = { tasks: 0, held: 0, lastSeq: state.lastSeq }
-  const found = await manager.find(runs, { where: { runId: In([...runIds]) }, order: { id: 'ASC' } })
-  for (const row of found) {
+  const chosen = await manager.find(runs, { where: { runId: In([...runIds]) }, order: { id: 'ASC' } })
+  for (const row of chosen) {
     const { id: run, runId, slot } = row
     const store = async (tasks: string[]): Promise<void> => {
-      const some = placed(cut(tasks, batchSize), { runId, slot }, { outboxId, lastSeq: done.lastSeq })
-      await storeBatches(manager, run, some, now)
+      const again = placed(cut(tasks, batchSize), { runId, slot }, { outboxId, lastSeq: done.lastSeq })
+      await storeBatches(manager, run, again, now)
       done.lastSeq += tasks.length
     }
     let gathered: string[] = []
@@ -126,18 +122,18 @@ export async function putBack(
       gathered = []
     }
     await store(gathered)
-    await note(manager, row, done.tasks - before, now)
+    await noteReplay(manager, row, done.tasks - before, now)
   }
   await manager.update(states, { id: 1 }, { lastSeq: done.lastSeq })
   step('replay:written')
   return done
 }
 
-/** A run that was lost isn't any more: what the sink lacks of it is pending. */
-async function note(manager: EntityManager, { id, state }: RunRow, tasks: number, now: number): Promise<void> {
-  const opened = tasks > 0 || state === 'lost' ? ({ state: 'read', lost: 0, finishedAt: null } as const) : {}
+/** Reopens the run. A lost one isn't lost any more: what the sink lacks of it is pending. */
+async function noteReplay(manager: EntityManager, { id, state }: RunRow, tasks: number, now: number): Promise<void> {
   if (tasks === 0 && state !== 'lost') return
+  const opened = { state: 'read', lost: 0, finishedAt: null } as const
   await manager.update(runs, { id }, { ...opened, replayed: () => `replayed + ${tasks}`, replayedAt: now })
-  // It was told when the run was done.
+  // Its rejected locations were reported when it was done.
   await noteTold(manager, [id])
 }

@@ -1,6 +1,6 @@
 /**
- * The outbox's file and its one connection: the only place that knows the driver. TypeORM has one connection a
- * DataSource, so whatever is issued while a transaction is open joins it; hence the mutex around all work.
+ * The outbox's file and its one connection. TypeORM has one connection per DataSource, so any statement issued while a
+ * transaction is open joins that transaction; hence the mutex around all work.
  */
 import type { Stats } from 'node:fs'
 import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
@@ -18,31 +18,32 @@ import {
 import { bringUpToDate, connect, connectForReading, makeOutbox } from './connect.js'
 import { DamagedColumn } from './json.js'
 import { migrations } from './migrations.js'
+import { batchesBehind, type KeptBatch, type WhichBatches } from './statements.js'
 import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
 
-/** SQLite's number for a file that gives back its space when it's told to. */
+/** SQLite's number for `auto_vacuum = INCREMENTAL`. */
 const incremental = 2
 
-/** Bytes: 64 pages. */
+/** Bytes of the 64 pages that one incremental vacuum frees. */
 const shrinkStep = 1024 * 1024
 
 export class Database {
   readonly path: string
-  /** The schema's version that the file has: how many of the migrations it has had. */
+  /** The file's schema version: the number of migrations applied to it. */
   readonly version: number
   readonly #source: DataSource
   readonly #runner: QueryRunner
   #last: Promise<unknown> = Promise.resolve()
-  /** Made when it was opened. */
+  /** Whether the file was created when it was opened. */
   isNew = false
-  /** What others said, without secrets: they would outlast the configuration that knows them. */
+  /** Removes secrets from texts of other programs: once stored, they would outlast the configuration. */
   masked: (text: string) => string = (text) => text
-  /** Of an outbox that was opened for reading while nobody had it open: the file as it was before. */
+  /** If opened for reading while no process had it open: the file's stats at that time. */
   #atRest: Stats | undefined
-  /** Of an outbox that was opened for writing: which file it is. */
+  /** If opened for writing: the file's stats, to notice when it is replaced. */
   #identity: Stats | undefined
   #epoch: (() => number) | undefined
-  /** Of the file, when nobody else was found to have written to it. */
+  /** SQLite's `data_version` when the epoch was last checked: it changes when another connection writes. */
   #dataVersion: number | undefined
   #leave: () => Promise<void> = async () => undefined
 
@@ -54,8 +55,8 @@ export class Database {
   }
 
   /**
-   * Opens for writing, under the outbox's lock; makes the file (mode 0600) where there is none, or throws OutboxError
-   * where it isn't to `create` it; and brings its schema up to date.
+   * Opens for writing (the caller holds the outbox's lock) and brings the schema up to date. If there is no file, makes
+   * it (mode 0600), or throws OutboxError without `create`.
    */
   static async openForWriting(
     path: string,
@@ -73,7 +74,7 @@ export class Database {
         if (masked) database.masked = masked
         return database
       } catch (error) {
-        await removeEmpty(path).catch(() => undefined) // an empty file does no harm
+        await removeEmpty(path).catch(() => undefined) // best effort: an empty file does no harm
         throw error
       }
     })
@@ -84,7 +85,7 @@ export class Database {
     const source = await connect(path, sqlite3.OPEN_READWRITE)
     try {
       await bringUpToDate(path, source)
-      // Somebody may have put another file in the place of one before SQLite opened it.
+      // The file may have been replaced between the check and SQLite's opening it.
       const identity = await checkDatabase(path)
       if (!before || !identity || before.ino !== identity.ino) throw replaced(path)
       const database = new Database(path, source, migrations.length)
@@ -97,8 +98,8 @@ export class Database {
   }
 
   /**
-   * Opens to look only: changes nothing and holds nobody up, whoever the outbox belongs to. Undefined where there is no
-   * file, or nothing in it yet. Its schema may be an older one: see `version`.
+   * Opens read-only, without changing anything or blocking the process that owns it. Undefined if there is no file, or
+   * an empty one. The schema may be an older one: see `version`.
    */
   static async openForReading(path: string): Promise<Database | undefined> {
     return guarded(path, async () => {
@@ -116,30 +117,25 @@ export class Database {
     })
   }
 
-  /** Whether somebody began to write since an outbox at rest was opened for reading: it must be opened again. */
+  /** Whether an outbox that was at rest when it was opened for reading has been written since: then open it again. */
   async isStale(): Promise<boolean> {
     if (!this.#atRest) return false
     const [log, now] = await guarded(this.path, () => Promise.all([statsOf(`${this.path}-wal`), statsOf(this.path)]))
     return log !== undefined || now?.mtimeMs !== this.#atRest.mtimeMs
   }
 
-  /** Rights may change, or a disk go, while owm works. */
-  async #isStill(identity: Stats): Promise<boolean> {
-    return guarded(this.path, () => isStill(this.path, identity))
-  }
-
   /**
-   * Runs `work` when no other work is under way, so that what it decides by still holds when it's done.
+   * Runs `work` while no other work is in progress, so that what it has read stays true until it is done.
    * (`UPDATE … RETURNING` gives no rows through this driver: use `WITH … UPDATE`.)
    */
   async inTurn<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const { path } = this
+    const identity = this.#identity
     const begin = async (): Promise<T> => {
       // guard: same-file
-      if (this.#identity && !(await this.#isStill(this.#identity))) throw replaced(this.path)
+      if (identity && !(await guarded(path, () => isStill(path, identity)))) throw replaced(path)
       return work(this.#runner.manager).catch((error: unknown) => {
-        throw error instanceof QueryFailedError || error instanceof DamagedColumn
-          ? asOutboxError(this.path, error)
-          : error
+        throw error instanceof QueryFailedError || error instanceof DamagedColumn ? asOutboxError(path, error) : error
       })
     }
     const turn = this.#last.then(begin, begin)
@@ -148,15 +144,15 @@ export class Database {
   }
 
   /**
-   * Runs `work` in one transaction, which is durable when the promise resolves. `committed` gets its result before
-   * anybody else's turn: the place to change what memory holds of the file.
+   * Runs `work` in one transaction, which is durable when the promise resolves. `committed` is called with its result
+   * before any other work runs: the place to update what memory holds of the file.
    */
   async transaction<T>(
     work: (manager: EntityManager) => Promise<T>,
     committed: (result: T) => void = () => undefined,
   ): Promise<T> {
     return this.inTurn(async (manager) => {
-      // TypeORM's own transactions take the write lock with their first write only, when it may be too late for that.
+      // TypeORM's own transactions take the write lock at their first write, which can fail after reads have been done.
       await manager.query('BEGIN IMMEDIATE')
       try {
         await this.#mustBeOurs(manager)
@@ -172,14 +168,14 @@ export class Database {
     })
   }
 
-  /** From here on every transaction fails where the file has another epoch than this one: another process wrote it. */
+  /** From here on every transaction fails if the file has another epoch: another process has taken it over. */
   fenceAt(epoch: () => number): void {
     this.#epoch = epoch
   }
 
   /**
-   * For before something is sent: throws SupersededError where another process has taken the file over, without waiting
-   * for anybody's turn where none has written.
+   * To be called before something is sent: throws SupersededError if another process has taken the file over. Waits
+   * for work in progress only if another process has written.
    */
   async checkEpoch(): Promise<void> {
     const [row] = await guarded(this.path, () =>
@@ -200,7 +196,7 @@ export class Database {
       })
   }
 
-  /** Runs `work`, which only reads, so that all of it sees the file as it was at one moment. */
+  /** Runs `work`, which only reads, on a snapshot of the file. */
   async snapshot<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.inTurn(async (manager) => {
       await manager.query('BEGIN')
@@ -208,9 +204,14 @@ export class Database {
     })
   }
 
+  /** Stored batches in order of seq, each read in its turn. Throws OutboxError if one is damaged. */
+  batches(outboxId: string, which: WhichBatches): AsyncGenerator<KeptBatch> {
+    return batchesBehind((work) => this.inTurn(work), { path: this.path, outboxId }, which)
+  }
+
   /**
-   * Gives the file's free space back to the disk, in steps of 1 MiB. Files of older versions have to be written anew
-   * as a whole, once. Returns undefined, or where the disk has no room for that, the bytes that it takes.
+   * Gives the file's free space back to the disk, in steps of 1 MiB. Files of older versions are rewritten as a whole,
+   * once. Returns undefined, or if the disk has no room for it, the bytes needed.
    */
   async shrink(): Promise<number | undefined> {
     for (;;) {
@@ -229,7 +230,7 @@ export class Database {
         })
       } catch (error) {
         if (!isFull(error)) throw error
-        // What is used goes through the log, and some of it may be moved.
+        // All pages in use go through the log, and some may be moved as well.
         return pages.mode === incremental ? 2 * shrinkStep : 2 * pages.used
       }
     }
@@ -238,7 +239,7 @@ export class Database {
   async close(): Promise<void> {
     await this.#last
     await guarded(this.path, () => this.#source.destroy()).finally(this.#leave)
-    // It's empty: where it can't be removed it does no harm, and what went wrong before is told.
+    // Best effort: an empty journal does no harm, and an earlier error must not be hidden.
     if (this.#identity) await removeEmpty(this.path, ['-journal']).catch(() => undefined)
   }
 }

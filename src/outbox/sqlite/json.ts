@@ -1,10 +1,11 @@
-/** Columns of text, and of JSON: what stands in them is checked wherever they are read. */
+/** Columns of text and of JSON, checked whenever they are read. */
 import type { ValueTransformer } from 'typeorm'
+import { isObject } from '../../tasks/json/tree.js'
 
-/** A column holds what no owm writes; Database.inTurn says in which file. */
+/** A column holds something that owm doesn't write. Database.inTurn adds the file's path. */
 export class DamagedColumn extends Error {}
 
-/** What a text holds as JSON; null where it holds nothing, or something damaged. */
+/** Parses JSON; null for null, and for text that isn't JSON. */
 export function jsonIn(text: string | null): unknown {
   try {
     return JSON.parse(text ?? 'null')
@@ -21,13 +22,13 @@ function soundIn<T>(text: unknown, column: string, isSound: Sound<T>): T {
   throw new DamagedColumn(`the JSON in its column ${column} is none that owm writes`)
 }
 
-/** A column whose JSON is the value of a property. */
+/** A JSON column, parsed into the entity's property. */
 export const json = <T>(column: string, isSound: Sound<T>): ValueTransformer => ({
   from: (text: string | null) => (text === null ? null : soundIn(text, column, isSound)),
   to: (value: T | null | undefined) => (value == null ? value : JSON.stringify(value)),
 })
 
-/** A column whose JSON stays a text. */
+/** A JSON column whose property keeps the text. */
 export const jsonText = (column: string, isSound: Sound<object>): ValueTransformer => ({
   from: (text: string | null) => {
     if (text !== null) soundIn(text, column, isSound)
@@ -36,7 +37,7 @@ export const jsonText = (column: string, isSound: Sound<object>): ValueTransform
   to: (text: string | null | undefined) => text,
 })
 
-/** A column of text; SQLite keeps bytes in any column. */
+/** A column of text. SQLite may hold bytes in any column. */
 export const text = {
   type: 'text',
   transformer: {
@@ -49,25 +50,24 @@ export const text = {
 } as const
 
 export const isTexts = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((one) => typeof one === 'string')
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
 
 export const isNumbers = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(Number.isSafeInteger)
 
-/** Another sink, which is to get the tasks behind a `seq`. */
+/** A sink that takes the place of the present one: it gets the tasks after a `seq`. */
 export interface NextSink {
   readonly address: string
   readonly fromSeq: number
 }
 
 export const isNextSink = (value: unknown): value is NextSink =>
-  typeof value === 'object' &&
-  value !== null &&
+  isObject(value) &&
   'address' in value &&
   typeof value.address === 'string' &&
   'fromSeq' in value &&
   Number.isSafeInteger(value.fromSeq)
 
-/** A cadence (pipeline/input/cadence), as far as it is read without a check. */
+/** A cadence (pipeline/input/cadence): checks the part that is later read without a check. */
 export const isCadence = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && 'rules' in value && Array.isArray(value.rules)
+  isObject(value) && 'rules' in value && Array.isArray(value.rules)

@@ -1,10 +1,14 @@
-/** The states of a run. docs/protocol.md says how it comes from one to another ("The outbox"). */
+/** The states of a run; docs/protocol.md ("The outbox") describes the transitions. */
 export const runStates = ['reading', 'checking', 'read', 'done', 'lost', 'missed', 'discarded'] as const
 export type RunState = (typeof runStates)[number]
 
-/** Of runs whose source isn't read to its end, or not compared yet. */
+/** The source isn't read to its end, or its suspects aren't decided. */
 export const readingStates: readonly RunState[] = ['reading', 'checking']
-/** Of runs whose tasks aren't all read, or not all in the sink. */
+/** Not all tasks are stored, or not all of them are in the sink. */
 export const unfinishedStates: readonly RunState[] = [...readingStates, 'read']
-/** Of runs whose source was read to its end, and that nobody gave up. */
+/** The source was read to its end, and the run wasn't discarded. */
 export const readStates: readonly RunState[] = ['read', 'done', 'lost']
+
+/** What changes in a run that is read no further. `now`: milliseconds since 1970. */
+export const closed = (state: 'missed' | 'done' | 'discarded', now: number) =>
+  ({ state, checkpoint: null, finishedAt: now }) as const

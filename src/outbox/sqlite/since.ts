@@ -1,7 +1,7 @@
-/** Since which version of the schema a file has what it lacked at first: whoever only looks meets older files. */
+/** The schema version that added each column or table: read-only commands also meet older files. */
 import type { RunRow } from './entities.js'
 
-/** Columns of a run; `owner` of the state, and the table `gap`. What isn't named here is in every file. */
+/** Columns of `run`, `state.owner` and the table `gap`. Whatever isn't listed is in every file. */
 const since = {
   ...{ lost: 3, again: 3, idSum: 3 },
   ...{ repeated: 4, slotGiven: 4, namespace: 4, owner: 4 },
@@ -14,7 +14,7 @@ const since = {
 
 export const has = (version: number, what: keyof typeof since): boolean => version >= since[what]
 
-/** Those of these columns that a run of this version has, for `select`. */
+/** Of these columns those that a run has in this version, for `select`. */
 export function columnsOf(version: number, columns: readonly (keyof RunRow)[]): Partial<Record<keyof RunRow, true>> {
   const first: Partial<Record<keyof RunRow, number>> = since
   return Object.fromEntries(columns.filter((name) => version >= (first[name] ?? 1)).map((name) => [name, true]))

@@ -1,17 +1,16 @@
 /**
- * The outbox's statements that stay SQL; everything else goes through TypeORM.
+ * The outbox's hand-written SQL; everything else goes through TypeORM.
  *
- * Those that store and read move a run's tasks and set-aside records: most of a run's time is spent in them; TypeORM's
- * builder and hydration take three to five times as long as they do (8,000 records: 140 ms against 25 ms; reading
- * 20,000: 87 ms against 30 ms). The last two are views of the batches' JSON (`json_each`), which the QueryBuilder
- * has no words for.
+ * A run spends most of its time storing and reading tasks and rejections, for which TypeORM's builder and hydration
+ * take three to five times as long (storing 8,000 records: 140 ms against 25 ms; reading 20,000: 87 ms against 30 ms).
+ * Others use `json_each`, which the QueryBuilder can't express.
  */
 import type { EntityManager } from 'typeorm'
 import { Batch } from '../../tasks/batch.js'
 import type { BatchRow } from './entities.js'
 import { damaged, withoutBytes } from './trouble.js'
 
-/** What a batch is read from; a column of SQLite may hold anything. */
+/** A row of `batch` as it is read, unchecked: a column of SQLite may hold anything. */
 interface StoredBatch {
   firstSeq: number
   count: number
@@ -26,16 +25,15 @@ const storedBatch = `SELECT first_seq AS firstSeq, count, run, failures, last_er
     (SELECT slot FROM run WHERE run.id = batch.run) AS slot
   FROM batch`
 
-/** Of which outbox a batch is read. */
+/** The outbox that a batch is read from. */
 interface Outbox {
   readonly path: string
   readonly outboxId: string
 }
 
 /**
- * Batches that one statement stores. Each statement waits until the reader has made its batch, so they aren't
- * stored one by one; and SQLite and its driver copy what a statement brings, in whichever thread runs it, so they
- * aren't stored all at once.
+ * Batches stored by one statement. Not one, since each statement waits for the reader to finish its current batch; not
+ * all, since SQLite and its driver copy a statement's parameters, in the thread that they run in.
  */
 const batchesAStatement = 4
 
@@ -80,7 +78,7 @@ export async function storeSuspects(manager: EntityManager, run: number, suspect
   )
 }
 
-/** Delivery passes over these tasks of a run from now on; `fate`: see DeadRow. */
+/** From now on delivery skips these tasks of a run; `fate`: see DeadRow. */
 export async function passOver(
   manager: EntityManager,
   { run, fate, reason, now }: { run: number; fate: 'discarded' | 'replayed' | 'held'; reason: string; now: number },
@@ -93,12 +91,12 @@ export async function passOver(
   )
 }
 
-/** Tasks behind `seq` that were taken to be in the sink aren't any more: they are delivered. */
+/** Tasks after `seq` that were left out as held by the sink will be delivered after all. */
 export async function deliverLeftOut(manager: EntityManager, seq: number): Promise<void> {
   await manager.query(`DELETE FROM dead WHERE fate = 'held' AND seq > ?`, [seq])
 }
 
-/** Runs are done: what they passed over because the sink had it is delivered, like all else. */
+/** The runs are done: what they left out because the sink held it counts as delivered, like the rest. */
 export async function settleLeftOut(manager: EntityManager, runIds: readonly string[]): Promise<void> {
   await manager.query(
     `DELETE FROM dead WHERE fate = 'held'
@@ -107,7 +105,7 @@ export async function settleLeftOut(manager: EntityManager, runIds: readonly str
   )
 }
 
-/** Up to `most` batches in order of seq: first the one that has `seq`, or the last one before it. */
+/** Up to `most` batches in order of seq, beginning with the one that has `seq`, or the last one before it. */
 export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: number, most: number): Promise<Batch[]> {
   const rows = await manager.query<StoredBatch[]>(
     `${storedBatch} WHERE first_seq >= (SELECT max(first_seq) FROM batch WHERE first_seq <= ?)
@@ -117,43 +115,43 @@ export async function batchesFrom(manager: EntityManager, outbox: Outbox, seq: n
   return rows.map((row) => batchOf(row, outbox))
 }
 
-/** Which batches: those behind a seq, of the runs with these row ids; `backwards`: those before it, newest first. */
+/** Batches that begin after a seq, of the runs with these row ids; `backwards`: those before it, newest first. */
 export interface WhichBatches {
   readonly after?: number
   readonly backwards?: boolean
   readonly runs?: readonly number[] | undefined
 }
 
-/** A batch, and what else its row says. */
+/** A batch with the other columns of its row. */
 export interface KeptBatch extends Pick<BatchRow, 'run' | 'failures' | 'lastError' | 'createdAt'> {
   readonly batch: Batch
 }
 
-/** Batches that one statement of `batchesBehind` reads. */
+/** Batches read by one statement of `batchesBehind`. */
 const batchesARead = 4
 
-/** Stored batches in order of seq; `inTurn` gives each statement its manager. */
+/** Stored batches in order of seq; `inTurn` runs each statement. */
 export async function* batchesBehind(
   inTurn: <T>(work: (manager: EntityManager) => Promise<T>) => Promise<T>,
   outbox: Outbox,
   { backwards = false, after = backwards ? Number.MAX_SAFE_INTEGER : 0, runs }: WhichBatches = {},
 ): AsyncGenerator<KeptBatch> {
-  const [behind, order] = backwards ? ['<', 'DESC'] : ['>', 'ASC']
-  // `+run`: in key order, never by an index and a sort.
+  const [operator, order] = backwards ? ['<', 'DESC'] : ['>', 'ASC']
+  // `+run` keeps SQLite from using the index on `run`, and then sorting.
   const ofRuns = runs ? 'AND +run IN (SELECT value FROM json_each(?))' : ''
-  const statement = `${storedBatch} WHERE first_seq ${behind} ? ${ofRuns} ORDER BY first_seq ${order} LIMIT ?`
+  const statement = `${storedBatch} WHERE first_seq ${operator} ? ${ofRuns} ORDER BY first_seq ${order} LIMIT ?`
   for (let at = after; ; ) {
-    const given = [at, ...(runs ? [JSON.stringify(runs)] : []), batchesARead]
-    const rows = await inTurn((manager) => manager.query<(StoredBatch & Omit<KeptBatch, 'batch'>)[]>(statement, given))
-    const found = rows.map(({ text, ...row }) => ({ ...row, batch: batchOf({ ...row, text }, outbox) }))
-    yield* withoutBytes(found, outbox)
+    const values = [at, ...(runs ? [JSON.stringify(runs)] : []), batchesARead]
+    const rows = await inTurn((manager) => manager.query<(StoredBatch & Omit<KeptBatch, 'batch'>)[]>(statement, values))
+    const kept = rows.map(({ text, ...row }) => ({ ...row, batch: batchOf({ ...row, text }, outbox) }))
+    yield* withoutBytes(kept, outbox)
     const last = rows.at(-1)
     if (!last) return
     at = last.firstSeq
   }
 }
 
-/** A batch that is cut wrongly would be delivered for ever, or not at all. */
+/** Throws OutboxError if the batch is damaged: a wrong count would have it delivered for ever, or not at all. */
 function batchOf({ firstSeq, count, runId, slot, text }: StoredBatch, { path, outboxId }: Outbox): Batch {
   if (!(count >= 1)) throw damaged(path, `the batch at ${firstSeq} has ${count} tasks`)
   if (typeof runId !== 'string' || typeof slot !== 'string')
@@ -180,9 +178,9 @@ const statesOfTasks = {
 } as const
 
 /**
- * Single tasks: the next pending ones, or the latest delivered ones. `run`: a run's UUID or its beginning; `text`: what
- * the task contains, in lower case. The batch is searched as a whole first, and cut into tasks only where it has the
- * text. No sorting: rows come in key order, as long as `batch` is the outermost table.
+ * Single tasks: the next pending ones, or the latest delivered ones. `run`: a run's UUID or its beginning; `text`: a
+ * part of the task, in lower case. The batch is searched as a whole first, and split into tasks only if it has the
+ * text. Nothing is sorted: with `batch` as the outermost table rows come in key order.
  */
 export async function tasksOfBatches(
   manager: EntityManager,

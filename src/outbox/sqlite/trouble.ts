@@ -1,4 +1,4 @@
-/** What goes wrong with the outbox's file, in words: what happened, and what to do. */
+/** Failures of the outbox's file as OutboxErrors: what happened, and what to do. */
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
@@ -35,17 +35,17 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
 }
 
-/** The outbox has a schema that this owm doesn't know. */
+/** The outbox's schema is newer than this owm's. */
 export class NewerOutbox extends OutboxError {}
 
-/** A row holds what no owm wrote. */
+/** A row holds something that owm didn't write. */
 export const damaged = (path: string, what: string, cause?: unknown): OutboxError =>
   new OutboxError(`The outbox ${path} is damaged: ${what}.`, {
-    hint: 'Nothing was changed. Keep a copy, mend it, or move it away to start a new one.',
+    hint: 'Nothing was changed. Keep a copy, repair it, or move it away to start a new one.',
     cause,
   })
 
-/** These rows as they are; throws OutboxError where one holds bytes, which SQLite keeps in any column. */
+/** Returns these rows; throws OutboxError if one holds bytes, which SQLite allows in any column. */
 export function withoutBytes<Row extends object>(rows: Row[], { path }: { readonly path: string }): Row[] {
   if (rows.some((row) => Object.values(row).some((value) => value instanceof Uint8Array)))
     throw damaged(path, 'it holds bytes in place of a text')
@@ -61,11 +61,11 @@ export const missingOutbox = (path: string): OutboxError =>
 export const isFull = (thrown: unknown): boolean =>
   [thrown, toError(thrown).cause].some((error) => ['SQLITE_FULL', 'ENOSPC'].includes(driverCodeOf(error)))
 
-/** Whether an error may come from somebody who has just started or stopped writing: the next try may do. */
+/** Whether an error may be due to another process that has just begun or stopped writing: worth another attempt. */
 export const isPassing = (thrown: unknown): boolean =>
   ['SQLITE_CANTOPEN', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CORRUPT', 'ENOENT'].includes(driverCodeOf(thrown))
 
-/** TypeORM wraps the driver's error; its code says what the disk did. */
+/** Explains an error by the code of the driver's error, which TypeORM wraps, or of the system's. */
 export function asOutboxError(path: string, thrown: unknown): OwmError {
   if (isOwmError(thrown)) return thrown
   if (thrown instanceof DamagedColumn) return damaged(path, thrown.message)
@@ -76,7 +76,7 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
     })
   const error = toError(thrown)
   const code = driverCodeOf(error)
-  // On a full tmpfs SQLite says so: it can't enlarge the file that it maps.
+  // On a full tmpfs SQLite reports SQLITE_IOERR, since it can't enlarge the file that it maps.
   const isFullDisk = code === 'SQLITE_IOERR' && hasNoRoom(path)
   const [what, hint] = causes[isFullDisk ? 'SQLITE_FULL' : code] ?? [
     error.message,
@@ -88,7 +88,7 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
   })
 }
 
-/** Less free space than SQLite takes at once, in bytes. */
+/** In bytes: with less free space than this the disk counts as full. */
 const leastFree = 100_000
 
 function hasNoRoom(path: string): boolean {
@@ -96,7 +96,7 @@ function hasNoRoom(path: string): boolean {
     const { bavail, bsize } = statfsSync(dirname(path))
     return bavail * bsize < leastFree
   } catch {
-    return false // what is wrong with the disk, the error says
+    return false // the error itself says what is wrong with the disk
   }
 }
 
@@ -105,7 +105,7 @@ function driverCodeOf(thrown: unknown): string {
   return codeOf('driverError' in error ? error.driverError : error) || codeOf(error)
 }
 
-/** Runs `work`; what goes wrong in it is told as the outbox's trouble. */
+/** Runs `work` and turns its errors into OutboxErrors. */
 export async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -46,6 +46,16 @@ export class IdSum {
   }
 }
 
+/** The total of several sums; null if one of them is null, which means that it isn't known. */
+export function sumOfKnown(sums: Iterable<string | null>): string | null {
+  const total = new IdSum()
+  for (const sum of sums) {
+    if (sum === null) return null
+    total.add(sum)
+  }
+  return total.toString()
+}
+
 export const zeroSum = '0'.repeat(32)
 
 /** In halves, which are small integers to V8: eight digits at once could be a heap number. */

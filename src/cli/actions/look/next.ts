@@ -46,8 +46,11 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
         step('owm produce', 'does it'),
         settings.schedule && step('owm init --print crontab', 'what starts it from then on'),
       )
-    const [{ mayBe }, { ownerOf }] = await Promise.all([import('../../../outbox/owner.js'), import('../../owner.js')])
-    mayBe(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
+    const [{ mustBeOwn }, { ownerOf }] = await Promise.all([
+      import('../../../outbox/owner.js'),
+      import('../../owner.js'),
+    ])
+    mustBeOwn(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
     const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
     return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTime(loaded, around)}`)]
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import { compact, sumOf } from '../../../lists.js'
-import type { DiscardFilter, Doomed } from '../../../outbox/runs/discard.js'
+import type { DiscardFilter, Discardable } from '../../../outbox/runs/discard.js'
 import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
@@ -16,7 +16,7 @@ export interface DiscardResult {
   /** With --dry-run: what would be discarded. */
   discarded: { runs: number; tasks: number }
   /** `state`: the run's state before; `tasks`: how many were pending. */
-  runs: Doomed[]
+  runs: Discardable[]
 }
 
 interface DiscardFlags extends WaitFlags {
@@ -43,8 +43,8 @@ export async function discard(
   const loaded = await configure()
   const { path } = loaded.settings.outbox
   await lookAtOutbox(loaded, around, 'tidier')
-  const { doomedIn } = await import('../../../outbox/inspect/picture.js')
-  const { runs, totals } = await doomedIn(path, filter)
+  const { discardableIn } = await import('../../../outbox/inspect/picture.js')
+  const { runs, totals } = await discardableIn(path, filter)
   if ('run' in filter) mustBeOne(filter.run, runs)
   if (flags['dry-run'] || runs.length === 0) {
     const outbox = { path, pending: totals.pending, dead: totals.dead }
@@ -77,7 +77,7 @@ function filterOf(flags: DiscardFlags, { now }: Surroundings): DiscardFilter {
 }
 
 /** Throws UsageError. */
-function mustBeOne(id: string, runs: readonly Doomed[]): void {
+function mustBeOne(id: string, runs: readonly Discardable[]): void {
   if (runs.length > 0) oneRun(id, runs)
   else
     throw new UsageError(`No run ${id} has anything to discard.`, {
@@ -86,7 +86,7 @@ function mustBeOne(id: string, runs: readonly Doomed[]): void {
 }
 
 /** Throws UsageError without a terminal, or if the answer is no. */
-async function confirm(runs: readonly Doomed[], path: string, signal: AbortSignal): Promise<void> {
+async function confirm(runs: readonly Discardable[], path: string, signal: AbortSignal): Promise<void> {
   const what = runsInWords(totalOf(runs))
   const unasked = new UsageError(`${what} in ${path} would be discarded, and nobody can be asked.`, {
     hint: '--yes discards without a question; --dry-run says what.',
@@ -96,7 +96,7 @@ async function confirm(runs: readonly Doomed[], path: string, signal: AbortSigna
   await mustConfirm(question, { unasked, refused: new UsageError('Nothing was discarded.'), signal })
 }
 
-const totalOf = (runs: readonly Doomed[]): DiscardResult['discarded'] => ({
+const totalOf = (runs: readonly Discardable[]): DiscardResult['discarded'] => ({
   runs: runs.length,
   tasks: sumOf(runs, ({ tasks }) => tasks),
 })

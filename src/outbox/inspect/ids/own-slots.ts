@@ -5,7 +5,7 @@ import type { Receipt } from '../../../plugin.js'
 import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
 import { byTime, shardNameIn } from '../../../tasks/slot.js'
-import { mayBe } from '../../owner.js'
+import { mustBeOwn } from '../../owner.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
 import { currentOf, intervalOf, isNoted, receiptOf, runsByShard } from '../../runs/whole-slots.js'
@@ -13,7 +13,8 @@ import { type Windows, windowsOf } from '../../runs/windows.js'
 import { batches, deadTasks, type RunRow, runs, sinkRows, states } from '../../sqlite/entities.js'
 import { readStates, unfinishedStates } from '../../sqlite/run-states.js'
 import { damaged } from '../../sqlite/trouble.js'
-import { batchesIn, mustBeUpToDate, positionIn, read, type View } from '../view.js'
+import { positionIn } from '../../state.js'
+import { batchesIn, mustBeUpToDate, read, type View } from '../view.js'
 import { IdTable } from './id-table.js'
 
 /** A slot, or one shard of it, as the outbox has it. */
@@ -76,7 +77,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
     mustBeUpToDate(view)
     const { manager } = view
     const [state] = await manager.find(states, { where: { id: 1 } })
-    mayBe(path, state?.owner ?? null, asked.pipeline)
+    mustBeOwn(path, state?.owner ?? null, asked.pipeline)
     const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
     const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))

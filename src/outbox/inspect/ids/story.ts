@@ -7,8 +7,9 @@ import { type Windows, windowsOf } from '../../runs/windows.js'
 import { deadTasks, type RunRow, rejectedRecords, runs, suspects } from '../../sqlite/entities.js'
 import { readingStates } from '../../sqlite/run-states.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
+import { positionIn } from '../../state.js'
 import { ofNewestSlots } from '../ledger/runs.js'
-import { batchesIn, iso, mustBeUpToDate, positionIn, read, type View } from '../view.js'
+import { batchesIn, iso, mustBeUpToDate, read, type View } from '../view.js'
 import { type Elsewhere, elsewhereIn } from './elsewhere.js'
 
 /** A run, the newest first. */

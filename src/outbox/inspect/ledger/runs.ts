@@ -7,7 +7,8 @@ import { batches, deadTasks, type RunRow, runs } from '../../sqlite/entities.js'
 import { type RunState, readingStates } from '../../sqlite/run-states.js'
 import { columnsOf } from '../../sqlite/since.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
-import { iso, positionIn, type View } from '../view.js'
+import { positionIn } from '../../state.js'
+import { iso, type View } from '../view.js'
 
 export interface RunReport {
   runId: string

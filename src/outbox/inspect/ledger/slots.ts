@@ -1,21 +1,22 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
-import { sumOf } from '../../../lists.js'
+import { groupedBy, sumOf } from '../../../lists.js'
 import { byTime, shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { currentOf } from '../../runs/whole-slots.js'
-import { gaps, type RunRow, runs, states } from '../../sqlite/entities.js'
+import { gaps, type RunRow, runs } from '../../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'
 import { columnsOf, has } from '../../sqlite/since.js'
+import { stateIn } from '../../state.js'
 import { deadBySlot } from '../totals.js'
 import { read } from '../view.js'
 
 export interface SlotSeen {
   slot: string
-  /** Of its latest run; `covered`: it stored nothing, and the run of a later slot serves it. */
+  /** Of its latest run; `covered`: that stored nothing, and the run of a later slot serves it. */
   state: RunState | 'covered'
   runId: string
   /** As `0/3`, of its latest run; null for the whole. */
   shard: string | null
-  /** Of all of its runs: one that reads the slot again finds most of it there. */
+  /** Tasks stored by all of its runs that count: a second reading finds most of them stored already. */
   persisted: number
   /** Locations that its runs read. */
   read: number
@@ -23,7 +24,7 @@ export interface SlotSeen {
   rejected: number
   /** Its tasks that are dead letters. */
   dead: number
-  /** Its runs cover the time behind this one; null where another slot's run covers the slot. */
+  /** Its runs cover the time after this one; null if another slot's run covers the slot. */
   from: string | null
 }
 
@@ -35,15 +36,15 @@ export interface GapSeen {
 }
 
 export interface SlotsSeen {
-  /** Milliseconds since 1970; null where no run was ever made. */
+  /** The end of the last interval, in milliseconds since 1970; null if there was never a run. */
   coveredTo: number | null
   /** The newest first. */
   slots: SlotSeen[]
-  /** How many of all slots aren't finished. */
+  /** How many slots aren't finished. */
   open: number
   /** Scheduled times that no run serves, the newest first. */
   missed: GapSeen[]
-  /** The ledger may have deleted runs up to this slot; null where it has deleted none. */
+  /** The ledger may have deleted runs up to this slot; null if it has deleted none. */
   newestDeletedSlot: string | null
 }
 
@@ -54,18 +55,17 @@ const columns = [
   ...(['sourceDigest', 'intervalFrom', 'coveredBy'] as const),
 ]
 
-/** All slots and gaps that an outbox keeps; none where there is no outbox. Throws OutboxError. */
+/** All slots and gaps that an outbox keeps; none if there is no outbox. Throws OutboxError. */
 export async function slotsIn(path: string): Promise<SlotsSeen> {
   const seen = await read(path, async ({ manager, version }): Promise<SlotsSeen> => {
     if (!has(version, 'gap')) return noSlots
     const rows = await manager.find(runs, { select: columnsOf(version, columns), order: { id: 'ASC' } })
-    const bySlot = new Map<string, RunRow[]>()
-    for (const run of rows) bySlot.set(run.slot, [...(bySlot.get(run.slot) ?? []), run])
+    const bySlot = groupedBy(rows, (run) => run.slot)
     const slots = [...bySlot.values()].flatMap(wholeOf)
     slots.sort((a, b) => byTime(b.slot, a.slot))
     const dead = await deadBySlot(manager)
     const missed = await manager.find(gaps, { order: { id: 'DESC' } })
-    const [state] = await manager.find(states, { select: { id: true, coveredTo: true, newestDeletedSlot: true } })
+    const state = await stateIn(manager, 'coveredTo', 'newestDeletedSlot')
     return {
       coveredTo: state?.coveredTo ?? null,
       newestDeletedSlot: state?.newestDeletedSlot ?? null,
@@ -87,7 +87,7 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
   return seen ?? noSlots
 }
 
-/** The latest of a slot's runs, with what all of them stored and cover. */
+/** The latest of a slot's runs, with the sums and the interval of all of them. */
 function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
   const persisted = sumOf(currentOf(ofSlot), (run) => run.persisted)
   const begins = ofSlot.flatMap(({ intervalFrom }) => intervalFrom ?? [])

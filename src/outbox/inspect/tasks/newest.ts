@@ -2,7 +2,8 @@
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { mapKey, numberIn } from '../../../tasks/place.js'
 import { type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
-import { batchesIn, parsed, positionIn, type View } from '../view.js'
+import { positionIn } from '../../state.js'
+import { batchesIn, parsed, type View } from '../view.js'
 
 interface NewestOfPlace {
   state: 'delivered' | 'pending' | 'dead' | 'discarded' | 'rejected'

@@ -3,8 +3,9 @@ import { Between, LessThanOrEqual, MoreThan } from 'typeorm'
 import { among } from '../../sqlite/criteria.js'
 import { batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
+import { positionIn } from '../../state.js'
 import { type RunsFilter, whereOf } from '../ledger/facts.js'
-import { batchesIn, iso, positionIn, type View } from '../view.js'
+import { batchesIn, iso, type View } from '../view.js'
 import type { TaskState } from './listed.js'
 
 export interface Stored {
