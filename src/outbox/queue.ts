@@ -41,12 +41,12 @@ export class Queue {
     for (const batch of stored) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
   }
 
-  /** Forgets the batches in memory: they bear an id that the outbox no longer has. */
+  /** Drops all batches in memory: they bear an id that the outbox no longer has. */
   clear(): void {
     this.#recent.clear()
   }
 
-  /** Forgets the batches in memory that begin at or before `seq`. */
+  /** Drops the batches in memory that begin at or before `seq`. */
   drop(seq: number): void {
     for (const firstSeq of this.#recent.keys()) if (firstSeq <= seq) this.#recent.delete(firstSeq)
   }
@@ -96,7 +96,7 @@ export class Queue {
     return batch.slice(from, from + most)
   }
 
-  /** Task ids and their seqs, of the batches from the one that has `seq + 1` on; of an id stored twice, the later seq. */
+  /** Task ids and their seqs, from the batch that has `seq + 1` on; of an id stored twice the later seq. */
   async idsBehind(seq: number): Promise<Map<string, number>> {
     const seqs = new Map<string, number>()
     const which = { after: (await this.#firstSeqAt(seq + 1)) - 1 }

@@ -1,8 +1,8 @@
 /**
- * How far the outbox is delivered: one number, since batches go in order.
+ * How far the outbox is delivered: one number, since batches are delivered in order.
  *
- * Where the sink's fence makes it safe, the acknowledgement is lazy: it moves in memory at once, and in the file with
- * the next intake or after ten batches, while the next ones are delivered. The file is never more than twenty behind.
+ * If the sink's fence makes it safe, the acknowledgement is lazy: it moves in memory at once, and in the file with the
+ * next intake or after ten batches, while the next ones are delivered. The file is never more than twenty behind.
  */
 import { step } from '../../trace.js'
 import type { Queue } from '../queue.js'
@@ -10,14 +10,14 @@ import type { Database } from '../sqlite/database.js'
 import { states } from '../sqlite/entities.js'
 import type { OutboxState } from '../state.js'
 
-/** Batches that may be acknowledged before that is written. */
+/** Batches acknowledged in memory before that is written. */
 const lazyBatches = 10
 
 export class Acknowledgement {
   readonly #database: Database
   readonly #state: OutboxState
   readonly #queue: Queue
-  /** A write that nobody waits for. */
+  /** A write in the background. */
   #writing: Promise<void> | undefined
 
   constructor(database: Database, state: OutboxState, queue: Queue) {
@@ -34,7 +34,7 @@ export class Acknowledgement {
     if (!lazy) return this.write()
     const behind = state.acked.batches - state.ackedOnDisk.batches
     if (behind < lazyBatches) return
-    // Nobody waits for it: behind a transaction of the reader's, the sink would wait for the next batch as well.
+    // In the background: its turn may come after a transaction of the reader's, which the sink shouldn't wait for.
     this.#writing ??= this.write().finally(() => {
       this.#writing = undefined
     })
@@ -42,14 +42,14 @@ export class Acknowledgement {
     if (behind >= 2 * lazyBatches) await this.#writing
   }
 
-  /** Writes it down, where the file doesn't say it yet. */
+  /** Writes the acknowledged `seq`, unless the file has it already. */
   async write(): Promise<void> {
     const state = this.#state
     if (state.acked.seq === state.ackedOnDisk.seq) return
     await this.#database.transaction(
       async (manager) => {
         const { acked } = state
-        if (acked.seq === state.ackedOnDisk.seq) return undefined // the intake before it has written it
+        if (acked.seq === state.ackedOnDisk.seq) return undefined // the last intake has written it
         await manager.update(states, { id: 1 }, { ackedSeq: acked.seq })
         return acked
       },

@@ -1,4 +1,4 @@
-/** Tasks that a sink had and lost, and that can't be delivered again: their runs are `lost`, and say how many. */
+/** Tasks that a sink had and lost, and that can't be delivered again: their runs become `lost` and count them. */
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { sumOf } from '../../lists.js'
 import { tasksKept } from '../runs/kept.js'
@@ -7,7 +7,7 @@ import { endingAfter } from '../sqlite/criteria.js'
 import { type BatchRow, batches, deadTasks, runs } from '../sqlite/entities.js'
 import { readingStates } from '../sqlite/run-states.js'
 
-/** Milliseconds: what a sink lost of runs that began earlier isn't delivered again, such as a weekend's old hours. */
+/** Milliseconds: lost tasks of older runs aren't delivered again, such as a weekend's past hours. */
 export const redeliverableMs = 86_400_000
 
 interface Loss {
@@ -20,7 +20,7 @@ interface Loss {
 }
 
 /**
- * Marks the runs whose tasks are lost. Returns the `seq` behind which delivery goes on. Of what the sink had:
+ * Marks the runs whose tasks are lost. Returns the `seq` after which delivery resumes. Of what the sink had:
  *
  *     seq        seq + unkept             reached                                  ackedSeq
  *      |  no longer kept  |  of old runs alone  |  from the first younger run on     |
@@ -37,11 +37,11 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
     where: {
       id: In([...new Set(kept.map(({ run }) => run))]),
       startedAt: LessThan(before),
-      state: In(['done', 'lost', 'discarded']), // `lose` leaves the last one as it is
+      state: In(['done', 'lost', 'discarded']), // `lose` leaves discarded ones unchanged
     },
   })
   const tooOld = new Set(old.map(({ id }) => id))
-  // Up to the first batch of a younger run: an old one behind it comes again as well, so that none is passed over.
+  // Up to the first batch of a younger run: old ones after it are delivered again, since no batch can be skipped.
   const firstYoung = kept.findIndex(({ run }) => !tooOld.has(run))
   const lastOld = firstYoung < 0 ? kept.at(-1) : kept[firstYoung - 1]
   const reached = lastOld ? Math.min(ackedSeq, lastOld.firstSeq + lastOld.count - 1) : seq
@@ -56,14 +56,14 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
   return from
 }
 
-/** How many of a batch's tasks lie behind `seq`, up to `last`. */
+/** How many of a batch's tasks lie after `seq`, up to `last`. */
 export const tasksBetween = (
   { firstSeq, count }: { firstSeq: number; count: number },
   seq: number,
   last: number,
 ): number => Math.min(firstSeq + count - 1, last) - Math.max(firstSeq - 1, seq)
 
-/** How many tasks of a run behind `seq`, up to `last`, a sink had: not those that delivery passed over. */
+/** How many tasks of a run after `seq`, up to `last`, a sink had: not those that delivery skipped. */
 async function hadOf(
   manager: EntityManager,
   { id: run, own }: { id: number; own: readonly Pick<BatchRow, 'firstSeq' | 'count'>[] },
@@ -76,8 +76,8 @@ async function hadOf(
 }
 
 /**
- * Of what a sink got before another one took its place for a while, it has lost the tasks behind `seq`. They aren't
- * delivered again, since the other one's tasks lie in between: their runs are `lost`.
+ * Marks the runs whose tasks a sink got before another one took its place for a while, and lost: those after `seq`.
+ * They aren't delivered again, since the other sink's tasks lie in between.
  *
  * @param fromSeq where its present turn begins
  */
@@ -100,7 +100,7 @@ export async function loseEarlier(
   }
 }
 
-/** Which runs had the tasks behind `seq`, up to `last`, that are no longer kept: the newest runs that lack some. */
+/** Marks the runs that had the tasks after `seq`, up to `last`, that are no longer kept: the newest that lack some. */
 async function loseUnkept(manager: EntityManager, seq: number, last: number): Promise<void> {
   let left = last - seq
   const rows = await manager.find(runs, {
@@ -117,10 +117,10 @@ async function loseUnkept(manager: EntityManager, seq: number, last: number): Pr
   }
 }
 
-/** The tasks of all runs that are lost. */
+/** The number of lost tasks of all runs. */
 export const lostTasks = async (manager: EntityManager): Promise<number> => (await manager.sum(runs, 'lost')) ?? 0
 
-/** At most what the sink had of it; what an operator has given up stays so, and what was read again isn't missed. */
+/** Counts lost tasks of a run, at most as many as the sink had; not of one that is discarded or was read again. */
 async function lose(manager: EntityManager, run: number, tasks: number): Promise<void> {
   if (tasks <= 0 || (await isReadAgain(manager, run))) return
   const dead = await manager.countBy(deadTasks, { run, fate: 'dead' })
@@ -128,13 +128,12 @@ async function lose(manager: EntityManager, run: number, tasks: number): Promise
   await manager.update(runs, { id: run, state: Not('discarded') }, { state: 'lost', lost, finishedAt: null })
 }
 
-/** Whether later runs that stand for it have brought its slot to all of its sinks: what these lose counts. */
+/** Whether later runs that replace it have brought its slot to all of its sinks: then losses count for those. */
 async function isReadAgain(manager: EntityManager, id: number): Promise<boolean> {
   const [run] = await manager.find(runs, { where: { id } })
   const ofSlot = await manager.find(runs, { where: { slot: run?.slot ?? '' }, order: { id: 'ASC' } })
   const current = currentOf(ofSlot)
-  const sinks = current.flatMap((one) => one.sinks ?? [])
-  return (
-    !current.some((one) => one.id === id) && sinks.length > 0 && (run?.sinks ?? []).every((id) => sinks.includes(id))
-  )
+  if (current.some((other) => other.id === id)) return false
+  const sinks = current.flatMap((other) => other.sinks ?? [])
+  return sinks.length > 0 && (run?.sinks ?? []).every((sink) => sinks.includes(sink))
 }

@@ -1,6 +1,6 @@
 /**
- * Another sink than the one that the outbox was delivered to last. The acknowledged seq is about one sink: each sink
- * has a cursor of its own, and a `seq` from which on it gets the tasks.
+ * Delivery to another sink than before. The acknowledged seq is about one sink; each sink has its own cursor, and a
+ * `seq` after which it gets the tasks.
  *
  *     nothing pending when it was announced  -> it gets what was stored from then on
  *     the sink before it knows no attachments
@@ -8,9 +8,9 @@
  *     tasks pending, or some of a run that   -> an error, unless an operator has said what it gets
  *     isn't done in the sink before it          (`owm outbox adopt --sink --from …`)
  *
- * What the sink before it has, or was to get, stays noted in its row. When it is the present one again, it gets what
- * comes from then on; what it lost meanwhile, or loses later, of its earlier turns makes its runs `lost`, since other
- * tasks lie in between. Where none do, it is as if it had never been away.
+ * The row of the sink before it keeps how far that had got. When that is the present sink again, it gets the tasks from
+ * then on; if it loses tasks of its earlier turns, their runs become `lost`, since tasks of other sinks lie in between.
+ * If none do, it is as if it had never been away.
  */
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
@@ -20,11 +20,11 @@ import { beforeOpenRuns, isOwed } from './open-runs.js'
 import { type From, type Met, type Parts, type Reconciled, reopen, write } from './position.js'
 import { type KnownSink, shownAddress } from './sinks.js'
 
-/** Whether a sink is another one than that which the acknowledged seq is about. */
+/** Whether a sink is another than the one that the acknowledged seq is about. */
 export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined): boolean =>
   sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink))
 
-/** Whether a sink is met again before the one that took its place has got anything. */
+/** Whether a sink is back before the one that took its place has got anything. */
 export async function isBack(
   { database, state }: Parts,
   { address, from }: Pick<Met, 'address' | 'from'>,
@@ -34,16 +34,16 @@ export async function isBack(
   return state.next?.address === address || !(await isOwed(database, state))
 }
 
-/** What is told of a sink that was met; without a fence where it holds none. */
+/** A sink that was met; without a fence if it holds none. */
 interface Newcomer extends Pick<Met, 'address' | 'from'> {
   readonly attached: Pick<Attached, 'sinkId'> &
     Partial<Pick<Attached, 'emptied' | 'created'>> & { readonly fence?: { readonly seq: number } | undefined }
 }
 
 /**
- * Throws ConfigurationError where an operator must decide.
+ * Throws ConfigurationError if an operator must decide.
  *
- * @param isSilent whether it can't say what it has: then nothing counts as lost
+ * @param isSilent whether the sink can't say what it has: then nothing counts as lost
  */
 export async function moveTo(
   parts: Parts,
@@ -61,7 +61,7 @@ export async function moveTo(
     throw anotherSink(parts, address)
   const fence = attached.emptied || attached.created ? undefined : attached.fence
   const start = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
-  // What lies between is in its last turn, which goes on then.
+  // The start lies in its last turn: that turn goes on.
   // guard: back-behind-its-own
   const isOwn = met.from !== 'history' && known && fence && known.fromSeq <= start && start < fence.seq
   const [seq, fromSeq] = isOwn ? [fence.seq, known.fromSeq] : [start, start]

@@ -1,11 +1,11 @@
-/** The tasks of runs that aren't done. */
+/** The tasks of unfinished runs. */
 import { In } from 'typeorm'
 import type { Database } from '../sqlite/database.js'
 import { batches, runs } from '../sqlite/entities.js'
 import { unfinishedStates } from '../sqlite/run-states.js'
 import type { OutboxState } from '../state.js'
 
-/** Up to where a sink that remembers nothing may be new or emptied: a run isn't done until the sink has all of it. */
+/** The `seq` before the first task of an unfinished run: a run isn't done until the sink has all of it. */
 export async function beforeOpenRuns(database: Database): Promise<number> {
   const first = await database.inTurn(async (manager) => {
     const open = await manager.find(runs, { select: { id: true }, where: { state: In(unfinishedStates) } })
@@ -14,7 +14,7 @@ export async function beforeOpenRuns(database: Database): Promise<number> {
   return (first ?? Number.MAX_SAFE_INTEGER) - 1
 }
 
-/** Whether the present sink is to get tasks, or has some of a run that isn't done: no other one takes its place so. */
+/** Whether the present sink has yet to get tasks, or has a part of an unfinished run: no other may take its place. */
 export async function isOwed(database: Database, { pending, lastSeq }: OutboxState): Promise<boolean> {
   return pending > 0 || (await beforeOpenRuns(database)) < lastSeq
 }

@@ -1,5 +1,6 @@
-/** Where a sink stands, as the outbox has it: what the comparison needs of both, and how its result is written down. */
+/** A sink's position: what the comparison needs of the outbox and the sink, and how its result is written. */
 import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
+import { groupedBy, sumOf } from '../../lists.js'
 import type { Attached, Attachment, SinkPosition } from '../../plugin.js'
 import type { Queue } from '../queue.js'
 import { openAgain } from '../runs/holder.js'
@@ -20,34 +21,34 @@ export interface Parts {
   now(): number
 }
 
-/** What of an outbox another sink gets: what is pending, all of the runs that aren't done, or all that is kept. */
+/** What another sink gets: the pending tasks, all tasks of unfinished runs, or all that are kept. */
 export type From = 'pending' | 'open-runs' | 'history'
 
 export interface Met {
   readonly address: string
   readonly attachment: Attachment
   readonly attached: Attached
-  /** The ids of the sink's tasks, the newest first, where it can say. */
+  /** The ids of the sink's tasks, the newest first, if it can list them. */
   readonly search: (() => AsyncIterable<string>) | undefined
-  /** What this sink gets where it is another one than before: an operator's word. */
+  /** What this sink gets if it is another than before, as an operator has decided. */
   readonly from?: From | undefined
 }
 
 export interface Reconciled {
   readonly kind: 'same' | 'copy'
-  /** The last task that the sink has, or is taken to have. */
+  /** The last task that the sink has, or is assumed to have. */
   readonly at: SinkPosition
   readonly warnings: readonly { fields: object; message: string }[]
 }
 
 interface Written {
-  /** The last task that the sink has, or is taken to have. */
+  /** The seq of the last task that the sink has, or is assumed to have. */
   readonly reached: number
-  /** Its row. */
+  /** The sink's row id. */
   readonly sink: number
 }
 
-/** Writes down how far the sink is, and which one it is, in one step with the rest of `work`. */
+/** Runs `work`, and writes the sink's position and row id in the same transaction. */
 export async function write<W extends Written>(
   { database, state, queue, sinks }: Parts,
   work: (manager: EntityManager) => Promise<W>,
@@ -69,7 +70,7 @@ export async function write<W extends Written>(
   return written
 }
 
-/** The runs with tasks behind `seq`, up to `ackedSeq`, aren't done any more: those are delivered again. */
+/** Reopens the runs with tasks after `seq`, up to `ackedSeq`: these are delivered again. */
 export async function reopen(manager: EntityManager, seq: number, ackedSeq: number): Promise<void> {
   const again = await manager.find(batches, {
     select: { firstSeq: true, count: true, run: true },
@@ -77,15 +78,10 @@ export async function reopen(manager: EntityManager, seq: number, ackedSeq: numb
   })
   await openAgain(manager, [...new Set(again.map(({ run }) => run))])
   const between = And(MoreThan(seq), LessThanOrEqual(ackedSeq))
-  for (const run of new Set(again.map((batch) => batch.run))) {
-    const stored = again.filter((batch) => batch.run === run).map((batch) => tasksBetween(batch, seq, ackedSeq))
+  for (const [run, batchesOfRun] of groupedBy(again, (batch) => batch.run)) {
+    const stored = sumOf(batchesOfRun, (batch) => tasksBetween(batch, seq, ackedSeq))
     const passed = await manager.countBy(deadTasks, { run, seq: between })
-    await manager.increment(
-      runs,
-      { id: run },
-      'redelivered',
-      stored.reduce((sum, tasks) => sum + tasks, -passed),
-    )
+    await manager.increment(runs, { id: run }, 'redelivered', stored - passed)
   }
   // guard: left-out-after-loss
   await deliverLeftOut(manager, seq)

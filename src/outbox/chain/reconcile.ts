@@ -1,17 +1,17 @@
 /**
- * Decides where delivery goes on, by what the sink says and what the file remembers, and writes that down. Nothing
- * here changes the sink: a crash behind it repeats the comparison.
+ * Decides where delivery resumes, from what the sink says and what the file remembers, and writes it to the file.
+ * Nothing here changes the sink: after a crash the comparison is repeated.
  *
- * - **same**: the sink stands where this outbox does, or is ahead (a crash came before the acknowledgement).
+ * - **same**: the sink is where this outbox is, or ahead (after a crash before the acknowledgement).
  * - **behind**: the sink lost tasks that it had taken: a failover to a replica that lagged.
  * - **emptied**: it lost all of them, or its id, or never placed a fence for this outbox.
- * - **copy**: another file placed the fence under this outbox's id: this file is an old or a second copy. It goes on
- *   under a new id, behind the last task that both have.
+ * - **copy**: another file placed the fence under this outbox's id: this file is an old or a second copy. It continues
+ *   under a new id, after the last task that both have.
  * - **another sink**: see move.ts.
  *
- * Where the fence doesn't tell of all that the sink holds (emptied, copy), the sink is searched: delivery goes on over
- * tasks that are there, one by one, up to the first one that isn't. What was lost is delivered again from the history
- * where it is younger than a day; what isn't, or is no longer kept, makes its runs `lost`.
+ * If the fence doesn't cover all that the sink holds (emptied, copy), the sink is searched: delivery skips the tasks
+ * that are there, up to the first one that isn't. Lost tasks are delivered again from the history if their runs began
+ * within a day; runs whose tasks are older, or no longer kept, become `lost`.
  */
 import { randomUUID } from 'node:crypto'
 import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
@@ -34,11 +34,11 @@ export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
   const known = sinks.find(met.address, sinkId)
   const isGone = emptied || (known !== undefined && (created || !known.sinkIds.includes(sinkId)))
   const stands = fence !== undefined && !isGone
-  // A copy of a copy that was never placed goes on behind the same fence as that.
+  // A copy of a copy that was never placed continues after the same fence as that one.
   if (superseded || (stands && !(await isOurs(parts, fence))))
     return becomeCopy(parts, fence ? state.outboxId : (state.formerId ?? state.outboxId))
   if (isAnother(parts, known) && !(await isBack(parts, met, known))) return moveTo(parts, met, known)
-  // An outbox of an older version knows no sinks: one without a fence for it may be new.
+  // An outbox of an older version knows no sinks: a sink without a fence for it may be new.
   const isNew = !known && !stands && state.acked.seq > 0
   const firstMeeting = isNew ? Math.min(state.acked.seq, await beforeOpenRuns(parts.database)) : undefined
   const note: Note = {
@@ -57,13 +57,13 @@ export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
 
 const nothingTaken: SinkPosition = { seq: 0, taskId: '' }
 
-/** A sink that knows no attachments. */
+/** A sink without attachments. */
 export interface MetPlain extends Pick<Met, 'address' | 'from'> {
-  /** How far it says that it is; null where it can't say. */
+  /** The position that it reports; null if it can't report one. */
   readonly position: SinkPosition | undefined | null
 }
 
-/** Compares with a sink that tells its position only, if that; one that tells nothing is known by its address. */
+/** Compares with a sink that reports its position at most, and is known by its address. */
 export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, position } = met
@@ -88,18 +88,18 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
   return followPosition(parts, position, note)
 }
 
-/** Whether this file placed a fence, and gave the sink the task where it stands. */
+/** Whether this file placed a fence, and delivered the task that it is at. */
 async function isOurs(
   parts: Parts,
   fence: SinkPosition & { epoch: number; word: string; placedBy?: string },
 ): Promise<boolean> {
   const { seq, word, placedBy = word } = fence
-  // A fence of an older owm has no word.
+  // Older versions of owm placed fences without a word.
   if (placedBy !== '' && !(await parts.sinks.placed({ word: placedBy, seq }))) return false
   return isAt(parts, fence)
 }
 
-/** Whether what this file remembers at the place that a sink names is the same task, or no longer kept. */
+/** Whether this file has the same task as the sink at a position, or no longer keeps it. */
 async function isAt({ state, queue }: Parts, { seq, taskId, runId }: SinkPosition): Promise<boolean> {
   if (seq === 0) return true
   if (seq > state.lastSeq) return false
@@ -110,15 +110,15 @@ async function isAt({ state, queue }: Parts, { seq, taskId, runId }: SinkPositio
 }
 
 interface Note {
-  /** The sink gets the tasks behind this `seq`. */
+  /** The sink gets the tasks after this `seq`. */
   readonly fromSeq: number
   readonly write: (manager: EntityManager) => Promise<number>
 }
 
-/** The sink is at a task that this file gave it. */
+/** The sink is at a task that this file delivered. */
 async function followPosition(parts: Parts, position: SinkPosition, note: Note): Promise<Reconciled> {
   const { database, state } = parts
-  // Behind the last task that it took, it may have refused some.
+  // It may have refused tasks after the last one that it took.
   const dead = await database.inTurn((manager) => deadAfter(manager, position.seq))
   let reached = position.seq
   while (dead.has(reached + 1)) reached++
@@ -127,7 +127,7 @@ async function followPosition(parts: Parts, position: SinkPosition, note: Note):
   return { kind: 'same', at: position, warnings: [] }
 }
 
-/** From now on this file has a new id. The sink tells once more how far the old one is, when that attaches. */
+/** Gives this file a new id. When it attaches, the sink reports again how far the old one is. */
 async function becomeCopy({ database, state, queue }: Parts, formerId: string | null): Promise<Reconciled> {
   const outboxId = randomUUID()
   const work = (manager: EntityManager) => manager.update(states, { id: 1 }, { outboxId, formerId })
@@ -145,22 +145,19 @@ async function becomeCopy({ database, state, queue }: Parts, formerId: string | 
 }
 
 interface Back {
-  /** The last task that the sink has for sure. */
+  /** The last task that the sink certainly has. */
   readonly at: SinkPosition
   readonly note: Note
   readonly search?: Met['search']
 }
 
-/**
- * Goes back to a task, or as far towards it as the history goes and its age allows; and from there over what the sink
- * turns out to have.
- */
+/** Goes back to a task, or as far as the history and its age allow; then skips the tasks that the sink still holds. */
 async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
   const { state, now } = parts
   const ackedSeq = state.acked.seq
   const fromSeq = Math.min(note.fromSeq, ackedSeq)
   const start = given.seq < fromSeq ? { seq: fromSeq, taskId: '' } : given
-  const at = search ? await overWhatIsThere(parts, start, search) : start
+  const at = search ? await skipHeldTasks(parts, start, search) : start
   const { reached, lost, again, had } = await write(parts, async (manager) => {
     const before = await lostTasks(manager)
     let reached = at.seq
@@ -172,7 +169,7 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
     // guard: earlier-turns-told
     if (given.seq < fromSeq) await loseEarlier(manager, sink, { seq: given.seq, fromSeq })
     const again = await deliveredBetween(manager, reached, ackedSeq)
-    // By its runs: of one that is no longer in the ledger nobody knows what of it the sink had.
+    // By the runs in the ledger: what the sink had of deleted ones isn't known.
     const lost = again + (await lostTasks(manager)) - before
     return { reached, sink, lost, again, had: await deliveredBetween(manager, at.seq, ackedSeq) }
   })
@@ -181,14 +178,14 @@ async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promis
   return { kind: 'same', at: place, warnings: lost > 0 || had > 0 ? [lossWarning(lost, again, isMore)] : [] }
 }
 
-/** How many tasks behind `seq`, up to `last`, a sink had: not those of which it is known that delivery passed over. */
+/** How many tasks after `seq`, up to `last`, a sink had: not those that delivery is known to have skipped. */
 async function deliveredBetween(manager: EntityManager, seq: number, last: number): Promise<number> {
   if (seq >= last) return 0
   return last - seq - (await manager.countBy(deadTasks, { seq: And(MoreThan(seq), LessThanOrEqual(last)) }))
 }
 
-/** The last of the tasks behind `start`, one by one, that the sink holds. */
-async function overWhatIsThere(
+/** The position after `start` up to which the sink holds every task. */
+async function skipHeldTasks(
   { database, queue }: Parts,
   start: SinkPosition,
   search: NonNullable<Met['search']>,
@@ -207,7 +204,7 @@ async function overWhatIsThere(
     const taskId = there.get(seq)
     if (taskId !== undefined) at = { seq, taskId }
   }
-  // With its run: what that has in the sink is its own, also where the sink no longer knows it.
+  // With its run, even if the sink no longer knows that: its tasks there are its own.
   return at === start ? at : { ...at, runId: (await queue.taskAt(at.seq))?.runId }
 }
 

@@ -1,48 +1,40 @@
 /**
- * Which sinks this outbox knows, and its attachments to them.
+ * The sinks that this outbox knows, and its attachments to them.
  *
  *     raised (a new epoch and word, durable) --the sink takes it--> attached --> placed
  *
- * A word under which a fence was placed and that this file doesn't know is another file's: one of them is a copy. Words
- * are kept for long, since a failover may bring back any of them. The epoch is raised when the outbox is opened, too,
- * before anything is stored: where a fence stands at a task that was stored behind the next raise, the file was copied
- * in between, and that task is the other one's.
+ * If this file doesn't know the word under which a fence was placed, another file placed it: one of them is a copy.
+ * Words are kept for long, since a failover may bring back old fences. The epoch is also raised when the outbox is
+ * opened, before anything is stored: if a fence is at a task that was stored after the next raise, the file was copied
+ * in between, and that task is the other file's.
  */
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm'
 import type { Attachment } from '../../plugin.js'
 import type { Database } from '../sqlite/database.js'
-import { attachments, sinkRows, states } from '../sqlite/entities.js'
+import { attachments, type SinkRow, sinkRows, states } from '../sqlite/entities.js'
 import type { OutboxState } from '../state.js'
 import { isOwed } from './open-runs.js'
 
 /** Attachments whose words are remembered. */
 const attachmentsKept = 10_000
 
-/** A sink that is known, in the words of the file. */
-export interface KnownSink {
-  readonly id: number
-  readonly addresses: readonly string[]
-  readonly sinkIds: readonly string[]
-  /** It gets the tasks behind this `seq`. */
-  readonly fromSeq: number
-  /** How far it was delivered when another sink took its place. */
-  readonly ackedSeq: number
-}
+/** See SinkRow. */
+export type KnownSink = Readonly<SinkRow>
 
 /** What is noted of a sink that was met. */
 interface Meeting {
   readonly known: KnownSink | undefined
   readonly address: string
-  /** '' where it has none. */
+  /** '' if it has none. */
   readonly sinkId: string
-  /** It gets the tasks behind this `seq`, where that is decided now. */
+  /** It gets the tasks after this `seq`, if that is decided now. */
   readonly fromSeq?: number | undefined
 }
 
 /**
- * Where it was met last, without a scheme: a URL as it is configured may be a secret as a whole, and isn't shown.
- * Without user and password either, which a plugin should have left out.
+ * Its latest address without the scheme: with it, it may equal a configured URL, which may be a secret and wouldn't be
+ * shown. Also without user and password, which a plugin should have left out.
  */
 export const shownAddress = ({ addresses }: Pick<KnownSink, 'addresses'>): string =>
   (addresses.at(-1) ?? '').replace(/^[a-z]+:\/\/([^/]*@)?/, '')
@@ -52,7 +44,7 @@ export class Sinks {
   readonly #state: OutboxState
   /** As the file has them. */
   known: readonly KnownSink[]
-  /** The id that is offered to a sink without one, where its address isn't known. */
+  /** The id offered to a sink without one, at an unknown address. */
   readonly #fresh = randomUUID()
 
   private constructor(database: Database, state: OutboxState, known: KnownSink[]) {
@@ -70,7 +62,7 @@ export class Sinks {
     return this.known.find(({ id }) => id === this.#state.sink)
   }
 
-  /** The sink at this address, or with this id. */
+  /** The sink with this id, or else at this address. */
   find(address: string, sinkId?: string): KnownSink | undefined {
     return (
       this.known.find(({ sinkIds }) => sinkId !== undefined && sinkIds.includes(sinkId)) ??
@@ -78,14 +70,14 @@ export class Sinks {
     )
   }
 
-  /** The id that the sink at this address gets where it has none. */
+  /** The id that the sink at this address gets if it has none. */
   idFor(address: string): string {
     return this.find(address)?.sinkIds.at(-1) ?? this.#fresh
   }
 
   /**
-   * A new attachment, which this file remembers before any sink hears of it; with it, who holds the outbox from now on.
-   * Throws SupersededError.
+   * A new attachment, stored in this file before any sink gets it. With a new holder, who holds the outbox is stored,
+   * too. Throws SupersededError.
    */
   async raiseEpoch(holder?: string): Promise<Attachment> {
     const word = randomUUID()
@@ -133,8 +125,8 @@ export class Sinks {
   }
 
   /**
-   * Notes that the tasks that are stored from here on are for the sink at an address, before there are any: where it is
-   * another one than the present, and has to be met yet. False where tasks for the present one stand against it.
+   * Notes, before any are stored, that the tasks from here on are for the sink at an address, if that is another one
+   * than the present. False if the present one has yet to get tasks.
    */
   async announce(address: string): Promise<boolean> {
     const state = this.#state
@@ -153,8 +145,8 @@ export class Sinks {
   }
 
   /**
-   * Notes what a sink is called and where it was met; where it takes the place of another one, also how far that is. A
-   * part of a transaction. Returns its row's id.
+   * Notes a sink's id and address; if it takes the place of another one, also how far that one had got. Part of a
+   * transaction. Returns its row id.
    */
   async note(manager: EntityManager, { known, address, sinkId, fromSeq }: Meeting): Promise<number> {
     const { sink: present, acked } = this.#state

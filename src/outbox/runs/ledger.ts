@@ -192,7 +192,7 @@ export class Ledger {
     return this.#database.transaction((manager) => closeEmptyRuns(manager, this.#now(), id))
   }
 
-  /** Ends the reading of a run whose source can't be resumed, and enters another one for its slot, in one transaction. */
+  /** Ends a run whose source can't be resumed, and enters another one for its slot, in one transaction. */
   async supersede(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<RunRow> {
     const runId = await this.#database.transaction(async (manager) => {
       await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })

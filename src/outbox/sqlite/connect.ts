@@ -1,4 +1,4 @@
-/** How the outbox's file is opened: for writing, for reading, and made where there is none. */
+/** Opens the outbox's file for writing or reading, and creates it. */
 import { copyFile, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,17 +14,17 @@ import { entities } from './entities.js'
 import { applicationId, migrations } from './migrations.js'
 import { isPassing, NewerOutbox } from './trouble.js'
 
-/** Milliseconds that a statement waits for another process' statement. */
+/** Milliseconds that a statement waits for another process' lock. */
 const busyTimeout = 10_000
 
-/** To open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
+/** Attempts to open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
 const mostAttempts = 20
 
 type Entities = NonNullable<DataSourceOptions['entities']>
 
 /**
  * @param flags of sqlite3_open_v2
- * @param tables what is read and written as entities
+ * @param tables the entities to read and write
  */
 export async function connect(database: string, flags: number, tables: Entities = entities): Promise<DataSource> {
   const source = new DataSource({
@@ -41,12 +41,12 @@ export async function connect(database: string, flags: number, tables: Entities 
 }
 
 /**
- * Makes an outbox in a folder of its own, where nobody else comes between SQLite and the files that it makes and
- * deletes while the database is new; then puts it in its place.
+ * Creates an outbox in a private folder, so that no other process can replace the files that SQLite creates and deletes
+ * meanwhile; then moves it into place.
  */
 export async function makeOutbox(path: string): Promise<void> {
   const folder = `${path}-new`
-  await rm(folder, { recursive: true, force: true }) // of a process that died here
+  await rm(folder, { recursive: true, force: true }) // left by a process that died
   await mkdir(folder, { mode: 0o700 })
   try {
     const made = join(folder, 'outbox.db')
@@ -59,41 +59,42 @@ export async function makeOutbox(path: string): Promise<void> {
   }
 }
 
-/** Brings the schema up to date, and makes sure that what is written is durable. */
+/** Migrates the schema, and makes sure that writes are durable. */
 export async function bringUpToDate(path: string, source: DataSource): Promise<void> {
   const version = await schemaOf(path, source)
   if (version === 0) {
     // A batch is about 100 KiB: in pages of 16 KiB it takes a quarter of the writes that it takes in 4 KiB.
     await source.query('PRAGMA page_size = 16384')
     await source.query('PRAGMA auto_vacuum = INCREMENTAL') // see Database.shrink
-    // Before the first table: a process that dies while it makes them leaves an outbox, not a stranger's file.
+    // Before the first table: if the process dies meanwhile, the file is still recognised as an outbox.
     await source.query(`PRAGMA application_id = ${applicationId}`)
   }
   await source.query('PRAGMA journal_mode = WAL')
   // guard: synchronous-full
   await source.query('PRAGMA synchronous = FULL')
-  await source.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: closing waits for what is left
+  await source.query('PRAGMA wal_autocheckpoint = 250') // 4 MiB: what is left in the log delays closing
   if (version < migrations.length) await source.runMigrations({ transaction: 'all' })
   await checkDurable(path, source)
 }
 
-/** A connection that only reads. `leave`: to be called once it's closed. */
+/** A connection that only reads. */
 interface ReadConnection {
   source: DataSource
-  /** Which of the migrations the file has had. */
+  /** How many migrations the file has had. */
   version: number
-  /** True where nobody had it open for writing. */
+  /** Whether no process had it open for writing. */
   isAtRest: boolean
+  /** To be called once the connection is closed. */
   leave(): Promise<void>
 }
 
-/** Opens for reading, without a file beside the outbox being made, changed or missed. */
+/** Opens for reading, with what is in the log, and without creating or changing a file beside the outbox. */
 export async function connectForReading(path: string): Promise<ReadConnection> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await connectOnce(path)
     } catch (error) {
-      // The log and its index come and go with those who write: they may have changed since they were looked at.
+      // The log and its index come and go with writing processes, possibly between the check and the opening.
       if (attempt === mostAttempts || !isPassing(error)) throw error
       await sleep(attempt)
     }
@@ -125,8 +126,8 @@ async function whatToRead(path: string) {
 }
 
 /**
- * A copy of an outbox and its log, where nobody has them open; else undefined. After a crash the index of the log may
- * be missing, or not be that of this log: SQLite would have to write to mend it.
+ * A copy of an outbox and its log; undefined if a process has them open. After a crash the log's index may be missing,
+ * or belong to another log: to repair it, SQLite has to write.
  */
 async function copyAtRest(path: string): Promise<{ file: string; leave(): Promise<void> } | undefined> {
   const isInUse = async (): Promise<boolean> =>
@@ -136,15 +137,15 @@ async function copyAtRest(path: string): Promise<{ file: string; leave(): Promis
   const leave = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const file = join(folder, 'outbox.db')
   const isWhole = await Promise.all(['', '-wal'].map((ending) => copyFile(`${path}${ending}`, `${file}${ending}`)))
-    // Somebody may have come meanwhile, and written between the two.
+    // A process may have opened it meanwhile, and written between the two copies.
     .then(async () => !(await isInUse()))
-    .catch(() => false) // there may be no room for it
+    .catch(() => false) // such as for lack of space
   if (isWhole) return { file, leave }
   await leave()
   return undefined
 }
 
-/** Which of the migrations the file has had; throws where it isn't an outbox of this owm's. */
+/** How many migrations the file has had; throws if it isn't an outbox, or of a newer owm. */
 async function schemaOf(path: string, source: DataSource): Promise<number> {
   const [head] = await source.query<{ app: number; version: number; tables: number }[]>(
     `SELECT (SELECT application_id FROM pragma_application_id) AS app,
@@ -163,7 +164,7 @@ async function schemaOf(path: string, source: DataSource): Promise<number> {
   return head.version
 }
 
-/** Reads back what durability rests on; throws where the file system didn't give it. */
+/** Reads back the settings that durability depends on; throws if the file system didn't allow them. */
 async function checkDurable(path: string, source: DataSource): Promise<void> {
   const [is] = await source.query<{ journal: string; sync: number }[]>(
     'SELECT journal_mode AS journal, synchronous AS sync FROM pragma_journal_mode, pragma_synchronous',

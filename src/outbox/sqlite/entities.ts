@@ -1,41 +1,40 @@
 /**
- * The outbox's tables, which migrations.ts makes, as TypeORM's entities.
+ * The outbox's tables (see migrations.ts) as TypeORM entities.
  *
- * The unit is the batch: one row holds up to `flush.batchSize` tasks, its key is the `seq` of the first. `seq` has no
- * gaps, so "acknowledged" is one number (`state.handed_seq`), and acknowledging a batch writes no row of it.
- * Columns keep the names that files have had from the first version on; properties have the words of the code.
- * Times are milliseconds since 1970.
+ * The unit is the batch: one row holds up to `flush.batchSize` tasks, and its key is the `seq` of the first. `seq` has
+ * no gaps, so "acknowledged" is one number (`state.handed_seq`), and acknowledging a batch doesn't write its row.
+ * Columns keep the names of the first version; properties use today's words. Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
 import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink, text } from './json.js'
 import type { RunState } from './run-states.js'
 
-/** The one row that says who this outbox is and how far it is delivered. */
+/** The one row with the outbox's identity and how far it is delivered. */
 export interface StateRow {
   id: number
   /** UUID: the name that sinks remember this outbox by. */
   outboxId: string
   /** Every task up to this `seq` is in the sink or dead; 0 at the start. */
   ackedSeq: number
-  /** The last `seq` that was ever given out. */
+  /** The last `seq` that was ever assigned. */
   lastSeq: number
-  /** What the circuit breakers remember between two starts: JSON, see breakers.ts; null while all are closed. */
+  /** The circuit breakers' state between two starts: JSON, see breakers.ts; null while all are closed. */
   breaker: string | null
-  /** Who holds, or last held, the lock, and what was told: JSON, see runs/holder.ts. */
+  /** Who holds, or last held, the lock, and what was reported: JSON, see runs/holder.ts. */
   holder: string | null
   /** Counts the processes that opened the outbox for writing, and their attachments to sinks. */
   epoch: number
-  /** The row of the sink that `ackedSeq` is about; null where none is known yet. */
+  /** The row id of the sink that `ackedSeq` is about; null if none is known yet. */
   sink: number | null
-  /** Another sink, announced before tasks were stored for it; null where there is none. */
+  /** Another sink, announced before tasks were stored for it; null if there is none. */
   next: NextSink | null
-  /** The id that this outbox, a copy, had before, until a sink has placed it under its own; else null. */
+  /** Of a copy: the id that it had before, until a sink has placed it under its new one; else null. */
   formerId: string | null
-  /** See owner.ts; null until somebody claims it. */
+  /** See owner.ts; null if it has none yet. */
   owner: string | null
-  /** The newest slot of which no run is in the ledger any more; null where every run that there was still is. */
+  /** The newest slot of which a run was deleted from the ledger; null if none was. */
   newestDeletedSlot: string | null
-  /** Where the last run's interval ends: what is scheduled behind it is due; null where no run was ever made. */
+  /** Where the last interval ends: what is scheduled after it is due; null if there was never a run. */
   coveredTo: number | null
 }
 
@@ -59,15 +58,15 @@ export const states = new EntitySchema<StateRow>({
 })
 
 /** A sink that this outbox was delivered to. */
-interface SinkRow {
+export interface SinkRow {
   id: number
-  /** Under which it was met. */
+  /** The addresses that it was met at, the latest last. */
   addresses: string[]
-  /** That it had. */
+  /** The ids that it had, the latest last. */
   sinkIds: string[]
-  /** It gets the tasks behind this `seq`: what was there before went to other sinks. */
+  /** It gets the tasks after this `seq`: earlier ones went to other sinks. */
   fromSeq: number
-  /** How far it was delivered when another sink took its place; for the present one, see `state`. */
+  /** How far it had got when another sink took its place; for the present one, see `state`. */
   ackedSeq: number
 }
 
@@ -85,9 +84,9 @@ export const sinkRows = new EntitySchema<SinkRow>({
 /** An attachment that a sink may know. */
 interface AttachmentRow {
   epoch: number
-  /** Random. */
+  /** Random: distinguishes this file from a copy. */
   word: string
-  /** The last `seq` that was given out before it; null for those of older versions. */
+  /** The last `seq` that was assigned before it; null for those of older versions. */
   lastSeq: number | null
 }
 
@@ -109,7 +108,7 @@ export interface RunRow {
   /** Hash of the source's name and options: a checkpoint is only good for the same ones. */
   sourceDigest: string
   state: RunState
-  /** The source's word for where to read on; null at the start, and once it's read to its end. */
+  /** Where the source resumes, in its own terms; null at the start, and once it's read to its end. */
   checkpoint: string | null
   /** Locations that the source gave. */
   read: number
@@ -117,29 +116,29 @@ export interface RunRow {
   duplicates: number
   /** Tasks that were stored. */
   persisted: number
-  /** Dead tasks of this run that an operator gave up. */
+  /** Tasks of this run that were discarded: dead letters, and pending ones. */
   discarded: number
   /** Tasks that the sink had and lost, and that aren't delivered again. */
   lost: number
   /** The sum of the ids of its tasks, modulo 2^128: 32 hexadecimal digits; null for runs of older versions. */
   idSum: string | null
-  /** 1 where it reads a slot again that was lost or isn't kept: what earlier runs of the slot brought doesn't count. */
+  /** 1 if it reads its slot again, which was lost or isn't kept: then earlier runs of the slot don't count. */
   again: number
-  /** 1 where it leaves out what the sink holds at the time: see replay.ts. */
+  /** 1 if it leaves out what the sink already holds: see replay.ts. */
   leavesOut: number
-  /** 1 where somebody named its slot, 0 where that is the time of the start. */
+  /** 1 if its slot was given, 0 if it is the time of the start. */
   slotGiven: number
-  /** What its slot's task ids are made with: see tasks/id. */
+  /** Part of its task ids: see tasks/id. */
   namespace: string
   /** Locations whose tasks an earlier run of the slot stored; they count as duplicates, too. */
   repeated: number
-  /** The sinks (rows' ids) that have all of its tasks; null until it is done, and where that isn't known. */
+  /** The sinks (row ids) that have all of its tasks; null until it is done, and if that isn't known. */
   sinks: number[] | null
-  /** The run covers the time behind this one, up to its slot; null where another run covers its slot. */
+  /** The run covers the time after this one, up to its slot; null if another run covers its slot. */
   intervalFrom: number | null
-  /** Where the windows begin that it may serve, if its slot lies in the interval of another run; else null. */
+  /** If its slot lies in the interval of another run: where the windows begin that it may serve; else null. */
   windowsFrom: number | null
-  /** JSON: the cadence that it was begun with (pipeline/input/cadence); null where every location is due. */
+  /** JSON: the cadence that it was begun with (pipeline/input/cadence); null if every location is due. */
   cadence: string | null
   /** Locations that were not due. */
   notDue: number
@@ -148,13 +147,13 @@ export interface RunRow {
    * took for duplicates, which are few (tasks/ids/seen.ts).
    */
   skipped: number
-  /** The `id` of the run that serves its slot with its own, where it stored nothing; else null. */
+  /** If it stored nothing and a later run serves its slot: the `id` of that one; else null. */
   coveredBy: number | null
-  /** Why its source failed last; null where it never did. */
+  /** Why its source failed last; null if it never did. */
   lastError: string | null
-  /** Tasks that were put back because the sink had lost them, or since another one was to have them. */
+  /** Tasks that were put back because the sink had lost them, or another sink was to have them. */
   redelivered: number
-  /** Tasks that an operator had delivered again (replay.ts), and when that was last. */
+  /** Tasks that an operator had delivered again (replay.ts), and when last. */
   replayed: number
   replayedAt: number | null
   startedAt: number
@@ -204,7 +203,7 @@ export const runs = new EntitySchema<RunRow>({
   },
 })
 
-/** Scheduled times, one after the other, that no run serves. */
+/** Consecutive scheduled times that no run serves. */
 interface GapRow {
   id: number
   firstSlot: string
@@ -250,7 +249,7 @@ export const batches = new EntitySchema<BatchRow>({
     failures: { type: 'integer' },
     lastError: { ...text, name: 'last_error', nullable: true },
     createdAt: { name: 'created_at', type: 'integer' },
-    // Megabytes: read where it's asked for (statements.ts).
+    // Megabytes: only read where asked for (statements.ts).
     tasks: { type: 'text', select: false },
   },
 })
@@ -266,8 +265,8 @@ export interface DeadRow {
   createdAt: number
   diedAt: number
   /**
-   * What became of it: see dead-letters.ts. Two are no dead letters, but passed over like them: a task that
-   * is `replayed` has a later seq, too, and one that is `held` is left out, since the sink has it (runs/replay.ts).
+   * See dead-letters.ts. Two aren't dead letters, but skipped like them: a `replayed` task has a later seq, too, and a
+   * `held` one is left out, since the sink has it (runs/replay.ts).
    */
   fate: 'dead' | 'retried' | 'discarded' | 'replayed' | 'held'
   /** JSON; empty for all but dead and retried ones. */
@@ -288,13 +287,13 @@ export const deadTasks = new EntitySchema<DeadRow>({
   },
 })
 
-/** A location that became no task of its own. */
+/** A location that became no task. */
 interface RejectedRow {
   id: number
   /** A run's `id`. */
   run: number
   kind: 'rejected' | 'duplicate'
-  /** Where it stood in the source, such as `line 17`. */
+  /** Its place in the source, such as `line 17`. */
   position: string
   /** The record as it was, cut at 1,000 characters. */
   value: string
@@ -315,7 +314,7 @@ export const rejectedRecords = new EntitySchema<RejectedRow>({
   },
 })
 
-/** A task that may be a duplicate: decided once its run is read. */
+/** A task that may be a duplicate: decided once its source is read to its end. */
 export interface SuspectRow {
   id: number
   /** A run's `id`. */

@@ -1,7 +1,7 @@
 /**
- * The outbox's schema, migration by migration. Never change one that was released: add another, which ends with
- * `PRAGMA user_version`. By that number an older owm refuses the file; TypeORM's table `migrations` is for TypeORM only.
- * White space in them counts, too, since SQLite stores the text of a table's definition.
+ * The outbox's schema, migration by migration. Never change one that was released, not even its white space, since
+ * SQLite stores the text of definitions: add another, which ends with `PRAGMA user_version`. By that number an older
+ * owm refuses the file. (TypeORM's table `migrations` is for TypeORM only.)
  */
 import { randomUUID } from 'node:crypto'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
