@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import { compact, sumOf } from '../../../lists.js'
-import type { DiscardFilter, Discardable } from '../../../outbox/runs/discard.js'
+import type { Discardable, DiscardFilter } from '../../../outbox/runs/discard.js'
 import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
