@@ -8,8 +8,9 @@
  * WEATHER_URL the API. --pipeline tells of that pipeline's receipts, --once ends where all tasks are done or dead.
  * SIGTERM ends it behind the tasks at hand.
  *
- * A task is locked by a transaction that stays open while it is done, so a worker that dies gives it back at once. At the
- * transaction's end the row is gone and its task_id is remembered, both or neither.
+ * An attempt is counted first, in a transaction of its own, and the task put off as if it had failed: so one that kills
+ * its worker is dead in the end, too, and holds up no other. Then a transaction locks it while it is done, however long
+ * that takes. At its end the row is gone and its task_id is remembered, both or neither.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -66,14 +67,20 @@ const setup = `
   )`
 const isThere = `SELECT 1 WHERE to_regclass('${table}') IS NOT NULL`
 const isSetUp = `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = 'dead_at'`
+/** When the next attempt is due, behind so many others. */
+const dueAfter = (attempts: string): string => `clock_timestamp() + interval '1 ms' * (0.5 + random() / 2)
+  * least(${longestRetryMs}, ${retryMs} * 2 ^ (${attempts} - 1))`
 const takeNext = `
-  SELECT id, task, attempts FROM ${table} WHERE dead_at IS NULL AND due_at <= now()
-  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`
+  UPDATE ${table} SET attempts = attempts + 1, due_at = ${dueAfter('attempts + 1')} WHERE id = (
+    SELECT id FROM ${table} WHERE dead_at IS NULL AND due_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+  ) RETURNING id, task, attempts`
+/** Nothing where another worker has counted an attempt since. */
+const lock = `SELECT 1 FROM ${table} WHERE id = $1 AND attempts = $2 FOR UPDATE`
 const remember = `INSERT INTO ${table}_done (task_id) VALUES ($1) ON CONFLICT DO NOTHING`
 const remove = `DELETE FROM ${table} WHERE id = $1`
 const putOff = `
-  UPDATE ${table} SET attempts = attempts + 1, error = $2, due_at = clock_timestamp() + $3 * interval '1 ms',
-    dead_at = CASE WHEN attempts + 1 >= ${mostAttempts} THEN now() END
+  UPDATE ${table} SET error = $2, due_at = ${dueAfter('attempts')},
+    dead_at = CASE WHEN attempts >= ${mostAttempts} THEN now() END
   WHERE id = $1`
 const anyLeft = `SELECT 1 FROM ${table} WHERE dead_at IS NULL LIMIT 1`
 const forget = `DELETE FROM ${table}_done WHERE done_at < now() - interval '${remembered}'`
@@ -108,11 +115,12 @@ async function fetchWeather({ task_id, city, latitude_deg, longitude_deg }: Task
 
 /** Does the next task that is due and that no other worker has. Gives false where there is none. */
 async function workOne(client: PoolClient): Promise<boolean> {
-  await client.query('BEGIN')
   const [row] = (await client.query<Row>(takeNext)).rows
-  if (row) await work(row, client)
+  if (!row) return false
+  await client.query('BEGIN')
+  if ((await client.query(lock, [row.id, row.attempts])).rowCount === 1) await work(row, client)
   await client.query('COMMIT')
-  return row !== undefined
+  return true
 }
 
 async function work({ id, task, attempts }: Row, client: PoolClient): Promise<void> {
@@ -120,14 +128,14 @@ async function work({ id, task, attempts }: Row, client: PoolClient): Promise<vo
   try {
     // It may come again: owm delivers anew what a restored database has lost.
     const isNew = (await client.query(remember, [task.task_id])).rowCount === 1
+    if (isNew && attempts > mostAttempts) throw new Error('each worker that tried it died')
     if (isNew) await fetchWeather(task)
     await client.query(remove, [id])
   } catch (error) {
     // Where the connection is gone this fails, too, and the worker ends.
     await client.query('ROLLBACK TO task')
-    const delay = Math.min(longestRetryMs, retryMs * 2 ** attempts) * (0.5 + Math.random() / 2)
-    await client.query(putOff, [id, String(error), delay])
-    console.error(attempts + 1 >= mostAttempts ? 'dead' : 'failed', task.task_id, error)
+    await client.query(putOff, [id, String(error)])
+    console.error(attempts >= mostAttempts ? 'dead' : 'failed', task.task_id, error)
   }
 }
 

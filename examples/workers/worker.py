@@ -3,7 +3,7 @@
     python3 worker.py [--group NAME] [--pipeline NAME] [--once]
 
 Needs redis-py (Debian: python3-redis). OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts,
---once ends where nothing is left to do.
+--once ends where all tasks are done or dead.
 """
 import argparse
 import json
@@ -30,6 +30,9 @@ def work(client, group, entry_id, data):
     task = json.loads(data)
     done = f"{{{STREAM}}}:done:{group}:{task['task_id']}"
     if not client.exists(done):
+        # A task that kills its worker gets no further than this.
+        if attempts_at(client, group, entry_id) > MOST_ATTEMPTS:
+            raise RuntimeError("each worker that tried it died")
         fetch(task)
         client.set(done, 1, ex=REMEMBERED_S)
     client.xack(STREAM, group, entry_id)
@@ -40,10 +43,15 @@ def dead_key(group):
     return f"{{{STREAM}}}:dead:{group}"
 
 
+def attempts_at(client, group, entry_id):
+    """How often a worker got it, this time included; 0 where nobody holds it."""
+    held = client.xpending_range(STREAM, group, min=entry_id, max=entry_id, count=1)
+    return held[0]["times_delivered"] if held else 0
+
+
 def failed(client, group, entry_id, data, error):
     """It stays with this worker, and is left behind in a minute; after the last attempt it is set aside."""
-    held = client.xpending_range(STREAM, group, min=entry_id, max=entry_id, count=1)
-    dead = bool(held) and held[0]["times_delivered"] >= MOST_ATTEMPTS
+    dead = attempts_at(client, group, entry_id) >= MOST_ATTEMPTS
     if dead:
         client.pipeline().hset(dead_key(group), entry_id, data).xack(STREAM, group, entry_id).execute()
     print("dead" if dead else "failed", entry_id, repr(error), file=sys.stderr, flush=True)
@@ -114,7 +122,8 @@ def main():
                 if slot not in told:
                     print("whole", slot, flush=True)
                 told.add(slot)
-        if options.once and not entry and cursor == "0-0":
+        # What failed, or is with a worker that died, comes again.
+        if options.once and not entry and client.xpending(STREAM, options.group)["pending"] == 0:
             return
 
 

@@ -3,8 +3,8 @@
  *
  *     node worker.ts [--group NAME] [--pipeline NAME] [--once]      (Node 22 or newer; else `npx tsx worker.ts`)
  *
- * Needs ioredis. OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts, --once ends where nothing
- * is left to do.
+ * Needs ioredis. OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts, --once ends where all
+ * tasks are done or dead.
  */
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -56,16 +56,23 @@ async function work([id, [, data = '']]: Entry): Promise<void> {
   const task: Task = JSON.parse(data)
   const done = `{${stream}}:done:${group}:${task.task_id}`
   if (!(await redis.exists(done))) {
+    // A task that kills its worker gets no further than this.
+    if ((await attemptsAt(id)) > mostAttempts) throw new Error('each worker that tried it died')
     await fetchWeather(task)
     await redis.set(done, 1, 'EX', rememberedS)
   }
   await redis.xack(stream, group, id)
 }
 
+/** How often a worker got it, this time included; 0 where nobody holds it. */
+async function attemptsAt(id: string): Promise<number> {
+  const [held] = (await redis.xpending(stream, group, id, id, 1)) as [string, string, number, attempts: number][]
+  return held?.[3] ?? 0
+}
+
 /** It stays with this worker, and is left behind in a minute; after the last attempt it is set aside. */
 async function failed([id, [, data = '']]: Entry, error: unknown): Promise<void> {
-  const [held] = (await redis.xpending(stream, group, id, id, 1)) as [string, string, number, attempts: number][]
-  const isDead = held !== undefined && held[3] >= mostAttempts
+  const isDead = (await attemptsAt(id)) >= mostAttempts
   if (isDead) await redis.multi().hset(dead, id, data).xack(stream, group, id).exec()
   console.error(isDead ? 'dead' : 'failed', id, error)
 }
@@ -125,6 +132,7 @@ for (;;) {
     if (!told.has(slot)) console.log('whole', slot)
     told.add(slot)
   }
-  if (once && !entry && cursor === '0-0') break
+  // What failed, or is with a worker that died, comes again.
+  if (once && !entry && (await redis.xpending(stream, group))[0] === 0) break
 }
 redis.disconnect()

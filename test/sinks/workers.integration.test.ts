@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { slot } from '../cli/scene.js'
-import { folderWith, owm, root, temporaryFolder, until } from '../support/cli.js'
+import { folderWith, owm, root, temporaryFolder } from '../support/cli.js'
 import { redisHere } from '../support/redis-here.js'
 
 const run = promisify(execFile)
@@ -98,32 +98,48 @@ describe.each([
     'python',
     '/usr/bin/python3',
     () => python('assert task["city"] == "Good", task["city"]\n    print("did", task["city"], flush=True)'),
+    () => python('os._exit(9) if task["city"] == "Bad" else print("did", task["city"], flush=True)'),
     () => python(`print("held", client.xpending("${stream}", "python")["pending"], flush=True)`),
   ],
   [
     'typescript',
     process.execPath,
     () => typescript("if (city !== 'Good') throw new Error(city)\n  console.log('did', city)"),
+    () => typescript("if (city === 'Bad') process.exit(9)\n  console.log('did', city)"),
     () => typescript(`console.log('held', (await redis.xpending(stream, group))[0])`),
   ],
-] as const)('%s', (group, program, failing, counting) => {
+] as const)('%s', (group, program, failing, killing, counting) => {
   const args = (file: string): string[] => (program === process.execPath ? ['--import', 'tsx', file] : [file])
 
   it('tries what is left behind many that always fail, gives those up, and calls the hour not whole', async () => {
     await deliver(...Array.from({ length: 12 }, () => 'Bad'), 'Good')
     await died(group, 13)
     const file = await failing()
-    const lines: string[] = []
-    await until(async () => {
-      lines.push(...(await worked(program, args(file), group)))
-      return (await redis().client.xpending(stream, group))[0] === 0
-    })
-    expect(lines).toEqual(['did Good'])
+    // It ends where all tasks are done or dead, those included that failed and come again.
+    expect(await worked(program, args(file), group)).toEqual(['did Good'])
+    expect((await redis().client.xpending(stream, group))[0]).toBe(0)
     const dead = `{${stream}}:dead:${group}`
     const tasks = Object.values(await redis().client.hgetall(dead)).map((data): { city: string } => JSON.parse(data))
     expect(tasks.map(({ city }) => city)).toEqual(Array.from({ length: 12 }, () => 'Bad'))
     await redis().client.del(dead)
     expect(await worked(program, args(file), group)).toEqual([`whole ${slot}`])
+  })
+
+  it('gives up what kills five workers', async () => {
+    await deliver('Bad', 'Good')
+    const file = await killing()
+    const hasEnded = () =>
+      worked(program, args(file), group).then(
+        () => true,
+        () => false,
+      )
+    let deaths = 0
+    while (deaths < 8 && !(await hasEnded())) deaths++
+    expect(deaths).toBe(5)
+    expect(await redis().client.xpending(stream, group)).toEqual([0, null, null, null])
+    const tasks = Object.values(await redis().client.hgetall(`{${stream}}:dead:${group}`))
+    expect(tasks.map((data) => JSON.parse(data))).toEqual([expect.objectContaining({ city: 'Bad' })])
+    expect(await redis().client.keys(`{${stream}}:done:${group}:*`)).toHaveLength(1)
   })
 
   it('takes one task at a time, a new one only where none is left behind', async () => {

@@ -9,7 +9,8 @@ const configurationCodes: Readonly<Record<string, string>> = {
   NOPERM:
     'Give the user +eval +ping +time +select +hmget +hget +hset +hsetnx +hdel +hlen +hgetall +xadd +xlen +xrange ' +
     '+xrevrange +xinfo, and for receipts +zadd +zcard +zrange +zrem +zrevrange +zrangebyscore, on the keys ~STREAM ' +
-    'and ~{STREAM}:owm:* (ACL SETUSER); `owm why` also asks +xpending, `durability` +wait, `cluster` +cluster.',
+    'and ~{STREAM}:owm:* (ACL SETUSER); `owm why` also asks +xpending, `durability` +wait, `cluster` +cluster. ' +
+    '`owm doctor` names what is missing.',
   WRONGTYPE: 'The key is used for something else: correct sink.stream.',
   CROSSSLOT: "The stream and owm's keys beside it are in different hash slots: choose another name in sink.stream.",
   DAMAGED: 'Somebody changed what owm keeps there: remove that field (HDEL), and owm goes on by what it knows besides.',

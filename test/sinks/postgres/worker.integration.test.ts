@@ -100,7 +100,7 @@ it('one is killed with tasks at hand: others do them; a task that fails comes ag
     startWorker({ weather: api.url }, '--once'),
   ]
   // Nobody waits for the backoff here.
-  const hurry = setInterval(() => void server.query(`UPDATE ${table} SET due_at = now() WHERE attempts > 0`), 200)
+  const hurry = setInterval(() => void server.query(`UPDATE ${table} SET due_at = now() WHERE error IS NOT NULL`), 200)
   onTestFinished(() => clearInterval(hurry))
   expect(await Promise.all(others.map(({ ended }) => ended))).toEqual([
     [0, null],
@@ -132,6 +132,31 @@ it('one is killed with tasks at hand: others do them; a task that fails comes ag
   expect(await third.ended).toEqual([0, null])
   expect(third.lines).toEqual([expect.stringMatching(/^did /), `whole ${slot}`])
   expect([api.total(api.answered), await count(table), await count(`${table}_done`)]).toEqual([200, 0, 200])
+})
+
+it('a task that kills its worker is dead after five, and the others are done', async () => {
+  await tasksOf(10)
+  const api = await startApi()
+  const [first] = await server.query<{ id: string; task: Record<string, number> }>(
+    `SELECT id, task FROM ${table} ORDER BY id LIMIT 1`,
+  )
+  const poison = `/?latitude=${first?.task['latitude_deg']}&longitude=${first?.task['longitude_deg']}`
+  const signals: unknown[] = []
+  for (let start = 0; start < 8 && signals.at(-1) !== null; start++) {
+    const { child, ended } = startWorker({ weather: api.url }, '--once', '--concurrency', '1')
+    api.faults.status = (place) => {
+      if (place === poison) child.kill('SIGKILL')
+      return 200
+    }
+    signals.push((await ended)[1])
+    // Nobody waits for the backoff here; it comes before the others.
+    await server.query(`UPDATE ${table} SET due_at = now() WHERE dead_at IS NULL`)
+  }
+  expect(signals).toEqual([...Array.from({ length: 5 }, () => 'SIGKILL'), null])
+  expect(await count(`${table}_done`)).toBe(9)
+  expect(await server.query(`SELECT id, error FROM ${table} WHERE dead_at IS NOT NULL`)).toEqual([
+    { id: first?.id, error: expect.stringContaining('each worker that tried it died') },
+  ])
 })
 
 it('says that owm has to come first', async () => {

@@ -166,7 +166,7 @@ const hintsOfSentinels: Readonly<Record<string, string>> = {
   NOAUTH: 'Write their user and password into sink.sentinelUsername and sink.sentinelPassword.',
   WRONGPASS: 'Correct sink.sentinelUsername and sink.sentinelPassword.',
   NOUSERS: 'Sentinels of Redis 5 know no users: take sink.sentinelUsername out.',
-  NOPERM: 'Give the user at the Sentinels +sentinel +subscribe +ping, and the channel +switch-master.',
+  NOPERM: 'Give the user at the Sentinels +sentinel +subscribe +ping &+switch-master (ACL SETUSER).',
   UNKNOWN: 'That is no Sentinel: name their ports, 26379 as a rule, or the server itself in sink.url.',
 }
 
