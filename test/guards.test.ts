@@ -70,6 +70,12 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
     'config/strangers.integration',
     "cosmiconfig's own settings",
   ],
+  [
+    'driver-trusted',
+    '',
+    'config/strangers.integration',
+    "a database's package in a folder above, where another user put it",
+  ],
   ['found-owner', never, 'config/strangers.integration', 'a file of another user, unless it was named'],
   ['found-shared', never, 'config/strangers.integration', 'a file or a folder that everybody may write to'],
   ['dead-told-again', '', 'cli/slot.integration', 'dead letters'],

@@ -289,7 +289,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   async #trust(flags: BaseFlags): Promise<void> {
     const { OWM_TRUST_CONFIG, OWM_CONFIG } = process.env
     if (!flags['trust-config'] && OWM_TRUST_CONFIG !== '1' && !flags.config && !OWM_CONFIG) return
-    const { trustFound } = await import('../plugins/trust.js')
+    const { trustFound } = await import('../trust.js')
     trustFound()
   }
 

@@ -7,9 +7,9 @@ import { nearest } from '../errors/suggest.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
+import { mustBeTrusted } from '../trust.js'
 import { within } from '../within.js'
 import { builtFile, ownModules } from './installation.js'
-import { whyNotTrusted } from './trust.js'
 
 export async function loadSource(use: string, baseDir: string): Promise<SourcePlugin> {
   const plugin = await load('source', use, baseDir, sources)
@@ -94,11 +94,7 @@ async function find(
       },
     )
   }
-  const why = await whyNotTrusted(file).catch(() => undefined) // what isn't there is told below
-  if (why !== undefined)
-    throw new ConfigurationError(`The ${kind} ${use} isn't trusted: ${why}.`, {
-      hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
-    })
+  await mustBeTrusted(file, `The ${kind} ${use}`)
   const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
   try {
     // Where nothing else will come, cli/main says so at once.

@@ -110,6 +110,29 @@ describe('what was found is refused where another user could have put it there:'
     expect(await readdir(folder)).not.toContain('ran')
   })
 
+  it.each([
+    ['pg', 'postgres'],
+    ['mysql2', 'mysql'],
+  ])("a database's package in a folder above, where another user put it: %s", async (name, scheme) => {
+    const theirs = `node_modules/${name}`
+    const shared = await folderOf({
+      'project/.owmrc.yaml': inYaml,
+      [`${theirs}/package.json`]: '{"main": "i.js"}',
+      [`${theirs}/i.js`]: "process.getBuiltinModule('node:fs').writeFileSync(`${__dirname}/../../ran`, 'x')",
+    })
+    await chown(join(shared, theirs), stranger, stranger)
+    await chmod(shared, 0o1777)
+    const source = { use: 'sql', url: `${scheme}://x@127.0.0.1:1/x`, table: 't', key: 'id' }
+    const { code: exit, stderr } = await owm([...dry, '--set', `source=${JSON.stringify(source)}`], {
+      cwd: join(shared, 'project'),
+    })
+    expect({ exit, stderr }).toEqual({
+      exit: 78,
+      stderr: expect.stringContaining(`The package ${name} isn't trusted: ${shared}/${theirs} belongs to user 65534`),
+    })
+    expect(await readdir(shared)).not.toContain('ran')
+  })
+
   it.each(['js', 'cjs', 'mjs', 'ts'])("code in the place of cosmiconfig's own settings, config.%s", async (ending) => {
     const place = `.config/config.${ending}`
     const cwd = await folderOf({ '.owmrc.yaml': inYaml, [place]: '' })

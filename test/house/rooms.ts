@@ -14,13 +14,14 @@ interface Room {
 }
 
 /** Rooms that every other room may import. */
-export const openRooms: readonly string[] = ['errors', 'lists.ts', 'trace.ts', 'within.ts', 'words.ts']
+export const openRooms: readonly string[] = ['errors', 'lists.ts', 'trace.ts', 'trust.ts', 'within.ts', 'words.ts']
 
 /** Where a path fits two rooms it belongs to the longer one. */
 export const rooms: Readonly<Record<string, Room>> = {
   errors: { imports: [], vendors: ['fastest-levenshtein'] },
   'lists.ts': { imports: [] },
   'trace.ts': { imports: [] },
+  'trust.ts': { imports: ['errors'] },
   'within.ts': { imports: [] },
   'words.ts': { imports: [] },
   'plugin.ts': { imports: [], vendors: ['zod'] },

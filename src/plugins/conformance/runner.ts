@@ -14,9 +14,9 @@ import { resilience } from '../../pipeline/retry.js'
 import { oneSlot } from '../../pipeline/slots/agenda.js'
 import type { PluginContext } from '../../plugin.js'
 import type { Step } from '../../trace.js'
+import { trustFound } from '../../trust.js'
 import { loadSink, loadSource } from '../load.js'
 import { superviseSink, superviseSource } from '../supervise/index.js'
-import { trustFound } from '../trust.js'
 
 export interface PluginChoice {
   use: string

@@ -4,6 +4,7 @@
  */
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { ConfigurationError } from './errors/index.js'
 
 let isTrusted = false
 
@@ -15,6 +16,15 @@ export function trustFound(): void {
 /** Why a file isn't trusted; undefined where it is. Throws what the system throws. */
 export const whyNotTrusted = async (file: string): Promise<string | undefined> =>
   isTrusted ? undefined : whyStrange(file)
+
+/** @param what is about to run, for the message: `The package pg`. Throws ConfigurationError where it isn't trusted. */
+export async function mustBeTrusted(file: string, what: string): Promise<void> {
+  const why = await whyNotTrusted(file).catch(() => undefined) // a missing file is reported by whoever loads it
+  if (why !== undefined)
+    throw new ConfigurationError(`${what} isn't trusted: ${why}.`, {
+      hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
+    })
+}
 
 /** Why somebody else could have put a file there, whatever the user said; undefined where nobody could. */
 export async function whyStrange(file: string): Promise<string | undefined> {
