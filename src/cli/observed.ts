@@ -133,16 +133,17 @@ class Watch {
     const { measure, notify, readRecord, recordOf, writeRecord } = await tools(loaded.settings)
     const ended = await this.#ended(loaded, result, summary, error)
     const { path } = loaded.settings.outbox
-    const file = path === '' ? undefined : `${path}-signals${ended.shard === wholeShard ? '' : `-${ended.shard}`}`
+    // A start as root that was refused another user's outbox must not overwrite that user's last success.
+    const isOurs = path === '' || !(await isAnothers(path))
+    const name = `${path}-signals${ended.shard === wholeShard ? '' : `-${ended.shard}`}`
+    const file = path !== '' && isOurs ? name : undefined
     const before = file === undefined ? undefined : await readRecord(file)
     const record = recordOf(before, ended)
     const after: EndedAfter = { ...ended, before, record, successDue: dueAfter(loaded, this.#around, record) }
     const means = await this.#means(loaded)
     const { metrics } = loaded.settings
-    // If the record is another user's, leave it: a start as root that was refused must not overwrite it.
-    const isOurs = file === undefined || !(await isAnothers(file))
     if (metrics && !isOurs)
-      means.log.warn({ event: 'metrics-failed', file }, "the metrics are another user's, and are left")
+      means.log.warn({ event: 'metrics-failed' }, "the outbox is another user's, and so are the metrics: they are left")
     // The ping of the start must arrive first.
     const notifyEnd = async (): Promise<void> => {
       const notified = this.#notify(loaded)
@@ -150,13 +151,14 @@ class Watch {
       if (notified) await notify(notified, after, this.#rid, means)
     }
     await Promise.all([metrics && isOurs && measure(metrics, after, means), notifyEnd()])
-    if (file === undefined || !isOurs) return
-    await writeRecord(file, record).catch((error: unknown) => {
+    if (file === undefined) return
+    await writeRecord(file, record).catch(async (error: unknown) => {
       const reason = codeOf(error)
       // Without the outbox's folder there is nothing to remember.
       if (reason === 'ENOENT') return
-      const what = harmless(`how this start ended can't be noted in ${file}: the next one won't know of it`)
-      means.log.warn({ event: 'record-failed', reason }, what)
+      const remedy = (await isAnothers(file)) ? '. Find out which user put it there, then remove it' : ''
+      const what = `how this start ended can't be noted in ${file}: the next one won't know of it${remedy}`
+      means.log.warn({ event: 'record-failed', reason }, harmless(what))
     })
   }
 

@@ -51,7 +51,7 @@ export class Report {
   summary(lines: readonly string[], matters: boolean): void {
     if (this.#manner.quiet && !matters) return
     const stream = this.summaryToStandardError ? process.stderr : process.stdout
-    for (const line of lines.flatMap((text) => text.split('\n'))) writeLine(stream, line)
+    for (const line of lines) writeLine(stream, line)
   }
 
   /** The result as JSON, with its error, if any. */

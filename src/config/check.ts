@@ -1,6 +1,6 @@
 /** Checks a pipeline: looks at everything, changes nothing. */
 import { randomUUID } from 'node:crypto'
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants, readlink, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import {
   ConfigurationError,
@@ -14,7 +14,15 @@ import {
 } from '../errors/index.js'
 import { whyUnmakeable } from '../files/disk.js'
 import { statIfThere } from '../files/folders.js'
-import { anotherOutbox, checkDatabase, checkFile, checkFolder, checkOutput, RefusedFile } from '../files/rules.js'
+import {
+  anotherOutbox,
+  checkDatabase,
+  checkFile,
+  checkFolder,
+  checkLength,
+  checkOutput,
+  RefusedFile,
+} from '../files/rules.js'
 import { volatileAt } from '../files/volatile.js'
 import type { FilterCounts } from '../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
@@ -224,12 +232,16 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
       if (isFolder === (path !== file)) return
       throw new Error(isFolder ? 'it is a folder' : `${path} is not a folder`)
     } catch (error) {
-      const isMissing = codeOf(error) === 'ENOENT' && path !== dirname(path) && (withFolders || path === file)
-      if (!isMissing)
-        throw new ConfigurationError(`${file} can't be written: ${toError(error).message}.`, {
-          hint: `Correct ${key}, or the rights.`,
-          cause: error,
-        })
+      const isGone = codeOf(error) === 'ENOENT'
+      // No folder can be made in the place of a link.
+      const target = isGone && path !== file ? await readlink(path).catch(() => undefined) : undefined
+      const isFine = withFolders || path === file
+      if (isGone && isFine && target === undefined && path !== dirname(path)) continue
+      const why = target === undefined ? toError(error).message : `${path} is a link to ${target}, which isn't there`
+      throw new ConfigurationError(`${file} can't be written: ${why}.`, {
+        hint: `Correct ${key}, or the rights.`,
+        cause: error,
+      })
     }
   }
 }
@@ -264,8 +276,9 @@ const refused =
 
 /** By the rules by which it is opened; it and its folder are made where they're missing. Throws ConfigurationError. */
 export async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
-  await writable(path, 'outbox.path', true)
   const refuse = refused(path, anotherOutbox())
+  await checkLength(path).catch(refuse)
+  await writable(path, 'outbox.path', true)
   for (const file of [path, `${path}-lock`]) await checkDatabase(file).catch(refuse)
   const isThere = (await statIfThere(dirname(path))) !== undefined
   if (!isThere) return

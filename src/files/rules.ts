@@ -47,8 +47,9 @@ export async function checkFile(
   const stats = await statsOf(path)
   if (!stats) return undefined
   const name = basename(path)
-  if (stats.isSymbolicLink()) throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`)
-  if (!stats.isFile()) throw new RefusedFile(`${name} isn't a regular file`)
+  if (stats.isSymbolicLink())
+    throw new RefusedFile(`${name} is a symbolic link, which could lead anywhere`, hintPutThere)
+  if (!stats.isFile()) throw new RefusedFile(`${name} isn't a regular file`, hintPutThere)
   // guard: owned
   if (owner !== undefined && stats.uid !== owner)
     throw new RefusedFile(`${name} belongs to user ${stats.uid}, not to user ${owner}`, hintForeign(stats.uid))
@@ -83,6 +84,18 @@ export async function checkDatabase(path: string, owner = self()): Promise<Stats
       )
   }
   return stats
+}
+
+/** In bytes: SQLite takes paths of 512 and file systems names of 255, and `-lock-journal` must fit behind the database's. */
+const longest = { path: 490, name: 242 }
+
+/** Throws RefusedFile if SQLite can't open a database under this path, whatever its folder allows. */
+export async function checkLength(path: string): Promise<void> {
+  const [whole, name] = [Buffer.byteLength(path), Buffer.byteLength(basename(path))]
+  if (name > longest.name)
+    throw new RefusedFile(`its name has ${name} bytes, and with what SQLite puts behind it only ${longest.name} fit`)
+  if (whole > longest.path)
+    throw new RefusedFile(`its path has ${whole} bytes, and SQLite takes ${longest.path} at most`)
 }
 
 /** Throws RefusedFile if this user may not read a database or its log. */

@@ -14,7 +14,7 @@ import { And, LessThanOrEqual, MoreThan } from 'typeorm'
 import { OutboxBusyError } from '../errors/index.js'
 import { makeFolder } from '../files/folders.js'
 import { FileLock } from '../files/lock.js'
-import { checkDatabase, checkFolder, statsOf } from '../files/rules.js'
+import { checkDatabase, checkFolder, checkLength, statsOf } from '../files/rules.js'
 import type { SinkPosition } from '../plugin.js'
 import type { Batch } from '../tasks/batch.js'
 import { taskIdOf } from '../tasks/id.js'
@@ -303,6 +303,7 @@ export class Outbox {
 }
 
 async function prepareFolder(path: string, { create = true, trustFolder = false }: OpenOptions): Promise<void> {
+  await checkLength(path)
   const stats = await checkDatabase(path)
   // If there is a lock file, another owm may be creating the outbox: openForWriting checks again under the lock.
   if (!create && !stats?.size && !(await statsOf(`${path}-lock`))) throw missingOutbox(path)

@@ -1,7 +1,7 @@
 /** owm where something that a process takes for granted isn't there: it says so, or does without. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -69,6 +69,42 @@ describe('a HOME', () => {
     expect(code).toBe(0)
     expect(stderr).toContain('oclif') // it does log what it reads
     expect(stderr).not.toMatch(/\/dev\/null\/owm/)
+  })
+})
+
+describe('a place that the outbox cannot have: config check and produce agree', () => {
+  const deep = Array.from({ length: 4 }, () => 'd'.repeat(120)).join('/')
+
+  it.each([
+    [
+      'a path that SQLite does not take',
+      `${deep}/outbox.db`,
+      74,
+      /its path has \d+ bytes, and SQLite takes 490 at most/,
+    ],
+    ['a name without room for the journal', `${'n'.repeat(243)}`, 74, /its name has 243 bytes/],
+    ['a folder behind a link to nothing', 'link/outbox.db', 74, /link to what isn't there/],
+  ])('%s', async (_, path, code, why) => {
+    const cwd = await temporaryFolder()
+    await mkdir(join(cwd, deep), { recursive: true })
+    await symlink('nowhere', join(cwd, 'link'))
+    const args = produce.map((arg) => (arg === 'outbox.db' ? path : arg))
+    expect(await owm(args, { cwd })).toMatchObject({ code, stderr: expect.stringMatching(why) })
+    const checked = await owm(['config', 'check', ...args.slice(1)], { cwd })
+    expect(checked.code).toBe(78)
+    expect(checked.stdout + checked.stderr).toMatch(
+      path.startsWith('link') ? /link to nowhere, which isn't there/ : why,
+    )
+  })
+})
+
+it('a line feed in the name of a folder begins no line of what is printed', async () => {
+  const cwd = join(await temporaryFolder(), 'a\nowm: warning: no')
+  await mkdir(cwd)
+  const { code, stdout } = await owm(produce, { cwd })
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringContaining('a\ufffdowm: warning: no/outbox.db is new'),
   })
 })
 

@@ -109,11 +109,26 @@ test("a start on another user's outbox leaves that user's metrics and last succe
   const record = join(cwd, 'state', 'outbox.db-signals')
   const texts = () => Promise.all([record, join(cwd, 'owm.prom')].map((file) => readFile(file, 'utf8')))
   const before = await texts()
-  await chown(record, 65_534, 65_534)
+  for (const file of [record, join(cwd, 'state', 'outbox.db')]) await chown(file, 65_534, 65_534)
   const ended = await owm(['produce'], at(cwd, '2026-11-23T13:00:10Z'))
-  expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: the metrics are another user's/) })
+  expect(ended).toMatchObject({ code: 74, stderr: expect.stringMatching(/warning: the outbox is another user's/) })
   expect(await texts()).toEqual(before)
   expect((await stat(record)).uid).toBe(65_534)
+})
+
+test("another user's file in the place of the record, in a folder like /tmp, doesn't stop the metrics", async () => {
+  const cwd = await folder()
+  const [state, record] = [join(cwd, 'state'), join(cwd, 'state', 'outbox.db-signals')]
+  await mkdir(state)
+  await mkdir(record) // root could replace a file
+  await chown(record, 65_534, 65_534)
+  await chmod(state, 0o1777)
+  const { code, stderr } = await owm(['produce'], at(cwd, '2026-11-23T12:00:10Z'))
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining(`noted in ${record}: the next one won't know of it. Find out which user put it`),
+  })
+  expect(await readFile(join(cwd, 'owm.prom'), 'utf8')).toContain('owm_run_exit_code')
 })
 
 test('each pipeline and shard has its file; one that cannot be written is a warning; a link is replaced', async () => {

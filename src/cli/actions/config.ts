@@ -121,5 +121,5 @@ function checksFailed(failures: readonly OwmError[]): OwmError[] {
 export async function schema(): Promise<Done<object>> {
   const { configSchema } = await import('../../config/json-schema.js')
   const result = await configSchema()
-  return { result, summary: [JSON.stringify(result, null, 2)] }
+  return { result, summary: JSON.stringify(result, null, 2).split('\n') }
 }

@@ -32,7 +32,10 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   ENOSPC: ['the disk is full', roomHint],
   ENOENT: ["its folder isn't there, or takes no files", 'Name another file with --outbox or outbox.path.'],
   ENOTDIR: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
-  EEXIST: ['a part of its path is not a folder', 'Name another file with --outbox or outbox.path.'],
+  EEXIST: [
+    "a part of its path is no folder, or a link to what isn't there",
+    'Name another file with --outbox or outbox.path.',
+  ],
 }
 
 /** The outbox's schema is newer than this owm's. */

@@ -31,7 +31,13 @@ export async function print(
     systemd: async () => (await import('../../../deploy/systemd.js')).systemd(starts, now()),
     kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts, now()),
   }[result.scheduler]()
-  return { result, summary: [result.files.map(({ text }) => text.trimEnd()).join('\n\n')] }
+  return {
+    result,
+    summary: result.files
+      .map(({ text }) => text.trimEnd())
+      .join('\n\n')
+      .split('\n'),
+  }
 }
 
 async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env']): Promise<Start> {
