@@ -86,7 +86,7 @@ export async function checkDatabase(path: string, owner = self()): Promise<Stats
   return stats
 }
 
-/** In bytes: SQLite takes paths of 512 and file systems names of 255, and `-lock-journal` must fit behind the database's. */
+/** In bytes: SQLite takes paths of 512, file systems names of 255, and `-lock-journal` must fit behind the name. */
 const longest = { path: 490, name: 242 }
 
 /** Throws RefusedFile if SQLite can't open a database under this path, whatever its folder allows. */
