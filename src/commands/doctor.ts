@@ -19,7 +19,7 @@ export default class Doctor extends OwmCommand<DoctorResult> {
 
   protected async work(): Promise<Done<DoctorResult>> {
     const { flags } = await this.parse(Doctor)
-    // A file that can't be read is a finding.
+    // The doctor itself reports a file that can't be read.
     const pipelines = await this.pipelines(flags).catch(() => [undefined])
     const configure = (pipeline: string | undefined, without: readonly string[]) =>
       this.configure({ ...flags, pipeline, without })
@@ -28,5 +28,5 @@ export default class Doctor extends OwmCommand<DoctorResult> {
   }
 }
 
-/** What plugins log on their way is found by a check, or matters to a run alone. */
+/** Hides the logs of plugins: the checks report what matters here. */
 const silent = { debug() {}, info() {}, warn() {}, error() {} }

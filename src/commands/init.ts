@@ -9,16 +9,16 @@ export type { InitResult } from '../cli/actions/init/init.js'
 export type { PrintResult } from '../cli/actions/init/print.js'
 
 /** Throws UsageError for flags that would have no effect. */
-function mustWrite(flags: { readonly [name: string]: unknown }): void {
+function mustHaveEffect(flags: { readonly [name: string]: unknown }): void {
   const elsewhere = ['config', 'pipeline'].find((name) => flags[name] !== undefined)
   if (elsewhere !== undefined)
     throw new UsageError(`--${elsewhere} has no effect: .owmrc.yaml is written into this folder.`, {
       hint: 'Run `owm init` in the folder that it is for; --print is about a configuration that is there.',
     })
-  const unheard = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
-  if (unheard === undefined) return
+  const ignored = ['source', 'sink', 'outbox', 'set'].find((name) => flags[name] !== undefined)
+  if (ignored === undefined) return
   throw new UsageError(
-    `--${unheard} has no effect on the file: --list, --table, --to, --every, --catch-up and --ping have.`,
+    `--${ignored} has no effect on the file: --list, --table, --to, --every, --catch-up and --ping have.`,
     {
       hint: 'Leave it out, and edit the file then. `owm plugins show NAME` has an example for each source and sink.',
     },
@@ -79,18 +79,18 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
   protected async work(): Promise<Done<InitResult | PrintResult>> {
     const { flags } = await this.parse(Init)
     if (flags.print === undefined) {
-      mustWrite(flags)
+      mustHaveEffect(flags)
       const result = { path: resolve('.owmrc.yaml'), schema: resolve('owm.schema.json') }
       this.result = result
       return init(result, this.config.root, flags, this.asks(flags.quiet), this.surroundings)
     }
     const result: PrintResult = { scheduler: flags.print, files: [] }
     this.result = result
-    const shown = { ...flags, withoutSource: true, asWritten: ['sink', 'outbox', 'taskNamespace'] }
-    return print(result, await this.configureAll(shown), flags, this.surroundings)
+    const overrides = { ...flags, withoutSource: true, asWritten: ['sink', 'outbox', 'taskNamespace'] }
+    return print(result, await this.configureAll(overrides), flags, this.surroundings)
   }
 
-  /** Whether somebody is there to answer. */
+  /** Whether to prompt for missing answers. */
   private asks(quiet: boolean): boolean {
     const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
     return isTerminal && !quiet && !this.jsonEnabled() && !process.env['CI']

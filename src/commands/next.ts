@@ -1,7 +1,7 @@
 import { type NextResult, next } from '../cli/actions/look/next.js'
 import { type Done, OwmCommand } from '../cli/command.js'
 
-/** What `owm` alone says behind the help. */
+/** Printed by a bare `owm`, after the help. */
 export default class Next extends OwmCommand<NextResult> {
   static override summary = 'Say what to do next in this folder.'
   static override hidden = true

@@ -1,15 +1,14 @@
-/** What the scripts in templates/completion are answered. */
+/** Answers the scripts in templates/completion. */
 import { type Command, keptOf, questionOf } from './line.js'
 import { type Shell, valuesOf } from './values.js'
 
-/** What a shell takes as it stands: nobody should find `$(rm -r .)` in the line that a configuration has finished. */
+/** Words that a shell doesn't interpret: a name in a configuration could be `$(rm -r .)`. */
 const harmless = /^[\w./:@+=-]+$/
 
 /**
- * A line for each word that may stand at the cursor: the part that the shell is to put there, and behind two spaces
- * what it means. `:files` alone asks the shell for names of files. What is in the way of knowing it is no error here:
- * nobody sees one at a prompt, and the command itself will tell it.
- * @param words those after `owm`, as the shell has split them, up to the one at the cursor
+ * One line for each completion: the text to insert, and after two spaces its description. `:files` alone asks the shell
+ * to complete file names. Errors are ignored: a prompt can't show them, and the command itself will.
+ * @param words after `owm`, as the shell has split them, up to the one at the cursor
  */
 export async function answerTo(
   words: readonly string[],

@@ -1,9 +1,9 @@
 /**
- * What may stand at the cursor of an unfinished command line, by what oclif knows of the commands: a new command, flag
- * or option is completed without more code.
+ * What may stand at the cursor of an unfinished command line, by oclif's manifest: a new command, flag or option is
+ * completed without more code.
  */
 
-/** A word that may stand there, and what it means. */
+/** A possible word, and its description. */
 export interface Choice {
   word: string
   about: string
@@ -24,7 +24,7 @@ interface Flag extends Value {
   helpValue?: string | string[] | undefined
 }
 
-/** As it stands in oclif's manifest. */
+/** As in oclif's manifest. */
 export interface Command {
   /** Its words, joined by colons. */
   id: string
@@ -35,27 +35,27 @@ export interface Command {
   args: Readonly<Record<string, Value>>
 }
 
-/** The values of the flags before the cursor, by the flags' names. */
+/** The values of the flags before the cursor, by name. */
 export type Given = ReadonlyMap<string, readonly string[]>
 
 export interface Question {
-  /** What the word begins with that is asked for. */
+  /** The typed part of the word to complete. */
   typed: string
-  /** What stands before that in the same word, such as `--state=`. */
+  /** What precedes it in the same word, such as `--state=`. */
   before: string
   choices: Choice[]
-  /** A value that the commands know no choices for: what the help calls it, such as FILE, and whose it is. */
+  /** A value without fixed choices: the flag or argument, and what the help calls the value, such as FILE. */
   value?: { name: string; kind: string }
   given: Given
 }
 
-/** @param words those after `owm`, as the shell has split them, up to the one at the cursor */
+/** @param words after `owm`, as the shell has split them, up to the one at the cursor */
 export function questionOf(words: readonly string[], commands: readonly Command[]): Question {
   const line = joined(words).map(unquoted)
   const typed = line.pop() ?? ''
   if (line[0] === 'help') line.shift()
-  const shown = commands.filter(({ hidden }) => !hidden)
-  const command = shown
+  const visible = commands.filter(({ hidden }) => !hidden)
+  const command = visible
     .filter(({ id }) => beginsWith(line, id.split(':')))
     .toSorted((a, b) => b.id.length - a.id.length)[0]
   const { given, open, args, isOver } = readRest(line.slice(command?.id.split(':').length ?? 0), command)
@@ -68,11 +68,11 @@ export function questionOf(words: readonly string[], commands: readonly Command[
   const known = Object.values(command?.args ?? {})
   const arg = known[Math.min(args, known.length - 1)] // the last one may be repeated
   const about = arg ? detailsOf(arg) : question
-  const choices = [...nextWords(line, shown), ...about.choices]
+  const choices = [...nextWords(line, visible), ...about.choices]
   return { ...question, ...about, choices: choices.length > 0 || arg || !command ? choices : flagsOf(command, given) }
 }
 
-/** How much of its word at the cursor the shell keeps: bash makes words of their own of `=` and `:`. */
+/** How much of the word at the cursor the shell keeps: bash splits words at `=` and `:`. */
 export function keptOf(words: readonly string[]): number {
   const last = words.at(-1) ?? ''
   return (joined(words).at(-1) ?? '').length - (isMark(last) ? 0 : last.length)
@@ -80,7 +80,7 @@ export function keptOf(words: readonly string[]): number {
 
 const isMark = (word: string | undefined): boolean => word !== undefined && /^[=:]+$/.test(word)
 
-/** An empty word is a new one. */
+/** Joins what bash split at `=` and `:`. An empty word begins a new one. */
 function joined(words: readonly string[]): string[] {
   const whole: string[] = []
   for (const [index, word] of words.entries()) {
@@ -95,7 +95,7 @@ const unquoted = (word: string): string => word.replace(/^(["'])(.*?)\1?$/s, '$2
 const beginsWith = (line: readonly string[], words: readonly string[]): boolean =>
   words.every((word, index) => word === line[index])
 
-/** What the flags and arguments between the command and the cursor are. `open`: a flag whose value is next. */
+/** Reads the flags and arguments between the command and the cursor. `open`: a flag whose value is next. */
 function readRest(rest: readonly string[], command: Command | undefined) {
   const given = new Map<string, string[]>()
   let open: Flag | undefined
@@ -117,7 +117,7 @@ function readRest(rest: readonly string[], command: Command | undefined) {
   return { given, open, args, isOver }
 }
 
-/** The next word of each command whose name begins like this. */
+/** The next word of each command whose name begins with these words. */
 function nextWords(line: readonly string[], commands: readonly Command[]): Choice[] {
   const next = new Map<string, string>()
   for (const { id, ...command } of commands) {
@@ -125,7 +125,7 @@ function nextWords(line: readonly string[], commands: readonly Command[]): Choic
     const word = parts[line.length]
     if (word === undefined || !beginsWith(parts, line)) continue
     const isWhole = parts.length === line.length + 1
-    if (isWhole || !next.has(word)) next.set(word, isWhole ? textOf(command) : '')
+    if (isWhole || !next.has(word)) next.set(word, isWhole ? descriptionOf(command) : '')
   }
   return [...next].map(([word, about]) => ({ word, about }))
 }
@@ -136,7 +136,7 @@ function flagsOf(command: Command | undefined, given: Given): Choice[] {
   return flags
     .filter(({ name, hidden, multiple }) => !hidden && (multiple || !given.has(name)))
     .flatMap((flag) => {
-      const about = textOf(flag)
+      const about = descriptionOf(flag)
       const short = flag.char === undefined ? [] : [{ word: `-${flag.char}`, about }]
       return [{ word: `--${flag.name}`, about }, ...short]
     })
@@ -149,5 +149,5 @@ function detailsOf(value: Value & Partial<Flag>): Pick<Question, 'choices' | 'va
 }
 
 /** In one line. */
-const textOf = ({ summary, description }: Pick<Value, 'summary' | 'description'>): string =>
+const descriptionOf = ({ summary, description }: Pick<Value, 'summary' | 'description'>): string =>
   (summary ?? description ?? '').split('\n', 1).join('')

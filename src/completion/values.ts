@@ -1,7 +1,6 @@
 /**
- * What only owm knows of the value at the cursor: plugins, pipelines, runs, slots, dead tasks. Reads the configuration
- * and the outbox, changes nothing. Nobody has pressed Enter yet: a configuration that is code doesn't run, and one that
- * is a pipe isn't read.
+ * Completes values from the configuration and the outbox: plugins, pipelines, runs, slots, dead tasks. Changes nothing.
+ * Enter hasn't been pressed yet: a configuration in JavaScript isn't run, and a pipe isn't read.
  */
 import { baseDirOf, readConfigFile } from '../config/file/index.js'
 import type { Found } from '../config/values/origins.js'
@@ -15,7 +14,7 @@ export interface Shell {
   cwd: string
 }
 
-/** The values that there are, or `files`, which the shell knows best. Throws what is in the way of knowing them. */
+/** The possible values, or `files`, which the shell completes itself. Throws if they can't be read. */
 export async function valuesOf({ value, typed, given }: Question, shell: Shell): Promise<Choice[] | 'files'> {
   if (!value) return []
   const kind = value.kind === 'NAME' ? value.name : value.kind
@@ -36,7 +35,7 @@ const ids: OfOutbox = ({ runs }) => runs.map(({ runId, slot, state }) => ({ word
 const slots: OfOutbox = ({ runs }) => runs.map(({ slot, state }) => ({ word: slot, about: state }))
 const idsAndSlots: OfOutbox = (picture) => [...ids(picture), ...slots(picture)]
 
-/** What may stand for each kind of value. */
+/** The choices for each kind of value. */
 const ofOutbox: Readonly<Record<string, OfOutbox>> = {
   ID: ids,
   TIME: slots,
@@ -64,7 +63,7 @@ async function outboxOf(given: Given, shell: Shell): Promise<Pick<Picture, 'runs
   return (await inspect(settings.outbox.path, filter)) ?? { runs: [], tasks: [] }
 }
 
-/** Sources, sinks, or any plugin: those that come with owm, and packages that the configuration can import. */
+/** Sources, sinks, or any plugin: the built-in ones, and packages that the configuration can import. */
 async function pluginsOf(kind: string, given: Given, shell: Shell): Promise<Choice[]> {
   const { namesAt } = await import('../plugins/catalogue.js')
   const found = await fileFor(given, shell).catch(() => undefined)

@@ -1,7 +1,7 @@
 /**
- * Lines for `crontab -e`. Debian's cron has no time zones, and none starts again what it missed or what failed. owm
- * knows both. So cron starts it each hour at the minutes of the schedule, as this machine's clock has them; whether a
- * time is due, owm knows.
+ * Lines for `crontab -e`. Debian's cron has no time zones, and no cron repeats what it missed or what failed; owm does
+ * both. So cron starts it each hour, at the minutes of the schedule by this machine's clock, and owm decides whether a
+ * time is due.
  */
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
@@ -9,7 +9,7 @@ import { comment, inShell, listed, type Part, type Start, waiting } from './star
 
 /** @param now milliseconds since 1970 */
 export function crontab(starts: readonly Start[], now: number): Part[] {
-  return [{ name: 'crontab', text: head(starts) + starts.map((start) => lineOf(start, now)).join('') }]
+  return [{ name: 'crontab', text: head(starts) + starts.map((start) => cronLine(start, now)).join('') }]
 }
 
 function head(starts: readonly Start[]): string {
@@ -34,7 +34,7 @@ function head(starts: readonly Start[]): string {
 const credentialsFolder = ({ credentials }: Start): string[] =>
   credentials.length > 0 ? ['CREDENTIALS_DIRECTORY'] : []
 
-function lineOf({ name, node, program, folder, named, flags, schedule }: Start, now: number): string {
+function cronLine({ name, node, program, folder, named, flags, schedule }: Start, now: number): string {
   const call = [node, program, 'produce', '-q', ...waiting, '--config', named, ...flags]
   const command = `cd ${inCron(folder)} && ${call.map(inCron).join(' ')}`
   const minutes = minutesHere(schedule, now)
@@ -45,17 +45,17 @@ function lineOf({ name, node, program, folder, named, flags, schedule }: Start, 
 }
 
 /**
- * By this machine's clock: another zone may be 30 or 45 minutes off, and in summer by something else than in winter.
- * A time that falls into a gap of the clocks waits for the next of these minutes.
+ * The minutes by this machine's clock: another zone may be 30 or 45 minutes off, and differ between summer and winter.
+ * A time that the clocks skip waits for the next of these minutes.
  */
 function minutesHere({ cron, timezone }: Start['schedule'], now: number): number[] {
   const { local } = zone(timezone)
-  const apart = new Set<number>()
+  const offsets = new Set<number>()
   const day = 24 * 60 * 60_000
   for (let time = Math.floor(now / day) * day; time < now + 366 * day; time += day)
-    apart.add(new Date(time).getMinutes() - new Date(local(time)).getUTCMinutes())
-  const found = fieldsOf(cron).minutes.flatMap((minute) => [...apart].map((more) => (minute + more + 60) % 60))
-  return [...new Set(found)].sort((a, b) => a - b)
+    offsets.add(new Date(time).getMinutes() - new Date(local(time)).getUTCMinutes())
+  const here = fieldsOf(cron).minutes.flatMap((minute) => [...offsets].map((more) => (minute + more + 60) % 60))
+  return [...new Set(here)].sort((a, b) => a - b)
 }
 
 /** A word for the shell in a crontab, where a bare `%` is a line feed. */

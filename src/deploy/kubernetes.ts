@@ -1,14 +1,14 @@
 /**
- * A CronJob with a claim for the outbox. The CronJob may skip a time (Forbid, a deadline that passed): the next run
+ * A CronJob with a volume claim for the outbox. The CronJob may skip a time (Forbid, a missed deadline): the next run
  * covers it, and says so. With `source.shards` it is an Indexed Job, whose pods can't have a claim each: their outboxes
- * go with them, and the next ones go on behind the receipts that the sink has.
+ * are lost with them, and the next pods continue after the receipts in the sink.
  */
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
 import { comment, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
 
-/** Where the container has what this machine has elsewhere. */
+/** Paths in the container. */
 const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const
 
 const indexVariable = 'JOB_COMPLETION_INDEX'
@@ -25,10 +25,10 @@ export function kubernetes(starts: readonly Start[], now: number): Part[] {
   return [{ name: 'owm.yaml', text: [head(starts), ...documents].join('---\n') }]
 }
 
-/** `-29345678` goes on behind a CronJob's name, and the number of an index behind that: 63 characters in all. */
+/** Kubernetes appends `-29345678` to a CronJob's name, and a pod's index to that: 63 characters in all. */
 const longestNameOf = ({ shards = 1 }: Start): number => Math.min(52, 53 - String(shards - 1).length)
 
-/** A name of Kubernetes: lower case, and a shard's number even where the pipeline's name is long. */
+/** A valid Kubernetes name; a long pipeline name is cut before the shard's number. */
 function nameOf(start: Start): string {
   const { name, shard } = start
   const end = shard === undefined ? '' : `-${shard.replace('/', '-of-')}`
@@ -46,7 +46,7 @@ const secretsOf = ({ variables }: Start): string[] =>
 function head(starts: readonly Start[]): string {
   const [first] = starts
   const config = first?.config ?? ''
-  const all = (of: (start: Start) => readonly string[]): string[] => [...new Set(starts.flatMap(of))]
+  const all = (list: (start: Start) => readonly string[]): string[] => [...new Set(starts.flatMap(list))]
   const variables = all(secretsOf)
   const credentials = all((start) => start.credentials)
   const files = all((start) => start.secretFiles)
@@ -96,7 +96,7 @@ const claimOf = (start: Start): string =>
     }),
   )
 
-/** The pods have them, too, for network policies. */
+/** Also on the pods, for network policies. */
 const labels = { 'app.kubernetes.io/name': 'owm' }
 
 function cronJobOf(start: Start, now: number): string {
@@ -127,10 +127,10 @@ function cronJobOf(start: Start, now: number): string {
   return document.toString({ lineWidth: 0 })
 }
 
-/** A run that takes longer hangs. With Forbid nothing would be started ever again. */
+/** In seconds. A longer run hangs, and with Forbid no other would ever start. */
 const longestRun = 6 * 3600
 
-/** The indexes of a Job fail one by one, and end no other; a Job without them fails as a whole. */
+/** In an Indexed Job each index fails alone; any other Job fails as a whole. */
 function jobOf(start: Start): object {
   const { shards } = start
   const many = { completionMode: 'Indexed', completions: shards, parallelism: shards, maxFailedIndexes: shards }
@@ -182,7 +182,7 @@ function containerOf(start: Start): object {
   const env = [
     ...(variables.includes('STATE_DIRECTORY') ? [{ name: 'STATE_DIRECTORY', value: places.state }] : []),
     ...(credentials.length > 0 ? [{ name: 'CREDENTIALS_DIRECTORY', value: places.credentials }] : []),
-    // Everybody may write to an emptyDir, and to the volumes of some provisioners: that is this pod alone.
+    // An emptyDir, and the volumes of some provisioners, are writable for all users; only this pod has them mounted.
     { name: 'OWM_TRUST_FOLDER', value: '1' },
   ]
   const mount = (name: string, mountPath: string): object => ({ name, mountPath })
@@ -208,7 +208,7 @@ function containerOf(start: Start): object {
   }
 }
 
-/** Kubernetes has nicknames and names, but no 7 for Sunday; what it can't say is left to owm, each hour. */
+/** Kubernetes knows nicknames and names, but not 7 for Sunday. What it can't express becomes hourly starts. */
 function expressionOf(schedule: Start['schedule'], now: number): string {
   const { cron } = schedule
   const { minutes, hours: own, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)

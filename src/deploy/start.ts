@@ -1,4 +1,4 @@
-/** How a scheduler starts owm for one pipeline of one configuration: what the text for each of them is made of. */
+/** How a scheduler starts owm for one pipeline of one configuration. */
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
 
@@ -8,25 +8,25 @@ export interface Start {
   /** Absolute paths of Node and of owm's program. */
   readonly node: string
   readonly program: string
-  /** Absolute paths of the working directory, by the name that the user entered it by, and of the configuration. */
+  /** Absolute paths of the working directory, as the user entered it, and of the configuration. */
   readonly folder: string
   readonly config: string
-  /** The configuration as `--config` names it from there: whose the outbox is depends on it. */
+  /** The configuration as `--config` names it from there: the outbox's owner depends on it. */
   readonly named: string
-  /** Whether the working directory has another name. */
+  /** Whether that path of the working directory goes through a link. */
   readonly isLink: boolean
   /** The user who owns the outbox. */
   readonly user: string
-  /** What stands behind `produce --config NAMED`. */
+  /** The flags after `produce --config NAMED`. */
   readonly flags: readonly string[]
   readonly schedule: { readonly cron: string; readonly timezone: string }
-  /** Names of the environment's variables that the configuration reads. */
+  /** Environment variables that the configuration reads. */
   readonly variables: readonly string[]
-  /** Names of systemd's credentials that it reads. */
+  /** systemd credentials that it reads. */
   readonly credentials: readonly string[]
-  /** Paths of other files that it reads secrets from. */
+  /** Other files that it reads secrets from. */
   readonly secretFiles: readonly string[]
-  /** Folders that owm writes to; with `${NAME}` where the configuration has one. */
+  /** Folders that owm writes to, with `${NAME}` unexpanded. */
   readonly writes: readonly string[]
   /** Files that it writes besides the outbox. */
   readonly otherFiles: readonly string[]
@@ -35,25 +35,25 @@ export interface Start {
   readonly shard: string | undefined
 }
 
-/** A text that somebody installs, and the name of its file. */
+/** A file to install. */
 export interface Part {
   readonly name: string
   readonly text: string
 }
 
-/** A start waits for the one before it, which may still read: not for ever, or they would pile up. */
+/** A start waits for the previous one, which may still be reading, but not for ever: starts would pile up. */
 export const waiting: readonly string[] = ['--wait-for', '1h']
 
 interface StartTimes {
   readonly hours: readonly number[]
-  /** Whether they are needed on days that the schedule doesn't name, too. */
+  /** Whether they are needed even on days that the schedule doesn't name. */
   readonly onAllDays: boolean
 }
 
 /**
- * The hours of the day at which a start is needed. systemd and Kubernetes leave out a time that a change of the clocks
- * skips, which owm serves at the end of the gap: so a start comes in the first hour behind it, which may be the next
- * day's. Behind the first hours of the night one comes in any zone: laws change. On other days it ends at once.
+ * The hours of the day at which a start is needed. systemd and Kubernetes drop a time that a clock change skips, which
+ * owm serves at the end of the gap: so a start is added in the first hour after it, which may be on the next day. After
+ * the first hours of the night one is added in any zone, since laws change. On other days it ends at once.
  * @param now milliseconds since 1970
  */
 export function startTimes({ cron, timezone }: Start['schedule'], now: number): StartTimes {
@@ -69,19 +69,19 @@ export function startTimes({ cron, timezone }: Start['schedule'], now: number): 
 
 const nextDay = Array.from({ length: 24 }, (_, hour) => hour + 1)
 
-/** What a shell and systemd take as it stands. */
+/** Words that need no quotes, in a shell or for systemd. */
 const plain = /^[\w@+=:,./-]+$/
 
-/** A word, in the quotes that it needs. */
+/** A word, quoted if needed. */
 export const quoted = (word: string, quote: (word: string) => string): string => (plain.test(word) ? word : quote(word))
 
-/** A word for the shell. No `\` stands before any character but a quote: crontabs have escapes of their own. */
+/** A word for the shell. A `\` precedes only a quote: crontabs have escapes of their own. */
 export const inShell = (word: string): string =>
-  quoted(word, () => `'${word.replace(/['\\]/g, (one) => (one === "'" ? `'"'"'` : "\\''"))}'`)
+  quoted(word, () => `'${word.replace(/['\\]/g, (character) => (character === "'" ? `'"'"'` : "\\''"))}'`)
 
 /** `*` for all of them. */
 export const listed = (values: readonly number[], all: number): string =>
   values.length === all ? '*' : values.join(',')
 
-/** Lines of a comment: each with `# ` before it. */
+/** Comment lines. */
 export const comment = (...lines: readonly string[]): string => lines.map((line) => `# ${line}\n`).join('')

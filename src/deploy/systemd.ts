@@ -1,6 +1,6 @@
 /**
- * A service and its timer. The timer makes up for what it missed while the machine was off (Persistent), the service
- * tries again what may work later (Restart); which times are due, owm knows.
+ * A service and its timer. The timer catches up after the machine was off (Persistent), the service retries transient
+ * failures (Restart), and owm decides which times are due.
  */
 import { compact } from '../lists.js'
 import { fieldsOf } from '../schedule/fields.js'
@@ -39,7 +39,7 @@ function serviceOf(start: Start): string {
   ].join('\n')
 }
 
-/** Folders that must be there before: systemd makes them writable. */
+/** ReadWritePaths must exist before the service starts. */
 function stepsFor({ name, writes }: Start): string[] {
   const folders = writes.filter(isKnown)
   return compact(
@@ -48,7 +48,7 @@ function stepsFor({ name, writes }: Start): string[] {
   )
 }
 
-/** Whether a folder's name depends on nothing. */
+/** Whether a folder's path has no variable. */
 const isKnown = (folder: string): boolean => !folder.includes('${')
 
 const callOf = ({ node, program, named, flags }: Start): string =>
@@ -59,7 +59,7 @@ const callOf = ({ node, program, named, flags }: Start): string =>
 /** systemd's specifiers begin with a `%`. */
 const literal = (text: string): string => text.replaceAll('%', '%%')
 
-/** No quotes help here: a slash keeps a name's last space, and its last `\` from taking the next line in. */
+/** Quotes don't work here: a final slash protects a trailing space, and keeps a trailing `\` from joining lines. */
 const folderOf = (folder: string): string => literal(folder.replace(/[\\\s]$/, '$&/'))
 
 const inQuotes = (text: string): string => `"${literal(text).replace(/["\\]/g, '\\$&')}"`
@@ -79,7 +79,7 @@ function environmentOf({ name, variables, credentials }: Start): string[] {
   )
 }
 
-/** Not MemoryDenyWriteExecute, which Node can't run with. */
+/** Without MemoryDenyWriteExecute: Node's JIT needs it off. */
 function hardeningOf({ writes, folder, config, program }: Start): string[] {
   const known = writes.filter(isKnown)
   const unknown = writes.filter((path) => !isKnown(path) && !path.includes('${STATE_DIRECTORY}'))
@@ -100,7 +100,7 @@ const hardening = [
   ...['ProtectClock=yes', 'ProtectHostname=yes', 'ProtectProc=invisible', 'LockPersonality=yes', 'RemoveIPC=yes'],
   ...['RestrictNamespaces=yes', 'RestrictRealtime=yes', 'RestrictSUIDSGID=yes'],
   'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
-  // What newer versions of Node try, and do without, fails: it doesn't end them.
+  // A forbidden call fails instead of killing Node, which probes for some calls and can do without.
   ...['SystemCallArchitectures=native', 'SystemCallErrorNumber=EPERM'],
   ...['SystemCallFilter=@system-service @pkey', 'SystemCallFilter=~@resources'],
 ]
@@ -117,7 +117,7 @@ function timerOf({ name, schedule }: Start, now: number): string {
 
 const weekdayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 
-/** What systemd can't say, such as the last day of a month, is left to owm: it is started each hour. */
+/** What systemd can't express, such as the last day of a month, becomes hourly starts; owm decides. */
 function calendarOf(schedule: Start['schedule'], now: number): string[] {
   const { cron, timezone } = schedule
   const { minutes, days, months, weekdays, anyDay, anyWeekday, isPlain } = fieldsOf(cron)

@@ -5,7 +5,7 @@ interface ScriptResult {
   line: string
 }
 
-/** Older versions said `printf "$(owm autocomplete script zsh)" >> ~/.zshrc`, and some profiles `eval` it. */
+/** For profiles of older versions: `printf "$(owm autocomplete script zsh)" >> ~/.zshrc`, or an `eval` of it. */
 export default class AutocompleteScript extends OwmCommand<ScriptResult> {
   static override summary = 'Print the line for a profile that switches completion on.'
   static override hidden = true

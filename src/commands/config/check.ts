@@ -21,7 +21,7 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
 
   protected async work(): Promise<Done<CheckResult>> {
     const { flags } = await this.parse(ConfigCheck)
-    // A file that can't be read is reported by the check itself.
+    // The check itself reports a file that can't be read.
     const pipelines = await this.pipelines(flags).catch(() => [undefined])
     const configure = (pipeline: string | undefined, without: readonly string[]) =>
       this.configure({ ...flags, pipeline, without })

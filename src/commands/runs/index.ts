@@ -37,10 +37,10 @@ export default class Runs extends OwmCommand<RunsResult> {
 
   protected async work(): Promise<Done<RunsResult>> {
     const { flags } = await this.parse(Runs)
-    // Wrong settings of source and sink hide no run.
+    // Mistakes in source and sink hide no run.
     const load = (pipeline: string | undefined, only: string[] | undefined) =>
       this.configureSink({ ...flags, pipeline, only })
-    // A schedule that is wrong hides no run.
+    // Nor does a mistake in the schedule.
     const configure = (pipeline: string | undefined) =>
       flags['all-shards']
         ? load(pipeline, undefined)

@@ -22,7 +22,7 @@ export default class RunsShow extends OwmCommand<ShowResult> {
   protected async work(): Promise<Done<ShowResult>> {
     const { flags, args } = await this.parse(RunsShow)
     const load = (pipeline: string | undefined, only: string[]) => this.configureSink({ ...flags, pipeline, only })
-    // A schedule that is wrong hides no run.
+    // A mistake in the schedule hides no run.
     const configure = (pipeline: string | undefined) =>
       load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox']))
     return showRuns(args.run, await this.pipelines(flags), configure, this.surroundings)

@@ -1,4 +1,4 @@
-/** What the answers to `owm init` mean. Secrets in them become the names of variables. */
+/** Turns the answers to `owm init` into sections. Secrets in them are replaced by variables. */
 import { homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,11 +8,11 @@ import { cronOf } from '../../../schedule/every.js'
 import { mistakeIn } from '../../../schedule/timetable.js'
 import type { Section } from './starter.js'
 
-/** A section, for the file, and as it is when its variables are set. */
+/** A section as it is written to the file, and with its variables replaced. */
 export interface Meant {
   readonly written: Section
   readonly real: Section
-  /** Names of variables, each with its value: a secret. */
+  /** The secrets, by the names of their variables. */
   readonly variables: ReadonlyMap<string, string>
 }
 
@@ -24,23 +24,23 @@ export const plainly = (section: Section): Meant => ({
   variables: new Map(),
 })
 
-/** In a configuration `${NAME}` would be a variable. */
+/** Escapes `${`, which would begin a variable. */
 export const escaped = (text: string): string => text.replaceAll('${', () => '$${')
 
-/** A path as it was typed, dropped on the terminal, or quoted out of habit. */
+/** A path that was typed, dropped on the terminal, or quoted out of habit. */
 function pathOf(answer: string): string {
   const text = answer.replace(/^(['"])(.*)\1$/, '$2')
   if (text.startsWith('file://') && URL.canParse(text)) return fileURLToPath(text)
   return /^~(?=\/|$)/.test(text) ? join(homedir(), text.slice(1)) : text
 }
 
-/** As the configuration in `folder` names it: relative to it where it lies below. */
+/** A path as written in the configuration in `folder`: relative if it lies below. */
 function inFolder(path: string, folder: string): string {
-  const way = relative(folder, resolve(folder, path))
-  return way === '' || way.startsWith('..') ? resolve(folder, path) : `./${way}`
+  const below = relative(folder, resolve(folder, path))
+  return below === '' || below.startsWith('..') ? resolve(folder, path) : `./${below}`
 }
 
-/** A file with the list, the URL of an API, or a database, whose table isn't known yet. Throws UsageError. */
+/** The list: a file, the URL of an API, or a database without its table yet. Throws UsageError. */
 export function listIn(answer: string, folder: string): Meant {
   if (/^https?:\/\//i.test(answer)) return ofApi(answer)
   if (/^(postgres(ql)?|mysql|mariadb):\/\//i.test(answer)) return ofServer('sql', answer, 'LIST')
@@ -54,7 +54,7 @@ export function listIn(answer: string, folder: string): Meant {
 }
 
 function ofApi(answer: string): Meant {
-  const { bare, username, password } = apart(answer)
+  const { bare, username, password } = splitUrl(answer)
   const { url, variables } = withoutTokens(bare, 'LIST')
   const isOpen = username === '' && password === ''
   if (!isOpen) variables.set('LIST_PASSWORD', password)
@@ -66,7 +66,7 @@ function ofApi(answer: string): Meant {
   }
 }
 
-/** A URL as the file gets it: the values of secrets in its query are variables. */
+/** Replaces secrets in a URL's query by variables. */
 function withoutTokens(text: string, prefix: string): { url: string; variables: Map<string, string> } {
   const variables = new Map<string, string>()
   const url = escaped(text).replaceAll(
@@ -81,7 +81,7 @@ function withoutTokens(text: string, prefix: string): { url: string; variables: 
   return { url, variables }
 }
 
-/** Where the tasks go. Throws UsageError. */
+/** The sink. Throws UsageError. */
 export function sinkIn(answer: string, folder: string): Meant {
   if (/^rediss?:\/\//i.test(answer)) return ofServer('redis-stream', answer, 'REDIS')
   if (/^postgres(ql)?:\/\//i.test(answer)) return ofServer('postgres', answer, 'POSTGRES')
@@ -95,9 +95,9 @@ export function sinkIn(answer: string, folder: string): Meant {
   })
 }
 
-/** The password is an option of its own: there it isn't percent-encoded. */
+/** Moves the password into an option of its own, where it isn't percent-encoded. */
 function ofServer(use: string, answer: string, prefix: string): Meant {
-  const { bare, username, password } = apart(answer)
+  const { bare, username, password } = splitUrl(answer)
   const { url, variables } = withoutTokens(password === '' ? answer : bare, prefix)
   const real = { use, url: answer }
   if (password === '') return { written: { use, url }, real, variables }
@@ -114,15 +114,15 @@ function ofServer(use: string, answer: string, prefix: string): Meant {
   return { written, real, variables }
 }
 
-/** A URL without user and password, and these, decoded. What is no URL stays: a check says so. */
-function apart(text: string): { bare: string; username: string; password: string } {
+/** A URL without user and password, and these, decoded. What is no URL is kept: trying it reports the mistake. */
+function splitUrl(text: string): { bare: string; username: string; password: string } {
   if (!URL.canParse(text)) return { bare: text, username: '', password: '' }
   const { username, password } = new URL(text)
   const bare = text.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1')
   return { bare, username: percentDecoded(username), password: percentDecoded(password) }
 }
 
-/** A cron expression; null where there is to be no schedule. Throws UsageError. */
+/** A cron expression; null for no schedule. Throws UsageError. */
 export function scheduleIn(answer: string): string | null {
   if (/^none$/i.test(answer)) return null
   const cron = cronOf(answer) ?? answer
@@ -133,7 +133,7 @@ export function scheduleIn(answer: string): string | null {
   })
 }
 
-/** The URL of a check, whose password is a variable in the file: as it stands in a URL. Throws UsageError. */
+/** The URL to ping. Its password becomes a variable, percent-encoded as in the URL. Throws UsageError. */
 export function pingIn(answer: string): Pick<Meant, 'variables'> & { written: string } {
   if (!/^https?:\/\//i.test(answer) || !URL.canParse(answer))
     throw new UsageError('--ping: the URL of a check is expected.', { hint: 'Such as https://hc-ping.com/your-id' })

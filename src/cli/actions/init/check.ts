@@ -1,4 +1,4 @@
-/** Each answer to `owm init` is tried at once: the list is read, the sink is asked. */
+/** Tries each answer to `owm init` at once: reads the list, asks the sink. */
 import { resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import { exitCodes, isOwmError } from '../../../errors/index.js'
@@ -11,10 +11,10 @@ import { type ChosenSource, type Surroundings, sinkOf, sourceOf } from '../../co
 import { count, harmless, plural } from '../../format.js'
 import type { Section } from './starter.js'
 
-/** Milliseconds after which a list that goes on is known well enough. */
+/** Stop reading the list after this long, in milliseconds: enough is known for a preview. */
 const longestReading = 20_000
 
-/** What `owm init --json` says of the list; null where it wasn't read to its end. */
+/** What `owm init --json` says of the list. `isWhole`: whether it was read to its end. */
 export interface ListCounts {
   read: number
   rejected: number
@@ -28,21 +28,21 @@ interface CheckedList {
   said: string
 }
 
-/** A configuration with this section alone: no file is read, no variable of the environment. */
+/** A configuration of this section alone, without a file or the environment. */
 async function loadedWith(name: 'source' | 'sink', section: Section, flag: string, folder: string): Promise<Loaded> {
   const [{ loadConfig }, { Secrets }] = await Promise.all([
     import('../../../config/load.js'),
     import('../../../config/redact.js'),
   ])
-  // Somebody waits for the answer: one attempt.
+  // Interactive: one attempt, no retries.
   const set = [`${name}=${JSON.stringify(section)}`, 'retry.attempts=1']
-  // With secrets of its own: to a sink all of its URL is one, and what was answered is shown again.
+  // Its own secrets: a sink's whole URL counts as one, but the answer must be shown again.
   const loaded = await loadConfig({ set, withoutFile: true }, {}, folder, new Secrets())
   loaded.origins.note([name], { from: 'flag', name: flag })
   return loaded
 }
 
-/** The tables of the database that a section for `sql` names. Throws OwmError; TransientError where it is down. */
+/** The tables of the database in a section for `sql`. Throws OwmError; TransientError if it is down. */
 export async function tablesOf(section: Section, folder: string, { signal }: Surroundings): Promise<Database> {
   const [{ pluginOptions }, { catalogueOf, options }] = await Promise.all([
     import('../../../config/section.js'),
@@ -52,20 +52,19 @@ export async function tablesOf(section: Section, folder: string, { signal }: Sur
   return catalogueOf(await pluginOptions(loaded, 'source', options), loaded.baseDir, signal)
 }
 
-/** What a database has. */
 export type Database = Awaited<ReturnType<Awaited<ReturnType<typeof sqlCatalogue>>['catalogueOf']>>
 
-/** Reads the list. Throws OwmError; TransientError where it can't be had now. */
+/** Reads the list. Throws OwmError; TransientError if it can't be read now. */
 export async function checkList(section: Section, folder: string, around: Surroundings): Promise<CheckedList> {
   const loaded = await loadedWith('source', section, '--list', folder)
   const source = await sourceOf(loaded, around, () => undefined)
-  const late = AbortSignal.timeout(longestReading)
-  const found = await readAll(source, loaded, AbortSignal.any([around.signal, late]), around)
+  const timeout = AbortSignal.timeout(longestReading)
+  const preview = await readAll(source, loaded, AbortSignal.any([around.signal, timeout]), around)
   around.signal.throwIfAborted()
-  if (found.error) throw found.error
-  const { read, rejected, duplicates } = found
-  const counts = { read, rejected, duplicates, isWhole: !late.aborted }
-  return { counts, said: wordsOf(counts, found) }
+  if (preview.error) throw preview.error
+  const { read, rejected, duplicates } = preview
+  const counts = { read, rejected, duplicates, isWhole: !timeout.aborted }
+  return { counts, said: countsInWords(counts, preview) }
 }
 
 async function readAll(source: ChosenSource, loaded: Loaded, signal: AbortSignal, { now }: Surroundings) {
@@ -78,7 +77,7 @@ async function readAll(source: ChosenSource, loaded: Loaded, signal: AbortSignal
 }
 
 /** `1,234 locations, 3 rejected: latitude 91 is out of range (line 5)` */
-function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects }: DryRun): string {
+function countsInWords({ read, rejected, duplicates, isWhole }: ListCounts, { rejects }: DryRun): string {
   const [first] = rejects.commonest()
   const more = rejects.commonest().length > 1 ? 'most of them: ' : ''
   return compact(
@@ -91,12 +90,12 @@ function wordsOf({ read, rejected, duplicates, isWhole }: ListCounts, { rejects 
 interface CheckedSink {
   /** In words. */
   said: string
-  /** Whether another outbox delivers there, too. */
+  /** Whether another outbox delivers to the same place. */
   isShared: boolean
 }
 
 /**
- * Asks the sink. Throws OwmError; TransientError where it can't be reached now.
+ * Asks the sink. Throws OwmError; TransientError if it can't be reached now.
  * @param outbox the file that the outbox of this configuration is, or will be
  */
 export async function checkSink(
@@ -121,7 +120,7 @@ export async function checkSink(
   }
 }
 
-/** By the finding of `owm doctor` that says so. */
+/** By the sink's findings for `owm doctor`. */
 async function hasOtherOutbox({ open }: SinkDeps, outbox: string, { now }: Surroundings): Promise<boolean> {
   const { healthOf } = await import('../../../outbox/inspect/health.js')
   const health = await healthOf(outbox).catch(() => undefined)
@@ -134,5 +133,6 @@ async function hasOtherOutbox({ open }: SinkDeps, outbox: string, { now }: Surro
   }
 }
 
-/** Whether what was thrown may be right another time: a server is down. */
-export const passes = (thrown: unknown): boolean => isOwmError(thrown) && thrown.exitCode === exitCodes.notDelivered
+/** Whether it may pass by itself, such as a server that is down. */
+export const isTransient = (thrown: unknown): boolean =>
+  isOwmError(thrown) && thrown.exitCode === exitCodes.notDelivered

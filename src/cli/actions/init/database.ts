@@ -1,4 +1,4 @@
-/** A list in a database: which table it is in, and the query that gives its columns owm's names. */
+/** A list in a database: its table, and the query that gives the columns owm's names. */
 import { UsageError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
 import { plural } from '../../format.js'
@@ -13,7 +13,7 @@ export const isDatabase = ({ real }: Meant): boolean => real['use'] === 'sql'
 
 const isWhole = ({ proposal: { lacks, key } }: Table): boolean => lacks.length === 0 && key.length > 0
 
-/** The tables that have all that a place needs, else all of them, in words. */
+/** In words: the tables that have all that a place needs, else all tables. */
 function tablesIn({ tables }: Database): string {
   const whole = tables.filter(isWhole)
   const names = (whole.length > 0 ? whole : tables).slice(0, 20).map(({ name }) => name)
@@ -24,7 +24,7 @@ function tablesIn({ tables }: Database): string {
 export const databaseInWords = (database: Database): string =>
   `${database.title}: ${plural(database.tables.length, 'table')} that can be read. ${tablesIn(database)}`
 
-/** The list is in a database, and nobody says in which table. */
+/** The error for a database without --table. */
 export const whichTable = (database: Database | undefined): UsageError =>
   new UsageError('The list is in a database: --table says in which table.', {
     hint: `Add --table NAME, or a SELECT.${database ? ` ${tablesIn(database)}` : ''}`,
@@ -32,20 +32,20 @@ export const whichTable = (database: Database | undefined): UsageError =>
 
 /**
  * @param list the database, without a table
- * @param read reads the list, and says what there is
+ * @param read reads the list, and says what it has
  */
 export function aboutTable(
   list: Meant,
   database: Database | undefined,
   read: (section: Section) => Promise<string>,
 ): Question<Meant> {
-  const found = database?.tables.find(isWhole)?.name
+  const suggested = database?.tables.find(isWhole)?.name
   return {
     text: '   In which table is it? A SELECT will do, too.',
-    ...(found === undefined ? { fallback: 'a name', blank: '' } : { fallback: found }),
+    ...(suggested === undefined ? { fallback: 'a name', blank: '' } : { fallback: suggested }),
     understand(answer) {
       if (answer === '') throw whichTable(database)
-      // Of a query, too, the rows need a key; that of most is called so.
+      // The rows of a query need a key, too: `id` is the usual name.
       if (/^\(?\s*(select|with)\b/i.test(answer)) return withMore(list, { query: answer, key: 'id' })
       if (!database) return withMore(list, { table: answer, key: 'id' })
       return withMore(list, queryFor(tableIn(database, answer), database))
@@ -75,7 +75,7 @@ function tableIn(database: Database, answer: string): Table {
   })
 }
 
-/** Throws UsageError where the table lacks something. */
+/** Throws UsageError if the table lacks a column. */
 function queryFor({ name, columns, proposal: { query, key, lacks } }: Table, { title }: Database): Section {
   const where = `The table ${name} of ${title}`
   const names = columns.map((column) => column.name)

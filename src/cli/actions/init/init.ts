@@ -1,4 +1,4 @@
-/** `owm init`: a configuration to begin with. */
+/** `owm init`: writes a first configuration. */
 import { hash } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -10,7 +10,7 @@ import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
 import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
-import { checkList, checkSink, type Database, type ListCounts, passes, tablesOf } from './check.js'
+import { checkList, checkSink, type Database, isTransient, type ListCounts, tablesOf } from './check.js'
 import { aboutTable, databaseInWords, isDatabase, whichTable } from './database.js'
 import type { Question } from './questions.js'
 import { type Section, settingsIn, starterWith } from './starter.js'
@@ -22,15 +22,15 @@ export interface InitResult {
   path: string
   /** The JSON Schema that the starter refers to. */
   schema: string
-  /** Of the list that was named. */
+  /** Of the list that was given. */
   list?: ListCounts
-  /** Names of the variables that must be set, each for a secret that isn't written into the file. */
+  /** Variables to set, each for a secret that isn't written to the file. */
   variables?: string[]
 }
 
 export const catchUps = ['latest', 'all'] as const
 
-/** Answers that flags give. Nobody is asked how to catch up: the default suits nearly all, and is in the file. */
+/** Answers from flags. There is no question for --catch-up: its default suits nearly everyone, and is in the file. */
 interface Given {
   list?: string | undefined
   table?: string | undefined
@@ -40,22 +40,22 @@ interface Given {
   ping?: string | undefined
 }
 
-/** What was answered: undefined leaves the starter as it is. */
+/** The answers; undefined leaves the starter's own. */
 interface Answers {
   list: Meant | undefined
   to: Meant | undefined
   every: string | null | undefined
-  /** Whether another outbox delivers to the sink, too. */
+  /** Whether another outbox delivers to the same sink. */
   isShared: boolean
 }
 
-/** After Ctrl-C, and Ctrl-D. */
+/** The hint after Ctrl-C or Ctrl-D. */
 export const startAgain =
   'Nothing was written: `owm init` asks all of its questions again, or takes the answers as flags.'
 
 /**
  * @param root where owm is installed
- * @param asks whether somebody sits at the terminal, who is asked what no flag answers
+ * @param asks whether to prompt for what no flag gives
  */
 export async function init(
   result: InitResult,
@@ -87,10 +87,10 @@ export async function init(
   })
   await write(result, text, ping !== undefined)
   const isAnswered = asks || Object.values(given).some((answer) => answer !== undefined)
-  return { result, summary: isAnswered ? shown(result, text, answers, ping) : begun(result) }
+  return { result, summary: isAnswered ? settingsInWords(result, text, answers, ping) : starterInWords(result) }
 }
 
-/** In the order of the questions; each is tried, and the first one that is wrong ends it, unless somebody is asked. */
+/** Tries each answer, in order. A wrong one from a flag ends the command; at a terminal the question is repeated. */
 async function answersTo(
   given: Given,
   asks: boolean,
@@ -104,7 +104,7 @@ async function answersTo(
     if (flag === undefined) return terminal?.ask(question)
     const meant = question.understand(flag)
     const said = await question.tryOut(meant).catch((thrown: unknown) => {
-      if (passes(thrown)) return `${toError(thrown).message} It is written all the same.`
+      if (isTransient(thrown)) return `${toError(thrown).message} It is written all the same.`
       around.note('Nothing is written. To write a file all the same, and edit it then, leave the flag out.')
       throw thrown
     })
@@ -112,29 +112,29 @@ async function answersTo(
     return meant
   }
   try {
-    const found: Found = {}
+    const discovered: Discovered = {}
     const read = async (section: Section): Promise<string> => {
       const { counts, said } = await checkList(section, folder, around)
       result.list = counts
       return said
     }
-    const place = await answerTo(given.list, await aboutList(folder, read, found, around))
+    const place = await answerTo(given.list, await aboutList(folder, read, discovered, around))
     const isTable = place !== undefined && isDatabase(place)
     if (!isTable && given.table !== undefined) throw noDatabase()
-    const list = isTable ? await answerTo(given.table, aboutTable(place, found.database, read)) : place
-    if (isTable && !list) throw whichTable(found.database)
-    const to = await answerTo(given.to, aboutSink(folder, outbox, found, around))
+    const list = isTable ? await answerTo(given.table, aboutTable(place, discovered.database, read)) : place
+    if (isTable && !list) throw whichTable(discovered.database)
+    const to = await answerTo(given.to, aboutSink(folder, outbox, discovered, around))
     const every = await answerTo(given.every, aboutTimes)
-    return { list, to, every, isShared: found.isShared ?? false }
+    return { list, to, every, isShared: discovered.isShared ?? false }
   } finally {
     terminal?.close()
   }
 }
 
-/** What the answers have led to. */
-interface Found {
+/** Learned from trying the answers. */
+interface Discovered {
   database?: Database
-  /** Whether another outbox delivers to the sink, too. */
+  /** Whether another outbox delivers to the same sink. */
   isShared?: boolean
 }
 
@@ -151,7 +151,7 @@ const noDatabase = (): UsageError =>
 async function aboutList(
   folder: string,
   read: (section: Section) => Promise<string>,
-  found: Found,
+  discovered: Discovered,
   around: Surroundings,
 ): Promise<Question<Meant | undefined>> {
   const [only, ...others] = (await readdir(folder)).filter(
@@ -166,19 +166,19 @@ async function aboutList(
     async tryOut(meant) {
       if (!meant) return undefined
       if (!isDatabase(meant)) return read(meant.real)
-      found.database = await tablesOf(meant.real, folder, around)
-      return databaseInWords(found.database)
+      discovered.database = await tablesOf(meant.real, folder, around)
+      return databaseInWords(discovered.database)
     },
   }
 }
 
-const aboutSink = (folder: string, outbox: string, found: Found, around: Surroundings): Question<Meant> => ({
+const aboutSink = (folder: string, outbox: string, discovered: Discovered, around: Surroundings): Question<Meant> => ({
   text: '2. Where shall the tasks go: redis://…, postgres://…, or jsonl for a file?',
   fallback: around.env['OWM_REDIS_URL'] || around.env['REDIS_URL'] || 'redis://127.0.0.1:6379',
   understand: (answer) => sinkIn(answer, folder),
   async tryOut({ real }) {
     const { said, isShared } = await checkSink(real, folder, outbox, around)
-    found.isShared = isShared
+    discovered.isShared = isShared
     return said
   },
 })
@@ -196,31 +196,31 @@ const alreadyThere = (path: string, cause?: Error): ConfigurationError =>
     cause,
   })
 
-/** @param isPrivate whether others mustn't read it */
+/** @param isPrivate whether other users mustn't read the file */
 async function write({ path, schema }: InitResult, text: string, isPrivate: boolean): Promise<void> {
   const { configSchema } = await import('../../../config/json-schema.js')
   const schemaText = `${JSON.stringify(await configSchema(), null, 2)}\n`
   try {
     await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 })
-    // An older one is overwritten: nobody edits it.
+    // The schema is generated: an older one is overwritten.
     await writeFile(schema, schemaText)
   } catch (thrown) {
     const cause = toError(thrown)
     if (codeOf(cause) === 'EEXIST') throw alreadyThere(path, cause)
-    await rm(path, { force: true }) // a part of it would be in the way of the next try
+    await rm(path, { force: true }) // a partial file would block the next try
     const what = `${path} can't be written: ${cause.message}.`
     if (isOfDisk(cause)) throw new OutboxError(what, { hint: 'Make room there, and run again.', cause })
     throw new ConfigurationError(what, { hint: 'Start owm init in a folder that you may write to.', cause })
   }
 }
 
-const begun = ({ path, schema }: InitResult): string[] => [
+const starterInWords = ({ path, schema }: InitResult): string[] => [
   `Wrote ${path}, and ${schema}, with which editors complete it.`,
   'Edit the first, then try `owm produce --dry-run`; `owm init --print crontab` prints what starts it each hour.',
 ]
 
 /** The settings in the file, and what to do next. */
-function shown(
+function settingsInWords(
   result: InitResult,
   text: string,
   { list, to, every }: Answers,
@@ -241,7 +241,7 @@ function shown(
 
 /**
  * In the user's folder for state (XDG Base Directory Specification), in a folder of this configuration's own; beside
- * the configuration for a user who has no home, as in many containers.
+ * the configuration for a user without a home, as in many containers.
  */
 async function outboxFor(folder: string, { env, trustFolder, note }: Surroundings): Promise<string> {
   const { XDG_STATE_HOME = '' } = env
@@ -261,7 +261,7 @@ const isDone = (work: Promise<void>): Promise<boolean> =>
     () => false,
   )
 
-/** No other folder's: its name and a hash of its path. */
+/** Unique to the folder: its name and a hash of its path. */
 const ownName = (folder: string): string =>
   `${basename(folder).slice(0, 100)}-${hash('sha1', folder, 'hex').slice(0, 8)}`
 

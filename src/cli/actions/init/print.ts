@@ -1,4 +1,4 @@
-/** `owm init --print`: what cron, systemd or Kubernetes needs to start owm for the configuration that is here. */
+/** `owm init --print`: what cron, systemd or Kubernetes needs to start owm with this folder's configuration. */
 import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
@@ -14,11 +14,11 @@ export const schedulers = ['crontab', 'systemd', 'kubernetes'] as const
 /** What `owm init --print SCHEDULER --json` prints. */
 export interface PrintResult {
   scheduler: (typeof schedulers)[number]
-  /** The files to install, with their names. */
+  /** The files to install. */
   files: Part[]
 }
 
-/** @param pipelines all that are meant */
+/** @param pipelines the chosen ones */
 export async function print(
   result: PrintResult,
   pipelines: readonly Loaded[],
@@ -78,10 +78,10 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
   return { ...start, variables: [...new Set(start.variables)] }
 }
 
-/** Variables that say what a key of the configuration says, too. */
+/** Variables that override a key of the configuration. */
 const overriding = ['OWM_SOURCE', 'OWM_SINK', 'OWM_OUTBOX', 'OWM_REDIS_URL']
 
-/** The flags of this call, so that a start means the same configuration. */
+/** The flags of this call, so that a start uses the same configuration. */
 function flagsOf({ pipeline, settings }: Loaded, flags: BaseFlags): string[] {
   const { source, sink, outbox, set = [] } = flags
   return compact(
@@ -105,7 +105,7 @@ function mustBeOneLine(text: string, { secrets }: Loaded): void {
     })
 }
 
-/** Folders that are written to, by their names in the configuration where these depend on the environment. */
+/** Folders that owm writes to; as written in the configuration if they depend on the environment. */
 function writesOf(loaded: Loaded): Pick<Start, 'writes' | 'otherFiles'> {
   const { settings, origins, baseDir } = loaded
   const { outbox, sink, metrics } = settings
@@ -124,16 +124,16 @@ function writesOf(loaded: Loaded): Pick<Start, 'writes' | 'otherFiles'> {
 
 /** systemd's credentials by their names, and the other files with secrets by their paths. */
 function filesOf(paths: Iterable<string>): Pick<Start, 'credentials' | 'secretFiles'> {
-  const found = { credentials: [] as string[], secretFiles: [] as string[] }
+  const files = { credentials: [] as string[], secretFiles: [] as string[] }
   for (const path of paths) {
     const [, name] = /^\$\{?CREDENTIALS_DIRECTORY\}?\/([\w.-]+)$/.exec(path) ?? []
-    if (name === undefined) found.secretFiles.push(path)
-    else found.credentials.push(name)
+    if (name === undefined) files.secretFiles.push(path)
+    else files.credentials.push(name)
   }
-  return found
+  return files
 }
 
-/** By number where the system knows no name. */
+/** The user's name, or number if it has none. */
 function user(): string {
   try {
     return userInfo().username

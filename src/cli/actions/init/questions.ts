@@ -1,4 +1,4 @@
-/** The three questions of `owm init`, to whoever sits at the terminal. */
+/** Asks the questions of `owm init` at the terminal. */
 import { createInterface, type Interface } from 'node:readline/promises'
 import { secretsInUrl } from '../../../config/redact.js'
 import { InterruptedError, inOneText, isOwmError, UsageError } from '../../../errors/index.js'
@@ -7,13 +7,13 @@ import { secrets } from '../../output.js'
 
 export interface Question<Meant> {
   readonly text: string
-  /** What a blank answer means, as it is shown. */
+  /** The default, as it is shown. */
   readonly fallback: string
-  /** What a blank answer is, where it isn't what is shown. */
+  /** The default's value, if it isn't what is shown. */
   readonly blank?: string
-  /** Throws UsageError where the answer makes no sense. */
+  /** Throws UsageError if the answer makes no sense. */
   understand(answer: string): Meant
-  /** Says what was found. Throws OwmError where it can't be used, or not now. */
+  /** Tries the answer, and describes the outcome. Throws OwmError if it can't be used, or not now. */
   tryOut(meant: Meant): Promise<string | undefined>
 }
 
@@ -22,11 +22,11 @@ export class Questions {
   readonly #signal: AbortSignal
   readonly #closed: Promise<never>
 
-  /** @param startAgain what to do where the answers end too soon */
+  /** @param startAgain the hint if the input ends too soon */
   constructor(signal: AbortSignal, startAgain: string) {
     this.#signal = signal
     this.#terminal = createInterface({ input: process.stdin, output: process.stdout })
-    // In raw mode the terminal sends no signal by itself; the command listens for it, and ends the reading of a list.
+    // In raw mode Ctrl-C sends no signal. The command listens for one, to stop reading a list.
     this.#terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
     this.#closed = new Promise((_, reject) =>
       this.#terminal.once('close', () => reject(new InterruptedError('SIGINT', startAgain))),
@@ -34,15 +34,16 @@ export class Questions {
     this.#closed.catch(() => undefined)
   }
 
-  /** Asks until the answer is right. Throws InterruptedError and AbortError. */
+  /** Asks until the answer can be used. Throws InterruptedError and AbortError. */
   async ask<Meant>(question: Question<Meant>): Promise<Meant> {
-    // An answer that makes sense is taken when it is given once more: the list may need `fields:`, the server be down.
+    // A well-formed answer that failed its check is accepted if it is repeated: the list may need `fields:`, or the
+    // server be down.
     let untried: string | undefined
     for (;;) {
       const shown = secrets.redact(untried ?? question.fallback)
       const asked = this.#terminal.question(`${question.text} [${harmless(shown)}] `, { signal: this.#signal })
-      const given = (await Promise.race([asked, this.#closed])).trim()
-      const answer = given || (untried ?? question.blank ?? question.fallback)
+      const input = (await Promise.race([asked, this.#closed])).trim()
+      const answer = input || (untried ?? question.blank ?? question.fallback)
       secrets.add(...secretsInUrl(answer))
       try {
         const meant = question.understand(answer)

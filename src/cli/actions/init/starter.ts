@@ -1,10 +1,10 @@
-/** The text of a new configuration: the commented starter, with what was answered put in. Pure. */
+/** The text of a new configuration: the commented starter, with the answers put in. Pure. */
 import { count } from '../../format.js'
 
 /** A section: its keys in order, with text, a list, or one level of text below. */
 export type Section = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>
 
-/** What is put in; where a part is undefined, the starter's own stays. */
+/** The parts to put in; an undefined one leaves the starter's own. */
 interface Parts {
   readonly outbox: string
   readonly source?: Section | undefined
@@ -13,19 +13,19 @@ interface Parts {
   readonly cron?: string | null | undefined
   readonly catchUp?: string | undefined
   readonly ping?: string | undefined
-  /** Tasks that the list was found to bring in one slot. */
+  /** Tasks that the list brings in one slot. */
   readonly tasks?: number | undefined
-  /** What keeps the task ids apart from those of another outbox that delivers there, too. */
+  /** Keeps the task ids distinct from those of another outbox that delivers to the same sink. */
   readonly namespace?: string | undefined
 }
 
-/** Slots that stream and history hold at least. */
+/** How many slots the stream and the history hold at least. */
 const slotsHeld = 4
 
 /** The default of sink.maxLength and outbox.keepTasks. */
 const usualBound = 100_000
 
-/** A bound for stream and history, in tasks, rounded up to two digits; undefined where the default will do. */
+/** A bound for stream and history, in tasks, rounded up to two digits; undefined if the default suffices. */
 export function boundFor(tasks: number): number | undefined {
   const least = slotsHeld * tasks
   if (least <= usualBound) return undefined
@@ -49,7 +49,7 @@ export function starterWith(starter: string, parts: Parts): string {
     [/^ {2}maxLength: .*\n/m, bound === undefined ? undefined : streamBound(bound, slots)],
     [/^(?=# Which times)/m, namespace && ofItsOwn(namespace)],
     [/^source:\n(?: .*\n)+/m, source && `source:\n${linesOf(source)}`],
-    // What this sink has besides stays as it is.
+    // The starter's other keys of this sink stay.
     [/^ {2}url: redis:.*\n/m, sink?.['use'] === 'redis-stream' ? linesOf(withoutUse(sink)) : undefined],
     [/^sink:\n(?: .*\n)+(?:#.*\n)*/m, sink && sink['use'] !== 'redis-stream' ? `sink:\n${linesOf(sink)}` : undefined],
     [/^ {2}cron: "0 \* \* \* \*"/m, cron ? `  cron: ${JSON.stringify(cron)}` : undefined],
@@ -84,13 +84,13 @@ const linesOf = (section: Section): string =>
     })
     .join('')
 
-/** In quotes, but for what YAML reads as this very text; a query has quotes of its own. */
+/** Quoted unless YAML reads the bare text as this very string; single quotes for a query with double quotes. */
 function scalar(text: string): string {
   if (/^(?!(?:true|false|null|\.inf|\.nan)$)[./a-z][\w./:@${}?=&%~+-]*[\w}/]$/i.test(text)) return text
   return text.includes('"') && !/['\p{Cc}]/u.test(text) ? `'${text}'` : JSON.stringify(text)
 }
 
-/** What of a configuration's text isn't comment: its settings. */
+/** The lines of a configuration without comments. */
 export const settingsIn = (text: string): string[] =>
   text
     .split('\n')
