@@ -38,3 +38,16 @@ test('one that says that it is done has ended', async () => {
     1,
   )
 })
+
+const gives = (locations: string): string => `
+  const one = { id: '1' }
+  export default { async *read() { yield { locations: ${locations}, resume: '1', position: () => 'a place' } } }`
+
+test('a source that fills one object for all locations of a batch broke its contract', async () => {
+  const rule = 'the 3 locations of a batch are one and the same object'
+  await expect(countOf(gives('[one, one, one]'))).rejects.toThrow(`The source hand broke its contract: ${rule}.`)
+})
+
+test.each(['[one]', '[one, { ...one }]', '[one, one, { ...one }]'])('one that gives %s may', async (locations) => {
+  expect(await countOf(gives(locations))).toBeGreaterThan(0)
+})

@@ -167,3 +167,23 @@ export function optionChecks({ plugin, options }: { plugin: { options: ZodType }
     },
   ]
 }
+
+/** What a plugin declares of its examination, and what it finds then. */
+export function doctorCheck(
+  { checks = {} }: Pick<SourcePlugin | SinkPlugin, 'checks'>,
+  opened: (use: (plugin: Source | Sink) => Promise<void>) => Promise<void>,
+): Check {
+  return {
+    name: 'if it can be examined: finds only what its checks declare, in words',
+    run: () =>
+      opened(async (plugin) => {
+        for (const [code, { exitCode }] of Object.entries(checks))
+          assert.ok([0, 74, 75, 78].includes(exitCode), `the exitCode of ${code} is ${exitCode}: 0, 74, 75 or 78?`)
+        const patient = { outboxId: undefined, pending: 0, now: Date.now }
+        for (const { code, todo } of (await plugin.doctor?.(patient)) ?? []) {
+          assert.ok(Object.hasOwn(checks, code), `\`checks\` has no ${code}`)
+          assert.ok(todo !== '', `${code} says nothing of what to do`)
+        }
+      }),
+  }
+}

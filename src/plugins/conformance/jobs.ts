@@ -29,15 +29,21 @@ export function choiceOf(
   return { use, options, baseDir }
 }
 
+/** What such a process exits with. Not 0, so that a plugin is noticed that sets it at the very end. */
+const goodEnd = 93
+
 /** Runs a job in a process of its own, to its end or until it is killed. */
 export async function runJob(job: Job): Promise<Report | 'killed'> {
-  const child: ChildProcess = fork(builtFile('plugins/conformance/runner'), {
+  const child: ChildProcess = fork(builtFile('plugins/conformance/runner'), [String(goodEnd)], {
     execArgv: [],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  let said = ''
+  let [said, printed] = ['', '']
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said += text
+  })
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    printed += text
   })
   let report: Report | undefined
   child.on('message', (message: Report) => {
@@ -45,13 +51,20 @@ export async function runJob(job: Job): Promise<Report | 'killed'> {
   })
   child.send(job)
   const late = setTimeout(() => child.kill('SIGTERM'), checkSeconds * 1000)
-  const signal = await new Promise<NodeJS.Signals | null>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (_, endedBy) => resolve(endedBy))
-  })
+  const { code, signal } = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
+    (resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code, signal) => resolve({ code, signal }))
+    },
+  )
   clearTimeout(late)
+  const begins = JSON.stringify(printed.slice(0, 60))
+  assert.equal(printed, '', `it printed ${begins} to standard output, where --json prints: \`context.log\` is for that`)
   if (signal === 'SIGKILL') return 'killed'
-  if (report) return report
+  if (report) {
+    assert.equal(code, goodEnd, "it changed the process's exit code, by which owm says how a start ended")
+    return report
+  }
   throw new assert.AssertionError({ message: `the process ended without a word: ${said}` })
 }
 

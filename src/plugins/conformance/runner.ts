@@ -1,7 +1,8 @@
 /**
  * The child process of the conformance suites' crash checks: one `produce` or
  * `flush` of the real pipeline on a real outbox, ended by SIGKILL at a step where
- * that is asked for. Started by jobs.ts alone, which sends it a Job.
+ * that is asked for. Started by jobs.ts alone, which sends it a Job, and names the
+ * exit code of a process whose plugin sets none.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { toError } from '../../errors/index.js'
@@ -63,7 +64,7 @@ process.once('message', async (job: Job) => {
       process.kill(process.pid, 'SIGKILL')
   })
   const report = await run(job).catch((error: unknown) => ({ errors: [toError(error).stack ?? ''], read: 0 }))
-  process.send?.(report, () => process.exit())
+  process.send?.(report, () => process.exit(process.exitCode ?? Number(process.argv[2])))
 })
 
 async function run({ what, slot, outbox: path, source, sink, deliver, batchSize }: Job): Promise<Report> {

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ZodType } from 'zod'
-import type { Entry, Outcome, SinkPlugin } from '../../plugin.js'
+import type { Entry, Outcome } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { chainChecks } from './chain-checks.js'
 import {
   type Check,
+  doctorCheck,
   type Fault,
   optionChecks,
   type SinkUnderTest,
@@ -33,7 +34,7 @@ export function sinkChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
     abortCheck(probe),
     ...(sink.faults ?? []).map((fault) => faultCheck(fault, probe)),
     entriesCheck(probe),
-    doctorCheck(sink.plugin.checks, probe),
+    doctorCheck(sink.plugin, probe.bare),
     twoAtOnceCheck(probe),
     ...killChecks(sink, probe),
     ...chainChecks(sink, probe),
@@ -179,22 +180,6 @@ function entriesCheck(probe: Probe): Check {
         assert.equal(new Set(all.map(({ id }) => id)).size, 5, 'two entries have the same id')
         const [, second, , fourth] = all
         assert.deepEqual(await held(second?.id ?? '', fourth?.id ?? ''), all.slice(1, 4))
-      }),
-  }
-}
-
-function doctorCheck(declared: SinkPlugin['checks'] = {}, probe: Probe): Check {
-  return {
-    name: 'if it can be examined: finds only what its checks declare, in words',
-    run: () =>
-      probe.bare(async ({ doctor }) => {
-        const patient = { outboxId: undefined, pending: 0, now: Date.now }
-        for (const { code, verdict, found, todo } of (await doctor?.(patient)) ?? []) {
-          assert.ok(code in declared, `\`checks\` has no ${code}`)
-          assert.ok(['fine', 'wrong', 'unknown'].includes(verdict), `${code} is ${verdict}: fine, wrong or unknown?`)
-          assert.ok(found.length > 0, `${code} says nothing of what was found`)
-          assert.ok(todo !== '', `${code} says nothing of what to do`)
-        }
       }),
   }
 }

@@ -2,7 +2,7 @@
 import type { Attached, Outcome, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
 import { Batch } from '../../tasks/batch.js'
 import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
-import { superviseTelling } from './telling.js'
+import { superviseDoctor, superviseTelling } from './telling.js'
 
 /** Opens a sink; what, how and when it answers from then on is checked. */
 export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
@@ -123,7 +123,6 @@ function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
   const place = supervisor.look('place', () => sink.place?.bind(sink))
   const receipt = supervisor.look('receipt', () => sink.receipt?.bind(sink))
   const check = supervisor.look('check', () => sink.check?.bind(sink))
-  const doctor = supervisor.look('doctor', () => sink.doctor?.bind(sink))
   supervisor.must(
     (attach === undefined) === (place === undefined),
     `it has ${attach ? 'an `attach` without a `place`' : 'a `place` without an `attach`'}`,
@@ -137,7 +136,7 @@ function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
     ...(place && { place: (...given) => within(() => place(...given), 'did not place its fence') }),
     ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
     ...(check && { check: () => within(() => check(), 'did not end its check') }),
-    ...(doctor && { doctor: (patient) => within(() => doctor(patient), 'did not end its examination') }),
+    ...superviseDoctor(supervisor, sink),
     ...superviseTelling(supervisor, sink),
   }
 }

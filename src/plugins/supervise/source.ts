@@ -9,6 +9,7 @@ import {
   type SourcePlugin,
 } from '../../plugin.js'
 import { isObject, PluginError, Supervisor, shown, type Terms } from './supervisor.js'
+import { superviseDoctor } from './telling.js'
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
 
@@ -22,18 +23,11 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
     'Its `open` must give {read(resume), close?, total?}; write `read` as `async *read(resume) { … yield … }`.',
   )
   const total = supervisor.look('total', () => source.total)
-  const doctor = supervisor.look('doctor', () => source.doctor?.bind(source))
   return {
     // For the progress bar only: no reason to stop.
     total: typeof total === 'number' && total >= 0 ? total : undefined,
     read: (resume) => pages(supervisor, source, resume),
-    ...(doctor && {
-      doctor: (patient) =>
-        supervisor.within(
-          supervisor.ask(() => doctor(patient)),
-          'did not end its examination',
-        ),
-    }),
+    ...superviseDoctor(supervisor, source),
     close: () => supervisor.close(source),
   }
 }
@@ -96,6 +90,11 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
     `the \`locations\` of a batch were ${shown(locations)}, not a list`,
     batchShape,
   )
+  supervisor.must(
+    !isOneForAll(locations),
+    `the ${locations.length} locations of a batch are one and the same object`,
+    'Make a new object for each: what the next one writes into it, the ones before have, too.',
+  )
   supervisor.must(typeof resume === 'string', `the \`resume\` of a batch was ${shown(resume)}, not text`, batchShape)
   supervisor.must(
     typeof supervisor.look('position', () => page.position) === 'function',
@@ -112,6 +111,13 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
       return supervisor.fail(`\`position\` gave ${shown(place)}, not text`, batchShape)
     },
   }
+}
+
+/** Whether a source fills one object again and again, as some parsers do with a row: only the last one is left then. */
+function isOneForAll(locations: readonly unknown[]): boolean {
+  const [first] = locations
+  if (locations.length < 2 || !isObject(first) || isMalformed(first)) return false
+  return locations.every((location) => location === first)
 }
 
 /** A location may be anything that has keys; what couldn't be read has texts. */

@@ -1,6 +1,6 @@
-/** What a sink tells of what it holds, under supervision: a wrong answer is the sink's breach, whoever reads it. */
+/** What plugins tell of themselves, and sinks of what they hold: a wrong answer is the plugin's breach, whoever reads it. */
 import * as z from 'zod'
-import type { Sink } from '../../plugin.js'
+import type { Sink, Source } from '../../plugin.js'
 import type { Supervisor } from './supervisor.js'
 
 const count = z.int().nonnegative()
@@ -49,6 +49,23 @@ const receipt = z.looseObject({
   isGone: z.boolean().optional(),
 })
 
+const diagnosis = z.looseObject({
+  code: z.string(),
+  verdict: z.enum(['fine', 'wrong', 'unknown']),
+  found: z.string().min(1),
+  todo: z.string().optional(),
+})
+
+export function superviseDoctor(supervisor: Supervisor, plugin: Source | Sink): Pick<Source | Sink, 'doctor'> {
+  const doctor = supervisor.look('doctor', () => plugin.doctor?.bind(plugin))
+  return doctor
+    ? {
+        doctor: (patient) =>
+          answered(supervisor, 'doctor', z.array(diagnosis), () => doctor(patient), 'did not end its examination'),
+      }
+    : {}
+}
+
 type Telling = Pick<Sink, 'taskIds' | 'entries' | 'readings' | 'inspect' | 'receipts'>
 
 export function superviseTelling(supervisor: Supervisor, sink: Sink): Telling {
@@ -57,8 +74,8 @@ export function superviseTelling(supervisor: Supervisor, sink: Sink): Telling {
   const readings = supervisor.look('readings', () => sink.readings?.bind(sink))
   const inspect = supervisor.look('inspect', () => sink.inspect?.bind(sink))
   const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
-  const answer = async <T>(part: string, shape: z.ZodType, call: () => Promise<T>, what: string): Promise<T> =>
-    checked(supervisor, part, shape, await supervisor.within(supervisor.ask(call), what))
+  const answer = <T>(part: string, shape: z.ZodType, call: () => Promise<T>, what: string): Promise<T> =>
+    answered(supervisor, part, shape, call, what)
   return {
     ...(taskIds && { taskIds: () => told(supervisor, 'taskIds', z.string(), () => taskIds()) }),
     ...(entries && { entries: (...ends) => told(supervisor, 'entries', entry, () => entries(...ends)) }),
@@ -72,6 +89,16 @@ export function superviseTelling(supervisor: Supervisor, sink: Sink): Telling {
       receipts: (...of) => answer('receipts', z.array(receipt), () => receipts(...of), 'did not give its receipts'),
     }),
   }
+}
+
+async function answered<T>(
+  supervisor: Supervisor,
+  part: string,
+  shape: z.ZodType,
+  call: () => Promise<T>,
+  what: string,
+): Promise<T> {
+  return checked(supervisor, part, shape, await supervisor.within(supervisor.ask(call), what))
 }
 
 async function* told<T>(
