@@ -274,14 +274,14 @@ export abstract class OwmCommand<Result extends object> extends Command {
 
   /** Stored reasons may quote secrets that only a plugin's schema marks. A plugin that can't be loaded is skipped. */
   async #keepSecretsOfPlugins({ plugins, baseDir }: Loaded): Promise<void> {
-    const [{ loadPlugin }, { secretsIn }] = await Promise.all([
+    const [{ loadPlugin }, { optionSecrets }] = await Promise.all([
       import('../plugins/load.js'),
-      import('../config/explain.js'),
+      import('../config/section.js'),
     ])
     for (const section of plugins) {
       if (!isTree(section) || typeof section['use'] !== 'string') continue
       const plugin = await loadPlugin(section['use'], baseDir).catch(() => undefined)
-      if (plugin) secrets.add(...secretsIn(section, plugin.options))
+      if (plugin) secrets.add(...optionSecrets(section, plugin))
     }
   }
 

@@ -5,7 +5,7 @@ import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { ExactNumber } from '../tasks/json/exact.js'
 import { clipped } from '../words.js'
-import { isSecretName, Secrets, secretsInUrl } from './redact.js'
+import { isSecretName, percentDecoded, Secrets, secretsInUrl } from './redact.js'
 import { commonKeys } from './schema.js'
 import { at } from './values/origins.js'
 
@@ -165,36 +165,60 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
 /** What must not be shown of a value: what `masked` masks in it, of URLs the parts that are secret. */
 export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   const found: string[] = []
+  const seen = new Set<unknown>()
   const visit = (value: unknown, places: readonly SchemaPlace[], key: string): void => {
     const isSecret = !isFilePath(key, value) && (isSecretName(key) || places.some((place) => place.isSecret))
     if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
     else if ((typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) && isSecret)
       found.push(String(value))
-    else if (typeof value === 'object' && value !== null)
+    else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+      seen.add(value)
       for (const [name, entry] of Object.entries(value))
         visit(
           entry,
           places.flatMap((place) => place.at([name])),
           isSecret ? 'secret' : name,
         )
+    }
   }
   visit(value, type ? SchemaPlace.rootOf(type) : [], '')
   return found
+}
+
+/**
+ * The same of what a schema makes of options: a token in base64 is as good as the token. Not of its defaults, which
+ * anybody can read.
+ */
+export function secretsMade(made: unknown, given: object, type: z.ZodType): string[] {
+  if (typeof made !== 'object' || made === null) return []
+  return secretsIn(Object.fromEntries(Object.entries(made).filter(([key]) => Object.hasOwn(given, key))), type)
 }
 
 /** How to connect, in a query: an error about one of them is of no use without its value. */
 const harmless: ReadonlySet<string> = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host'])
 
 /**
- * All of it; of an address, whose host and path help to find what is wrong, the query. Nothing of one that has no more
- * than them, unless a part of its path looks like a token.
+ * All of it; of an address, whose host and path help to find what is wrong, the query, and parts of its path that look
+ * like tokens.
  */
 function secretsInText(text: string): string[] {
   if (!URL.canParse(text) || new URL(text).host === '') return [text]
   const { origin, pathname, search, searchParams, href } = new URL(text)
-  const isPlain = href === `${origin}${pathname}` && !/\/(?=[^/]*\d)[^/.]{16,}(\/|$)/.test(pathname)
+  const tokens = pathname
+    .split('/')
+    .filter(isToken)
+    .flatMap((part) => [part, percentDecoded(part)])
+  if (href === `${origin}${pathname}`) return tokens
   const isHarmless = [...searchParams.keys()].every((name) => harmless.has(name))
-  return isPlain ? [] : [text, ...(isHarmless ? [] : [search.slice(1)])]
+  return [text, ...tokens, ...(isHarmless ? [] : [search.slice(1)])]
+}
+
+/** Long, with a digit, and no words: `geonames-all-cities-1000` is the name of a list. */
+function isToken(part: string): boolean {
+  const meant = percentDecoded(part)
+  if (meant.length < 16 || meant.includes('.') || !/\d/.test(meant)) return false
+  const words = meant.split(/[-_ /]/)
+  return words.length === 1 || !words.every((word) => /^(\p{L}{1,15}\d{0,2}|\d{1,8})$/u.test(word))
 }
 
 /** Of a secret address, such as a server's with its password, the rest may be known, and helps. */

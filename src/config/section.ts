@@ -1,7 +1,8 @@
 /** The section of a source or a sink: owm's own keys, and the options of its plugin. */
 import type * as z from 'zod'
 import { ConfigurationError, errorKindOf, toError } from '../errors/index.js'
-import { explain, secretsIn } from './explain.js'
+import type { Plugin } from '../plugins/load.js'
+import { explain, secretsIn, secretsMade } from './explain.js'
 import type { Loaded } from './load.js'
 import { commonKeys, type Settings } from './schema.js'
 import { clear } from './values/variables.js'
@@ -50,7 +51,10 @@ export async function pluginOptions<S extends z.ZodType>(
     loaded.secrets,
   )
   const checked = parsed(options, own, name, loaded)
-  if (checked.success) return checked.data
+  if (checked.success) {
+    loaded.secrets.add(...secretsMade(checked.data, own, options))
+    return checked.data
+  }
   throw explain(checked.error, {
     value: own,
     type: options,
@@ -58,6 +62,17 @@ export async function pluginOptions<S extends z.ZodType>(
     placeOf: await loaded.origins.places(),
     secrets: loaded.secrets,
   })
+}
+
+/** Secrets of options that needn't be right: of a plugin that only shows what was stored. */
+export function optionSecrets(section: Readonly<Record<string, unknown>>, { kind, options }: Plugin): string[] {
+  const own = Object.entries(section).filter(([key]) => key !== 'use' && !commonKeys[kind].includes(key))
+  const given = Object.fromEntries(own)
+  try {
+    return [...secretsIn(given, options), ...secretsMade(options.safeParse(given).data, given, options)]
+  } catch {
+    return secretsIn(given, options) // a schema that throws, or wants to be waited for
+  }
 }
 
 /** A schema may throw in place of saying what is wrong, or want to be waited for. */

@@ -9,7 +9,7 @@ import { root, temporaryFolder } from '../support/cli.js'
 
 const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)
 
-/** The check that kills, for a source of seven places; `before` is done there when it is loaded, `begin` and `resume` tell from where. */
+/** The check that kills, for a source of seven places; `before` is done there as it is loaded. */
 async function killed(before: string, begin = 'Number(resume ?? 0)', resume = 'String(from + 2)'): Promise<void> {
   const module = join(await temporaryFolder(), 'mine.mjs')
   await writeFile(

@@ -1,4 +1,4 @@
-/** What plugins tell of themselves, and sinks of what they hold: a wrong answer is the plugin's breach, whoever reads it. */
+/** What plugins tell of themselves, and sinks of what they hold: a wrong answer is a breach, whoever reads it. */
 import * as z from 'zod'
 import type { Sink, Source } from '../../plugin.js'
 import type { Supervisor } from './supervisor.js'
