@@ -170,15 +170,20 @@ async function enterSlots(
     const slots = await agenda.slots(deps)
     const slot = slots.at(-1) ?? ''
     await leaveOtherShards(outbox, source, slot)
-    let found: Where = { receipts: [], isServed: false, isElsewhere: false }
+    let found: Where = { receipts: [], isServed: false, isElsewhere: false, isReceiptGone: false }
     // The last slot is this start's own.
     for (const each of slots) found = await whereIs(each, { ...options, namespace }, deps, contact)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
-    const once = agenda.once || found.isServed
+    // guard: receipt-gone
+    const again = options.again || found.isReceiptGone
+    const once = (agenda.once && !found.isReceiptGone) || found.isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
     const { isElsewhere } = found
-    const entered = await enterRun({ ...options, namespace, cadence, slot, slotGiven, from, once, isElsewhere }, deps)
+    const entered = await enterRun(
+      { ...options, again, namespace, cadence, slot, slotGiven, from, once, isElsewhere },
+      deps,
+    )
     const { run } = entered
     step('run:started')
     deps.onRun?.(run)

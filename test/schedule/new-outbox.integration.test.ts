@@ -3,6 +3,7 @@ import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
+import type { VerifyResult } from '../../src/commands/verify.js'
 import type { Receipt } from '../../src/plugin.js'
 import { owm, type Ran, root } from '../support/cli.js'
 import { redisScene, type Scene, stream } from '../support/redis-scene.js'
@@ -43,6 +44,32 @@ test('a slot whose tasks went with the stream is served again, and only that', a
   await scene.admin.xtrim(stream, 'MAXLEN', '=', 0)
   expect((await produce(scene, '11', '--outbox', './fourth.db')).json.sink.delivered).toBe(0)
 })
+
+test.each(['DEL', 'FLUSHALL'])(
+  'what a receipt told of is seen to be gone by verify and by its slot: %s',
+  async (how) => {
+    const scene = await redisScene({ count: 10, settings: { schedule } })
+    const verify = async (...args: string[]) => {
+      const env = { OWM_TEST_NOW: '2026-11-23T11:20:00Z' }
+      const { code, json } = await scene.owmJson<VerifyResult>(['verify', ...args], { node: clock, env })
+      return { code, kinds: json.slots.map(({ differences }) => differences[0]?.kind), json }
+    }
+    for (const hour of ['10', '11']) expect((await produce(scene, hour)).code).toBe(0)
+    await rm(join(scene.folder, 'outbox.db'))
+    expect((await produce(scene, '11')).json).toMatchObject({ sink: { delivered: 0 } })
+    expect(await verify('--source')).toMatchObject({ code: 0, json: { slots: [{ state: 'elsewhere' }] } })
+    await (how === 'DEL' ? scene.admin.del(stream) : scene.admin.flushall())
+    expect(await verify()).toMatchObject({ code: 75, kinds: [how === 'DEL' ? 'missing' : 'no receipt'] })
+    // Another outbox's slot, after which the sink knows by itself what is gone.
+    expect((await produce(scene, '10', '--slot', '2026-11-23T10:00:00Z', '--outbox', './other.db')).code).toBe(0)
+    expect(await verify()).toMatchObject({ code: 75, kinds: [how === 'DEL' ? 'lost' : 'no receipt'] })
+    const again = await produce(scene, '11')
+    expect(again, again.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 10 } } })
+    expect(again.stderr).not.toContain('another list')
+    expect((await produce(scene, '11')).json).toMatchObject({ sink: { delivered: 0 } })
+    expect(await verify()).toMatchObject({ code: 0, json: { slots: [{ state: 'same', delivered: 10, there: 10 }] } })
+  },
+)
 
 test('a shard goes on behind its own receipts, another number of shards behind the newest whole slot', async () => {
   const scene = await redisScene({ count: 60, settings: { schedule } })

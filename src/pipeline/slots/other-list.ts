@@ -46,7 +46,8 @@ export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList 
 }
 
 /** A run that was closed without reading its list to the end has none to compare with. */
-const hasList = ({ state, readAt }: RunRow): boolean => state !== 'missed' && (state !== 'discarded' || readAt !== null)
+const hasList = (run: RunRow): boolean =>
+  run.state !== 'missed' && (run.state !== 'discarded' || run.readAt !== null) && !isNoted(run)
 
 const ofShard = (runs: readonly RunRow[], { sourceDigest }: RunRow): RunRow[] =>
   runs.filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))

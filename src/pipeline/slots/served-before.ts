@@ -1,11 +1,12 @@
 /** Whether a slot was served before: by another outbox, in another number of shards, at another sink. */
 import { ConfigurationError } from '../../errors/index.js'
 import { shownAddress } from '../../outbox/chain/sinks.js'
+import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
-import { ownReceipt, standing } from './in-sink.js'
+import { inSink, ownReceipt, standing } from './in-sink.js'
 
 export interface Where {
   /** The sink's receipts of it, as far as they were read. */
@@ -14,6 +15,8 @@ export interface Where {
   readonly isServed: boolean
   /** Whether another sink has it. */
   readonly isElsewhere: boolean
+  /** The outbox knows by a receipt alone that it was served, and the sink no longer has that. */
+  readonly isReceiptGone: boolean
 }
 
 interface How {
@@ -30,21 +33,29 @@ export async function whereIs(
   contact: Contact,
 ): Promise<Where> {
   let isServed = false
-  const receipts = flush && !again ? await receiptsOf(slot, deps, contact) : []
+  const told = flush && !again ? await receiptsOf(slot, deps, contact) : undefined
+  const receipts = told ?? []
   // guard: served-before-noted
   if (deps.schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
   const elsewhere = await servedElsewhere(slot, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere
-  return { receipts, isServed, isElsewhere: elsewhere !== undefined }
+  const isReceiptGone = told !== undefined && (await hasLostReceipt(slot, told, deps, contact))
+  if (isReceiptGone)
+    deps.log.warn(
+      { event: 'sink-lost-tasks', slot },
+      'the receipt by which this slot was served is gone from the sink, as its tasks may be: it is read again',
+    )
+  return { receipts, isServed, isElsewhere: elsewhere !== undefined, isReceiptGone }
 }
 
 /**
- * The sink's receipts of a slot; none if this outbox has served it in this number of shards, or if the sink doesn't
- * answer: then it is read. Throws ConfigurationError if it was delivered in another number: divided differently, its
- * locations would come twice. (What this outbox stored itself, in any number, is never stored again.)
+ * The sink's receipts of a slot; none if this outbox has served it in this number of shards; undefined if the sink
+ * doesn't answer, or keeps none: then it is read. Throws ConfigurationError if it was delivered in another number:
+ * divided differently, its locations would come twice. (What this outbox stored itself, in any number, is never stored
+ * again.)
  */
-async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[]> {
+async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[] | undefined> {
   const { outbox, pipeline, source } = deps
   const [, shards] = shardOf(source.digest)
   const rows = await outbox.ledger.ofSlot(slot)
@@ -55,7 +66,7 @@ async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Pr
   const isOwn = (receipt: Receipt): boolean =>
     own.some(([shard, count]) => shard === receipt.shard && count === receipt.shards)
   const receipts = await standingReceipts(slot, deps, contact)
-  const other = receipts.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
+  const other = receipts?.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
   // guard: shards-the-same
   if (!other) return receipts
   throw new ConfigurationError(
@@ -73,13 +84,30 @@ async function standingReceipts(
   slot: string,
   { resilience }: ProduceDeps,
   contact: Contact,
-): Promise<readonly Receipt[]> {
+): Promise<readonly Receipt[] | undefined> {
   try {
     resilience.admit()
-    return standing((await contact.receiptsOf(slot)) ?? [])
+    const receipts = await contact.receiptsOf(slot)
+    return receipts && standing(receipts)
   } catch {
-    return [] // the relay reports why
+    return undefined // the relay reports why
   }
+}
+
+/**
+ * Whether this outbox took a slot for served by a receipt that isn't there any more: the sink has lost that, and the
+ * tasks with it. An outbox that has met several sinks doesn't know whose receipt it was.
+ */
+async function hasLostReceipt(
+  slot: string,
+  receipts: readonly Receipt[],
+  { outbox: { ledger, sinks }, source }: ProduceDeps,
+  contact: Contact,
+): Promise<boolean> {
+  const runs = (await ledger.ofSlot(slot)).filter(({ state }) => state !== 'missed')
+  if (runs.length === 0 || !runs.every((run) => run.state === 'done' && isNoted(run))) return false
+  if (inSink(receipts, shardOf(source.digest)).served.length > 0) return false
+  return sinks.known.length === 1 && sinks.find(await contact.address()) !== undefined
 }
 
 /**

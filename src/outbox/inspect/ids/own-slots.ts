@@ -27,6 +27,8 @@ export interface OwnSlot {
    * this one did at another sink. `discarded`: somebody gave it up.
    */
   readonly state: 'whole' | 'open' | 'elsewhere' | 'discarded'
+  /** Whether only a receipt told that it was served, and the sink that it is compared with is the one that had it. */
+  readonly isServedByReceipt: boolean
   /** Its runs, oldest first, without those that were missed. */
   readonly runs: readonly RunRow[]
   /** What its receipt should say; undefined where an older version of owm brought it. */
@@ -83,7 +85,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
     const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
     shards.sort(([one], [other]) => byTime(other?.slot ?? '', one?.slot ?? ''))
     const known = await knownIds(view, shards, asked.room)
-    const sink = await sinkAt(manager, asked.address)
+    const { sink, isOnly } = await sinkAt(manager, asked.address)
     const slots: OwnSlot[] = []
     for (const [number, own] of shards.entries()) {
       const [first] = own
@@ -106,6 +108,7 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
         isHistoryKept: storedOnce >= total(({ persisted }) => persisted, currentOf(own)),
         knownSum: sum,
         state: stateOf(own, sink),
+        isServedByReceipt: isOnly && own.every(isNoted),
         receipt: receiptOf(own, asked.pipeline, dead, intervalOf(rows.filter((row) => row.slot === slot))),
         delivered: Math.max(0, given - dead - pending),
         mayBeTwice: isSentAgain && stored < total((run) => run.persisted + run.replayed),
@@ -119,10 +122,11 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
 /** Undefined where no sink was ever met; null where the outbox knows others only. */
 type SinkId = number | null | undefined
 
-async function sinkAt(manager: EntityManager, address: string): Promise<SinkId> {
+/** The sink at an address, and whether no other one was ever met. */
+async function sinkAt(manager: EntityManager, address: string): Promise<{ sink: SinkId; isOnly: boolean }> {
   const known = await manager.find(sinkRows)
   const here = known.findLast(({ addresses }) => addresses.includes(address))
-  return known.length === 0 ? undefined : (here?.id ?? null)
+  return { sink: known.length === 0 ? undefined : (here?.id ?? null), isOnly: known.length === 1 && here !== undefined }
 }
 
 function stateOf(own: readonly RunRow[], sink: SinkId): OwnSlot['state'] {

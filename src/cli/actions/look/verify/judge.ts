@@ -3,27 +3,11 @@ import { compact, sumOf } from '../../../../lists.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Begun, InSink } from '../../../../pipeline/slots/in-sink.js'
-import type { Receipt, Sink } from '../../../../plugin.js'
+import type { Receipt } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
+import { type Difference, mostIds, replays, type SinkAsked, startOf } from './difference.js'
+import { elsewhereDifferences } from './elsewhere.js'
 import { type Found, hasRange } from './scan.js'
-
-/** What was found to differ, what to do about it: a command. */
-export interface Difference {
-  /**
-   * `no run`: the outbox has none. `shards`: the slot is there in part, in a number of shards that nobody serves any
-   * more. `waiting`: the slot isn't whole, and nobody is at work. `no receipt`; `receipt`:
-   * it says something else. `missing`: tasks that aren't in the sink. `twice`: tasks that are there more often than
-   * they were sent. `lost`: tasks of which the outbox knows that the sink lost them. `not in slot`, `not in list`:
-   * against the source.
-   */
-  readonly kind: Kind
-  /** Tasks; of a receipt, the values that differ. */
-  readonly count: number
-  readonly what: string
-  /** Task ids, as far as they are known, up to `mostIds`. */
-  readonly ids: string[]
-  readonly todo: string
-}
 
 /** What `owm verify --json` says of a slot. */
 export interface Verified {
@@ -49,21 +33,6 @@ export interface Verified {
   readonly twice: number
   readonly differences: Difference[]
 }
-
-type Kind =
-  | 'no run'
-  | 'shards'
-  | 'waiting'
-  | 'no receipt'
-  | 'receipt'
-  | 'missing'
-  | 'twice'
-  | 'lost'
-  | 'not in slot'
-  | 'not in list'
-
-/** Ids that a difference names. */
-const mostIds = 10_000
 
 /** What the table says of a slot's ids, in the order in which they were sent. */
 interface Ids {
@@ -111,11 +80,13 @@ interface Noted {
 
 type Bins = { there: number } & Record<Exclude<keyof Ids, 'there'>, Noted[]>
 
-interface Judged {
+export interface Judged {
   readonly own: OwnSlot
   readonly found: Found
   readonly ids: Ids
-  readonly sink: Pick<Sink, 'guarantee' | 'receipts' | 'taskIds' | 'position' | 'place'>
+  readonly sink: SinkAsked
+  /** Whether a receipt in the sink says that the slot is served, in whatever number of shards. */
+  readonly isServed: boolean
   /** Whether another owm is at work on the outbox. */
   readonly isHeld: boolean
   /** Whether the slot was compared with the source's list. */
@@ -148,7 +119,7 @@ export function judge(judged: Judged): Verified {
     differences: [],
   }
   if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
-  const others = own.state === 'elsewhere' ? otherList(judged) : []
+  const others = own.state === 'elsewhere' ? elsewhereDifferences(judged) : []
   if (others.length > 0) return { ...base, state: 'different', differences: others }
   if (own.state !== 'whole') return { ...base, state: own.state }
   const isPromised = sink.guarantee === 'exactly-once' && !own.mayBeTwice
@@ -249,10 +220,6 @@ function receiptDifferences({ own, found, sink }: Judged): Difference[] {
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
 
-const startOf = (own: OwnSlot): string => `owm produce ${named(own)}`
-
-const named = ({ slot, shard }: OwnSlot): string => `--slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
-
 const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Receipt): string =>
   name === 'taskIdSum'
     ? 'the sum of the task ids is another one'
@@ -272,16 +239,6 @@ function missing(judged: Judged, { missing: count, missingIds }: Tasks): Differe
   if (lost > 0) return { kind: 'lost', count: Math.max(lost, count), what: 'the sink had and lost them', ids, todo }
   return { kind: 'missing', count, what: 'they were delivered and are not in the sink', ids, todo }
 }
-
-/** Of a slot whose history is gone, a plain `produce` reads nothing. */
-const replays = (own: OwnSlot, sink: Judged['sink']): string =>
-  `\`owm outbox replay ${named(own)}\` delivers ${replayedTo(sink)}, under the same ids`
-
-/** What a replay leaves out is what the sink says that it holds (pipeline/contact.ts). */
-const replayedTo = ({ taskIds, position, place }: Judged['sink']): string =>
-  taskIds && (!position || place)
-    ? 'what the sink lacks'
-    : "all of the slot's tasks once more, since this sink doesn't say which it holds"
 
 const twice = (ids: readonly string[]): Difference => ({
   kind: 'twice',
@@ -309,21 +266,6 @@ function listDifferences({ own, found, sink }: Judged, { onlyListed, notListed }
     todo: 'Compare the list with an older one; `owm why` with an id shows which place it is',
   }
   return [more, fewer].filter(({ count }) => count > 0)
-}
-
-/** Of a slot that another outbox has served, the receipt alone tells whether the list was this one. */
-function otherList({ own, found, ids, list }: Judged): Difference[] {
-  const { receipt } = found
-  if (!list || !receipt) return []
-  const sum = new IdSum()
-  for (const id of list) sum.add(id)
-  // guard: list-elsewhere
-  if (sum.toString() === receipt.taskIdSum) return []
-  const [what, kind] = ['another outbox has served the slot with another list', 'not in slot'] as const
-  const todo =
-    `\`owm produce ${named(own)} --again\` delivers what the sink doesn't hold; where another project has a pipeline ` +
-    'of this name, name this one under `pipelines:`'
-  return [{ kind, count: ids.onlyListed.length, ids: ids.onlyListed.slice(0, mostIds), what, todo }]
 }
 
 /** Why the sink may not have what only the list has, where the history no longer tells. */

@@ -151,7 +151,7 @@ async function compare(
   const scanned = await scan(sink, ours, receipts.own)
   const ids = idsBySlot(ours.ids, ours.slots.length, of)
   const slots = ours.slots.flatMap((one, number) => {
-    const [found, own] = [scanned.found[number], ids[number]]
+    const [found, own, isServed] = [scanned.found[number], ids[number], receipts.isServed[number] === true]
     if (!found || !own) return []
     const isListed = number === of
     const isEmpty = scanned.entries === 0
@@ -161,6 +161,7 @@ async function compare(
       found,
       ids: own,
       sink,
+      isServed,
       isHeld: more.isHeld,
       isListed,
       list,
@@ -186,23 +187,27 @@ async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundin
   return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
 }
 
-/** The receipts of the outbox's slots, each of its own shard. */
+/** The receipts of the outbox's slots, each of its own shard, and which slots are served by any. */
 async function receiptsOf(
   sink: Sink,
   pipeline: string,
   slot: string | undefined,
   ours: OwnSlots | undefined,
-): Promise<{ own: (Receipt | undefined)[]; all: readonly Receipt[] }> {
+): Promise<{ own: (Receipt | undefined)[]; isServed: boolean[]; all: readonly Receipt[] }> {
+  const { inSink } = await import('../../../../pipeline/slots/in-sink.js')
   const all = (await sink.receipts?.(pipeline, slot)) ?? []
   const own: (Receipt | undefined)[] = []
+  const isServed: boolean[] = []
   for (const one of ours?.slots ?? []) {
     const isOwn = (receipt: Receipt): boolean =>
       receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
     // Where no slot is named, those of the newest ones are given.
     const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, one.slot)) ?? []) : []
-    own.push([...all, ...older].find(isOwn))
+    const ofSlot = [...all, ...older].filter((receipt) => receipt.slot === one.slot)
+    own.push(ofSlot.find(isOwn))
+    isServed.push(inSink(ofSlot, shardNamed(one.shard)).served.length > 0)
   }
-  return { own, all }
+  return { own, isServed, all }
 }
 
 /** What the list has for the slot, or for the newest one. Throws UsageError where the outbox has another shard. */

@@ -1,0 +1,48 @@
+/** What differs of a slot that another outbox has served, or that this one has delivered to another sink. Pure. */
+import { IdSum } from '../../../../tasks/ids/sum.js'
+import { type Difference, mostIds, named, replayedTo } from './difference.js'
+import type { Judged } from './judge.js'
+import { hasRange } from './scan.js'
+
+export const elsewhereDifferences = (judged: Judged): Difference[] => [...lostSince(judged), ...otherList(judged)]
+
+/** The outbox knows nothing of such a slot's tasks: whether the sink still has them, that alone can tell. */
+function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {
+  if (!own.isServedByReceipt || !sink.receipts) return []
+  const todo = `\`owm produce ${named(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
+  const { receipt } = found
+  if (!isServed && receipt)
+    return [{ kind: 'lost', count: receipt.delivered, what: 'the sink had and lost them', ids: [], todo }]
+  if (!isServed) {
+    const what = 'the receipt by which the slot was served is gone, and its tasks may be, too'
+    return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
+  }
+  if (!receipt || found.isTrimmed || found.isTakenFrom) return []
+  const there = hasRange(found) ? found.unknown : receipt.delivered
+  // Of the same list, what isn't there was refused, discarded, or lost.
+  const absent = isOfList({ found, ...judged }) ? ids.onlyListed : []
+  const count = Math.max(receipt.delivered - there, absent.length - receipt.dead - receipt.discarded)
+  if (count <= 0) return []
+  const what = 'they were delivered and are not in the sink'
+  return [{ kind: 'missing', count, what, ids: absent.slice(0, mostIds), todo }]
+}
+
+/** Whether the slot was served with this list; undefined where that isn't asked, or no receipt tells. */
+function isOfList({ found: { receipt }, list }: Pick<Judged, 'found' | 'list'>): boolean | undefined {
+  if (!list || !receipt) return undefined
+  const sum = new IdSum()
+  for (const id of list) sum.add(id)
+  return sum.toString() === receipt.taskIdSum
+}
+
+/** Of a slot that another outbox has served, the receipt alone tells whether the list was this one. */
+function otherList(judged: Judged): Difference[] {
+  const { own, ids } = judged
+  // guard: list-elsewhere
+  if (isOfList(judged) !== false) return []
+  const [what, kind] = ['another outbox has served the slot with another list', 'not in slot'] as const
+  const todo =
+    `\`owm produce ${named(own)} --again\` delivers what the sink doesn't hold; where another project has a pipeline ` +
+    'of this name, name this one under `pipelines:`'
+  return [{ kind, count: ids.onlyListed.length, ids: ids.onlyListed.slice(0, mostIds), what, todo }]
+}
