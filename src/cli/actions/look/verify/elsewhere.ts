@@ -1,10 +1,21 @@
 /** What differs of a slot that another outbox has served, or that this one has delivered to another sink. Pure. */
 import { IdSum } from '../../../../tasks/ids/sum.js'
-import { type Difference, mostIds, named, replayedTo } from './difference.js'
+import { type Difference, mostIds, named, replayedTo, replays } from './difference.js'
 import type { Judged } from './judge.js'
 import { hasRange } from './scan.js'
 
-export const elsewhereDifferences = (judged: Judged): Difference[] => [...lostSince(judged), ...otherList(judged)]
+export const elsewhereDifferences = (judged: Judged): Difference[] => [
+  ...lostThere(judged),
+  ...lostSince(judged),
+  ...otherList(judged),
+]
+
+/** What the other sink has lost, nobody has. */
+function lostThere({ own, sink }: Judged): Difference[] {
+  if (own.lost === 0) return []
+  const what = 'the sink that had them lost them'
+  return [{ kind: 'lost', count: own.lost, what, ids: [], todo: replays(own, sink) }]
+}
 
 /** The outbox knows nothing of such a slot's tasks: whether the sink still has them, that alone can tell. */
 function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {

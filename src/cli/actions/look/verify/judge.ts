@@ -16,7 +16,7 @@ export interface Verified {
   readonly shard: string | null
   /** `unproven`: nothing differs, but what would prove it isn't kept any more. */
   readonly state: 'same' | 'different' | 'under way' | 'unproven' | 'elsewhere' | 'discarded'
-  /** Tasks that the sink took, and how many of them are there. */
+  /** Tasks that the sink took, without those of which it is known that it lost them, and how many are there. */
   readonly delivered: number
   readonly there: number
   /** Tasks that were trimmed since. */
@@ -107,7 +107,7 @@ export function judge(judged: Judged): Verified {
   const base = {
     slot,
     shard: shard || null,
-    delivered,
+    delivered: Math.max(0, delivered - own.lost),
     there: tasks.there,
     trimmed: 0,
     taken: 0,
