@@ -1,5 +1,5 @@
 /** What a sink lost is what it had: never what an operator gave up or the sink refused. */
-import { readFile, rename } from 'node:fs/promises'
+import { copyFile, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
@@ -78,6 +78,40 @@ async function twoDaysPass(cwd: string): Promise<void> {
   await database('UPDATE run SET started_at = started_at - 172800000')
   await database.close()
 }
+
+const hours = [10, 11, 12, 13].map((hour) => `2026-11-23T${hour}:00:00Z`)
+const [, , noon, one] = hours
+const purge = ['outbox', 'purge', '--older-than', '0s', '--yes']
+
+test('a sink that is configured again has all that it had, whatever of it the history still keeps', async () => {
+  const cwd = await folder()
+  await run(cwd, 0, 'produce', '--slot', slots[0])
+  await run(cwd, 0, 'produce', '--slot', slots[1], ...elsewhere)
+  await run(cwd, 0, ...purge, ...elsewhere)
+  await run(cwd, 0, 'produce', '--slot', `${noon}`)
+  await run(cwd, 0, 'produce', '--slot', `${one}`, ...elsewhere)
+  await run(cwd, 0, ...purge, ...elsewhere)
+  await run(cwd, 0, 'flush')
+  expect(await runsOf(cwd)).toMatchObject(hours.map((slot) => ({ slot, state: 'done', lost: 0, delivered: count })))
+})
+
+test.each(['the end of its turn', 'all'])(
+  'of a sink that lost %s meanwhile, only its own runs are lost',
+  async (what) => {
+    const cwd = await folder()
+    const [chain, before] = [join(cwd, 'chain.json'), join(cwd, 'before.json')]
+    await run(cwd, 0, 'produce', '--slot', slots[0])
+    await copyFile(chain, before)
+    await run(cwd, 0, 'produce', '--slot', slots[1])
+    for (const slot of [noon, one]) await run(cwd, 0, 'produce', '--slot', `${slot}`, ...elsewhere)
+    await run(cwd, 0, ...purge, ...elsewhere)
+    await rename(what === 'all' ? chain : before, what === 'all' ? join(cwd, 'gone.json') : chain)
+    await run(cwd, 75, 'flush')
+    const first = what === 'all' ? { state: 'lost', lost: count } : { state: 'done', lost: 0 }
+    const ofOther = { state: 'done', lost: 0 }
+    expect(await runsOf(cwd)).toMatchObject([first, { state: 'lost', lost: count }, ofOther, ofOther])
+  },
+)
 
 test('nor are they where the run is too old to be delivered again', async () => {
   const cwd = await folder()

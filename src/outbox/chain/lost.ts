@@ -17,6 +17,8 @@ interface Loss {
   readonly ackedSeq: number
   /** Runs that began before this time (milliseconds since 1970) aren't delivered again. */
   readonly before: number
+  /** Its row, where other sinks have had their turns since. */
+  readonly sink?: number
 }
 
 /**
@@ -26,7 +28,7 @@ interface Loss {
  *      |  no longer kept  |  of old runs alone  |  from the first younger run on     |
  *      |       lost       |        lost         |  delivered again, old runs as well |
  */
-export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }: Loss): Promise<number> {
+export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before, sink }: Loss): Promise<number> {
   const kept = await manager.find(batches, {
     select: { firstSeq: true, count: true, run: true },
     where: { firstSeq: And(endingAfter(seq), LessThanOrEqual(ackedSeq)) },
@@ -52,7 +54,7 @@ export async function loseUpTo(manager: EntityManager, { seq, ackedSeq, before }
     const own = kept.filter(({ run, firstSeq }) => run === id && firstSeq <= reached)
     await lose(manager, id, await hadOf(manager, { id, own }, seq, reached))
   }
-  if (unkept > 0) await loseUnkept(manager, seq, seq + unkept)
+  if (unkept > 0) await loseUnkept(manager, seq, seq + unkept, sink)
   return from
 }
 
@@ -95,21 +97,26 @@ export async function loseEarlier(
     const own = await manager.find(batches, { select, where: { run: id }, order: { firstSeq: 'ASC' } })
     const first = own[0]?.firstSeq ?? fromSeq + 1
     const passed = await manager.countBy(deadTasks, { run: id, seq: LessThan(first) })
-    const unkept = seq < firstKept - 1 ? persisted - (await tasksKept(manager, id)) - passed : 0
+    const unkept = seq < Math.min(firstKept - 1, fromSeq) ? persisted - (await tasksKept(manager, id)) - passed : 0
     await lose(manager, id, unkept + (await hadOf(manager, { id, own }, seq, fromSeq)))
   }
 }
 
-/** Marks the runs that had the tasks after `seq`, up to `last`, that are no longer kept: the newest that lack some. */
-async function loseUnkept(manager: EntityManager, seq: number, last: number): Promise<void> {
+/**
+ * Marks the runs that had the tasks after `seq`, up to `last`, that are no longer kept: the newest that lack some.
+ *
+ * @param sink only the runs that this one got
+ */
+async function loseUnkept(manager: EntityManager, seq: number, last: number, sink?: number): Promise<void> {
   let left = last - seq
   const rows = await manager.find(runs, {
-    select: { id: true, persisted: true },
+    select: { id: true, persisted: true, sinks: true },
     where: { persisted: MoreThan(0), state: Not(In(readingStates)) },
     order: { id: 'DESC' },
   })
-  for (const { id, persisted } of rows) {
+  for (const { id, persisted, sinks } of rows) {
     if (left <= 0) return
+    if (sink !== undefined && sinks && !sinks.includes(sink)) continue
     const own = Math.min(left, persisted - (await tasksKept(manager, id)))
     const passed = await manager.countBy(deadTasks, { run: id, seq: And(MoreThan(seq), LessThanOrEqual(last)) })
     await lose(manager, id, own - passed)

@@ -69,7 +69,7 @@ export async function moveTo(
   await write(parts, async (manager) => {
     const had = known ? Math.max(known.fromSeq, fence?.seq ?? 0) : 0
     if (known && !isSilent && had < known.ackedSeq)
-      await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER })
+      await loseUpTo(manager, { seq: had, ackedSeq: known.ackedSeq, before: Number.MAX_SAFE_INTEGER, sink: known.id })
     if (known && !isSilent) await loseEarlier(manager, known.id, { seq: fence?.seq ?? 0, fromSeq: known.fromSeq })
     await reopen(manager, seq, before)
     return { reached: seq, sink: await sinks.note(manager, { known, address, sinkId: attached.sinkId, fromSeq }) }
