@@ -30,7 +30,7 @@ export const logEvents = {
   'field-useless': 'A condition or cadence names a field that can be of no use.',
   'field-renamed': 'A field travels under another name.',
   'null-island': 'Places at 0, 0.',
-  'other-unit': 'A column that is read as degrees holds something else, by its name.',
+  'other-unit': 'A column that is read as degrees holds something else, or a part, by its name or those beside it.',
   'null-names': 'Places with a name that may stand for no value.',
   'pages-counted': 'Whether pages count from 0 or from 1 (debug).',
   'page-read': 'A page of the source was read (debug).',

@@ -8,6 +8,7 @@ import { pairOf } from './coordinates.js'
 import { type Axis, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge/judge.js'
 import { isNullIsland, Notes } from './judge/notes.js'
+import { Parts } from './judge/parts.js'
 import {
   Dictionary,
   freeName,
@@ -54,6 +55,7 @@ export class Mapping {
   readonly #plans = new Map<string, RecordPlan>()
   readonly #warned = new Set<string>()
   readonly #notes = new Notes()
+  readonly #parts = new Parts()
 
   constructor(options: FieldOptions, terms: Terms) {
     this.#options = options
@@ -128,17 +130,32 @@ export class Mapping {
    */
   judge(isEnd: boolean): void {
     this.#judge.judge(isEnd)
+    const part = this.#parts.found
+    if (part !== undefined && !this.#isChosen) throw this.#inParts(part)
     if (isEnd) this.#notes.warn(this.#terms)
+    const { title, thing, log } = this.#terms
+    if (isEnd && part !== undefined)
+      log.warn(
+        { event: 'other-unit' },
+        `${title}: by the ${thing} "${part}" the coordinates are in several ${thing}s, of which source.fields names ` +
+          'only a part: put them together first',
+      )
   }
 
   /** Throws ConfigurationError if coordinates seem to be in several columns, unless source.fields names whole ones. */
   #checkDegrees(names: readonly string[]): void {
+    const part = this.#isChosen ? undefined : partOfDegrees(names)
+    if (part !== undefined) throw this.#inParts(part)
+  }
+
+  /** Whether somebody chose where the coordinates are. */
+  get #isChosen(): boolean {
+    return ['latitude', 'coordinates'].some((key) => Object.hasOwn(this.#options.fields ?? {}, key))
+  }
+
+  #inParts(part: string): ConfigurationError {
     const { title, thing } = this.#terms
-    const part = ['latitude', 'coordinates'].some((key) => Object.hasOwn(this.#options.fields ?? {}, key))
-      ? undefined
-      : partOfDegrees(names)
-    if (part === undefined) return
-    throw new ConfigurationError(`${title} has the ${thing} "${part}": are its coordinates in several ${thing}s?`, {
+    return new ConfigurationError(`${title} has the ${thing} "${part}": are its coordinates in several ${thing}s?`, {
       hint:
         'owm reads decimal degrees, or all parts in one value (source.dms): put them together first; ' +
         'or name those that are whole, source.fields: {latitude: …, longitude: …}.',
@@ -199,7 +216,9 @@ export class Mapping {
     if (isEmpty) return undefined
     for (const { from, to } of copied) location[to] = location[from]
     if (key !== undefined && isAbsent(location['id'])) location['id'] = key
-    return this.#placed(location, raw)
+    const made = this.#placed(location, raw)
+    this.#parts.look(names, values, made)
+    return made
   }
 
   /** A location with its coordinates read. */

@@ -82,6 +82,7 @@ export function meaningsOf(names: readonly string[], thing: Thing, chosen: Field
 
 const axis = '(lat|latitude|lon|lng|long|longitude)'
 const minutes = new RegExp(`^${axis}(min|minutes?|sec|seconds?)$`)
+const minutesBeside = new RegExp(`^${axis}mn?$`)
 const hemisphere = new RegExp(`^${axis}(dir|direction|hem|hemisphere|ns|ew)$`)
 
 /**
@@ -94,6 +95,9 @@ export function partOfDegrees(names: readonly string[]): string | undefined {
   const isPart = (name: string): boolean =>
     (minutes.test(name) && !(name.endsWith('min') && has(name.replace(/min$/, 'max')))) ||
     hemisphere.test(name) ||
+    // `lat_m` beside `lat_d`, and minutes beside `lat degrees`.
+    (minutesBeside.test(name) && ['d', 'deg', 'degrees'].some((unit) => has(name.replace(/mn?$/, unit)))) ||
+    (name === 'minutes' && has('latdegrees')) ||
     (/^n\/?s$/.test(name) && (has('ew') || has('e/w')))
   return names.find((_, index) => isPart(normalised[index] ?? ''))
 }

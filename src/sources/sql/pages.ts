@@ -53,7 +53,9 @@ export async function* read(
     names = sameNames(found, names)
     last = final.key
     count += rows.length
-    yield batchOf(rows, reading, checkpointOf(key, { last, ordering, rows: count, file }))
+    const batch = batchOf(rows, reading, checkpointOf(key, { last, ordering, rows: count, file }))
+    mapping.judge(false)
+    yield batch
     if (found.length < limit) break
   }
   mapping.judge(true)
