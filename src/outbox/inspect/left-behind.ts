@@ -1,4 +1,4 @@
-/** Outboxes that a pipeline left behind when it was renamed: theirs is named after it. Reads only. */
+/** Outboxes, named after their pipelines, that were left behind when a pipeline was renamed. Reads only. */
 import { readdir } from 'node:fs/promises'
 import { format, join, parse } from 'node:path'
 import { In } from 'typeorm'
@@ -12,22 +12,22 @@ import { read } from './view.js'
 
 /** Where pipelines of one configuration have their outboxes. */
 interface Family {
-  /** The path that all share: `/var/lib/owm/outbox.db`, where a pipeline has `outbox-NAME.db`. */
+  /** The path as configured, `/var/lib/owm/outbox.db`: each pipeline has `outbox-NAME.db` there. */
   readonly shared: string
   readonly pipelines: readonly string[]
 }
 
 interface LeftBehind {
   readonly path: string
-  /** Whose it is; null where nobody has claimed it yet. */
+  /** The pipeline that owns it; null if none has claimed it yet. */
   readonly owner: string | null
   readonly pending: number
   readonly openRuns: number
 }
 
 /**
- * Outboxes of the shared path that have unfinished work, and that none of these pipelines has and nobody works on. One
- * that can't be looked at, such as another user's, isn't told of.
+ * Outboxes of the shared path with unfinished work that belong to none of these pipelines, and that no process holds.
+ * Those that can't be read, such as another user's, are left out.
  */
 export async function leftBehind({ shared, pipelines }: Family): Promise<LeftBehind[]> {
   const { dir, name, ext } = parse(shared)
@@ -37,13 +37,13 @@ export async function leftBehind({ shared, pipelines }: Family): Promise<LeftBeh
     !file.includes(`${ext}-trial-`) &&
     !own.has(file)
   const files = await readdir(dir).catch(() => [])
-  const found: LeftBehind[] = []
+  const leftovers: LeftBehind[] = []
   for (const file of files.filter(isAnother).sort()) {
-    const one = await workIn(join(dir, file)).catch(() => undefined)
-    const isOurs = one?.owner != null && pipelines.includes(one.owner)
-    if (one && !isOurs && one.pending + one.openRuns > 0) found.push(one)
+    const outbox = await workIn(join(dir, file)).catch(() => undefined)
+    const isOurs = outbox?.owner != null && pipelines.includes(outbox.owner)
+    if (outbox && !isOurs && outbox.pending + outbox.openRuns > 0) leftovers.push(outbox)
   }
-  return found
+  return leftovers
 }
 
 /** `/var/lib/owm/outbox-hourly.db, of hourly, has 3,058 pending tasks and 1 unfinished run` */

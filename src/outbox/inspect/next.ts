@@ -1,10 +1,10 @@
-/** How many tasks the sink is to take next. */
+/** How many tasks the next start will send to the sink. */
 import { MoreThan } from 'typeorm'
 import { runs } from '../sqlite/entities.js'
 import { pendingIn } from './totals.js'
 import { read } from './view.js'
 
-/** Those that wait, and as many as the last run stored that did. Undefined where there is no outbox yet. */
+/** The pending ones, and as many as the last run that stored any. Undefined if there is no outbox yet. */
 export async function nextTasksIn(path: string): Promise<number | undefined> {
   return read(path, async (view) => {
     const [last] = await view.manager.find(runs, {

@@ -1,8 +1,7 @@
 /**
- * What an operator may ask of an outbox: reads only, next to a running producer, and all of it as it was at one moment.
- * What is only looked at isn't brought up to date, so nothing here reads a column that an older schema lacks.
+ * What operators see of an outbox: a snapshot, also while a producer runs. Reading migrates nothing, so no query here
+ * reads a column that an older schema lacks.
  */
-
 import { type Discardable, type DiscardFilter, discardable } from '../runs/discard.js'
 import { type Replayable, type ReplayFilter, replayable } from '../runs/replay.js'
 import { beginningWith, containing, ofRun } from '../sqlite/criteria.js'
@@ -16,23 +15,23 @@ import { mustBeUpToDate, read, type View } from './view.js'
 /** An outbox at one moment. */
 export interface Picture {
   totals: Totals
-  /** Whose it is: see owner.ts; null where nobody has claimed it yet. */
+  /** The pipeline that owns it (see owner.ts); null if none has claimed it yet. */
   owner: string | null
   /** When the oldest pending task was stored, ISO 8601. */
   oldestPendingAt: string | null
-  /** Those that are open or have failures to remember. */
+  /** Those that are open or have counted failures. */
   breakers: BreakerReport[]
   /** Newest first. */
   runs: RunFacts[]
-  /** The dead and the pending ones, or those of one state. */
+  /** Dead and pending ones, or those of the filter's state. */
   tasks: TaskReport[]
-  /** How many match, whatever the limit. */
+  /** How many match, regardless of the limit. */
   matching: { runs: number; dead: number; rejected: number }
-  /** The ten most frequent reasons of what is dead, or rejected where those are asked for. */
+  /** The ten most frequent reasons of dead tasks, or of rejected records if the filter asks for those. */
   reasons: ReasonReport[]
 }
 
-/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+/** Undefined if there is no outbox, or nothing in it yet. Throws OutboxError. */
 export async function inspect(path: string, filter: Filter): Promise<Picture | undefined> {
   return read(path, async (view) => ({
     totals: await totalsIn(view),
@@ -46,7 +45,7 @@ export async function inspect(path: string, filter: Filter): Promise<Picture | u
   }))
 }
 
-/** What `discard` would give up, and the totals before it. Throws OutboxError, also where there is no outbox. */
+/** What `discard` would give up, and the totals before that. Throws OutboxError, also if there is no outbox. */
 export async function discardableIn(
   path: string,
   filter: DiscardFilter,
@@ -59,7 +58,7 @@ export async function discardableIn(
   return found
 }
 
-/** What `replay` could deliver once more. Throws OutboxError, also where there is no outbox. */
+/** What `replay` could deliver again. Throws OutboxError, also if there is no outbox. */
 export async function replayableIn(path: string, filter: ReplayFilter): Promise<Replayable[]> {
   const found = await read(path, (view) => {
     mustBeUpToDate(view)

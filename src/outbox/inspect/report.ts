@@ -1,4 +1,4 @@
-/** What a report shows of an outbox, as it was at one moment. Reads only. */
+/** What a report shows of an outbox, from one snapshot. Reads only. */
 import { IsNull, Not } from 'typeorm'
 import { type Reasons, reasonsOf } from '../runs/reasons.js'
 import { runs } from '../sqlite/entities.js'
@@ -13,7 +13,7 @@ export interface Overview {
   totals: Totals
   oldestPendingAt: string | null
   breakers: BreakerReport[]
-  /** The newest first. `isCovered`: it stored nothing, and the run of a later slot serves its slot. */
+  /** The newest first. `isCovered`: it stored nothing, and a later slot's run serves its slot. */
   runs: (RunFacts & { isCovered: boolean })[]
   /** How many runs the ledger has. */
   allRuns: number
@@ -23,7 +23,7 @@ export interface Overview {
   newest: NewestPlaces
 }
 
-/** Undefined where there is no outbox, or nothing in it yet. Throws OutboxError. */
+/** Undefined if there is no outbox, or nothing in it yet. Throws OutboxError. */
 export async function overviewOf(path: string, most: { runs: number; places: number }): Promise<Overview | undefined> {
   return read(path, async (view) => {
     const facts = await factsIn(view, {}, most.runs)
@@ -47,6 +47,6 @@ export async function overviewOf(path: string, most: { runs: number; places: num
 
 async function coveredIn({ manager, version }: View): Promise<Set<string>> {
   if (!has(version, 'coveredBy')) return new Set()
-  const found = await manager.find(runs, { select: { id: true, runId: true }, where: { coveredBy: Not(IsNull()) } })
-  return new Set(found.map(({ runId }) => runId))
+  const rows = await manager.find(runs, { select: { id: true, runId: true }, where: { coveredBy: Not(IsNull()) } })
+  return new Set(rows.map(({ runId }) => runId))
 }

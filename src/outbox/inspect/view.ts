@@ -1,5 +1,4 @@
-/** Looking at an outbox, next to a running producer, as it was at one moment. Reads only. */
-
+/** Reads a snapshot of an outbox, also while a producer runs. Never writes. */
 import type { EntityManager } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
 import { parseJson } from '../../tasks/json/parse.js'
@@ -15,15 +14,15 @@ export interface View {
   manager: EntityManager
 }
 
-/** Reads from the file as it is at one moment; undefined where there is none. */
+/** Reads from one snapshot of the file; undefined if there is none. */
 export async function read<T>(path: string, work: (view: View) => Promise<T>): Promise<T | undefined> {
   for (;;) {
     const database = await Database.openForReading(path)
     if (!database) return undefined
     const { version } = database
     try {
-      const picture = await database.snapshot((manager) => work({ path, version, manager }))
-      if (!(await database.isStale())) return picture
+      const result = await database.snapshot((manager) => work({ path, version, manager }))
+      if (!(await database.isStale())) return result
     } catch (error) {
       if (!(await database.isStale())) throw error
     } finally {
@@ -32,10 +31,10 @@ export async function read<T>(path: string, work: (view: View) => Promise<T>): P
   }
 }
 
-/** Whether it has all that this version of owm knows. */
+/** Whether its schema is at least this version's. */
 export const isUpToDate = ({ version }: View): boolean => version >= migrations.length
 
-/** For who reads what older schemas lack. Throws OutboxError. */
+/** For queries that need the current schema. Throws OutboxError. */
 export function mustBeUpToDate(view: View): void {
   const { path } = view
   if (isUpToDate(view)) return
@@ -58,6 +57,6 @@ export function parsed(task: string, { path }: View): unknown {
   }
 }
 
-/** Stored batches, in order of seq. Throws OutboxError where one is damaged. */
+/** Stored batches, in order of seq. Throws OutboxError if one is damaged. */
 export const batchesIn = ({ manager, path }: View, which?: WhichBatches): AsyncGenerator<KeptBatch> =>
   batchesBehind((work) => work(manager), { path, outboxId: '' }, which)

@@ -1,4 +1,4 @@
-/** What metrics tell of an outbox. Reads only. */
+/** The figures of an outbox for metrics. Reads only. */
 import { In, MoreThanOrEqual } from 'typeorm'
 import { shardOf } from '../../tasks/slot.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
@@ -8,26 +8,26 @@ import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
 import { read, type View } from './view.js'
 
 export interface Vitals {
-  /** See owner.ts; null where nobody has claimed it yet. */
+  /** See owner.ts; null if no pipeline has claimed it yet. */
   owner: string | null
   pending: number
-  /** When the oldest pending task was stored, ISO 8601; null where none is pending. */
+  /** When the oldest pending task was stored, ISO 8601; null if none is pending. */
   oldestPendingAt: string | null
   dead: number
-  /** Those of the dead that the sink refused since the time that was asked for. */
+  /** Dead tasks that the sink refused since a given time. */
   died: number
-  /** Tasks that the sink had and lost, and that nobody has read again or given up. */
+  /** Tasks that the sink lost, and that were neither read again nor discarded. */
   lost: number
   /** Runs that aren't delivered yet. */
   openRuns: number
   /** Scheduled times that no run serves, by reason (schedule/due). */
   missed: { maxAge: number; maxCatchUp: number }
-  /** The latest run; null where there is none. `shard`: as `0-of-3`. */
+  /** The latest run; null if there is none. `shard`: as `0-of-3`. */
   run: { slot: string; shard: string; stored: number; rejected: number; duplicate: number; not_due: number } | null
 }
 
 /**
- * Undefined where there is no outbox, or one that this version hasn't opened yet. Throws OutboxError.
+ * Undefined if there is no outbox, or its schema is too old. Throws OutboxError.
  * @param since milliseconds since 1970
  */
 export async function vitalsOf(path: string, since: number): Promise<Vitals | undefined> {

@@ -1,4 +1,4 @@
-/** Why locations of runs were rejected, and tasks refused: each reason once, with how many there are and an example. */
+/** Why locations of runs were rejected and tasks refused: each reason once, with its count and an example. */
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm'
 import { among } from '../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../sqlite/entities.js'
@@ -7,33 +7,33 @@ import { withoutBytes } from '../sqlite/trouble.js'
 export interface Reason {
   reason: string
   count: number
-  /** One of them: where it stood in the source, or its seq; and what it was. */
+  /** Of an example: its position in the source or its seq, and its text. */
   position: string
   value: string
 }
 
 export interface Reasons {
-  /** Of the rejections that are kept: outbox.keepRejected says how many of a run are. */
+  /** Of the records that are kept: up to `outbox.keepRejected` for each run. */
   rejected: Reason[]
   dead: Reason[]
 }
 
-/** Reasons that are told apart; with ids and numbers in them there may be as many as records. */
+/** Maximum number of distinct reasons: if they quote ids or numbers, there may be as many as records. */
 const mostReasons = 10_000
 
-/** Of runs with these ids, the commonest first. */
+/** The reasons of runs with these ids, the most frequent first. */
 export async function reasonsOf(
   view: { readonly path: string; readonly manager: EntityManager },
   runIds: readonly string[],
 ): Promise<Reasons> {
   const { manager } = view
-  const found = await manager
+  const rows = await manager
     .createQueryBuilder(runs, 'run')
     .select(['run.id'])
     .where('run.runId IN (SELECT value FROM json_each(:runIds))', { runIds: JSON.stringify(runIds) })
     .getMany()
-  const run = among(found.map(({ id }) => id))
-  // Beside min(), SQLite takes the other columns from the row that has it.
+  const run = among(rows.map(({ id }) => id))
+  // SQLite takes the other columns from the row of the minimum.
   const rejected = manager
     .createQueryBuilder(rejectedRecords, 'one')
     .select(['one.reason AS reason', 'count(*) AS count', 'min(one.id)', 'one.position AS position'])
@@ -54,7 +54,7 @@ export async function reasonsOf(
   return { rejected: textsOf(ofRejected), dead: textsOf(ofDead) }
 }
 
-/** The commonest first, of those the one that came first. */
+/** The most frequent first; of equally frequent ones, the one that came first. */
 function inOrder<Row extends ObjectLiteral>(query: SelectQueryBuilder<Row>, first: string): Promise<Reason[]> {
   const ordered = query.groupBy('one.reason').orderBy('count(*)', 'DESC').addOrderBy(first, 'ASC')
   return ordered.limit(mostReasons).getRawMany<Reason>()

@@ -1,10 +1,10 @@
-/** Which sinks have all of a run's tasks, and so all of a slot. */
+/** Which sinks have all tasks of a run, and of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { compact } from '../../lists.js'
 import { shardNameIn } from '../../tasks/slot.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
-/** Notes that a sink has these runs, but for those of which tasks went to another one: they lie before its first. */
+/** Notes that a sink has these runs, except those with tasks before its first one: they went to another sink. */
 export async function noteSink(
   manager: EntityManager,
   runIds: readonly string[],
@@ -19,8 +19,8 @@ export async function noteSink(
 }
 
 /**
- * The sinks that have all of a shard of a slot with these runs, or of the slot where it was served in other shards;
- * undefined where it isn't served yet, or that isn't known.
+ * The sinks that have all tasks of a slot's shard, or of the whole slot if it was served in other shards. Undefined if
+ * it isn't served yet, or that isn't known.
  */
 export function sinksOf(ofSlot: readonly RunRow[], shard: string): number[] | undefined {
   const stored = ofSlot.filter(({ persisted }) => persisted > 0)
@@ -32,7 +32,7 @@ export function sinksOf(ofSlot: readonly RunRow[], shard: string): number[] | un
   return inAll(readings.map((all) => all.flatMap((runs) => inAll(runs.map(sinksIn)))))
 }
 
-/** A run that reads a slot again stands for all before it, and they still stand for themselves. */
+/** A run with `again` begins a new reading of the shard. A sink that has any reading as a whole has the shard. */
 function readingsIn(runs: readonly RunRow[]): RunRow[][] {
   const readings: RunRow[][] = []
   for (const run of runs) {
@@ -45,5 +45,5 @@ function readingsIn(runs: readonly RunRow[]): RunRow[][] {
 const inAll = ([first = [], ...others]: readonly number[][]): number[] =>
   first.filter((id) => others.every((ids) => ids.includes(id)))
 
-/** What a sink lost it doesn't have. */
+/** No sink has a run that was lost. */
 const sinksIn = ({ state, sinks }: RunRow): number[] => (state === 'lost' ? [] : (sinks ?? []))

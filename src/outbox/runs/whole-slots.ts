@@ -1,4 +1,4 @@
-/** Which slots are whole, each shard of them by itself, and the receipts that prove it. */
+/** Which slots are whole, each shard on its own, and the receipts that prove it. */
 import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
 import { groupedBy, sumOf } from '../../lists.js'
 import type { Brought, Receipt } from '../../plugin.js'
@@ -9,18 +9,18 @@ import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 import { readingStates } from '../sqlite/run-states.js'
 
 export interface WholeSlot {
-  /** Undefined where a run of an older version brought the slot: the sum of its ids isn't known. */
+  /** Undefined if an older version of owm brought the slot without a sum of its ids. */
   readonly receipt: Receipt | undefined
   readonly brought: Brought
 }
 
-/** The shards of slots with runs that aren't done, all of them read, and with every task at or before `ackedSeq`. */
+/** The shards whose runs can be marked done: all are read, and every task is at or before `ackedSeq`. */
 export async function wholeSlots(manager: EntityManager, pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
   const read = await manager.find(runs, { select: { id: true, slot: true }, where: { state: 'read' } })
   const slots = [...new Set(read.map(({ slot }) => slot))]
   const whole: WholeSlot[] = []
   for (const slot of slots) {
-    // A run that was missed brought nothing.
+    // Missed runs brought nothing.
     const ofSlot = await manager.find(runs, { where: { slot, state: Not('missed') }, order: { id: 'ASC' } })
     for (const own of runsByShard(ofSlot)) {
       if (own.some(({ state }) => readingStates.includes(state))) continue
@@ -37,7 +37,7 @@ export async function wholeSlots(manager: EntityManager, pipeline: string, acked
   return whole
 }
 
-/** Runs by slot and shard, in the order in which those began: several shards may use one outbox in turn. */
+/** Runs by slot and shard, in the order of their first runs. Several shards may use one outbox in turn. */
 export function runsByShard<Run extends Pick<RunRow, 'slot' | 'sourceDigest'>>(rows: readonly Run[]): Run[][] {
   const shards = groupedBy(rows, ({ slot, sourceDigest }) => `${slot} ${shardNameIn(sourceDigest)}`)
   return [...shards.values()]
@@ -53,7 +53,7 @@ async function lastSeqOf(manager: EntityManager, run: FindOperator<number>): Pro
   return last ? last.firstSeq + last.count - 1 : 0
 }
 
-/** A run as a row, or as it is shown. */
+/** A run, as its row or as reported. */
 type OfShard = { readonly again: number | boolean; readonly state: string } & (
   | { readonly sourceDigest: string }
   | { readonly shard: string | null }
@@ -63,19 +63,19 @@ const shardNameOf = (run: OfShard): string =>
   'sourceDigest' in run ? shardNameIn(run.sourceDigest) : (run.shard ?? '')
 
 /**
- * What counts of a slot's runs: one that reads the slot again stands for all of its shard before it, or for all where
- * it read the whole. One that was missed stands for none.
+ * The runs of a slot that count. One that read the slot again replaces the earlier ones of its shard, or all of them if
+ * it read the whole slot; a missed one replaces none.
  */
 export function currentOf<Run extends OfShard>(ofSlot: readonly Run[]): Run[] {
-  const standsFor = (later: Run, run: Run): boolean =>
+  const replaces = (later: Run, run: Run): boolean =>
     Boolean(later.again) && later.state !== 'missed' && ['', shardNameOf(run)].includes(shardNameOf(later))
   // guard: read-again-counts
-  return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => standsFor(later, run)))
+  return ofSlot.filter((run, index) => !ofSlot.slice(index + 1).some((later) => replaces(later, run)))
 }
 
 /**
- * Whether a run that is done only says that another outbox has served its slot (`noteServed`): what it read became
- * nothing here. A receipt's duplicates aren't noted, since some of them may be what an earlier run brought there.
+ * Whether a run that is done only records that another outbox served its slot (`noteServed`): it stored nothing of what
+ * it read. A receipt's duplicates aren't noted, since some may be what an earlier run brought there.
  */
 export const isNoted = ({
   persisted,
@@ -86,7 +86,7 @@ export const isNoted = ({
 }: Pick<RunRow, 'persisted' | 'read' | 'rejected' | 'duplicates' | 'notDue'>): boolean =>
   persisted === 0 && read > rejected + duplicates + notDue
 
-/** @param own the runs of one shard of a slot, oldest first, without those that were missed */
+/** @param own the runs of one shard of a slot, oldest first, without missed ones */
 export function receiptOf(
   own: readonly RunRow[],
   pipeline: string,
@@ -101,7 +101,7 @@ export function receiptOf(
     if (run.idSum === null) return undefined
     idSum.add(run.idSum)
   }
-  const sum = (of: (run: RunRow) => number): number => sumOf(current, (run) => of(run))
+  const sum = (of: (run: RunRow) => number): number => sumOf(current, of)
   const discarded = sum((run) => run.discarded)
   const [shard, shards] = shardOf(last.sourceDigest)
   return {
@@ -120,17 +120,17 @@ export function receiptOf(
   }
 }
 
-/** A slot's runs have one interval, if any. That of the first run of all is empty where no schedule says more. */
+/** The interval that a slot's runs share, if any. Without a schedule, that of an outbox's first run is empty. */
 export function intervalOf(own: readonly RunRow[]): Receipt['interval'] {
   for (const { intervalFrom, slot } of own)
     if (intervalFrom !== null && intervalFrom < Date.parse(slot)) return { from: slotOf(intervalFrom), to: slot }
   return null
 }
 
-/** Rows that are read at once. */
+/** Rows per query. */
 const deadAtOnce = 10_000
 
-/** The last task up to `seq` that the sink may have taken: those behind it were refused. */
+/** The last task up to `seq` that the sink may have taken: it refused those after it. */
 async function lastTaken(manager: EntityManager, seq: number): Promise<number> {
   const last = { select: { seq: true }, where: { seq: LessThanOrEqual(seq) }, order: { seq: 'DESC' } } as const
   let taken = seq

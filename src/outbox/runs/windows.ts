@@ -1,38 +1,38 @@
 /**
- * Which windows of locations with a cadence a run serves: the newest ones in its interval. A slot that lies in another
- * run's interval serves of the time since the scheduled time before it what that run has skipped.
+ * Which windows of locations with a cadence a run serves: the newest ones in its interval. A run whose slot lies in
+ * another run's interval serves what that run skipped since the scheduled time before the slot.
  */
 import { type EntityManager, IsNull, LessThan, Not } from 'typeorm'
 import { slotAfter, slotBefore, slotOrder } from '../sqlite/criteria.js'
 import { type RunRow, runs } from '../sqlite/entities.js'
 
-/** The times whose windows a run serves: milliseconds since 1970, behind `from`, up to `to`. */
+/** A run serves the windows that begin in (from, to], in milliseconds since 1970. */
 export interface Windows {
   readonly from: number
   readonly to: number
-  /** The run, and its interval, that has served the newest windows of these already. */
+  /** The run that has already served the newest of these windows, and its interval. */
   readonly covering?: { readonly run: number; readonly from: number; readonly to: number } | undefined
 }
 
 /**
- * What the row of a slot begins with that gets no interval: the cadence, and where its windows begin. Another row of
- * the slot has begun with that; or else the run whose interval the slot lies in.
- * @param given its own cadence; from: the scheduled time before the slot, in milliseconds since 1970
+ * The cadence of a new run that gets no interval, and where its windows begin. Both are those of an earlier run of its
+ * slot; otherwise the cadence is that of the run whose interval the slot lies in, if there is one.
+ * @param own its own cadence; from: the scheduled time before the slot, in milliseconds since 1970
  */
 export async function beginInside(
   manager: EntityManager,
   slot: string,
-  given: { from?: number | undefined; cadence: string | null },
+  own: { from?: number | undefined; cadence: string | null },
 ): Promise<Pick<RunRow, 'windowsFrom' | 'cadence'>> {
   const to = Date.parse(slot)
-  const begun = [
+  const ofSlot = [
     { slot, intervalFrom: Not(IsNull()) },
     { slot, windowsFrom: Not(IsNull()) },
   ]
-  const [same] = await manager.find(runs, { where: begun })
+  const [same] = await manager.find(runs, { where: ofSlot })
   if (same) return { windowsFrom: same.windowsFrom, cadence: same.cadence }
   const covering = await coveringRun(manager, to)
-  const cadence = covering ? covering.cadence : given.cadence
+  const cadence = covering ? covering.cadence : own.cadence
   if (cadence === null) return { windowsFrom: null, cadence }
   const isTaken = await manager.existsBy(runs, { slot: slotAfter(slot), windowsFrom: LessThan(to) })
   const before = await manager
@@ -41,7 +41,7 @@ export async function beginInside(
     .orderBy(slotOrder('run.slot'), 'DESC')
     .limit(1)
     .getOne()
-  const earliest = Math.max(given.from ?? to, covering?.intervalFrom ?? 0, before ? Date.parse(before.slot) : 0)
+  const earliest = Math.max(own.from ?? to, covering?.intervalFrom ?? 0, before ? Date.parse(before.slot) : 0)
   return { windowsFrom: isTaken ? to : earliest, cadence }
 }
 

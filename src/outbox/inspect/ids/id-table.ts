@@ -1,16 +1,16 @@
-/** Task ids and what is known of each: 24 bytes for each of at most twice as many places, 48 MiB for a million ids. */
+/** Task ids and what is known of each, in up to 48 MiB for a million ids. */
 import { hexNumber } from '../../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../../tasks/ids/numbers.js'
 
 /** What is known of an id. */
 interface KnownId {
-  /** In the order in which they were added first, from 0 on. */
+  /** Its place in the order in which ids were first added, from 0. */
   readonly order: number
   /** The number of its slot. */
   readonly group: number
   /** How often it should be found, up to 15. */
   readonly expected: number
-  /** How often it was, up to 15. */
+  /** How often it was found, up to 15. */
   readonly found: number
   /** Whether the source's list has it. */
   readonly listed: boolean
@@ -18,11 +18,11 @@ interface KnownId {
   readonly dead: boolean
 }
 
-const most = 15
+const mostCounted = 15
 
 export class IdTable {
   readonly #ids: IdNumbers
-  /** Of each id its order, and the rest in bits. */
+  /** Two words for each place: the id's order, and the rest in bits. */
   readonly #known: Uint32Array
   #count = 0
 
@@ -32,17 +32,17 @@ export class IdTable {
     this.#known = new Uint32Array(2 * this.#ids.places)
   }
 
-  /** An id that a slot has, as often as this is called, or has as a dead letter. */
+  /** Expects an id of a slot once more, or notes that it is a dead letter. */
   expect(id: string, group: number, isDead = false): void {
     this.#change(id, group, (known) => (isDead ? { ...known, dead: true } : { ...known, expected: known.expected + 1 }))
   }
 
-  /** An id that the source's list has for a slot. */
+  /** Notes that the source's list has an id for a slot. */
   list(id: string, group: number): void {
     this.#change(id, group, (known) => ({ ...known, listed: true }))
   }
 
-  /** An id that was found; undefined where it isn't in the table. */
+  /** Counts an id as found; undefined if it isn't in the table. */
   find(id: string): KnownId | undefined {
     const at = this.#ids.place(idWords(id))
     if (!this.#ids.has(at)) return undefined
@@ -52,10 +52,10 @@ export class IdTable {
     return after
   }
 
-  /** All of them, in no order. */
+  /** In no particular order. */
   *all(): Generator<KnownId & { id: string }> {
     for (let at = 0; at < this.#ids.places; at++)
-      if (this.#ids.has(at)) yield { id: textOf(this.#ids.words(at)), ...this.#read(at) }
+      if (this.#ids.has(at)) yield { id: idText(this.#ids.words(at)), ...this.#read(at) }
   }
 
   #change(id: string, group: number, change: (known: KnownId) => KnownId): void {
@@ -74,15 +74,15 @@ export class IdTable {
     return {
       order,
       group: bits >>> 12,
-      expected: bits & most,
-      found: (bits >>> 4) & most,
+      expected: bits & mostCounted,
+      found: (bits >>> 4) & mostCounted,
       listed: (bits & 0x100) !== 0,
       dead: (bits & 0x200) !== 0,
     }
   }
 
   #write(at: number, { order, group, expected, found, listed, dead }: KnownId): void {
-    const counts = Math.min(most, expected) | (Math.min(most, found) << 4)
+    const counts = Math.min(mostCounted, expected) | (Math.min(mostCounted, found) << 4)
     const bits = (group << 12) | counts | (listed ? 0x100 : 0) | (dead ? 0x200 : 0)
     this.#known.set([order, bits >>> 0], 2 * at)
   }
@@ -93,7 +93,7 @@ function idWords(id: string): IdWords {
   return [hexNumber(digits, 0, 8), hexNumber(digits, 8, 8), hexNumber(digits, 16, 8), hexNumber(digits, 24, 8)]
 }
 
-function textOf(words: Uint32Array): string {
+function idText(words: Uint32Array): string {
   const digits = [...words].map((word) => word.toString(16).padStart(8, '0')).join('')
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

@@ -1,4 +1,4 @@
-/** What the outbox says of its slots, for a comparison with the sink: the ids of all tasks that it still has. */
+/** An outbox's slots, and the ids of all tasks that it still has, for a comparison with the sink. */
 import { type EntityManager, In, Not } from 'typeorm'
 import { sumOf } from '../../../lists.js'
 import type { Receipt } from '../../../plugin.js'
@@ -24,78 +24,78 @@ export interface OwnSlot {
   readonly shard: string
   /**
    * `whole`: read, and each task in the sink or dead. `open`: not yet. `elsewhere`: another outbox has served it, or
-   * this one did at another sink. `discarded`: somebody gave it up.
+   * this one did at another sink. `discarded`: by an operator.
    */
   readonly state: 'whole' | 'open' | 'elsewhere' | 'discarded'
-  /** Whether only a receipt told that it was served, and the sink that it is compared with is the one that had it. */
+  /** Whether only a receipt says that it was served, and that receipt was in the sink to compare with. */
   readonly isServedByReceipt: boolean
-  /** Its runs, oldest first, without those that were missed. */
+  /** Its runs, oldest first, without missed ones. */
   readonly runs: readonly RunRow[]
-  /** What its receipt should say; undefined where an older version of owm brought it. */
+  /** What its receipt should say; undefined if an older version of owm brought it. */
   readonly receipt: Receipt | undefined
-  /** Tasks that the sink took, each once, and those of them that the history still has. */
+  /** Tasks that the sink took, each counted once, and those of them that the history still has. */
   readonly delivered: number
   readonly kept: number
   readonly dead: number
   readonly discarded: number
-  /** Tasks that the sink had and lost. */
+  /** Tasks that the sink lost. */
   readonly lost: number
   /** Whether the history has all that its runs stored: only then `produce` reads it again (pipeline/slots/enter). */
   readonly isHistoryKept: boolean
-  /** The sum of the ids that are known: those that are kept, and the dead letters. */
+  /** The sum of the known ids: of kept tasks and of dead letters. */
   readonly knownSum: IdSum
-  /** Whether tasks of it were sent again of which the history no longer says how often. */
+  /** Whether some of its tasks were sent again, and the history no longer says how often. */
   readonly mayBeTwice: boolean
-  /** Whether runs of it may be gone from the ledger. */
+  /** Whether the ledger may have deleted some of its runs. */
   readonly mayLackRuns: boolean
 }
 
 export interface OwnSlots {
   readonly path: string
-  /** Whether an owm is at work on it, or may be. */
+  /** Whether another process holds it, or may do so. */
   readonly isHeld: boolean
-  /** The newest first, each shard by itself. */
+  /** The newest first, each shard on its own. */
   readonly slots: readonly OwnSlot[]
-  /** Their numbers in it are those of the slots in `slots`; other tasks of the outbox have the number behind. */
+  /** An id's group is the index of its slot in `slots`; all other tasks of the outbox have the next number. */
   readonly ids: IdTable
 }
 
-interface Asked {
+interface Request {
   /** The slot; undefined for all. */
   readonly slot: string | undefined
   readonly pipeline: string
-  /** Where the sink is that it is compared with. */
+  /** Of the sink to compare with. */
   readonly address: string
-  /** Ids that come from elsewhere, besides. */
+  /** How many ids from elsewhere the table must have room for. */
   readonly room: number
 }
 
 /**
- * Undefined where there is no outbox, or nothing in it yet. Throws OutboxError; ConfigurationError where it is another
- * pipeline's, whose receipts nobody would look for.
+ * Undefined if there is no outbox, or nothing in it yet. Throws OutboxError; ConfigurationError if it is another
+ * pipeline's: the sink's receipts are looked up for this one.
  */
-export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots | undefined> {
+export async function ownSlotsIn(path: string, request: Request): Promise<OwnSlots | undefined> {
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const { manager } = view
     const [state] = await manager.find(states, { where: { id: 1 } })
-    mustBeOwn(path, state?.owner ?? null, asked.pipeline)
+    mustBeOwn(path, state?.owner ?? null, request.pipeline)
     const isAtWork = (await isHeld(path, holderIn(state?.holder ?? null))) !== false
     const rows = await manager.find(runs, { where: { state: Not('missed') }, order: { id: 'ASC' } })
-    const shards = runsByShard(rows.filter((row) => asked.slot === undefined || row.slot === asked.slot))
-    shards.sort(([one], [other]) => byTime(other?.slot ?? '', one?.slot ?? ''))
-    const known = await knownIds(view, shards, asked.room)
-    const { sink, isOnly } = await sinkAt(manager, asked.address)
+    const shards = runsByShard(rows.filter((row) => request.slot === undefined || row.slot === request.slot))
+    shards.sort(([a], [b]) => byTime(b?.slot ?? '', a?.slot ?? ''))
+    const known = await knownIds(view, shards, request.room)
+    const { sink, isOnly } = await sinkAt(manager, request.address)
     const slots: OwnSlot[] = []
     for (const [number, own] of shards.entries()) {
       const [first] = own
       if (!first) continue
       const { slot } = first
-      const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? none()
-      const total = (of: (run: RunRow) => number, some = own): number => sumOf(some, (run) => of(run))
+      const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? nothingKnown()
+      const total = (of: (run: RunRow) => number, some = own): number => sumOf(some, of)
       const counted = currentOf(own)
       const [discarded, lost] = [total((run) => run.discarded), total((run) => run.lost, counted)]
-      const given = total(({ persisted, discarded: given }) => persisted - given, counted)
+      const toDeliver = total((run) => run.persisted - run.discarded, counted)
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
@@ -105,12 +105,12 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
         discarded,
         lost,
         kept,
-        isHistoryKept: storedOnce >= total(({ persisted }) => persisted, currentOf(own)),
+        isHistoryKept: storedOnce >= total((run) => run.persisted, counted),
         knownSum: sum,
         state: stateOf(own, sink),
         isServedByReceipt: isOnly && own.every(isNoted),
-        receipt: receiptOf(own, asked.pipeline, dead, intervalOf(rows.filter((row) => row.slot === slot))),
-        delivered: Math.max(0, given - dead - pending),
+        receipt: receiptOf(own, request.pipeline, dead, intervalOf(rows.filter((row) => row.slot === slot))),
+        delivered: Math.max(0, toDeliver - dead - pending),
         mayBeTwice: isSentAgain && stored < total((run) => run.persisted + run.replayed),
         mayLackRuns: state?.newestDeletedSlot != null && Date.parse(state.newestDeletedSlot) >= Date.parse(slot),
       })
@@ -119,10 +119,10 @@ export async function ownSlotsIn(path: string, asked: Asked): Promise<OwnSlots |
   })
 }
 
-/** Undefined where no sink was ever met; null where the outbox knows others only. */
+/** Undefined if the outbox has never met a sink; null if it knows only others. */
 type SinkId = number | null | undefined
 
-/** The sink at an address, and whether no other one was ever met. */
+/** The sink at an address, and whether it is the only one that the outbox has ever met. */
 async function sinkAt(manager: EntityManager, address: string): Promise<{ sink: SinkId; isOnly: boolean }> {
   const known = await manager.find(sinkRows)
   const here = known.findLast(({ addresses }) => addresses.includes(address))
@@ -144,14 +144,14 @@ interface KnownOfShard {
   kept: number
   pending: number
   dead: number
-  /** Of all runs, as often as they were given out. */
+  /** Of all runs, including tasks that were put back. */
   stored: number
   /** Of the runs that count, each task once. */
   storedOnce: number
   readonly sum: IdSum
 }
 
-const none = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, storedOnce: 0, sum: new IdSum() })
+const nothingKnown = (): KnownOfShard => ({ kept: 0, pending: 0, dead: 0, stored: 0, storedOnce: 0, sum: new IdSum() })
 
 async function knownIds(
   view: View,
@@ -160,7 +160,7 @@ async function knownIds(
 ): Promise<{ ids: IdTable; shards: KnownOfShard[] }> {
   const { manager, path } = view
   const numberOf = new Map(ofShards.flatMap((own, number) => own.map(({ id }) => [id, number] as const)))
-  const shards = ofShards.map(none)
+  const shards = ofShards.map(nothingKnown)
   const current = new Set(ofShards.flatMap((own) => currentOf(own).map(({ id }) => id)))
   const { ackedSeq } = await positionIn(manager)
   const died = await manager.find(deadTasks, { select: { seq: true, run: true, fate: true, task: true } })
@@ -168,29 +168,29 @@ async function knownIds(
   const stored = (await manager.sum(batches, 'count')) ?? 0
   const ids = new IdTable(stored + died.length + room)
   for (const { run, fate, task } of died) {
-    const of = shards[numberOf.get(run) ?? shards.length]
+    const shard = shards[numberOf.get(run) ?? shards.length]
     if (fate !== 'dead') continue
     const id = idOf(task, path)
     ids.expect(id, numberOf.get(run) ?? shards.length, true)
-    if (!of || !current.has(run)) continue
-    of.dead++
-    of.sum.add(id)
+    if (!shard || !current.has(run)) continue
+    shard.dead++
+    shard.sum.add(id)
   }
   for await (const { run, batch } of batchesIn(view)) {
     const number = numberOf.get(run) ?? shards.length
-    const of = shards[number]
+    const shard = shards[number]
     for (const [index, task] of batch.tasks.entries()) {
       const [id, seq] = [idOf(task, path), batch.firstSeq + index]
       const fate = fates.get(seq)
-      // What was replayed was sent, and is sent once more from a later batch.
+      // A replayed task was sent, and is sent again from a later batch.
       if (fate === undefined || fate === 'replayed') ids.expect(id, number)
-      if (of) of.stored++
-      if (of && current.has(run) && !isPutBack(fate)) of.storedOnce++
-      // Dead letters are counted above; what was put back stands in a later batch, too.
-      if (!of || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
-      of.sum.add(id)
-      if (fate === undefined && seq > ackedSeq) of.pending++
-      else if (fate === undefined) of.kept++
+      if (shard) shard.stored++
+      if (shard && current.has(run) && !isPutBack(fate)) shard.storedOnce++
+      // Dead letters are counted above; tasks put back are also in a later batch.
+      if (!shard || !current.has(run) || fate === 'dead' || isPutBack(fate)) continue
+      shard.sum.add(id)
+      if (fate === undefined && seq > ackedSeq) shard.pending++
+      else if (fate === undefined) shard.kept++
     }
   }
   return { ids, shards }
@@ -202,7 +202,7 @@ function idOf(task: string, path: string): string {
   return id
 }
 
-/** The last run of a slot, or of the newest one that is read, and its windows. Undefined where there is none. */
+/** The last run of a slot, or of the newest slot that is read, and its windows. Undefined if there is none. */
 export async function lastRunIn(
   path: string,
   slot: string | undefined,
@@ -210,8 +210,8 @@ export async function lastRunIn(
   return read(path, async (view) => {
     mustBeUpToDate(view)
     const where = { state: In(readStates), ...(slot === undefined ? {} : { slot }) }
-    const found = await view.manager.find(runs, { where, order: { id: 'ASC' } })
-    const run = found.toSorted((a, b) => byTime(a.slot, b.slot)).at(-1)
+    const rows = await view.manager.find(runs, { where, order: { id: 'ASC' } })
+    const run = rows.toSorted((a, b) => byTime(a.slot, b.slot)).at(-1)
     return run && { run, windows: await windowsOf(view.manager, run) }
   })
 }

@@ -1,4 +1,4 @@
-/** What the outbox has of single places, run by run. Reads only. */
+/** What the outbox knows of single places, run by run. Reads only. */
 import { type EntityManager, In } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
 import { isPutBack, tasksKept } from '../../runs/kept.js'
@@ -12,15 +12,14 @@ import { ofNewestSlots } from '../ledger/runs.js'
 import { batchesIn, iso, mustBeUpToDate, read, type View } from '../view.js'
 import { type Elsewhere, elsewhereIn } from './elsewhere.js'
 
-/** A run, the newest first. */
 export interface RunTold {
   readonly run: RunRow
   readonly windows: Windows
-  /** Of one that isn't read to its end: whether somebody is at it; else null. */
+  /** Whether a process is reading it; null once it is read to the end. */
   readonly isBeingRead: boolean | null
-  /** Whether the history still has all that it stored. */
+  /** Whether the history still has all tasks that it stored. */
   readonly isKept: boolean
-  /** Whether a later run of its slot stands for it. */
+  /** Whether a later run of its slot replaces it. */
   readonly isReplaced: boolean
 }
 
@@ -29,9 +28,9 @@ export interface Trace {
   /** A run's `id`. */
   readonly run: number
   readonly kind: 'pending' | 'delivered' | 'dead' | 'discarded' | 'held' | 'rejected' | 'duplicate' | 'suspect'
-  /** JSON of a task; of a record that became none, what it was. */
+  /** JSON of the task; or the record that became none. */
   readonly text: string
-  /** The task's, and that of its batch's first one; null for what became no task. */
+  /** The task's, and that of the first one in its batch; null for a record that became no task. */
   readonly seq: number | null
   readonly batch: number | null
   readonly attempts: number
@@ -44,20 +43,20 @@ export interface Trace {
 }
 
 export interface Told {
+  /** The newest first, as the traces are. */
   readonly runs: readonly RunTold[]
-  /** The newest first. */
   readonly traces: readonly Trace[]
   /** Runs in the ledger. */
   readonly total: number
   readonly elsewhere: Elsewhere
 }
 
-/** Whether a text is wanted, with its place in the list where that is known. */
+/** Whether a text is wanted; `position`: in the source's list, if known. */
 type Wanted = (text: string, position: string | null) => boolean
 
 /**
- * The `limit` runs of the newest slots, and all tasks and records whose text is wanted: the JSON of a task, or what a
- * record was. Undefined where there is no outbox, or nothing in it yet. Throws OutboxError.
+ * The `limit` runs of the newest slots, and all tasks and records whose text is wanted. Undefined if there is no
+ * outbox, or nothing in it yet. Throws OutboxError.
  */
 export async function storyIn(
   path: string,
@@ -69,8 +68,8 @@ export async function storyIn(
     const { manager } = view
     const rows = await ofNewestSlots(manager, {}, limit)
     const told: RunTold[] = []
-    const isRead = await isReading(manager, path)
-    for (const run of rows) told.push(await toldOf(manager, run, isRead))
+    const isAtWork = await isReading(manager, path)
+    for (const run of rows) told.push(await toldOf(manager, run, isAtWork))
     const wanted = isWanted(told)
     const traces = [...(await tasksIn(view, wanted)), ...(await recordsIn(view, wanted))]
     return {
@@ -82,21 +81,21 @@ export async function storyIn(
   })
 }
 
-async function toldOf(manager: EntityManager, run: RunRow, isRead: boolean): Promise<RunTold> {
+async function toldOf(manager: EntityManager, run: RunRow, isAtWork: boolean): Promise<RunTold> {
   const ofSlot = await manager.find(runs, {
     select: { id: true, again: true, state: true, sourceDigest: true },
     where: { slot: run.slot },
     order: { id: 'ASC' },
   })
   const isReplaced = !currentOf(ofSlot).some(({ id }) => id === run.id)
-  const isBeingRead = readingStates.includes(run.state) ? isRead : null
+  const isBeingRead = readingStates.includes(run.state) ? isAtWork : null
   const windows = await windowsOf(manager, run)
   return { run, isBeingRead, windows, isKept: (await tasksKept(manager, run.id)) >= run.persisted, isReplaced }
 }
 
 async function tasksIn(view: View, wanted: Wanted): Promise<Trace[]> {
   const { ackedSeq } = await positionIn(view.manager)
-  const found: Trace[] = []
+  const traces: Trace[] = []
   for await (const { run, failures, lastError, createdAt, batch } of batchesIn(view))
     for (const [index, text] of batch.tasks.entries()) {
       if (!wanted(text, null)) continue
@@ -104,27 +103,27 @@ async function tasksIn(view: View, wanted: Wanted): Promise<Trace[]> {
       const isThere = seq <= ackedSeq
       const [kind, attempts] = isThere ? (['delivered', failures + 1] as const) : (['pending', failures] as const)
       const base = { run, text, seq, batch: batch.firstSeq, position: null, at: iso(createdAt, view) }
-      found.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
+      traces.push({ ...base, kind, attempts, reason: isThere ? null : lastError })
     }
-  return withFates(view, found, wanted)
+  return withFates(view, traces, wanted)
 }
 
-/** Dead letters stay when their batch is no longer kept. */
-async function withFates(view: View, found: readonly Trace[], wanted: Wanted): Promise<Trace[]> {
+/** With what became of each task. Dead letters outlive their batches. */
+async function withFates(view: View, traces: readonly Trace[], wanted: Wanted): Promise<Trace[]> {
   const died = withoutBytes(await view.manager.find(deadTasks), view)
   const fates = new Map(died.map((row) => [row.seq, row]))
-  const alive = found.flatMap((trace): Trace[] => {
+  const stored = traces.flatMap((trace): Trace[] => {
     const row = fates.get(trace.seq ?? 0)
     if (!row) return [trace]
     const { fate, reason, attempts, diedAt } = row
-    // It is told where it stands now.
+    // It has another trace, with its later seq.
     if (isPutBack(fate)) return []
     return [{ ...trace, kind: fate, reason, attempts, at: iso(diedAt, view) }]
   })
-  const known = new Set(found.map(({ seq }) => seq))
+  const known = new Set(traces.map(({ seq }) => seq))
   const others = died.filter(({ seq, fate, task }) => !known.has(seq) && !isPutBack(fate) && wanted(task, null))
   return [
-    ...alive,
+    ...stored,
     ...others.map(
       ({ run, seq, task, attempts, reason, diedAt }): Trace => ({
         run,

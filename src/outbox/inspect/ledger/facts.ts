@@ -1,4 +1,4 @@
-/** All that the ledger says of runs, and of the times between them that no run serves. */
+/** All that the ledger knows of runs, and of scheduled times that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
 import { shardNameIn, slotOf } from '../../../tasks/slot.js'
 import { shownAddress } from '../../chain/sinks.js'
@@ -12,41 +12,38 @@ import { type RunReport, runsIn } from './runs.js'
 
 export interface RunFacts extends RunReport {
   pending: number
-  /** Locations that may be duplicates, and that are compared yet. */
+  /** Possible duplicates that are still to be compared. */
   undecided: number
-  /** Locations of a run that was closed without them: it was missed or discarded, or another outbox served them. */
+  /** Locations that a closed run didn't store: it was missed or discarded, or another outbox served its slot. */
   notStored: number
-  /** Whether `read` is the sum of what became of the locations, each of which is 0 or more. */
+  /** Whether the outcomes of its locations add up to `read`, and none is negative. */
   isAccounted: boolean
-  /** Those of the duplicates that an earlier run of the slot stored. */
+  /** Duplicates of what an earlier run of the slot stored. */
   repeated: number
   source: string
   /** `0/3`; null for all locations. */
   shard: string | null
-  /** The time that it covers; null where another run covers its slot, or that isn't known. */
+  /** The time that it covers; null if another run covers its slot, or that isn't known. */
   interval: { from: string; to: string } | null
-  /** Whether it reads its slot again: then earlier runs of the slot don't count. */
+  /** Whether it read its slot again; earlier runs of the slot then don't count. */
   again: boolean
-  /** JSON of the cadence that it was begun with; null without one. */
+  /** JSON of the cadence when it began; null without one. */
   cadence: string | null
   /** Addresses of the sinks that have all of it, without scheme and credentials. */
   sinks: string[]
-  /** Deliveries of its batches that failed, of those that the history still has. */
+  /** Failed deliveries of those of its batches that the history still has. */
   failures: number
-  /** Why the newest of them did; null where none has failed. It stays when the run is done. */
+  /** Why the newest of them failed, also once the run is done; null without failures. */
   lastFailure: string | null
-  /**
-   * Tasks that were put back: after a loss in the sink or for another one (`lost`), by `outbox replay`, and dead ones
-   * by `outbox retry`.
-   */
+  /** Tasks put back after a loss in the sink or for another sink (`lost`), by `outbox replay`, or by `outbox retry`. */
   sentAgain: { lost: number; replayed: number; retried: number }
   replayedAt: string | null
-  /** When its source was read to its end, and when all of its tasks were stored; null where that isn't known. */
+  /** When its source was read to the end, and when all of its tasks were stored; null if unknown. */
   readAt: string | null
   storedAt: string | null
 }
 
-/** Which runs: those whose id begins so, those of a slot, those that began at a time (in milliseconds) or later. */
+/** Selects runs by the beginning of their id, by slot, and by their earliest start in milliseconds since 1970. */
 export interface RunsFilter {
   readonly run?: string | undefined
   readonly slot?: string | undefined
@@ -76,7 +73,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
     const row = rows.get(report.runId)
     const id = row?.id ?? 0
     const from = row?.intervalFrom ?? null
-    const counted = { ...report, ...sumOf(report, undecided.get(id) ?? 0) }
+    const counted = { ...report, ...outcomeOf(report, undecided.get(id) ?? 0) }
     return {
       ...counted,
       repeated: row?.repeated ?? 0,
@@ -99,7 +96,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
 const timeOf = (time: number | null | undefined, view: View): string | null => (time == null ? null : iso(time, view))
 
 /** What became of the locations that were read. */
-function sumOf(
+function outcomeOf(
   run: RunReport,
   undecided: number,
 ): Pick<RunFacts, 'pending' | 'undecided' | 'notStored' | 'isAccounted'> {
@@ -112,22 +109,22 @@ function sumOf(
   return { pending, undecided, notStored, isAccounted: left === notStored && parts.every((part) => part >= 0) }
 }
 
-const more = [
+const moreColumns = [
   ...(['id', 'runId', 'source', 'sourceDigest', 'again', 'repeated', 'sinks', 'intervalFrom', 'cadence'] as const),
   ...(['redelivered', 'replayed', 'replayedAt', 'readAt', 'storedAt'] as const),
 ]
 
 async function moreOf({ manager, version }: View, reports: readonly RunReport[]): Promise<Map<string, RunRow>> {
-  const select = columnsOf(version, more)
-  const found: RunRow[] = []
+  const select = columnsOf(version, moreColumns)
+  const rows: RunRow[] = []
   for (let from = 0; from < reports.length; from += rowsAtOnce) {
     const runId = In(reports.slice(from, from + rowsAtOnce).map((report) => report.runId))
-    found.push(...(await manager.find(runs, { select, where: { runId } })))
+    rows.push(...(await manager.find(runs, { select, where: { runId } })))
   }
-  return new Map(found.map((row) => [row.runId, row]))
+  return new Map(rows.map((row) => [row.runId, row]))
 }
 
-/** SQLite takes 32,766 parameters. */
+/** Parameters per query: SQLite takes at most 32,766. */
 const rowsAtOnce = 10_000
 
 async function perRun(
@@ -148,7 +145,7 @@ async function perRun(
   return new Map(rows.map(({ run, n }) => [run, n]))
 }
 
-/** Why the delivery of each run's newest batch that has failed did so. */
+/** Why each run's newest batch with a failed delivery failed. */
 async function failuresOf(view: View, ids: readonly number[]): Promise<Map<number, string>> {
   const rows = await view.manager
     .createQueryBuilder<{ run: number }>(batches, 'one')
@@ -169,7 +166,7 @@ async function sinksIn({ manager, version }: View): Promise<Map<number, string>>
   return new Map(rows.map(({ id, addresses }) => [id, shownAddress({ addresses })]))
 }
 
-/** Scheduled times in a row that no run serves. */
+/** Consecutive scheduled times that no run serves. */
 export interface Gap {
   from: string
   to: string

@@ -1,5 +1,4 @@
-/** Runs as an operator reads them. */
-
+/** Runs as operators see them. */
 import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
 import { endingAfter, slotOrder } from '../../sqlite/criteria.js'
@@ -24,24 +23,24 @@ export interface RunReport {
   skipped: number
   delivered: number
   dead: number
-  /** Tasks that an operator gave up. */
+  /** Tasks that an operator discarded. */
   discarded: number
-  /** Tasks that the sink had and lost, and that can't be delivered again. */
+  /** Tasks that the sink lost, and that can't be delivered again. */
   lost: number
-  /** Why its source failed last, or else why its tasks aren't in the sink. */
+  /** Why its source last failed, or else why its tasks aren't in the sink. */
   lastError: string | null
-  /** Whether a process is at work that reads it; null where it's read. */
+  /** Whether a process is reading it; null once it is read. */
   isBeingRead: boolean | null
   startedAt: string
   finishedAt: string | null
 }
 
-const reported = [
+const reportedColumns = [
   ...(['id', 'runId', 'slot', 'state', 'read', 'rejected', 'duplicates', 'persisted', 'notDue', 'skipped'] as const),
   ...(['discarded', 'lost', 'lastError', 'startedAt', 'finishedAt'] as const),
 ]
 
-/** Not those that were begun last: a backfill begins late, and serves old slots. */
+/** By slot rather than by start: a backfill begins late and serves old slots. */
 export const ofNewestSlots = (
   manager: EntityManager,
   which: FindManyOptions<RunRow>,
@@ -58,14 +57,14 @@ export const ofNewestSlots = (
 /** The newest slot first. */
 export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit: number): Promise<RunReport[]> {
   const { manager } = view
-  const select = columnsOf(view.version, reported)
+  const select = columnsOf(view.version, reportedColumns)
   const rows = await ofNewestSlots(manager, { select, where }, limit)
   const [pending, dead, undelivered] = [
     await pendingByRun(manager),
     await deadByRun(manager),
     await failuresByRun(manager),
   ]
-  const isRead = await isReading(manager, view.path)
+  const isBeingRead = await isReading(manager, view.path)
   return withoutBytes(rows, view).map(({ id, discarded, lost = 0, lastError, startedAt, finishedAt, ...row }) => {
     const died = dead.get(id) ?? 0
     const { notDue = 0, skipped = 0 } = row
@@ -74,7 +73,7 @@ export async function runsIn(view: View, where: FindOptionsWhere<RunRow>, limit:
       notDue,
       skipped: Math.max(0, skipped),
       lastError: lastError ?? undelivered.get(id) ?? null,
-      isBeingRead: readingStates.includes(row.state) ? isRead : null,
+      isBeingRead: readingStates.includes(row.state) ? isBeingRead : null,
       delivered: row.persisted - discarded - died - lost - (pending.get(id) ?? 0),
       dead: died,
       discarded,
@@ -94,7 +93,7 @@ async function deadByRun(manager: EntityManager): Promise<CountsByRun> {
   return byRun(await dead.where({ fate: 'dead' }).groupBy('dead.run').getRawMany())
 }
 
-/** Tasks behind the acknowledged ones, but for those that died before the acknowledgement went back. */
+/** Tasks after the acknowledged ones, except those that died before the acknowledgement was set back. */
 async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
   const { ackedSeq } = await positionIn(manager)
   const stored = await manager
@@ -113,7 +112,7 @@ async function pendingByRun(manager: EntityManager): Promise<CountsByRun> {
   return pending
 }
 
-/** Why the oldest batch of each run that isn't in the sink isn't there. */
+/** Why each run's oldest batch with a failed delivery isn't in the sink yet. */
 async function failuresByRun(manager: EntityManager): Promise<Map<number, string>> {
   const { ackedSeq } = await positionIn(manager)
   const failed = await manager.find(batches, {

@@ -1,5 +1,4 @@
-/** Single tasks, rejected records, and the reasons why they stand aside. */
-
+/** Lists tasks and rejected records, and why they are dead or rejected. */
 import type { EntityManager } from 'typeorm'
 import { among, containing, lowerAscii, ofRun } from '../../sqlite/criteria.js'
 import { deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
@@ -32,24 +31,24 @@ export interface ReasonReport {
 
 export interface Filter {
   state: TaskState | undefined
-  /** A run's id, or its beginning. */
+  /** A run's id, or the beginning of one. */
   run: string | undefined
-  /** Text that the task or record must contain, in any case of ASCII letters. */
+  /** Text that the task or record must contain; the case of ASCII letters doesn't matter. */
   location: string | undefined
   limit: number
 }
 
 export async function tasksIn(view: View, filter: Filter): Promise<TaskReport[]> {
-  const wanted: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
-  const found: TaskReport[] = []
-  for (const state of wanted) {
-    const limit = filter.limit - found.length
+  const states: readonly TaskState[] = filter.state ? [filter.state] : ['dead', 'pending']
+  const reports: TaskReport[] = []
+  for (const state of states) {
+    const limit = filter.limit - reports.length
     if (limit <= 0) break
     const rows = withoutBytes(await rowsIn(view.manager, state, { ...filter, limit }), view)
     for (const { task, createdAt, ...row } of rows)
-      found.push({ ...row, state, createdAt: iso(createdAt, view), task: task === null ? null : parsed(task, view) })
+      reports.push({ ...row, state, createdAt: iso(createdAt, view), task: task === null ? null : parsed(task, view) })
   }
-  return found
+  return reports
 }
 
 export async function reasonsIn(
@@ -58,14 +57,14 @@ export async function reasonsIn(
 ): Promise<ReasonReport[]> {
   if (state !== 'dead' && state !== 'rejected') return []
   const text = containing(location)
-  const found = view.manager
+  const query = view.manager
     .createQueryBuilder<{ reason: string }>(state === 'dead' ? deadTasks : rejectedRecords, 'one')
     .select('one.reason', 'reason')
     .addSelect('count(*)', 'count')
     .where({ run: ofRun(run), ...(state === 'dead' ? { fate: 'dead', task: text } : { value: text }) })
     .groupBy('one.reason')
     .orderBy('count(*)', 'DESC')
-  const rows = await found.limit(10).getRawMany<{ reason: string; count: number }>()
+  const rows = await query.limit(10).getRawMany<{ reason: string; count: number }>()
   return withoutBytes(rows, view).map(({ reason, count }) => ({ state, reason, count }))
 }
 
@@ -94,10 +93,10 @@ async function rowsIn(
   })
 }
 
-/** From a run's row id to its UUID. */
+/** Maps a run's row id to its UUID. */
 async function runIdsOf(manager: EntityManager, rows: { run: number }[]): Promise<(run: number) => string> {
   const where = { id: among(rows.map(({ run }) => run)) }
-  const found = await manager.find(runs, { select: { id: true, runId: true }, where })
-  const runIds = new Map(found.map(({ id, runId }) => [id, runId]))
+  const owners = await manager.find(runs, { select: { id: true, runId: true }, where })
+  const runIds = new Map(owners.map(({ id, runId }) => [id, runId]))
   return (run) => runIds.get(run) ?? ''
 }

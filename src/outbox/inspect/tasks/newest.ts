@@ -1,4 +1,4 @@
-/** Each place that an outbox knows of, by its newest task. */
+/** The places that an outbox knows, each with its newest task. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { mapKey, numberIn } from '../../../tasks/place.js'
 import { type DeadRow, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
@@ -7,10 +7,10 @@ import { batchesIn, parsed, type View } from '../view.js'
 
 interface NewestOfPlace {
   state: 'delivered' | 'pending' | 'dead' | 'discarded' | 'rejected'
-  /** Degrees; NaN where a rejected record has no usable ones. */
+  /** Degrees; NaN if a rejected record has no usable ones. */
   latitude: number
   longitude: number
-  /** Of a rejected record without one: the record. */
+  /** Of a rejected record without a city: the record. */
   city: string
   region: string
   slot: string
@@ -20,53 +20,53 @@ interface NewestOfPlace {
 
 export interface NewestPlaces {
   places: NewestOfPlace[]
-  /** The `mapKey` of each of the others. */
+  /** The `mapKey` of each further place. */
   others: ReadonlySet<string>
-  /** Whether those are all others. */
+  /** Whether `others` is complete. */
   isWhole: boolean
 }
 
-/** Older tasks aren't looked at. */
+/** How many tasks are read, newest first. */
 const mostTasks = 1_000_000
 
-/** At most so many: first what is dead or rejected, then the newest. Rejected are those of the newest slot. */
+/** At most `most` places: first the dead and rejected ones, then the newest. Only the newest slot's rejected ones. */
 export async function newestPlacesIn(view: View, most: number): Promise<NewestPlaces> {
   const { manager } = view
   const slots = new Map(
     (await manager.find(runs, { select: { id: true, slot: true } })).map(({ id, slot }) => [id, slot]),
   )
-  const found = new Map<string, NewestOfPlace & { seq: number }>()
+  const newest = new Map<string, NewestOfPlace & { seq: number }>()
   const others = new Set<string>()
   const take = (seq: number, place: NewestOfPlace): void => {
     const key = mapKey(place)
-    const known = found.get(key)
-    if (known ? known.seq < seq : found.size < most) found.set(key, { ...place, seq })
+    const known = newest.get(key)
+    if (known ? known.seq < seq : newest.size < most) newest.set(key, { ...place, seq })
     else if (!known) others.add(key)
   }
   const where = { fate: 'dead' } as const
   for (const { seq, run, reason, task } of await manager.find(deadTasks, { where, order: { seq: 'DESC' }, take: most }))
     take(seq, { ...placeOf(parsed(task, view)), state: 'dead', slot: slots.get(run) ?? '', reason })
   const rejected = await rejectedIn(view, most)
-  const [{ ackedSeq }, passed] = [await positionIn(manager), await passedOver(manager)]
-  let looked = 0
-  // Once there is no room for more, only as many tasks again are read: they serve to count the others.
+  const [{ ackedSeq }, rows] = [await positionIn(manager), await passedOver(manager)]
+  let read = 0
+  // Once the places are full, only `most` more tasks are read, to count the others.
   let last = mostTasks
   for await (const { run, lastError, batch } of batchesIn(view, { backwards: true })) {
-    if (found.size + rejected.length >= most) last = Math.min(last, looked + most)
-    if (looked > last) return { places: [...rejected, ...found.values()], others, isWhole: false }
+    if (newest.size + rejected.length >= most) last = Math.min(last, read + most)
+    if (read > last) return { places: [...rejected, ...newest.values()], others, isWhole: false }
     for (const [index, task] of [...batch.tasks.entries()].reverse()) {
       const seq = batch.firstSeq + index
-      const one = passed.get(seq)
-      const state = stateOf(one?.fate, seq <= ackedSeq)
-      const reason = one?.reason ?? (state === 'pending' ? lastError : null) ?? ''
+      const row = rows.get(seq)
+      const state = stateOf(row?.fate, seq <= ackedSeq)
+      const reason = row?.reason ?? (state === 'pending' ? lastError : null) ?? ''
       if (state) take(seq, { ...placeOf(parsed(task, view)), state, slot: slots.get(run) ?? '', reason })
     }
-    looked += batch.count
+    read += batch.count
   }
-  return { places: [...rejected, ...found.values()], others, isWhole: true }
+  return { places: [...rejected, ...newest.values()], others, isWhole: true }
 }
 
-/** Undefined where the task has a later seq, too, or is among the dead ones. */
+/** Undefined for a dead task, which is read elsewhere, and for one that was put back and has a later seq, too. */
 function stateOf(fate: DeadRow['fate'] | undefined, isAcked: boolean): NewestOfPlace['state'] | undefined {
   if (fate === 'discarded') return fate
   if (fate === undefined || fate === 'held') return isAcked ? 'delivered' : 'pending'
@@ -100,7 +100,7 @@ async function rejectedIn({ manager }: View, most: number): Promise<NewestOfPlac
 
 type Where = Pick<NewestOfPlace, 'latitude' | 'longitude' | 'city' | 'region'>
 
-/** A record is JSON as a rule, and may be cut, or anything. */
+/** A record is usually JSON, but may be truncated, or any text. */
 function recordOf(value: string): Where {
   const nowhere = { latitude: Number.NaN, longitude: Number.NaN, city: value, region: '' }
   try {
@@ -113,8 +113,8 @@ function recordOf(value: string): Where {
   }
 }
 
-function placeOf(given: unknown): Where {
-  const fields: Readonly<Record<string, unknown>> = { ...(typeof given === 'object' ? given : {}) }
+function placeOf(record: unknown): Where {
+  const fields: Readonly<Record<string, unknown>> = { ...(typeof record === 'object' ? record : {}) }
   const degrees = (name: string, most: number): number => {
     const value = numberIn(fields[`${name}_deg`] ?? fields[name])
     return Math.abs(value) <= most ? value : Number.NaN

@@ -1,4 +1,4 @@
-/** Which places one set of runs has and another one hasn't. */
+/** Which places one set of runs has and another one lacks. */
 import { In } from 'typeorm'
 import { placeIn } from '../../../tasks/place.js'
 import { putBackOf, tasksKept } from '../../runs/kept.js'
@@ -7,11 +7,11 @@ import { batchesIn, type View } from '../view.js'
 
 interface OnlyThere {
   count: number
-  /** The first of them, as they were stored: JSON of the task. */
+  /** The first of them: JSON of the task, as stored. */
   examples: string[]
 }
 
-/** Places by what they ask the weather for: two runs give one place two task ids. */
+/** Places are compared by what is asked of the weather API, since a place's task ids differ between runs. */
 export interface Difference {
   both: number
   onlyA: OnlyThere
@@ -19,7 +19,7 @@ export interface Difference {
 }
 
 /**
- * Compares the stored tasks of runs; undefined where the history hasn't all of them. Keeps a text for each task of A in
+ * Compares the stored tasks of runs; undefined if the history lacks some of them. Keeps a text for each place of A in
  * memory.
  */
 export async function differenceOf(
@@ -36,7 +36,7 @@ export async function differenceOf(
   for await (const task of tasksOf(view, b)) {
     const place = placeIn(task)
     if (places.has(place)) both.add(place)
-    else note(onlyB, task, mostExamples)
+    else addTo(onlyB, task, mostExamples)
   }
   const onlyA: OnlyThere = { count: places.size - both.size, examples: [] }
   if (onlyA.count > 0)
@@ -47,7 +47,7 @@ export async function differenceOf(
   return { both: both.size, onlyA, onlyB }
 }
 
-function note(there: OnlyThere, task: string, mostExamples: number): void {
+function addTo(there: OnlyThere, task: string, mostExamples: number): void {
   there.count++
   if (there.examples.length < mostExamples) there.examples.push(task)
 }
@@ -62,7 +62,7 @@ async function isKept({ manager }: View, runIds: readonly string[]): Promise<boo
   return true
 }
 
-/** Each task once, as it is stored. */
+/** Each task once, as stored. */
 async function* tasksOf(view: View, runIds: readonly string[]): AsyncGenerator<string> {
   const { manager } = view
   for (const runId of runIds) {

@@ -1,4 +1,4 @@
-/** All that an outbox holds, record by record, in little memory however much that is. */
+/** Streams all that an outbox holds, in little memory. */
 import { Between, LessThanOrEqual, MoreThan } from 'typeorm'
 import { among } from '../../sqlite/criteria.js'
 import { batches, deadTasks, rejectedRecords, runs } from '../../sqlite/entities.js'
@@ -13,15 +13,15 @@ export interface Stored {
   seq: number | null
   runId: string
   slot: string
-  /** Duplicates are kept beside what was rejected. */
+  /** Duplicates are stored among the rejected records. */
   state: TaskState | 'duplicate'
   attempts: number
-  /** Why it was rejected or refused, or why its delivery failed last. */
+  /** Why it was rejected or refused, or its delivery last failed. */
   reason: string | null
   storedAt: string
-  /** JSON of the task, as it is stored; null for records that never became one. */
+  /** JSON of the task, as stored; null for records that never became one. */
   task: string | null
-  /** Of those: where the record stood, and what it was. */
+  /** Of such a record: its position in the source, and its text. */
   position: string | null
   record: string | null
 }
@@ -34,10 +34,10 @@ interface Choice {
   readonly owners: Owners
 }
 
-/** Records that are read at once. */
+/** Rows per query. */
 const rowsAtOnce = 1_000
 
-/** Undefined where no run is meant. State by state; of each the oldest first. */
+/** State by state, oldest first within each. Undefined if a filter matches no run. */
 export async function storedIn(
   view: View,
   states: readonly TaskState[],
@@ -47,10 +47,10 @@ export async function storedIn(
   const rows = await view.manager.find(runs, { select: { id: true, runId: true, slot: true }, where: whereOf(filter) })
   if (!isAll && rows.length === 0) return undefined
   const ids = isAll ? undefined : rows.map(({ id }) => id)
-  return all(view, states, { ids, owners: new Map(rows.map(({ id, runId, slot }) => [id, { runId, slot }])) })
+  return inStates(view, states, { ids, owners: new Map(rows.map(({ id, runId, slot }) => [id, { runId, slot }])) })
 }
 
-async function* all(view: View, states: readonly TaskState[], choice: Choice): AsyncGenerator<Stored> {
+async function* inStates(view: View, states: readonly TaskState[], choice: Choice): AsyncGenerator<Stored> {
   for (const state of states) {
     if (state === 'pending' || state === 'delivered') yield* ofBatches(view, state, choice)
     else yield* state === 'dead' ? ofDead(view, choice) : ofRejected(view, choice)
@@ -72,9 +72,18 @@ async function* ofBatches(view: View, state: 'pending' | 'delivered', { ids }: C
     const passed = await manager.find(deadTasks, { select: { seq: true }, where: { seq: Between(firstSeq, lastSeq) } })
     const isPassed = new Set(passed.map(({ seq }) => seq))
     const attempts = isPending ? failures : failures + 1
-    const same = { runId, slot, state, attempts, reason, storedAt: iso(createdAt, view), position: null, record: null }
+    const common = {
+      runId,
+      slot,
+      state,
+      attempts,
+      reason,
+      storedAt: iso(createdAt, view),
+      position: null,
+      record: null,
+    }
     for (let seq = firstSeq; seq <= lastSeq; seq++)
-      if (!isPassed.has(seq) && seq > ackedSeq === isPending) yield { seq, ...same, task: batch.task(seq - firstSeq) }
+      if (!isPassed.has(seq) && seq > ackedSeq === isPending) yield { seq, ...common, task: batch.task(seq - firstSeq) }
   }
 }
 
@@ -83,8 +92,8 @@ async function* ofDead(view: View, { ids, owners }: Choice): AsyncGenerator<Stor
     const where = { fate: 'dead', seq: MoreThan(after), ...(ids && { run: among(ids) }) } as const
     const rows = await view.manager.find(deadTasks, { where, order: { seq: 'ASC' }, take: rowsAtOnce })
     for (const { seq, run, attempts, reason, createdAt, task } of withoutBytes(rows, view)) {
-      const of = { seq, ...ownerOf(owners, run), state: 'dead', attempts, reason } as const
-      yield { ...of, storedAt: iso(createdAt, view), task, position: null, record: null }
+      const common = { seq, ...ownerOf(owners, run), state: 'dead', attempts, reason } as const
+      yield { ...common, storedAt: iso(createdAt, view), task, position: null, record: null }
       after = seq
     }
     if (rows.length < rowsAtOnce) return
@@ -96,8 +105,8 @@ async function* ofRejected(view: View, { ids, owners }: Choice): AsyncGenerator<
     const where = { id: MoreThan(after), ...(ids && { run: among(ids) }) }
     const rows = await view.manager.find(rejectedRecords, { where, order: { id: 'ASC' }, take: rowsAtOnce })
     for (const { id, run, kind, position, value, reason, createdAt } of withoutBytes(rows, view)) {
-      const of = { seq: null, ...ownerOf(owners, run), state: kind, attempts: 0, reason }
-      yield { ...of, storedAt: iso(createdAt, view), task: null, position, record: value }
+      const common = { seq: null, ...ownerOf(owners, run), state: kind, attempts: 0, reason }
+      yield { ...common, storedAt: iso(createdAt, view), task: null, position, record: value }
       after = id
     }
     if (rows.length < rowsAtOnce) return
