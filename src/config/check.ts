@@ -1,4 +1,4 @@
-/** Checks a pipeline: looks at everything, changes nothing. */
+/** Checks a pipeline without changing anything. */
 import { randomUUID } from 'node:crypto'
 import { access, constants, readlink, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -39,34 +39,34 @@ import { ownOptions } from './section.js'
 type CheckedSource = SourceDeps & { readonly filterCounts: FilterCounts | undefined }
 
 export interface Parts {
-  /** @param without sections that are left out: what stands in them isn't looked at */
+  /** @param without sections that are left out and not checked */
   configure(without: readonly string[]): Promise<Loaded>
   sourceOf(loaded: Loaded): Promise<CheckedSource>
   sinkOf(loaded: Loaded): Promise<SinkDeps>
-  /** Throws OwmError where it can't be read, or is another configuration's. */
+  /** Throws OwmError if the outbox can't be read, or belongs to another configuration. */
   lookAtOutbox(loaded: Loaded): Promise<unknown>
   /** `--trust-folder` */
   readonly trustFolder: boolean
   /**
-   * What of the first batch is rejected, in words; it is undefined where the source has none. Throws
-   * InputRejectedError where nothing can be used.
+   * The rejected locations of the first batch, in words; `page` is undefined if the source has none. Throws
+   * InputRejectedError if no location is usable.
    */
   judge(source: SourceDeps, page: LocationBatch | undefined): string
 }
 
-/** What was looked at, and the result: in words, or the error. */
+/** What was checked, and the result: in words, or the error. */
 export interface Finding {
   readonly about: 'configuration' | 'source' | 'sink' | 'outbox' | 'schedule'
   readonly outcome: string | OwmError
-  /** What to do about what isn't wrong, and may not be meant. */
+  /** What to do about something that is valid, but may not be intended. */
   readonly warning?: string
-  /** The check of `owm doctor` that the warning is about, where it isn't the section's own. */
+  /** The check of `owm doctor` that the warning belongs to, if it isn't the section's own. */
   readonly check?: 'configuration-cadence'
 }
 
 /**
  * @param connect also opens the source and reads its first batch, and has the sink try what a delivery needs
- * @param all whether what is wrong in one section hides nothing in the others
+ * @param all goes on with the other sections if one has mistakes
  */
 export async function checkConfig(parts: Parts, connect: boolean, all = connect): Promise<Finding[]> {
   const found: Finding[] = []
@@ -85,7 +85,7 @@ export async function checkConfig(parts: Parts, connect: boolean, all = connect)
   }
   const loaded = await look('configuration', () => parts.configure([]), fileOf)
   if (loaded) await checkParts(loaded, parts, connect, look)
-  // Who connects wants to know all at once.
+  // Leaves out the sections with mistakes and checks the others.
   const wrong = all ? sectionsIn(found) : []
   const rest = loaded || wrong.length === 0 ? undefined : await parts.configure(wrong).catch(() => undefined)
   if (rest) await checkParts(rest, parts, connect, look, wrong)
@@ -102,7 +102,7 @@ type Look = <T>(
 const sectionsIn = (found: readonly Finding[]): string[] =>
   found.flatMap(({ outcome }) => (outcome instanceof ConfigurationError ? (outcome.section ?? []) : []))
 
-/** Somebody waits for the answer: one attempt. */
+/** Interactive: one attempt, no retries. */
 export const once = (loaded: Loaded): Loaded => ({
   ...loaded,
   settings: { ...loaded.settings, retry: { ...loaded.settings.retry, attempts: 1 } },
@@ -140,11 +140,11 @@ async function checkParts(
       () => cadenceFits(loaded),
       (words) => words,
     )
-  const tooYoung = settings.schedule && ageInWords(settings.schedule.maxAge, timetable(settings.schedule), Date.now())
-  if (tooYoung)
+  const tooShort = settings.schedule && ageInWords(settings.schedule.maxAge, timetable(settings.schedule), Date.now())
+  if (tooShort)
     await look(
       'schedule',
-      async () => tooYoung,
+      async () => tooShort,
       ({ words, todo }) => ({ outcome: `${words}: a time that no start came for is missed for good`, warning: todo }),
     )
   const { path } = settings.outbox
@@ -178,10 +178,10 @@ async function checkParts(
     )
 }
 
-/** A schedule that comes too seldom for a cadence: a start warns of it, and goes on. */
+/** A schedule that runs less often than a cadence requires: a start only warns of it. */
 export class ScheduleTooSlow extends ConfigurationError {}
 
-/** Throws ConfigurationError where there is no schedule, or where it is too slow. */
+/** Throws ConfigurationError if there is no schedule, or if it is too slow. */
 async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
   await cadenceKept(loaded)
   const { cadence, schedule } = loaded.settings
@@ -202,7 +202,7 @@ const fileOf = ({ file, cwd, beside }: Loaded): Omit<Finding, 'about'> => ({
   ...(beside.length > 0 && { warning: `Beside it ${beside.join(', ')} doesn't count. Remove what isn't meant.` }),
 })
 
-/** A file that a plugin's option names; undefined for other options and for a standard stream. */
+/** The file that a plugin's option names; undefined for other options and for a standard stream. */
 function pathIn(loaded: Loaded, section: 'source' | 'sink', key: string): string | undefined {
   const path = ownOptions(loaded, section)[key]
   return typeof path === 'string' && path !== '-' ? resolve(loaded.baseDir, path) : undefined
@@ -221,7 +221,7 @@ async function readable(file: string): Promise<void> {
   throw new ConfigurationError(`The list ${file} is a folder.`, { hint: 'Name a file in source.file.' })
 }
 
-/** Looks at the file, or at the folder in which it would be made; with `withFolders` that may be missing, too. */
+/** Checks the file, or the folder where it would be created; with `withFolders` that may be missing, too. */
 async function writable(file: string, key: string, withFolders: boolean): Promise<void> {
   for (let path = file; ; path = dirname(path)) {
     try {
@@ -233,7 +233,7 @@ async function writable(file: string, key: string, withFolders: boolean): Promis
       throw new Error(isFolder ? 'it is a folder' : `${path} is not a folder`)
     } catch (error) {
       const isGone = codeOf(error) === 'ENOENT'
-      // No folder can be made in the place of a link.
+      // A folder can't be created in place of a dangling link.
       const target = isGone && path !== file ? await readlink(path).catch(() => undefined) : undefined
       const isFine = withFolders || path === file
       if (isGone && isFine && target === undefined && path !== dirname(path)) continue
@@ -253,8 +253,8 @@ export async function writableOutput(path: string): Promise<void> {
 }
 
 /**
- * For new files of a configuration: what another user may replace isn't trusted when it is found, and a link of theirs
- * leads anywhere. Throws ConfigurationError.
+ * For new configuration files: one that another user may replace wouldn't be trusted when it is found, and their link
+ * could lead anywhere. Throws ConfigurationError.
  */
 export async function mustBeSafe(files: readonly string[], trustFolder: boolean): Promise<void> {
   for (const file of files) {
@@ -274,7 +274,7 @@ const refused =
     })
   }
 
-/** By the rules by which it is opened; it and its folder are made where they're missing. Throws ConfigurationError. */
+/** Applies the rules for opening an outbox; it and its folder needn't exist yet. Throws ConfigurationError. */
 export async function usableOutbox(path: string, trustFolder: boolean): Promise<void> {
   const refuse = refused(path, anotherOutbox())
   await checkLength(path).catch(refuse)
@@ -308,7 +308,7 @@ async function firstBatch(checked: CheckedSource, judge: Parts['judge']): Promis
   }
 }
 
-/** Only a sink that can be asked without being written to is asked; others may make a file when they are opened. */
+/** Calls only what doesn't write. jsonl isn't even opened, since that creates its file. */
 export async function trySink({ name, open }: SinkDeps): Promise<string> {
   if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
   const sink = await open()
@@ -326,21 +326,22 @@ export async function trySink({ name, open }: SinkDeps): Promise<string> {
 }
 
 /**
- * Warns of pipelines that share a stream without a `taskNamespace`: where their locations have ids of one kind, workers
- * take the second one's tasks for the first one's.
+ * Warns of pipelines that share a stream and a `taskNamespace`: if they use the same ids for different locations,
+ * workers take the second one's tasks for the first one's.
  */
 export async function sharedIds(all: readonly Loaded[]): Promise<Finding[]> {
   const streams = await Promise.all(all.map(async (loaded) => ({ loaded, stream: await streamOf(loaded) })))
-  return streams.flatMap(({ loaded: one, stream }, index) =>
+  return streams.flatMap(({ loaded, stream }, index) =>
     streams
       .slice(index + 1)
       .filter((other) => stream === other.stream)
       .map((other) => other.loaded)
-      .filter((other) => one.settings.taskNamespace === other.settings.taskNamespace && listOf(one) !== listOf(other))
+      .filter((other) => loaded.settings.taskNamespace === other.settings.taskNamespace)
+      .filter((other) => listOf(loaded) !== listOf(other))
       .map((other) => ({
         about: 'sink' as const,
         outcome:
-          `${one.pipeline} and ${other.pipeline} deliver to one stream: ` +
+          `${loaded.pipeline} and ${other.pipeline} deliver to one stream: ` +
           'where their locations have the same ids, so have the tasks of different places.',
         warning:
           'Give each a taskNamespace, or all of them `taskNamespace: pipeline`; it changes their task ids, once.',
@@ -348,7 +349,7 @@ export async function sharedIds(all: readonly Loaded[]): Promise<Finding[]> {
   )
 }
 
-/** What tells a sink's stream from others: its address, or all of its options. */
+/** Identifies a sink's stream: its address, or all of its options. */
 async function streamOf(loaded: Loaded): Promise<string> {
   const { use = '' } = loaded.settings.sink ?? {}
   const options = ownOptions(loaded, 'sink')
@@ -358,5 +359,5 @@ async function streamOf(loaded: Loaded): Promise<string> {
   return exactJson([use, address ?? options]) ?? ''
 }
 
-/** Which list a source reads: shards and filters of one list give no id to two places. */
+/** Identifies the list that a source reads. Shards and filters of one list never give two places the same id. */
 const listOf = (loaded: Loaded): string => exactJson([loaded.settings.source?.use, ownOptions(loaded, 'source')]) ?? ''

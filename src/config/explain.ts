@@ -1,9 +1,10 @@
-/** What a schema says against a value, in words: which key, where it stands, what is there, what should be. */
+/** Turns a schema's issues into errors: which key, where it stands, what is there, what is expected. */
 import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { ExactNumber } from '../tasks/json/exact.js'
+import { isObject } from '../tasks/json/tree.js'
 import { clipped } from '../words.js'
 import { isSecretName, percentDecoded, Secrets, secretsInUrl } from './redact.js'
 import { commonKeys } from './schema.js'
@@ -13,17 +14,17 @@ interface Explained {
   /** The value that was checked, and its schema. */
   readonly value: unknown
   readonly type: z.ZodType
-  /** The key that it stands under; empty for the whole configuration. */
+  /** The key that the value stands under; empty for the whole configuration. */
   readonly prefix: readonly string[]
   /** Where a key stands: `in .owmrc.yaml:7`. */
   placeOf(path: readonly string[]): string
-  /** Not to be shown, wherever they occur. */
+  /** Never shown, wherever they occur. */
   readonly secrets: Secrets
 }
 
 /** Everything that is wrong, in one error. */
 export function explain(error: z.ZodError, about: Explained): ConfigurationError {
-  const all = error.issues.flatMap(settled).flatMap((issue) => mistakes(issue, about))
+  const all = error.issues.flatMap(ofNearestForm).flatMap((issue) => mistakes(issue, about))
   const [first] = all
   return first && all.length === 1
     ? new ConfigurationError(first.message, { hint: first.hint ?? 'Correct this value.', section: first.section })
@@ -32,11 +33,11 @@ export function explain(error: z.ZodError, about: Explained): ConfigurationError
 
 type Issue = z.core.$ZodIssue
 
-/** Of a value that may have several forms: what is wrong with the one that it comes nearest to. */
-function settled(issue: Issue): Issue[] {
+/** The issues of the nearest form, for a value that may have several. */
+function ofNearestForm(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
   const branches = issue.errors.map((branch) =>
-    branch.flatMap((inner) => settled({ ...inner, path: [...issue.path, ...inner.path] })),
+    branch.flatMap((inner) => ofNearestForm({ ...inner, path: [...issue.path, ...inner.path] })),
   )
   const types = branches.map(([inner, ...others]) =>
     inner?.code === 'invalid_type' && others.length === 0 && inner.path.length === issue.path.length
@@ -83,12 +84,12 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   const path = issue.path.map(String)
   const full = [...prefix, ...path]
   const found = at(value, path)
-  // Where the form is wrong nobody knows which part is the secret; in a wrong address not even where the password is.
+  // In a value of the wrong form any part may be the secret; in an invalid address the password may be anywhere.
   const isPlain = ['string', 'number', 'boolean'].includes(typeof found) && at(masked(value, type), path) === found
   const shown = isPlain ? JSON.stringify(found) : ''
-  const tells = shown === '' || secrets.isIn(shown) || /:[^\s@]*@/.test(shown) // user:password@host
-  const it = tells ? '' : ` (it is ${clipped(shown, 200)})`
-  // Of a value with several forms: the names that tell them apart.
+  const hasSecret = secrets.isIn(shown) || /:[^\s@]*@/.test(shown) // user:password@host
+  const actual = shown === '' || hasSecret ? '' : ` (it is ${clipped(shown, 200)})`
+  // The names of the forms, for a value with several.
   const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
   const wanted = issue.code === 'invalid_value' ? issue.values.map(String) : options
   const message = options.length > 0 ? `Invalid option: expected one of ${options.join('|')}` : issue.message
@@ -105,12 +106,12 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
       section: full[0],
     })
   return new ConfigurationError(
-    `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`,
+    `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`,
     { hint: near ? `Did you mean \`${near}\`?` : otherForm(issue, found, full), section: full[0] },
   )
 }
 
-/** How a value is written that was given in another form than it must have; undefined where nobody can say. */
+/** How to write a value that has the wrong type; undefined if that can't be told. */
 function otherForm(issue: Issue, found: unknown, path: readonly string[]): string | undefined {
   if (issue.code !== 'invalid_type' || typeof found !== 'string') return undefined
   const [key = ''] = path
@@ -126,18 +127,17 @@ function otherForm(issue: Issue, found: unknown, path: readonly string[]): strin
 // --- secrets ---
 
 /**
- * A copy without its secrets: what the schema marks with `.meta({secret: true})`, what has the name of a secret, and
- * passwords in URLs; with a schema also what stands under a key that it doesn't know: `tokn` may be a token. Without
- * one nothing is known to be marked.
+ * A copy without its secrets: what the schema marks with `.meta({secret: true})`, what is named like a secret, and
+ * passwords in URLs. With a schema, also the values of keys that it doesn't know: `tokn` may be a token.
  */
 export function masked(value: unknown, type?: z.ZodType): unknown {
   return mask(value, type ? SchemaPlace.rootOf(type) : [], '')
 }
 
-/** `user:password@` in front of a host: a natural slip where a host alone is meant. */
+/** `user:password@` before a host: a common mistake where only a host is expected. */
 const loginOfHost = /^[^\s/@]*:(?!\/\/)[^\s@]*@(?=[^\s@]+$)/
 
-/** The path of a database's file, in the place of an address: what it says isn't secret, and nobody can guess it. */
+/** A database file's path in place of an address: it isn't secret, and whoever corrects it needs to see it. */
 const isFilePath = (key: string, value: unknown): boolean =>
   key === 'url' &&
   typeof value === 'string' &&
@@ -147,8 +147,7 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
   const isSecret = !isFilePath(key, value) && (isSecretName(key) || places.some((place) => place.isSecret))
   if (typeof value === 'string')
     return isSecret ? withoutSecret(value) : new Secrets().redact(value).replace(loginOfHost, '***@')
-  if (typeof value !== 'object' || value === null)
-    return isSecret && value !== undefined && value !== null ? '***' : value
+  if (!isObject(value)) return isSecret && value !== undefined && value !== null ? '***' : value
   if (value instanceof ExactNumber) return isSecret ? '***' : value
   const inner = (name: string): SchemaPlace[] => places.flatMap((place) => place.at([name]))
   if (Array.isArray(value))
@@ -162,7 +161,7 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
   )
 }
 
-/** What must not be shown of a value: what `masked` masks in it, of URLs the parts that are secret. */
+/** What must not be shown of a value: what `masked` masks, but of a URL only the secret parts. */
 export function secretsIn(value: unknown, type?: z.ZodType): string[] {
   const found: string[] = []
   const seen = new Set<unknown>()
@@ -171,7 +170,7 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
     if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
     else if ((typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) && isSecret)
       found.push(String(value))
-    else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+    else if (isObject(value) && !seen.has(value)) {
       seen.add(value)
       for (const [name, entry] of Object.entries(value))
         visit(
@@ -186,20 +185,20 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
 }
 
 /**
- * The same of what a schema makes of options: a token in base64 is as good as the token. Not of its defaults, which
- * anybody can read.
+ * The same for what a schema makes of options: a token in base64 is as secret as the token. Defaults aren't, since
+ * anyone can read them.
  */
 export function secretsMade(made: unknown, given: object, type: z.ZodType): string[] {
-  if (typeof made !== 'object' || made === null) return []
+  if (!isObject(made)) return []
   return secretsIn(Object.fromEntries(Object.entries(made).filter(([key]) => Object.hasOwn(given, key))), type)
 }
 
-/** How to connect, in a query: an error about one of them is of no use without its value. */
+/** Connection parameters in a query: an error about one of them is useless without its value. */
 const harmless: ReadonlySet<string> = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host'])
 
 /**
- * All of it; of an address, whose host and path help to find what is wrong, the query, and parts of its path that look
- * like tokens.
+ * The whole text. Of an address, whose host and path help to find a mistake, the query and those parts of the path
+ * that look like tokens.
  */
 function secretsInText(text: string): string[] {
   if (!URL.canParse(text) || new URL(text).host === '') return [text]
@@ -213,7 +212,7 @@ function secretsInText(text: string): string[] {
   return [text, ...tokens, ...(isHarmless ? [] : [search.slice(1)])]
 }
 
-/** Long, with a digit, and no words: `geonames-all-cities-1000` is the name of a list. */
+/** Long, with a digit, and not made of words: `geonames-all-cities-1000` is the name of a list. */
 function isToken(part: string): boolean {
   const meant = percentDecoded(part)
   if (meant.length < 16 || meant.includes('.') || !/\d/.test(meant)) return false
@@ -221,7 +220,7 @@ function isToken(part: string): boolean {
   return words.length === 1 || !words.every((word) => /^(\p{L}{1,15}\d{0,2}|\d{1,8})$/u.test(word))
 }
 
-/** Of a secret address, such as a server's with its password, the rest may be known, and helps. */
+/** Masks the secret parts of an address, whose rest helps to find a mistake; and any other text as a whole. */
 function withoutSecret(value: string): string {
   if (!URL.canParse(value)) return '***'
   const { protocol, username, password, host, pathname } = new URL(value)

@@ -1,4 +1,4 @@
-/** Which locations a configuration takes. */
+/** Which locations a configuration selects. */
 import { hash } from 'node:crypto'
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
@@ -14,7 +14,7 @@ import type { condition, conditions, Settings } from './schema.js'
 import { section } from './section.js'
 import type { Environment } from './values/variables.js'
 
-/** Undefined where all are taken. Throws ConfigurationError. */
+/** Undefined if all locations are taken. Throws ConfigurationError. */
 export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filters | undefined> {
   const source = section(loaded, 'source')
   const { sample, limit } = source
@@ -25,13 +25,13 @@ export async function filtersOf(loaded: Loaded, env: Environment): Promise<Filte
   return { fields, bbox, sample, limit, shard }
 }
 
-/** What a `where:` says. */
+/** The conditions in a `where:`. */
 export function conditionsOf({ bbox, ...fields }: Written): Conditions {
-  const wanted = Object.entries(fields).map(([field, given]): [string, Values | Test] => [
+  const tests = Object.entries(fields).map(([field, given]): [string, Values | Test] => [
     field,
     isTree(given) ? testOf(given) : textsOf(given),
   ])
-  return { fields: Object.fromEntries(wanted), bbox }
+  return { fields: Object.fromEntries(tests), bbox }
 }
 
 type Written = z.output<typeof conditions>
@@ -48,7 +48,7 @@ function testOf(given: z.output<typeof condition>): Test {
 
 const textsOf = (given: Scalar | readonly Scalar[]): Values => [given].flat().map(String)
 
-/** As JSON, for a run's row; null where every location is due in every run. Throws ConfigurationError. */
+/** The cadence as JSON, to store with a run; null if every location is due in every run. Throws ConfigurationError. */
 export async function cadenceKept(loaded: Loaded): Promise<string | null> {
   const { cadence, schedule } = loaded.settings
   if (!cadence) return null
@@ -61,17 +61,17 @@ export async function cadenceKept(loaded: Loaded): Promise<string | null> {
   return JSON.stringify(kept)
 }
 
-/** In which Kubernetes tells a pod of an Indexed Job its number. */
+/** The variable with a pod's number in a Kubernetes Indexed Job. */
 export const indexVariable = 'JOB_COMPLETION_INDEX'
 
 interface OwnShard {
-  /** 0 to `count - 1`; undefined where the environment was to tell it, and doesn't. */
+  /** 0 to `count - 1`; undefined if the environment should give it, but doesn't. */
   readonly index: number | undefined
-  /** 1 where it is the whole. */
+  /** 1 for the whole list. */
   readonly count: number
 }
 
-/** Which share of the locations it reads: from `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
+/** Which share of the locations is read: from `shard: i/n`, or in a Kubernetes Indexed Job from `shards: n`. */
 export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment): OwnShard {
   const { shard, shards } = source ?? {}
   if (shards === undefined || shard !== undefined) {
@@ -83,14 +83,14 @@ export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment):
   return { index: isIndex ? Number(given) : undefined, count: shards }
 }
 
-/** The shard that is configured. Undefined where none is, or where the environment was to tell it, and doesn't. */
+/** The configured shard; undefined if there is none, or if the environment should give it, but doesn't. */
 export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment): ChosenShard | undefined {
   const { index, count } = shardIn(settings, env)
   const isChosen = settings.source?.shard !== undefined || count > 1
   return isChosen && index !== undefined ? { index, count } : undefined
 }
 
-/** Undefined where it is the whole. */
+/** Undefined for the whole list. Throws ConfigurationError. */
 async function shardRead({ settings, origins }: Loaded, env: Environment): Promise<ChosenShard | undefined> {
   const { shard, shards } = settings.source ?? {}
   const { index, count } = shardIn(settings, env)
@@ -110,21 +110,21 @@ async function shardRead({ settings, origins }: Loaded, env: Environment): Promi
 }
 
 /**
- * A source's options without those that change no location: passwords, tokens, and what the schema marks with
- * `.meta({keepsCheckpoint: true})`. With the same rest an interrupted run is read on from its checkpoint.
+ * A source's options without those that don't affect its locations: passwords, tokens, and what the schema marks with
+ * `.meta({keepsCheckpoint: true})`. If the others are unchanged, an interrupted run resumes from its checkpoint.
  */
 export function locating(options: unknown, schema: z.ZodType): unknown {
   return onlyLocating(options, SchemaPlace.rootOf(schema))
 }
 
-/** Tells a source or sink from another one: a hash of its section without passwords and tokens. */
+/** Identifies a source or sink: a hash of its section without passwords and tokens. */
 export const sectionDigest = (section: unknown): string =>
   hash('sha1', exactJson(onlyLocating(section, [])) ?? '', 'hex')
 
 function onlyLocating(value: unknown, places: readonly SchemaPlace[]): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
   if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index))))
-  // An instance of a class, such as a date, says what it is as a whole.
+  // Instances of classes, such as dates, are kept whole.
   if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
   const kept = Object.entries(value)
     .map(([name, entry]) => ({ name, entry, inner: under(places, name) }))

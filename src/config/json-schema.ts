@@ -7,7 +7,7 @@ import { referencePattern } from './values/variables.js'
 type Schema = z.core.JSONSchema.BaseSchema
 type Properties = Record<string, z.core.JSONSchema._JSONSchema>
 
-/** Draft 7, which the editors know best. */
+/** Draft 7, which editors support best. */
 export async function configSchema(): Promise<Schema> {
   const { properties: sections = {} } = schemaOf(settingsSchema)
   const kinds: Kind[] = [
@@ -39,7 +39,7 @@ export async function configSchema(): Promise<Schema> {
       },
     },
     additionalProperties: false,
-    // What pipelines share may be incomplete.
+    // Sections that pipelines share may be incomplete.
     if: { required: ['pipelines'] },
     // biome-ignore lint/suspicious/noThenProperty: that is its name in JSON Schema
     then: { properties: parts },
@@ -56,13 +56,13 @@ export async function configSchema(): Promise<Schema> {
 
 interface Kind {
   name: 'source' | 'sink'
-  /** What may stand in each of them. */
+  /** The keys that every section of this kind may have. */
   keys: z.ZodRawShape
   plugins: readonly Plugin[]
   description: string
 }
 
-/** One form for each built-in plugin, told apart by `use`, and an open one for all others. */
+/** One form for each built-in plugin, distinguished by `use`, and an open one for all others. */
 function sectionOf({ name, keys, plugins, description }: Kind, isComplete: boolean): Schema {
   const common = refs(keys, `#/definitions/${name}Keys/properties`)
   const builtIn = plugins.map((plugin): Schema => {
@@ -99,13 +99,13 @@ function schemaOf(type: z.ZodType): Schema {
     io: 'input',
     unrepresentable: 'any',
     override({ jsonSchema }) {
-      // owm's own marks, and bounds that say no more than what a double can hold.
+      // owm's own marks, and bounds that only say what a double can hold, are left out.
       for (const key of ['unit', 'secret', 'keepsCheckpoint']) delete jsonSchema[key]
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
       const { pattern, format } = jsonSchema
       if (pattern === undefined && format === undefined) return
-      // A file and the environment may give any text.
+      // A reference to a file or variable may stand for any text.
       delete jsonSchema.pattern
       delete jsonSchema.format
       jsonSchema.anyOf = [

@@ -1,4 +1,4 @@
-/** One configuration out of flags, environment, file and defaults, in this order. */
+/** Merges flags, environment, file and defaults, in this order of precedence. */
 import { basename, resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { mustBeApart, type NamedFile } from '../files/apart.js'
@@ -17,35 +17,35 @@ import { clear, type Environment, expand, type References, type Variable } from 
 
 export interface Loaded {
   settings: Settings
-  /** Which one of several, if there are several. */
+  /** The pipeline's name; undefined if the file has no `pipelines:`. */
   pipeline: string | undefined
-  /** Where its outbox is named after it: the path that it shares with others, and the names of all pipelines. */
+  /** If the outbox is named after the pipeline: the path without its name, and the names of all pipelines. */
   family: { shared: string; pipelines: readonly string[] } | undefined
   /** The file that was read, if any. */
   file: string | undefined
-  /** Names of other configurations in the folder of one that was found: they don't count. */
+  /** Names of other configurations in the folder of one that was found, which don't count. */
   beside: readonly string[]
-  /** The file as a flag or the environment named it; undefined where it was found, or there is none. */
+  /** The file as a flag or the environment named it; undefined if it was found, or there is none. */
   named: string | undefined
   /** Where relative paths in options start. */
   baseDir: string
-  /** Where the file was looked for. */
+  /** Where the search for the file began. */
   cwd: string
-  /** The sections of source and sink as they are given, also where they are left out. */
+  /** The sections of source and sink as given, even if they are left out. */
   plugins: readonly unknown[]
   /** What must not be shown. */
   secrets: Secrets
-  /** What came out of the environment. */
+  /** The values from the environment. */
   variables: readonly Variable[]
   references: References
-  /** Keys of numbers that JavaScript itself has rounded: `source.where.id`. */
+  /** Keys of numbers that JavaScript has already rounded: `source.where.id`. */
   rounded: readonly string[]
   origins: Origins
 }
 
 let latest: { key: string; found: ReturnType<typeof readConfigFile> } | undefined
 
-/** @param isAgain whether what was read or refused last will do: a pipe can't be read twice */
+/** @param isAgain reuses the last result or error: a pipe can't be read twice */
 function readOnce(
   { named, cwd, looksOnly }: { named: string | undefined; cwd: string; looksOnly: boolean | undefined },
   isAgain: boolean,
@@ -79,11 +79,11 @@ export async function loadConfig(
   origins.merged = merged
   const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
   await override(merged, overrides, env, cwd, origins)
-  // In YAML and JSON they keep their digits.
+  // Only of a module: numbers in YAML and JSON keep their digits.
   const rounded = found && found.text === undefined ? roundedIn(merged) : []
-  // Also of sections that are left out: what the outbox holds of earlier runs may have their secrets.
-  const told = [merged['notify'], isTree(merged['metrics']) ? merged['metrics']['pushgateway'] : undefined]
-  secrets.add(...secretsIn(merged), ...addressesIn(told, cwd, baseDir, outboxIn(merged)))
+  // Also of sections that are left out: what the outbox stores of earlier runs may contain their secrets.
+  const reportTargets = [merged['notify'], isTree(merged['metrics']) ? merged['metrics']['pushgateway'] : undefined]
+  secrets.add(...secretsIn(merged), ...addressesIn(reportTargets, cwd, baseDir, outboxIn(merged)))
   const plugins = [merged['source'], merged['sink']]
   const outboxAsWritten = outboxIn(merged)
   for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
@@ -113,20 +113,20 @@ export async function loadConfig(
   const isNamedAfter = own !== shared && own === outbox.path
   const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
   if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
-  // Also of an outbox that is left out.
+  // Also checked if the outbox is left out.
   const path = outboxAsWritten === '' ? outbox.path : trialOf(overrides, configured, ownOutbox(outboxAsWritten))
   const apart = mustBeApart(filesIn(plugins, { ...settings, outbox: { path } }, found?.file, baseDir))
-  // Without the outbox only a failure is told, and not into a file that is another's.
+  // With the outbox left out only failures are reported; drop a metrics file that isn't ours.
   await (isLeftOut('outbox') ? apart.catch(() => delete metrics?.textfile) : apart)
-  const about = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
-  return { settings, pipeline, family, ...about, secrets, variables, references, rounded, origins }
+  const origin = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
+  return { settings, pipeline, family, ...origin, secrets, variables, references, rounded, origins }
 }
 
-/** The path of the outbox, as it is written. */
+/** The outbox's path, as written; empty if there is none. */
 const outboxIn = ({ outbox }: Record<string, unknown>): string =>
   isTree(outbox) && typeof outbox['path'] === 'string' ? outbox['path'] : ''
 
-/** The files that a pipeline works with. Which of a plugin's options are paths is known of those of owm alone. */
+/** The files that a pipeline uses. Only of built-in plugins is it known which options are paths. */
 function filesIn(
   [source, sink]: readonly unknown[],
   { outbox, metrics }: { outbox: { path: string }; metrics?: Settings['metrics'] },
@@ -137,20 +137,23 @@ function filesIn(
     const path = isTree(section) && section['use'] === use ? section[key] : undefined
     return typeof path === 'string' && path !== '-' ? [resolve(baseDir, path)] : []
   }
-  return [
-    ...(file === undefined ? [] : [{ key: 'the configuration', path: file }]),
+  return compact<NamedFile>(
+    file !== undefined && { key: 'the configuration', path: file },
     ...option(source, 'static-list', 'file').map((path) => ({ key: 'source.file', path })),
     ...option(sink, 'jsonl', 'path').map((path) => ({ key: 'sink.path', path, beside: /^\.(lock|receipts)$/ })),
     { key: 'outbox.path', path: outbox.path, beside: /^-(wal|shm|journal|lock|signals(-\d+-of-\d+)?)$/ },
-    ...(metrics?.textfile === undefined
-      ? []
-      : [{ key: 'metrics.textfile', path: metrics.textfile, beside: /^-\d+-of-\d+$/, ending: '.prom' }]),
-  ]
+    metrics?.textfile !== undefined && {
+      key: 'metrics.textfile',
+      path: metrics.textfile,
+      beside: /^-\d+-of-\d+$/,
+      ending: '.prom',
+    },
+  )
 }
 
 /**
- * The outbox of a trial, `--sink` with another plugin than the configured one: what is tried must not count as
- * delivered, nor the other way round. Where an outbox is named as well, it is that.
+ * The outbox of a trial, that is, of `--sink` with another plugin than the configured one: what a trial delivers must
+ * not count as delivered, nor the other way round. An outbox that is named as well is used instead.
  */
 function trialOf({ produces, sink, outbox, set = [] }: Overrides, configured: unknown, path: string): string {
   const isNamed = outbox !== undefined || set.some((one) => one.startsWith('outbox.path='))

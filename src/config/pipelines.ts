@@ -1,4 +1,4 @@
-/** Several pipelines in one file: which one is meant, and what it shares with the others. */
+/** Several pipelines in one file: which one is chosen, and what it shares with the others. */
 import { format, parse, resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
@@ -15,7 +15,7 @@ export function pipelinesIn(found: Found | undefined): Tree {
   })
 }
 
-/** The pipeline that is meant: undefined where there are none to choose from. Throws ConfigurationError. */
+/** The chosen pipeline; undefined if there is none to choose. Throws ConfigurationError. */
 export async function choosePipeline(
   found: Found | undefined,
   name: string | undefined,
@@ -43,12 +43,12 @@ export async function choosePipeline(
         { hint: 'For example: `pipelines: {hourly: {source: {use: …}}}`.' },
       )
   }
-  distinct(found, baseDir, ['outbox', 'path'], {
+  mustBeDistinct(found, baseDir, ['outbox', 'path'], {
     what: 'outbox',
     fallback: defaultOutbox,
     hint: 'Give each its own: the tasks of one must not go to the sink of another.',
   })
-  distinct(found, baseDir, ['metrics', 'textfile'], {
+  mustBeDistinct(found, baseDir, ['metrics', 'textfile'], {
     what: 'metrics.textfile',
     fallback: undefined,
     hint: 'Give each its own, or name one beside `pipelines:`, after which each gets one.',
@@ -66,8 +66,8 @@ export async function choosePipeline(
   })
 }
 
-/** Throws ConfigurationError where two pipelines would have one file. */
-function distinct(
+/** Throws ConfigurationError if two pipelines would use the same file. */
+function mustBeDistinct(
   found: Found,
   baseDir: string,
   key: readonly string[],
@@ -98,7 +98,7 @@ export function namedAfter(pipeline: string, path: string): string {
   return format({ dir, name: `${name}-${pipeline}`, ext })
 }
 
-/** A pipeline's sections, completed by those beside `pipelines`. A plugin doesn't get another plugin's options. */
+/** A pipeline's sections, completed by those beside `pipelines`. Options of another plugin aren't inherited. */
 export function partOf({ $schema, pipelines, ...shared }: Tree, name: string | undefined): Tree {
   const own = name === undefined ? undefined : at(pipelines, [name])
   if (!isTree(own)) return shared
@@ -117,7 +117,7 @@ export function partOf({ $schema, pipelines, ...shared }: Tree, name: string | u
   )
 }
 
-/** A section for this plugin: options of another one go, owm's own keys stay. */
+/** A section for this plugin: without another plugin's options, but with owm's own keys. */
 export function choose(key: 'source' | 'sink', section: unknown, use: string): Tree {
   if (!isTree(section)) return { use }
   if (section['use'] === use || section['use'] === undefined) return { ...section, use }

@@ -1,23 +1,24 @@
-/** Secrets are kept out of whatever is printed. */
+/** Keeps secrets out of everything that is printed. */
+import { isObject } from '../tasks/json/tree.js'
 
 /** Shorter values would mask half of every text. */
 const shortest = 4
 
-/** Names of keys and variables that hold a secret, also where nobody marked them. */
+/** Names of keys and variables that hold a secret, even if they aren't marked. */
 const secretName = /passw|passphrase|pwd|secret|token|api[-_]?key|authorization|credential|private[-_]?key/i
 
 export const isSecretName = (name: string): boolean => secretName.test(name)
 
-/** User and password in any URL but the one that shows where they go, `redis://user:password@host`. */
+/** User and password in any URL but the placeholder, `redis://user:password@host`. */
 const credentials = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)(?!user:password@)[^\s/@"']*@/gi
 
-/** A key as PEM, also where a certificate alone is meant, or its end is cut off. */
+/** A private key as PEM, even if a certificate is expected, or its end is cut off. */
 const privateKey = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g
 
-/** A parameter of a query. */
+/** A query parameter. */
 const parameter = /([?&]([\w.~[\]-]{1,64}))=([^\s&#"'<>`]+)/g
 
-/** Each form of a value, with its table for the search. */
+/** Each form of a secret, with its search table. */
 type Words = Map<string, Uint32Array>
 
 /** The values that must not be shown. */
@@ -27,15 +28,15 @@ export class Secrets {
 
   /** Notes secrets; those with several lines line by line, too. */
   add(...values: readonly string[]): void {
-    note(this.#known, values)
+    addForms(this.#known, values)
   }
 
-  /** Notes values that may be secrets: nobody knows yet. */
+  /** Notes values that may turn out to be secrets. */
   suspect(...values: readonly string[]): void {
-    note(this.#suspected, values)
+    addForms(this.#suspected, values)
   }
 
-  /** Values that were only suspected are no secrets. */
+  /** Drops values that were only suspected; known secrets stay. */
   clear(...values: readonly string[]): void {
     for (const form of values.flatMap(formsOf)) this.#suspected.delete(form)
   }
@@ -44,7 +45,7 @@ export class Secrets {
     return this.#words.some(([word, borders]) => places(text, word, borders).length > 0)
   }
 
-  /** The text with `***` for each secret, and for those that URLs in it hold. Linear in the length of the text. */
+  /** The text with `***` for each secret, also for keys and those in URLs. Linear in the length of the text. */
   redact(text: string): string {
     const found = this.#words.flatMap(([word, borders]) => places(text, word, borders))
     let [clean, end] = ['', 0]
@@ -63,12 +64,12 @@ export class Secrets {
   }
 }
 
-function note(words: Words, values: readonly string[]): void {
+function addForms(words: Words, values: readonly string[]): void {
   for (const form of values.flatMap(formsOf))
     if (form.length >= shortest && !words.has(form)) words.set(form, bordersOf(form))
 }
 
-/** A value and each of its lines: as it is, as a part of a URL, as a part of JSON. */
+/** A value and each of its lines: as it is, percent-encoded, and escaped as in JSON. */
 function formsOf(value: string): string[] {
   return [...new Set([value, ...value.split(/\r?\n/)])].flatMap((text) => {
     const inJson = JSON.stringify(text).slice(1, -1)
@@ -77,8 +78,8 @@ function formsOf(value: string): string[] {
 }
 
 /**
- * Where a word stands in a text, by Knuth, Morris and Pratt: the engine's own search takes the product of both lengths
- * for texts such as "aaaa…", which a stranger may send.
+ * Where a word occurs in a text, by Knuth, Morris and Pratt: the engine's own search takes the product of both lengths
+ * for texts such as "aaaa…", which an attacker may send.
  */
 function places(text: string, word: string, borders: Uint32Array): [from: number, to: number][] {
   const found: [number, number][] = []
@@ -92,7 +93,7 @@ function places(text: string, word: string, borders: Uint32Array): [from: number
   return found
 }
 
-/** For each beginning of a word the length of its longest proper beginning that is its end as well. */
+/** For each prefix of a word, the length of its longest proper prefix that is also its suffix. */
 function bordersOf(word: string): Uint32Array {
   const borders = new Uint32Array(word.length)
   for (let at = 1, length = 0; at < word.length; at++) {
@@ -103,12 +104,12 @@ function bordersOf(word: string): Uint32Array {
   return borders
 }
 
-/** Parameters of a query that hold a secret, besides those with its name: `appid=…`, `sig=…`. */
+/** Query parameters that hold a secret, besides those named like one: `appid=…`, `sig=…`. */
 const secretParameter = /^(.*key|appid|app_id|sig|signature|auth|access|code|session)$/i
-/** Whether a parameter of a query holds a secret. */
+/** Whether a query parameter holds a secret. */
 export const holdsSecret = (name: string): boolean => isSecretName(name) || secretParameter.test(name)
 
-/** What must not be shown of a URL: its password, decoded and as written, and what its query has of secrets. */
+/** The secrets in a URL: its password, as written and decoded, and its secret query parameters. */
 export function secretsInUrl(text: string): string[] {
   if (!URL.canParse(text)) return []
   const { password, searchParams } = new URL(text)
@@ -117,20 +118,19 @@ export function secretsInUrl(text: string): string[] {
 }
 
 /**
- * The addresses in a section, of whatever form it is, and their paths: who knows the address of a check can silence it,
- * and NODE_DEBUG logs the path alone.
- * @param own paths of files and folders: what is in them, `/weather` perhaps, can't be kept out of what is printed
+ * The addresses in a section of any shape, and their paths: whoever knows a check's address can silence it, and
+ * NODE_DEBUG logs the path alone.
+ * @param own paths of files and folders: a part of one, such as `/weather`, can't be kept out of what is printed
  */
 export function addressesIn(section: unknown, ...own: readonly string[]): string[] {
-  if (typeof section === 'object' && section !== null)
-    return Object.values(section).flatMap((each) => addressesIn(each, ...own))
+  if (isObject(section)) return Object.values(section).flatMap((each) => addressesIn(each, ...own))
   if (typeof section !== 'string' || !/^https?:/.test(section) || !URL.canParse(section)) return []
   const { pathname, search } = new URL(section)
   const isOwn = (path: string): boolean => own.some((each) => each.includes(path))
   return [section, ...[pathname, `${pathname}${search}`].filter((path) => path.length >= 8 && !isOwn(path))]
 }
 
-/** A URL without its password and its query's tokens, by their names; any other text as it is. */
+/** A URL without its password and without query parameters named like a secret; any other text unchanged. */
 export function withoutCredentials(text: string): string {
   if (secretsInUrl(text).length === 0) return text
   const url = new URL(text)
@@ -139,7 +139,7 @@ export function withoutCredentials(text: string): string {
   return url.href
 }
 
-/** A part of a URL as it is meant; where it isn't well encoded, as it is written. */
+/** Percent-decodes a part of a URL; returns it unchanged if that fails. */
 export function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -17,7 +17,7 @@ const latitude = z.number().min(-90).max(90)
 const scalars = [z.string(), z.number(), z.boolean()] as const
 const values = [...scalars, z.array(z.union(scalars)).min(1)] as const
 
-/** What a field must be. */
+/** A condition on a field. */
 export const condition = z
   .strictObject({
     gte: z.number().optional().describe('at least this number'),
@@ -39,7 +39,7 @@ export const condition = z
   })
   .meta({ minProperties: 1 })
 
-/** What `where:` may say, wherever it stands. */
+/** A `where:`, wherever it stands. */
 export const conditions = z
   .object({
     bbox: z
@@ -53,7 +53,7 @@ export const conditions = z
   })
   .catchall(z.union([...values, condition]))
 
-/** What may stand beside `use` in every source. owm reads these keys; the plugin doesn't get them. */
+/** The keys beside `use` in every source. owm reads them; the plugin doesn't get them. */
 export const sourceKeys = {
   timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for the next locations, in milliseconds'),
   maxLocations: z
@@ -100,7 +100,7 @@ export const sourceKeys = {
     .describe('number of shares, one for each pod of a Kubernetes Indexed Job; JOB_COMPLETION_INDEX tells which'),
 }
 
-/** What may stand beside `use` in every sink. */
+/** Likewise, in every sink. */
 export const sinkKeys = {
   timeoutMs: milliseconds.min(1).default(60_000).describe('longest wait for an answer of the sink, in milliseconds'),
 }
@@ -110,7 +110,7 @@ export const commonKeys: Readonly<Record<'source' | 'sink', readonly string[]>> 
   sink: Object.keys(sinkKeys),
 }
 
-/** Where an outbox is unless something says otherwise. */
+/** The outbox's default path. */
 export const defaultOutbox = '/tmp/owm_producer_tasks.db'
 
 const schedule = z
@@ -251,7 +251,7 @@ export const settingsSchema = z.strictObject({
   ...common,
 })
 
-/** What pipelines share, and each pipeline: the one completes the other. */
+/** The sections that pipelines share, or those of one pipeline: either may be incomplete. */
 const partSchema = z.strictObject({
   source: plugin
     .partial()
@@ -266,7 +266,7 @@ const partSchema = z.strictObject({
   ...common,
 })
 
-/** A pipeline's name becomes a part of the name of its outbox. */
+/** A pipeline's name becomes part of its outbox's name. */
 export const pipelineName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
 
 export type Settings = z.output<typeof settingsSchema>

@@ -14,7 +14,7 @@ export function isOwn([section, key = '']: readonly string[]): boolean {
 
 type Section = 'source' | 'sink'
 
-/** A section that a command can't do without. Throws ConfigurationError. */
+/** A section that the command requires. Throws ConfigurationError if there is none. */
 export function section<Name extends Section>(
   { settings, file, cwd }: Loaded,
   name: Name,
@@ -30,7 +30,7 @@ export function section<Name extends Section>(
       })
 }
 
-/** A plugin's own options as the configuration has them: without owm's. */
+/** A plugin's options as configured, without owm's own keys. */
 export function ownOptions(loaded: Loaded, name: Section): Record<string, unknown> {
   const given = Object.entries(section(loaded, name))
   return Object.fromEntries(given.filter(([key]) => key !== 'use' && !commonKeys[name].includes(key)))
@@ -64,18 +64,18 @@ export async function pluginOptions<S extends z.ZodType>(
   })
 }
 
-/** Secrets of options that needn't be right: of a plugin that only shows what was stored. */
+/** Secrets in options that may be invalid: they have to be known wherever stored texts are shown. */
 export function optionSecrets(section: Readonly<Record<string, unknown>>, { kind, options }: Plugin): string[] {
   const own = Object.entries(section).filter(([key]) => key !== 'use' && !commonKeys[kind].includes(key))
   const given = Object.fromEntries(own)
   try {
     return [...secretsIn(given, options), ...secretsMade(options.safeParse(given).data, given, options)]
   } catch {
-    return secretsIn(given, options) // a schema that throws, or wants to be waited for
+    return secretsIn(given, options) // a schema that throws, or is asynchronous
   }
 }
 
-/** A schema may throw in place of saying what is wrong, or want to be waited for. */
+/** A schema may throw instead of adding an issue, or be asynchronous. */
 function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { settings }: Loaded) {
   try {
     return options.safeParse(own)
@@ -87,7 +87,7 @@ function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { 
   }
 }
 
-/** Adds the place of `use` to the error where a plugin can't be loaded. */
+/** Adds the place of `use` to the error if the plugin can't be loaded. */
 export async function located<Plugin>(loaded: Loaded, name: Section, loading: Promise<Plugin>): Promise<Plugin> {
   return loading.catch(async (thrown: unknown) => {
     if (errorKindOf(thrown) !== 'configuration') throw thrown

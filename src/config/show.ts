@@ -1,4 +1,4 @@
-/** The settings in force, one by one, each with where it came from; without secrets. */
+/** The settings in force, each with its origin; without secrets. */
 import * as z from 'zod'
 import { isOwmError, type OwmError } from '../errors/index.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
@@ -17,7 +17,7 @@ export interface Shown {
   readonly origin: Origin
 }
 
-/** The plugins' defaults are among them; `errors` say why where they aren't. */
+/** Includes the plugins' defaults; `errors` say why those of a plugin are missing. */
 export async function settingsIn(loaded: Loaded): Promise<{ values: Shown[]; errors: OwmError[] }> {
   const { settings, origins, secrets } = loaded
   const originOf = await origins.all()
@@ -28,8 +28,8 @@ export async function settingsIn(loaded: Loaded): Promise<{ values: Shown[]; err
     const inner = isTree(value) ? Object.entries(value) : []
     for (const [key, entry] of inner) show(entry, [...path, key])
     if (inner.length > 0 || value === undefined) return
-    const tells = typeof value === 'string' && secrets.isIn(value)
-    const shown = tells ? masked(origins.written(path)) : value
+    const hasSecret = typeof value === 'string' && secrets.isIn(value)
+    const shown = hasSecret ? masked(origins.written(path)) : value
     values.push({ key: path.join('.'), value: shown, origin: originOf(path) })
   }
 
@@ -57,7 +57,7 @@ async function withDefaults(loaded: Loaded, name: 'source' | 'sink', errors: Owm
   const options = plugin && (await attempt(pluginOptions(loaded, name, plugin.options)))
   const all = { ...section, ...(isTree(options) ? options : {}) }
   const isOwn = (key: string): boolean => key === 'use' || commonKeys[name].includes(key)
-  const part = (of: boolean) => Object.fromEntries(Object.entries(all).filter(([key]) => isOwn(key) === of))
-  // Of a plugin that can't be loaded no key is known.
+  const part = (own: boolean) => Object.fromEntries(Object.entries(all).filter(([key]) => isOwn(key) === own))
+  // No key of a plugin that can't be loaded is known, so all are masked.
   return Object.assign({}, masked(part(true)), masked(part(false), plugin?.options ?? z.strictObject({})))
 }

@@ -1,4 +1,4 @@
-/** The configuration file, found and read: the only module that knows cosmiconfig. */
+/** Finds and reads the configuration file. The only module that uses cosmiconfig. */
 import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
@@ -8,17 +8,17 @@ import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/in
 import { statIfThere } from '../../files/folders.js'
 import { importModule } from '../../plugins/load.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
-import { isTree } from '../../tasks/json/tree.js'
+import { isObject, isTree } from '../../tasks/json/tree.js'
 import { whyNotTrusted, whyStrange } from '../../trust.js'
 import { at, type Found } from '../values/origins.js'
 import { mustBeUtf8, whyNoJson, whyNoText } from './encoding.js'
 import { jsonMistake, keyTwice, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
-/** Where relative paths start. `.config/owmrc.yaml` is about the folder that `.config` stands in. */
+/** The folder where relative paths start: for `.config/owmrc.yaml`, the one that contains `.config`. */
 export const baseDirOf = (file: string): string =>
   dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file)
 
-/** Reads the file that was named, or the one that is found from a folder upwards. Throws ConfigurationError. */
+/** Reads the named file, or the one found in `cwd` or a folder above. Throws ConfigurationError. */
 export async function readConfigFile(
   named: string | undefined,
   cwd: string,
@@ -28,12 +28,12 @@ export async function readConfigFile(
   const texts = new Map<string, string>()
   const searchPlaces = getDefaultSearchPlaces('owm')
   if (named === undefined) await mustBeReadable(cwd, searchPlaces)
-  // Inside a function: making an explorer reads the working directory's package.json, too, which may be no JSON.
+  // A function, so that its errors are caught below: creating an explorer reads package.json, which may not be JSON.
   const search = async () => {
     await mustBeHarmless(looksOnly)
     const byEnding = loaders(texts, named === undefined, looksOnly)
-    const about = { searchStrategy: 'project', searchPlaces, loaders: byEnding } as const
-    const explorer = cosmiconfig('owm', { ...about, ignoreEmptySearchPlaces: false })
+    const options = { searchStrategy: 'project', searchPlaces, loaders: byEnding } as const
+    const explorer = cosmiconfig('owm', { ...options, ignoreEmptySearchPlaces: false })
     if (named === undefined) return explorer.search(cwd)
     const filepath = resolve(cwd, named)
     if (!(await statIfThere(filepath))?.isFIFO()) return explorer.load(filepath)
@@ -47,7 +47,7 @@ export async function readConfigFile(
   if (!found) return undefined
   const { filepath: file } = found
   if (named === undefined) await mustBeTrusted(file)
-  // One further up would be about other locations.
+  // Not skipped: a configuration further up would be for other locations.
   if (named === undefined && found.isEmpty)
     throw new ConfigurationError(`The configuration ${file} is empty.`, {
       hint: 'Was it cut short? Write it again, as `owm init` does; or remove it. `{}` says nothing on purpose.',
@@ -63,7 +63,7 @@ export async function readConfigFile(
   return { tree, file, beside, text: texts.get(file), prefix }
 }
 
-/** Configurations in the folder of the one that counts; whether a package.json is one isn't looked at. */
+/** Other configurations in the same folder; manifests aren't examined. */
 async function othersBeside(file: string, places: readonly string[]): Promise<string[]> {
   const isOther = (place: string): boolean => !isPackage(place) && join(baseDirOf(file), place) !== file
   const others = places.filter(isOther)
@@ -74,29 +74,29 @@ async function othersBeside(file: string, places: readonly string[]): Promise<st
 const isFileAt = async (path: string): Promise<boolean> => (await statIfThere(path))?.isFile() ?? false
 
 /**
- * What will be read in search of a configuration must be files: who opens a pipe that nobody writes to waits for ever,
- * and the process can't even end.
+ * Everything that the search reads must be a regular file: opening a pipe without a writer blocks a thread for ever,
+ * and the process can't exit.
  */
 async function mustBeReadable(cwd: string, places: readonly string[]): Promise<void> {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const paths = places.map((place) => join(folder, place))
-    const found = await Promise.all(paths.map((path) => statIfThere(path)))
-    const wrong = found.findIndex((one) => one && !one.isFile() && !one.isDirectory())
+    const stats = await Promise.all(paths.map((path) => statIfThere(path)))
+    const wrong = stats.findIndex((each) => each && !each.isFile() && !each.isDirectory())
     if (wrong >= 0) throw notRegular(paths[wrong] ?? folder)
-    const files = paths.filter((_, index) => found[index]?.isFile())
+    const files = paths.filter((_, index) => stats[index]?.isFile())
     const own = files.find((path) => !isPackage(path))
     if (own !== undefined) await mustBeAllowed(own)
     if (files.length > 0 || folder === dirname(folder)) return
   }
 }
 
-/** Where cosmiconfig looks for settings of its own, in the working directory, whatever it is asked for. */
+/** Files in the working directory that cosmiconfig always reads as its own settings. */
 const settingsPlaces = [
   ...['package.json', 'package.yaml'],
   ...['json', 'yaml', 'yml', 'js', 'ts', 'cjs', 'mjs'].map((ending) => `.config/config.${ending}`),
 ]
 
-/** It would run what is code, also with --config: nothing that somebody else could have put there. */
+/** cosmiconfig runs those that are code, even with --config: refuses any that another user could have put there. */
 async function mustBeHarmless(looksOnly: boolean): Promise<void> {
   for (const file of settingsPlaces.map((place) => resolve(place))) {
     const found = await statIfThere(file)
@@ -117,10 +117,10 @@ const notRegular = (file: string): ConfigurationError =>
     hint: 'Find out who put it there, then remove it; or name a configuration with --config.',
   })
 
-/** A manifest that may have a configuration among other things. */
+/** A manifest, which may contain a configuration among other things. */
 const isPackage = (path: string): boolean => /^package\.(json|yaml)$/.test(basename(path))
 
-/** cosmiconfig passes over what it may not read. */
+/** cosmiconfig silently skips unreadable files. */
 async function mustBeAllowed(path: string): Promise<void> {
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw new ConfigurationError(`The configuration ${path} can't be read: ${toError(error).message}.`, {
@@ -130,23 +130,23 @@ async function mustBeAllowed(path: string): Promise<void> {
   })
 }
 
-/** Milliseconds within which somebody must write to a pipe. */
-const longestSilence = 5_000
+/** How long to wait for a pipe's writer, in milliseconds. */
+const writerTimeoutMs = 5_000
 
-/** What a pipe brings, as that of `--config <(…)`. */
+/** Reads a pipe to its end, such as that of `--config <(…)`. */
 async function textOfPipe(path: string): Promise<string> {
-  // Otherwise it would open only when somebody writes, and the process couldn't end before.
+  // Non-blocking: otherwise `open` waits for a writer, and the process can't exit meanwhile.
   const pipe = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const chunks: Buffer[] = []
     for (let waited = 0; ; ) {
-      // -1: somebody has it open and hasn't written yet. 0: nobody has.
+      // -1: a writer has it open, but hasn't written yet. 0: there is no writer.
       const { bytesRead, buffer } = await pipe.read().catch((error: unknown) => {
         if (codeOf(error) === 'EAGAIN') return { bytesRead: -1, buffer: Buffer.alloc(0) }
         throw error
       })
       if (bytesRead > 0) chunks.push(buffer.subarray(0, bytesRead))
-      else if (bytesRead === 0 && (chunks.length > 0 || waited >= longestSilence)) break
+      else if (bytesRead === 0 && (chunks.length > 0 || waited >= writerTimeoutMs)) break
       else await setTimeout(20)
       if (bytesRead === 0) waited += 20
     }
@@ -166,21 +166,21 @@ async function mustBeTrusted(file: string): Promise<void> {
 }
 
 /**
- * @param texts gets each YAML or JSON file's text, in which lines can be found; a module's value has none
- * @param isFound nobody named the file: a module is looked at before it runs
- * @param looksOnly no module runs
+ * @param texts receives the text of each YAML or JSON file, to find lines in; a module has none
+ * @param isFound the file wasn't named: a module must be trusted before it runs
+ * @param looksOnly modules don't run
  */
 function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolean): Record<string, Loader> {
   const yaml: Loader = (path, text) => {
     texts.set(path, text)
     return parseYaml(text)
   }
-  const json: Loader = async (path, given) => {
-    const text = given.replace(/^\ufeff/, '') // as some editors begin a file
+  const json: Loader = async (path, content) => {
+    const text = content.replace(/^\ufeff/, '') // a byte order mark
     texts.set(path, text)
     try {
       const value = await parseJson(text)
-      // What a manifest says to others is their business.
+      // Only owm's part of a manifest is checked.
       const part = isPackage(path) ? 'owm' : undefined
       const twice = mayRepeatKeys(text, value) ? await keyTwice(text, part) : undefined
       if (twice) throw twice
@@ -190,8 +190,8 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
       throw (await jsonMistake(text)) ?? error
     }
   }
-  // cosmiconfig's own loader for .ts writes beside the file, which may be read-only. None of its loaders finds an owm
-  // that is installed globally.
+  // cosmiconfig's own loader for .ts writes beside the file, where that may not be allowed. None of its loaders
+  // resolves an owm that is installed globally.
   const module: Loader = async (path) => {
     if (looksOnly) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
@@ -211,19 +211,19 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
   return { noExt: yamlFile, '.yaml': yamlFile, '.yml': yamlFile, '.json': jsonFile, ...Object.fromEntries(modules) }
 }
 
-/** What a file says to owm. */
+/** The part of a file that configures owm. */
 const ownPart = (path: string, value: unknown): unknown => (isPackage(path) ? at(value, ['owm']) : value)
 
 async function defaultExport(path: string): Promise<unknown> {
   const module = await importModule(path)
-  return typeof module === 'object' && module !== null && 'default' in module ? module.default : module
+  return isObject(module) && 'default' in module ? module.default : module
 }
 
 async function unreadable(error: Error, named: string): Promise<Error> {
   if (isOwmError(error)) return error
   const file = 'filepath' in error ? String(error.filepath) : named
   const place = error instanceof SyntaxMistake ? `:${error.line}:${error.column}` : ''
-  // Who reads JSON quotes what it can't read, and a password may stand there; so does cosmiconfig with package.json.
+  // JSON parsers quote the text they fail on, which may hold a password; so does cosmiconfig for package.json.
   const isQuoted = extname(file) === '.json' && (error instanceof SyntaxError || error.name === 'JSONError')
   const why = error instanceof RangeError ? tooDeep : isQuoted ? await whyNoJson(file) : error.message
   return new ConfigurationError(`The configuration ${file}${place} can't be read: ${why}`, {

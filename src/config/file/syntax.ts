@@ -1,9 +1,9 @@
-/** YAML and JSON with the places of what stands in them: the one parser of YAML. */
+/** Parses YAML and JSON, with the positions of keys and mistakes. */
 import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions, YAMLParseError } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { type Digits, keepDigits } from './digits.js'
 
-/** Where a text can't be read, and why. The message never quotes the text: a password may stand there. */
+/** Where and why a text can't be parsed. The message never quotes the text, which may contain a password. */
 export class SyntaxMistake extends Error {
   /** From 1. */
   readonly line: number
@@ -18,8 +18,8 @@ export class SyntaxMistake extends Error {
 }
 
 /**
- * Reads YAML; undefined where it holds nothing but comments. Throws SyntaxMistake.
- * @param keys under which the text stands in a configuration
+ * Parses YAML; undefined if it holds nothing but comments. Throws SyntaxMistake.
+ * @param keys that the text stands under in a configuration
  */
 export async function parseYaml(text: string, keys: readonly string[] = []): Promise<unknown> {
   return valueIn(text, { keys, withLocations: true })
@@ -31,31 +31,31 @@ async function valueIn(text: string, digits: Digits): Promise<unknown> {
   if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
   if (document.contents === null) return undefined
   await keepDigits(document, digits)
-  // More aliases than this are meant to fill the memory.
+  // Bounds the memory that nested aliases can take.
   const value: unknown = document.toJS({ maxAliasCount: 100_000 })
   return value
 }
 
-/** Reads JSON, likewise. Throws SyntaxError, SyntaxMistake. */
+/** Parses JSON, likewise. Throws SyntaxError, SyntaxMistake. */
 export async function parseJson(text: string, keys: readonly string[] = []): Promise<unknown> {
   const value: unknown = JSON.parse(text)
   const isLong = /\d{16}/.test(text)
-  // What a number would lose is kept by YAML, which JSON is a part of. In a list of JSON, 1.10 is the number 1.1.
+  // Read as YAML, a superset of JSON, if a number would lose digits. In a JSON list, 1.10 is the number 1.1.
   return isLong || losesZeros.test(text) ? valueIn(text, { keys, withLocations: isLong }) : value
 }
 
-/** Numbers with a form that isn't the number's own: 1.0, 1e3. */
+/** Numbers that aren't in canonical form: 1.0, 1e3. */
 const losesZeros = /\d\.\d*0|\d[eE][-+\d]/
 
-/** What is wrong with JSON; undefined where nothing is found. */
+/** The first mistake in a JSON text; undefined if none is found. */
 export async function jsonMistake(text: string): Promise<SyntaxMistake | undefined> {
   const { document, lines } = await parsed(text, { schema: 'json' })
   return mistakeOf(document.errors[0], lines)
 }
 
 /**
- * Where JSON has a key twice; undefined where it doesn't.
- * @param part the one of its keys that counts: it, and what stands under it
+ * Where JSON repeats a key; undefined if it doesn't.
+ * @param part the only top-level key to check, with what stands under it
  */
 export async function keyTwice(text: string, part?: string): Promise<SyntaxMistake | undefined> {
   const { document, lines } = await parsed(text, { schema: 'json' })
@@ -75,10 +75,10 @@ export async function keyTwice(text: string, part?: string): Promise<SyntaxMista
 const mistakeOf = (error: YAMLParseError | undefined, lines: LineCounter): SyntaxMistake | undefined =>
   error && new SyntaxMistake(unquoted(error.message), lines.linePos(error.pos[0]))
 
-/** Finds the line (from 1) of a key, or of the nearest thing around it. */
+/** Finds the line (from 1) of a key, or of the nearest key above it that exists. */
 export type Lines = (path: readonly string[]) => number | undefined
 
-/** Reads YAML or JSON for the places of its keys. */
+/** Parses YAML or JSON for the lines of its keys. */
 export async function linesOf(text: string): Promise<Lines> {
   const { isAlias, isMap, isNode, isScalar, isSeq } = (await import('yaml')).default
   const nowhere = (error: unknown): undefined => {
@@ -112,7 +112,8 @@ async function parsed(
   const lines = new LineCounter()
   if (isTooDeep(text)) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
   try {
-    const quiet = { prettyErrors: false, logLevel: 'error' } as const // owm tells, Node's warnings don't
+    // No process warnings: owm reports mistakes itself.
+    const quiet = { prettyErrors: false, logLevel: 'error' } as const
     return { document: parseDocument(text, { lineCounter: lines, ...quiet, ...options }), lines }
   } catch (error) {
     if (toError(error) instanceof RangeError) throw new SyntaxMistake(tooDeep, { line: 1, col: 1 })
@@ -122,8 +123,8 @@ async function parsed(
 
 export const tooDeep = 'it is nested too deeply'
 
-/** Levels that nobody means. The parser goes down with them, and may meet the end of the stack where V8 gives up. */
-const mostLevels = 2_000
+/** The parser is recursive, and a stack overflow can abort V8. */
+const maxDepth = 2_000
 
 function isTooDeep(text: string): boolean {
   let level = 0
@@ -131,12 +132,12 @@ function isTooDeep(text: string): boolean {
     const code = text.charCodeAt(at)
     if (code === 0x5b || code === 0x7b) level++
     else if (code === 0x5d || code === 0x7d) level--
-    if (level > mostLevels) return true
+    if (level > maxDepth) return true
   }
   return false
 }
 
-/** Without what the parser quotes. */
+/** A parser's message without the text that it quotes. */
 const unquoted = (message: string): string =>
   message
     .replace(/:? ".*"?$/s, '')

@@ -48,12 +48,12 @@ export class Origins {
     this.#noted.set(key, origin)
   }
 
-  /** Whether a value isn't the pipeline's own, but from the sections for all or a default. */
+  /** Whether a value comes from the sections that all pipelines share, or is a default. */
   isShared(path: readonly string[]): boolean {
     return !this.#notedAt(path) && at(this.#own, path) === undefined
   }
 
-  /** Whether a flag or a variable gave a value. */
+  /** Whether a flag or a variable gave the value. */
   isNoted(path: readonly string[]): boolean {
     return this.#notedAt(path) !== undefined
   }
@@ -64,7 +64,7 @@ export class Origins {
     return (path) => this.#notedAt(path) ?? this.#inFile(path, lines) ?? { from: 'default' }
   }
 
-  /** The place of a mistake in words: `in .owmrc.yaml:7`; of what is missing, the place of what it is missing from. */
+  /** The place of a mistake in words: `in .owmrc.yaml:7`; for a missing key, the place of what should contain it. */
   async places(): Promise<(path: readonly string[]) => string> {
     const lines = await this.#linesOfFile()
     return (path) => {
@@ -81,7 +81,7 @@ export class Origins {
     return (await this.places())(path)
   }
 
-  /** The text in the file, with `${NAME}` as it is written; undefined where the value isn't the file's. */
+  /** The value in the file, with `${NAME}` unexpanded; undefined if it isn't from the file. */
   written(path: readonly string[]): unknown {
     const key = this.#notedAt(path) ? undefined : this.#keyInFile(path)
     return key && at(this.#found?.tree, key)
@@ -106,9 +106,9 @@ export class Origins {
     return { from: 'file', file: this.#found.file, ...(line === undefined ? {} : { line }) }
   }
 
-  /** Where the file has it: in the pipeline's own part, or in the part for all. */
+  /** The key in the file: in the pipeline's own part, or in the part for all. */
   #keyInFile(path: readonly string[]): readonly string[] | undefined {
-    // Options of another plugin than the one that was chosen don't apply.
+    // Options of a plugin that wasn't chosen don't apply.
     if (at(this.merged, path) === undefined) return undefined
     if (this.#pipeline !== undefined && at(this.#own, path) !== undefined) return ['pipelines', this.#pipeline, ...path]
     return at(this.#found?.tree, path) === undefined ? undefined : path
@@ -121,7 +121,7 @@ export class Origins {
   }
 }
 
-/** The value at a path; undefined where there is none. */
+/** The value at a path; undefined if there is none. */
 export function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce((inner: unknown, key) => {
     if (Array.isArray(inner)) return inner[Number(key)]

@@ -1,4 +1,4 @@
-/** What flags and the environment say in place of the file. */
+/** Flags and environment variables that override the file. */
 import { resolve } from 'node:path'
 import { toError, UsageError } from '../../errors/index.js'
 import { isTree, type Tree } from '../../tasks/json/tree.js'
@@ -15,32 +15,32 @@ export interface Overrides {
   outbox?: string | undefined
   /** `i/n` */
   shard?: string | undefined
-  /** `PATH=VALUE`, each. */
+  /** Each `PATH=VALUE`. */
   set?: readonly string[] | undefined
-  /** Whether tasks are made: with another sink than the configured one that is a trial. */
+  /** Whether tasks are produced: with another sink than the configured one, that is a trial. */
   produces?: boolean
-  /** Whether the source isn't used: then its variables needn't be set. */
+  /** The source isn't used: its variables needn't be set. */
   withoutSource?: boolean
-  /** Sections in which `${NAME}` stays as it is written, for who shows them. */
+  /** Sections whose `${NAME}` are left unexpanded, for display. */
   asWritten?: readonly string[]
-  /** Sections that are left out, as if they stood nowhere. */
+  /** Sections to ignore, as if they weren't there. */
   without?: readonly string[]
-  /** All others are left out, whatever is wrong with them. */
+  /** All other sections are ignored, whatever is wrong with them. */
   only?: readonly string[] | undefined
-  /** Nobody has asked for work yet: a configuration that is code or a pipe is an error. */
+  /** For completion, before any command runs: a configuration that is code or a pipe is an error. */
   looksOnly?: boolean
-  /** Whether no file is read: there is none yet. */
+  /** Reads no file: there is none yet. */
   withoutFile?: boolean
 }
 
-/** An empty text is none: so templates write what has no value. */
+/** Treats an empty text as unset: templates write it for what has no value. */
 export function withoutEmpty(flags: Overrides): Overrides {
   const { config, pipeline, source, sink, outbox, shard } = flags
   const texts = Object.entries({ config, pipeline, source, sink, outbox, shard })
   return { ...flags, ...Object.fromEntries(texts.map(([name, text]) => [name, text === '' ? undefined : text])) }
 }
 
-/** Changes `merged`, and notes in `origins` where each value came from. Throws UsageError. */
+/** Applies the overrides to `merged`, and notes each value's origin. Throws UsageError. */
 export async function override(
   merged: Tree,
   overrides: Overrides,
@@ -71,7 +71,7 @@ export async function override(
 const fromFlag = (name: string) => ({ from: 'flag', name }) as const
 const fromEnvironment = (name: string) => ({ from: 'environment', name }) as const
 
-/** For the sink redis-stream, which is the one that is meant where none is configured. */
+/** Applies to the sink redis-stream, which is the default if no sink is configured. */
 function putRedisUrl(merged: Tree, url: string | undefined, origins: Origins): void {
   if (!url) return
   const origin = fromEnvironment('OWM_REDIS_URL')
@@ -132,7 +132,7 @@ function putShard(merged: Tree, given: string, origins: Origins): void {
       hint: 'For example: --shard 0/3, --shard 1/3 and --shard 2/3.',
     })
   const { source } = merged
-  if (!isTree(source)) return // an error that there is none follows
+  if (!isTree(source)) return // reported as missing later
   source['shard'] = given
   delete source['shards']
   origins.note(['source', 'shard'], fromFlag('--shard'))

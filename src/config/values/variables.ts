@@ -1,63 +1,62 @@
-/** `${NAME}` in a configuration is the environment's value, `${file:PATH}` a secret's file, `$${` a plain `${`. */
+/** Replaces `${NAME}` with a variable's value, `${file:PATH}` with a secret file's text, `$${` with a plain `${`. */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors, toError } from '../../errors/index.js'
 import { SchemaPlace } from '../../plugins/schema.js'
 import { ExactNumber } from '../../tasks/json/exact.js'
-import { isTree } from '../../tasks/json/tree.js'
+import { isObject, isTree } from '../../tasks/json/tree.js'
 import { utf8Of } from '../file/encoding.js'
 import { isSecretName, type Secrets } from '../redact.js'
 import type { Origins } from './origins.js'
 
-/** Levels. What is nested much deeper ends in a full stack somewhere. */
+/** Maximum nesting: much deeper values overflow the stack somewhere. */
 const maxDepth = 500
 
-/** A file, or a variable of the environment. */
+/** Refers to a file, or to an environment variable. */
 export const referencePattern = String.raw`\$\{file:((?:\$\{\w+\}|[^}])+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`
-/** One of them, a plain `${`, or what stands where one of them was meant. */
+/** A reference, a plain `${`, or what may have been meant as a reference. */
 const reference = new RegExp(String.raw`\$\$\{|${referencePattern}|(\$\{[^}]*\}?)`, 'g')
-/** What is a reference for other programs: `${ NAME }`, `${env:NAME}`, `${NAME:-default}`. */
+/** References in the syntax of other programs: `${ NAME }`, `${env:NAME}`, `${NAME:-default}`. */
 const foreign = /^\$\{\s*(?:env:)?[A-Z_][A-Z0-9_]*\s*(?=:?[-+?=}])/
-/** systemd's folder of secrets, at the beginning of a path. */
+/** systemd's folder of secrets, at the start of a path. */
 const credentials = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})(?=\/)/
 
-/** What is wrong with a value; `at` is its key and where it stands. */
+/** Makes the error for a value; `at` is its key and where it stands. */
 type Problem = (at: string, section: string | undefined) => ConfigurationError
 
 /** The environment's variables; not `NodeJS.ProcessEnv`, so that owm's types need no other package. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A value out of the environment, and where it went. */
+/** A value from the environment, and where it went. */
 export interface Variable {
   readonly path: readonly string[]
   readonly value: string
 }
 
-/** What the values come from, and who is told which of them are secrets. */
+/** Where the values come from, and where the secrets among them are noted. */
 interface Context {
   env: Environment
   secrets: Secrets
   /** Where relative paths start. */
   baseDir: string
-  /** Sections that the command doesn't use: there a variable needn't be set. */
+  /** Sections that the command doesn't use: their variables needn't be set. */
   unused: readonly string[]
-  /** Sections that stay as they are written. */
+  /** Sections that are left unexpanded. */
   asWritten: readonly string[]
 }
 
-/** What the file reads from elsewhere. */
+/** What the file refers to. */
 export interface References {
-  /** Of the environment's variables. */
+  /** Environment variables. */
   readonly names: ReadonlySet<string>
-  /** Paths of secrets' files, as they are written. */
+  /** Paths of secret files, as written. */
   readonly files: ReadonlySet<string>
 }
 
 /**
- * What the file says to this pipeline, with the environment's values for `${NAME}`. They are not looked through for
- * variables again. Each is noted in `secrets`: as one, or as suspected until a schema says that its place is no secret.
- * Throws ConfigurationError.
+ * The pipeline's sections with their references replaced; the values aren't expanded again. Each value is noted in
+ * `secrets`: as a secret, or as suspected until a schema says that its place holds none. Throws ConfigurationError.
  */
 export async function expand(
   origins: Origins,
@@ -82,7 +81,7 @@ class Expansion {
   readonly names = new Set<string>()
   readonly files = new Set<string>()
   readonly #context: Context
-  // With YAML's aliases the same object may stand in many places, or inside of itself.
+  // With YAML aliases one object may stand in many places, or contain itself.
   readonly #done = new Map<object, unknown>()
   readonly #inside = new Set<object>()
 
@@ -92,7 +91,7 @@ class Expansion {
 
   of(value: unknown, path: readonly string[]): unknown {
     if (typeof value === 'string') return this.#text(value, path)
-    if (typeof value !== 'object' || value === null) return value
+    if (!isObject(value)) return value
     if (this.#done.has(value)) return this.#done.get(value)
     if (this.#inside.has(value)) {
       const hint = 'Look for an alias that refers to what it stands in.'
@@ -131,12 +130,12 @@ class Expansion {
     })
   }
 
-  /** `${` that is neither a reference nor marked as plain. */
+  /** A `${` that is neither a reference nor escaped. */
   #plain(text: string, path: readonly string[]): string {
-    // There it may be a shell's: owm has always passed it on.
+    // In a command it may be for the shell, and has always been passed on.
     if (path[0] === 'notify' && path.includes('command')) return text
-    this.#lacks(path, (at, section) => {
-      // What else stands there may be a secret's: a default, or a password that happens to have these characters.
+    this.#addProblem(path, (at, section) => {
+      // The rest isn't shown: it may be a secret default, or a password that happens to have these characters.
       const [known] = foreign.exec(text) ?? []
       const shown = known === undefined ? '${' : `${known}…}`
       return new ConfigurationError(`${at} has \`${shown}\`, which owm doesn't replace.`, {
@@ -151,13 +150,13 @@ class Expansion {
     const { env, secrets } = this.#context
     const found = env[name]
     if (found?.includes('\ufffd'))
-      this.#lacks(path, (at, section) => {
+      this.#addProblem(path, (at, section) => {
         const hint = 'Set it in UTF-8: owm reads the environment so, whatever the locale.'
         const message = `${at} needs the environment variable ${name}, whose value isn't valid UTF-8.`
         return new ConfigurationError(message, { hint, section })
       })
     if (found === undefined)
-      this.#lacks(path, (at, section) => {
+      this.#addProblem(path, (at, section) => {
         const hint = `Set ${name}, or write the value itself.`
         return new ConfigurationError(`${at} needs the environment variable ${name}, which isn't set.`, {
           hint,
@@ -178,13 +177,13 @@ class Expansion {
     const file = given.replace(credentials, env['CREDENTIALS_DIRECTORY'] ?? '$CREDENTIALS_DIRECTORY')
     const place = resolve(baseDir, file)
     try {
-      // A named pipe would be waited for.
+      // Reading a named pipe would block.
       if (!statSync(place).isFile()) throw new Error('it is not a regular file')
       const secret = utf8Of(readFileSync(place)).replace(/\r?\n$/, '')
       secrets.add(secret)
       return secret
     } catch (error) {
-      this.#lacks(path, (at, section) => {
+      this.#addProblem(path, (at, section) => {
         const hint = 'Correct the path, or the rights of the file.'
         const why = toError(error).message
         return new ConfigurationError(`${at} needs the file ${place}, which can't be read: ${why}.`, { hint, section })
@@ -193,12 +192,15 @@ class Expansion {
     }
   }
 
-  #lacks(path: readonly string[], problem: Problem): void {
+  #addProblem(path: readonly string[], problem: Problem): void {
     if (!this.#context.unused.includes(path[0] ?? '')) this.problems.set(path, problem)
   }
 }
 
-/** What stands where the schema knows of no secret is none. `depth`: of the schema's root in the paths. */
+/**
+ * Clears variables at places that the schema knows and doesn't mark as secret.
+ * @param depth of the schema's root in the paths
+ */
 export function clear(variables: readonly Variable[], type: z.ZodType, depth: number, secrets: Secrets): void {
   if (variables.length === 0) return
   const root = SchemaPlace.rootOf(type)
