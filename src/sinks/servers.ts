@@ -1,10 +1,10 @@
-/** What the sinks have in common that are servers. */
+/** What the sinks that are servers have in common. */
 import { SupersededError } from '../errors/index.js'
 
-/** Of a pipeline's slots, the newest this many keep their receipts. */
+/** Receipts are kept for this many of a pipeline's newest slots. */
 export const slotsKept = 10_000
 
-/** Receipts that are given where no slot is asked for. */
+/** At most this many receipts are given if no slot is asked for. */
 export const newestGiven = 1_000
 
 /** @param place `the table owm_tasks` */

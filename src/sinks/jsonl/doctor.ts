@@ -1,10 +1,13 @@
-/** What `owm doctor` looks at in a file of tasks. */
+/** What `owm doctor` checks in a file of tasks. */
 import { access, constants, readFile } from 'node:fs/promises'
 import { codeOf, toError } from '../../errors/index.js'
 import { freeBytesAt } from '../../files/disk.js'
 import { checkFile, statsOf } from '../../files/rules.js'
 import type { Check, Diagnosis, Patient } from '../../plugin.js'
+import { parsedOr } from '../../tasks/json/parse.js'
+import { isObject } from '../../tasks/json/tree.js'
 import { megabytes, plural } from '../../words.js'
+import { verdictsFor } from '../doctor.js'
 import { entriesIn } from './entries.js'
 
 export const checks = {
@@ -28,29 +31,30 @@ export const checks = {
   },
 } as const satisfies Readonly<Record<string, Check>>
 
-/** Bytes of a task, roughly, and room for more than the tasks. */
+/** Typical size of a task, and space for anything else that is written to the disk. */
 const usualTaskBytes = 300
 const spareBytes = 1_000_000
 
-const said = (code: keyof typeof checks, why: string | undefined, found: string): Diagnosis =>
-  why === undefined ? { code, verdict: 'fine', found } : { code, verdict: 'wrong', found: why }
+const { judged } = verdictsFor<keyof typeof checks>()
 
-/** @param place the file; undefined for standard output, which can't be looked at */
+/** @param place the file; undefined for standard output, which can't be examined */
 export async function examined(place: string | undefined, { pending }: Patient): Promise<readonly Diagnosis[]> {
-  const found = place === undefined ? undefined : await statsOf(place).catch(() => undefined)
-  if (place === undefined || (found !== undefined && !found.isFile() && !found.isSymbolicLink()))
+  const stats = place === undefined ? undefined : await statsOf(place).catch(() => undefined)
+  if (place === undefined || (stats !== undefined && !stats.isFile() && !stats.isSymbolicLink()))
     return [{ code: 'jsonl-file', verdict: 'unknown', found: 'it is not a regular file' }]
   const free = await freeBytesAt(place)
   const needed = pending * usualTaskBytes + spareBytes
-  const room = `${megabytes(free)} free, and ${plural(pending, 'pending task')} take ${megabytes(needed)}`
+  const space = `${megabytes(free)} free, and ${plural(pending, 'pending task')} take ${megabytes(needed)}`
+  const receipts = `${place}.receipts`
+  const [fileProblem, receiptsProblem] = [await problemOfTasks(place), await problemOfReceipts(receipts)]
   return [
-    said('jsonl-file', await whyNoTasks(place), place),
-    said('jsonl-space', free < needed ? `only ${room}` : undefined, room),
-    said('jsonl-receipts', await whyNoReceipts(`${place}.receipts`), `${place}.receipts`),
+    judged('jsonl-file', fileProblem !== undefined, fileProblem ?? place),
+    judged('jsonl-space', free < needed, free < needed ? `only ${space}` : space),
+    judged('jsonl-receipts', receiptsProblem !== undefined, receiptsProblem ?? receipts),
   ]
 }
 
-async function whyNoTasks(place: string): Promise<string | undefined> {
+async function problemOfTasks(place: string): Promise<string | undefined> {
   try {
     await access(place, constants.R_OK | constants.W_OK)
     for await (const { id, taskId } of entriesIn(place, 'line 1', 'line 1'))
@@ -61,7 +65,7 @@ async function whyNoTasks(place: string): Promise<string | undefined> {
   }
 }
 
-async function whyNoReceipts(file: string): Promise<string | undefined> {
+async function problemOfReceipts(file: string): Promise<string | undefined> {
   try {
     if (!(await checkFile(file))) return undefined
     await access(file, constants.W_OK)
@@ -74,10 +78,6 @@ async function whyNoReceipts(file: string): Promise<string | undefined> {
 }
 
 function isReceipt(line: string): boolean {
-  try {
-    const found: unknown = JSON.parse(line)
-    return typeof found === 'object' && found !== null && 'slot' in found && 'taskIdSum' in found
-  } catch {
-    return false
-  }
+  const receipt = parsedOr(line, undefined)
+  return isObject(receipt) && 'slot' in receipt && 'taskIdSum' in receipt
 }

@@ -1,11 +1,11 @@
-/** The lines of a file of tasks, as entries: `line 1`, `line 2`, … One that isn't ended yet is none. */
+/** The lines of a file of tasks, as entries: `line 1`, `line 2`, … One without its line feed isn't counted yet. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { ifThere } from '../../files/folders.js'
 import type { Entry } from '../../plugin.js'
 import { taskIdAtStart } from '../../tasks/encode.js'
 
-/** Bytes of a line that say whether it is a task, and which. Of the rest nothing is kept, however long it is. */
+/** The first bytes of a line, which tell whether it is a task, and its id. The rest, however long, isn't kept. */
 export const beginningBytes = 65
 
 const lineFeed = 10
@@ -28,17 +28,17 @@ export async function* entriesIn(path: string, first?: string, last?: string): A
   }
 }
 
-/** A pipe would never end: only of a regular file there is anything to see. */
+/** Reads regular files only: a pipe would never end. */
 async function* chunksOf(path: string): AsyncGenerator<Buffer> {
   const file = await ifThere(open(path, constants.O_RDONLY | constants.O_NONBLOCK))
   if (!file) return
   try {
     if (!(await file.stat()).isFile()) return
-    const memory = Buffer.alloc(65_536)
+    const buffer = Buffer.alloc(65_536)
     for (;;) {
-      const { bytesRead } = await file.read(memory, 0, memory.length, null)
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
       if (bytesRead === 0) return
-      yield memory.subarray(0, bytesRead)
+      yield buffer.subarray(0, bytesRead)
     }
   } finally {
     await file.close()

@@ -1,9 +1,9 @@
 /**
- * The file of tasks: appended to under a lock, which every owm that writes the file takes, and only where it is one:
- * its first and its last whole line are tasks as owm writes them.
+ * The file of tasks. owm appends to it under a lock that all owms share, and only if the first and the last whole line
+ * are tasks as owm writes them.
  *
- * What a crash left of a half-written line is cut off, since its task comes again. Under the lock nobody else is
- * writing such a line.
+ * A partial line that a crash left is cut off, since its task is delivered again. Under the lock it can't be one that
+ * another owm is writing.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -13,15 +13,16 @@ import { statIfThere } from '../../files/folders.js'
 import { FileLock } from '../../files/lock.js'
 import { checkOutput, isStill, RefusedFile } from '../../files/rules.js'
 import { beginningOfTask, maxTaskBytes, taskIdAtStart } from '../../tasks/encode.js'
+import { isJson } from '../../tasks/json/parse.js'
 import { beginningBytes } from './entries.js'
 
-/** Milliseconds that another owm may take for its batch. */
-const patienceMs = 10_000
+/** How long to wait for another owm to write its batch, in milliseconds. */
+const lockTimeoutMs = 10_000
 
 export class TaskFile {
   readonly #path: string
   readonly #file: FileHandle
-  /** Of a pipe or a device there is nothing to lock, to look at, to cut or to sync. */
+  /** Pipes and devices are neither locked, checked, truncated nor synced. */
   readonly isRegular: boolean
   readonly #signal: AbortSignal
 
@@ -32,14 +33,14 @@ export class TaskFile {
     this.#signal = signal
   }
 
-  /** Opens for appending. Throws ConfigurationError where that fails, or the file holds anything but tasks. */
+  /** Opens for appending. Throws ConfigurationError if that fails or the file holds anything but tasks. */
   static async open(path: string, signal: AbortSignal): Promise<TaskFile> {
     const isShared = await checkOutput(path).catch((error: unknown) => {
       throw cannot('opened', path, error)
     })
     const probe = await probeOf(path)
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants
-    // Who may read a pipe as well is its reader: then nobody hears that the other one has gone.
+    // A pipe is opened write-only: a process that also has the read end never gets EPIPE.
     const flags = (probe ? O_WRONLY : O_APPEND | O_CREAT | O_RDWR) | (isShared ? O_NOFOLLOW : 0)
     const handle = await open(path, flags)
       .catch((error: unknown) => {
@@ -48,9 +49,9 @@ export class TaskFile {
       .finally(() => probe?.close())
     try {
       const stats = await handle.stat()
-      // Somebody may have been faster.
-      const isIt = !isShared || (await checkOutput(path).then(() => isStill(path, stats)))
-      if (!isIt)
+      // Another process may have replaced it meanwhile.
+      const isUnchanged = !isShared || (await checkOutput(path).then(() => isStill(path, stats)))
+      if (!isUnchanged)
         throw new ConfigurationError(`The sink's file ${path} was replaced while it was opened.`, {
           hint: 'Find out who replaces it, then run again; or name a file in a folder of your own in sink.path.',
         })
@@ -64,7 +65,7 @@ export class TaskFile {
     }
   }
 
-  /** Adds whole lines; durable when this resolves. Throws TransientError where another owm keeps the file locked. */
+  /** Appends whole lines, durable once this resolves. Throws TransientError, also if another owm keeps the lock. */
   async append(lines: Uint8Array): Promise<void> {
     const write = async (): Promise<void> => {
       const { size } = await this.#file.stat()
@@ -73,7 +74,7 @@ export class TaskFile {
         // guard: file-synced
         if (this.isRegular) await this.#file.datasync()
       } catch (error) {
-        // The batch comes again: it must not go on in the middle of a line.
+        // The batch is delivered again: it mustn't continue a partial line.
         if (this.isRegular) await this.#file.truncate(size).catch(() => undefined)
         throw new TransientError(`The sink's file ${this.#path} can't be written: ${toError(error).message}.`, {
           hint: 'Mend the cause, such as a full disk or a reader that has gone; the tasks wait in the outbox.',
@@ -90,11 +91,11 @@ export class TaskFile {
     })
   }
 
-  /** What is written to a file that was removed is gone when it is closed. Throws TransientError. */
+  /** Data written to a removed file is lost when it is closed. Throws TransientError. */
   async #mustBeThere(): Promise<void> {
-    // Not isStill: whoever links it to another name, such as a backup, takes nothing away.
-    const [found, own] = await Promise.all([statIfThere(this.#path), this.#file.stat()])
-    if (found?.dev === own.dev && found.ino === own.ino) return
+    // Not isStill: another hard link, such as a backup's, does no harm.
+    const [current, own] = await Promise.all([statIfThere(this.#path), this.#file.stat()])
+    if (current?.dev === own.dev && current.ino === own.ino) return
     throw new TransientError(`The sink's file ${this.#path} was removed or replaced while owm wrote to it.`, {
       hint:
         'The next start makes a new one for what waits in the outbox. What was delivered before is in the old one: ' +
@@ -108,7 +109,7 @@ export class TaskFile {
   }
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {
-    const lock = await FileLock.take(`${this.#path}.lock`, this.#signal, patienceMs).catch((error: unknown) => {
+    const lock = await FileLock.take(`${this.#path}.lock`, this.#signal, lockTimeoutMs).catch((error: unknown) => {
       throw cannot('locked', this.#path, error)
     })
     // guard: file-locked
@@ -120,9 +121,9 @@ export class TaskFile {
   }
 
   /**
-   * Cuts off a half-written line; one that only lacks its line feed gets it. Throws ConfigurationError where that line
-   * is no task, or, with `all`, the first or the last whole one isn't. Where there is no whole line, only what is
-   * written of the half one can tell.
+   * Cuts off a partial last line, or completes it if only its line feed is missing. Throws ConfigurationError if that
+   * line is no task's or, with `all`, if the first or the last whole line isn't one's. If there is no whole line, the
+   * partial one must show that it is a task's.
    */
   async #prepare(all: boolean): Promise<void> {
     const { size } = await this.#file.stat()
@@ -144,12 +145,7 @@ export class TaskFile {
     if (to - from > maxTaskBytes) return false
     const block = Buffer.alloc(to - from)
     await this.#file.read(block, 0, block.length, from)
-    try {
-      JSON.parse(block.toString())
-      return true
-    } catch {
-      return false
-    }
+    return isJson(block.toString())
   }
 
   #foreign(): ConfigurationError {
@@ -158,7 +154,7 @@ export class TaskFile {
     })
   }
 
-  /** The end of the last whole line before `end`; 0 where there is none. */
+  /** The end of the last whole line before `end`; 0 if there is none. */
   async #endOfLine(end: number): Promise<number> {
     const block = Buffer.alloc(65_536)
     for (let to = end; to > 0; ) {
@@ -181,11 +177,11 @@ export class TaskFile {
 /** Whether the beginning of a line, `beginningBytes` long, is a task's. */
 const isTask = (text: string): boolean => taskIdAtStart(text) !== undefined && text.endsWith('","latitude_deg":')
 
-/** Whether a text can be what a crash left of a task, behind whole ones. */
+/** Whether a text after whole tasks may be what a crash left of another one. */
 const isHalfTask = (text: string): boolean =>
   text !== '' && beginningOfTask.startsWith(text.slice(0, beginningOfTask.length))
 
-/** Why owm can't have a file of its sink. */
+/** The error for a sink's file that owm can't open or lock. */
 export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {
   const error = toError(thrown)
   const hint =
@@ -196,12 +192,13 @@ export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown)
 }
 
 /**
- * A pipe keeps nothing: what nobody reads is gone when owm ends. Gives one that has a reader, opened: were it closed
- * before it is opened again, the reader would find the pipe at its end. Throws TransientError.
+ * Opens a pipe to make sure that it has a reader: tasks that nobody reads are lost when owm ends. Close it only after
+ * opening the pipe again: without any writer, the reader sees the end of the pipe. Undefined for anything but a pipe.
+ * Throws TransientError.
  */
 async function probeOf(path: string): Promise<FileHandle | undefined> {
-  const found = await statIfThere(path)
-  if (!found?.isFIFO()) return undefined
+  const stats = await statIfThere(path)
+  if (!stats?.isFIFO()) return undefined
   return open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
     throw new TransientError(`Nobody reads the pipe ${path}.`, {
       hint: 'Start its reader first, or set sink.path to a file; the tasks wait in the outbox.',
@@ -210,13 +207,13 @@ async function probeOf(path: string): Promise<FileHandle | undefined> {
   })
 }
 
-/** A new file's name is only durable once its folder is. */
+/** A new file's name is durable only once its folder is synced. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
   } catch (error) {
-    if (codeOf(error) !== 'EINVAL') throw error // of /dev/fd nothing is to be synced
+    if (codeOf(error) !== 'EINVAL') throw error // /dev/fd can't be synced
   } finally {
     await folder.close()
   }

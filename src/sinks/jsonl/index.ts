@@ -1,4 +1,4 @@
-/** One task a line, in a file or on standard output. */
+/** One task per line, in a file or on standard output. */
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
@@ -27,7 +27,7 @@ export default defineSink({
   address: ({ path }, baseDir) => (path === '-' ? 'standard output' : resolve(baseDir, path)),
   usesStandardOutput: ({ path }) => path === '-',
   async open({ path }, { baseDir, signal, readOnly = false }): Promise<Sink> {
-    if (readOnly) return toLookAt(path === '-' ? undefined : resolve(baseDir, path))
+    if (readOnly) return readOnlySink(path === '-' ? undefined : resolve(baseDir, path))
     const memory = new Utf8(0)
     if (path === '-') {
       if (await isOutputClosed())
@@ -42,8 +42,8 @@ export default defineSink({
     }
     const place = resolve(baseDir, path)
     const file = await TaskFile.open(place, signal)
-    const toSee = file.isRegular
-      ? await seen(place).catch(async (error: unknown) => {
+    const reading = file.isRegular
+      ? await readingOf(place).catch(async (error: unknown) => {
           await file.close()
           throw error
         })
@@ -55,38 +55,38 @@ export default defineSink({
         await file.append(lines(batch, memory))
         return delivered(batch)
       },
-      ...toSee,
+      ...reading,
       close: () => file.close(),
     }
   },
 })
 
-/** What can be seen of a file of tasks. */
-const seen = async (place: string): Promise<Partial<Sink>> => ({
+/** The sink's methods that read a file of tasks. */
+const readingOf = async (place: string): Promise<Partial<Sink>> => ({
   ...(await receiptsBeside(place)),
   entries: (first, last) => entriesIn(place, first, last),
 })
 
-/** Standard output, and a pipe, keep nothing. */
-async function toLookAt(place: string | undefined): Promise<Sink> {
+/** A sink that only reads; standard output and pipes keep nothing to read. */
+async function readOnlySink(place: string | undefined): Promise<Sink> {
   if (place !== undefined)
     await checkStreams(place).catch((error: unknown) => {
       throw cannot('opened', place, error)
     })
-  const found = place === undefined ? undefined : await statIfThere(place)
+  const stats = place === undefined ? undefined : await statIfThere(place)
   return {
     guarantee: 'at-least-once',
     async deliver() {
       throw new ConfigurationError('This sink was opened to look at only.')
     },
     doctor: (patient) => examined(place, patient),
-    ...(place === undefined ? {} : { address: place, ...(found && !found.isFile() ? {} : await seen(place)) }),
+    ...(place === undefined ? {} : { address: place, ...(stats && !stats.isFile() ? {} : await readingOf(place)) }),
   }
 }
 
 const lineFeed = Buffer.from('\n')
 
-/** A task a line, in memory that is used again: as strings, each batch would be joined, encoded and collected. */
+/** The batch, a task per line, in a reused buffer: as strings, each batch would be joined, encoded and collected. */
 function lines(batch: TaskBatch, memory: Utf8): Uint8Array {
   const { bytes, starts } = batch
   memory.end = 0

@@ -1,5 +1,5 @@
 /**
- * The receipts of a file of tasks: in a file beside it, a JSON object a line. Of a slot and shard that has several, the
+ * The receipts of a file of tasks: in a file beside it, one JSON object per line. If a slot and shard have several, the
  * last one counts.
  */
 import { appendFile, open, readFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { checkFile, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { byTime } from '../../tasks/slot.js'
 
-/** Throws ConfigurationError where there is anything but a regular file of this user's: a pipe would never end. */
+/** Throws ConfigurationError if there is anything but a regular file of this user's: a pipe would never end. */
 export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 'receipt' | 'receipts'>>> {
   const file = `${path}.receipts`
   await mustBeOwn(file)
@@ -17,7 +17,7 @@ export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 
     async receipt(_, receipt) {
       await mustBeOwn(file)
       const line = `${JSON.stringify({ ...receipt, firstEntry: null, lastEntry: null })}\n`
-      // It must not go on in the middle of what a crash or a full disk left of another one.
+      // It mustn't continue a partial line that a crash or a full disk left.
       const text = (await endsInLine(file)) ? line : `\n${line}`
       await appendFile(file, text, { flush: true })
     },
@@ -46,7 +46,7 @@ function newest(all: readonly Receipt[], pipeline: string, slot: string | undefi
   return [...byShard.values()].toSorted((a, b) => byTime(b.slot, a.slot))
 }
 
-/** Whether a file is empty, or not there, or its last line is whole. */
+/** Whether a file's last line is whole, or the file is empty or missing. */
 async function endsInLine(file: string): Promise<boolean> {
   const handle = await ifThere(open(file))
   if (!handle) return true
@@ -67,7 +67,7 @@ async function receiptsIn(file: string): Promise<Receipt[]> {
       const receipt: Receipt = JSON.parse(line)
       return [receipt]
     } catch {
-      return [] // behind the last line, or what a crash or a full disk left of one
+      return [] // after the last line, or a partial line that a crash or a full disk left
     }
   })
 }

@@ -1,4 +1,4 @@
-/** One connection to PostgreSQL, in transactions: each takes its turn, in the order of the calls. */
+/** One connection to PostgreSQL. Its transactions run one after the other, in the order of the calls. */
 import { randomBytes } from 'node:crypto'
 import { driverModule } from '../../databases/driver.js'
 import { accessTo, begin } from '../../databases/postgres.js'
@@ -8,7 +8,7 @@ import { orLate, within } from '../../within.js'
 import { classed, endsConnection } from './errors.js'
 import { type Settings, urlOf } from './options.js'
 
-/** What is used of pg's client: https://node-postgres.com/apis/client */
+/** The part of pg's client that owm uses: https://node-postgres.com/apis/client */
 interface Client {
   connect(): Promise<unknown>
   query(query: string | { text: string; values: readonly unknown[] }): Promise<{ rows: Row[] }>
@@ -23,7 +23,7 @@ interface Pg {
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** Runs a statement of a transaction. */
+/** Runs a statement in the current transaction. */
 export type Query = (text: string, values?: readonly unknown[]) => Promise<Row[]>
 
 export class Connection {
@@ -41,11 +41,11 @@ export class Connection {
     this.#pg = pg
     this.#signal = signal
     this.title = `PostgreSQL at ${server.title}`
-    // A signal ends every wait at once: whether a batch was applied, the fence knows.
+    // An abort ends every wait at once; the fence tells whether a batch was applied.
     signal.addEventListener('abort', () => this.#drop(), { once: true })
   }
 
-  /** Connects later. Throws ConfigurationError. */
+  /** Doesn't connect yet. Throws ConfigurationError. */
   static async of(settings: Settings, baseDir: string, signal: AbortSignal): Promise<Connection> {
     const server = await serverOf({ url: urlOf(settings), password: settings.password }, baseDir, 'sink')
     return new Connection(settings, server, await driverModule<Pg>('pg', baseDir, 'The sink postgres'), signal)
@@ -67,20 +67,20 @@ export class Connection {
     return socket === undefined && password !== undefined ? host : ''
   }
 
-  /** All that `work` asks, or nothing of it. Throws ConfigurationError, TransientError, and what `work` throws. */
+  /** Runs `work` in one transaction. Throws ConfigurationError, TransientError, and what `work` throws. */
   async transaction<T>(work: (query: Query) => Promise<T>, end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<T> {
     return this.#inTurn(() => this.#transact(work, 'BEGIN ISOLATION LEVEL READ COMMITTED', end))
   }
 
-  /** What one statement gives; nothing is written. */
+  /** Runs one statement in a read-only transaction. */
   async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     const ask = (query: Query) => query(text, values)
     return this.#inTurn(() => this.#transact(ask, 'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY', 'COMMIT'))
   }
 
-  /** Has a statement planned, its rights checked too, and not run. Throws what running it would. */
-  async planned(text: string, parameters: number): Promise<void> {
-    // A pool may keep a name that a failure left behind.
+  /** Plans a statement and checks its rights without running it. Throws what running it would. */
+  async plan(text: string, parameters: number): Promise<void> {
+    // A pooler may keep a statement's name that a failure left behind.
     const name = `owm_${randomBytes(6).toString('hex')}`
     const nulls = new Array<string>(parameters).fill('NULL').join(', ')
     await this.#inTurn(() =>
@@ -96,7 +96,7 @@ export class Connection {
     )
   }
 
-  /** Says goodbye, where that goes quickly. */
+  /** Closes gracefully, within a short time-out. */
   async close(): Promise<void> {
     const client = this.#client
     this.#client = undefined
@@ -154,7 +154,7 @@ export class Connection {
       application_name: 'owm',
       keepAlive: true,
     })
-    // Whoever waits for an answer hears of it; what is idle, at its next use.
+    // A pending query gets the error; an idle connection is replaced at its next use.
     client.on('error', () => {
       if (this.#client === client) this.#client = undefined
     })

@@ -1,4 +1,4 @@
-/** What PostgreSQL, or the way to it, says, as one of owm's classes. */
+/** Errors of PostgreSQL, or on the way to it, as owm's classes. */
 import {
   certificateHint,
   driverErrorOf,
@@ -9,7 +9,7 @@ import {
 } from '../../databases/failures.js'
 import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 
-/** SQLSTATE, or its beginning, against which a retry can't help, with what to do. */
+/** SQLSTATEs, or their beginnings, that a retry can't fix, each with what to do. */
 const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   [
     /^28/,
@@ -41,7 +41,7 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
 ]
 
-/** Those that pass, with what an operator can do meanwhile. */
+/** SQLSTATEs of transient failures, each with what an operator can do meanwhile. */
 const passing: readonly (readonly [state: RegExp, hint: string])[] = [
   [
     /^25006$/,
@@ -79,20 +79,20 @@ const passing: readonly (readonly [state: RegExp, hint: string])[] = [
   [/^58/, "The server can't read or write its files: look at its log and its disk; the tasks wait in the outbox."],
 ]
 
-/** Whether it passes by itself, although its class is one that lasts. */
-const isPassing = (state: string): boolean => passing.some(([found]) => found.test(state))
+/** Whether a failure is transient, even if its class is a lasting one. */
+const isPassing = (state: string): boolean => passing.some(([pattern]) => pattern.test(state))
 
 const hintIn = (hints: typeof lasting, state: string): string | undefined =>
-  hints.find(([found]) => found.test(state))?.[1]
+  hints.find(([pattern]) => pattern.test(state))?.[1]
 
-/** pg says these in words only. */
+/** pg gives these no code, only a message. */
 const speaksNoTls = /server does not support SSL/
 const wantsAuthentication = /SASL|unsupported authentication|Unknown authentication/i
 
-/** Under 55000, of which others pass: a UNIQUE that is DEFERRABLE. */
+/** A UNIQUE that is DEFERRABLE: its state is 55000, which other, transient failures have as well. */
 const cannotBeUnique = /ON CONFLICT does not support deferrable/
 
-/** A policy of row-level security, which shares its state with a right that is missing. */
+/** A policy of row-level security: its state is that of a missing right as well. */
 const isOfPolicy = (error: unknown): boolean => routineOf(error) === 'ExecWithCheckOptions'
 const policyHint =
   'Row-level security is in the way: give the role a policy for INSERT, or BYPASSRLS; for graphile-worker, let owm ' +
@@ -127,45 +127,42 @@ export function classed(thrown: unknown, title: string): OwmError {
   return new TransientError(message, { hint, cause: error })
 }
 
-/** The SQLSTATE that an error of `classed` is about, '' where it has none. */
-export const stateIn = (error: unknown): string => sqlStateOf(error)
-
-/** The server's own function that said it: the same in each of its languages, which the words aren't. */
+/** The server's function that raised the error: unlike the message, it isn't translated. */
 function routineOf(thrown: unknown): string {
   const error = driverErrorOf(thrown)
   return 'routine' in error && typeof error.routine === 'string' ? error.routine : ''
 }
 
-/** The function in which a statement failed, such as a trigger's, with its line; undefined where it was in none. */
+/** The function in which a statement failed, such as a trigger's, with its line; undefined outside of any. */
 function functionIn(thrown: unknown): string | undefined {
   const error = driverErrorOf(thrown)
   const lines = 'where' in error && typeof error.where === 'string' ? error.where.split('\n') : []
   return lines.findLast((line) => line.includes('PL/'))
 }
 
-/** Whether a table or schema is gone, and not just one that a trigger wants. */
+/** Whether a table or schema of the statement itself is missing, rather than one that a trigger refers to. */
 export const isMissing = (error: unknown): boolean =>
-  /^(42P01|3F000)$/.test(stateIn(error)) && functionIn(error) === undefined
+  /^(42P01|3F000)$/.test(sqlStateOf(error)) && functionIn(error) === undefined
 
-/** States that PostgreSQL leaves to others: a trigger has one of its own. */
-const isForeign = (state: string): boolean => /^(?!5[34578]|72|P0|XX)[5-9I-Z][\dA-Z]{4}$/.test(state)
+/** Whether PostgreSQL has no such class of states: then a trigger made up its own. */
+const isCustom = (state: string): boolean => /^(?!5[34578]|72|P0|XX)[5-9I-Z][\dA-Z]{4}$/.test(state)
 
-/** Whether it is about the tasks themselves: their text, or what the table's owner asks of them (CHECK, RAISE). */
+/** Whether the tasks themselves are refused: for their text, or by a rule of the table's owner (CHECK, RAISE). */
 export const isAboutTasks = (error: unknown): boolean =>
-  /^(22|23514|44|54000|P0)/.test(stateIn(error)) || isForeign(stateIn(error))
+  /^(22|23514|44|54000|P0)/.test(sqlStateOf(error)) || isCustom(sqlStateOf(error))
 
 /**
- * Whether it may be about one task as well as about all of them, by the table's shape: another constraint, a policy, a
- * function in whatever language, or RAISE with a state of the server's.
+ * Whether one task may be at fault, or else the table for all of them: another constraint, a policy, a function in any
+ * language, or RAISE with one of the server's states.
  */
 export const mayBeAboutTasks = (error: unknown): boolean =>
-  /^(09|2[0137F]|3[89])/.test(stateIn(error)) ||
+  /^(09|2[0137F]|3[89])/.test(sqlStateOf(error)) ||
   isOfPolicy(error) ||
-  (routineOf(error) === 'exec_stmt_raise' && !isPassing(stateIn(error)))
+  (routineOf(error) === 'exec_stmt_raise' && !isPassing(sqlStateOf(error)))
 
-/** Whether the connection is of no more use: the server didn't answer, or is one that can't be written to. */
+/** Whether the connection is of no more use: the server didn't answer, or can't be written to. */
 export const endsConnection = (error: unknown): boolean =>
   !isOwmError(error, 'REFUSED') &&
   !isAboutTasks(error) &&
   !mayBeAboutTasks(error) &&
-  !/^(0A|2[1-4]|3|4|54|55)/.test(stateIn(error))
+  !/^(0A|2[1-4]|3|4|54|55)/.test(sqlStateOf(error))

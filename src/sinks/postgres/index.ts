@@ -1,7 +1,7 @@
 /**
- * A table of PostgreSQL, or graphile-worker's jobs there. The whole batch goes in one statement, which also moves the
- * fence: a batch that is sent again adds only what is missing, one that doesn't fit behind the last task is refused. So
- * delivery is exactly-once.
+ * A table of PostgreSQL, or graphile-worker's jobs there. One statement adds a whole batch and moves the fence: a batch
+ * that is sent again adds only what is missing, and one that doesn't follow the last task is refused. So delivery is
+ * exactly-once.
  *
  *     sink:
  *       use: postgres
@@ -38,9 +38,9 @@ import { options, type Settings } from './options.js'
 import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.js'
 import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
-import { fleeting } from './statements/permanent.js'
+import { nonPermanentTable } from './statements/permanent.js'
 import { writeReceipt } from './statements/receipts.js'
-import { takesAny } from './statements/trial.js'
+import { acceptsAny } from './statements/trial.js'
 import { type Store, storeOf } from './store.js'
 import { makeTables, type Tables, tablesOf } from './tables.js'
 
@@ -58,15 +58,15 @@ class Postgres implements Sink {
   readonly guarantee = 'exactly-once'
   readonly maxInFlight = 2
   readonly address: string
-  /** Of rows nobody tells who has read them. */
+  /** Only of jobs: nothing records who has read a row. */
   readonly readings?: (entry: string) => Promise<readonly Reading[]>
   readonly #settings: Settings
   readonly #connection: Connection
   readonly #tables: Tables
   readonly #store: Store
   readonly #add: string
-  /** Among these seqs the table takes tasks, so that a constraint that refuses one is about that one. */
-  #takes = { first: 0, last: -1 }
+  /** The table accepts tasks of these seqs: if it refuses one of them, that one is at fault. */
+  #accepted = { first: 0, last: -1 }
 
   constructor(settings: Settings, connection: Connection) {
     this.#settings = settings
@@ -81,8 +81,8 @@ class Postgres implements Sink {
   async attach(attachment: Attachment, sinkId: string): Promise<Attached> {
     const attached = await this.#connection.transaction(async (query) => {
       await this.#prepare(query)
-      // Given, not thrown: what it notes is to stay.
-      return (await fleeting(query, this.#parts)) ?? attach(query, this.#parts, attachment, sinkId)
+      // Returned, not thrown: what it records must be committed.
+      return (await nonPermanentTable(query, this.#parts)) ?? attach(query, this.#parts, attachment, sinkId)
     })
     if (attached instanceof Error) throw attached
     return attached
@@ -90,7 +90,7 @@ class Postgres implements Sink {
 
   async place(attachment: Attachment, at: SinkPosition, generation = 0): Promise<void> {
     const work = (query: Query) => place(query, this.#tables, attachment, at, generation)
-    this.#must(await this.#connection.transaction(work), 'changed while it was compared')
+    this.#mustBeDone(await this.#connection.transaction(work), 'changed while it was compared')
   }
 
   async deliver(batch: TaskBatch): Promise<readonly Outcome[]> {
@@ -102,39 +102,39 @@ class Postgres implements Sink {
       .transaction((query) => this.#addTo(query, batch, link, ids))
       .catch(async (error: unknown) => {
         if (isMissing(error)) throw new ChangedError(`The table ${name} is gone.`, { cause: error })
-        if (isAboutTasks(error) || (mayBeAboutTasks(error) && (await this.#takesOthers(batch))))
+        if (isAboutTasks(error) || (mayBeAboutTasks(error) && (await this.#acceptsOthers(batch))))
           throw new RefusedError(toError(error).message, { cause: error })
         throw error
       })
     const skip = row ? Number(row['skip']) : refusedAs.changed
-    const [asked, held] = [String(link.after.seq), String(row?.['seq'] ?? 'none')]
+    const [expected, held] = [String(link.after.seq), String(row?.['seq'] ?? 'none')]
     const where =
-      asked === held
-        ? `isn't the one that had task ${asked} of this outbox`
-        : `isn't at task ${asked} of this outbox, but at ${held}`
-    if (skip === refusedAs.superseded) this.#must('superseded', where)
-    if (skip === refusedAs.changed) this.#must('changed', where)
-    if (Number(row?.['added']) > 0) this.#takes = { first: batch.lastSeq + 1, last: batch.lastSeq + 1 }
+      expected === held
+        ? `isn't the one that had task ${expected} of this outbox`
+        : `isn't at task ${expected} of this outbox, but at ${held}`
+    if (skip === refusedAs.superseded) this.#mustBeDone('superseded', where)
+    if (skip === refusedAs.changed) this.#mustBeDone('changed', where)
+    if (Number(row?.['added']) > 0) this.#accepted = { first: batch.lastSeq + 1, last: batch.lastSeq + 1 }
     const added = row?.['ids'] === null ? undefined : new Set(listIn(row?.['ids']))
     return ids.map((id, index) => (index < skip || (added && !added.has(id)) ? 'duplicate' : 'delivered'))
   }
 
   /**
-   * Whether the table takes other tasks than the one, unknown yet, for which it refused the batch. A part of a batch
-   * is judged by the whole, a task that stands alone by the one before it, or by one that is made up.
+   * Whether the table accepts other tasks than the one, not known yet, for which it refused the batch. For a part of a
+   * batch the whole batch tells, for a single task the one before it, or a made-up one.
    */
-  async #takesOthers(batch: TaskBatch): Promise<boolean> {
+  async #acceptsOthers(batch: TaskBatch): Promise<boolean> {
     const { firstSeq: first, lastSeq: last, count } = batch
-    if (this.#takes.first <= first && last <= this.#takes.last) return true
-    const takes =
+    if (this.#accepted.first <= first && last <= this.#accepted.last) return true
+    const isAccepting =
       count === 1
         ? await this.check().then(
             () => true,
             () => false,
           )
-        : await this.#connection.transaction((query) => takesAny(query, this.#store, batch), 'ROLLBACK')
-    if (takes) this.#takes = { first, last }
-    return takes
+        : await this.#connection.transaction((query) => acceptsAny(query, this.#store, batch), 'ROLLBACK')
+    if (isAccepting) this.#accepted = { first, last }
+    return isAccepting
   }
 
   async #addTo(
@@ -151,7 +151,7 @@ class Postgres implements Sink {
     return rows
   }
 
-  /** Throws where tasks were neither added nor there: that undoes the batch, since the fence says that it has them. */
+  /** Throws if tasks were neither added nor there already, which rolls the batch back: the fence counts them, too. */
   async #mustHave(query: Query, missing: readonly string[]): Promise<void> {
     if (missing.length === 0) return
     const [lost] = await query(lostSql(this.#store), [missing])
@@ -162,7 +162,7 @@ class Postgres implements Sink {
   async receipt(attachment: Attachment | undefined, receipt: Receipt, brought: Brought): Promise<void> {
     if (!attachment) throw new ChangedError('postgres takes a receipt only of an outbox that is attached.')
     const work = (query: Query) => writeReceipt(query, this.#parts, attachment, receipt, brought)
-    this.#must(await this.#connection.transaction(work), `lacks tasks of ${receipt.slot}`)
+    this.#mustBeDone(await this.#connection.transaction(work), `lacks tasks of ${receipt.slot}`)
   }
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
@@ -195,7 +195,7 @@ class Postgres implements Sink {
     return pictureOf(this.#connection, this.#settings, this.#store, isQuick)
   }
 
-  /** All that a delivery does, with a task of its own; then all of it is rolled back. */
+  /** Does all that a delivery does, with a task of its own, then rolls it back. */
   async check(): Promise<void> {
     const id = randomUUID()
     const attachment = { outboxId: id, epoch: 1, word: id }
@@ -206,7 +206,7 @@ class Postgres implements Sink {
     const receipt = { pipeline: id, slot, shard: 0, shards: 1, interval: null, ...counts, taskIdSum: '' }
     await this.#connection.transaction(async (query) => {
       await this.#prepare(query)
-      const trouble = await fleeting(query, this.#parts)
+      const trouble = await nonPermanentTable(query, this.#parts)
       if (trouble) throw trouble
       const { generation = 0 } = await attach(query, this.#parts, attachment, id)
       await place(query, this.#tables, attachment, after, generation)
@@ -231,15 +231,15 @@ class Postgres implements Sink {
     const isTable = this.#settings.queue === undefined
     await makeTables(query, this.#tables, isTable)
     if (isTable) return
-    const [found] = await query('SELECT to_regclass($1) IS NOT NULL AS is_there', [this.#store.relation])
-    if (found?.['is_there'] === true) return
+    const [row] = await query('SELECT to_regclass($1) IS NOT NULL AS is_there', [this.#store.relation])
+    if (row?.['is_there'] === true) return
     throw new ConfigurationError(`${this.#connection.title}: graphile-worker isn't set up there.`, {
       hint: 'Run `npx graphile-worker --schema-only` with this database, or correct sink.jobs.schema.',
     })
   }
 
-  /** Throws where the fence isn't as it should be. */
-  #must(answer: Answer, what: string): void {
+  /** Throws if the fence wasn't as expected. */
+  #mustBeDone(answer: Answer, what: string): void {
     const { name } = this.#tables
     if (answer === 'superseded') throw takenOver(`the table ${name}`)
     if (answer === 'changed') throw new ChangedError(`The table ${name} ${what}.`)

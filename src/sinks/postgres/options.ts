@@ -1,23 +1,23 @@
-/** What may stand beside `use: postgres`. */
+/** The options of `use: postgres`. */
 import * as z from 'zod'
 
 const name = z.string().min(1)
 const milliseconds = z.number().int().min(1).max(86_400_000).meta({ unit: 'ms' })
-const word = (bytes: number) =>
+const text = (bytes: number) =>
   z
     .string()
     .min(1)
     .refine((text) => Buffer.byteLength(text) <= bytes, `at most ${bytes} bytes are expected`)
 
-/** Bytes that a name may have in PostgreSQL, and those that owm's own tables have behind that of the tasks. */
+/** PostgreSQL's limit for a name, in bytes, and the longest suffix of owm's tables beside the tasks' one. */
 const longestName = 63
 const longestSuffix = '_truncated'.length
 
 const jobs = z
   .strictObject({
-    task: word(128).default('owm_task').describe('the task identifier under which workers find their jobs'),
-    schema: word(longestName).default('graphile_worker').describe('the schema of graphile-worker'),
-    queueName: word(128).optional().describe('a queue for all jobs, which does one after the other'),
+    task: text(128).default('owm_task').describe('the task identifier under which workers find their jobs'),
+    schema: text(longestName).default('graphile_worker').describe('the schema of graphile-worker'),
+    queueName: text(128).optional().describe('a queue for all jobs, which does one after the other'),
     maxAttempts: z.number().int().min(1).max(32_767).optional().describe('attempts at a job; graphile-worker: 25'),
     priority: z.number().int().min(-32_768).max(32_767).optional().describe('lower ones come first; 0'),
   })
@@ -54,11 +54,11 @@ export const options = z
     sslrootcert: name.optional().describe('with `host`: file with the authority of the certificate'),
     sslcert: name.optional().describe("with `host`: file with the client's certificate"),
     sslkey: name.optional().describe('with `host`: file with its key'),
-    table: word(longestName - longestSuffix)
+    table: text(longestName - longestSuffix)
       .refine((text) => !/^\.|\.$/.test(text), 'a name is expected on both sides of the dot')
       .default('owm_tasks')
       .describe('the table of the tasks, exactly its name, `tasks` or `weather.tasks`; names of others begin with it'),
-    schema: word(longestName).optional().describe("the table's schema; with it, a dot in `table` belongs to the name"),
+    schema: text(longestName).optional().describe("the table's schema; with it, a dot in `table` belongs to the name"),
     onDone: z
       .enum(['keep', 'delete'])
       .default('keep')

@@ -1,52 +1,52 @@
-/** What a table of tasks, or graphile-worker's jobs, holds. Reads only; what isn't there yet is empty. */
+/** What a table of tasks, or graphile-worker's jobs, holds. Reads only; a missing table is empty. */
 import type { Entry, GroupPicture, Reading, SinkPicture } from '../../plugin.js'
 import type { Connection, Row } from './connection.js'
 import { isMissing } from './errors.js'
 import type { Settings } from './options.js'
 import type { Store } from './store.js'
 
-/** Entries that one look fetches. */
-const pageOfEntries = 10_000
+/** Entries fetched by one query. */
+const pageSize = 10_000
 
-/** What a statement gives; nothing where its tables aren't there. */
+/** The rows of a statement; none if its tables are missing. */
 export const rowsIn = (connection: Connection, text: string, values: readonly unknown[] = []): Promise<Row[]> =>
   connection.read(text, values).catch((error: unknown) => {
     if (isMissing(error)) return []
     throw error
   })
 
-/** From the entry `first` to the entry `last`, both included, the oldest first. */
+/** The entries from `first` to `last`, both included, the oldest first. */
 export async function* entriesOf(
   connection: Connection,
   { entries }: Store,
   first = '0',
   last = '9223372036854775807',
 ): AsyncGenerator<Entry> {
-  const page = `${entries} WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT ${pageOfEntries}`
+  const page = `${entries} WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT ${pageSize}`
   for (let from = BigInt(first); ; ) {
     const rows = await rowsIn(connection, page, [String(from), last])
     for (const { id, task_id, at } of rows)
       yield { id: String(id), taskId: String(task_id), at: Math.round(Number(at)) }
     const end = rows.at(-1)
-    if (!end || rows.length < pageOfEntries) return
+    if (!end || rows.length < pageSize) return
     from = BigInt(String(end['id'])) + 1n
   }
 }
 
 /** The ids of all tasks, the newest first. */
 export async function* taskIdsOf(connection: Connection, { entries }: Store): AsyncGenerator<string> {
-  const page = `${entries} WHERE id < $1 ORDER BY id DESC LIMIT ${pageOfEntries}`
+  const page = `${entries} WHERE id < $1 ORDER BY id DESC LIMIT ${pageSize}`
   for (let end = '9223372036854775807'; ; ) {
     const rows = await rowsIn(connection, page, [end])
     for (const { task_id } of rows) if (task_id !== '') yield String(task_id)
     const last = rows.at(-1)
-    if (!last || rows.length < pageOfEntries) return
+    if (!last || rows.length < pageSize) return
     end = String(last['id'])
   }
 }
 
-/** Above so many bytes a table isn't counted quickly. */
-const smallTable = 64_000_000
+/** A larger table takes long to count, in bytes. */
+const largestCounted = 64_000_000
 
 export async function pictureOf(
   connection: Connection,
@@ -55,20 +55,20 @@ export async function pictureOf(
   isQuick: boolean,
 ): Promise<SinkPicture> {
   const groups = settings.queue === undefined ? [] : [await groupOf(connection, settings, store)]
-  const known = { bound: null, groups, readersRemove: store.readersRemove }
+  const common = { bound: null, groups, readersRemove: store.readersRemove }
   if (isQuick) {
-    const guess = `SELECT reltuples AS entries FROM pg_class
-      WHERE oid = to_regclass($1) AND reltuples >= 0 AND pg_table_size(oid) > ${smallTable}`
-    const [large] = settings.queue === undefined ? await rowsIn(connection, guess, [store.relation]) : []
+    const estimate = `SELECT reltuples AS entries FROM pg_class
+      WHERE oid = to_regclass($1) AND reltuples >= 0 AND pg_table_size(oid) > ${largestCounted}`
+    const [large] = settings.queue === undefined ? await rowsIn(connection, estimate, [store.relation]) : []
     const [row] = large ? [large] : await rowsIn(connection, `SELECT count(*) AS entries FROM (${store.entries}) AS e`)
-    return { ...known, entries: Number(row?.['entries'] ?? 0), entriesPerMinute: null }
+    return { ...common, entries: Number(row?.['entries'] ?? 0), entriesPerMinute: null }
   }
   const [row] = await rowsIn(
     connection,
     `SELECT count(*) AS entries, count(*) FILTER (WHERE at > extract(epoch FROM now()) * 1000 - 3600000) AS of_hour
      FROM (${store.entries}) AS e`,
   )
-  return { ...known, entries: Number(row?.['entries'] ?? 0), entriesPerMinute: Number(row?.['of_hour'] ?? 0) / 60 }
+  return { ...common, entries: Number(row?.['entries'] ?? 0), entriesPerMinute: Number(row?.['of_hour'] ?? 0) / 60 }
 }
 
 /** graphile-worker is one group of readers, its workers are the consumers. */
@@ -76,23 +76,23 @@ const group = 'graphile-worker'
 
 async function groupOf(connection: Connection, settings: Settings, store: Store): Promise<GroupPicture> {
   const task = [settings.jobs?.task ?? 'owm_task']
-  const mine = (what: string): string => `SELECT ${what} FROM ${store.relation} WHERE task_identifier = $1`
+  const ofTask = (columns: string): string => `SELECT ${columns} FROM ${store.relation} WHERE task_identifier = $1`
   const [[row], workers, [oldest]] = [
     await rowsIn(
       connection,
-      mine(`count(*) FILTER (WHERE locked_at IS NULL AND attempts = 0) AS lag,
+      ofTask(`count(*) FILTER (WHERE locked_at IS NULL AND attempts = 0) AS lag,
             count(*) FILTER (WHERE locked_at IS NOT NULL) AS pending`),
       task,
     ),
     await rowsIn(
       connection,
-      `${mine(`locked_by AS name, count(*) AS pending, extract(epoch FROM now() - max(locked_at)) * 1000 AS idle`)}
+      `${ofTask(`locked_by AS name, count(*) AS pending, extract(epoch FROM now() - max(locked_at)) * 1000 AS idle`)}
          AND locked_by IS NOT NULL GROUP BY locked_by`,
       task,
     ),
     await rowsIn(
       connection,
-      `${store.entries} WHERE id = (${mine('min(id)')} AND locked_at IS NULL AND attempts = 0)`,
+      `${store.entries} WHERE id = (${ofTask('min(id)')} AND locked_at IS NULL AND attempts = 0)`,
       task,
     ),
   ]
@@ -109,7 +109,7 @@ async function groupOf(connection: Connection, settings: Settings, store: Store)
   }
 }
 
-/** A job that is done is gone. */
+/** graphile-worker removes a job that is done. */
 export async function readingsOf(connection: Connection, store: Store, entry: string): Promise<Reading[]> {
   const [job] = await rowsIn(
     connection,

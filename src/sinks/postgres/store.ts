@@ -1,24 +1,24 @@
-/** Where the tasks lie: rows of a table, or jobs of graphile-worker. What differs between the two, in SQL. */
+/** Where the tasks are kept, rows of a table or jobs of graphile-worker: the SQL in which these differ. */
 import type { Settings } from './options.js'
 import { quoted, type Tables } from './tables.js'
 
 export interface Store {
-  /** What holds the tasks, quoted: a table, or a view. */
+  /** The table or view that holds the tasks, quoted. */
   readonly relation: string
-  /** SQL for the oid of what tells whether it is still the same one; null where that is gone. */
+  /** SQL for an oid that changes when the tasks' home is replaced; null if that is gone. */
   readonly home: string
   /**
-   * CTEs up to `added (id, task_id)`, the entries that are new, from `items (task, task_id, ord)`; what is there
-   * already is left out.
+   * CTEs that add those of `items (task, task_id, ord)` that aren't there yet. The last one is `added (id, task_id)`,
+   * the new entries.
    */
   readonly adding: string
-  /** A condition: whether the task of a row `i (task_id)` is there. */
+  /** The condition that the task of a row `i (task_id)` is there. */
   readonly has: string
-  /** What is set for the transaction of a delivery. */
+  /** Statements that a delivery's transaction begins with. */
   readonly setting?: string
   /** A query for `id`, `task_id` (text) and `at`, milliseconds since 1970. */
   readonly entries: string
-  /** Whether whoever has done a task takes it away. */
+  /** Whether workers remove the tasks that they have done. */
   readonly readersRemove: boolean
 }
 
@@ -27,7 +27,7 @@ export const storeOf = (settings: Settings, tables: Tables): Store =>
 
 const tableOf = ({ onDone }: Settings, { tasks }: Tables): Store => ({
   relation: tasks,
-  home: `to_regclass(${text(tasks)})`,
+  home: `to_regclass(${literal(tasks)})`,
   adding: `added AS (
     INSERT INTO ${tasks} (task_id, task) SELECT task_id, task FROM items ORDER BY ord
     ON CONFLICT (task_id) DO NOTHING RETURNING id, task_id::text
@@ -37,19 +37,19 @@ const tableOf = ({ onDone }: Settings, { tasks }: Tables): Store => ({
   readersRemove: onDone === 'delete',
 })
 
-/** https://worker.graphile.org/docs/sql-add-job: a job whose key is there is left alone, whoever works on it. */
+/** https://worker.graphile.org/docs/sql-add-job: a job whose key is there already is left as it is. */
 function jobsOf({ jobs }: Settings): Store {
   const { task = 'owm_task', queueName, maxAttempts, priority } = jobs ?? {}
   const schema = quoted(jobs?.schema ?? 'graphile_worker')
   const parts = [
-    ...[text(task), 'i.task', queueName === undefined ? 'NULL' : text(queueName), 'NULL'],
+    ...[literal(task), 'i.task', queueName === undefined ? 'NULL' : literal(queueName), 'NULL'],
     ...[String(maxAttempts ?? 'NULL'), 'i.task_id::text', String(priority ?? 'NULL'), 'NULL'],
   ]
   const has = `EXISTS (SELECT 1 FROM ${schema}.jobs j WHERE j.key = i.task_id::text)`
   return {
     relation: `${schema}.jobs`,
-    // An update of graphile-worker may make its views anew, and even its tables: the schema stays.
-    home: `to_regnamespace(${text(schema)})`,
+    // An upgrade of graphile-worker may recreate its views, and even its tables; the schema stays.
+    home: `to_regnamespace(${literal(schema)})`,
     adding: `specs AS MATERIALIZED (
       SELECT array_agg(ROW(${parts.join(', ')})::${schema}.job_spec ORDER BY i.ord) AS specs FROM items i
       WHERE NOT ${has} HAVING count(*) > 0
@@ -61,11 +61,11 @@ function jobsOf({ jobs }: Settings): Store {
     setting: 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off',
     entries: `SELECT id, task_id, at FROM (
       SELECT id, coalesce(key, '') AS task_id, extract(epoch FROM created_at) * 1000 AS at
-      FROM ${schema}.jobs WHERE task_identifier = ${text(task)}
+      FROM ${schema}.jobs WHERE task_identifier = ${literal(task)}
     ) AS j`,
     readersRemove: true,
   }
 }
 
-/** A text as SQL has it, whatever standard_conforming_strings says. */
-const text = (value: string): string => ` E'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+/** A text as an SQL literal, whatever standard_conforming_strings is. */
+const literal = (value: string): string => ` E'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`

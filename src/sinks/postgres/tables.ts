@@ -1,7 +1,7 @@
 /**
- * owm's tables: that of the tasks, and three beside it. They are one database, so that one transaction moves all:
+ * owm's tables, that of the tasks and three beside it, all in one database, so that one transaction changes them all:
  *
- *     TABLE            a task a row, under an id that rises, and once only (task_id)
+ *     TABLE            a row for each task, under a rising id; its task_id is unique
  *     TABLE_sink       one row: the id of this sink; its generation, which rises when the tasks turn out to be gone;
  *                      and which tables these are (their oids)
  *     TABLE_fence      a row for each outbox: who attached last (epoch, word); the last task taken (seq, task_id,
@@ -9,8 +9,8 @@
  *                      and each run's first and last entry, until its receipt is written
  *     TABLE_receipt    a row for each pipeline, slot and shard
  *
- * A trigger raises the generation where somebody empties the table (TRUNCATE): rows that are deleted are the workers'
- * business, all rows at once are a loss. docs/sinks.md has the same SQL for DBAs; a test compares them.
+ * A trigger raises the generation at a TRUNCATE: to delete rows is the workers' business, but to empty the table is a
+ * loss. docs/sinks.md has the same SQL for DBAs; a test compares them.
  */
 import type { Query } from './connection.js'
 import type { Settings } from './options.js'
@@ -33,15 +33,15 @@ export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"
 export function tablesOf({ table, schema }: Pick<Settings, 'table' | 'schema'>): Tables {
   const dot = schema === undefined ? table.indexOf('.') : -1
   const [space, name] = dot < 0 ? [schema, table] : [table.slice(0, dot), table.slice(dot + 1)]
-  const named = (suffix: string): string =>
+  const nameWith = (suffix: string): string =>
     `${space === undefined ? '' : `${quoted(space)}.`}${quoted(`${name}${suffix}`)}`
   return {
     name: space === undefined ? name : `${space}.${name}`,
-    tasks: named(''),
-    sink: named('_sink'),
-    fence: named('_fence'),
-    receipt: named('_receipt'),
-    truncated: named('_truncated'),
+    tasks: nameWith(''),
+    sink: nameWith('_sink'),
+    fence: nameWith('_fence'),
+    receipt: nameWith('_receipt'),
+    truncated: nameWith('_truncated'),
     schema: space,
   }
 }
@@ -100,10 +100,10 @@ const statementsOf = (tables: Tables): ReadonlyMap<string, string> =>
     [tables.receipt, receiptSql(tables)],
   ])
 
-/** All of it, as a DBA runs it. */
+/** All statements, as a DBA runs them. */
 export const creation = (tables: Tables): readonly string[] => [...statementsOf(tables).values(), ...triggerSql(tables)]
 
-/** Makes what isn't there; without `withTasks`, only what stands beside them. Throws where this role may not. */
+/** Makes the missing tables; without `withTasks`, only those beside the tasks' one. Throws if this role may not. */
 export async function makeTables(query: Query, tables: Tables, withTasks: boolean): Promise<void> {
   const { schema, tasks } = tables
   const statements = statementsOf(tables)
@@ -113,7 +113,7 @@ export async function makeTables(query: Query, tables: Tables, withTasks: boolea
     return new Set(rows.map(({ name }) => String(name)))
   }
   if ((await missing()).size === 0) return
-  // Another owm may be about to make them.
+  // Another owm may be making them.
   await query('SELECT pg_advisory_xact_lock(hashtext($1))', [`owm ${tasks}`])
   const lacking = await missing()
   if (schema !== undefined) {

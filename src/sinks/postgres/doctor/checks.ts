@@ -1,4 +1,4 @@
-/** What `owm doctor` looks at in a PostgreSQL. */
+/** What `owm doctor` checks in PostgreSQL. */
 import type { Check } from '../../../plugin.js'
 
 export const checks = {

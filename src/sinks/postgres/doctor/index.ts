@@ -1,4 +1,4 @@
-/** A PostgreSQL, examined: reads only, and needs no right that a run doesn't. */
+/** Examines PostgreSQL: reads only, and needs no right that a run doesn't. */
 import { errorKindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { age, count } from '../../../words.js'
@@ -7,7 +7,7 @@ import type { Connection, Row } from '../connection.js'
 import type { Settings } from '../options.js'
 import { checks } from './checks.js'
 import { placeChecks } from './place.js'
-import { type Examined, found } from './verdict.js'
+import { type Examined, judged } from './verdict.js'
 
 export { checks } from './checks.js'
 
@@ -20,35 +20,35 @@ export async function examined(parts: Examined, patient: Patient): Promise<reado
   )
   if (server instanceof Error) {
     const code = errorKindOf(server) === 'configuration' ? 'postgres-refused' : 'postgres-reachable'
-    diagnoses.push(found(code, true, withHint(server)))
+    diagnoses.push(judged(code, true, withHint(server)))
   } else {
     diagnoses.push(
-      found('postgres-reachable', false, `${connection.title} answers`),
-      found('postgres-refused', false, 'role, password and database are taken'),
+      judged('postgres-reachable', false, `${connection.title} answers`),
+      judged('postgres-refused', false, 'role, password and database are taken'),
       ...serverChecks(server, patient.now()),
     )
     diagnoses.push(...(await placeChecks(parts, patient)))
   }
-  const why = server instanceof Error ? 'PostgreSQL could not be asked' : whyNotLookedAt(diagnoses)
+  const why = server instanceof Error ? 'PostgreSQL could not be asked' : skippedBecause(diagnoses)
   return [...diagnoses, ...unasked(codesFor(parts.settings), diagnoses, why)]
 }
 
-const whyNotLookedAt = (found: readonly Diagnosis[]): string =>
-  found.some(({ code, verdict }) => code === 'graphile-worker' && verdict === 'wrong')
+const skippedBecause = (diagnoses: readonly Diagnosis[]): string =>
+  diagnoses.some(({ code, verdict }) => code === 'graphile-worker' && verdict === 'wrong')
     ? 'graphile-worker comes first'
     : 'the tables are not there yet'
 
-/** What matters for tasks in a table, or for jobs. */
+/** The checks that apply to tasks in a table, or to jobs. */
 const codesFor = ({ queue }: Settings): string[] =>
   Object.keys(checks).filter((code) =>
     queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate',
   )
 
 function tlsCheck({ isEncrypted, passwordGoesTo: host }: Connection): Diagnosis {
-  if (isEncrypted) return found('postgres-tls', false, 'the connection speaks TLS')
-  if (host === '') return found('postgres-tls', false, 'no password goes over a network')
+  if (isEncrypted) return judged('postgres-tls', false, 'the connection speaks TLS')
+  if (host === '') return judged('postgres-tls', false, 'no password goes over a network')
   const isNear = isThisMachine(host)
-  return found('postgres-tls', !isNear, isNear ? 'the server is on this machine' : `no TLS on the way to ${host}`)
+  return judged('postgres-tls', !isNear, isNear ? 'the server is on this machine' : `no TLS on the way to ${host}`)
 }
 
 const serverSql = `SELECT
@@ -59,35 +59,35 @@ const serverSql = `SELECT
   (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
   extract(epoch FROM clock_timestamp()) * 1000 AS now`
 
-/** Of max_connections. */
+/** As a share of max_connections. */
 const mostConnections = 0.9
 
-const mostClockMs = 5_000
+const mostSkewMs = 5_000
 
 function serverChecks(row: Row, now: number): Diagnosis[] {
   const isStandby = row['is_standby'] === true
   const isReadOnly = row['read_only'] === 'on'
   const [used, most] = [Number(row['used']), Number(row['most'])]
   const isDurable = row['fsync'] === 'on' && row['synchronous_commit'] !== 'off'
-  const off = Number(row['now']) - now
+  const skew = Number(row['now']) - now
   const writable = isStandby
     ? 'it is a standby'
     : isReadOnly
       ? 'default_transaction_read_only is on'
       : 'it takes writes'
   return [
-    found('postgres-encoding', row['encoding'] !== 'UTF8', `the encoding is ${row['encoding']}`),
-    found('postgres-primary', isStandby || isReadOnly, writable),
-    found(
+    judged('postgres-encoding', row['encoding'] !== 'UTF8', `the encoding is ${row['encoding']}`),
+    judged('postgres-primary', isStandby || isReadOnly, writable),
+    judged(
       'postgres-durability',
       !isDurable,
       `fsync is ${row['fsync']}, synchronous_commit is ${row['synchronous_commit']}`,
     ),
-    found('postgres-connections', used > mostConnections * most, `${count(used)} of ${count(most)} are in use`),
-    found(
+    judged('postgres-connections', used > mostConnections * most, `${count(used)} of ${count(most)} are in use`),
+    judged(
       'postgres-clock',
-      Math.abs(off) > mostClockMs,
-      Math.abs(off) > mostClockMs ? `they differ by ${age(Math.abs(off))}` : 'they agree',
+      Math.abs(skew) > mostSkewMs,
+      Math.abs(skew) > mostSkewMs ? `they differ by ${age(Math.abs(skew))}` : 'they agree',
     ),
   ]
 }

@@ -1,12 +1,13 @@
 /** Where the tasks go: the tables, what this role may do with them, who else writes there. */
+import { sqlStateOf } from '../../../databases/failures.js'
 import { withHint } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
-import { isMissing, stateIn } from '../errors.js'
+import { isMissing } from '../errors.js'
 import { addSql } from '../statements/add.js'
-import { fleetingSql, relationsOf } from '../statements/permanent.js'
-import { type Examined, found } from './verdict.js'
+import { nonPermanentSql, relationsOf } from '../statements/permanent.js'
+import { type Examined, judged } from './verdict.js'
 
 export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
   const isTable = parts.settings.queue === undefined
@@ -15,18 +16,18 @@ export async function placeChecks(parts: Examined, patient: Patient): Promise<Di
   const missing = await missingIn(parts)
   if (missing !== undefined) return [missing, ...ofJobs]
   const tables = await tablesChecks(parts)
-  // Where a right is missing, that is found already.
-  const isFound = tables.some(({ verdict }) => verdict === 'wrong')
+  // A missing right is reported already.
+  const isReported = tables.some(({ verdict }) => verdict === 'wrong')
   const others = compact(isTable && truncateCheck(parts), permanentCheck(parts), fencesCheck(parts, patient))
   const asked = await Promise.allSettled(others)
   const more = asked.flatMap((one) => {
-    if (one.status === 'rejected' && !isFound) throw one.reason
+    if (one.status === 'rejected' && !isReported) throw one.reason
     return one.status === 'fulfilled' ? [one.value] : []
   })
   return [...tables, ...ofJobs, ...more]
 }
 
-/** What owm does with each table. */
+/** The privileges that owm needs on each table. */
 const rightsOn = {
   tasks: ['SELECT', 'INSERT'],
   sink: ['SELECT', 'INSERT', 'UPDATE'],
@@ -37,7 +38,7 @@ const rightsOn = {
 const kindsOf = ({ settings }: Examined) =>
   (['tasks', 'sink', 'fence', 'receipt'] as const).filter((kind) => kind !== 'tasks' || settings.queue === undefined)
 
-/** Where tables aren't there yet: whether the first run can make them. */
+/** Whether the first run can create the tables that are missing; undefined if none is. */
 async function missingIn(parts: Examined): Promise<Diagnosis | undefined> {
   const { connection, tables } = parts
   const [row] = await connection.read(
@@ -51,10 +52,10 @@ async function missingIn(parts: Examined): Promise<Diagnosis | undefined> {
   const what = `not there yet: ${row['names'].join(', ')}`
   const may = row['may'] ?? row['may_make_schema']
   const then = may === true ? 'the first run makes them' : "this role may not CREATE in the schema, or there isn't one"
-  return found('postgres-tables', may !== true, `${what}; ${then}`)
+  return judged('postgres-tables', may !== true, `${what}; ${then}`)
 }
 
-/** The statement of a delivery, planned and not run: so PostgreSQL looks at columns, indexes and rights. */
+/** Plans a delivery's statement without running it: PostgreSQL then checks columns, indexes and rights. */
 async function tablesChecks(parts: Examined): Promise<Diagnosis[]> {
   const { connection, tables, store } = parts
   const wanted = kindsOf(parts).flatMap((kind) => rightsOn[kind].map((right) => ({ name: tables[kind], right })))
@@ -64,15 +65,15 @@ async function tablesChecks(parts: Examined): Promise<Diagnosis[]> {
     [wanted.map(({ name }) => name), wanted.map(({ right }) => right)],
   )
   const lacking = rows.filter(({ may }) => may !== true).map(({ name, kind }) => `${kind} on ${name}`)
-  const rights = found('postgres-rights', lacking.length > 0, lacking.length > 0 ? lacking.join(', ') : 'it has them')
-  if (lacking.length > 0) return [rights, found('postgres-tables', false, 'they are there')]
+  const rights = judged('postgres-rights', lacking.length > 0, lacking.length > 0 ? lacking.join(', ') : 'it has them')
+  if (lacking.length > 0) return [rights, judged('postgres-tables', false, 'they are there')]
   try {
-    await connection.planned(addSql(tables, store), 10)
-    return [rights, found('postgres-tables', false, 'they are there')]
+    await connection.plan(addSql(tables, store), 10)
+    return [rights, judged('postgres-tables', false, 'they are there')]
   } catch (error) {
-    return stateIn(error) === '42501'
-      ? [found('postgres-rights', true, withHint(error)), found('postgres-tables', false, 'they are there')]
-      : [rights, found('postgres-tables', true, withHint(error))]
+    return sqlStateOf(error) === '42501'
+      ? [judged('postgres-rights', true, withHint(error)), judged('postgres-tables', false, 'they are there')]
+      : [rights, judged('postgres-tables', true, withHint(error))]
   }
 }
 
@@ -80,13 +81,13 @@ async function truncateCheck({ connection, tables }: Examined): Promise<Diagnosi
   // Bit 5 of tgtype: TRUNCATE.
   const sql = `SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgtype & 32 <> 0 AND tgenabled <> 'D'`
   const [trigger] = await connection.read(sql, [tables.tasks])
-  return found('postgres-truncate', !trigger, trigger ? 'the trigger is there' : `${tables.tasks} has no such trigger`)
+  return judged('postgres-truncate', !trigger, trigger ? 'the trigger is there' : `${tables.tasks} has no such trigger`)
 }
 
 async function permanentCheck(parts: Examined): Promise<Diagnosis> {
-  const rows = await parts.connection.read(fleetingSql, [relationsOf(parts)])
+  const rows = await parts.connection.read(nonPermanentSql, [relationsOf(parts)])
   const names = rows.map(({ name }) => name).join(', ')
-  return found('postgres-permanent', names !== '', names === '' ? 'it does' : `a crash empties ${names}`)
+  return judged('postgres-permanent', names !== '', names === '' ? 'it does' : `a crash empties ${names}`)
 }
 
 async function fencesCheck({ connection, tables }: Examined, { outboxId, outboxes = 1 }: Patient): Promise<Diagnosis> {
@@ -95,7 +96,7 @@ async function fencesCheck({ connection, tables }: Examined, { outboxId, outboxe
     [outboxId ?? null],
   )
   const others = Number(row?.['others'] ?? 0)
-  return found(
+  return judged(
     'postgres-fences',
     others > outboxes - 1,
     others === 0 ? 'none' : `${plural(others, 'outbox', 'outboxes')} more`,
@@ -117,11 +118,11 @@ async function jobsChecks({ connection, settings, store }: Examined): Promise<Di
     const isKeptOut = row?.['is_kept_out'] === true
     const state = isKeptOut ? 'row level security keeps this role out' : 'it is set up'
     return [
-      found('graphile-worker', isKeptOut, state),
-      found('graphile-failed', failed > 0, failed > 0 ? `${plural(failed, 'job')} of ${task}` : 'none'),
+      judged('graphile-worker', isKeptOut, state),
+      judged('graphile-failed', failed > 0, failed > 0 ? `${plural(failed, 'job')} of ${task}` : 'none'),
     ]
   } catch (error) {
     const text = isMissing(error) ? `there is no schema ${settings.jobs?.schema ?? 'graphile_worker'}` : withHint(error)
-    return [found('graphile-worker', true, text)]
+    return [judged('graphile-worker', true, text)]
   }
 }

@@ -1,5 +1,5 @@
-/** What is examined, and what a check found. */
-import type { Diagnosis } from '../../../plugin.js'
+/** What is examined, and the verdicts on it. */
+import { verdictsFor } from '../../doctor.js'
 import type { Connection } from '../connection.js'
 import type { Settings } from '../options.js'
 import type { Store } from '../store.js'
@@ -13,8 +13,4 @@ export interface Examined {
   readonly store: Store
 }
 
-export const found = (code: Code, isWrong: boolean, text: string): Diagnosis => ({
-  code,
-  verdict: isWrong ? 'wrong' : 'fine',
-  found: text,
-})
+export const { judged } = verdictsFor<Code>()

@@ -1,26 +1,26 @@
 /**
- * Adds a batch behind its predecessor, and moves the fence with it; of a batch that comes again only what is missing.
+ * Adds a batch after its predecessor and moves the fence with it; of a batch that is sent again, only what is missing.
  *
  * $1 outbox, $2 epoch, $3 word, $4 and $5 the predecessor's seq and task, $6 first seq, $7 count, $8 the ids, $9 the
  * tasks as a JSON array, $10 run.
  *
- * Gives no row where the outbox has no fence, else {skip, seq, task_id, added, ids, lost}. `skip`: how many of the
- * tasks were there by the fence; -1 where the batch doesn't fit behind it, -2 where a newer attachment has it. `added`:
- * how many rows are new; `ids`: which ones, where others were there already; `lost`: which of those others aren't there
- * either. (By one snapshot, so that a reader who deletes a row meanwhile makes none lost. What another transaction has
- * added since, only the next statement sees: lostSql.)
+ * Returns no row if the outbox has no fence, else {skip, seq, task_id, added, ids, lost}. `skip`: how many of the tasks
+ * were there before, by the fence; -1 if the batch doesn't follow it, -2 if a newer attachment has it. `added`: how
+ * many rows are new; `ids`: which ones, if others were there already; `lost`: which of those others aren't there
+ * either. (All in one snapshot, so that a row which a reader deletes meanwhile doesn't count as lost. Only the next
+ * statement, lostSql, sees what another transaction has added since.)
  *
- * The fence's row is locked first: what another transaction does to it comes before all of this, or behind it. The
- * generation is read in one snapshot with that, which begins when the table of the tasks is locked: a TRUNCATE comes
- * before it, too, or behind.
+ * The fence's row is locked first: another transaction changes it before all of this, or after it. The generation is
+ * read in the same snapshot, which begins once the table of the tasks is locked: so a TRUNCATE, too, comes before or
+ * after all of this.
  */
 import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
 
-/** What `skip` says besides a number of tasks. */
+/** The values of `skip` that aren't a number of tasks. */
 export const refusedAs = { changed: -1, superseded: -2 } as const
 
-/** By the index, in a view too; an aggregate would read all of it. */
+/** Uses the index, in a view too; an aggregate would read all rows. */
 export const newestIn = (relation: string): string => `SELECT id FROM ${relation} ORDER BY id DESC LIMIT 1`
 
 export const addSql = ({ fence, sink }: Tables, { relation, home, adding, has }: Store): string => `
@@ -55,7 +55,7 @@ WITH given AS (
   UPDATE ${fence} f SET
     -- guard: postgres-fence-moves
     seq = g.last, task_id = g.ids[g.count], run_id = g.run,
-    -- Where some were there already, the run's entries lie anywhere up to the newest one.
+    -- If some were there already, the run's entries may be anywhere up to the newest one.
     entries = f.entries || jsonb_build_object(g.run, CASE
       WHEN c.added < g.count - v.skip THEN jsonb_build_array(0, greatest(c.last, (${newestIn(relation)}), 0))
       ELSE jsonb_build_array(coalesce((f.entries -> g.run ->> 0)::bigint, c.first), c.last) END)

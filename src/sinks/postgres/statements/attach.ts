@@ -1,16 +1,16 @@
-/** How a sink is met, each step inside of a transaction: attach, place. */
+/** How a start begins with a sink: attach and place, each inside a transaction. */
 import { ConfigurationError } from '../../../errors/index.js'
 import type { Attached, Attachment, SinkPosition } from '../../../plugin.js'
 import type { Query, Row } from '../connection.js'
 import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
 
-/** Microseconds since 1970: a sink that is made anew never has a generation that an earlier one had. */
+/** Microseconds since 1970: a sink that was made again never has a generation that an earlier one had. */
 export const nowSql = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
 
 export type Answer = 'done' | 'changed' | 'superseded'
 
-/** Notes who writes from now on; never moves the fence. */
+/** Records who writes from now on; never moves the fence. */
 export async function attach(
   query: Query,
   { tables, store }: { readonly tables: Tables; readonly store: Store },
@@ -18,7 +18,7 @@ export async function attach(
   sinkId: string,
 ): Promise<Attached> {
   const { fence } = tables
-  const { id, generation, created } = await meet(query, tables, store, sinkId)
+  const { id, generation, created } = await identify(query, tables, store, sinkId)
   const fenceOf = async (outbox: string): Promise<Row | undefined> =>
     (await query(`SELECT * FROM ${fence} WHERE outbox_id = $1 FOR UPDATE`, [outbox]))[0]
   await query(`INSERT INTO ${fence} (outbox_id, epoch, word) VALUES ($1, 0, '') ON CONFLICT DO NOTHING`, [outboxId])
@@ -26,7 +26,7 @@ export async function attach(
   // guard: postgres-hidden
   if (!held) throw hidden(fence)
   const former = formerId === undefined ? undefined : await fenceOf(formerId)
-  const isGone = (of: Row): boolean => Number(of['seq']) > 0 && Number(of['generation']) !== generation
+  const isGone = (row: Row): boolean => Number(row['seq']) > 0 && Number(row['generation']) !== generation
   const superseded = isSuperseded(held, epoch, word)
   // guard: postgres-attached
   if (!superseded)
@@ -43,7 +43,7 @@ export async function attach(
   }
 }
 
-/** Without its row of the fence, each start would take the table for one that changes all the time. */
+/** If owm couldn't see its own fence, each start would find that the table has changed. */
 const hidden = (fence: string): ConfigurationError =>
   new ConfigurationError(`The row of ${fence} that owm has just written can't be seen, or not be changed.`, {
     hint:
@@ -51,8 +51,8 @@ const hidden = (fence: string): ConfigurationError =>
       "tasks' one (_fence, _sink, _receipt), or BYPASSRLS.",
   })
 
-/** Which sink this is. Tasks in another table than before are another generation; all tables anew are a backup. */
-async function meet(
+/** Which sink this is. If only the table of the tasks is another one, the generation is new; else it is a backup. */
+async function identify(
   query: Query,
   { sink }: Tables,
   { home }: Store,
@@ -76,7 +76,7 @@ async function meet(
   return { id: String(row?.['id']), generation: Number(row?.['generation']), created: made.length > 0 }
 }
 
-/** Sets the fence, backwards too: for the attachment that decided it, and in the generation that it saw. */
+/** Sets the fence, backwards too, if the attachment and the generation are still those for which that was decided. */
 export async function place(
   query: Query,
   { fence, sink }: Tables,
@@ -89,10 +89,10 @@ export async function place(
     [outboxId],
   )
   if (isSuperseded(held, epoch, word)) return 'superseded'
-  // A failover has undone the attachment, or emptied the table: what was decided may not hold any more.
+  // A failover has undone the attachment or emptied the table: the decision may no longer hold.
   // guard: postgres-place
   if (Number(held?.['epoch']) !== epoch || Number(held?.['present']) !== generation) return 'changed'
-  // Of a copy, or where the fence was gone: what its run brought before began earlier than what it will bring.
+  // Of a copy, or if the fence was gone: the run's earlier entries come before those that it will add.
   const isEarlier = runId !== '' && !isPlaced(held)
   await query(
     `UPDATE ${fence} SET seq = $2, task_id = $3, run_id = $4, placed_by = $5, generation = $6,
@@ -102,7 +102,7 @@ export async function place(
   return 'done'
 }
 
-/** Whether a newer attachment, or a copy's with the same epoch, stands in the fence. */
+/** Whether the fence has a newer attachment, or a copy's with the same epoch. */
 export function isSuperseded(held: Row | undefined, epoch: number, word: string): boolean {
   const other = Number(held?.['epoch'] ?? 0)
   return other > epoch || (other === epoch && held?.['word'] !== word)

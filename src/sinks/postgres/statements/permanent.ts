@@ -1,6 +1,6 @@
 /**
- * Whether tables outlive a crash of the server. It empties UNLOGGED ones without a word: no TRUNCATE that a trigger
- * hears of, and the fence may stay, which says that all tasks are there. So owm doesn't deliver to them.
+ * Whether tables survive a crash of the server. A crash silently empties UNLOGGED ones: no TRUNCATE trigger fires, and
+ * the fence may remain, which says that all tasks are there. So owm doesn't deliver to such tables.
  */
 import { ConfigurationError } from '../../../errors/index.js'
 import type { Query } from '../connection.js'
@@ -14,7 +14,7 @@ interface Parts {
 }
 
 /** $1 names -> `name` of each UNLOGGED or temporary table among them, their partitions and what their views show. */
-export const fleetingSql = `
+export const nonPermanentSql = `
 WITH RECURSIVE parts (oid) AS (
   SELECT to_regclass(name)::oid FROM unnest($1::text[]) AS name
   UNION
@@ -29,7 +29,7 @@ WITH RECURSIVE parts (oid) AS (
 SELECT oid::regclass::text AS name FROM parts JOIN pg_class USING (oid)
 WHERE relkind = 'r' AND relpersistence <> 'p' ORDER BY name`
 
-/** All in which a loss would be one of tasks, or of what owm knows about them. */
+/** The tables that hold tasks, or what owm knows about them. */
 export const relationsOf = ({ tables: { sink, fence, receipt }, store }: Parts): readonly string[] => [
   store.relation,
   sink,
@@ -38,15 +38,15 @@ export const relationsOf = ({ tables: { sink, fence, receipt }, store }: Parts):
 ]
 
 /**
- * What is wrong where a crash would empty a table; undefined where none would be. Where it has emptied that of the
- * tasks already, this is noted as a new generation, before SET LOGGED hides it: so they come again.
+ * The error if a crash would empty one of the tables, else undefined. If that of the tasks is empty already, this
+ * records a new generation, before SET LOGGED hides the loss: so the tasks are delivered again.
  */
-export async function fleeting(query: Query, parts: Parts): Promise<ConfigurationError | undefined> {
-  const [found] = await query(fleetingSql, [relationsOf(parts)])
+export async function nonPermanentTable(query: Query, parts: Parts): Promise<ConfigurationError | undefined> {
+  const [found] = await query(nonPermanentSql, [relationsOf(parts)])
   // guard: postgres-permanent
   if (!found) return undefined
   const { tables, store } = parts
-  // Where workers delete what they have done, an empty table says nothing.
+  // If workers delete what they have done, an empty table means nothing.
   if (!store.readersRemove)
     await query(
       `UPDATE ${tables.sink} SET generation = greatest(generation + 1, ${nowSql})

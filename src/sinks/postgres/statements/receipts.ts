@@ -11,10 +11,10 @@ export async function writeReceipt(
   query: Query,
   { tables, store }: { readonly tables: Tables; readonly store: Store },
   { outboxId, epoch, word }: Attachment,
-  given: Receipt,
+  receipt: Receipt,
   { runs, lastSeq }: Brought,
 ): Promise<Answer> {
-  const { fence, sink, receipt } = tables
+  const { fence, sink, receipt: table } = tables
   const [held] = await query(
     `SELECT f.*, f.entries::text AS ranges, (SELECT generation FROM ${sink}) AS present
      FROM ${fence} f WHERE outbox_id = $1 FOR UPDATE OF f`,
@@ -24,22 +24,22 @@ export async function writeReceipt(
   const isPlaced = held?.['placed_by'] === word && held['generation'] === held['present']
   // guard: postgres-receipt
   if (!isPlaced || Number(held['seq'] ?? -1) < lastSeq) return 'changed'
-  const { pipeline, slot, shard, shards } = given
+  const { pipeline, slot, shard, shards } = receipt
   const key = [pipeline, slot, shard, shards]
   const [known] = await query(
-    `SELECT receipt::text FROM ${receipt} WHERE pipeline = $1 AND slot = $2 AND shard = $3 AND shards = $4`,
+    `SELECT receipt::text FROM ${table} WHERE pipeline = $1 AND slot = $2 AND shard = $3 AND shards = $4`,
     key,
   )
   const range = await rangeOf(query, store, rangesIn(held, known, runs), lastSeq)
   await query(
-    `INSERT INTO ${receipt} (pipeline, slot, shard, shards, receipt) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO ${table} (pipeline, slot, shard, shards, receipt) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (pipeline, slot, shards, shard) DO UPDATE SET receipt = excluded.receipt`,
-    [...key, JSON.stringify({ ...given, ...range })],
+    [...key, JSON.stringify({ ...receipt, ...range })],
   )
   await query(`UPDATE ${fence} SET entries = entries - $2::text[] WHERE outbox_id = $1`, [outboxId, runs])
   await query(
-    `DELETE FROM ${receipt} WHERE pipeline = $1 AND slot < (
-       SELECT slot FROM ${receipt} WHERE pipeline = $1 GROUP BY slot ORDER BY slot DESC OFFSET $2 LIMIT 1)`,
+    `DELETE FROM ${table} WHERE pipeline = $1 AND slot < (
+       SELECT slot FROM ${table} WHERE pipeline = $1 GROUP BY slot ORDER BY slot DESC OFFSET $2 LIMIT 1)`,
     [pipeline, slotsKept - 1],
   )
   return 'done'
@@ -47,15 +47,15 @@ export async function writeReceipt(
 
 type Range = readonly [from: number, to: number]
 
-/** What the runs brought, and what an earlier receipt of the slot named: a retry adds some. */
+/** The entries of the runs, and those of an earlier receipt of the slot, to which a retry adds. */
 function rangesIn({ ranges }: Row, known: Row | undefined, runs: readonly string[]): Range[] {
-  const of: Readonly<Record<string, Range | undefined>> = JSON.parse(String(ranges))
+  const byRun: Readonly<Record<string, Range | undefined>> = JSON.parse(String(ranges))
   const { firstEntry, lastEntry }: Partial<Receipt> = known ? JSON.parse(String(known['receipt'])) : {}
   const earlier: Range[] = firstEntry && lastEntry ? [[Number(firstEntry), Number(lastEntry)]] : []
-  return [...earlier, ...runs.flatMap((run) => (of[run] ? [of[run]] : []))]
+  return [...earlier, ...runs.flatMap((run) => (byRun[run] ? [byRun[run]] : []))]
 }
 
-/** A fence that was lost or taken over knows less: the slot's entries lie between the first and the newest anyway. */
+/** A fence that was lost or taken over knows less; the slot's entries are between the first and the newest anyway. */
 async function rangeOf(
   query: Query,
   { relation }: Store,
@@ -63,7 +63,7 @@ async function rangeOf(
   lastSeq: number,
 ): Promise<Required<Pick<Receipt, 'firstEntry' | 'lastEntry'>>> {
   if (lastSeq === 0 && ranges.length === 0) return { firstEntry: null, lastEntry: null }
-  // 0 to 0: the fence was placed behind what another outbox had brought, and that lies anywhere.
+  // 0 to 0: the fence was placed after entries of another outbox, which may be anywhere.
   const isAnywhere = ranges.length === 0 || ranges.some(([, to]) => to === 0)
   const [newest] = isAnywhere ? await query(newestIn(relation)) : []
   const all = isAnywhere ? [...ranges, [0, Number(newest?.['id'] ?? 0)] as const] : ranges

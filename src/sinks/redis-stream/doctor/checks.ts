@@ -1,4 +1,4 @@
-/** What `owm doctor` looks at in a Redis. */
+/** What `owm doctor` checks in Redis. */
 import type { Check } from '../../../plugin.js'
 
 export const checks = {

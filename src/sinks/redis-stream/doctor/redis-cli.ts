@@ -1,4 +1,4 @@
-/** Commands for `redis-cli` that can be pasted: they reach the server that was examined, as the same user. */
+/** Commands for `redis-cli` to paste: they reach the server that was examined, as the same user. */
 import { resolve } from 'node:path'
 import { compact } from '../../../lists.js'
 import type { Diagnosis } from '../../../plugin.js'
@@ -7,8 +7,8 @@ import { usernameIn } from '../url.js'
 import type { Endpoint, Way } from '../way.js'
 import { checks } from './checks.js'
 
-/** A word of a command line, for a POSIX shell. */
-export const word = (text: string): string =>
+/** A word as a POSIX shell's command line has it. */
+export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 interface Examined {
@@ -18,13 +18,13 @@ interface Examined {
   readonly way: Way
 }
 
-/** What is wrong, with what to do: `redis-cli` there becomes a command that reaches the server. */
-export function withCommands(found: readonly Diagnosis[], examined: Examined): Diagnosis[] {
-  const command = ['redis-cli', ...argumentsFor(examined).map(word)].join(' ')
-  return found.map((one) => {
-    const todo = one.todo ?? Object.entries(checks).find(([code]) => code === one.code)?.[1].todo
-    if (one.verdict !== 'wrong' || !todo?.includes('redis-cli ')) return one
-    return { ...one, todo: [todo.replaceAll('redis-cli ', () => `${command} `), ...notes(examined)].join(' ') }
+/** In the `todo` of what is wrong, `redis-cli` becomes a command that reaches the server. */
+export function withCommands(diagnoses: readonly Diagnosis[], examined: Examined): Diagnosis[] {
+  const command = ['redis-cli', ...argumentsFor(examined).map(shellQuoted)].join(' ')
+  return diagnoses.map((diagnosis) => {
+    const todo = diagnosis.todo ?? Object.entries(checks).find(([code]) => code === diagnosis.code)?.[1].todo
+    if (diagnosis.verdict !== 'wrong' || !todo?.includes('redis-cli ')) return diagnosis
+    return { ...diagnosis, todo: [todo.replaceAll('redis-cli ', () => `${command} `), ...notes(examined)].join(' ') }
   })
 }
 
@@ -42,8 +42,8 @@ function argumentsFor({ node, settings, way }: Examined): string[] {
 
 function tlsArguments(tls: Settings['tls'], baseDir: string): string[] {
   if (typeof tls !== 'object') return []
-  const file = (name: 'ca' | 'cert', given = tls[name] ?? ''): string =>
-    isText(given) ? `${name}.pem` : resolve(baseDir, given)
+  const file = (name: 'ca' | 'cert', value = tls[name] ?? ''): string =>
+    isPem(value) ? `${name}.pem` : resolve(baseDir, value)
   return [
     ...(tls.ca === undefined ? [] : ['--cacert', file('ca')]),
     ...(tls.cert === undefined ? [] : ['--cert', file('cert'), '--key', 'key.pem']),
@@ -51,14 +51,14 @@ function tlsArguments(tls: Settings['tls'], baseDir: string): string[] {
   ]
 }
 
-/** PEM itself, and no file. */
-const isText = (given: string): boolean => given.includes('-----BEGIN')
+/** PEM text, rather than the path of a file. */
+const isPem = (value: string): boolean => value.includes('-----BEGIN')
 
-/** What the command line can't have: where the key is, is a secret, too. */
+/** What the command line leaves out: even the path of the key is a secret. */
 function notes({ settings: { tls }, way }: Examined): string[] {
-  const given = typeof tls === 'object' ? tls : {}
+  const options = typeof tls === 'object' ? tls : {}
   const copied = (['ca', 'cert', 'key'] as const).filter(
-    (name) => name in given && (name === 'key' || isText(given[name] ?? '')),
+    (name) => name in options && (name === 'key' || isPem(options[name] ?? '')),
   )
   return compact(
     ...copied.map((name) => `Copy sink.tls.${name} to ${name}.pem first.`),

@@ -1,26 +1,22 @@
 /** What a check found. */
+
+import { toError } from '../../../errors/index.js'
 import type { Diagnosis } from '../../../plugin.js'
+import { verdictsFor } from '../../doctor.js'
 import type { Code } from './checks.js'
-import { word } from './redis-cli.js'
+import { shellQuoted } from './redis-cli.js'
 
-export const fine = (code: Code, found: string): Diagnosis => ({ code, verdict: 'fine', found })
-export const wrong = (code: Code, found: string): Diagnosis => ({ code, verdict: 'wrong', found })
-export const unknown = (code: Code, found: string): Diagnosis => ({ code, verdict: 'unknown', found })
+/** `redis-cli` in a `todo` becomes a whole command. */
+export const { fine, wrong, unknown, judged } = verdictsFor<Code>()
 
-/** Fine, or else `isWrong`. `todo`: see Diagnosis; `redis-cli` in it becomes a whole command. */
-export const judged = (code: Code, isWrong: boolean, found: string, todo?: string): Diagnosis =>
-  isWrong ? { ...wrong(code, found), ...(todo !== undefined && { todo }) } : fine(code, found)
-
-/** Such commands, each to be pasted: "`redis-cli PERSIST one`, `redis-cli PERSIST other`". */
+/** Commands to paste: "`redis-cli PERSIST one`, `redis-cli PERSIST other`". */
 export const commands = (all: readonly (readonly string[])[]): string =>
-  all.map((words) => `\`redis-cli ${words.map(word).join(' ')}\``).join(', ')
+  all.map((words) => `\`redis-cli ${words.map(shellQuoted).join(' ')}\``).join(', ')
 
-/** Some checks; where Redis doesn't tell, such as for want of a right, they say why. */
+/** Runs checks; if Redis refuses, as for lack of a right, all of them are unknown for that reason. */
 export async function attempt(
   codes: readonly Code[],
   look: () => Promise<readonly Diagnosis[]>,
 ): Promise<readonly Diagnosis[]> {
-  return look().catch((error: unknown) =>
-    codes.map((code) => unknown(code, error instanceof Error ? error.message : String(error))),
-  )
+  return look().catch((error: unknown) => codes.map((code) => unknown(code, toError(error).message)))
 }
