@@ -1,25 +1,25 @@
 /**
- * Which scheduled times a start serves, and which it can't serve any more. A run covers an interval: from the end of
- * the interval before it up to its slot. So whatever lies behind the end of the last interval is due:
+ * Which scheduled times a start serves, and which it no longer can. A run covers an interval: from the end of the one
+ * before it up to its slot. So all times after the last interval are due:
  *
  *     ... last interval]   missed (maxAge)   missed (maxCatchUp)   due   due   due]  the next one
  *                                                                              now
  *
- * `latest`: one run, whose interval has all of it. `all`: a run for each due time; the first one's interval has what is
- * missed before it.
+ * `latest`: one run, whose interval contains all of them. `all`: a run for each due time; the first one's interval also
+ * contains the missed times before it.
  */
 import type { Timetable } from './timetable.js'
 
 export interface Policy {
   readonly timetable: Timetable
   readonly catchUp: 'latest' | 'all'
-  /** Runs that one start makes at most: 1 or more. */
+  /** The most runs of one start: 1 or more. */
   readonly maxCatchUp: number
-  /** Milliseconds: what is older is missed. */
+  /** In milliseconds: older times are missed. */
   readonly maxAgeMs: number
 }
 
-/** Scheduled times, one after the other, that no run serves. */
+/** Consecutive scheduled times that no run serves. */
 interface MissedTimes {
   readonly from: number
   readonly to: number
@@ -34,17 +34,17 @@ interface DueRun {
 }
 
 export interface Due {
-  /** What the start is for: the newest scheduled time, be it served already; undefined where there was none yet. */
+  /** The start's own slot: the newest scheduled time, even if it is served; undefined if there was none yet. */
   readonly slot: number | undefined
   /** Oldest first. */
   readonly runs: readonly DueRun[]
   readonly gaps: readonly MissedTimes[]
 }
 
-/** A start may come so much too early, where the clock is slow: 60 s, but no more than a tenth of the way. */
+/** How early a start may come if its clock is slow: 60 s, but at most a tenth of the gap between scheduled times. */
 const earlyMs = 60_000
 
-/** A start may come so much later than its time: 15 min, but no more than half of the way to the next one. */
+/** How late a start may come: 15 min, but at most half of the time to the next one. */
 const lateMs = 15 * 60_000
 
 /** Whether a start should have come by now for a scheduled time. */
@@ -54,7 +54,7 @@ export function isLate(timetable: Timetable, time: number, now: number): boolean
 }
 
 /**
- * @param coveredTo end of the last interval; null where nothing was ever served
+ * @param coveredTo end of the last interval; null if nothing was ever served
  * @param slot the last scheduled time that may be due
  */
 export function due(
@@ -70,7 +70,7 @@ export function due(
   }
   // guard: catch-up
   const times = [...timetable.between(coveredTo, slot)]
-  // A start serves the newest one, however late it comes.
+  // A start serves the newest one, however late.
   const young = times.filter((time) => time > now - maxAgeMs || time === slot)
   const most = catchUp === 'all' ? maxCatchUp : young.length
   const kept = young.slice(-most)
@@ -83,7 +83,7 @@ export function due(
   return { slot, runs, gaps }
 }
 
-/** What a start at `now` is for. */
+/** The slot of a start at `now`. */
 export function newest(timetable: Timetable, now: number): number | undefined {
   const last = timetable.at(now)
   const next = timetable.after(now)

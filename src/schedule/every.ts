@@ -1,4 +1,4 @@
-/** How often, as people say it. */
+/** Schedules in everyday words. */
 import { durationMs } from './duration.js'
 
 const minute = 60_000
@@ -6,8 +6,8 @@ const hour = 60 * minute
 const day = 24 * hour
 
 /**
- * The cron expression for `hourly`, `daily`, `daily at 6`, `daily at 18:30`, and durations that a day is a whole number
- * of (`15m`, `6h`); undefined for any other text.
+ * The cron expression for `hourly`, `daily`, `daily at 6`, `daily at 18:30`, and durations that divide an hour or a day
+ * (`15m`, `6h`); undefined for any other text.
  */
 export function cronOf(words: string): string | undefined {
   const text = words.trim().toLowerCase()

@@ -1,4 +1,4 @@
-/** What stands in the five fields of a cron expression, for schedulers that are told it in their own words. */
+/** The five fields of a cron expression, for schedulers with a syntax of their own. */
 import { CronPattern } from 'croner'
 
 interface Fields {
@@ -12,16 +12,16 @@ interface Fields {
   readonly months: readonly number[]
   /** 0 (Sunday) to 6. */
   readonly weekdays: readonly number[]
-  /** Whether the days say nothing: where both do say something, one of them is enough. */
+  /** Whether the field matches every day. If neither field does, a match of one of the two is enough. */
   readonly anyDay: boolean
   readonly anyWeekday: boolean
-  /** Whether this is all of the meaning: no last day, second Friday, nearest working day or `+`. */
+  /** Whether the fields above say it all: no last day, second Friday, nearest working day or `+`. */
   readonly isPlain: boolean
-  /** Whether its hours are fixed times, which a change of the clocks neither takes away nor doubles, as cron has it. */
+  /** Whether its times are fixed: as in cron, a change of the clocks neither skips nor repeats them. */
   readonly isFixed: boolean
 }
 
-/** croner's mark of a weekday that is meant each time: the first five of a month and the last. */
+/** croner's bits for every such weekday of a month: the first to the fifth, and the last. */
 const eachTime = 0b111111
 
 /** @param cron a valid expression */

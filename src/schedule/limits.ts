@@ -1,4 +1,4 @@
-/** What a plan's tasks mean for the weather API: calls, money, and the limits that they break. */
+/** What a plan's tasks take of the weather API: calls, money, and the limits that they exceed. */
 import { amount } from './money.js'
 import { type Coming, type Day, type Load, tasksIn } from './plan.js'
 
@@ -7,7 +7,7 @@ export interface Terms {
   /** Calls that a worker makes for one task, 1 or more. */
   readonly callsPerTask: number
   readonly freeCallsPerDay: number
-  /** Of each further call. */
+  /** For each further call. */
   readonly pricePerCall?: number | undefined
   readonly limitPerMinute?: number | undefined
   readonly limitPerDay?: number | undefined
@@ -19,7 +19,7 @@ export function costOf(calls: number, { freeCallsPerDay, pricePerCall }: Terms, 
   return amount(days * Math.max(0, calls - freeCallsPerDay), pricePerCall)
 }
 
-/** Calls a minute, where workers spread a slot's calls up to the next one; rounded up to a tenth. */
+/** Calls per minute if workers spread a slot's calls until the next one; rounded up to a tenth. */
 export function perMinute(calls: number, { slot, next }: Pick<Coming, 'slot' | 'next'>): number | undefined {
   return next === undefined ? undefined : Math.ceil((calls * 600_000) / (next - slot)) / 10
 }

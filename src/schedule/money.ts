@@ -1,6 +1,6 @@
-/** Exact amounts of money: a price is a decimal number, of which binary fractions lose something. */
+/** Exact amounts of money: binary fractions can't represent most decimal prices. */
 
-/** @returns an amount of `calls` at `price` each, with two decimals, or more where it has more; never rounded */
+/** The cost of `calls` at `price` each, never rounded, with at least two decimals. */
 export function amount(calls: number, price: number): string {
   const { digits, decimals } = decimal(price)
   const text = (BigInt(calls) * digits).toString().padStart(decimals + 1, '0')
@@ -9,7 +9,7 @@ export function amount(calls: number, price: number): string {
   return `${whole}.${part.padEnd(2, '0')}`
 }
 
-/** A number as it is written: 0.0012 is 12 with four decimals. */
+/** The digits of a number: 0.0012 is 12 with four decimals. */
 function decimal(price: number): { digits: bigint; decimals: number } {
   const [, whole = '', part = '', exponent = '0'] = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(price)) ?? []
   const decimals = part.length - Number(exponent)

@@ -1,31 +1,32 @@
-/** Whether the schedule comes often enough for the cadences. */
+/** Whether the schedule runs often enough for the cadences. */
+import { compact } from '../lists.js'
 import { durationMs, durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
 
-/** How often locations are due, as the configuration says it; a location's own field may say otherwise. */
+/** How often locations are due, as configured; a location's own field may override it. */
 interface Everys {
   readonly default?: string | undefined
   readonly rules: readonly { readonly every: string }[]
 }
 
 interface Pace {
-  /** Shorter than any gap between scheduled times: most of its windows are skipped, always. */
+  /** Shorter than every gap between scheduled times: most of its windows are always skipped. */
   readonly tooShort: readonly string[]
   /** Shorter than some gaps, such as a night's. */
   readonly sometimes: readonly string[]
-  /** Minutes. */
+  /** In minutes. */
   readonly smallestGap: number
   readonly largestGap: number
 }
 
-/** So many scheduled times are looked at. */
-const times = 400
+/** How many coming gaps are examined. */
+const mostGaps = 400
 
-/** Between the coming scheduled times, in milliseconds. */
+/** The gaps between the coming scheduled times, in milliseconds. */
 function gapsIn(timetable: Timetable, now: number): number[] {
   const gaps: number[] = []
   let time = timetable.after(now)
-  while (time !== undefined && gaps.length < times) {
+  while (time !== undefined && gaps.length < mostGaps) {
     const next = timetable.after(time)
     if (next !== undefined) gaps.push(next - time)
     time = next
@@ -41,12 +42,12 @@ export function gapsOf(timetable: Timetable, now: number): { smallest: number; l
 
 export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace {
   const { smallest, largest } = gapsOf(timetable, now)
-  const named = [
-    ...(cadence.default === undefined ? [] : [{ name: 'cadence.default', every: cadence.default }]),
+  const periods = compact(
+    cadence.default !== undefined && { name: 'cadence.default', every: cadence.default },
     ...cadence.rules.map(({ every }, index) => ({ name: `cadence.rules[${index}]`, every })),
-  ]
+  )
   const shorterThan = (gap: number): string[] =>
-    named.flatMap(({ name, every }) => ((durationMs(every) ?? gap) < gap ? [`${name} (${every})`] : []))
+    periods.flatMap(({ name, every }) => ((durationMs(every) ?? gap) < gap ? [`${name} (${every})`] : []))
   const tooShort = shorterThan(smallest)
   return {
     tooShort,
@@ -57,8 +58,8 @@ export function paceOf(cadence: Everys, timetable: Timetable, now: number): Pace
 }
 
 /**
- * What is wrong with a `maxAge` that is over before the next scheduled time comes, and which one isn't. The usual gap
- * counts: a zone's hour more or less, or a weekend, is no reason.
+ * What is wrong with a `maxAge` that is over before the next scheduled time comes, and what to set instead. It is
+ * compared with the median gap, so that a weekend or a change of the clocks is no mistake.
  */
 export function ageInWords(
   maxAge: string,
@@ -74,7 +75,7 @@ export function ageInWords(
   return { words, todo }
 }
 
-/** What is wrong with a cadence that is too short, or may be. */
+/** What is wrong with cadences that are shorter than all gaps, or some. */
 export function paceInWords({ tooShort, sometimes, smallestGap, largestGap }: Pace): string | undefined {
   const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
   if (tooShort.length > 0)

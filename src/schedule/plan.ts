@@ -1,25 +1,25 @@
 /**
- * What coming slots bring. Locations are counted by their rhythm once; a slot then asks how many phases lie in its
- * interval, so that a million locations cost no more for a month of slots than for one.
+ * How many tasks coming slots have. Locations are counted by rhythm once; for each slot, the phases in its interval are
+ * then looked up. So for a million locations, a month of slots costs no more than one slot.
  */
 import { sumOf } from '../lists.js'
 import { durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
 import type { Rhythm, Span } from './windows.js'
 
-/** Locations without a cadence. */
+/** What locations without a cadence are counted under. */
 export const eachRun = 'each run'
 
 /** Tasks by how often their locations are due: `each run`, or a period such as `6h`, the shortest first. */
 export type Load = Readonly<Record<string, number>>
 
-/** How many locations have which rhythm. */
+/** Counts locations by rhythm. */
 export class Rhythms {
   #always = 0
   /** Period in milliseconds -> locations by phase. */
   readonly #periods = new Map<number, Phases>()
 
-  /** @param rhythm undefined where the location is due in every run */
+  /** @param rhythm undefined if the location is due in every run */
   add(rhythm: Rhythm | undefined): void {
     if (!rhythm) {
       this.#always++
@@ -36,24 +36,24 @@ export class Rhythms {
 
   /** Locations whose period is shorter than a gap between scheduled times, by that period. */
   shorterThan(gap: number): Load {
-    const short = [...this.#periods].filter(([every]) => every < gap).sort(([one], [other]) => one - other)
+    const short = [...this.#periods].filter(([every]) => every < gap).sort(([a], [b]) => a - b)
     return Object.fromEntries(short.map(([every, phases]) => [durationText(every), phases.locations]))
   }
 
-  /** Makes the function that says what a run brings whose interval is this span. */
+  /** Returns a function that gives the load of a run with this interval. */
   counter(): (span: Span) => Load {
     const counters = [...this.#periods]
-      .sort(([one], [other]) => one - other)
+      .sort(([a], [b]) => a - b)
       .map(([every, phases]) => [durationText(every), dueAmong(every, phases)] as const)
     const always: Load = this.#always > 0 ? { [eachRun]: this.#always } : {}
     return (span) => ({ ...always, ...Object.fromEntries(counters.map(([name, dueIn]) => [name, dueIn(span)])) })
   }
 }
 
-/** In whole seconds, as phases are. */
-const block = 1024
+/** Phases are whole seconds. */
+const secondsPerBlock = 1024
 
-/** How many locations have which phase: in blocks of counters, since a map with a key for each fills slowly. */
+/** Counts locations by phase, in blocks of counters: a map with a key for each phase is slow to fill. */
 class Phases {
   locations = 0
   readonly #blocks = new Map<number, Uint32Array>()
@@ -61,26 +61,27 @@ class Phases {
   /** @param phase milliseconds */
   add(phase: number): void {
     const second = phase / 1_000
-    const at = Math.floor(second / block)
+    const at = Math.floor(second / secondsPerBlock)
     let counters = this.#blocks.get(at)
     if (!counters) {
-      counters = new Uint32Array(block)
+      counters = new Uint32Array(secondsPerBlock)
       this.#blocks.set(at, counters)
     }
-    counters[second % block] = (counters[second % block] ?? 0) + 1
+    const index = second % secondsPerBlock
+    counters[index] = (counters[index] ?? 0) + 1
     this.locations++
   }
 
-  /** Phases that a location has, ascending, and how many have each. */
+  /** The phases that occur, ascending, each with its number of locations. */
   *[Symbol.iterator](): Generator<[phase: number, locations: number]> {
-    const blocks = [...this.#blocks].sort(([one], [other]) => one - other)
+    const blocks = [...this.#blocks].sort(([a], [b]) => a - b)
     for (const [at, counters] of blocks)
       for (const [index, locations] of counters.entries())
-        if (locations > 0) yield [(at * block + index) * 1_000, locations]
+        if (locations > 0) yield [(at * secondsPerBlock + index) * 1_000, locations]
   }
 }
 
-/** How many of the locations with one period have a window that begins in a span: see `newestWindow`. */
+/** Returns a function that counts the locations with a window that begins in a span: see `newestWindow`. */
 function dueAmong(every: number, phases: Phases): (span: Span) => number {
   const all = phases.locations
   const starts: number[] = []
@@ -95,12 +96,12 @@ function dueAmong(every: number, phases: Phases): (span: Span) => number {
     if (to <= from) return 0
     if (to - from >= every) return all
     const [behind, last] = [upTo(from % every), upTo(to % every)]
-    // The span may hold the beginning of a period.
+    // The span may cross the beginning of a period.
     return from % every < to % every ? last - behind : all - behind + last
   }
 }
 
-/** How many of some ascending numbers are at most this one. */
+/** How many of the numbers are at most `bound`. */
 function countUpTo(ascending: readonly number[], bound: number): number {
   let [low, high] = [0, ascending.length]
   while (low < high) {
@@ -113,23 +114,23 @@ function countUpTo(ascending: readonly number[], bound: number): number {
 
 export const tasksIn = (load: Load): number => sumOf(Object.values(load), (tasks) => tasks)
 
-/** The sum of several loads, under the names of all. */
-function together(loads: readonly Load[]): Load {
+/** Adds loads up, name by name. */
+function sumOfLoads(loads: readonly Load[]): Load {
   const sum: Record<string, number> = {}
   for (const load of loads) for (const [name, tasks] of Object.entries(load)) sum[name] = (sum[name] ?? 0) + tasks
   return sum
 }
 
-/** A scheduled time, and what it brings. Milliseconds since 1970; its interval is (from, slot]. */
+/** A scheduled time and its load. In milliseconds since 1970; its interval is (from, slot]. */
 export interface Coming {
   readonly from: number
   readonly slot: number
-  /** Workers have until then; undefined where no time is scheduled behind it. */
+  /** Workers have until then; undefined if no later time is scheduled. */
   readonly next: number | undefined
   readonly load: Load
 }
 
-/** 24 hours, (from, to]. */
+/** The 24 hours (from, to]. */
 export interface Day {
   readonly from: number
   readonly to: number
@@ -156,6 +157,6 @@ export function daysOf(slots: readonly Coming[], now: number, to: number): Day[]
   return Array.from({ length: Math.floor((to - now) / dayMs) }, (_, index) => {
     const day = { from: now + index * dayMs, to: now + (index + 1) * dayMs }
     const own = slots.filter(({ slot }) => slot > day.from && slot <= day.to)
-    return { ...day, load: together(own.map(({ load }) => load)) }
+    return { ...day, load: sumOfLoads(own.map(({ load }) => load)) }
   })
 }

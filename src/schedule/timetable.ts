@@ -1,4 +1,4 @@
-/** Scheduled times, in milliseconds since 1970: what a cron expression means in a time zone (croner decides). */
+/** The scheduled times of a cron expression in a time zone, in milliseconds since 1970; croner interprets it. */
 import { Cron } from 'croner'
 import { fieldsOf } from './fields.js'
 import { zone } from './zone.js'
@@ -6,15 +6,15 @@ import { zone } from './zone.js'
 export interface Timetable {
   /** The newest scheduled time at or before another time. */
   at(time: number): number | undefined
-  /** The first one behind it. */
+  /** The first one after another time. */
   after(time: number): number | undefined
   /** Those in (from, to], oldest first. */
   between(from: number, to: number): Iterable<number>
 }
 
-/** @throws Error where the expression or the zone makes no sense, or gives no time at all */
+/** @throws Error if the expression or the zone is invalid, or gives no time at all */
 export function timetable({ cron, timezone }: { cron: string; timezone: string }): Timetable {
-  const { at, after } = fieldsOf(cron).isFixed ? fixedTimes(cron, timezone) : timesThatAre(cron, timezone)
+  const { at, after } = fieldsOf(cron).isFixed ? fixedTimes(cron, timezone) : matchingTimes(cron, timezone)
   return {
     at,
     after,
@@ -26,8 +26,8 @@ export function timetable({ cron, timezone }: { cron: string; timezone: string }
 
 type Times = Pick<Timetable, 'at' | 'after'>
 
-/** Each time at which the zone's clocks show what the expression says: none in a gap, two where an hour comes twice. */
-function timesThatAre(cron: string, timezone: string): Times {
+/** Each time at which the zone's clocks match the expression: none in a gap, two if an hour comes twice. */
+function matchingTimes(cron: string, timezone: string): Times {
   const job = new Cron(cron, { timezone, mode: '5-part' })
   return {
     at: (time) => job.previousRuns(1, new Date(time + 1))[0]?.getTime(),
@@ -36,19 +36,20 @@ function timesThatAre(cron: string, timezone: string): Times {
 }
 
 /**
- * Each local time that the expression says, when the clocks first reach it. croner moves a time over a gap only within
- * its day, and would leave out 23:30 where 24:00 follows 23:00; so it is asked for local times, which have no gaps.
+ * Each local time of the expression, when the clocks first reach it. croner moves a time out of a gap only within its
+ * day, and would leave out 23:30 if 24:00 follows 23:00; so it is asked for local times, which have no gaps.
  */
 function fixedTimes(cron: string, timezone: string): Times {
-  const shown = timesThatAre(cron, 'UTC')
+  const shown = matchingTimes(cron, 'UTC')
   const { local, reached } = zone(timezone)
-  /** The first local time that isn't reached yet; where an hour comes twice, what the clocks show was passed before. */
+  /** The first local time still to come; when an hour comes twice, the time shown has been reached before. */
   const comingAt = (time: number): number | undefined => {
     let coming = shown.after(local(time))
     while (coming !== undefined && reached(coming) <= time) coming = shown.after(coming)
     return coming
   }
-  const when = (one: number | undefined): number | undefined => (one === undefined ? undefined : reached(one))
+  const when = (shownAt: number | undefined): number | undefined =>
+    shownAt === undefined ? undefined : reached(shownAt)
   return {
     at(time) {
       const coming = comingAt(time)
@@ -60,7 +61,7 @@ function fixedTimes(cron: string, timezone: string): Times {
 
 export const isTimeOf = (timetable: Timetable, time: number): boolean => timetable.at(time) === time
 
-/** What is wrong with an expression; undefined where it gives times. */
+/** What is wrong with an expression; undefined if it gives times. */
 export function mistakeIn(cron: string): string | undefined {
   const fields = cron.trim().split(/\s+/).length
   const isWord = cron.trim().startsWith('@')

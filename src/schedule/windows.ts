@@ -1,6 +1,6 @@
 /**
  * Windows: a location with a cadence has one in each of its periods. It begins at the location's phase, counted from
- * 1970 in UTC, and is due in the run whose interval has its beginning in it. Pure: every machine agrees, nothing is
+ * 1970 in UTC, and is due in the run whose interval contains its beginning. Pure: all machines agree, and nothing is
  * stored.
  *
  *     every 6h, phase 2h      |--- window ---|--- window ---|--- window ---|
@@ -9,19 +9,19 @@
  */
 import { durationMs } from './duration.js'
 
-/** Ten years: a longer period is a slip, and nobody would hear that its windows hardly ever begin. */
+/** Ten years: a longer period is probably a typo, which would go unnoticed. */
 const longestMs = 3_650 * 86_400_000
 
-/** The periods that there are, in words. */
+/** The valid periods. */
 export const periodsInWords = 'from 1s to 3650d'
 
-/** Milliseconds of a period such as `6h`; undefined where the text is none, or windows can't have it. */
+/** Milliseconds of a period such as `6h`; undefined if it isn't valid. */
 export function periodMs(text: string): number | undefined {
   const every = durationMs(text) ?? 0
   return every > 0 && every <= longestMs ? every : undefined
 }
 
-/** Times in milliseconds since 1970: behind `from`, up to `to`. */
+/** The times in (from, to], in milliseconds since 1970. */
 export interface Span {
   readonly from: number
   readonly to: number
@@ -36,11 +36,11 @@ export interface Rhythm {
 interface Window {
   /** Milliseconds since 1970. */
   readonly start: number
-  /** Older windows of the same span. */
+  /** How many older windows begin in the same span. */
   readonly older: number
 }
 
-/** The newest window that begins in a span; undefined where none does. */
+/** The newest window that begins in a span; undefined if none does. */
 export function newestWindow({ every, phase }: Rhythm, { from, to }: Span): Window | undefined {
   const last = Math.floor((to - phase) / every)
   const before = Math.floor((from - phase) / every)

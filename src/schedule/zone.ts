@@ -1,6 +1,6 @@
 /**
- * A time zone's clocks. A local time is what they show, as if that were UTC, in milliseconds since 1970. Changes of the
- * clocks are taken to lie more than two days apart.
+ * A time zone's clocks. A local time is what they show, as if that were UTC, in milliseconds since 1970. Assumes that
+ * the clocks don't change twice within two days.
  */
 import { CronDate } from 'croner'
 
@@ -8,11 +8,11 @@ interface Zone {
   /** What the clocks show at a time, in whole seconds. */
   local(time: number): number
   /**
-   * When the clocks first show a local time, or a later one. So of one that comes twice it is the first, and for one
-   * that they skip the end of the gap, be that an hour or a day later.
+   * When the clocks first show a local time or a later one: the first time if it comes twice, and the end of the gap,
+   * be that an hour or a day later, if they skip it.
    */
   reached(local: number): number
-  /** The hours of the day, 0 to 23, that they skip, or a part of, in the year behind a time. */
+  /** The hours of the day, 0 to 23, that they skip in full or in part in the year after a time. */
   skipped(time: number): ReadonlySet<number>
 }
 
@@ -35,21 +35,21 @@ export function zone(timezone: string): Zone {
     local,
     reached,
     skipped(time) {
-      const found = new Set<number>()
+      const hours = new Set<number>()
       const first = Math.floor(time / dayMs) * dayMs
       for (let day = first; day < first + 366 * dayMs; day += dayMs) {
         if (ahead(day - dayMs) === ahead(day + 2 * dayMs)) continue
         for (let hour = 0; hour < 24; hour += 1) {
           const begin = day + hour * hourMs
-          if ([begin, begin + hourMs - minuteMs].some((one) => local(reached(one)) !== one)) found.add(hour)
+          if ([begin, begin + hourMs - minuteMs].some((shown) => local(reached(shown)) !== shown)) hours.add(hour)
         }
       }
-      return found
+      return hours
     },
   }
 }
 
-/** The first whole second behind one time, up to another, from which on something holds. */
+/** The first whole second in (before, last] from which on something holds. */
 function firstIn(before: number, last: number, holds: (time: number) => boolean): number {
   let [low, high] = [before, last]
   while (high - low > 1000) {
