@@ -14,15 +14,15 @@ export interface DoctorResult {
   checks: {
     pipeline: string | null
     code: string
-    /** `unknown`: it couldn't be looked at, which counts as nothing wrong. */
+    /** `unknown`: it couldn't be checked, which doesn't count as wrong. */
     verdict: Finding['verdict']
-    /** What the check looks at. */
+    /** What the check is about. */
     about: string
     found: string
-    /** Of what is wrong: why it matters, and what to do; null otherwise. */
+    /** Why it matters and what to do; null unless something is wrong. */
     why: string | null
     todo: string | null
-    /** What owm exits with for it: 0 where it is only good to know; null where nothing is wrong. */
+    /** The exit code for it: 0 for a note, null if nothing is wrong. */
     exitCode: number | null
   }[]
   wrong: number
@@ -34,8 +34,8 @@ type Line = DoctorResult['checks'][number]
 export const nothingExamined = (): DoctorResult => ({ checks: [], wrong: 0, unknown: 0 })
 
 /**
- * Fills `result` while it works.
- * @param configure reads the configuration of one of the pipelines
+ * Fills `result` as it goes.
+ * @param configure reads one pipeline's configuration
  */
 export async function doctor(
   result: DoctorResult,
@@ -57,56 +57,56 @@ export async function doctor(
       pipelines: pipelines.length,
     })
     if (examined.loaded) all.push(examined.loaded)
-    result.checks.push(...examined.findings.map((finding) => lineOf(pipeline, finding)))
+    result.checks.push(...examined.findings.map((finding) => lineFor(pipeline, finding)))
   }
-  const together = [...(await sharedStreams(all)), ...(await outboxesLeft(all))]
-  result.checks.push(...together.map((finding) => lineOf(undefined, finding)))
+  const overarching = [...(await sharedStreams(all)), ...(await outboxesLeft(all))]
+  result.checks.push(...overarching.map((finding) => lineFor(undefined, finding)))
   const wrong = result.checks.filter(({ verdict }) => verdict === 'wrong')
   result.wrong = wrong.length
   result.unknown = result.checks.filter(({ verdict }) => verdict === 'unknown').length
   const shown = (quiet ? wrong : result.checks).toSorted((a, b) => rankOf(a) - rankOf(b))
-  const summary = [...shown.flatMap(wordsOf), ...(quiet ? [] : [totalOf(result)])]
+  const summary = [...shown.flatMap(lineInWords), ...(quiet ? [] : [totalInWords(result)])]
   return { result, summary, errors: errorsOf(wrong), matters: wrong.length > 0 }
 }
 
-function lineOf(pipeline: string | undefined, { code, verdict, found, check, ...own }: Finding): Line {
+function lineFor(pipeline: string | undefined, { code, verdict, found, check, ...own }: Finding): Line {
   const { about, why, exitCode } = check
   const todo = own.todo ?? check.todo
-  const of = verdict === 'wrong' ? { why, todo, exitCode } : { why: null, todo: null, exitCode: null }
-  return { pipeline: pipeline ?? null, code, verdict, about, found, ...of }
+  const consequences = verdict === 'wrong' ? { why, todo, exitCode } : { why: null, todo: null, exitCode: null }
+  return { pipeline: pipeline ?? null, code, verdict, about, found, ...consequences }
 }
 
-/** What is good to know, and no more, isn't called wrong. */
-const words = ({ verdict, exitCode }: Line): string =>
+/** A finding that doesn't affect the exit code is a note. */
+const labelOf = ({ verdict, exitCode }: Line): string =>
   verdict === 'wrong' && exitCode === exitCodes.ok ? 'note' : verdict
 
-/** The worst comes last, where it's read first in a terminal. */
+/** The worst comes last, next to the prompt. */
 const order = ['fine', 'unknown', 'note', '75', '74', '78']
-/** What follows from something else that is wrong comes before that. */
+/** Consequences of another finding come before it. */
 const followsFrom = /^(outbox-(pending|runs|circuit)|schedule-\w+)$/
 const rankOf = (line: Line): number =>
-  2 * order.indexOf(words(line) === 'wrong' ? String(line.exitCode) : words(line)) +
+  2 * order.indexOf(labelOf(line) === 'wrong' ? String(line.exitCode) : labelOf(line)) +
   (followsFrom.test(line.code) ? 0 : 1)
 
-function wordsOf(line: Line): string[] {
+function lineInWords(line: Line): string[] {
   const { pipeline, code, found, why, todo } = line
   const about = pipeline === null ? code : `${pipeline}: ${code}`
   const width = terminalWidth()
   return [
-    ...wrapped(`${words(line).padEnd(7)} ${about}: ${found}`, width),
+    ...wrapped(`${labelOf(line).padEnd(7)} ${about}: ${found}`, width),
     ...(why === null || todo === null ? [] : [why, todo]).flatMap((text, index) =>
       wrapped(`${index === 0 ? 'why' : 'do'}: ${text}`, width - 8).map((part) => `        ${part}`),
     ),
   ]
 }
 
-const totalOf = ({ checks, wrong, unknown }: DoctorResult): string =>
+const totalInWords = ({ checks, wrong, unknown }: DoctorResult): string =>
   compact(
     `${plural(checks.length, 'check')}: ${wrong === 0 ? 'nothing is wrong' : `${count(wrong)} found something`}`,
     unknown > 0 && `${count(unknown)} couldn't be made`,
   ).join(', ')
 
-/** The worst finding, which decides the exit code, as an error; none where all is only good to know. */
+/** The worst finding, which decides the exit code, as an error; none if there are only notes. */
 function errorsOf(wrong: readonly Line[]): OwmError[] {
   const worst = wrong.toSorted((a, b) => rankOf(a) - rankOf(b)).at(-1)
   if (!worst?.exitCode) return []

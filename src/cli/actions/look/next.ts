@@ -1,4 +1,4 @@
-/** `owm` alone: what to do next in this folder. Reads only. */
+/** `owm` without a command: what to do next in this folder. Read-only. */
 import type { Loaded } from '../../../config/load.js'
 import { toError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -8,7 +8,7 @@ import type { Done } from '../../command.js'
 import { policyOf, type Surroundings } from '../../compose.js'
 import { harmless, plural } from '../../format.js'
 
-/** A command, and why. */
+/** A command to run, and why. */
 interface Step {
   pipeline: string | null
   command: string
@@ -19,17 +19,17 @@ export interface NextResult {
   next: Step[]
 }
 
-/** @param configure gives each pipeline */
+/** @param configure loads every pipeline */
 export async function next(configure: () => Promise<Loaded[]>, around: Surroundings): Promise<Done<NextResult>> {
   const steps = await configure().then(
     async (all) => (await Promise.all(all.map((loaded) => stepsOf(loaded, around)))).flat(),
     (error: unknown) => [{ pipeline: null, command: 'owm config check', why: harmless(toError(error).message) }],
   )
   const width = Math.max(...steps.map(({ command }) => command.length))
-  return { result: { next: steps }, summary: ['NEXT', ...steps.map((step) => lineOf(step, width))] }
+  return { result: { next: steps }, summary: ['NEXT', ...steps.map((step) => stepInWords(step, width))] }
 }
 
-const lineOf = ({ pipeline, command, why }: Step, width: number): string =>
+const stepInWords = ({ pipeline, command, why }: Step, width: number): string =>
   `  ${command.padEnd(width)}  ${pipeline === null ? '' : `${pipeline}: `}${why}`
 
 async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
@@ -52,7 +52,7 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
     ])
     mustBeOwn(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
     const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
-    return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTime(loaded, around)}`)]
+    return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTimeInWords(loaded, around)}`)]
   } catch (error) {
     return [step('owm doctor', harmless(toError(error).message))]
   }
@@ -78,7 +78,7 @@ async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep)
   return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]
 }
 
-function nextTime({ settings: { schedule } }: Loaded, around: Surroundings): string {
+function nextTimeInWords({ settings: { schedule } }: Loaded, around: Surroundings): string {
   const time = schedule && policyOf(schedule, around).timetable.after(around.now())
   return time === undefined ? '' : `; the next scheduled time is ${slotOf(time)}`
 }

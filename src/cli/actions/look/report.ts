@@ -1,4 +1,4 @@
-/** `owm report`: one HTML file that shows what is in the outbox, and what the source is going to bring. */
+/** `owm report`: one HTML file that shows what the outbox holds and what the source will bring. */
 import { open, readFile, realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
@@ -26,13 +26,13 @@ import { overLimitInWords } from '../plan/report.js'
 
 /** What `owm report --json` prints. */
 export interface ReportResult {
-  /** The file; null where the report went to standard output, or nothing was written. */
+  /** The file; null if the report went to standard output or nothing was written. */
   file: string | null
   bytes: number
   /** What the report shows. */
   locations: number
   runs: number
-  /** Whether the outbox has more locations. */
+  /** Whether the report leaves anything out: the outbox holds more. */
   isCut: boolean
 }
 
@@ -40,7 +40,7 @@ export const nothingReported = (): ReportResult => ({ file: null, bytes: 0, loca
 
 interface ReportFlags {
   out: string
-  /** Whether the source is read. */
+  /** Whether to read the source. */
   source: boolean
 }
 
@@ -50,10 +50,10 @@ interface Program {
   root: string
 }
 
-/** Fills `result` while it works. The report is written also where the source can't be read: it says why. */
+/** Fills `result` as it goes. If the source can't be read, the report is still written, and says why. */
 export async function report(
   result: ReportResult,
-  { out, source: reads }: ReportFlags,
+  { out, source: readsSource }: ReportFlags,
   loaded: Loaded,
   program: Program,
   around: Surroundings,
@@ -67,7 +67,7 @@ export async function report(
   const path = out === '-' ? undefined : await fileAt(out, settings.outbox.path)
   if (path === undefined) await mustGoSomewhere()
   const given = new Given()
-  const read = reads ? await readSource(loaded, given, around) : undefined
+  const read = readsSource ? await readSource(loaded, given, around) : undefined
   const overview = await overviewOf(settings.outbox.path, { runs: mostRuns, places: mostPlaces })
   const about = {
     version: program.version,
@@ -91,36 +91,36 @@ export async function report(
   return { result, summary, errors: read?.error ? [read.error] : [] }
 }
 
-/** What a run may have covered: older times than `maxAge` are missed. */
+/** The times that a run may have covered: those older than `maxAge` are missed. */
 function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: number) => Iterable<number> {
   const schedule = scheduleOf(loaded, around)
   return (from, to) => schedule?.timetable.between(Math.max(from, to - schedule.maxAgeMs), to) ?? []
 }
 
 /**
- * The file that a path means. Of what is there, only an older report and an empty file are replaced: a list, an outbox
- * or the sink's file would be lost. Throws UsageError and ConfigurationError.
+ * Resolves the output path. Only an older report or an empty file is replaced, so that no list, outbox or sink file is
+ * lost. Throws UsageError and ConfigurationError.
  */
 async function fileAt(out: string, outbox: string): Promise<string> {
   const path = await realpath(out).catch(() => resolve(out))
   await mustNotBeOutbox(path, outbox)
-  const [there, folder] = await Promise.all([path, dirname(path)].map((one) => statIfThere(one)))
+  const [file, folder] = await Promise.all([path, dirname(path)].map((one) => statIfThere(one)))
   if (!folder?.isDirectory())
     throw new ConfigurationError(`There is no folder ${dirname(path)} for the report.`, {
       hint: 'Make it, or name another file: --out FILE.',
     })
-  if (there && !there.isFile())
+  if (file && !file.isFile())
     throw new ConfigurationError(`${out} is no regular file.`, {
       hint: 'Name a file, such as --out report.html; --out - prints the report.',
     })
-  if (there && there.size > 0 && !(await isReport(path)))
+  if (file && file.size > 0 && !(await isReport(path)))
     throw new UsageError(`--out ${out} is there, and is no report of owm.`, {
       hint: 'Name another file, or remove this one first.',
     })
   return path
 }
 
-/** By its beginning, which every version's report has. What can't be read is none. */
+/** Recognised by its beginning, which is the same in every version. An unreadable file is no report. */
 async function isReport(path: string): Promise<boolean> {
   const file = await open(path).catch(() => undefined)
   const beginning = Buffer.alloc(4096)
@@ -144,7 +144,7 @@ async function write(path: string, page: string): Promise<void> {
   }
 }
 
-/** Whoever reads may leave early; that a disk is full is told at the end, as for all that commands print. */
+/** A reader may close the pipe early. As for all output, a full disk is reported at the end. */
 function print(page: string): void {
   process.stdout.write(page)
 }
@@ -164,7 +164,7 @@ interface SourceRead {
   error: OwmError | undefined
 }
 
-/** Reads the source once: what it gives, and with a schedule what the next 24 hours bring. */
+/** Reads the source once: its locations and, with a schedule, the plan for the next 24 hours. */
 async function readSource(loaded: Loaded, given: Given, around: Surroundings): Promise<SourceRead> {
   const { source, schedule } = loaded.settings
   const planned = nothingPlanned()

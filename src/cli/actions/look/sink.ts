@@ -1,31 +1,31 @@
-/** The sink for who only looks at it. */
+/** The sink, read-only. */
 import type { Loaded } from '../../../config/load.js'
 import type { Sink } from '../../../plugin.js'
 import { type Surroundings, sinkOf } from '../../compose.js'
 import { plural } from '../../format.js'
 
-/** Opens the sink to look at, and closes it. Throws ConfigurationError, TransientError. */
+/** Opens the sink read-only and closes it afterwards. Throws ConfigurationError, TransientError. */
 export async function withSink<T>(
   loaded: Loaded,
   around: Surroundings,
-  look: (sink: Sink, name: string) => Promise<T>,
+  use: (sink: Sink, name: string) => Promise<T>,
 ): Promise<T> {
   const { name, open } = await sinkOf(loaded, around, true)
   const sink = await open()
   try {
-    return await look(sink, name)
+    return await use(sink, name)
   } finally {
     await sink.close?.()
   }
 }
 
-/** Whether the sink has this entry or an older one. */
+/** Whether the sink still has this entry or an older one. */
 export async function reachesBackTo({ entries }: Sink, entry: string): Promise<boolean> {
   for await (const _ of entries?.(undefined, entry) ?? []) return true
   return false
 }
 
-/** What may have removed entries, by design: the bound, which trims only where the sink is full, or its readers. */
+/** What removes entries by design: the bound, which trims only a full sink, or the readers. */
 export async function removersOf(sink: Sink): Promise<{ readonly isFull: boolean; readonly readersRemove: boolean }> {
   const { entries, bound, readersRemove = false } = (await sink.inspect?.(true)) ?? { entries: 0, bound: null }
   return { isFull: bound !== null && entries >= bound, readersRemove }
@@ -34,9 +34,9 @@ export async function removersOf(sink: Sink): Promise<{ readonly isFull: boolean
 /** `1 entry`, `4,000 entries` */
 export const entriesOf = (entries: number): string => plural(entries, 'entry', 'entries')
 
-/** The sink's address without its scheme: a URL as it is configured may be a secret as a whole, and would be masked. */
+/** The sink's address without its scheme: a configured URL may be a secret as a whole, which would be masked. */
 export const addressOf = ({ address }: Sink): string | null => address?.replace(/^[a-z]+:\/\//, '') ?? null
 
-/** Where the tasks go, as people read it. */
+/** Where the tasks go, in words. */
 export const placeOfSink = ({ name, address }: { name: string | null; address: string | null }): string =>
   address ?? name ?? ''

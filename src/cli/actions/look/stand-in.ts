@@ -1,11 +1,11 @@
-/** Which run stands in for a scheduled time that has none of its own. */
+/** Which run stands in for a scheduled time without a run of its own. */
 import type { Loaded } from '../../../config/load.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
 import { type Surroundings, scheduleOf } from '../../compose.js'
 
 /**
- * The slot of that run; undefined where the time has one of its own, where none stands in, and where it is no scheduled
- * time: nobody owes it.
+ * The slot of that run; undefined if the time has a run of its own, if no run stands in, or if it isn't a scheduled
+ * time, which no run owes.
  */
 export async function standInOf(slot: string, loaded: Loaded, around: Surroundings): Promise<string | undefined> {
   const schedule = scheduleOf(loaded, around)
@@ -16,7 +16,7 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
   return isServed ? undefined : covers.standInFor(time, seen)?.slot
 }
 
-/** The scheduled times that were missed with it, one after the other, for the same reason; undefined if it wasn't. */
+/** The consecutive times that were missed along with it, for the same reason; undefined if it wasn't missed. */
 export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) {
   const schedule = scheduleOf(loaded, around)
   const time = Date.parse(slot)
@@ -25,7 +25,7 @@ export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) 
   return seen.missed.find(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
 }
 
-/** All slots of the outbox, and what tells by them. */
+/** All slots of the outbox, and the functions that judge them. */
 export async function ledgerOf({ settings }: Loaded) {
   const [{ slotsIn }, covers] = await Promise.all([
     import('../../../outbox/inspect/ledger/slots.js'),

@@ -1,4 +1,4 @@
-/** `owm stream inspect`: how full the sink is, how far its readers are, and what the next run would meet there. */
+/** `owm stream inspect`: how full the sink is, how far its readers are, and whether the next run would fit. */
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
@@ -15,14 +15,13 @@ type Group = Omit<GroupPicture, 'oldestUnread'> & {
 }
 
 /**
- * What becomes of the tasks that wait, and of as many again as the last run brought: `fits`; `trims` entries that a
- * group has not read, or where no group is, that nobody may have read; `holds`: they would wait in the outbox; null:
- * not known.
+ * What would become of the waiting tasks plus as many as the last run brought: `fits`; `trims` entries that a group
+ * has not read (or, without groups, possibly unread ones); `holds`: they would wait in the outbox; null: unknown.
  */
 interface Next {
   tasks: number
   would: 'fits' | 'trims' | 'holds' | null
-  /** Entries that nobody, or not every group, has read, and that would be in the way. */
+  /** Entries in the way that not every group has read, or nobody. */
   unread: number | null
 }
 
@@ -72,9 +71,9 @@ function nextOf({ entries, bound, whenFull, groups }: SinkPicture, tasks: number
   if (over <= 0) return { tasks, would: 'fits', unread: 0 }
   const trimmed = Math.min(over, entries)
   const lags = groups.map(({ lag }) => lag)
-  // Without a group nobody knows whether they were read.
+  // Without groups every entry counts as unread.
   const lag = groups.length === 0 ? entries : lags.includes(null) ? null : Math.max(...lags.map(Number))
-  // More than the bound never fit: a run doesn't trim its own tasks.
+  // More tasks than the bound never fit: a run doesn't trim its own tasks.
   if (bound !== null && tasks > bound) return { tasks, would: 'holds', unread: lag }
   if (lag === null) return { tasks, would: null, unread: null }
   const unread = Math.max(0, trimmed - (entries - lag))
@@ -101,20 +100,20 @@ async function reportOf({ sink, entries, bound, entriesPerMinute, groups, next }
     rows.length > shownRows && `and ${plural(rows.length - shownRows, 'group')} more: --json has all of them`,
     ...holdersIn(groups, width),
     '',
-    ...wrapped(`next: ${wordsOfNext(next, groups.length > 0)}`, width),
+    ...wrapped(`next: ${nextInWords(next, groups.length > 0)}`, width),
   )
 }
 
-/** Groups, and consumers, that are shown. */
+/** The most groups, and consumers, to show. */
 const shownRows = 20
 
-/** A consumer that is silent for so long and holds entries may be gone. */
+/** A consumer that holds entries and has been silent for this long may be gone. */
 const silentMs = 600_000
 
 const slowestFirst = (one: Group, other: Group): number =>
   (other.lag ?? Number.MAX_VALUE) - (one.lag ?? Number.MAX_VALUE) || other.pending - one.pending
 
-/** Consumers that hold entries and were not heard for long: they may be gone, and their entries with them. */
+/** Consumers that hold entries and have been silent for long: they may be gone, and their entries with them. */
 function holdersIn(groups: readonly Group[], width: number): string[] {
   const silent = groups
     .flatMap(({ name: group, consumers }) => consumers.map((consumer) => ({ group, ...consumer })))
@@ -127,14 +126,14 @@ function holdersIn(groups: readonly Group[], width: number): string[] {
   return lines.length > 0 ? ['', ...lines, ...more] : []
 }
 
-function wordsOfNext({ tasks, would, unread }: Next, hasGroup: boolean): string {
-  const these = plural(tasks, 'task')
-  const nobody = hasGroup ? 'that not every group has read' : 'of which nobody knows whether they were read'
+function nextInWords({ tasks, would, unread }: Next, hasGroup: boolean): string {
+  const incoming = plural(tasks, 'task')
+  const unreadBy = hasGroup ? 'that not every group has read' : 'of which nobody knows whether they were read'
   const entries = entriesOf(unread ?? 0)
-  if (would === 'fits') return `${these} would fit`
-  if (would === 'trims') return `${these} would trim ${entries} ${nobody}`
-  if (would === 'holds') return `${these} would wait in the outbox: ${entries} ${nobody} would be in the way`
-  return `${these}: the sink doesn't know how much was read`
+  if (would === 'fits') return `${incoming} would fit`
+  if (would === 'trims') return `${incoming} would trim ${entries} ${unreadBy}`
+  if (would === 'holds') return `${incoming} would wait in the outbox: ${entries} ${unreadBy} would be in the way`
+  return `${incoming}: the sink doesn't know how much was read`
 }
 
 const share = (entries: number, bound: number): string => `${Math.round((100 * entries) / bound)} %`

@@ -1,4 +1,4 @@
-/** `owm runs diff`: what is different between two runs, or two slots. */
+/** `owm runs diff`: what differs between two runs, or two slots. */
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
 import { sumOf } from '../../../../lists.js'
@@ -12,26 +12,27 @@ import { oneRun } from './one-run.js'
 import { filterOf, runsNamed, type ShownRun } from './show.js'
 import { grouped, placeInWords } from './words.js'
 
-const counted = [
-  'read',
-  'rejected',
-  'duplicates',
-  'notDue',
-  'skipped',
-  'persisted',
-  'delivered',
-  'pending',
-  'dead',
-  'discarded',
-  'lost',
-  'failures',
+/** What is counted, in the table's order and words. */
+const counts = [
+  ['read', 'read'],
+  ['rejected', 'rejected'],
+  ['duplicates', 'duplicates'],
+  ['notDue', 'not due'],
+  ['skipped', 'windows skipped'],
+  ['persisted', 'tasks stored'],
+  ['delivered', 'delivered'],
+  ['pending', 'pending'],
+  ['dead', 'dead'],
+  ['discarded', 'discarded'],
+  ['lost', 'lost'],
+  ['failures', 'failed deliveries'],
 ] as const
 
-type Counts = Record<(typeof counted)[number], number>
+type Counts = Record<(typeof counts)[number][0], number>
 
 interface Side extends Counts {
   slot: string
-  /** Those that count: a run that read the slot again stands for those before it. */
+  /** Current runs: a re-read of a slot replaces its earlier runs. */
   runs: string[]
 }
 
@@ -44,16 +45,16 @@ interface Reasons {
 export interface DiffResult {
   a: Side | null
   b: Side | null
-  /** What B has more than A; less than 0 where it has fewer. */
+  /** B minus A. */
   differences: Counts | null
   reasons: { rejected: Reasons; dead: Reasons } | null
-  /** Places whose tasks are stored: how many both have, and what only one has. Null where the history lacks some. */
+  /** Places with stored tasks: how many both sides have, and which only one has. Null if the history is incomplete. */
   locations: { both: number; onlyA: Places; onlyB: Places } | null
 }
 
-/** The first of them. */
 interface Places {
   count: number
+  /** The first few. */
   examples: string[]
 }
 
@@ -65,7 +66,6 @@ export const nothingCompared = (): DiffResult => ({
   locations: null,
 })
 
-/** Examples of places. */
 const mostExamples = 10
 
 export async function diffRuns(
@@ -100,7 +100,7 @@ function mustBeOne(text: string, runs: readonly ShownRun[]): void {
 
 function resultOf(ofA: readonly ShownRun[], ofB: readonly ShownRun[], locations: Difference | undefined): DiffResult {
   const [a, b] = [sideOf(ofA), sideOf(ofB)]
-  const differences = sums((key) => b[key] - a[key])
+  const differences = countsOf((key) => b[key] - a[key])
   const reasonsOf = (kind: 'rejected' | 'dead'): Reasons => {
     const [one, other] = [ofA, ofB].map((runs) => grouped(runs.flatMap(({ reasons }) => reasons[kind])))
     return { onlyA: without(one ?? [], other ?? []), onlyB: without(other ?? [], one ?? []) }
@@ -112,7 +112,7 @@ function resultOf(ofA: readonly ShownRun[], ofB: readonly ShownRun[], locations:
   return { a, b, differences, reasons, locations: { both, onlyA: shown(onlyA), onlyB: shown(onlyB) } }
 }
 
-const sums = (of: (key: keyof Counts) => number): Counts => ({
+const countsOf = (of: (key: keyof Counts) => number): Counts => ({
   read: of('read'),
   rejected: of('rejected'),
   duplicates: of('duplicates'),
@@ -128,11 +128,11 @@ const sums = (of: (key: keyof Counts) => number): Counts => ({
 })
 
 function sideOf(runs: readonly ShownRun[]): Side {
-  const total = sums((key) => sumOf(runs, (run) => run[key]))
+  const total = countsOf((key) => sumOf(runs, (run) => run[key]))
   return { slot: runs[0]?.slot ?? '', runs: runs.map(({ runId }) => runId), ...total }
 }
 
-/** Reasons that are told apart by more than what they quote. */
+/** Those of the reasons that differ from all others in more than the quoted value. */
 const without = (these: readonly RejectedFor[], others: readonly RejectedFor[]): RejectedFor[] =>
   these.filter((reason) => grouped([reason, ...others]).length > grouped(others).length)
 
@@ -152,9 +152,9 @@ async function placesOf(
 async function reportOf({ a, b, differences, reasons, locations }: DiffResult, width: number): Promise<string[]> {
   if (!a || !b || !differences || !reasons) return []
   const signed = (difference: number): string => (difference > 0 ? `+${count(difference)}` : count(difference))
-  const rows = counted
-    .filter((key) => a[key] !== 0 || b[key] !== 0)
-    .map((key) => [words[key], count(a[key]), count(b[key]), a[key] === b[key] ? '' : signed(differences[key])])
+  const rows = counts
+    .filter(([key]) => a[key] !== 0 || b[key] !== 0)
+    .map(([key, name]) => [name, count(a[key]), count(b[key]), a[key] === b[key] ? '' : signed(differences[key])])
   const nameOf = ({ slot, runs }: Side): string => `${slot} (${runs.map((id) => id.slice(0, 8)).join(', ')})`
   return [
     ...wrapped(`A is ${nameOf(a)}`, width),
@@ -172,21 +172,6 @@ async function reportOf({ a, b, differences, reasons, locations }: DiffResult, w
         ]
       : wrapped('The history no longer has all of their tasks: locations are not compared (outbox.keepTasks).', width)),
   ]
-}
-
-const words: Record<keyof Counts, string> = {
-  read: 'read',
-  rejected: 'rejected',
-  duplicates: 'duplicates',
-  notDue: 'not due',
-  skipped: 'windows skipped',
-  persisted: 'tasks stored',
-  delivered: 'delivered',
-  pending: 'pending',
-  dead: 'dead',
-  discarded: 'discarded',
-  lost: 'lost',
-  failures: 'failed deliveries',
 }
 
 const reasonInWords = (what: string, { reason, count: times, position, value }: RejectedFor, width: number): string[] =>

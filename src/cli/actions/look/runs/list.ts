@@ -1,4 +1,4 @@
-/** `owm runs`: what each run did, and which times nobody served. */
+/** `owm runs`: what each run did, and which scheduled times were missed. */
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import { compact } from '../../../../lists.js'
@@ -23,28 +23,28 @@ type RunOfList = RunFacts & Pace & { covers: number }
 /** What `owm runs --json` prints. */
 export interface RunsResult {
   pipelines: {
-    /** Null where the configuration has no pipelines. */
+    /** Null if the configuration has no pipelines. */
     pipeline: string | null
     outbox: string | null
     /** The newest first. */
     runs: RunOfList[]
     /** Scheduled times that no start served in time, the newest first. */
     missed: Missed[]
-    /** With a schedule: the scheduled times up to now that the next start serves; left out where there are none. */
+    /** With a schedule: the scheduled times up to now that the next start serves; absent if there are none. */
     due?: Due
-    /** How many runs match, whatever the limit. */
+    /** How many runs match, regardless of the limit. */
     matching: number
     /** With --all-shards: what the sink's receipts say of each slot, the newest first. */
     shards?: ShardsOfSlot[]
-    /** Why it couldn't be looked at. */
+    /** Why it couldn't be read. */
     error?: { code: string; message: string }
   }[]
 }
 
-/** `served`: how many of them have been served since; left out where none is, and without a schedule. */
+/** `served`: how many of them have been served since; absent if none, or without a schedule. */
 type Missed = Gap & { served?: number }
 
-/** Scheduled times in a row: the first and the last one, and how many. */
+/** Consecutive scheduled times: the first, the last, and how many. */
 interface Due {
   from: string
   to: string
@@ -59,7 +59,7 @@ interface RunsFlags {
   'all-shards': boolean
 }
 
-/** Fills `result` while it works: where one pipeline can't be looked at, the others are shown all the same. */
+/** Fills `result` as it goes. If one pipeline can't be read, the others are still shown. */
 export async function listRuns(
   result: RunsResult,
   { limit, ...flags }: RunsFlags,
@@ -70,20 +70,21 @@ export async function listRuns(
   const since = flags.since === undefined ? undefined : sinceOf(flags.since, around.now())
   const errors: OwmError[] = []
   for (const pipeline of pipelines) {
-    const of: PipelineRuns = { pipeline: pipeline ?? null, outbox: null, runs: [], missed: [], matching: 0 }
-    result.pipelines.push(of)
+    const listed: PipelineRuns = { pipeline: pipeline ?? null, outbox: null, runs: [], missed: [], matching: 0 }
+    result.pipelines.push(listed)
     try {
       const loaded = await configure(pipeline)
-      await look(of, { since, limit }, loaded, around)
-      if (flags['all-shards']) of.shards = (await shardsIn(of, loaded, around)).slice(0, limit)
+      await readRuns(listed, { since, limit }, loaded, around)
+      if (flags['all-shards']) listed.shards = (await shardsIn(listed, loaded, around)).slice(0, limit)
     } catch (error) {
       if (!isOwmError(error)) throw error
-      of.error = { code: error.code, message: error.message }
+      listed.error = { code: error.code, message: error.message }
       errors.push(error)
     }
   }
   const summary: string[] = []
-  for (const of of result.pipelines) summary.push(...(summary.length > 0 ? [''] : []), ...(await reportOf(of, limit)))
+  for (const listed of result.pipelines)
+    summary.push(...(summary.length > 0 ? [''] : []), ...(await reportOf(listed, limit)))
   return { result, summary, errors }
 }
 
@@ -98,8 +99,9 @@ function sinceOf(text: string, now: number): number {
   })
 }
 
-async function look(
-  of: PipelineRuns,
+/** Fills `listed` from the outbox. */
+async function readRuns(
+  listed: PipelineRuns,
   { since, limit }: { since: number | undefined; limit: number },
   loaded: Loaded,
   around: Surroundings,
@@ -109,33 +111,33 @@ async function look(
     import('../../../../outbox/inspect/view.js'),
     import('../../../../outbox/inspect/ledger/facts.js'),
   ])
-  of.outbox = settings.outbox.path
+  listed.outbox = settings.outbox.path
   const found = await read(settings.outbox.path, async (view) => {
     const runs = await factsIn(view, { since }, limit)
     const matching = await countRuns(view, { since })
     return { runs, matching, gaps: await gapsIn(view) }
   })
   if (!found) return
-  of.matching = found.matching
-  // Older ones lie behind the end of the list.
+  listed.matching = found.matching
+  // Gaps older than the last run shown are beyond the limit, too.
   const oldest = found.matching > found.runs.length ? Date.parse(found.runs.at(-1)?.slot ?? '') : 0
   const isShown = ({ to, notedAt }: Gap): boolean =>
     since === undefined ? Date.parse(to) > oldest : Date.parse(notedAt) >= since
-  of.missed = found.gaps.filter(isShown).slice(0, limit)
+  listed.missed = found.gaps.filter(isShown).slice(0, limit)
   const schedule = scheduleOf(loaded, around)
   let coversOf = (_: RunFacts): number => 0
   if (schedule) {
     const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
     const seen = await slotsIn(settings.outbox.path)
     const due = await dueIn(seen, schedule)
-    if (due) of.due = due
-    of.missed = withServed(of.missed, seen.slots, schedule.timetable)
+    if (due) listed.due = due
+    listed.missed = withServed(listed.missed, seen.slots, schedule.timetable)
     coversOf = (run) => timesCovered(coveringOf(run, found.runs, seen), found.gaps, schedule.timetable)
   }
-  of.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
+  listed.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
 }
 
-/** What a run covers: its interval. Of a slot that was given up, the run that has read it again has that. */
+/** What a run covers: its interval. If the slot's run was discarded, the run that read it again inherits it. */
 function coveringOf(
   { slot: to, runId, state, interval, again }: RunFacts,
   all: readonly RunFacts[],
@@ -171,30 +173,30 @@ async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surround
   })
 }
 
-async function reportOf(of: PipelineRuns, limit: number): Promise<string[]> {
-  const { pipeline, outbox, runs, missed, due, matching, shards, error } = of
+async function reportOf(listed: PipelineRuns, limit: number): Promise<string[]> {
+  const { pipeline, outbox, runs, missed, due, matching, shards, error } = listed
   const width = terminalWidth()
   const head = `${pipeline === null ? '' : `${pipeline}: `}outbox ${outbox ?? 'not known'}`
-  const some = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
+  const total = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
   const more = runs.length < matching ? `; --limit ${limit * 10} shows more` : ''
   const { shown, left } = columnsFor(runs, width)
   return [
-    harmless(`${head}: ${some}${more}`),
+    harmless(`${head}: ${total}${more}`),
     ...(error ? wrapped(`can't be looked at: ${error.message}`, width) : []),
     ...(due ? wrapped(dueInWords(due), width) : []),
     ...(runs.length + missed.length > 0 ? await tableOf(shown, runs, missed, width) : []),
     ...notesOn(runs, left, width),
-    ...(runs.some(({ delivered }) => delivered > 0) ? wrapped(notAsked, width) : []),
+    ...(runs.some(({ delivered }) => delivered > 0) ? wrapped(deliveredNote, width) : []),
     ...(shards ? shards.flatMap((one) => wrapped(shardsInWords(one), width)) : []),
   ]
 }
 
-const notAsked = 'DELIVERED is what the sink took; `owm verify` asks it what it still has.'
+const deliveredNote = 'DELIVERED is what the sink took; `owm verify` asks it what it still has.'
 
 interface Column {
   head: string
   of(run: RunOfList): string
-  /** A count's name in a note, where there is no room for it in the table. */
+  /** A count's name in a note, if the table has no room for it. */
   words?: string
 }
 
@@ -210,7 +212,7 @@ const always: readonly Column[] = [
   { head: 'STATE', of: runStateInWords },
 ]
 
-/** Those that stand in the table where a run has any. */
+/** READ and DELIVERED are always shown, the others if any run has some. */
 const counts: readonly Column[] = [
   counted('READ', 'read', ({ read }) => read),
   counted('DELIVERED', 'delivered', ({ delivered }) => delivered),
@@ -224,18 +226,18 @@ const counts: readonly Column[] = [
   counted('FAILED', 'failed deliveries', ({ failures }) => failures),
 ]
 
-/** `runs show` has it, too. */
+/** Also in `runs show`. */
 const pace: readonly Column[] = [
   { head: 'TIME', of: ({ durationMs }) => secondsOf(durationMs) },
   { head: 'READ/S', of: ({ perSecond }) => (perSecond === null ? '' : count(perSecond)) },
 ]
 
-/** What goes first where room is short. */
+/** The order in which columns are dropped if the terminal is too narrow. */
 const leastFirst = [
   ...['READ/S', 'TIME', 'NOT DUE', 'DUPL.', 'REJ.', 'COVERS', 'FAILED', 'LOST', 'DEAD', 'WAITING', 'DELIVERED', 'READ'],
 ]
 
-/** The columns that fit, and those that don't: a cut count or slot would say something else. */
+/** The columns that fit, and those that don't: a truncated count or slot would be misread. */
 function columnsFor(runs: readonly RunOfList[], width: number): { shown: Column[]; left: Column[] } {
   const isUsual = ({ head }: Column): boolean => ['READ', 'DELIVERED'].includes(head)
   const some = counts.filter((column) => isUsual(column) || runs.some((run) => column.of(run) !== '0'))
@@ -243,18 +245,18 @@ function columnsFor(runs: readonly RunOfList[], width: number): { shown: Column[
     column,
     room: Math.max(column.head.length, ...runs.map((run) => column.of(run).length)) + 2,
   }))
-  const gone = new Set<string>()
+  const dropped = new Set<string>()
   const fits = (): boolean =>
-    all.reduce((sum, { column, room }) => sum + (gone.has(column.head) ? 0 : room), -2) <= width
-  for (const head of leastFirst) if (!fits()) gone.add(head)
+    all.reduce((sum, { column, room }) => sum + (dropped.has(column.head) ? 0 : room), -2) <= width
+  for (const head of leastFirst) if (!fits()) dropped.add(head)
   const columns = all.map(({ column }) => column)
   return {
-    shown: columns.filter(({ head }) => !gone.has(head)),
-    left: columns.filter(({ head }) => gone.has(head)),
+    shown: columns.filter(({ head }) => !dropped.has(head)),
+    left: columns.filter(({ head }) => dropped.has(head)),
   }
 }
 
-/** By their slots, the newest first, with the times that are missed between them. */
+/** The runs by slot, the newest first, with the missed times in between. */
 async function tableOf(
   columns: readonly Column[],
   runs: readonly RunOfList[],
@@ -280,16 +282,16 @@ const dueInWords = ({ from, to, count: times }: Due): string =>
 const gapInWords = ({ from, to, count: times, reason, served }: Missed): string =>
   `${to}  missed: ${times === 1 ? '' : `${count(times)} times, from ${from} `}(${reason})${servedInWords(served)}`
 
-/** What the table has no room for, what is not as it should be, what was done about it: of each run that has any. */
+/** Per run, if any: what the table has no room for, what went wrong, and what was sent again. */
 function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: number): string[] {
   return runs.flatMap((run) => {
     const again = againInWords(run)
     const notes = compact(
       ...left.flatMap(({ words, of }) => (words === undefined || of(run) === '0' ? [] : [`${of(run)} ${words}`])),
       run.discarded > 0 && `${count(run.discarded)} discarded`,
-      ...(again === '' ? [] : [`sent again: ${again}`]),
-      ...(run.isAccounted ? [] : ["what became of its locations doesn't add up"]),
-      ...(run.lastError === null ? [] : [`last error: ${run.lastError}`]),
+      again !== '' && `sent again: ${again}`,
+      !run.isAccounted && "what became of its locations doesn't add up",
+      run.lastError !== null && `last error: ${run.lastError}`,
     )
     return notes.length === 0 ? [] : wrapped(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`, width)
   })
@@ -303,6 +305,6 @@ function shardsInWords({ slot, shards, there, missing, delivered, dead, discarde
     `${plural(delivered, 'task')} delivered`,
     dead > 0 && `${count(dead)} dead`,
     discarded > 0 && `${count(discarded)} discarded`,
-    ...(missing.length > 0 ? [`missing: ${missed}`] : [isWhole ? 'whole' : 'no shard missing']),
+    missing.length > 0 ? `missing: ${missed}` : isWhole ? 'whole' : 'no shard missing',
   ).join(', ')
 }

@@ -1,7 +1,7 @@
-/** A run that is named by the beginning of its id. */
+/** A run, named by a prefix of its id. */
 import { UsageError } from '../../../../errors/index.js'
 
-/** The one of these that is meant: `runs` are those whose ids begin with `id`. Throws UsageError. */
+/** The only one of `runs`, whose ids begin with `id`. Throws UsageError if there is none or more than one. */
 export function oneRun<Run extends { readonly runId: string }>(id: string, runs: readonly Run[]): Run {
   const [run, ...others] = runs
   if (!run) throw noSuchRun(id)

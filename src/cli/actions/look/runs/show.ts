@@ -1,4 +1,4 @@
-/** `owm runs show`: all of one run, or of each run of a slot. */
+/** `owm runs show`: everything about one run, or about each run of a slot. */
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
 import { compact, sumOf } from '../../../../lists.js'
@@ -28,7 +28,7 @@ import {
 export interface ShownRun extends RunFacts, Pace {
   pipeline: string | null
   outbox: string
-  /** Why locations were rejected and tasks refused, the commonest reasons first, with an example each. */
+  /** Why locations were rejected and tasks refused: the commonest reasons first, each with an example. */
   reasons: { rejected: RejectedFor[]; dead: RejectedFor[] }
   /** What to do, in words. */
   next: string
@@ -40,7 +40,7 @@ export interface ShowResult {
   runs: ShownRun[]
 }
 
-/** A slot, or the beginning of a run's id. Throws UsageError for an empty text, with which every id begins. */
+/** A slot, or a prefix of a run's id. Throws UsageError for an empty text, which is a prefix of every id. */
 export const filterOf = (text: string): { slot: string } | { run: string } => {
   if (text.trim() === '')
     throw new UsageError('The name of the run is empty.', { hint: '`owm runs` shows the runs and their slots.' })
@@ -59,11 +59,11 @@ export async function showRuns(
   for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
   if (runs.length === 0) await mustHaveRun(text, pipelines, configure, around)
   const width = terminalWidth()
-  const summary = mustBeMeant(text, runs).flatMap((run, index) => compact(index > 0 && '', ...wordsOf(run, width)))
+  const summary = mustBeMeant(text, runs).flatMap((run, index) => compact(index > 0 && '', ...runInWords(run, width)))
   return { result: { runs }, summary }
 }
 
-/** Those of one outbox, the oldest first. */
+/** The matching runs of one outbox, the oldest first. */
 export async function runsNamed(
   text: string,
   pipeline: string | undefined,
@@ -80,7 +80,7 @@ export async function runsNamed(
     const shown: ShownRun[] = []
     for (const run of await factsIn(view, filterOf(text), mostRuns)) {
       const { rejected, dead } = await reasonsOf(view, [run.runId])
-      const reasons = { rejected: grouped(rejected), dead: grouped(dead.map(ofTask)) }
+      const reasons = { rejected: grouped(rejected), dead: grouped(dead.map(taskReason)) }
       const own = { pipeline: pipeline ?? null, outbox: path, ...run, ...paceOf(run, now()) }
       shown.unshift({ ...own, reasons, next: nextStepOf(run) })
     }
@@ -89,16 +89,16 @@ export async function runsNamed(
   return found ?? []
 }
 
-const ofTask = (reason: Reason): Reason => ({
+const taskReason = (reason: Reason): Reason => ({
   ...reason,
   position: `seq ${reason.position}`,
   value: placeInWords(reason.value),
 })
 
-/** One more than are shown. */
+/** One more than `oneRun` counts: from there on it says that there are many. */
 const mostRuns = 101
 
-/** Throws UsageError where no run has the name, or many have. */
+/** Throws UsageError if no run has the name, or if a prefix fits several. */
 function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun[] {
   if (!('slot' in filterOf(text))) return [oneRun(text, runs)]
   if (runs.length > 0) return runs
@@ -107,25 +107,25 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
   })
 }
 
-/** Throws UsageError where a later slot's run stands in for the one that was named, or where that was missed. */
+/** Throws UsageError if the named slot was missed, or if a later slot's run stands in for it. */
 async function mustHaveRun(
   text: string,
   pipelines: readonly (string | undefined)[],
   configure: (pipeline: string | undefined) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<void> {
-  const named = filterOf(text)
-  if (!('slot' in named)) return
+  const filter = filterOf(text)
+  if (!('slot' in filter)) return
   for (const pipeline of pipelines) {
     const loaded = await configure(pipeline)
-    const gap = await gapOf(named.slot, loaded, around)
+    const gap = await gapOf(filter.slot, loaded, around)
     if (gap !== undefined)
       throw new UsageError(`No run serves the slot ${text}: it was missed, one of ${missedInWords(gap)}.`, {
         hint:
           `\`owm produce --slot ${text}\` serves this one, ` +
           `\`owm backfill --from ${gap.from} --to ${gap.to}\` all of them.`,
       })
-    const by = await standInOf(named.slot, loaded, around)
+    const by = await standInOf(filter.slot, loaded, around)
     if (by !== undefined)
       throw new UsageError(`No run is of the slot ${text}: the run of ${by} stands in for it.`, {
         hint: `\`owm runs show ${by}\` shows that one; \`owm schedule\` shows what each run covers.`,
@@ -133,8 +133,8 @@ async function mustHaveRun(
   }
 }
 
-function wordsOf(run: ShownRun, width: number): string[] {
-  const of = run.pipeline === null ? '' : `${run.pipeline}: `
+function runInWords(run: ShownRun, width: number): string[] {
+  const prefix = run.pipeline === null ? '' : `${run.pipeline}: `
   const again = againInWords(run)
   const facts: [string, string][] = [
     ['state', stateInWords(run)],
@@ -157,7 +157,7 @@ function wordsOf(run: ShownRun, width: number): string[] {
   const lines = facts.flatMap(([name, text]) =>
     wrapped(`${name.padEnd(10)} ${text}`, width).map((line, index) => (index === 0 ? line : `  ${line}`)),
   )
-  return [...wrapped(`${of}run ${run.runId}, slot ${run.slot}`, width), ...lines]
+  return [...wrapped(`${prefix}run ${run.runId}, slot ${run.slot}`, width), ...lines]
 }
 
 const optional = (name: string, isThere: boolean, text: string): [string, string][] => (isThere ? [[name, text]] : [])
@@ -178,7 +178,7 @@ function stateInWords(run: ShownRun): string {
   return `${words[state] ?? state}${run.again ? '; it read its slot again' : ''}`
 }
 
-/** How often its delivery failed, why, and, of a run that is done, how long its tasks waited for that. */
+/** How often delivery failed and why and, for a run that is done, how long its last task waited. */
 function attemptsInWords({ failures, lastFailure, storedAt, deliveringMs, lastError }: ShownRun): string {
   const why = lastError === null && lastFailure !== null ? `; the last error was: ${lastFailure}` : ''
   const waited = deliveringMs === null ? '' : `; the last task was delivered ${age(deliveringMs)} after ${storedAt}`
@@ -195,11 +195,10 @@ function timeInWords({ durationMs, readingMs, checkingMs, deliveringMs, perSecon
   return compact(
     secondsOf(durationMs),
     parts.length > 0 && parts.join(', '),
-    ...(perSecond === null ? [] : [`${count(perSecond)} locations a second`]),
+    perSecond !== null && `${count(perSecond)} locations a second`,
   ).join('; ')
 }
 
-/** Reasons that are shown. */
 const mostReasons = 5
 
 function reasonsInWords(name: string, all: number, reasons: readonly RejectedFor[]): [string, string][] {

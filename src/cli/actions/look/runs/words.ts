@@ -1,19 +1,19 @@
-/** Runs as a person reads them. */
+/** Runs in words. */
 import { compact } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
 import { count, plural, seconds } from '../../../format.js'
 
-/** How long a run took, in milliseconds; null where that isn't known, as where some of it was sent again later. */
+/** How long a run took, in milliseconds; null if unknown, for instance since some of it was sent again later. */
 export interface Pace {
   durationMs: number | null
-  /** From the start to the end of the source, with the time in which no owm worked. */
+  /** From the start to the end of the source, including the time in which no owm was running. */
   readingMs: number | null
-  /** Until locations that may be duplicates were compared. */
+  /** From then until suspected duplicates were compared. */
   checkingMs: number | null
-  /** Until all that was left then was in the sink; null where some of it was sent again later. */
+  /** From then until the sink had the rest; null if some of it was sent again later. */
   deliveringMs: number | null
-  /** Locations a second, while they were read. */
+  /** Locations read per second. */
   perSecond: number | null
 }
 
@@ -22,7 +22,7 @@ export function paceOf(run: RunFacts, now: number): Pace {
   const between = (from: string | null, to: string | null): number | null =>
     from === null || to === null ? null : Date.parse(to) - Date.parse(from)
   const isSentAgain = Object.values(sentAgain).some((tasks) => tasks > 0)
-  // When it was done first isn't known any more.
+  // After a redelivery, when the run was first done is no longer known.
   const durationMs =
     isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, isSentAgain ? null : finishedAt)
   const readingMs = between(startedAt, readAt)
@@ -36,7 +36,7 @@ export function paceOf(run: RunFacts, now: number): Pace {
   }
 }
 
-/** A run that isn't read to its end, and that nobody reads, has failed or was interrupted. */
+/** A run that isn't read to its end, and that no process is reading, has failed or was interrupted. */
 export function runStateInWords({
   state,
   isBeingRead,
@@ -46,7 +46,7 @@ export function runStateInWords({
   return lastError === null ? 'interrupted' : 'failed'
 }
 
-/** `1,000 read = 3 rejected + 2 duplicates + 995 delivered`, with what there is of each. */
+/** `1,000 read = 3 rejected + 2 duplicates + 995 delivered`, without the zeros. */
 export function sumInWords(run: RunFacts): string {
   const parts = [
     [run.rejected, 'rejected'],
@@ -61,13 +61,13 @@ export function sumInWords(run: RunFacts): string {
     [run.lost, 'lost'],
   ] as const
   const shown = parts
-    .filter(([of, name]) => of !== 0 || name === 'delivered')
-    .map(([of, name]) => `${count(of)} ${name}`)
+    .filter(([tasks, name]) => tasks !== 0 || name === 'delivered')
+    .map(([tasks, name]) => `${count(tasks)} ${name}`)
   const sum = `${count(run.read)} read ${run.isAccounted ? '=' : '≠'} ${shown.join(' + ')}`
   return run.isAccounted ? sum : `${sum}: this doesn't add up, which is a fault; report it`
 }
 
-/** `20 after a loss in the sink, or to another sink, 5 by a replay …`; empty where nothing was. */
+/** `20 after a loss in the sink, or to another sink, 5 by a replay …`; empty if nothing was. */
 export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
   const { lost, replayed, retried } = sentAgain
   return compact(
@@ -79,7 +79,7 @@ export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
 
 export const secondsOf = (ms: number | null): string => (ms === null ? '' : seconds(Math.max(0, ms)))
 
-/** What to do about a run, with a command; where there is nothing to do, it says so. */
+/** What to do about a run, with a command, or that there is nothing to do. */
 export function nextStepOf(run: RunFacts): string {
   const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError } = run
   const id = runId.slice(0, 8)
@@ -105,7 +105,7 @@ export function nextStepOf(run: RunFacts): string {
     : 'Nothing.'
 }
 
-/** `Berlin (52.5, 13.4, id 7)`, of the JSON of a task; any other text as it is. */
+/** `Berlin (52.5, 13.4, id 7)` from a task's JSON; any other text unchanged. */
 export function placeInWords(text: string): string {
   try {
     const { city, latitude_deg, longitude_deg, location_id }: Record<string, unknown> = JSON.parse(text)
@@ -116,7 +116,7 @@ export function placeInWords(text: string): string {
   }
 }
 
-/** Reasons that differ only in what they quote, and in numbers, are one; the commonest first. */
+/** Merges reasons that differ only in numbers and quoted values; the commonest first. */
 export function grouped(
   reasons: readonly { reason: string; count: number; position: string; value: string }[],
 ): RejectedFor[] {

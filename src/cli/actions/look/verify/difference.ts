@@ -1,21 +1,21 @@
-/** What `owm verify` finds to differ, and the commands that mend it. */
+/** The differences that `owm verify` finds, and the commands that resolve them. */
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Sink } from '../../../../plugin.js'
 
-/** What was found to differ, what to do about it: a command. */
+/** A difference, and the command that resolves it. */
 export interface Difference {
   /**
-   * `no run`: the outbox has none. `shards`: the slot is there in part, in a number of shards that nobody serves any
-   * more. `waiting`: the slot isn't whole, and nobody is at work. `no receipt`; `receipt`:
-   * it says something else. `missing`: tasks that aren't in the sink. `twice`: tasks that are there more often than
-   * they were sent. `lost`: tasks of which the outbox knows that the sink lost them. `not in slot`, `not in list`:
-   * against the source.
+   * `no run`: the outbox has none. `shards`: the sink has only some shards of the slot, of a shard count that is no
+   * longer served. `waiting`: the slot is incomplete, and no owm is running. `no receipt`: the sink has none.
+   * `receipt`: it differs. `missing`: tasks that aren't in the sink. `twice`: tasks that are there more often than they
+   * were sent. `lost`: tasks that the sink is known to have lost. `not in slot`, `not in list`: compared with the
+   * source.
    */
   readonly kind: Kind
-  /** Tasks; of a receipt, the values that differ. */
+  /** How many tasks; for a receipt, how many values. */
   readonly count: number
   readonly what: string
-  /** Task ids, as far as they are known, up to `mostIds`. */
+  /** Task ids, as far as known, up to `mostIds`. */
   readonly ids: string[]
   readonly todo: string
 }
@@ -32,21 +32,21 @@ type Kind =
   | 'not in slot'
   | 'not in list'
 
-/** What of the sink a command depends on. */
+/** What the commands depend on. */
 export type SinkAsked = Pick<Sink, 'guarantee' | 'receipts' | 'taskIds' | 'position' | 'place'>
 
-/** Ids that a difference names. */
+/** The most ids that a difference names. */
 export const mostIds = 10_000
 
 export const startOf = (own: OwnSlot): string => `owm produce ${named(own)}`
 
 export const named = ({ slot, shard }: OwnSlot): string => `--slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
 
-/** Of a slot whose history is gone, a plain `produce` reads nothing. */
+/** For a slot whose history is gone: a plain `produce` wouldn't read anything. */
 export const replays = (own: OwnSlot, sink: SinkAsked): string =>
   `\`owm outbox replay ${named(own)}\` delivers ${replayedTo(sink)}, under the same ids`
 
-/** What a replay leaves out is what the sink says that it holds (pipeline/contact.ts). */
+/** A replay skips what the sink says it holds (pipeline/contact.ts). */
 export const replayedTo = ({ taskIds, position, place }: SinkAsked): string =>
   taskIds && (!position || place)
     ? 'what the sink lacks'

@@ -1,4 +1,4 @@
-/** What differs of a slot that another outbox has served, or that this one has delivered to another sink. Pure. */
+/** Differences of a slot that another outbox served, or that this one delivered to another sink. Pure. */
 import { IdSum } from '../../../../tasks/ids/sum.js'
 import { type Difference, mostIds, named, replayedTo, replays } from './difference.js'
 import type { Judged } from './judge.js'
@@ -10,14 +10,14 @@ export const elsewhereDifferences = (judged: Judged): Difference[] => [
   ...otherList(judged),
 ]
 
-/** What the other sink has lost, nobody has. */
+/** What the other sink lost is nowhere else. */
 function lostThere({ own, sink }: Judged): Difference[] {
   if (own.lost === 0) return []
   const what = 'the sink that had them lost them'
   return [{ kind: 'lost', count: own.lost, what, ids: [], todo: replays(own, sink) }]
 }
 
-/** The outbox knows nothing of such a slot's tasks: whether the sink still has them, that alone can tell. */
+/** The outbox knows nothing of such a slot's tasks: only the sink can tell whether it still has them. */
 function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {
   if (!own.isServedByReceipt || !sink.receipts) return []
   const todo = `\`owm produce ${named(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
@@ -30,7 +30,7 @@ function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Diff
   }
   if (!receipt || found.isTrimmed || found.isTakenFrom) return []
   const there = hasRange(found) ? found.unknown : receipt.delivered
-  // Of the same list, what isn't there was refused, discarded, or lost.
+  // If the list is the same, absent tasks were refused, discarded or lost.
   const absent = isOfList({ found, ...judged }) ? ids.onlyListed : []
   const count = Math.max(receipt.delivered - there, absent.length - receipt.dead - receipt.discarded)
   if (count <= 0) return []
@@ -38,7 +38,7 @@ function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Diff
   return [{ kind: 'missing', count, what, ids: absent.slice(0, mostIds), todo }]
 }
 
-/** Whether the slot was served with this list; undefined where that isn't asked, or no receipt tells. */
+/** Whether the slot was served with this list; undefined if no list or no receipt is there to compare. */
 function isOfList({ found: { receipt }, list }: Pick<Judged, 'found' | 'list'>): boolean | undefined {
   if (!list || !receipt) return undefined
   const sum = new IdSum()
@@ -46,7 +46,7 @@ function isOfList({ found: { receipt }, list }: Pick<Judged, 'found' | 'list'>):
   return sum.toString() === receipt.taskIdSum
 }
 
-/** Of a slot that another outbox has served, the receipt alone tells whether the list was this one. */
+/** For a slot that another outbox served, only the receipt tells whether it was served with this list. */
 function otherList(judged: Judged): Difference[] {
   const { own, ids } = judged
   // guard: list-elsewhere

@@ -1,4 +1,4 @@
-/** Whether outbox, receipt and sink say the same of a slot. Pure. */
+/** Whether outbox, receipt and sink agree about a slot. Pure. */
 import { compact, sumOf } from '../../../../lists.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
@@ -9,61 +9,62 @@ import { type Difference, mostIds, replays, type SinkAsked, startOf } from './di
 import { elsewhereDifferences } from './elsewhere.js'
 import { type Found, hasRange } from './scan.js'
 
-/** What `owm verify --json` says of a slot. */
+/** A slot, as `owm verify --json` prints it. */
 export interface Verified {
   readonly slot: string
-  /** As `0/3`; null for the whole. */
+  /** Such as `0/3`; null if the slot isn't sharded. */
   readonly shard: string | null
-  /** `unproven`: nothing differs, but what would prove it isn't kept any more. */
+  /** `unproven`: nothing differs, but the proof is no longer kept. */
   readonly state: 'same' | 'different' | 'under way' | 'unproven' | 'elsewhere' | 'discarded'
-  /** Tasks that the sink took, without those of which it is known that it lost them, and how many are there. */
+  /** Tasks that the sink took, without those that it is known to have lost. */
   readonly delivered: number
+  /** How many of them are in the sink. */
   readonly there: number
-  /** Tasks that were trimmed since. */
+  /** Tasks trimmed since. */
   readonly trimmed: number
-  /** Tasks that aren't there, at a sink whose readers take away what they have done. */
+  /** Absent tasks, at a sink whose readers remove what they have processed. */
   readonly taken: number
   readonly dead: number
   readonly discarded: number
-  /** Tasks between the slot's first and last entry that this outbox doesn't know. */
+  /** Tasks between the slot's first and last entries that this outbox doesn't know. */
   readonly others: number
-  /** Tasks of the slot that stand outside of those two: its receipt was deleted, and written again since. */
+  /** Tasks of the slot outside of that range: its receipt was deleted and has been rewritten since. */
   readonly outside: number
-  /** Tasks that are there more often than known of, at a sink that promises no more or was sent them more than once. */
+  /** Tasks with more entries than expected, where that is legitimate: at-least-once, or sent more than once. */
   readonly twice: number
   readonly differences: Difference[]
 }
 
-/** What the table says of a slot's ids, in the order in which they were sent. */
+/** A slot's ids, in the order in which they were sent. */
 interface Ids {
   there: number
-  /** Missing before all that are there, and behind one that is. */
+  /** Missing: those sent before the first id that is there, and those sent after it. */
   readonly before: string[]
   readonly behind: string[]
   readonly twice: string[]
-  /** Only the list has them, or only the outbox. */
+  /** Only in the list, and only in the outbox. */
   readonly onlyListed: string[]
   readonly notListed: string[]
 }
 
-/** @param listedSlot the number of the slot that is compared with the list, -1 for none */
+/** @param listedSlot the index of the slot that is compared with the list, -1 for none */
 export function idsBySlot(ids: IdTable, slots: number, listedSlot: number): Ids[] {
   const first = new Array<number>(slots).fill(Number.POSITIVE_INFINITY)
   for (const { group, order, found, expected } of ids.all())
     if (found > 0 && expected > 0) first[group] = Math.min(first[group] ?? 0, order)
-  const of = first.map(() => ({ there: 0, before: [], behind: [], twice: [], onlyListed: [], notListed: [] }) as Bins)
+  const bins = first.map(() => ({ there: 0, before: [], behind: [], twice: [], onlyListed: [], notListed: [] }) as Bins)
   for (const { id, group, order, expected, found, listed, dead } of ids.all()) {
-    const own = of[group]
+    const own = bins[group]
     if (!own) continue
-    const noted = { id, order }
+    const ordered = { id, order }
     if (expected > 0 && found > 0) own.there++
-    if (expected > 0 && found === 0) (order < (first[group] ?? 0) ? own.before : own.behind).push(noted)
-    if (expected > 0 && found > expected) own.twice.push(noted)
-    if (listed && expected === 0 && !dead && found === 0) own.onlyListed.push(noted)
-    if (group === listedSlot && !listed && (expected > 0 || dead)) own.notListed.push(noted)
+    if (expected > 0 && found === 0) (order < (first[group] ?? 0) ? own.before : own.behind).push(ordered)
+    if (expected > 0 && found > expected) own.twice.push(ordered)
+    if (listed && expected === 0 && !dead && found === 0) own.onlyListed.push(ordered)
+    if (group === listedSlot && !listed && (expected > 0 || dead)) own.notListed.push(ordered)
   }
-  const sorted = (noted: Noted[]): string[] => noted.sort((a, b) => a.order - b.order).map(({ id }) => id)
-  return of.map(({ there, before, behind, twice, onlyListed, notListed }) => ({
+  const sorted = (unsorted: OrderedId[]): string[] => unsorted.sort((a, b) => a.order - b.order).map(({ id }) => id)
+  return bins.map(({ there, before, behind, twice, onlyListed, notListed }) => ({
     there,
     before: sorted(before),
     behind: sorted(behind),
@@ -73,29 +74,29 @@ export function idsBySlot(ids: IdTable, slots: number, listedSlot: number): Ids[
   }))
 }
 
-interface Noted {
+interface OrderedId {
   readonly id: string
   readonly order: number
 }
 
-type Bins = { there: number } & Record<Exclude<keyof Ids, 'there'>, Noted[]>
+type Bins = { there: number } & Record<Exclude<keyof Ids, 'there'>, OrderedId[]>
 
 export interface Judged {
   readonly own: OwnSlot
   readonly found: Found
   readonly ids: Ids
   readonly sink: SinkAsked
-  /** Whether a receipt in the sink says that the slot is served, in whatever number of shards. */
+  /** Whether a receipt in the sink says that the slot is served, with any number of shards. */
   readonly isServed: boolean
   /** Whether another owm is at work on the outbox. */
   readonly isHeld: boolean
   /** Whether the slot was compared with the source's list. */
   readonly isListed: boolean
-  /** Its ids, where they must be those of a slot that another outbox has served. */
+  /** The list's ids, if a slot that another outbox served must have just these. */
   readonly list?: readonly string[] | undefined
-  /** Whether the sink holds nothing at all. */
+  /** Whether the sink is empty. */
   readonly isEmpty: boolean
-  /** Runs that began before this time (milliseconds since 1970) aren't delivered again by `owm flush`. */
+  /** `owm flush` redelivers only runs that began at this time (milliseconds since 1970) or later. */
   readonly flushedSince: number
 }
 
@@ -104,30 +105,18 @@ export function judge(judged: Judged): Verified {
   const { slot, shard, delivered, dead, discarded } = own
   const isOfDiscarded = judged.isListed && areDiscarded(judged)
   const tasks = tasksOf(own, found, ids)
-  const base = {
-    slot,
-    shard: shard || null,
-    delivered: Math.max(0, delivered - own.lost),
-    there: tasks.there,
-    trimmed: 0,
-    taken: 0,
-    dead,
-    discarded,
-    others: 0,
-    outside: 0,
-    twice: 0,
-    differences: [],
-  }
+  const counted = { ...blank(slot, shard || null, Math.max(0, delivered - own.lost)), there: tasks.there }
+  const base = { ...counted, dead, discarded }
   if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
   const others = own.state === 'elsewhere' ? elsewhereDifferences(judged) : []
   if (others.length > 0) return { ...base, state: 'different', differences: others }
   if (own.state !== 'whole') return { ...base, state: own.state }
   const isPromised = sink.guarantee === 'exactly-once' && !own.mayBeTwice
-  const lacking = tasks.missing > 0 || own.lost > 0 ? [missing(judged, tasks)] : []
+  const absent = tasks.missing > 0 || own.lost > 0 ? [missing(judged, tasks)] : []
   const differences = [
-    // What brings the tasks brings the receipt.
-    ...receiptDifferences(judged).map((one) => ({ ...one, todo: lacking[0]?.todo ?? one.todo })),
-    ...lacking,
+    // The command that delivers missing tasks also rewrites the receipt.
+    ...receiptDifferences(judged).map((one) => ({ ...one, todo: absent[0]?.todo ?? one.todo })),
+    ...absent,
     ...(isPromised && ids.twice.length > 0 ? [twice(ids.twice)] : []),
     ...(judged.isListed ? listDifferences(judged, isOfDiscarded ? { ...ids, onlyListed: [] } : ids) : []),
   ]
@@ -143,6 +132,21 @@ export function judge(judged: Judged): Verified {
     twice: isPromised ? 0 : ids.twice.length,
   }
 }
+
+const blank = (slot: string, shard: string | null, delivered: number): Omit<Verified, 'state'> => ({
+  slot,
+  shard,
+  delivered,
+  there: 0,
+  trimmed: 0,
+  taken: 0,
+  dead: 0,
+  discarded: 0,
+  others: 0,
+  outside: 0,
+  twice: 0,
+  differences: [],
+})
 
 function waiting(base: Omit<Verified, 'state'>): Verified {
   const what = 'the slot is not whole in the sink, and no owm is at work'
@@ -160,7 +164,7 @@ interface Tasks {
   readonly isProven: boolean
 }
 
-/** Whether what only the list has are tasks that were discarded and are no longer kept: all ids have the slot's sum. */
+/** Whether the ids that only the list has are of discarded tasks, no longer kept: all ids add up to the slot's sum. */
 function areDiscarded({ own, found, ids }: Judged): boolean {
   if (own.discarded === 0 || ids.onlyListed.length === 0 || !hasRange(found)) return false
   const sum = new IdSum()
@@ -168,7 +172,7 @@ function areDiscarded({ own, found, ids }: Judged): boolean {
   return sum.toString() === own.receipt?.taskIdSum
 }
 
-/** What of a slot is there; where readers take what they have done, what is missing was taken. */
+/** What the sink has of a slot. If readers remove what they have processed, missing tasks count as taken. */
 function tasksOf(own: OwnSlot, found: Found, ids: Ids): Tasks {
   const counted = countedIn(own, found, ids)
   const { missing, isProven } = counted
@@ -176,24 +180,24 @@ function tasksOf(own: OwnSlot, found: Found, ids: Ids): Tasks {
   return { ...counted, missing: 0, missingIds: [], taken: missing, isProven: isProven && missing === 0 }
 }
 
-/** Of a slot that the history still has as a whole, id by id; else by number and sum. */
+/** Id by id if the history still has the whole slot; otherwise by count and sum. */
 function countedIn(own: OwnSlot, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
   const owed = Math.max(0, own.delivered - own.kept)
-  // What was trimmed was sent first. Where nothing is left of the slot, it's its end that tells.
+  // Trimming removes the oldest entries first. If none of the slot's is left, its last entry must be trimmed, too.
   const isExcused = ids.there > 0 ? found.isTrimmed : found.isGone
   const missingIds = isExcused ? ids.behind : [...ids.before, ...ids.behind]
   const known = { trimmed: isExcused ? ids.before.length : 0, missing: missingIds.length, missingIds }
   if (owed === 0) return { ...known, there: ids.there, others: found.unknown, isProven: true }
   const there = ids.there + Math.min(owed, found.unknown)
   const others = Math.max(0, found.unknown - owed)
-  const lacking = Math.max(0, owed - found.unknown)
-  if (found.isTrimmed) return { ...known, there, others, trimmed: known.trimmed + lacking, isProven: found.isGone }
+  const short = Math.max(0, owed - found.unknown)
+  if (found.isTrimmed) return { ...known, there, others, trimmed: known.trimmed + short, isProven: found.isGone }
   if (!hasRange(found)) return { ...known, there, others: 0, isProven: false }
   const sum = new IdSum()
   sum.add(own.knownSum.toString())
   sum.add(found.unknownSum.toString())
   const isProven = others === 0 && sum.toString() === own.receipt?.taskIdSum
-  return { ...known, there, others, missing: known.missing + lacking, isProven }
+  return { ...known, there, others, missing: known.missing + short, isProven }
 }
 
 const compared = ['read', 'rejected', 'duplicates', 'delivered', 'taskIdSum'] as const
@@ -210,12 +214,12 @@ function receiptDifferences({ own, found, sink }: Judged): Difference[] {
       'the sink has no receipt of the slot: it may have lost more than that, unless the pipeline had another name then'
     return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
   }
-  const gone = (of: Receipt): number => of.dead + of.discarded
+  const undelivered = ({ dead, discarded }: Receipt): number => dead + discarded
   const values = compared
     .filter((name) => receipt[name] !== expected[name])
     .map((name) => valuesOf(name, expected, receipt))
-  if (gone(receipt) !== gone(expected))
-    values.push(`dead and discarded: ${gone(expected)} in the outbox, ${gone(receipt)} in the receipt`)
+  if (undelivered(receipt) !== undelivered(expected))
+    values.push(`dead and discarded: ${undelivered(expected)} in the outbox, ${undelivered(receipt)} in the receipt`)
   if (values.length === 0) return []
   return [{ kind: 'receipt', count: values.length, what: `the receipt differs: ${values.join('; ')}`, ids: [], todo }]
 }
@@ -226,8 +230,8 @@ const valuesOf = (name: (typeof compared)[number], outbox: Receipt, receipt: Rec
     : `${name}: ${outbox[name]} in the outbox, ${receipt[name]} in the receipt`
 
 /**
- * A sink that knows how far it got and has lost that, too, has lost all; the next delivery notices it by itself. One
- * that is empty and still knows it may have been emptied by its readers: that is for an operator to say.
+ * A sink that keeps receipts and is empty of them, too, has lost everything, which the next delivery notices. An empty
+ * sink that still has the receipt may have been emptied by its readers: the operator has to decide.
  */
 function missing(judged: Judged, { missing: count, missingIds }: Tasks): Difference {
   const { own, found, sink, isEmpty, flushedSince } = judged
@@ -268,7 +272,7 @@ function listDifferences({ own, found, sink }: Judged, { onlyListed, notListed }
   return [more, fewer].filter(({ count }) => count > 0)
 }
 
-/** Why the sink may not have what only the list has, where the history no longer tells. */
+/** Why the sink may lack what only the list has, if the history no longer says. */
 function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Found): string {
   const may = compact(
     isTrimmed && 'have been trimmed',
@@ -279,27 +283,15 @@ function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Foun
 }
 
 /**
- * A slot that the outbox has no run of.
- * @param own the shard that is verified, as `0/3`
+ * A slot without a run in the outbox.
+ * @param own the shard that is verified, such as `0/3`
  */
 export function notThere(slot: string, receipts: readonly Receipt[], { served, begun }: InSink, own: string): Verified {
   const delivered = sumOf(receipts, (receipt) => receipt.delivered)
-  const base = {
-    slot,
-    shard: null,
-    delivered,
-    there: 0,
-    trimmed: 0,
-    taken: 0,
-    dead: 0,
-    discarded: 0,
-    others: 0,
-    outside: 0,
-    twice: 0,
-  }
-  if (served.length > 0) return { ...base, state: 'elsewhere', differences: [] }
+  const base = blank(slot, null, delivered)
+  if (served.length > 0) return { ...base, state: 'elsewhere' }
   const [other] = begun
-  if (other) return lacking({ ...base, state: 'different', differences: [] }, other)
+  if (other) return lacking({ ...base, state: 'different' }, other)
   const isBegun = receipts.length > 0
   const what = isBegun
     ? `the sink has other shards of the slot, and lacks shard ${own}`
@@ -308,7 +300,7 @@ export function notThere(slot: string, receipts: readonly Receipt[], { served, b
   return { ...base, state: 'different', differences: [{ kind: 'no run', count: 0, what, ids: [], todo }] }
 }
 
-/** A slot of another number of shards than the outbox serves now: nobody comes for what it lacks. */
+/** A slot with another shard count than the outbox serves now: no start will deliver what it lacks. */
 export function lacking(verified: Verified, { slot, shards, missing }: Begun): Verified {
   const which = missing.map((shard) => `${shard}/${shards}`)
   const what = `the slot was begun in ${shards} shards, and the sink lacks shard ${which.join(', ')}`

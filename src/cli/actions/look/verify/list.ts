@@ -3,7 +3,7 @@ import type { RunRow } from '../../../../outbox/outbox.js'
 import type { Windows } from '../../../../outbox/runs/windows.js'
 import type { SourceDeps } from '../../../../pipeline/parts.js'
 
-/** Reads the source, once. Locations that aren't due, can't be tasks, or have the id of one before, have none. */
+/** Reads the source once. Locations that aren't due, can't be tasks or are duplicates have no id. */
 export async function listedIds(
   source: SourceDeps,
   run: RunRow,

@@ -5,22 +5,30 @@ import { table, terminalWidth, wrapped } from '../../../table.js'
 import { entriesOf, placeOfSink } from '../sink.js'
 import type { Difference } from './difference.js'
 import type { Verified } from './judge.js'
-import { wordsOfTimes } from './times.js'
+import { timesInWords } from './times.js'
 import type { VerifyResult } from './verify.js'
 
-/** @param isOnce whether the sink promises that it takes each task once */
+/** @param isOnce whether the sink's guarantee is exactly-once */
 export async function verdictsInWords(result: VerifyResult, limit: number, isOnce: boolean): Promise<string[]> {
   const { outbox, sink, slots, source, standIn } = result
   const width = terminalWidth()
   if (slots.length === 0)
     return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
-  // What differs stands on top.
+  // Differences first.
   const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
-  const isAny = shown.some(({ discarded }) => discarded > 0)
+  const hasDiscarded = shown.some(({ discarded }) => discarded > 0)
   const rows = shown.map(({ state, delivered, there, trimmed, dead, discarded, ...one }) =>
-    compact(nameOf(one), state, count(delivered), count(there), count(trimmed), count(dead), isAny && count(discarded)),
+    compact(
+      nameOf(one),
+      state,
+      count(delivered),
+      count(there),
+      count(trimmed),
+      count(dead),
+      hasDiscarded && count(discarded),
+    ),
   )
-  const head = compact('SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD', isAny && 'DISCARDED')
+  const head = compact('SLOT', 'STATE', 'DELIVERED', 'THERE', 'TRIMMED', 'DEAD', hasDiscarded && 'DISCARDED')
   return compact(
     ...wrapped(`outbox ${outbox}, sink ${placeOfSink(sink)} with ${entriesOf(sink.entries)}`, width),
     ...(standIn ? wrapped(`${standIn.slot} has no run of its own: that of ${standIn.by} stands in for it`, width) : []),
@@ -30,17 +38,19 @@ export async function verdictsInWords(result: VerifyResult, limit: number, isOnc
     slots.length > limit && `and ${plural(slots.length - limit, 'slot')} more: --limit shows them`,
     ...shown.flatMap((one) => notesOf(one, isOnce, width)),
     ...shown.flatMap(({ differences, ...of }) =>
-      differences.flatMap((one, index) => wordsOf(nameOf(of), one, differences[index + 1]?.todo, limit, width)),
+      differences.flatMap((one, index) =>
+        differenceInWords(nameOf(of), one, differences[index + 1]?.todo, limit, width),
+      ),
     ),
     '',
-    ...wrapped(totalOf(result), width),
+    ...wrapped(totalInWords(result), width),
   )
 }
 
-const totalOf = ({ slots, different, withoutRun }: VerifyResult): string =>
+const totalInWords = ({ slots, different, withoutRun }: VerifyResult): string =>
   [
     `${plural(slots.length, 'slot')} compared, ${different === 0 ? 'none differs' : `${count(different)} different`}`,
-    ...(withoutRun ? wordsOfTimes(withoutRun) : []),
+    ...(withoutRun ? timesInWords(withoutRun) : []),
   ].join('; ')
 
 const nameOf = ({ slot, shard }: Pick<Verified, 'slot' | 'shard'>): string =>
@@ -48,7 +58,7 @@ const nameOf = ({ slot, shard }: Pick<Verified, 'slot' | 'shard'>): string =>
 
 export const isDifferent = ({ state }: Verified): boolean => state === 'different'
 
-/** What is no difference, and yet good to know. */
+/** What isn't a difference, but worth knowing. */
 function notesOf(
   { state, trimmed, taken, others, outside, twice, ...one }: Verified,
   isOnce: boolean,
@@ -68,8 +78,8 @@ function notesOf(
   return notes.length > 0 ? wrapped(`${nameOf(one)}: ${notes.join('; ')}`, width) : []
 }
 
-/** @param next what there is to do about the difference behind this one: said once where it is the same */
-function wordsOf(
+/** @param next the next difference's `todo`: if it is the same, only that one prints it */
+function differenceInWords(
   slot: string,
   { kind, count: number, what, ids, todo }: Difference,
   next: string | undefined,

@@ -1,4 +1,4 @@
-/** One walk through all that the sink holds, the oldest first: which tasks are there, and what else. */
+/** Walks through everything in the sink once, the oldest first: which tasks are there, and what else. */
 import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
@@ -6,21 +6,23 @@ import { reachesBackTo, removersOf } from '../sink.js'
 
 /** What the sink has of a slot. */
 export interface Found {
-  /** The receipt of the slot and its shard; undefined where there is none. */
+  /** The receipt of the slot and shard; undefined if there is none. */
   readonly receipt: Receipt | undefined
-  /** Whether the sink, which is full, no longer reaches back to the slot's first entry, or to its last one. */
+  /** Whether the sink is full and no longer reaches back to the slot's first entry. */
   readonly isTrimmed: boolean
+  /** The same of its last entry. */
   readonly isGone: boolean
-  /** Whether readers take away what they have done: what is missing may be that. */
+  /** Whether readers remove what they have processed, which missing tasks may be. */
   readonly isTakenFrom: boolean
-  /** Tasks of the slot that stand before its first or behind its last entry. */
+  /** Tasks of the slot before its first entry or after its last one. */
   outside: number
-  /** Between the two: tasks that the outbox no longer knows, or that are somebody else's; and the sum of their ids. */
+  /** Tasks between the two that the outbox no longer knows, or that another outbox delivered. */
   unknown: number
+  /** The sum of their ids. */
   readonly unknownSum: IdSum
 }
 
-/** Notes in `ids` what is found. */
+/** Also marks in `ids` what it finds. */
 export async function scan(
   sink: Sink,
   { slots, ids }: Pick<OwnSlots, 'slots' | 'ids'>,
@@ -36,9 +38,9 @@ export async function scan(
     ranges.enter(id)
     const known = taskId === '' ? undefined : ids.find(taskId)
     const own = known && found[known.group]
-    // One that is there twice is told of by itself.
+    // Duplicates are reported separately.
     if (own && known.found <= known.expected && hasRange(own) && !ranges.open.has(own)) own.outside++
-    // A task that only the list has told of may be one of those that the outbox no longer keeps.
+    // A task known only from the list may be one that the outbox no longer keeps.
     const isUnknown = !known || (known.expected === 0 && !known.dead)
     if (isUnknown && taskId !== '')
       for (const slot of ranges.open) {
@@ -68,16 +70,16 @@ async function beginning(
   }
 }
 
-/** Whether the sink says where the slot begins and ends. */
+/** Whether the receipt says where the slot begins and ends. */
 export const hasRange = ({ receipt }: Found): boolean => Boolean(receipt?.firstEntry && receipt.lastEntry)
 
 /**
- * The slots between the first and the last entry of which the walk is. Those two may be gone: where entries are named
- * by numbers, as in `1732000000000-0` and `line 17`, a range begins and ends where they would stand.
+ * The slots whose range (first to last entry) the walk is in. Both entries may be gone: if entry names are numbered,
+ * such as `1732000000000-0` and `line 17`, a range begins and ends where they would be.
  */
 class Ranges {
   readonly open = new Set<Found>()
-  /** Those that begin later, the next one last. */
+  /** Those still to begin, the next one last. */
   readonly #later: Range[] = []
   readonly #ends = new Map<Found, string>()
   readonly #begin = new Map<string, Found[]>()
@@ -98,13 +100,13 @@ class Ranges {
   }
 
   enter(id: string): void {
-    const at = orderOf(id)
-    for (let next = this.#later.at(-1); next && next.from <= at; next = this.#later.at(-1)) {
+    const order = orderOf(id)
+    for (let next = this.#later.at(-1); next && next.from <= order; next = this.#later.at(-1)) {
       this.open.add(next.slot)
       this.#later.pop()
     }
     for (const slot of this.#begin.get(id) ?? []) this.open.add(slot)
-    for (const slot of this.open) if ((this.#ends.get(slot) ?? at) < at) this.open.delete(slot)
+    for (const slot of this.open) if ((this.#ends.get(slot) ?? order) < order) this.open.delete(slot)
   }
 
   leave(id: string): void {
@@ -117,9 +119,9 @@ interface Range {
   readonly from: string
 }
 
-/** Whether two names of entries differ in their numbers only. */
+/** Whether two entry names differ only in their numbers. */
 const isNumbered = (first: string, last: string): boolean =>
   /\d/.test(first) && first.replace(/\d+/g, '0') === last.replace(/\d+/g, '0')
 
-/** An entry's name, so that texts compare as its numbers do. */
+/** An entry's name, padded so that it sorts by its numbers. */
 const orderOf = (id: string): string => id.replace(/\d+/g, (digits) => digits.padStart(20, '0'))

@@ -1,4 +1,4 @@
-/** Scheduled times that have no run of their own, and which of them nobody serves. */
+/** Scheduled times without a run of their own, and which of them no start will serve. */
 import type { Loaded } from '../../../../config/load.js'
 import { compact } from '../../../../lists.js'
 import { slotOf } from '../../../../tasks/slot.js'
@@ -6,26 +6,25 @@ import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { plural } from '../../../format.js'
 import { ledgerOf } from '../stand-in.js'
 
-/** Some scheduled times; null where there is none. */
+/** Some scheduled times; null if there are none. */
 interface Times {
   count: number
   oldest: string | null
   newest: string | null
 }
 
-/** Those since the first slot that is compared, as `owm verify --json` prints them. */
+/** Those since the first compared slot, as `owm verify --json` prints them. */
 export interface TimesWithoutRun {
   /** A later run stands in for them. */
   covered: Times
-  /** The next start serves them; `late` of them should have been by now, which is a difference. */
+  /** The next start serves them; `late` of them are overdue, which is a difference. */
   due: Times & { late: number }
-  /** No start serves them any more: they were told when they were missed, and are no difference. */
+  /** No start will serve them: they were reported when they were missed, and are no difference. */
   missed: Times
 }
 
 /**
- * @param compared slots that are compared, the newest first; those that the sink has receipts of; whether an owm is at
- * work
+ * @param compared the compared slots, the newest first; those that the sink has receipts of; whether an owm is running
  */
 export async function timesWithoutRun(
   { slots, elsewhere, isHeld }: { slots: readonly string[]; elsewhere: readonly string[]; isHeld: boolean },
@@ -37,29 +36,28 @@ export async function timesWithoutRun(
   if (!schedule || first === undefined) return undefined
   const { seen, covers } = await ledgerOf(loaded)
   const found = covers.withoutRun(seen, schedule.timetable, Date.parse(first), around.now())
-  const isElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
-  const left = (times: readonly number[]): number[] => times.filter((time) => !isElsewhere.has(time))
-  const of = (times: readonly number[]): Times => {
+  const servedElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
+  const left = (times: readonly number[]): number[] => times.filter((time) => !servedElsewhere.has(time))
+  const timesIn = (times: readonly number[]): Times => {
     const slots = left(times).map(slotOf)
     return { count: slots.length, oldest: slots[0] ?? null, newest: slots.at(-1) ?? null }
   }
   return {
-    covered: of(found.covered),
-    // A start that waits for the outbox serves them.
-    due: { ...of(found.due), late: isHeld ? 0 : left(found.late).length },
-    missed: of(found.missed),
+    covered: timesIn(found.covered),
+    // While the outbox is held, the running owm or a waiting start will serve them.
+    due: { ...timesIn(found.due), late: isHeld ? 0 : left(found.late).length },
+    missed: timesIn(found.missed),
   }
 }
 
-/** What serves them. */
+/** The commands that serve them. */
 export const remedyOf = ({ due, missed }: TimesWithoutRun): string =>
   compact(
     due.count > 0 && '`owm produce` serves what is due',
     missed.count > 0 && `\`owm backfill --from ${missed.oldest} --to ${missed.newest}\` serves what was missed`,
   ).join('; ')
 
-/** Each kind that there is, in words. */
-export function wordsOfTimes(times: TimesWithoutRun): string[] {
+export function timesInWords(times: TimesWithoutRun): string[] {
   const { covered, due, missed } = times
   const named = ({ count, newest }: Times): string => (count === 1 ? `${newest}` : `the newest ${newest}`)
   const parts = compact(

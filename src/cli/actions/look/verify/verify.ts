@@ -1,4 +1,4 @@
-/** `owm verify`: whether outbox, receipts and sink say the same of each slot. */
+/** `owm verify`: whether outbox, receipts and sink agree about each slot. */
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
@@ -22,11 +22,11 @@ export interface VerifyResult {
   sink: { name: string | null; address: string | null; entries: number }
   /** With --source: which slot was compared with the list, and how many tasks the list has for it. */
   source?: { slot: string; tasks: number }
-  /** The newest first, each shard by itself. */
+  /** The newest first, one per shard. */
   slots: Verified[]
-  /** How many of them differ. */
+  /** How many differ. */
   different: number
-  /** With --slot: the slot that was named, and the one that is compared since its run stands in for it. */
+  /** With --slot: the slot that was named, and the one compared instead, whose run stands in for it. */
   standIn?: { slot: string; by: string }
   /** With a schedule, and without --slot. */
   withoutRun?: TimesWithoutRun
@@ -45,17 +45,17 @@ export const nothingVerified = (): VerifyResult => ({
   different: 0,
 })
 
-/** What the slot that is compared with the source has by its list. */
+/** The slot that is compared with the source, and the task ids of the list. */
 interface Listed {
   readonly slot: string
   /** As in OwnSlot. */
   readonly shard: string
   readonly ids: readonly string[]
-  /** Whether they are the ids that the slot had where the list is the same; else its windows aren't known. */
+  /** Whether an unchanged list has just these ids. If not, the windows of the slot's run aren't known. */
   readonly isSure: boolean
 }
 
-/** Fills `result` while it works. */
+/** Fills `result` as it goes. */
 export async function verify(
   result: VerifyResult,
   flags: VerifyFlags,
@@ -85,12 +85,12 @@ export async function verify(
     const shard = await shardOfOutbox(path, loaded, around.env)
     const isLatest = loaded.settings.schedule?.catchUp === 'latest'
     const address = addressNoted(sink, name)
-    const look = () => compare(sink, { path, slot, pipeline, address, flushedSince, shard, isLatest }, listed)
-    let seen = await look()
-    // A run beside it may have added, and the bound trimmed, while this looked: what differs is looked at again.
+    const attempt = () => compare(sink, { path, slot, pipeline, address, flushedSince, shard, isLatest }, listed)
+    let seen = await attempt()
+    // A concurrent run may have added tasks, and the bound trimmed some, meanwhile: compare again if slots differ.
     for (let again = 0; again < 2 && seen.slots.some(isDifferent); again++) {
       const before = JSON.stringify(seen.slots.map(({ differences }) => differences))
-      seen = await look()
+      seen = await attempt()
       if (JSON.stringify(seen.slots.map(({ differences }) => differences)) === before) break
     }
     result.sink.entries = seen.entries
@@ -109,13 +109,13 @@ interface Compared {
   pipeline: string
   address: string
   flushedSince: number
-  /** What the outbox serves now. */
+  /** The shard that the outbox serves now. */
   shard: Shard
-  /** Whether a run stands in for the times before it, as with `catchUp: latest`. */
+  /** Whether a run stands in for earlier times (`catchUp: latest`). */
   isLatest: boolean
 }
 
-/** One look at all three, each slot by itself. */
+/** Compares all three once, slot by slot. */
 async function compare(
   sink: Sink,
   { path, slot, pipeline, address, flushedSince, shard, isLatest }: Compared,
@@ -130,15 +130,21 @@ async function compare(
   const room = listed?.ids.length ?? 0
   const ours = await ownSlotsIn(path, { slot, pipeline, address, room })
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
-  const there = inSink(receipts.all, shard)
-  const more = { elsewhere: there.served.map((receipt) => receipt.slot), isHeld: ours?.isHeld === true }
+  const sinkSlots = inSink(receipts.all, shard)
+  const more = { elsewhere: sinkSlots.served.map((receipt) => receipt.slot), isHeld: ours?.isHeld === true }
   if (!ours || ours.slots.length === 0) {
     let entries = 0
     for await (const _ of sink.entries?.() ?? []) entries++
-    return { slots: slot === undefined ? [] : [notThere(slot, receipts.all, there, shard.join('/'))], entries, ...more }
+    return {
+      slots: slot === undefined ? [] : [notThere(slot, receipts.all, sinkSlots, shard.join('/'))],
+      entries,
+      ...more,
+    }
   }
-  const of = listed ? ours.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard) : -1
-  for (const id of of < 0 ? [] : (listed?.ids ?? [])) ours.ids.list(id, of)
+  const listedIndex = listed
+    ? ours.slots.findIndex((one) => one.slot === listed.slot && one.shard === listed.shard)
+    : -1
+  for (const id of listedIndex < 0 ? [] : (listed?.ids ?? [])) ours.ids.list(id, listedIndex)
   const isStoodInFor = (time: string, [index, count]: Shard): boolean =>
     receipts.all.some(
       ({ shard: its, shards, interval }) =>
@@ -149,11 +155,11 @@ async function compare(
         byTime(time, interval.to) < 0,
     )
   const scanned = await scan(sink, ours, receipts.own)
-  const ids = idsBySlot(ours.ids, ours.slots.length, of)
+  const ids = idsBySlot(ours.ids, ours.slots.length, listedIndex)
   const slots = ours.slots.flatMap((one, number) => {
     const [found, own, isServed] = [scanned.found[number], ids[number], receipts.isServed[number] === true]
     if (!found || !own) return []
-    const isListed = number === of
+    const isListed = number === listedIndex
     const isEmpty = scanned.entries === 0
     const list = isListed && listed?.isSure ? listed.ids : undefined
     const judged = judge({
@@ -168,7 +174,7 @@ async function compare(
       isEmpty,
       flushedSince,
     })
-    const begun = there.begun.find((other) => other.slot === one.slot && other.shards === shardNamed(one.shard)[1])
+    const begun = sinkSlots.begun.find((other) => other.slot === one.slot && other.shards === shardNamed(one.shard)[1])
     const missing = begun?.missing.filter((index) => !isLatest || !isStoodInFor(one.slot, [index, begun.shards]))
     const isOver = judged.state === 'same' || judged.state === 'unproven'
     return [begun && missing?.length && isOver ? lacking(judged, { ...begun, missing }) : judged]
@@ -176,7 +182,7 @@ async function compare(
   return { slots, entries: scanned.entries, ...more }
 }
 
-/** The shard that is configured, or else the one that the outbox has served last. */
+/** The configured shard, or else the one that the outbox served last. */
 async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundings['env']): Promise<Shard> {
   const [{ chosenShard }, { lastRunIn }] = await Promise.all([
     import('../../../../config/filters.js'),
@@ -187,7 +193,7 @@ async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundin
   return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
 }
 
-/** The receipts of the outbox's slots, each of its own shard, and which slots are served by any. */
+/** The receipts of the outbox's slots, each for its own shard, and which slots any receipts say are served. */
 async function receiptsOf(
   sink: Sink,
   pipeline: string,
@@ -201,7 +207,7 @@ async function receiptsOf(
   for (const one of ours?.slots ?? []) {
     const isOwn = (receipt: Receipt): boolean =>
       receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
-    // Where no slot is named, those of the newest ones are given.
+    // Without a slot, the sink gives only the receipts of the newest slots.
     const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, one.slot)) ?? []) : []
     const ofSlot = [...all, ...older].filter((receipt) => receipt.slot === one.slot)
     own.push(ofSlot.find(isOwn))
@@ -210,7 +216,7 @@ async function receiptsOf(
   return { own, isServed, all }
 }
 
-/** What the list has for the slot, or for the newest one. Throws UsageError where the outbox has another shard. */
+/** The list's task ids for the slot, or for the newest one. Throws UsageError if the outbox has another shard. */
 async function listedIn(
   path: string,
   slot: string | undefined,
@@ -244,7 +250,7 @@ function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
   const message = different === 1 ? '1 slot differs: see above.' : `${count(different)} slots differ: see above.`
   return [
     ...(different > 0 ? [new DifferentError(message, { hint })] : []),
-    // What was missed was told when it was, and `owm backfill` is a choice.
+    // Missed times were reported when they were missed, and `owm backfill` is optional.
     ...(withoutRun && withoutRun.due.late > 0 ? [late(withoutRun)] : []),
   ]
 }
