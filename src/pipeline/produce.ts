@@ -31,7 +31,7 @@ import { Rejects } from './input/rejects.js'
 import { asOwmError, type Delivered, nothingDelivered, type ProduceDeps, type Progress } from './parts.js'
 import { type ReaderOptions, readRun } from './reader.js'
 import { relay } from './relay.js'
-import type { Agenda, Begun } from './slots/agenda.js'
+import type { Agenda, RunSettings } from './slots/agenda.js'
 import { startAfterReceipts } from './slots/behind-receipts.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
@@ -197,8 +197,8 @@ async function enterSlots(
 }
 
 /** Creates the rows of what is due by now, and appends them to `due`; false if nothing is. */
-async function enterDue(begun: Begun, agenda: Agenda, deps: ProduceDeps, due: Planned[]): Promise<boolean> {
-  const entered = await agenda.enter?.(deps, begun)
+async function enterDue(settings: RunSettings, agenda: Agenda, deps: ProduceDeps, due: Planned[]): Promise<boolean> {
+  const entered = await agenda.enter?.(deps, settings)
   if (entered) due.push(entered)
   return entered !== undefined && entered.runs.length > 0
 }

@@ -3,8 +3,8 @@ import type { Planned } from '../../outbox/runs/intervals.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 
-/** What each new run begins with. */
-export type Begun = Pick<NewRun, 'namespace' | 'cadence'>
+/** Settings that a new run stores, and keeps. */
+export type RunSettings = Pick<NewRun, 'namespace' | 'cadence'>
 
 export interface Agenda {
   /** False if its slot is the time of the start, and wasn't named. */
@@ -18,7 +18,7 @@ export interface Agenda {
   /** The slots of this start; the last one names it. Throws ConfigurationError. */
   slots(deps: Pick<Deps, 'outbox' | 'log'>): Promise<readonly string[]>
   /** Creates a row for each run that is due, and for what is missed; returns them. */
-  enter?(deps: ProduceDeps, begun: Begun): Promise<Planned>
+  enter?(deps: ProduceDeps, settings: RunSettings): Promise<Planned>
 }
 
 /** A start for one slot, which creates a row for that one only. */

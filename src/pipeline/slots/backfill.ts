@@ -32,7 +32,7 @@ export interface Unserved {
   readonly served: readonly ServedBefore[]
   /** Slots that an operator gave up or the sink lost: `produce --slot TIME --again` serves such a slot. */
   readonly givenUp: readonly string[]
-  /** Slots that are partly there, in another number of shards: no start of this number can serve them. */
+  /** Slots partly served in another number of shards: no start with this number can serve the rest. */
   readonly divided: readonly Begun[]
 }
 
@@ -81,7 +81,7 @@ export async function unserved(
       })
     else slots.push(slot)
   }
-  served.sort((one, other) => byTime(one.slot, other.slot))
+  served.sort((a, b) => byTime(a.slot, b.slot))
   return { slots, served, givenUp, divided }
 }
 
@@ -108,12 +108,12 @@ function slotsIn(receipts: readonly Receipt[], own: Shard) {
   const { served, begun } = inSink(receipts, own)
   const counts = served.map(({ slot, shard, shards }): [string, Counts] => {
     // With another number of shards, all of its parts count.
-    const isPart = (one: Receipt): boolean => one.shards === shards && (shards !== own[1] || one.shard === shard)
-    const parts = standing(receipts).filter((one) => one.slot === slot && isPart(one))
+    const isPart = (part: Receipt): boolean => part.shards === shards && (shards !== own[1] || part.shard === shard)
+    const parts = standing(receipts).filter((receipt) => receipt.slot === slot && isPart(receipt))
     const sum = (of: keyof Counts): number => sumOf(parts, (part) => part[of])
     return [slot, { dead: sum('dead'), rejected: sum('rejected') }]
   })
-  return { served: new Map(counts), begun: new Map(begun.map((one) => [one.slot, one])) }
+  return { served: new Map(counts), begun: new Map(begun.map((partial) => [partial.slot, partial])) }
 }
 
 /** If this outbox stored nothing of the slot, the dead letters in its receipt are those of another outbox. */
@@ -142,9 +142,9 @@ export async function stillUnserved(
 
 /** Why slots that were served before aren't in the sink as a whole. */
 export function refusedIn(served: readonly ServedBefore[], sink: string): OwmError[] {
-  const of = (count: 'dead' | 'deadElsewhere'): Map<string, number> =>
-    new Map(served.filter((one) => one[count] > 0).map((one) => [one.slot, one[count]]))
-  return [...refusedBefore(of('dead'), sink), ...refusedElsewhere(of('deadElsewhere'))]
+  const bySlot = (count: 'dead' | 'deadElsewhere'): Map<string, number> =>
+    new Map(served.filter((before) => before[count] > 0).map((before) => [before.slot, before[count]]))
+  return [...refusedBefore(bySlot('dead'), sink), ...refusedElsewhere(bySlot('deadElsewhere'))]
 }
 
 /** The most scheduled times of one backfill: a typo in a year mustn't start a day's work. */
@@ -179,11 +179,11 @@ export function backfill(slots: readonly string[], newestFirst: boolean, schedul
     newestFirst,
     upTo: Math.max(...slots.map((slot) => Date.parse(slot))),
     slots: async () => slots,
-    enter: async ({ outbox, source, log }, begun) => {
+    enter: async ({ outbox, source, log }, settings) => {
       const nothing = { runs: [], covers: false, gaps: [] }
       if (isEntered) return nothing
       isEntered = true
-      const given = { source: source.name, sourceDigest: source.digest, ...begun }
+      const newRun = { source: source.name, sourceDigest: source.digest, ...settings }
       const rows = (await Promise.all(slots.map((slot) => outbox.ledger.ofSlot(slot)))).flat()
       // Another process may have begun or served some meanwhile.
       const known = new Set(rows.filter(({ state }) => state !== 'missed').map(({ slot }) => slot))
@@ -191,11 +191,11 @@ export function backfill(slots: readonly string[], newestFirst: boolean, schedul
       const coveredTo = await outbox.ledger.coveredTo()
       const ahead = coveredTo === null ? undefined : fresh.find((slot) => Date.parse(slot) > coveredTo)
       // The interval of the first one must not cover what is due before it.
-      if (ahead !== undefined) await enterDueTimes(schedule, given, { outbox, log }, Date.parse(ahead))
+      if (ahead !== undefined) await enterDueTimes(schedule, newRun, { outbox, log }, Date.parse(ahead))
       const runs = fresh
         .filter((slot) => slot !== ahead)
         .map((slot) => ({ slot, from: timetable.at(Date.parse(slot) - 1) ?? Date.parse(slot) }))
-      return outbox.ledger.startDue(given, () => ({ ...nothing, runs }))
+      return outbox.ledger.startDue(newRun, () => ({ ...nothing, runs }))
     },
   }
 }

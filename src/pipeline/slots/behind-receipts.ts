@@ -1,4 +1,4 @@
-/** Outboxes that don't know all that was served for them continue after what the sink has receipts of. */
+/** Lets an outbox that doesn't know of all served slots continue after those that the sink has receipts of. */
 import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { NewRun } from '../../outbox/runs/ledger.js'
@@ -7,7 +7,7 @@ import { newest } from '../../schedule/due.js'
 import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
-import type { Begun } from './agenda.js'
+import type { RunSettings } from './agenda.js'
 import { type InSink, inSink } from './in-sink.js'
 import { enterDueTimes, type OnTime } from './on-time.js'
 
@@ -15,23 +15,23 @@ import { enterDueTimes, type OnTime } from './on-time.js'
 const longestWaitMs = 10_000
 
 /**
- * With a schedule, an outbox goes on behind what the sink has (in-sink.ts) and it knows nothing of: one that has served
- * nothing (a new shard, a pod without a volume, a machine whose /tmp was emptied), one that served another number of
- * shards, and one that is to catch up, since others may have served in another number meanwhile.
+ * With a schedule, an outbox continues after the slots that only the sink knows to be served (in-sink.ts): an outbox
+ * that has served nothing (a new shard, a pod without a volume, a machine whose /tmp was emptied), one that served
+ * another number of shards, and one that has to catch up, since others may meanwhile have served another number.
  *
  *     the outbox has served               and the sink
  *     nothing, or another number          must answer: without its receipts the slots would come twice
- *     this number, and is to catch up     must answer, too; but for a pipeline in one piece, which goes on by itself
+ *     this number, and has to catch up    must answer, too; a pipeline without shards goes on even without an answer
  *     this number, up to now              isn't asked
  *
- * @param upTo a named slot, in milliseconds since 1970: only what lies before it is due
- * @throws TransientError if the sink doesn't answer, or has a part of a slot that is due, in another number of shards;
+ * @param upTo a named slot, in milliseconds since 1970: only earlier times are due
+ * @throws TransientError if the sink doesn't answer, or has part of a due slot in another number of shards;
  *   ConfigurationError if the outbox is another shard's
  */
 export async function startAfterReceipts(
   deps: ProduceDeps & { schedule: OnTime },
   contact: Contact,
-  begun: Begun,
+  settings: RunSettings,
   upTo: number | undefined,
 ): Promise<void> {
   const { outbox, source, schedule } = deps
@@ -47,36 +47,36 @@ export async function startAfterReceipts(
   const receipts =
     isKnown && own[1] === 1
       ? await receiptsIfAny(coveredTo, deps, contact)
-      : await receiptsBehind(coveredTo, schedule, contact, longestWaitMs)
+      : await receiptsSince(coveredTo, schedule, contact, longestWaitMs)
   if (!receipts) return
   const there = inSink(receipts, own)
-  // What a clock that was ahead served must not cover the times until then.
+  // A slot served while a clock was ahead must not cover the times until then.
   const served = isKnown ? there.served.filter(({ slot }) => Date.parse(slot) <= until) : there.served
   const since = Math.max(schedule.now() - schedule.maxAgeMs, (isKnown && coveredTo) || 0)
   mustNotBeBegun(there.begun, served, { since, upTo, isWaiting: outbox.pending > 0 })
-  await startAfter(served, { source: source.name, sourceDigest: source.digest, ...begun }, deps)
+  await startAfter(served, { source: source.name, sourceDigest: source.digest, ...settings }, deps)
 }
 
 /**
- * The newest receipts, and those of the scheduled times before them up to the end of what the outbox knows. Undefined
- * where the sink keeps none. Throws TransientError where it doesn't answer.
+ * The newest receipts, and those of the scheduled times before them back to `coveredTo`. Undefined if the sink keeps
+ * none. Throws TransientError if it doesn't answer.
  */
-async function receiptsBehind(
+async function receiptsSince(
   coveredTo: number | null,
   { timetable, now, maxAgeMs }: OnTime,
   contact: Contact,
   waitMs?: number,
 ): Promise<readonly Receipt[] | undefined> {
   if (!(await contact.sink()).receipts) return undefined
-  const given = (await contact.newestReceipts(waitMs)) ?? isSilent()
-  const first = Math.min(...given.map(({ slot }) => Date.parse(slot)))
+  const receipts = (await contact.newestReceipts(waitMs)) ?? isSilent()
+  const first = Math.min(...receipts.map(({ slot }) => Date.parse(slot)))
   const since = Math.max(now() - maxAgeMs, coveredTo ?? Number.NEGATIVE_INFINITY)
-  if (given.length === 0 || first <= since) return given
-  // Of the first one there may be more.
+  if (receipts.length === 0 || first <= since) return receipts
+  // The first slot may have more receipts.
   const times = coveredTo === null ? [first] : [...timetable.between(since, first - 1), first]
   const before: Receipt[] = []
   for (const time of times) before.push(...((await contact.receiptsOf(slotOf(time))) ?? isSilent()))
-  return [...before, ...given.filter(({ slot }) => Date.parse(slot) !== first)]
+  return [...before, ...receipts.filter(({ slot }) => Date.parse(slot) !== first)]
 }
 
 /** A pipeline without shards stores what is due even if the sink doesn't answer: the relay reports why. */
@@ -87,7 +87,7 @@ async function receiptsIfAny(
 ): Promise<readonly Receipt[] | undefined> {
   try {
     resilience.admit()
-    return await receiptsBehind(coveredTo, schedule, contact)
+    return await receiptsSince(coveredTo, schedule, contact)
   } catch {
     return undefined
   }
@@ -102,7 +102,7 @@ function isSilent(): never {
 /**
  * Throws TransientError if a due slot was begun in another number of shards and no served slot covers it: it can't be
  * served in this number.
- * @param since milliseconds since 1970: what is older isn't due, whole or not
+ * @param since milliseconds since 1970: older slots aren't due, whole or not
  * @param isWaiting whether the outbox has undelivered tasks
  */
 function mustNotBeBegun(
@@ -115,7 +115,7 @@ function mustNotBeBegun(
   }: { since: number; upTo: number | undefined; isWaiting: boolean },
 ): void {
   const isPassed = (time: number): boolean =>
-    served.some((one) => time <= Date.parse(one.slot) && (!one.interval || Date.parse(one.interval.from) < time))
+    served.some(({ slot, interval }) => time <= Date.parse(slot) && (!interval || Date.parse(interval.from) < time))
   const isDue = (time: number): boolean => time > since && time < upTo && !isPassed(time)
   const last = begun.findLast(({ slot }) => isDue(Date.parse(slot)))
   if (!last) return
@@ -129,9 +129,9 @@ function mustNotBeBegun(
 }
 
 /**
- * With a schedule, a copy of an outbox, such as a restored backup, continues after what the original delivered since:
- * open runs are closed if the sink has the receipt of their slot. Without a schedule a slot may be read again, and what
- * the list has by then is delivered.
+ * With a schedule, a copy of an outbox, such as a restored backup, continues after what the original has delivered
+ * since: open runs are closed if the sink has the receipt of their slot. Without a schedule, a slot may be read again
+ * and delivered as the list is by then.
  */
 export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<void> {
   const { ledger } = deps.outbox
@@ -144,35 +144,35 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
 }
 
 /**
- * Enters served slots up to the newest. Earlier ones may be missing: the newest is read first, and a failed run comes
- * after the next one. What lies between their intervals, and isn't too old, is due.
+ * Enters served slots up to the newest. Earlier ones may be missing, since the newest is read first, and a failed run
+ * only after the next one. Times between the intervals that aren't too old are due.
  */
 async function startAfter(
   served: readonly Receipt[],
-  given: Omit<NewRun, 'slot'>,
+  newRun: Omit<NewRun, 'slot'>,
   { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
 ): Promise<void> {
   const { ledger } = outbox
   const since = schedule ? schedule.now() - schedule.maxAgeMs : Number.POSITIVE_INFINITY
   const hole = firstHole(served, await ledger.coveredTo(), since)
   const before = served[hole - 1]
-  if (before) await ledger.goOnBehind(servedRow(given, before))
+  if (before) await ledger.goOnBehind(servedRow(newRun, before))
   for (const receipt of served.slice(hole)) {
     // guard: holes-are-due
     if (schedule && receipt.interval)
-      await enterDueTimes(schedule, given, { outbox, log }, Date.parse(receipt.interval.from))
-    await ledger.goOnBehind(servedRow(given, receipt))
+      await enterDueTimes(schedule, newRun, { outbox, log }, Date.parse(receipt.interval.from))
+    await ledger.goOnBehind(servedRow(newRun, receipt))
   }
 }
 
-/** With another number of shards it was another part of the list: then lists of this source aren't compared with it. */
-function servedRow(given: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 'slot'> & Receipt {
-  const isSame = shardOf(given.sourceDigest)[1] === receipt.shards
-  const sourceDigest = isSame ? given.sourceDigest : given.sourceDigest.replace(/^\S+/, '')
-  return { ...given, ...receipt, sourceDigest }
+/** With another number of shards it was another part of the list: without a digest, no list is compared with it. */
+function servedRow(newRun: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 'slot'> & Receipt {
+  const isSame = shardOf(newRun.sourceDigest)[1] === receipt.shards
+  const sourceDigest = isSame ? newRun.sourceDigest : newRun.sourceDigest.replace(/^\S+/, '')
+  return { ...newRun, ...receipt, sourceDigest }
 }
 
-/** The index of the first receipt after a hole (time later than `since` that none covers), or the length. */
+/** The index of the first receipt after a hole (a time later than `since` that none covers), or the length. */
 function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: number): number {
   let end = coveredTo
   for (const [index, { slot, interval }] of sorted.entries()) {

@@ -20,7 +20,7 @@ export interface EnterOptions {
   slot: string
   /** Whether the slot was named (the default); false if it is the time of the start. */
   slotGiven?: boolean
-  /** What the task ids of a new slot are made with: see tasks/id. Default: ''. */
+  /** The namespace of a new slot's task ids: see tasks/id. Default: ''. */
   namespace?: string
   /** JSON: which locations are due in a new run (input/cadence). Default: all. */
   cadence?: string | null
@@ -102,8 +102,8 @@ const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'do
 
 /** Whether a run may have read some of what this source reads: not if it is another shard of the same number. */
 function isOfShard(run: RunRow, digest: string): boolean {
-  const [[index, count], [of, shards]] = [shardOf(digest), shardOf(run.sourceDigest)]
-  return index === of || count !== shards
+  const [[own, ofOwn], [other, ofOther]] = [shardOf(digest), shardOf(run.sourceDigest)]
+  return own === other || ofOwn !== ofOther
 }
 
 /** Whether it has read the slot again and waits for the sink: another start adds only what is new in the list. */

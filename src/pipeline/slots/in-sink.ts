@@ -28,7 +28,7 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
   const served: Receipt[] = []
   const begun: Begun[] = []
   const bySlot = [...groupedBy(standing(receipts), ({ slot }) => slot)]
-  for (const [slot, ofSlot] of bySlot.sort(([one], [other]) => byTime(one, other))) {
+  for (const [slot, ofSlot] of bySlot.sort(([a], [b]) => byTime(a, b))) {
     const own = ownReceipt(ofSlot, [shard, shards])
     const others = [...new Set(ofSlot.map((receipt) => receipt.shards))].filter((count) => count !== shards)
     const parts = others.map((count) => partsOf(ofSlot, count))
@@ -43,7 +43,7 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
 export const ownReceipt = (ofSlot: readonly Receipt[], [shard, shards]: Shard): Receipt | undefined =>
   ofSlot.find((receipt) => receipt.shard === shard && receipt.shards === shards)
 
-/** Without those whose tasks were lost with what held them: a lost slot isn't served. */
+/** Without receipts whose tasks were lost together with what held them: a lost slot isn't served. */
 export function standing(receipts: readonly Receipt[]): readonly Receipt[] {
   // guard: receipts-stand
   return receipts.filter(({ isGone = false }) => !isGone)
@@ -53,5 +53,5 @@ function partsOf(ofSlot: readonly Receipt[], shards: number) {
   const there = ofSlot.filter((receipt) => receipt.shards === shards)
   const missing = missingOf(shards, (shard) => there.some((receipt) => receipt.shard === shard))
   const fromOf = ({ slot, interval }: Receipt): number => Date.parse(interval?.from ?? slot)
-  return { shards, missing, longest: there.toSorted((one, other) => fromOf(one) - fromOf(other))[0] }
+  return { shards, missing, longest: there.toSorted((a, b) => fromOf(a) - fromOf(b))[0] }
 }

@@ -26,7 +26,7 @@ export function onTime(schedule: OnTime): Agenda {
 }
 
 /** A start for a named slot. What is due before it has its own runs with `catchUp: all`; else this slot covers it. */
-export function named(slot: string, schedule: OnTime): Agenda {
+export function namedSlot(slot: string, schedule: OnTime): Agenda {
   return {
     ...oneSlot(slot, true),
     newestFirst: true,
@@ -38,22 +38,22 @@ export function named(slot: string, schedule: OnTime): Agenda {
 /** @param named see `enterDueTimes` */
 const entering =
   (schedule: OnTime, named?: number): NonNullable<Agenda['enter']> =>
-  async (deps, begun) => {
+  async (deps, settings) => {
     const { name: source, digest: sourceDigest } = deps.source
-    return enterDueTimes(schedule, { source, sourceDigest, ...begun }, deps, named)
+    return enterDueTimes(schedule, { source, sourceDigest, ...settings }, deps, named)
   }
 
 /**
  * Creates a row for each run that is due, and for what is missed, and warns of the latter.
- * @param named a slot, in milliseconds since 1970, that has a run of its own: only what lies before it is due
+ * @param named a slot, in milliseconds since 1970, that has a run of its own: only earlier times are due
  */
 export async function enterDueTimes(
   schedule: OnTime,
-  given: Omit<NewRun, 'slot'>,
+  newRun: Omit<NewRun, 'slot'>,
   { outbox, log }: Pick<Deps, 'outbox' | 'log'>,
   named?: number,
 ): Promise<Planned> {
-  const planned = await outbox.ledger.startDue(given, (coveredTo) => {
+  const planned = await outbox.ledger.startDue(newRun, (coveredTo) => {
     const { runs, gaps } = planOf(schedule, coveredTo, named)
     return {
       runs: runs.map(({ slot, from }) => ({ slot: slotOf(slot), from })),
@@ -68,8 +68,8 @@ export async function enterDueTimes(
 /**
  * What a start would do now, without doing it.
  * @param named see `enterDueTimes`
- * @returns also the slots that would have a run; the slots that the first run takes over, as theirs stored nothing; and
- *   how many other times that one covers
+ * @returns also the slots that would have a run; the slots whose runs stored nothing and that the first run takes over;
+ *   and how many other times that one covers
  */
 export function wouldServe(
   policy: OnTime,
@@ -92,7 +92,7 @@ export function wouldServe(
   return { ...rest, runs: [{ ...first, from: Date.parse(from) }, ...others], served, takenOver: taken, covered }
 }
 
-/** A gap with its slots as they are written. */
+/** A gap with its slots as texts. */
 export const asWritten = <G extends { from: number; to: number }>(gap: G): Omit<G, 'from' | 'to'> & Written => ({
   ...gap,
   from: slotOf(gap.from),

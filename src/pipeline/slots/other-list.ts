@@ -15,6 +15,7 @@ import { checkedIn, textJudgeIn } from '../input/judge.js'
 import { pagesOf } from '../input/pages.js'
 import type { ProduceDeps, SourceDeps } from '../parts.js'
 import { refusedElsewhere } from '../undelivered.js'
+import type { RunSettings } from './agenda.js'
 import { ownReceipt } from './in-sink.js'
 
 /** How the list of a slot differs from the one that it was served with. */
@@ -67,13 +68,13 @@ function idSumOf(runs: readonly RunRow[]): string | undefined {
 /**
  * The error of a slot that the sink has a receipt of, but of another list; undefined for other slots. (Another project
  * may have a pipeline of the same name or path.) Reads the list. Throws errors of the source.
- * @param run as it was noted from the receipts
+ * @param run as noted from the receipts
  */
 export async function servedOtherwise(
   run: RunRow,
   receipts: readonly Receipt[],
   { outbox, pipeline, source, signal }: ProduceDeps,
-  begun: Pick<RunRow, 'namespace' | 'cadence'>,
+  settings: RunSettings,
 ): Promise<OwmError | undefined> {
   const receipt = ownReceipt(receipts, shardOf(source.digest))
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
@@ -82,8 +83,8 @@ export async function servedOtherwise(
   if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]))[0]
   // With a cadence, the interval decides which windows it had.
   const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
-  if (begun.cadence !== null && !isSame) return undefined
-  const list = await sumOfList(source, { ...run, ...begun }, await outbox.ledger.windowsOf(run), signal)
+  if (settings.cadence !== null && !isSame) return undefined
+  const list = await sumOfList(source, { ...run, ...settings }, await outbox.ledger.windowsOf(run), signal)
   // guard: list-of-receipt
   if (signal.aborted || list.sum === receipt.taskIdSum) return undefined
   const had = receipt.delivered + receipt.dead + receipt.discarded

@@ -1,4 +1,4 @@
-/** Reads a source once, and counts its locations by how often they are due. */
+/** Reads a source once and counts its locations by how often they are due. */
 import { isMalformed, type Location, type Logger, type Malformed } from '../../plugin.js'
 import { Rhythms } from '../../schedule/plan.js'
 import type { Rhythm } from '../../schedule/windows.js'
@@ -24,7 +24,7 @@ interface RhythmsFound extends Omit<DryRun, 'preview' | 'notDue'> {
  * A place that occurs twice counts once, with its first rhythm. No task is encoded: a million locations take a second.
  *
  * @param cadence as a run stores it; null if every location is due in every run
- * @param around signal: ends it early, with what was read until then; onPlace: called once for each place; last: see
+ * @param around signal: ends it early, with what was read so far; onPlace: called once for each place; last: see
  *   `LastList`
  */
 export async function rhythmsIn(
@@ -33,22 +33,22 @@ export async function rhythmsIn(
   around: { signal: AbortSignal; log: Logger; onPlace?: ((place: Place) => void) | undefined; last: LastList },
 ): Promise<RhythmsFound> {
   const { signal, log, onPlace, last } = around
-  const given = cadenceOf({ cadence })
-  const judge = rhythmJudge(given, onPlace)
-  const found = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
+  const configured = cadenceOf({ cadence })
+  const judge = rhythmJudge(configured, onPlace)
+  const totals = { read: 0, rejected: 0, duplicates: 0, rhythms: new Rhythms() }
   const rejects = new Rejects()
-  for await (const page of pagesOf(source, { signal, check: cadenceCheck(given, log) }))
+  for await (const page of pagesOf(source, { signal, check: cadenceCheck(configured, log) }))
     for (const [index, location] of page.locations.entries()) {
-      found.read++
+      totals.read++
       const rhythm = judge(location, checkedIn(page, index))
-      if (rhythm === 'seen before') found.duplicates++
-      else if (rhythm === undefined || 'every' in rhythm) found.rhythms.add(rhythm)
+      if (rhythm === 'seen before') totals.duplicates++
+      else if (rhythm === undefined || 'every' in rhythm) totals.rhythms.add(rhythm)
       else {
-        found.rejected++
+        totals.rejected++
         rejects.add(rejectionOf(page, index, rhythm))
       }
     }
-  return { ...found, rejects, ...enough(source, found, { rejects, last }) }
+  return { ...totals, rejects, ...enough(source, totals, { rejects, last }) }
 }
 
 type RhythmJudge = (location: Location | Malformed, place: Checked) => Rhythm | undefined | Why | 'seen before'

@@ -15,7 +15,7 @@ export interface Where {
   readonly isServed: boolean
   /** Whether another sink has it. */
   readonly isElsewhere: boolean
-  /** The outbox knows by a receipt alone that it was served, and the sink no longer has that. */
+  /** Whether the outbox knows only from a receipt that it was served, and the sink no longer has that. */
   readonly isReceiptGone: boolean
 }
 
@@ -33,14 +33,14 @@ export async function whereIs(
   contact: Contact,
 ): Promise<Where> {
   let isServed = false
-  const told = flush && !again ? await receiptsOf(slot, deps, contact) : undefined
-  const receipts = told ?? []
+  const answer = flush && !again ? await receiptsOf(slot, deps, contact) : undefined
+  const receipts = answer ?? []
   // guard: served-before-noted
   if (deps.schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
   const elsewhere = await servedElsewhere(slot, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere
-  const isReceiptGone = told !== undefined && (await hasLostReceipt(slot, told, deps, contact))
+  const isReceiptGone = answer !== undefined && (await hasLostReceipt(slot, answer, deps, contact))
   if (isReceiptGone)
     deps.log.warn(
       { event: 'sink-lost-tasks', slot },
@@ -60,7 +60,7 @@ async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Pr
   const [, shards] = shardOf(source.digest)
   const rows = await outbox.ledger.ofSlot(slot)
   const own = rows.map((run) => shardOf(run.sourceDigest))
-  // A run that is done and has stored nothing proves nothing: the sink may have tasks of the slot, or none.
+  // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
   if (rows.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
   const isOwn = (receipt: Receipt): boolean =>
@@ -95,8 +95,8 @@ async function standingReceipts(
 }
 
 /**
- * Whether this outbox took a slot for served by a receipt that isn't there any more: the sink has lost that, and the
- * tasks with it. An outbox that has met several sinks doesn't know whose receipt it was.
+ * Whether this outbox counts a slot as served only by a receipt that the sink has lost since, and the tasks with it. An
+ * outbox that has met several sinks doesn't know whose receipt it was.
  */
 async function hasLostReceipt(
   slot: string,
@@ -111,8 +111,8 @@ async function hasLostReceipt(
 }
 
 /**
- * Whether another outbox has served a slot that this one's runs cover without a task, by the sink's receipt. Then the
- * ledger has a row of it.
+ * Whether, by the sink's receipt, another outbox has served a slot that this one's runs only cover. If so, the ledger
+ * gets a row for it.
  */
 async function noteServedBefore(
   slot: string,
@@ -143,14 +143,14 @@ async function servedElsewhere(
   // It may be the same sink at another address: then it has the receipt.
   const receipts = here ? [] : await contact.receiptsOf(slot)
   if (receipts && receipts.length > 0) return undefined
-  const there = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
-  const where = there.length > 0 ? `was delivered to ${there.join(' and to ')}` : 'is divided between sinks'
+  const addresses = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
+  const where = addresses.length > 0 ? `was delivered to ${addresses.join(' and to ')}` : 'is divided between sinks'
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
   // This sink may have a part of a divided slot: a replay omits that.
   const [command, what] =
-    there.length > 0
+    addresses.length > 0
       ? [`owm produce --slot ${slot} --again`, 'the slot to this sink']
       : [`owm outbox replay --slot ${slot}`, 'the slot to this sink, but for what that says it holds,']
   return new ConfigurationError(

@@ -6,7 +6,7 @@ import type { Receipt } from '../../plugin.js'
 import { byTime, missingOf, shardNamed } from '../../tasks/slot.js'
 import { otherShard } from '../input/filters/filters.js'
 
-/** What the receipts say of a slot that is divided. */
+/** What the receipts say of a slot in one number of shards. */
 export interface ShardsOfSlot {
   slot: string
   /** The number of shards of the whole slot. */
@@ -46,8 +46,8 @@ export function shardsOf(
   const all = [...slots.values()]
   const whole = new Set(all.filter(({ missing }) => missing.length === 0).map(({ slot }) => slot))
   // A run refused because the sink has the whole slot in another number of shards: nothing is missing.
-  const found = all.filter(({ slot, there }) => there.length > 0 || !whole.has(slot))
-  return found.sort((a, b) => byTime(b.slot, a.slot))
+  const relevant = all.filter(({ slot, there }) => there.length > 0 || !whole.has(slot))
+  return relevant.sort((a, b) => byTime(b.slot, a.slot))
 }
 
 const hint = 'Give each shard an outbox of its own: --outbox.'
@@ -58,7 +58,7 @@ const hint = 'Give each shard an outbox of its own: --outbox.'
  */
 export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: string }, slot: string): Promise<void> {
   for (const run of await outbox.ledger.open()) {
-    const isClosed = run.slotGiven === 0 && run.read === 0 // as soon as this start has a run of its own
+    const isClosed = run.slotGiven === 0 && run.read === 0 // once this start has a run of its own
     const shard = run.state === 'reading' && !isClosed ? otherShard(run.sourceDigest, digest) : undefined
     if (shard === undefined) continue
     const [whose, flag] =

@@ -170,8 +170,8 @@ export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'T
 /** What a start serves: the named slot, what is due by the schedule, or else the time of the start. */
 export async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
   if (schedule) {
-    const { named: oneNamed, onTime } = await import('../../../pipeline/slots/on-time.js')
-    return named === undefined ? onTime(schedule) : oneNamed(named, schedule)
+    const { namedSlot, onTime } = await import('../../../pipeline/slots/on-time.js')
+    return named === undefined ? onTime(schedule) : namedSlot(named, schedule)
   }
   return (await import('../../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
 }
