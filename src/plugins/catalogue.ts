@@ -1,20 +1,21 @@
-/** The plugins that there are: built in, installed beside the configuration, or named by a path in it. */
+/** The plugins that a configuration may use: built in, installed beside it, or named by a path in it. */
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { toError } from '../errors/index.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
+import { isObject } from '../tasks/json/tree.js'
 import { exampleOf, type OptionRow, optionRows } from './describe.js'
 import { isPath, loadPlugin, packageFile } from './load.js'
 
-/** Missing: a package that is named and isn't there. */
+/** `missing`: a package that the configuration names, but that isn't installed. */
 type Origin = 'built in' | 'installed' | 'local' | 'missing'
 
 export interface PluginReport {
   /** What stands after `use:`. */
   use: string
-  /** What the plugin calls itself; null where it doesn't load. */
+  /** What the plugin calls itself; null if it can't be loaded. */
   name: string | null
   kind: 'source' | 'sink' | null
   origin: Origin
@@ -24,14 +25,14 @@ export interface PluginReport {
   options: OptionRow[]
   /** YAML for a configuration. */
   example: string
-  /** Why it can't be used, where it can't. */
+  /** Why it can't be used; null if it can. */
   error: string | null
 }
 
 /**
  * All plugins that a configuration may use.
  * @param baseDir the folder of the configuration
- * @param used what it names after `use:`
+ * @param used what the configuration names after `use:`
  */
 export async function pluginsAt(baseDir: string, used: readonly string[]): Promise<PluginReport[]> {
   const installed = await packagesAt(baseDir)
@@ -52,7 +53,7 @@ async function originOf(use: string, baseDir: string): Promise<Origin> {
   )
 }
 
-/** What may stand after `use:`, without loading a plugin. `plugin`: packages whose names don't say what they are. */
+/** What may stand after `use:`, without loading a plugin. `plugin`: packages whose names don't tell their kind. */
 export async function namesAt(baseDir: string): Promise<Record<'source' | 'sink' | 'plugin', string[]>> {
   const installed = [...(await packagesAt(baseDir)).keys()].sort()
   const kindOf = (name: string): string => /^(?:@[^/]+\/)?owm-(source|sink)-/.exec(name)?.[1] ?? 'plugin'
@@ -97,9 +98,9 @@ export async function pluginReport(
   }
 }
 
-/** Packages that are plugins by name or keyword, in all folders where Node would look: name -> version. */
+/** Packages that are plugins by name or keyword, in all folders that Node searches: name -> version. */
 async function packagesAt(baseDir: string): Promise<Map<string, string | null>> {
-  const found = new Map<string, string | null>()
+  const versions = new Map<string, string | null>()
   for (const folder of createRequire(join(baseDir, 'owm.js')).resolve.paths('owm') ?? []) {
     const names = (await entriesOf(folder)).filter((name) => !name.startsWith('.'))
     const scoped = await Promise.all(
@@ -109,18 +110,18 @@ async function packagesAt(baseDir: string): Promise<Map<string, string | null>> 
     )
     await Promise.all(
       [...names.filter((name) => !name.startsWith('@')), ...scoped.flat()].map(async (name) => {
-        const about = await manifestOf(resolve(folder, name))
+        const manifest = await manifestOf(resolve(folder, name))
         // The nearest one wins, as it does for Node.
         if (
-          about &&
-          !found.has(name) &&
-          (/^(@[^/]+\/)?owm-(source|sink)-/.test(name) || about.keywords.includes('owm-plugin'))
+          manifest &&
+          !versions.has(name) &&
+          (/^(@[^/]+\/)?owm-(source|sink)-/.test(name) || manifest.keywords.includes('owm-plugin'))
         )
-          found.set(name, about.version)
+          versions.set(name, manifest.version)
       }),
     )
   }
-  return found
+  return versions
 }
 
 const entriesOf = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])
@@ -128,10 +129,10 @@ const entriesOf = (folder: string): Promise<string[]> => readdir(folder).catch((
 async function manifestOf(folder: string): Promise<{ version: string | null; keywords: unknown[] } | undefined> {
   try {
     const manifest: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
-    if (typeof manifest !== 'object' || manifest === null) return undefined
+    if (!isObject(manifest)) return undefined
     const version = 'version' in manifest && typeof manifest.version === 'string' ? manifest.version : null
     return { version, keywords: 'keywords' in manifest && Array.isArray(manifest.keywords) ? manifest.keywords : [] }
   } catch {
-    return undefined // no package, or none that npm could read
+    return undefined // no package, or one whose manifest can't be read
   }
 }

@@ -1,9 +1,10 @@
-/** From a plugin's schema to its options in words: for `owm plugins` and for the generated docs. */
+/** Describes the options in a plugin's schema: for `owm plugins` and the generated docs. */
 import { stringify } from 'yaml'
 import type * as z from 'zod'
+import { compact } from '../lists.js'
 import { discriminator, isNode, listed, type Node, SchemaPlace } from './schema.js'
 
-/** One option; options inside of options have dotted names, `pagination.limit`. */
+/** One option; nested options have dotted names: `pagination.limit`. */
 export interface OptionRow {
   name: string
   /** In words: `integer, 1 to 500`, `trim or hold`, `list of objects`. */
@@ -11,19 +12,19 @@ export interface OptionRow {
   /** `ms`, `degrees`: from `.meta({unit})`, or from a name that ends in Ms. */
   unit: string | null
   required: boolean
-  /** Left out where there is none. */
+  /** Left out if there is none. */
   default?: unknown
   /** From `.meta({secret: true})`: what is set here is never shown. */
   secret: boolean
   description: string
 }
 
-/** All options of a schema, in its order, each followed by those inside of it. */
+/** All options of a schema, in its order, each followed by those inside it. */
 export function optionRows(schema: z.ZodType): OptionRow[] {
   return rowsIn(SchemaPlace.of(schema), '', 0)
 }
 
-/** A section of a configuration that uses the plugin: what must be set, and as comments what may be. */
+/** A section of a configuration that uses the plugin: what must be set, and defaults as comments. */
 export function exampleOf(kind: 'source' | 'sink', use: string, schema: z.ZodType): string {
   const root = SchemaPlace.of(schema)
   const chosen = exampleObject(root)
@@ -39,7 +40,7 @@ export function exampleOf(kind: 'source' | 'sink', use: string, schema: z.ZodTyp
   return [`${kind}:`, ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
-/** The options of the example: the schema's own (`.meta({examples: [{…}]})`), or whatever is required. */
+/** The options of the example: the schema's own (`.meta({examples: [{…}]})`), or those that are required. */
 export const exampleOptions = (schema: z.ZodType): Record<string, unknown> => exampleObject(SchemaPlace.of(schema))
 
 const yaml = (name: string, value: unknown): string[] =>
@@ -49,7 +50,7 @@ const yaml = (name: string, value: unknown): string[] =>
 
 // --- rows ---
 
-/** A schema that contains itself would give rows without end. */
+/** A recursive schema would have endless rows. */
 const maxDepth = 3
 
 function rowsIn(place: SchemaPlace, prefix: string, depth: number): OptionRow[] {
@@ -59,10 +60,10 @@ function rowsIn(place: SchemaPlace, prefix: string, depth: number): OptionRow[] 
     const row: OptionRow = {
       name: `${prefix}${name}`,
       type: typeOf(place),
-      unit: textOf(node['unit']) ?? (name.endsWith('Ms') ? 'ms' : null),
+      unit: textOrNone(node['unit']) ?? (name.endsWith('Ms') ? 'ms' : null),
       required: required && only === undefined && node.default === undefined,
       secret: node['secret'] === true,
-      description: descriptionOf(textOf(node.description) ?? '', required, only),
+      description: descriptionOf(textOrNone(node.description) ?? '', required, only),
     }
     if (node.default !== undefined && !isEmptyObject(node.default)) row.default = node.default
     const inner = [place, ...place.alternatives].flatMap(({ items, others }) => [
@@ -79,7 +80,7 @@ function descriptionOf(own: string, required: boolean, only: string | undefined)
 }
 
 const isEmptyObject = (value: unknown): boolean => isNode(value) && Object.keys(value).length === 0
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+const textOrNone = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 // --- types in words ---
 
@@ -114,17 +115,16 @@ const plural = (type: string): string =>
   type.replace(/^(integer|number|object|boolean|list)\b/, '$1s').replace('text', 'texts')
 
 function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Node): string {
-  // zod's own bounds of an integer.
+  // zod's own bounds for an integer say nothing.
   const least = minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum
   const most = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum
   if (least !== undefined && most !== undefined) return `, ${least} to ${most}`
-  const parts = [
-    least === undefined ? '' : `, ${least} or more`,
-    exclusiveMinimum === undefined ? '' : `, above ${exclusiveMinimum}`,
-    most === undefined ? '' : `, at most ${most}`,
-    exclusiveMaximum === undefined ? '' : `, below ${exclusiveMaximum}`,
-  ]
-  return parts.join('')
+  return compact(
+    least !== undefined && `, ${least} or more`,
+    exclusiveMinimum !== undefined && `, above ${exclusiveMinimum}`,
+    most !== undefined && `, at most ${most}`,
+    exclusiveMaximum !== undefined && `, below ${exclusiveMaximum}`,
+  ).join('')
 }
 
 // --- examples ---

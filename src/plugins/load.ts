@@ -1,4 +1,4 @@
-/** From the name after `use:` to a plugin: a built-in, a package or a path. */
+/** Loads the plugin that `use:` names: a built-in, a package or a path. */
 import { createRequire } from 'node:module'
 import { extname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -7,6 +7,7 @@ import { nearest } from '../errors/suggest.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { sinks } from '../sinks/index.js'
 import { sources } from '../sources/index.js'
+import { isObject } from '../tasks/json/tree.js'
 import { mustBeTrusted } from '../trust.js'
 import { within } from '../within.js'
 import { builtFile, ownModules } from './installation.js'
@@ -36,22 +37,21 @@ export async function builtIns(kind: Plugin['kind']): Promise<Plugin[]> {
   return Promise.all(names.map((name) => loadPlugin(name, '.')))
 }
 
-/** What was asked for, in an error's words. */
-type Asked = Plugin['kind'] | 'plugin'
+/** What to load, as errors call it. */
+type Wanted = Plugin['kind'] | 'plugin'
 
 async function load(
-  kind: Asked,
+  kind: Wanted,
   use: string,
   baseDir: string,
   builtIns: Readonly<Record<string, () => Promise<unknown>>>,
 ): Promise<Plugin> {
-  const module = await find(kind, use, baseDir, builtIns)
+  const module = await findModule(kind, use, baseDir, builtIns)
   let missing: string | undefined
   try {
-    const exported = defaultOf(module)
-    // What TypeScript makes of a default export in CommonJS.
-    const plugin =
-      typeof exported === 'object' && exported !== null && '__esModule' in exported ? defaultOf(exported) : exported
+    const exported = defaultExport(module)
+    // TypeScript's output in CommonJS wraps the default export.
+    const plugin = isObject(exported) && '__esModule' in exported ? defaultExport(exported) : exported
     if (isPlugin(plugin)) return plugin
     missing = missingOf(plugin)
   } catch (error) {
@@ -60,17 +60,18 @@ async function load(
   throw wrongShape(kind, use, `its default export has no ${missing}`)
 }
 
-const defaultOf = (module: unknown): unknown =>
-  typeof module === 'object' && module !== null && 'default' in module ? module.default : module
+/** The module itself if it has no default export. */
+export const defaultExport = (module: unknown): unknown =>
+  isObject(module) && 'default' in module ? module.default : module
 
-/** Whether `use:` names a file and not a package or a built-in. */
+/** Whether `use:` names a file rather than a package or a built-in. */
 export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
 
 /** Milliseconds that a module may take to load: far more than a large package on a slow network disk needs. */
 const loadMs = 30_000
 
-async function find(
-  kind: Asked,
+async function findModule(
+  kind: Wanted,
   use: string,
   baseDir: string,
   builtIns: Readonly<Record<string, () => Promise<unknown>>>,
@@ -97,7 +98,7 @@ async function find(
   await mustBeTrusted(file, `The ${kind} ${use}`)
   const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
   try {
-    // Where nothing else will come, cli/main says so at once.
+    // Without `ref`: if nothing else is pending, the process ends at once, and cli/main says why.
     return await within({ ms: loadMs, late, ref: false }, importModule(file))
   } catch (thrown) {
     const error = toError(thrown)
@@ -113,20 +114,20 @@ async function find(
   }
 }
 
-/** The module of a package. Throws what Node throws where there is none. */
+/** The path of a package's module. Throws Node's error if there is none. */
 export async function packageFile(name: string, baseDir: string): Promise<string> {
   const from = join(baseDir, 'owm.js')
   try {
     return createRequire(from).resolve(name)
   } catch (error) {
     if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error
-    // Its `exports` may be for `import` alone, which Node resolves only from the importing module itself.
+    // Its `exports` may be for `import` alone, which Node resolves only for the importing module.
     const { createJiti } = await import('jiti')
     return fileURLToPath(createJiti(from).esmResolve(name))
   }
 }
 
-/** Imports a module by its path; TypeScript through jiti where this Node can't import it. */
+/** Imports a module by its path; TypeScript through jiti if this Node can't import it. */
 export async function importModule(file: string): Promise<unknown> {
   const needsJiti =
     ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
@@ -144,10 +145,10 @@ export async function importModule(file: string): Promise<unknown> {
 
 let provided: Promise<void> | undefined
 
-/** A plugin that imports owm gets the one that runs: there may be none beside it, an older one, or another `owm`. */
+/** Gives plugins the running owm: beside them there may be none, an older one, or another package `owm`. */
 async function provideOwm(): Promise<void> {
   const module = await import('node:module')
-  // Newer versions of Node have hooks without a thread of their own.
+  // Newer versions of Node have hooks that need no thread.
   const registerHooks: unknown = Reflect.get(module, 'registerHooks')
   if (typeof registerHooks !== 'function')
     module.register(pathToFileURL(builtFile('plugins/resolve-owm')), { data: ownModules })
@@ -158,13 +159,13 @@ async function provideOwm(): Promise<void> {
   }
 }
 
-/** What this lacks to be a plugin; undefined where it lacks nothing. May throw what a getter throws. */
+/** What a value lacks to be a plugin; undefined if nothing. May throw what a getter throws. */
 function missingOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return 'object'
+  if (!isObject(value)) return 'object'
   if (!('kind' in value) || (value.kind !== 'source' && value.kind !== 'sink')) return 'kind "source" or "sink"'
   if (!('name' in value) || typeof value.name !== 'string') return 'name'
   const options: unknown = 'options' in value ? value.options : undefined
-  if (typeof options !== 'object' || options === null || !('safeParse' in options)) return 'options: a zod schema'
+  if (!isObject(options) || !('safeParse' in options)) return 'options: a zod schema'
   return 'open' in value && typeof value.open === 'function' ? undefined : 'function open'
 }
 
@@ -172,7 +173,7 @@ const isPlugin = (value: unknown): value is Plugin => missingOf(value) === undef
 
 const definers = { source: 'defineSource', sink: 'defineSink', plugin: 'defineSource or defineSink' }
 
-const wrongShape = (kind: Asked, use: string, what: string): ConfigurationError =>
+const wrongShape = (kind: Wanted, use: string, what: string): ConfigurationError =>
   new ConfigurationError(`The ${kind} ${use} isn't a ${kind === 'plugin' ? 'plugin' : `${kind} plugin`}: ${what}.`, {
     hint: `Its module must have \`export default ${definers[kind]}({name, description, options, open})\`.`,
   })

@@ -1,5 +1,5 @@
-/** Module hooks for plugins: what they import of owm is the owm that runs. */
-interface Found {
+/** Module hooks that resolve plugins' imports of owm to the running one. */
+interface Resolved {
   url: string
   shortCircuit?: boolean
 }
@@ -15,7 +15,7 @@ export function resolve<Context, Result>(
   specifier: string,
   context: Context,
   next: (specifier: string, context: Context) => Result,
-): Result | Found {
+): Result | Resolved {
   const url = own[specifier]
   return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
 }

@@ -1,6 +1,6 @@
 /**
- * Writes a new plugin's project from the folder `templates`: `plugin` has what all have, `source` and `sink` the code,
- * `typescript` what its projects have more. The code is valid in both languages: its types follow from the contract.
+ * Writes a new plugin's project from the folder `templates`: `plugin` has the common files, `source` and `sink` the
+ * code, `typescript` its extra files. The code is valid in both languages: its types are inferred from the contract.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -16,18 +16,18 @@ interface Owm {
 
 export interface Project {
   kind: 'source' | 'sink'
-  /** Its folder: package and plugin are named after it. */
+  /** Its folder; package and plugin are named after it. */
   path: string
   typescript: boolean
 }
 
-/** Writes a project; gives its package's name, and its files. Throws UsageError, ConfigurationError. */
+/** Writes a project; returns its package's name and its files. Throws UsageError, ConfigurationError, OutboxError. */
 export async function writeProject(project: Project, owm: Owm): Promise<{ name: string; files: string[] }> {
   const { kind, path } = project
   const prefix = `owm-${kind}-`
   const name = basename(path)
     .toLowerCase()
-    .normalize('NFKD') // é as e and its accent
+    .normalize('NFKD') // é becomes e and an accent
     .replace(/\p{M}/gu, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
@@ -79,12 +79,12 @@ async function filesOf({ kind, typescript }: Project, name: string, owm: Owm): P
       const text = template.replace(/__[A-Z]+__/g, (placeholder) => values[placeholder] ?? placeholder)
       const path = pathOf(file, typescript)
       const before = files.get(path)
-      files.set(path, before === undefined ? text : merged(before, text))
+      files.set(path, before === undefined ? text : mergedManifests(before, text))
     }
   return files
 }
 
-/** Where a template's file belongs. npm leaves each `.gitignore` out of a package, so it has another name there. */
+/** Where a template's file belongs. npm leaves `.gitignore` out of packages, so the template has another name. */
 function pathOf(file: string, typescript: boolean): string {
   if (file === 'gitignore') return '.gitignore'
   return typescript && file.endsWith('.js') ? join('src', file.replace(/js$/, 'ts')) : file
@@ -94,8 +94,8 @@ interface Manifest {
   devDependencies: Readonly<Record<string, string>>
 }
 
-/** One package.json of two, as text. */
-function merged(...texts: [string, string]): string {
+/** Merges the texts of two package.json. */
+function mergedManifests(...texts: [string, string]): string {
   const [one, more]: Manifest[] = texts.map((text) => JSON.parse(text))
   const devDependencies = { ...more?.devDependencies, ...one?.devDependencies }
   return `${JSON.stringify({ ...one, ...more, devDependencies }, null, 2)}\n`

@@ -1,21 +1,21 @@
-/** The one walker of schemas: a zod schema as JSON Schema, and what may stand where in it. */
+/** Walks schemas: a zod schema as JSON Schema, and what may stand where in it. */
 import * as z from 'zod'
 import { compact } from '../lists.js'
+import { isTree } from '../tasks/json/tree.js'
 
 export type Node = z.core.JSONSchema.BaseSchema
 
-/** What may be written for a schema, with the marks of `.meta({unit, secret})`. */
+/** The JSON Schema of a schema's input, with the marks of `.meta({unit, secret})`. */
 const jsonSchemaOf = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
 
-export const isNode = (value: unknown): value is Node =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isNode = (value: unknown): value is Node => isTree(value)
 
 /** A property of an object, or of some of the objects that a value may be. */
 interface Property {
   readonly name: string
   readonly place: SchemaPlace
   readonly required: boolean
-  /** The alternatives that have it, where not all do: `type: page`. */
+  /** The alternatives that have it, if not all do: `type: page`. */
   readonly only?: string | undefined
 }
 
@@ -26,7 +26,7 @@ export class SchemaPlace {
 
   constructor(given: unknown, root: Node) {
     this.#root = root
-    this.node = behind(given, root)
+    this.node = dereferenced(given, root)
   }
 
   static of(schema: z.ZodType): SchemaPlace {
@@ -34,7 +34,7 @@ export class SchemaPlace {
     return new SchemaPlace(root, root)
   }
 
-  /** The root of a schema as a list of one; empty where it can't be walked, so that nothing in it is known. */
+  /** The root of a schema, as a list of one; empty if it can't be converted, so that nothing in it is known. */
   static rootOf(schema: z.ZodType): SchemaPlace[] {
     try {
       return [SchemaPlace.of(schema)]
@@ -47,24 +47,24 @@ export class SchemaPlace {
     return this.node['secret'] === true || this.alternatives.some(({ isSecret }) => isSecret)
   }
 
-  /** What the value may be instead of one thing: the parts of a union or an intersection. */
+  /** The parts of a union or an intersection. */
   get alternatives(): SchemaPlace[] {
     const { anyOf = [], oneOf = [], allOf = [] } = this.node
     return [...anyOf, ...oneOf, ...allOf].map((one) => this.#place(one))
   }
 
-  /** Of a list: what each entry is. */
+  /** The entries of a list. */
   get items(): SchemaPlace | undefined {
     return isNode(this.node.items) ? this.#place(this.node.items) : undefined
   }
 
-  /** Of an object: what stands under a key that isn't one of its properties. */
+  /** The values of an object under keys that aren't its properties. */
   get others(): SchemaPlace | undefined {
     const { additionalProperties } = this.node
     return isNode(additionalProperties) ? this.#place(additionalProperties) : undefined
   }
 
-  /** The keys that are known here, whatever the value turns out to be. */
+  /** The keys that are known here, in any alternative. */
   get keys(): string[] {
     const own = Object.keys(this.node.properties ?? {})
     return [...new Set([...own, ...this.alternatives.flatMap(({ keys }) => keys)])]
@@ -75,7 +75,7 @@ export class SchemaPlace {
     return this.node.properties !== undefined || this.alternatives.some(({ hasKeys }) => hasKeys)
   }
 
-  /** The places that a path may lead to: several where alternatives leave it open, none where nothing is known. */
+  /** The places that a path may lead to: several if there are alternatives, none if nothing is known. */
   at(path: readonly string[]): SchemaPlace[] {
     const [part, ...rest] = path
     return part === undefined ? [this] : this.#under(part).flatMap((place) => place.at(rest))
@@ -105,29 +105,29 @@ export class SchemaPlace {
   #propertiesOfAlternatives(): Property[] {
     const variants = this.alternatives.filter(({ node }) => node.properties)
     const key = discriminator(variants)
-    const merged = new Map<string, { name: string; place: SchemaPlace; required: boolean; of: string[] }>()
+    const merged = new Map<string, { name: string; place: SchemaPlace; required: boolean; constants: string[] }>()
     for (const variant of variants) {
       const constant = key === undefined ? '' : String(variant.constantOf(key))
       for (const { name, place, required } of variant.properties) {
-        // Properties of one name that differ have a row for each kind of object, where a constant tells these apart.
+        // Differing properties of one name have a row for each kind of object, if a constant distinguishes the kinds.
         const id = key === undefined || name === key ? name : `${name} ${JSON.stringify(place.node)}`
         const known = merged.get(id)
         if (known) {
-          known.of.push(constant)
+          known.constants.push(constant)
           known.required &&= required
           known.place = known.place.#or(place)
-        } else merged.set(id, { name, place, required, of: [constant] })
+        } else merged.set(id, { name, place, required, constants: [constant] })
       }
     }
-    return [...merged.values()].map(({ name, place, required, of }) => {
-      if (of.length === variants.length) return { name, place, required }
+    return [...merged.values()].map(({ name, place, required, constants }) => {
+      if (constants.length === variants.length) return { name, place, required }
       return key === undefined
         ? { name, place, required: false }
-        : { name, place, required, only: `${key}: ${listed(of)}` }
+        : { name, place, required, only: `${key}: ${listed(constants)}` }
     })
   }
 
-  /** The constant that stands under a key; undefined where there is none. */
+  /** The constant under a key; undefined if there is none. */
   constantOf(key: string): unknown {
     return this.#place(this.node.properties?.[key]).node.const
   }
@@ -146,7 +146,7 @@ export class SchemaPlace {
   }
 }
 
-/** The property that tells alternatives apart: a constant in each of them. */
+/** The property that distinguishes alternatives: a constant in each of them. */
 export function discriminator(variants: readonly SchemaPlace[]): string | undefined {
   const [first, ...others] = variants
   if (others.length === 0) return undefined
@@ -155,19 +155,19 @@ export function discriminator(variants: readonly SchemaPlace[]): string | undefi
   )
 }
 
-/** `a`, `a or b`, `a, b or c`; each once. */
+/** `a`, `a or b`, `a, b or c`; without duplicates. */
 export function listed(given: readonly string[]): string {
   const words = [...new Set(given)]
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
-/** Behind a reference, which a schema has that contains itself. */
-function behind(given: unknown, root: Node): Node {
-  if (!isNode(given)) return {}
-  if (typeof given.$ref !== 'string') return given
-  const found = given.$ref
+/** Follows a reference, as in recursive schemas. */
+function dereferenced(node: unknown, root: Node): Node {
+  if (!isNode(node)) return {}
+  if (typeof node.$ref !== 'string') return node
+  const target = node.$ref
     .split('/')
     .slice(1)
     .reduce<unknown>((at, part) => (isNode(at) ? at[part] : undefined), root)
-  return { ...(isNode(found) ? found : {}), ...given, $ref: undefined }
+  return { ...(isNode(target) ? target : {}), ...node, $ref: undefined }
 }

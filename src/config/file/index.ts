@@ -6,9 +6,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Loader } from 'cosmiconfig'
 import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
 import { statIfThere } from '../../files/folders.js'
-import { importModule } from '../../plugins/load.js'
+import { defaultExport, importModule } from '../../plugins/load.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
-import { isObject, isTree } from '../../tasks/json/tree.js'
+import { isTree } from '../../tasks/json/tree.js'
 import { whyNotTrusted, whyStrange } from '../../trust.js'
 import { at, type Found } from '../values/origins.js'
 import { mustBeUtf8, whyNoJson, whyNoText } from './encoding.js'
@@ -195,7 +195,7 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
   const module: Loader = async (path) => {
     if (looksOnly) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
-    return defaultExport(path)
+    return defaultExport(await importModule(path))
   }
   const inUtf8 =
     (load: Loader): Loader =>
@@ -213,11 +213,6 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
 
 /** The part of a file that configures owm. */
 const ownPart = (path: string, value: unknown): unknown => (isPackage(path) ? at(value, ['owm']) : value)
-
-async function defaultExport(path: string): Promise<unknown> {
-  const module = await importModule(path)
-  return isObject(module) && 'default' in module ? module.default : module
-}
 
 async function unreadable(error: Error, named: string): Promise<Error> {
   if (isOwmError(error)) return error

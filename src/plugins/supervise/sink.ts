@@ -1,10 +1,11 @@
-/** A sink under supervision. */
+/** Supervises a sink. */
 import type { Attached, Outcome, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
 import { Batch } from '../../tasks/batch.js'
-import { isObject, Supervisor, shown, type Terms } from './supervisor.js'
-import { superviseDoctor, superviseTelling } from './telling.js'
+import { isObject } from '../../tasks/json/tree.js'
+import { superviseContents, superviseDoctor } from './answers.js'
+import { Supervisor, type Terms, valueInWords } from './supervisor.js'
 
-/** Opens a sink; what, how and when it answers from then on is checked. */
+/** Opens a sink; from then on its answers and their timing are checked. */
 export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sink>): Promise<Sink> {
   const supervisor = new Supervisor('sink', terms)
   const sink = await supervisor.open(open)
@@ -14,7 +15,7 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
   const position = supervisor.look('position', () => sink.position?.bind(sink))
   supervisor.must(
     guarantee === 'exactly-once' || guarantee === 'at-least-once',
-    `its \`guarantee\` was ${shown(guarantee)}`,
+    `its \`guarantee\` was ${valueInWords(guarantee)}`,
     'It is "exactly-once" where a batch that comes again adds nothing, else "at-least-once".',
   )
   const maxInFlight = inFlightOf(supervisor, sink)
@@ -29,7 +30,7 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
       const evicted = supervisor.look('evicted', () => sink.evicted)
       supervisor.must(
         evicted === undefined || (Number.isSafeInteger(evicted) && evicted >= 0),
-        `its \`evicted\` was ${shown(evicted)}`,
+        `its \`evicted\` was ${valueInWords(evicted)}`,
         'It is a whole number, 0 or more.',
       )
       return evicted ?? 0
@@ -51,10 +52,10 @@ export async function superviseSink(terms: Terms, open: () => Sink | Promise<Sin
   }
 }
 
-/** A copy for one call: many a sink takes `tasks` apart with `splice`, and a retry must have all of them again. */
+/** A copy for one call: some sinks take `tasks` apart with `splice`, and a retry needs all of them again. */
 const ownCopy = (batch: TaskBatch): Batch => new Batch(batch, Buffer.from(batch.bytes), [...batch.starts])
 
-/** Calls of a sink, some of which may not have answered in time: they must end before another one begins. */
+/** Calls of a sink. Those that didn't answer in time must end before another one begins. */
 class Calls {
   readonly #supervisor: Supervisor
   readonly #hanging = new Set<Promise<unknown>>()
@@ -67,16 +68,16 @@ class Calls {
     if (this.#hanging.size > 0)
       await this.#supervisor.within(Promise.allSettled(this.#hanging), 'did not finish an earlier batch')
     const answer = call()
-    let isOver = false
-    const over = (): void => {
-      isOver = true
+    let isSettled = false
+    const onSettled = (): void => {
+      isSettled = true
       this.#hanging.delete(answer)
     }
-    answer.then(over, over)
+    answer.then(onSettled, onSettled)
     try {
       return await this.#supervisor.within(answer, 'did not answer')
     } catch (error) {
-      if (!isOver) this.#hanging.add(answer)
+      if (!isSettled) this.#hanging.add(answer)
       throw error
     }
   }
@@ -84,21 +85,21 @@ class Calls {
 
 /** A wrong answer must count neither as delivered nor as refused. */
 function checkedOutcomes(supervisor: Supervisor, { count }: TaskBatch, outcomes: unknown): readonly Outcome[] {
-  // Each is read once, since it may be a getter's; unlike `every`, `findIndex` looks into the holes of a list.
+  // Each is read once, since it may come from a getter. Unlike `every`, `findIndex` doesn't skip holes.
   const given: unknown[] = Array.isArray(outcomes)
-    ? supervisor.look('outcomes', () => Array.from(outcomes, asRead))
+    ? supervisor.look('outcomes', () => Array.from(outcomes, readOnce))
     : []
   const wrong = given.findIndex((outcome) => !isOutcome(outcome))
   if (given.length === count && given.every(isOutcome)) return given
-  const came = Array.isArray(outcomes) ? `${given.length} outcomes came back` : 'no list of outcomes came back'
-  const which = wrong < 0 ? '' : `, one of them ${shown(given[wrong])}`
+  const received = Array.isArray(outcomes) ? `${given.length} outcomes came back` : 'no list of outcomes came back'
+  const which = wrong < 0 ? '' : `, one of them ${valueInWords(given[wrong])}`
   return supervisor.fail(
-    `${count} tasks were given, ${came}${which}`,
+    `${count} tasks were given, ${received}${which}`,
     'Its `deliver` must return one outcome a task, in order: "delivered", "duplicate" or {refused: reason}.',
   )
 }
 
-const asRead = (outcome: unknown): unknown =>
+const readOnce = (outcome: unknown): unknown =>
   isObject(outcome) && 'refused' in outcome ? { refused: outcome.refused } : outcome
 
 const isOutcome = (outcome: unknown): outcome is Outcome =>
@@ -111,7 +112,7 @@ function inFlightOf(supervisor: Supervisor, sink: Sink): number {
   if (given === undefined) return supervisor.look('takesTwo', () => sink.takesTwo) === true ? 2 : 1
   supervisor.must(
     Number.isSafeInteger(given) && given >= 1,
-    `its \`maxInFlight\` was ${shown(given)}`,
+    `its \`maxInFlight\` was ${valueInWords(given)}`,
     'It is a whole number, 1 or more.',
   )
   return given
@@ -137,25 +138,25 @@ function superviseRest(supervisor: Supervisor, sink: Sink): Partial<Sink> {
     ...(receipt && { receipt: (...given) => within(() => receipt(...given), 'did not write a receipt') }),
     ...(check && { check: () => within(() => check(), 'did not end its check') }),
     ...superviseDoctor(supervisor, sink),
-    ...superviseTelling(supervisor, sink),
+    ...superviseContents(supervisor, sink),
   }
 }
 
 function checkedAttached(supervisor: Supervisor, attached: Attached): Attached {
-  const isOne = isObject(attached) && typeof attached.sinkId === 'string' && attached.sinkId !== ''
+  const isValid = isObject(attached) && typeof attached.sinkId === 'string' && attached.sinkId !== ''
   supervisor.must(
-    isOne && (attached.fence === undefined || Number.isSafeInteger(attached.fence.seq)),
-    `\`attach\` gave ${shown(attached)}`,
+    isValid && (attached.fence === undefined || Number.isSafeInteger(attached.fence.seq)),
+    `\`attach\` gave ${valueInWords(attached)}`,
     'It is {sinkId: "text", fence?: {seq, taskId, epoch, word, placedBy?}, generation?, created?, emptied?}.',
   )
   return attached
 }
 
 function checkedPosition(supervisor: Supervisor, position: SinkPosition | undefined): SinkPosition | undefined {
-  const isOne = isObject(position) && Number.isSafeInteger(position.seq) && typeof position.taskId === 'string'
+  const isValid = isObject(position) && Number.isSafeInteger(position.seq) && typeof position.taskId === 'string'
   supervisor.must(
-    position === undefined || isOne,
-    `\`position\` gave ${shown(position)}`,
+    position === undefined || isValid,
+    `\`position\` gave ${valueInWords(position)}`,
     'It is {seq: a whole number, taskId: "text", runId?: "text"}, or undefined.',
   )
   return position

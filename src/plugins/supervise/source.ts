@@ -1,4 +1,4 @@
-/** A source under supervision. */
+/** Supervises a source. */
 import { ConfigurationError, isOwmError, toError } from '../../errors/index.js'
 import {
   isMalformed,
@@ -8,12 +8,13 @@ import {
   type Source,
   type SourcePlugin,
 } from '../../plugin.js'
-import { isObject, PluginError, Supervisor, shown, type Terms } from './supervisor.js'
-import { superviseDoctor } from './telling.js'
+import { isObject } from '../../tasks/json/tree.js'
+import { superviseDoctor } from './answers.js'
+import { PluginError, Supervisor, type Terms, valueInWords } from './supervisor.js'
 
 const batchShape = 'A batch is {locations: [{…}], resume: "text", position: (index) => "text"}.'
 
-/** Opens a source. Throws ConfigurationError for a breach of contract, TransientError where it doesn't open. */
+/** Opens a source. Throws ConfigurationError for a breach of contract, TransientError if it can't be opened. */
 export async function superviseSource(terms: Terms, open: () => Source | Promise<Source>): Promise<Source> {
   const supervisor = new Supervisor('source', terms)
   const source = await supervisor.open(open)
@@ -32,18 +33,18 @@ export async function superviseSource(terms: Terms, open: () => Source | Promise
   }
 }
 
-/** Fewer locations than these end a run; 0 where the plugin asks for nothing. Throws ConfigurationError. */
+/** A run with fewer locations ends with an error; 0 if the plugin sets no minimum. Throws ConfigurationError. */
 export function minLocationsOf(use: string, { minLocations = 0 }: Pick<SourcePlugin, 'minLocations'>): number {
   if (Number.isSafeInteger(minLocations) && minLocations >= 0) return minLocations
   throw new ConfigurationError(
-    `The source ${use} broke its contract: its \`minLocations\` was ${shown(minLocations)}.`,
+    `The source ${use} broke its contract: its \`minLocations\` was ${valueInWords(minLocations)}.`,
     {
       hint: 'It is a whole number, 0 or more.',
     },
   )
 }
 
-/** The pages of a source that may hang: each is waited for within its time, and none once the signal aborts. */
+/** The pages of a source that may hang: waits for each only so long, and for none once the signal aborts. */
 async function* pages(
   supervisor: Supervisor,
   source: Source,
@@ -51,14 +52,14 @@ async function* pages(
 ): AsyncGenerator<LocationBatch> {
   const { timeoutMs, signal } = supervisor.terms
   let emptySince: number | undefined
-  const given = supervisor.each(
+  const batches = supervisor.each(
     'read',
     () => source.read(resume),
     async (ask) => (signal.aborted ? undefined : supervisor.pull(ask)),
   )
   try {
-    for await (const one of given) {
-      const page = checkedPage(supervisor, one)
+    for await (const batch of batches) {
+      const page = checkedPage(supervisor, batch)
       if (page.locations.length > 0) emptySince = undefined
       else {
         emptySince ??= performance.now()
@@ -68,12 +69,12 @@ async function* pages(
       yield page
     }
   } catch (error) {
-    throw named(supervisor, error)
+    throw withSourceName(supervisor, error)
   }
 }
 
-/** A failure that may pass says which source it is; other classes say what they have to by themselves. */
-function named({ who }: Supervisor, thrown: unknown): Error {
+/** Names the source in a failure that may pass; other classes of errors speak for themselves. */
+function withSourceName({ who }: Supervisor, thrown: unknown): Error {
   const error = toError(thrown)
   const mayPass = !isOwmError(error) || isOwmError(error, 'NOT_HANDED_OVER')
   if (!mayPass || error instanceof PluginError) return error
@@ -82,12 +83,12 @@ function named({ who }: Supervisor, thrown: unknown): Error {
 }
 
 function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch {
-  supervisor.must(isObject(page), `it gave ${shown(page)} instead of a batch`, batchShape)
+  supervisor.must(isObject(page), `it gave ${valueInWords(page)} instead of a batch`, batchShape)
   const locations = supervisor.look('locations', () => page.locations)
   const resume = supervisor.look('resume', () => page.resume)
   supervisor.must(
     Array.isArray(locations),
-    `the \`locations\` of a batch were ${shown(locations)}, not a list`,
+    `the \`locations\` of a batch were ${valueInWords(locations)}, not a list`,
     batchShape,
   )
   supervisor.must(
@@ -95,37 +96,41 @@ function checkedPage(supervisor: Supervisor, page: LocationBatch): LocationBatch
     `the ${locations.length} locations of a batch are one and the same object`,
     'Make a new object for each: what the next one writes into it, the ones before have, too.',
   )
-  supervisor.must(typeof resume === 'string', `the \`resume\` of a batch was ${shown(resume)}, not text`, batchShape)
+  supervisor.must(
+    typeof resume === 'string',
+    `the \`resume\` of a batch was ${valueInWords(resume)}, not text`,
+    batchShape,
+  )
   supervisor.must(
     typeof supervisor.look('position', () => page.position) === 'function',
     'a batch had no function `position`',
     batchShape,
   )
   return {
-    // Bad input is set aside, whoever let it through: a hole in the list, too, which `every` and `map` would pass over.
+    // Invalid locations become Malformed, whichever plugin yields them; so do holes, which `every` and `map` skip.
     locations: locations.findIndex((location) => !isRecord(location)) < 0 ? locations : Array.from(locations, recordOf),
     resume,
     position(index, field) {
       const place: unknown = supervisor.look('position', () => page.position(index, field))
       if (typeof place === 'string') return place
-      return supervisor.fail(`\`position\` gave ${shown(place)}, not text`, batchShape)
+      return supervisor.fail(`\`position\` gave ${valueInWords(place)}, not text`, batchShape)
     },
   }
 }
 
-/** Whether a source fills one object again and again, as some parsers do with a row: only the last one is left then. */
+/** Whether a source reuses one object, as some parsers do for rows: then only the last location is left. */
 function isOneForAll(locations: readonly unknown[]): boolean {
   const [first] = locations
   if (locations.length < 2 || !isObject(first) || isMalformed(first)) return false
   return locations.every((location) => location === first)
 }
 
-/** A location may be anything that has keys; what couldn't be read has texts. */
+/** A location may be any object; a Malformed must have its texts. */
 const isRecord = (given: Location | Malformed): boolean =>
   isObject(given) && (!isMalformed(given) || (typeof given.value === 'string' && typeof given.reason === 'string'))
 
 function recordOf(given: Location | Malformed): Location | Malformed {
   if (isRecord(given)) return given
-  if (!isObject(given) || !isMalformed(given)) return new Malformed(shown(given), 'a location must be an object')
-  return new Malformed(shown(given.value), 'a Malformed must have its value and a reason, as texts')
+  if (!isObject(given) || !isMalformed(given)) return new Malformed(valueInWords(given), 'a location must be an object')
+  return new Malformed(valueInWords(given.value), 'a Malformed must have its value and a reason, as texts')
 }

@@ -1,6 +1,6 @@
 /**
- * The one supervision of everything that a plugin does: it is held to its contract (plugin.ts) and to its time.
- * Whatever it does instead of what it promised ends in an error that names the plugin and the rule.
+ * The only supervision of plugins: holds each to its contract (plugin.ts) and to time limits. A breach ends in an error
+ * that names the plugin and the rule.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
@@ -14,34 +14,35 @@ import {
   toError,
 } from '../../errors/index.js'
 import type { Logger, Sink, Source } from '../../plugin.js'
+import { isObject } from '../../tasks/json/tree.js'
 import { clipped } from '../../words.js'
 
-/** A failure that may pass, and says which plugin's it is. */
+/** A failure that may pass, with the name of its plugin. */
 export class PluginError extends TransientError {}
 
 export interface Terms {
   /** As the configuration names the plugin. */
   name: string
-  /** Milliseconds that it may take for an answer. */
+  /** Milliseconds that it may take to answer. */
   timeoutMs: number
   signal: AbortSignal
   log: Logger
 }
 
-/** Milliseconds that a call may still take once the run was interrupted. */
+/** Milliseconds that a call may still take once the run is interrupted. */
 const graceMs = 5_000
 
-/** Milliseconds that a plugin may take to close: what it gave or took is safe by then. */
+/** Milliseconds that a plugin may take to close: what it read or wrote is safe by then. */
 const closeMs = 5_000
 
-/** Calls one plugin, and waits for it so long as it may take. */
+/** Calls one plugin, and limits how long it may take. */
 export class Supervisor {
   readonly terms: Terms
-  /** `source http`, as it is called in each error. */
+  /** `source http`, as errors call it. */
   readonly who: string
   /**
-   * The calls that are waited for. One listener on the signal for all of them: Node links a signal's listeners, the
-   * removed ones too, so that with one a call each would keep the next one's batch from the garbage collector.
+   * What to do on an abort, for each pending call. They share one listener on the signal: Node links a signal's
+   * listeners, even removed ones, so with a listener for each call, each would keep the next one's batch in memory.
    */
   readonly #waits = new Set<() => void>()
 
@@ -55,7 +56,7 @@ export class Supervisor {
     for (const onAbort of this.#waits) onAbort()
   }
 
-  /** A command may open thousands of sources, one after the other. */
+  /** Removes the listener: a command may open thousands of sources, one after the other. */
   #end(): void {
     this.terms.signal.removeEventListener('abort', this.#onAbort)
   }
@@ -69,7 +70,7 @@ export class Supervisor {
   }
 
   mustHave(opened: object, method: string, hint: string): void {
-    this.must(isObject(opened), `\`open\` gave ${shown(opened)}`, hint)
+    this.must(isObject(opened), `\`open\` gave ${valueInWords(opened)}`, hint)
     const found: unknown = this.look(method, () => Reflect.get(opened, method))
     this.must(typeof found === 'function', `\`open\` gave an object without a function \`${method}\``, hint)
   }
@@ -95,7 +96,7 @@ export class Supervisor {
     }
   }
 
-  /** Calls the plugin; an error that isn't owm's own gets the plugin's name. */
+  /** Calls the plugin, and names it in errors that aren't owm's own. */
   async ask<T>(call: () => T | Promise<T>, what = 'failed'): Promise<T> {
     try {
       return await call()
@@ -112,7 +113,7 @@ export class Supervisor {
     })
   }
 
-  /** What ends a start by its class has no words but the plugin's: they may name neither the sink nor a next step. */
+  /** Names the plugin and a next step in errors that end a start: the plugin's own words may have neither. */
   #explained(error: OwmError): Error {
     if (error.code === 'SINK_FULL')
       return new SinkFullError(`The ${this.who} has no room for the tasks: ${error.message}`, {
@@ -128,7 +129,7 @@ export class Supervisor {
     return error
   }
 
-  /** Waits so long as the plugin may take, and little longer once the run is interrupted. */
+  /** Waits as long as the plugin may take, but only a little longer once the run is interrupted. */
   async within<T>(work: Promise<T>, what: string): Promise<T> {
     const { timeoutMs, signal } = this.terms
     const afterAbortMs = Math.min(timeoutMs, graceMs)
@@ -140,7 +141,7 @@ export class Supervisor {
     return this.#race(work, deadline, () => deadline.begin(afterAbortMs))
   }
 
-  /** Asks for the next page: undefined once the signal aborts, for nobody waits for it any more. */
+  /** Asks for the next page; undefined as soon as the signal aborts, since the page is no longer needed. */
   async pull<T>(next: () => Promise<T>): Promise<T | undefined> {
     let stop: () => void = () => undefined
     const stopped = new Promise<undefined>((resolve) => {
@@ -152,8 +153,8 @@ export class Supervisor {
   }
 
   /**
-   * What an iteration of a plugin gives, one by one, until it ends or `next` gives undefined instead of waiting for
-   * more. Timers and signals are heard also where it never waits for anything.
+   * The items of a plugin's iteration, until it ends or `next` gives undefined instead of waiting for more. Lets timers
+   * and signals run even if the plugin never waits for anything.
    */
   async *each<T>(
     part: string,
@@ -161,14 +162,18 @@ export class Supervisor {
     next: (ask: () => Promise<IteratorResult<T, unknown>>) => Promise<IteratorResult<T, unknown> | undefined>,
   ): AsyncGenerator<T> {
     const hint = `Write it as \`async *${part}(…) { … yield … }\`.`
-    const given = begin()
-    this.must(isObject(given) && Symbol.asyncIterator in given, `\`${part}\` gave ${shown(given)}`, hint)
-    const iterator = given[Symbol.asyncIterator]()
-    this.must(isObject(iterator), `\`${part}\` gave an iterator that is ${shown(iterator)}`, hint)
-    // Nothing, where `for await` would throw: it isn't the end.
+    const iterable = begin()
+    this.must(
+      isObject(iterable) && Symbol.asyncIterator in iterable,
+      `\`${part}\` gave ${valueInWords(iterable)}`,
+      hint,
+    )
+    const iterator = iterable[Symbol.asyncIterator]()
+    this.must(isObject(iterator), `\`${part}\` gave an iterator that is ${valueInWords(iterator)}`, hint)
+    // A result that is no object is an error, as in `for await`, and not the end.
     const ask = async (): Promise<IteratorResult<T, unknown>> => {
       const result = await iterator.next()
-      this.must(isObject(result), `\`next\` of \`${part}\` gave ${shown(result)}`, hint)
+      this.must(isObject(result), `\`next\` of \`${part}\` gave ${valueInWords(result)}`, hint)
       return result
     }
     let isPulling = false
@@ -179,22 +184,22 @@ export class Supervisor {
         if (result === undefined) return
         isPulling = false
         if (result.done) {
-          const left = `\`${part}\` returned ${shown(result.value)}`
-          this.must(result.value === undefined, left, 'Each is a `yield`, the last one too.')
+          const rule = `\`${part}\` returned ${valueInWords(result.value)}`
+          this.must(result.value === undefined, rule, 'Each is a `yield`, the last one too.')
           return
         }
         yield result.value
         if (turns % 1000 === 0) await nextTurn()
       }
     } finally {
-      // An iteration that hangs can't be asked to end either.
+      // If the iteration hangs, its `return` does, too.
       const ended = iterator.return?.()
       if (!isPulling) await (ended && this.within(ended, 'did not end'))
       else ended?.catch(() => undefined)
     }
   }
 
-  /** Closes a plugin; that it can't be closed, or hangs, changes nothing about the run. */
+  /** Closes a plugin. If that fails or hangs, the run only logs a warning. */
   async close(plugin: Source | Sink): Promise<void> {
     const deadline = new Deadline(closeMs, (ms) => new Error(`it took longer than ${ms / 1000} s`))
     try {
@@ -210,7 +215,7 @@ export class Supervisor {
     }
   }
 
-  /** Waits for `work` or the deadline. One promise a call: both are let go of when either has come. */
+  /** Waits for `work` or the deadline. Each call has its own, so that neither is kept once the other has settled. */
   async #race<T>(work: Promise<T>, deadline: Deadline, onAbort: () => void): Promise<T> {
     this.#waits.add(onAbort)
     try {
@@ -222,7 +227,7 @@ export class Supervisor {
   }
 }
 
-/** Rejects `passed` after a time, which can be set anew. */
+/** Rejects `passed` after a time, which can be set again. */
 class Deadline {
   readonly passed: Promise<never>
   #timer: NodeJS.Timeout | undefined
@@ -247,10 +252,8 @@ class Deadline {
   }
 }
 
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
-
 /** A value in an error: short, and harmless whatever it is. */
-export function shown(value: unknown): string {
+export function valueInWords(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'function') return 'a function'
   if (isObject(value)) return 'an object'

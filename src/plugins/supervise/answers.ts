@@ -1,4 +1,4 @@
-/** What plugins tell of themselves, and sinks of what they hold: a wrong answer is a breach, whoever reads it. */
+/** Checks plugins' diagnoses, and what sinks say about their contents: a wrong answer is a breach of contract. */
 import * as z from 'zod'
 import type { Sink, Source } from '../../plugin.js'
 import type { Supervisor } from './supervisor.js'
@@ -61,24 +61,24 @@ export function superviseDoctor(supervisor: Supervisor, plugin: Source | Sink): 
   return doctor
     ? {
         doctor: (patient) =>
-          answered(supervisor, 'doctor', z.array(diagnosis), () => doctor(patient), 'did not end its examination'),
+          checkedAnswer(supervisor, 'doctor', z.array(diagnosis), () => doctor(patient), 'did not end its examination'),
       }
     : {}
 }
 
-type Telling = Pick<Sink, 'taskIds' | 'entries' | 'readings' | 'inspect' | 'receipts'>
+type Contents = Pick<Sink, 'taskIds' | 'entries' | 'readings' | 'inspect' | 'receipts'>
 
-export function superviseTelling(supervisor: Supervisor, sink: Sink): Telling {
+export function superviseContents(supervisor: Supervisor, sink: Sink): Contents {
   const taskIds = supervisor.look('taskIds', () => sink.taskIds?.bind(sink))
   const entries = supervisor.look('entries', () => sink.entries?.bind(sink))
   const readings = supervisor.look('readings', () => sink.readings?.bind(sink))
   const inspect = supervisor.look('inspect', () => sink.inspect?.bind(sink))
   const receipts = supervisor.look('receipts', () => sink.receipts?.bind(sink))
   const answer = <T>(part: string, shape: z.ZodType, call: () => Promise<T>, what: string): Promise<T> =>
-    answered(supervisor, part, shape, call, what)
+    checkedAnswer(supervisor, part, shape, call, what)
   return {
-    ...(taskIds && { taskIds: () => told(supervisor, 'taskIds', z.string(), () => taskIds()) }),
-    ...(entries && { entries: (...ends) => told(supervisor, 'entries', entry, () => entries(...ends)) }),
+    ...(taskIds && { taskIds: () => checkedItems(supervisor, 'taskIds', z.string(), () => taskIds()) }),
+    ...(entries && { entries: (...ends) => checkedItems(supervisor, 'entries', entry, () => entries(...ends)) }),
     ...(readings && {
       readings: (of) => answer('readings', z.array(reading), () => readings(of), 'did not tell who has read an entry'),
     }),
@@ -91,7 +91,7 @@ export function superviseTelling(supervisor: Supervisor, sink: Sink): Telling {
   }
 }
 
-async function answered<T>(
+async function checkedAnswer<T>(
   supervisor: Supervisor,
   part: string,
   shape: z.ZodType,
@@ -101,7 +101,7 @@ async function answered<T>(
   return checked(supervisor, part, shape, await supervisor.within(supervisor.ask(call), what))
 }
 
-async function* told<T>(
+async function* checkedItems<T>(
   supervisor: Supervisor,
   part: string,
   shape: z.ZodType,
@@ -119,7 +119,7 @@ async function* told<T>(
     signal.throwIfAborted()
     return supervisor.within(supervisor.ask(ask), `did not go on with its \`${part}\``)
   }
-  for await (const one of supervisor.each(part, begin, next)) yield checked(supervisor, part, shape, one)
+  for await (const item of supervisor.each(part, begin, next)) yield checked(supervisor, part, shape, item)
 }
 
 function checked<T>(supervisor: Supervisor, part: string, shape: z.ZodType, given: T): T {
