@@ -96,7 +96,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   if (issue.code === 'invalid_key')
     return new ConfigurationError(
       `${full.join('.')} ${placeOf(full)} has a wrong name: ${issue.issues.map((inner) => inner.message).join('; ')}.`,
-      { hint: 'Give it another name; its value is not the matter.', section: full[0] },
+      { hint: "Give it another name; its value isn't the problem.", section: full[0] },
     )
   const near = typeof found === 'string' ? nearest(found, wanted) : undefined
   const expected = issue.code === 'invalid_type' ? `of type ${issue.expected}` : wanted.join(' or ')

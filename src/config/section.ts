@@ -82,7 +82,10 @@ function parsed<S extends z.ZodType>(options: S, own: unknown, name: Section, { 
   } catch (error) {
     throw new ConfigurationError(
       `The ${name} ${settings[name]?.use} broke its contract: checking its options threw: ${toError(error).message}.`,
-      { hint: 'Mend its `options`: a refine gives false, a transform adds an issue; none throws.', cause: error },
+      {
+        hint: 'Fix its `options`: return false from a refine, add an issue in a transform; never throw.',
+        cause: error,
+      },
     )
   }
 }

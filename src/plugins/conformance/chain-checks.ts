@@ -12,7 +12,7 @@ import { batchLinked, Probe } from './probe.js'
 
 type Chained = Sink & Required<Pick<Sink, 'attach' | 'place'>>
 
-/** An outbox that attaches as often as it is told to. */
+/** An outbox that attaches as often as a check wants. */
 class Caller {
   readonly probe: Probe
   readonly sink: Chained
@@ -23,7 +23,7 @@ class Caller {
     this.sink = sink
   }
 
-  get newest(): number {
+  get newestEpoch(): number {
     return this.#epoch
   }
 
@@ -35,8 +35,8 @@ class Caller {
     return { attachment, attached: await this.sink.attach(attachment, randomUUID()) }
   }
 
-  /** Attached, and placed where the sink stands. */
-  async placed(): Promise<Attachment> {
+  /** Attaches, and places the fence where the sink stands. */
+  async attachAndPlace(): Promise<Attachment> {
     const { attachment, attached } = await this.attach()
     await this.sink.place(attachment, attached.fence ?? start, attached.generation)
     return attachment
@@ -79,7 +79,7 @@ const attachChecks: readonly CallerCheck[] = [
   {
     name: 'tells under whose word its fence was placed, also after others have attached',
     async run(caller) {
-      const placed = await caller.placed()
+      const placed = await caller.attachAndPlace()
       const batch = caller.probe.next(3)
       await caller.deliver(batch, placed)
       await caller.attach()
@@ -92,10 +92,10 @@ const attachChecks: readonly CallerCheck[] = [
     name: 'refuses an older attachment, and another one with the same number',
     async run(caller) {
       const older = caller.another()
-      const newer = await caller.placed()
-      for (const one of [older, caller.another(caller.newest)]) {
-        assert.equal((await caller.attach(one)).attached.superseded, true, 'attach did not say `superseded`')
-        await refused('SUPERSEDED', () => caller.deliver(caller.probe.next(1), one, start))
+      const newer = await caller.attachAndPlace()
+      for (const attachment of [older, caller.another(caller.newestEpoch)]) {
+        assert.equal((await caller.attach(attachment)).attached.superseded, true, 'attach did not say `superseded`')
+        await mustRefuse('SUPERSEDED', () => caller.deliver(caller.probe.next(1), attachment, start))
       }
       await caller.deliver(caller.probe.again(1), newer, start)
     },
@@ -106,10 +106,10 @@ const placeChecks: readonly CallerCheck[] = [
   {
     name: 'takes batches only of the attachment that placed its fence',
     async run(caller) {
-      await caller.placed()
+      await caller.attachAndPlace()
       const { attachment } = await caller.attach()
       const batch = caller.probe.next(2)
-      await refused('CHANGED', () => caller.deliver(batch, attachment))
+      await mustRefuse('CHANGED', () => caller.deliver(batch, attachment))
       assert.deepEqual(await caller.probe.copies(batch.tasks), [])
     },
   },
@@ -117,20 +117,20 @@ const placeChecks: readonly CallerCheck[] = [
     name: 'refuses the late place of an older attachment',
     async run(caller) {
       const { attachment: older } = await caller.attach()
-      const newer = await caller.placed()
+      const newer = await caller.attachAndPlace()
       await caller.deliver(caller.probe.next(2), newer)
-      await refused('SUPERSEDED', () => caller.sink.place(older, start, 0))
+      await mustRefuse('SUPERSEDED', () => caller.sink.place(older, start, 0))
       await caller.deliver(caller.probe.next(2), newer)
     },
   },
   {
     name: 'adds a batch behind the task that it names, and nowhere else',
     async run(caller) {
-      const placed = await caller.placed()
+      const placed = await caller.attachAndPlace()
       const [first, second] = [caller.probe.next(2), caller.probe.next(2)]
-      await refused('CHANGED', () => caller.deliver(second, placed))
+      await mustRefuse('CHANGED', () => caller.deliver(second, placed))
       await caller.deliver(first, placed)
-      await refused('CHANGED', () => caller.deliver(second, placed, { seq: 2, taskId: randomUUID() }))
+      await mustRefuse('CHANGED', () => caller.deliver(second, placed, { seq: 2, taskId: randomUUID() }))
       await caller.deliver(second, placed)
       assert.deepEqual(await caller.probe.copies([...first.tasks, ...second.tasks]), [...first.tasks, ...second.tasks])
     },
@@ -139,12 +139,12 @@ const placeChecks: readonly CallerCheck[] = [
     name: 'can be placed further back, and goes on from there',
     async run(caller) {
       const batches = [caller.probe.next(2), caller.probe.next(2)] as const
-      const before = await caller.placed()
+      const before = await caller.attachAndPlace()
       for (const batch of batches) await caller.deliver(batch, before)
       const { attachment, attached } = await caller.attach()
       await caller.sink.place(attachment, start, attached.generation)
-      // The tasks are there, which a sink may know besides: it's the fence that has to be at the start.
-      await refused('CHANGED', () => caller.deliver(batches[1], attachment))
+      // The sink may well know that the tasks are there: it's the fence that must be at the start.
+      await mustRefuse('CHANGED', () => caller.deliver(batches[1], attachment))
       for (const batch of batches) await caller.deliver(batch, attachment)
     },
   },
@@ -158,15 +158,15 @@ const receiptChecks: readonly CallerCheck[] = [
       if (!receipt || !receipts) return
       const pipeline = `owm/testing ${randomUUID()}`
       const about = receiptOf(pipeline)
-      const placed = await caller.placed()
+      const placed = await caller.attachAndPlace()
       const batch = caller.probe.next(2)
       const brought = { runs: [batch.runId], lastSeq: batch.lastSeq }
-      await refused('CHANGED', () => receipt(placed, about, brought))
+      await mustRefuse('CHANGED', () => receipt(placed, about, brought))
       await caller.deliver(batch, placed)
       await receipt(placed, about, brought)
       await receipt(placed, about, brought)
       const { attachment } = await caller.attach()
-      await refused('CHANGED', () => receipt(attachment, about, brought))
+      await mustRefuse('CHANGED', () => receipt(attachment, about, brought))
       const found = await receipts(pipeline, about.slot)
       assert.deepEqual(
         found.map(({ delivered, taskIdSum }) => [delivered, taskIdSum]),
@@ -191,7 +191,7 @@ const receiptOf = (pipeline: string): Receipt => ({
   taskIdSum: '0'.repeat(32),
 })
 
-async function refused(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unknown>): Promise<void> {
+async function mustRefuse(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unknown>): Promise<void> {
   const name = code === 'CHANGED' ? 'ChangedError' : 'SupersededError'
   try {
     await call()
@@ -209,14 +209,14 @@ function lossCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe:
       const { snapshot } = sink
       if (!snapshot || !(await probe.bare(async ({ attach }) => attach !== undefined))) return
       await inTemporaryFolder(async (folder) => {
-        const goBackToNothing = await snapshot()
+        const restoreEmpty = await snapshot()
         const first = jobIn(folder, sink)
         await runJobToItsEnd(first)
-        const goBack = await snapshot()
+        const restoreFirst = await snapshot()
         const second = { ...first, slot: someSlot() }
         await runJobToItsEnd(second)
         const tasks = [...(await tasksIn(folder, first.slot)), ...(await tasksIn(folder, second.slot))]
-        for (const lose of [goBack, goBackToNothing]) {
+        for (const lose of [restoreFirst, restoreEmpty]) {
           await lose()
           await runJobToItsEnd({ ...first, what: 'flush' })
           await probe.assertArrived(tasks)

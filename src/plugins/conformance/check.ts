@@ -1,4 +1,4 @@
-/** What all checks share: their form, their time, how a plugin is opened and closed. */
+/** What all checks share: their form, their time limits, how a plugin is opened and closed. */
 import assert from 'node:assert/strict'
 import type { output, ZodType } from 'zod'
 import type { PluginContext, Sink, SinkPlugin, Source, SourcePlugin } from '../../plugin.js'
@@ -6,7 +6,7 @@ import { within } from '../../within.js'
 import { optionRows } from '../describe.js'
 import { superviseSink, superviseSource } from '../supervise/index.js'
 
-/** One rule of a contract. `run` rejects with an AssertionError where it's broken. */
+/** One rule of a contract. `run` rejects with an AssertionError if it is broken. */
 export interface Check {
   readonly name: string
   run(): Promise<void>
@@ -16,12 +16,12 @@ export interface Check {
 export interface Fault {
   /** In words, for the name of its check: `the server answers 500`. */
   readonly name: string
-  /** Makes it fail. The function that it gives ends that, and brings back all as it was. */
+  /** Begins the failure. The function that it returns ends it, and restores everything. */
   begin(): (() => unknown) | Promise<() => unknown>
 }
 
 export interface UnderTest {
-  /** As they would stand in a configuration, beside `use`; for the checks that kill they must survive JSON. */
+  /** As in a configuration, beside `use`; for the checks that kill they must survive JSON. */
   options: Record<string, unknown>
   /** Where relative paths in the options start; the working directory, if not given. */
   baseDir?: string
@@ -31,15 +31,15 @@ export interface UnderTest {
    */
   module?: string
   /**
-   * How what the plugin talks to can fail, halfway too. Each gives a check of its own: one at a time, since it changes
-   * what the others read or write.
+   * How what the plugin talks to can fail, halfway too. Each has a check of its own. Run one at a time, since a fault
+   * affects what other checks read or write.
    */
   faults?: readonly Fault[]
 }
 
 export interface SourceUnderTest<Options extends ZodType> extends UnderTest {
   plugin: SourcePlugin<Options>
-  /** How many locations these options give, at least three batches of them for the best test. */
+  /** How many locations these options give; for the best test, at least three batches of them. */
   count: number
 }
 
@@ -48,8 +48,8 @@ export interface SinkUnderTest<Options extends ZodType> extends UnderTest {
   /** All tasks that have arrived so far, as JSON text, in order. */
   arrived(): Promise<string[]>
   /**
-   * Remembers all that the sink holds, its fences too; the function that it gives brings the sink back to that, as a
-   * failover would. For the check of a sink that loses tasks.
+   * Saves everything that the sink holds, its fences too; the function that it returns restores that, as a failover
+   * would. For the check of a sink that loses tasks.
    */
   snapshot?(): Promise<() => Promise<void>>
 }
@@ -58,7 +58,7 @@ export interface SinkUnderTest<Options extends ZodType> extends UnderTest {
 export const checkSeconds = 50
 const answerMs = 20_000
 /** Seconds that owm waits for a plugin to close, or to end once it is interrupted. */
-export const soon = 5
+export const graceSeconds = 5
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -81,7 +81,7 @@ export async function withSource<Options extends ZodType, T>(
     const terms = { name: plugin.name, timeoutMs: answerMs, signal, log: silent }
     return await use(await superviseSource(terms, () => bare), bare)
   } finally {
-    await closed(bare)
+    await mustClose(bare)
   }
 }
 
@@ -98,7 +98,7 @@ export async function withSink<Options extends ZodType, T>(
     const open = await superviseSink(terms, () => bare)
     return await use(await prepare(open))
   } finally {
-    await closed(bare)
+    await mustClose(bare)
   }
 }
 
@@ -109,7 +109,7 @@ function optionsOf<Options extends ZodType>(
   return plugin.options.parse(options)
 }
 
-/** Ends a fault that has begun, in the beginning or by `begin`, when `use` is over. */
+/** Calls `use` with a fault that has begun, or that `begin` starts; ends the fault afterwards. */
 export async function withFault<T>(
   fault: Fault,
   isBegun: boolean,
@@ -131,9 +131,9 @@ export async function withFault<T>(
   }
 }
 
-/** owm waits as long, then goes on without. */
-export async function closed(plugin: Source | Sink): Promise<void> {
-  await withinSeconds(soon, Promise.resolve(plugin.close?.()), 'it hangs in `close`')
+/** Closes a plugin in the time that owm allows for that. */
+export async function mustClose(plugin: Source | Sink): Promise<void> {
+  await withinSeconds(graceSeconds, Promise.resolve(plugin.close?.()), 'it hangs in `close`')
 }
 
 export const timed = ({ name, run }: Check): Check => ({
@@ -159,16 +159,16 @@ export function optionChecks({ plugin, options }: { plugin: { options: ZodType }
     {
       name: 'describes each of its options',
       async run() {
-        const bare = optionRows(plugin.options)
+        const undescribed = optionRows(plugin.options)
           .filter(({ name, description }) => description === '' && !/[.[]/.test(name))
           .map(({ name }) => name)
-        assert.deepEqual(bare, [], 'give these a `.describe()`')
+        assert.deepEqual(undescribed, [], 'give these a `.describe()`')
       },
     },
   ]
 }
 
-/** What a plugin declares of its examination, and what it finds then. */
+/** Compares what a plugin's examination finds with what the plugin declares. */
 export function doctorCheck(
   { checks = {} }: Pick<SourcePlugin | SinkPlugin, 'checks'>,
   opened: (use: (plugin: Source | Sink) => Promise<void>) => Promise<void>,

@@ -1,4 +1,4 @@
-/** What a source must do where something fails: throw, and never pass off a part of itself as the whole. */
+/** What a source must do if something fails: throw, and never pass off a part as the whole. */
 import assert from 'node:assert/strict'
 import type { ZodType } from 'zod'
 import { TransientError } from '../../errors/index.js'
@@ -8,13 +8,13 @@ import {
   type Check,
   type Conditions,
   type Fault,
+  graceSeconds,
   type SourceUnderTest,
-  soon,
   withFault,
   withinSeconds,
   withSource,
 } from './check.js'
-import { assertRest, type Given, isRejected, nothing, readAll, readInto } from './reading.js'
+import { assertRest, isRejected, nothingRead, type ReadSoFar, readAll, readInto } from './reading.js'
 
 export function failureChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
   return [
@@ -37,7 +37,7 @@ export function failureChecks<Options extends ZodType>(source: SourceUnderTest<O
           return operation()
         }
         const whole = await readAll(source, counting)
-        // None, where it makes none under `attempt`.
+        // None if it makes no calls under `attempt`.
         for (const failing of spread(calls)) await assertCallThrows(source, failing, whole)
       },
     },
@@ -46,50 +46,50 @@ export function failureChecks<Options extends ZodType>(source: SourceUnderTest<O
       name: 'ends soon when it is aborted, between batches or while a read is under way, with an error',
       async run() {
         for (const abortsAfter of [0, 1])
-          await withinSeconds(soon, assertEnds(source, abortsAfter), 'it went on after it was aborted')
+          await withinSeconds(graceSeconds, assertEnds(source, abortsAfter), 'it went on after it was aborted')
       },
     },
   ]
 }
 
-/** At most five of the numbers from 1 to `last`, the first and the last among them. */
+/** At most five of the numbers from 1 to `last`, including both. */
 function spread(last: number): number[] {
   const many = Math.min(last, 5)
   return Array.from({ length: many }, (_, index) => 1 + Math.round((index * (last - 1)) / Math.max(1, many - 1)))
 }
 
-/** What a plugin throws may be anything: a source may not go by its class. */
+/** Of two classes, since a source must not depend on the class of an error. */
 const errors = [
   () => new TransientError('this call fails, by the conformance suite'),
   () => new Error('this call fails, by the conformance suite'),
 ] as const
 
-/** Lets all calls fail from one on: the source must throw, and give the rest from its last checkpoint. */
+/** Makes every call from `failing` on fail: the source must throw, and give the rest from its last checkpoint. */
 async function assertCallThrows<Options extends ZodType>(
   source: SourceUnderTest<Options>,
   failing: number,
-  whole: Given,
+  whole: ReadSoFar,
 ): Promise<void> {
   let call = 0
   const attempt: Attempt = async (operation) => {
     if (++call >= failing) throw (errors[(failing - 1) % 2] ?? errors[0])()
     return operation()
   }
-  const given = nothing()
+  const given = nothingRead()
   const failure = await failureOf(source, given, { attempt })
   const when = `call ${failing} failed`
   if (failure === undefined) assertWhole(given, whole, when)
   await assertRest(source, given, whole, `after ${when}`)
 }
 
-/** What the author of a plugin can make fail, and the suite can't. */
+/** For failures that the author of a plugin can cause, but the suite can't. */
 function faultCheck<Options extends ZodType>(source: SourceUnderTest<Options>, fault: Fault): Check {
   return {
     name: `throws, or gives all of its locations, where this happens: ${fault.name}`,
     async run() {
       const whole = await readAll(source)
       for (const begin of [undefined, ...new Set([0, 1, Math.ceil(whole.resumes.length / 2)])]) {
-        const given = nothing()
+        const given = nothingRead()
         const when = `${fault.name} ${begin === undefined ? 'from the beginning' : `after ${begin} batches`}`
         const failure = await withFault(fault, begin === undefined, (start) =>
           failureOf(source, given, {}, async (batches) => {
@@ -106,18 +106,18 @@ function faultCheck<Options extends ZodType>(source: SourceUnderTest<Options>, f
   }
 }
 
-/** It ended without an error: each location must be there, or be rejected in its place. */
-function assertWhole({ keys }: Given, whole: Given, when: string): void {
+/** For a read that ended without an error: each location must be there, or be rejected in its place. */
+function assertWhole({ keys }: ReadSoFar, whole: ReadSoFar, when: string): void {
   const read = `${keys.length} of ${whole.keys.length} locations`
   assert.equal(keys.length, whole.keys.length, `${when}, and it ended as if it were complete after ${read}`)
   const wrong = keys.findIndex((key, index) => key !== whole.keys[index] && !isRejected(key))
   assert.equal(wrong, -1, `${when}, and it gave another location ${wrong + 1}: ${keys[wrong]}`)
 }
 
-/** Reads until the source ends or throws: its error. That it can't be closed then is no failure of reading. */
+/** Reads until the source ends or throws; returns the error. An error of a later `close` doesn't count. */
 async function failureOf<Options extends ZodType>(
   source: SourceUnderTest<Options>,
-  given: Given,
+  given: ReadSoFar,
   conditions: Conditions,
   onBatch: (batches: number) => Promise<void> = async () => undefined,
 ): Promise<unknown> {
@@ -138,7 +138,7 @@ async function failureOf<Options extends ZodType>(
   return failure
 }
 
-/** Aborts while the batch after the first `abortsAfter` ones is asked for: the source must throw, or give the rest. */
+/** Aborts during the read of the batch after the first `abortsAfter`: the source must throw, or give the rest. */
 async function assertEnds<Options extends ZodType>(
   source: SourceUnderTest<Options>,
   abortsAfter: number,

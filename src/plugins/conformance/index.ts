@@ -1,7 +1,7 @@
 /**
  * The conformance suites that every source and sink must pass, the built-in
  * ones included: `import {sourceChecks, sinkChecks} from 'owm-producer/testing'`. They
- * belong to no test runner: call each check's `run` in a test of its name.
+ * depend on no test runner: call each check's `run` in a test of its name.
  *
  * Most checks open the plugin in this process. Those that kill start processes
  * of their own, with the real pipeline and an outbox in a temporary folder.

@@ -1,4 +1,4 @@
-/** For the checks that kill: the real pipeline in a process of its own, in a temporary folder. */
+/** For the checks that kill: runs the real pipeline in another process, in a temporary folder. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -29,7 +29,7 @@ export function choiceOf(
   return { use, options, baseDir }
 }
 
-/** What such a process exits with. Not 0, so that a plugin is noticed that sets it at the very end. */
+/** The exit code of such a process. Not 0, so that a plugin that sets 0 at the very end is noticed. */
 const goodEnd = 93
 
 /** Runs a job in a process of its own, to its end or until it is killed. */
@@ -38,12 +38,12 @@ export async function runJob(job: Job): Promise<Report | 'killed'> {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  let [said, printed] = ['', '']
+  let [stderr, stdout] = ['', '']
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said += text
+    stderr += text
   })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    printed += text
+    stdout += text
   })
   let report: Report | undefined
   child.on('message', (message: Report) => {
@@ -58,17 +58,17 @@ export async function runJob(job: Job): Promise<Report | 'killed'> {
     },
   )
   clearTimeout(late)
-  const begins = JSON.stringify(printed.slice(0, 60))
-  assert.equal(printed, '', `it printed ${begins} to standard output, where --json prints: \`context.log\` is for that`)
+  const start = JSON.stringify(stdout.slice(0, 60))
+  assert.equal(stdout, '', `it printed ${start} to standard output, where --json prints: \`context.log\` is for that`)
   if (signal === 'SIGKILL') return 'killed'
   if (report) {
     assert.equal(code, goodEnd, "it changed the process's exit code, by which owm says how a start ended")
     return report
   }
-  throw new assert.AssertionError({ message: `the process ended without a word: ${said}` })
+  throw new assert.AssertionError({ message: `the process ended without a word: ${stderr}` })
 }
 
-/** Runs a job to its end; what it reports as an error fails the check. */
+/** Runs a job to its end; an error that it reports fails the check. */
 export async function runJobToItsEnd(job: Job): Promise<void> {
   const report = await runJob(job)
   assert.deepEqual(report === 'killed' ? report : report.errors, [])
@@ -83,7 +83,7 @@ export async function inTemporaryFolder(use: (folder: string) => Promise<void>):
   }
 }
 
-/** Another one each time: what is asserted of its tasks holds for this run alone. */
+/** A random slot, so that what is asserted of its tasks holds for this run alone. */
 export const someSlot = (): string =>
   new Date(Math.floor(Math.random() * 4e9) * 1000).toISOString().replace('.000Z', 'Z')
 

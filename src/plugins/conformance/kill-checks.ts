@@ -24,7 +24,7 @@ export function killChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
       run: () =>
         inTemporaryFolder(async (folder) => {
           const job = jobIn(folder, sink)
-          // Once with a batch that was taken and not acknowledged, once before one is sent.
+          // First after a batch was taken but not acknowledged, then before one is sent.
           const killed = [
             await runJob({ ...job, kill: { at: 'batch:answered', time: 2 } }),
             await runJob({ ...job, what: 'flush', kill: { at: 'batch:sent', time: 2 } }),
@@ -62,7 +62,7 @@ export function killChecks<Options extends ZodType>(sink: SinkUnderTest<Options>
   ]
 }
 
-/** A run of some batches. */
+/** A run of several batches. */
 export function jobIn<Options extends ZodType>(folder: string, sink: SinkUnderTest<Options>): Job {
   return {
     what: 'produce',

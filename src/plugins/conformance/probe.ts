@@ -1,4 +1,4 @@
-/** One sink with an outbox of its own, as the relay would use it. */
+/** Uses a sink as the relay would. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { ZodType } from 'zod'
@@ -8,12 +8,12 @@ import { taskMaker } from '../../tasks/encode.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { type SinkUnderTest, withSink } from './check.js'
 
-/** One sink with an outbox of its own: makes batches in order, and sees what arrived of them. */
+/** One sink with an outbox of its own: makes batches in order, and looks at what arrived of them. */
 export class Probe {
   readonly outboxId = randomUUID()
   readonly runId = randomUUID()
   readonly opened: <T>(use: (sink: Sink) => Promise<T>, signal?: AbortSignal) => Promise<T>
-  /** The same, without what the relay does before the first batch. */
+  /** Likewise, without what the relay does before the first batch. */
   readonly bare: <T>(use: (sink: Sink) => Promise<T>) => Promise<T>
   readonly #arrived: () => Promise<string[]>
   readonly #make = taskMaker(`2026-01-01T00:00:00Z ${this.outboxId}`)
@@ -39,7 +39,7 @@ export class Probe {
     return this.#batch(tasks, firstSeq)
   }
 
-  /** The last `count` tasks once more. */
+  /** A batch of the last `count` tasks. */
   again(count: number): Batch {
     const firstSeq = this.#tasks.length - count + 1
     return this.#batch(this.#tasks.slice(-count), firstSeq)
@@ -71,13 +71,13 @@ export class Probe {
     return (await open.attach(attachment, randomUUID())).fence
   }
 
-  /** The task behind which a batch belongs. */
+  /** The position that a batch follows. */
   before({ firstSeq }: TaskBatch): SinkPosition {
     const task = this.#tasks[firstSeq - 2]
     return { seq: firstSeq - 1, taskId: task === undefined ? '' : taskIdOf(task) }
   }
 
-  /** What arrived of these tasks: other tests may write to the same place. */
+  /** Those of these tasks that arrived, in order. Other tests may write to the same place. */
   async copies(tasks: readonly string[]): Promise<string[]> {
     const wanted = new Set(tasks)
     return (await this.#arrived()).filter((task) => wanted.has(task))
@@ -87,7 +87,7 @@ export class Probe {
     return this.opened(async (open) => open.guarantee)
   }
 
-  /** Each task is there; only once where the sink says so. */
+  /** Each task must have arrived; only once if the sink promises that. */
   async assertArrived(tasks: readonly string[]): Promise<void> {
     const found = await this.copies(tasks)
     const missing = tasks.filter((task) => !found.includes(task))

@@ -5,22 +5,22 @@ import { ResumePointError } from '../../errors/index.js'
 import { isMalformed, type Location, type Malformed, type Source } from '../../plugin.js'
 import { type Attempt, type SourceUnderTest, withSource } from './check.js'
 
-/** What was read of a source. */
-export interface Given {
+/** What was read from a source. */
+export interface ReadSoFar {
   keys: string[]
   resumes: { after: number; resume: string }[]
 }
 
-export const nothing = (): Given => ({ keys: [], resumes: [] })
+export const nothingRead = (): ReadSoFar => ({ keys: [], resumes: [] })
 
 export const isRejected = (key: string): boolean => key.startsWith('{"rejected":')
 
 const keyOf = (location: Location | Malformed): string =>
   JSON.stringify(isMalformed(location) ? { rejected: location.value } : location)
 
-/** Reads on where `given` ends, and adds to it: what came before a failure is there then. */
+/** Reads on where `given` ends, and adds to it, so that what came before a failure is kept. */
 export async function readInto(
-  given: Given,
+  given: ReadSoFar,
   open: Source,
   count: number,
   onBatch: (batches: number) => Promise<void> = async () => undefined,
@@ -42,28 +42,28 @@ export async function readInto(
 export async function readAll<Options extends ZodType>(
   source: SourceUnderTest<Options>,
   attempt?: Attempt,
-): Promise<Given> {
-  const given = nothing()
+): Promise<ReadSoFar> {
+  const given = nothingRead()
   await withSource(source, (open) => readInto(given, open, source.count), { attempt })
   return given
 }
 
-/** Goes on from the last checkpoint, as the next start would: what is there then must be all. */
+/** Goes on from the last checkpoint, as the next start would: then everything must be there. */
 export async function assertRest<Options extends ZodType>(
   source: SourceUnderTest<Options>,
-  given: Given,
-  whole: Given,
+  given: ReadSoFar,
+  whole: ReadSoFar,
   when: string,
 ): Promise<void> {
   given.keys.length = given.resumes.at(-1)?.after ?? 0
-  const read = (into: Given): Promise<void> => withSource(source, (open) => readInto(into, open, source.count))
+  const read = (into: ReadSoFar): Promise<void> => withSource(source, (open) => readInto(into, open, source.count))
   try {
     await read(given)
     assert.deepEqual(given.keys, whole.keys, when)
   } catch (error) {
     if (!(error instanceof ResumePointError)) throw error
-    const anew = nothing()
-    await read(anew)
-    assert.deepEqual(anew.keys, whole.keys, when)
+    const fromStart = nothingRead()
+    await read(fromStart)
+    assert.deepEqual(fromStart.keys, whole.keys, when)
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The child process of the conformance suites' crash checks: one `produce` or
- * `flush` of the real pipeline on a real outbox, ended by SIGKILL at a step where
- * that is asked for. Started by jobs.ts alone, which sends it a Job, and names the
- * exit code of a process whose plugin sets none.
+ * `flush` of the real pipeline on a real outbox, killed with SIGKILL at a step if
+ * the job says so. Only jobs.ts starts it: it sends a Job, and passes the exit code
+ * to use unless the plugin sets one.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { toError } from '../../errors/index.js'
@@ -14,6 +14,7 @@ import { produce } from '../../pipeline/produce.js'
 import { resilience } from '../../pipeline/retry.js'
 import { oneSlot } from '../../pipeline/slots/agenda.js'
 import type { PluginContext } from '../../plugin.js'
+import { isObject } from '../../tasks/json/tree.js'
 import type { Step } from '../../trace.js'
 import { trustFound } from '../../trust.js'
 import { loadSink, loadSource } from '../load.js'
@@ -34,9 +35,9 @@ export interface Job {
   sink: PluginChoice
   /** False: store only. */
   deliver: boolean
-  /** Tasks in a batch. */
+  /** Tasks per batch. */
   batchSize: number
-  /** Ends the process at the n-th time that it reaches this step. */
+  /** Kills the process the n-th time that it reaches this step. */
   kill?: { at: Step; time: number }
 }
 
@@ -53,14 +54,7 @@ process.once('message', async (job: Job) => {
   trustFound() // the author of a test names the plugin
   let left = job.kill?.time
   subscribe('owm:step', (message) => {
-    if (
-      left !== undefined &&
-      typeof message === 'object' &&
-      message !== null &&
-      'at' in message &&
-      message.at === job.kill?.at &&
-      --left === 0
-    )
+    if (left !== undefined && isObject(message) && 'at' in message && message.at === job.kill?.at && --left === 0)
       process.kill(process.pid, 'SIGKILL')
   })
   const report = await run(job).catch((error: unknown) => ({ errors: [toError(error).stack ?? ''], read: 0 }))

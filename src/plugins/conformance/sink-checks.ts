@@ -1,4 +1,4 @@
-/** What every sink must do, and more of those that say `exactly-once`. */
+/** What every sink must do, and what those that say `exactly-once` must do as well. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -10,9 +10,9 @@ import {
   type Check,
   doctorCheck,
   type Fault,
+  graceSeconds,
   optionChecks,
   type SinkUnderTest,
-  soon,
   timed,
   withFault,
   withinSeconds,
@@ -104,7 +104,7 @@ function abortCheck(probe: Probe): Check {
         await answer
       }, abort.signal)
       await withinSeconds(
-        soon,
+        graceSeconds,
         interrupted.catch(() => undefined),
         'it went on after it was aborted',
       )
@@ -114,7 +114,7 @@ function abortCheck(probe: Probe): Check {
   }
 }
 
-/** What the author of a plugin can make fail, and the suite can't. */
+/** For failures that the author of a plugin can cause, but the suite can't. */
 function faultCheck(fault: Fault, probe: Probe): Check {
   return {
     name: `throws, or has what it says it has, where this happens: ${fault.name}`,
@@ -125,20 +125,20 @@ function faultCheck(fault: Fault, probe: Probe): Check {
   }
 }
 
-/** Delivers a batch while a fault lasts, from the beginning or once the sink is at work: whether it threw. */
-async function failsUnder(fault: Fault, probe: Probe, fromTheBeginning: boolean): Promise<boolean> {
+/** Delivers a batch during a fault, from the start or after a first batch; whether that threw. */
+async function failsUnder(fault: Fault, probe: Probe, fromStart: boolean): Promise<boolean> {
   const [before, batch] = [probe.next(2), probe.next(3)]
-  if (fromTheBeginning) await probe.opened((open) => open.deliver(before))
+  if (fromStart) await probe.opened((open) => open.deliver(before))
   let outcomes: readonly Outcome[] | undefined
   const delivering = (begin: () => Promise<void>): Promise<void> =>
     probe.opened(async (open) => {
-      if (!fromTheBeginning) {
+      if (!fromStart) {
         await open.deliver(before)
         await begin()
       }
       outcomes = await open.deliver(batch)
     })
-  const failure: unknown = await withFault(fault, fromTheBeginning, (begin) =>
+  const failure: unknown = await withFault(fault, fromStart, (begin) =>
     delivering(begin).then(
       () => undefined,
       (error: unknown) => error,
@@ -191,13 +191,13 @@ function twoAtOnceCheck(probe: Probe): Check {
       'also where it is interrupted',
     async run() {
       if ((await probe.opened(async ({ maxInFlight = 1 }) => maxInFlight)) === 1) return
-      // Not at all, at once, and when they are further on their way.
+      // Never, at once, and when the batches are further under way.
       for (const abortsAfter of [undefined, 0, 1, 2, 4, 8]) await assertInOrder(probe, abortsAfter)
     },
   }
 }
 
-/** Delivers two batches at once; aborts after so many turns of the event loop, or not at all. */
+/** Delivers two batches at once; aborts after so many turns of the event loop, or never. */
 async function assertInOrder(probe: Probe, abortsAfter: number | undefined): Promise<void> {
   const batches = [probe.next(300), probe.next(1)]
   const tasks = batches.flatMap((batch) => batch.tasks)

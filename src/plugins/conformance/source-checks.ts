@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ZodType } from 'zod'
-import { type Check, closed, doctorCheck, optionChecks, type SourceUnderTest, timed, withSource } from './check.js'
+import { type Check, doctorCheck, mustClose, optionChecks, type SourceUnderTest, timed, withSource } from './check.js'
 import { failureChecks } from './failure-checks.js'
 import { choiceOf, inTemporaryFolder, runJob, runJobToItsEnd, someSlot, tasksOf } from './jobs.js'
-import { nothing, readAll, readInto } from './reading.js'
+import { nothingRead, readAll, readInto } from './reading.js'
 import type { Job } from './runner.js'
 
 export function sourceChecks<Options extends ZodType>(source: SourceUnderTest<Options>): Check[] {
@@ -37,7 +37,7 @@ function readingChecks<Options extends ZodType>(source: SourceUnderTest<Options>
       async run() {
         const { keys, resumes } = await readAll(source)
         for (const { after, resume } of resumes) {
-          const rest = { ...nothing(), resumes: [{ after: 0, resume }] }
+          const rest = { ...nothingRead(), resumes: [{ after: 0, resume }] }
           await withSource(source, (open) => readInto(rest, open, count))
           assert.deepEqual(rest.keys, keys.slice(after), `after ${after} locations`)
         }
@@ -81,8 +81,8 @@ function endingChecks<Options extends ZodType>(source: SourceUnderTest<Options>)
         withSource(source, async (_, bare) => {
           const reading = bare.read(undefined)[Symbol.asyncIterator]()
           const next = reading.next().catch(() => undefined)
-          await closed(bare)
-          // Whether it still comes is the source's business: nobody waits for it any more.
+          await mustClose(bare)
+          // The batch may come or not: it is no longer needed.
           void next.then(() => reading.return?.()).catch(() => undefined)
         }),
     },
@@ -105,11 +105,11 @@ function killCheck<Options extends ZodType>(source: SourceUnderTest<Options>): C
           // Every page of the source is written as it comes.
           batchSize: 1,
         }
-        // A batch is stored; the next one is not, nor its checkpoint.
+        // A batch is stored; the next one isn't, nor is its checkpoint.
         const first = await runJob({ ...job, kill: { at: 'intake:persisted', time: 1 } })
         const second = await runJob({ ...job, kill: { at: 'intake:written', time: 2 } })
         if (source.count > 0) assert.equal(first, 'killed', 'nothing was ever stored')
-        // Where the second one came to its end, `produce` would read all anew, and hide what that one left out.
+        // If the second run completed, another `produce` would read the whole list again, and hide what it left out.
         const isOver = second !== 'killed' && second.errors.length === 0
         await runJobToItsEnd({ ...job, what: isOver ? 'flush' : 'produce', deliver: true, batchSize: 500 })
         const expected = new Set(await withSource(source, (open) => tasksOf(open, slot)))

@@ -108,7 +108,7 @@ export class Supervisor {
   failure(error: unknown, what = 'failed'): Error {
     if (isOwmError(error)) return error.hint === undefined ? this.#explained(error) : error
     return new PluginError(`The ${this.who} ${what}: ${toError(error).message}`, {
-      hint: 'Mend the cause, then start again.',
+      hint: 'Fix the cause, then start again.',
       cause: error,
     })
   }
