@@ -1,8 +1,8 @@
-/** What Redis, or the way to it, says, as one of owm's classes. */
+/** Errors of Redis, or on the way to it, as owm's classes. */
 import { alertIn, expiredHint, isRefusedByTls } from '../../databases/tls.js'
 import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
 
-/** Redis' own error codes (the first word of an error reply) that a retry can't mend. */
+/** Redis' error codes (the first word of an error reply) that a retry can't fix, each with what to do. */
 const configurationCodes: Readonly<Record<string, string>> = {
   NOAUTH: 'Put the user and the password into sink.url or OWM_REDIS_URL, or sink.username and sink.password.',
   WRONGPASS: 'Correct the user or the password: sink.url or OWM_REDIS_URL, or sink.username and sink.password.',
@@ -25,7 +25,7 @@ const configurationCodes: Readonly<Record<string, string>> = {
 
 const noUsers = /^ERR wrong number of arguments for 'auth'/i
 
-/** What Redis says only in words, by the code under which it stands above and below. */
+/** Error replies without a code of their own, each with the code under which it is listed above or below. */
 const codesOfWords: readonly [RegExp, string][] = [
   [/^(ERR )?(The user executing the script can't|ACL failure in script)/, 'NOPERM'],
   [/^ERR invalid password/, 'WRONGPASS'], // Redis 5
@@ -37,7 +37,7 @@ const codesOfWords: readonly [RegExp, string][] = [
   [/^ERR This instance has cluster support disabled/i, 'NOCLUSTER'],
 ]
 
-/** Redis' error codes that pass, with what an operator can do meanwhile. */
+/** Redis' error codes for transient failures, each with what an operator can do meanwhile. */
 const transientCodes: Readonly<Record<string, string>> = {
   LOADING: 'The server is reading its data set; it will answer when it has.',
   READONLY: 'This server is a replica: name the master, or wait for the failover to end.',
@@ -53,12 +53,12 @@ const transientCodes: Readonly<Record<string, string>> = {
   MAXCLIENTS: 'Raise maxclients on the server, or close other connections; the tasks wait in the outbox.',
 }
 
-/** Codes that mean that this is the wrong server, or one that can't serve yet: the name is to be resolved anew. */
+/** Codes of the wrong server, or of one that can't serve yet: the name must be resolved again. */
 const wrongServer: ReadonlySet<string> = new Set([
   ...['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED', 'ASK'],
 ])
 
-/** For an answer that none of owm's commands gives. */
+/** For an answer that Redis gives to none of owm's commands. */
 export const unexpected = (answer: unknown, place?: string): TransientError =>
   new TransientError(
     `Redis${place === undefined ? '' : ` at ${place}`} answered something unexpected: ` +
@@ -66,10 +66,10 @@ export const unexpected = (answer: unknown, place?: string): TransientError =>
     { hint: 'Look whether a proxy, or another program than Redis, answers there.' },
   )
 
-/** A server that answers before it is asked, since it takes no more clients: ioredis has its words at the end. */
+/** A server that takes no more clients says so before it is asked: ioredis quotes it at the end of its own error. */
 const unasked = /^Command queue state error.*Last error: (?:ReplyError: )?(.+)$/s
 
-/** Throws TransientError for what is no list: only Redis itself promises one. */
+/** Throws TransientError if the answer is no list: a proxy may answer anything. */
 export function listOf<T>(answer: readonly T[]): readonly T[] {
   if (Array.isArray(answer)) return answer
   throw unexpected(answer)
@@ -77,20 +77,20 @@ export function listOf<T>(answer: readonly T[]): readonly T[] {
 
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
 
-/** Where an answer of a cluster sends us: `MOVED 3999 10.0.0.2:6379`, or `ASK …` for this time only. */
+/** The node that a cluster redirects to: `MOVED 3999 10.0.0.2:6379`, or `ASK …` for one command only. */
 export function redirectionIn(error: unknown): { host: string; port: string; isAsked: boolean } | undefined {
   const [, word, host = '', port = ''] = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(toError(error).message) ?? []
   return word === undefined ? undefined : { host, port, isAsked: word === 'ASK' }
 }
 
-/** Whether a server that was sent a password has none: of Redis 5, and newer. */
+/** Whether the server was sent a password but has none set: Redis 5's message, and that of newer ones. */
 export const wantsNoPassword = (error: Error): boolean =>
   /^ERR (Client sent AUTH, but no password is set|.*without any password configured)/.test(error.message)
 
-/** Whether a server that was sent a user, too, knows only passwords: before Redis 6. */
+/** Whether the server was sent a user but knows only passwords: Redis before 6. */
 export const knowsNoUsers = (error: Error): boolean => noUsers.test(error.message)
 
-/** Whether there is no such stream, or no such group of it. */
+/** Whether the stream or its group doesn't exist. */
 export const isMissingKey = (error: unknown): boolean =>
   isReply(error) && /^(ERR )?no such key|^NOGROUP/.test(toError(error).message)
 
@@ -98,23 +98,23 @@ export const isMissingKey = (error: unknown): boolean =>
 export const endsConnection = (error: unknown): boolean =>
   !isReply(error) || wrongServer.has(codeOfReply(toError(error).message))
 
-/** The code of an error reply: its first word, or what its words stand for. */
+/** The code of an error reply: the one of `codesOfWords`, or else its first word. */
 const codeOfReply = (message: string): string =>
   codesOfWords.find(([words]) => words.test(message))?.[1] ?? message.split(' ', 1)[0] ?? ''
 
-/** The code of the error reply that an error of `classed` is about; '' of any other. */
+/** The code of the error reply that caused an error of `classed`; '' for any other error. */
 export function replyCodeOf(error: unknown): string {
   const { cause } = toError(error)
   return cause instanceof Error && isReply(cause) ? codeOfReply(cause.message) : ''
 }
 
-/** What a user of Redis may not do and a run needs: commands, each with its key. */
+/** @param commands those that a run needs and this user may not give, each with its key */
 export const forbidden = (commands: readonly string[], place: string): ConfigurationError =>
   new ConfigurationError(`Redis at ${place} doesn't allow this user ${commands.join(', ')}.`, {
     hint: configurationCodes['NOPERM'],
   })
 
-/** What was written is on the master, and may be lost with it. */
+/** The master has what was written, but too few replicas: it may be lost with the master. */
 export const tooFewReplicas = (
   place: string,
   confirmed: number,
@@ -137,18 +137,18 @@ function lookAt(error: Error): string {
   return 'Look whether the server runs and the address is right'
 }
 
-/** An error of Redis as one of owm's own. `place`: where it is, without credentials. */
+/** An error of Redis as one of owm's own; `place` names the server without credentials. */
 export function classed(thrown: unknown, place: string): Error {
   const error = toError(thrown)
   if (isOwmError(error)) return error
-  const [, said] = unasked.exec(error.message) ?? []
-  if (said !== undefined) return classed(Object.assign(new Error(said), { name: 'ReplyError' }), place)
+  const [, reply] = unasked.exec(error.message) ?? []
+  if (reply !== undefined) return classed(Object.assign(new Error(reply), { name: 'ReplyError' }), place)
   if (isReply(error)) {
     const code = codeOfReply(error.message)
     const fix = configurationCodes[code]
-    // Redis repeats the arguments of a command that it doesn't know: owm's own scripts.
-    const told = error.message.replace(/, with args beginning with: .*/s, '')
-    if (fix) return new ConfigurationError(`Redis at ${place} refused: ${told}`, { hint: fix, cause: error })
+    // For an unknown command Redis quotes the arguments, which are owm's scripts.
+    const message = error.message.replace(/, with args beginning with: .*/s, '')
+    if (fix) return new ConfigurationError(`Redis at ${place} refused: ${message}`, { hint: fix, cause: error })
     const hint = transientCodes[code] ?? 'What the outbox holds is safe: fix the cause, then start owm again.'
     return new TransientError(`Redis at ${place} answered: ${error.message}`, { hint, cause: error })
   }

@@ -1,6 +1,6 @@
 /**
- * A Redis Stream. The whole batch goes in one script call, which also moves the fence: a batch that is sent again adds
- * only what is missing, one that doesn't fit behind the last task is refused. So delivery is exactly-once.
+ * A Redis Stream. One script call adds a whole batch and moves the fence: a batch that is sent again adds only what is
+ * missing, and one that doesn't follow the last task is refused. So delivery is exactly-once.
  *
  *     sink:
  *       use: redis-stream
@@ -33,18 +33,19 @@ import {
 import { joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { takenOver } from '../servers.js'
-import { leaveCheck } from './check.js'
 import { Connection } from './connection/index.js'
-import { checkTypes, named } from './connection/wrong-type.js'
+import { checkTypes, namingWrongKey } from './connection/wrong-type.js'
 import { checks, examined } from './doctor/index.js'
-import { unexpected } from './errors.js'
-import { type Keys, keysOf } from './keys.js'
+import { forbidden, unexpected } from './errors.js'
+import { allKeys, type Keys, keysOf } from './keys.js'
 import { options, type Settings } from './options.js'
 import { entriesOf, pagesBack, pictureOf, readingsOf, taskIdIn } from './picture.js'
 import { receiptsIn, writeReceipt } from './receipts.js'
 import { add } from './scripts/add.js'
 import { attach } from './scripts/attach.js'
+import { leave } from './scripts/leave.js'
 import { place } from './scripts/place.js'
+import { otherCommands } from './scripts/rights.js'
 import { addressOf, type Way, wayOf } from './way.js'
 
 export default defineSink({
@@ -64,15 +65,15 @@ class RedisStream implements Sink {
   readonly maxInFlight = 2
   readonly address: string
   evicted = 0
-  /** Trimmed entries that the log tells of, and whether a consumer group was there. */
-  #warned = 0
+  /** Trimmed entries that were logged so far, and whether there was a consumer group. */
+  #logged = 0
   #hasGroup = false
   readonly #settings: Settings
   readonly #way: Way
   readonly #keys: Keys
   readonly #connection: Connection
   readonly #log: Logger
-  /** The newest entry that `taskIds` has seen since the last attachment: while it's there, so are the older ones. */
+  /** The newest entry that `taskIds` has read since the last attachment: losses begin with the newest entries. */
   #newest = ''
 
   constructor(settings: Settings, way: Way, connection: Connection, log: Logger, keys = keysOf(settings.stream)) {
@@ -89,16 +90,16 @@ class RedisStream implements Sink {
     const keys = [stream, fence(outboxId), mark, fence(formerId === '' ? outboxId : formerId)]
     this.#newest = ''
     const answer = await this.#run(attach, keys, [outboxId, epoch, word, sinkId, formerId])
-    const [how, id, created, generation, heldEpoch, heldWord, ...told] = answer
-    if (how !== 'attached' && how !== 'superseded') throw unexpected(answer)
-    const [own, former] = [told.slice(0, fenceWords), told.slice(fenceWords)]
+    const [outcome, id, created, generation, heldEpoch, heldWord, ...fences] = answer
+    if (outcome !== 'attached' && outcome !== 'superseded') throw unexpected(answer)
+    const [own, former] = [fences.slice(0, fenceWords), fences.slice(fenceWords)]
     const last = { epoch: Number(heldEpoch), word: String(heldWord) }
     return {
       sinkId: String(id),
       created: created === 1,
       emptied: own[4] === 1,
       generation: Number(generation),
-      superseded: how === 'superseded',
+      superseded: outcome === 'superseded',
       fence: own[0] === '' ? undefined : { ...position(own), ...last, placedBy: String(own[3] || heldWord) },
       former: former.length === 0 || former[0] === '' || former[4] === 1 ? undefined : position(former),
     }
@@ -111,16 +112,16 @@ class RedisStream implements Sink {
   ): Promise<void> {
     const { stream, mark, fence } = this.#keys
     const words = [outboxId, epoch, word, generation, this.#newest, seq, taskId, runId]
-    const [how] = await this.#run(place, [stream, fence(outboxId), mark], words)
-    if (how === 'superseded') throw takenOver(`the stream ${stream}`)
-    if (how === 'changed')
-      throw new ChangedError(`The stream ${stream} changed while it was compared.`, { hint: lookWhoChanges })
-    if (how !== 'placed') throw unexpected(how)
+    const [outcome] = await this.#run(place, [stream, fence(outboxId), mark], words)
+    if (outcome === 'superseded') throw takenOver(`the stream ${stream}`)
+    if (outcome === 'changed')
+      throw new ChangedError(`The stream ${stream} changed while it was compared.`, { hint: changedHint })
+    if (outcome !== 'placed') throw unexpected(outcome)
   }
 
   async deliver(batch: TaskBatch): Promise<readonly Outcome[]> {
     if (!batch.link) throw new ChangedError('redis-stream takes a batch only behind another one.')
-    // More than the bound at once would trim itself: it goes in parts, which the chain keeps in order.
+    // A batch larger than the bound would trim itself: it goes in parts, which the chain keeps in order.
     const { maxLength } = this.#settings
     const parts: Promise<Outcome[]>[] = []
     let link: Link = batch.link
@@ -142,7 +143,7 @@ class RedisStream implements Sink {
     const { count, firstSeq, runId, slot } = batch
     const keys = [this.#keys.stream, this.#keys.fence(batch.outboxId), this.#keys.mark, this.#keys.slots]
     const words = [maxLength, onFull, epoch, word, after.seq, after.taskId, firstSeq, runId, slot, lastTask]
-    // One argument, a task a line: as many arguments as tasks would have to be made and counted.
+    // One argument with a task per line: an argument for each task would have to be made and counted.
     const answer = await this.#run(add, keys, [...words, batch.outboxId, joined(batch)])
     const [added, skipped, unread, hasGroup] = answer
     if (added === 'superseded') throw takenOver(`the stream ${stream}`)
@@ -169,15 +170,15 @@ class RedisStream implements Sink {
     )
   }
 
-  /** Warns when it begins; `close` says how many there were in all. */
+  /** Warns the first time; `close` logs the total. */
   #trimmed(entries: number, hasGroup: boolean): void {
     this.evicted += entries
     this.#hasGroup = hasGroup
-    if (this.#warned === 0) this.#warnOfTrimmed()
+    if (this.#logged === 0) this.#warnOfTrimmed()
   }
 
   #warnOfTrimmed(): void {
-    this.#warned = this.evicted
+    this.#logged = this.evicted
     const fields = { event: 'entries-trimmed', stream: this.#settings.stream, entries: this.evicted }
     if (this.#hasGroup) this.#log.warn(fields, 'the bound trimmed entries that a consumer group had not read')
     else
@@ -224,7 +225,7 @@ class RedisStream implements Sink {
     return receiptsIn(this.#connection, this.#keys, pipeline, slot)
   }
 
-  /** With a mark and a fence of its own, the stream is only looked at. */
+  /** Uses a mark and a fence of its own, and adds nothing to the stream. */
   async check(): Promise<void> {
     const id = randomUUID()
     const keys = { ...this.#keys, mark: this.#keys.fence(`check-${id}`) }
@@ -243,8 +244,17 @@ class RedisStream implements Sink {
       )
       if (added !== 0) throw unexpected(added)
     } finally {
-      await leaveCheck(this.#connection, keys, id, this.#settings)
+      await this.#leave(keys, id)
     }
+  }
+
+  /** Removes what a check wrote under `id`. Throws ConfigurationError if this user lacks a right that a run needs. */
+  async #leave(keys: Keys, id: string): Promise<void> {
+    const all = allKeys(keys, id)
+    const ask = (redis: Redis) => redis.eval(leave, all.length, ...all, ...otherCommands(this.#settings))
+    const missing = await this.#connection.ask(ask)
+    if (!Array.isArray(missing)) throw unexpected(missing)
+    if (missing.length > 0) throw forbidden(missing.map(String), this.#connection.place)
   }
 
   async doctor(patient: Patient): Promise<readonly Diagnosis[]> {
@@ -252,7 +262,7 @@ class RedisStream implements Sink {
   }
 
   async close(): Promise<void> {
-    if (this.evicted > this.#warned) this.#warnOfTrimmed()
+    if (this.evicted > this.#logged) this.#warnOfTrimmed()
     this.#connection.close()
   }
 
@@ -262,17 +272,17 @@ class RedisStream implements Sink {
     words: readonly (string | number | Buffer)[],
   ): Promise<unknown[]> {
     const evaluate = (redis: Redis): Promise<unknown> => redis.eval(script, keys.length, ...keys, ...words)
-    // `attach` decides nothing. `place` takes what is there for delivered: so it waits for that to last, too.
-    const isKept = script === add || script === place
-    const answer = await named(this.#connection, this.#keys, keys, () =>
-      isKept ? this.#connection.write(evaluate) : this.#connection.ask(evaluate),
+    // `attach` decides nothing. `place` takes what is there for delivered, so the replicas must have that, too.
+    const mustLast = script === add || script === place
+    const answer = await namingWrongKey(this.#connection, this.#keys, keys, () =>
+      mustLast ? this.#connection.write(evaluate) : this.#connection.ask(evaluate),
     )
     if (Array.isArray(answer)) return answer
     throw unexpected(answer)
   }
 }
 
-/** What `attach` tells of a fence. */
+/** Values that `attach` answers for each fence. */
 const fenceWords = 5
 
 const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
@@ -281,17 +291,17 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
   ...(runId ? { runId: String(runId) } : {}),
 })
 
-const lookWhoChanges =
+const changedHint =
   'Somebody deletes the stream or what owm keeps beside it, a failover undid writes, or Redis makes room: ' +
   '`owm doctor` tells whether maxmemory-policy is noeviction, as it should be. Mend that, ' +
   'then run `owm flush`: the tasks wait in the outbox.'
 
-/** The fence stands elsewhere; or where it should, and for a stream that is gone. */
+/** The fence is at another task; or at the right one, but for a stream that is gone. */
 const changedAt = (stream: string, seq: number, held: string): ChangedError =>
   held === String(seq)
     ? new ChangedError(`The stream ${stream} isn't the one that had task ${seq} of this outbox.`, {
-        hint: lookWhoChanges,
+        hint: changedHint,
       })
     : new ChangedError(`The stream ${stream} isn't at task ${seq} of this outbox, but at ${held || 'none'}.`, {
-        hint: lookWhoChanges,
+        hint: changedHint,
       })

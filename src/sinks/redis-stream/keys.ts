@@ -22,26 +22,32 @@ export function keysOf(stream: string): Keys {
   }
 }
 
-/** `{stream}:owm:`, or where the name has braces of its own, what hashes to the same slot. */
+/** All keys of an outbox or pipeline `id`, in the order in which scripts/rights takes them. */
+export const allKeys = (keys: Keys, id: string): string[] => [
+  ...[keys.stream, keys.fence(id), keys.mark, keys.slots],
+  ...[keys.receipts(id), keys.receiptIndex(id)],
+]
+
+/** `{stream}:owm:`, or for a name with braces of its own, a prefix that hashes to the same slot. */
 function prefixOf(stream: string): string {
   if (!/[{}]/.test(stream)) return `{${stream}}:owm:`
-  const tag = hashedOf(stream)
+  const tag = hashedPartOf(stream)
   if (tag !== stream) return `{${tag}}:owm:${stream}:`
-  // Braces that are no tag: any number with the same hash slot will do, and there are 16,384 slots.
+  // The braces are no hash tag: use the first number with the same hash slot, of which there are 16,384.
   let number = 0
   while (hashSlot(`${number}`) !== hashSlot(stream)) number++
   return `{${number}}:owm:${stream}:`
 }
 
-/** What Redis hashes of a key: what stands between the first { and the next }, where something does; else all of it. */
-function hashedOf(key: string): string {
+/** The part of a key that Redis hashes: between the first { and the next }, or all of it if nothing is there. */
+function hashedPartOf(key: string): string {
   const from = key.indexOf('{') + 1
   const to = key.indexOf('}', from)
   return from > 0 && to > from ? key.slice(from, to) : key
 }
 
 /** The hash slot of a key in a cluster, 0 to 16,383. */
-export const hashSlotOf = (key: string): number => hashSlot(hashedOf(key))
+export const hashSlotOf = (key: string): number => hashSlot(hashedPartOf(key))
 
 /** CRC-16/XMODEM modulo 16,384, as in the specification of Redis Cluster. */
 function hashSlot(hashed: string): number {

@@ -1,4 +1,4 @@
-/** What may stand beside `use: redis-stream`. */
+/** The options of `use: redis-stream`. */
 import * as z from 'zod'
 import { databaseIn, isTlsUrl, mistakeIn, passwordIn } from './url.js'
 
@@ -75,32 +75,32 @@ const keys = z.strictObject({
   healthCheckTimeoutMs: timeout.default(3_000).describe('longest time for the first PING, in milliseconds'),
 })
 
-type Given = z.output<typeof keys>
+type Parsed = z.output<typeof keys>
 
 export const options = keys
-  .superRefine((given, { addIssue }) => {
-    for (const [key, message] of contradictionsIn(given)) addIssue({ code: 'custom', path: [key], message })
+  .superRefine((settings, { addIssue }) => {
+    for (const [key, message] of contradictionsIn(settings)) addIssue({ code: 'custom', path: [key], message })
   })
-  .transform((given): Given => (placesIn(given).length > 0 ? given : { ...given, url: defaultUrl }))
+  .transform((settings): Parsed => (placesIn(settings).length > 0 ? settings : { ...settings, url: defaultUrl }))
 
 export type Settings = z.output<typeof options>
 
-const placesIn = (given: Given) =>
-  (['url', 'socket', 'sentinels', 'cluster'] as const).filter((key) => given[key] !== undefined)
+const placesIn = (settings: Parsed) =>
+  (['url', 'socket', 'sentinels', 'cluster'] as const).filter((key) => settings[key] !== undefined)
 
 /** Keys that don't go together, each with what to do. */
-function* contradictionsIn(given: Given): Generator<[key: string, message: string]> {
-  const { url, sentinels, cluster, socket, name, database, username, password } = given
-  const [, second] = placesIn(given)
+function* contradictionsIn(settings: Parsed): Generator<[key: string, message: string]> {
+  const { url, sentinels, cluster, socket, name, database, username, password } = settings
+  const [, second] = placesIn(settings)
   if (second !== undefined) {
     yield [second, 'keep exactly one of url (or OWM_REDIS_URL), socket, sentinels and cluster']
     return
   }
-  if (url !== undefined && mistakeIn(url) !== undefined) return // which is told already
+  if (url !== undefined && mistakeIn(url) !== undefined) return // reported already
   if (sentinels && name === undefined) yield ['name', 'sentinels need the name of the master, such as mymaster']
   for (const key of ['name', 'sentinelUsername', 'sentinelPassword'] as const)
-    if (!sentinels && given[key] !== undefined) yield [key, 'it goes with sentinels, and there are none']
-  if (given.sentinelUsername !== undefined && !given.sentinelPassword)
+    if (!sentinels && settings[key] !== undefined) yield [key, 'it goes with sentinels, and there are none']
+  if (settings.sentinelUsername !== undefined && !settings.sentinelPassword)
     yield ['sentinelPassword', 'sentinelUsername needs one']
   const { username: inUrl } = new URL(url ?? defaultUrl)
   const hasUser = inUrl !== '' || passwordIn(url ?? defaultUrl) !== ''
@@ -110,7 +110,7 @@ function* contradictionsIn(given: Given): Generator<[key: string, message: strin
   if (database && cluster) yield ['database', 'a cluster has only the database 0']
   else if (database !== undefined && databaseIn(url ?? defaultUrl) !== '')
     yield ['database', 'it stands in url: leave one of the two out']
-  if (given.tls && socket !== undefined) yield ['tls', 'a socket needs no TLS: leave it out']
-  else if (given.tls && !sentinels && !cluster && !isTlsUrl(url ?? defaultUrl))
+  if (settings.tls && socket !== undefined) yield ['tls', 'a socket needs no TLS: leave it out']
+  else if (settings.tls && !sentinels && !cluster && !isTlsUrl(url ?? defaultUrl))
     yield ['tls', 'it needs a url that starts with rediss://']
 }

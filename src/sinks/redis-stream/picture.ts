@@ -1,5 +1,5 @@
 /**
- * What a stream holds, and how far its groups are. Reads only.
+ * What a stream holds, and how far its groups have read. Reads only.
  *
  * https://redis.io/docs/latest/commands/xinfo-groups/ (lag and entries-read: Redis 7), xinfo-consumers, xpending
  */
@@ -10,21 +10,21 @@ import type { Connection } from './connection/index.js'
 import { isMissingKey, listOf, unexpected } from './errors.js'
 import type { Settings } from './options.js'
 
-/** Entries that one look at the stream fetches. */
-const pageOfEntries = 1_000
+/** Entries fetched by one command. */
+const pageSize = 1_000
 
-/** So many of them at most are read to count: those of a stream with the default bound. */
+/** At most this many are read to count them: as many as a stream has with the default bound. */
 const mostCounted = 100_000
 
 const hourMs = 3_600_000
 const minuteMs = 60_000
 
-/** The greatest number in an entry's id. */
-const most = 2n ** 64n - 1n
+/** The largest sequence number in an entry's id. */
+const maxSequence = 2n ** 64n - 1n
 
 type Stored = [id: string, fields: string[]]
 
-/** From the entry `first` to the entry `last`, both included, the oldest first. */
+/** The entries from `first` to `last`, both included, the oldest first. */
 export async function* entriesOf(
   connection: Connection,
   stream: string,
@@ -32,10 +32,10 @@ export async function* entriesOf(
   last = '+',
 ): AsyncGenerator<Entry> {
   for (let from = first; ; ) {
-    const page = await connection.ask((redis) => redis.xrange(stream, from, last, 'COUNT', pageOfEntries))
+    const page = await connection.ask((redis) => redis.xrange(stream, from, last, 'COUNT', pageSize))
     for (const [id, fields] of listOf(page)) yield { id, taskId: taskIdIn(fields), at: timeOf(id) }
     const [end] = page.at(-1) ?? []
-    if (end === undefined || page.length < pageOfEntries) return
+    if (end === undefined || page.length < pageSize) return
     from = idAfter(end)
   }
 }
@@ -43,33 +43,33 @@ export async function* entriesOf(
 /** All entries, a page at a time, the newest first. */
 export async function* pagesBack(connection: Connection, stream: string): AsyncGenerator<readonly Stored[]> {
   for (let end = '+'; ; ) {
-    const page = await connection.ask((redis) => redis.xrevrange(stream, end, '-', 'COUNT', pageOfEntries))
+    const page = await connection.ask((redis) => redis.xrevrange(stream, end, '-', 'COUNT', pageSize))
     yield listOf(page)
     const [last] = page.at(-1) ?? []
-    if (last === undefined || page.length < pageOfEntries) return
+    if (last === undefined || page.length < pageSize) return
     end = idBefore(last)
   }
 }
 
-/** The least id behind another: what `(` before an id means to Redis 6.2 and newer, and to no older one. */
+/** The smallest id after another one. (Only Redis 6.2 and newer know `(` before an id.) */
 export function idAfter(id: string): string {
-  const [ms, seq] = parts(id)
-  return seq < most ? `${ms}-${seq + 1n}` : `${ms + 1n}-0`
+  const [ms, seq] = idParts(id)
+  return seq < maxSequence ? `${ms}-${seq + 1n}` : `${ms + 1n}-0`
 }
 
-/** The greatest id before another one than `0-0`. */
+/** The largest id before another one, which isn't `0-0`. */
 export function idBefore(id: string): string {
-  const [ms, seq] = parts(id)
-  return seq > 0n ? `${ms}-${seq - 1n}` : `${ms - 1n}-${most}`
+  const [ms, seq] = idParts(id)
+  return seq > 0n ? `${ms}-${seq - 1n}` : `${ms - 1n}-${maxSequence}`
 }
 
-/** An entry's id: milliseconds, and a number of 64 bits among those of one millisecond. */
-function parts(id: string): [ms: bigint, seq: bigint] {
+/** An entry's id: milliseconds, and a sequence number of 64 bits within one millisecond. */
+function idParts(id: string): [ms: bigint, seq: bigint] {
   const [ms = '0', seq = '0'] = id.split('-')
   return [BigInt(ms), BigInt(seq)]
 }
 
-/** '' for somebody else's entry. */
+/** '' for an entry that isn't owm's. */
 export function taskIdIn(fields: readonly string[]): string {
   try {
     return taskIdOf(fields[fields.indexOf('data') + 1] ?? '')
@@ -102,9 +102,9 @@ export interface Group {
   readonly name: string
   readonly pending: number
   readonly delivered: string
-  /** Null before Redis 7, and where entries in front of it were deleted one by one. */
+  /** Null before Redis 7, and after entries ahead of it were deleted one by one. */
   readonly lag: number | null
-  /** Null before Redis 7, and until a group that was made at an entry reads. */
+  /** Null before Redis 7, and for a group that was made at an entry until it reads. */
   readonly read: number | null
 }
 
@@ -113,26 +113,26 @@ export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
     infosOf(() => redis.xinfo('GROUPS', prefixed(redis, stream))),
     redis.xlen(stream),
   ])
-  // Redis counts those, too, that were trimmed before the group read them.
-  const there = (lag: number | null): number | null => (lag === null ? null : Math.min(lag, length))
+  // Redis also counts entries that were trimmed before the group read them.
+  const capped = (lag: number | null): number | null => (lag === null ? null : Math.min(lag, length))
   return infos.map((info) => ({
     name: String(info.get('name')),
     pending: Number(info.get('pending')),
     delivered: String(info.get('last-delivered-id')),
-    lag: there(numberOrNull(info.get('lag'))),
+    lag: capped(numberOrNull(info.get('lag'))),
     read: numberOrNull(info.get('entries-read')),
   }))
 }
 
 interface Counted {
   readonly perMinute: number | null
-  /** Entry that a group has read last -> how many came behind it; missing where it is too far back to count. */
+  /** The last entry that a group has read -> how many follow it; missing if that is too far back to count. */
   readonly behind: ReadonlyMap<string, number>
 }
 
 const notCounted: Counted = { perMinute: null, behind: new Map() }
 
-/** Counts from the newest entry back, until an hour ago and behind what the groups have read whose lag isn't known. */
+/** Counts back from the newest entry, to an hour ago and to what the groups of unknown lag have read last. */
 async function count(connection: Connection, stream: string, groups: readonly Group[], now: number): Promise<Counted> {
   const behind = new Map<string, number>()
   const open = new Set(groups.flatMap(({ lag, delivered }) => (lag === null ? delivered : [])))
@@ -154,12 +154,12 @@ async function count(connection: Connection, stream: string, groups: readonly Gr
     if (isWhole && open.size === 0) return { perMinute: ofHour / 60, behind }
     if (seen >= mostCounted) return { perMinute: isWhole ? ofHour / 60 : rate(ofHour, now - oldest), behind }
   }
-  // What they have read last is gone: they have all of it before them.
+  // What these have read last is gone: all entries are ahead of them.
   for (const delivered of open) behind.set(delivered, seen)
   return { perMinute: ofHour / 60, behind }
 }
 
-/** Where not all of the hour could be counted. */
+/** Entries per minute, if not all of the hour could be counted. */
 const rate = (entries: number, withinMs: number): number => entries / Math.max(1, Math.min(60, withinMs / minuteMs))
 
 export async function groupPicture(
@@ -192,16 +192,16 @@ export async function readingsOf(connection: Connection, stream: string, entry: 
   const groups = await connection.ask((redis) => groupsOf(redis, stream))
   const reading = async ({ name: group, delivered, pending }: Group): Promise<Reading> => {
     if (isAfter(entry, delivered)) return { group, state: 'waiting' }
-    const held = pending === 0 ? undefined : await connection.ask((redis) => holderOf(redis, stream, group, entry))
-    return held ? { group, state: 'held', holder: held } : { group, state: 'acknowledged' }
+    const holder = pending === 0 ? undefined : await connection.ask((redis) => holderOf(redis, stream, group, entry))
+    return holder ? { group, state: 'held', holder } : { group, state: 'acknowledged' }
   }
   return Promise.all(groups.map(reading))
 }
 
 async function holderOf(redis: Redis, stream: string, group: string, entry: string): Promise<Reading['holder']> {
-  const [found] = await redis.xpending(stream, group, entry, entry, 1)
-  if (!Array.isArray(found)) return undefined
-  const [, consumer, idleMs, deliveries] = found
+  const [held] = await redis.xpending(stream, group, entry, entry, 1)
+  if (!Array.isArray(held)) return undefined
+  const [, consumer, idleMs, deliveries] = held
   return { consumer: String(consumer), idleMs: Number(idleMs), deliveries: Number(deliveries) }
 }
 
@@ -210,7 +210,7 @@ const prefixed = ({ options }: Redis, stream: string): string => `${options.keyP
 
 type Info = ReadonlyMap<unknown, unknown>
 
-/** Lists of names and values, one a group or consumer; none where there is no stream, or the group has gone since. */
+/** One list of names and values per group or consumer; none if the stream or the group doesn't exist. */
 async function infosOf(ask: () => Promise<unknown>): Promise<Info[]> {
   const answer = await ask().catch((error: unknown) => {
     if (isMissingKey(error)) return []
@@ -226,7 +226,7 @@ function infoOf(words: unknown): Info {
   return info
 }
 
-/** Entries that were ever added to a stream, 0 where there is none; null before Redis 7. */
+/** Entries that were ever added to a stream, 0 if it doesn't exist; null before Redis 7. */
 export async function addedTo(redis: Redis, stream: string): Promise<number | null> {
   try {
     return numberOrNull(infoOf(await redis.xinfo('STREAM', prefixed(redis, stream))).get('entries-added'))
@@ -243,6 +243,6 @@ const timeOf = (id: string): number => Number(id.split('-')[0])
 
 /** Whether an entry comes after another one. Their numbers may be larger than a double holds. */
 export function isAfter(entry: string, other: string): boolean {
-  const [[time, number], [otherTime, otherNumber]] = [parts(entry), parts(other)]
+  const [[time, number], [otherTime, otherNumber]] = [idParts(entry), idParts(other)]
   return time === otherTime ? number > otherNumber : time > otherTime
 }

@@ -1,9 +1,9 @@
-/** The receipts of a stream: a hash a pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
+/** The receipts of a stream: a hash per pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
 import type { Redis } from 'ioredis'
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
 import { newestGiven, slotsKept } from '../servers.js'
 import type { Connection } from './connection/index.js'
-import { named } from './connection/wrong-type.js'
+import { namingWrongKey } from './connection/wrong-type.js'
 import { listOf } from './errors.js'
 import type { Keys } from './keys.js'
 import { receipt as script } from './scripts/receipt.js'
@@ -30,7 +30,7 @@ export async function writeReceipt(
     json,
     ...runs,
   ]
-  const answer = await named(connection, keys, names, () =>
+  const answer = await namingWrongKey(connection, keys, names, () =>
     connection.write((redis) => redis.eval(script, names.length, ...names, ...words)),
   )
   return Array.isArray(answer) ? answer[0] : answer
@@ -53,11 +53,11 @@ export async function receiptsIn(
     return Promise.all([redis.hmget(keys.receipts(pipeline), ...fields), redis.hget(keys.mark, 'generation')])
   }
   const used = [keys.receipts(pipeline), index, keys.mark]
-  const [texts, generation] = await named(connection, keys, used, () => connection.ask(read))
+  const [texts, generation] = await namingWrongKey(connection, keys, used, () => connection.ask(read))
   return listOf(texts).flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
 }
 
-/** @param present the stream's generation; a receipt of an older one tells of tasks that are gone */
+/** @param present the stream's generation; the tasks of a receipt of an older one are gone */
 function receiptOf(text: string, present: number): Receipt {
   const { generation = present, ...receipt }: Receipt & { generation?: number } = JSON.parse(text)
   return generation < present && receipt.delivered > 0 ? { ...receipt, isGone: true } : receipt

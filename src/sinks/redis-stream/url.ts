@@ -1,13 +1,13 @@
-/** `redis://user:password@host:port/db?…`: what may stand in it, and what does. */
+/** `redis://user:password@host:port/db?…`: its parts, and what is allowed in it. */
 import { nearest } from '../../errors/suggest.js'
 
-/** Of ioredis' options those that a URL may set. It takes each for text, and `false` for true. */
+/** The options of ioredis that a URL may set. ioredis takes each for a string, so that `false` counts as true. */
 const numbers = ['commandTimeout', 'connectTimeout', 'disconnectTimeout', 'family', 'keepAlive', 'socketTimeout']
 const flags = ['allowUsernameInURI', 'noDelay']
 const texts = ['clientInfoTag', 'connectionName', 'db', 'keyPrefix', 'password', 'tls', 'username']
 const parameters = [...numbers, ...flags, ...texts].sort()
 
-/** Those that owm sets itself: they have no effect, as ever. */
+/** Options that owm sets itself: allowed in a URL, but without effect. */
 const ownParameters = [
   'autoResendUnfulfilledCommands',
   'disableClientInfo',
@@ -18,7 +18,7 @@ const ownParameters = [
   'retryStrategy',
 ]
 
-/** The number of the database, '' where the URL names none. */
+/** The number of the database, '' for none. */
 export function databaseIn(text: string): string {
   const { pathname, searchParams } = new URL(text)
   return pathname.slice(1) || (searchParams.get('db') ?? '')
@@ -40,10 +40,10 @@ export function passwordIn(text: string): string {
 export const isTlsUrl = (text: string): boolean =>
   text.startsWith('rediss:') || new URL(text).searchParams.get('tls') === 'true'
 
-/** What a URL puts before each key, '' for nothing. */
+/** The prefix that a URL sets for all keys, '' for none. */
 export const keyPrefixIn = (text: string): string => new URL(text).searchParams.get('keyPrefix') ?? ''
 
-/** Takes ioredis' options that aren't text out of a URL, and removes what owm sets itself. */
+/** Takes the options of ioredis that aren't strings out of a URL, and removes those that owm sets itself. */
 export function takeOptions({ searchParams }: URL): Record<string, number | boolean> {
   const taken: Record<string, number | boolean> = {}
   for (const name of [...numbers, ...flags]) {
@@ -54,7 +54,7 @@ export function takeOptions({ searchParams }: URL): Record<string, number | bool
   return taken
 }
 
-/** What is wrong with a URL, in words without its values; undefined where nothing is. */
+/** What is wrong with a URL, without quoting its values; undefined if nothing is. */
 export function mistakeIn(text: string): string | undefined {
   const form =
     'redis://user:password@host:port/db is expected; in user and password write ' +
@@ -71,8 +71,8 @@ export function mistakeIn(text: string): string | undefined {
   const unknown = [...searchParams.keys()].find((name) => !known.includes(name))
   if (unknown === undefined) return wrongValueIn(searchParams)
   const near = nearest(unknown, parameters)
-  const meant = near === undefined ? `known are ${parameters.join(', ')}` : `the nearest is ${near}`
-  return `its query has an unknown parameter, ${unknown}: ${meant}`
+  const suggestion = near === undefined ? `known are ${parameters.join(', ')}` : `the nearest is ${near}`
+  return `its query has an unknown parameter, ${unknown}: ${suggestion}`
 }
 
 function wrongValueIn(query: URLSearchParams): string | undefined {

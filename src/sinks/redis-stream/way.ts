@@ -1,4 +1,4 @@
-/** The way to the server that has the stream, whatever form it is configured in. */
+/** The way to the server that has the stream, however it is configured. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -19,20 +19,20 @@ export interface Login {
 }
 
 export interface Way {
-  /** The server itself, or who knows which one it is. */
+  /** Whether `nodes` is the server itself, or those that know which one it is. */
   readonly by: 'server' | 'sentinels' | 'cluster'
   readonly nodes: readonly [Endpoint, ...Endpoint[]]
   readonly login: Login
-  /** The number of the database, '' where none was named. */
+  /** The number of the database, '' if none is configured. */
   readonly database: string
-  /** Undefined: it doesn't speak TLS. */
+  /** Undefined for no TLS. */
   readonly tls: ConnectionOptions | undefined
   readonly hasPassword: boolean
   /** The folder of relative paths in the settings. */
   readonly baseDir: string
 }
 
-/** What a sink is known by: as configured, so that a failover makes no other one of it. */
+/** What identifies a sink: as configured, so that a failover doesn't change it. */
 export function addressOf(settings: Settings, baseDir: string): string {
   const { sentinels, cluster, socket, name, stream } = settings
   const database = databaseOf(settings) || 0
@@ -74,11 +74,11 @@ function nodeOf(text: string, usualPort: number): Endpoint {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? usualPort) }
 }
 
-async function tlsOf(given: Settings['tls'], baseDir: string): Promise<ConnectionOptions> {
-  if (typeof given !== 'object') return {}
-  const { serverName } = given
+async function tlsOf(setting: Settings['tls'], baseDir: string): Promise<ConnectionOptions> {
+  if (typeof setting !== 'object') return {}
+  const { serverName } = setting
   const [ca, cert, key] = await Promise.all(
-    (['ca', 'cert', 'key'] as const).map((what) => pemOf(given[what], `sink.tls.${what}`, baseDir)),
+    (['ca', 'cert', 'key'] as const).map((what) => pemOf(setting[what], `sink.tls.${what}`, baseDir)),
   )
   try {
     if (ca !== undefined) new X509Certificate(ca)
@@ -92,9 +92,9 @@ async function tlsOf(given: Settings['tls'], baseDir: string): Promise<Connectio
   return { ca, cert, key, ...(serverName === undefined ? {} : { servername: serverName }) }
 }
 
-async function pemOf(given: string | undefined, key: string, baseDir: string): Promise<string | undefined> {
-  if (given === undefined || given.includes('-----BEGIN')) return given
-  const path = resolve(baseDir, given)
+async function pemOf(setting: string | undefined, key: string, baseDir: string): Promise<string | undefined> {
+  if (setting === undefined || setting.includes('-----BEGIN')) return setting
+  const path = resolve(baseDir, setting)
   return readFile(path, 'utf8').catch((error: unknown) => {
     throw new ConfigurationError(`${key} can't be read: ${path} (${codeOf(error)}).`, {
       hint: 'Name a file that owm may read, or write the PEM text there.',

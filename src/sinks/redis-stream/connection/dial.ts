@@ -1,4 +1,4 @@
-/** One connection to one process, healthy or an error. ioredis' own retries and queues are off: they are owm's. */
+/** Opens one connection and checks that it works. ioredis' own retries and queues are off: owm has its own. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, Redis, type RedisOptions } from 'ioredis'
 import { within } from '../../../within.js'
@@ -13,13 +13,13 @@ export interface Target {
   readonly login: Login
   /** '' for none. */
   readonly database: string
-  /** A part of a cluster that takes over a hash slot: it answers only who says ASKING. */
+  /** A node of a cluster that is taking over the hash slot: it answers only after ASKING. */
   readonly isAsked?: boolean
 }
 
 /**
  * Throws ConfigurationError, TransientError.
- * @param onOpen called where the server wants no password, and was sent one
+ * @param onOpen called if the server was sent a password but has none set
  */
 export async function dial(
   target: Target,
@@ -30,7 +30,7 @@ export async function dial(
 ): Promise<Redis> {
   const { database, isAsked = false } = target
   const redis = clientFor(target, settings, way)
-  // What the server said explains more than the broken connection after it.
+  // The server's reply explains more than the broken connection after it.
   let trouble: Error | undefined
   redis.on('error', (error: Error) => {
     if (!isReply(trouble)) trouble = error
@@ -44,22 +44,22 @@ export async function dial(
   redis.once('connect', () => redis.stream.on('error', () => undefined))
   try {
     await endedBy(signal, redis, () => redis.connect())
-    // A server that has too many clients says so before it is asked, and closes: read that before a write fails.
+    // A server with too many clients says so unasked and closes the connection: read that before a write fails.
     await nextTurn()
     await nextTurn()
     if (database !== '') await redis.select(Number(database))
     await endedBy(signal, redis, () => ping(redis, settings.healthCheckTimeoutMs))
     await nextTurn()
-    if (trouble) throw trouble // a wrong password: where the default user has none, the PING was answered all the same
+    if (trouble) throw trouble // a wrong password: if the default user has none, the PING was answered all the same
     if (isOpen) onOpen(addressOfEndpoint(target.node))
     if (isAsked) sayAsking(redis)
     return redis
   } catch (error) {
     drop(redis)
     const failure = classed(trouble ?? error, addressOfEndpoint(target.node))
-    // A failure of this kind is looked into: the port may not speak TLS.
-    const isLookedInto = !signal.aborted && way.tls !== undefined
-    throw (isLookedInto && (await otherProtocol(target.node, settings, failure))) || failure
+    // The port may not speak TLS.
+    const mayLackTls = !signal.aborted && way.tls !== undefined
+    throw (mayLackTls && (await otherProtocol(target.node, settings, failure))) || failure
   }
 }
 
@@ -69,25 +69,25 @@ function clientFor({ node, login }: Target, settings: Settings, { by, tls }: Way
     lazyConnect: true,
     retryStrategy: () => null,
     enableOfflineQueue: false,
-    enableReadyCheck: false, // PING says it, and needs no right to INFO
+    enableReadyCheck: false, // PING tells as much, and needs no right to INFO
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: connectTimeoutMs,
-    // What is sent behind a batch waits for that batch's replicas, too.
+    // Commands after a batch wait for that batch's replicas, too.
     commandTimeout: commandTimeoutMs + 2 * (durability?.timeoutMs ?? 0),
     disableClientInfo: true, // connect() would wait for it, longer than for the PING
     ...(tls === undefined ? {} : { tls }),
     ...(login.password === undefined ? {} : login),
   }
   if (by !== 'server' || settings.url === undefined) return new Redis({ ...node, ...options })
-  // SELECT is sent by `dial`: ioredis' own, after a refused AUTH, is a rejection that nobody can handle.
+  // `dial` sends SELECT: ioredis' own, after a refused AUTH, would be an unhandled rejection.
   const url = new URL(settings.url)
   url.pathname = ''
-  const given = takeOptions(url)
-  return new Redis(url.href.replace(/^rediss:/, 'redis:'), { ...options, ...given })
+  const urlOptions = takeOptions(url)
+  return new Redis(url.href.replace(/^rediss:/, 'redis:'), { ...options, ...urlOptions })
 }
 
-/** Takes the refusals of AUTH that ioredis would print to standard error by itself, and go on. */
+/** Takes the refusals of AUTH that ioredis would only print to standard error. */
 function takeRefusedLogin(redis: Redis, take: (error: Error) => void): void {
   const send = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) => {
@@ -102,12 +102,12 @@ function takeRefusedLogin(redis: Redis, take: (error: Error) => void): void {
   }
 }
 
-/** ASKING is good for one command. */
+/** Sends ASKING before each command: it is valid for one. */
 function sayAsking(redis: Redis): void {
   const send = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) => {
     const asking = new Command('asking', [])
-    asking.promise.catch(() => undefined) // the command behind it fails, too
+    asking.promise.catch(() => undefined) // the command after it fails, too
     // guard: asking-said
     send(asking)
     return send(command, stream)
@@ -119,12 +119,12 @@ async function ping(redis: Redis, timeoutMs: number): Promise<void> {
   if (answer !== 'PONG') throw unexpected(answer)
 }
 
-/** Closes a connection. Where it is closed already, ioredis would set a timer that keeps the process for 2 s. */
+/** Closes a connection. If it is closed already, ioredis would set a timer that keeps the process alive for 2 s. */
 export function drop(redis: Redis | undefined): void {
   if (redis && redis.status !== 'end' && redis.status !== 'close') redis.disconnect()
 }
 
-/** Runs `work`; a signal closes the connection, which ends every wait on it. */
+/** Runs `work`; an abort closes the connection, which ends every wait on it. */
 export async function endedBy<T>(signal: AbortSignal, redis: Redis, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted()
   const stop = (): void => drop(redis)

@@ -1,10 +1,10 @@
 /**
- * Which server has the stream: the master that Sentinels name, or the node of a cluster that serves its hash slot.
+ * Finds the server that has the stream: the master that Sentinels name, or the node of a cluster that serves its hash
+ * slot.
  *
- * All are asked at once. More than half of the answers will do, so that one that is dead costs no time. Sentinels must
- * say the same: one that was cut off, or belongs to others, leads nobody astray. Of a cluster's nodes the one counts
- * that knows of the latest failover: they may call a node by several names, and one that doesn't serve the hash slot
- * says who does.
+ * All are asked at once, and more than half of the answers suffice, so that a dead one costs no time. Sentinels must
+ * agree: one that was cut off, or is of another group, has no say. Of a cluster's nodes, the one that knows of the
+ * latest failover counts: they may have several names for a node, and one that doesn't serve the hash slot redirects.
  */
 import type { Redis } from 'ioredis'
 import { ConfigurationError, errorKindOf, isOwmError, TransientError, toError } from '../../../errors/index.js'
@@ -14,9 +14,9 @@ import type { Settings } from '../options.js'
 import { addressOfEndpoint, type Endpoint, type Way } from '../way.js'
 import { dial, drop } from './dial.js'
 
-/** What one of those who were asked says. */
+/** What one Sentinel or node answers. */
 interface Answer {
-  /** Undefined: it knows of none. */
+  /** Undefined if it knows of none. */
   readonly node: Endpoint | undefined
   /** The number of the latest failover that it knows of. */
   readonly epoch: number
@@ -31,7 +31,7 @@ interface Finding {
 interface Heard {
   /** Sentinels have made another server the master. */
   onMoved(): void
-  /** Who was asked wants no password, and was sent one. */
+  /** The server was sent a password but has none set. */
   onOpen(place: string): void
 }
 
@@ -40,13 +40,13 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, he
   const { sentinels, sentinelUsername: username, sentinelPassword: password, name = '', stream } = settings
   const login = sentinels ? { username, password: password || undefined } : way.login
   const open: Redis[] = []
-  // Those that are slower than the others aren't waited for.
+  // Aborts those that are slower than the others.
   const late = new AbortController()
   const ends = AbortSignal.any([signal, late.signal])
   const ask = async (node: Endpoint): Promise<Answer> => {
     const redis = await dial({ node, login, database: '' }, settings, way, ends, heard.onOpen)
     open.push(redis)
-    // The others were enough meanwhile: nobody else would close it.
+    // The others were enough meanwhile: nothing else would close it.
     if (ends.aborted) drop(redis)
     try {
       return await (sentinels ? masterOf(redis, name, heard.onMoved) : servingNode(redis, hashSlotOf(stream), node))
@@ -65,45 +65,45 @@ export async function find(way: Way, settings: Settings, signal: AbortSignal, he
   }
 }
 
-/** What more than half of those who were asked say. */
+/** The answer of more than half of all. */
 function agreed(answers: readonly Answer[], { nodes, by }: Way): Endpoint | undefined {
-  const told = answers.flatMap(({ node, epoch }) => (node ? [{ node, epoch }] : []))
+  const known = answers.flatMap(({ node, epoch }) => (node ? [{ node, epoch }] : []))
   const isSame = (one: Endpoint, other: Endpoint): boolean =>
     by === 'cluster' || addressOfEndpoint(one) === addressOfEndpoint(other)
   // guard: majority-asked
-  const most = told.filter(({ node }) => 2 * told.filter((other) => isSame(node, other.node)).length > nodes.length)
+  const most = known.filter(({ node }) => 2 * known.filter((other) => isSame(node, other.node)).length > nodes.length)
   return most.toSorted((one, other) => other.epoch - one.epoch)[0]?.node
 }
 
-/** What all say who say anything; throws TransientError where Sentinels contradict each other. */
+/** The answer of all that know one. Throws TransientError if Sentinels contradict each other. */
 function onlyOne(answers: readonly Answer[], { by }: Way): Endpoint | undefined {
-  const told = answers.filter(({ node }) => node !== undefined).toSorted((one, other) => other.epoch - one.epoch)
-  const names = [...new Set(told.map(({ node }) => node && addressOfEndpoint(node)))]
-  if (by === 'cluster' || names.length < 2) return told[0]?.node
+  const known = answers.filter(({ node }) => node !== undefined).toSorted((one, other) => other.epoch - one.epoch)
+  const names = [...new Set(known.map(({ node }) => node && addressOfEndpoint(node)))]
+  if (by === 'cluster' || names.length < 2) return known[0]?.node
   throw new TransientError(`The Sentinels don't agree which server is the master: ${names.join(', ')}.`, {
     hint: 'It passes with a failover. Else one was cut off, or is of another group: correct sink.sentinels.',
   })
 }
 
-/** The first answers, as soon as they are enough; or all that come. */
+/** The first answers, as soon as they suffice, or else all. */
 async function enough(
   asked: readonly Promise<Answer>[],
   way: Way,
 ): Promise<{ answers: Answer[]; failures: unknown[] }> {
   const [answers, failures]: [Answer[], unknown[]] = [[], []]
   await new Promise<void>((resolve) => {
-    const note = (): void => {
+    const resolveIfEnough = (): void => {
       if (agreed(answers, way) || answers.length + failures.length === asked.length) resolve()
     }
     for (const one of asked)
       one.then(
         (answer) => {
           answers.push(answer)
-          note()
+          resolveIfEnough()
         },
         (error: unknown) => {
           failures.push(error)
-          note()
+          resolveIfEnough()
         },
       )
   })
@@ -112,7 +112,7 @@ async function enough(
 
 /** https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-api */
 async function masterOf(redis: Redis, name: string, onMoved: () => void): Promise<Answer> {
-  // The address is the new one as soon as a failover has made it the master; MASTER has it later.
+  // GET-MASTER-ADDR-BY-NAME has the new address as soon as a failover has promoted it; MASTER has it later.
   const [address, about] = await Promise.all([
     redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
     redis.call('SENTINEL', 'MASTER', name).catch(() => undefined),
@@ -141,16 +141,16 @@ async function servingNode(redis: Redis, slot: number, asked: Endpoint): Promise
   return { node: undefined, epoch }
 }
 
-/** A node that doesn't know its own address leaves it out: it is the one by which it was asked. */
+/** A node that doesn't know its own host leaves it out: then it is the one that was asked. */
 export const nodeAt = (host: unknown, port: unknown, asked: Endpoint): Endpoint => ({
   host: typeof host === 'string' && !['', '?'].includes(host) ? host : 'host' in asked ? asked.host : 'localhost',
   port: Number(port),
 })
 
 function nowhere({ sentinels, name, stream }: Settings, failures: readonly unknown[], nodes: Way['nodes']): Error {
-  // Those that didn't answer may know more, unless nobody may ask them.
+  // Those that failed may know where it is: report a failure, best one that the configuration causes.
   const failure = failures.find((error) => errorKindOf(error) === 'configuration') ?? failures[0]
-  if (failure !== undefined) return untold(toError(failure), sentinels !== undefined)
+  if (failure !== undefined) return searchFailed(toError(failure), sentinels !== undefined)
   const who = nodes.map(addressOfEndpoint).join(', ')
   if (sentinels)
     return new ConfigurationError(`The Sentinels (${who}) know no master ${name}.`, {
@@ -161,7 +161,7 @@ function nowhere({ sentinels, name, stream }: Settings, failures: readonly unkno
   })
 }
 
-/** What a Sentinel's error replies ask for, where that isn't what those of a server do. */
+/** Hints for error replies of Sentinels, where those for a server's don't apply. */
 const hintsOfSentinels: Readonly<Record<string, string>> = {
   NOAUTH: 'Write their user and password into sink.sentinelUsername and sink.sentinelPassword.',
   WRONGPASS: 'Correct sink.sentinelUsername and sink.sentinelPassword.',
@@ -170,8 +170,8 @@ const hintsOfSentinels: Readonly<Record<string, string>> = {
   UNKNOWN: 'That is no Sentinel: name their ports, 26379 as a rule, or the server itself in sink.url.',
 }
 
-/** The failure of one of those who were asked, as that of all. */
-function untold(error: Error, isSentinel: boolean): Error {
+/** The failure of one Sentinel or node, as that of the whole search. */
+function searchFailed(error: Error, isSentinel: boolean): Error {
   const own = isOwmError(error) ? error.hint : undefined
   const hint =
     (isSentinel ? hintsOfSentinels[replyCodeOf(error)] : undefined) ?? own ?? 'Look whether one of them runs.'

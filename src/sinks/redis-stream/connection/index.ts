@@ -1,4 +1,4 @@
-/** The connection to the server that has the stream: found, made, and made anew where a failure ended it. */
+/** The connection to the server that has the stream: finds the server, connects, and reconnects after a failure. */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../../plugin.js'
 import { classed, endsConnection, isReply, redirectionIn, tooFewReplicas } from '../errors.js'
@@ -7,7 +7,7 @@ import { addressOfEndpoint, type Endpoint, type Way } from '../way.js'
 import { dial, drop, endedBy, type Target } from './dial.js'
 import { find, nodeAt } from './find.js'
 
-/** Nodes of a cluster that send us on, one to the next, before that counts as a failure. */
+/** Redirections of a cluster that are followed one after the other, before that counts as a failure. */
 const maxHops = 3
 
 export class Connection {
@@ -19,14 +19,14 @@ export class Connection {
   #connecting: Promise<Redis> | undefined
   /** The server that `#client` is connected to, or was. */
   #node: Endpoint | undefined
-  /** Where the last answer has sent us: good for one attempt. */
+  /** Where the last answer redirected to: for one attempt. */
   #redirected: Target | undefined
-  /** Of Sentinels, which tell of a failover that the old master doesn't know of yet. */
+  /** Connections to Sentinels, which tell of a failover before the old master knows of it. */
   #listeners: readonly Redis[] = []
-  /** Whether commands that may be missing are sent: a proxy may answer them by closing the connection. */
+  /** Whether to send optional commands: a proxy that lacks one may close the connection. */
   #sendsOptional = true
   #warned = false
-  /** Servers that want no password, and were sent one. */
+  /** Servers that were sent a password but have none set. */
   readonly #open = new Set<string>()
   #isClosed = false
 
@@ -35,22 +35,22 @@ export class Connection {
     this.#way = way
     this.#log = log
     this.#signal = signal
-    // A signal ends every wait at once: whether a batch was applied, the fence knows.
+    // An abort ends every wait at once; the fence tells whether a batch was applied.
     signal.addEventListener('abort', () => this.close(), { once: true })
   }
 
-  /** Where it is connected to, in words: `10.0.0.1:6379`. */
+  /** The server's address, for messages: `10.0.0.1:6379`. */
   get place(): string {
     return addressOfEndpoint(this.node)
   }
 
-  /** The server that it is connected to, or else the first that is known. */
+  /** The server that it is or was connected to, or else the first that is configured. */
   get node(): Endpoint {
     return this.#node ?? this.#way.nodes[0]
   }
 
   /**
-   * Asks Redis, on a connection that is made first where there is none. Questions are sent in the order of the calls.
+   * Asks Redis, after connecting if necessary. Questions are sent in the order of the calls.
    * Throws ConfigurationError, TransientError.
    */
   async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
@@ -61,7 +61,7 @@ export class Connection {
         return await question(redis)
       } catch (error) {
         const { place } = this
-        // It may be dead, and ioredis calls it ready until the other side has closed it: take another one next.
+        // The connection may be dead, yet ioredis calls it ready until the other side closes it: don't use it again.
         if (endsConnection(error)) {
           drop(redis)
           if (this.#client === redis) this.#follow(error)
@@ -71,12 +71,12 @@ export class Connection {
     }
   }
 
-  /** The same for what is to last: answers only when as many replicas as `durability` asks for have it. */
+  /** `ask` for writes: resolves only once as many replicas as `durability` asks for have them. */
   async write<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
     const { durability } = this.#settings
     if (!durability) return this.ask(question)
     const { replicas, timeoutMs } = durability
-    // WAIT is about what was written before it on its connection: both are sent in one go.
+    // WAIT is about what its own connection wrote before it: both are sent in one go.
     const [answer, confirmed] = await this.ask((redis) =>
       Promise.all([question(redis), redis.wait(replicas, timeoutMs)]),
     )
@@ -94,7 +94,7 @@ export class Connection {
     for (const redis of [this.#client, ...this.#listeners]) drop(redis)
   }
 
-  /** Several may ask at once: they share one connection. */
+  /** Concurrent callers share one connection. */
   async #ready(): Promise<Redis> {
     if (!this.#connecting && this.#client?.status === 'ready') return this.#client
     this.#connecting ??= this.#reconnect().finally(() => {
@@ -115,7 +115,7 @@ export class Connection {
     return redis
   }
 
-  /** Where an answer of a cluster says that another node has the hash slot, the next attempt goes there. */
+  /** If a cluster answers that another node has the hash slot, the next attempt goes there. */
   #follow(error: unknown): void {
     this.#client = undefined
     const redirection = this.#way.by === 'cluster' ? redirectionIn(error) : undefined
@@ -160,14 +160,14 @@ export class Connection {
     )
   }
 
-  /** Gives the connection a name for CLIENT LIST, and looks whether keys may vanish. False where it is dead now. */
+  /** Names the connection for CLIENT LIST, and checks whether Redis may delete keys. False if it is dead afterwards. */
   async #introduce(redis: Redis): Promise<boolean> {
     const [, memory] = await Promise.allSettled([
       endedBy(this.#signal, redis, () => redis.client('SETNAME', 'owm')),
       redis.info('memory'),
     ])
     this.#signal.throwIfAborted()
-    // A user may lack the right to them.
+    // This user may lack the right to INFO.
     if (memory.status === 'rejected') return isReply(memory.reason)
     const [, policy = ''] = /^maxmemory_policy:(allkeys-\w+)/m.exec(memory.value) ?? []
     if (policy !== '' && !this.#warned)

@@ -1,4 +1,4 @@
-/** Whether a port doesn't speak TLS where the configuration says that it does: it looks like a dead server. */
+/** Recognises a port that speaks no TLS although the configuration says so: it looks like a dead server. */
 import { connect } from 'node:net'
 import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
 import type { Settings } from '../options.js'
@@ -8,7 +8,7 @@ import { addressOfEndpoint, type Endpoint } from '../way.js'
 const isReset = (cause: unknown): boolean =>
   cause instanceof Error && /^(ECONNRESET|EPIPE|Connection is closed\.)$/.test(codeOf(cause) || cause.message)
 
-/** The error in words, where that is the cause of a failed connection; undefined where it isn't. */
+/** The error to throw if that is why a connection failed, else undefined. */
 export async function otherProtocol(
   node: Endpoint,
   { url, connectTimeoutMs, healthCheckTimeoutMs }: Settings,
@@ -16,7 +16,7 @@ export async function otherProtocol(
 ): Promise<ConfigurationError | undefined> {
   const { cause } = toError(failure)
   if (!isReset(cause) && !/^(ETIMEDOUT|ERR_SSL_\w+)$/.test(codeOf(cause))) return undefined
-  if (!(await saysPong(node, Math.min(connectTimeoutMs, healthCheckTimeoutMs)))) return undefined
+  if (!(await answersPing(node, Math.min(connectTimeoutMs, healthCheckTimeoutMs)))) return undefined
   const [what, hint] = url
     ? ['the URL', 'Write redis:// in sink.url or OWM_REDIS_URL.']
     : ['the configuration', 'Leave sink.tls out.']
@@ -29,13 +29,13 @@ export async function otherProtocol(
   )
 }
 
-/** Whether it says something in time to a PING in the clear. */
-function saysPong(node: Endpoint, timeoutMs: number): Promise<boolean> {
+/** Whether it answers an unencrypted PING in time. */
+function answersPing(node: Endpoint, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const end = (found: boolean): void => {
+    const end = (isAnswered: boolean): void => {
       clearTimeout(late)
       socket.destroy()
-      resolve(found)
+      resolve(isAnswered)
     }
     const socket = connect(node, () => socket.write('PING\r\n'))
     const late = setTimeout(end, timeoutMs, false)

@@ -1,11 +1,10 @@
-/** Which of the keys beside a stream somebody else uses: Redis says WRONGTYPE, and not of which one. */
+/** Finds the key of a wrong type: Redis' WRONGTYPE doesn't say which one it is. */
 import type { Redis } from 'ioredis'
 import { ConfigurationError } from '../../../errors/index.js'
 import { replyCodeOf } from '../errors.js'
 import type { Keys } from '../keys.js'
 import type { Connection } from './index.js'
 
-/** A key beside the stream holds something else than what owm keeps there. */
 const wrongType = (place: string, key: string): ConfigurationError =>
   new ConfigurationError(
     `Redis at ${place}: the key ${key}, where owm keeps what belongs to the stream, is of another type.`,
@@ -14,13 +13,13 @@ const wrongType = (place: string, key: string): ConfigurationError =>
     },
   )
 
-/** By commands that a run needs anyway: not every user may ask for TYPE. */
+/** Uses commands that a run needs anyway: not every user may ask for TYPE. */
 const lengthOf = (redis: Redis, { stream, receiptIndex }: Keys, key: string): Promise<number> => {
   if (key === stream) return redis.xlen(key)
   return key.startsWith(receiptIndex('')) ? redis.zcard(key) : redis.hlen(key)
 }
 
-/** Throws ConfigurationError where one of the keys beside the stream isn't of its type. */
+/** Throws ConfigurationError if one of the keys beside the stream has a wrong type. */
 export async function checkTypes(connection: Connection, keys: Keys, used: readonly string[]): Promise<void> {
   for (const key of new Set(used))
     await connection
@@ -31,8 +30,8 @@ export async function checkTypes(connection: Connection, keys: Keys, used: reado
       })
 }
 
-/** What `work` gives; where a key that it uses is of a wrong type, the error names that one. */
-export async function named<T>(
+/** Runs `work`; if a key that it uses has a wrong type, the error names the key. */
+export async function namingWrongKey<T>(
   connection: Connection,
   keys: Keys,
   used: readonly string[],

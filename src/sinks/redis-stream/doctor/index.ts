@@ -1,11 +1,11 @@
-/** A Redis, examined: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
+/** Examines Redis: reads only, and needs no right that a run doesn't; without INFO and the like it knows less. */
 import { ConfigurationError, errorKindOf, toError, withHint } from '../../../errors/index.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { isThisMachine, unasked } from '../../doctor.js'
 import type { Connection } from '../connection/index.js'
 import { checkTypes } from '../connection/wrong-type.js'
 import { replyCodeOf } from '../errors.js'
-import { hashSlotOf, type Keys } from '../keys.js'
+import { allKeys, hashSlotOf, type Keys } from '../keys.js'
 import type { Settings } from '../options.js'
 import { otherCommands, rights } from '../scripts/rights.js'
 import { addressOfEndpoint, type Way } from '../way.js'
@@ -17,18 +17,26 @@ import { fine, judged, unknown, wrong } from './verdict.js'
 
 export { checks } from './checks.js'
 
-interface What {
+interface Subject {
   readonly settings: Settings
   readonly way: Way
   readonly keys: Keys
 }
 
-export async function examined(connection: Connection, what: What, patient: Patient): Promise<readonly Diagnosis[]> {
-  const found = await lookedAt(connection, what, patient)
-  return withCommands(found, { node: connection.node, ...what })
+export async function examined(
+  connection: Connection,
+  subject: Subject,
+  patient: Patient,
+): Promise<readonly Diagnosis[]> {
+  const found = await diagnosesOf(connection, subject, patient)
+  return withCommands(found, { node: connection.node, ...subject })
 }
 
-async function lookedAt(connection: Connection, { settings, way, keys }: What, patient: Patient): Promise<Diagnosis[]> {
+async function diagnosesOf(
+  connection: Connection,
+  { settings, way, keys }: Subject,
+  patient: Patient,
+): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [tlsCheck(way)]
   try {
     await connection.ask((redis) => redis.ping())
@@ -49,7 +57,7 @@ async function lookedAt(connection: Connection, { settings, way, keys }: What, p
   return found
 }
 
-/** What it says instead of an answer, by the first word of its error reply. */
+/** Codes of error replies to a PING -> the check that they are about. */
 const codesOfReplies: Readonly<Record<string, Code>> = {
   MISCONF: 'redis-save',
   MASTERDOWN: 'redis-replica',
@@ -70,17 +78,17 @@ function tlsCheck({ tls, nodes, hasPassword }: Way): Diagnosis {
   )
 }
 
-/** All that a run does, tried on the list of what this user may do: nothing is written. */
+/** Checks every command of a run against this user's rights: nothing is written. */
 async function rightsCheck(connection: Connection, keys: Keys, settings: Settings): Promise<readonly Diagnosis[]> {
-  const { stream, mark, slots, fence, receipts, receiptIndex } = keys
-  const all = [stream, fence('trial'), mark, slots, receipts('trial'), receiptIndex('trial')]
+  const all = allKeys(keys, 'trial')
   try {
     const forbidden = await connection.ask((redis) =>
       redis.eval(rights, all.length, ...all, ...otherCommands(settings)),
     )
     if (!Array.isArray(forbidden)) return [unknown('redis-commands', 'not checked: Redis tells from version 7 on')]
-    const named = byKey(forbidden.map(String), all)
-    return [judged('redis-commands', named !== '', named === '' ? 'all are allowed' : `not allowed: ${named}`)]
+    const commands = byKey(forbidden.map(String), all)
+    const found = commands === '' ? 'all are allowed' : `not allowed: ${commands}`
+    return [judged('redis-commands', commands !== '', found)]
   } catch (error) {
     if (error instanceof ConfigurationError) return [wrong('redis-commands', withHint(error))]
     return [unknown('redis-commands', toError(error).message)]
@@ -89,16 +97,16 @@ async function rightsCheck(connection: Connection, keys: Keys, settings: Setting
 
 /** `TIME; XADD, XLEN on owm-ingestion-stream` */
 function byKey(forbidden: readonly string[], keys: readonly string[]): string {
-  const found = new Map<string, Set<string>>()
+  const names = new Map<string, Set<string>>()
   for (const command of forbidden) {
-    const key = keys.find((one) => command.endsWith(` ${one}`))
+    const key = keys.find((name) => command.endsWith(` ${name}`))
     const name = key === undefined ? command : command.slice(0, -key.length - 1)
-    found.set(key ?? '', (found.get(key ?? '') ?? new Set()).add(name))
+    names.set(key ?? '', (names.get(key ?? '') ?? new Set()).add(name))
   }
-  return [...found].map(([key, names]) => [...names].join(', ') + (key === '' ? '' : ` on ${key}`)).join('; ')
+  return [...names].map(([key, commands]) => [...commands].join(', ') + (key === '' ? '' : ` on ${key}`)).join('; ')
 }
 
-/** Whether the stream can be had here at all. */
+/** Whether the stream can be used here at all. */
 async function placeChecks(
   connection: Connection,
   keys: Keys,

@@ -1,6 +1,6 @@
 /**
- * The server, by what INFO says: https://redis.io/docs/latest/commands/info/. What only CONFIG GET tells may be
- * forbidden to this user.
+ * Checks of the server, by INFO: https://redis.io/docs/latest/commands/info/. This user may not be allowed CONFIG GET,
+ * which tells the rest.
  */
 import type { Redis } from 'ioredis'
 import { compact } from '../../../lists.js'
@@ -14,13 +14,13 @@ import { attempt, fine, judged, unknown, wrong } from './verdict.js'
 /** Field -> value. */
 type Info = ReadonlyMap<string, string>
 
-/** Of maxmemory. */
+/** As a share of maxmemory. */
 const mostMemory = 0.9
 
-/** Seconds that a replica may be behind: it reports each second. */
+/** Seconds that a replica may lag behind; it reports each second. */
 const mostLag = 10
 
-/** All that needs INFO. */
+/** The checks that need INFO. */
 const ofInfo: readonly Code[] = [
   ...(['redis-version', 'redis-lag', 'redis-policy', 'redis-memory', 'redis-persistence', 'redis-save'] as const),
   ...(['redis-replica', 'redis-replicas', 'redis-durability', 'redis-replica-lag'] as const),
@@ -65,7 +65,7 @@ function versionChecks(info: Info): Diagnosis[] {
   ]
 }
 
-/** What expires is removed by `volatile-…`, and nothing of ours does: see redis-expiry. */
+/** The policies `volatile-…` remove only keys that expire, which owm's don't: see redis-expiry. */
 function memoryChecks(info: Info): Diagnosis[] {
   const policy = info.get('maxmemory_policy')
   const [used, most] = [numberIn(info, 'used_memory'), numberIn(info, 'maxmemory')]
@@ -78,7 +78,7 @@ function memoryChecks(info: Info): Diagnosis[] {
   ]
 }
 
-/** @param save its times for snapshots, '' for none; undefined where it doesn't tell */
+/** @param save the server's times for snapshots, '' for none; undefined if it doesn't tell */
 function persistenceChecks(info: Info, save: string | undefined): Diagnosis[] {
   if (!info.has('aof_enabled')) return [unknown('redis-persistence', 'it does not tell')]
   const hasLog = info.get('aof_enabled') === '1'
@@ -104,33 +104,33 @@ function persistenceCheck(hasLog: boolean, save: string | undefined): Diagnosis 
   )
 }
 
-function replicationChecks(info: Info, least: string | undefined, asked = 0): Diagnosis[] {
+function replicationChecks(info: Info, least: string | undefined, wanted = 0): Diagnosis[] {
   if (info.get('role') === 'slave') {
     const master = `${info.get('master_host')}:${info.get('master_port')}`
     return [wrong('redis-replica', `this server is a replica of ${master} (link ${info.get('master_link_status')})`)]
   }
   const replicas = replicasIn(info)
   const behind = replicas.filter(({ state, lag }) => state !== 'online' || lag > mostLag)
-  const said = behind.map(({ place, state, lag }) => `${place} is ${state}, ${lag} s behind`)
+  const laggards = behind.map(({ place, state, lag }) => `${place} is ${state}, ${lag} s behind`)
   return [
     fine('redis-replica', 'this server is the master'),
     replicasCheck(info, least),
     judged(
       'redis-durability',
-      replicas.length - behind.length < asked,
-      asked === 0
+      replicas.length - behind.length < wanted,
+      wanted === 0
         ? 'a batch waits for no replica'
-        : `a batch waits for ${plural(asked, 'replica')}, and ${replicas.length - behind.length} keep up`,
+        : `a batch waits for ${plural(wanted, 'replica')}, and ${replicas.length - behind.length} keep up`,
     ),
     judged(
       'redis-replica-lag',
       behind.length > 0,
-      said.join('; ') || `${plural(replicas.length, 'replica')}, none late`,
+      laggards.join('; ') || `${plural(replicas.length, 'replica')}, none late`,
     ),
   ]
 }
 
-/** min_slaves_good_slaves is told only where some are asked for. */
+/** INFO has min_slaves_good_slaves only if min-replicas-to-write is set. */
 function replicasCheck(info: Info, least: string | undefined): Diagnosis {
   const good = info.get('min_slaves_good_slaves')
   if (good === undefined) return fine('redis-replicas', 'none is asked for')
@@ -142,15 +142,15 @@ function replicasCheck(info: Info, least: string | undefined): Diagnosis {
 function replicasIn(info: Info): { place: string; state: string; lag: number }[] {
   return [...info].flatMap(([name, value]) => {
     if (!/^slave\d+$/.test(name)) return []
-    const told = new Map(
+    const fields = new Map(
       value.split(',').map((part): [string, string] => [part.split('=')[0] ?? '', part.split('=')[1] ?? '']),
     )
-    const place = `${told.get('ip')}:${told.get('port')}`
-    return [{ place, state: told.get('state') ?? '', lag: Number(told.get('lag') ?? 0) }]
+    const place = `${fields.get('ip')}:${fields.get('port')}`
+    return [{ place, state: fields.get('state') ?? '', lag: Number(fields.get('lag') ?? 0) }]
   })
 }
 
-/** Milliseconds that two clocks may differ by. */
+/** Milliseconds by which two clocks may differ. */
 const mostSkewMs = 30_000
 
 export async function clockCheck(connection: Connection, now: () => number): Promise<readonly Diagnosis[]> {

@@ -1,4 +1,4 @@
-/** The stream and its groups. */
+/** Checks of the stream and its groups. */
 import type { Diagnosis, GroupPicture, Patient } from '../../../plugin.js'
 import { age, count, plural } from '../../../words.js'
 import type { Connection } from '../connection/index.js'
@@ -7,13 +7,13 @@ import type { Settings } from '../options.js'
 import { addedTo, type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
 import { attempt, commands, fine, judged } from './verdict.js'
 
-/** A stream so many times as long as its bound is bounded by nobody, or by another bound. */
+/** A stream this many times as long as its bound has no bound elsewhere, or another one. */
 const mostTimes = 2
 
-/** Of the bound. */
+/** As a share of the bound. */
 const mostUnread = 0.9
 
-/** Milliseconds after which a group that has something to read, and doesn't, has stopped. */
+/** A group that leaves entries unread for this long has stopped, in milliseconds. */
 const abandonedMs = 3_600_000
 
 export async function streamChecks(
@@ -107,7 +107,7 @@ function abandonedCheck(groups: readonly GroupPicture[], stream: string, now: nu
   )
 }
 
-/** Entries that lie before where each group begins, where none of them has read any: a group that reads tells so. */
+/** Entries from before where the groups begin, if no group has read anything yet. */
 async function lateCheck(
   connection: Connection,
   stream: string,
@@ -158,7 +158,7 @@ async function fencesCheck(
     const others = fields.flatMap((name) =>
       name.startsWith('at:') && name !== `at:${outboxId}` ? [name.slice(3)] : [],
     )
-    const named = others.length === 0 ? '' : ` (${others.slice(0, 5).join(', ')})`
-    return [judged('redis-fences', others.length >= outboxes, `outboxes besides this one: ${others.length}${named}`)]
+    const names = others.length === 0 ? '' : ` (${others.slice(0, 5).join(', ')})`
+    return [judged('redis-fences', others.length >= outboxes, `outboxes besides this one: ${others.length}${names}`)]
   })
 }

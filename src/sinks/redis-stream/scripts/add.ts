@@ -1,12 +1,12 @@
 /**
- * Adds a batch behind its predecessor, and moves the fence with it; of a batch that comes again only what is missing.
+ * Adds a batch after its predecessor and moves the fence with it; of a batch that is sent again, only what is missing.
  *
  * KEYS: stream, fence, mark, slots (slot -> its first entry). ARGV: bound, policy, epoch, word, the predecessor's seq
- * and task, the first seq, run, slot, the last task's id, outbox, then the tasks, one a line with a comma between two.
+ * and task, the first seq, run, slot, the last task's id, outbox, then the tasks, one per line, separated by commas.
  *
- * Answers {added, skipped, unread entries trimmed, 1 where a consumer group exists}, or {'superseded'}, or
- * {'changed', the fence's seq and task}, or {'full', entries that would go, the group that hasn't read them, its lag,
- * 1 where they are of this batch's own slot}. Where a task can't be added, the fence stands at the one before it.
+ * Answers {added, skipped, unread entries trimmed, 1 if a consumer group exists}, or {'superseded'}, or
+ * {'changed', the fence's seq and task}, or {'full', entries that would be trimmed, the group that hasn't read them,
+ * its lag, 1 if they are of this batch's own slot}. If a task can't be added, the fence stays at the one before it.
  *
  * A group's lag: https://redis.io/docs/latest/commands/xinfo-groups/
  */
@@ -50,7 +50,7 @@ else
   return {'changed', held[1], task}
 end
 if skip == count then
-  -- For a WAIT behind this: it is about what its connection has written, and nothing else is written here.
+  -- For a WAIT after this, which is about what its connection has written: nothing else is written here.
   redis.call('HSET', fence, 'epoch', epoch)
   return {0, skip, 0, 0}
 end
@@ -65,14 +65,14 @@ if over > 0 and length > 0 then
     local id = said['last-delivered-id']
     if not read or after(read, id) then read, lag, group = id, said['lag'], said['name'] end
   end
-  -- The slowest group's lag (Redis 7, where it is sure) tells that all of them were read: to look at them takes
+  -- If the slowest group's lag is known (Redis 7), it may show that all of them were read: to read them here takes
   -- longer than to add a batch.
   if not (read and lag and over <= length - lag) then
     victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
-    -- The oldest come first: what is true of any of them is true of the last one. Without a group nobody has read any.
+    -- The last one is the newest: if any is unread, it is. Without a group, all count as unread.
     local newest = victims[#victims][1]
     local unread = not read or after(newest, read)
-    -- Where that key was deleted, the fence knows at least where this run began.
+    -- If that key was deleted, the fence at least knows where this run began.
     local from = redis.call('HGET', slots, slot) or redis.call('HGET', fence, 'from:' .. run)
     local own = unread and from and not after(from, newest)
     -- guard: own-slot-kept
@@ -80,11 +80,11 @@ if over > 0 and length > 0 then
   end
 end
 
--- Redis doesn't roll back: where this user may no longer move the fence, that shows before anything is added.
+-- Redis doesn't roll back: if this user may no longer move the fence, fail before anything is added.
 -- guard: fence-may-move
 local moves = redis.pcall('HSET', fence, 'epoch', epoch)
 if type(moves) == 'table' then return moves end
--- The bound as text and all names local: a number is printed anew for each call, a global is looked up.
+-- For speed, the bound is text and all names are local: each call would format a number and look up a global.
 local xadd, type, maxlen = redis.pcall, type, ARGV[1]
 local from, to = nil, nil
 local added = 0
@@ -112,7 +112,7 @@ if added > 0 then
 end
 if failure then return failure end
 
--- Slots whose first entry is trimmed protect nothing any more.
+-- Slots whose first entry was trimmed protect nothing any more.
 if redis.call('HLEN', slots) > 100 then
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
   local all = redis.call('HGETALL', slots)
@@ -121,7 +121,7 @@ if redis.call('HLEN', slots) > 100 then
   end
 end
 
--- Whole nodes go, so fewer entries than the bound asked for.
+-- Redis trims whole nodes only, so fewer entries than the bound asked for.
 local gone = length + added - redis.call('XLEN', stream)
 local unread = 0
 for i = math.min(gone, #victims), 1, -1 do

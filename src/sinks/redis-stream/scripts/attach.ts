@@ -1,19 +1,19 @@
 /**
- * Notes who writes from now on; never moves the fence.
+ * Records who writes from now on; never moves the fence.
  *
  * KEYS: stream, fence, mark, and the fence under the id that a copy had before (else the fence again).
- * ARGV: outbox, epoch, word, an id for the sink where it has none, the id that a copy had before (else '').
+ * ARGV: outbox, epoch, word, an id for the sink if it has none, the id that a copy had before (else '').
  *
- * Answers {'attached' or 'superseded', sink id, 1 where it was given now, the stream's generation, the epoch and word
- * that were attached before, and twice, of the fence and of the one before: seq ('' where it was never placed), task,
- * run, the word under which it was placed ('' by an older owm), 1 where its tasks are gone}. What somebody else wrote
- * into a fence or the mark is an error, DAMAGED.
+ * Answers {'attached' or 'superseded', sink id, 1 if it is new, the stream's generation, the epoch and word that were
+ * attached before, and then for the fence and for the one before: seq ('' if it was never placed), task, run, the word
+ * under which it was placed ('' by an older owm), 1 if its tasks are gone}. If a fence or the mark holds what owm never
+ * writes, the answer is an error, DAMAGED.
  */
 import { prelude } from './prelude.js'
 
 export const attach = `-- owm: attach
 ${prelude}
--- A field of a fence or the mark that isn't as owm writes it; nil where all are. (No number has more than 16 digits.)
+-- A field of a fence or the mark that isn't as owm writes it, or nil. (No number has more than 16 digits.)
 local function strange_field(key, outbox)
   local names = {'seq', 'epoch', 'generation', 'added', 'last', 'at:' .. outbox}
   local number = '^' .. string.rep('%d?', 15) .. '%d$'
@@ -38,7 +38,7 @@ local answer = {'attached', id, created, seen.generation, tonumber(held[1] or 0)
 
 local function tell(key, name)
   local at = standing(key, mark, name)
-  -- Of an older generation: it stands for tasks that are gone. (An older owm wrote no generation.)
+  -- The tasks of an older generation are gone. (An older owm wrote no generation.)
   local emptied = 0
   if at[1] and at[1] ~= '0' then
     if at[5] and tonumber(at[5]) < seen.generation then emptied = 1 end

@@ -1,5 +1,5 @@
 /**
- * The end of a check: removes what it wrote, and asks what else this user may do.
+ * The end of a check: removes what it wrote, and checks what else this user may do.
  *
  * KEYS: stream, fence, mark, slots, receipts, index of receipts. ARGV: as for rights. Answers the commands that a run
  * needs and this user may not give (Redis 7; none before that).
@@ -8,7 +8,7 @@ import { forbiddenCommands } from './rights.js'
 
 export const leave = `-- owm: leave
 ${forbiddenCommands}
--- A run needs no right to DEL: without it the fields go, one by one.
+-- A run needs no right to DEL: without it, remove the fields one by one.
 for i = 2, 3 do
   if type(redis.pcall('DEL', KEYS[i])) == 'table' then
     local fields = redis.call('HGETALL', KEYS[i])

@@ -1,8 +1,8 @@
 /**
- * Sets the fence, backwards too: for the attachment that decided it, and in the stream that it saw.
+ * Sets the fence, backwards too, if the attachment and the stream are still those for which that was decided.
  *
- * KEYS: stream, fence, mark. ARGV: outbox, epoch, word, the stream's generation as attach told it, an entry that must
- * still be there ('' for none), seq, task, run.
+ * KEYS: stream, fence, mark. ARGV: outbox, epoch, word, the stream's generation as attach answered it, an entry that
+ * must still be there ('' for none), seq, task, run.
  *
  * Answers {'placed'}, {'superseded'} or {'changed'}.
  */
@@ -16,14 +16,14 @@ local seen, failure = look(stream, mark, fence)
 if not seen then return failure end
 local held = redis.call('HMGET', fence, 'epoch', 'word')
 if superseded(held[1], held[2], epoch, word) then return {'superseded'} end
--- A failover has undone the attachment: what was decided by it may not hold any more.
+-- A failover has undone the attachment: the decision may no longer hold.
 -- guard: place-attached
 if tonumber(held[1] or 0) ~= epoch then return {'changed'} end
 -- guard: place-generation
 if seen.generation ~= generation then return {'changed'} end
 -- guard: place-entry
 if entry ~= '' and #redis.call('XRANGE', stream, entry, entry) == 0 then return {'changed'} end
--- Of a copy: what its run brought under another id began earlier than what it will bring.
+-- Of a copy: the run's entries under another id come before those that it will add.
 if ARGV[8] ~= '' and not redis.call('HGET', fence, 'seq') then
   redis.call('HSETNX', fence, 'from:' .. ARGV[8], '0-0')
 end

@@ -1,22 +1,22 @@
 /**
  * Lua that the scripts share. Each script is run by EVAL: it is atomic, and unlike MULTI it can decide.
- * Its first line says which it is, for whoever reads the server's SLOWLOG or MONITOR.
+ * Its first line names it, for SLOWLOG and MONITOR.
  *
  * The fence, a hash for each outbox:
  *
- *     epoch, word            who attached last
+ *     epoch, word            the last attachment
  *     seq, task, run         the position: the last task taken; missing until it is placed
  *     placed, generation     under whose word the position was placed, and in which generation of the stream
- *     sink, added, last      what the mark said at that time: where the mark alone is gone, it is restored from here
+ *     sink, added, last      the mark's values at that time: if the mark alone is gone, it is restored from here
  *     from:RUN, to:RUN       a run's first and last entry, until its receipt is written
  *
  * The mark, one hash for each stream:
  *
  *     id                     of this sink
- *     added, last            the stream's entries-added and its last entry when one of us last added
+ *     added, last            the stream's entries-added and its last entry when an owm last added to it
  *     generation             rises when the stream turns out to be another one
- *     at:OUTBOX-ID           that outbox's position once more, written in the same step as the fence: where the fence
- *                            alone is gone, it is restored from here
+ *     at:OUTBOX-ID           a copy of that outbox's position, written together with the fence: if the fence alone is
+ *                            gone, it is restored from here
  */
 export const prelude = `
 -- Whether entry id a comes after b.
@@ -40,7 +40,7 @@ local function stand(fence, mark, outbox, values)
   redis.call('HSET', mark, 'at:' .. outbox, cjson.encode(values))
 end
 
--- Where the mark alone is gone: what the fence knows of it. Whether the stream is still the same, look() sees then.
+-- If the mark alone is gone, restores what the fence knows of it. Whether it is the same stream, look() finds out.
 local function restore_mark(mark, fence)
   if redis.call('HGET', mark, 'id') then return end
   local held = redis.call('HMGET', fence, 'sink', 'generation', 'added', 'last')
@@ -51,7 +51,7 @@ local function restore_mark(mark, fence)
   end
 end
 
--- Where an outbox stands: the values of position_of, the first of them false where it was never placed.
+-- An outbox's position: the values of position_of, the first of them false if it was never placed.
 local function standing(fence, mark, outbox)
   local held = redis.call('HMGET', fence, unpack(position_of))
   if held[1] then return held end
@@ -61,20 +61,20 @@ local function standing(fence, mark, outbox)
   local values = cjson.decode(kept)
   redis.call('HSET', fence, 'seq', values[1], 'task', values[2], 'run', values[3], 'placed', values[4],
     'generation', values[5])
-  -- Where the run's entries begin isn't known any more.
+  -- It is no longer known where the run's entries begin.
   if values[3] ~= '' then redis.call('HSETNX', fence, 'from:' .. values[3], '0-0') end
   return values
 end
 
--- Whether a newer attachment, or a copy's with the same epoch, stands in the fence.
+-- Whether the fence has a newer attachment, or a copy's with the same epoch.
 local function superseded(held_epoch, held_word, epoch, word)
   local other = tonumber(held_epoch or 0)
   return other > epoch or (other == epoch and held_word ~= word)
 end
 
--- The stream's length, entries-added, last id and generation, or an error reply. A stream that is gone is another one,
--- and so is one that has had fewer entries than it must have had: those that it had before, and all of its present ones
--- where they are newer than those. (entries-added: Redis 7; before that only a missing stream is noticed.)
+-- The stream's length, entries-added, last id and generation, or an error reply. The generation rises if the stream is
+-- missing, or has had fewer entries than it must have had: those that it had before, and all of its present ones if
+-- they are newer than those. (entries-added: Redis 7; before that only a missing stream is noticed.)
 local function look(stream, mark, fence)
   restore_mark(mark, fence)
   local info = redis.pcall('XINFO', 'STREAM', stream)

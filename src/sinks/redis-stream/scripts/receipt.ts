@@ -1,9 +1,9 @@
 /**
- * Writes a slot's receipt, or writes it again.
+ * Writes or rewrites a slot's receipt.
  *
  * KEYS: stream, fence, mark, receipts (hash, `SLOT SHARD/SHARDS` -> JSON), index (sorted set of its fields, by time).
  * ARGV: epoch, word, the seq that the fence must have reached, field, time in milliseconds, fields to keep, the
- * receipt as JSON without its last brace, then the ids of the runs that brought the slot.
+ * receipt as JSON without its last brace, then the ids of the slot's runs.
  *
  * Answers {'written'}, {'superseded'} or {'changed', the fence's seq}.
  */
@@ -22,7 +22,7 @@ local stands = held[4] == ARGV[2] and tonumber(held[5] or 0) == seen.generation
   and tonumber(held[1] or -1) >= tonumber(ARGV[3])
 if not stands then return {'changed', held[1] or ''} end
 
--- The entries that earlier receipts of the slot named count too: a retry adds some.
+-- Includes the entries of an earlier receipt of the slot, to which a retry adds.
 local first, last = nil, nil
 local function reach(from, to)
   if type(from) == 'string' and (not first or after(first, from)) then first = from end
@@ -39,7 +39,7 @@ for i = 8, #ARGV do
   reach(entries[1], entries[2])
   redis.call('HDEL', fence, from, to)
 end
--- A fence that was deleted or taken over knows less; the slot's entries lie between these in any case.
+-- A fence that was deleted or taken over knows less; the slot's entries are between these in any case.
 if tonumber(ARGV[3]) > 0 then
   first = first or '0-0'
   last = last or seen.last

@@ -1,10 +1,10 @@
 import type { Settings } from '../options.js'
 
 /**
- * What of all that owm does in Redis this user may not do. Reads only; of Redis before 7, which can't tell, false.
+ * The commands that owm needs and this user may not give. Reads only; false for Redis before 7, which can't tell.
  *
- * KEYS: stream, fence, mark, slots, receipts, index of receipts. ARGV: other commands that are needed, which have two
- * numbers. Answers the commands, each with its key, or false.
+ * KEYS: stream, fence, mark, slots, receipts, index of receipts (`allKeys`). ARGV: other commands that are needed, each
+ * of which takes two numbers. Answers the commands, each with its key, or false.
  */
 export const forbiddenCommands = `
 local function forbidden_commands()
@@ -37,7 +37,7 @@ local function forbidden_commands()
 end
 `
 
-/** What is needed besides. */
+/** Commands that are needed for some settings only. */
 export const otherCommands = ({ durability }: Settings): string[] => (durability ? ['WAIT'] : [])
 
 export const rights = `-- owm: rights
