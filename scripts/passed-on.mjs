@@ -21,7 +21,7 @@ export const passedOn = {
     '… cannot also be provided when using …',
   ],
   // zod's words about a value.
-  "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${it}.`": wrong,
+  "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`": wrong,
   'src/config/explain.ts first.message': wrong,
   // A plugin's words, or those of a library that it uses.
   'src/plugins/supervise/supervisor.ts `The ${this.who} ${what}: ${toError(error).message}`': [
@@ -33,7 +33,7 @@ export const passedOn = {
   'src/config/check.ts toError(thrown).message': [],
   'src/pipeline/parts.ts toError(thrown).message': [],
   'src/pipeline/produce.ts error.message': [],
-  'src/plugins/supervise/source.ts named(supervisor, error)': [],
+  'src/plugins/supervise/source.ts withSourceName(supervisor, error)': [],
   // The words of a server, or of the driver that speaks with it.
   'src/sinks/postgres/errors.ts message': ['PostgreSQL at …: …'],
   'src/sinks/postgres/index.ts toError(error).message': [],

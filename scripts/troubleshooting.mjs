@@ -30,7 +30,7 @@ const areas = [
   ['PostgreSQL (sink postgres)', /^src\/sinks\/postgres/],
   ['A file of tasks (sink jsonl)', /^src\/sinks\/jsonl/],
   ['Delivery, to any sink', /^src\/(pipeline|sinks)/],
-  ['Plugins', /^src\/(plugins|doctor)/],
+  ['Plugins', /^src\/(plugins|doctor|trust)/],
   ['Configuration, variables and secrets', /^src\/(config|deploy|errors)/],
   ['Commands that look or print', /^src\/(cli|commands)/],
 ]
