@@ -21,7 +21,8 @@ export const passedOn = {
     '… cannot also be provided when using …',
   ],
   // zod's words about a value.
-  "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`": wrong,
+  "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`":
+    wrong,
   'src/config/explain.ts first.message': wrong,
   // A plugin's words, or those of a library that it uses.
   'src/plugins/supervise/supervisor.ts `The ${this.who} ${what}: ${toError(error).message}`': [
