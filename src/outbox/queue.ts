@@ -36,7 +36,7 @@ export class Queue {
     this.#state = state
   }
 
-  /** Keeps newly stored batches in memory, the oldest ones where there isn't room for all. */
+  /** Keeps newly stored batches in memory: the oldest ones, if there isn't room for all. */
   keep(stored: readonly Batch[]): void {
     for (const batch of stored) if (this.#recent.size < recentBatches) this.#recent.set(batch.firstSeq, batch)
   }
@@ -73,7 +73,7 @@ export class Queue {
     }
   }
 
-  /** The batch after one that isn't acknowledged yet; undefined where there is none, or dead tasks may lie between. */
+  /** The batch after one that isn't acknowledged yet; undefined if there is none, or dead tasks may lie between. */
   async behind({ lastSeq }: Batch, most: number): Promise<Batch | undefined> {
     if (this.#state.passed.size > 0 || most <= 0) return undefined
     this.#readAhead(lastSeq + 1)

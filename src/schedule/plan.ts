@@ -95,9 +95,9 @@ function dueAmong(every: number, phases: Phases): (span: Span) => number {
   return ({ from, to }) => {
     if (to <= from) return 0
     if (to - from >= every) return all
-    const [behind, last] = [upTo(from % every), upTo(to % every)]
+    const [before, last] = [upTo(from % every), upTo(to % every)]
     // The span may cross the beginning of a period.
-    return from % every < to % every ? last - behind : all - behind + last
+    return from % every < to % every ? last - before : all - before + last
   }
 }
 

@@ -15,7 +15,7 @@ test('a lazy acknowledgement is written after some batches, however small they a
   const slot = '2026-11-23T10:00:00Z'
   const { run } = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
   const task = (seq: number): string => `{"task_id":"00000000-0000-5000-8000-${String(seq).padStart(12, '0')}"}`
-  // As a slow source's locations come: one by one, each a batch of its own.
+  // As from a slow source: locations come one by one, each in a batch of its own.
   const batches = Array.from({ length: 30 }, (_, index) => outbox.cut([task(index + 1)])).flat()
   const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32), read: 0, checkpoint: null }
   await outbox.intake.write(run, { ...nothing, batches })
@@ -27,7 +27,7 @@ test('a lazy acknowledgement is written after some batches, however small they a
     await outbox.acknowledge(batch, true)
     written.push(await onDisk())
   }
-  expect(written[8]).toBe(0) // it is lazy,
+  expect(written[8]).toBe(0) // lazy,
   written.forEach((seq, index) => {
     expect(index + 1 - seq).toBeLessThanOrEqual(20) // but not for ever
   })

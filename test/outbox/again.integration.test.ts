@@ -1,4 +1,4 @@
-/** Slots that are read again: what a run with `--again` stands for, and what it doesn't. Beside a real Redis. */
+/** Slots that are read again: which runs one with `--again` replaces, and which it doesn't. With a real Redis. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunsResult } from '../../src/commands/runs/index.js'
 import { base } from '../cli/scene.js'
@@ -28,7 +28,7 @@ async function run(cwd: string, code: number, ...args: string[]): Promise<string
 }
 const produce = (cwd: string, code: number, ...args: string[]) => run(cwd, code, 'produce', '--slot', slot, ...args)
 const again = (cwd: string, code: number, ...args: string[]) => produce(cwd, code, '--again', ...args)
-/** The sink had it all, and lost it; the history has nothing of it. */
+/** The sink has lost all of it, and the history has nothing of it. */
 async function lose(cwd: string): Promise<void> {
   await run(cwd, 0, 'outbox', 'purge', '--yes')
   await redis().client.del(stream)

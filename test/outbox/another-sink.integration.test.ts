@@ -1,4 +1,4 @@
-/** A slot that was delivered to one sink isn't there already at another one. */
+/** A slot that was delivered to one sink doesn't count as delivered to another. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** What is said of a run while an owm is at work on it, and once that was killed: the lock tells, no name does. */
+/** What commands say of a run while a process works on it, and once that was killed: the lock decides, not a name. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { hostname } from 'node:os'
@@ -33,7 +33,7 @@ function start(before: readonly string[], args: readonly string[], cwd: string, 
   return promisify(execFile)(program, rest, { cwd, env: { PATH: process.env['PATH'], ...env }, timeout: 50_000 })
 }
 
-/** A run that has stored its first page, and reads on. */
+/** A run that has stored its first page and is still reading. */
 async function reading(cwd: string, before = here): Promise<{ kill(): Promise<void> }> {
   const producing = start(before, ['produce', '--slot', slot], cwd, { HALT: '1' })
   const { child } = producing

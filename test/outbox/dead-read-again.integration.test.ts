@@ -1,4 +1,4 @@
-/** Dead letters of a slot that is read again: what came back with it is settled, so that no task is delivered twice. */
+/** Dead letters of a slot that is read again: those read again are settled, so that no task is delivered twice. */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ const refusing = ['--set', 'sink.refuses="city":"P3"']
 const replay = ['outbox', 'replay', '--slot', slot, '--yes']
 const again = ['produce', '--slot', slot, '--again']
 
-/** Places P1 to P12, but for one. */
+/** Places P1 to P12 except one. */
 const placesBut = (without: number): string =>
   Array.from({ length: count }, (_, index) => index + 1)
     .filter((id) => id !== without)
@@ -45,7 +45,7 @@ async function runsOf(cwd: string): Promise<object[]> {
   return json.pipelines[0]?.runs.toReversed() ?? []
 }
 
-/** Of a served slot the sink refused one task, and nothing else is kept. */
+/** A served slot of which only a dead letter is kept: the sink refused one task. */
 async function withDeadLetter(): Promise<string> {
   const cwd = await folder()
   await run(cwd, 75, 'produce', '--slot', slot, ...refusing)

@@ -57,7 +57,7 @@ describe('owm outbox discard', () => {
       json: { discarded: { runs: 3, tasks: 60 } },
     })
     expect(await pendingIn(cwd)).toBe(0)
-    // Nobody is told of dead letters: the sink has refused nothing.
+    // No dead letters are reported: the sink has refused nothing.
     expect(await vitalsOf(join(cwd, 'o.db'), 0)).toMatchObject({ dead: 0, died: 0 })
     expect((await produce(4, cwd)).code).toBe(0)
     expect(await cities(cwd)).toBe(20)
@@ -83,7 +83,7 @@ describe('owm outbox discard', () => {
     expect(before).toBeGreaterThan(0)
     expect((await discard(cwd, '--pending', '--yes')).json.runs).toMatchObject([{ state: 'reading' }])
     expect((await produce(2, cwd, '--set', 'source.count=7', '--set', 'source.latencyMs=0')).code).toBe(0)
-    // The sink remembers nothing: the batch of which the outbox wasn't told that it is there is given up, too.
+    // The sink remembers nothing: a batch that it has, but that isn't acknowledged, is given up, too.
     expect(await cities(cwd)).toBe(before + 7)
   })
 

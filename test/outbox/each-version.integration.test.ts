@@ -1,6 +1,6 @@
 /**
- * Whoever only looks at an outbox of an older version is shown what it has, or told to bring it up to date: none of
- * the questions asks for a column that its schema lacks.
+ * Commands that only read an outbox of an older version show what it has, or say how to bring it up to date: no query
+ * reads a column that its schema lacks.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ import { openDatabase } from '../support/contents.js'
 
 const slot = '2026-11-23T01:00:00Z'
 
-/** An outbox in which everything has happened, as that version of the schema would have it. */
+/** An outbox in which everything has happened, in that version's schema. */
 async function outboxOf(version: number): Promise<string> {
   const database = join(await temporaryFolder(), 'outbox.db')
   const packed = await readFile(join(import.meta.dirname, 'fixtures', '1', 'eventful.db.gz'))

@@ -73,7 +73,7 @@ describe('owm outbox export', () => {
       city: 'Bad',
       state: "'＝A1",
     })
-    // But for plain numbers no cell begins as a formula does.
+    // Except for plain numbers, no cell begins like a formula.
     for (const cell of rows.flatMap((row) => Object.values(row)))
       if (!/^[+-]?[\d.]+(e\d+)?$/.test(cell)) expect(cell).not.toMatch(/^\s*[=+\-@＝]|^[\t\r]/)
 

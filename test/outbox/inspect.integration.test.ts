@@ -45,7 +45,7 @@ const base = {
 }
 const deadSink = { use: 'redis-stream', url: 'redis://127.0.0.1:1' }
 
-/** A sink that refuses what has "Bad" in it for good. */
+/** A sink that finally refuses tasks with "Bad" in them. */
 const picky = `
   const options = { safeParse: (data) => ({ success: true, data }) }
   const outcome = (task) => (task.includes('Bad') ? { refused: 'too bad' } : 'delivered')
@@ -319,7 +319,7 @@ describe('only looks', () => {
     const cwd = await eventful()
     await chmod(join(cwd, 'o.db'), 0o400)
     await chmod(cwd, 0o555)
-    // Rights don't bind root, as long as it has these capabilities.
+    // With these capabilities, permissions don't bind root.
     const [program = '', ...args] = [
       ...(process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []),
       ...[process.execPath, bin, 'outbox', 'inspect', '--json'],

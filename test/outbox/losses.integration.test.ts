@@ -1,4 +1,4 @@
-/** What a sink lost is what it had: never what an operator gave up or the sink refused. */
+/** A sink has lost only what it had: nothing that an operator discarded or that it refused. */
 import { copyFile, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * Outboxes that older versions of owm left behind (fixtures/make.mjs says how each was made) are looked at, opened and
- * brought to their end by this one: no task is missed, none is delivered twice.
+ * Outboxes left behind by older versions of owm (fixtures/make.mjs says how each was made) are inspected, opened and
+ * finished by this one: no task is missed, and none is delivered twice.
  */
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { owm, owmJson, temporaryFolder } from '../support/cli.js'
 import { openDatabase } from '../support/contents.js'
 
 const fixtures = join(import.meta.dirname, 'fixtures')
-const places = 38 // of forty: one is at no latitude, one is there twice
+const places = 38 // of forty: one has no valid latitude, one occurs twice
 const slotOf = (hour: string): string => `2026-11-23T${hour}:00:00Z`
 
 /** The outbox `name` as version 1 of the schema left it, with the configuration and the sink that it had. */
@@ -91,7 +91,7 @@ describe('with everything that can have happened in it', () => {
     expect(await schemaOf(folder)).toMatchObject({ user_version: 1, steps: 1 })
     const before = await arrived(folder)
 
-    // Its settings would try twice: the circuit that was open is remembered.
+    // It would try twice, but remembers that the circuit was open.
     const failed = await owm(['flush', ...probe], { cwd: folder, env: { SINK_IS_DOWN: '1' } })
     expect(failed.code).toBe(75)
     expect(failed.stderr).not.toContain('tried again')
@@ -139,7 +139,7 @@ test('killed while it was read: looked at with its log, read on from its checkpo
   const slot = ['--slot', slotOf('02')]
   const ran = await owmJson<{ runId: string }>(['produce', ...slot], { cwd: folder, env: mended })
   expect(ran.code).toBe(0)
-  // The start that was killed may have told nobody of hour 01.
+  // The start that was killed may not have reported hour 01.
   expect(ran.stderr).toMatch(/^.*1 location of slot 2026-11-23T01.*\n.*1 location was rejected.*\n$/)
   const tasks = await arrived(folder)
   expect(tasks).toHaveLength(2 * places)

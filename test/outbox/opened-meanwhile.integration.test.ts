@@ -21,7 +21,7 @@ test('an outbox can be looked at while others start and stop working on it', asy
   const args = ['--import', 'tsx', '--input-type=module', '--eval', opener, path]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
   const printed = once(child.stdout, 'data')
-  while (!(await totalsOf(path))) expect(child.exitCode).toBe(null) // until it's made
+  while (!(await totalsOf(path))) expect(child.exitCode).toBe(null) // until it exists
   for (let times = 0; times < 150; times++) expect(await totalsOf(path)).toMatchObject({ pending: 0, dead: 0 })
   child.stdin.end()
   expect(Number(await printed)).toBeGreaterThan(20)

@@ -43,7 +43,7 @@ describe("another configuration's outbox", () => {
     const tidying = ['outbox purge', 'outbox retry --all', 'outbox discard --pending', 'outbox discard --run 1 -n']
     for (const command of ['produce', 'produce --dry-run', 'flush', 'flush --dry-run', ...tidying])
       await expectForeign(owm(command.split(' '), { cwd: b }), owner)
-    // Of receipts under another name nothing is known, and no start would do what is due.
+    // Receipts under another name aren't found, and no start would serve what is due.
     await expectForeign(owm(['verify'], { cwd: b }), owner)
     expect((await owm([], { cwd: b })).stdout).toMatch(/owm doctor .*belongs to/)
     const checked = await owm(['config', 'check'], { cwd: b })

@@ -1,4 +1,4 @@
-/** Every command of docs/outbox.md, in the order of the page, in one folder. */
+/** Every command in docs/outbox.md, in the order of the page, in one folder. */
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ it('docs/outbox.md: each block works, one after the other', async () => {
   const cwd = await folderWith({})
   await promisify(execFile)('rm', [join(cwd, '.owmrc.json')])
   await writeFile(join(cwd, '.owmrc.yaml'), config)
-  // `owm` as it is installed, in front of all other programs.
+  // `owm` as installed, first in PATH.
   const programs = join(cwd, 'bin')
   await mkdir(programs)
   await writeFile(join(programs, 'owm'), `#!/bin/sh\nexec ${process.execPath} ${bin} "$@"\n`)
@@ -35,7 +35,7 @@ it('docs/outbox.md: each block works, one after the other', async () => {
     expect(ran, block).not.toBeInstanceOf(Error)
     if (block.includes('state/')) moved = (await tasksIn(cwd)).length
   }
-  // Pending through the renaming of the configuration and the move of the file, it was delivered once.
+  // It stayed pending while the configuration was renamed and the file moved, and was then delivered once.
   expect(moved).toBe(12)
   const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
   expect(json).toMatchObject({ totals: { pending: 0 }, runs: [{ slot: '2026-11-23T10:00:00Z', state: 'done' }] })

@@ -1,4 +1,4 @@
-/** What memory holds of the file is changed with it: whoever has the next turn finds the new one. */
+/** What memory holds of the file changes together with it: the next turn finds the new state. */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** docs/protocol.md tells of what the outbox's file really has: each table with its columns, each state of a run. */
+/** docs/protocol.md describes what the outbox's file really has: each table with its columns, each state of a run. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import { runStates } from '../../src/outbox/sqlite/run-states.js'
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'protocol.md'), 'utf8')
 
-/** What stands under a heading. */
+/** The text under a heading. */
 const section = (heading: string): string => page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
 
 const named = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
@@ -25,7 +25,7 @@ describe('tables of the outbox', () => {
 
   it.each(entities.map(({ options }) => options))('$name has each of its columns', ({ name, columns }) => {
     const all = Object.entries(columns).map(([property, column]) => column?.name ?? property)
-    // A number that only tells rows apart isn't worth a word.
+    // Row ids need no description.
     expect(all.filter((column) => column !== 'id' && !rows.get(name)?.includes(column))).toEqual([])
   })
 })

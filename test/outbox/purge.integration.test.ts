@@ -96,7 +96,7 @@ describe('the file', () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m,mode=700', 'tmpfs', disk])
       onTestFinished(() => void execFileSync('umount', [disk]))
       const cwd = await delivered(join(disk, 'o.db'))
-      // What is pending stays, and would be written anew.
+      // Pending tasks stay, and would have to be rewritten.
       expect((await owm(['produce', '-q', '--no-flush'], { cwd })).code).toBe(0)
       await execute(
         join(disk, 'o.db'),

@@ -1,4 +1,4 @@
-/** What is rejected fills no disk: the newest are kept to be looked at, all are counted. */
+/** Rejected records don't fill the disk: only the newest are kept, and all are counted. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

@@ -107,7 +107,7 @@ test('purge removes delivered history, dead tasks only where told to, pending on
 
   const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })
   expect(json.runs.at(-1)).toMatchObject({ persisted: 100, delivered: 90, dead: 0 })
-  // The slot is known to be complete, though its tasks are gone: it isn't read again.
+  // The slot is known to be complete although its tasks are gone: it isn't read again.
   const again = await owm(['produce', '--slot', '2026-11-23T01:00:00Z', '--no-flush'], { cwd: folder })
   expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/delivered before/) })
   expect((await owm(['outbox', 'purge', '--older-than', 'soon'], { cwd: folder })).code).toBe(2)

@@ -1,4 +1,4 @@
-/** What `owm outbox inspect` tells of each run: its last error, how long it took, and whether it is being read. */
+/** What `owm outbox inspect` shows of each run: its last error, how long it took, and whether it is being read. */
 import { expect, it, onTestFinished } from 'vitest'
 import { base, deadSink, startAndStopAt, untilStopped } from '../cli/scene.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'

@@ -1,4 +1,4 @@
-/** What the ledger makes of starts that failed, of slots that are gone, and of two pipelines with the same ids. */
+/** The ledger after failed starts, after slots were deleted, and with two pipelines of the same ids. */
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -226,7 +226,7 @@ describe('another list for a slot that is served', () => {
   it.each([
     [list(), 5, 0],
     [numbered('A', 3), 2, 0],
-    // One that is there twice stands for no other.
+    // A duplicate doesn't make up for another one.
     [list({ id: 0, city: 'A 0', latitude: 1, longitude: 2 }, { id: 0, city: 'A 0', latitude: 1, longitude: 2 }), 4, 0],
     [list({ id: 9, city: 'B', latitude: 1, longitude: 2 }), 5, 1],
   ])('is told where some of the first one is not in it', async (next, absent, persisted) => {
@@ -316,7 +316,7 @@ it('a slot that is there is read without being stored once more, in whatever ord
   await write(lines.toSorted((a, b) => (a < b ? 1 : -1)))
   const { code, stdout } = await owm(['produce', '--slot', slot], { cwd })
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('20,000 locations read, all there') })
-  // Compared one by one they would take megabytes.
+  // A comparison one by one would take megabytes.
   expect((await stat(join(cwd, 'o.db'))).size - size).toBeLessThan(200_000)
 })
 

@@ -1,4 +1,4 @@
-/** Another user of the same machine, root's outbox, and the other way round. */
+/** Outboxes and other users: another user's files for root, and root's for others. */
 import { execFile } from 'node:child_process'
 import { chmod, chown, link, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const slot = ['--slot', '2026-11-23T10:00:00Z']
 const later = ['--slot', '2026-11-23T11:00:00Z']
 const crash = ['--import', join(root, 'test', 'support', 'crash.mjs')]
 
-/** A folder where everybody may make files, as in /tmp, with a configuration whose outbox is in it. */
+/** A folder in which everybody may create files, as in /tmp, with a configuration whose outbox is in it. */
 async function shared(settings: object = {}, mode = 0o1777): Promise<string> {
   const cwd = await folderWith({
     source: { use: 'simulated-db', count: 30 },
@@ -99,7 +99,7 @@ describeWithStranger('files that another user puts beside an outbox', (stranger)
     await stranger().sh(`mkfifo shared/outbox.db${ending}`, cwd)
     for (const args of [['flush'], ['produce', ...later]])
       expectRefused(await owm(args, { cwd }), /isn't a regular file/)
-    // Nobody's lock is looked at by who only reads.
+    // Commands that only read check no lock.
     if (!ending.startsWith('-lock')) expectRefused(await owm(['outbox', 'inspect'], { cwd }), /isn't a regular file/)
   })
 
@@ -130,7 +130,7 @@ describeWithStranger('folders', (stranger) => {
     expect(await owm(['produce', ...slot, '--trust-folder'], { cwd })).toMatchObject({ code: 0 })
     expect(await owm(['produce', ...later], { cwd, env: { OWM_TRUST_FOLDER: '1' } })).toMatchObject({ code: 0 })
     await expectEachOnce(cwd, 60)
-    // A group is fine, a sticky folder too.
+    // A group is fine, and so is a sticky folder.
     for (const mode of [0o775, 0o1777]) {
       await chmod(join(cwd, 'shared'), mode)
       expect(await owm(['flush'], { cwd })).toMatchObject({ code: 0 })
@@ -189,7 +189,7 @@ describeWithStranger("another user's outbox", (stranger) => {
     const before = await Promise.all(left.map((name) => readFile(join(folder, name))))
     const killed = await inspect(stranger().owm(['outbox', 'inspect', '--json'], cwd))
     expect(killed.totals.pending).toBeGreaterThan(0)
-    // An index of an older log, as where a process is killed just as it begins a new one.
+    // The index of an older log, as when a process is killed just as it begins a new one.
     const log = before[left.indexOf('outbox.db-wal')] ?? Buffer.alloc(0)
     const begun = Buffer.from(log.subarray(0, 32)).fill(7, 16, 24)
     await writeFile(join(folder, 'outbox.db-wal'), begun)
@@ -309,7 +309,7 @@ describe('a missing outbox', () => {
     await rename(path, join(cwd, 'away.db'))
     for (const args of [['flush'], ['produce', ...later], ['outbox', 'inspect'], ['outbox', 'purge']])
       expectRefused(await owm(args, { cwd }), /outbox\.db-wal is, with what was written last/)
-    await writeFile(path, '', { mode: 0o600 }) // `touch` helps nobody
+    await writeFile(path, '', { mode: 0o600 }) // `touch` is no way around it
     expectRefused(await owm(['produce', ...later], { cwd }), /outbox\.db-wal is/)
     expect(await readFile(`${path}-wal`)).toEqual(log)
     await rename(join(cwd, 'away.db'), path)
@@ -324,7 +324,7 @@ describe('two owm on one outbox, after its lock file was removed', () => {
   test('the one that was there stops before it sends anything more', async () => {
     const cwd = await shared()
     let second: Ran | undefined
-    // All is stored before: the one that is stopped holds no transaction.
+    // All is stored before, so that the stopped process holds no transaction.
     expect(await owm(['produce', ...slot, '--no-flush'], { cwd })).toMatchObject({ code: 0 })
     const first = await interruptedAt('batch:answered:2', ['flush'], cwd, async () => {
       await rm(lockOf(cwd))

@@ -1,4 +1,4 @@
-/** What a backfill, and a start that finishes an earlier slot, find served but not as a whole: never a success. */
+/** A backfill, or a start that finishes an earlier slot, never succeeds if a slot was served only in part. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -24,7 +24,7 @@ test('slots with dead letters are 75 each time that they are in the range, until
     expect({ code, json }).toMatchObject({ code: 75, json: { slots: [], alreadyServed: 2 } })
     expect(json.error?.message).toMatch(`2 tasks of the slots ${hour(6)}, ${hour(7)} are dead letters: the sink `)
   }
-  // Others beside them are served all the same.
+  // The others are served nevertheless.
   const more = await backfill(cwd, 7, 8)
   expect(more).toMatchObject({ code: 75, json: { slots: [hour(8)], alreadyServed: 1, sink: { delivered: 3 } } })
   expect(more.json.error?.message).toMatch(`1 task of the slot ${hour(7)} is a dead letter`)

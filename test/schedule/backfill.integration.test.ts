@@ -1,4 +1,4 @@
-/** `owm backfill`: scheduled times of the past that nobody serves. */
+/** `owm backfill`: scheduled times of the past that no start served. */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -18,7 +18,7 @@ const range = (from: number, to: number): string[] => ['--from', hour(from), '--
 const backfill = (cwd: string, now: string, ...args: string[]): Promise<Ran & { json: BackfillResult }> =>
   owmJson<BackfillResult>(['backfill', ...args], at(cwd, now))
 
-/** 05:00 and 10:00 are served; 06:00 to 09:00 were covered by 10:00, but for 06:00 and 07:00, which are missed. */
+/** 05:00 and 10:00 are served; 06:00 and 07:00 are missed, and 10:00 covers 08:00 and 09:00. */
 async function folderWithOutage(): Promise<string> {
   const cwd = await folderOf({ maxAge: '3h' })
   expect((await produce(cwd, '2026-11-23T05:00:10Z')).code).toBe(0)
@@ -45,7 +45,7 @@ test('serves what was missed and covered, and nothing twice', async () => {
     code: 0,
     stdout: expect.stringMatching(/^no scheduled time to serve, 6 served already/),
   })
-  // What comes next is as if nothing had been.
+  // Later starts aren't affected.
   expect((await produce(cwd, '2026-11-23T11:00:10Z')).json).toMatchObject({ slot: hour(11), sink: { delivered: 3 } })
   const { json } = await owmJson<ScheduleResult>(['schedule'], at(cwd, '2026-11-23T11:10:00Z'))
   expect(json.missed).toMatchObject([{ from: hour(6), to: hour(7), count: 2, served: 2 }])
@@ -200,7 +200,7 @@ test('asks the sink once for the receipts of its slots, however many they are', 
   const slots = Array.from({ length: 14 }, (_, index) => hour(6 + index))
   const ran = await backfill(cwd, '2026-11-23T20:30:00Z', ...range(6, 19))
   expect(ran, ran.stderr).toMatchObject({ code: 0, json: { slots, sink: { delivered: 14 * 3 } } })
-  // The command's own look, and the start's: at the first slot, then at all.
+  // Asked by the command itself, and by the start: for the first slot, then for all.
   expect((await readFile(join(cwd, 'asked'), 'utf8')).split('\n').filter(Boolean)).toEqual([
     'newest',
     hour(6),

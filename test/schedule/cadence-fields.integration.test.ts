@@ -1,4 +1,4 @@
-/** A cadence that goes by a field which no location has would quietly be another one. */
+/** A cadence that refers to a field which no location has would silently be another one. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

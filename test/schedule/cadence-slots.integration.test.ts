@@ -24,7 +24,7 @@ const cadences: readonly Cadence[] = [
 
 const locations = [locationOf(1), locationOf(2), locationOf(3, '2h'), locationOf(4, '1d'), locationOf(5, '90m')]
 
-/** One thing that happens in an hour: how many hours on, and what. */
+/** An event: how many hours later, and what happens. */
 const events = fc.array(
   fc.record({
     hours: fc.integer({ min: 0, max: 4 }),
@@ -60,7 +60,7 @@ test('a slot with milliseconds is after that of its second, whatever their texts
     await outbox.ledger.endReading(covering) // from here on it keeps its interval
     await begin('2026-11-20T00:00:00.500Z')
     const earlier = await begin('2026-11-20T00:00:00Z')
-    // Of the time before it, the other one has had all.
+    // The other run has served all of the time before it.
     expect(earlier.windowsFrom).toBe(start)
     const later = await begin('2026-11-20T00:00:01Z')
     expect(later.windowsFrom).toBe(start + 500)
@@ -128,7 +128,7 @@ async function tryOut(outbox: Outbox, happened: readonly Event[]): Promise<void>
 }
 
 interface Seen {
-  /** Location and window -> how often it went out. */
+  /** Location and window -> how often it was delivered. */
   readonly delivered: Map<string, number>
   /** All windows of the intervals that were read. */
   readonly owed: Set<string>

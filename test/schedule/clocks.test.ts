@@ -1,10 +1,10 @@
-/** Scheduled times around changes of the clocks, against each minute that Intl says a zone has. */
+/** Scheduled times around changes of the clocks, compared with every minute that a zone has according to Intl. */
 import { describe, expect, it } from 'vitest'
 import { timetable } from '../../src/schedule/timetable.js'
 
 const [minuteMs, hourMs] = [60_000, 3_600_000]
 
-/** A zone and the day of a change: gaps and repeats of every length, at, before and behind midnight. */
+/** A zone and the day of a change: gaps and repeats of every length, at, before and after midnight. */
 const changes = [
   ['America/Nuuk', '2026-03-28'], // 23:00 to 24:00
   ['America/Nuuk', '2026-10-25'], // 24:00 to 23:00
@@ -61,7 +61,7 @@ function minutesOf(timezone: string, from: number, to: number): { time: number; 
   return all
 }
 
-/** By the words of docs/schedule.md: what is skipped is at the end of the gap, what comes twice is once. */
+/** The rule of docs/schedule.md: a skipped time is moved to the end of the gap, a repeated one counts once. */
 function expected(pattern: Pattern, minutes: readonly { time: number; local: number }[]): number[] {
   let furthest = minutes[0]?.local ?? 0
   return minutes.flatMap(({ time, local }) => {
@@ -95,7 +95,7 @@ function anyPattern(next: (below: number) => number): Pattern {
 describe.each(changes)('%s around %s', (timezone, day) => {
   const middle = Date.parse(`${day}T12:00:00Z`)
   const minutes = minutesOf(timezone, middle - 60 * hourMs, middle + 60 * hourMs)
-  // Where the minutes begin, it isn't known what was skipped before.
+  // What was skipped before the first minute isn't known.
   const [from, to] = [middle - 59 * hourMs, middle + 60 * hourMs]
 
   it('has the times that the documentation promises', () => {

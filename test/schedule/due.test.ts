@@ -1,4 +1,4 @@
-/** Scheduled times and what is due, without a clock or an outbox. */
+/** Scheduled times, and which of them are due; without a clock or an outbox. */
 import { describe, expect, it } from 'vitest'
 import { type Due, due } from '../../src/schedule/due.js'
 import { isZone, mistakeIn, timetable } from '../../src/schedule/timetable.js'

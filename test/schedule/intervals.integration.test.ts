@@ -1,4 +1,4 @@
-/** Intervals follow one another without a hole, whatever becomes of the runs that have them. */
+/** Intervals follow one another without a hole, whatever happens to their runs. */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ledgerIn, mistakesIn } from './year/ledger.js'
 import { type Ended, Scene, type Start } from './year/scene.js'
@@ -29,7 +29,7 @@ async function startAt(scene: Scene, time: string, how: Partial<Start> = {}): Pr
 
 const slot = (hour: number): string => `2026-11-23T${hour}:00:00Z`
 
-/** The hours of which the stream has the tasks, each once. */
+/** The hours whose tasks the stream has, each once. */
 function hoursIn({ slots, complaints }: Stream): number[] {
   expect(complaints).toEqual([])
   expect([...slots.values()].every((ids) => ids.size === 3)).toBe(true)
@@ -52,7 +52,7 @@ test('the run that covers several that stored nothing gets the intervals of all'
 })
 
 describe('where the newest slot is served and those before it are not', () => {
-  /** The source fails behind 13:00, which was read first: 11:00 and 12:00 are open. */
+  /** The source fails after 13:00, which was read first: 11:00 and 12:00 are open. */
   async function halfServed(): Promise<{ scene: Scene; stream: Stream }> {
     const { scene, stream } = await sceneOf({ catchUp: 'all' })
     expect(await startAt(scene, '10:00')).toMatchObject({ code: 0 })

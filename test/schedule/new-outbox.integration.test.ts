@@ -1,4 +1,4 @@
-/** An outbox that is new, or an old copy, goes on behind what its sink has a receipt of. */
+/** An outbox that is new, or an old copy, continues after the slots of which its sink has receipts. */
 import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -20,7 +20,7 @@ async function produce(scene: Scene, hour: string, ...args: string[]): Promise<R
 test('the slot that an outbox before it served does not come again, those behind it do', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   expect((await produce(scene, '10')).json.sink.delivered).toBe(10)
-  // As a pod without a volume, or a machine whose /tmp is emptied.
+  // Like a pod without a volume, or a machine whose /tmp is emptied.
   expect((await produce(scene, '10', '--outbox', './second.db')).json.sink.delivered).toBe(0)
   const third = await produce(scene, '13', '--outbox', './third.db')
   expect(third.json.served.map(({ slot }) => slot).sort()).toEqual(
@@ -40,7 +40,7 @@ test('a slot whose tasks went with the stream is served again, and only that', a
   })
   expect((await produce(scene, '11', '--outbox', './third.db')).json.sink.delivered).toBe(0)
   expect(await scene.admin.xlen(stream)).toBe(10)
-  // What readers take away is no loss.
+  // What readers remove isn't lost.
   await scene.admin.xtrim(stream, 'MAXLEN', '=', 0)
   expect((await produce(scene, '11', '--outbox', './fourth.db')).json.sink.delivered).toBe(0)
 })
@@ -60,7 +60,7 @@ test.each(['DEL', 'FLUSHALL'])(
     expect(await verify('--source')).toMatchObject({ code: 0, json: { slots: [{ state: 'elsewhere' }] } })
     await (how === 'DEL' ? scene.admin.del(stream) : scene.admin.flushall())
     expect(await verify()).toMatchObject({ code: 75, kinds: [how === 'DEL' ? 'missing' : 'no receipt'] })
-    // Another outbox's slot, after which the sink knows by itself what is gone.
+    // After another outbox's slot, the sink itself knows what is gone.
     expect((await produce(scene, '10', '--slot', '2026-11-23T10:00:00Z', '--outbox', './other.db')).code).toBe(0)
     expect(await verify()).toMatchObject({ code: 75, kinds: [how === 'DEL' ? 'lost' : 'no receipt'] })
     const again = await produce(scene, '11')

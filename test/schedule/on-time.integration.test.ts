@@ -1,4 +1,4 @@
-/** `schedule:`: which slots a start serves, and what it says of those that nobody serves. */
+/** `schedule:`: which slots a start serves, and what it reports of those that no start serves. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -155,7 +155,7 @@ test('a slot that is named is served, if it is not later than the next scheduled
     slot: '2026-11-23T11:00:00Z',
     sink: { delivered: 0 },
   })
-  // It would cover 12:00, which hasn't come.
+  // It would cover 12:00, which is still to come.
   for (const slot of ['2026-11-23T12:00:01Z', '2026-11-23T12:59:59Z', '2026-11-23T13:00:00Z'])
     expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', slot)).toMatchObject({ code: 2 })
   expect(await produce(cwd, '2026-11-23T11:05:00Z', '--slot', '2026-11-23T11:59:59Z')).toMatchObject({ code: 0 })
@@ -167,7 +167,7 @@ test('a clock that goes back repeats nothing', async () => {
   const cwd = await folderOf()
   await produce(cwd, '2026-11-23T10:00:00Z')
   await produce(cwd, '2026-11-23T13:00:00Z')
-  // Which of the two clocks is right nobody knows: the hour that was only covered is served by itself.
+  // It isn't known which clock is right: the hour that was only covered is served by itself.
   const back = await produce(cwd, '2026-11-23T11:30:00Z')
   expect(back.json).toMatchObject({ slot: '2026-11-23T11:00:00Z', sink: { delivered: 3 } })
   expect((await produce(cwd, '2026-11-23T11:40:00Z')).json.sink.delivered).toBe(0)

@@ -1,4 +1,4 @@
-/** What coming slots bring, against a look at each slot and each location; exact money; limits at their bounds. */
+/** The load of coming slots, compared with a count for each slot and location; exact money; limits at their bounds. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { durationMs, durationText } from '../../src/schedule/duration.js'
@@ -93,6 +93,6 @@ test('a limit holds up to its last call', () => {
   expect(broken(...of(30), terms)).toEqual({ minute: undefined, day: undefined })
   const over = broken(...of(31), terms)
   expect([over.minute?.slot, over.day?.from]).toEqual([start + 3_600_000, start])
-  // Rounded up: what is over a limit never looks as if it weren't.
+  // Rounded up, so that what exceeds a limit is seen to exceed it.
   expect(perMinute(3_601, { slot: start, next: start + 3_600_000 })).toBe(60.1)
 })

@@ -29,7 +29,7 @@ test('serves what is due, then each time when it comes, and ends at a signal wit
 })
 
 test('waits for the times of its expression', async () => {
-  // Every minute: at 10:00:50 the coming time is more than a tenth of the way off.
+  // Every minute: at 10:00:50 the next time is more than a tenth of the gap away.
   const cwd = await folderOf({ cron: '* * * * *' })
   const running = startOwm(['schedule', 'run'], at(cwd, '2026-11-23T10:00:50Z'))
   await waiting(running, 2)

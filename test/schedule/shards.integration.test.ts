@@ -1,4 +1,4 @@
-/** A pipeline whose number of shards changes, an outbox a machine: no time comes twice, and none is left out. */
+/** The number of shards changes, each machine with its own outbox: no time is served twice, and none left out. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { hour, Machines } from '../support/machines.js'
 
@@ -35,7 +35,7 @@ test('what is there in part, in another number of shards, is refused until it is
     code: 75,
     error: { message: expect.stringContaining('lacks shard 1, 2'), hint: expect.stringContaining('--shard 1/3') },
   })
-  // As the hint has it.
+  // As the hint says.
   for (const [machine, shard] of [
     [4, '1/3'],
     [5, '2/3'],
@@ -78,7 +78,7 @@ test('a third number goes on behind all that the second one served, not its last
   expect(await machines.tasks()).toBe(5 * 30)
 })
 
-/** 10:00 to 13:00 in two shards; shard 1 was away at 11:00 and 12:00, and missed them. From 14:00 on, one piece. */
+/** 10:00 to 13:00 in two shards; shard 1 was down at 11:00 and 12:00 and missed them. From 14:00 on, no shards. */
 async function onceMissed(): Promise<Machines> {
   const machines = await Machines.with({ catchUp: 'all', maxCatchUp: 1 })
   for (const at of [10, 11, 12, 13])

@@ -1,4 +1,4 @@
-/** What starts on a schedule say, and what they do where a clock, an operator or another outbox was there before. */
+/** What scheduled starts report, and what they do after a wrong clock, an operator or another outbox. */
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -105,11 +105,11 @@ test('what a run covers is told by it and shown by `owm schedule`', async () => 
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).json.covered).toBe(4)
   const { slots } = await scheduleIn(cwd, '2026-11-23T10:30:00Z')
   expect(slots[0]).toMatchObject({ slot: '2026-11-23T10:00:00Z', from: '2026-11-23T05:00:00Z', covers: 4 })
-  // A second run of the slot finds all of it there, and takes nothing from what the first one did.
+  // A second run of the slot finds all of it stored, and doesn't change what the first one counted.
   await produce(cwd, '2026-11-23T10:31:00Z', '--slot', '2026-11-23T10:00:00Z')
   const again = (await scheduleIn(cwd, '2026-11-23T10:32:00Z')).slots[0]
   expect(again).toMatchObject({ state: 'done', persisted: 3, from: '2026-11-23T05:00:00Z', covers: 4 })
-  // What was too old lies in its interval, and is none of what it covers.
+  // Times that were too old lie in its interval, but it doesn't cover them.
   const strict = await folderOf({ maxAge: '2h' })
   await produce(strict, '2026-11-23T05:20:00Z')
   await produce(strict, '2026-11-23T10:20:00Z')

@@ -1,4 +1,4 @@
-/** Which slots a backfill takes, where the sink has receipts of more of them than it gives at once. */
+/** Which slots a backfill serves if the sink has receipts of more slots than it returns at once. */
 import { expect, test } from 'vitest'
 import { UsageError } from '../../src/errors/index.js'
 import type { SlotsSeen } from '../../src/outbox/inspect/ledger/slots.js'

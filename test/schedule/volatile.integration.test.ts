@@ -1,4 +1,4 @@
-/** `schedule:` with an outbox that a restart of the machine would take away. */
+/** `schedule:` with an outbox that a restart of the machine would delete. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -56,7 +56,7 @@ describe('an outbox that will not last', () => {
     const cwd = await folderIn('/var/tmp')
     expect(await outboxOf(cwd)).toMatchObject({ ok: true, hint: null })
     expect(await owm(['produce', '-q'], { cwd })).toMatchObject({ code: 0, stderr: '', stdout: '' })
-    // Another folder for what is temporary.
+    // Another folder for temporary files.
     expect(await owm(['produce', '-q'], { cwd, env: { TMPDIR: cwd } })).toMatchObject({
       stderr: expect.stringContaining("won't last"),
     })

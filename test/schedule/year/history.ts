@@ -1,4 +1,4 @@
-/** Makes up what happens: hour by hour, mostly what should, and sometimes everything else. */
+/** Generates what happens: hour by hour, mostly what should, and sometimes everything else. */
 import fc from 'fast-check'
 import type { Crash } from './scene.js'
 import { expressions, hour, minute, type Schedule, zones } from './times.js'
@@ -6,27 +6,27 @@ import { expressions, hour, minute, type Schedule, zones } from './times.js'
 export interface Happening {
   /** Milliseconds that pass before it. */
   readonly passes: number
-  /** Milliseconds behind the grid of ten minutes; before it, where negative. */
+  /** Milliseconds after the grid of ten minutes; negative: before it. */
   readonly late: number
-  /** Milliseconds that the clock of this start is wrong; positive: ahead. */
+  /** By how many milliseconds this start's clock is wrong; positive: ahead. */
   readonly skew: number
   /** Another start: the minute after it, or at the same time, waiting for the outbox or not. */
   readonly second: 'none' | 'later' | 'at once' | 'at once, waiting'
-  /** The slot, where it is named: the last scheduled time or the next one. */
+  /** The slot, if it is named: the last scheduled time or the next one. */
   readonly named: 'none' | 'last' | 'next'
-  /** So many starts, from this one on, find the sink or the source without an answer. */
+  /** For how many starts, from this one on, the sink or the source doesn't answer. */
   readonly sinkIsDownFor: number
   readonly sourceIsDownFor: number
-  /** The page at which the source fails, where it's down. */
+  /** The page at which the source fails while it is down. */
   readonly page: number
   /** The number of the request to the sink whose answer is lost. */
   readonly answerLostAt: number | undefined
   /** Milliseconds that the source takes. */
   readonly takes: number
   readonly crash: Crash | undefined
-  /** What somebody does to the outbox before the start. */
+  /** What happens to the outbox before the start. */
   readonly outbox: 'stays' | 'is lost' | 'is copied' | 'is restored'
-  /** What somebody changes in the configuration before the start. */
+  /** What changes in the configuration before the start. */
   readonly change: Partial<Schedule> | undefined
 }
 

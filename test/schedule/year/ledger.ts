@@ -1,4 +1,4 @@
-/** What an outbox' ledger says, by our own SQL, and whether its intervals follow one another. */
+/** Reads an outbox's ledger with SQL of its own, and checks that intervals follow one another. */
 import { existsSync } from 'node:fs'
 import { openDatabase } from '../../support/contents.js'
 
@@ -10,7 +10,7 @@ export interface Run {
   readonly stored: number
   /** Windows. */
   readonly skipped: number
-  /** Milliseconds since 1970; null where another run has its interval. */
+  /** Milliseconds since 1970; null if another run has its interval. */
   readonly from: number | null
 }
 
@@ -22,14 +22,14 @@ export interface Gap {
 
 export interface LedgerSeen {
   readonly coveredTo: number | null
-  /** Runs of slots up to this one may be deleted; null where none is. */
+  /** Runs of slots up to this one may be deleted; null if none is. */
   readonly deletedTo: string | null
   readonly pending: number
   readonly runs: readonly Run[]
   readonly gaps: readonly Gap[]
 }
 
-/** Undefined where there is no outbox. */
+/** Undefined if there is no outbox. */
 export async function ledgerIn(path: string): Promise<LedgerSeen | undefined> {
   if (!existsSync(path)) return undefined
   const all = await openDatabase(path)

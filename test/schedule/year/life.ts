@@ -1,5 +1,5 @@
 /**
- * Lives through a history, and looks at what came of it: after each start, whether it told the truth; at the end,
+ * Lives through a history and checks the outcome: after each start, whether it reported the truth; at the end,
  * whether each scheduled time was served, is covered by a run that was made for a later one, or was named as missed.
  */
 import type { Cadence } from '../../../src/pipeline/input/cadence.js'
@@ -20,13 +20,13 @@ export class Life {
   readonly complaints: string[] = []
   starts = 0
   readonly #scene: Scene
-  /** The last things that happened, for whoever looks for a fault. */
+  /** The last events, to find a fault. */
   readonly log: string[] = []
   /** The true time. */
   #now: number
   /** The first slot that was ever begun. */
   #since: number | undefined
-  /** Which schedule was in force from when on. */
+  /** The schedules, and when each came into force. */
   readonly #schedules: { from: number; schedule: Schedule }[] = []
   /** Runs of all outboxes. */
   readonly #made = new Map<string, Made>()
@@ -37,7 +37,7 @@ export class Life {
   #gapsSeen = 0
   #coveredTo = 0
   #isFirstOutbox = true
-  /** Gaps that were told. */
+  /** Gaps that were reported. */
   readonly #told: { from: number; to: number }[] = []
   #sinkIsDownFor = 0
   #sourceIsDownFor = 0
@@ -52,7 +52,7 @@ export class Life {
     this.#schedules.push({ from: 0, schedule: scene.schedule })
   }
 
-  /** @param by server: where the sink isn't a stream of this process */
+  /** @param by server: if the sink isn't a stream in this process */
   static async begin(now: number, schedule: Schedule, by: { server?: Server; cadence?: Cadence } = {}): Promise<Life> {
     const { server, cadence } = by
     const stream = new Stream()
@@ -72,7 +72,7 @@ export class Life {
   }
 
   /**
-   * Everything is well again, and one start comes. Gives all complaints.
+   * Ends all trouble and makes one more start. Returns all complaints.
    * @param look sees what is in a server
    */
   async end(look: () => Promise<void> = async () => undefined): Promise<readonly string[]> {
@@ -214,12 +214,12 @@ export class Life {
     if (this.log.length > kept) this.log.shift()
   }
 
-  /** The scheduled times of which nothing is known. */
+  /** Scheduled times of which nothing is known. */
   #unserved(): string[] {
     const runs = this.#served()
     return this.#schedules.flatMap(({ from, schedule }, index) => {
       const begin = Math.max(from, this.#since ?? this.#now)
-      // What lies behind the last interval isn't due by the present schedule: the last start has said so.
+      // Times after the last interval aren't due by the present schedule: the last start has said so.
       const end = Math.min(this.#schedules[index + 1]?.from ?? this.#now, this.#coveredTo)
       const left = [...timesIn(schedule, begin, end)].filter((time) => !this.#isAnswered(time, runs))
       return left.map((time) => `${at(time)} is neither served, covered nor named as missed`)

@@ -1,4 +1,4 @@
-/** Whole lives: made up from a seed, lived through, and judged. */
+/** Whole lives: generated from a seed, lived through, and judged. */
 import fc from 'fast-check'
 import { expect, onTestFinished } from 'vitest'
 import type { Cadence } from '../../../src/pipeline/input/cadence.js'
@@ -14,8 +14,8 @@ export interface Lived {
 }
 
 /**
- * Locations with rhythms of their own. No clock is wrong: where one was, and the outbox is lost, a window of the time
- * before may come again (docs/reliability.md, known limits).
+ * Locations with rhythms of their own. No clock is wrong: after a wrong one, a lost outbox may repeat a window of the
+ * time before (docs/reliability.md, known limits).
  */
 export const withCadences = {
   cadence: { field: 'every', rules: [], spread: true },
@@ -36,7 +36,7 @@ export interface Plan {
   readonly server?: Server & { look(life: Life): Promise<void> }
 }
 
-/** Fails with everything that was wrong, and the last things that happened. */
+/** Fails with everything that was wrong, and the last events. */
 export async function live({ seed, days, calm, begin, schedule, without = {}, ...by }: Plan): Promise<Lived> {
   const made = fc.sample(happenings(calm), { seed, numRuns: days * 24 })
   const life = await Life.begin(begin, schedule, by)

@@ -1,6 +1,6 @@
 /**
- * A folder with a configuration, an outbox on the disk, a clock that is set, and starts of `owm produce` in this
- * process: its own composition root, with everything that a process has but the command line.
+ * A folder with a configuration, an outbox on disk, a clock that is set, and starts of `owm produce` in this process,
+ * with its own composition root: all of a process except the command line.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setMaxListeners } from 'node:events'
@@ -35,7 +35,7 @@ export interface Start extends Trouble {
   readonly clock: number
   readonly slot?: string | undefined
   readonly isWaiting?: boolean
-  /** The page at which the source fails; undefined where it doesn't. */
+  /** The page at which the source fails; undefined if it doesn't. */
   readonly sourceFailsAt?: number | undefined
   /** Milliseconds that the source takes for its first page. */
   readonly takes?: number
@@ -43,13 +43,13 @@ export interface Start extends Trouble {
 }
 
 export interface Ended {
-  /** Undefined where it was killed. */
+  /** Undefined if it was killed. */
   readonly code: number | undefined
   readonly warnings: readonly string[]
   /** What its clock said at the end. */
   readonly clock: number
   readonly message: string
-  /** Another one held the outbox, or the circuit to the sink was open: the next start does it. */
+  /** Whether another start held the outbox, or the circuit to the sink was open: the next start does the work. */
   readonly hadToWait: boolean
 }
 
@@ -124,7 +124,7 @@ export class Scene {
     const warnings: string[] = []
     const silent = (): void => undefined
     const warn = (_: object, text: string): void => {
-      // What dies says nothing more; and the folder is a temporary one.
+      // A process that dies reports nothing, and the folder is a temporary one.
       if (!signal.aborted && !text.includes("won't last")) warnings.push(text)
     }
     const log = { debug: silent, info: silent, error: silent, warn }
@@ -185,7 +185,7 @@ export class Scene {
     return { end: async () => unsubscribe('owm:step', watch) && left <= 0 }
   }
 
-  /** Keeps a copy of the outbox as it is; false where there is none. */
+  /** Keeps a copy of the outbox as it is; false if there is none. */
   copy(name: string): boolean {
     for (const end of ends)
       if (existsSync(this.outbox + end)) copyFileSync(this.outbox + end, join(this.#folder, name + end))
@@ -226,7 +226,7 @@ function reached(at: Step): Promise<void> {
   })
 }
 
-/** Behind these steps a request follows at once. */
+/** Steps that a request follows at once. */
 const isSent = ({ at, arrives }: Crash): boolean =>
   arrives && ['epoch:raised', 'sink:compared', 'batch:sent'].includes(at)
 

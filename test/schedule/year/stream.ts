@@ -1,7 +1,6 @@
 /**
- * What is in the sink of a simulation: tasks by slot, fences and receipts, as a Redis Stream has them beside its
- * entries. It looks at whatever comes: a task that is there already, or a receipt of a slot that isn't whole, is a
- * complaint.
+ * What a simulation's sink holds: tasks by slot, fences and receipts, as a Redis Stream has them beside its entries. It
+ * checks all that arrives: a task that is there already, or a receipt of a slot that isn't whole, is a complaint.
  */
 import { ChangedError, SupersededError, TransientError } from '../../../src/errors/index.js'
 import type {
@@ -27,7 +26,7 @@ export class Stream {
   readonly receipts = new Map<string, Receipt>()
   /** The ids of each slot's tasks. */
   readonly slots = new Map<string, Set<string>>()
-  /** Slots without a receipt when an outbox was lost: nobody can know that their tasks are there. */
+  /** Slots without a receipt when an outbox was lost: no start can know that their tasks are there. */
   readonly unproven = new Set<string>()
   /** Each task's slot, in the order in which they came. */
   readonly tasks = new Map<string, string>()
@@ -101,7 +100,7 @@ export class Stream {
     for (const slot of this.slots.keys()) if (!this.receipts.has(slot)) this.unproven.add(slot)
   }
 
-  /** The fence, where it is that of this attachment. */
+  /** The fence, if it is that of this attachment. */
   #own(attachment: Attachment | undefined): Fence {
     const fence = attachment && this.#fences.get(attachment.outboxId)
     if (!fence || fence.placedBy !== attachment.word) throw new ChangedError('it was not placed by this attachment')
@@ -109,7 +108,7 @@ export class Stream {
   }
 }
 
-/** As redis-stream. */
+/** Like redis-stream. */
 const receiptsGiven = 1_000
 
 const isSuperseded = (held: Fence | undefined, { epoch, word }: { epoch: number; word: string }): boolean =>
@@ -121,15 +120,15 @@ function idOf(text: string): string {
   throw new Error(`not a task: ${text}`)
 }
 
-/** What becomes of the requests of a start. */
+/** What happens to the requests of a start. */
 export interface Trouble {
-  /** Nobody answers. */
+  /** Whether the sink doesn't answer. */
   isDown: boolean
   /** The number of the request, 1 or more, whose answer is lost. */
   answerLostAt: number | undefined
 }
 
-/** The way of one start to the stream. */
+/** One start's connection to the stream. */
 export class Line {
   readonly #stream: Stream
   readonly #trouble: Trouble

@@ -1,6 +1,6 @@
 /**
- * Scheduled times by plain arithmetic, so that owm's own way to them is checked as well: all of them lie on a grid of
- * ten minutes, and the zone says what the clock on the wall shows at each.
+ * Scheduled times by plain arithmetic, to check owm's own computation as well: all of them lie on a grid of ten
+ * minutes, and the zone says what a wall clock shows at each.
  */
 export interface Schedule {
   readonly cron: string
@@ -14,7 +14,7 @@ export const minute = 60_000
 export const hour = 60 * minute
 const grid = 10 * minute
 
-/** Minutes of the hour and hours of the day; each hour without the latter. */
+/** Minutes of the hour and hours of the day; without the latter, every hour. */
 const rules: Readonly<Record<string, { minutes: readonly number[]; hours?: readonly number[] }>> = {
   '0 * * * *': { minutes: [0] },
   '@hourly': { minutes: [0] },
