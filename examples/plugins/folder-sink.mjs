@@ -1,6 +1,6 @@
 /**
- * A sink of your own: a file a task, named by its id, so that a task which comes
- * twice is written over by itself. Use it with
+ * A sink of your own: one file per task, named by its id, so that a task that is
+ * delivered twice overwrites itself. Use it with
  *
  *   sink: {use: ./folder-sink.mjs, folder: ./tasks}
  */
@@ -33,7 +33,7 @@ export default defineSink({
           else {
             const file = await open(name, 'w')
             await file.writeFile(task)
-            await file.datasync() // only then it counts as delivered
+            await file.datasync() // only then does it count as delivered
             await file.close()
             outcomes.push('delivered')
           }

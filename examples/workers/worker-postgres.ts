@@ -5,12 +5,12 @@
  *                                                            (Node 22 or newer; else `npx tsx worker-postgres.ts`)
  *
  * Needs pg, the table that owm's first run makes, and `onDone: delete` in its sink. DATABASE_URL names the database,
- * WEATHER_URL the API. --pipeline tells of that pipeline's receipts, --once ends where all tasks are done or dead.
- * SIGTERM ends it behind the tasks at hand.
+ * WEATHER_URL the API. --pipeline reports that pipeline's whole slots, --once ends when all tasks are done or dead.
+ * SIGTERM ends it after the tasks at hand.
  *
- * An attempt is counted first, in a transaction of its own, and the task put off as if it had failed: so one that kills
- * its worker is dead in the end, too, and holds up no other. Then a transaction locks it while it is done, however long
- * that takes. At its end the row is gone and its task_id is remembered, both or neither.
+ * An attempt is counted first, in a transaction of its own, and the task put off as if it had failed: so a task that
+ * kills its worker ends up dead as well, and holds up no other. Then a transaction locks it while it is done, however
+ * long that takes. At its end the row is gone and its task_id is remembered, both or neither.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -41,17 +41,17 @@ const { table, pipeline } = options
 const concurrency = Number(options.concurrency)
 const api = process.env['WEATHER_URL']
 
-/** Attempts at a task, after which it is dead. */
+/** After this many attempts a task is dead. */
 const mostAttempts = 5
-/** Before the second attempt; then twice as long each time, and at most 5 minutes. */
+/** The wait before the second attempt; it doubles each time, up to 5 minutes. */
 const retryMs = 1_000
 const longestRetryMs = 300_000
-/** Who holds a task for longer has died, or its machine has, so this is longer than any task takes. */
+/** A worker that holds a task for longer has died, or its machine has: this must exceed the time of any task. */
 const silentMs = 60_000
-/** For so long a task that comes again is skipped. */
+/** A task that comes again within this time is skipped. */
 const remembered = '2 days'
 const idleMs = 1_000
-const tellMs = 10_000
+const reportMs = 10_000
 const hourMs = 3_600_000
 
 const setup = `
@@ -67,14 +67,14 @@ const setup = `
   )`
 const isThere = `SELECT 1 WHERE to_regclass('${table}') IS NOT NULL`
 const isSetUp = `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = 'dead_at'`
-/** When the next attempt is due, behind so many others. */
+/** When the next attempt is due, after this many. */
 const dueAfter = (attempts: string): string => `clock_timestamp() + interval '1 ms' * (0.5 + random() / 2)
   * least(${longestRetryMs}, ${retryMs} * 2 ^ (${attempts} - 1))`
 const takeNext = `
   UPDATE ${table} SET attempts = attempts + 1, due_at = ${dueAfter('attempts + 1')} WHERE id = (
     SELECT id FROM ${table} WHERE dead_at IS NULL AND due_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
   ) RETURNING id, task, attempts`
-/** Nothing where another worker has counted an attempt since. */
+/** No row if another worker has counted an attempt since. */
 const lock = `SELECT 1 FROM ${table} WHERE id = $1 AND attempts = $2 FOR UPDATE`
 const remember = `INSERT INTO ${table}_done (task_id) VALUES ($1) ON CONFLICT DO NOTHING`
 const remove = `DELETE FROM ${table} WHERE id = $1`
@@ -84,7 +84,7 @@ const putOff = `
   WHERE id = $1`
 const anyLeft = `SELECT 1 FROM ${table} WHERE dead_at IS NULL LIMIT 1`
 const forget = `DELETE FROM ${table}_done WHERE done_at < now() - interval '${remembered}'`
-/** The slots that are worked off: all shards have a receipt, and of their tasks none is left, no dead one either. */
+/** The slots whose tasks are done: all shards have a receipt, and none of their tasks is left, not even a dead one. */
 const wholeSlots = `
   SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS slot FROM ${table}_receipt r
   WHERE pipeline = $1 GROUP BY r.slot, shards
@@ -100,8 +100,8 @@ const pool = new Pool({
 })
 
 /**
- * Here: ask the weather API, and store what it says. Where that is in this database, pass on `client`: what it writes is
- * there once the task is done, or not at all. An error leaves the task to the next attempt.
+ * Here: ask the weather API, and store what it says. If you store it in this database, pass on `client`: what it writes
+ * is there once the task is done, or not at all. An error leaves the task to the next attempt.
  */
 async function fetchWeather({ task_id, city, latitude_deg, longitude_deg }: Task): Promise<void> {
   if (api !== undefined) {
@@ -113,7 +113,7 @@ async function fetchWeather({ task_id, city, latitude_deg, longitude_deg }: Task
   console.log('did', task_id, city)
 }
 
-/** Does the next task that is due and that no other worker has. Gives false where there is none. */
+/** Does the next task that is due and that no other worker has. Returns false if there is none. */
 async function workOne(client: PoolClient): Promise<boolean> {
   const [row] = (await client.query<Row>(takeNext)).rows
   if (!row) return false
@@ -126,13 +126,13 @@ async function workOne(client: PoolClient): Promise<boolean> {
 async function work({ id, task, attempts }: Row, client: PoolClient): Promise<void> {
   await client.query('SAVEPOINT task')
   try {
-    // It may come again: owm delivers anew what a restored database has lost.
+    // It may come again: owm delivers again what a restored database has lost.
     const isNew = (await client.query(remember, [task.task_id])).rowCount === 1
     if (isNew && attempts > mostAttempts) throw new Error('each worker that tried it died')
     if (isNew) await fetchWeather(task)
     await client.query(remove, [id])
   } catch (error) {
-    // Where the connection is gone this fails, too, and the worker ends.
+    // If the connection is gone this fails, too, and the worker ends.
     await client.query('ROLLBACK TO task')
     await client.query(putOff, [id, String(error)])
     console.error(attempts >= mostAttempts ? 'dead' : 'failed', task.task_id, error)
@@ -151,11 +151,11 @@ async function workOn(): Promise<void> {
 
 const idle = (): Promise<void> => sleep(idleMs, undefined, { signal: stop.signal }).catch(() => undefined)
 
-const told = new Set<string>()
-async function tellWhole(): Promise<void> {
+const reported = new Set<string>()
+async function reportWhole(): Promise<void> {
   for (const { slot } of (await pool.query<{ slot: string }>(wholeSlots, [pipeline])).rows) {
-    if (!told.has(slot)) console.log('whole', slot)
-    told.add(slot)
+    if (!reported.has(slot)) console.log('whole', slot)
+    reported.add(slot)
   }
 }
 
@@ -166,9 +166,9 @@ if ((await pool.query(isThere)).rowCount === 0) {
 }
 if ((await pool.query(isSetUp)).rowCount === 0) await pool.query(setup)
 const forgetting = setInterval(() => pool.query(forget), hourMs)
-const telling = pipeline === undefined ? undefined : setInterval(tellWhole, tellMs)
+const reporting = pipeline === undefined ? undefined : setInterval(reportWhole, reportMs)
 await Promise.all(Array.from({ length: concurrency }, workOn))
 clearInterval(forgetting)
-clearInterval(telling)
-if (pipeline !== undefined) await tellWhole()
+clearInterval(reporting)
+if (pipeline !== undefined) await reportWhole()
 await pool.end()

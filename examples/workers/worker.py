@@ -2,8 +2,8 @@
 
     python3 worker.py [--group NAME] [--pipeline NAME] [--once]
 
-Needs redis-py (Debian: python3-redis). OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts,
---once ends where all tasks are done or dead.
+Needs redis-py (Debian: python3-redis). OWM_REDIS_URL names the server. --pipeline reports that pipeline's whole slots,
+--once ends when all tasks are done or dead.
 """
 import argparse
 import json
@@ -14,10 +14,10 @@ import sys
 import redis
 
 STREAM = "owm-ingestion-stream"
-# Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time.
+# A worker that holds a task for longer has died: this must exceed the time of any task. It takes one at a time.
 SILENT_MS = 60_000
-MOST_ATTEMPTS = 5  # at a task, those of workers that died included; then it is dead
-REMEMBERED_S = 2 * 86_400  # for so long a task that comes again is skipped
+MOST_ATTEMPTS = 5  # after this many, those of workers that died included, a task is dead
+REMEMBERED_S = 2 * 86_400  # a task that comes again within this time is skipped
 
 
 def fetch(task):
@@ -26,7 +26,7 @@ def fetch(task):
 
 
 def work(client, group, entry_id, data):
-    """A task may come again: after a crash of this worker, or where owm delivers a lost stream anew."""
+    """A task may come again: after a crash of this worker, or if owm delivers a lost stream again."""
     task = json.loads(data)
     done = f"{{{STREAM}}}:done:{group}:{task['task_id']}"
     if not client.exists(done):
@@ -39,18 +39,18 @@ def work(client, group, entry_id, data):
 
 
 def dead_key(group):
-    """Entry id -> task, of those that were given up."""
+    """Entry id -> task, of the tasks that were given up."""
     return f"{{{STREAM}}}:dead:{group}"
 
 
 def attempts_at(client, group, entry_id):
-    """How often a worker got it, this time included; 0 where nobody holds it."""
+    """How often a worker got the entry, this time included; 0 if no worker holds it."""
     held = client.xpending_range(STREAM, group, min=entry_id, max=entry_id, count=1)
     return held[0]["times_delivered"] if held else 0
 
 
 def failed(client, group, entry_id, data, error):
-    """It stays with this worker, and is left behind in a minute; after the last attempt it is set aside."""
+    """Leaves the entry with this worker, to be claimed in a minute; after the last attempt, sets it aside."""
     dead = attempts_at(client, group, entry_id) >= MOST_ATTEMPTS
     if dead:
         client.pipeline().hset(dead_key(group), entry_id, data).xack(STREAM, group, entry_id).execute()
@@ -63,7 +63,7 @@ def place(entry_id):
 
 
 def whole_slots(client, group, pipeline):
-    """The slots that the group has worked off: all shards have a receipt, none of their tasks is left or dead."""
+    """The slots whose tasks the group has done: all shards have a receipt, and none of their tasks is left or dead."""
     shards = {}
     for field, text in client.hgetall(f"{{{STREAM}}}:owm:receipts:{pipeline}").items():
         shards.setdefault(field.split(" ")[0], []).append(json.loads(text))
@@ -75,15 +75,15 @@ def whole_slots(client, group, pipeline):
             continue
         if client.xpending_range(STREAM, group, min="-", max=last, count=1):
             continue
-        # Asked last: a task goes from the held to the dead in one step.
+        # Checked last: a task moves from the pending to the dead in one step.
         if not any(place(first) <= place(dead) <= place(last) for dead in client.hkeys(dead_key(group))):
             yield slot
 
 
 def next_task(client, group, name, cursor):
-    """One that was left behind, by a worker that died or an attempt that failed; where there is none, a new one.
+    """An entry that a worker that died or a failed attempt left behind; if there is none, a new one.
 
-    Each call looks at ten that are held, from the cursor on; the next one goes on at the cursor that this one gives.
+    Each call looks at ten pending entries, from the cursor on; the next call continues at the cursor that it returns.
     """
     cursor, left = client.xautoclaim(STREAM, group, name, SILENT_MS, start_id=cursor, count=1)[:2]
     if left:
@@ -105,7 +105,7 @@ def main():
     except redis.ResponseError as error:
         if not str(error).startswith("BUSYGROUP"):
             raise
-    told = set()
+    reported = set()
     cursor = "0-0"
     while True:
         cursor, entry = next_task(client, options.group, name, cursor)
@@ -119,10 +119,10 @@ def main():
                 failed(client, options.group, entry_id, fields["data"], error)
         if options.pipeline:
             for slot in whole_slots(client, options.group, options.pipeline):
-                if slot not in told:
+                if slot not in reported:
                     print("whole", slot, flush=True)
-                told.add(slot)
-        # What failed, or is with a worker that died, comes again.
+                reported.add(slot)
+        # Entries that failed, or that a worker that died holds, come again.
         if options.once and not entry and client.xpending(STREAM, options.group)["pending"] == 0:
             return
 

@@ -3,8 +3,8 @@
  *
  *     node worker.ts [--group NAME] [--pipeline NAME] [--once]      (Node 22 or newer; else `npx tsx worker.ts`)
  *
- * Needs ioredis. OWM_REDIS_URL names the server. --pipeline tells of that pipeline's receipts, --once ends where all
- * tasks are done or dead.
+ * Needs ioredis. OWM_REDIS_URL names the server. --pipeline reports that pipeline's whole slots, --once ends when
+ * all tasks are done or dead.
  */
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -26,11 +26,11 @@ interface Receipt {
 type Entry = [id: string, fields: string[]]
 
 const stream = 'owm-ingestion-stream'
-/** Who holds a task for longer has died. It is longer than any task takes, and a worker takes one at a time. */
+/** A worker that holds a task for longer has died: this must exceed the time of any task. It takes one at a time. */
 const silentMs = 60_000
-/** Attempts at a task, those of workers that died included, after which it is dead. */
+/** After this many attempts, those of workers that died included, a task is dead. */
 const mostAttempts = 5
-/** For so long a task that comes again is skipped. */
+/** A task that comes again within this time is skipped. */
 const rememberedS = 2 * 86_400
 
 const { values: options } = parseArgs({
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
 const { group, pipeline, once } = options
 const redis = new Redis(process.env['OWM_REDIS_URL'] ?? 'redis://127.0.0.1:6379')
 const name = `${hostname()}-${process.pid}`
-/** Entry id -> task, of those that were given up. */
+/** Entry id -> task, of the tasks that were given up. */
 const dead = `{${stream}}:dead:${group}`
 
 /** Here: ask the weather API, store what it says. An error leaves the task to the next attempt. */
@@ -51,7 +51,7 @@ async function fetchWeather({ task_id, city }: Task): Promise<void> {
   console.log('did', task_id, city)
 }
 
-/** A task may come again: after a crash of this worker, or where owm delivers a lost stream anew. */
+/** A task may come again: after a crash of this worker, or if owm delivers a lost stream again. */
 async function work([id, [, data = '']]: Entry): Promise<void> {
   const task: Task = JSON.parse(data)
   const done = `{${stream}}:done:${group}:${task.task_id}`
@@ -64,13 +64,13 @@ async function work([id, [, data = '']]: Entry): Promise<void> {
   await redis.xack(stream, group, id)
 }
 
-/** How often a worker got it, this time included; 0 where nobody holds it. */
+/** How often a worker got the entry, this time included; 0 if no worker holds it. */
 async function attemptsAt(id: string): Promise<number> {
   const [held] = (await redis.xpending(stream, group, id, id, 1)) as [string, string, number, attempts: number][]
   return held?.[3] ?? 0
 }
 
-/** It stays with this worker, and is left behind in a minute; after the last attempt it is set aside. */
+/** Leaves the entry with this worker, to be claimed in a minute; after the last attempt, sets it aside. */
 async function failed([id, [, data = '']]: Entry, error: unknown): Promise<void> {
   const isDead = (await attemptsAt(id)) >= mostAttempts
   if (isDead) await redis.multi().hset(dead, id, data).xack(stream, group, id).exec()
@@ -83,10 +83,10 @@ function compare(one: string, other: string): number {
   return (a?.[0] ?? 0) - (b?.[0] ?? 0) || (a?.[1] ?? 0) - (b?.[1] ?? 0)
 }
 
-/** The slots that the group has worked off: all shards have a receipt, none of their tasks is left or dead. */
-async function wholeSlots(of: string): Promise<string[]> {
+/** The slots whose tasks the group has done: all shards have a receipt, and none of their tasks is left or dead. */
+async function wholeSlots(pipeline: string): Promise<string[]> {
   const slots = new Map<string, Receipt[]>()
-  for (const [field, text] of Object.entries(await redis.hgetall(`{${stream}}:owm:receipts:${of}`))) {
+  for (const [field, text] of Object.entries(await redis.hgetall(`{${stream}}:owm:receipts:${pipeline}`))) {
     const [slot = ''] = field.split(' ')
     slots.set(slot, [...(slots.get(slot) ?? []), JSON.parse(text)])
   }
@@ -99,15 +99,15 @@ async function wholeSlots(of: string): Promise<string[]> {
     const [first = '0-0', last = first] = [ends.sort(compare)[0], ends.at(-1)]
     if (receipts.length !== receipts[0]?.shards || compare(read, last) < 0) continue
     if ((await redis.xpending(stream, group, '-', last, 1)).length > 0) continue
-    // Asked last: a task goes from the held to the dead in one step.
+    // Checked last: a task moves from the pending to the dead in one step.
     if (!(await redis.hkeys(dead)).some((id) => compare(first, id) <= 0 && compare(id, last) <= 0)) whole.push(slot)
   }
   return whole
 }
 
-/** One that was left behind, by a worker that died or an attempt that failed; where there is none, a new one. */
+/** An entry that a worker that died or a failed attempt left behind; if there is none, a new one. */
 async function nextTask(): Promise<Entry | undefined> {
-  // Each call looks at ten that are held, from the cursor on.
+  // Each call looks at ten pending entries, from the cursor on.
   const claimed = await redis.xautoclaim(stream, group, name, silentMs, cursor, 'COUNT', 1)
   const [next, [left]] = claimed as [string, Entry[]]
   cursor = next
@@ -120,7 +120,7 @@ await redis.xgroup('CREATE', stream, group, '0', 'MKSTREAM').catch((error: Error
   if (!error.message.startsWith('BUSYGROUP')) throw error
 })
 let cursor = '0-0'
-const told = new Set<string>()
+const reported = new Set<string>()
 for (;;) {
   const entry = await nextTask()
   if (entry)
@@ -129,10 +129,10 @@ for (;;) {
       return failed(entry, error)
     })
   for (const slot of pipeline === undefined ? [] : await wholeSlots(pipeline)) {
-    if (!told.has(slot)) console.log('whole', slot)
-    told.add(slot)
+    if (!reported.has(slot)) console.log('whole', slot)
+    reported.add(slot)
   }
-  // What failed, or is with a worker that died, comes again.
+  // Entries that failed, or that a worker that died holds, come again.
   if (once && !entry && (await redis.xpending(stream, group))[0] === 0) break
 }
 redis.disconnect()

@@ -5,21 +5,21 @@ import { ConfigurationError, defineSink, z } from 'owm-producer'
 export default defineSink({
   name: '__NAME__',
   description: 'a file a batch, in a folder',
-  // Everything that may stand beside `use:` in a configuration. owm checks it, and shows it in `owm plugins`.
+  // All that a configuration may have beside `use:`. owm checks it, and shows it in `owm plugins`.
   options: z.strictObject({
     folder: z.string().min(1).describe('the folder; made if it is missing'),
   }),
   async open({ folder }, { baseDir }) {
     const path = resolve(baseDir, folder)
     await mkdir(path, { recursive: true }).catch((cause) => {
-      // What a retry can't help.
+      // A retry can't fix this.
       throw new ConfigurationError(`The folder ${path} can't be made: ${cause.message}`, {
         hint: 'Correct sink.folder.',
         cause,
       })
     })
     return {
-      // `exactly-once` only where a batch that comes again adds nothing, whoever sends it.
+      // `exactly-once` only if a batch that comes again adds nothing, whichever outbox sends it.
       guarantee: 'at-least-once',
       async deliver({ runId, firstSeq, tasks }) {
         // A batch that comes again replaces itself; one of another outbox, or of a copy of this one, replaces nothing.
@@ -32,8 +32,8 @@ export default defineSink({
           await file.close()
         }
         await rename(`${name}.part`, name)
-        // Of each task, in order: 'delivered', 'duplicate' or {refused: 'why it never will be'}.
-        // Throw, and the batch comes again.
+        // For each task, in order: 'delivered', 'duplicate' or {refused: 'why it never will be'}.
+        // If this throws, the batch comes again.
         return tasks.map(() => 'delivered')
       },
     }

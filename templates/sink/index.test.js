@@ -17,7 +17,7 @@ async function arrived() {
   return texts.flatMap((text) => text.trimEnd().split('\n'))
 }
 
-/** How what it writes to can fail: the sink must throw then. `begin` gives what ends it. */
+/** How its target can fail: the sink must throw then. `begin` returns what ends the fault. */
 const gone = {
   name: 'the folder is gone',
   async begin() {
@@ -33,7 +33,7 @@ const gone = {
 const checks = sinkChecks({
   plugin,
   module: import.meta.resolve('./index.js'),
-  // As in a configuration.
+  // Options as in a configuration.
   options: { folder },
   arrived,
   faults: [gone],

@@ -8,31 +8,31 @@ const all = [
   { id: 5, city: 'Suva', state: 'Central', latitude: -18.14161, longitude: 178.44149 },
 ]
 
-/** Instead of this: your database, your API. It is an object so that the test can make it fail. */
+/** Replace this with your database or API. It is an object so that the test can make it fail. */
 export const backend = { places: async () => all }
 
 export default defineSource({
   name: '__NAME__',
   description: 'what it reads, in one line',
-  // Everything that may stand beside `use:` in a configuration. owm checks it, and shows it in `owm plugins`.
+  // All that a configuration may have beside `use:`. owm checks it, and shows it in `owm plugins`.
   options: z.strictObject({
     pageSize: z.number().int().min(1).max(10_000).default(2).describe('locations that are read at once'),
   }),
   async open({ pageSize }, { attempt, signal }) {
-    // What can be wrong for good (no such file, no such table) belongs here, as a ConfigurationError with a hint.
+    // Check here what a retry can't fix (no such file, no such table): throw a ConfigurationError with a hint.
     return {
       async *read(resume) {
         for (let first = Number(resume ?? 0); ; first += pageSize) {
           signal.throwIfAborted()
-          // Under the configured retries. What still fails is thrown: owm keeps what it has and reads on next time.
-          // Never catch it to end quietly: that would pass off a part of the list as the whole.
+          // With the configured retries. What still fails is thrown: owm keeps what it has and reads on next time.
+          // Never catch it to end quietly: owm would take a part of the list for the whole.
           const locations = await attempt(async () => (await backend.places()).slice(first, first + pageSize))
           if (locations.length === 0) return
           yield {
             locations,
-            // From where to read on when this batch is the last one that was stored.
+            // Where to read on if this batch is the last one that was stored.
             resume: String(first + pageSize),
-            // Where a location stands, for whoever looks for a bad one.
+            // Where a location is, so that a bad one can be found.
             position: (index) => `place ${first + index + 1}`,
           }
         }

@@ -4,7 +4,7 @@ import plugin, { backend } from './index.js'
 
 const { places } = backend
 
-/** How what it reads from can fail: the source must throw then. `begin` gives what ends it. */
+/** How its backend can fail: the source must throw then. `begin` returns what ends the fault. */
 const down = {
   name: 'the backend is down',
   begin() {
@@ -20,7 +20,7 @@ const down = {
 const checks = sourceChecks({
   plugin,
   module: import.meta.resolve('./index.js'),
-  // As in a configuration, and how many locations they give. At least three batches make the best test.
+  // Options as in a configuration, and how many locations they give. At least three batches make the best test.
   options: {},
   count: 5,
   faults: [down],
