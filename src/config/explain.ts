@@ -111,7 +111,7 @@ function wrongValue(issue: Issue, { value, type, prefix, placeOf, secrets }: Exp
   )
 }
 
-/** How to write a value that has the wrong type; undefined if that can't be told. */
+/** How to write a value that has the wrong type; undefined if that isn't known. */
 function otherForm(issue: Issue, found: unknown, path: readonly string[]): string | undefined {
   if (issue.code !== 'invalid_type' || typeof found !== 'string') return undefined
   const [key = ''] = path

@@ -170,7 +170,7 @@ async function nameFor(pipeline: string | undefined, origins: Origins): Promise<
   })
 }
 
-/** The names of all pipelines, in the file's order; none where the file has no `pipelines:`. */
+/** The names of all pipelines, in the file's order; none if the file has no `pipelines:`. */
 export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: string): Promise<string[]> {
   return Object.keys(pipelinesIn(await readConfigFile(overrides.config || env['OWM_CONFIG'] || undefined, cwd)))
 }

@@ -6,7 +6,7 @@ import { isTree, type Tree } from '../tasks/json/tree.js'
 import { commonKeys, defaultOutbox, pipelineName } from './schema.js'
 import { at, type Found, Origins } from './values/origins.js'
 
-/** Name -> its own sections, in the file's order; empty where the file has no `pipelines:`. */
+/** Name -> its own sections, in the file's order; empty if the file has no `pipelines:`. */
 export function pipelinesIn(found: Found | undefined): Tree {
   const pipelines = found?.tree['pipelines'] ?? {}
   if (isTree(pipelines)) return pipelines

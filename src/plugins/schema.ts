@@ -1,4 +1,4 @@
-/** Walks schemas: a zod schema as JSON Schema, and what may stand where in it. */
+/** Walks a zod schema as JSON Schema: which keys it has, and what they may hold. */
 import * as z from 'zod'
 import { compact } from '../lists.js'
 import { isTree } from '../tasks/json/tree.js'
@@ -70,7 +70,7 @@ export class SchemaPlace {
     return [...new Set([...own, ...this.alternatives.flatMap(({ keys }) => keys)])]
   }
 
-  /** Whether it lists the keys that may stand here. */
+  /** Whether it lists the keys that are allowed here. */
   get hasKeys(): boolean {
     return this.node.properties !== undefined || this.alternatives.some(({ hasKeys }) => hasKeys)
   }

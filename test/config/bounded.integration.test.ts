@@ -65,7 +65,7 @@ it('a list may repeat what its entries share, thousands of times', async () => {
   })
 })
 
-it('a pipe that is named is read, and one that nobody writes to is not waited for', async () => {
+it('a pipe that is named is read, and one without a writer is not waited for', async () => {
   const cwd = await temporaryFolder()
   execFileSync('mkfifo', [join(cwd, 'pipe')])
   const quiet = await owm(['produce', '--config', 'pipe'], { cwd })

@@ -152,7 +152,7 @@ describe('flag, environment, file, default: the first that says something wins',
     )
   })
 
-  // Port 1 of loopback answers nobody, so the error names the address that was really asked.
+  // Nothing listens on port 1 of loopback, so the error names the address that was really used.
   it('Redis URL', async () => {
     const asked = async (sink: object, args: string[], env: Record<string, string>): Promise<string | undefined> => {
       const cwd = await folderWith({

@@ -111,7 +111,7 @@ describe('other values', () => {
   })
 })
 
-it('a number that JavaScript has rounded is told of, where it is compared or somebody’s data', () => {
+it('a number that JavaScript has rounded is reported if it is compared, or part of the data', () => {
   const rounded = Number(long)
   expect(
     roundedIn({

@@ -1,4 +1,4 @@
-/** Configurations and secrets in another encoding than UTF-8: a name in them is nobody's. */
+/** Configurations and secrets that aren't in UTF-8: a name in them would match nothing. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -141,7 +141,7 @@ describe('an error leads to the line and the key', () => {
     ])
   })
 
-  it('and to periods in which nobody would ever be due', async () => {
+  it('and to periods in which nothing would ever be due', async () => {
     const rules = ['0m', '-1h', '1w', '3650d'].map((every) => `    - {where: {country: NO}, every: ${every}}`)
     const text = `${inYaml}schedule: {cron: "@hourly"}\ncadence:\n  rules:\n${rules.join('\n')}\n  default: `
     const ofRules = [

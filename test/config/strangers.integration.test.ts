@@ -46,7 +46,7 @@ describe('what was found is refused where another user could have put it there:'
       expect((await owm(args, { cwd, env })).code).toBe(0)
   })
 
-  it.each(['.owmrc.yaml', 'package.json'])('a pipe in the place of %s: nobody waits for its writer', async (name) => {
+  it.each(['.owmrc.yaml', 'package.json'])('a pipe in place of %s: its writer is not waited for', async (name) => {
     const cwd = await folderOf({ 'sub/keep': '' })
     execFileSync('mkfifo', [join(cwd, name)])
     await chown(join(cwd, name), stranger, stranger)

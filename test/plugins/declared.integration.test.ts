@@ -28,6 +28,6 @@ test.each([
 ])('a schema that %s broke its contract', async (_, schema, why) => {
   const { code, stderr } = await produceWith(schema)
   expect(code).toBe(78)
-  expect(stderr).toMatch(/The source \.\/bad\.mjs broke its contract: checking its options threw: .*\n {5}Mend its/)
+  expect(stderr).toMatch(/The source \.\/bad\.mjs broke its contract: checking its options threw: .*\n {5}Fix its/)
   expect(stderr).toMatch(why)
 })

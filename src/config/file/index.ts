@@ -190,7 +190,7 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
       throw (await jsonMistake(text)) ?? error
     }
   }
-  // cosmiconfig's own loader for .ts writes beside the file, where that may not be allowed. None of its loaders
+  // cosmiconfig's own loader for .ts writes beside the file, whose folder may be read-only. None of its loaders
   // resolves an owm that is installed globally.
   const module: Loader = async (path) => {
     if (looksOnly) throw new Error('it is code')
