@@ -120,7 +120,7 @@ describe('the wrong server', () => {
   })
 })
 
-describe('what no retry mends is 78', () => {
+describe('what no retry can fix is 78', () => {
   it.each([
     ['EVAL', /unknown command/],
     ['XADD', /unknown.* command/i],

@@ -114,7 +114,7 @@ export class Connection {
     return answer
   }
 
-  async #transact<T>(work: (query: Query) => Promise<T>, how: string, end: 'COMMIT' | 'ROLLBACK'): Promise<T> {
+  async #transact<T>(work: (query: Query) => Promise<T>, opening: string, end: 'COMMIT' | 'ROLLBACK'): Promise<T> {
     const { statementTimeoutMs, lockTimeoutMs } = this.#settings
     let isOpen = false
     try {
@@ -129,7 +129,7 @@ export class Connection {
         lock_timeout: lockTimeoutMs,
         idle_in_transaction_session_timeout: statementTimeoutMs + graceMs,
       }
-      await query(begin(how, limits))
+      await query(begin(opening, limits))
       isOpen = true
       const answer = await work(query)
       await query(end)

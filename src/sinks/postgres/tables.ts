@@ -117,8 +117,8 @@ export async function makeTables(query: Query, tables: Tables, withTasks: boolea
   await query('SELECT pg_advisory_xact_lock(hashtext($1))', [`owm ${tasks}`])
   const lacking = await missing()
   if (schema !== undefined) {
-    const [found] = await query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
-    if (!found) await query(`CREATE SCHEMA ${quoted(schema)}`)
+    const [existing] = await query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
+    if (!existing) await query(`CREATE SCHEMA ${quoted(schema)}`)
   }
   for (const [table, sql] of statements) if (lacking.has(table)) await query(sql)
   if (lacking.has(tasks)) for (const sql of triggerSql(tables)) await query(sql)

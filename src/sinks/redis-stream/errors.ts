@@ -58,7 +58,7 @@ const wrongServer: ReadonlySet<string> = new Set([
   ...['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN', 'MOVED', 'ASK'],
 ])
 
-/** For an answer that Redis gives to none of owm's commands. */
+/** For an answer that Redis itself never gives to owm's commands. */
 export const unexpected = (answer: unknown, place?: string): TransientError =>
   new TransientError(
     `Redis${place === undefined ? '' : ` at ${place}`} answered something unexpected: ` +

@@ -97,7 +97,7 @@ export async function pictureOf(
   }
 }
 
-/** What XINFO GROUPS says. */
+/** A group of XINFO GROUPS. */
 export interface Group {
   readonly name: string
   readonly pending: number

@@ -84,7 +84,7 @@ async function refusing(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0
 }
 
-describe('what a retry does not mend', () => {
+describe("what a retry can't fix", () => {
   const cases: [string, () => object, RegExp, RegExp][] = [
     ['a wrong password', () => ({ url: at('owm', 'wrong') }), /password authentication failed/, /sink\.password/],
     ['no password', () => ({ url: at('owm', '') }), /wants a password/, /sink\.password/],

@@ -28,8 +28,8 @@ export async function examined(
   subject: Subject,
   patient: Patient,
 ): Promise<readonly Diagnosis[]> {
-  const found = await diagnosesOf(connection, subject, patient)
-  return withCommands(found, { node: connection.node, ...subject })
+  const diagnoses = await diagnosesOf(connection, subject, patient)
+  return withCommands(diagnoses, { node: connection.node, ...subject })
 }
 
 async function diagnosesOf(
@@ -37,24 +37,24 @@ async function diagnosesOf(
   { settings, way, keys }: Subject,
   patient: Patient,
 ): Promise<Diagnosis[]> {
-  const found: Diagnosis[] = [tlsCheck(way)]
+  const diagnoses: Diagnosis[] = [tlsCheck(way)]
   try {
     await connection.ask((redis) => redis.ping())
   } catch (error) {
-    found.push(wrong(codeFor(error), withHint(error)))
-    return [...found, ...unasked(Object.keys(checks), found, 'Redis could not be asked')]
+    diagnoses.push(wrong(codeFor(error), withHint(error)))
+    return [...diagnoses, ...unasked(Object.keys(checks), diagnoses, 'Redis could not be asked')]
   }
-  found.push(
+  diagnoses.push(
     fine('redis-reachable', `${connection.place} answers`),
     fine('redis-refused', 'user, password and database are taken'),
     ...(await serverChecks(connection, settings)),
     ...(await clockCheck(connection, patient.now)),
     ...(await rightsCheck(connection, keys, settings)),
   )
-  const { diagnoses, isUsable } = await placeChecks(connection, keys, patient)
-  found.push(...diagnoses)
-  if (isUsable) found.push(...(await streamChecks(connection, settings, keys, patient)))
-  return found
+  const place = await placeChecks(connection, keys, patient)
+  diagnoses.push(...place.diagnoses)
+  if (place.isUsable) diagnoses.push(...(await streamChecks(connection, settings, keys, patient)))
+  return diagnoses
 }
 
 /** Codes of error replies to a PING -> the check that they are about. */
