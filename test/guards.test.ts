@@ -85,7 +85,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['another-list-again', 'return undefined', 'pipeline/read-anew.integration', 'a list that has changed'],
   ['holes-are-due', '', 'schedule/intervals.integration', 'a new outbox serves those'],
   ['stored-from-minimum', never, 'pipeline/minimum.integration', 'fewer than minLocations'],
-  ['log-kept', never, 'outbox/strangers.integration', 'whose log is still there is not made anew'],
+  ['log-kept', never, 'outbox/strangers.integration', 'whose log is still there is not created again'],
   ['mark-is-new', '', 'faults/protocol/place', 'a stream that is deleted together with its mark'],
   ['mark-restored', 'if true then return end', 'faults/protocol/place', 'a mark that is deleted alone'],
   ['missing-is-not-empty', never, 'outbox/strangers.integration', 'a missing outbox'],

@@ -61,7 +61,7 @@ describe('what a run that reads a slot again stands for is not taken to be there
     expect(await there()).toEqual([count, count])
   })
 
-  it('another shard that was discarded or lost: it is refused until somebody asks for it', async () => {
+  it('another shard that was discarded or lost: it is refused until that is asked for', async () => {
     const cwd = await folder()
     for (const shard of ['0/2', '1/2']) await produce(cwd, 0, '--shard', shard)
     const [total] = await there()
@@ -157,7 +157,7 @@ describe('a slot that is merely no longer kept', () => {
     expect(await there()).toEqual([count, count])
   })
 
-  it('is told to be there twice where an operator had it sent twice, and is lost once', async () => {
+  it('is reported twice if an operator had it sent twice, and lost once', async () => {
     const cwd = await folder()
     await produce(cwd, 0)
     await purge(cwd)

@@ -128,7 +128,7 @@ describe('a slot that another sink has', () => {
     expect(await idsIn(cwd, 'c1')).toHaveLength(30)
   })
 
-  it('is told as lost where the sink has lost it meanwhile, though another one has it, too', async () => {
+  it('is reported as lost if the sink has lost it meanwhile, although another one has it, too', async () => {
     const scene = await redisScene({ count: 30 })
     const toOther = ['produce', '--slot', slot, '--set', 'sink.stream=other']
     for (const command of [
@@ -187,7 +187,7 @@ it('a sink with a part of a run that is not done gives its place up only where a
   expect(await idsIn(cwd, 'c2')).toEqual(await idsIn(cwd, 'c1'))
 })
 
-it('another sink with tasks pending is told before anything is read', async () => {
+it('another sink with tasks pending is reported before anything is read', async () => {
   const cwd = await folderWith(config)
   await good(cwd, serve('c1', '--no-flush'), ['flush', '--limit', '10', ...to('c1')])
   const other = ['produce', '--slot', '2026-11-23T11:00:00Z', ...to('c2')]

@@ -113,7 +113,7 @@ describe('owm outbox discard', () => {
     expect(await pendingIn(cwd)).toBe(pending)
   })
 
-  it('asks nobody elsewhere: without --yes it does nothing', async () => {
+  it('does not ask without a terminal: without --yes it does nothing', async () => {
     const cwd = await withBacklog()
     const { code, stderr } = await owm(['outbox', 'discard', '--pending'], { cwd })
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('--yes') })

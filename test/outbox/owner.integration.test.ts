@@ -63,7 +63,7 @@ describe("another configuration's outbox", () => {
     expect(new Set((await tasksIn(a)).map(({ city }) => city)).size).toBe(120)
   })
 
-  it('is looked at by anybody, who is told whose it is; tidied up by anybody who names the file', async () => {
+  it('is inspected by anybody, with its owner shown; tidied up by anybody who names the file', async () => {
     const { a, b, path } = await twoProjects()
     await produce(a)
     expect(await ownerIn(b)).toBe(join(a, '.owmrc.json'))
@@ -174,7 +174,7 @@ describe('a pipeline that was renamed', () => {
       code === 'outbox-left-behind' && verdict === 'wrong' ? [found] : [],
     )
 
-  it('is told of the tasks that it left behind, and goes on with them', async () => {
+  it('hears of the tasks that it left behind, and continues with them', async () => {
     const cwd = await folderWith(base)
     const call = (...names: string[]): Promise<void> => writeFile(join(cwd, '.owmrc.json'), called(...names))
     await call('hourly')

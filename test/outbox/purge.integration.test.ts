@@ -74,7 +74,7 @@ describe('at a terminal', () => {
 })
 
 describe('the file', () => {
-  it('becomes small, whether it has been told to give back its space or is of an older version', async () => {
+  it('shrinks, whether it was set to give back its space or is of an older version', async () => {
     for (const isOlder of [false, true]) {
       const cwd = await delivered()
       if (isOlder) {

@@ -50,7 +50,7 @@ async function failing(times: number, cwd: string, ...args: string[]): Promise<v
 }
 
 describe('starts that fail', () => {
-  it('pile up no work where nobody named their slots: the next good one stands for them', async () => {
+  it('pile up no work if their slots were not named: the next good one replaces them', async () => {
     const cwd = await folderWithFailingSource(100)
     await failing(11, cwd)
     await isUp(cwd)
@@ -90,7 +90,7 @@ describe('starts that fail', () => {
     expect(await states(cwd)).toEqual(hours.map(() => 'done'))
   })
 
-  it('are finished also where nobody named their slots, once they have stored something', async () => {
+  it('are finished, once they have stored something, even if their slots were not named', async () => {
     const cwd = await folderWithFailingSource(40, 20)
     await failing(2, cwd)
     await isUp(cwd)
@@ -217,7 +217,7 @@ describe('another list for a slot that is served', () => {
     expect((await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })).code).toBe(0)
   })
 
-  it('is told also where only some of its ids are taken', async () => {
+  it('is reported even if only some of its ids are taken', async () => {
     const { cwd, ran } = await served(numbered('B', 7))
     expect(ran).toMatchObject({ code: 65, json: { source: { read: 7, rejected: 5 }, sink: { delivered: 2 } } })
     expect(await tasksIn(cwd)).toHaveLength(7)
@@ -268,7 +268,7 @@ describe('a slot that is there already', () => {
     expect(stdout).toMatch(/19 locations read, all in the outbox already.*20 pending/)
   })
 
-  it('is served: a replay of one that nobody served is refused, and makes no tasks', async () => {
+  it('is served: a replay of one that was never served is refused, and makes no tasks', async () => {
     const cwd = await folderWith(base)
     await owm(['produce', '--slot', slot], { cwd })
     for (const flag of ['--dry-run', '--yes']) {

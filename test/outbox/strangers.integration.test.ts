@@ -144,7 +144,7 @@ describeWithStranger('folders', (stranger) => {
     expect(await owm(['produce', ...slot, '--trust-folder'], { cwd })).toMatchObject({ code: 0 })
   })
 
-  test('a file that somebody else has already: the error names a place that works', async () => {
+  test('a file that another user has already: the error names a place that works', async () => {
     const cwd = await shared()
     await stranger().sh('touch shared/outbox.db', cwd)
     const env = { XDG_STATE_HOME: join(cwd, 'state') }
@@ -163,7 +163,7 @@ describeWithStranger("another user's outbox", (stranger) => {
     return JSON.parse(stdout)
   }
 
-  test('is not written to, and who may not read it is told whom to ask', async () => {
+  test('is not written to, and the error says whom to ask for access', async () => {
     const cwd = await shared()
     expect(await owm(['produce', ...slot], { cwd })).toMatchObject({ code: 0 })
     for (const args of [['produce', ...later], ['flush'], ['outbox', 'inspect']])
@@ -248,27 +248,30 @@ describe('another name for the file', () => {
 })
 
 describeWithStranger("rights of the outbox's folder that change during a run", (stranger) => {
-  test.each(['000', '444', '500'])('mode %s: what stops the outbox is told as its trouble, at once', async (mode) => {
-    const cwd = await shared()
-    await chown(cwd, stranger().uid, stranger().uid)
-    await chown(join(cwd, 'shared'), stranger().uid, stranger().uid)
-    const started = `OWM_CRASH_AT=batch:answered:2 OWM_CRASH_SIGNAL=SIGSTOP '${process.execPath}' ${crash.join(' ')}`
-    const said = await stranger().sh(
-      `${started} '${bin}' produce ${slot.join(' ')} > said 2>&1 & pid=$!
+  test.each(['000', '444', '500'])(
+    'mode %s: what stops the outbox is reported as its trouble, at once',
+    async (mode) => {
+      const cwd = await shared()
+      await chown(cwd, stranger().uid, stranger().uid)
+      await chown(join(cwd, 'shared'), stranger().uid, stranger().uid)
+      const started = `OWM_CRASH_AT=batch:answered:2 OWM_CRASH_SIGNAL=SIGSTOP '${process.execPath}' ${crash.join(' ')}`
+      const said = await stranger().sh(
+        `${started} '${bin}' produce ${slot.join(' ')} > said 2>&1 & pid=$!
        until ps -o stat= -p $pid | grep -q ^T; do sleep 0.05; done
        chmod ${mode} shared; kill -CONT $pid; wait $pid || echo "exit $?"; chmod 700 shared; cat said`,
-      cwd,
-    )
-    // A folder that can still be read takes no new files: SQLite needs none.
-    if (mode !== '500') {
-      expect(said).toMatch(/^exit 74\n/)
-      expect(said).toMatch(/^owm: The outbox \S+outbox\.db can't be used: access is denied \(EACCES\)\.$/m)
-      expect(said).not.toMatch(/tried again|fault of owm/)
-    } else expect(said).toMatch(/^slot \S+: 30 locations read, 30 tasks delivered/)
-    expect(await stranger().owm(['produce', ...slot], cwd)).toMatchObject({ code: 0 })
-    // The sink has no fence: what was under way when the run stopped comes twice.
-    expect(new Set(await linesOf(cwd)).size).toBe(30)
-  })
+        cwd,
+      )
+      // A folder that can still be read takes no new files: SQLite needs none.
+      if (mode !== '500') {
+        expect(said).toMatch(/^exit 74\n/)
+        expect(said).toMatch(/^owm: The outbox \S+outbox\.db can't be used: access is denied \(EACCES\)\.$/m)
+        expect(said).not.toMatch(/tried again|fault of owm/)
+      } else expect(said).toMatch(/^slot \S+: 30 locations read, 30 tasks delivered/)
+      expect(await stranger().owm(['produce', ...slot], cwd)).toMatchObject({ code: 0 })
+      // The sink has no fence: what was under way when the run stopped comes twice.
+      expect(new Set(await linesOf(cwd)).size).toBe(30)
+    },
+  )
 })
 
 describe('a missing outbox', () => {
@@ -299,7 +302,7 @@ describe('a missing outbox', () => {
     expect(again.stdout).not.toContain('is new')
   })
 
-  test('whose log is still there is not made anew: what was pending is kept', async () => {
+  test('whose log is still there is not created again: what was pending is kept', async () => {
     const cwd = await shared()
     const path = join(cwd, 'shared', 'outbox.db')
     const env = { OWM_CRASH_AT: 'reading:ended' }

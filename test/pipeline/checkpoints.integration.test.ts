@@ -1,4 +1,4 @@
-/** A checkpoint belongs to the source that gave it: read on from by the same one, and by no other. */
+/** A checkpoint belongs to the source that gave it: only the same source reads on from it. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -16,7 +16,7 @@ async function folderOfHalves(): Promise<string> {
   return cwd
 }
 
-/** Ends a run by SIGKILL at a step of its work. */
+/** Kills a run with SIGKILL at a step of its work. */
 async function killAt(step: string, cwd: string, ...args: string[]): Promise<void> {
   const { child, ended } = startAndStopAt(step, ['produce', '--slot', slot, ...args], cwd)
   await untilStopped(child.pid)
@@ -27,7 +27,7 @@ async function killAt(step: string, cwd: string, ...args: string[]): Promise<voi
 const where = (country: string): string[] => ['--set', `source.where={"country":"${country}"}`]
 
 describe('a run that was begun with other options', () => {
-  it('is read anew by those of its first start, where others came in between', async () => {
+  it('is read again with those of its first start, if others came in between', async () => {
     const cwd = await folderOfHalves()
     await killAt('run:started', cwd, ...where('DE'))
     await killAt('intake:persisted', cwd, ...where('AT'))
@@ -36,7 +36,7 @@ describe('a run that was begun with other options', () => {
     for (let index = 1; index < places; index += 2) expect(cities).toContain(`City ${index}`)
   })
 
-  it('is read anew at once where a checkpoint is there', async () => {
+  it('is read again at once if there is a checkpoint', async () => {
     const cwd = await folderOfHalves()
     await killAt('intake:persisted', cwd, ...where('AT'))
     const { code, stderr } = await produce(cwd, ...where('DE'))

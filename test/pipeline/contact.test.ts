@@ -1,11 +1,11 @@
-/** The sink is opened once, whoever waits for it, and nobody waits for longer than they said. */
+/** The sink is opened once for all callers, and no caller waits for longer than it asked to. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { TransientError } from '../../src/errors/index.js'
 import { Contact } from '../../src/pipeline/contact.js'
 import { partsWith, taking } from './parts.js'
 
-/** A contact with a sink that takes so long to open, and what became of each that was opened. */
+/** A contact with a sink that takes that long to open, and the state of each sink that was opened. */
 async function contactWith(opening: () => Promise<void>): Promise<{ contact: Contact; events: string[] }> {
   const events: string[] = []
   let opened = 0
@@ -41,7 +41,7 @@ test('who asks for receipts in time waits no longer for a sink that is being ope
   expect(await contact.newestReceipts(20)).toBeUndefined()
 })
 
-test('a sink that could not be opened is opened anew', async () => {
+test('a sink that could not be opened is opened again', async () => {
   let failures = 1
   const { contact, events } = await contactWith(async () => {
     if (failures-- > 0) throw new TransientError('no route')

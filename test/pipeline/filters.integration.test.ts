@@ -213,7 +213,7 @@ describe('a run that was killed', () => {
     expect(await idsIn(cwd)).toEqual(ids(2_950))
   })
 
-  it('under other filters is read anew, each location once', async () => {
+  it('under other filters is read again, each location once', async () => {
     const cwd = await killed({ limit: 2_950 })
     await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
     const { code, stderr } = await produce([], { cwd })
@@ -242,7 +242,7 @@ it('two shards of one slot may have one outbox, one after the other', async () =
   })
   for (const shard of ['0/2', '1/2']) expect((await produce(['--shard', shard], { cwd })).code).toBe(0)
   expect(sorted(await idsIn(cwd))).toEqual(ids(1_000))
-  // What was delivered is forgotten: whether the other shards are among it, nobody can say any more.
+  // What was delivered is deleted: whether the other shards are among it is no longer known.
   expect((await owm(['outbox', 'purge'], { cwd })).code).toBe(0)
   expect((await produce(['--shard', '2/3'], { cwd })).code).toBe(75)
 })

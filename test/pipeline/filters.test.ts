@@ -26,7 +26,7 @@ function sourceOf(records: readonly Entry[], size: number): Source {
 
 interface Read {
   records: Entry[]
-  /** Where each one stood in the source. */
+  /** The position of each one in the source. */
   positions: number[]
   batches: LocationBatch[]
   counts: FilterCounts
@@ -74,7 +74,7 @@ const place: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ latitude: fc.anything(), longitude: fc.anything(), city: fc.anything() }),
   fc.string().map((text) => new Malformed(text, 'not a record')),
 )
-/** Lists that filters by city take: one in which no location has a city is refused, which isn't what is tried here. */
+/** Lists for filters by city. One in which no location has a city is refused, which isn't tested here. */
 const listWithCities = fc
   .array(place, { maxLength: 60 })
   .map((rest): Entry[] => [{ latitude: 1, longitude: 3, city: 'B' }, ...rest])
@@ -242,7 +242,7 @@ describe('where', () => {
     expect(await kept(records, { bbox: [west, south, east, north] })).toEqual(records.slice(0, inside.length))
   })
 
-  it('lets through what nobody can decide, so that it is rejected', async () => {
+  it('lets through what cannot be decided, so that it is rejected', async () => {
     const records = [
       new Malformed('x', 'not a record'),
       at('north', 10, { country: 'DE' }),

@@ -1,4 +1,4 @@
-/** What a sink throws because a signal has ended its wait is no failure of the sink. */
+/** An error that a sink throws because a signal ended its wait is no failure of the sink. */
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

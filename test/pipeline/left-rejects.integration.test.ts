@@ -1,4 +1,4 @@
-/** Rejected locations of a start that was killed are told by the one that ends its run. */
+/** Rejected locations of a start that was killed are reported by the one that ends its run. */
 import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -61,7 +61,7 @@ it('--strict fails for what a start rejects, or tells, of a slot that an earlier
   expect(await strict()).toEqual(failedIn(twelve))
 })
 
-it('what a start has told while the sink was away is not told by the one that delivers it', async () => {
+it('what a start has reported while the sink was away is not reported by the one that delivers it', async () => {
   const cwd = await folderWith({ source: list(here, nowhere), sink: jsonl, outbox })
   const told = async (slot = '') => (await owm(['produce', '-q', '--slot', slot], { cwd })).stderr
   const away = join(cwd, jsonl.path)
@@ -69,7 +69,7 @@ it('what a start has told while the sink was away is not told by the one that de
   expect(await told(ten)).toContain('warning: 1 location was rejected')
   const killed = await owm(['produce', '--slot', eleven ?? ''], { cwd, ...crashAt('checking:ended') })
   expect(killed.stderr).not.toContain('rejected')
-  // Whoever holds the outbox meanwhile leaves that as it is.
+  // Other holders of the outbox leave that as it is meanwhile.
   expect((await owm(['flush'], { cwd })).code).not.toBe(0)
   const next = await told(twelve)
   expect(next).toContain('1 location of slot 2026-11-23T11:00:00Z was rejected')
@@ -97,7 +97,7 @@ it('a flush that ends a killed run tells what it rejected, once it is whole, and
     expect((await owm([...args, '-q'], { cwd })).stderr).not.toContain('of slot')
 })
 
-it('a run that was told, and of which tasks are put back, is not told again', async () => {
+it('a run that was reported is not reported again when tasks of it are put back', async () => {
   const cwd = await folderWith({ source: list(here, nowhere), sink: { use: './moody.mjs' }, outbox })
   await writeFile(
     join(cwd, 'moody.mjs'),

@@ -1,4 +1,4 @@
-/** Locations that become one task although their records differ, lists without any, and how that is told. */
+/** Locations that become one task although their records differ, lists without any, and how that is reported. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -74,7 +74,7 @@ test('places under one id are one reason, however many there are, and in a dry r
   }
 })
 
-test('where nothing is stored, nobody is sent to the outbox', async () => {
+test('if nothing is stored, no message points to the outbox', async () => {
   const wrong = table('name,lat,lon', 'Bern,x,7.4')
   const half = table('name,lat,lon', 'Bern,x,7.4', 'Basel,47.5,7.6')
   expect((await run('list.csv', wrong)).stderr).toContain('outbox inspect')

@@ -12,7 +12,7 @@ interface Failed extends ProduceResult {
 
 const slot = (hour: number): string => `2026-11-23T${String(hour).padStart(2, '0')}:00:00Z`
 
-/** A folder with a list, and a configuration of it. */
+/** A folder with a list and a configuration for it. */
 async function folderOf(rows: string, source: Record<string, unknown> = {}): Promise<string> {
   const cwd = await temporaryFolder()
   await writeFile(join(cwd, 'list.csv'), rows)
@@ -40,7 +40,7 @@ const cities = async (cwd: string): Promise<string[]> =>
 const statesIn = async (cwd: string): Promise<string[]> =>
   (await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })).json.runs.map(({ state }) => state)
 
-test('rejected locations are told: how many, why, and an example', async () => {
+test('rejected locations are reported: how many, why, and an example', async () => {
   const cwd = await folderOf('name,lat,lon\nA,1,2\nB,91,2\nC,92,2\n,1,2\n')
   const { code, stderr, json } = await produce(cwd, 1)
   expect(code).toBe(0)
@@ -69,7 +69,7 @@ test.each<[what: string, args: string[]]>([
   expect(await cities(cwd)).toEqual([])
 })
 
-test('nothing usable is told by `config check --connect`, too', async () => {
+test('nothing usable is reported by `config check --connect`, too', async () => {
   const cwd = await folderOf('name,lat,lon\nA,91,2\nB,92,2\n')
   const { code, stdout } = await owm(['config', 'check', '--connect'], { cwd })
   expect(code).not.toBe(0)
@@ -82,7 +82,7 @@ test('an empty list is a warning, and an error where locations must be', async (
   expect(code).toBe(0)
   expect(stderr).toMatch(/gave no location/)
   expect((await produce(cwd, 2, '--set', 'source.minLocations=1')).code).toBe(65)
-  // What the warning says, once the list is mended.
+  // What the warning says, once the list is fixed.
   expect(stderr).toContain(`once it has some, \`owm produce --slot ${slot(1)}\` reads it`)
   await writeFile(join(cwd, 'list.csv'), list(3))
   expect((await produce(cwd, 1)).json.sink.delivered).toBe(3)
@@ -101,7 +101,7 @@ test('a list that has less than half of what it had is a warning, with -q, too',
   expect(await quiet(3)).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('fewer than minLocations: nothing goes out, and the slot is read anew', async () => {
+test('fewer than minLocations: nothing goes out, and the slot is read again', async () => {
   const cwd = await folderOf(list(2), { minLocations: 3 })
   const short = await produce(cwd, 1, '--set', 'flush.batchSize=1')
   expect(short.code).toBe(65)
@@ -135,7 +135,7 @@ test('minShare compares with the last run that was delivered; without it the sum
   expect(line.stdout).toMatch(/7 locations read, 1 fewer than last time/)
 })
 
-test('minShare is told by a dry run and a plan, too', async () => {
+test('minShare is reported by a dry run and a plan, too', async () => {
   const cwd = await folderOf(list(10), { minShare: 0.8 })
   const dry = (hour: number) => owmJson<Failed>(['produce', '--dry-run', '--slot', slot(hour)], { cwd })
   const plan = () => owmJson<Failed>(['plan', '--set', 'schedule.cron=0 * * * *'], { cwd })
@@ -163,7 +163,7 @@ test('minShare compares a shard with itself, not the whole list with a shard', a
   expect(await produce(cwd, 3, ...shard)).toMatchObject({ code: 0 })
 })
 
-test('is judged behind `where`, before a shard', async () => {
+test('is judged after `where`, before a shard', async () => {
   const cwd = await folderOf(list(8), { minLocations: 8 })
   expect(await produce(cwd, 1, '--shard', '0/4')).toMatchObject({ code: 0 })
   await configure(cwd, { use: 'static-list', file: 'list.csv', minLocations: 8, where: { city: ['p1', 'p2'] } })
@@ -197,7 +197,7 @@ test('is judged of each run where one start has several', async () => {
   expect(await cities(cwd)).toHaveLength(8)
 })
 
-/** A source that gives pages of so many, then fails. */
+/** A source that yields pages of that many locations, then fails. */
 const failing = (pages: readonly number[]): string => `
   import { defineSource, TransientError, z } from 'owm'
   export default defineSource({
@@ -256,7 +256,7 @@ test('the same place again is a duplicate, another place under its id a conflict
   expect(inspected.stdout).toMatch(/line 6 .*line 2/)
 })
 
-test('a conflict names both places in a list without any order, and behind rejected ones', async () => {
+test('a conflict names both places in a list without any order, and after rejected ones', async () => {
   const ids = Array.from({ length: 40 }, (_, index) => (index * 7919) % 1009)
   const rows = ids.map((id, index) => (index % 7 === 3 ? `${id},,1,2` : `${id},p${id},1,${index + 1}`))
   const cwd = await folderOf(`id,name,lat,lon\n${rows.join('\n')}\n${ids[30]},other,5,5\n`)

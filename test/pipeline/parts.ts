@@ -1,4 +1,4 @@
-/** What the pipeline works with, in this process: a new outbox, a sink, no retries, and nobody who reads the log. */
+/** The pipeline's dependencies in this process: a new outbox, a sink, no retries, and a log that nobody reads. */
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Outbox } from '../../src/outbox/outbox.js'

@@ -1,4 +1,4 @@
-/** Where tasks stood: whatever their positions are, each is found again, or none is. */
+/** The positions of tasks: whatever they are, each is found again, or none is. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Positions } from '../../src/pipeline/input/positions.js'

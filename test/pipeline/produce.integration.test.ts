@@ -1,4 +1,4 @@
-/** The sink is closed, wherever a start ends. */
+/** The sink is closed wherever a start ends. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'

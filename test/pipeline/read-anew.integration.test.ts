@@ -1,6 +1,6 @@
 /**
- * A run that was killed while it read, and whose list is another one by the next start: the slot is read anew. What is
- * told is that of the whole list, and what was due in the slot comes, in however many starts.
+ * A run was killed while it read, and the list has changed by the next start: the slot is read again. Reports are about
+ * the whole list, and what was due in the slot is delivered, in however many starts.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -74,7 +74,7 @@ test('too short a list doesn’t end the slot: the next good one brings the wind
   expect(new Set(all).size).toBe(all.length)
 }, 120_000)
 
-test('the numbers, --strict and the comparison with the last list are those of what was read anew', async () => {
+test('the numbers, --strict and the comparison with the last list are those of what was read again', async () => {
   const { list, produce, dies } = await scene({})
   await list(rowsOf(1, listLength))
   await produce('2026-11-24T10:00:10Z')
@@ -86,7 +86,7 @@ test('the numbers, --strict and the comparison with the last list are those of w
   expect(stderr).not.toContain('locations, and had')
 }, 120_000)
 
-test('a list that has shrunk meanwhile is told of, with what was read of it before', async () => {
+test('a list that has shrunk meanwhile is reported, with what was read of it before', async () => {
   const { list, produce, dies } = await scene({})
   await list(rowsOf(1, listLength))
   await produce('2026-11-24T10:00:10Z')

@@ -1,4 +1,4 @@
-/** What receipts, and the runs of an outbox, say of slots that are divided. */
+/** What receipts, and the runs of an outbox, say of slots in several shards. */
 import { expect, test } from 'vitest'
 import { shardsOf } from '../../src/pipeline/slots/shards.js'
 import type { Receipt } from '../../src/plugin.js'

@@ -6,7 +6,7 @@ import { type Filters, sourceDigest } from '../../src/pipeline/input/filters/fil
 import { matcher, type Test, type Values, type Where } from '../../src/pipeline/input/filters/where.js'
 import { ExactNumber } from '../../src/tasks/json/exact.js'
 
-/** What the documentation says, as plainly as it can be written. */
+/** The rules of the documentation, as plainly as they can be written. */
 function meets(wanted: Values | Test, value: unknown): boolean {
   const isThere = value !== undefined && value !== null && value !== ''
   const text = !isThere ? '' : typeof value === 'object' && !(value instanceof ExactNumber) ? undefined : String(value)

@@ -98,7 +98,7 @@ test('what it has served is no longer missed: not for doctor, nor for runs, nor 
   ])
 })
 
-test('the slots that it has served are listed behind the newer ones, wherever a limit cuts the list', async () => {
+test('the slots that it has served are listed after the newer ones, wherever a limit cuts the list', async () => {
   const cwd = await folderWithOutage()
   expect((await backfill(cwd, '2026-11-23T10:30:00Z', ...range(1, 4))).code).toBe(0)
   const now = at(cwd, '2026-11-23T10:30:00Z')
@@ -115,7 +115,7 @@ test('the slots that it has served are listed behind the newer ones, wherever a 
   expect(why.json.runs.map(({ slot }) => slot)).toEqual([10, 5, 4].map(hour))
 })
 
-test('takes the newest first where told to', async () => {
+test('takes the newest first if asked to', async () => {
   const cwd = await folderWithOutage()
   const ran = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 9), '--order', 'newest')
   expect(ran.code).toBe(0)
@@ -137,7 +137,7 @@ test('times that are due and that no start has served yet are a part of it', asy
   expect(await countIn(cwd)).toBe(18)
 })
 
-test('one that a source ended goes on with the next start, behind what is due', async () => {
+test('one that a source ended continues with the next start, after what is due', async () => {
   const cwd = await folderWithOutage()
   const fails = ['--set', 'source.failureRate=1', '--set', 'retry.attempts=1']
   const failed = await backfill(cwd, '2026-11-23T10:30:00Z', ...range(6, 9), ...fails)

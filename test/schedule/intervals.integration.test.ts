@@ -80,7 +80,7 @@ describe('where the newest slot is served and those before it are not', () => {
   })
 })
 
-describe('a slot that is named behind due ones', () => {
+describe('a slot that is named after due ones', () => {
   test('all: those have their runs, too', async () => {
     const { scene, stream } = await sceneOf({ catchUp: 'all' })
     await startAt(scene, '10:00')
@@ -88,7 +88,7 @@ describe('a slot that is named behind due ones', () => {
     expect(hoursIn(stream)).toEqual([10, 11, 12, 13, 14])
   })
 
-  test('latest: it covers those, and what is too old is told', async () => {
+  test('latest: it covers those, and reports what is too old', async () => {
     const { scene, stream } = await sceneOf({ maxAge: '2h' })
     await startAt(scene, '10:00')
     const ended = await startAt(scene, '14:20', { slot: slot(14) })
@@ -99,14 +99,14 @@ describe('a slot that is named behind due ones', () => {
   })
 })
 
-test('what is missed is told at once, also by a start that dies', async () => {
+test('what is missed is reported at once, also by a start that dies', async () => {
   const { scene } = await sceneOf({ maxAge: '2h' })
   await startAt(scene, '10:00')
   const crash = { at: 'run:started', nth: 1, isKill: true, arrives: false } as const
   expect(await startAt(scene, '14:20', { crash })).toMatchObject({ warnings: [expect.stringContaining('are missed')] })
 })
 
-test('of several slots that a clock was ahead for, the newest one is told', async () => {
+test('of several slots that a clock was ahead for, the newest one is reported', async () => {
   const { scene } = await sceneOf({ catchUp: 'all', maxCatchUp: 3 })
   await startAt(scene, '10:00')
   await startAt(scene, '10:30', { clock: Date.parse(slot(10)) + 6 * 60 * minute })
@@ -116,7 +116,7 @@ test('of several slots that a clock was ahead for, the newest one is told', asyn
   })
 })
 
-test('a clock that was far ahead once is told of until it is reached, and what comes is served by itself', async () => {
+test('a clock that was far ahead once is reported until it is reached; what comes is served by itself', async () => {
   const { scene, stream } = await sceneOf()
   await startAt(scene, '10:00')
   await startAt(scene, '10:30', { clock: Date.parse(slot(10)) + 6 * 60 * minute })

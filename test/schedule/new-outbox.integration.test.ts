@@ -17,7 +17,7 @@ async function produce(scene: Scene, hour: string, ...args: string[]): Promise<R
   return { ...ran, json: JSON.parse(ran.stdout) }
 }
 
-test('the slot that an outbox before it served does not come again, those behind it do', async () => {
+test('the slot that an outbox before it served does not come again, those after it do', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   expect((await produce(scene, '10')).json.sink.delivered).toBe(10)
   // Like a pod without a volume, or a machine whose /tmp is emptied.
@@ -71,7 +71,7 @@ test.each(['DEL', 'FLUSHALL'])(
   },
 )
 
-test('a shard goes on behind its own receipts, another number of shards behind the newest whole slot', async () => {
+test('a shard continues after its own receipts, another number of shards after the newest whole slot', async () => {
   const scene = await redisScene({ count: 60, settings: { schedule } })
   const shard = (hour: string, which: string, outbox: string): Promise<Ran & { json: ProduceResult }> =>
     produce(scene, hour, '--shard', which, '--outbox', outbox)
@@ -110,7 +110,7 @@ test('windows that an outbox before it served do not come again, where a clock w
   expect((await produce(scene, '12', ...second)).json.sink.delivered).toBe(10)
 })
 
-test('a restored backup goes on behind what was served since then', async () => {
+test('a restored backup continues after what was served since then', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   const [outbox, backup] = [join(scene.folder, 'outbox.db'), join(scene.folder, 'backup.db')]
   expect((await produce(scene, '10')).code).toBe(0)

@@ -111,7 +111,7 @@ describe('after an outage', () => {
     )
   })
 
-  test('all: no more than maxCatchUp, and what is too old, are missed, and told', async () => {
+  test('all: what exceeds maxCatchUp, and what is too old, is missed and reported', async () => {
     const cwd = await folderOf({ catchUp: 'all', maxCatchUp: 2, maxAge: '6h' })
     await produce(cwd, '2026-11-22T10:00:00Z')
     const { json, stderr, code } = await produce(cwd, '2026-11-23T10:10:00Z')

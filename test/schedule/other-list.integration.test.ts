@@ -64,7 +64,7 @@ it.each([{}, { taskNamespace: 'n' }, { cadence: { default: '1d' } }])(
   },
 )
 
-it('dead letters of the outbox before it are told: 75', async () => {
+it('dead letters of the outbox before it are reported: 75', async () => {
   const cwd = await project(listOf('A', 'B'))
   await produce(cwd)
   const key = '{owm-ingestion-stream}:owm:receipts:monthly'

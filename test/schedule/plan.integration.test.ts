@@ -124,7 +124,7 @@ test('--check exits 65 over a limit, and says which, where, how much and what he
   })
 })
 
-test('what is wrong is told, and nothing is planned', async () => {
+test('what is wrong is reported, and nothing is planned', async () => {
   const { schedule, ...unscheduled } = settings({})
   expect(schedule.cron).toBe('0 * * * *')
   const run = async (config: unknown, ...args: string[]) => owm(['plan', ...args], { cwd: await folderWith(config) })

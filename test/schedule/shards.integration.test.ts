@@ -66,7 +66,7 @@ test('what waits in this outbox is named, where it may be what lacks', async () 
   expect(await machines.tasks()).toBe(3 * 30)
 })
 
-test('a third number goes on behind all that the second one served, not its last slot alone', async () => {
+test('a third number continues after all that the second one served, not its last slot alone', async () => {
   const machines = await onceInTwo('latest')
   for (const machine of [1, 0, 2])
     expect(await machines.produce({ machine, at: 14, shard: `${machine}/3` })).toMatchObject({
@@ -88,7 +88,7 @@ async function onceMissed(): Promise<Machines> {
   return machines
 }
 
-test('what a shard of the old number missed is told by verify, and served as that shard', async () => {
+test('what a shard of the old number missed is reported by verify, and served as that shard', async () => {
   const machines = await onceMissed()
   const on = { machine: 0, at: 14 }
   const shards = { state: 'different', differences: [{ kind: 'shards' }] }

@@ -14,7 +14,7 @@ import { at, countIn, folderOf, produce } from '../support/scheduled.js'
 const scheduleIn = async (cwd: string, now: string): Promise<ScheduleResult> =>
   (await owmJson<ScheduleResult>(['schedule'], at(cwd, now))).json
 
-test('one start with a clock that was a day ahead does not silence those behind it', async () => {
+test('one start with a clock that was a day ahead does not silence those after it', async () => {
   const cwd = await folderOf()
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)
   expect((await produce(cwd, '2026-11-24T10:20:00Z')).code).toBe(0)
@@ -81,7 +81,7 @@ test('a start that delivers what was left does not say that there is nothing to 
   expect(words.stdout).toMatch(/^slot 2026-11-23T09:00:00Z: read before .*3 tasks delivered/)
 })
 
-test('what a start delivers of another slot is told of that one', async () => {
+test('what a start delivers of another slot is reported under that one', async () => {
   const cwd = await folderOf()
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)
   expect((await produce(cwd, '2026-11-23T10:21:00Z', '--slot', '2026-11-23T09:00:00Z', '--no-flush')).code).toBe(0)
@@ -99,7 +99,7 @@ test('a slot that was discarded is no fault of the next start', async () => {
   expect((await produce(cwd, '2026-11-23T10:00:10Z')).json.sink.delivered).toBe(3)
 })
 
-test('what a run covers is told by it and shown by `owm schedule`', async () => {
+test('what a run covers is reported by it and shown by `owm schedule`', async () => {
   const cwd = await folderOf()
   expect((await produce(cwd, '2026-11-23T05:20:00Z')).code).toBe(0)
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).json.covered).toBe(4)
@@ -173,7 +173,7 @@ test('a slot by hand that another outbox has served does not come again', async 
   expect(await scene.admin.xlen(stream)).toBe(30)
 })
 
-test('a cadence that is shorter than the gaps of the schedule is told, and refused by a check', async () => {
+test('a cadence that is shorter than the gaps of the schedule is reported, and refused by a check', async () => {
   const short = await folderOf({}, { cadence: { default: '10m' } })
   const ran = await produce(short, '2026-11-23T09:20:00Z')
   expect(ran).toMatchObject({

@@ -47,7 +47,7 @@ test('10,000 slots are served, one more is a slip; what is served already does n
   await expect(unserved(times(10_002), nothing, ask, source)).rejects.toThrow(/More than 10000/)
 })
 
-test('what is dead of a served slot is told by its row, of one that others served by the receipts of all', async () => {
+test('dead letters of a served slot are those of its row, or, if others served it, of all receipts', async () => {
   const [own, noted, whole] = times(3).map(slotOf)
   const row = { state: 'done', runId: 'r', shard: null, read: 3, from: null } as const
   const known: SlotsSeen = {
