@@ -1,14 +1,14 @@
-/** What is told of a start once it has ended. */
+/** The outcome of a start, as metrics and hooks get it. */
 import type { SinkPicture } from '../plugin.js'
 import type { StartRecord } from './record.js'
 
-/** The `shard` of a start that reads the whole list. */
+/** The `shard` of a start without shards. */
 export const wholeShard = '0-of-1'
 
-/** Set in what a hook starts: an owm among it tells nobody, so that a failure doesn't notify of itself for ever. */
+/** Set for a hook's command: an owm started by it notifies nobody, so that a failure can't trigger itself for ever. */
 export const hookVariable = 'OWM_EVENT'
 
-/** Of the outbox: see outbox/inspect/vitals. */
+/** The outbox's state: see outbox/inspect/vitals. */
 interface OutboxVitals {
   readonly pending: number
   readonly oldestPendingAt: string | null
@@ -23,10 +23,10 @@ interface OutboxVitals {
 }
 
 export interface Ended {
-  /** `owm produce` */
+  /** Such as `owm produce`. */
   readonly command: string
   readonly pipeline: string
-  /** `0-of-3`; `wholeShard` where there are no shards. */
+  /** Such as `0-of-3`; `wholeShard` without shards. */
   readonly shard: string
   readonly slot: string | null
   readonly runId: string | null
@@ -37,23 +37,23 @@ export interface Ended {
   /** Milliseconds since 1970. */
   readonly endedAt: number
   readonly durationMs: number
-  /** What this start did; 0 where that isn't known. */
+  /** What this start did; 0 if unknown. */
   readonly delivered: number
   readonly deduplicated: number
   readonly trimmed: number
   readonly missed: number
   readonly lost: number
   readonly fewer: number
-  /** Undefined where it couldn't be read, or there is none. */
+  /** Undefined if it couldn't be read, or there is none. */
   readonly vitals: OutboxVitals | undefined
   readonly stream: SinkPicture | undefined
 }
 
-/** The same with what is known of the starts before it. */
+/** With what is known of earlier starts. */
 export interface EndedAfter extends Ended {
   readonly before: StartRecord | undefined
-  /** With this start in it. */
+  /** Including this start. */
   readonly record: StartRecord
-  /** Milliseconds since 1970: two scheduled times after the last success. Undefined without a schedule. */
+  /** The second scheduled time after the last success, in milliseconds since 1970. Undefined without a schedule. */
   readonly successDue: number | undefined
 }

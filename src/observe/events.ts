@@ -1,6 +1,6 @@
 /**
- * Every event that owm logs: its name, which the field `event` bears, and what it says. Names are for programs, and
- * stay; the words of a line may change. A plugin that names no event logs as `plugin`.
+ * Every event that owm logs: its name (the field `event`) and what it means. Programs rely on the names, which stay; a
+ * line's wording may change. A plugin that names no event logs as `plugin`.
  */
 export const logEvents = {
   'run-started': 'A run begins (info).',

@@ -1,6 +1,6 @@
 /**
- * Metrics for Prometheus: what a start did, what the outbox holds now, and how full the sink is. A text file for
- * node_exporter's textfile collector, or the Pushgateway.
+ * Metrics for Prometheus: what a start did, what the outbox holds, and how full the sink is. Written to a file for
+ * node_exporter's textfile collector, or pushed to a Pushgateway.
  */
 import Counter from 'prom-client/lib/counter.js'
 import Gauge from 'prom-client/lib/gauge.js'
@@ -12,10 +12,10 @@ import { abortedAfter, post } from './post.js'
 interface Metric {
   readonly name: string
   readonly help: string
-  /** What its values are told apart by. */
+  /** The label that distinguishes its values. */
   readonly by?: 'outcome' | 'reason' | 'group'
   readonly isCounter?: true
-  /** One value, or one for each outcome, reason or group; nothing where it isn't known. */
+  /** One value, or one per outcome, reason or group; null or undefined if unknown. */
   readonly value: (ended: EndedAfter) => number | Readonly<Record<string, number>> | null | undefined
 }
 
@@ -132,7 +132,7 @@ export const metrics: readonly Metric[] = [
   },
 ]
 
-/** All that is known of a start. */
+/** A registry with every metric that is known. */
 export function registryOf(ended: EndedAfter, labels: Readonly<Record<string, string>>): Registry {
   const registry = new Registry()
   registry.setDefaultLabels(labels)
@@ -141,25 +141,25 @@ export function registryOf(ended: EndedAfter, labels: Readonly<Record<string, st
     if (found === undefined || found === null) continue
     const labelNames = by ? [by] : []
     const set = (labelled: Record<string, string>, amount: number): void => {
-      if (one instanceof Counter) one.inc(labelled, amount)
-      else one.set(labelled, amount)
+      if (metric instanceof Counter) metric.inc(labelled, amount)
+      else metric.set(labelled, amount)
     }
-    const given = { name, help, labelNames, registers: [registry] }
-    const one = isCounter ? new Counter(given) : new Gauge(given)
+    const options = { name, help, labelNames, registers: [registry] }
+    const metric = isCounter ? new Counter(options) : new Gauge(options)
     if (typeof found === 'number') set({}, found)
     else for (const [key, amount] of Object.entries(found)) set(by ? { [by]: key } : {}, amount)
   }
   return registry
 }
 
-/** Writes the file in one step, for everybody to read. Throws what the file system does. */
+/** Writes the file atomically, readable by all users. Throws file system errors. */
 export async function writeTextfile(path: string, registry: Registry): Promise<void> {
   await replaceFile(path, await registry.metrics(), 0o644)
 }
 
 /**
- * Adds to what the gateway has under these labels: what isn't known this time stays as it was. Throws where it isn't
- * reached, or refuses.
+ * Adds to the gateway's metrics under these labels (POST): those unknown this time keep their last value. Throws if the
+ * gateway can't be reached, or refuses.
  */
 export async function push(
   { url, job, timeoutMs }: { url: string; job: string; timeoutMs: number },
@@ -174,7 +174,7 @@ export async function push(
   await post(address.href, { body, type: registry.contentType, signal: abortedAfter(timeoutMs, signal) })
 }
 
-/** A path has no place for a slash or for nothing: such values go as base64, under another name. */
+/** A path can't hold a value that has a slash or is empty: the gateway takes those as base64. */
 function groupingsOf(labels: Readonly<Record<string, string>>): [name: string, value: string][] {
   return Object.entries(labels).map(([name, value]) => {
     if (value !== '' && !value.includes('/')) return [name, value]
@@ -182,6 +182,6 @@ function groupingsOf(labels: Readonly<Record<string, string>>): [name: string, v
   })
 }
 
-/** `owm.prom` of the shard 0 of 3: `owm-0-of-3.prom`. */
+/** For shard 0 of 3, `owm.prom` becomes `owm-0-of-3.prom`. */
 export const fileOfShard = (path: string, shard: string): string =>
   shard === wholeShard ? path : path.replace(/\.prom$/, `-${shard}.prom`)

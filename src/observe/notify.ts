@@ -1,24 +1,24 @@
 /**
- * Whom a start tells how it ended: a check is pinged, as healthchecks.io and its like expect, and hooks get the events
- * that are for them. All of it after the run: nothing here changes how that ends.
+ * Notifies others of how a start ended: pings a check (healthchecks.io and the like) and calls the hooks of its events.
+ * This happens after the run, and never changes its outcome.
  */
 import { spawn } from 'node:child_process'
 import { type EndedAfter, hookVariable } from './ended.js'
 import { post } from './post.js'
 import type { Hook, NotifyEvent } from './settings.js'
 
-/** What hooks get: an event's name, and all that is known of the start. */
+/** What hooks get: the event's name and everything known about the start. */
 export type Told = { readonly event: NotifyEvent } & Omit<EndedAfter, 'before' | 'record' | 'endedAt'> & {
     /** ISO 8601. */
     readonly at: string
   }
 
-/** Longest body of a ping: checks keep no more. */
+/** Longest body of a ping, in characters: checks keep no more. */
 const maxBody = 10_000
 
-/** Which events a start makes, the gravest first. */
+/** The events of a start, the gravest first. */
 export function eventsOf({ exitCode, before, missed, lost, fewer, vitals }: EndedAfter): NotifyEvent[] {
-  const is: Readonly<Record<NotifyEvent, boolean>> = {
+  const occurred: Readonly<Record<NotifyEvent, boolean>> = {
     failure: exitCode !== 0,
     lost: lost > 0,
     dead: (vitals?.died ?? 0) > 0,
@@ -27,7 +27,7 @@ export function eventsOf({ exitCode, before, missed, lost, fewer, vitals }: Ende
     recovered: exitCode === 0 && before !== undefined && before.exitCode !== 0,
   }
   const events: readonly NotifyEvent[] = ['failure', 'lost', 'dead', 'missed', 'shrunk', 'recovered']
-  return events.filter((event) => is[event])
+  return events.filter((event) => occurred[event])
 }
 
 export function told(event: NotifyEvent, { before: _, record: __, endedAt, ...ended }: EndedAfter): Told {
@@ -36,7 +36,7 @@ export function told(event: NotifyEvent, { before: _, record: __, endedAt, ...en
 
 /**
  * Pings a check.
- * @param what how the start stands: it begins, or ended with this exit code
+ * @param what `start` when it begins, or its exit code
  * @param rid a UUID, the same for both pings of a start
  */
 export async function ping(
@@ -51,7 +51,7 @@ export async function ping(
   await post(url.href, { body: body.slice(0, maxBody), type: 'text/plain; charset=utf-8', signal })
 }
 
-/** Tells a hook of an event. Throws where it isn't reached, or fails. */
+/** Sends an event to a hook. Throws if the hook can't be reached, or fails. */
 export async function tell(
   hook: Hook,
   event: Told,
@@ -62,7 +62,7 @@ export async function tell(
   if (hook.command !== undefined) await run(hook.command, body, { cwd, env: { ...env, ...variablesOf(event) }, signal })
 }
 
-/** For commands that read no JSON. Not `OWM_SLOT` and the like, which an owm that they start would take for its own. */
+/** For commands that don't read JSON. Not `OWM_SLOT` and the like, which an owm started by them would obey. */
 function variablesOf({ event, pipeline, shard, slot, runId, exitCode, summary }: Told): Record<string, string> {
   return {
     [hookVariable]: event,
@@ -75,8 +75,8 @@ function variablesOf({ event, pipeline, shard, slot, runId, exitCode, summary }:
   }
 }
 
-/** Characters of what a program said that a warning repeats. */
-const maxSaid = 300
+/** How much of a command's standard error a warning quotes, in characters. */
+const maxQuoted = 300
 
 function run(
   [program = '', ...args]: readonly string[],
@@ -85,35 +85,35 @@ function run(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
-    // In a group of its own: it ends with all that it started, and by no key that somebody presses.
+    // In a process group of its own, so that it can be killed with its children, and Ctrl-C doesn't reach it.
     const child = spawn(program, args, { ...where, stdio: ['pipe', 'ignore', 'pipe'], detached: true })
-    let said = ''
+    let errorText = ''
     const stop = (): void => {
-      end(child.pid)
+      killGroup(child.pid)
       reject(new Error('it took too long'))
     }
     signal.addEventListener('abort', stop, { once: true })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = `${said}${text}`.slice(-maxSaid)
+      errorText = `${errorText}${text}`.slice(-maxQuoted)
     })
-    child.stdin.on('error', () => undefined) // it needn't read it
+    child.stdin.on('error', () => undefined) // it may exit without reading
     child.stdin.end(input)
     child.once('error', reject)
-    // What it left behind in the background may keep its output open.
+    // A background process that it left may keep the pipe open.
     child.once('exit', () => setTimeout(() => child.stderr.destroy(), 200).unref())
     child.once('close', (code, killed) => {
       signal.removeEventListener('abort', stop)
       if (code === 0) resolve()
-      else reject(new Error(`it ended with ${code ?? killed}${said.trim() === '' ? '' : `: ${said.trim()}`}`))
+      else reject(new Error(`it ended with ${code ?? killed}${errorText.trim() === '' ? '' : `: ${errorText.trim()}`}`))
     })
   })
 }
 
-/** Ends a process and all of its group. */
-function end(pid: number | undefined): void {
+/** Kills a process and its group. */
+function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // It has ended.
+    // It has already exited.
   }
 }

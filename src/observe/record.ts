@@ -1,7 +1,7 @@
 /**
- * What the next start must know of the ones before it, in a file beside the outbox (`-signals`): when one last
- * succeeded, and how the last one ended. Not in the outbox, which a start that fails may not be able to write, or even
- * to open; and the ledger knows of no start that failed before its run, nor whether one with dead letters exited 0.
+ * What a start must know of earlier ones: when one last succeeded, and how the last one ended. Kept in a file beside
+ * the outbox (`-signals`), since a failing start may be unable to write the outbox or even open it, and the ledger knows
+ * neither of starts that failed before their run, nor whether one with dead letters exited with 0.
  */
 import * as z from 'zod'
 import { overwriteFile, readOwnFile, replaceFile } from '../files/replace.js'
@@ -9,17 +9,17 @@ import type { Ended } from './ended.js'
 
 const time = z.number().int().min(0)
 const recordSchema = z.object({
-  /** Milliseconds since 1970: the first start that was noted. */
+  /** When the first start was recorded, in milliseconds since 1970. */
   since: time,
-  /** Milliseconds since 1970: when a start last ended with 0; null where none has. */
+  /** When a start last exited with 0, in milliseconds since 1970; null if none has. */
   lastSuccess: time.nullable(),
-  /** Of the last start. */
+  /** That of the last start. */
   exitCode: z.number().int(),
 })
 
 export type StartRecord = z.output<typeof recordSchema>
 
-/** Undefined where there is none, or nothing of use. */
+/** Undefined if there is none, or it is unusable. */
 export async function readRecord(path: string): Promise<StartRecord | undefined> {
   const text = await readOwnFile(path).catch(() => undefined)
   try {
@@ -29,20 +29,20 @@ export async function readRecord(path: string): Promise<StartRecord | undefined>
   }
 }
 
-/** Throws where neither a new file nor the one that is there can be written. */
+/** Throws if the file can be neither replaced nor overwritten. */
 export async function writeRecord(path: string, record: StartRecord): Promise<void> {
   const text = `${JSON.stringify(record)}\n`
   try {
     await replaceFile(path, text, 0o600)
   } catch (error) {
-    // What fails a start, a full disk or a folder that is read-only, fails this as well.
+    // What makes a start fail, such as a full disk or a read-only folder, prevents a new file as well.
     await overwriteFile(path, text).catch(() => {
       throw error
     })
   }
 }
 
-/** With this start in it. */
+/** The record including this start. */
 export const recordOf = (before: StartRecord | undefined, { exitCode, endedAt }: Ended): StartRecord => ({
   since: before?.since ?? endedAt,
   lastSuccess: exitCode === 0 ? endedAt : (before?.lastSuccess ?? null),

@@ -1,4 +1,4 @@
-/** The sections by which owm tells others what it did: metrics, notify, and what its tasks bear for a trace. */
+/** The configuration sections `metrics`, `notify` and `task` (trace context). */
 import * as z from 'zod'
 
 const isAddress = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
@@ -8,7 +8,7 @@ const address = z
   .meta({ secret: true })
 const timeoutMs = z.number().int().min(1).max(300_000).meta({ unit: 'ms' })
 
-/** Names of labels that owm sets itself, or Prometheus does. */
+/** Labels that owm or Prometheus sets. */
 const ownLabels = /^(__.*|le|quantile|outcome|reason|group)$/
 
 export const metrics = z
@@ -62,7 +62,7 @@ const hooks = z
   )
   .default([])
 
-/** Event -> when it is told. */
+/** Event -> when hooks are called. */
 const notifyEvents = {
   failure: 'the exit code is not 0',
   recovered: 'the exit code is 0, and that of the start before it was not',

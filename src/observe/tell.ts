@@ -1,48 +1,48 @@
-/** Tells all that a configuration names of a start: each by itself, and what fails is a warning. */
+/** Sends a start's outcome to everything that is configured. Each is independent; failures are only warnings. */
 import type { Logger } from '../plugin.js'
 import type { EndedAfter } from './ended.js'
 import { eventsOf, ping, tell, told } from './notify.js'
 import { abortedAfter } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
-// So that all of it is loaded as one file.
+// Re-exported, so that callers import one module.
 export { readRecord, recordOf, writeRecord } from './record.js'
 
 export interface Means {
   readonly log: Logger
-  /** Ends all of it. */
+  /** Aborts everything. */
   readonly signal: AbortSignal
-  /** Where commands are started. */
+  /** The working directory of hooks' commands. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Writes the text file, and pushes. */
+/** Writes the metrics file and pushes the metrics. */
 export async function measure(
   { textfile, pushgateway, labels }: Metrics,
   ended: EndedAfter,
   { log, signal }: Means,
 ): Promise<void> {
   const { fileOfShard, push, registryOf, writeTextfile } = await import('./metrics.js')
-  const all = { pipeline: ended.pipeline, shard: ended.shard, ...labels }
-  const registry = registryOf(ended, all)
+  const allLabels = { pipeline: ended.pipeline, shard: ended.shard, ...labels }
+  const registry = registryOf(ended, allLabels)
   const warn = (what: string) => (error: unknown) =>
     log.warn({ event: 'metrics-failed', reason: reasonOf(error, signal) }, `${what}; the run is not affected`)
   await Promise.all([
     textfile &&
       writeTextfile(fileOfShard(textfile, ended.shard), registry).catch(warn("metrics.textfile can't be written")),
-    pushgateway && push(pushgateway, registry, all, signal).catch(warn('metrics.pushgateway failed')),
+    pushgateway && push(pushgateway, registry, allLabels, signal).catch(warn('metrics.pushgateway failed')),
   ])
 }
 
-/** Pings the check that a start begins. Never throws. */
+/** Pings the check at the beginning of a start. Never throws. */
 export async function pingStart({ ping: address, timeoutMs }: Notify, rid: string, means: Means): Promise<void> {
   if (address === undefined) return
   const signal = abortedAfter(timeoutMs, means.signal)
   await ping(address, 'start', { rid, body: '', signal }).catch(warnOf('notify.ping', signal, means))
 }
 
-/** Pings the check how a start ended, and tells the hooks of its events. Never throws. */
+/** Pings the check with the outcome and calls the hooks of the start's events. Never throws. */
 export async function notify(
   { ping: address, on, timeoutMs }: Notify,
   ended: EndedAfter,
@@ -65,7 +65,7 @@ const warnOf =
   (error: unknown): void =>
     log.warn({ event: 'notify-failed', reason: reasonOf(error, signal) }, `${what} failed; the run is not affected`)
 
-/** Without the address, which may be a secret. */
+/** Doesn't include the address, which may be a secret. */
 function reasonOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted || (error instanceof Error && error.name === 'AbortError')) return 'it took too long'
   return error instanceof Error ? error.message : String(error)

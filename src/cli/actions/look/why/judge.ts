@@ -1,4 +1,4 @@
-/** What the filters, the cadence and the lines before it make of a line of the list. */
+/** What a run would make of a line of the list, given the filters, the cadence and the lines before it. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import { cadenceOf, dueIn, type RhythmOf, rhythms } from '../../../../pipeline/input/cadence.js'
 import { type Filters, throughFilters } from '../../../../pipeline/input/filters/filters.js'
@@ -22,21 +22,21 @@ export interface Judged {
   readonly line: () => Omit<Line, 'spot' | 'position'>
 }
 
-/** Makes the function that judges one line after the other. */
+/** Makes a function that judges the lines, which must come in the list's order. */
 export function judgeOf(
   filters: Filters | undefined,
   { cadence, now }: { cadence: string | null; now: number },
 ): (location: Location | Malformed, position: string) => Judged {
-  const before = new Before()
-  const takes = takingOf(filters)
-  const kept = cadenceOf({ cadence })
-  const rhythmOf = kept && rhythms(kept)
-  const idIn = idsIn()
+  const earlier = new EarlierPlaces()
+  const filterLeavingOut = filterCheck(filters)
+  const compiled = cadenceOf({ cadence })
+  const rhythmOf = compiled && rhythms(compiled)
+  const idIn = idFinder()
   return (location, position) => {
-    const leftOutBy = takes(location)
+    const leftOutBy = filterLeavingOut(location)
     const made = checked(location)
     const place = 'key' in made ? made : undefined
-    const duplicateOf = place && leftOutBy === null ? before.note(place, position) : null
+    const duplicateOf = place && leftOutBy === null ? earlier.add(place, position) : null
     const value = (): string => (isMalformed(location) ? location.value : (exactJson(location) ?? ''))
     const line = (): Omit<Line, 'spot' | 'position'> => ({
       value: value(),
@@ -50,31 +50,31 @@ export function judgeOf(
   }
 }
 
-/** Which filter leaves a line out; null where none does. */
-function takingOf(filters: Filters | undefined): (location: Location | Malformed) => string | null {
+/** Makes a function that says which filter leaves a line out; null if none does. */
+function filterCheck(filters: Filters | undefined): (location: Location | Malformed) => string | null {
   if (!filters) return () => null
   const { fields, shard, limit = Number.POSITIVE_INFINITY } = filters
   let through = 0
   return (location) => {
-    const looked = throughFilters(location, filters)
-    if (looked.by === 'where') {
+    const filtered = throughFilters(location, filters)
+    if (filtered.by === 'where') {
       const failed = Object.entries(fields).find(([field, wanted]) => !meeting(wanted)(Reflect.get(location, field)))
       return `where.${failed?.[0] ?? ''}`
     }
-    if (looked.by !== undefined) return looked.by === 'bbox' ? 'where.bbox' : looked.by
+    if (filtered.by !== undefined) return filtered.by === 'bbox' ? 'where.bbox' : filtered.by
     if (through >= limit) return 'limit'
     through++
-    return shard && shardNumber(looked.digits) % shard.count !== shard.index ? 'shard' : null
+    return shard && shardNumber(filtered.digits) % shard.count !== shard.index ? 'shard' : null
   }
 }
 
-/** The places of the list so far, by a fingerprint of 52 bits, and where they stood. */
-class Before {
+/** The list's places so far and their positions, by a 52-bit fingerprint. */
+class EarlierPlaces {
   readonly #indexes = new Map<number, number>()
   readonly #positions = new Positions(0)
 
-  /** Where the same place stood before; null where it is the first. */
-  note({ key }: Place, position: string): string | null {
+  /** The position of the place's first line; null if this is the first. */
+  add({ key }: Place, position: string): string | null {
     const fingerprint = hexNumber(spreadDigits(key), 0, 13)
     const known = this.#indexes.get(fingerprint)
     if (known !== undefined) return this.#positions.of(known) ?? 'a line before it'
@@ -95,8 +95,8 @@ function windowNow(rhythm: ReturnType<RhythmOf>, now: number): Line['cadence'] {
   }
 }
 
-/** Makes the function that tells the id of a location's task in a run; '' where it can't have one, `not due`. */
-function idsIn(): (told: RunTold, location: Location, place: Place) => string {
+/** Makes a function that gives the id of a location's task in a run; `not due`; or '' if it can't be a task. */
+function idFinder(): (told: RunTold, location: Location, place: Place) => string {
   const judges = new Map<string, ReturnType<typeof textJudgeIn>>()
   return ({ run, windows }, location, place) => {
     const judge = judges.get(run.runId) ?? textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)

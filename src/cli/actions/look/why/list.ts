@@ -1,38 +1,37 @@
-/** The line of a place in the source's list, and what a run makes of it. */
+/** The lines of a place in the source's list, and what a run would make of them. */
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import type { Place } from '../../../../tasks/place.js'
 import type { ChosenSource } from '../../../compose.js'
 import type { Judged } from './judge.js'
 import { type Fit, type Matcher, type Spot, spotOfRecord } from './match.js'
 
-/** A line of the list. */
 export interface Line {
-  /** Of one that can't be a task what it says of itself; undefined where that is nothing. */
+  /** If it can't be a task: what the record itself says; undefined if it names no place. */
   readonly spot: Spot | undefined
   /** Such as `line 17`. */
   readonly position: string
-  /** What stands there. */
+  /** The record as text. */
   readonly value: string
-  /** Which setting of the source leaves it out, such as `where.country`, `limit` or `shard`; null where none does. */
+  /** Which setting of the source leaves it out, such as `where.country`, `limit` or `shard`; null if none does. */
   readonly leftOutBy: string | null
-  /** Why it can't be a task; null where it can. */
+  /** Why it can't be a task; null if it can. */
   readonly rejected: string | null
-  /** Where the same place stood before; null where it is the first. */
+  /** The position of the place's first line; null if this is the first. */
   readonly duplicateOf: string | null
-  /** How often it is due; null where it is due in each run. */
+  /** How often it is due; null if in every run. */
   readonly cadence: { readonly every: string; readonly window: string; readonly next: string } | null
-  /** Its task's id in a run; why it has none: `not due`. */
+  /** Its task's id in a run; `not due`; or '' if it can't be a task. */
   readonly idIn: (told: RunTold) => string
 }
 
 export interface Looked {
   readonly read: number
   readonly lines: readonly Line[]
-  /** How well all of them fit. */
+  /** How well they fit. */
   readonly fit: Fit
-  /** How many lines fit, whatever the limit. */
+  /** How many lines fit, regardless of the limit. */
   readonly fitting: number
-  /** The name in the list that is most like the text. */
+  /** The name in the list that is most similar to the text. */
   readonly near: string | undefined
 }
 
@@ -43,11 +42,11 @@ interface Asked {
   readonly cadence: string | null
   readonly now: number
   readonly signal: AbortSignal
-  /** Where the text is a task's id that the outbox no longer has: the runs that it may be of. */
+  /** The runs to search, if the text is the id of a task that the outbox no longer has. */
   readonly runs: readonly RunTold[]
 }
 
-/** Reads the whole list, without its filters, and says which of them would leave a line out. */
+/** Reads the whole list, bypassing the filters, and says which of them would leave a line out. */
 export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looked> {
   const [{ pagesOf }, { Nearest }, { judgeOf }] = await Promise.all([
     import('../../../../pipeline/input/pages.js'),
@@ -70,9 +69,9 @@ export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looke
       if (spot) nearest.offer(spot.city)
       const fit = fitOf(asked, judged, spot, position)
       if (fit === undefined) continue
-      const of = found[fit]
-      of.count++
-      if (of.lines.length < asked.limit) of.lines.push({ ...judged.line(), spot, position })
+      const group = found[fit]
+      group.count++
+      if (group.lines.length < asked.limit) group.lines.push({ ...judged.line(), spot, position })
     }
   const fit = found.exact.count > 0 ? 'exact' : 'part'
   const { count: fitting, lines } = found[fit]

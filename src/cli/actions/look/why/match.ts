@@ -1,28 +1,28 @@
-/** Which places a text means: by their name, their id in the source, their coordinates. Pure. */
+/** Which places a text names: by name, by id in the source, or by coordinates. Pure. */
 import { parseTexts } from '../../../../tasks/json/parse.js'
 
 /** What is known of a place, from the source or from a task. */
 export interface Spot {
   readonly city: string
   readonly state: string
-  /** As it is written, where the record can't be a place; null where that is no number. */
+  /** As written if the record can't be a place; null if that isn't a number. */
   readonly latitude: number | null
   readonly longitude: number | null
   readonly id: string | null
 }
 
-/** How well a text fits: `exact` ones leave out all others. */
+/** How well a text fits: if anything fits exactly, only that counts. */
 export type Fit = 'exact' | 'part' | undefined
 
 export interface Matcher {
   ofSpot(spot: Spot): Fit
-  /** Of a record that can't be a place: by what it says of itself. */
+  /** For a record that can't be a place: by its own text. */
   ofRecord(record: string): Fit
-  /** Of where one stands in the list, as owm names it in its messages. */
+  /** By position in the list, as owm's messages give it. */
   ofPosition(position: string | null): Fit
 }
 
-/** Without case and diacritics. */
+/** In lower case and without diacritics. */
 const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
 
 export function matcherOf(text: string): Matcher {
@@ -36,13 +36,13 @@ export function matcherOf(text: string): Matcher {
   }
   return {
     ofSpot,
-    // `line 3, column lat` is in line 3, too.
+    // `line 3` also matches `line 3, column lat`.
     ofPosition: (position) => (`${position?.toLowerCase()},`.startsWith(`${wanted},`) ? 'exact' : undefined),
     ofRecord(record) {
       const own = spotOfRecord(record)
       const fit = own && ofSpot(own)
       if (fit) return fit
-      // A number is a part of many coordinates, ids and dates.
+      // A text without letters would fit many coordinates, ids and dates.
       const isName = /\p{L}/u.test(wanted)
       if (fieldsOf(record).some((field) => folded(field) === wanted)) return isName ? 'exact' : 'part'
       return isName && folded(record).includes(wanted) ? 'part' : undefined
@@ -50,10 +50,10 @@ export function matcherOf(text: string): Matcher {
   }
 }
 
-/** As owm itself names a place in its messages: `id = 100`, `id 100`, `task 245aeca7-…`. */
+/** Strips the word with which owm's messages name a place: `id = 100`, `id 100`, `task 245aeca7-…`. */
 export const withoutWord = (text: string): string => text.trim().replace(/^(id|task)( *= *| +)(?=\S)/i, '')
 
-/** What a record says of itself that can't be a place; undefined where it has no name and no id of its own. */
+/** What a record that can't be a place says of itself; undefined if it has neither a name nor an id. */
 export function spotOfRecord(record: string): Spot | undefined {
   const location = objectIn(record)
   const { city = '', state = '', id = null, latitude = null, longitude = null } = location ?? {}
@@ -64,7 +64,7 @@ export function spotOfRecord(record: string): Spot | undefined {
 
 const finite = (degrees = Number.NaN): number | null => (Number.isFinite(degrees) ? degrees : null)
 
-/** The texts and numbers in a JSON object, each as it is written; undefined where it is none. */
+/** The texts and numbers of a JSON object, as written; undefined if it isn't one. */
 function objectIn(json: string): Readonly<Record<string, string>> | undefined {
   try {
     const value = parseTexts(json)
@@ -76,11 +76,11 @@ function objectIn(json: string): Readonly<Record<string, string>> | undefined {
   }
 }
 
-/** Of an object, or of a line of a table. */
+/** The fields of a JSON object, or of a line of a delimited file. */
 const fieldsOf = (record: string): string[] =>
   Object.values(objectIn(record) ?? record.split(/[,;\t|]/).map((field) => field.trim().replace(/^"(.*)"$/, '$1')))
 
-/** `6.45, 3.39`: degrees north and east, as exact as they are written. Undefined where the text is something else. */
+/** `6.45, 3.39`: degrees north and east, to the precision given. Undefined if the text is something else. */
 function nearCoordinates(text: string): ((spot: Spot) => boolean) | undefined {
   const number = String.raw`([+-]?\d+(?:\.(\d+))?)`
   const found = new RegExp(`^\\s*${number}\\s*[,; ]\\s*${number}\\s*$`).exec(text)
@@ -100,11 +100,11 @@ export const spotOfTask = (task: Readonly<Record<string, unknown>>): Spot => ({
   id: task['location_id'] === undefined ? null : String(task['location_id']),
 })
 
-/** Two tasks of one place have the same: its id in the source, or else where it is and how it is called. */
+/** Identifies a place: its id in the source, or else its coordinates and name. */
 export const keyOf = ({ id, latitude, longitude, city, state }: Spot): string =>
   id === null ? JSON.stringify([latitude, longitude, city, state]) : JSON.stringify(id)
 
-/** Each place once. A record that can't be one belongs to the place with its id, or, without one, with its name. */
+/** Each place once. A record that can't be a place belongs to the place with its id or, without an id, its name. */
 export function distinct(places: readonly Spot[], records: readonly Spot[]): Spot[] {
   const found = new Map(places.map((spot) => [keyOf(spot), spot]))
   const nameOf = ({ city, state }: Spot): string => JSON.stringify([city, state])

@@ -25,18 +25,18 @@ export async function whyInWords(result: WhyResult, { limit }: WhyFlags): Promis
   const [place] = places
   if (!place && lines.length === 0 && runs.length === 0) return [...nothingIn(result, width), ...trouble]
   return [
-    ...wrapped(place ? wordsOfPlace(place) : `${text}: no place, but records that can't be one`, width),
-    ...lines.flatMap((line) => wordsOfLine(line, width)),
+    ...wrapped(place ? placeInWords(place) : `${text}: no place, but records that can't be one`, width),
+    ...lines.flatMap((line) => lineInWords(line, width)),
     ...(result.source && lines.length === 0
       ? wrapped(`not in the list of ${result.source.name} now (${count(result.source.read)} locations)`, width)
       : []),
-    ...runs.slice(0, limit).flatMap((run) => ['', ...wordsOfRun(run, placeOfSink(result.sink), width)]),
+    ...runs.slice(0, limit).flatMap((run) => ['', ...runInWords(run, placeOfSink(result.sink), width)]),
     ...(runs.length === 0 ? wrapped(`no run in the outbox ${result.outbox} has anything of it`, width) : []),
     ...(trouble.length > 0 ? ['', ...trouble] : []),
   ]
 }
 
-type Told = WhyResult['lines'][number]
+type ShownLine = WhyResult['lines'][number]
 
 const rowOf = ({ city, state, id, latitude, longitude }: Spot): string[] => [
   ...[city, state, id ?? '', String(latitude ?? ''), String(longitude ?? '')],
@@ -54,13 +54,13 @@ function nothingIn({ text, outbox, source, near }: WhyResult, width: number): st
   ]
 }
 
-function wordsOfPlace({ city, state, id, latitude, longitude }: Spot): string {
+function placeInWords({ city, state, id, latitude, longitude }: Spot): string {
   const name = [city, state].filter((part) => part !== '').join(', ')
   const at = latitude === null || longitude === null ? '' : ` (${latitude}, ${longitude})`
   return [`${name}${at}`.trim(), ...(id === null ? [] : [`id ${id}`])].filter((part) => part !== '').join(', ')
 }
 
-function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: Told, width: number): string[] {
+function lineInWords({ position, leftOutBy, rejected, duplicateOf, cadence }: ShownLine, width: number): string[] {
   const due = cadence ? `; due every ${cadence.every}: last ${cadence.window}, next ${cadence.next}` : ''
   let fate = `makes a task${due}`
   if (duplicateOf !== null) fate = `a duplicate of ${duplicateOf}`
@@ -69,32 +69,32 @@ function wordsOfLine({ position, leftOutBy, rejected, duplicateOf, cadence }: To
   return wrapped(`list: ${position}: ${fate}`, width)
 }
 
-function wordsOfRun(story: RunStory, sink: string, width: number): string[] {
+function runInWords(story: RunStory, sink: string, width: number): string[] {
   const { slot, runId, state, what, taskId, seq, batch, attempts, reason, position, at, entries, gone } = story
   const details = compact(
-    ...(seq === null ? [] : [`seq ${seq}${batch === null ? '' : ` in the batch at ${batch}`}`]),
+    seq !== null && `seq ${seq}${batch === null ? '' : ` in the batch at ${batch}`}`,
     attempts > 0 && plural(attempts, 'attempt'),
-    ...(position === null ? [] : [position]),
-    ...(at === null ? [] : [`${what === 'dead' || what === 'discarded' ? 'since' : 'stored'} ${at}`]),
+    position,
+    at !== null && `${what === 'dead' || what === 'discarded' ? 'since' : 'stored'} ${at}`,
   )
   return [
     ...wrapped(`${slot}: ${what} (run ${runId.slice(0, 8)}, ${state})`, width),
     ...(taskId === null ? [] : [`  task ${taskId}`]),
     ...(details.length > 0 ? wrapped(`  ${details.join(', ')}`, width) : []),
     ...(reason === null ? [] : wrapped(`  ${reason}`, width)),
-    ...entries.flatMap((entry) => wordsOfEntry(entry, sink, width)),
-    ...(gone === null ? [] : wrapped(`  ${wordsOfGone(gone)}`, width)),
+    ...entries.flatMap((entry) => entryInWords(entry, sink, width)),
+    ...(gone === null ? [] : wrapped(`  ${goneInWords(gone)}`, width)),
   ]
 }
 
-function wordsOfEntry({ id, at, readings }: Seen, sink: string, width: number): string[] {
+function entryInWords({ id, at, readings }: Seen, sink: string, width: number): string[] {
   return [
     ...wrapped(`  entry ${id} of ${sink}${at === null ? '' : `, added ${at}`}`, width),
-    ...readings.flatMap((reading) => wrapped(`    ${reading.group}: ${wordsOfReading(reading)}`, width)),
+    ...readings.flatMap((reading) => wrapped(`    ${reading.group}: ${readingInWords(reading)}`, width)),
   ]
 }
 
-function wordsOfReading({ state, holder }: Reading): string {
+function readingInWords({ state, holder }: Reading): string {
   if (state === 'waiting') return 'has not read it'
   if (state === 'acknowledged') return 'is done with it, or was made behind it'
   if (!holder) return 'holds it'
@@ -102,7 +102,7 @@ function wordsOfReading({ state, holder }: Reading): string {
   return `${consumer} has held it for ${age(idleMs)}, given out ${plural(deliveries, 'time')}`
 }
 
-function wordsOfGone({ how, sinks, unreadBy, passedBy }: Gone): string {
+function goneInWords({ how, sinks, unreadBy, passedBy }: Gone): string {
   if (how === 'elsewhere') return `it went to ${sinks.join(' and to ')}, not to this sink`
   if (how === 'missing') return 'the sink took it and has it no more: `owm verify` compares the slot'
   if (how === 'taken') return 'the sink took it; a reader has taken it away since, as it does when a task is done'

@@ -1,4 +1,4 @@
-/** What the sink has of single tasks, and who has read them. */
+/** Which entries the sink has for a task, and which groups have read them. */
 import type { Reading, Receipt, Sink } from '../../../../plugin.js'
 import { reachesBackTo, removersOf } from '../sink.js'
 
@@ -6,31 +6,31 @@ import { reachesBackTo, removersOf } from '../sink.js'
 export interface Seen {
   readonly id: string
   readonly taskId: string
-  /** When it was added, ISO 8601; null where the sink doesn't say. */
+  /** When it was added, ISO 8601; null if the sink doesn't say. */
   readonly at: string | null
-  /** Empty where no group reads it, or the sink knows none. */
+  /** Empty if the sink has no groups. */
   readonly readings: readonly Reading[]
 }
 
-/** What became of a task that the sink took and that isn't there any more. */
+/** What became of a task that the sink took and no longer has. */
 export interface Gone {
   /**
-   * `taken`: readers take away what they have done. `trimmed`: the sink is full, and no longer reaches back to it.
-   * `missing`: nothing of its own removed it. `elsewhere`: it never went to this sink, but to others.
+   * `taken`: readers remove what they have processed. `trimmed`: the sink is full and no longer reaches back to it.
+   * `missing`: neither of these explains it. `elsewhere`: it went to other sinks, not to this one.
    */
   readonly how: 'taken' | 'trimmed' | 'missing' | 'elsewhere'
-  /** Where those are, without credentials; empty otherwise. */
+  /** The addresses of those others, without credentials; empty otherwise. */
   readonly sinks: readonly string[]
-  /** Groups that surely never read it: they aren't yet where its slot begins. */
+  /** Groups that certainly never read it: they haven't reached the slot's first entry. */
   readonly unreadBy: readonly string[]
-  /** Groups that are behind its slot: they have read it, or it was trimmed in front of them. */
+  /** Groups that are past the slot's last entry: they read it, or it was trimmed before they could. */
   readonly passedBy: readonly string[]
 }
 
-/** Entries of which the readers are asked for; those of others are only named. */
+/** The most entries for which to look up the readers. */
 const mostAsked = 10
 
-/** Entries with these tasks, the newest first. */
+/** The entries of these tasks, the newest first. */
 export async function entriesWith(sink: Sink, ids: ReadonlySet<string>): Promise<Seen[]> {
   const found: Omit<Seen, 'readings'>[] = []
   for await (const { id, taskId, at } of sink.entries?.() ?? [])
@@ -48,7 +48,7 @@ export const goneAs = (how: Gone['how'], sinks: readonly string[] = []): Gone =>
   passedBy: [],
 })
 
-/** What became of a task of this slot that isn't there. */
+/** What became of an absent task whose slot has this receipt. */
 export async function goneFrom(sink: Sink, receipt: Receipt | undefined): Promise<Gone> {
   const { firstEntry: first, lastEntry: last } = receipt ?? {}
   const { isFull, readersRemove } = await removersOf(sink)

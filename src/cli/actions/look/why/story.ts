@@ -1,4 +1,4 @@
-/** What one run has of a place. Pure. */
+/** What one run has to do with a place. Pure. */
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
 import { runStateInWords } from '../runs/words.js'
 import type { Line } from './list.js'
@@ -9,13 +9,13 @@ import { taskIn } from './why.js'
 export interface RunStory {
   readonly slot: string
   readonly runId: string
-  /** A run's state; of one that isn't read to its end and that nobody reads `failed` or `interrupted`. */
+  /** The run's state; `failed` or `interrupted` if it isn't read to its end and no process is reading it. */
   readonly state: string
   /**
-   * What became of the place in it. Of its task: `pending`, `delivered`, `dead`, `discarded`, `held`, `lost`. Without
-   * one: `rejected`, `duplicate`, `suspect` (not yet decided), `not due`, `stored before` (by another run of its slot),
-   * `not read yet`, `never read` (it was given up before), `no run` (nothing of it was stored), `not in the list` then,
-   * `not kept` in the history any more.
+   * What became of the place in this run. With a task: `pending`, `delivered`, `dead`, `discarded`, `held`, `lost`.
+   * Without one: `rejected`, `duplicate`, `suspect` (undecided), `not due`, `stored before` (by another run of the
+   * slot), `not read yet`, `never read` (discarded first), `no run` (nothing was stored), `not in the list` (then),
+   * `not kept` (no longer in the history).
    */
   readonly what: string
   readonly taskId: string | null
@@ -24,14 +24,14 @@ export interface RunStory {
   readonly batch: number | null
   readonly attempts: number
   readonly reason: string | null
-  /** Where it stood in the list, where the run noted that. */
+  /** Its position in the list, if the run recorded it. */
   readonly position: string | null
-  /** When it was stored, or died: ISO 8601; null where that isn't known. */
+  /** When it was stored, or refused for good: ISO 8601; null if unknown. */
   readonly at: string | null
   readonly entries: readonly Seen[]
-  /** Where the sink took it and no longer has it. */
+  /** Set if the sink took it and no longer has it. */
   readonly gone: Gone | null
-  /** Whether the run tells anything of the place. */
+  /** Whether the run has anything to do with the place. */
   readonly isOfPlace: boolean
 }
 
@@ -43,7 +43,7 @@ interface About {
 export function storyOf(told: RunTold, { line, found }: About, seen: readonly Seen[]): RunStory {
   const { run } = told
   const own = found.traces.filter((trace) => trace.run === run.id && isOf(line, trace))
-  // A second line of the place tells of its task only where the first one's isn't known.
+  // A duplicate's trace counts only if the place has neither another one nor a line in the list.
   const record = own.find(({ kind }) => kind !== 'duplicate') ?? (line ? undefined : own[0])
   const trace = own.find(({ seq }) => seq !== null) ?? record
   const expected = line?.idIn(told)
@@ -62,7 +62,7 @@ export function storyOf(told: RunTold, { line, found }: About, seen: readonly Se
   return { ...base, ...without, what, isOfPlace: line !== undefined && !told.isReplaced }
 }
 
-/** Whether a task, or what became none, is of the place in this line: its id says so, else its position or text. */
+/** Whether a trace belongs to the place in this line: by its id, or else by its position or text. */
 function isOf(line: Line | undefined, { text, position }: Trace): boolean {
   if (!line || taskIn(text)) return true
   const [id, own] = [spotOfRecord(text)?.id ?? null, line.spot?.id ?? null]

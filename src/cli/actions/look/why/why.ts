@@ -1,4 +1,4 @@
-/** `owm why`: one place's story, from its line in the list to who has read its task. */
+/** `owm why`: one place's story, from its line in the list to the readers of its task. */
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
@@ -29,17 +29,17 @@ export interface WhyResult {
   text: string
   outbox: string | null
   sink: { name: string | null; address: string | null }
-  /** How many locations its whole list has; null where it wasn't read. */
+  /** How many locations the whole list has; null if it wasn't read. */
   source: { name: string; read: number } | null
-  /** The places that fit. With several there is no more: a narrower text is needed. */
+  /** The places that fit. If there are several, nothing else is given: a narrower text is needed. */
   places: Spot[]
-  /** The lines of the list that are this place, with what a run makes of each. */
+  /** The lines of the list with this place, and what a run would make of each. */
   lines: Omit<Line, 'idIn' | 'spot'>[]
-  /** What each run has of it, the newest first. */
+  /** What became of it in each run, the newest first. */
   runs: RunStory[]
-  /** The name in the list that is most like the text, where nothing fits. */
+  /** If nothing fits: the most similar name in the list. */
   near: string | null
-  /** What couldn't be looked at, and why. */
+  /** What couldn't be checked, and why. */
   notes: string[]
 }
 
@@ -62,7 +62,7 @@ export const nothingTold = (): WhyResult => ({
 
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
-/** Fills `result` while it works. */
+/** Fills `result` as it goes. */
 export async function why(
   result: WhyResult,
   given: string,
@@ -76,9 +76,9 @@ export async function why(
   const { path } = loaded.settings.outbox
   Object.assign(result, { text, outbox: path })
   const failures: OwmError[] = []
-  const matcher = await matcherFor(text, path, flags)
-  const looked = flags['no-source'] ? undefined : await look(result, matcher, loaded, flags, around, failures)
-  const found = await tracesIn(path, flags.limit, matcher.matcher, looked)
+  const query = await queryFor(text, path, flags)
+  const looked = flags['no-source'] ? undefined : await readList(result, query, loaded, flags, around, failures)
+  const found = await tracesIn(path, flags.limit, query.matcher, looked)
   const { lines, traces } = found
   const spots = distinct(
     [
@@ -92,22 +92,22 @@ export async function why(
   )
   result.places = spots.slice(0, flags.limit)
   result.near = spots.length === 0 ? (looked?.near ?? null) : null
-  if (spots.length < 2) await tell(result, { found, loaded, around, failures })
+  if (spots.length < 2) await addStory(result, { found, loaded, around, failures })
   result.notes = failures.map(({ message }) => message)
   const isTold = result.places.length + result.lines.length + result.runs.length > 0
   return { result, summary: await whyInWords(result, flags), errors: isTold ? [] : failures }
 }
 
-interface For {
-  /** In small letters and without a word before it, where it is a task's id. */
+interface Query {
+  /** If it is a task's id: in lower case, without the word before it. */
   readonly text: string
   readonly matcher: Matcher
-  /** Where the text is a task's id that the outbox doesn't have: the runs that it may be of. */
+  /** The runs to search, if the text is the id of a task that the outbox doesn't have. */
   readonly runs: readonly RunTold[]
 }
 
-/** Of a task's id the outbox says which place it is, or else the list, run by run. */
-async function matcherFor(text: string, path: string, { limit }: WhyFlags): Promise<For> {
+/** If the text is a task's id, the place comes from the outbox, or else from the list, run by run. */
+async function queryFor(text: string, path: string, { limit }: WhyFlags): Promise<Query> {
   const id = withoutWord(text).toLowerCase()
   if (!uuid.test(id)) return { matcher: matcherOf(text), runs: [], text }
   const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
@@ -119,10 +119,10 @@ async function matcherFor(text: string, path: string, { limit }: WhyFlags): Prom
   return { matcher: { ofSpot, ofRecord, ofPosition: () => undefined }, runs: [], text: id }
 }
 
-/** Reads the source; where that fails, the rest is told all the same. */
-async function look(
+/** Reads the source. If that fails, the rest of the story is still told. */
+async function readList(
   result: WhyResult,
-  { text, matcher, runs }: For,
+  { text, matcher, runs }: Query,
   loaded: Loaded,
   { limit }: WhyFlags,
   around: Surroundings,
@@ -145,12 +145,12 @@ async function look(
 
 interface Found {
   readonly told: Told | undefined
-  /** Of the list and of the outbox what fits as a whole, or else what fits in part. */
+  /** From list and outbox: the exact fits, or else the partial ones. */
   readonly lines: readonly Line[]
   readonly traces: readonly Trace[]
 }
 
-/** What the outbox has of the text, and of the lines that fit. */
+/** What the outbox has on the text and on the lines that fit. */
 async function tracesIn(path: string, limit: number, matcher: Matcher, looked: Looked | undefined): Promise<Found> {
   const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
   const { lines = [], fit = undefined } = looked ?? {}
@@ -170,11 +170,11 @@ async function tracesIn(path: string, limit: number, matcher: Matcher, looked: L
   })
   const traces = told?.traces ?? []
   if (fit !== 'exact' && !traces.some((trace) => fitOf(trace) === 'exact')) return { told, lines, traces }
-  const isWhole = (trace: Trace): boolean => fitOf(trace) === 'exact' || (fit === 'exact' && isOfLine(trace.text))
-  return { told, lines: fit === 'exact' ? lines : [], traces: traces.filter(isWhole) }
+  const isExact = (trace: Trace): boolean => fitOf(trace) === 'exact' || (fit === 'exact' && isOfLine(trace.text))
+  return { told, lines: fit === 'exact' ? lines : [], traces: traces.filter(isExact) }
 }
 
-/** A task's id and place; undefined for what is no task. */
+/** A task's id and place; undefined if the text isn't a task. */
 export function taskIn(text: string): { id: string; spot: Spot } | undefined {
   try {
     const task: Readonly<Record<string, unknown>> | null = JSON.parse(text)
@@ -185,15 +185,15 @@ export function taskIn(text: string): { id: string; spot: Spot } | undefined {
   }
 }
 
-interface Telling {
+interface StoryParts {
   readonly found: Found
   readonly loaded: Loaded
   readonly around: Surroundings
   readonly failures: OwmError[]
 }
 
-/** The story of one place. */
-async function tell(result: WhyResult, { found, loaded, around, failures }: Telling): Promise<void> {
+/** Adds the story of the one place. */
+async function addStory(result: WhyResult, { found, loaded, around, failures }: StoryParts): Promise<void> {
   const { lines } = found
   result.lines = lines.map(({ idIn: _, spot: __, ...line }) => line)
   const runs = found.told?.runs ?? []
@@ -225,13 +225,13 @@ async function tell(result: WhyResult, { found, loaded, around, failures }: Tell
 
 interface Where {
   readonly sink: Sink
-  /** As the outbox has noted it. */
+  /** As the outbox records it. */
   readonly address: string
   readonly pipeline: string
   readonly elsewhere: Told['elsewhere'] | undefined
 }
 
-/** With what became of a task that was delivered and isn't in the sink. */
+/** Adds what became of a task that was delivered and isn't in the sink. */
 async function withGone(story: RunStory, { run }: RunTold, where: Where): Promise<RunStory> {
   const { what, seq, entries } = story
   if (what !== 'delivered' || entries.length > 0) return story
