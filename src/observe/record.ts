@@ -1,6 +1,6 @@
 /**
  * What a start must know of earlier ones: when one last succeeded, and how the last one ended. Kept in a file beside
- * the outbox (`-signals`), since a failing start may be unable to write the outbox or even open it, and the ledger knows
+ * the outbox (`-signals`), since a failing start may be unable to write the outbox or even open it. The ledger knows
  * neither of starts that failed before their run, nor whether one with dead letters exited with 0.
  */
 import * as z from 'zod'
