@@ -35,7 +35,7 @@ export const logEvents = {
   'pages-counted': 'Whether pages count from 0 or from 1 (debug).',
   'page-read': 'A page of the source was read (debug).',
   'page-empty': 'The first page of the source is empty.',
-  'pages-repeat': 'A page of the source came before.',
+  'pages-repeat': 'A page of the source, or some of its items, came before.',
   'count-round': 'The list ends at a round number, and may be a part of itself.',
   'total-changed': 'The total of the list changed while it was read.',
   'call-retried': 'A call to the source or the sink failed and is tried again.',

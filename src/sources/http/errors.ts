@@ -1,6 +1,15 @@
 /** Maps failed requests and HTTP statuses to owm's classes of errors. */
 import { STATUS_CODES } from 'node:http'
-import { ConfigurationError, codeOf, isDistrusted, isOwmError, TransientError, toError } from '../../errors/index.js'
+import {
+  ConfigurationError,
+  codeOf,
+  isDistrusted,
+  isOwmError,
+  type OwmError,
+  TransientError,
+  toError,
+} from '../../errors/index.js'
+import type { Sign } from '../signs/signs.js'
 import { oneLine } from '../signs/tree.js'
 import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'
@@ -135,4 +144,30 @@ function waitOf(headers: Answer['headers']): number | undefined {
   if (reset === undefined) return undefined
   const seconds = Number(reset) > 1e11 ? Number(reset) / 1000 : Number(reset)
   return Math.max(0, seconds > 1e9 ? seconds * 1000 - now : seconds * 1000)
+}
+
+/** That an answer names more of the list than was read. */
+export function missedError(
+  { kind, at, said, atLeast, hint }: Sign,
+  named: string,
+  read: { count: number; pages: number },
+): OwmError {
+  if (kind === 'items')
+    return new TransientError(`The list ended after ${read.count} of ${atLeast} items, as ${at} says.`, {
+      hint: `${hint} If that is no total of its items, set source.total to false.`,
+    })
+  const off = 'If it means something else, set source.next to false.'
+  if (kind === 'pages')
+    return new TransientError(`The list ended after ${read.pages} of ${atLeast} pages, as ${at} says.`, {
+      hint: `${hint} ${off}`,
+    })
+  if (kind === 'lacking')
+    return new TransientError(`${named} says that something is missing: ${at} is ${said}.`, { hint: off })
+  if (kind === 'next')
+    return new ConfigurationError(`${named} names a next page that isn't asked for: ${at} is ${said}.`, {
+      hint: `${hint} ${off}`,
+    })
+  return new ConfigurationError(`${named} says that more follows, but not where: ${at} is ${said}.`, {
+    hint: `Name in source.next where the answer has its next cursor or link. ${hint} ${off}`,
+  })
 }

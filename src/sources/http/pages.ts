@@ -68,7 +68,7 @@ export class Pages {
         this.#ahead = this.#ask(next)
         this.#ahead.catch(() => undefined) // handled when the page is awaited
       }
-      yield this.#batch(page, here, { next, before, doubt: trouble?.message })
+      yield this.#batch(page, here, { next, before, doubt: trouble?.message ?? this.#tally.overlapDoubt })
       if (next === undefined) break
     }
     if (isWholeRead) mapping.judge(true)
@@ -80,6 +80,7 @@ export class Pages {
       )
     }
     if (trouble) throw trouble
+    this.#tally.warnOfOverlap()
     if (isWholeRead && !hasAskedPastEnd && this.#tally.isRound)
       this.#context.log.warn({ event: 'count-round', items: this.#tally.count }, roundWarning(this.#tally.count))
   }
@@ -113,7 +114,7 @@ export class Pages {
     // guard: pages-in-place
     if (hashOf(page) !== hash)
       throw new ResumePointError(`the pages have shifted: ${this.#pageInWords(here)} has other places now`)
-    this.#tally.continueAfter(page)
+    this.#tally.continueAfter(page, this.#pagination.isCounted ? here : undefined)
     return page
   }
 
@@ -280,7 +281,7 @@ export class Pages {
     const { isCounted, limit } = this.#pagination
     const named = this.#pageInWords(here)
     if (here === 1 && this.#mayCountFromOne) this.#tally.takeBackUseless()
-    this.#tally.add(page, named, { isFirst: this.#isFirst, isCounted })
+    this.#tally.add(page, named, { isFirst: this.#isFirst, here: isCounted ? here : undefined })
     const next = this.#after(here, page)
     this.#tally.mustAdvance(page, next, named, this.#pagination)
     if (this.#isFirst && !isCounted && next === undefined) this.#mustLeadOn(page, named, limit)

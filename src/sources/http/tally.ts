@@ -12,10 +12,10 @@ import { Rejection } from '../../tasks/rejection.js'
 import { anyWay, type Sign } from '../signs/signs.js'
 import type { Checkpoint } from './checkpoint.js'
 import { circle } from './circle.js'
-import { nextHints } from './errors.js'
+import { missedError, nextHints } from './errors.js'
 import type { Options } from './options.js'
 import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
-import { hasNew } from './places.js'
+import { hasNew, Overlap } from './places.js'
 
 /** The most pages in a row, and items in them, without anything usable: no list of places has more. */
 const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
@@ -24,6 +24,7 @@ const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
 const maxEmpty = 10
 
 const pagesHint = `${anyWay} If that is no number of its pages, set source.next to false.`
+const orderHint = 'Name an order in source.url, with the parameter that the server has for it ($order, sort, orderby).'
 const totalHint = 'Name the right number in source.total, or set it to false.'
 
 export class Tally {
@@ -40,6 +41,7 @@ export class Tally {
   #hasChanged = false
   readonly #marks = circle()
   readonly #places = circle()
+  readonly #overlap = new Overlap()
   /** The first page with items; undefined in a read that resumes after it. */
   #first: Page | undefined
   #last = emptyPage
@@ -67,8 +69,13 @@ export class Tally {
       throw new ResumePointError(`the list ended after ${count} of ${total} items`)
   }
 
-  /** Notes the last page that was read, when reading resumes after it. */
-  continueAfter(page: Page): void {
+  /**
+   * Notes the last page that was read, when reading resumes after it.
+   *
+   * @param here where it is, if pages are counted
+   */
+  continueAfter(page: Page, here: Place): void {
+    if (here !== undefined) this.#overlap.add(page, here)
     this.#last = page
     this.#signs = page.signs
     this.#largest = page.count
@@ -111,8 +118,14 @@ export class Tally {
     return counts.length > 0 && !counts.some((sign) => this.#isMissed(sign))
   }
 
-  /** Counts a page. Throws if it can't belong to the list. */
-  add(page: Page, named: string, { isFirst, isCounted }: { isFirst: boolean; isCounted: boolean }): void {
+  /**
+   * Counts a page. Throws if it can't belong to the list.
+   *
+   * @param here where it is, if pages are counted
+   */
+  add(page: Page, named: string, { isFirst, here }: { isFirst: boolean; here: Place }): void {
+    const isCounted = here !== undefined
+    if (isCounted) this.#overlap.add(page, here)
     const before = this.count
     this.count += page.count
     this.#pages++
@@ -265,7 +278,57 @@ export class Tally {
         hint: pagesHint,
       })
     const sign = this.#signs.find((each) => this.#isMissed(each) && !this.#isKnownToEnd(each, pagination))
-    return sign && missedError(sign, named, { count, pages: this.#pages })
+    return sign ? missedError(sign, named, { count, pages: this.#pages }) : this.#overlapError
+  }
+
+  /** Why the list can't be whole, if it ends here: some of its items came twice, so that as many others are missing. */
+  get overlapDoubt(): string | undefined {
+    return this.#mayLack && this.#stated !== undefined && !this.#overlap.hasDoubles
+      ? `its pages share items (${this.#between})`
+      : undefined
+  }
+
+  /** Items that are there once or more. */
+  get #different(): number {
+    return this.count - this.#overlap.shared
+  }
+
+  /** Whether items may be missing because others came twice. With `total: false` somebody has settled that. */
+  get #mayLack(): boolean {
+    const isOpen = this.#overlap.shared > 0 && this.#given.total !== false && !this.#hasChanged
+    return isOpen && this.#different < (this.total ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** How many items the list has, if an answer says that it has more than there are different ones. */
+  get #stated(): number | undefined {
+    const sign = this.#signs.find(({ kind, atLeast }) => kind === 'items' && atLeast > this.#different)
+    return this.total ?? sign?.atLeast
+  }
+
+  get #overlapError(): OwmError | undefined {
+    if (this.overlapDoubt === undefined) return undefined
+    // What was read before may show that the list itself has items twice.
+    if (!this.#first) return new ResumePointError(`its pages share items (${this.#between})`)
+    return new ConfigurationError(
+      `The list says that it has ${this.#stated} items, but only ${this.#different} different ones have come: ` +
+        `its pages share items (${this.#between}), so its order may change from one answer to the next.`,
+      { hint: `${orderHint} If the list really has items twice, set source.total to false.` },
+    )
+  }
+
+  warnOfOverlap(): void {
+    if (this.#mayLack && this.overlapDoubt === undefined)
+      this.#log.warn(
+        { event: 'pages-repeat', items: this.#overlap.shared },
+        `pages of the list share items (${this.#between}): if its order changes from one answer to the next, ` +
+          `others are missing. ${orderHint} If the list really has items twice, set source.total to false`,
+      )
+  }
+
+  /** For messages: two pages that share items. */
+  get #between(): string {
+    const [one, other] = this.#overlap.between ?? []
+    return `${this.#given.pagination.type ?? 'page'}s ${one} and ${other}`
   }
 
   /** Whether the only page has as many items as a server's usual limit, and doesn't say that these are all. */
@@ -294,31 +357,6 @@ export class Tally {
 const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
 
 const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
-
-function missedError(
-  { kind, at, said, atLeast, hint }: Sign,
-  named: string,
-  read: { count: number; pages: number },
-): OwmError {
-  if (kind === 'items')
-    return new TransientError(`The list ended after ${read.count} of ${atLeast} items, as ${at} says.`, {
-      hint: `${hint} If that is no total of its items, set source.total to false.`,
-    })
-  const off = 'If it means something else, set source.next to false.'
-  if (kind === 'pages')
-    return new TransientError(`The list ended after ${read.pages} of ${atLeast} pages, as ${at} says.`, {
-      hint: `${hint} ${off}`,
-    })
-  if (kind === 'lacking')
-    return new TransientError(`${named} says that something is missing: ${at} is ${said}.`, { hint: off })
-  if (kind === 'next')
-    return new ConfigurationError(`${named} names a next page that isn't asked for: ${at} is ${said}.`, {
-      hint: `${hint} ${off}`,
-    })
-  return new ConfigurationError(`${named} says that more follows, but not where: ${at} is ${said}.`, {
-    hint: `Name in source.next where the answer has its next cursor or link. ${hint} ${off}`,
-  })
-}
 
 function reasonIn(records: Page['records']): string {
   const [first] = records

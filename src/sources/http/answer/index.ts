@@ -105,6 +105,7 @@ export class Reader {
       rows: records.length,
       records,
       position: (index, field) => `, ${places[index]?.(field) ?? ''}`,
+      textOf: (index) => (this.#given.columns === undefined ? exactJson(records[index]) : undefined),
       mark: JSON.stringify([text.length, text.slice(0, 500), text.slice(-500)]),
       total: totalIn(undefined, [], headers, this.#given, { ...about, isFirst: false }),
       pages: undefined,
@@ -211,7 +212,7 @@ export class Reader {
   #recordsOf(
     entries: readonly Entry[],
     { isSuspicious }: About,
-  ): Pick<Page, 'count' | 'rows' | 'records' | 'position'> & { items: readonly Entry[] } {
+  ): Pick<Page, 'count' | 'rows' | 'records' | 'position' | 'textOf'> & { items: readonly Entry[] } {
     const items: Entry[] = []
     const places: number[] = []
     const records = entries.flatMap((entry) => {
@@ -223,7 +224,15 @@ export class Reader {
       places.push(at)
       return [record]
     })
-    return { items, count: items.length, rows: entries.length, records, position: (index) => places[index] ?? index }
+    const itemAt = (index: number): number => places[index] ?? index
+    return {
+      items,
+      count: items.length,
+      rows: entries.length,
+      records,
+      position: itemAt,
+      textOf: (index) => exactJson([items[itemAt(index)]?.key, items[itemAt(index)]?.value]),
+    }
   }
 
   #recordOf(entry: Entry, isSuspicious: boolean): Page['records'][number] | undefined {

@@ -15,6 +15,8 @@ export interface Page {
   readonly records: readonly (Location | Malformed)[]
   /** Where a record is in the page: the index of its item, or words that follow those for the page. */
   position(index: number, field?: string): number | string
+  /** All of a record's item as text; undefined if some of it wasn't kept. */
+  textOf(index: number): string | undefined
   /** Differs from one page to the next. */
   readonly mark: string
   /** Items in the whole list. */
@@ -40,6 +42,7 @@ export const emptyPage: Page = {
   rows: 0,
   records: [],
   position: (index) => index,
+  textOf: () => undefined,
   mark: '',
   total: undefined,
   pages: undefined,
