@@ -69,27 +69,27 @@ export interface Finding {
  * @param all goes on with the other sections if one has mistakes
  */
 export async function checkConfig(parts: Parts, connect: boolean, all = connect): Promise<Finding[]> {
-  const found: Finding[] = []
+  const findings: Finding[] = []
   const look: Look = async (about, work, words) => {
     try {
       const value = await work()
       const said = words(value)
-      found.push({ about, ...(typeof said === 'string' ? { outcome: said } : said) })
+      findings.push({ about, ...(typeof said === 'string' ? { outcome: said } : said) })
       return value
     } catch (thrown) {
       if (errorKindOf(thrown) === 'usage') throw thrown
       const error = isOwmError(thrown) ? thrown : new TransientError(toError(thrown).message, { cause: thrown })
-      for (const outcome of mistakesIn(error)) found.push({ about, outcome })
+      for (const outcome of mistakesIn(error)) findings.push({ about, outcome })
       return undefined
     }
   }
   const loaded = await look('configuration', () => parts.configure([]), fileOf)
   if (loaded) await checkParts(loaded, parts, connect, look)
   // Leaves out the sections with mistakes and checks the others.
-  const wrong = all ? sectionsIn(found) : []
+  const wrong = all ? sectionsIn(findings) : []
   const rest = loaded || wrong.length === 0 ? undefined : await parts.configure(wrong).catch(() => undefined)
   if (rest) await checkParts(rest, parts, connect, look, wrong)
-  return found
+  return findings
 }
 
 type Look = <T>(
@@ -99,8 +99,8 @@ type Look = <T>(
 ) => Promise<T | undefined>
 
 /** The sections in which mistakes were found. */
-const sectionsIn = (found: readonly Finding[]): string[] =>
-  found.flatMap(({ outcome }) => (outcome instanceof ConfigurationError ? (outcome.section ?? []) : []))
+const sectionsIn = (findings: readonly Finding[]): string[] =>
+  findings.flatMap(({ outcome }) => (outcome instanceof ConfigurationError ? (outcome.section ?? []) : []))
 
 /** Interactive: one attempt, no retries. */
 export const once = (loaded: Loaded): Loaded => ({

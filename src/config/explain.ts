@@ -163,13 +163,13 @@ function mask(value: unknown, places: readonly SchemaPlace[], key: string): unkn
 
 /** What must not be shown of a value: what `masked` masks, but of a URL only the secret parts. */
 export function secretsIn(value: unknown, type?: z.ZodType): string[] {
-  const found: string[] = []
+  const secrets: string[] = []
   const seen = new Set<unknown>()
   const visit = (value: unknown, places: readonly SchemaPlace[], key: string): void => {
     const isSecret = !isFilePath(key, value) && (isSecretName(key) || places.some((place) => place.isSecret))
-    if (typeof value === 'string') found.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
+    if (typeof value === 'string') secrets.push(...secretsInUrl(value), ...(isSecret ? secretsInText(value) : []))
     else if ((typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) && isSecret)
-      found.push(String(value))
+      secrets.push(String(value))
     else if (isObject(value) && !seen.has(value)) {
       seen.add(value)
       for (const [name, entry] of Object.entries(value))
@@ -181,7 +181,7 @@ export function secretsIn(value: unknown, type?: z.ZodType): string[] {
     }
   }
   visit(value, type ? SchemaPlace.rootOf(type) : [], '')
-  return found
+  return secrets
 }
 
 /**

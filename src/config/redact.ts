@@ -47,9 +47,9 @@ export class Secrets {
 
   /** The text with `***` for each secret, also for keys and those in URLs. Linear in the length of the text. */
   redact(text: string): string {
-    const found = this.#words.flatMap(([word, borders]) => places(text, word, borders))
+    const matches = this.#words.flatMap(([word, borders]) => places(text, word, borders))
     let [clean, end] = ['', 0]
-    for (const [from, to] of found.sort(([a], [b]) => a - b)) {
+    for (const [from, to] of matches.sort(([a], [b]) => a - b)) {
       if (from >= end) clean += `${text.slice(end, from)}***`
       end = Math.max(end, to)
     }
@@ -82,15 +82,15 @@ function formsOf(value: string): string[] {
  * for texts such as "aaaa…", which an attacker may send.
  */
 function places(text: string, word: string, borders: Uint32Array): [from: number, to: number][] {
-  const found: [number, number][] = []
+  const matches: [number, number][] = []
   for (let at = 0, matched = 0; at < text.length; at++) {
     while (matched > 0 && text.charCodeAt(at) !== word.charCodeAt(matched)) matched = borders[matched - 1] ?? 0
     if (text.charCodeAt(at) === word.charCodeAt(matched)) matched++
     if (matched < word.length) continue
-    found.push([at + 1 - word.length, at + 1])
+    matches.push([at + 1 - word.length, at + 1])
     matched = borders[matched - 1] ?? 0
   }
-  return found
+  return matches
 }
 
 /** For each prefix of a word, the length of its longest proper prefix that is also its suffix. */

@@ -146,14 +146,14 @@ async function assertEnds<Options extends ZodType>(
   const abort = new AbortController()
   const use = async (_: Source, bare: Source): Promise<void> => {
     const reading = bare.read(undefined)[Symbol.asyncIterator]()
-    let given = 0
+    let count = 0
     try {
       for (let batches = 0; ; batches++) {
         const next = reading.next()
         if (batches === abortsAfter) abort.abort()
         const result = await next
         if (result.done) break
-        given += result.value.locations.length
+        count += result.value.locations.length
         assert.ok(batches < source.count + 1_000, 'does it ever end?')
       }
     } catch (error) {
@@ -161,8 +161,8 @@ async function assertEnds<Options extends ZodType>(
       assert.ok(abort.signal.aborted, `it threw before it was aborted: ${error}`)
       return
     }
-    const read = `${given} of ${source.count} locations`
-    assert.equal(given, source.count, `it was aborted, and ended as if it were complete after ${read}: let it throw`)
+    const read = `${count} of ${source.count} locations`
+    assert.equal(count, source.count, `it was aborted, and ended as if it were complete after ${read}: let it throw`)
   }
   await withSource(source, use, { signal: abort.signal })
 }
