@@ -1,4 +1,4 @@
-/** What owm itself looks at, whichever plugins are used; these bring checks of their own (see plugin.ts). */
+/** owm's own checks, whatever the plugins; those add their own (see plugin.ts). */
 import type { Check } from '../plugin.js'
 
 export const checks = {

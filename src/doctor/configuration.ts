@@ -1,4 +1,4 @@
-/** What `owm config check` says, as findings; and with it the configuration that the other checks work with. */
+/** The findings of `owm config check`, and the configuration for the other checks. */
 import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check.js'
 import type { Loaded } from '../config/load.js'
 import { errorKindOf, isOwmError, withHint } from '../errors/index.js'
@@ -8,13 +8,13 @@ import { fine, wrong } from './verdict.js'
 
 interface Configured {
   readonly diagnoses: Diagnosis[]
-  /** Undefined where too much of it is wrong. */
+  /** Undefined if too much of it is wrong. */
   readonly loaded: Loaded | undefined
   /** Sections that can't be used. */
   readonly without: readonly string[]
 }
 
-/** Under which code an error of the source's or the sink's is found: a retry can't help, or it may. */
+/** The code for an error of the source or sink: `-options` if a retry can't help, else `-answers`. */
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
   ['configuration', 'input', 'usage'].includes(errorKindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
 
@@ -26,7 +26,7 @@ export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): 
     without = sections
     return loaded
   }
-  // What is in the outbox, and what the source gives, is looked at more closely later.
+  // Outbox and source are examined in detail later.
   const looked = await checkConfig(
     { ...parts, configure, lookAtOutbox: async () => undefined, judge: () => '' },
     false,
@@ -47,6 +47,6 @@ function diagnosesOf({ about, outcome, warning, check }: Finding): Diagnosis[] {
   if (outcome instanceof ScheduleTooSlow) return [wrong('configuration-cadence', outcome.message)]
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
   if (warning !== undefined && check !== undefined) return [wrong(check, warning)]
-  // The warning about the outbox, that it may not last, has a check of its own.
+  // That the outbox may not last has a check of its own.
   return [fine(code, warning !== undefined && about === 'configuration' ? `${outcome}. ${warning}` : outcome)]
 }

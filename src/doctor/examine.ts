@@ -1,4 +1,4 @@
-/** All checks of one pipeline: what goes wrong in one of them hides none of the others. Reads only. */
+/** All checks of one pipeline. Read-only; a failing check doesn't hide the others. */
 import { type Parts as ConfigParts, once, sharedIds } from '../config/check.js'
 import { shardIn } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
@@ -20,21 +20,21 @@ interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
   /** Milliseconds since 1970. */
   now(): number
-  /** Pipelines that are examined. */
+  /** How many pipelines are examined. */
   readonly pipelines: number
 }
 
-/** What was found under a check, and what that check is. */
+/** A diagnosis, and the check that made it. */
 export interface Finding extends Diagnosis {
   readonly check: Check
 }
 
-/** Milliseconds that a run may take: as long as three scheduled times at least, 6 h at least. */
+/** The least time that a run may take, in milliseconds; with a schedule, also the time of three scheduled times. */
 const leastPatienceMs = 6 * 3_600_000
 
 export interface Examined {
   readonly findings: Finding[]
-  /** Undefined where too much of the configuration is wrong. */
+  /** Undefined if too much of the configuration is wrong. */
   readonly loaded: Loaded | undefined
 }
 
@@ -82,14 +82,14 @@ export async function examine(parts: Parts): Promise<Examined> {
   return { findings: named(found, { ...source?.checks, ...sink?.checks }), loaded }
 }
 
-/** Pipelines that deliver to one stream although their ids may be the same. */
+/** Pipelines that deliver to the same stream with possibly equal task ids. */
 export const sharedStreams = async (all: readonly Loaded[]): Promise<Finding[]> =>
   (await sharedIds(all)).map(({ outcome }) => {
     const code = 'configuration-stream'
     return { ...wrong(code, typeof outcome === 'string' ? outcome : outcome.message), check: checks[code] }
   })
 
-/** Outboxes that no pipeline uses: of all pipelines together, since they are no pipeline's. */
+/** Outboxes that no pipeline uses: checked for all pipelines together, since they belong to none. */
 export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
   const code = 'outbox-left-behind'
   const families = new Map(all.flatMap(({ family }) => (family ? [[family.shared, family] as const] : [])))
@@ -99,7 +99,7 @@ export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
   return left.map((one) => ({ ...wrong(code, leftInWords(one)), check: checks[code] }))
 }
 
-/** What comes on standard input comes once: it is the run's. */
+/** Standard input can be read only once: leave it for the run. */
 const isStandardInput = (loaded: Loaded): boolean => ownOptions(loaded, 'source')['file'] === '-'
 const fromStandardInput = {
   diagnoses: [unknown('source-answers', 'it is read from standard input')],
@@ -113,17 +113,17 @@ function gapOf(times: ReturnType<typeof timetable>, now: number): number {
   return next === undefined || second === undefined ? 0 : second - next
 }
 
-/** Whether source or sink answers, and nothing is wrong with it that would keep a run from it. */
+/** Whether the source or sink answers, and no finding would keep a run from using it. */
 const isWell = (found: readonly Diagnosis[] | undefined, all: Readonly<Record<string, Check>>): boolean =>
   found?.some(({ code, verdict }) => code.endsWith('-answers') && verdict === 'fine') === true &&
   !found.some(({ code, verdict }) => verdict === 'wrong' && all[code]?.exitCode !== 0 && code !== 'sink-receipts')
 
-/** Some checks; where they can't be made, these say so. */
+/** Makes some checks; if that fails, these codes report it as unknown. */
 async function attempt(codes: readonly Code[], look: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
   return look().catch((error: unknown) => codes.map((code) => unknown(code, toError(error).message)))
 }
 
-/** Each with its check. Where a log has lost its outbox, the folder's rule against that says the same once more. */
+/** Adds the checks. If a log has lost its outbox, `outbox-folder` would only repeat that, and is left out. */
 function named(found: readonly Diagnosis[], ofPlugins: Readonly<Record<string, Check>>): Finding[] {
   const all: Readonly<Record<string, Check>> = { ...ofPlugins, ...checks }
   const isLost = found.some(({ code, verdict }) => code === 'outbox-log' && verdict === 'wrong')

@@ -15,7 +15,7 @@ interface Surroundings {
   readonly owner: string
   /** Milliseconds since 1970. */
   readonly now: number
-  /** Milliseconds that a run may take without being suspicious. */
+  /** How long a run may take without being suspicious, in milliseconds. */
   readonly patienceMs: number
   /** Milliseconds after which an open circuit lets one call through. */
   readonly resetAfterMs: number
@@ -23,16 +23,16 @@ interface Surroundings {
   readonly answering: { readonly source: boolean; readonly sink: boolean }
 }
 
-/** Bytes of a log that no checkpoint of owm's leaves: they come every 4 MiB. */
+/** A log of this many bytes isn't owm's doing: it makes a checkpoint every 4 MiB. */
 const hugeLog = 64 * 1024 * 1024
 
-/** Bytes that a run writes beside its tasks: the log, and what is written anew. */
+/** Bytes that a run writes besides its tasks: the log, and rewritten pages. */
 const spareBytes = 10_000_000
 
-/** Of a task that was never measured. */
+/** Assumed while no task has been measured. */
 const usualTaskBytes = 300
 
-/** The outbox's state; undefined where there is none yet, or it can't be read: `diagnoses` says which. */
+/** `health` is undefined if there is no outbox yet or it can't be read: `diagnoses` says which. */
 export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[]; health: Health | undefined }> {
   try {
     const logs = await logsWithoutOutbox(path)
@@ -51,7 +51,7 @@ export async function outboxState(path: string): Promise<{ diagnoses: Diagnosis[
   }
 }
 
-/** @param expected tasks that a run brings, where the source has told how many locations there are */
+/** @param expected the tasks of a run, from the source's count of locations; 0 if unknown */
 export async function diskChecks(path: string, health: Health | undefined, expected: number): Promise<Diagnosis[]> {
   const [type, volatile, free, files] = [
     await fileSystemOf(path),
@@ -82,7 +82,7 @@ function fileChecks({ bytes, walBytes, journalMode }: NonNullable<Awaited<Return
   ]
 }
 
-/** What is in an outbox that is there. */
+/** Checks of an existing outbox's content. */
 export function contentChecks(health: Health, around: Surroundings): Diagnosis[] {
   return [
     ownerCheck(health, around),
@@ -101,7 +101,7 @@ function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
   }
 }
 
-/** Who holds it, and what waits meanwhile: that is nothing unusual while a run is at work, and else needs a start. */
+/** The lock's holder, and the pending work, which is normal during a run and otherwise needs a start. */
 function lockChecks(health: Health, { now, patienceMs }: Surroundings): Diagnosis[] {
   const { holder, isHeld } = health
   const sinceMs = holder === undefined ? 0 : now - Date.parse(holder.since)

@@ -1,4 +1,4 @@
-/** What plugins say of themselves. */
+/** The plugins' own diagnoses. */
 import { ConfigurationError } from '../errors/index.js'
 import type { Check, Diagnosis, Patient, Sink, Source } from '../plugin.js'
 
@@ -7,7 +7,7 @@ interface Declaring {
   readonly checks?: Readonly<Record<string, Check>> | undefined
 }
 
-/** Throws ConfigurationError where a plugin says what it hasn't declared, or declares what owm can't end with. */
+/** Throws ConfigurationError if a plugin reports an undeclared code, or declares a wrong exit code. */
 export async function ownDiagnoses(
   kind: 'source' | 'sink',
   { name, checks = {} }: Declaring,
@@ -19,7 +19,7 @@ export async function ownDiagnoses(
   const [wrong] = Object.entries(checks).filter(([, { exitCode }]) => ![0, 74, 75, 78].includes(exitCode))
   if (wrong) throw broke(`the \`exitCode\` of its check ${wrong[0]} was ${wrong[1].exitCode}`, 'It is 0, 74, 75 or 78.')
   const found = (await plugin.doctor?.(patient)) ?? []
-  const stranger = found.find(({ code }) => !Object.hasOwn(checks, code))
-  if (stranger) throw broke(`its \`doctor\` found ${stranger.code}`, 'Its `checks` must declare each code.')
+  const undeclared = found.find(({ code }) => !Object.hasOwn(checks, code))
+  if (undeclared) throw broke(`its \`doctor\` found ${undeclared.code}`, 'Its `checks` must declare each code.')
   return found
 }

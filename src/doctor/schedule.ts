@@ -9,10 +9,10 @@ import { slotOf } from '../tasks/slot.js'
 import { age, count, plural } from '../words.js'
 import { fine, judged } from './verdict.js'
 
-/** Scheduled times that may pass without a run while an owm is at work. */
+/** How many scheduled times may pass without a run while an owm is running. */
 const patience = 1
 
-/** More than these aren't counted. */
+/** Count no further. */
 const mostCounted = 1_000
 
 const weekMs = 7 * 86_400_000
@@ -30,7 +30,7 @@ export async function scheduleChecks(
 interface At {
   /** Milliseconds since 1970. */
   readonly now: number
-  /** Whether an owm is at work, for which a start may wait. */
+  /** Whether an owm is running, for which a start may wait. */
   readonly isHeld: boolean
 }
 
@@ -55,7 +55,7 @@ function onTimeChecks(seen: SlotsSeen, timetable: Timetable, at: At): Diagnosis[
   ]
 }
 
-/** The end of what runs cover; where a clock was ahead, the newest run by the present one. */
+/** The end of what runs cover; if a clock was ahead, the newest run up to the present time. */
 function newestRun({ coveredTo, slots }: SlotsSeen, timetable: Timetable, now: number): number | null {
   if (!isAheadOf(now, coveredTo, timetable)) return coveredTo
   const served = slots.filter(({ state }) => state !== 'missed' && state !== 'covered')

@@ -1,4 +1,4 @@
-/** The sink, as far as it can be asked without being written to. */
+/** Checks the sink without writing to it. */
 import { withHint } from '../errors/index.js'
 import { sumOf } from '../lists.js'
 import { addressNoted, type SinkDeps } from '../pipeline/parts.js'
@@ -8,7 +8,7 @@ import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
 import { fine, unknown, wrong } from './verdict.js'
 
-/** Of a sink without checks of its own nothing is known: opening it might make a file. */
+/** A sink without checks of its own isn't opened: that might create a file. */
 export async function sinkChecks(
   deps: SinkDeps,
   patient: Patient,
@@ -21,7 +21,7 @@ export async function sinkChecks(
     sink = await deps.open()
     const own = await ownDiagnoses('sink', deps, sink, patient)
     const answers = fine('sink-answers', `${name} was opened; its own checks say more`)
-    // Where it can't be asked, that has a finding of its own.
+    // A sink that can't be asked has a finding of its own.
     const receipts = await receiptCheck(sink, addressNoted(sink, name), delivered).catch(() => [])
     return [answers, ...own, ...receipts]
   } catch (error) {
@@ -35,7 +35,7 @@ export async function sinkChecks(
 interface Delivered {
   /** The newest first, with the addresses of the sinks that have it. */
   readonly runs: readonly { readonly slot: string; readonly persisted: number; readonly addresses: readonly string[] }[]
-  /** Under this name receipts are written. */
+  /** The name under which receipts are written. */
   readonly pipeline: string
 }
 
@@ -45,7 +45,7 @@ async function receiptCheck(sink: Sink, address: string, { runs, pipeline }: Del
   if (!sink.receipts || newest !== runs[0] || !newest) return []
   if ((await sink.receipts(pipeline, newest.slot)).length > 0)
     return [fine('sink-receipts', `the slot ${newest.slot} has its receipt`)]
-  // Those of the newest slots are given.
+  // Without a slot, the sink gives the receipts of the newest slots.
   const kept = new Set((await sink.receipts(pipeline)).map(({ slot }) => slot))
   const lost = here.filter(({ slot }) => !kept.has(slot))
   const slots = new Set(lost.map(({ slot }) => slot)).size

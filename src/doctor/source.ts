@@ -1,4 +1,4 @@
-/** The source: read from its beginning, for a moment, and nothing of it kept. */
+/** Checks the source by reading its beginning; nothing is stored. */
 import { errorKindOf, isOwmError, toError, withHint } from '../errors/index.js'
 import type { Health } from '../outbox/inspect/health.js'
 import { judgePage } from '../pipeline/input/minimum.js'
@@ -10,19 +10,19 @@ import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
-/** Of the locations of the first page. */
+/** The share of the first page's locations that may be rejected. */
 const mostRejected = 0.1
 
-/** Of the locations of the last runs. */
+/** The least share of the last runs' locations. */
 const leastShare = 0.5
 
-/** How long, and how far, a source is read to count its locations: each page of an API is a call of it. */
+/** Limits for counting a source's locations: with an API, each page is a call. */
 const countingMs = 3_000
 const countingPages = 50
 
 interface SourceFound {
   readonly diagnoses: Diagnosis[]
-  /** Locations, 0 where they couldn't be counted. */
+  /** How many locations; 0 if they couldn't be counted. */
   readonly locations: number
 }
 
@@ -48,11 +48,11 @@ export async function sourceChecks(
 
 interface Read {
   readonly first: LocationBatch | undefined
-  /** In all; undefined where they weren't counted to the end. */
+  /** In total; undefined if they weren't counted to the end. */
   readonly locations: number | undefined
 }
 
-/** The first page, and how many locations there are in all, where that is known soon. */
+/** The first page and, if it can be known quickly, the total number of locations. */
 async function readFrom(source: Source): Promise<Read> {
   const started = performance.now()
   let first: LocationBatch | undefined
@@ -103,7 +103,7 @@ function uncounted([newest]: Health['whole']): string {
   return `the list is too long to be counted here${told}`
 }
 
-/** What the runs read, where the list itself can't be counted. */
+/** Compares the runs, if the list itself is too long to be counted. */
 function shrunkCheck([newest, before]: Health['whole']): Diagnosis {
   if (!newest || !before) return fine('source-shrunk', 'there are no two runs to compare')
   const found = `the newest run read ${plural(newest.read, 'location')}, the one before it ${count(before.read)}`

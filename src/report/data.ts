@@ -1,4 +1,4 @@
-/** What a report holds: written by owm, read by the page's own script. */
+/** A report's data: written by owm, read by the page's script. */
 
 /** In the order in which the map draws them: the last one lies on top. */
 export const placeStates = ['waiting', 'discarded', 'delivered', 'pending', 'rejected', 'dead'] as const
@@ -34,7 +34,7 @@ export interface ReportRun {
   finishedAt: string | null
 }
 
-/** Scheduled times in a row that no run serves. */
+/** Consecutive scheduled times that no run serves. */
 export interface ReportGap {
   from: string
   to: string

@@ -1,4 +1,4 @@
-/** From what an outbox and a source say to what a report holds. Pure. */
+/** Makes a report's data from the outbox's overview and the source's locations. Pure. */
 import type { Overview } from '../outbox/inspect/report.js'
 import { mapKey } from '../tasks/place.js'
 import { plural } from '../words.js'
@@ -8,10 +8,10 @@ import { columnsOf, type MapPlace } from './places.js'
 /** Locations that a page shows within two seconds. */
 export const mostPlaces = 100_000
 export const mostRuns = 1_000
-/** Locations of a source that are told apart. */
+/** The most distinct locations of a source to track. */
 const mostCounted = 1_000_000
 
-/** Reasons that a report tells apart; an example is cut at so many characters. */
+/** The most reasons in a report, and the most characters of an example. */
 const mostReasons = 200
 const lengthOfExample = 200
 
@@ -28,7 +28,7 @@ export class Given {
       this.#places.set(key, this.#places.size < mostPlaces ? waiting : undefined)
   }
 
-  /** Whether all that it gives were told apart. */
+  /** Whether all of its locations were tracked. */
   get isWhole(): boolean {
     return this.#places.size < mostCounted
   }
@@ -103,7 +103,7 @@ function coveredIn(overview: Overview | undefined, scheduled: About['scheduled']
   const gaps = (overview?.gaps ?? []).map(({ from, to }) => [Date.parse(from), Date.parse(to)] as const)
   const isMissed = (time: number): boolean => gaps.some(([from, to]) => time >= from && time <= to)
   return (overview?.runs ?? []).flatMap(({ slot, interval, state }, _, all) => {
-    // What somebody gave up covers nothing, unless its slot was read again.
+    // A discarded run covers nothing, unless its slot was read again.
     const isGivenUp =
       state === 'discarded' && !all.some((run) => run.slot === slot && run.again && run.state === 'done')
     if (!interval || isGivenUp) return []

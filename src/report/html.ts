@@ -1,4 +1,4 @@
-/** The page: a template, its style and its script, and what it shows. It asks nobody for anything. */
+/** The page: template, style, script and data in one file. It makes no requests. */
 import { hash } from 'node:crypto'
 import type { ReportData } from './data.js'
 import { escaped } from './places.js'
@@ -25,7 +25,7 @@ export function pageOf(data: ReportData, parts: PageParts, redact: (text: string
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '')
 }
 
-/** What a policy lets through: this very text. */
+/** The policy's source expression for exactly this text. */
 const digestOf = (text: string): string => `sha256-${hash('sha256', text, 'base64')}`
 
 /** Columns of numbers hold no secret, and are left as they are. */

@@ -44,5 +44,5 @@ if (data.plan) {
   showPlanTable(data.plan)
 } else part('plan').hidden = true
 
-// For who measures: how long after the navigation the page could be used.
+// For benchmarks: time until the page is usable, in milliseconds.
 document.documentElement.dataset['usableMs'] = String(Math.round(performance.now()))

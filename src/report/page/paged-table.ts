@@ -14,10 +14,10 @@ interface Column<Row> {
 interface TableOptions<Row> {
   readonly caption: string
   readonly columns: readonly Column<Row>[]
-  /** What there is where no row is. */
+  /** The text if there are no rows. */
   readonly empty: string
   readonly rowsAPage?: number
-  /** Called when somebody chooses a row. */
+  /** Called when a row is chosen. */
   onChoose?(row: Row): void
 }
 
@@ -86,7 +86,7 @@ export class PagedTable<Row> {
   #turn(by: number): void {
     this.#page += by
     this.#draw()
-    // A button that can't be used any more would lose the keyboard's place.
+    // Disabling the focused button would lose the keyboard's place.
     const [used, other] = by > 0 ? [this.#next, this.#previous] : [this.#previous, this.#next]
     if (used.disabled) other.focus()
   }

@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, until somebody says otherwise. */
+/** Light or dark: the system's theme until the button is used. */
 import { part } from './dom.js'
 
 export function setUpTheme(): void {

@@ -52,7 +52,7 @@ export class Camera {
     this.#onMove()
   }
 
-  /** Moves by what somebody does on an element; `at` gives the map's units under a pointer. */
+  /** Handles an element's keys, wheel and pointer; `at` gives the map's units under a pointer. */
   listen(box: HTMLElement, at: (event: MouseEvent) => [number, number]): void {
     const keys: Readonly<Record<string, () => void>> = {
       ArrowLeft: () => this.pan(-0.15, 0),
@@ -70,7 +70,7 @@ export class Camera {
       event.preventDefault()
       act()
     })
-    // With the wheel alone people scroll the page.
+    // The wheel alone scrolls the page.
     box.addEventListener(
       'wheel',
       (event) => {
@@ -88,7 +88,7 @@ export class Camera {
     })
   }
 
-  /** `+`, `-` and `0` for who has no keyboard. */
+  /** Buttons for `+`, `-` and `0`, for touch screens. */
   buttons(named: Readonly<Record<'in' | 'out' | 'all', HTMLElement>>): void {
     named.in.addEventListener('click', () => this.magnify(step))
     named.out.addEventListener('click', () => this.magnify(1 / step))

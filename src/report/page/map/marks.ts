@@ -12,7 +12,7 @@ const shapes: Readonly<Record<PlaceState, Shape>> = {
   waiting: 'ring',
 }
 
-/** What somebody has to look at is drawn larger. */
+/** States that need attention are drawn larger. */
 export const isTrouble = (state: PlaceState): boolean => state === 'pending' || state === 'rejected' || state === 'dead'
 
 /** Adds a location's shape to a path; `radius` in pixels. */
