@@ -40,17 +40,19 @@ export interface Examined {
 
 export async function examine(parts: Parts): Promise<Examined> {
   const { diagnoses, loaded, without } = await configured(parts)
-  if (!loaded) return { findings: named(diagnoses, {}), loaded }
+  if (!loaded) return { findings: withChecks(diagnoses, {}), loaded }
   const { settings } = loaded
   const { path } = settings.outbox
-  const has = (section: string): boolean => !without.includes(section)
+  const isUsable = (section: string): boolean => !without.includes(section)
   const [source, sink]: [SourceDeps | undefined, SinkDeps | undefined] = [
-    has('source') ? await parts.sourceOf(once(loaded)) : undefined,
-    has('sink') ? await parts.sinkOf(loaded) : undefined,
+    isUsable('source') ? await parts.sourceOf(once(loaded)) : undefined,
+    isUsable('sink') ? await parts.sinkOf(loaded) : undefined,
   ]
   const found: Diagnosis[] = [...diagnoses]
   const times = settings.schedule && timetable(settings.schedule)
-  const { diagnoses: state, health } = has('outbox') ? await outboxState(path) : { diagnoses: [], health: undefined }
+  const { diagnoses: state, health } = isUsable('outbox')
+    ? await outboxState(path)
+    : { diagnoses: [], health: undefined }
   const now = parts.now()
   const patient: Patient = {
     outboxId: health?.outboxId,
@@ -64,7 +66,7 @@ export async function examine(parts: Parts): Promise<Examined> {
     sink && sinkChecks(sink, patient, { runs: health?.received ?? [], pipeline: health?.owner ?? '' }),
   ])
   found.push(...state)
-  if (has('outbox'))
+  if (isUsable('outbox'))
     found.push(
       ...(await attempt(['outbox-disk', 'outbox-space'], () => diskChecks(path, health, read?.locations ?? 0))),
     )
@@ -79,7 +81,7 @@ export async function examine(parts: Parts): Promise<Examined> {
   found.push(...(read?.diagnoses ?? []), ...(answered ?? []))
   const isHeld = health !== undefined && health.isHeld !== false
   if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, { now, isHeld }))))
-  return { findings: named(found, { ...source?.checks, ...sink?.checks }), loaded }
+  return { findings: withChecks(found, { ...source?.checks, ...sink?.checks }), loaded }
 }
 
 /** Pipelines that deliver to the same stream with possibly equal task ids. */
@@ -119,12 +121,12 @@ const isWell = (found: readonly Diagnosis[] | undefined, all: Readonly<Record<st
   !found.some(({ code, verdict }) => verdict === 'wrong' && all[code]?.exitCode !== 0 && code !== 'sink-receipts')
 
 /** Makes some checks; if that fails, these codes report it as unknown. */
-async function attempt(codes: readonly Code[], look: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
-  return look().catch((error: unknown) => codes.map((code) => unknown(code, toError(error).message)))
+async function attempt(codes: readonly Code[], make: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
+  return make().catch((error: unknown) => codes.map((code) => unknown(code, toError(error).message)))
 }
 
 /** Adds the checks. If a log has lost its outbox, `outbox-folder` would only repeat that, and is left out. */
-function named(found: readonly Diagnosis[], ofPlugins: Readonly<Record<string, Check>>): Finding[] {
+function withChecks(found: readonly Diagnosis[], ofPlugins: Readonly<Record<string, Check>>): Finding[] {
   const all: Readonly<Record<string, Check>> = { ...ofPlugins, ...checks }
   const isLost = found.some(({ code, verdict }) => code === 'outbox-log' && verdict === 'wrong')
   return found.flatMap((one) => {

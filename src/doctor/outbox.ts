@@ -10,7 +10,7 @@ import type { Diagnosis } from '../plugin.js'
 import { age, count, megabytes, plural } from '../words.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
-interface Surroundings {
+interface OutboxFacts {
   readonly path: string
   readonly owner: string
   /** Milliseconds since 1970. */
@@ -83,18 +83,18 @@ function fileChecks({ bytes, walBytes, journalMode }: NonNullable<Awaited<Return
 }
 
 /** Checks of an existing outbox's content. */
-export function contentChecks(health: Health, around: Surroundings): Diagnosis[] {
+export function contentChecks(health: Health, facts: OutboxFacts): Diagnosis[] {
   return [
-    ownerCheck(health, around),
-    ...lockChecks(health, around),
-    circuitCheck(health, around),
+    ownerCheck(health, facts),
+    ...lockChecks(health, facts),
+    circuitCheck(health, facts),
     judged('outbox-dead', health.dead === 0 ? undefined : `${plural(health.dead, 'dead letter')}`, 'no dead letters'),
   ]
 }
 
-function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
+function ownerCheck({ owner }: Health, facts: OutboxFacts): Diagnosis {
   try {
-    mustBeOwn(around.path, owner, around.owner)
+    mustBeOwn(facts.path, owner, facts.owner)
     return fine('outbox-owner', owner === null ? 'nobody has claimed it yet' : `it belongs to ${owner}`)
   } catch (error) {
     return wrong('outbox-owner', toError(error).message)
@@ -102,7 +102,7 @@ function ownerCheck({ owner }: Health, around: Surroundings): Diagnosis {
 }
 
 /** The lock's holder, and the pending work, which is normal during a run and otherwise needs a start. */
-function lockChecks(health: Health, { now, patienceMs }: Surroundings): Diagnosis[] {
+function lockChecks(health: Health, { now, patienceMs }: OutboxFacts): Diagnosis[] {
   const { holder, isHeld } = health
   const sinceMs = holder === undefined ? 0 : now - Date.parse(holder.since)
   const isLate = sinceMs > patienceMs
@@ -140,7 +140,7 @@ function runsCheck({ open }: Health, now: number, mostMs: number): Diagnosis {
   return judged('outbox-runs', since > mostMs ? found : undefined, found)
 }
 
-function circuitCheck({ breakers }: Health, { now, resetAfterMs, answering }: Surroundings): Diagnosis {
+function circuitCheck({ breakers }: Health, { now, resetAfterMs, answering }: OutboxFacts): Diagnosis {
   const open = breakers.filter(({ state, since }) => state === 'open' && since !== null)
   const found = open.map(({ name, failures, since }) => {
     const left = Date.parse(since ?? '') + resetAfterMs - now

@@ -1,5 +1,5 @@
 /** Runs and gaps as slots: what became of each scheduled time. */
-import { sumOf } from '../../../lists.js'
+import { compact, sumOf } from '../../../lists.js'
 import type { ReportCovered, ReportData, ReportGap, ReportRun } from '../../data.js'
 import { count, plural, time } from '../words.js'
 
@@ -39,22 +39,16 @@ export function slotsOf({ runs, gaps, covered }: Pick<ReportData, 'runs' | 'gaps
   const slots = [...bySlot].map(([slot, own]): Slot => {
     const states = own.map(slotState)
     const state = order.find((one) => states.includes(one)) ?? 'open'
-    const sum = (of: (run: ReportRun) => number): number => sumOf(own, (run) => of(run))
-    const parts = [
+    const sum = (key: 'stored' | 'delivered' | 'pending' | 'dead' | 'rejected'): number => sumOf(own, (run) => run[key])
+    const [stored, pending, dead, rejected] = [sum('stored'), sum('pending'), sum('dead'), sum('rejected')]
+    const parts = compact(
       `${time(slot)} UTC: ${slotWords[state]}`,
-      ...(sum(({ stored }) => stored) > 0
-        ? [
-            `${count(sum(({ delivered }) => delivered))} of ${plural(
-              sum(({ stored }) => stored),
-              'task',
-            )} delivered`,
-          ]
-        : []),
-      ...(sum(({ pending }) => pending) > 0 ? [`${count(sum(({ pending }) => pending))} pending`] : []),
-      ...(sum(({ dead }) => dead) > 0 ? [`${count(sum(({ dead }) => dead))} dead`] : []),
-      ...(sum(({ rejected }) => rejected) > 0 ? [`${count(sum(({ rejected }) => rejected))} rejected`] : []),
-      ...own.flatMap(({ lastError }) => (lastError === '' ? [] : [lastError])).slice(0, 1),
-    ]
+      stored > 0 && `${count(sum('delivered'))} of ${plural(stored, 'task')} delivered`,
+      pending > 0 && `${count(pending)} pending`,
+      dead > 0 && `${count(dead)} dead`,
+      rejected > 0 && `${count(rejected)} rejected`,
+      own.find(({ lastError }) => lastError !== '')?.lastError,
+    )
     return { from: Date.parse(slot), to: Date.parse(slot), state, text: parts.join(' · ') }
   })
   const missed = gaps.map((gap) => spanOf(gap, 'missed', `missed (schedule.${gap.reason})`))
