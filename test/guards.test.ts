@@ -145,7 +145,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['read-again-counts', 'return [...ofSlot]', 'outbox/again.integration', 'what was discarded'],
   [
     'loss-of-own-shard',
-    "const mended = ofSlot.filter(({ state }) => state === 'lost').map(({ id }) => id)",
+    "const madeUp = ofSlot.filter(({ state }) => state === 'lost').map(({ id }) => id)",
     'outbox/again.integration',
     'another shard that was discarded or lost',
   ],

@@ -97,7 +97,7 @@ export const checks = {
   'outbox-circuit': {
     about: 'circuits to the source and the sink',
     why: 'After too many failures owm leaves the other side alone for a while; nothing is read or delivered then.',
-    todo: 'Mend the other side. `owm flush --force` tries the sink at once, `owm produce --force` the source.',
+    todo: 'Fix the other side. `owm flush --force` tries the sink at once, `owm produce --force` the source.',
     exitCode: 75,
   },
   'outbox-circuit-closing': {
@@ -115,7 +115,7 @@ export const checks = {
   'outbox-runs': {
     about: 'runs that were begun and are not finished',
     why: 'Their slots are not whole.',
-    todo: 'Mend what the line says; the next `owm produce` finishes them. `owm outbox inspect` shows each.',
+    todo: 'Fix what the line says; the next `owm produce` finishes them. `owm outbox inspect` shows each.',
     exitCode: 75,
   },
   'outbox-dead': {

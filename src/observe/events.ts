@@ -18,7 +18,7 @@ export const logEvents = {
   'clock-behind': "A slot was served that the clock hasn't reached.",
   'namespace-kept': 'The slot keeps the taskNamespace with which it was begun.',
   'windows-between-slots': 'Locations are due more often than the schedule comes.',
-  'cadence-too-short': 'The schedule comes too seldom for a cadence.',
+  'cadence-too-short': 'The schedule runs less often than a cadence requires.',
   'outbox-volatile': 'A restart of the machine would take the outbox away.',
   'outbox-left-behind': 'An outbox beside a new one has work that no pipeline of the configuration goes on with.',
   'outbox-copied': 'The outbox is a copy of another one, and goes on under an id of its own.',

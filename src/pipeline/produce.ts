@@ -303,7 +303,7 @@ async function restart(
 ): Promise<OwmError | undefined> {
   const { outbox, source, log } = deps
   const { runId, slot } = run
-  log.warn({ event: 'run-read-anew', runId, slot, reason }, 'an interrupted run is read anew, from the start')
+  log.warn({ event: 'run-read-anew', runId, slot, reason }, 'an interrupted run is read again from the start')
   const next = await outbox.ledger.supersede(run, { source: source.name, sourceDigest: source.digest })
   await decideSuspects(run, outbox, options)
   return finishRun(next, deps, { ...options, restarts: (options.restarts ?? 0) + 1 })

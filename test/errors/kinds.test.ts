@@ -63,10 +63,10 @@ describe('an error of another copy of owm', () => {
   ] as const)('%s is %s', async (name, kind) => {
     const copy = await copyOf<typeof own>('../../src/errors/index.ts')
     expect(copy[name]).not.toBe(own[name])
-    const foreign = new copy[name]('wrong', { hint: 'Mend it.' })
+    const foreign = new copy[name]('wrong', { hint: 'Fix it.' })
     expect(foreign).not.toBeInstanceOf(own[name])
     expect({ kind: errorKindOf(foreign), own: errorKindOf(new own[name]('wrong')) }).toEqual({ kind, own: kind })
-    expect(isOwmError(foreign, foreign.code) && foreign.hint).toBe('Mend it.')
+    expect(isOwmError(foreign, foreign.code) && foreign.hint).toBe('Fix it.')
     expect(isOwmError(foreign, 'SOME_OTHER')).toBe(false)
   })
 

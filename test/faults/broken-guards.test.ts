@@ -79,7 +79,7 @@ const guards: readonly Guard[] = [
     changes: acknowledgedFirst,
     sink: 'redis-stream',
     fault: dieWhile('batch:sent:1'),
-    complaint: /^acknowledged, but not in the sink: /, // a moment later the comparison with the fence would mend it
+    complaint: /^acknowledged, but not in the sink: /, // a moment later the comparison with the fence would repair it
   },
   {
     name: 'acknowledged before it is sent (jsonl)',

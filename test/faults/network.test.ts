@@ -34,7 +34,7 @@ describe('the way to the server breaks', () => {
       cause: /can't be reached/,
       nextStep: /whether the server runs/,
       within: budget(5_000),
-      mend: async () => undefined,
+      repair: async () => undefined,
     })
     // The first time, another batch may be under way behind it.
     expect(scene.proxy.counts.repliesDropped).toBeOneOf([3, 4])
@@ -73,7 +73,7 @@ describe('the way to the server breaks', () => {
       cause: /can't be reached/,
       nextStep: /whether the server runs/,
       within: budget(5_000),
-      mend: async () => undefined,
+      repair: async () => undefined,
     })
     // Three attempts; the batch behind was under way as well, and may have had a connection of its own.
     expect(scene.proxy.counts.resets).toBeOneOf([3, 4])
@@ -86,7 +86,7 @@ describe('the way to the server breaks', () => {
       cause: /timed out/,
       nextStep: /whether the server runs/,
       within: budget(500),
-      mend: async () => expect(scene.proxy.counts).toMatchObject({ connections: 3, silenced: 3 }),
+      repair: async () => expect(scene.proxy.counts).toMatchObject({ connections: 3, silenced: 3 }),
     })
   })
 
@@ -101,7 +101,7 @@ describe('the way to the server breaks', () => {
       cause: /timed out/,
       nextStep: /whether the server runs/,
       within: budget(4_000),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts.hooks).toBe(1)
         expect(scene.proxy.counts.silenced).toBe(3)
       },

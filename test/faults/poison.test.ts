@@ -186,7 +186,7 @@ describe('tasks that the sink refuses for good', () => {
 })
 
 describe('sinks that misbehave', () => {
-  /** All tasks are still pending; then the sink is mended, and flush brings them. */
+  /** All tasks are still pending; then the sink is repaired, and flush brings them. */
   async function expectSafe(
     scene: Scene,
     ran: Ran & { json: Answer },
@@ -198,10 +198,10 @@ describe('sinks that misbehave', () => {
     expect(ran.json.error?.hint).toMatch(/\w+/)
     expect(ran.json.source.read).toBe(1_250)
     expect((await scene.inspect()).totals).toMatchObject({ pending: 1_250, dead: 0 })
-    const mended = await owmJson<Answer>(['flush', '--sink', 'jsonl', '--set', 'sink.path=./taken'], {
+    const repaired = await owmJson<Answer>(['flush', '--sink', 'jsonl', '--set', 'sink.path=./taken'], {
       cwd: scene.folder,
     })
-    expect(mended.code, mended.stderr).toBe(0)
+    expect(repaired.code, repaired.stderr).toBe(0)
     expect(await scene.taken()).toEqual(places(1_250))
   }
 

@@ -70,7 +70,7 @@ describe('the server dies', () => {
       cause: /Redis at 127\.0\.0\.1:\d+ can't be reached/,
       nextStep: /whether the server runs/,
       within: budget(5_000),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts.hooks).toBe(1)
         expect(scene.proxy.counts.unreachable).toBe(2)
         await scene.redis.restart()
@@ -99,7 +99,7 @@ describe('the server dies', () => {
       cause: /LOADING/,
       nextStep: /reading its data set/,
       within: budget(5_000),
-      mend: async () => {
+      repair: async () => {
         expect(await ping(scene)).toMatch(/LOADING/)
         await scene.admin.config('SET', 'key-load-delay', '0')
         await loaded.end
@@ -150,7 +150,7 @@ describe('the server answers, but does not work', () => {
       cause: /READONLY/,
       nextStep: /replica.*master/,
       within: budget(5_000),
-      mend: async () => {
+      repair: async () => {
         expect(await scene.admin.info('replication')).toContain('role:slave')
         await scene.admin.replicaof('NO', 'ONE')
       },
@@ -198,7 +198,7 @@ describe('the server answers, but does not work', () => {
       cause: /OOM/,
       nextStep: /maxmemory.*(free memory|raise)/,
       within: budget(5_000),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts).toMatchObject({ hooks: 1, scriptsAnswered: expect.toBeOneOf([5, 6, 7]) })
         await scene.admin.config('SET', 'maxmemory', '0')
       },
@@ -222,7 +222,7 @@ describe('the server answers, but does not work', () => {
       cause: /MISCONF/,
       nextStep: /snapshot.*disk/,
       within: budget(5_000),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts.hooks).toBe(1)
         await scene.admin.config('SET', 'dir', scene.redis.directory)
         await scene.admin.bgsave()
@@ -238,7 +238,7 @@ describe('the server answers, but does not work', () => {
       cause: /timed out/,
       nextStep: /whether the server runs/,
       within: budget(1_200),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts).toMatchObject({
           hooks: 1,
           scripts: expect.toBeOneOf([5, 6]),
@@ -264,7 +264,7 @@ describe('the server answers, but does not work', () => {
       cause: /timed out/,
       nextStep: /whether the server runs/,
       within: budget(400),
-      mend: async () => {
+      repair: async () => {
         expect(scene.proxy.counts).toMatchObject({
           hooks: 1,
           scripts: expect.toBeOneOf([3, 4]),
@@ -294,7 +294,7 @@ describe('the server answers, but does not work', () => {
         cause: /max number of clients reached/,
         nextStep: /maxclients/,
         within: budget(5_000),
-        mend: async () => {
+        repair: async () => {
           expect(await scene.admin.info('stats')).toMatch(/rejected_connections:3\r/)
           await scene.admin.config('SET', 'maxclients', '100')
         },

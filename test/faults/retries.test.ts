@@ -182,7 +182,7 @@ describe('SIGTERM ends', () => {
     expect(performance.now() - sent).toBeLessThan(10_000)
     expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'INTERRUPTED' }, source: { name: 'simulated-db' } })
 
-    scene.proxy.mend()
+    scene.proxy.repair()
     const again = await scene.owmJson<Answer>(produce)
     expect(again.code, again.stderr).toBe(0)
     await expectAllOnce(scene)
@@ -252,7 +252,7 @@ describe('the circuit breaker', () => {
     const { stdout } = await scene.owm(['outbox', 'inspect'])
     expect(stdout).toMatch(/circuit to the sink: open, 4 failures in a row, open since 20\d\d-/)
 
-    scene.proxy.mend()
+    scene.proxy.repair()
     await expectOpen(scene, ['flush'])
     // A later slot is stored although the sink isn't asked.
     await expectOpen(scene, ['produce', '--slot', '2026-11-23T11:00:00Z'])
@@ -272,7 +272,7 @@ describe('the circuit breaker', () => {
     expect(scene.proxy.counts.connections).toBe(9)
     await expectOpen(scene, ['flush'])
 
-    scene.proxy.mend()
+    scene.proxy.repair()
     const probed = await scene.owmJson<Answer>(['flush', ...atOnce])
     expect(probed.code, probed.stderr).toBe(0)
     expect(scene.proxy.counts.connections).toBe(10)
@@ -284,7 +284,7 @@ describe('the circuit breaker', () => {
     const scene = await redisScene({ settings: { retry: fast, breaker: { failures: 5 } } })
     scene.proxy.mode = 'refuse'
     await scene.owmJson<Answer>([...produce, ...never])
-    scene.proxy.mend()
+    scene.proxy.repair()
     for (const n of [1, 2, 3]) scene.proxy.onScript(n, 'reset')
     const { code, stderr } = await scene.owmJson<Answer>(['flush', ...atOnce])
     expect(code, stderr).toBe(0)
@@ -297,7 +297,7 @@ describe('the circuit breaker', () => {
     scene.proxy.mode = 'refuse'
     await scene.owmJson<Answer>([...produce, ...never])
     await expectOpen(scene, ['flush'])
-    scene.proxy.mend()
+    scene.proxy.repair()
     const { code, stderr } = await scene.owmJson<Answer>(['flush', '--force', ...never])
     expect(code, stderr).toBe(0)
     await expectAllOnce(scene)
@@ -324,7 +324,7 @@ describe('the circuit breaker', () => {
     const [breaker] = await breakersOf(scene)
     expect(Date.parse(breaker?.since ?? '')).toBeGreaterThan(Date.now() + 80_000_000)
 
-    scene.proxy.mend()
+    scene.proxy.repair()
     await expectOpen(scene, ['flush'])
     await until(async () => (await scene.owmJson<Answer>(['flush', '--set', 'breaker.resetAfterMs=1500'])).code === 0)
     await expectAllOnce(scene)

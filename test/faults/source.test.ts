@@ -23,14 +23,14 @@ const page = (first, size) => ({
 })
 export default defineSource({
   name: 'bad',
-  description: 'a source that misbehaves until a file says that it is mended',
-  options: z.strictObject({ how: z.string(), mended: z.string() }),
-  open({ how, mended }) {
-    if (how === 'open' && !existsSync(mended)) throw new Error('no such database')
+  description: 'a source that misbehaves until a file says that it is repaired',
+  options: z.strictObject({ how: z.string(), repaired: z.string() }),
+  open({ how, repaired }) {
+    if (how === 'open' && !existsSync(repaired)) throw new Error('no such database')
     return {
       async *read(resume) {
         for (let first = Number(resume ?? 0); how === 'endless' || first < 1000; first += 100) {
-          if (first === 600 && !existsSync(mended)) {
+          if (first === 600 && !existsSync(repaired)) {
             if (how === 'throws') throw new Error('the database went away')
             if (how === 'hangs') await sleep(1e9, undefined, { ref: false })
           }
@@ -45,15 +45,15 @@ export default defineSource({
 })
 `
 
-async function scene(how: string, more: object = {}): Promise<{ folder: string; mend(): Promise<void> }> {
+async function scene(how: string, more: object = {}): Promise<{ folder: string; repair(): Promise<void> }> {
   const folder = await folderWith({
-    source: { use: './bad.mjs', how, mended: 'mended', ...more },
+    source: { use: './bad.mjs', how, repaired: 'repaired', ...more },
     sink: { use: 'jsonl', path: 'tasks.jsonl' },
     outbox: { path: 'outbox.db' },
     flush: { batchSize: 50 },
   })
   await writeFile(join(folder, 'bad.mjs'), plugin)
-  return { folder, mend: () => writeFile(join(folder, 'mended'), '') }
+  return { folder, repair: () => writeFile(join(folder, 'repaired'), '') }
 }
 
 const slot = (hour: number): string[] => ['--slot', `2026-11-23T0${hour}:00:00Z`]
@@ -61,7 +61,7 @@ const slot = (hour: number): string[] => ['--slot', `2026-11-23T0${hour}:00:00Z`
 describe('a source that', () => {
   for (const how of ['throws', 'hangs'])
     test(`${how} half-way: 75, the run stays open, the next start reads the rest under its slot`, async () => {
-      const { folder, mend } = await scene(how, { timeoutMs: 500 })
+      const { folder, repair } = await scene(how, { timeoutMs: 500 })
       const broken = await owmJson<ProduceResult & { error: { code: string; message: string } }>(
         ['produce', ...slot(1)],
         { cwd: folder },
@@ -76,7 +76,7 @@ describe('a source that', () => {
       const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd: folder })
       expect(json.runs.map(({ state }) => state)).toEqual(['reading'])
 
-      await mend()
+      await repair()
       expect(await owm(['produce', ...slot(2)], { cwd: folder })).toMatchObject({ code: 0 })
       const after = await owmJson<InspectResult>(['outbox', 'inspect', '--limit', '5'], { cwd: folder })
       expect(after.json.runs.map(({ slot, state, read, delivered }) => ({ slot, state, read, delivered }))).toEqual([
@@ -86,11 +86,11 @@ describe('a source that', () => {
     })
 
   test('throws when it is opened: 75, and the slot is in the ledger for the next start', async () => {
-    const { folder, mend } = await scene('open')
+    const { folder, repair } = await scene('open')
     const broken = await owm(['produce', ...slot(1)], { cwd: folder })
     expect(broken.code).toBe(75)
     expect(broken.stderr).toMatch(/no such database/)
-    await mend()
+    await repair()
     const { json } = await owmJson<ProduceResult>(['produce', ...slot(2)], { cwd: folder })
     expect(json.sink.delivered).toBe(2000)
   })

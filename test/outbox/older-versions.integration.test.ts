@@ -55,7 +55,7 @@ async function schemaOf(folder: string): Promise<{ user_version: number; breaker
   return facts
 }
 
-const mended = { SINK_IS_MENDED: '1' }
+const repaired = { SINK_IS_REPAIRED: '1' }
 /** The fixtures' circuits opened long ago, by any clock. */
 const probe = ['--set', 'breaker.resetAfterMs=0']
 
@@ -103,7 +103,7 @@ describe('with everything that can have happened in it', () => {
     expect((await inspect(folder)).breakers).toMatchObject([source, { name: 'sink', state: 'open', failures: 3 }])
     expect((await owm(['flush'], { cwd: folder })).stderr).toMatch(/circuit to the sink is open/)
 
-    expect(await owm(['flush', ...probe], { cwd: folder, env: mended })).toMatchObject({ code: 0 })
+    expect(await owm(['flush', ...probe], { cwd: folder, env: repaired })).toMatchObject({ code: 0 })
     const after = await arrived(folder)
     expect(after.slice(0, before.length)).toEqual(before)
     expect(after).toHaveLength(before.length + places)
@@ -116,7 +116,7 @@ describe('with everything that can have happened in it', () => {
     const retried = await owmJson<RetryResult>(['outbox', 'retry', '--all'], { cwd: folder })
     expect(retried.json).toMatchObject({ retried: 4, outbox: { pending: places + 4, dead: 0 } })
     const slot = ['--slot', slotOf('05')]
-    expect(await owm(['produce', ...slot, ...probe], { cwd: folder, env: mended })).toMatchObject({ code: 0 })
+    expect(await owm(['produce', ...slot, ...probe], { cwd: folder, env: repaired })).toMatchObject({ code: 0 })
     // Hour 03 was pending, 04 had not begun, 05 is new.
     const after = await arrived(folder)
     expect(after).toHaveLength(before.length + 4 + 3 * places)
@@ -137,7 +137,7 @@ test('killed while it was read: looked at with its log, read on from its checkpo
     { slot: slotOf('01'), state: 'read', read: 40, persisted: places },
   ])
   const slot = ['--slot', slotOf('02')]
-  const ran = await owmJson<{ runId: string }>(['produce', ...slot], { cwd: folder, env: mended })
+  const ran = await owmJson<{ runId: string }>(['produce', ...slot], { cwd: folder, env: repaired })
   expect(ran.code).toBe(0)
   // The start that was killed may not have reported hour 01.
   expect(ran.stderr).toMatch(/^.*1 location of slot 2026-11-23T01.*\n.*1 location was rejected.*\n$/)
@@ -153,7 +153,7 @@ test('killed before its suspects were decided: they are', async () => {
   const folder = await left('checking')
   expect((await inspect(folder)).runs).toMatchObject([{ state: 'checking', read: 40, duplicates: 0 }])
   const slot = ['--slot', slotOf('01')]
-  const ran = await owm(['produce', ...slot], { cwd: folder, env: mended })
+  const ran = await owm(['produce', ...slot], { cwd: folder, env: repaired })
   expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('1 location was rejected') })
   expect(new Set(await arrived(folder)).size).toBe(places)
   expect((await inspect(folder)).runs).toMatchObject([{ state: 'done', duplicates: 1, delivered: places }])

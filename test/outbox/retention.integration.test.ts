@@ -19,11 +19,11 @@ async function withDead(): Promise<string> {
     join(folder, 'sink.mjs'),
     `import { appendFile } from 'node:fs/promises'
      import { defineSink, z } from '${new URL('../../dist/index.js', import.meta.url).href}'
-     const options = z.strictObject({ mended: z.boolean().default(false) })
-     export default defineSink({ name: 'picky', description: '', options, open: ({ mended }, { baseDir }) => ({
+     const options = z.strictObject({ repaired: z.boolean().default(false) })
+     export default defineSink({ name: 'picky', description: '', options, open: ({ repaired }, { baseDir }) => ({
        guarantee: 'at-least-once',
        async deliver({ firstSeq, tasks }) {
-         const isRefused = (index) => !mended && (firstSeq + index) % 10 === 0
+         const isRefused = (index) => !repaired && (firstSeq + index) % 10 === 0
          const outcomes = tasks.map((_, index) => (isRefused(index) ? { refused: 'I take no tens' } : 'delivered'))
          const taken = tasks.filter((_, index) => outcomes[index] === 'delivered')
          await appendFile(baseDir + '/tasks.jsonl', taken.map((task) => task + '\\n').join(''))
@@ -54,7 +54,7 @@ test('retry puts dead tasks back: named, of a run, or all; flush delivers them o
   })
   expect(all.json).toMatchObject({ retried: 8, outbox: { pending: 10, dead: 0 } })
 
-  expect(await owm(['flush', '--set', 'sink.mended=true'], { cwd: folder })).toMatchObject({ code: 0 })
+  expect(await owm(['flush', '--set', 'sink.repaired=true'], { cwd: folder })).toMatchObject({ code: 0 })
   const arrived = await lines(folder)
   expect(new Set(arrived).size).toBe(100)
   expect(arrived).toHaveLength(100)
@@ -78,7 +78,7 @@ test('all commands show one pace of a run, and no shorter time once its dead tas
   expect(before.perSecond).toBeGreaterThan(0)
   expect(before.shown).toMatch(new RegExp(` s +${before.perSecond?.toLocaleString('en-US')} `))
   expect((await owm(['outbox', 'retry', '--all'], { cwd })).code).toBe(0)
-  expect((await owm(['flush', '--set', 'sink.mended=true'], { cwd })).code).toBe(0)
+  expect((await owm(['flush', '--set', 'sink.repaired=true'], { cwd })).code).toBe(0)
   const { durationMs, perSecond } = await paceIn()
   expect({ durationMs, perSecond }).toEqual({ durationMs: null, perSecond: before.perSecond })
 })

@@ -129,7 +129,7 @@ it('a list that changes all the time is left to the next start, and no secret of
   )
   const { code, stderr } = await produce(cwd)
   expect(code).toBe(75)
-  expect(stderr.match(/is read anew/g)).toHaveLength(3)
+  expect(stderr.match(/is read again from the start/g)).toHaveLength(3)
   await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config('the-second-token')))
   const { stdout } = await owm(['runs'], { cwd })
   expect(stdout).toContain('the total has changed, says ***')

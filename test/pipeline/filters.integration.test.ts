@@ -218,7 +218,7 @@ describe('a run that was killed', () => {
     await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
     const { code, stderr } = await produce([], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toContain('read anew')
+    expect(stderr).toContain('read again')
     expect(await idsIn(cwd)).toEqual(ids(5_000))
   })
 

@@ -13,7 +13,7 @@ const waiting = `
   const open = (_, { signal }) => ({
     guarantee: 'at-least-once',
     async deliver({ tasks }) {
-      if (process.env.MENDED) return tasks.map(() => 'delivered')
+      if (process.env.REPAIRED) return tasks.map(() => 'delivered')
       writeFileSync('waits', '')
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
       throw new Error('This operation was aborted')
@@ -41,6 +41,6 @@ it.each(['produce', 'flush'])(
     const { json } = await owmJson<{ runs: { failure: unknown; lastError: unknown }[] }>(['outbox', 'inspect'], { cwd })
     expect(JSON.stringify(json)).not.toContain('aborted')
     // Nor does it open the circuit.
-    expect(await owm(['flush'], { cwd, env: { MENDED: '1' } })).toMatchObject({ code: 0 })
+    expect(await owm(['flush'], { cwd, env: { REPAIRED: '1' } })).toMatchObject({ code: 0 })
   },
 )

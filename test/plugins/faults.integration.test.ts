@@ -142,7 +142,7 @@ describe('a source', () => {
       /"nothing" can't begin: Error: no docker/,
     ],
     [
-      'is not mended',
+      'is not repaired',
       () => ({ name: 'nothing', begin: () => JSON.parse('1') }),
       (path) => reading(pageOf(path)),
       /must give a function that ends it/,

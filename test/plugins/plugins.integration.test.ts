@@ -222,7 +222,7 @@ it('a copy of owm that a plugin brings counts as this one', async () => {
     `import { ConfigurationError, defineSource, Malformed, z } from './vendor/owm/dist/index.js'
      const options = z.strictObject({ fails: z.boolean().default(false) })
      const open = ({ fails }, { attempt }) => ({ async *read() {
-       await attempt(async () => { if (fails) throw new ConfigurationError('for good', { hint: 'Mend it.' }) })
+       await attempt(async () => { if (fails) throw new ConfigurationError('for good', { hint: 'Fix it.' }) })
        yield { locations: [new Malformed('a,b', 'too short')], resume: '1', position: () => 'line 1' }
      } })
      export default defineSource({ name: 'own', description: 'own', options, open })`,
@@ -230,7 +230,7 @@ it('a copy of owm that a plugin brings counts as this one', async () => {
   const failed = await owmJson<ProduceResult & { error: object }>(['produce', '--set', 'source.fails=true'], {
     cwd: folder,
   })
-  expect(failed).toMatchObject({ code: 78, stderr: '', json: { error: { message: 'for good', hint: 'Mend it.' } } })
+  expect(failed).toMatchObject({ code: 78, stderr: '', json: { error: { message: 'for good', hint: 'Fix it.' } } })
   const { json } = await owmJson<ProduceResult>(['produce', '--outbox', 'o.db'], { cwd: folder })
   expect(json.source).toMatchObject({ read: 1, rejected: 1 })
   const { stdout } = await owm(['outbox', 'inspect', '--state', 'rejected'], { cwd: folder })

@@ -96,13 +96,13 @@ describe('a source that breaks its contract', () => {
         const position = (index) => 'place ' + index
         if (resume === undefined) yield { locations: places(1, 500), resume: '500', position }
         const rest = places(501, 1100)
-        if (!process.env.MENDED) Object.defineProperty(rest[599], 'city', { get() { throw new Error('boom') } })
+        if (!process.env.REPAIRED) Object.defineProperty(rest[599], 'city', { get() { throw new Error('boom') } })
         yield { locations: rest, resume: '1100', position }
       } }`),
     )
     const args = ['produce', '--json', '--slot', '2026-11-23T10:00:00Z']
     expect((await owm(args, { cwd: folder })).code).toBe(75)
-    const { code, stdout } = await owm(args, { cwd: folder, env: { MENDED: '1' } })
+    const { code, stdout } = await owm(args, { cwd: folder, env: { REPAIRED: '1' } })
     expect({ code, ...JSON.parse(stdout) }).toMatchObject({
       code: 0,
       source: { read: 1100, rejected: 0, duplicates: 0 },

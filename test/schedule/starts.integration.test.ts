@@ -140,7 +140,7 @@ test('what a failed start was for is counted alike by the one that covers it, `o
   }
 })
 
-test('a backfill delivers what is pending of its range; a slot by hand mends no scheduled one', async () => {
+test('a backfill delivers what is pending of its range; a slot by hand repairs no scheduled one', async () => {
   const cwd = await folderOf({ catchUp: 'all', maxCatchUp: 1 })
   const range = ['--from', '2026-11-23T09:00:00Z', '--to', '2026-11-23T09:00:00Z']
   expect((await produce(cwd, '2026-11-23T09:20:00Z', '--no-flush')).code).toBe(0)

@@ -15,7 +15,7 @@ interface Incident {
   /** What `redis-cli` asks, where there is a server. */
   readonly port?: number
   /** What a comment of the page says was done by others. */
-  mend?(folder: string): Promise<void>
+  repair?(folder: string): Promise<void>
   /** More files. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -30,7 +30,7 @@ async function redisFull(): Promise<Incident> {
 async function redisEmpty(): Promise<Incident> {
   const server = await redis()
   const { port } = server
-  return { source: { use: 'simulated-db', count: 500 }, sink: streamAt(port), port, mend: () => server.restart() }
+  return { source: { use: 'simulated-db', count: 500 }, sink: streamAt(port), port, repair: () => server.restart() }
 }
 
 async function fortyDead(): Promise<Incident> {
@@ -46,7 +46,7 @@ async function fortyDead(): Promise<Incident> {
       'gateway.mjs': gateway(library),
       limit: '96',
     },
-    mend: (folder) => writeFile(join(folder, 'limit'), '240'),
+    repair: (folder) => writeFile(join(folder, 'limit'), '240'),
   }
 }
 
@@ -91,7 +91,7 @@ async function sourceFails(): Promise<Incident> {
   return {
     source: { use: 'http', url: `${origin}/cities`, pagination: { type: 'link' } },
     sink: streamAt(port),
-    mend: async () => {
+    repair: async () => {
       isMended = true
     },
   }
@@ -111,7 +111,7 @@ test.each([
   ['Forty dead letters', fortyDead],
   ['A source fails half-way', sourceFails],
 ])('%s', async (title, make) => {
-  const { source, sink, port, mend, files = {} } = await make()
+  const { source, sink, port, repair, files = {} } = await make()
   const retry = { attempts: 2, initialDelayMs: 10, maxDelayMs: 10 }
   const folder = await folderWith({ source, sink, outbox: { path: './outbox.db' }, retry })
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
@@ -122,7 +122,7 @@ test.each([
   const commands = blocksOf(after.split('\n## ')[0] ?? '').flatMap(commandsOf)
   expect(commands.length).toBeGreaterThanOrEqual(5)
   for (const one of commands) {
-    if (one.startsWith('#')) await mend?.(folder)
+    if (one.startsWith('#')) await repair?.(folder)
     const printed = await printsWhatItShows(one, folder, path, { COLUMNS: '80' })
     const rows = printed.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0)
     expect(rows, one).toBeLessThanOrEqual(24)

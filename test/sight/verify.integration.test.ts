@@ -152,7 +152,7 @@ it('what was trimmed is no difference, what is gone behind it is one; and so is 
   expect(kinds).toEqual(['no receipt', 'missing', 'receipt'])
   expect(again[1]).toMatchObject({ slot: ten, there: 0, trimmed: 20 })
   expect(again[1]?.differences[0]?.what).toContain('delivered: 20 in the outbox, 21 in the receipt')
-  // What it says to do mends it.
+  // What it says to do repairs it.
   expect((await owm(['outbox', 'replay', '--slot', eleven, '--yes'], { cwd })).code).toBe(0)
   expect(await verify(cwd, '--slot', eleven)).toMatchObject({
     code: 0,
@@ -195,7 +195,7 @@ describe('of a history that was purged', () => {
     expect((await owm(['outbox', 'purge', '--older-than', '0s', '--yes'], { cwd })).code).toBe(0)
   }
   /** Does what a difference says. */
-  const mended = async (cwd: string, todo = ''): Promise<void> => {
+  const repaired = async (cwd: string, todo = ''): Promise<void> => {
     const [, command = ''] = /^`owm ([^`]+)`/.exec(todo) ?? []
     expect(command).toMatch(/^outbox replay /)
     expect((await owm([...command.split(' '), '--yes'], { cwd })).code, todo).toBe(0)
@@ -213,7 +213,7 @@ describe('of a history that was purged', () => {
     const [difference] = slots[0]?.differences ?? []
     // The stream isn't full, so nothing was trimmed.
     expect(difference).toMatchObject({ kind: 'not in slot', count: 5, what: expect.not.stringContaining('trimmed') })
-    await mended(cwd, difference?.todo)
+    await repaired(cwd, difference?.todo)
     expect(await entries()).toHaveLength(25)
   })
 
@@ -224,7 +224,7 @@ describe('of a history that was purged', () => {
     const { slots } = await verify(cwd)
     const [difference] = slots[0]?.differences ?? []
     expect(difference?.kind).toBe('no receipt')
-    await mended(cwd, difference?.todo)
+    await repaired(cwd, difference?.todo)
     expect(await entries()).toHaveLength(25)
   })
 })
@@ -267,7 +267,7 @@ it('a stream that was deleted is no trimmed one: its tasks are missing until the
   expect((await verify(cwd)).kinds).toEqual(['twice'])
 })
 
-it('what it says of a stream that was emptied, by whatever, mends it', async () => {
+it('what it says of a stream that was emptied, by whatever, repairs it', async () => {
   const cwd = await folder()
   await produce(cwd, ten)
   const emptied = {

@@ -152,11 +152,11 @@ it('of a rejected place it tells its own story, and lists it beside others that 
   expect(several).toMatchObject({ places: [{ id: '1000' }, { id: '100' }], lines: [], runs: [] })
   expect(await why(cwd, '95,-130')).toMatchObject({ ...own, lines: [{ position: 'line 3', duplicateOf: null }] })
   expect(await why(cwd, 'bad town')).toMatchObject({ places: [{ id: '7', latitude: null }], whats: rejected })
-  // Once it is mended it is one place with what was rejected before.
+  // Once it is repaired it is one place with what was rejected before.
   await writeFile(join(cwd, 'places.csv'), csv.replace(',95,', ',9.5,'))
   expect((await produce(cwd, '2026-11-23T12:00:00Z')).code).toBe(0)
-  const mended = { places: [{ id: '100', latitude: 9.5 }], whats: ['delivered', ...rejected] }
-  expect(await why(cwd, 'Station 100')).toMatchObject(mended)
+  const repaired = { places: [{ id: '100', latitude: 9.5 }], whats: ['delivered', ...rejected] }
+  expect(await why(cwd, 'Station 100')).toMatchObject(repaired)
 })
 
 it('tells of a run that is under way, and of a place that is not due in it', async () => {

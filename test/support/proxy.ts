@@ -82,12 +82,12 @@ export interface FaultProxy {
   onNextNamed(script: string, n: number, fault: ScriptFault): void
   /** The server gets what came `late`, on connections of their own; resolves once it has answered. */
   sendLate(): Promise<void>
-  /** The fault of every script call from the `n`-th on, until `mend`. */
+  /** The fault of every script call from the `n`-th on, until `repair`. */
   fromScript(n: number, fault: ScriptFault): void
   /** The next request with this command (lower case) is swallowed, like a script call's fault `swallow`; once. */
   swallowNext(command: string): void
   /** From now on everything passes; silent connections are ended. */
-  mend(): void
+  repair(): void
   /** Throws what a `before` or `after` function threw. */
   stop(): Promise<void>
 }
@@ -198,7 +198,7 @@ class CountingProxy implements FaultProxy {
     this.#unheard = command
   }
 
-  mend(): void {
+  repair(): void {
     this.mode = 'pass'
     this.latencyMs = 0
     this.#bytesToReset = undefined

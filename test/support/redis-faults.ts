@@ -1,4 +1,4 @@
-/** What the tests of Redis' faults expect of a run: it fails and is mended, rides the fault out, or can't be helped. */
+/** What the tests of Redis' faults expect of a run: it fails and is repaired, survives the fault, or is beyond help. */
 import { expect } from 'vitest'
 import { expectAccounted, expectAllOnce, retriesIn, type Scene, slot, type Timed } from './redis-scene.js'
 
@@ -24,10 +24,10 @@ export function expectHelp(ran: Timed, cause: RegExp, nextStep: RegExp): void {
   expect(lines[at + 1], ran.stderr).toMatch(nextStep)
 }
 
-/** The fault outlasts the retries: 75, all tasks safe; then it's mended, and `flush` brings the rest. */
+/** The fault outlasts the retries: 75, all tasks safe; then it's repaired, and `flush` brings the rest. */
 export async function expectTransient(
   scene: Scene,
-  fault: { cause: RegExp; nextStep: RegExp; within: number; mend: () => Promise<unknown> },
+  fault: { cause: RegExp; nextStep: RegExp; within: number; repair: () => Promise<unknown> },
   flags: readonly string[] = [],
 ): Promise<void> {
   const ran = await scene.owm([...produce, ...flags])
@@ -35,8 +35,8 @@ export async function expectTransient(
   expect(retriesIn(ran)).toBe(2)
   expect(ran.ms).toBeLessThan(fault.within)
   expectHelp(ran, fault.cause, fault.nextStep)
-  await fault.mend()
-  scene.proxy.mend()
+  await fault.repair()
+  scene.proxy.repair()
   await scene.admin.ping()
   const { pending } = await expectAccounted(scene)
   expect(pending).toBeGreaterThan(0)
@@ -71,7 +71,7 @@ export async function expectConfiguration(
   scene: Scene,
   wrong: readonly string[],
   { cause, nextStep }: { cause: RegExp; nextStep: RegExp },
-  mend: () => Promise<unknown> = async () => undefined,
+  repair: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const ran = await scene.owm([...produce, ...wrong])
   expect(ran.code, ran.stderr).toBe(78)
@@ -80,7 +80,7 @@ export async function expectConfiguration(
   expect(ran.ms).toBeLessThan(startUp)
   expectHelp(ran, cause, nextStep)
   expect(await scene.pending()).toHaveLength(scene.count)
-  await mend()
+  await repair()
   await expectFlushed(scene)
 }
 

@@ -77,7 +77,7 @@ export class TaskFile {
         // The batch is delivered again: it mustn't continue a partial line.
         if (this.isRegular) await this.#file.truncate(size).catch(() => undefined)
         throw new TransientError(`The sink's file ${this.#path} can't be written: ${toError(error).message}.`, {
-          hint: 'Mend the cause, such as a full disk or a reader that has gone; the tasks wait in the outbox.',
+          hint: 'Fix the cause, such as a full disk or a reader that has gone; the tasks wait in the outbox.',
           cause: error,
         })
       }

@@ -99,7 +99,7 @@ const policyHint =
   'use the role that owns its schema.'
 
 const functionHint =
-  'The line names a function, of a trigger on the table or of an extension: mend it, give it the right that it ' +
+  'The line names a function, of a trigger on the table or of an extension: fix it, give it the right that it ' +
   'lacks, or drop the trigger; the tasks wait in the outbox.'
 
 /** An error of the driver or the database as one of owm's own; `title` names the server without credentials. */

@@ -293,7 +293,7 @@ const position = ([seq, taskId, runId]: readonly unknown[]): SinkPosition => ({
 
 const changedHint =
   'Somebody deletes the stream or what owm keeps beside it, a failover undid writes, or Redis makes room: ' +
-  '`owm doctor` tells whether maxmemory-policy is noeviction, as it should be. Mend that, ' +
+  '`owm doctor` tells whether maxmemory-policy is noeviction, as it should be. Fix that, ' +
   'then run `owm flush`: the tasks wait in the outbox.'
 
 /** The fence is at another task; or at the right one, but for a stream that is gone. */

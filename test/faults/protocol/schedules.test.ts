@@ -50,7 +50,7 @@ class Schedule {
 
   async run(): Promise<void> {
     for (let n = 0; n < moves; n++) await this.#move()
-    this.#scene.proxy.mend()
+    this.#scene.proxy.repair()
     for (const outbox of this.#outboxes) await this.#finish(outbox)
     for (const outbox of this.#outboxes) await this.#finish(outbox)
     await this.#check()

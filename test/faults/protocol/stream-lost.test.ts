@@ -20,7 +20,7 @@ const losses: readonly [what: string, lose: (admin: Redis) => Promise<unknown>][
   ['renamed', (admin) => admin.rename(stream, 'elsewhere')],
   ['emptied with everything else (FLUSHALL)', (admin) => admin.flushall()],
   [
-    'deleted, and begun anew by another producer',
+    'deleted, and begun again by another producer',
     async (admin) => {
       await admin.del(stream)
       await admin.xadd(stream, '*', 'data', '{"location_id":"of somebody else"}')
@@ -60,7 +60,7 @@ describe.each(losses)('a stream that was %s', (_, lose) => {
   })
 })
 
-test('a stream that another outbox has begun anew since is noticed, too', async () => {
+test('a stream that another outbox has begun again since is noticed, too', async () => {
   const scene = await redisScene({ count })
   const other = (hour: number): string[] => ['produce', '--slot', `2026-11-23T${hour}:00:00Z`, '--outbox', 'other.db']
   expect((await scene.owm(['produce', '--slot', slot])).code).toBe(0)

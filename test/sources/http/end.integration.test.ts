@@ -83,7 +83,7 @@ describe('the end of the list', () => {
   })
 
   test.each(['page', 'offset'])(
-    'fewer items than the total says: no success, and the next start reads anew (%s)',
+    'fewer items than the total says: no success, and the next start reads from the start (%s)',
     async (type) => {
       const list = cities(25)
       let total = 30
@@ -185,7 +185,7 @@ describe('a checkpoint', () => {
   })
 
   test.each([400, 404, 410, 422])(
-    'that the server no longer knows (%i) makes the list be read anew; but not a server that fails',
+    'that the server no longer knows (%i) makes the list be read from the start; but not a server that fails',
     async (status) => {
       let code = status
       const good = paged('cursor', cities(30))

@@ -136,7 +136,7 @@ describe('CSV in pages', () => {
   })
 })
 
-test('rows whose header is in the first page only are read anew where reading would go on behind it', async () => {
+test('rows whose header is in the first page only are read from the start after an interruption', async () => {
   const server = await api((request, response) => {
     const page = numberIn(queryOf(request), 'page', 0)
     const rows = cities(25).slice(page * 10, page * 10 + 10)

@@ -50,7 +50,7 @@ describe('fewer different items than the list says', () => {
     expect(String(error)).toContain('12 items, but only 10 different ones')
   })
 
-  test('who died behind such pages reads the list anew', async () => {
+  test('who died behind such pages reads the list from the start', async () => {
     const server = await served(unstable, { total: 12 })
     const { batches } = await reading(server)
     for (const { resume } of batches.slice(1))

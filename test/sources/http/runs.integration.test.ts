@@ -73,7 +73,7 @@ describe('owm produce', () => {
     expect(await delivered('killed')).toEqual(upTo(100))
   })
 
-  test('killed in the middle, and the cursor expires: read anew, and nothing comes twice', async () => {
+  test('killed in the middle, and the cursor expires: read from the start, and nothing comes twice', async () => {
     const good = paged('cursor', cities(100))
     let isUp = false
     const server = await api((request, response, number) => {

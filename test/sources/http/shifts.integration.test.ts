@@ -1,4 +1,4 @@
-/** An interrupted list whose pages have shifted when it is read on: it is read anew, so that nothing is missing. */
+/** An interrupted list whose pages have shifted meanwhile is read from the start, so that nothing is missing. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -44,7 +44,7 @@ describe('read on from a checkpoint', () => {
     ['the page is gone', (list) => list.splice(20)],
   ]
   test.each(types.flatMap((type) => changes.map(([what, change]) => ({ type, what, change }))))(
-    '$type, $what: to be read anew, after one request',
+    '$type, $what: to be read from the start, after one request',
     async ({ type, change }) => {
       const { read, server } = await readOn(type, change)
       expect(read.error).toBeInstanceOf(ResumePointError)
@@ -65,7 +65,7 @@ describe('read on from a checkpoint', () => {
     },
   )
 
-  test('another total: to be read anew', async () => {
+  test('another total: to be read from the start', async () => {
     const { read } = await readOn('page', (list) => list.push(...cities(51).slice(50)))
     expect(read.error).toBeInstanceOf(ResumePointError)
     expect(String(read.error)).toContain('51 items by now, not 50')
@@ -147,7 +147,7 @@ describe('the next cursor or link of the last page, in an answer of today', () =
     }
   })
 
-  test.each(forms)('%s that is gone: to be read anew', async (_, pagination, next) => {
+  test.each(forms)('%s that is gone: to be read from the start', async (_, pagination, next) => {
     const { server, state } = await sessions(next, nothing)
     const options = { url: server.origin, pagination }
     const { batches } = await readAll(options)
@@ -157,16 +157,19 @@ describe('the next cursor or link of the last page, in an answer of today', () =
     expect(String(read.error)).toMatch(/the last page that was read names no next (cursor|link) by now/)
   })
 
-  test.each(forms)('%s that an older version stored without its page: to be read anew', async (_, pagination, next) => {
-    const { server } = await sessions(next, nothing)
-    const options = { url: server.origin, pagination }
-    const { batches } = await readAll(options)
-    const { last, ...older } = JSON.parse(batches[0]?.resume ?? '')
-    server.asked.length = 0
-    const read = await readAll(options, { resume: JSON.stringify(older) })
-    expect(read).toMatchObject({ batches: [], error: expect.any(ResumePointError) })
-    expect(server.asked).toEqual([])
-  })
+  test.each(forms)(
+    '%s that an older version stored without its page: to be read from the start',
+    async (_, pagination, next) => {
+      const { server } = await sessions(next, nothing)
+      const options = { url: server.origin, pagination }
+      const { batches } = await readAll(options)
+      const { last, ...older } = JSON.parse(batches[0]?.resume ?? '')
+      server.asked.length = 0
+      const read = await readAll(options, { resume: JSON.stringify(older) })
+      expect(read).toMatchObject({ batches: [], error: expect.any(ResumePointError) })
+      expect(server.asked).toEqual([])
+    },
+  )
 })
 
 describe('owm produce', () => {
@@ -206,14 +209,14 @@ describe('owm produce', () => {
     list.reverse()
     held.is = false
     const { code, stderr } = await owm(['produce', '--slot', slot], { cwd })
-    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('is read anew, from the start') })
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('is read again from the start') })
     expect(stderr).toContain('the pages have shifted')
     const ids = await delivered()
     expect(ids).toHaveLength(100)
     expect(new Set(ids).size).toBe(100)
   })
 
-  test('a list that shifts before each start is read anew in each, once, until one comes to its end', async () => {
+  test('a list that shifts before each run is read from its start, once in each, until one reaches its end', async () => {
     const { cwd, list, held, delivered } = await scene()
     for (let start = 0; start < 3; start++) {
       expect(await owm(['produce', '--slot', slot], { cwd })).toMatchObject({ code: 75 })

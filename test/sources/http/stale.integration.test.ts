@@ -1,4 +1,4 @@
-/** An interrupted list whose stored place the server refuses by now: it is read anew, unless all of it is refused. */
+/** An interrupted list whose stored place the server now refuses is read from the start, unless all is refused. */
 import type { ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { ProduceResult } from '../../../src/commands/produce.js'
@@ -55,7 +55,7 @@ const refusals: [what: string, stale: Refuse][] = [
 ]
 
 describe.each(ways)('$type', (pagination) => {
-  test.each(refusals)('%s for the stored place, and a good first page: to be read anew', async (_, stale) => {
+  test.each(refusals)('%s for the stored place, and a good first page: to be read from the start', async (_, stale) => {
     const { error, batches, server } = await readOn(stale, pagination)
     expect(error).toBeInstanceOf(ResumePointError)
     expect(String(error)).toContain(`the ${pagination.type} where reading stopped is valid no more: `)
@@ -69,7 +69,7 @@ describe.each(ways)('$type', (pagination) => {
     expect(error).toBeInstanceOf(/\b(401|403|405|409|451)\b/.test(String(error)) ? ConfigurationError : TransientError)
   })
 
-  test('an empty first page is no reason to read anew', async () => {
+  test('an empty first page is no reason to read from the start', async () => {
     const { error } = await readOn(status(403), pagination, (response) => json(response, { data: [] }))
     expect(error).toBeInstanceOf(ConfigurationError)
     expect(String(error)).toContain('answered 403 Forbidden')

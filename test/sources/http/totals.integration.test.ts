@@ -53,7 +53,7 @@ describe('a total that is none of items', () => {
       hint: expect.stringContaining('source.total'),
     })
     expect(idsOf(read)).toEqual(upTo(10))
-    // Who starts again without a correction hears the same, once the list is read anew.
+    // Who starts again without a correction hears the same, once the list is read from the start.
     const again = await readAll({ url: server.origin, pagination }, { resume: read.batches.at(-1)?.resume ?? '' })
     expect(again.error).toBeInstanceOf(ResumePointError)
     expectAll(await readAll({ url: server.origin, pagination, total: false, next: false }), 50)

@@ -110,7 +110,7 @@ describe('what an answer says of more than is read', () => {
       expectAll(await answered({ items, next: null }, {}, { pagination: { type, limit: 20 } }), 20)
   })
 
-  test('a run that ended so is read anew by the next start, not taken for whole', async () => {
+  test('a run that ended so is read from the start by the next start, not taken for whole', async () => {
     const read = await answered({ items, pages: 3 })
     const server = await api((_, response) => json(response, { items, pages: 3 }))
     const { error, batches } = await readAll({ url: server.origin, pagination: { type: 'link' } })

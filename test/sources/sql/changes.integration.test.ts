@@ -10,7 +10,7 @@ describe.each(engines)('$name', (engine) => {
   it.each([
     ['is renamed', ['lat TO breite']],
     ['swaps its name with another', ['lat TO x', 'lon TO lat', 'x TO lon']],
-  ])('is read anew where a column %s between two pages', async (_, renames) => {
+  ])('is read from the start where a column %s between two pages', async (_, renames) => {
     const table = await places(engine, 6)
     const options = { url: engine.url(), table, key: 'id', pageSize: 2 }
     const error = await failure(options, {
@@ -22,7 +22,7 @@ describe.each(engines)('$name', (engine) => {
     expect(error).toBeInstanceOf(ResumePointError)
   })
 
-  it.skipIf(engine === mariadb)('is read anew where its key is ordered otherwise', async () => {
+  it.skipIf(engine === mariadb)('is read from the start where its key is ordered otherwise', async () => {
     const rows = ['1', '10', '100', '2', '3'].map((k) => `'${k}', 'a', 1, 2`)
     const columns = ', city VARCHAR(9), lat FLOAT, lon FLOAT'
     for (const type of ['INTEGER', engine.name === 'SQLite' ? 'TEXT COLLATE NOCASE' : 'TEXT COLLATE insensitive']) {
@@ -59,7 +59,7 @@ describe('a SQLite file that another one replaces', () => {
     return { options: { url, table: 't', key: 'id', pageSize: 2 }, replace: () => rename(next, url) }
   }
 
-  it('is read anew by the next start', async () => {
+  it('is read from the start by the next start', async () => {
     const { options, replace } = await twoFiles()
     const { resumes } = await readAll(options)
     const resume = resumes[0] ?? ''
@@ -100,7 +100,7 @@ describe('a SQLite file that another one replaces', () => {
     expect(await failure(options, { resume: read.resumes[1] ?? '' })).toBeInstanceOf(ResumePointError)
   })
 
-  it('is read anew where a new connection finds the other one', async () => {
+  it('is read from the start where a new connection finds the other one', async () => {
     const { options, replace } = await twoFiles()
     const attempt = <T>(work: () => Promise<T>): Promise<T> => work().catch(() => work())
     const error = await opened(options, { attempt }, (source) =>

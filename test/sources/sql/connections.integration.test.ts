@@ -142,7 +142,7 @@ it.each(['FLOAT', "ENUM('z', 'a')", "SET('z', 'a')", 'BIT(8)', 'POINT'])(
 )
 
 describe.each([postgres, mariadb])('the connection to $name', (engine) => {
-  it('is made anew where the server went away in the midst of the read', async () => {
+  it('is made again where the server went away in the midst of the read', async () => {
     const table = await places(engine, 10)
     const failed: unknown[] = []
     const attempt: PluginContext['attempt'] = (operation) =>

@@ -133,7 +133,7 @@ describe.each(engines)('$name', (engine) => {
     expect(failures).toBe(1)
   })
 
-  it('reads anew at the next start where most of what was read is gone, and goes on where less is', async () => {
+  it('is read from the start by the next run if most of what was read is gone, and goes on if less is', async () => {
     const table = await places(engine, 8)
     const options = given({ table, key: 'id', pageSize: 3 })
     const resume = (await readAll(options)).resumes[1] ?? ''

@@ -184,7 +184,7 @@ describe('lists that are wrong as a whole', () => {
 })
 
 test.each([
-  ['it is written anew', (path: string) => writeFile(path, 'name,lat,lon\nOther,1,2\n')],
+  ['it is written again', (path: string) => writeFile(path, 'name,lat,lon\nOther,1,2\n')],
   ['it goes', (path: string) => rm(path, { force: true })],
 ])('a list that is changed while it is read is noticed: %s', async (_, change) => {
   const rows = Array.from({ length: 30_000 }, (_, index) => `place ${index},1,2\n`).join('')

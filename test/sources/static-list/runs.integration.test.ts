@@ -67,7 +67,7 @@ describe('standard input', () => {
     })
   })
 
-  test('a run that died is read anew, whole, and so is the own run of the start that does it', async () => {
+  test('a run that died is read from the start, whole, and so is the own run of the start that does it', async () => {
     const cwd = await folderWith(config)
     const first = piped(cwd, slot(1))
     first.write(`name,lat,lon\n${rows(0, 2_000)}`)
@@ -83,7 +83,7 @@ describe('standard input', () => {
       source: { read: 3_000 },
       sink: { delivered: expect.any(Number) },
     })
-    expect(second).toMatchObject({ code: 0, stderr: expect.stringMatching(/read anew.*\n/) })
+    expect(second).toMatchObject({ code: 0, stderr: expect.stringMatching(/read again.*\n/) })
 
     const { json } = await owmJson<InspectResult>(['outbox', 'inspect'], { cwd })
     expect(json.runs.filter(({ state }) => state !== 'done')).toEqual([])

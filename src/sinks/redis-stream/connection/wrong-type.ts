@@ -9,7 +9,7 @@ const wrongType = (place: string, key: string): ConfigurationError =>
   new ConfigurationError(
     `Redis at ${place}: the key ${key}, where owm keeps what belongs to the stream, is of another type.`,
     {
-      hint: 'Find out who wrote it, then move it away (RENAME) or remove it (DEL): owm makes its own anew.',
+      hint: 'Find out who wrote it, then move it away (RENAME) or remove it (DEL): owm creates its own again.',
     },
   )
 

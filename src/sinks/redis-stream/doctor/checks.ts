@@ -97,7 +97,7 @@ export const checks = {
   'redis-cluster': {
     about: 'whether a cluster is whole, and this node serves the hash slot of the stream',
     why: 'Nothing is delivered to another node, or while the cluster is down.',
-    todo: 'Name some nodes in sink.cluster instead of one in sink.url, or mend the cluster; then `owm flush`.',
+    todo: 'Name some nodes in sink.cluster instead of one in sink.url, or repair the cluster; then `owm flush`.',
     exitCode: 75,
   },
   'redis-clock': {
