@@ -216,7 +216,7 @@ describe('owm produce', () => {
     expect(new Set(ids).size).toBe(100)
   })
 
-  test('a list that shifts before each run is read from its start, once in each, until one reaches its end', async () => {
+  test('a list that shifts before each run is read from its start, until a run reaches its end', async () => {
     const { cwd, list, held, delivered } = await scene()
     for (let start = 0; start < 3; start++) {
       expect(await owm(['produce', '--slot', slot], { cwd })).toMatchObject({ code: 75 })
