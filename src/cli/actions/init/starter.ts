@@ -47,7 +47,7 @@ export function starterWith(starter: string, parts: Parts): string {
   const changes: [RegExp, string | undefined][] = [
     [/^ {2}path: __OUTBOX__\n/m, `  path: ${scalar(outbox)}\n${bound ? keptTasks(bound, slots) : ''}`],
     [/^ {2}maxLength: .*\n/m, bound === undefined ? undefined : streamBound(bound, slots)],
-    [/^(?=# Which times)/m, namespace && ofItsOwn(namespace)],
+    [/^(?=# The times)/m, namespace && ofItsOwn(namespace)],
     [/^source:\n(?: .*\n)+/m, source && `source:\n${linesOf(source)}`],
     // The starter's other keys of this sink stay.
     [/^ {2}url: redis:.*\n/m, sink?.['use'] === 'redis-stream' ? linesOf(withoutUse(sink)) : undefined],
@@ -56,10 +56,11 @@ export function starterWith(starter: string, parts: Parts): string {
     [/^ {2}catchUp: latest/m, catchUp && `  catchUp: ${catchUp.padEnd('latest'.length)}`],
     [/^# notify:\n# {3}ping: .*\n/m, ping === undefined ? undefined : `notify:\n${linesOf({ ping })}`],
   ]
-  const text = changes.reduce(
-    (before, [place, put]) => (put === undefined ? before : before.replace(place, () => put)),
-    starter,
-  )
+  const text = changes.reduce((before, [place, put]) => {
+    if (put === undefined) return before
+    if (!place.test(before)) throw new Error(`The starter has no place for ${put}`) // its words were changed
+    return before.replace(place, () => put)
+  }, starter)
   const asComment = (lines: string): string => lines.replaceAll(/^(?=.)/gm, '# ')
   return cron === null ? text.replace(/^schedule:\n(?: .*\n)+/m, asComment) : text
 }
