@@ -39,6 +39,6 @@ export default class Autocomplete extends OwmCommand<AutocompleteResult> {
     const login = basename(process.env['SHELL'] ?? '')
     const shell = args.shell ?? (shells.includes(login) ? login : 'bash')
     const script = await readFile(join(this.config.root, 'templates', 'completion', `owm.${shell}`), 'utf8')
-    return { result: { shell, script }, summary: [script.trimEnd()] }
+    return { result: { shell, script }, summary: script.trimEnd().split('\n') }
   }
 }
