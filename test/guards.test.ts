@@ -33,7 +33,12 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['served-before-noted', '', 'schedule/starts.integration', 'a slot by hand that another outbox'],
   ['list-of-receipt', 'if (true) return undefined', 'schedule/other-list.integration', 'the first start of a project'],
   ['dead-elsewhere', never, 'schedule/other-list.integration', 'dead letters of the outbox before it'],
-  ['receipt-gone', 'const again = options.again', 'schedule/new-outbox.integration', 'what a receipt told of'],
+  [
+    'receipt-gone',
+    'const once = agenda.once || found.isServed',
+    'schedule/new-outbox.integration',
+    'what a receipt told of',
+  ],
   ['list-elsewhere', 'return []', 'schedule/other-list.integration', 'the first start of a project'],
   ['window-once', never, 'schedule/cadence-slots.integration', 'no window goes out twice'],
   ['fence-over-left-out', '', 'faults/replay', 'of its tasks gone'],

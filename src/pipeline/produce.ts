@@ -175,8 +175,8 @@ async function enterSlots(
     for (const each of slots) found = await whereIs(each, { ...options, namespace }, deps, contact)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
-    // guard: receipt-gone
     const again = options.again || found.isReceiptGone
+    // guard: receipt-gone
     const once = (agenda.once && !found.isReceiptGone) || found.isServed
     const from = schedule?.timetable.at(Date.parse(slot) - 1)
     const { isElsewhere } = found
