@@ -8,29 +8,32 @@ import { ConfigurationError } from './errors/index.js'
 
 let isTrusted = false
 
-/** From now on whatever is found is meant: the user said so, by a flag, a variable or the file's name. */
+/** Trusts all that is found from now on: the user said so, by a flag, a variable or the file's name. */
 export function trustFound(): void {
   isTrusted = true
 }
 
-/** Why a file isn't trusted; undefined where it is. Throws what the system throws. */
+/** Why a file isn't trusted; undefined if it is. Throws the system's errors. */
 export const whyNotTrusted = async (file: string): Promise<string | undefined> =>
   isTrusted ? undefined : whyStrange(file)
 
-/** @param what is about to run, for the message: `The package pg`. Throws ConfigurationError where it isn't trusted. */
+/**
+ * Throws ConfigurationError if a file isn't trusted.
+ * @param what it is, for the message: `The package pg`
+ */
 export async function mustBeTrusted(file: string, what: string): Promise<void> {
-  const why = await whyNotTrusted(file).catch(() => undefined) // a missing file is reported by whoever loads it
+  const why = await whyNotTrusted(file).catch(() => undefined) // loading a missing file reports it
   if (why !== undefined)
     throw new ConfigurationError(`${what} isn't trusted: ${why}.`, {
       hint: 'If it is meant, give --trust-config, or set OWM_TRUST_CONFIG=1.',
     })
 }
 
-/** Why somebody else could have put a file there, whatever the user said; undefined where nobody could. */
+/** Why another user could have put a file there, even if the user trusts it; undefined if none could. */
 export async function whyStrange(file: string): Promise<string | undefined> {
   const self = process.getuid?.()
   if (self === undefined) return undefined
-  // A link's own folders count, and those of what it leads to.
+  // Both the folders of a link and those of its target count.
   for (const path of new Set([resolve(file), await realpath(file)]))
     for (let at = path; ; at = dirname(at)) {
       const { uid, mode } = await stat(at)

@@ -2,7 +2,7 @@
 import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 'typeorm'
 import { groupedBy, sumOf } from '../../lists.js'
 import type { Brought, Receipt } from '../../plugin.js'
-import { IdSum } from '../../tasks/ids/sum.js'
+import { sumOfKnown } from '../../tasks/ids/sum.js'
 import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
@@ -96,11 +96,8 @@ export function receiptOf(
   const current = currentOf(own)
   const last = current.at(-1)
   if (!last) return undefined
-  const idSum = new IdSum()
-  for (const run of current) {
-    if (run.idSum === null) return undefined
-    idSum.add(run.idSum)
-  }
+  const taskIdSum = sumOfKnown(current.map(({ idSum }) => idSum))
+  if (taskIdSum === null) return undefined
   const sum = (of: (run: RunRow) => number): number => sumOf(current, of)
   const discarded = sum((run) => run.discarded)
   const [shard, shards] = shardOf(last.sourceDigest)
@@ -116,7 +113,7 @@ export function receiptOf(
     delivered: sum((run) => run.persisted) - dead - discarded,
     dead,
     discarded,
-    taskIdSum: idSum.toString(),
+    taskIdSum,
   }
 }
 

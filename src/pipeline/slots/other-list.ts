@@ -7,7 +7,7 @@ import type { Windows } from '../../outbox/runs/windows.js'
 import { readStates } from '../../outbox/sqlite/run-states.js'
 import type { Receipt } from '../../plugin.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
-import { IdSum } from '../../tasks/ids/sum.js'
+import { IdSum, sumOfKnown } from '../../tasks/ids/sum.js'
 import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { plural } from '../../words.js'
 import { cadenceOf, dueIn } from '../input/cadence.js'
@@ -41,7 +41,7 @@ export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList 
   if (!again?.again) return undefined
   const replaced = ofShard(currentOf(ofSlot.filter((run) => run.id < again.id && hasList(run))), last)
   const [was, is] = [idSumOf(replaced), idSumOf(current)]
-  if (replaced.length === 0 || was === undefined || is === undefined || was === is) return undefined
+  if (replaced.length === 0 || was === null || is === null || was === is) return undefined
   const tasks = { before: tasksOf(replaced), now: tasksOf(current) }
   return { absent: Math.max(0, tasks.before - tasks.now), tasks }
 }
@@ -55,15 +55,8 @@ const ofShard = (runs: readonly RunRow[], { sourceDigest }: RunRow): RunRow[] =>
 
 const tasksOf = (runs: readonly RunRow[]): number => sumOf(runs, ({ persisted }) => persisted)
 
-/** The sum of the ids of their tasks; undefined if a run of an older version has none. */
-function idSumOf(runs: readonly RunRow[]): string | undefined {
-  const sum = new IdSum()
-  for (const { idSum } of runs) {
-    if (idSum === null) return undefined
-    sum.add(idSum)
-  }
-  return sum.toString()
-}
+/** The sum of the ids of their tasks; null if a run of an older version has none. */
+const idSumOf = (runs: readonly RunRow[]): string | null => sumOfKnown(runs.map(({ idSum }) => idSum))
 
 /**
  * The error of a slot that the sink has a receipt of, but of another list; undefined for other slots. (Another project

@@ -1,6 +1,7 @@
 /** Whether a slot was served before: by another outbox, in another number of shards, at another sink. */
 import { ConfigurationError } from '../../errors/index.js'
 import { shownAddress } from '../../outbox/chain/sinks.js'
+import type { RunRow } from '../../outbox/outbox.js'
 import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
@@ -33,14 +34,15 @@ export async function whereIs(
   contact: Contact,
 ): Promise<Where> {
   let isServed = false
-  const answer = flush && !again ? await receiptsOf(slot, deps, contact) : undefined
+  const runs = await deps.outbox.ledger.ofSlot(slot)
+  const answer = flush && !again ? await receiptsOf(slot, runs, deps, contact) : undefined
   const receipts = answer ?? []
   // guard: served-before-noted
-  if (deps.schedule) isServed = await noteServedBefore(slot, receipts, namespace, deps)
+  if (deps.schedule) isServed = await noteServedBefore(slot, runs, receipts, namespace, deps)
   const elsewhere = await servedElsewhere(slot, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere
-  const isReceiptGone = answer !== undefined && (await hasLostReceipt(slot, answer, deps, contact))
+  const isReceiptGone = answer !== undefined && (await hasLostReceipt(runs, answer, deps, contact))
   if (isReceiptGone)
     deps.log.warn(
       { event: 'sink-lost-tasks', slot },
@@ -55,13 +57,17 @@ export async function whereIs(
  * divided differently, its locations would come twice. (What this outbox stored itself, in any number, is never stored
  * again.)
  */
-async function receiptsOf(slot: string, deps: ProduceDeps, contact: Contact): Promise<readonly Receipt[] | undefined> {
-  const { outbox, pipeline, source } = deps
+async function receiptsOf(
+  slot: string,
+  runs: readonly RunRow[],
+  deps: ProduceDeps,
+  contact: Contact,
+): Promise<readonly Receipt[] | undefined> {
+  const { pipeline, source } = deps
   const [, shards] = shardOf(source.digest)
-  const rows = await outbox.ledger.ofSlot(slot)
-  const own = rows.map((run) => shardOf(run.sourceDigest))
+  const own = runs.map((run) => shardOf(run.sourceDigest))
   // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
-  if (rows.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
+  if (runs.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
   const isOwn = (receipt: Receipt): boolean =>
     own.some(([shard, count]) => shard === receipt.shard && count === receipt.shards)
@@ -99,13 +105,13 @@ async function standingReceipts(
  * outbox that has met several sinks doesn't know whose receipt it was.
  */
 async function hasLostReceipt(
-  slot: string,
+  runs: readonly RunRow[],
   receipts: readonly Receipt[],
-  { outbox: { ledger, sinks }, source }: ProduceDeps,
+  { outbox: { sinks }, source }: ProduceDeps,
   contact: Contact,
 ): Promise<boolean> {
-  const runs = (await ledger.ofSlot(slot)).filter(({ state }) => state !== 'missed')
-  if (runs.length === 0 || !runs.every((run) => run.state === 'done' && isNoted(run))) return false
+  const served = runs.filter(({ state }) => state !== 'missed')
+  if (served.length === 0 || !served.every((run) => run.state === 'done' && isNoted(run))) return false
   if (inSink(receipts, shardOf(source.digest)).served.length > 0) return false
   return sinks.known.length === 1 && sinks.find(await contact.address()) !== undefined
 }
@@ -116,6 +122,7 @@ async function hasLostReceipt(
  */
 async function noteServedBefore(
   slot: string,
+  runs: readonly RunRow[],
   receipts: readonly Receipt[],
   namespace: string,
   { outbox: { ledger }, source }: ProduceDeps,
@@ -123,7 +130,7 @@ async function noteServedBefore(
   const own = ownReceipt(receipts, shardOf(source.digest))
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
-  if ((await ledger.ofSlot(slot)).length === 0)
+  if (runs.length === 0)
     await ledger.noteServed({ source: source.name, sourceDigest: source.digest, namespace, ...own })
   return true
 }

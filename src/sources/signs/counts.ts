@@ -1,6 +1,6 @@
 /**
- * What an answer counts: the items of its list, or its pages. Servers have many names for that; so a name is one where
- * it consists of nothing but words of counting and of what is counted.
+ * What an answer counts: the items of its list, or its pages. Servers have many names for that, so any name counts
+ * that consists only of words for counting and for what is counted.
  */
 import { isTree } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
@@ -11,7 +11,7 @@ export interface Count {
   readonly atLeast: number
 }
 
-// Names are in lower case, letters and digits only; the list's own name is `items` in them.
+// Names are in lower case, with letters and digits only; `items` stands for the list's own name.
 export const things =
   'items?|results?|elements?|records?|rows?|hits?|features?|documents?|docs?|objects?|entry|entries|entity|entities|' +
   'match|matches'
@@ -33,7 +33,7 @@ const pages = new RegExp(
 export const namesItems = (name: string): boolean => wordsOfItems.test(name) && isOfItems.test(name)
 export const namesPages = (name: string): boolean => pages.test(name)
 
-/** How many items or pages there are, by what stands near the list. */
+/** How many items or pages there are, according to a member near the list. */
 export function countIn({ name, value, beside }: Member): Count | undefined {
   const kind = namesItems(name) ? 'items' : namesPages(name) ? 'pages' : kindBeside(name, beside)
   const atLeast = kind && numberIn(value)

@@ -46,7 +46,7 @@ export class IdSum {
   }
 }
 
-/** The total of several sums; null if one of them is null, which means that it isn't known. */
+/** The total of several sums or ids; null if one of them is null, which means that it isn't known. */
 export function sumOfKnown(sums: Iterable<string | null>): string | null {
   const total = new IdSum()
   for (const sum of sums) {

@@ -1,13 +1,13 @@
 /**
- * Coordinates that are in several columns, by their values: a hemisphere, a sign or minutes of their own, under any
- * name. Lists that write degrees north and east have such columns, too; so what they say must be lost otherwise.
+ * Recognises coordinates split over several columns, by their values: a hemisphere, a sign or minutes, under any name.
+ * Lists of complete coordinates may have such columns as well, so one counts only if ignoring it changes the place.
  */
 import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
 import { numberIn } from '../../../tasks/place.js'
 import type { Axis } from '../degrees.js'
 import { wordsInName } from './units.js'
 
-/** Records that are looked at. */
+/** The most records that are examined. */
 const most = 10_000
 
 const axes = ['latitude', 'longitude'] as const
@@ -17,11 +17,11 @@ const isBelow = /^(s|south|w|west|-1?)$/i
 const isSign = /^([+-]1?|1)$/
 const isMinuteWord = /^(arc)?(m|mn|mins?|minutes?|s|sc|secs?|seconds?)$/
 
-/** What all values of a column may be so far; it has an axis if its name or its letters say which. */
+/** What a column may be, by its values so far. Its name or its letters may say which axis it is of. */
 interface Column {
   readonly name: string
   readonly axis: Axis | undefined
-  /** Whether the name says that it is about coordinates. */
+  /** Whether its name mentions coordinates. */
   readonly isNamed: boolean
   kind: 'letters' | 'sign' | 'minutes'
   /** Whether any value changes the place. */
@@ -33,11 +33,11 @@ export class Parts {
   readonly #isNegative = { latitude: false, longitude: false }
   readonly #isWhole = { latitude: true, longitude: true }
   #records = 0
-  /** The names that were seen last, and where in them the columns are that are left. */
+  /** The names of the last record, and the indexes of the columns that are still candidates. */
   #names: readonly string[] = []
   #left: readonly number[] = []
 
-  /** Looks at a record's values, and at the place that was read of them. */
+  /** Examines a record's values, and the place that was made of them. */
   look(names: readonly string[], values: readonly unknown[], made: Location | Malformed): void {
     if (isMalformed(made) || this.#records >= most) return
     this.#records++
@@ -62,7 +62,7 @@ export class Parts {
     return isSame
   }
 
-  /** The column that says where the places are in truth; undefined if there is none. */
+  /** The column without which the places are wrong; undefined if there is none. */
   get found(): string | undefined {
     const columns = [...this.#columns.values()].flatMap((each) => each ?? [])
     const of = (kind: Column['kind'], axis: Axis): Column[] =>

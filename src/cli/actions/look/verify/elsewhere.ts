@@ -1,6 +1,6 @@
 /** Differences of a slot that another outbox served, or that this one delivered to another sink. Pure. */
-import { IdSum } from '../../../../tasks/ids/sum.js'
-import { type Difference, mostIds, named, replayedTo, replays } from './difference.js'
+import { sumOfKnown } from '../../../../tasks/ids/sum.js'
+import { type Difference, mostIds, replayedTo, replays, slotFlags } from './difference.js'
 import type { Judged } from './judge.js'
 import { hasRange } from './scan.js'
 
@@ -20,7 +20,7 @@ function lostThere({ own, sink }: Judged): Difference[] {
 /** The outbox knows nothing of such a slot's tasks: only the sink can tell whether it still has them. */
 function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {
   if (!own.isServedByReceipt || !sink.receipts) return []
-  const todo = `\`owm produce ${named(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
+  const todo = `\`owm produce ${slotFlags(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
   const { receipt } = found
   if (!isServed && receipt)
     return [{ kind: 'lost', count: receipt.delivered, what: 'the sink had and lost them', ids: [], todo }]
@@ -41,9 +41,7 @@ function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Diff
 /** Whether the slot was served with this list; undefined if no list or no receipt is there to compare. */
 function isOfList({ found: { receipt }, list }: Pick<Judged, 'found' | 'list'>): boolean | undefined {
   if (!list || !receipt) return undefined
-  const sum = new IdSum()
-  for (const id of list) sum.add(id)
-  return sum.toString() === receipt.taskIdSum
+  return sumOfKnown(list) === receipt.taskIdSum
 }
 
 /** For a slot that another outbox served, only the receipt tells whether it was served with this list. */
@@ -53,7 +51,7 @@ function otherList(judged: Judged): Difference[] {
   if (isOfList(judged) !== false) return []
   const [what, kind] = ['another outbox has served the slot with another list', 'not in slot'] as const
   const todo =
-    `\`owm produce ${named(own)} --again\` delivers what the sink doesn't hold; where another project has a pipeline ` +
-    'of this name, name this one under `pipelines:`'
+    `\`owm produce ${slotFlags(own)} --again\` delivers what the sink doesn't hold; ` +
+    'where another project has a pipeline of this name, name this one under `pipelines:`'
   return [{ kind, count: ids.onlyListed.length, ids: ids.onlyListed.slice(0, mostIds), what, todo }]
 }

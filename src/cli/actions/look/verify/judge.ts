@@ -4,7 +4,7 @@ import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import type { Begun, InSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt } from '../../../../plugin.js'
-import { IdSum } from '../../../../tasks/ids/sum.js'
+import { sumOfKnown } from '../../../../tasks/ids/sum.js'
 import { type Difference, mostIds, replays, type SinkAsked, startOf } from './difference.js'
 import { elsewhereDifferences } from './elsewhere.js'
 import { type Found, hasRange } from './scan.js'
@@ -167,9 +167,8 @@ interface Tasks {
 /** Whether the ids that only the list has are of discarded tasks, no longer kept: all ids add up to the slot's sum. */
 function areDiscarded({ own, found, ids }: Judged): boolean {
   if (own.discarded === 0 || ids.onlyListed.length === 0 || !hasRange(found)) return false
-  const sum = new IdSum()
-  for (const part of [own.knownSum.toString(), found.unknownSum.toString(), ...ids.onlyListed]) sum.add(part)
-  return sum.toString() === own.receipt?.taskIdSum
+  const known = [own.knownSum.toString(), found.unknownSum.toString()]
+  return sumOfKnown([...known, ...ids.onlyListed]) === own.receipt?.taskIdSum
 }
 
 /** What the sink has of a slot. If readers remove what they have processed, missing tasks count as taken. */
@@ -193,10 +192,8 @@ function countedIn(own: OwnSlot, found: Found, ids: Ids): Omit<Tasks, 'taken'> {
   const short = Math.max(0, owed - found.unknown)
   if (found.isTrimmed) return { ...known, there, others, trimmed: known.trimmed + short, isProven: found.isGone }
   if (!hasRange(found)) return { ...known, there, others: 0, isProven: false }
-  const sum = new IdSum()
-  sum.add(own.knownSum.toString())
-  sum.add(found.unknownSum.toString())
-  const isProven = others === 0 && sum.toString() === own.receipt?.taskIdSum
+  const sum = sumOfKnown([own.knownSum.toString(), found.unknownSum.toString()])
+  const isProven = others === 0 && sum === own.receipt?.taskIdSum
   return { ...known, there, others, missing: known.missing + short, isProven }
 }
 
